@@ -1,0 +1,65 @@
+# Two commands for a newcomer: `make demo` and `make test`. Both make .venv themselves.
+# Wanted beforehand: Python 3.11 or newer, and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+JOBS ?= 2
+
+FITS := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: demo test check lint types imports scenarios browser clean
+.DEFAULT_GOAL := test
+
+demo: $(VENV)/.installed  ## one small month, from outage to credit
+	@$(BIN)/keizoku demo
+
+test: $(VENV)/.installed-test  ## every test but those in a browser
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not browser"
+
+check: lint types imports test scenarios  ## everything but the browser
+
+lint: $(VENV)/.installed-test
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+
+types: $(VENV)/.installed-test
+	@$(BIN)/mypy
+
+imports: $(VENV)/.installed-test  ## who may import whom
+	@$(BIN)/lint-imports
+
+# in a folder of its own, which the database's account may pass through when we are root
+scenarios: $(VENV)/.installed-test
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && chmod 755 "$$folder" && \
+	KEIZOKU_DATA_DIR=$$folder $(BIN)/keizoku scenario run tests/scenarios/*.yaml
+
+browser: $(VENV)/.installed-browser  ## wants a chromium
+	@$(BIN)/python -m pytest -m browser
+
+clean:
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Keizoku needs Python 3.11 or newer; found: $$(python3 --version 2>&1)" >&2; \
+		echo "(another one: make PYTHON=/path/to/python3.12)" >&2; exit 1; }
+	@$(PYTHON) -c '$(FITS)' || { echo "$(PYTHON) is older than Python 3.11" >&2; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)" >&2
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "no virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing Keizoku into $(VENV)" >&2
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
+	@echo "installing Keizoku and what its tests want into $(VENV)" >&2
+	@$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-browser: $(VENV)/.installed-test
+	@$(PIP) --editable '.[test,browser]'
+	@touch $@

@@ -1,0 +1,129 @@
+"""What the certificate rests on: derived again from contracts and events, held against what is in the rows.
+
+Each check is a query that counts what should not be; each sum is computed twice, from the journal and from the
+rows it stands for. Nothing here repairs anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+
+from billing.views import trial_balance
+from db.session import Session
+
+_CHECKS: Mapping[str, str] = {
+    "contracts whose last term is over and that were neither renewed nor ended": """
+        SELECT count(*) FROM contract WHERE ended_on IS NULL AND renews_on <= :business_date""",
+    "contracts whose last term is not the one they remember": """
+        SELECT count(*) FROM contract JOIN LATERAL (
+            SELECT ends_on, method FROM term WHERE contract_id = contract.id ORDER BY ends_on DESC LIMIT 1
+        ) AS last ON true
+        WHERE contract.ended_on IS NULL AND (last.ends_on, last.method) IS DISTINCT FROM (renews_on, contract.method)""",
+    "approved contracts without a term": """
+        SELECT count(*) FROM contract WHERE approved_at IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM term WHERE term.contract_id = contract.id)""",
+    "terms that go on after their contract ended": """
+        SELECT count(*) FROM contract JOIN term ON term.contract_id = contract.id
+        WHERE contract.ended_on IS NOT NULL AND coalesce(term.closed_on, term.ends_on) > contract.ended_on""",
+    "terms without their invoice": """
+        SELECT count(*) FROM term WHERE id > :floor AND method IN ('card', 'other')
+        AND NOT EXISTS (SELECT 1 FROM invoice WHERE invoice.term_id = term.id)""",
+    "terms of stores and keys that the journal does not know": """
+        SELECT count(*) FROM term WHERE id > :floor AND method IN ('app_store', 'product_key')
+        AND NOT EXISTS (SELECT 1 FROM entry WHERE event_key = concat('term:', term.id))""",
+    "invoices whose total is not their term's price": """
+        SELECT count(*) FROM invoice JOIN term ON term.id = invoice.term_id
+        WHERE term.id > :floor AND invoice.state <> 'void' AND invoice.total_yen <> term.price_yen""",
+    "invoices whose open amount is not what their settlements leave": """
+        SELECT count(*) FROM invoice LEFT JOIN (
+            SELECT invoice_id, sum(yen) AS yen FROM settlement GROUP BY invoice_id
+        ) AS settled ON settled.invoice_id = invoice.id
+        WHERE invoice.state <> 'void' AND open_yen <> total_yen - coalesce(settled.yen, 0)""",
+    "awards without a credit": """
+        SELECT count(*) FROM award WHERE NOT EXISTS (SELECT 1 FROM credit WHERE credit.award_id = award.id)""",
+    "credits whose available amount is not what was granted less what was used": """
+        SELECT count(*) FROM credit
+        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_application GROUP BY credit_id) AS applied
+          ON applied.credit_id = credit.id
+        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_refund WHERE outcome = 'succeeded'
+                   GROUP BY credit_id) AS refunded ON refunded.credit_id = credit.id
+        WHERE available_yen <> granted_yen - coalesce(applied.yen, 0) - coalesce(refunded.yen, 0)""",
+    "charges that succeeded and settled nothing": """
+        SELECT count(*) FROM attempt WHERE outcome = 'succeeded' AND NOT EXISTS (
+            SELECT 1 FROM settlement WHERE kind = 'card' AND source_id = attempt.id)
+        AND NOT EXISTS (SELECT 1 FROM people_task WHERE kind = 'charged_too_much'
+                        AND subject = concat('attempt ', attempt.id))""",
+    "terms that ended early, are paid, and are not recognised to their end": """
+        SELECT count(*) FROM term JOIN invoice ON invoice.term_id = term.id AND invoice.state = 'paid'
+        WHERE closed_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_id = term.id)""",
+    "journal entries that do not balance": """
+        SELECT count(*) FROM (SELECT entry_id FROM line GROUP BY entry_id HAVING sum(yen) <> 0) AS unbalanced""",
+}
+
+_COUNTS = """
+    SELECT (SELECT count(*) FROM contract WHERE approved_at IS NOT NULL AND ended_on IS NULL) AS contracts_running,
+           (SELECT count(*) FROM term) AS terms,
+           (SELECT count(*) FROM invoice) AS invoices,
+           (SELECT count(*) FROM invoice WHERE state = 'open') AS invoices_open,
+           (SELECT count(*) FROM attempt) AS attempts,
+           (SELECT count(*) FROM attempt WHERE outcome IS NULL) AS attempts_unknown,
+           (SELECT count(*) FROM claim_decision) AS claim_decisions,
+           (SELECT count(*) FROM award) AS awards,
+           (SELECT count(*) FROM credit) AS credits,
+           (SELECT count(*) FROM entry) AS entries,
+           (SELECT count(*) FROM people_task WHERE closed_at IS NULL) AS tasks_of_people
+"""
+
+_RECEIVABLE = "SELECT coalesce(sum(open_yen), 0) FROM invoice WHERE state = 'open'"
+_CREDITS = "SELECT coalesce(sum(available_yen), 0) FROM credit WHERE available_yen > 0"
+_INTEREST = """
+    SELECT coalesce((SELECT sum(yen) FROM interest_booking), 0)
+         - coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'interest'), 0)"""
+_CONTRACT_LIABILITY = """
+    SELECT coalesce(sum(price_yen - price_yen * greatest(0,
+               least(:day_after, coalesce(closed_on, :day_after)) - starts_on) / (ends_on - starts_on)), 0)
+    FROM term
+    WHERE method <> 'coupon' AND (ends_on > :day_after OR closed_on IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_id = term.id)
+      AND (method IN ('app_store', 'product_key') OR EXISTS (SELECT 1 FROM invoice WHERE term_id = term.id))"""
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was counted, what was summed (yen), and every difference found, in words."""
+
+    counts: Mapping[str, int]
+    sums: Mapping[str, int]
+    differences: tuple[str, ...]
+    last_term_id: int
+
+
+def audit(session: Session, business_date: date, *, recognised_to: date, above: int = 0) -> Audit:
+    """Check everything as of the business date; revenue is recognised for the days before `recognised_to`."""
+    differences = [
+        f"{found} {what}"
+        for what, query in _CHECKS.items()
+        if (found := _number(session, query, business_date=business_date, floor=above))
+    ]
+    balances = trial_balance(session)
+    derived = {
+        "1140": _number(session, _RECEIVABLE),
+        "1150": _number(session, _INTEREST),
+        "2120": -_number(session, _CONTRACT_LIABILITY, day_after=recognised_to),
+        "2130": -_number(session, _CREDITS),
+    }
+    for code, yen in derived.items():
+        if balances.get(code, 0) != yen:
+            differences.append(f"account {code} stands at {balances.get(code, 0)} yen, its rows say {yen}")
+    if sum(balances.values()):
+        differences.append(f"the trial balance is off by {sum(balances.values())} yen")
+    counts = {name: int(count) for name, count in session.execute(sa.text(_COUNTS)).one()._mapping.items()}
+    last = _number(session, "SELECT coalesce(max(id), 0) FROM term")
+    return Audit(counts, dict(balances), tuple(differences), last)
+
+
+def _number(session: Session, query: str, **values: object) -> int:
+    wanted = {name: value for name, value in values.items() if f":{name}" in query}
+    return int(session.execute(sa.text(query), wanted).scalar_one())

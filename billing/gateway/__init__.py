@@ -1,0 +1,1 @@
+"""How money is asked of a card: the port, and what stands behind it."""

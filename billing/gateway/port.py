@@ -1,0 +1,81 @@
+"""The port to a card gateway: the few words that billing speaks with whoever moves the money.
+
+Made so that Stripe fits it: a charge carries a key of its own (an idempotency key), an answer may be missing
+("unknown"), a charge can be looked up by that key or by our attempt id, and a refund names the charge.
+Amounts are whole yen. Only our own ids cross the port, nothing personal.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class Answer(StrEnum):
+    """What a gateway said of a charge or a refund."""
+
+    SUCCEEDED = "succeeded"  # the money moved
+    DECLINED = "declined"  # a definite no; the code says why
+    NEEDS_USER = "needs_user"  # the card holder has to take part (3-D Secure): do not retry alone
+    UNKNOWN = "unknown"  # no answer came: the money may have moved
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """One attempt to charge `yen` (whole yen, at least the gateway's minimum) to the account's saved card."""
+
+    key: str
+    account: str
+    attempt_id: int
+    invoice_id: int
+    yen: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeResult:
+    """The answer to the charge with this key; `code` is the gateway's word for a refusal."""
+
+    key: str
+    answer: Answer
+    code: str | None = None
+    gateway_id: str | None = None
+    happened_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """Give back `yen` of an earlier charge, to the card it came from."""
+
+    key: str
+    account: str
+    charge_gateway_id: str
+    yen: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefundResult:
+    """The answer to the refund with this key."""
+
+    key: str
+    answer: Answer
+    code: str | None = None
+    gateway_id: str | None = None
+
+
+class Gateway(Protocol):
+    """What every gateway can do. `at` is the caller's clock; a gateway with a clock of its own ignores it."""
+
+    name: str
+
+    def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
+        """Charge each request once per key; answers come in any order, one for each request."""
+        ...
+
+    def find_charges(self, requests: Sequence[ChargeRequest], at: datetime) -> Mapping[str, ChargeResult]:
+        """Look the requests' charges up; a key that nothing is found for is left out."""
+        ...
+
+    def refund(self, request: RefundRequest, at: datetime) -> RefundResult:
+        """Refund once per key."""
+        ...

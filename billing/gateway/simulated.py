@@ -1,0 +1,156 @@
+"""A simulated card gateway, for scenarios and the demo: no card exists and no money moves.
+
+It keeps its own books in three tables and commits on a connection of its own, so that, as with a real gateway,
+what it has done stays done when the caller's transaction is lost. It honours keys: the same key answers the same.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
+from db.tables.money import simulated_card, simulated_charge, simulated_refund
+
+CARD_OUTCOMES = (
+    "ok",  # every charge succeeds
+    "insufficient_funds",  # a soft decline: the retry schedule goes on
+    "lost_card",  # a hard decline: waits for a new card
+    "expired_card",  # a hard decline: waits for a new card
+    "authentication_required",  # the card holder has to come back
+    "timeout_after_success",  # the charge is made, the answer is lost
+    "timeout_before",  # nothing is made, no answer comes
+    "error_500",  # nothing is made, the answer says nothing
+)
+_SUCCEEDED = "succeeded"
+_LOST_ANSWER = ("timeout_before", "error_500")
+
+
+class SimulatedGateway:
+    """Stands in for a card gateway on the tables simulated_*; says so by its name."""
+
+    name = "simulated"
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def set_card(self, account: str, outcome: str) -> None:
+        """From now on charges to this account's card end like this (see CARD_OUTCOMES)."""
+        if outcome not in CARD_OUTCOMES:
+            raise ValueError(f"card outcome {outcome!r} is none of {', '.join(CARD_OUTCOMES)}")
+        self._put_card(account, outcome=outcome)
+
+    def set_refund_fails(self, account: str) -> None:
+        """From now on refunds to this account's card fail."""
+        self._put_card(account, refund_fails=True)
+
+    def _put_card(self, account: str, **values: object) -> None:
+        row: dict[str, object] = {"account": account, "outcome": "ok", "refund_fails": False} | values
+        self._connection.execute(
+            insert(simulated_card).values(row).on_conflict_do_update(index_elements=["account"], set_=values)
+        )
+
+    def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
+        """Answer every request by the outcome set for its card, once per key."""
+        accounts = [request.account for request in requests]
+        cards: dict[str, str] = {
+            row.account: row.outcome
+            for row in self._connection.execute(
+                sa.select(simulated_card.c.account, simulated_card.c.outcome).where(
+                    simulated_card.c.account.in_(accounts)
+                )
+            )
+        }
+        known = self.find_charges(requests, at)
+        fresh = [
+            request
+            for request in requests
+            if request.key not in known and cards.get(request.account, "ok") not in _LOST_ANSWER
+        ]
+        if fresh:
+            self._connection.execute(
+                insert(simulated_charge).on_conflict_do_nothing(),
+                [
+                    {
+                        "key": request.key,
+                        "account": request.account,
+                        "yen": request.yen,
+                        "answer": _answer_kept(cards.get(request.account, "ok")),
+                        "created_at": at,
+                    }
+                    for request in fresh
+                ],
+            )
+            made = self.find_charges(fresh, at)
+        else:
+            made = {}
+        for request in requests:
+            outcome = cards.get(request.account, "ok")
+            if request.key in known:
+                yield known[request.key]
+            elif outcome in _LOST_ANSWER or outcome == "timeout_after_success":
+                yield ChargeResult(request.key, Answer.UNKNOWN, code=outcome)
+            else:
+                yield made[request.key]
+
+    def find_charges(self, requests: Sequence[ChargeRequest], at: datetime) -> Mapping[str, ChargeResult]:
+        """What was made under these keys; looking up always answers."""
+        rows = self._connection.execute(
+            sa.select(simulated_charge).where(
+                simulated_charge.c.key.in_([request.key for request in requests])
+            )
+        )
+        return {row.key: _result(row.id, row.key, row.answer, row.created_at) for row in rows}
+
+    def refund(self, request: RefundRequest, at: datetime) -> RefundResult:
+        """Refund to the card, up to what the charge has left; once per key."""
+        charge_id = int(request.charge_gateway_id.removeprefix("sim_ch_"))
+        made = self._connection.execute(
+            sa.select(simulated_refund.c.id).where(simulated_refund.c.key == request.key)
+        ).scalar_one_or_none()
+        if made is None:
+            fails = self._connection.execute(
+                sa.select(simulated_card.c.refund_fails).where(simulated_card.c.account == request.account)
+            ).scalar_one_or_none()
+            charged = self._connection.execute(
+                sa.select(simulated_charge.c.yen).where(
+                    simulated_charge.c.id == charge_id, simulated_charge.c.answer == _SUCCEEDED
+                )
+            ).scalar_one_or_none()
+            refunded = self._connection.execute(
+                sa.select(sa.func.coalesce(sa.func.sum(simulated_refund.c.yen), 0)).where(
+                    simulated_refund.c.charge_id == charge_id
+                )
+            ).scalar_one()
+            if fails:
+                return RefundResult(request.key, Answer.DECLINED, code="refund_failed")
+            if charged is None or refunded + request.yen > charged:
+                return RefundResult(request.key, Answer.DECLINED, code="charge_has_no_room")
+            made = self._connection.execute(
+                sa.insert(simulated_refund)
+                .values(
+                    key=request.key,
+                    charge_id=charge_id,
+                    account=request.account,
+                    yen=request.yen,
+                    created_at=at,
+                )
+                .returning(simulated_refund.c.id)
+            ).scalar_one()
+        return RefundResult(request.key, Answer.SUCCEEDED, gateway_id=f"sim_re_{made}")
+
+
+def _answer_kept(outcome: str) -> str:
+    return _SUCCEEDED if outcome in ("ok", "timeout_after_success") else outcome
+
+
+def _result(charge_id: int, key: str, answer: str, created_at: datetime) -> ChargeResult:
+    if answer == _SUCCEEDED:
+        return ChargeResult(key, Answer.SUCCEEDED, gateway_id=f"sim_ch_{charge_id}", happened_at=created_at)
+    kind = Answer.NEEDS_USER if answer == "authentication_required" else Answer.DECLINED
+    return ChargeResult(key, kind, code=answer, happened_at=created_at)

@@ -1,0 +1,236 @@
+"""Stage 4, credits: awards become yen; what no invoice will take is refunded to the card.
+
+Due: awards without a credit; credits with something left whose account has no running contract paid by card.
+A refund's row is committed before the gateway is asked, with a key of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from fractions import Fraction
+
+import sqlalchemy as sa
+
+from billing.booking import Posting, post
+from billing.credit import award_yen, delta, plan_refunds
+from billing.gateway.port import Answer, Gateway, RefundRequest
+from billing.people import open_task
+from db.session import Session
+from db.tables.claims import award
+from db.tables.contracts import contract
+from db.tables.money import attempt, credit, credit_refund
+from terms.calendar import Month, jst_day
+from terms.decision import decides
+from terms.money import tax_included_yen
+from terms.rules import Rules
+
+CHUNK = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredit:
+    """What an award adds in yen: the rounded total less what earlier revisions granted; never below zero."""
+
+    award_id: int
+    account: str
+    month: str
+    total_yen: int
+    granted_yen: int
+    over_granted_yen: int
+    usable_from: date
+    tax_rate: Fraction
+
+
+def due(session: Session) -> list[sa.Row[tuple[object, ...]]]:
+    """Awards that have no credit yet, in the order of their revisions, with what was granted before."""
+    before = (
+        sa.select(sa.func.coalesce(sa.func.sum(credit.c.granted_yen), 0))
+        .where(credit.c.account == award.c.account, credit.c.month == award.c.month)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(award, before.label("granted_before"))
+        .where(~sa.exists().where(credit.c.award_id == award.c.id))
+        .distinct(award.c.account, award.c.month)
+        .order_by(award.c.account, award.c.month, award.c.revision)
+        .limit(CHUNK)
+    )
+    return list(session.execute(query))
+
+
+@decides("premium/9.2", "premium/9.2.1", "premium/9.2.2")
+def decide(rules: Rules, awards: Sequence[sa.Row[tuple[object, ...]]]) -> list[NewCredit]:
+    """The yen of each award: the rate of the monthly fee, rounded up; the delta to what was granted before."""
+    credits: list[NewCredit] = []
+    for row in awards:
+        total_yen = award_yen(
+            Fraction(row.rate), [(price["price_yen"], price["interval"]) for price in row.term_prices]
+        )
+        added = delta(total_yen, int(row.granted_before))
+        credits.append(
+            NewCredit(
+                award_id=row.id,
+                account=row.account,
+                month=row.month,
+                total_yen=total_yen,
+                granted_yen=added.credit_yen,
+                over_granted_yen=added.over_granted_yen,
+                usable_from=row.usable_from,
+                tax_rate=rules.terms.at(Month.parse(row.month).first_on).tax.rate,
+            )
+        )
+    return credits
+
+
+def save(session: Session, credits: Sequence[NewCredit], now: datetime) -> int:
+    """Write the credits and their entries, and commit; returns the rows written."""
+    today = jst_day(now)
+    for each in credits:
+        session.execute(
+            sa.insert(credit).values(
+                award_id=each.award_id,
+                account=each.account,
+                month=each.month,
+                total_yen=each.total_yen,
+                granted_yen=each.granted_yen,
+                granted_on=today,
+                usable_from=each.usable_from,
+                available_yen=each.granted_yen,
+                recorded_at=now,
+            )
+        )
+        if each.over_granted_yen:
+            open_task(
+                session,
+                "credit_over_granted",
+                f"award {each.award_id}",
+                {"account": each.account, "month": each.month, "yen": each.over_granted_yen},
+                now,
+            )
+    post(
+        session,
+        [
+            Posting(
+                "credit_granted",
+                f"award:{each.award_id}",
+                today,
+                {"yen": each.granted_yen, "tax_yen": tax_included_yen(each.granted_yen, each.tax_rate)},
+                each.account,
+            )
+            for each in credits
+            if each.granted_yen
+        ],
+        now,
+    )
+    session.commit()
+    return len(credits)
+
+
+def refund_leftovers(session: Session, gateway: Gateway, now: datetime) -> int:
+    """Refund credits that no invoice will take (reading 24): latest charge with room first, then earlier ones."""
+    changes = _resend(session, gateway, now)
+    going_on = sa.exists().where(
+        contract.c.account == credit.c.account,
+        contract.c.ended_on.is_(None),
+        contract.c.approved_at.is_not(None),
+        contract.c.method == "card",
+    )
+    in_flight = sa.exists().where(credit_refund.c.credit_id == credit.c.id, credit_refund.c.outcome.is_(None))
+    failed = sa.exists().where(credit_refund.c.credit_id == credit.c.id, credit_refund.c.outcome == "failed")
+    rows = session.execute(
+        sa.select(credit)
+        .where(credit.c.available_yen > 0, ~going_on, ~in_flight, ~failed)
+        .order_by(credit.c.usable_from, credit.c.id)
+    ).all()
+    for row in rows:
+        changes += _refund(session, gateway, row, now)
+    return changes
+
+
+def _refund(session: Session, gateway: Gateway, row: sa.Row[tuple[object, ...]], now: datetime) -> int:
+    refunded = (
+        sa.select(sa.func.coalesce(sa.func.sum(credit_refund.c.yen), 0))
+        .where(credit_refund.c.attempt_id == attempt.c.id, credit_refund.c.outcome.is_distinct_from("failed"))
+        .scalar_subquery()
+    )
+    charges = session.execute(
+        sa.select(attempt.c.id, attempt.c.settled_on, (attempt.c.yen - refunded).label("room")).where(
+            attempt.c.account == row.account, attempt.c.outcome == "succeeded"
+        )
+    ).all()
+    plan = plan_refunds(row.available_yen, [(each.id, each.settled_on, each.room) for each in charges])
+    changes = 0
+    if plan.rest_yen:
+        changes += open_task(
+            session,
+            "credit_without_charge",
+            f"credit {row.id}",
+            {"account": row.account, "month": row.month, "yen": plan.rest_yen},
+            now,
+        )
+    for attempt_id, yen in plan.parts:
+        session.execute(
+            sa.insert(credit_refund).values(
+                credit_id=row.id,
+                attempt_id=attempt_id,
+                account=row.account,
+                key=f"keizoku-refund-{row.id}-{attempt_id}",
+                yen=yen,
+                requested_on=jst_day(now),
+                requested_at=now,
+            )
+        )
+        changes += 1
+    session.commit()
+    return changes + _resend(session, gateway, now, credit_id=row.id)
+
+
+def _resend(session: Session, gateway: Gateway, now: datetime, *, credit_id: int | None = None) -> int:
+    """Ask the gateway for every refund without a definite answer; the key makes a second asking harmless."""
+    query = (
+        sa.select(credit_refund, attempt.c.gateway_id.label("charge_gateway_id"))
+        .join(attempt, attempt.c.id == credit_refund.c.attempt_id)
+        .where(credit_refund.c.outcome.is_(None))
+        .order_by(credit_refund.c.id)
+    )
+    if credit_id is not None:
+        query = query.where(credit_refund.c.credit_id == credit_id)
+    changes = 0
+    for row in session.execute(query).all():
+        result = gateway.refund(RefundRequest(row.key, row.account, row.charge_gateway_id, row.yen), now)
+        if result.answer is Answer.UNKNOWN:
+            continue
+        succeeded = result.answer is Answer.SUCCEEDED
+        session.execute(
+            sa.update(credit_refund)
+            .where(credit_refund.c.id == row.id)
+            .values(
+                outcome="succeeded" if succeeded else "failed",
+                code=result.code,
+                gateway_id=result.gateway_id,
+                settled_on=jst_day(now),
+                settled_at=now,
+            )
+        )
+        if succeeded:
+            session.execute(
+                sa.update(credit)
+                .where(credit.c.id == row.credit_id)
+                .values(available_yen=credit.c.available_yen - row.yen)
+            )
+            post(
+                session,
+                [Posting("credit_refunded", f"refund:{row.id}", jst_day(now), {"yen": row.yen}, row.account)],
+                now,
+            )
+        else:
+            open_task(
+                session,
+                "refund_failed",
+                f"refund {row.id}",
+                {"account": row.account, "yen": row.yen, "code": result.code},
+                now,
+            )
+        session.commit()
+        changes += 1
+    return changes

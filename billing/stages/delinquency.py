@@ -1,0 +1,251 @@
+"""Stage 7, delinquency: suspension, termination, acceleration, each with its notice; demands for late interest.
+
+Everything is derived from what is unpaid now and taken on the day on which it is done. A suspension that this
+stage set is lifted when its reason is gone; one set by people only by people.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from billing import notices
+from billing.booking import Posting, post
+from billing.contract import TERMINATION, end_now
+from billing.delinquency import Standing, accelerated, standing
+from billing.stages.terms import save_end
+from billing.stages.unpaid import Unpaid, by_contract, interest_owed, load_unpaid
+from db.session import Session
+from db.tables.contracts import contract, suspension
+from db.tables.money import allocation, demand, interest_booking, invoice, user_notice
+from terms.calendar import Month, jst_day
+from terms.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A contract with an overdue fee, or with a suspension that was set for one."""
+
+    contract_id: int
+    account: str
+    running: bool
+    suspended: bool
+    unpaid: tuple[Unpaid, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What follows from a case on a day."""
+
+    case: Case
+    state: Standing
+    days: int
+    accelerate: tuple[int, ...]
+
+    @property
+    def open_yen(self) -> int:
+        """All unpaid fees of the contract."""
+        return sum(each.open_yen for each in self.case.unpaid)
+
+
+def due(session: Session, rules: Rules, today: date, *, contract_id: int | None = None) -> list[Case]:
+    """Contracts with a fee overdue on `today`, and those suspended for one."""
+    overdue = sa.select(invoice.c.contract_id).where(
+        invoice.c.state == "open", sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < today
+    )
+    suspended = sa.select(suspension.c.contract_id).where(
+        suspension.c.set_by == "delinquency", suspension.c.lifted_at.is_(None)
+    )
+    if contract_id is not None:
+        overdue = overdue.where(invoice.c.contract_id == contract_id)
+        suspended = suspended.where(suspension.c.contract_id == contract_id)
+    suspended_ids = set(session.scalars(suspended))
+    ids = set(session.scalars(overdue)) | suspended_ids
+    if not ids:
+        return []
+    unpaid = by_contract(load_unpaid(session, rules, today, contract_ids=ids))
+    rows = session.execute(
+        sa.select(contract.c.id, contract.c.account, contract.c.ended_on)
+        .where(contract.c.id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.BigInteger))))
+        .order_by(contract.c.id)
+    )
+    return [
+        Case(
+            row.id, row.account, row.ended_on is None, row.id in suspended_ids, tuple(unpaid.get(row.id, ()))
+        )
+        for row in rows
+    ]
+
+
+def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Ruling]:
+    """The standing of each case, and what becomes due at once."""
+    settings = rules.discretion
+    rulings = []
+    for case in cases:
+        fees = [each.fee for each in case.unpaid]
+        state, days = standing(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+        rulings.append(Ruling(case, state, days, accelerated(fees, today)))
+    return rulings
+
+
+def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetime) -> int:
+    """Write what changed, and commit per contract; returns the rows written."""
+    changes = 0
+    today = jst_day(now)
+    for ruling in rulings:
+        case = ruling.case
+        if ruling.accelerate:
+            changes += _accelerate(session, ruling, today, now)
+        if not case.running:
+            session.commit()
+            continue
+        if ruling.state is Standing.TERMINATE:
+            notice = notices.termination(today, ruling.days, ruling.open_yen)
+            save_end(session, end_now(case.contract_id, case.account, now, today, TERMINATION), now)
+            changes += 1 + save_notice(session, case.account, case.contract_id, notice, now)
+            changes += demand_interest(session, rules, {case.account}, f"termination:{case.contract_id}", now)
+        elif ruling.state is Standing.SUSPEND and not case.suspended:
+            notice = notices.suspension(today, ruling.days, ruling.open_yen)
+            session.execute(
+                sa.insert(suspension).values(
+                    contract_id=case.contract_id,
+                    account=case.account,
+                    from_at=now,
+                    set_by="delinquency",
+                    ground=f"fees unpaid for {ruling.days} days",
+                    recorded_at=now,
+                )
+            )
+            changes += 1 + save_notice(session, case.account, case.contract_id, notice, now)
+        elif ruling.state in (Standing.GOOD, Standing.OVERDUE) and case.suspended:
+            changes += session.execute(
+                sa.update(suspension)
+                .where(
+                    suspension.c.contract_id == case.contract_id,
+                    suspension.c.set_by == "delinquency",
+                    suspension.c.lifted_at.is_(None),
+                )
+                .values(lifted_at=now, lifted_by="delinquency")
+            ).rowcount
+        session.commit()
+    return changes
+
+
+def reconsider(session: Session, rules: Rules, contract_id: int, now: datetime) -> int:
+    """Lift a suspension at once when a payment took its reason away; everything else waits for the night."""
+    today = jst_day(now)
+    rulings = [
+        ruling
+        for ruling in decide(rules, due(session, rules, today, contract_id=contract_id), today)
+        if ruling.case.suspended and ruling.state in (Standing.GOOD, Standing.OVERDUE)
+    ]
+    return save(session, rules, [Ruling(r.case, r.state, r.days, ()) for r in rulings], now)
+
+
+def demand_month(session: Session, rules: Rules, business_date: date, now: datetime) -> int:
+    """On the first night of a month: demand from everyone what has accrued and was not demanded; commits."""
+    if business_date.day != 1 or not rules.discretion.demand_monthly:
+        return 0
+    unpaid = load_unpaid(session, rules, jst_day(now), with_carried=True)
+    accounts = {each.account for each in unpaid if each.carried_yen or each.due_on < jst_day(now)}
+    changes = demand_interest(session, rules, accounts, f"month:{Month.of(business_date)}", now)
+    session.commit()
+    return changes
+
+
+def demand_interest(
+    session: Session, rules: Rules, accounts: Collection[str], occasion: str, now: datetime
+) -> int:
+    """One demand per account for the floored total less what was demanded before; does not commit."""
+    today = jst_day(now)
+    rate = rules.terms.at(today).late_interest.rate
+    changes = 0
+    for account in sorted(accounts):
+        if session.execute(
+            sa.select(demand.c.id).where(demand.c.account == account, demand.c.occasion == occasion)
+        ).first():
+            continue
+        total_yen, _ = interest_owed(
+            load_unpaid(session, rules, today, account=account, with_carried=True), rules, today
+        )
+        new_yen = total_yen - interest_booked(session, account)
+        if new_yen <= 0:
+            continue
+        body_ja, body_en = notices.interest_demand(today, new_yen, total_yen, rate)
+        session.execute(
+            sa.insert(demand).values(
+                account=account,
+                demanded_on=today,
+                interest_yen=new_yen,
+                total_yen=total_yen,
+                occasion=occasion,
+                sent_at=now,
+                body_ja=body_ja,
+                body_en=body_en,
+            )
+        )
+        book_interest(session, account, "demand", new_yen, f"demand:{occasion}", now)
+        post(
+            session,
+            [Posting("interest_demanded", f"demand:{account}:{occasion}", today, {"yen": new_yen}, account)],
+            now,
+        )
+        changes += 2
+    return changes
+
+
+def interest_booked(session: Session, account: str) -> int:
+    """Whole yen of interest in the books of an account that are not paid yet (its share of 1150)."""
+    booked = (
+        sa.select(sa.func.coalesce(sa.func.sum(interest_booking.c.yen), 0))
+        .where(interest_booking.c.account == account)
+        .scalar_subquery()
+    )
+    paid = (
+        sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0))
+        .where(allocation.c.account == account, allocation.c.kind == "interest")
+        .scalar_subquery()
+    )
+    return int(session.execute(sa.select(booked - paid)).scalar_one())
+
+
+def book_interest(session: Session, account: str, kind: str, yen: int, occasion: str, now: datetime) -> None:
+    """Note that interest went into the books; does not commit."""
+    session.execute(
+        sa.insert(interest_booking).values(
+            account=account, kind=kind, yen=yen, booked_on=jst_day(now), recorded_at=now, occasion=occasion
+        )
+    )
+
+
+def save_notice(
+    session: Session, account: str, contract_id: int, notice: notices.Notice, now: datetime
+) -> int:
+    """Write a notice document as sent now; does not commit."""
+    session.execute(
+        sa.insert(user_notice).values(
+            account=account,
+            contract_id=contract_id,
+            kind=notice.kind,
+            occasion=notice.occasion,
+            sent_on=jst_day(now),
+            sent_at=now,
+            body_ja=notice.body_ja,
+            body_en=notice.body_en,
+        )
+    )
+    return 1
+
+
+def _accelerate(session: Session, ruling: Ruling, today: date, now: datetime) -> int:
+    session.execute(
+        sa.update(invoice)
+        .where(invoice.c.id.in_(ruling.accelerate), invoice.c.accelerated_on.is_(None))
+        .values(accelerated_on=today)
+    )
+    yen = sum(each.open_yen for each in ruling.case.unpaid if each.invoice_id in ruling.accelerate)
+    notice = notices.acceleration(today, yen)
+    return len(ruling.accelerate) + save_notice(
+        session, ruling.case.account, ruling.case.contract_id, notice, now
+    )

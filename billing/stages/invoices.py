@@ -1,0 +1,229 @@
+"""Stage 5, invoices: one per new term, credits applied oldest first, booked in the same transaction.
+
+Due: terms that the last certificate does not cover yet and that nothing was opened for. Terms paid by card or by
+other means get an invoice; a term paid through a store or by a key is opened in the journal only; a free coupon
+owes nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from billing.booking import Posting, next_ids, post
+from billing.credit import OpenCredit
+from billing.invoice import InvoiceDraft, draft_invoice
+from billing.payment_method import INVOICED
+from db.session import Session, copy_rows
+from db.tables.books import entry
+from db.tables.contracts import term
+from db.tables.money import credit, credit_application, invoice, settlement
+from terms.rules import Rules
+
+CHUNK = 10_000
+OPENING_EVENTS = {"app_store": "store_term_started", "product_key": "key_redeemed"}
+
+
+@dataclass(frozen=True, slots=True)
+class NewTerm:
+    """A term that nothing was opened for."""
+
+    term_id: int
+    contract_id: int
+    account: str
+    method: str
+    starts_on: date
+    price_yen: int
+
+
+@dataclass(frozen=True, slots=True)
+class DueTerms:
+    """A chunk of such terms and the credits that their accounts hold."""
+
+    terms: tuple[NewTerm, ...]
+    credits: dict[str, list[OpenCredit]]
+
+
+def due(session: Session, *, above: int = 0, contract_id: int | None = None) -> Iterator[DueTerms]:
+    """Chunks of terms with an id above `above` to open; each has to be saved before the next is asked for."""
+    invoiced = sa.exists().where(invoice.c.term_id == term.c.id)
+    opened = sa.exists().where(entry.c.event_key == sa.func.concat("term:", term.c.id))
+    query = (
+        sa.select(
+            term.c.id, term.c.contract_id, term.c.account, term.c.method, term.c.starts_on, term.c.price_yen
+        )
+        .where(
+            sa.or_(
+                sa.and_(term.c.method.in_(INVOICED), ~invoiced),
+                sa.and_(term.c.method.in_(tuple(OPENING_EVENTS)), ~opened),
+            )
+        )
+        .order_by(term.c.id)
+        .limit(CHUNK)
+    )
+    if contract_id is not None:
+        query = query.where(term.c.contract_id == contract_id)
+    last = above
+    while rows := session.execute(query.where(term.c.id > last)).all():
+        terms = tuple(NewTerm(*row) for row in rows)
+        last = terms[-1].term_id
+        yield DueTerms(terms, _credits(session, [each.account for each in terms]))
+
+
+def decide(rules: Rules, facts: DueTerms) -> list[tuple[NewTerm, InvoiceDraft | None]]:
+    """The invoice of each term, or None where the term is only opened in the journal.
+
+    Within a chunk an account's credits are drawn down in the order of its terms.
+    """
+    drafts: list[tuple[NewTerm, InvoiceDraft | None]] = []
+    for each in facts.terms:
+        if each.method not in INVOICED:
+            drafts.append((each, None))
+            continue
+        credits = facts.credits.get(each.account, [])
+        draft = draft_invoice(
+            price_yen=each.price_yen,
+            method=each.method,
+            starts_on=each.starts_on,
+            credits=credits,
+            due_days_other=rules.discretion.invoice_due_days_other,
+            minimum_card_yen=rules.discretion.minimum_card_charge_yen,
+            tax_rate=rules.terms.at(each.starts_on).tax.rate,
+        )
+        if draft.applied:
+            used = dict(draft.applied)
+            facts.credits[each.account] = [
+                OpenCredit(c.credit_id, c.available_yen - used.get(c.credit_id, 0), c.usable_from)
+                for c in credits
+            ]
+        drafts.append((each, draft))
+    return drafts
+
+
+def save(
+    session: Session,
+    drafts: Sequence[tuple[NewTerm, InvoiceDraft | None]],
+    now: datetime,
+    *,
+    commit: bool = True,
+) -> int:
+    """Write invoices, applied credits and entries in one transaction; returns the rows written."""
+    invoiced = [(each, draft) for each, draft in drafts if draft is not None]
+    ids = next_ids(session, invoice, len(invoiced))
+    with_ids = [(invoice_id, each, draft) for invoice_id, (each, draft) in zip(ids, invoiced, strict=True)]
+    copy_rows(
+        session,
+        invoice,
+        (
+            "id",
+            "term_id",
+            "contract_id",
+            "account",
+            "method",
+            "total_yen",
+            "credit_yen",
+            "tax_yen",
+            "issued_on",
+            "due_on",
+            "issued_at",
+            "state",
+            "open_yen",
+            "paid_on",
+        ),
+        (
+            (
+                invoice_id,
+                t.term_id,
+                t.contract_id,
+                t.account,
+                t.method,
+                d.total_yen,
+                d.credit_yen,
+                d.tax_yen,
+                d.issued_on,
+                d.due_on,
+                now,
+                "open" if d.charged_yen else "paid",
+                d.charged_yen,
+                None if d.charged_yen else d.issued_on,
+            )
+            for invoice_id, t, d in with_ids
+        ),
+    )
+    applied = [(i, t, d, credit_id, yen) for i, t, d in with_ids for credit_id, yen in d.applied]
+    if applied:
+        _save_applied(session, applied, now)
+    postings = [
+        Posting("term_invoiced", f"term:{t.term_id}", d.issued_on, {"yen": d.total_yen}, t.account)
+        for _, t, d in with_ids
+    ]
+    postings += [
+        Posting(
+            "credit_applied",
+            f"invoice:{i}:credit",
+            d.issued_on,
+            {"yen": d.credit_yen, "tax_adjustment_yen": d.tax_adjustment_yen},
+            t.account,
+        )
+        for i, t, d in with_ids
+        if d.credit_yen
+    ]
+    postings += [
+        Posting(OPENING_EVENTS[t.method], f"term:{t.term_id}", t.starts_on, {"yen": t.price_yen}, t.account)
+        for t, draft in drafts
+        if draft is None
+    ]
+    post(session, postings, now)
+    if commit:
+        session.commit()
+    return len(drafts)
+
+
+def _save_applied(
+    session: Session, applied: Sequence[tuple[int, NewTerm, InvoiceDraft, int, int]], now: datetime
+) -> None:
+    ids = next_ids(session, credit_application, len(applied))
+    copy_rows(
+        session,
+        credit_application,
+        ("id", "credit_id", "invoice_id", "yen", "applied_on"),
+        (
+            (own_id, credit_id, i, yen, d.issued_on)
+            for own_id, (i, _, d, credit_id, yen) in zip(ids, applied, strict=True)
+        ),
+    )
+    copy_rows(
+        session,
+        settlement,
+        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
+        (
+            (i, t.account, "credit", yen, d.issued_on, own_id, now)
+            for own_id, (i, t, d, _, yen) in zip(ids, applied, strict=True)
+        ),
+    )
+    used: dict[int, int] = {}
+    for _, _, _, credit_id, yen in applied:
+        used[credit_id] = used.get(credit_id, 0) + yen
+    session.execute(
+        sa.text(
+            "UPDATE credit SET available_yen = available_yen - used.yen FROM "
+            "unnest(CAST(:ids AS bigint[]), CAST(:yen AS bigint[])) AS used (id, yen) WHERE credit.id = used.id"
+        ),
+        {"ids": list(used), "yen": list(used.values())},
+    )
+
+
+def _credits(session: Session, accounts: Sequence[str]) -> dict[str, list[OpenCredit]]:
+    rows = session.execute(
+        sa.select(credit.c.account, credit.c.id, credit.c.available_yen, credit.c.usable_from)
+        .where(
+            credit.c.available_yen > 0,
+            credit.c.account == sa.any_(sa.cast(list(accounts), sa.ARRAY(sa.Text))),
+        )
+        .order_by(credit.c.usable_from, credit.c.id)
+    )
+    grouped: dict[str, list[OpenCredit]] = {}
+    for account, credit_id, available_yen, usable_from in rows:
+        grouped.setdefault(account, []).append(OpenCredit(credit_id, available_yen, usable_from))
+    return grouped

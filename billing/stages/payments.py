@@ -1,0 +1,288 @@
+"""Stage 6, payments: charge what is due, once.
+
+    wanted ──> attempt row committed (own key) ──> gateway asked ──> definite answer saved
+                                                        └─ unknown ──> looked up ──> found: saved, on its own date
+                                                                            └─ nothing: same attempt, same key again,
+                                                                               within 23 h; later people decide
+
+A new attempt is only made after a definite answer to the one before; the database refuses two in flight.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+
+from billing.allocation import settle_fee
+from billing.booking import Posting, next_ids, post
+from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
+from billing.payment_method import decline_kind
+from billing.people import open_task
+from billing.stages.unpaid import Unpaid, load_unpaid
+from db.session import Session, copy_rows
+from db.tables.money import attempt, interest_mark, invoice, settlement
+from terms.calendar import jst_day
+from terms.rules import Rules
+
+CHUNK = 5_000
+_BIGINTS = sa.ARRAY(sa.BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """An attempt without a definite answer."""
+
+    request: ChargeRequest
+    started_at: datetime
+
+
+def charge_due(
+    session: Session,
+    rules: Rules,
+    gateway: Gateway,
+    now: datetime,
+    *,
+    contract_id: int | None = None,
+) -> int:
+    """Settle what is in flight, then charge every fee that wants an attempt today; returns the rows written."""
+    changes = settle_in_flight(session, rules, gateway, now, contract_id=contract_id)
+    for unpaid in _wanted(session, rules, jst_day(now), contract_id):
+        attempts = _begin(session, unpaid, now)
+        results = list(gateway.charge_many([each.request for each in attempts], now))
+        changes += len(attempts) + save_results(session, rules, attempts, results, now)
+        if any(result.answer is Answer.UNKNOWN for result in results):
+            changes += settle_in_flight(session, rules, gateway, now, contract_id=contract_id)
+    return changes
+
+
+def settle_in_flight(
+    session: Session, rules: Rules, gateway: Gateway, now: datetime, *, contract_id: int | None = None
+) -> int:
+    """Look up every attempt without an answer; resend it under its own key, or leave it to people when too old."""
+    attempts = _in_flight(session, contract_id)
+    if not attempts:
+        return 0
+    found = gateway.find_charges([each.request for each in attempts], now)
+    changes = save_results(session, rules, attempts, found.values(), now)
+    missing = [each for each in attempts if each.request.key not in found]
+    oldest = now - timedelta(hours=rules.discretion.retry_resend_hours)
+    again = [each for each in missing if each.started_at > oldest]
+    if again:
+        results = list(gateway.charge_many([each.request for each in again], now))
+        changes += save_results(session, rules, again, results, now)
+    for each in missing:
+        if each.started_at <= oldest:
+            changes += open_task(
+                session,
+                "attempt_unknown",
+                f"attempt {each.request.attempt_id}",
+                {
+                    "account": each.request.account,
+                    "invoice": each.request.invoice_id,
+                    "yen": each.request.yen,
+                    "first_sent_at": each.started_at.isoformat(),
+                },
+                now,
+            )
+    session.commit()
+    return changes
+
+
+def save_results(
+    session: Session,
+    rules: Rules,
+    attempts: Sequence[InFlight],
+    results: Iterable[ChargeResult],
+    now: datetime,
+) -> int:
+    """Write definite answers, what they settle and their entries, and commit; unknown ones stay in flight."""
+    requests = {each.request.key: each.request for each in attempts}
+    definite = [(requests[result.key], result) for result in results if result.answer is not Answer.UNKNOWN]
+    if not definite:
+        return 0
+    hard_codes = rules.discretion.hard_decline_codes
+    answers = [(request, result, result.happened_at or now) for request, result in definite]
+    session.execute(
+        sa.text(
+            "UPDATE attempt SET outcome = answer.outcome, code = answer.code, gateway_id = answer.gateway_id, "
+            "settled_on = answer.settled_on, settled_at = answer.settled_at FROM "
+            "unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]), "
+            "CAST(:gateway_ids AS text[]), CAST(:days AS date[]), CAST(:instants AS timestamptz[])) "
+            "AS answer (id, outcome, code, gateway_id, settled_on, settled_at) "
+            "WHERE attempt.id = answer.id AND attempt.outcome IS NULL"
+        ),
+        {
+            "ids": [request.attempt_id for request, _, _ in answers],
+            "outcomes": [_outcome(result, hard_codes) for _, result, _ in answers],
+            "codes": [result.code for _, result, _ in answers],
+            "gateway_ids": [result.gateway_id for _, result, _ in answers],
+            "days": [jst_day(at) for _, _, at in answers],
+            "instants": [at for _, _, at in answers],
+        },
+    )
+    paid = [
+        (request, jst_day(result.happened_at or now))
+        for request, result in definite
+        if result.answer is Answer.SUCCEEDED
+    ]
+    if paid:
+        _save_paid(session, rules, paid, now)
+    session.commit()
+    return len(definite) + len(paid)
+
+
+def _save_paid(
+    session: Session, rules: Rules, paid: Sequence[tuple[ChargeRequest, date]], now: datetime
+) -> None:
+    """A card charge settles one invoice's open fee whole; interest accrued on it stays owed and is marked."""
+    by_invoice = {request.invoice_id: (request, on) for request, on in paid}
+    owed: dict[int, Unpaid] = {}
+    for day in sorted({on for _, on in paid}):
+        ids = [request.invoice_id for request, on in paid if on == day]
+        owed |= {each.invoice_id: each for each in load_unpaid(session, rules, day, invoice_ids=ids)}
+    settled: list[tuple[ChargeRequest, date, int]] = []
+    for invoice_id, (request, on) in by_invoice.items():
+        open_yen = owed[invoice_id].open_yen if invoice_id in owed else 0
+        if open_yen:
+            settled.append((request, on, min(open_yen, request.yen)))
+        if request.yen > open_yen:
+            open_task(
+                session,
+                "charged_too_much",
+                f"attempt {request.attempt_id}",
+                {"account": request.account, "invoice": invoice_id, "yen": request.yen - open_yen},
+                now,
+            )
+    copy_rows(
+        session,
+        settlement,
+        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
+        ((r.invoice_id, r.account, "card", yen, on, r.attempt_id, now) for r, on, yen in settled),
+    )
+    settle_invoices(session, [(r.invoice_id, yen, on) for r, on, yen in settled])
+    _mark_interest(session, rules, [(owed[r.invoice_id], on) for r, on, _ in settled], now)
+    post(
+        session,
+        [
+            Posting("card_charge_succeeded", f"attempt:{r.attempt_id}", on, {"yen": yen}, r.account)
+            for r, on, yen in settled
+        ]
+        + [
+            Posting("card_overcharged", f"attempt:{r.attempt_id}:over", on, {"yen": over}, r.account)
+            for r, on in paid
+            if (over := r.yen - (owed[r.invoice_id].open_yen if r.invoice_id in owed else 0)) > 0
+        ],
+        now,
+    )
+
+
+def settle_invoices(session: Session, settled: Sequence[tuple[int, int, date]]) -> None:
+    """Bring the invoices' caches up to their settlements: (invoice, yen, day). Does not commit."""
+    if not settled:
+        return
+    session.execute(
+        sa.text(
+            "UPDATE invoice SET open_yen = invoice.open_yen - settled.yen, "
+            "state = CASE WHEN open_yen = settled.yen THEN 'paid' ELSE invoice.state END, "
+            "paid_on = CASE WHEN open_yen = settled.yen THEN settled.paid_on ELSE invoice.paid_on END FROM "
+            "unnest(CAST(:ids AS bigint[]), CAST(:yen AS bigint[]), CAST(:days AS date[])) "
+            "AS settled (id, yen, paid_on) WHERE invoice.id = settled.id"
+        ),
+        {
+            "ids": [invoice_id for invoice_id, _, _ in settled],
+            "yen": [yen for _, yen, _ in settled],
+            "days": [on for _, _, on in settled],
+        },
+    )
+
+
+def _mark_interest(
+    session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, date]], now: datetime
+) -> None:
+    marks = []
+    for each, on in paid:
+        policy = rules.terms.at(on)
+        left = settle_fee(
+            each.debt, on, policy.late_interest.rate, policy.readings["late_interest_day_count"]
+        )
+        if left.carried_yen:
+            marks.append((each.invoice_id, each.account, on, left.carried_yen, now))
+    if marks:
+        copy_rows(
+            session,
+            interest_mark,
+            ("invoice_id", "account", "counts_after", "carried_yen", "recorded_at"),
+            marks,
+        )
+
+
+def _wanted(session: Session, rules: Rules, today: date, contract_id: int | None) -> Iterable[list[Unpaid]]:
+    """Chunks of open card invoices that want an attempt by today."""
+    query = (
+        sa.select(invoice.c.id)
+        .where(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= today)
+        .order_by(invoice.c.id)
+        .limit(CHUNK)
+    )
+    if contract_id is not None:
+        query = query.where(invoice.c.contract_id == contract_id)
+    last = 0
+    while ids := session.scalars(query.where(invoice.c.id > last)).all():
+        last = ids[-1]
+        wanted = [
+            each
+            for each in load_unpaid(session, rules, today, invoice_ids=ids)
+            if each.wanted_on is not None
+            and each.wanted_on <= today
+            and each.open_yen >= rules.discretion.minimum_card_charge_yen
+        ]
+        if wanted:
+            yield wanted
+
+
+def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[InFlight]:
+    """Commit one attempt row per fee, each with its own key, before anything is asked of the gateway."""
+    today = jst_day(now)
+    ids = next_ids(session, attempt, len(unpaid))
+    requests = [
+        ChargeRequest(
+            f"keizoku-{each.invoice_id}-{len(each.attempts) + 1}",
+            each.account,
+            attempt_id,
+            each.invoice_id,
+            each.open_yen,
+        )
+        for attempt_id, each in zip(ids, unpaid, strict=True)
+    ]
+    copy_rows(
+        session,
+        attempt,
+        ("id", "invoice_id", "account", "key", "yen", "wanted_on", "started_on", "started_at"),
+        (
+            (r.attempt_id, r.invoice_id, r.account, r.key, r.yen, each.wanted_on, today, now)
+            for r, each in zip(requests, unpaid, strict=True)
+        ),
+    )
+    session.commit()
+    return [InFlight(request, now) for request in requests]
+
+
+def _in_flight(session: Session, contract_id: int | None) -> list[InFlight]:
+    query = sa.select(attempt).where(attempt.c.outcome.is_(None)).order_by(attempt.c.id)
+    if contract_id is not None:
+        query = query.join(invoice, invoice.c.id == attempt.c.invoice_id).where(
+            invoice.c.contract_id == contract_id
+        )
+    return [
+        InFlight(ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen), row.started_at)
+        for row in session.execute(query)
+    ]
+
+
+def _outcome(result: ChargeResult, hard_codes: Sequence[str]) -> str:
+    if result.answer is Answer.SUCCEEDED:
+        return "succeeded"
+    if result.answer is Answer.NEEDS_USER:
+        return "needs_user"
+    return decline_kind(result.code, hard_codes)

@@ -1,0 +1,158 @@
+"""Stage 8, revenue: recognition for the days passed, one journal entry per day and plan.
+
+Due: days before the business date whose recognised yen differ from what is posted. The amount of a day is the sum,
+over the terms that cover it, of each fee's cumulative floor to the end of the day less that to its start; its tax
+likewise. A term that ended early is recognised to its end at once if it is paid, else when it is paid.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+
+from billing.booking import Posting, post
+from billing.payment_method import INVOICED
+from billing.revenue import recognised_between, remaining
+from db.session import Session, copy_rows
+from db.tables.books import revenue_posting, term_closure
+from db.tables.contracts import term
+from db.tables.money import invoice
+from terms.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class DayDue:
+    """What a day of a plan should have recognised more than it has."""
+
+    day: date
+    plan: str
+    revision: int
+    yen: int
+    tax_yen: int
+
+
+_DUE_DAYS = sa.text(
+    """
+    WITH days AS (
+        SELECT CAST(day AS date) AS day FROM generate_series(CAST(:first_on AS date), CAST(:last_on AS date), '1 day') AS day
+    ), through AS (
+        SELECT days.day, term.plan,
+               term.price_yen * (days.day - term.starts_on) / (term.ends_on - term.starts_on) AS before_yen,
+               term.price_yen * (days.day + 1 - term.starts_on) / (term.ends_on - term.starts_on) AS after_yen
+        FROM days JOIN term ON term.starts_on <= days.day AND term.ends_on > days.day
+             AND (term.closed_on IS NULL OR term.closed_on > days.day) AND term.method <> 'coupon'
+        WHERE term.ends_on > CAST(:first_on AS date)
+    ), expected AS (
+        SELECT day, plan, sum(after_yen - before_yen) AS yen,
+               sum(after_yen * :tax_over / :tax_under - before_yen * :tax_over / :tax_under) AS tax_yen
+        FROM through GROUP BY day, plan
+    ), posted AS (
+        SELECT day, plan, max(revision) AS revision, sum(yen) AS yen, sum(tax_yen) AS tax_yen
+        FROM revenue_posting WHERE day BETWEEN :first_on AND :last_on GROUP BY day, plan
+    )
+    SELECT day, plan, coalesce(posted.revision, 0) + 1 AS revision,
+           CAST(coalesce(expected.yen, 0) - coalesce(posted.yen, 0) AS bigint) AS yen,
+           CAST(coalesce(expected.tax_yen, 0) - coalesce(posted.tax_yen, 0) AS bigint) AS tax_yen
+    FROM expected FULL JOIN posted USING (day, plan)
+    WHERE coalesce(expected.yen, 0) <> coalesce(posted.yen, 0)
+       OR coalesce(expected.tax_yen, 0) <> coalesce(posted.tax_yen, 0)
+    ORDER BY day, plan
+    """
+)
+
+
+def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) -> list[DayDue]:
+    """Days up to the one before the business date that are not recognised as they should be.
+
+    Looked at: every day since the last one posted, and every day that a term recorded since the last certificate
+    (id above `above`) covers.
+    """
+    last_on = business_date - timedelta(days=1)
+    first_new = sa.select(sa.func.min(term.c.starts_on)).where(term.c.id > above).scalar_subquery()
+    next_day = sa.select(sa.func.max(revenue_posting.c.day) + 1).scalar_subquery()
+    first_ever = sa.select(sa.func.min(term.c.starts_on)).scalar_subquery()
+    first_on = session.execute(
+        sa.select(sa.func.least(first_new, sa.func.coalesce(next_day, first_ever)))
+    ).scalar_one()
+    if first_on is None or first_on > last_on:
+        return []
+    tax_rate = rules.terms.at(last_on).tax.rate
+    rows = session.execute(
+        _DUE_DAYS,
+        {
+            "first_on": first_on,
+            "last_on": last_on,
+            "tax_over": tax_rate.numerator,
+            "tax_under": tax_rate.numerator + tax_rate.denominator,
+        },
+    )
+    return [DayDue(*row) for row in rows]
+
+
+def save(session: Session, days: Iterable[DayDue], now: datetime) -> int:
+    """Post each day's entry and commit; returns the rows written."""
+    days = list(days)
+    if not days:
+        return 0
+    entry_ids = post(
+        session,
+        [
+            Posting(
+                "revenue_recognised",
+                f"revenue:{each.day}:{each.plan}:{each.revision}",
+                each.day,
+                {"yen": each.yen, "tax_yen": each.tax_yen},
+            )
+            for each in days
+        ],
+        now,
+    )
+    copy_rows(
+        session,
+        revenue_posting,
+        ("day", "plan", "revision", "yen", "tax_yen", "entry_id", "recorded_at"),
+        (
+            (each.day, each.plan, each.revision, each.yen, each.tax_yen, entry_id, now)
+            for each, entry_id in zip(days, entry_ids, strict=True)
+        ),
+    )
+    session.commit()
+    return len(days)
+
+
+def close_terms(session: Session, rules: Rules, now: datetime) -> int:
+    """Recognise the rest of terms that ended early and are paid (premium/6.3, premium/7.2); commits."""
+    paid = sa.or_(
+        sa.and_(term.c.method.not_in((*INVOICED, "coupon"))),
+        sa.exists().where(invoice.c.term_id == term.c.id, invoice.c.state == "paid"),
+    )
+    paid_on = sa.select(invoice.c.paid_on).where(invoice.c.term_id == term.c.id).scalar_subquery()
+    rows = session.execute(
+        sa.select(term, paid_on.label("paid_on")).where(
+            term.c.closed_on.is_not(None), paid, ~sa.exists().where(term_closure.c.term_id == term.c.id)
+        )
+    ).all()
+    postings, closures = [], []
+    for row in rows:
+        tax_rate = rules.terms.at(row.starts_on).tax.rate
+        before = recognised_between(
+            row.price_yen, row.starts_on, row.ends_on, row.starts_on, row.closed_on, tax_rate
+        )
+        rest = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on, tax_rate)
+        on = max(row.closed_on, row.paid_on or row.closed_on)
+        closures.append((row.id, before.yen, rest.yen, rest.tax_yen, on, now))
+        if rest.yen:
+            postings.append(
+                Posting("term_ended_early_paid", f"term:{row.id}:closed", on, rest._asdict(), row.account)
+            )
+    if closures:
+        post(session, postings, now)
+        copy_rows(
+            session,
+            term_closure,
+            ("term_id", "recognised_before_yen", "rest_yen", "rest_tax_yen", "closed_on", "recorded_at"),
+            closures,
+        )
+        session.commit()
+    return len(closures)

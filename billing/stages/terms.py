@@ -1,0 +1,236 @@
+"""Stage 2, terms of contracts: end those that were ended, renew the rest.
+
+Due: running contracts whose last term ends by the business date. What is suspended or terminated as of that day is
+derived as in the delinquency stage, so that a night does not renew what it suspends.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+
+import sqlalchemy as sa
+
+from billing.contract import ContractEnd, NewTerm, Renewal, RunningContract, Wish, decide_renewal
+from billing.delinquency import Standing, standing
+from billing.payment_method import prepaid_terms
+from billing.stages.prices import load_prices, renewal_rules
+from billing.stages.unpaid import Unpaid, by_contract, load_unpaid
+from db.session import Session, copy_rows
+from db.tables.contracts import contract, contract_fact, plan, suspension, term
+from terms.calendar import day_start_at
+from terms.rules import Rules
+
+CHUNK = 10_000
+_BIGINTS = sa.ARRAY(sa.BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class DueContract:
+    """A contract whose last term is over by the business date, and what bears on its renewal."""
+
+    contract: RunningContract
+    unpaid: tuple[Unpaid, ...]
+    suspensions: tuple[tuple[datetime, datetime | None], ...]
+
+
+def due(
+    session: Session, rules: Rules, business_date: date, *, contract_id: int | None = None
+) -> Iterator[list[DueContract]]:
+    """Chunks of contracts to renew or end; each chunk has to be saved before the next is asked for."""
+    query = (
+        sa.select(
+            contract.c.id,
+            contract.c.account,
+            contract.c.plan,
+            plan.c.interval,
+            contract.c.method,
+            contract.c.anchor_on,
+            contract.c.renews_on,
+            contract.c.paid_months,
+            contract.c.prepaid_method,
+            contract.c.fallback,
+            term.c.seq,
+        )
+        .join(plan, plan.c.code == contract.c.plan)
+        .join(term, sa.and_(term.c.contract_id == contract.c.id, term.c.ends_on == contract.c.renews_on))
+        .where(contract.c.ended_on.is_(None), contract.c.renews_on <= business_date)
+        .order_by(contract.c.renews_on, contract.c.id)
+        .limit(CHUNK)
+    )
+    if contract_id is not None:
+        query = query.where(contract.c.id == contract_id)
+    while rows := session.execute(query).all():
+        ids = [row.id for row in rows]
+        wishes = _wishes(session, ids)
+        suspensions = _suspensions(session, ids)
+        unpaid = by_contract(load_unpaid(session, rules, business_date, contract_ids=ids))
+        yield [
+            DueContract(
+                RunningContract(
+                    contract_id=row.id,
+                    account=row.account,
+                    plan=row.plan,
+                    interval=row.interval,
+                    method=row.method,
+                    anchor_on=row.anchor_on,
+                    next_seq=row.seq + 1,
+                    last_ends_on=row.renews_on,
+                    prepaid_terms=prepaid_terms(row.paid_months, row.interval),
+                    prepaid_method=row.prepaid_method,
+                    fallback=row.fallback,
+                    wishes=tuple(wishes.get(row.id, ())),
+                ),
+                tuple(unpaid.get(row.id, ())),
+                tuple(suspensions.get(row.id, ())),
+            )
+            for row in rows
+        ]
+        if contract_id is not None:
+            return
+
+
+def decide(
+    session: Session, rules: Rules, facts: Sequence[DueContract], business_date: date
+) -> list[Renewal]:
+    """What follows each contract's last term."""
+    choices = renewal_rules(rules, load_prices(session), business_date)
+    return [
+        decide_renewal(each.contract, business_date, partial(_suspended_on, each, rules), choices)
+        for each in facts
+    ]
+
+
+def save(session: Session, renewals: Sequence[Renewal], now: datetime) -> int:
+    """Write new terms and ends, and commit; returns the rows written."""
+    terms = [each for renewal in renewals for each in renewal.terms]
+    ends = [renewal.end for renewal in renewals if renewal.end is not None]
+    save_terms(session, terms, now)
+    last = {each.contract_id: each for each in terms}
+    session.execute(
+        sa.text(
+            "UPDATE contract SET renews_on = fresh.ends_on, method = fresh.method FROM "
+            "unnest(CAST(:ids AS bigint[]), CAST(:ends AS date[]), CAST(:methods AS text[])) "
+            "AS fresh (id, ends_on, method) WHERE contract.id = fresh.id"
+        ),
+        {
+            "ids": list(last),
+            "ends": [each.ends_on for each in last.values()],
+            "methods": [each.method for each in last.values()],
+        },
+    )
+    for end in ends:
+        save_end(session, end, now)
+    session.commit()
+    return len(terms) + len(ends)
+
+
+def save_terms(session: Session, terms: Sequence[NewTerm], now: datetime) -> None:
+    """Write terms in order, without committing."""
+    copy_rows(
+        session,
+        term,
+        (
+            "contract_id",
+            "account",
+            "seq",
+            "starts_on",
+            "ends_on",
+            "follows_on",
+            "starts_at",
+            "method",
+            "plan",
+            "interval",
+            "price_yen",
+            "terms_version",
+            "recorded_at",
+        ),
+        (
+            (
+                t.contract_id,
+                t.account,
+                t.seq,
+                t.starts_on,
+                t.ends_on,
+                t.follows_on,
+                t.starts_at,
+                t.method,
+                t.plan,
+                t.interval,
+                t.price_yen,
+                t.terms_version,
+                now,
+            )
+            for t in terms
+        ),
+    )
+
+
+def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
+    """Write the end of a contract, without committing: a term it cuts short is closed, suspensions end with it."""
+    session.execute(
+        sa.update(contract)
+        .where(contract.c.id == end.contract_id, contract.c.ended_on.is_(None))
+        .values(ended_on=end.ended_on, ended_at=end.ended_at, ended_reason=end.reason)
+    )
+    session.execute(
+        sa.update(term)
+        .where(
+            term.c.contract_id == end.contract_id,
+            term.c.starts_on <= end.ended_on,
+            term.c.ends_on > end.ended_on,
+            term.c.closed_on.is_(None),
+        )
+        .values(closed_on=end.ended_on, closed_at=end.ended_at)
+    )
+    session.execute(
+        sa.update(suspension)
+        .where(suspension.c.contract_id == end.contract_id, suspension.c.lifted_at.is_(None))
+        .values(lifted_at=sa.func.greatest(end.ended_at, suspension.c.from_at), lifted_by="end of contract")
+    )
+
+
+def _suspended_on(facts: DueContract, rules: Rules, on: date) -> bool:
+    at = day_start_at(on)
+    if any(start <= at and (end is None or end > at) for start, end in facts.suspensions):
+        return True
+    state, _ = standing(
+        [each.fee for each in facts.unpaid],
+        on,
+        rules.discretion.suspend_after_days,
+        rules.discretion.terminate_after_days,
+    )
+    return state in (Standing.SUSPEND, Standing.TERMINATE)
+
+
+def _wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
+    rows = session.execute(
+        sa.select(
+            contract_fact.c.contract_id,
+            contract_fact.c.kind,
+            contract_fact.c.occurred_at,
+            contract_fact.c.detail,
+        )
+        .where(
+            contract_fact.c.contract_id == sa.any_(sa.cast(ids, _BIGINTS)),
+            contract_fact.c.kind.in_(("end_of_use", "withdraw_end_of_use", "change_method")),
+        )
+        .order_by(contract_fact.c.id)
+    )
+    grouped: dict[int, list[Wish]] = {}
+    for row in rows:
+        method = row.detail["method"] if row.kind == "change_method" else None
+        grouped.setdefault(row.contract_id, []).append(Wish(row.kind, row.occurred_at, method))
+    return grouped
+
+
+def _suspensions(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[datetime, datetime | None]]]:
+    rows = session.execute(
+        sa.select(suspension.c.contract_id, suspension.c.from_at, suspension.c.lifted_at).where(
+            suspension.c.contract_id == sa.any_(sa.cast(ids, _BIGINTS))
+        )
+    )
+    grouped: dict[int, list[tuple[datetime, datetime | None]]] = {}
+    for row in rows:
+        grouped.setdefault(row.contract_id, []).append((row.from_at, row.lifted_at))
+    return grouped

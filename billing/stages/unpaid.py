@@ -1,0 +1,187 @@
+"""Loads what is unpaid: open invoices with their attempts, interest marks and new cards, as of a JST day.
+
+The one place from which renewal, payment, delinquency, allocation and support read what is owed.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from billing.delinquency import UnpaidFee
+from billing.interest import Debt, total_interest
+from billing.payment_method import PastAttempt, fault_days, next_attempt_wanted_on
+from db.session import Session
+from db.tables.contracts import contract_fact, term
+from db.tables.money import attempt, interest_mark, invoice
+from terms.calendar import jst_day
+from terms.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Unpaid:
+    """An invoice that has something to say about what is owed: an open fee, or interest left on a paid one."""
+
+    invoice_id: int
+    contract_id: int
+    account: str
+    method: str
+    term_starts_on: date
+    due_on: date
+    total_yen: int
+    open_yen: int
+    attempts: tuple[PastAttempt, ...]
+    wanted_on: date | None
+    excluded: tuple[tuple[date, date], ...]
+    counts_after: date
+    carried_yen: int
+
+    @property
+    def fee(self) -> UnpaidFee:
+        """What the delinquency rules look at."""
+        return UnpaidFee(self.invoice_id, self.due_on, self.open_yen, self.excluded)
+
+    @property
+    def debt(self) -> Debt:
+        """What interest and allocation look at."""
+        return Debt(self.invoice_id, self.open_yen, self.counts_after, self.carried_yen, self.excluded)
+
+
+def load_unpaid(
+    session: Session,
+    rules: Rules,
+    today: date,
+    *,
+    contract_ids: Collection[int] | None = None,
+    account: str | None = None,
+    invoice_ids: Collection[int] | None = None,
+    with_carried: bool = False,
+) -> list[Unpaid]:
+    """Open invoices (of some contracts, of one account, or all), in the order in which they fall due.
+
+    `with_carried` adds paid invoices on which whole yen of interest are still owed.
+    """
+    marks = (
+        sa.select(interest_mark.c.invoice_id, interest_mark.c.counts_after, interest_mark.c.carried_yen)
+        .distinct(interest_mark.c.invoice_id)
+        .order_by(interest_mark.c.invoice_id, interest_mark.c.id.desc())
+    )
+    if account is not None:
+        marks = marks.where(interest_mark.c.account == account)
+    latest = marks.subquery("latest_mark")
+    query = (
+        sa.select(invoice, term.c.starts_on, latest.c.counts_after, latest.c.carried_yen)
+        .join(term, term.c.id == invoice.c.term_id)
+        .outerjoin(latest, latest.c.invoice_id == invoice.c.id)
+        .order_by(invoice.c.due_on, invoice.c.id)
+    )
+    owing: sa.ColumnElement[bool] = invoice.c.state == "open"
+    if with_carried:
+        owing = sa.or_(owing, latest.c.carried_yen > 0)
+    query = query.where(owing)
+    if contract_ids is not None:
+        query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+    if account is not None:
+        query = query.where(invoice.c.account == account)
+    if invoice_ids is not None:
+        query = query.where(invoice.c.id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+    rows = session.execute(query).all()
+    if not rows:
+        return []
+    attempts = _attempts(session, [row.id for row in rows])
+    new_cards = _new_cards(session, {row.contract_id for row in rows})
+    unpaid: list[Unpaid] = []
+    for row in rows:
+        due_on = min(row.due_on, row.accelerated_on or row.due_on)
+        tried = tuple(attempts.get(row.id, ()))
+        card_at = new_cards.get(row.contract_id)
+        wanted_on = None
+        if row.method == "card" and row.state == "open":
+            wanted_on = next_attempt_wanted_on(
+                row.due_on,
+                tried,
+                rules.discretion.retry_after_days,
+                card_at,
+                jst_day(card_at) if card_at is not None else None,
+            )
+        made_on = jst_day(row.issued_at)
+        late_until = (
+            due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None
+        )
+        excluded = fault_days(due_on, late_until, tried, wanted_on, today)
+        unpaid.append(
+            Unpaid(
+                invoice_id=row.id,
+                contract_id=row.contract_id,
+                account=row.account,
+                method=row.method,
+                term_starts_on=row.starts_on,
+                due_on=due_on,
+                total_yen=row.total_yen,
+                open_yen=row.open_yen,
+                attempts=tried,
+                wanted_on=wanted_on,
+                excluded=excluded,
+                counts_after=row.counts_after or due_on,
+                carried_yen=row.carried_yen or 0,
+            )
+        )
+    return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
+
+
+def by_contract(unpaid: Iterable[Unpaid]) -> dict[int, list[Unpaid]]:
+    """The same, grouped by contract."""
+    grouped: dict[int, list[Unpaid]] = defaultdict(list)
+    for each in unpaid:
+        grouped[each.contract_id].append(each)
+    return grouped
+
+
+def interest_owed(unpaid: Sequence[Unpaid], rules: Rules, today: date) -> tuple[int, tuple[int, ...]]:
+    """Whole yen of interest owed on `today`, rounded down once, and its share per invoice in order."""
+    policy = rules.terms.at(today)
+    owed = total_interest(
+        [each.debt for each in unpaid],
+        today,
+        policy.late_interest.rate,
+        policy.readings["late_interest_day_count"],
+    )
+    return owed.total_yen, owed.per_debt_yen
+
+
+_BIGINTS = sa.ARRAY(sa.BigInteger)
+
+
+def _attempts(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[PastAttempt]]:
+    grouped: dict[int, list[PastAttempt]] = defaultdict(list)
+    rows = session.execute(
+        sa.select(
+            attempt.c.invoice_id,
+            attempt.c.wanted_on,
+            attempt.c.started_at,
+            attempt.c.started_on,
+            attempt.c.outcome,
+            attempt.c.settled_on,
+        )
+        .where(attempt.c.invoice_id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+        .order_by(attempt.c.id)
+    )
+    for row in rows:
+        grouped[row.invoice_id].append(
+            PastAttempt(row.wanted_on, row.started_at, row.started_on, row.outcome, row.settled_on)
+        )
+    return grouped
+
+
+def _new_cards(session: Session, contract_ids: Collection[int]) -> dict[int, datetime]:
+    rows = session.execute(
+        sa.select(contract_fact.c.contract_id, sa.func.max(contract_fact.c.occurred_at).label("at"))
+        .where(
+            contract_fact.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)),
+            contract_fact.c.kind == "new_card",
+        )
+        .group_by(contract_fact.c.contract_id)
+    )
+    return {row.contract_id: row.at for row in rows}

@@ -1,0 +1,1 @@
+"""The database of the house: tables, migrations, sessions and the PostgreSQL server that comes with it."""

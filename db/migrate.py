@@ -1,0 +1,95 @@
+"""From an empty database to the tables of this release, and where a database stands.
+
+`upgrade` runs the migrations, one after the other, in the schema of the session; the version table lies in
+that schema too. `create_all` builds the same at once for schemas that live for a moment (scenarios, tests); a
+test holds the two equal. What was released is never edited: a change of the tables is a new revision.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+from sqlalchemy.sql.ddl import ExecutableDDLElement
+
+from db.session import Session, driver_cursor
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+__all__ = ["create_all", "current_revision", "ddl_script", "head_revision", "scripts", "upgrade"]
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def create_all(session: Session) -> None:
+    """Every table and guard in the session's (empty) schema, in one statement; the caller commits."""
+    with driver_cursor(session) as cursor:
+        cursor.execute(ddl_script().encode())
+
+
+@functools.cache
+def ddl_script() -> str:
+    """The SQL that makes every table, index and guard, as the tables declare them now."""
+    from db.tables import metadata
+
+    statements: list[str] = []
+
+    def note(element: ExecutableDDLElement, *_: object, **__: object) -> None:
+        statements.append(str(element.compile(dialect=dialect)).strip())
+
+    dialect = make_url("postgresql+psycopg://").get_dialect()(
+        paramstyle="named"
+    )  # "pyformat" would double every percent sign
+    engine = sa.create_mock_engine("postgresql+psycopg://", note)
+    metadata.create_all(engine, checkfirst=False)
+    return "".join(f"{statement};\n\n" for statement in statements)
+
+
+def upgrade(session: Session) -> None:
+    """Run every migration that the session's schema has not had, in one transaction, and commit.
+
+    Two at once: the second waits for the first and finds nothing to do.
+    """
+    from alembic import command
+
+    session.rollback()
+    lock = "hashtextextended('keizoku/migrate/' || current_schema(), 0)"
+    session.exec_driver_sql(f"SELECT pg_advisory_xact_lock({lock})")
+    config = scripts()
+    config.attributes["session"] = session
+    try:
+        command.upgrade(config, "head")
+    except BaseException:
+        session.rollback()
+        raise
+    session.commit()
+
+
+def current_revision(session: Session) -> str | None:
+    """The revision that the session's schema is at; None: no migration has been run there."""
+    from alembic.runtime.migration import MigrationContext
+
+    return MigrationContext.configure(session).get_current_revision()
+
+
+def head_revision() -> str:
+    """The revision that this release wants."""
+    from alembic.script import ScriptDirectory
+
+    head = ScriptDirectory.from_config(scripts()).get_current_head()
+    if head is None:
+        raise LookupError("this release has no migrations")
+    return head
+
+
+def scripts() -> Config:
+    """Where Alembic finds the migrations."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    return config

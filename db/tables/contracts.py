@@ -1,0 +1,184 @@
+"""Accounts, plans, prices, contracts and their terms.
+
+Always holds (by the constraints below):
+- an account has at most one contract that is applied for or running;
+- the terms of a contract follow each other without gap or overlap: every term but the first starts on the day
+  on which another term of the same contract ends (chain by foreign key), and no two terms start or end together;
+- facts are only ever added.
+
+Columns that may change, each derived again by the audit: contract.{method, renews_on} (caches of the last term),
+contract.{approved_at, anchor_on, rejected_at, rejected_ground, ended_on, ended_at, ended_reason} (set once),
+term.{closed_on, closed_at} (set once), suspension.{lifted_at, lifted_by} (set once).
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy import (
+    text as sql,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+
+from db.tables.base import day, identity, instant, metadata, text, yen
+
+METHODS = ("card", "coupon", "product_key", "app_store", "other")
+INTERVALS = ("month", "year")
+
+
+def _one_of(column: str, words: tuple[str, ...], name: str) -> CheckConstraint:
+    return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=name)
+
+
+account = Table("account", metadata, Column("id", TEXT, primary_key=True), instant("created_at"))
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("code", TEXT, primary_key=True),
+    text("interval"),
+    instant("recorded_at"),
+    _one_of("interval", INTERVALS, "interval"),
+)
+
+price = Table(
+    "price",
+    metadata,
+    identity(),
+    Column("plan", TEXT, ForeignKey("plan.code"), nullable=False),
+    yen("yen"),
+    day("announced_on"),
+    day("for_new_from"),
+    day("for_renewals_from"),
+    Column("cohort", ARRAY(TEXT), nullable=True),
+    instant("recorded_at"),
+    CheckConstraint("yen > 0", name="positive"),
+)
+
+contract = Table(
+    "contract",
+    metadata,
+    identity(),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    Column("plan", TEXT, ForeignKey("plan.code"), nullable=False),
+    text("method"),
+    instant("applied_at"),
+    instant("approved_at", nullable=True),
+    day("anchor_on", nullable=True),
+    instant("rejected_at", nullable=True),
+    text("rejected_ground", nullable=True),
+    Column("paid_months", Integer, nullable=True),
+    text("prepaid_method", nullable=True),
+    text("fallback", nullable=True),
+    day("renews_on", nullable=True),
+    day("ended_on", nullable=True),
+    instant("ended_at", nullable=True),
+    text("ended_reason", nullable=True),
+    instant("recorded_at"),
+    _one_of("method", METHODS, "method"),
+    CheckConstraint("(approved_at IS NULL) = (anchor_on IS NULL)", name="anchored"),
+    CheckConstraint("(ended_on IS NULL) = (ended_at IS NULL)", name="ended"),
+    Index(
+        "uq_contract_one_running",
+        "account",
+        unique=True,
+        postgresql_where=sql("ended_on IS NULL AND rejected_at IS NULL"),
+    ),
+    Index("ix_contract_renews_on", "renews_on", postgresql_where=sql("ended_on IS NULL AND renews_on IS NOT NULL")),
+    Index("ix_contract_account", "account"),
+)
+
+contract_fact = Table(
+    "contract_fact",
+    metadata,
+    identity(),
+    Column("contract_id", BigInteger, ForeignKey("contract.id"), nullable=False),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    text("kind"),
+    instant("occurred_at"),
+    instant("recorded_at"),
+    text("author", nullable=True),
+    text("ground", nullable=True),
+    Column("detail", JSONB, nullable=True),
+    _one_of(
+        "kind",
+        (
+            "end_of_use",
+            "withdraw_end_of_use",
+            "leave_service",
+            "delete_user",
+            "change_method",
+            "new_card",
+            "suspend",
+            "resume",
+            "terminate",
+        ),
+        "kind",
+    ),
+    Index("ix_contract_fact_contract_id", "contract_id"),
+)
+
+term = Table(
+    "term",
+    metadata,
+    identity(),
+    Column("contract_id", BigInteger, ForeignKey("contract.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    Column("seq", Integer, nullable=False),
+    day("starts_on"),
+    day("ends_on"),
+    day("follows_on", nullable=True),
+    instant("starts_at"),
+    day("closed_on", nullable=True),
+    instant("closed_at", nullable=True),
+    text("method"),
+    text("plan"),
+    text("interval"),
+    yen("price_yen"),
+    text("terms_version"),
+    instant("recorded_at"),
+    _one_of("method", METHODS, "method"),
+    _one_of("interval", INTERVALS, "interval"),
+    CheckConstraint("starts_on < ends_on", name="not_empty"),
+    CheckConstraint("follows_on IS NULL OR follows_on = starts_on", name="follows"),
+    CheckConstraint("closed_on IS NULL OR (closed_on >= starts_on AND closed_on <= ends_on)", name="closed_inside"),
+    CheckConstraint("price_yen > 0", name="priced"),
+    UniqueConstraint("contract_id", "starts_on"),
+    UniqueConstraint("contract_id", "ends_on"),
+    ForeignKeyConstraint(["contract_id", "follows_on"], ["term.contract_id", "term.ends_on"], name="fk_term_chain"),
+    Index("uq_term_first", "contract_id", unique=True, postgresql_where=sql("follows_on IS NULL")),
+    Index("ix_term_account", "account"),
+    Index("ix_term_ends_on", "ends_on"),
+    Index("ix_term_closed_on", "closed_on", postgresql_where=sql("closed_on IS NOT NULL")),
+)
+
+suspension = Table(
+    "suspension",
+    metadata,
+    identity(),
+    Column("contract_id", BigInteger, ForeignKey("contract.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    instant("from_at"),
+    text("set_by"),
+    text("ground"),
+    instant("recorded_at"),
+    instant("lifted_at", nullable=True),
+    text("lifted_by", nullable=True),
+    _one_of("set_by", ("delinquency", "people"), "set_by"),
+    CheckConstraint("lifted_at IS NULL OR lifted_at >= from_at", name="forward"),
+    Index(
+        "uq_suspension_one_open",
+        "contract_id",
+        "set_by",
+        unique=True,
+        postgresql_where=sql("lifted_at IS NULL"),
+    ),
+    Index("ix_suspension_account", "account"),
+)

@@ -1,0 +1,185 @@
+"""Evidence: what is known about stops of the service, and what people ruled about them.
+
+Append-only. Every row has two times: when it holds (`from_at`, `to_at`) and when we learned it
+(`recorded_at`). A correction is a new row: an incident has revisions, the newest holds; a population
+figure recorded later for the same instant replaces the earlier one.
+
+`month_to_review` says which month (or whose claim of it) has to be looked at again;
+`month_review` says up to which of those rows a night has done so.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from db.tables.base import day, identity, instant, metadata, text
+
+#: What people may name as the cause of a stop; one list for the database and the readers.
+CAUSES = ("fault", "system_update", "partner", "user_environment")
+
+_MONTH_PATTERN = r"month ~ '^\d{4}-(0[1-9]|1[0-2])$'"
+
+
+def _one_of(column: str, allowed: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in allowed)})"
+
+
+evidence_import = Table(
+    "evidence_import",
+    metadata,
+    identity(),
+    text("kind"),
+    text("sha256"),
+    text("source"),
+    Column("row_count", BigInteger, nullable=False),
+    instant("recorded_at"),
+    UniqueConstraint("sha256", "kind"),
+    CheckConstraint(r"sha256 ~ '^[0-9a-f]{64}$'", name="sha256_is_hex"),
+    CheckConstraint("row_count >= 0", name="row_count_not_negative"),
+)
+
+observation = Table(  # whole seconds; which symptom it was decides nothing and stays in the imported file
+    "observation",
+    metadata,
+    identity(),
+    text("user_id"),
+    instant("started_at"),
+    instant("ended_at", nullable=True),
+    instant("recorded_at"),
+    UniqueConstraint("user_id", "started_at", "ended_at", postgresql_nulls_not_distinct=True),
+    CheckConstraint("started_at < ended_at", name="period_not_empty"),
+    Index("ix_observation_period", "started_at", "ended_at", postgresql_using="brin"),
+)
+
+incident = Table(
+    "incident",
+    metadata,
+    identity(),
+    text("incident_id"),
+    Column("revision", Integer, nullable=False),
+    instant("from_at"),
+    instant("to_at"),
+    Column("affected", BigInteger, nullable=False),
+    text("cause"),
+    text("ground", nullable=True),
+    text("author"),
+    Column("exact", Boolean, nullable=False),  # confirmed to the second: gaps to other exact edges are real
+    instant("recorded_at"),
+    UniqueConstraint("incident_id", "revision"),
+    CheckConstraint("revision >= 1", name="revision_from_one"),
+    CheckConstraint("from_at < to_at", name="period_not_empty"),
+    CheckConstraint("affected >= 0", name="affected_not_negative"),
+    CheckConstraint(_one_of("cause", CAUSES), name="cause_known"),
+)
+
+outage_count = Table(
+    "outage_count",
+    metadata,
+    identity(),
+    instant("from_at"),
+    instant("to_at"),
+    Column("affected", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    instant("recorded_at"),
+    UniqueConstraint("from_at", "to_at", "affected", "total"),
+    CheckConstraint("from_at < to_at", name="period_not_empty"),
+    CheckConstraint("affected >= 0 AND total > 0 AND affected <= total", name="share_is_a_share"),
+    Index("ix_outage_count_to_at", "to_at"),
+)
+
+maintenance_notice = Table(
+    "maintenance_notice",
+    metadata,
+    identity(),
+    text("uid"),
+    instant("published_at"),
+    instant("from_at"),
+    instant("to_at"),
+    instant("recorded_at"),
+    UniqueConstraint("uid", "published_at", "from_at", "to_at"),
+    CheckConstraint("from_at < to_at", name="period_not_empty"),
+)
+
+interruption = Table(
+    "interruption",
+    metadata,
+    identity(),
+    instant("from_at"),
+    instant("to_at"),
+    text("ground"),
+    text("approved_by"),
+    instant("recorded_at"),
+    UniqueConstraint("from_at", "to_at", "ground", "approved_by"),
+    CheckConstraint("from_at < to_at", name="period_not_empty"),
+    CheckConstraint("ground <> '' AND approved_by <> ''", name="has_ground_and_approver"),
+)
+
+environment_ruling = Table(
+    "environment_ruling",
+    metadata,
+    identity(),
+    Column("claim_id", Text, ForeignKey("claim.id")),
+    text("incident_id", nullable=True),
+    Column("windows", JSONB(none_as_null=True), nullable=False),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("(claim_id IS NULL) <> (incident_id IS NULL)", name="has_one_subject"),
+    CheckConstraint("jsonb_typeof(windows) = 'array'", name="windows_are_a_list"),
+    CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
+    Index("ix_environment_ruling_claim_id", "claim_id"),
+)
+
+population = Table(
+    "population",
+    metadata,
+    identity(),
+    instant("from_at"),
+    Column("users", BigInteger, nullable=False),
+    instant("recorded_at"),
+    CheckConstraint("users > 0", name="users_positive"),
+)
+
+claim_form_outage = Table(
+    "claim_form_outage",
+    metadata,
+    identity(),
+    instant("from_at"),
+    instant("to_at"),
+    instant("recorded_at"),
+    UniqueConstraint("from_at", "to_at"),
+    CheckConstraint("from_at < to_at", name="period_not_empty"),
+)
+
+month_to_review = Table(
+    "month_to_review",
+    metadata,
+    identity(),
+    text("month"),
+    text("account", nullable=True),  # null: every claim of the month
+    text("why"),
+    instant("recorded_at"),
+    CheckConstraint(_MONTH_PATTERN, name="month_is_a_month"),
+    Index("ix_month_to_review_month_id", "month", "id"),
+)
+
+month_review = Table(
+    "month_review",
+    metadata,
+    identity(),
+    text("month"),
+    Column("up_to_id", BigInteger, ForeignKey("month_to_review.id"), nullable=False),
+    day("decided_on"),
+    instant("decided_at"),
+    UniqueConstraint("month", "up_to_id"),
+)

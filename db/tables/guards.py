@@ -1,0 +1,89 @@
+"""What a table definition cannot say: balanced entries, and rows that nobody rewrites.
+
+Each guard is plain SQL, run after the tables are made and by the migrations; functions live in the schema of the
+tables, so every scenario's schema has its own.
+"""
+
+from sqlalchemy import DDL, event
+
+from db.tables.base import metadata
+
+APPEND_ONLY = (
+    "entry",
+    "line",
+    "revenue_posting",
+    "term_closure",
+    "contract_fact",
+    "price",
+    "receipt",
+    "allocation",
+    "settlement",
+    "interest_mark",
+    "interest_booking",
+    "demand",
+    "user_notice",
+    "credit_application",
+    "certificate",
+    "incident",
+    "maintenance_notice",
+    "interruption",
+    "environment_ruling",
+    "observation",
+    "population",
+    "claim_form_outage",
+    "evidence_import",
+    "outage_count",
+    "month_to_review",
+    "month_review",
+    "alternative_consent",
+    "claim",
+    "claim_ruling",
+    "claim_decision",
+    "award",
+)
+"""Tables whose rows are only ever added (rule 6 of the house)."""
+
+_BALANCE_FUNCTION = """
+CREATE OR REPLACE FUNCTION keizoku_entry_balances() RETURNS trigger LANGUAGE plpgsql AS $guard$
+DECLARE bad bigint;
+BEGIN
+  SELECT entry_id INTO bad FROM new_lines GROUP BY entry_id HAVING sum(yen) <> 0 LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'journal entry % does not balance', bad USING ERRCODE = 'check_violation';
+  END IF;
+  RETURN NULL;
+END
+$guard$
+"""
+
+_APPEND_ONLY_FUNCTION = """
+CREATE OR REPLACE FUNCTION keizoku_append_only() RETURNS trigger LANGUAGE plpgsql AS $guard$
+BEGIN
+  RAISE EXCEPTION 'rows of % are only ever added: a correction is a new row', TG_TABLE_NAME
+    USING ERRCODE = 'restrict_violation';
+END
+$guard$
+"""
+
+_BALANCE_TRIGGER = """
+CREATE TRIGGER line_balances AFTER INSERT ON line
+REFERENCING NEW TABLE AS new_lines FOR EACH STATEMENT EXECUTE FUNCTION keizoku_entry_balances()
+"""
+
+
+def _append_only_trigger(table: str) -> str:
+    return (
+        f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only()"
+    )
+
+
+GUARDS: tuple[str, ...] = (
+    _BALANCE_FUNCTION.strip(),
+    _APPEND_ONLY_FUNCTION.strip(),
+    _BALANCE_TRIGGER.strip(),
+    *(_append_only_trigger(table) for table in APPEND_ONLY),
+)
+
+for _statement in GUARDS:
+    event.listen(metadata, "after_create", DDL(_statement.replace("%", "%%")))

@@ -1,0 +1,301 @@
+"""Invoices, attempts, receipts, credits: who owes what and what was done about it.
+
+Always holds (by the constraints below):
+- one living invoice per term; an invoice is never settled beyond its total;
+- at most one attempt in flight per invoice, each with a key of its own;
+- one credit per award; a credit is never used beyond what was granted.
+
+Columns that may change: invoice.{state, open_yen, paid_on, accelerated_on} (caches of its settlements; the last
+set once), attempt.{outcome, code, gateway_id, settled_on, settled_at} (set once), credit.available_yen (cache),
+credit_refund.{outcome, code, gateway_id, settled_on, settled_at} (set once), people_task.{closed_at, closed_by, closed_ground} (set once).
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy import (
+    text as sql,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TEXT
+
+from db.tables.base import day, identity, instant, metadata, text, yen
+
+invoice = Table(
+    "invoice",
+    metadata,
+    identity(),
+    Column("term_id", BigInteger, ForeignKey("term.id"), nullable=False),
+    Column("contract_id", BigInteger, nullable=False),
+    Column("account", TEXT, nullable=False),
+    text("method"),
+    yen("total_yen"),
+    yen("credit_yen"),
+    yen("tax_yen"),
+    day("issued_on"),
+    day("due_on"),
+    instant("issued_at"),
+    day("accelerated_on", nullable=True),
+    text("state"),
+    yen("open_yen"),
+    day("paid_on", nullable=True),
+    CheckConstraint("total_yen > 0", name="positive"),
+    CheckConstraint("credit_yen BETWEEN 0 AND total_yen", name="credit_within"),
+    CheckConstraint("open_yen BETWEEN 0 AND total_yen", name="open_within"),
+    CheckConstraint("state IN ('open', 'paid', 'void')", name="state"),
+    CheckConstraint("(state = 'open') = (open_yen > 0)", name="open_state"),
+    CheckConstraint("issued_on <= due_on", name="due_after_issue"),
+    Index("uq_invoice_term", "term_id", unique=True, postgresql_where=sql("state <> 'void'")),
+    Index("ix_invoice_open", "account", postgresql_where=sql("state = 'open'")),
+    Index("ix_invoice_contract_id", "contract_id"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    identity(),
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    text("key"),
+    yen("yen"),
+    day("wanted_on"),
+    day("started_on"),
+    instant("started_at"),
+    text("outcome", nullable=True),
+    text("code", nullable=True),
+    text("gateway_id", nullable=True),
+    day("settled_on", nullable=True),
+    instant("settled_at", nullable=True),
+    UniqueConstraint("key"),
+    CheckConstraint("yen > 0", name="positive"),
+    CheckConstraint("wanted_on <= started_on", name="wanted_before"),
+    CheckConstraint(
+        "outcome IN ('succeeded', 'declined_soft', 'declined_hard', 'needs_user', 'abandoned')", name="outcome"
+    ),
+    CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled"),
+    Index("uq_attempt_in_flight", "invoice_id", unique=True, postgresql_where=sql("outcome IS NULL")),
+    Index("ix_attempt_invoice_id", "invoice_id"),
+    Index("ix_attempt_account", "account"),
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    identity(),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    yen("yen"),
+    text("via"),
+    day("received_on"),
+    instant("received_at"),
+    yen("costs_yen"),
+    day("for_term_on", nullable=True),
+    instant("recorded_at"),
+    CheckConstraint("yen > 0 AND costs_yen >= 0", name="positive"),
+    Index("ix_receipt_account", "account"),
+)
+
+allocation = Table(
+    "allocation",
+    metadata,
+    identity(),
+    Column("receipt_id", BigInteger, ForeignKey("receipt.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    text("kind"),
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=True),
+    yen("yen"),
+    day("allocated_on"),
+    CheckConstraint("kind IN ('costs', 'interest', 'principal', 'deposit')", name="kind"),
+    CheckConstraint("yen > 0", name="positive"),
+    Index("ix_allocation_account", "account"),
+)
+
+settlement = Table(
+    "settlement",
+    metadata,
+    identity(),
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    text("kind"),
+    yen("yen"),
+    day("settled_on"),
+    Column("source_id", BigInteger, nullable=False),
+    instant("recorded_at"),
+    CheckConstraint("kind IN ('credit', 'card', 'receipt', 'set_off', 'write_off')", name="kind"),
+    CheckConstraint("yen > 0", name="positive"),
+    UniqueConstraint("invoice_id", "kind", "source_id"),
+    Index("ix_settlement_invoice_id", "invoice_id"),
+)
+
+interest_mark = Table(
+    "interest_mark",
+    metadata,
+    identity(),
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    day("counts_after"),
+    yen("carried_yen"),
+    instant("recorded_at"),
+    CheckConstraint("carried_yen >= 0", name="not_negative"),
+    Index("ix_interest_mark_invoice_id", "invoice_id"),
+    Index("ix_interest_mark_account", "account"),
+)
+
+interest_booking = Table(
+    "interest_booking",
+    metadata,
+    identity(),
+    Column("account", TEXT, nullable=False),
+    text("kind"),
+    yen("yen"),
+    day("booked_on"),
+    instant("recorded_at"),
+    text("occasion"),
+    UniqueConstraint("account", "occasion"),
+    CheckConstraint("kind IN ('demand', 'allocation', 'write_off')", name="kind"),
+)
+
+demand = Table(
+    "demand",
+    metadata,
+    identity(),
+    Column("account", TEXT, nullable=False),
+    day("demanded_on"),
+    yen("interest_yen"),
+    yen("total_yen"),
+    text("occasion"),
+    instant("sent_at"),
+    text("body_ja"),
+    text("body_en"),
+    UniqueConstraint("account", "occasion"),
+    CheckConstraint("interest_yen > 0", name="positive"),
+)
+
+user_notice = Table(
+    "user_notice",
+    metadata,
+    identity(),
+    Column("account", TEXT, nullable=False),
+    Column("contract_id", BigInteger, nullable=False),
+    text("kind"),
+    text("occasion"),
+    day("sent_on"),
+    instant("sent_at"),
+    text("body_ja"),
+    text("body_en"),
+    UniqueConstraint("contract_id", "kind", "occasion"),
+    CheckConstraint(
+        "kind IN ('renewal', 'suspension', 'termination', 'acceleration', 'set_off', 'price')",
+        name="kind",
+    ),
+    Index("ix_user_notice_account", "account"),
+)
+
+credit = Table(
+    "credit",
+    metadata,
+    identity(),
+    Column("award_id", BigInteger, ForeignKey("award.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    text("month"),
+    yen("total_yen"),
+    yen("granted_yen"),
+    day("granted_on"),
+    day("usable_from"),
+    yen("available_yen"),
+    instant("recorded_at"),
+    UniqueConstraint("award_id"),
+    CheckConstraint("granted_yen >= 0", name="granted"),
+    CheckConstraint("available_yen BETWEEN 0 AND granted_yen", name="available_within"),
+    Index("ix_credit_available", "account", postgresql_where=sql("available_yen > 0")),
+    Index("ix_credit_account", "account", "month"),
+)
+
+credit_application = Table(
+    "credit_application",
+    metadata,
+    identity(),
+    Column("credit_id", BigInteger, ForeignKey("credit.id"), nullable=False),
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    yen("yen"),
+    day("applied_on"),
+    CheckConstraint("yen > 0", name="positive"),
+    UniqueConstraint("credit_id", "invoice_id"),
+    Index("ix_credit_application_invoice_id", "invoice_id"),
+)
+
+credit_refund = Table(
+    "credit_refund",
+    metadata,
+    identity(),
+    Column("credit_id", BigInteger, ForeignKey("credit.id"), nullable=False),
+    Column("attempt_id", BigInteger, ForeignKey("attempt.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    text("key"),
+    yen("yen"),
+    day("requested_on"),
+    instant("requested_at"),
+    text("outcome", nullable=True),
+    text("code", nullable=True),
+    text("gateway_id", nullable=True),
+    day("settled_on", nullable=True),
+    instant("settled_at", nullable=True),
+    UniqueConstraint("key"),
+    CheckConstraint("yen > 0", name="positive"),
+    CheckConstraint("outcome IN ('succeeded', 'failed')", name="outcome"),
+    Index("ix_credit_refund_credit_id", "credit_id"),
+    Index("ix_credit_refund_attempt_id", "attempt_id"),
+    Index("uq_credit_refund_in_flight", "credit_id", "attempt_id", unique=True, postgresql_where=sql("outcome IS NULL")),
+)
+
+people_task = Table(
+    "people_task",
+    metadata,
+    identity(),
+    text("kind"),
+    text("subject"),
+    instant("opened_at"),
+    Column("detail", JSONB, nullable=False),
+    instant("closed_at", nullable=True),
+    text("closed_by", nullable=True),
+    text("closed_ground", nullable=True),
+    UniqueConstraint("kind", "subject"),
+)
+
+simulated_card = Table(
+    "simulated_card",
+    metadata,
+    Column("account", TEXT, primary_key=True),
+    text("outcome"),
+    Column("refund_fails", Boolean, nullable=False),
+)
+
+simulated_charge = Table(
+    "simulated_charge",
+    metadata,
+    identity(),
+    text("key"),
+    Column("account", TEXT, nullable=False),
+    yen("yen"),
+    text("answer"),
+    instant("created_at"),
+    UniqueConstraint("key"),
+    Index("ix_simulated_charge_account", "account"),
+)
+
+simulated_refund = Table(
+    "simulated_refund",
+    metadata,
+    identity(),
+    text("key"),
+    Column("charge_id", BigInteger, ForeignKey("simulated_charge.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    yen("yen"),
+    instant("created_at"),
+    UniqueConstraint("key"),
+)

@@ -1,0 +1,89 @@
+"""The command `keizoku`: one group of commands per file, imported when it is asked for.
+
+`keizoku --help` imports none of them, so it answers at once. To add a group: write its file in this folder
+with a Typer application in it, and add a row to COMMANDS.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple, NoReturn
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+__all__ = ["COMMANDS", "app", "main"]
+
+
+class Target(NamedTuple):
+    """Where a command is, and what the list of commands says about it."""
+
+    place: str  # "module:attribute", a typer.Typer
+    help: str
+
+
+COMMANDS: dict[str, Target] = {
+    "terms": Target("scheduler.cli.terms:app", "The contract: clauses, numbers, readings, who decides what."),
+    "scenario": Target("scheduler.cli.scenario:app", "Dated diaries that run the whole engine."),
+    "night": Target("scheduler.cli.night:app", "Run the night of a business date, or of several."),
+    "settings": Target("scheduler.cli.settings:app", "Every setting with its value, default and meaning."),
+    "db": Target("scheduler.cli.db:app", "The database: where it is, bring it up to date, stop it."),
+}
+"""In the order in which a newcomer meets them."""
+
+
+class _NotYetLoaded(TyperCommand):
+    """Stands for a command in the list of commands, and becomes it when it is called."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        module, attribute = COMMANDS[str(self.name)].place.split(":")
+        command = typer.main.get_command(getattr(import_module(module), attribute))
+        return command.make_context(info_name, args, parent=parent, **extra)
+
+
+class _Root(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, target in COMMANDS.items():
+            self.add_command(_NotYetLoaded(name, help=target.help))
+
+
+app = typer.Typer(
+    cls=_Root,
+    name="keizoku",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"keizoku {version('keizoku')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _keizoku(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Premium-subscription billing and SLA credits, as the contract says it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit: 0 fine, 1 a finding, 2 a mistake in how it was called, 130 interrupted."""
+    try:
+        typer.main.get_command(app).main(arguments, prog_name="keizoku")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from scheduler.cli.output import explain_failure
+
+        sys.exit(explain_failure(error))
+    sys.exit(0)

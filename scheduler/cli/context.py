@@ -1,0 +1,106 @@
+"""From the settings to an open house: which database, is it up to date, who charges cards.
+
+Every command that works with the database prints on stderr where that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from db.embedded import EmbeddedServer, default_data_dir
+from db.migrate import current_revision, head_revision, upgrade
+from db.session import Session, check_server, make_engine, normalised_url
+from scheduler.cli.output import UserError, note
+from scheduler.settings import Settings, SettingsError, load_settings
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from scheduler.app import House
+
+__all__ = ["Database", "embedded_server", "open_database", "open_house", "settings_of_this_process"]
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open database: a session on it, its address for further ones, and where it is in words."""
+
+    session: Session
+    url: sa.URL
+    place: str
+    embedded: bool
+
+
+def settings_of_this_process() -> Settings:
+    """The settings; a bad value ends the command with one line."""
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise UserError(str(error)) from error
+
+
+def embedded_server(settings: Settings) -> EmbeddedServer:
+    """The embedded server that the settings mean; nothing is started."""
+    return EmbeddedServer(settings.data_dir or default_data_dir())
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[Database]:
+    """A session on the server of the settings, which is started if it is the embedded one."""
+    if settings.database_url is None:
+        with embedded_server(settings) as server:
+            yield from _connected(server.url, f"embedded PostgreSQL {{version}} in {server.data_dir}", True)
+    else:
+        url = normalised_url(settings.database_url.get_secret_value())
+        named = url.query.get("host", "the local socket")
+        host = url.host or (named if isinstance(named, str) else ", ".join(named))
+        yield from _connected(url, f"server {host}/{url.database or ''}, PostgreSQL {{version}}", False)
+
+
+def _connected(url: sa.URL, place: str, embedded: bool) -> Iterator[Database]:
+    engine = make_engine(url)
+    try:
+        with engine.connect() as session:
+            found = Database(session, url, place.format(version=check_server(session)), embedded)
+            session.rollback()
+            note(f"database: {found.place}")
+            yield found
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_house(settings: Settings | None = None) -> Iterator[House]:
+    """The house on a database that is up to date.
+
+    The embedded database is brought up to date by itself; on a server that is the operator's to do.
+    """
+    from billing.gateway.simulated import SimulatedGateway
+    from scheduler.app import House
+
+    settings = settings or settings_of_this_process()
+    try:
+        rules = settings.rules()
+    except SettingsError as error:
+        raise UserError(str(error)) from error
+    with open_database(settings) as database:
+        _bring_up_to_date(database)
+        gateway = SimulatedGateway(database.session.engine)
+        try:
+            yield House(session=database.session, rules=rules, gateway=gateway)
+        finally:
+            gateway.close()
+
+
+def _bring_up_to_date(database: Database) -> None:
+    current, head = current_revision(database.session), head_revision()
+    database.session.rollback()
+    if current == head:
+        return
+    if not database.embedded:
+        state = "empty" if current is None else f"at revision {current}"
+        raise UserError(f"the database is {state}, this release wants {head}: run `keizoku db upgrade`")
+    upgrade(database.session)

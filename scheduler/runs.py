@@ -1,0 +1,116 @@
+"""The run log: which stage of which business date was run, when, and what it changed; and the certificates.
+
+One row per stage and business date; a rerun counts up and leaves what the first run changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from billing.audit import Audit
+from db.session import Session
+from db.tables.books import certificate, stage_run
+
+LAST_STAGE = "audit"
+
+
+def begin(session: Session, business_date: date, stage: str, started_at: datetime) -> None:
+    """Note that a stage begins; commits."""
+    session.execute(
+        insert(stage_run)
+        .values(business_date=business_date, stage=stage, started_at=started_at, changes=0, runs=1)
+        .on_conflict_do_update(
+            index_elements=["business_date", "stage"],
+            set_={"runs": stage_run.c.runs + 1, "started_at": started_at},
+        )
+    )
+    session.commit()
+
+
+def finish(session: Session, business_date: date, stage: str, finished_at: datetime, changes: int) -> None:
+    """Note that a stage is through, and what it changed; commits."""
+    session.execute(
+        sa.update(stage_run)
+        .where(stage_run.c.business_date == business_date, stage_run.c.stage == stage)
+        .values(finished_at=finished_at, changes=stage_run.c.changes + changes)
+    )
+    session.commit()
+
+
+def last_night(session: Session) -> date | None:
+    """The latest business date whose night went through to its certificate."""
+    latest: date | None = session.execute(
+        sa.select(sa.func.max(stage_run.c.business_date)).where(
+            stage_run.c.stage == LAST_STAGE, stage_run.c.finished_at.is_not(None)
+        )
+    ).scalar_one()
+    return latest
+
+
+def is_done(session: Session, business_date: date) -> bool:
+    """Whether the night of this date went through before."""
+    query = sa.select(stage_run.c.runs).where(
+        stage_run.c.business_date == business_date,
+        stage_run.c.stage == LAST_STAGE,
+        stage_run.c.finished_at.is_not(None),
+    )
+    return session.execute(query).first() is not None
+
+
+def missed(session: Session, business_date: date) -> list[date]:
+    """Business dates between the last night that went through and this one."""
+    last = last_night(session)
+    if last is None:
+        return []
+    return [last + timedelta(days=day) for day in range(1, (business_date - last).days)]
+
+
+def certified_floor(session: Session) -> int:
+    """The highest term id that a certificate without differences covers; 0 where there is none."""
+    floor = session.execute(
+        sa.select(certificate.c.floors["term"].as_integer())
+        .where(certificate.c.state == "ok")
+        .order_by(certificate.c.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return floor or 0
+
+
+def certify(session: Session, business_date: date, found: Audit, also: Sequence[str], at: datetime) -> str:
+    """Write the certificate unless the last one of this date says the same; returns its state. Commits."""
+    differences = [*found.differences, *also]
+    state = "differences" if differences else "ok"
+    floors: Mapping[str, int] = {"term": found.last_term_id}
+    content = {
+        "business_date": business_date.isoformat(),
+        "counts": found.counts,
+        "sums": found.sums,
+        "differences": differences,
+        "floors": floors,
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    before = session.execute(
+        sa.select(certificate.c.hash)
+        .where(certificate.c.business_date == business_date)
+        .order_by(certificate.c.id.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    if before != digest:
+        session.execute(
+            sa.insert(certificate).values(
+                business_date=business_date,
+                issued_at=at,
+                state=state,
+                counts=found.counts,
+                sums=found.sums,
+                differences=differences,
+                floors=floors,
+                hash=digest,
+            )
+        )
+    session.commit()
+    return state

@@ -1,0 +1,13 @@
+"""Scenario files: a dated diary that a lawyer or an accountant can read, run through the whole engine.
+
+    page.py          YAML nodes and findings with their lines
+    values.py        one reader per kind of value
+    schema_words.py  every action, check and key
+    document.py      a file → Scenario or findings
+    actions.py       a step → a desk's method
+    checks.py        an expectation → agreed or not
+    run.py           steps, nights and expectations in order, in a schema of their own
+    report.py        an outcome as people read it; outcome.py as programs do
+
+`docs/how-to/scenarios.md` explains the files to those who write them.
+"""

@@ -1,0 +1,91 @@
+"""One step of a diary → one call on the desk of the room that takes it.
+
+An action has the name of its method; its keys are the method's keywords, except where Python or clarity
+wants another word. Nothing is decided here: why a desk refused comes back as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from terms.decision import Finding
+
+if TYPE_CHECKING:
+    from scheduler.app import House
+    from scheduler.scenario.document import Scenario, Step
+
+SLA_ACTIONS: Final = frozenset(
+    {
+        "stop",
+        "correct_stop",
+        "counts",
+        "observations",
+        "notice",
+        "interruption",
+        "claim",
+        "recognise",
+        "environment",
+        "claim_form_down",
+        "consent_alternative",
+    }
+)
+#: The desk takes these and says what speaks against them; what follows from it is for the diary to expect.
+TAKEN_WITH_DOUBTS: Final = frozenset({"notice", "claim"})
+#: Keys whose keyword differs. `from` and `for` are Python's; `_on` and `_at` are ours for days and instants.
+RENAMED: Final[Mapping[str, str]] = {"from": "from_at", "to": "to_at", "for": "term", "on": "decided_on"}
+
+
+class NotBuiltYetError(NotImplementedError):
+    """The engine does not do this yet."""
+
+
+def declare(scenario: Scenario, house: House) -> list[Finding]:
+    """What holds before the diary begins: the service's users, the plans and their prices."""
+    now = scenario.starts_at
+    findings: list[Finding] = []
+    for from_at, users in scenario.population:
+        findings += house.sla.population(from_at, users, now=now)
+    for plan in scenario.plans:
+        house.billing.add_plan(plan.code, plan.interval, now=now)
+        for price in plan.prices:
+            starts_on = price["from"]
+            house.billing.price(
+                plan.code,
+                price["yen"],
+                announced=price.get("announced", starts_on),
+                for_new_from=price.get("for_new_from", starts_on),
+                for_renewals_from=price.get("for_renewals_from", starts_on),
+                cohort=price.get("cohort"),
+                initial=True,
+                now=now,
+            )
+    return findings
+
+
+def perform(step: Step, house: House) -> Sequence[Finding]:
+    """Do what the step says, at its instant: why it was not done, or nothing.
+
+    Raises NotBuiltYetError, and what the desk raises.
+    """
+    match step.action:
+        case "card":
+            house.gateway.set_card(step.facts["account"], step.facts["outcome"])
+            return ()
+        case "refund_fails":
+            house.gateway.set_refund_fails(step.facts["account"])
+            return ()
+        case "close_month":
+            desk: object = house
+        case _:
+            desk = house.sla if step.action in SLA_ACTIONS else house.billing
+    method = getattr(desk, step.action, None)
+    if method is None:
+        raise NotBuiltYetError(f"the action {step.action}")
+    findings = method(**keywords(step), now=step.at)
+    return findings if isinstance(findings, list) and step.action not in TAKEN_WITH_DOUBTS else ()
+
+
+def keywords(step: Step) -> dict[str, Any]:
+    """The step's keys as keywords."""
+    return {RENAMED.get(key, key): value for key, value in step.facts.items()}

@@ -1,0 +1,179 @@
+"""One expectation → what the engine shows there, and whether the two agree.
+
+    expected  {state: suspended}          only the stated keys count;
+    actual    {state: active, access: …}  a list counts whole and in order, item by item
+
+Decides nothing: views come from billing and sla, this only compares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final
+
+import billing.views
+import sla.views
+from scheduler.scenario.actions import NotBuiltYetError
+from scheduler.scenario.outcome import Failure, plain
+from scheduler.scenario.schema_words import SUBJECTS
+from terms.calendar import from_epoch, parse_instant
+
+if TYPE_CHECKING:
+    from db.session import Session
+    from scheduler.app import House
+    from scheduler.night import NightResult
+    from scheduler.scenario.document import Expectation
+    from terms.rules import Rules
+
+NOTHING: Final = "(nothing)"  # shown where the engine states nothing under an expected key
+
+Nights = Mapping[date, "NightResult"]
+
+
+def failure_of(expectation: Expectation, house: House, nights: Nights) -> Failure | None:
+    """None if the expectation came true. Raises NotBuiltYetError, and what a view raises."""
+    actual = _LOOKS[expectation.check](expectation, house, nights)
+    if all(key in actual and agree(key, wanted, actual[key]) for key, wanted in expectation.expected.items()):
+        return None
+    subject = subject_of(expectation)
+    return Failure(
+        at=expectation.when,
+        check=expectation.check,
+        expected={**subject, **plain(expectation.expected)},
+        actual={
+            **subject,
+            **{
+                key: _stated_part(wanted, actual.get(key, NOTHING))
+                for key, wanted in expectation.expected.items()
+            },
+        },
+    )
+
+
+def subject_of(expectation: Expectation) -> dict[str, Any]:
+    """What the check looks at, as in the file: {"account": "jiro"}."""
+    key = SUBJECTS[expectation.check]
+    return {key: plain(expectation.subject)} if key else {}
+
+
+def agree(key: str, expected: object, actual: object) -> bool:
+    """Whether the engine shows what was expected under one key."""
+    return _AGREEMENTS.get(key, _equal)(expected, actual)
+
+
+def _equal(expected: object, actual: object) -> bool:
+    return bool(plain(expected) == plain(actual))
+
+
+def _same_list(expected: Any, actual: Any) -> bool:
+    return len(expected) == len(actual) and all(
+        all(key in shown and agree(key, wanted, shown[key]) for key, wanted in item.items())
+        for item, shown in zip(expected, actual, strict=True)
+    )
+
+
+def _same_outcome(expected: object, actual: object) -> bool:
+    """An attempt that went well is `ok` or `succeeded`."""
+    return _equal("succeeded" if expected == "ok" else expected, "succeeded" if actual == "ok" else actual)
+
+
+def _same_rate(expected: Any, actual: Any) -> bool:
+    """Rates are numbers: "0.2" is "0.20"; nothing awarded is a rate of 0."""
+    return Fraction(expected or 0) == Fraction(actual or 0)
+
+
+def _same_windows(expected: Any, actual: Any) -> bool:
+    return [tuple(window) for window in expected or ()] == [
+        (_instant(from_at), _instant(to_at)) for from_at, to_at in actual or ()
+    ]
+
+
+def _same_sums(expected: Any, actual: Any) -> bool:
+    """A mapping by its stated keys; what is absent is 0."""
+    return isinstance(expected, Mapping) and all(
+        (actual or {}).get(key, 0) == sum_ for key, sum_ in expected.items()
+    )
+
+
+def _instant(moment: Any) -> datetime:
+    return from_epoch(moment) if isinstance(moment, int) else parse_instant(moment)
+
+
+_AGREEMENTS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "list": _same_list,
+    "outcome": _same_outcome,
+    "rate": _same_rate,
+    "windows": _same_windows,
+    "waterfall": _same_sums,
+    "balances": _same_sums,
+    "exceptions": _same_sums,
+}
+
+
+def _stated_part(expected: object, actual: object) -> Any:
+    """Of what the engine shows, the keys that the expectation states."""
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        return {key: plain(actual.get(key, NOTHING)) for key in expected}
+    if isinstance(expected, Sequence) and expected and all(isinstance(item, Mapping) for item in expected):
+        stated: Iterable[str] = dict.fromkeys(key for item in expected for key in item)
+        return [{key: plain(item.get(key, NOTHING)) for key in stated} for item in _mappings(actual)]
+    return plain(actual)
+
+
+def _mappings(actual: object) -> list[Mapping[str, object]]:
+    return [item for item in actual if isinstance(item, Mapping)] if isinstance(actual, list | tuple) else []
+
+
+def _journal(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+    return billing.views.journal_view(house.session, tuple(expectation.expected.get("balances") or ()))
+
+
+def _night(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+    result = nights.get(expectation.subject)
+    if result is None:
+        return {"changes": "no night of this date has run", "certificate": "no night of this date has run"}
+    return {"changes": result.changes, "certificate": result.certificate}
+
+
+def _close(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+    raise NotBuiltYetError("the month's close")
+
+
+def _now(view: Callable[[Session, str], Any]) -> Look:
+    """A view of an account at the present."""
+
+    def look(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+        shown = view(house.session, expectation.subject)
+        return shown if isinstance(shown, Mapping) else {"list": shown}
+
+    return look
+
+
+def _then(view: Callable[[Session, Rules, Any, datetime], Mapping[str, Any]]) -> Look:
+    """A view of an account, claim or month that depends on the instant."""
+
+    def look(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+        return view(house.session, house.rules, expectation.subject, expectation.at)
+
+    return look
+
+
+Look = Callable[["Expectation", "House", Nights], Mapping[str, Any]]
+_LOOKS: Final[Mapping[str, Look]] = {
+    "contract": _then(billing.views.contract_view),
+    "invoices": _now(billing.views.invoices_view),
+    "attempts": _now(billing.views.attempts_view),
+    "charges": _now(billing.views.charges_view),
+    "owed": _then(billing.views.owed_view),
+    "demands": _now(billing.views.demands_view),
+    "notices": _now(billing.views.notices_view),
+    "claim": _then(sla.views.claim_view),
+    "month": _then(sla.views.month_view),
+    "credit": _now(billing.views.credit_view),
+    "refunds": _now(billing.views.refunds_view),
+    "journal": _journal,
+    "close": _close,
+    "night": _night,
+}

@@ -1,0 +1,75 @@
+"""What came of a scenario: passed, or every expectation and step that failed, with expected and actual.
+
+All values in a Failure are JSON: days and months as text, instants in JST, rates as decimal text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any
+
+from terms.calendar import Month, iso_jst
+from terms.money import fraction_text
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One line of a diary that did not come true."""
+
+    at: str  # a day or an instant in JST, as the scenario states it; for a document its line
+    check: str  # the check, the action of a step, "night" or "document"
+    expected: Any
+    actual: Any
+
+    def to_json(self) -> dict[str, Any]:
+        """For --json."""
+        return {"at": self.at, "check": self.check, "expected": self.expected, "actual": self.actual}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one file."""
+
+    file: str
+    title: str
+    failures: tuple[Failure, ...]
+    valid: bool = True  # False: the document itself is wrong and nothing ran
+    schema: str = ""  # where its rows are, if they were kept
+    crash: Exception | None = None  # what stopped it half-way, for whoever wants the traceback
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything came true."""
+        return not self.failures
+
+    def to_json(self) -> dict[str, Any]:
+        """For --json."""
+        outcome: dict[str, Any] = {
+            "file": self.file,
+            "title": self.title,
+            "passed": self.passed,
+            "failures": [failure.to_json() for failure in self.failures],
+        }
+        return {**outcome, "schema": self.schema} if self.schema else outcome
+
+
+def plain(value: object) -> Any:
+    """A value as JSON; what it does not know it shows as text."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, datetime):
+        return iso_jst(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Month):
+        return str(value)
+    if isinstance(value, Fraction):
+        return fraction_text(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    return str(value)

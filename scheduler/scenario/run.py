@@ -1,0 +1,208 @@
+"""Drives the engine through a scenario: steps, nights and expectations in order of instants.
+
+    step 09:00 ── step 14:00 ── night 02:30 ── expectation of that day ── step 10:00 ── …
+
+At one instant: steps first, then the night, then expectations. A night runs for every business date from
+the first step to the last expectation; a night that was left out is caught up by the engine, not here.
+Each scenario has a database schema of its own, which is dropped afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from traceback import extract_tb
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+from billing.gateway.simulated import SimulatedGateway
+from billing.refusal import Refused
+from db.migrate import create_all
+from db.session import make_engine
+from scheduler.app import House
+from scheduler.night import run_night
+from scheduler.scenario.actions import declare, perform
+from scheduler.scenario.checks import failure_of, subject_of
+from scheduler.scenario.document import Expectation, Scenario, Step, night_at, read_scenario
+from scheduler.scenario.outcome import Failure, Outcome, plain
+from terms.calendar import iso_jst, jst_day
+from terms.decision import Finding
+from terms.rules import Rules
+
+if TYPE_CHECKING:
+    from scheduler.night import NightResult
+
+_ONE_DAY: Final = timedelta(days=1)
+_DONE: Final = "done"  # what is expected of every step
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """The nightly batch of a business date."""
+
+    at: datetime
+    business_date: date
+
+
+Moment = Step | Night | Expectation
+OnMoment = Callable[[int, int], None]  # (moments behind us, moments of the scenario)
+_RANK: Final[dict[type, int]] = {Step: 0, Night: 1, Expectation: 2}
+
+
+def run_file(
+    path: Path, url: str | URL, keep_schema: bool = False, on_moment: OnMoment | None = None
+) -> Outcome:
+    """Read one file and run it in a schema of its own on the PostgreSQL server at `url`."""
+    scenario, findings = read_scenario(path)
+    if scenario is None:
+        return Outcome(
+            str(path), path.stem, tuple(_of_document(finding) for finding in findings), valid=False
+        )
+    with fresh_house(url, scenario.rules, keep_schema) as (house, schema):
+        failures, crash = play(scenario, house, on_moment)
+    return Outcome(
+        str(path), scenario.title, tuple(failures), schema=schema if keep_schema else "", crash=crash
+    )
+
+
+@contextmanager
+def fresh_house(url: str | URL, rules: Rules, keep_schema: bool = False) -> Iterator[tuple[House, str]]:
+    """An empty engine in a new schema, and the schema's name; dropped at the end unless it is to be kept."""
+    schema = f"scenario_{uuid4().hex[:16]}"
+    server = make_engine(url)
+    _run_alone(server, f"CREATE SCHEMA {schema}")
+    engine = make_engine(url, schema=schema)
+    gateway: SimulatedGateway | None = None
+    try:
+        with engine.connect() as session:
+            session.exec_driver_sql(
+                "SET synchronous_commit = off"
+            )  # nobody misses these rows after a power cut
+            session.commit()
+            create_all(session)
+            session.commit()
+            gateway = SimulatedGateway(engine)
+            yield House(session=session, rules=rules, gateway=gateway), schema
+    finally:
+        if gateway is not None:
+            gateway.close()
+        engine.dispose()
+        if not keep_schema:
+            _run_alone(server, f"DROP SCHEMA {schema} CASCADE")
+        server.dispose()
+
+
+def play(
+    scenario: Scenario, house: House, on_moment: OnMoment | None = None
+) -> tuple[list[Failure], Exception | None]:
+    """Everything that did not come true, and the error that stopped the scenario half-way, if one did.
+
+    What the engine refuses, and what is not built yet, fails and the diary goes on; any other error stops it.
+    """
+    failures: list[Failure] = []
+    nights: dict[date, NightResult] = {}
+    every = moments(scenario)
+    try:
+        findings = declare(scenario, house)
+    except Exception as error:
+        house.session.rollback()
+        return [Failure(iso_jst(scenario.starts_at), "plans", _DONE, _of_error(error))], error
+    failures += [Failure(iso_jst(scenario.starts_at), "plans", _DONE, str(finding)) for finding in findings]
+    for count, moment in enumerate(every):
+        try:
+            failure = _go_through(moment, house, nights)
+        except (NotImplementedError, Refused) as error:
+            house.session.rollback()
+            failure = _failure(moment, _of_error(error))
+        except Exception as error:
+            house.session.rollback()
+            return [*failures, _failure(moment, _of_error(error))], error
+        if failure is not None:
+            failures.append(failure)
+        if on_moment is not None:
+            on_moment(count + 1, len(every))
+    return failures, None
+
+
+def moments(scenario: Scenario) -> list[Moment]:
+    """Everything that happens, in order."""
+    every: list[Moment] = [step for step in scenario.steps if step.action != "skip_nights"]
+    every += nights_of(scenario)
+    every += scenario.expectations
+    return sorted(every, key=lambda moment: (moment.at, _RANK[type(moment)]))
+
+
+def nights_of(scenario: Scenario) -> list[Night]:
+    """A night for every business date from the first step to the last expectation, but those left out."""
+    if not scenario.steps:
+        return []
+    last_at = scenario.expectations[-1].at
+    business_date = jst_day(scenario.starts_at)
+    if night_at(business_date) < scenario.starts_at:
+        business_date += _ONE_DAY
+    nights: list[Night] = []
+    while (at := night_at(business_date)) <= last_at:
+        if not scenario.skips(business_date):
+            nights.append(Night(at, business_date))
+        business_date += _ONE_DAY
+    return nights
+
+
+def _go_through(moment: Moment, house: House, nights: dict[date, NightResult]) -> Failure | None:
+    match moment:
+        case Night(at, business_date):
+            nights[business_date] = run_night(house, business_date, now=at)
+        case Step(at, "run_night", facts):
+            nights[facts["date"]] = run_night(house, facts["date"], now=at)
+        case Step():
+            findings = perform(moment, house)
+            return _failure(moment, _of_findings(findings)) if findings else None
+        case Expectation():
+            return failure_of(moment, house, nights)
+    return None
+
+
+def _failure(moment: Moment, actual: str) -> Failure:
+    """A moment that could not be gone through."""
+    match moment:
+        case Night(at, _):
+            return Failure(iso_jst(at), "night", _DONE, actual)
+        case Step(at, action, facts):
+            return Failure(iso_jst(at), action, {action: plain(facts)}, actual)
+        case Expectation():
+            return Failure(
+                moment.when, moment.check, {**subject_of(moment), **plain(moment.expected)}, actual
+            )
+
+
+def _of_findings(findings: Sequence[Finding]) -> str:
+    return "\n".join(f"{finding.value}: {finding.rule}; {finding.remedy}" for finding in findings)
+
+
+def _of_error(error: Exception) -> str:
+    """An error in one line, with the place where it was raised if it is the program's own."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, NotImplementedError):
+        return f"not built yet: {message}"
+    if isinstance(error, Refused):
+        return message
+    frames = extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno} {frames[-1].name})" if frames else ""
+    return f"{type(error).__name__}: {message}{place}"
+
+
+def _of_document(finding: Finding) -> Failure:
+    where = "" if finding.line is None else f"line {finding.line}"
+    return Failure(where, "document", f"{finding.rule}; {finding.remedy}", finding.value)
+
+
+def _run_alone(engine: sa.Engine, statement: str) -> None:
+    with engine.connect() as session:
+        session.exec_driver_sql(statement)
+        session.commit()

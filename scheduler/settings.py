@@ -1,0 +1,198 @@
+"""The operator's settings: each a variable KEIZOKU_<NAME>, or a line of the TOML file KEIZOKU_SETTINGS_FILE.
+
+The variable wins over the file, the file over the default. What the contract leaves to the operator is
+declared in `terms.discretion`; here are the settings of the machine, and where all of them are read.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from terms.discretion import Discretion
+from terms.policy import Terms, UnknownReading
+from terms.rules import Rules
+
+__all__ = ["SettingLine", "Settings", "SettingsError", "load_settings"]
+
+PREFIX = "KEIZOKU_"
+FILE_VARIABLE = "KEIZOKU_SETTINGS_FILE"
+FOR_TESTS = "KEIZOKU_TEST_"
+_MASK = "**********"
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the message names the variable, the value and the rule."""
+
+
+class SettingLine(NamedTuple):
+    """One setting as `keizoku settings` shows it."""
+
+    name: str
+    variable: str
+    value: object
+    default: object
+    source: Literal["default", "file", "environment"]
+    meaning: str
+    clause: str | None
+
+
+class _Variables(EnvSettingsSource):
+    """Variables; lists and tables are JSON, or as people write them: 3,5,7 and name=choice,name=choice."""
+
+    def prepare_field_value(
+        self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool
+    ) -> Any:
+        if not (value_is_complex and isinstance(value, str)):
+            return value
+        if value.lstrip().startswith(("[", "{")):
+            try:
+                return json.loads(value)
+            except json.JSONDecodeError as error:
+                raise SettingsError(f"{_variable(field_name)}={value}: not JSON: {error}") from error
+        parts = [part.strip() for part in value.split(",") if part.strip()]
+        if field_name != "readings":
+            return parts
+        pairs = [part.partition("=") for part in parts]
+        if not all(sign for _, sign, _ in pairs):
+            raise SettingsError(f"{_variable(field_name)}={value}: has to be name=choice,name=choice")
+        return {name.strip(): choice.strip() for name, _, choice in pairs}
+
+
+class Settings(Discretion, BaseSettings):
+    """All settings; those of the contract's discretion are inherited."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
+
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="a PostgreSQL server (postgresql://user@host/database); empty: the embedded one",
+    )
+    data_dir: Path | None = Field(
+        default=None, description="folder of the embedded database; empty: the user's data folder"
+    )
+    gateway: Literal["simulated"] = Field(default="simulated", description="who charges cards")
+    readings: dict[str, str] = Field(
+        default_factory=dict,
+        description="choices where the text leaves a question open, by name; see `keizoku terms readings`",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Overrides of the caller, then variables, then the file."""
+        in_file = InitSettingsSource(settings_cls, init_kwargs=_file_values())
+        return init_settings, _Variables(settings_cls, env_ignore_empty=True), in_file
+
+    def discretion(self) -> Discretion:
+        """The part that the contract leaves to the operator."""
+        return Discretion(**{name: getattr(self, name) for name in Discretion.model_fields})
+
+    def rules(self) -> Rules:
+        """What is passed down: the terms with the chosen readings, and the discretion."""
+        try:
+            terms = Terms.load().with_readings(self.readings)
+        except UnknownReading as error:
+            raise SettingsError(f"{_variable('readings')}: {error}") from error
+        return Rules(terms, self.discretion())
+
+    def lines(self) -> list[SettingLine]:
+        """Every setting in order, secrets masked."""
+        in_file = _file_values()
+        found = []
+        for name, field in type(self).model_fields.items():
+            variable = _variable(name)
+            source: Literal["default", "file", "environment"] = "default"
+            if os.environ.get(variable):
+                source = "environment"
+            elif name in in_file:
+                source = "file"
+            extra = field.json_schema_extra
+            clause = extra.get("clause") if isinstance(extra, Mapping) else None
+            found.append(
+                SettingLine(
+                    name,
+                    variable,
+                    _shown(getattr(self, name)),
+                    _shown(field.get_default(call_default_factory=True, validated_data={})),
+                    source,
+                    field.description or "",
+                    str(clause) if clause else None,
+                )
+            )
+        return sorted(found, key=lambda line: line.clause is not None)
+
+
+def load_settings() -> Settings:
+    """The settings of this process; raises SettingsError with one line for a bad value or an unknown name."""
+    known = {_variable(name) for name in Settings.model_fields} | {FILE_VARIABLE}
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable not in known and not variable.startswith(FOR_TESTS):
+            raise SettingsError(f"{variable} is no setting{_nearest(variable, known)}")
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("; ".join(_rule_broken(detail) for detail in error.errors())) from None
+
+
+def _file_values() -> dict[str, Any]:
+    """What the settings file says, if one is named."""
+    named = os.environ.get(FILE_VARIABLE)
+    if not named:
+        return {}
+    try:
+        with Path(named).open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise SettingsError(f"{FILE_VARIABLE}={named}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{FILE_VARIABLE}={named}: not TOML: {error}") from error
+
+
+def _rule_broken(detail: ErrorDetails) -> str:
+    """Variable, value and rule of one thing that is wrong."""
+    name = str(detail["loc"][0]) if detail["loc"] else "?"
+    where = ".".join(str(part) for part in detail["loc"][1:])
+    variable = _variable(name) + (f" ({where})" if where else "")
+    if detail["type"] == "extra_forbidden":
+        return f"{os.environ[FILE_VARIABLE]}: {name} is no setting{_nearest(name, Settings.model_fields)}"
+    value = _MASK if name == "database_url" else detail["input"]
+    return f"{variable}={value}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _shown(value: object) -> object:
+    """A value as people may see it: secrets masked, a list without brackets of Python."""
+    if isinstance(value, SecretStr):
+        return _MASK
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value

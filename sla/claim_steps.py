@@ -1,0 +1,95 @@
+"""The steps of a claim's decision: what is told, in which order, from which facts.
+
+Decides nothing; the sentences are in terms/sentences/sla.toml.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sla.intervals import Spans, as_iso, length
+from terms.calendar import Month
+from terms.decision import Step
+from terms.policy import Policy, Tier
+
+#: bucket -> clause that takes the seconds out of what is recognised, for the sentence about it
+EXCLUDED_BY = {
+    "short_stop": "premium/9.4.2",
+    "night": "premium/9.4.1",
+    "announced_update": "premium/9.4.4",
+    "interruption": "premium/9.4.5",
+    "environment": "premium/9.4.3",
+    "not_member": "premium/3.3",
+    "suspended": "premium/9.4.5",
+    "not_card": "premium/9.6",
+    "not_claimed": "premium/9.2",
+    "not_recognised": "premium/9.2",
+}
+
+
+def deciding_clauses(reason: str | None, tier: Tier | None) -> tuple[str, ...]:
+    """The clauses that made the outcome."""
+    if tier is not None:
+        return "premium/9.2", tier.clause
+    by_reason = {"deadline": "premium/9.5", "not_member": "premium/3.3", "method": "premium/9.6"}
+    return (by_reason.get(reason or "", "premium/9.2"),)
+
+
+def deadline_steps(
+    month: Month, received_at: datetime, ordinary_at: datetime, deadline_at: datetime
+) -> Iterable[Step]:
+    """When it came, against the deadline, and why that was moved."""
+    if deadline_at > ordinary_at:
+        down_seconds = (deadline_at - ordinary_at) // timedelta(seconds=1)
+        moved = {"ordinary_at": ordinary_at, "form_down_seconds": down_seconds, "deadline_at": deadline_at}
+        yield Step("premium/9.5", "claim.deadline_moved", moved)
+    key = "claim.in_time" if received_at < deadline_at else "claim.too_late"
+    facts = {"month": month, "received_at": received_at, "deadline_at": deadline_at}
+    yield Step("premium/9.5", key, facts)
+
+
+def united_steps(others: Sequence[str]) -> Iterable[Step]:
+    """The other claims that it was decided with."""
+    if others:
+        yield Step("premium/9.2", "claim.united", {"others": ", ".join(others)})
+
+
+def waterfall_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans]) -> Iterable[Step]:
+    """All stops, what each clause takes out of them, and what is left."""
+    yield Step("premium/9.3", "claim.stops", {"month": month, "gross_seconds": length(gross)})
+    for bucket, clause in EXCLUDED_BY.items():
+        spans = buckets[bucket]
+        if spans:
+            facts = {"excluded_seconds": length(spans), "excluded_windows": as_iso(spans)}
+            yield Step(clause, f"claim.excluded.{bucket}", facts)
+    recognised = buckets["recognised"]
+    key = "claim.recognised" if recognised else "claim.nothing_recognised"
+    facts = {"recognised_seconds": length(recognised), "recognised_windows": as_iso(recognised)}
+    yield Step("premium/9.2", key, facts)
+
+
+def outcome_steps(
+    reason: str | None,
+    seconds: int,
+    tier: Tier | None,
+    dearest: tuple[str, int] | None,
+    month: Month,
+    policy: Policy,
+) -> Iterable[Step]:
+    """The outcome, the fee it is worked out from, and how far it is to the next tier.
+
+    `dearest`: (interval, yen) of the term whose fee counts; None where nothing was recognised.
+    """
+    if tier is None or dearest is None:
+        clause = deciding_clauses(reason, None)[0]
+        facts: dict[str, object] = {"month": month}
+        if reason == "threshold":
+            threshold_seconds = policy.sla.tiers[0].over_seconds
+            facts = {"threshold_seconds": threshold_seconds, "missing_seconds": threshold_seconds - seconds}
+        yield Step(clause, f"claim.rejected.{reason}", facts)
+        return
+    yield Step(tier.clause, "claim.granted", {"over_seconds": tier.over_seconds, "rate": tier.rate})
+    interval, price_yen = dearest
+    yield Step("premium/9.2", f"claim.fee.{interval}", {"price_yen": price_yen})
+    if tier.up_to_seconds is not None:
+        next_tier = {"next_seconds": tier.up_to_seconds, "missing_seconds": tier.up_to_seconds - seconds}
+        yield Step("premium/9.2", "claim.next_tier", next_tier)

@@ -1,0 +1,333 @@
+"""Adjudication of claims (申請): is it in time, how much time is recognised, which share of the fee.
+
+Decides premium/9.2.1 and 9.2.2 (tiers), 9.5 (deadline) and 9.6 (only card). Facts in, decisions out:
+no clock, no database. All timely claims of one account and month are one claim in the law's eyes:
+they are united, adjudicated together, and lead to at most one award.
+
+    claims in time ──unite──> claimed ┐
+    terms, suspensions ───────────────┼─ claimant_month ─> waterfall ─> recognised ─> tier ─> rate
+    rulings by people ────────────────┘
+
+Instants are aware datetimes, sets of seconds are half-open epoch spans, fees are exact yen.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+
+from sla.claim_steps import deadline_steps, deciding_clauses, outcome_steps, united_steps, waterfall_steps
+from sla.intervals import NOTHING, Spans, as_iso, clip, length, normalise, subtract, union
+from sla.unusable import Claimant, ServiceMonth, claimant_month
+from terms.calendar import Month, claim_deadline_at, epoch, jst_day
+from terms.decision import Decision, decides
+from terms.policy import Policy, Tier
+
+MONTHS_OF_INTERVAL = {"month": 1, "year": 12}
+
+#: the open questions of the contract that every decision on a claim answers
+READINGS = (
+    "unusable_time_of_claimant",
+    "quorum_base",
+    "night_hours",
+    "short_stop",
+    "update_window",
+    "announcement_days",
+    "month_length",
+    "partial_recognition",
+    "part_of_month",
+    "claim_deadline",
+    "eligible_payment",
+    "monthly_fee",
+    "annual_fee",
+    "repeated_claims",
+    "terms_version",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One application; `windows` None: it names only the month, so every window."""
+
+    claim_id: str
+    received_at: datetime
+    windows: Spans | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """People recognise only these windows of what this claim claims."""
+
+    claim_id: str
+    windows: Spans
+
+
+@dataclass(frozen=True, slots=True)
+class TermFact:
+    """A term as it really ran: [start, end) in epoch seconds, cut where the contract ended early."""
+
+    term_id: int
+    start: int
+    end: int
+    method: str
+    interval: str
+    price_yen: int
+
+    @property
+    def monthly_fee(self) -> Fraction:
+        """The recurring price for a month, tax included, not rounded: a year's is divided by 12."""
+        return Fraction(self.price_yen, MONTHS_OF_INTERVAL[self.interval])
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMonth:
+    """All claims of one account for one month, and what is known about the account.
+
+    `rulings` oldest first; `environment` are the seconds that people ruled to be the claimant's own
+    environment; `suspended` the account's own suspensions.
+    """
+
+    account: str
+    month: Month
+    claims: tuple[Claim, ...]
+    terms: tuple[TermFact, ...] = ()
+    suspended: Spans = NOTHING
+    rulings: tuple[Ruling, ...] = ()
+    environment: Spans = NOTHING
+    form_outages: Spans = NOTHING  # when nobody could submit a claim, for all accounts
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFacts:
+    """One claim to be adjudicated, among all of its account and month."""
+
+    claim: Claim
+    among: AccountMonth
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimDecision:
+    """What was decided on one claim. `reason` only when rejected, `rate` only when granted."""
+
+    claim_id: str
+    decision: Decision
+    outcome: str
+    reason: str | None
+    seconds: int
+    rate: Fraction | None
+    waterfall: dict[str, int]
+    recognised: Spans
+    terms: tuple[TermFact, ...]  # paid by card and touched by recognised time
+
+    @property
+    def term_ids(self) -> tuple[int, ...]:
+        """The terms whose fee counts."""
+        return tuple(term.term_id for term in self.terms)
+
+    @property
+    def monthly_fee(self) -> Fraction:
+        """The fee that the rate applies to; 0 when nothing was recognised."""
+        return monthly_fee(self.terms)
+
+    @property
+    def worth(self) -> Fraction:
+        """Exact yen that the decision is worth, before rounding; billing rounds it."""
+        return self.monthly_fee * (self.rate or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Award:
+    """What an account gets for a month, and the claim that it rests on."""
+
+    claim_id: str
+    usable_from: date
+    rests_on: ClaimDecision
+
+
+@dataclass(frozen=True, slots=True)
+class MonthDecision:
+    """What was decided on all claims of one account and month, and the award they are worth."""
+
+    claims: tuple[ClaimDecision, ...]
+    award: Award | None
+
+
+def adjudicate(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> ClaimDecision:
+    """Decide one claim; timely claims of the same account and month are united with it.
+
+    Reasons to reject, the first that holds: deadline, not_member, method, threshold. The recognised
+    time and its waterfall are worked out in every case.
+    """
+    claim, among = facts.claim, facts.among
+    deadline_at = claim_deadline(among.month, among.form_outages, policy)
+    in_time = claim.received_at < deadline_at
+    united = timely_claims(among, policy) if in_time else (claim,)
+    claimant = _claimant(among, united, policy)
+    buckets = claimant_month(service, claimant)
+    recognised = buckets["recognised"]
+    seconds = length(recognised)
+    tier = tier_of(seconds, policy)
+    month = _span(among.month)
+    reason: str | None = None
+    if not in_time:
+        reason = "deadline"
+    elif not clip(claimant.member, *month):
+        reason = "not_member"
+    elif not clip(claimant.card, *month):
+        reason = "method"
+    elif tier is None:
+        reason = "threshold"
+    granted = tier if reason is None else None
+    terms = touched_terms(among.terms, recognised, policy)
+    waterfall = {bucket: length(spans) for bucket, spans in buckets.items()}
+    ordinary_at = claim_deadline(among.month, NOTHING, policy)
+    dearest = max(((t.monthly_fee, t.interval, t.price_yen) for t in terms), default=None)
+    others = [each.claim_id for each in united if each.claim_id != claim.claim_id]
+    steps = (
+        *deadline_steps(among.month, claim.received_at, ordinary_at, deadline_at),
+        *united_steps(others),
+        *waterfall_steps(among.month, service.gross, buckets),
+        *outcome_steps(reason, seconds, granted, dearest[1:] if dearest else None, among.month, policy),
+    )
+    outcome = "rejected" if granted is None else "granted"
+    decision = Decision(
+        subject=f"claim {claim.claim_id}",
+        outcome=outcome,
+        clauses=deciding_clauses(reason, granted),
+        terms=policy.version,
+        readings={name: policy.readings[name] for name in READINGS if name in policy.readings},
+        facts={
+            "account": among.account,
+            "month": among.month,
+            "received_at": claim.received_at,
+            "deadline_at": deadline_at,
+            "reason": reason,
+            "seconds": seconds,
+            "waterfall": waterfall,
+            "recognised_windows": as_iso(recognised),
+            "united_claims": [each.claim_id for each in united],
+            "terms": [term_json(term) for term in terms],
+        },
+        steps=steps,
+    )
+    rate = granted.rate if granted else None
+    return ClaimDecision(
+        claim.claim_id, decision, outcome, reason, seconds, rate, waterfall, recognised, terms
+    )
+
+
+def adjudicate_month(among: AccountMonth, service: ServiceMonth, policy: Policy) -> MonthDecision:
+    """Decide every claim of an account and month, and what they are worth together.
+
+    An award rests on the earliest claim with which the claims received so far are already worth as
+    much: so the answer does not depend on how many nights ran between two claims.
+    """
+    decisions = tuple(adjudicate(ClaimFacts(claim, among), service, policy) for claim in among.claims)
+    timely = timely_claims(among, policy)
+    whole = next((each for each in decisions if timely and each.claim_id == timely[-1].claim_id), None)
+    if whole is None or whole.rate is None:
+        return MonthDecision(decisions, None)
+    cause = next(
+        (
+            timely[count - 1]
+            for count in range(1, len(timely))
+            if _worth_of_first(count, timely, among, service, policy) >= whole.worth
+        ),
+        timely[-1],
+    )
+    return MonthDecision(decisions, Award(cause.claim_id, usable_from(cause.received_at), whole))
+
+
+def usable_from(received_at: datetime) -> date:
+    """The first day of the month after the one in which the claim was received."""
+    return Month.of(jst_day(received_at)).end_on
+
+
+@decides("premium/9.5")
+def claim_deadline(month: Month, form_outages: Spans, policy: Policy) -> datetime:
+    """The instant before which a claim for the month has to arrive.
+
+    The end of the following month, later by as long as our own claim form was down in the hours before.
+    """
+    at = claim_deadline_at(month, policy.sla.claim_months_after)
+    return at + timedelta(seconds=_form_down_seconds(at, form_outages, policy))
+
+
+@decides("premium/9.2.1", "premium/9.2.2")
+def tier_of(seconds: int, policy: Policy) -> Tier | None:
+    """The tier that recognised time falls in: strictly more than its lower bound, at most its upper.
+
+    3.6 hours to the second is nothing; the bounds are fixed, not prorated for short months or members.
+    """
+    return policy.sla.tier(seconds)
+
+
+@decides("premium/9.6")
+def is_covered(term: TermFact, policy: Policy) -> bool:
+    """Whether seconds under this term count at all: only those of a term paid by card."""
+    return term.method == policy.sla.eligible_method
+
+
+def touched_terms(terms: Iterable[TermFact], recognised: Spans, policy: Policy) -> tuple[TermFact, ...]:
+    """The card-paid terms in which some of the recognised time lies."""
+    return tuple(
+        term for term in terms if is_covered(term, policy) and clip(recognised, term.start, term.end)
+    )
+
+
+def monthly_fee(terms: Iterable[TermFact]) -> Fraction:
+    """The fee of the month that a rate applies to: the highest of the touched terms."""
+    return max((term.monthly_fee for term in terms), default=Fraction(0))
+
+
+def term_json(term: TermFact) -> dict[str, object]:
+    """A term as stored with an award."""
+    return {"term_id": term.term_id, "interval": term.interval, "price_yen": term.price_yen}
+
+
+def timely_claims(among: AccountMonth, policy: Policy) -> tuple[Claim, ...]:
+    """The claims received before the deadline, in the order of receipt."""
+    deadline_at = claim_deadline(among.month, among.form_outages, policy)
+    timely = [claim for claim in among.claims if claim.received_at < deadline_at]
+    return tuple(sorted(timely, key=lambda claim: (claim.received_at, claim.claim_id)))
+
+
+def _worth_of_first(
+    count: int, timely: tuple[Claim, ...], among: AccountMonth, service: ServiceMonth, policy: Policy
+) -> Fraction:
+    """What the first so many claims are worth, had the later ones not been made."""
+    first = timely[:count]
+    ids = {claim.claim_id for claim in first}
+    rulings = tuple(ruling for ruling in among.rulings if ruling.claim_id in ids)
+    earlier = replace(among, claims=first, rulings=rulings)
+    return adjudicate(ClaimFacts(first[-1], earlier), service, policy).worth
+
+
+def _claimant(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:
+    everything: Spans = (_span(among.month),)
+    claimed: Spans | None = NOTHING
+    for claim in united:
+        claimed = None if claim.windows is None or claimed is None else union(claimed, claim.windows)
+    refused = NOTHING
+    windows_of = {claim.claim_id: claim.windows for claim in united}
+    for ruling in among.rulings:
+        if ruling.claim_id in windows_of:
+            ruled_on = windows_of[ruling.claim_id]
+            refused = subtract(union(refused, everything if ruled_on is None else ruled_on), ruling.windows)
+    return Claimant(
+        member=normalise((term.start, term.end) for term in among.terms),
+        suspended=among.suspended,
+        card=normalise((term.start, term.end) for term in among.terms if is_covered(term, policy)),
+        claimed=claimed,
+        environment=among.environment,
+        recognised=subtract(everything, refused) if refused else None,
+    )
+
+
+def _form_down_seconds(deadline_at: datetime, form_outages: Spans, policy: Policy) -> int:
+    end = epoch(deadline_at)
+    return length(clip(form_outages, end - policy.sla.claim_form_grace_hours * 3600, end))
+
+
+def _span(month: Month) -> tuple[int, int]:
+    return epoch(month.start_at), epoch(month.end_at)

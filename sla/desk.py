@@ -1,0 +1,222 @@
+"""The desk where facts for Article 9 come in: the evidence desk, and with it claims and rulings on them.
+
+Each method takes one kind of fact and `now`, checks it, records it with both its times, says whose claims
+have to be looked at again, and commits. What is wrong comes back as findings; a refused fact is not
+recorded. The desk decides no claim: that is the night's.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import sqlalchemy as sa
+
+from db.tables.claims import alternative_consent, claim_ruling
+from db.tables.claims import claim as claim_table
+from db.tables.contracts import account as account_table
+from db.tables.evidence import claim_form_outage, environment_ruling
+from sla.checks import Refusal, finding, nearest_of, needed, period, spans_of
+from sla.evidence_desk import EvidenceDesk
+from sla.intervals import Span, Spans, as_iso, clip
+from sla.review import policy_of
+from terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
+from terms.decision import Finding
+from terms.policy import UncoveredDate
+
+Window = Sequence[datetime]  # [from, to]
+NEAREST_OF = 1_000  # claims among which the nearest id is looked for
+
+
+class SlaDesk(EvidenceDesk):
+    """Takes facts for Article 9 on one session; `rules` say how far they reach."""
+
+    def claim(
+        self,
+        id: str,  # noqa: A002
+        account: str,
+        month: Month | str,
+        *,
+        now: datetime,
+        windows: Sequence[Window] | None = None,
+        received_at: datetime | None = None,
+    ) -> list[Finding]:
+        """A user's claim for a month, for all its windows or those stated; decided when the month is over."""
+        received_at = received_at or now
+        try:
+            about = self._claimed_month(month, received_at, now)
+            needed("claim", id=id, account=account)
+            spans = spans_of("claim", windows or ())
+        except Refusal as refusal:
+            return [refusal.finding]
+        if self._claim_row(id) is not None:
+            return [
+                finding("claim", id, "a claim of this id is recorded", "give the new one an id of its own")
+            ]
+        findings = self._claim_doubts(account, about, spans)
+        self._session.execute(
+            sa.insert(claim_table).values(
+                id=id,
+                account=account,
+                month=str(about),
+                received_at=received_at,
+                windows=as_iso(spans) if spans else None,
+                recorded_at=now,
+            )
+        )
+        self._commit([about], f"claim {id}", now, account)
+        return findings
+
+    def free_claim_id(self, account: str, month: Month) -> str:
+        """An id for a claim that brought none: account, month, number."""
+        stem = f"{account}-{month}-"
+        query = sa.select(claim_table.c.id).where(claim_table.c.id.startswith(stem, autoescape=True))
+        used = set(self._session.execute(query).scalars())
+        return next(name for number in count(1) if (name := f"{stem}{number}") not in used)
+
+    def recognise(
+        self, claim: str, windows: Sequence[Window], by: str, ground: str, *, now: datetime
+    ) -> list[Finding]:
+        """People recognise only these windows of a claim; the newest ruling on a claim holds."""
+        return self._rule_on_claim("recognise", claim_ruling, claim, windows, by, ground, now)
+
+    def environment(
+        self,
+        windows: Sequence[Window],
+        by: str,
+        ground: str,
+        *,
+        now: datetime,
+        claim: str | None = None,
+        stop: str | None = None,
+    ) -> list[Finding]:
+        """People rule that time of a claim or stop depends on users' environment; no windows: taken back."""
+        if (claim is None) == (stop is None):
+            return [
+                finding("environment", "claim and stop", "a ruling is on one of the two", "name one of them")
+            ]
+        if claim is not None:
+            return self._rule_on_claim("environment", environment_ruling, claim, windows, by, ground, now)
+        try:
+            needed("environment", by=by, ground=ground)
+            spans = spans_of("environment", windows)
+        except Refusal as refusal:
+            return [refusal.finding]
+        last = self._last_stop(str(stop))
+        if last is None:
+            return [self._unknown_stop("environment", str(stop))]
+        values = {
+            "incident_id": stop,
+            "windows": as_iso(spans),
+            "author": by,
+            "ground": ground,
+            "recorded_at": now,
+        }
+        self._session.execute(sa.insert(environment_ruling).values(**values))
+        self._commit(
+            self._months([(epoch(last.from_at), epoch_up(last.to_at))]), f"ruling on stop {stop}", now
+        )
+        return []
+
+    def claim_form_down(self, from_at: datetime, to_at: datetime, *, now: datetime) -> list[Finding]:
+        """Our claim form was down: a deadline shortly after moves by as long."""
+        try:
+            span = period("claim_form_down", from_at, to_at)
+        except Refusal as refusal:
+            return [refusal.finding]
+        values = {"from_at": from_at, "to_at": to_at, "recorded_at": now}
+        if self._add(claim_form_outage, values):
+            self._commit(self._months_with_deadline_near(span), "claim form down", now)
+        return []
+
+    def consent_alternative(self, claim: str, what: str, *, now: datetime) -> list[Finding]:
+        """The user agreed to another remedy than the reduction; it is on record, the award stays."""
+        try:
+            needed("consent_alternative", what=what)
+        except Refusal as refusal:
+            return [refusal.finding]
+        if self._claim_row(claim) is None:
+            return [self._unknown_claim("consent_alternative", claim)]
+        self._session.execute(
+            sa.insert(alternative_consent).values(claim_id=claim, what=what, recorded_at=now)
+        )
+        self._session.commit()
+        return []
+
+    def _rule_on_claim(
+        self,
+        source: str,
+        table: sa.Table,
+        claim_id: str,
+        windows: Sequence[Window],
+        by: str,
+        ground: str,
+        now: datetime,
+    ) -> list[Finding]:
+        try:
+            needed(source, by=by, ground=ground)
+            spans = spans_of(source, windows)
+        except Refusal as refusal:
+            return [refusal.finding]
+        row = self._claim_row(claim_id)
+        if row is None:
+            return [self._unknown_claim(source, claim_id)]
+        self._session.execute(
+            sa.insert(table).values(
+                claim_id=claim_id, windows=as_iso(spans), author=by, ground=ground, recorded_at=now
+            )
+        )
+        self._commit([Month.parse(row.month)], f"{source} {claim_id}", now, row.account)
+        return []
+
+    def _claimed_month(self, month: Month | str, received_at: datetime, now: datetime) -> Month:
+        """The month that a claim is about. Raises Refusal for none, one not begun, one before the terms."""
+        try:
+            about = Month.parse(month) if isinstance(month, str) else month
+        except ValueError as error:
+            raise Refusal("claim", str(month), "not a month", str(error)) from None
+        self._month_in_terms("claim", about)
+        if received_at > now:
+            raise Refusal("claim", f"received {iso_jst(received_at)}", "it lies ahead", "correct the time")
+        if about > Month.of(received_at):
+            raise Refusal("claim", str(about), "the month has not begun", "claim once there was a stop in it")
+        return about
+
+    def _claim_doubts(self, account: str, month: Month, spans: Spans) -> list[Finding]:
+        """What looks like a mistake in a claim that is taken all the same: its time of receipt counts."""
+        doubts = []
+        query = sa.select(sa.exists().where(account_table.c.id == account))
+        if not self._session.execute(query).scalar_one():
+            rule = "no account has this id; the claim is recorded and will be rejected"
+            doubts.append(finding("claim", account, rule, "claim again under the right account"))
+        if spans and not clip(spans, epoch(month.start_at), epoch(month.end_at)):
+            windows = ", ".join("/".join(pair) for pair in as_iso(spans))
+            rule = f"no window lies in {month}; the claim is recorded"
+            doubts.append(finding("claim", windows, rule, "claim again with windows of that month"))
+        return doubts
+
+    def _claim_row(self, claim_id: str) -> sa.Row[Any] | None:
+        return self._session.execute(sa.select(claim_table).where(claim_table.c.id == claim_id)).one_or_none()
+
+    def _unknown_claim(self, source: str, claim_id: str) -> Finding:
+        query = sa.select(claim_table.c.id).order_by(claim_table.c.recorded_at.desc()).limit(NEAREST_OF)
+        known = self._session.execute(query).scalars()
+        return finding(source, claim_id, "no claim has this id", nearest_of(claim_id, known))
+
+    def _months_with_deadline_near(self, down: Span) -> list[Month]:
+        """The months whose claims' deadline comes while the form is down, or within the hours after."""
+        months = []
+        month, last = Month.of(from_epoch(down[0])), Month.of(from_epoch(down[1]))
+        month, last = month.shift(-12), last.next()
+        while month <= last:
+            try:
+                sla = policy_of(self._rules, month).sla
+            except UncoveredDate:
+                month = month.next()
+                continue
+            ends_at = claim_deadline_at(month, sla.claim_months_after)
+            starts_at = ends_at - timedelta(hours=sla.claim_form_grace_hours)
+            if clip((down,), epoch(starts_at), epoch(ends_at)):
+                months.append(month)
+            month = month.next()
+        return months

@@ -1,0 +1,207 @@
+"""Readers of what people write down about stops: incidents and counts, as CSV.
+
+A reader returns the good rows and a Finding for each other one: file, line, value, rule, remedy. Nothing is
+repaired silently, and one bad row stops no good one. Times carry a zone or are JST; a start is rounded down
+to whole seconds, an end up. (Observations: `sla.observations`; announced maintenance: `sla.notices`.)
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from sla.unusable import Cause
+from terms.calendar import epoch, epoch_up, parse_instant
+from terms.decision import Finding
+
+INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
+COUNT_COLUMNS = ("from", "to", "affected", "total")
+
+TIME_REMEDY = "write 2026-04-10 09:00 (JST) or 2026-04-10T09:00:00+09:00"
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A stop as people confirmed it: so many users, for one cause. `exact`: known to the second."""
+
+    id: str
+    start: int
+    end: int
+    affected: int
+    cause: Cause
+    ground: str
+    author: str
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """So many of all users unable, as a monitor counted them over a period."""
+
+    start: int
+    end: int
+    affected: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[Row]):
+    """What a reader made of its input."""
+
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+
+
+class RefusedRowError(ValueError):
+    """A row that cannot be taken: value, rule and remedy of its finding."""
+
+    def __init__(self, value: str, rule: str, remedy: str) -> None:
+        super().__init__(value, rule, remedy)
+        self.value, self.rule, self.remedy = value, rule, remedy
+
+
+def read_incidents(path: Path) -> Read[Incident]:
+    """Incidents (id, from, to, affected, cause, ground, author); an empty cause is a fault."""
+    seen: dict[str, Incident] = {}
+
+    def incident(row: Mapping[str, str]) -> Incident:
+        start, end = period(row["from"], row["to"])
+        read = Incident(
+            _filled(row, "id"),
+            start,
+            end,
+            _users(row, "affected"),
+            _cause(row["cause"]),
+            row["ground"],
+            row["author"],
+        )
+        if seen.setdefault(read.id, read) != read:
+            raise RefusedRowError(
+                read.id, "an incident of this id stands above with other values", "give it an id of its own"
+            )
+        return read
+
+    read = _read_table(path, INCIDENT_COLUMNS, incident)
+    return Read(tuple(dict.fromkeys(read.rows)), read.findings)
+
+
+def read_counts(path: Path) -> Read[Count]:
+    """Counts (from, to, affected, total)."""
+
+    def count(row: Mapping[str, str]) -> Count:
+        start, end = period(row["from"], row["to"])
+        affected, total = _users(row, "affected"), _users(row, "total")
+        if total < 1 or affected > total:
+            raise RefusedRowError(
+                f"{affected} of {total}", "affected users are a part of all users", "correct the row"
+            )
+        return Count(start, end, affected, total)
+
+    return _read_table(path, COUNT_COLUMNS, count)
+
+
+def period(from_text: str, to_text: str) -> tuple[int, int]:
+    """Two written times as whole seconds, outward. Raises RefusedRowError where they are no period."""
+    start_at, end_at = _instant(from_text), _instant(to_text)
+    if end_at <= start_at:
+        raise RefusedRowError(
+            f"{from_text} to {to_text}", "a period ends after it starts", "correct one of the times"
+        )
+    return epoch(start_at), epoch_up(end_at)
+
+
+def header_findings(source: str, wanted: Iterable[str], present: Sequence[str]) -> list[Finding]:
+    """One finding per column that a file lacks, naming the nearest that it has, or has twice."""
+    findings = []
+    for name in sorted({name for name in present if present.count(name) > 1}):
+        rule = "a column has one place"
+        findings.append(Finding(source, 1, f"column {name!r} twice", rule, "rename one of them"))
+    for name in wanted:
+        if name not in present:
+            nearest = get_close_matches(name, present, n=1, cutoff=0.5)
+            has = f"the nearest is {nearest[0]!r}" if nearest else f"it has {', '.join(present) or 'none'}"
+            findings.append(
+                Finding(source, 1, f"no column {name!r}", f"the file needs it; {has}", "rename or add it")
+            )
+    return findings
+
+
+def _read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str, str]], Row]) -> Read[Row]:
+    findings: list[Finding] = []
+    rows: list[Row] = []
+    for line, record in _records(path, columns, findings):
+        try:
+            rows.append(to_row(record))
+        except RefusedRowError as refused:
+            findings.append(Finding(str(path), line, refused.value, refused.rule, refused.remedy))
+    return Read(tuple(rows), tuple(findings))
+
+
+def _records(
+    path: Path, columns: Sequence[str], findings: list[Finding]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, values by column, stripped) of each record; what is wrong with the file goes to the findings."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes().count(b"\n", 0, error.start) + 1
+        findings.append(Finding(str(path), line, "not UTF-8", "files are UTF-8", "save the file as UTF-8"))
+        return
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        lacking = header_findings(str(path), columns, header)
+        findings += lacking
+        if lacking:
+            return
+        for values in reader:
+            if not any(value.strip() for value in values):
+                continue
+            if len(values) != len(header):
+                value = ",".join(values)[:80]
+                rule = f"the header has {len(header)} columns, this row {len(values)}"
+                findings.append(
+                    Finding(str(path), reader.line_num, value, rule, "quote values that hold a comma")
+                )
+                continue
+            yield reader.line_num, dict(zip(header, (value.strip() for value in values), strict=True))
+    except csv.Error as error:
+        findings.append(
+            Finding(str(path), reader.line_num, str(error), "rows are CSV", "close quotes, one row a line")
+        )
+
+
+def _instant(written: str) -> datetime:
+    try:
+        return parse_instant(written)
+    except ValueError:
+        raise RefusedRowError(repr(written), "not a time", TIME_REMEDY) from None
+
+
+def _filled(row: Mapping[str, str], column: str) -> str:
+    if not row[column]:
+        raise RefusedRowError(f"{column} is empty", f"{column} is needed", "fill it in")
+    return row[column]
+
+
+def _users(row: Mapping[str, str], column: str) -> int:
+    written = row[column].replace(",", "")
+    if not (written.isascii() and written.isdigit()):
+        raise RefusedRowError(f"{column} {row[column]!r}", "a whole number of users", "write it like 60000")
+    return int(written)
+
+
+def _cause(written: str) -> Cause:
+    try:
+        return Cause(written or Cause.FAULT)
+    except ValueError:
+        nearest = get_close_matches(written, list(Cause), n=1)
+        hint = f"{nearest[0]!r}?" if nearest else "one of these"
+        raise RefusedRowError(
+            f"cause {written!r}", f"a cause is {', '.join(Cause)}", f"write {hint}"
+        ) from None

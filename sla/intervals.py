@@ -1,0 +1,98 @@
+"""Sets of seconds: the arithmetic that Article 9 is computed with.
+
+A set is a tuple of half-open spans of epoch seconds, sorted, disjoint and never adjacent, so that
+equal sets are equal tuples and a length is an exact count of seconds.
+
+    normalise([(10, 20), (15, 30), (30, 40), (50, 50)])  ->  ((10, 40),)
+"""
+
+from collections.abc import Iterable
+
+from terms.calendar import from_epoch, iso_jst
+
+Span = tuple[int, int]
+Spans = tuple[Span, ...]
+
+NOTHING: Spans = ()
+
+
+def normalise(spans: Iterable[Span]) -> Spans:
+    """The set that any spans cover, whatever their order and overlap; empty ones add nothing.
+
+    Raises ValueError for a span that ends before it starts: readers refuse such rows as findings.
+    """
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if end < start:
+            raise ValueError(f"A span cannot end before it starts: {start}..{end}.")
+        if end == start:
+            continue
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def union(*sets: Spans) -> Spans:
+    """Seconds that lie in any of the sets."""
+    return normalise(span for spans in sets for span in spans)
+
+
+def intersect(a: Spans, b: Spans) -> Spans:
+    """Seconds that lie in both sets."""
+    shared: list[Span] = []
+    i = j = 0
+    while i < len(a) and j < len(b):
+        start, end = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
+        if start < end:
+            shared.append((start, end))
+        if a[i][1] <= b[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(shared)
+
+
+def subtract(a: Spans, b: Spans) -> Spans:
+    """Seconds of `a` that do not lie in `b`."""
+    left: list[Span] = []
+    j = 0
+    for start, end in a:
+        while j < len(b) and b[j][1] <= start:
+            j += 1
+        k = j
+        while k < len(b) and b[k][0] < end:
+            if start < b[k][0]:
+                left.append((start, b[k][0]))
+            start = max(start, b[k][1])
+            k += 1
+        if start < end:
+            left.append((start, end))
+    return tuple(left)
+
+
+def clip(spans: Spans, start: int, end: int) -> Spans:
+    """What of the set lies in [start, end)."""
+    return intersect(spans, ((start, end),)) if start < end else NOTHING
+
+
+def bridge(spans: Spans, gap_seconds: int) -> Spans:
+    """The set with every gap shorter than `gap_seconds` filled; 0 fills nothing."""
+    joined: list[Span] = []
+    for start, end in spans:
+        if joined and start - joined[-1][1] < gap_seconds:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return tuple(joined)
+
+
+def length(spans: Spans) -> int:
+    """Seconds in the set."""
+    return sum(end - start for start, end in spans)
+
+
+def as_iso(spans: Spans) -> list[list[str]]:
+    """Pairs of JST times, `[["2026-04-10T09:00:00+09:00", "2026-04-10T12:37:00+09:00"], ...]`."""
+    return [[iso_jst(from_epoch(start)), iso_jst(from_epoch(end))] for start, end in spans]

@@ -1,0 +1,89 @@
+"""Stage 3 of the night, claims: adjudicate what can be decided, and award.
+
+    for facts in due(session, rules, business_date, now):      a chunk of accounts of one month
+        save(session, decide(facts, rules), now)               committed whole, before the next is asked for
+
+Due: months that are over by the business date and about which something was recorded since they were last
+decided. A claim for the running month waits. Killed between two chunks, the next run goes on where it
+stopped; run twice, the second finds nothing. (Stage 1, evidence, needs no work of its own here: the desk
+records evidence as it comes, and the month is computed from it once, when one of its claims is due.)
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from db.session import Session
+from sla.claims import adjudicate_month
+from sla.decision_store import Decided, evidence_hash, save_decided, service_hash
+from sla.month_store import load_service_month
+from sla.review import OpenReview, open_reviews, policy_of
+from sla.store import ClaimantFacts, due_accounts, load_claimants
+from sla.unusable import ServiceMonth
+from terms.calendar import Month
+from terms.rules import Rules
+
+CHUNK_ACCOUNTS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class DueClaims:
+    """A chunk of accounts of one month; `closes`: the last of the month. No service month: no claimants."""
+
+    review: OpenReview
+    service: ServiceMonth | None
+    claimants: tuple[ClaimantFacts, ...]
+    closes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedClaims:
+    """The same chunk, decided."""
+
+    review: OpenReview
+    decided: tuple[Decided, ...]
+    closes: bool
+
+
+def due(
+    session: Session, rules: Rules, business_date: date, now: datetime, chunk_accounts: int = CHUNK_ACCOUNTS
+) -> Iterator[DueClaims]:
+    """Chunks of claims to decide; each has to be saved before the next is asked for.
+
+    Raises NoPopulation when there is a claim and evidence, and nobody said how many users there are.
+    """
+    for review in open_reviews(session, before=Month.of(business_date)):
+        policy = policy_of(rules, review.month)
+        service: ServiceMonth | None = None
+        after = ""
+        closes = False
+        while not closes:
+            accounts = due_accounts(session, review, after, chunk_accounts)
+            closes = len(accounts) < chunk_accounts
+            claimants = load_claimants(session, review, policy, accounts) if accounts else []
+            if claimants and service is None:
+                service = load_service_month(session, rules, review.month, now)
+            yield DueClaims(review, service, tuple(claimants), closes)
+            after = accounts[-1] if accounts else after
+
+
+def decide(facts: DueClaims, rules: Rules) -> DecidedClaims:
+    """Adjudicate every account of the chunk."""
+    policy = policy_of(rules, facts.review.month)
+    if facts.service is None:
+        return DecidedClaims(facts.review, (), facts.closes)
+    of_service = service_hash(facts.service)
+    decided = tuple(
+        Decided(
+            claimant,
+            adjudicate_month(claimant.among, facts.service, policy),
+            evidence_hash(of_service, claimant.among, policy),
+        )
+        for claimant in facts.claimants
+    )
+    return DecidedClaims(facts.review, decided, facts.closes)
+
+
+def save(session: Session, decisions: DecidedClaims, now: datetime) -> int:
+    """Write and commit one chunk; the number of rows written."""
+    return save_decided(session, decisions.review, decisions.decided, now, closes=decisions.closes)

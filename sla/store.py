@@ -1,0 +1,255 @@
+"""Loads the facts of claims, in chunks of accounts: claims, terms, suspensions, rulings, past decisions.
+
+One account and month is one unit: it is loaded, decided and committed whole. A chunk costs a handful of
+queries, however many claims are in it. Spans are epoch seconds, cut to the month.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import sqlalchemy as sa
+
+from db.session import Session
+from db.tables.claims import award, claim, claim_decision, claim_ruling
+from db.tables.contracts import contract, suspension, term
+from db.tables.evidence import claim_form_outage, environment_ruling, month_to_review
+from sla.claims import AccountMonth, Claim, Ruling, TermFact, claim_deadline
+from sla.intervals import NOTHING, Span, Spans, clip, normalise, union
+from sla.month_store import read_spans
+from sla.review import OpenReview
+from terms.calendar import Month, day_start_at, epoch, epoch_up
+from terms.policy import Policy
+
+TERM_COLUMNS = (
+    term.c.id,
+    term.c.account,
+    term.c.starts_at,
+    term.c.ends_on,
+    term.c.closed_on,
+    term.c.closed_at,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LastDecision:
+    """The newest decision of a claim: its row, its revision, what it was made of, up to which review."""
+
+    decision_id: int
+    revision: int
+    evidence_hash: str
+    review_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastAward:
+    """The newest award of an account and month, and the exact yen it is worth."""
+
+    revision: int
+    worth: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimantFacts:
+    """An account's month, with what was decided on it before."""
+
+    among: AccountMonth
+    last_decisions: dict[str, LastDecision]
+    last_award: LastAward | None
+
+
+def due_accounts(session: Session, review: OpenReview, after: str, limit: int) -> list[str]:
+    """The next accounts, in order, whose claims of the month have to be looked at."""
+    asked = (
+        month_to_review.c.month == str(review.month),
+        month_to_review.c.id > review.after_id,
+        month_to_review.c.id <= review.up_to_id,
+    )
+    everyone = sa.select(sa.exists().where(*asked, month_to_review.c.account.is_(None)))
+    if session.execute(everyone).scalar_one():
+        query = sa.select(claim.c.account).where(claim.c.month == str(review.month))
+        column: sa.Column[str] = claim.c.account
+    else:
+        column = month_to_review.c.account
+        query = sa.select(column).where(*asked, column.is_not(None))
+    query = query.where(column > after).distinct().order_by(column).limit(limit)
+    return list(session.execute(query).scalars())
+
+
+def load_claimants(
+    session: Session, review: OpenReview, policy: Policy, accounts: Sequence[str]
+) -> list[ClaimantFacts]:
+    """Facts of these accounts' month, in a few queries; without those already decided for this review."""
+    month = review.month
+    claims, last_decisions = _claims(session, month, accounts)
+    open_accounts = [
+        account
+        for account, own in claims.items()
+        if any(
+            each.claim_id not in last_decisions or last_decisions[each.claim_id].review_id < review.up_to_id
+            for each in own
+        )
+    ]
+    terms = load_terms(session, month, open_accounts)
+    suspended = _suspensions(session, month, open_accounts)
+    rulings = _rulings(session, month, open_accounts)
+    environments = _environments(session, month, open_accounts)
+    last_awards = _last_awards(session, month, open_accounts)
+    outages = form_outages(session, month, policy)
+    return [
+        ClaimantFacts(
+            AccountMonth(
+                account=account,
+                month=month,
+                claims=tuple(claims[account]),
+                terms=tuple(terms.get(account, ())),
+                suspended=suspended.get(account, NOTHING),
+                rulings=tuple(rulings.get(account, ())),
+                environment=environments.get(account, NOTHING),
+                form_outages=outages,
+            ),
+            {
+                each.claim_id: last_decisions[each.claim_id]
+                for each in claims[account]
+                if each.claim_id in last_decisions
+            },
+            last_awards.get(account),
+        )
+        for account in open_accounts
+    ]
+
+
+def load_terms(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, list[TermFact]]:
+    """The terms of each account that run in the month, as long as they really ran, cut to the month."""
+    rows = session.execute(
+        sa.select(*TERM_COLUMNS, term.c.method, term.c.interval, term.c.price_yen, contract.c.ended_at)
+        .join(contract, contract.c.id == term.c.contract_id)
+        .where(
+            term.c.account == sa.any_(sa.literal(list(accounts), sa.ARRAY(sa.Text))),
+            term.c.starts_at < month.end_at,
+            term.c.ends_on > month.first_on,
+        )
+        .order_by(term.c.starts_at, term.c.id)
+    )
+    found: dict[str, list[TermFact]] = defaultdict(list)
+    for row in rows:
+        spans = clip(normalise([_ran(row)]), *_span(month))
+        for start, end in spans:
+            found[row.account].append(TermFact(row.id, start, end, row.method, row.interval, row.price_yen))
+    return found
+
+
+def form_outages(session: Session, month: Month, policy: Policy) -> Spans:
+    """When our claim form was down in the hours before the month's ordinary deadline."""
+    deadline = epoch(claim_deadline(month, NOTHING, policy))
+    start = deadline - policy.sla.claim_form_grace_hours * 3600
+    rows = session.execute(sa.select(claim_form_outage.c.from_at, claim_form_outage.c.to_at))
+    down = normalise((epoch(row.from_at), epoch_up(row.to_at)) for row in rows)
+    return clip(down, start, deadline)
+
+
+def _claims(
+    session: Session, month: Month, accounts: Sequence[str]
+) -> tuple[dict[str, list[Claim]], dict[str, LastDecision]]:
+    mine = sa.and_(claim.c.month == str(month), _is_of(claim.c.account, accounts))
+    claims: dict[str, list[Claim]] = defaultdict(list)
+    for row in session.execute(
+        sa.select(claim).where(mine).order_by(claim.c.account, claim.c.received_at, claim.c.id)
+    ):
+        windows = None if row.windows is None else read_spans(row.windows)
+        claims[row.account].append(Claim(row.id, row.received_at, windows))
+    newest = session.execute(
+        sa.select(
+            claim_decision.c.id,
+            claim_decision.c.claim_id,
+            claim_decision.c.revision,
+            claim_decision.c.evidence_hash,
+            claim_decision.c.review_id,
+        )
+        .join(claim, claim.c.id == claim_decision.c.claim_id)
+        .where(mine)
+        .distinct(claim_decision.c.claim_id)
+        .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
+    )
+    return claims, {
+        row.claim_id: LastDecision(row.id, row.revision, row.evidence_hash, row.review_id) for row in newest
+    }
+
+
+def _suspensions(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, Spans]:
+    start, end = _span(month)
+    rows = session.execute(
+        sa.select(suspension.c.account, suspension.c.from_at, suspension.c.lifted_at).where(
+            _is_of(suspension.c.account, accounts),
+            suspension.c.from_at < month.end_at,
+            sa.or_(suspension.c.lifted_at.is_(None), suspension.c.lifted_at > month.start_at),
+        )
+    )
+    spans: dict[str, list[Span]] = defaultdict(list)
+    for row in rows:
+        spans[row.account].append((epoch(row.from_at), epoch_up(row.lifted_at) if row.lifted_at else end))
+    return {account: clip(normalise(own), start, end) for account, own in spans.items()}
+
+
+def _rulings(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, list[Ruling]]:
+    rows = session.execute(
+        sa.select(claim.c.account, claim_ruling.c.claim_id, claim_ruling.c.windows)
+        .join(claim, claim.c.id == claim_ruling.c.claim_id)
+        .where(claim.c.month == str(month), _is_of(claim.c.account, accounts))
+        .order_by(claim_ruling.c.id)
+    )
+    found: dict[str, list[Ruling]] = defaultdict(list)
+    for row in rows:
+        found[row.account].append(Ruling(row.claim_id, read_spans(row.windows)))
+    return found
+
+
+def _environments(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, Spans]:
+    """Seconds ruled to be the account's own environment; an empty ruling takes earlier ones back."""
+    rows = session.execute(
+        sa.select(claim.c.account, environment_ruling.c.claim_id, environment_ruling.c.windows)
+        .join(claim, claim.c.id == environment_ruling.c.claim_id)
+        .where(claim.c.month == str(month), _is_of(claim.c.account, accounts))
+        .order_by(environment_ruling.c.id)
+    )
+    by_claim: dict[tuple[str, str], Spans] = {}
+    for row in rows:
+        key = (row.account, row.claim_id)
+        by_claim[key] = union(by_claim.get(key, NOTHING), read_spans(row.windows)) if row.windows else NOTHING
+    found: dict[str, Spans] = defaultdict(lambda: NOTHING)
+    for (account, _), spans in by_claim.items():
+        found[account] = union(found[account], spans)
+    return found
+
+
+def _last_awards(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, LastAward]:
+    rows = session.execute(
+        sa.select(award.c.account, award.c.revision, award.c.rate, award.c.fee_basis)
+        .where(award.c.month == str(month), _is_of(award.c.account, accounts))
+        .distinct(award.c.account)
+        .order_by(award.c.account, award.c.revision.desc())
+    )
+    return {
+        row.account: LastAward(row.revision, Fraction(row.rate) * Fraction(row.fee_basis)) for row in rows
+    }
+
+
+def _ran(row: Any) -> Span:
+    """[approval or first day, end): an early end counts from its instant, where one is known."""
+    ends = [day_start_at(row.ends_on)]
+    if row.closed_on is not None:
+        ends.append(row.closed_at or row.ended_at or day_start_at(row.closed_on))
+    elif row.ended_at is not None:
+        ends.append(row.ended_at)
+    start = epoch(row.starts_at)
+    return start, max(start, epoch_up(min(ends)))
+
+
+def _is_of(column: sa.ColumnElement[str], accounts: Sequence[str]) -> sa.ColumnElement[bool]:
+    return column == sa.any_(sa.literal(list(accounts), sa.ARRAY(sa.Text)))
+
+
+def _span(month: Month) -> Span:
+    return epoch(month.start_at), epoch(month.end_at)

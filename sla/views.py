@@ -1,0 +1,149 @@
+"""What support and the scenarios see of a claim and of a month, as known at an instant.
+
+Read-only; `at` leaves out whatever was recorded later.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from db.session import Session
+from db.tables.claims import award, claim, claim_decision
+from db.tables.money import credit
+from sla.intervals import length
+from sla.month_store import load_service_month
+from sla.unusable import CLAIMANT_BUCKETS
+from terms.calendar import Month, from_epoch
+from terms.decision import Decision
+from terms.rules import Rules
+
+
+class UnknownClaim(LookupError):  # noqa: N818
+    """No claim has this id."""
+
+
+def claim_view(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
+    """The claim as decided by `at`: outcome, seconds, rate, credit, reason, waterfall. Raises UnknownClaim.
+
+    `credit` is the yen awarded to the account for the month so far; a pending claim has no seconds yet.
+    """
+    row = _claim_row(session, claim_id, at)
+    decided = last_decision(session, claim_id, at)
+    credit_yen = session.execute(
+        sa.select(sa.func.coalesce(sa.func.sum(credit.c.granted_yen), 0)).where(
+            credit.c.account == row.account, credit.c.month == row.month, credit.c.recorded_at <= at
+        )
+    ).scalar_one()
+    if decided is None:
+        return {
+            "outcome": "pending",
+            "seconds": None,
+            "rate": None,
+            "credit": int(credit_yen),
+            "reason": None,
+            "waterfall": None,
+        }
+    return {
+        "outcome": decided.outcome,
+        "seconds": decided.seconds,
+        "rate": decided.rate,
+        "credit": int(credit_yen),
+        "reason": decided.reason,
+        "waterfall": {bucket: decided.waterfall[bucket] for bucket in CLAIMANT_BUCKETS},
+    }
+
+
+def month_view(session: Session, rules: Rules, month: Month, at: datetime) -> dict[str, Any]:
+    """The month for everyone: gross and unusable seconds, windows of unusable time as aware pairs."""
+    service = load_service_month(session, rules, month, at)
+    return {
+        "stop_seconds": length(service.gross),
+        "unusable_seconds": length(service.unusable),
+        "windows": [(from_epoch(start), from_epoch(end)) for start, end in service.unusable],
+    }
+
+
+def claim_list(
+    session: Session, rules: Rules, at: datetime, month: Month | None = None, account: str | None = None
+) -> list[dict[str, Any]]:
+    """Claims in the order of receipt, each with its newest decision."""
+    newest = (
+        sa.select(claim_decision)
+        .where(claim_decision.c.decided_at <= at)
+        .distinct(claim_decision.c.claim_id)
+        .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
+        .subquery()
+    )
+    query = (
+        sa.select(
+            claim.c.id,
+            claim.c.account,
+            claim.c.month,
+            claim.c.received_at,
+            sa.func.coalesce(newest.c.outcome, "pending").label("outcome"),
+            newest.c.reason,
+            newest.c.seconds,
+            newest.c.rate,
+        )
+        .outerjoin(newest, newest.c.claim_id == claim.c.id)
+        .where(claim.c.recorded_at <= at)
+        .order_by(claim.c.received_at, claim.c.id)
+    )
+    if month is not None:
+        query = query.where(claim.c.month == str(month))
+    if account is not None:
+        query = query.where(claim.c.account == account)
+    return [dict(row._mapping) for row in session.execute(query)]
+
+
+def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
+    """All that explains a claim: the claim, every decision so far, its newest award and the yen of the month.
+
+    Raises UnknownClaim. Decisions are `terms.decision.Decision`; the last is the one that holds.
+    """
+    row = _claim_row(session, claim_id, at)
+    decisions = session.execute(
+        sa.select(claim_decision)
+        .where(claim_decision.c.claim_id == claim_id, claim_decision.c.decided_at <= at)
+        .order_by(claim_decision.c.revision)
+    ).all()
+    awards = session.execute(
+        sa.select(award, credit.c.total_yen, credit.c.granted_yen)
+        .outerjoin(credit, credit.c.award_id == award.c.id)
+        .where(award.c.account == row.account, award.c.month == row.month, award.c.decided_at <= at)
+        .order_by(award.c.revision)
+    ).all()
+    return {
+        "claim": {
+            "id": row.id,
+            "account": row.account,
+            "month": row.month,
+            "received_at": row.received_at,
+            "windows": row.windows,
+        },
+        "state": claim_view(session, rules, claim_id, at),
+        "decisions": [
+            (each.revision, each.decided_at, Decision.from_json(each.decision)) for each in decisions
+        ],
+        "awards": [dict(each._mapping) for each in awards],
+    }
+
+
+def last_decision(session: Session, claim_id: str, at: datetime) -> sa.Row[Any] | None:
+    """The decision of the claim that holds at an instant, or None while it is pending."""
+    return session.execute(
+        sa.select(claim_decision)
+        .where(claim_decision.c.claim_id == claim_id, claim_decision.c.decided_at <= at)
+        .order_by(claim_decision.c.revision.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def _claim_row(session: Session, claim_id: str, at: datetime) -> sa.Row[Any]:
+    row = session.execute(
+        sa.select(claim).where(claim.c.id == claim_id, claim.c.recorded_at <= at)
+    ).one_or_none()
+    if row is None:
+        raise UnknownClaim(f"no claim has the id {claim_id!r}; `keizoku claim list` shows them")
+    return row

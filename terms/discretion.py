@@ -1,0 +1,90 @@
+"""What the contract leaves to the operator: settings, not terms.
+
+Every field names the clause that leaves the room. The defaults are ours; `keizoku settings` lists them, a
+scenario may override them by name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Days = Annotated[int, Field(ge=0)]
+
+
+def _setting(default: Any, clause: str, description: str, **bounds: int) -> Any:
+    return Field(default=default, description=description, json_schema_extra={"clause": clause}, **bounds)
+
+
+class Discretion(BaseModel):
+    """The operator's settings where the contract leaves discretion."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    retry_after_days: tuple[Days, ...] = _setting(
+        (3, 5, 7),
+        "premium/7.1.2",
+        "days after the due date on which a failed card charge is tried again; may be empty",
+    )
+    hard_decline_codes: tuple[str, ...] = _setting(
+        ("lost_card", "stolen_card", "expired_card", "do_not_honor", "pickup_card"),
+        "premium/5.4",
+        "decline codes after which no retry is made until a new card is registered",
+    )
+    retry_resend_hours: int = _setting(
+        23,
+        "premium/5.2",
+        "hours from the first send in which an attempt of unknown outcome is resent with its key",
+        ge=1,
+        le=23,
+    )
+    minimum_card_charge_yen: int = _setting(
+        50, "premium/5.2", "the least amount that a card can be charged", ge=1
+    )
+    invoice_due_days_other: Days = _setting(
+        14,
+        "premium/4.1",
+        "days from issue to the due date of an invoice that is paid by other means than card",
+    )
+    suspend_after_days: Days = _setting(10, "premium/7.1.2", "days overdue after which use is suspended")
+    terminate_after_days: Days = _setting(
+        40, "premium/7.1.2", "days overdue after which the contract is terminated"
+    )
+    suspended_term_renews: bool = _setting(
+        False, "premium/7.1", "whether a term that ends while the contract is suspended is renewed"
+    )
+    end_of_use_days_before: Days = _setting(
+        0,
+        "premium/3.3",
+        "days before the last day of the term by which a request to end use has to arrive; 0: on that day",
+    )
+    renewal_notice_days: Days = _setting(
+        7, "premium/3.3", "days before a renewal on which it is announced to the user"
+    )
+    price_announce_days: Days = _setting(
+        0,
+        "premium/4.3",
+        "least days from the announcement of a price to its first day for new contracts",
+    )
+    price_migration_days: Days = _setting(
+        30, "premium/4.3", "least days from the announcement of a price to its first renewal"
+    )
+    demand_monthly: bool = _setting(
+        True,
+        "premium/5.2",
+        "whether late interest is demanded on the first night of a month, not only at termination",
+    )
+    resolution_seconds: int = _setting(
+        0,
+        "premium/9.4.2",
+        "the evidence's own resolution: shorter gaps join two stops; 0 for exact evidence",
+        ge=0,
+    )
+
+    @field_validator("retry_after_days")
+    @classmethod
+    def _in_order(cls, days: tuple[int, ...]) -> tuple[int, ...]:
+        if list(days) != sorted(set(days)):
+            raise ValueError("the days of retries have to ascend, each once")
+        return days

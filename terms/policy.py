@@ -1,0 +1,312 @@
+"""The numbers of the contract and the readings chosen, per terms version; which version holds on which day.
+
+    Terms.load("premium").at(date(2026, 4, 10)).sla.quorum_share  ==  Fraction(1, 20)
+
+Always holds: a day has exactly one version or `at` raises UncoveredDate; every number names an existing
+clause; every reading has one of its choices; nothing changes after loading (`with_readings` returns other
+Terms).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from difflib import get_close_matches
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
+
+from terms.calendar import jst_day
+from terms.clauses import Clause, read_clauses
+from terms.files import BadTerms, VersionFiles, read_versions
+from terms.money import fraction_text
+from terms.readings import Reading, read_readings
+
+
+class UncoveredDate(LookupError):  # noqa: N818
+    """No version of the terms is in force on this day."""
+
+
+class UnknownReading(LookupError):  # noqa: N818
+    """No reading has this name, or it has no such choice."""
+
+
+def _exact(value: object) -> Fraction:
+    if not isinstance(value, str | Fraction):
+        raise ValueError(f'a rate is written as text, such as "0.05": {value!r}')
+    return Fraction(value)
+
+
+def _second_of_day(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError(f"a time of day is written as 06:00: {value!r}")
+    return int(value[:2]) * 3600 + int(value[3:]) * 60
+
+
+Share = Annotated[Fraction, BeforeValidator(_exact), PlainSerializer(fraction_text), Field(ge=0, le=1)]
+SecondOfDay = Annotated[int, BeforeValidator(_second_of_day), Field(ge=0, lt=86_400)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Numbers(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Tier(_Numbers):
+    """One step of the reduction: recognised seconds over one bound, up to and including the next."""
+
+    over_seconds: Count
+    up_to_seconds: Count | None  # None: no upper bound
+    rate: Share  # of the monthly fee
+    clause: str
+
+    def takes(self, seconds: int) -> bool:
+        """Whether this tier is the one of so many seconds."""
+        return self.over_seconds < seconds and (self.up_to_seconds is None or seconds <= self.up_to_seconds)
+
+
+class Sla(_Numbers):
+    """Article 9: the promise and what follows when it is missed."""
+
+    guaranteed_share: Share  # of the time
+    quorum_share: Share  # of all users; strictly more than this
+    night_from_second: SecondOfDay  # JST
+    night_to_second: SecondOfDay
+    minimum_stop_seconds: Count  # shorter stops do not count
+    announce_clear_days: Count
+    claim_months_after: Count  # claims arrive by the end of the month so many after
+    claim_form_grace_hours: Count  # before the deadline; an outage of our form in them moves it
+    eligible_method: str
+    tiers: tuple[Tier, ...] = Field(min_length=1)
+
+    def tier(self, seconds: int) -> Tier | None:
+        """The tier of so many recognised seconds; None at or under the first threshold."""
+        return next((tier for tier in self.tiers if tier.takes(seconds)), None)
+
+    @model_validator(mode="after")
+    def _tiers_join(self) -> Self:
+        for lower, upper in pairwise(self.tiers):
+            if lower.up_to_seconds != upper.over_seconds or lower.rate >= upper.rate:
+                raise ValueError(
+                    f"tier {upper.clause} must begin where {lower.clause} ends, at a higher rate"
+                )
+        if self.tiers[-1].up_to_seconds is not None:
+            raise ValueError("the last tier has no upper bound")
+        if self.night_from_second >= self.night_to_second:
+            raise ValueError("the night begins before it ends, within one day")
+        return self
+
+
+class LateInterest(_Numbers):
+    """Article 5.2."""
+
+    rate: Share  # a year
+
+
+class Tax(_Numbers):
+    """The invoice note under the articles. Prices include the tax."""
+
+    rate: Share
+    # None: no document calls itself a qualified invoice
+    registration_number: str | None = Field(pattern=r"^T\d{13}$")
+
+
+class Backup(_Numbers):
+    """Article 10: how the operator keeps data. Nothing is computed from these."""
+
+    copies: Count
+    every_days: Count
+    longest_pause_days: Count
+    restore_about_days: Count
+
+
+class Liability(_Numbers):
+    """Article 12.2: damages are capped by the fees received in the time before the event."""
+
+    lookback_years: Count
+
+
+class Policy(_Numbers):
+    """One version of the terms, as it is passed to everything that decides."""
+
+    contract: str
+    version: str
+    sla: Sla
+    late_interest: LateInterest
+    tax: Tax
+    backup: Backup
+    liability: Liability
+    numbers: tuple[tuple[str, str, str], ...]  # as written: path, value, clause
+    chosen: tuple[tuple[str, str], ...]  # reading, choice
+
+    @property
+    def readings(self) -> Mapping[str, str]:
+        """name -> choice, for every reading of this version."""
+        return MappingProxyType(dict(self.chosen))
+
+    def sources(self) -> list[tuple[str, str, str]]:
+        """(path, value as written, clause) of every number; "" for a value that the contract leaves blank."""
+        return list(self.numbers)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a contract with all that its files say."""
+
+    contract: str
+    version: str
+    in_force_from: date
+    in_force_until: date | None  # the first day on which it is in force no more
+    title: str
+    last_checked_on: date
+    clauses: Mapping[str, Clause]
+    readings: Mapping[str, Reading]
+    policy: Policy | None  # None: a contract without numbers
+
+    def covers(self, day: date) -> bool:
+        """Whether it is in force on that day."""
+        return self.in_force_from <= day and (self.in_force_until is None or day < self.in_force_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """All versions of one contract, in order, with the readings chosen."""
+
+    contract: str
+    versions: tuple[Version, ...]
+
+    @classmethod
+    def load(cls, contract: str = "premium", folder: Path | None = None) -> Terms:
+        """Read a contract's folder (default: this package's). Raises BadTerms: gap, overlap, bad file."""
+        return cls(contract, tuple(_version(files) for files in read_versions(contract, folder)))
+
+    def version_at(self, day: date) -> Version:
+        """The version in force on a JST day (or at an instant). Raises UncoveredDate."""
+        day = jst_day(day) if isinstance(day, datetime) else day
+        for version in self.versions:
+            if version.covers(day):
+                return version
+        raise UncoveredDate(
+            f"no version of the {self.contract} terms is in force on {day}; they cover {self._covered()}. "
+            f"Add the TOML of the version that held then to terms/{self.contract}/"
+        )
+
+    def at(self, day: date) -> Policy:
+        """The policy in force on a JST day (or at an instant). Raises UncoveredDate."""
+        return _policy_of(self.version_at(day))
+
+    def with_readings(self, choices: Mapping[str, str]) -> Terms:
+        """The same terms read otherwise, in every version that has the reading. Raises UnknownReading."""
+        for name, choice in choices.items():
+            holders = [version.readings[name] for version in self.versions if name in version.readings]
+            if not holders:
+                known = sorted({known for version in self.versions for known in version.readings})
+                near = get_close_matches(name, known, n=3, cutoff=0.4)
+                raise UnknownReading(f"no reading {name!r}; nearest: {', '.join(near) or 'none'}")
+            for reading in holders:
+                names = [one.name for one in reading.choices]
+                if choice not in names:
+                    raise UnknownReading(
+                        f"the reading {name!r} has no choice {choice!r}; it has {', '.join(names)}"
+                    )
+        return replace(self, versions=tuple(_read_otherwise(version, choices) for version in self.versions))
+
+    def _covered(self) -> str:
+        first, last = self.versions[0], self.versions[-1]
+        until = f"until {last.in_force_until} (exclusive)" if last.in_force_until else "with no end"
+        return f"{first.in_force_from} on, {until}"
+
+
+def _policy_of(version: Version) -> Policy:
+    if version.policy is None:
+        raise BadTerms(
+            f"the {version.contract} terms {version.version} carry no numbers, so there is no policy"
+        )
+    return version.policy
+
+
+def _read_otherwise(version: Version, choices: Mapping[str, str]) -> Version:
+    if version.policy is None:
+        return version
+    chosen = tuple((name, choices.get(name, choice)) for name, choice in version.policy.chosen)
+    return replace(version, policy=version.policy.model_copy(update={"chosen": chosen}))
+
+
+def _version(files: VersionFiles) -> Version:
+    source = f"{files.contract}/{files.version}.toml"
+    known = read_clauses(files.contract, files.clauses, f"{files.version}.clauses.toml")
+    readings = read_readings(files.readings, f"{files.version}.readings.toml")
+    values, numbers = _numbers(files.numbers)
+    named = [(path, clause) for path, _, clause in numbers]
+    named += [(reading.name, reading.clause) for reading in readings.values()]
+    for name, clause in named:
+        if clause not in known:
+            raise BadTerms(
+                f"{source}: {name} names the clause {clause!r}, which is not in {files.version}.clauses.toml"
+            )
+    try:
+        title, last_checked_on = str(files.about["title"]), files.about["last_checked_on"]
+        policy = (
+            Policy(
+                contract=files.contract,
+                version=files.version,
+                numbers=tuple(numbers),
+                chosen=tuple((reading.name, reading.default) for reading in readings.values()),
+                **values,
+            )
+            if values
+            else None
+        )
+    except KeyError as missing:
+        raise BadTerms(f"{source}: [contract] needs {missing}") from None
+    except ValidationError as error:
+        raise BadTerms(f"{source}: {error}") from None
+    return Version(
+        contract=files.contract,
+        version=files.version,
+        in_force_from=files.in_force_from,
+        in_force_until=files.in_force_until,
+        title=title,
+        last_checked_on=last_checked_on,
+        clauses=known,
+        readings=readings,
+        policy=policy,
+    )
+
+
+def _numbers(tables: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str, str, str]]]:
+    """Part each `{ value, clause }` into the plain value for the models and its source."""
+    values: dict[str, Any] = {}
+    sources: list[tuple[str, str, str]] = []
+    for section, table in tables.items():
+        values[section] = {}
+        for name, entry in table.items():
+            path = f"{section}.{name}"
+            if isinstance(entry, list):
+                values[section][name] = tuple({"up_to_seconds": None, **row} for row in entry)
+                for place, row in enumerate(entry, 1):
+                    clause = str(row.get("clause"))
+                    told = {key: value for key, value in row.items() if key != "clause"}
+                    sources += [(f"{path}.{place}.{key}", str(value), clause) for key, value in told.items()]
+            elif isinstance(entry, dict) and "clause" in entry and set(entry) <= {"value", "clause"}:
+                values[section][name] = entry.get("value")
+                sources.append((path, str(entry.get("value", "")), str(entry["clause"])))
+            else:
+                raise BadTerms(f"{path}: write a number as {{ value = …, clause = … }}")
+    return values, sources

@@ -1,0 +1,81 @@
+"""The sentences in which decisions are told to people, in Japanese and English.
+
+Every *.toml in terms/sentences holds tables `[some.key]` with a template `ja` and a template `en`; a key is
+unique over all files. A template is filled with the facts of its step. By the last word of its name a fact is
+formatted for the language first (terms.words):
+
+    _at  _on  _month      an instant, a day, a month
+    _seconds  _windows    a duration, a list of [from, to]
+    _yen  _rate  _share   an amount, a percentage
+
+Others are filled in as they are, lists with commas; None becomes "—" everywhere.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from terms.words import spoken
+
+Lang = Literal["ja", "en"]
+
+_FOLDER = Path(__file__).parent / "sentences"
+
+
+class UnknownSentence(LookupError):  # noqa: N818
+    """No file in terms/sentences has this key in this language."""
+
+
+class MissingFact(LookupError):  # noqa: N818
+    """A sentence names a fact that its step does not carry."""
+
+
+def sentence(key: str, lang: Lang, facts: Mapping[str, Any]) -> str:
+    """The sentence of `key`, filled with `facts`. Raises UnknownSentence, MissingFact."""
+    template = templates().get(key, {}).get(lang)
+    if template is None:
+        raise UnknownSentence(
+            f"no sentence {key!r} in {lang!r}; add the table [{key}] to a file in terms/sentences"
+        )
+    try:
+        return template.format_map({name: spoken(name, value, lang) for name, value in facts.items()})
+    except KeyError as missing:
+        raise MissingFact(
+            f"the {lang} sentence {key!r} needs the fact {missing}; it was given {sorted(facts)}"
+        ) from None
+
+
+@cache
+def templates() -> Mapping[str, Mapping[str, str]]:
+    """key -> {"ja": template, "en": template}, of all files together."""
+    return read_templates(_FOLDER)
+
+
+def read_templates(folder: Path) -> dict[str, dict[str, str]]:
+    """Read every *.toml of a folder. ValueError: a key told twice, a language left out, a stray value."""
+    found: dict[str, dict[str, str]] = {}
+    for path in sorted(folder.glob("*.toml")):
+        for key, table in _tables(tomllib.loads(path.read_text(encoding="utf-8")), path.name):
+            if key in found:
+                raise ValueError(f"{path.name}: the sentence {key!r} is already in another file")
+            if set(table) != {"ja", "en"}:
+                raise ValueError(
+                    f"{path.name}: the sentence {key!r} needs exactly ja and en, it has {sorted(table)}"
+                )
+            found[key] = table
+    return found
+
+
+def _tables(node: Mapping[str, Any], source: str, prefix: str = "") -> Iterator[tuple[str, dict[str, str]]]:
+    words = {name: value for name, value in node.items() if isinstance(value, str)}
+    if words:
+        yield prefix, words
+    for name, inner in node.items():
+        if isinstance(inner, Mapping):
+            yield from _tables(inner, source, f"{prefix}.{name}" if prefix else name)
+        elif not isinstance(inner, str):
+            raise ValueError(f"{source}: {prefix}.{name} is neither a sentence nor a table")

@@ -1,0 +1,16 @@
+"""What is passed down to everything that decides: the terms and the operator's discretion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from terms.discretion import Discretion
+from terms.policy import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The contract with its readings, and the settings where it leaves room."""
+
+    terms: Terms
+    discretion: Discretion = field(default_factory=Discretion)

@@ -1,0 +1,90 @@
+"""What the tests share: one PostgreSQL for the whole run, a schema of its own for every test that wants one.
+
+The server is the embedded one in a temporary folder, shared by all workers of pytest-xdist, or any server
+that KEIZOKU_TEST_DATABASE_URL names.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import settings as hypothesis_settings
+
+from db.embedded import EmbeddedServer
+from db.migrate import create_all
+from db.session import Session, make_engine
+
+SERVER_URL = "KEIZOKU_TEST_DATABASE_URL"
+SERVER_DIR = "KEIZOKU_TEST_DATA_DIR"
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""Nothing of a test has to outlive a power cut."""
+
+hypothesis_settings.register_profile("keizoku", deadline=None, derandomize=True)
+hypothesis_settings.load_profile("keizoku")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The run, not a worker, owns the folder: made before the workers start, removed at the end."""
+    if SERVER_DIR not in os.environ and SERVER_URL not in os.environ:
+        folder = Path(tempfile.mkdtemp(prefix="keizoku-tests-"))
+        folder.chmod(0o755)  # as root the server's own account passes through it
+        os.environ[SERVER_DIR] = str(folder)
+        config.add_cleanup(lambda: _remove(folder))
+
+
+def _remove(folder: Path) -> None:
+    EmbeddedServer(folder).stop(force=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.environ.pop(SERVER_DIR, None)
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[sa.URL | str]:
+    """The address of the server of this run."""
+    if SERVER_URL in os.environ:
+        yield os.environ[SERVER_URL]
+        return
+    with EmbeddedServer(Path(os.environ[SERVER_DIR]), FAST) as server:
+        yield server.url
+
+
+@pytest.fixture
+def engine_for_schema(database_url: sa.URL | str) -> Iterator[Callable[[], sa.Engine]]:
+    """A function that makes an engine on a fresh, empty schema; the schemas go away with the test."""
+    made: list[tuple[str, sa.Engine]] = []
+
+    def fresh() -> sa.Engine:
+        schema = f"t{uuid.uuid4().hex}"
+        admin = make_engine(database_url)
+        with admin.begin() as connection:
+            connection.execute(sa.schema.CreateSchema(schema))
+        engine = make_engine(database_url, schema)
+        made.append((schema, engine))
+        return engine
+
+    yield fresh
+    for schema, engine in made:
+        engine.dispose()
+        with make_engine(database_url).begin() as connection:
+            connection.execute(sa.schema.DropSchema(schema, cascade=True))
+
+
+@pytest.fixture
+def engine(engine_for_schema: Callable[[], sa.Engine]) -> sa.Engine:
+    """An engine on a schema with all tables, for tests that need several sessions."""
+    engine = engine_for_schema()
+    with engine.begin() as connection:
+        create_all(connection)
+    return engine
+
+
+@pytest.fixture
+def session(engine: sa.Engine) -> Iterator[Session]:
+    """A session on a schema with all tables and nothing in them."""
+    with engine.connect() as connection:
+        yield connection

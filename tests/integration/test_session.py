@@ -1,0 +1,117 @@
+"""Sessions: zone, schema, COPY and locks, on a real server."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+
+from db.session import (
+    DatabaseError,
+    Session,
+    check_server,
+    copy_rows,
+    make_engine,
+    normalised_url,
+    release_leader_lock,
+    try_leader_lock,
+)
+
+SAMPLE = sa.Table(
+    "sample",
+    sa.MetaData(),
+    sa.Column("id", sa.BigInteger),
+    sa.Column("note", sa.Text),
+    sa.Column("at", sa.DateTime(timezone=True)),
+    sa.Column("on", sa.Date),
+    sa.Column("ids", pg.ARRAY(sa.BigInteger)),
+    sa.Column("facts", pg.JSONB),
+)
+
+
+@pytest.fixture
+def empty(engine_for_schema: Callable[[], sa.Engine]) -> sa.Engine:
+    return engine_for_schema()
+
+
+def test_copied_rows_come_back_as_they_went(empty: sa.Engine) -> None:
+    at = dt.datetime(2026, 4, 10, 9, 0, tzinfo=dt.timezone(dt.timedelta(hours=9)))
+    rows: list[tuple[object, ...]] = [
+        (1, "継続\t\\N\n%s", at, dt.date(2026, 4, 10), [1, 2], {"windows": [["a", None]]}),
+        (2, None, None, None, None, None),
+        (3, "", at, dt.date(2028, 2, 29), [], [1, "x"]),
+    ]
+    with empty.connect() as session:
+        SAMPLE.create(session)
+        assert copy_rows(session, SAMPLE, [column.name for column in SAMPLE.c], iter(rows)) == 3
+        session.commit()
+        found = session.execute(sa.select(SAMPLE).order_by(SAMPLE.c.id)).all()
+        assert [tuple(row) for row in found] == rows
+        assert session.execute(
+            sa.select(SAMPLE.c.id).where(SAMPLE.c.facts.is_(sa.null()))
+        ).scalars().all() == [2]
+
+
+def test_copied_rows_belong_to_the_transaction(empty: sa.Engine) -> None:
+    with empty.connect() as session:
+        SAMPLE.create(session)
+        session.commit()
+        copy_rows(session, SAMPLE, ["id"], [(1,)])
+        session.rollback()
+        assert session.execute(sa.select(sa.func.count()).select_from(SAMPLE)).scalar_one() == 0
+
+
+def test_an_instant_without_zone_is_refused(empty: sa.Engine) -> None:
+    with empty.connect() as session:
+        SAMPLE.create(session)
+        with pytest.raises(ValueError, match="no zone"):
+            copy_rows(session, SAMPLE, ["id", "at"], [(1, dt.datetime(2026, 4, 10))])  # noqa: DTZ001
+
+
+def test_a_session_is_in_utc_and_sees_its_schema_only(session: Session) -> None:
+    zone, path, name = session.exec_driver_sql(
+        "SELECT current_setting('timezone'), current_setting('search_path'), "
+        "current_setting('application_name')"
+    ).one()
+    assert (zone, name) == ("UTC", "keizoku")
+    assert path == session.exec_driver_sql("SELECT current_schema()").scalar_one()
+
+
+def test_one_session_at_a_time_leads_in_a_schema(engine_for_schema: Callable[[], sa.Engine]) -> None:
+    here, elsewhere = engine_for_schema(), engine_for_schema()
+    with here.connect() as first, here.connect() as second, elsewhere.connect() as other:
+        assert try_leader_lock(first, "night")
+        assert not try_leader_lock(second, "night")
+        assert try_leader_lock(second, "worker")
+        assert try_leader_lock(other, "night")
+        first.commit()
+        assert not try_leader_lock(second, "night")
+        assert release_leader_lock(first, "night")
+        assert try_leader_lock(second, "night")
+    with here.connect() as third:
+        assert try_leader_lock(third, "night")
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_addresses_of_every_usual_form_are_taken(scheme: str) -> None:
+    assert normalised_url(f"{scheme}://u:p@h/d").drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize("address", ["mysql://u:secret@h/d", "u:secret@h", ""])
+def test_another_address_is_refused_without_telling_it(address: str) -> None:
+    with pytest.raises(DatabaseError) as refused:
+        normalised_url(address)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("schema", ["a b", "A", "x;drop", ""])
+def test_a_schema_name_needs_no_quotes(schema: str) -> None:
+    with pytest.raises(ValueError, match="schema name"):
+        make_engine("postgresql:///x", schema)
+
+
+def test_a_server_that_is_too_old_is_refused(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("db.session.OLDEST_SERVER", 99)
+    with pytest.raises(DatabaseError, match="needs 99 or newer"):
+        check_server(session)

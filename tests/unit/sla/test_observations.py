@@ -1,0 +1,219 @@
+"""Observations from files: read in bulk, refused one by one, the same from CSV, NDJSON and Parquet."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from sla.observations import Table, open_observations, read_observation_rows, read_observations
+from terms.calendar import epoch, parse_instant
+from terms.decision import Finding
+
+HEADER = "user_id,symptom,started_at,ended_at\n"
+TIME = "write 2026-04-10 09:00 (JST) or 2026-04-10T09:00:00+09:00"
+NINE = epoch(parse_instant("2026-04-10 09:00"))
+
+
+@pytest.fixture
+def table() -> Iterator[Table]:
+    opened = open_observations()
+    yield opened
+    opened.close()
+
+
+def rows_of(table: Table) -> list[tuple[str, int, int | None]]:
+    return table.execute("SELECT * FROM observation ORDER BY ALL").fetchall()
+
+
+def written(folder: Path, text: str | bytes, name: str = "seen.csv") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_9_3__times_have_a_zone_or_are_japans_and_open_ends_stay_open(table: Table, tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "\ufeff"
+        + HEADER
+        + 'a,site,2026-04-10 09:00,2026-04-10T09:00:01.2+09:00\r\n"b,1",login,2026-04-10T00:00Z,\r\n'
+        " c ,view,2026-04-10 09:00:00.9,2026-04-10 00:00:05+00\r\n",
+    )
+    read = read_observations(table, path)
+    assert (read.taken, read.refused, read.findings) == (3, 0, ())
+    assert rows_of(table) == [("a", NINE, NINE + 2), ("b,1", NINE, None), ("c", NINE, NINE + 5)]
+
+
+BAD = [
+    ("", "site", "2026-04-10 09:00", "2026-04-10 10:00"),
+    ("a", "slow", "2026-04-10 09:00", "2026-04-10 10:00"),
+    ("a", "site", "infinity", "2026-04-10 10:00"),
+    ("a", "site", "2026-04-10 09:00", "soon"),
+    ("a", "site", "2026-04-10 09:00", "2026-04-10 09:00"),
+    ("a", "site", "2026-04-10 09:00", "2026-04-10 08:00"),
+]
+GOOD = ("ok", "site", "2026-04-10 09:00", "2026-04-10 09:10")
+TOLD = [
+    ("no user_id", "every observation names its user", "fill it in"),
+    ("symptom 'slow'", "a symptom is site, login, view", "correct it"),
+    ("started_at 'infinity'", "not a time", TIME),
+    ("ended_at 'soon'", "not a time", f"{TIME}, or leave it empty while still open"),
+    (
+        "2026-04-10 09:00 to 2026-04-10 09:00",
+        "an observation ends after it starts",
+        "correct one of the times",
+    ),
+    (
+        "2026-04-10 09:00 to 2026-04-10 08:00",
+        "an observation ends after it starts",
+        "correct one of the times",
+    ),
+]
+
+
+def test_9_3__refused_rows_of_a_csv_are_told_and_the_good_ones_go_on(table: Table, tmp_path: Path) -> None:
+    lines = [",".join(row) for row in (*BAD, GOOD)]
+    path = written(tmp_path, HEADER + "\n".join(lines) + "\n\nbroken,row\nok2,view,2026-04-10 09:00,\n")
+    read = read_observations(table, path)
+    assert (read.taken, read.refused) == (2, 7)
+    assert rows_of(table) == [("ok", NINE, NINE + 600), ("ok2", NINE, None)]
+    width = ("broken,row", "the header has 4 columns, this row 2", "quote values that hold a comma")
+    assert sorted(read.findings, key=lambda finding: finding.line or 0) == [
+        *(Finding(str(path), line, *told) for line, told in enumerate(TOLD, start=2)),
+        Finding(str(path), 10, *width),
+    ]
+
+
+def test_9_3__refused_rows_of_ndjson_are_told_with_their_lines(table: Table, tmp_path: Path) -> None:
+    names = HEADER.strip().split(",")
+    lines = [json.dumps(dict(zip(names, row, strict=True))) for row in (*BAD, GOOD)]
+    path = written(tmp_path, "\n".join([*lines, "", "not json", "[1]"]), "seen.ndjson")
+    read = read_observations(table, path)
+    assert (read.taken, read.refused) == (1, 8)
+    assert [(finding.line, finding.value) for finding in read.findings] == [
+        *((line, told[0]) for line, told in enumerate(TOLD, start=1)),
+        (9, "not json"),
+        (10, "[1]"),
+    ]
+
+
+def test_9_3__refused_rows_of_parquet_are_told_with_their_places(table: Table, tmp_path: Path) -> None:
+    path = tmp_path / "seen.parquet"
+    table.execute("CREATE TABLE raw (user_id VARCHAR, symptom VARCHAR, started_at VARCHAR, ended_at VARCHAR)")
+    table.executemany("INSERT INTO raw VALUES (?, ?, ?, ?)", [*BAD, GOOD])
+    table.execute(f"COPY (SELECT * FROM raw) TO '{path}'")
+    read = read_observations(table, path)
+    assert (read.taken, read.refused) == (1, 6)
+    assert [finding.value for finding in read.findings] == [told[0] for told in TOLD]
+
+
+def test_9_3__clean_ndjson_may_leave_an_open_end_out(table: Table, tmp_path: Path) -> None:
+    lines = (
+        '{"user_id": 7, "symptom": "site", "started_at": "2026-04-10T00:00:00Z"}\n'
+        '{"user_id": "b", "symptom": "view", "started_at": "2026-04-10 09:00", "ended_at": null, "x": [1]}\n'
+    )
+    assert read_observations(table, written(tmp_path, lines, "seen.jsonl")).findings == ()
+    assert rows_of(table) == [("7", NINE, None), ("b", NINE, None)]
+
+
+@pytest.mark.parametrize("kind", ["TIMESTAMP", "TIMESTAMPTZ", "TIMESTAMP_NS", "VARCHAR"])
+def test_9_3__parquet_of_any_type_of_time(table: Table, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "seen.parquet"
+    table.execute(
+        f"COPY (SELECT 1 AS user_id, 'site' AS symptom, '2026-04-10 09:00:00.5'::{kind} AS started_at, "
+        f"'2026-04-10 09:00:01.5'::{kind} AS ended_at) TO '{path}'"
+    )
+    assert read_observations(table, path).findings == ()
+    assert rows_of(table) == [("1", NINE, NINE + 2)]
+
+
+def test_9_3__a_missing_column_is_told_with_the_nearest_one(table: Table, tmp_path: Path) -> None:
+    path = written(tmp_path, "user,symptom,started_at,ended_at\na,site,2026-04-10 09:00,\n")
+    assert read_observations(table, path).findings == (
+        Finding(
+            str(path),
+            1,
+            "no column 'user_id'",
+            "the file needs it; the nearest is 'user'",
+            "rename or add it",
+        ),
+    )
+
+
+def test_9_3__columns_of_another_name_and_one_symptom_for_all(table: Table, tmp_path: Path) -> None:
+    path = written(tmp_path, "site,from,to\nForum,2026-04-10T00:00:00+00:00,2026-04-10T00:10:00+00:00\n")
+    names = {"user_id": "site", "started_at": "from", "ended_at": "to"}
+    assert read_observations(table, path, names, symptom="site").taken == 1
+    assert rows_of(table) == [("Forum", NINE, NINE + 600)]
+
+
+def test_9_3__after_a_hundred_findings_the_rest_is_counted(table: Table, tmp_path: Path) -> None:
+    path = written(tmp_path, HEADER + "a,slow,2026-04-10 09:00,\n" * 250 + ",".join(GOOD) + "\n")
+    read = read_observations(table, path)
+    assert (read.taken, read.refused, len(read.findings)) == (1, 250, 101)
+    assert read.findings[99].line == 101
+    assert read.findings[100] == Finding(
+        str(path), None, "150 more rows refused", "as above", "correct these first"
+    )
+
+
+def test_9_3__rows_that_are_not_utf8_are_refused_and_the_others_go_on(table: Table, tmp_path: Path) -> None:
+    good = ",".join(GOOD)
+    path = written(
+        tmp_path, HEADER.encode() + "利用者,site,2026-04-10 09:00,\n".encode("shift_jis") + good.encode()
+    )
+    read = read_observations(table, path)
+    assert (read.taken, read.refused, read.findings[0].line, read.findings[0].rule) == (
+        1,
+        1,
+        2,
+        "files are UTF-8",
+    )
+
+
+def test_9_3__mixed_line_ends_are_read(table: Table, tmp_path: Path) -> None:
+    path = written(
+        tmp_path, HEADER + "a,site,2026-04-10 09:00,\r\nb,site,2026-04-10 09:00,\nc,site,2026-04-10 09:00,"
+    )
+    assert read_observations(table, path).taken == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "value"),
+    [
+        ("seen.txt", b"x", "'seen.txt'"),
+        ("seen.csv", "利用者".encode("utf-16"), "not UTF-8"),
+        ("seen.csv", b"", "no column 'user_id'"),
+    ],
+)
+def test_9_3__a_file_of_another_kind_is_a_finding(
+    table: Table, tmp_path: Path, name: str, content: bytes, value: str
+) -> None:
+    read = read_observations(table, written(tmp_path, content, name))
+    assert (read.taken, read.findings[0].value) == (0, value)
+
+
+def test_9_3__a_broken_parquet_file_is_a_finding(table: Table, tmp_path: Path) -> None:
+    read = read_observations(table, written(tmp_path, b"no parquet", "seen.parquet"))
+    assert (read.taken, read.findings[0].rule) == (0, "the file can be read")
+
+
+def test_9_3__a_file_that_is_not_there_is_the_callers_error(table: Table, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_observations(table, tmp_path / "none.csv")
+
+
+def test_9_3__rows_of_a_document_are_read_as_a_file_is(table: Table) -> None:
+    rows: list[object] = [
+        ["a", "site", "2026-04-10 09:00", datetime(2026, 4, 10, 0, 1, tzinfo=UTC)],
+        {"user_id": "b", "symptom": "view", "started_at": "2026-04-10 09:00"},
+        ["c", "view", "2026-04-10 09:00"],
+        ["d", "slow", "2026-04-10 09:00", None],
+    ]
+    read = read_observation_rows(table, rows, "step 3")  # type: ignore[arg-type]
+    assert rows_of(table) == [("a", NINE, NINE + 60), ("b", NINE, None), ("c", NINE, None)]
+    assert read.findings == (
+        Finding("step 3", 4, "symptom 'slow'", "a symptom is site, login, view", "correct it"),
+    )

@@ -1,0 +1,184 @@
+"""The command line: quick to answer, one line for a mistake, JSON for programs."""
+
+import datetime as dt
+import importlib
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import typer
+
+from db.session import DatabaseError
+from scheduler import cli
+from scheduler.cli.output import UserError, emit, report_findings
+from terms.decision import Finding
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KEIZOKU_DATABASE_URL", raising=False)
+    monkeypatch.delenv("KEIZOKU_SETTINGS_FILE", raising=False)
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """A command `break` that ends in the error."""
+    app = typer.Typer(pretty_exceptions_enable=False)
+
+    @app.command()
+    def broken() -> None:
+        raise error
+
+    monkeypatch.setattr(cli, "broken_app", app, raising=False)
+    monkeypatch.setitem(cli.COMMANDS, "settings", cli.Target("scheduler.cli:broken_app", "breaks"))
+
+
+def test_help_loads_nothing_heavy() -> None:
+    heavy = ("alembic", "db", "duckdb", "pydantic_settings", "psycopg", "sqlalchemy", "terms")
+    code = (
+        "import sys, scheduler.cli\n"
+        "try: scheduler.cli.main(['--help'])\n"
+        f"except SystemExit: print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "[]"
+    assert all(f" {name} " in answer.stdout for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_of_the_list_is_there(name: str) -> None:
+    module, attribute = cli.COMMANDS[name].place.split(":")
+    assert isinstance(getattr(importlib.import_module(module), attribute), typer.Typer)
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(name, "--help") == 0
+    assert f"Usage: keizoku {name}" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out.startswith("keizoku ")
+
+
+def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("setings") == 2
+    assert "Did you mean 'settings'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UserError("no such account: X", 1), 1, "error: no such account: X"),
+        (DatabaseError("the disk is full"), 2, "error: the disk is full"),
+        (
+            sa.exc.OperationalError("SELECT secret", {}, Exception("server closed\nthe connection")),
+            2,
+            "error: the database cannot be reached or has gone away: server closed the connection",
+        ),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    line: str,
+) -> None:
+    raising(monkeypatch, error)
+    assert run("settings") == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.strip() == line
+
+
+def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    raising(monkeypatch, RuntimeError("a bug"))
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(["settings"])
+
+
+def test_settings_lists_every_one_with_secrets_masked(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KEIZOKU_DATABASE_URL", "postgresql://u:sesame@h/d")
+    monkeypatch.setenv("KEIZOKU_SUSPEND_AFTER_DAYS", "12")
+    assert run("settings", "--json") == 0
+    shown = capsys.readouterr().out
+    assert "sesame" not in shown
+    lines = {line["name"]: line for line in json.loads(shown)}
+    assert lines["suspend_after_days"] == {
+        "name": "suspend_after_days",
+        "variable": "KEIZOKU_SUSPEND_AFTER_DAYS",
+        "value": 12,
+        "default": 10,
+        "source": "environment",
+        "meaning": "days overdue after which use is suspended",
+        "clause": "premium/7.1.2",
+    }
+    assert run("settings") == 0
+    assert "sesame" not in capsys.readouterr().out
+
+
+def test_a_server_that_does_not_answer_is_one_line_without_the_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KEIZOKU_DATABASE_URL", "postgresql://u:sesame@127.0.0.1:1/d")
+    assert run("db", "status") == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: the database cannot be reached")
+    assert shown.count("\n") == 1
+    assert "sesame" not in shown
+
+
+class Word(StrEnum):
+    GRANTED = "granted"
+
+
+@dataclass(frozen=True)
+class Row:
+    rate: Fraction
+    on: dt.date
+    file: Path
+    word: Word
+
+
+def test_json_has_a_form_for_our_values(capsys: pytest.CaptureFixture[str]) -> None:
+    emit([Row(Fraction(1, 5), dt.date(2026, 4, 10), Path("継続"), Word.GRANTED)], as_json=True)
+    assert json.loads(capsys.readouterr().out) == [
+        {"rate": "1/5", "on": "2026-04-10", "file": "継続", "word": "granted"}
+    ]
+
+
+def test_plain_results_are_tables_and_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    emit([{"account": "A[bold]", "yen": 5300}, {"account": "B", "yen": None}])
+    emit({"paid": True})
+    emit("one [line]")
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["account", "yen"],
+        ["A[bold]", "5,300"],
+        ["B"],
+        ["paid", "yes"],
+        ["one", "[line]"],
+    ]
+
+
+def test_findings_are_lines_and_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    finding = Finding("claims.csv", 3, "2026-13", "a month is 2026-04", "mend the line and import it again")
+    assert report_findings([finding]) == 1
+    assert capsys.readouterr().err.splitlines() == [str(finding)]
+    assert report_findings([]) == 0

@@ -1,0 +1,127 @@
+"""Where settings come from, and how a bad one is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from scheduler.settings import Settings, SettingsError, load_settings
+from terms.discretion import Discretion
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty settings file that is read."""
+    found = tmp_path / "settings.toml"
+    found.write_text("")
+    monkeypatch.setenv("KEIZOKU_SETTINGS_FILE", str(found))
+    return found
+
+
+def sources() -> dict[str, str]:
+    return {line.name: line.source for line in load_settings().lines() if line.source != "default"}
+
+
+def test_without_any_the_discretion_is_the_default() -> None:
+    assert load_settings().discretion() == Discretion()
+    assert sources() == {}
+
+
+def test_the_variable_wins_over_the_file_and_the_file_over_the_default(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("suspend_after_days = 11\nterminate_after_days = 41\n")
+    monkeypatch.setenv("KEIZOKU_SUSPEND_AFTER_DAYS", "12")
+    settings = load_settings()
+    assert (settings.suspend_after_days, settings.terminate_after_days) == (12, 41)
+    assert sources() == {"suspend_after_days": "environment", "terminate_after_days": "file"}
+
+
+@pytest.mark.parametrize(
+    ("text", "days"), [("3,5,7", (3, 5, 7)), ("[3, 5]", (3, 5)), ("4", (4,)), ("[]", ()), (",", ())]
+)
+def test_a_list_is_written_as_people_do_or_as_json(
+    monkeypatch: pytest.MonkeyPatch, text: str, days: tuple[int, ...]
+) -> None:
+    monkeypatch.setenv("KEIZOKU_RETRY_AFTER_DAYS", text)
+    assert load_settings().retry_after_days == days
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "late_interest_day_count=fixed_365, term_rule=civil_code",
+        '{"late_interest_day_count": "fixed_365", "term_rule": "civil_code"}',
+    ],
+)
+def test_readings_reach_the_terms(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("KEIZOKU_READINGS", text)
+    settings = load_settings()
+    assert settings.readings == {"late_interest_day_count": "fixed_365", "term_rule": "civil_code"}
+    version = settings.rules().terms.versions[-1]
+    policy = settings.rules().terms.named(version.version)
+    assert policy.readings["term_rule"] == "civil_code"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        ("SUSPEND_AFTER_DAYS", "soon", "KEIZOKU_SUSPEND_AFTER_DAYS=soon: Input should be a valid integer"),
+        (
+            "SUSPEND_AFTER_DAYS",
+            "-1",
+            "KEIZOKU_SUSPEND_AFTER_DAYS=-1: Input should be greater than or equal to 0",
+        ),
+        (
+            "RETRY_AFTER_DAYS",
+            "5,3",
+            "KEIZOKU_RETRY_AFTER_DAYS=['5', '3']: the days of retries have to ascend",
+        ),
+        ("RETRY_AFTER_DAYS", "3,x", "KEIZOKU_RETRY_AFTER_DAYS (1)=x: Input should be a valid integer"),
+        ("RETRY_AFTER_DAYS", "[3", "KEIZOKU_RETRY_AFTER_DAYS=[3: not JSON"),
+        ("READINGS", "term_rule", "KEIZOKU_READINGS=term_rule: has to be name=choice"),
+        ("GATEWAY", "paypal", "KEIZOKU_GATEWAY=paypal: Input should be 'simulated'"),
+        (
+            "SUSPEND_AFTER_DAY",
+            "3",
+            "KEIZOKU_SUSPEND_AFTER_DAY is no setting; did you mean KEIZOKU_SUSPEND_AFTER_DAYS?",
+        ),
+    ],
+)
+def test_a_bad_variable_names_itself_its_value_and_the_rule(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, line: str
+) -> None:
+    monkeypatch.setenv(f"KEIZOKU_{variable}", value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert str(refused.value).startswith(line)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("readings", ["term_rule=maybe", "no_such=x"])
+def test_an_unknown_reading_is_refused(monkeypatch: pytest.MonkeyPatch, readings: str) -> None:
+    monkeypatch.setenv("KEIZOKU_READINGS", readings)
+    with pytest.raises(SettingsError, match="KEIZOKU_READINGS"):
+        load_settings().rules()
+
+
+def test_a_file_that_is_not_there_or_not_toml_or_names_nothing_known(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("suspend_after_day = 3\n")
+    with pytest.raises(
+        SettingsError, match=r"suspend_after_day is no setting; did you mean suspend_after_days\?"
+    ):
+        load_settings()
+    file.write_text("= 3")
+    with pytest.raises(SettingsError, match="not TOML"):
+        load_settings()
+    monkeypatch.setenv("KEIZOKU_SETTINGS_FILE", "/nowhere/settings.toml")
+    with pytest.raises(SettingsError, match="No such file"):
+        load_settings()
+
+
+def test_every_setting_says_what_it_means() -> None:
+    for line in load_settings().lines():
+        assert line.meaning, line.name
+    assert {line.name for line in load_settings().lines() if line.clause} == set(Discretion.model_fields)
+    assert set(Settings.model_fields) >= set(Discretion.model_fields)
