@@ -20,7 +20,8 @@ _CHECKS: Mapping[str, str] = {
         SELECT count(*) FROM contract JOIN LATERAL (
             SELECT ends_on, method FROM term WHERE contract_id = contract.id ORDER BY ends_on DESC LIMIT 1
         ) AS last ON true
-        WHERE contract.ended_on IS NULL AND (last.ends_on, last.method) IS DISTINCT FROM (renews_on, contract.method)""",
+        WHERE contract.ended_on IS NULL
+          AND (last.ends_on, last.method) IS DISTINCT FROM (renews_on, contract.method)""",
     "approved contracts without a term": """
         SELECT count(*) FROM contract WHERE approved_at IS NOT NULL
         AND NOT EXISTS (SELECT 1 FROM term WHERE term.contract_id = contract.id)""",
@@ -62,19 +63,20 @@ _CHECKS: Mapping[str, str] = {
         SELECT count(*) FROM (SELECT entry_id FROM line GROUP BY entry_id HAVING sum(yen) <> 0) AS unbalanced""",
 }
 
-_COUNTS = """
-    SELECT (SELECT count(*) FROM contract WHERE approved_at IS NOT NULL AND ended_on IS NULL) AS contracts_running,
-           (SELECT count(*) FROM term) AS terms,
-           (SELECT count(*) FROM invoice) AS invoices,
-           (SELECT count(*) FROM invoice WHERE state = 'open') AS invoices_open,
-           (SELECT count(*) FROM attempt) AS attempts,
-           (SELECT count(*) FROM attempt WHERE outcome IS NULL) AS attempts_unknown,
-           (SELECT count(*) FROM claim_decision) AS claim_decisions,
-           (SELECT count(*) FROM award) AS awards,
-           (SELECT count(*) FROM credit) AS credits,
-           (SELECT count(*) FROM entry) AS entries,
-           (SELECT count(*) FROM people_task WHERE closed_at IS NULL) AS tasks_of_people
-"""
+_COUNTS: Mapping[str, str] = {
+    "contracts_running": "SELECT count(*) FROM contract WHERE approved_at IS NOT NULL AND ended_on IS NULL",
+    "terms": "SELECT count(*) FROM term",
+    "last_term_id": "SELECT coalesce(max(id), 0) FROM term",
+    "invoices": "SELECT count(*) FROM invoice",
+    "invoices_open": "SELECT count(*) FROM invoice WHERE state = 'open'",
+    "attempts": "SELECT count(*) FROM attempt",
+    "attempts_unknown": "SELECT count(*) FROM attempt WHERE outcome IS NULL",
+    "claim_decisions": "SELECT count(*) FROM claim_decision",
+    "awards": "SELECT count(*) FROM award",
+    "credits": "SELECT count(*) FROM credit",
+    "entries": "SELECT count(*) FROM entry",
+    "tasks_of_people": "SELECT count(*) FROM people_task WHERE closed_at IS NULL",
+}
 
 _RECEIVABLE = "SELECT coalesce(sum(open_yen), 0) FROM invoice WHERE state = 'open'"
 _CREDITS = "SELECT coalesce(sum(available_yen), 0) FROM credit WHERE available_yen > 0"
@@ -90,6 +92,26 @@ _CONTRACT_LIABILITY = """
       AND (method IN ('app_store', 'product_key') OR EXISTS (SELECT 1 FROM invoice WHERE term_id = term.id))"""
 
 
+_SUMS: Mapping[str, str] = {
+    "1140": _RECEIVABLE,
+    "1150": _INTEREST,
+    "2120": f"SELECT -({_CONTRACT_LIABILITY.strip()})",
+    "2130": f"SELECT -({_CREDITS})",
+}
+"""What an account of the journal must stand at, computed from the rows it stands for."""
+
+
+def _all_at_once() -> str:
+    """Every check, sum and count as one statement: a night asks once."""
+    columns = [f'({query.strip()}) AS "check {place}"' for place, query in enumerate(_CHECKS.values())]
+    columns += [f'({query.strip()}) AS "sum {code}"' for code, query in _SUMS.items()]
+    columns += [f'({query.strip()}) AS "{name}"' for name, query in _COUNTS.items()]
+    return "SELECT " + ", ".join(columns)
+
+
+_AUDIT = sa.text(_all_at_once())
+
+
 @dataclass(frozen=True, slots=True)
 class Audit:
     """What was counted, what was summed (yen), and every difference found, in words."""
@@ -101,29 +123,24 @@ class Audit:
 
 
 def audit(session: Session, business_date: date, *, recognised_to: date, above: int = 0) -> Audit:
-    """Check everything as of the business date; revenue is recognised for the days before `recognised_to`."""
-    differences = [
-        f"{found} {what}"
-        for what, query in _CHECKS.items()
-        if (found := _number(session, query, business_date=business_date, floor=above))
-    ]
-    balances = trial_balance(session)
-    derived = {
-        "1140": _number(session, _RECEIVABLE),
-        "1150": _number(session, _INTEREST),
-        "2120": -_number(session, _CONTRACT_LIABILITY, day_after=recognised_to),
-        "2130": -_number(session, _CREDITS),
+    """Check everything as of the business date; revenue is recognised for the days before `recognised_to`.
+
+    Terms up to the id `above` are covered by an earlier certificate.
+    """
+    found = {
+        name: int(value)
+        for name, value in session.execute(
+            _AUDIT, {"business_date": business_date, "floor": above, "day_after": recognised_to}
+        )
+        .one()
+        ._mapping.items()
     }
-    for code, yen in derived.items():
-        if balances.get(code, 0) != yen:
-            differences.append(f"account {code} stands at {balances.get(code, 0)} yen, its rows say {yen}")
+    balances = trial_balance(session)
+    differences = [f"{found[f'check {place}']} {what}" for place, what in enumerate(_CHECKS) if found[f"check {place}"]]
+    for code in _SUMS:
+        stands_at, rows_say = balances.get(code, 0), found[f"sum {code}"]
+        if stands_at != rows_say:
+            differences.append(f"account {code} stands at {stands_at} yen, its rows say {rows_say}")
     if sum(balances.values()):
         differences.append(f"the trial balance is off by {sum(balances.values())} yen")
-    counts = {name: int(count) for name, count in session.execute(sa.text(_COUNTS)).one()._mapping.items()}
-    last = _number(session, "SELECT coalesce(max(id), 0) FROM term")
-    return Audit(counts, dict(balances), tuple(differences), last)
-
-
-def _number(session: Session, query: str, **values: object) -> int:
-    wanted = {name: value for name, value in values.items() if f":{name}" in query}
-    return int(session.execute(sa.text(query), wanted).scalar_one())
+    return Audit({name: found[name] for name in _COUNTS}, dict(balances), tuple(differences), found["last_term_id"])

@@ -30,7 +30,8 @@ def next_ids(session: Session, table: sa.Table, count: int) -> Sequence[int]:
     if not count:
         return ()
     return session.scalars(
-        sa.text(f"SELECT nextval('{table.name}_id_seq') FROM generate_series(1, :count)"), {"count": count}
+        sa.text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count)"),
+        {"sequence": f"{table.name}_id_seq", "count": count},
     ).all()
 
 

@@ -100,7 +100,7 @@ class RenewalRules:
     terms_version: Callable[[date], str]
 
 
-@decides("premium/3.3", "premium/13")
+@decides("premium/13")
 def first_term(
     *,
     contract_id: int,
@@ -198,7 +198,7 @@ def decide_renewal(
     return Renewal(tuple(terms), None)
 
 
-@decides("premium/6.2", "premium/13")
+@decides("premium/6.2", "premium/7.1")
 def end_now(contract_id: int, account: str, at: datetime, on: date, reason: str) -> ContractEnd:
     """Leaving the service, a deleted user id, a termination: use ends at that instant, nothing is refunded."""
     clause = "premium/7.1" if reason == TERMINATION else "premium/6.2"

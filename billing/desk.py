@@ -12,18 +12,17 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from billing import contract as life
-from billing import notices
-from billing.booking import Posting, post
+from billing import notices, registration
 from billing.catalog import NoPriceError, Price, check_change, price_at
 from billing.gateway.port import Gateway
-from billing.payment_method import CARD, PREPAID, prepaid_terms, refuse_change
+from billing.payment_method import refuse_change
 from billing.receiving import receive
 from billing.refusal import Refused
-from billing.stages import delinquency, invoices, payments, terms
-from billing.stages.prices import load_interval, load_prices, renewal_rules
+from billing.registration import Application
+from billing.stages import delinquency, payments, terms
+from billing.stages.prices import load_interval, load_prices
 from db.session import Session
-from db.tables.contracts import METHODS, contract, contract_fact, plan, price, suspension
-from db.tables.contracts import account as account_table
+from db.tables.contracts import contract, contract_fact, plan, price, suspension
 from terms.calendar import Interval, jst_day
 from terms.rules import Rules
 
@@ -101,49 +100,9 @@ class BillingDesk:
         now: datetime,
     ) -> int:
         """Take an application; returns the contract's id. A second one while one runs is refused."""
-        interval = self._interval(plan)
-        if method not in METHODS:
-            raise Refused(f"{method!r} is no method of payment; there are {', '.join(METHODS)} (premium/5.1)")
-        if (method in PREPAID) != (months is not None):
-            raise Refused(
-                f"months are stated for a coupon or a key, and only there; the method is {method} (premium/5.1)"
-            )
-        try:
-            prepaid_terms(months, interval)
-        except ValueError as error:
-            raise Refused(f"{error} (premium/5.1)") from None
-        if fallback not in (None, CARD):
-            raise Refused(f"after a coupon or key only a card can follow, not {fallback!r} (premium/5.1)")
         self._bring_up_to_date(account, now)
-        running = self.session.execute(
-            sa.select(contract.c.id, contract.c.approved_at).where(
-                contract.c.account == account, contract.c.ended_on.is_(None), contract.c.rejected_at.is_(None)
-            )
-        ).first()
-        if running is not None:
-            what = "applied for already" if running.approved_at is None else "running"
-            raise Refused(f"account {account}: a contract is {what}; a second one is refused (premium/3.3)")
-        self.session.execute(
-            insert(account_table)
-            .values(id=account, created_at=now)
-            .on_conflict_do_nothing(index_elements=["id"])
-        )
-        contract_id = self.session.execute(
-            sa.insert(contract)
-            .values(
-                account=account,
-                plan=plan,
-                method=method,
-                applied_at=now,
-                paid_months=months,
-                prepaid_method=method if months is not None else None,
-                fallback=fallback,
-                recorded_at=now,
-            )
-            .returning(contract.c.id)
-        ).scalar_one()
-        self.session.commit()
-        return int(contract_id)
+        application = Application(account, plan, method, now, months, fallback)
+        return registration.register(self.session, [application], now)[0]
 
     def approve(
         self,
@@ -158,47 +117,22 @@ class BillingDesk:
         """Form the contract at this instant: its first term starts, is invoiced and charged; returns its id."""
         if plan is not None and method is not None:
             self.register(account, plan, method, months=months, fallback=fallback, now=now)
-        row = self.session.execute(
-            sa.select(contract).where(
-                contract.c.account == account,
-                contract.c.approved_at.is_(None),
-                contract.c.rejected_at.is_(None),
+        contract_id = self.session.execute(
+            sa.select(contract.c.id).where(
+                contract.c.account == account, contract.c.approved_at.is_(None), contract.c.rejected_at.is_(None)
             )
-        ).first()
-        if row is None:
+        ).scalar_one_or_none()
+        if contract_id is None:
             raise Refused(f"account {account}: no application is waiting; register it first (premium/3.3)")
-        today = jst_day(now)
-        choices = renewal_rules(self.rules, load_prices(self.session), today)
-        try:
-            first = life.first_term(
-                contract_id=row.id,
-                account=account,
-                plan=row.plan,
-                interval=self._interval(row.plan),
-                method=row.method,
-                approved_at=now,
-                anchor_on=today,
-                rules=choices,
-            )
-        except LookupError as error:
-            raise Refused(str(error)) from None
-        self.session.execute(
-            sa.update(contract)
-            .where(contract.c.id == row.id)
-            .values(approved_at=now, anchor_on=today, renews_on=first.ends_on)
-        )
-        terms.save_terms(self.session, [first], now)
-        if row.method == "product_key":
-            count = prepaid_terms(row.paid_months, first.interval)
-            sold = Posting(
-                "key_sold", f"contract:{row.id}:key", today, {"yen": first.price_yen * count}, account
-            )
-            post(self.session, [sold], now)
-        for chunk in invoices.due(self.session, contract_id=row.id):
-            invoices.save(self.session, invoices.decide(self.rules, chunk), now, commit=False)
-        self.session.commit()
-        payments.charge_due(self.session, self.rules, self.gateway, now, contract_id=row.id)
-        return int(row.id)
+        registration.approve(self.session, self.rules, self.gateway, {contract_id: now}, now)
+        return int(contract_id)
+
+    def enrol(self, applications: Sequence[Application], *, now: datetime) -> list[int]:
+        """Register and approve many at once, each at its own instant, and charge them at `now`; returns their ids."""
+        ids = registration.register(self.session, applications, now)
+        approvals = {contract_id: each.at for contract_id, each in zip(ids, applications, strict=True)}
+        registration.approve(self.session, self.rules, self.gateway, approvals, now)
+        return ids
 
     def reject(self, account: str, ground: str, *, now: datetime) -> None:
         """Turn an application down, with its ground (premium/3.5)."""
@@ -225,9 +159,7 @@ class BillingDesk:
         """The user takes that back, until the term ends."""
         self._record(account, "withdraw_end_of_use", now)
 
-    def change_method(
-        self, account: str, method: str, *, store_stop_recorded: bool = False, now: datetime
-    ) -> None:
+    def change_method(self, account: str, method: str, *, store_stop_recorded: bool = False, now: datetime) -> None:
         """The user asks for another method from the next renewal on (premium/5.1)."""
         row = self._running(account, now)
         why = refuse_change(row.method, method, store_stop_recorded=store_stop_recorded)
@@ -240,7 +172,7 @@ class BillingDesk:
         row = self._latest(account)
         self._fact(row.id, account, "new_card", now)
         self.session.commit()
-        payments.charge_due(self.session, self.rules, self.gateway, now, contract_id=row.id)
+        payments.charge_due(self.session, self.rules, self.gateway, now, contract_ids=[row.id])
         delinquency.reconsider(self.session, self.rules, row.id, now)
 
     def leave_service(self, account: str, *, now: datetime) -> None:
@@ -262,9 +194,7 @@ class BillingDesk:
             suspension.c.lifted_at.is_(None),
         )
         if self.session.execute(open_one).first() is not None:
-            raise Refused(
-                f"account {account}: people have suspended it already; resume it first (premium/7.1)"
-            )
+            raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
         self._fact(row.id, account, "suspend", now, author=by, ground=ground)
         self.session.execute(
             sa.insert(suspension).values(
@@ -276,13 +206,11 @@ class BillingDesk:
                 recorded_at=now,
             )
         )
-        delinquency.save_notice(
-            self.session, account, row.id, notices.suspension_by_people(jst_day(now), ground), now
-        )
+        delinquency.save_notice(self.session, account, row.id, notices.suspension_by_people(jst_day(now), ground), now)
         self.session.commit()
 
     def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """Lift what people, or the delinquency stage, switched off. What is still unpaid long enough returns by night."""
+        """Lift every suspension; one for fees that are still unpaid comes back by night."""
         row = self._running(account, now)
         self._fact(row.id, account, "resume", now, author=by, ground=ground)
         lifted = self.session.execute(
@@ -299,9 +227,7 @@ class BillingDesk:
         row = self._running(account, now)
         self._fact(row.id, account, "terminate", now, author=by, ground=ground)
         terms.save_end(self.session, life.end_now(row.id, account, now, jst_day(now), life.TERMINATION), now)
-        delinquency.save_notice(
-            self.session, account, row.id, notices.termination_by_people(jst_day(now), ground), now
-        )
+        delinquency.save_notice(self.session, account, row.id, notices.termination_by_people(jst_day(now), ground), now)
         delinquency.demand_interest(self.session, self.rules, {account}, f"termination:{row.id}", now)
         self.session.commit()
 
@@ -344,9 +270,7 @@ class BillingDesk:
     def _interval(self, code: str) -> Interval:
         interval = load_interval(self.session, code)
         if interval is None:
-            known = (
-                ", ".join(self.session.scalars(sa.select(plan.c.code).order_by(plan.c.code))) or "none yet"
-            )
+            known = ", ".join(self.session.scalars(sa.select(plan.c.code).order_by(plan.c.code))) or "none yet"
             raise Refused(f"plan {code!r} is not known; there are: {known}")
         return interval
 
@@ -387,9 +311,7 @@ class BillingDesk:
             for chunk in terms.due(self.session, self.rules, today, contract_id=contract_id):
                 terms.save(self.session, terms.decide(self.session, self.rules, chunk, today), now)
 
-    def _record(
-        self, account: str, kind: str, now: datetime, detail: dict[str, object] | None = None
-    ) -> None:
+    def _record(self, account: str, kind: str, now: datetime, detail: dict[str, object] | None = None) -> None:
         row = self._running(account, now)
         self._fact(row.id, account, kind, now, detail=detail)
         self.session.commit()

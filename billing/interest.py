@@ -55,9 +55,7 @@ class Debt:
     principal_yen: int
     counts_after: date  # the due date, or the day of the last allocation: interest counts from the day after
     carried_yen: int = 0  # whole yen accrued up to that day and still unpaid
-    excluded: tuple[
-        DayRange, ...
-    ] = ()  # days on which our or the gateway's fault kept the fee from being charged
+    excluded: tuple[DayRange, ...] = ()  # days on which our or the gateway's fault kept the fee from being charged
 
     def __post_init__(self) -> None:
         if self.principal_yen < 0 or self.carried_yen < 0:
@@ -107,14 +105,10 @@ def total_interest(debts: Sequence[Debt], through: date, rate: Fraction, day_cou
     return Interest(running, floor_yen(running), tuple(per_debt_yen))
 
 
-def interest_runs(
-    after: date, through: date, day_count: str, excluded: Sequence[DayRange] = ()
-) -> tuple[Run, ...]:
+def interest_runs(after: date, through: date, day_count: str, excluded: Sequence[DayRange] = ()) -> tuple[Run, ...]:
     """The stretches of days that bear interest, in order: what `accrued` sums, and an explanation shows."""
     if day_count not in (YEARS_THEN_SPLIT, FIXED_365):
-        raise ValueError(
-            f"premium/5.2: unknown day count {day_count!r}; one of {YEARS_THEN_SPLIT}, {FIXED_365}"
-        )
+        raise ValueError(f"premium/5.2: unknown day count {day_count!r}; one of {YEARS_THEN_SPLIT}, {FIXED_365}")
     runs: list[Run] = []
     for first_on, end_on in _stretches(after + _ONE_DAY, through + _ONE_DAY, excluded):
         last_on = end_on - _ONE_DAY

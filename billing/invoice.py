@@ -1,6 +1,7 @@
 """The invoice of a term: what is charged after credits, its tax, and when it is due.
 
-Decides premium/4.1 (a fee for every term, by its due date). Amounts are whole yen including tax; tax is rounded
+Decides premium/4.1 (a fee for every term, by its due date) and premium/4.2 (the whole fee, also for days on which
+the user's own default kept the service from them). Amounts are whole yen including tax; tax is rounded
 once per document, after credits (books: consumption tax).
 """
 
@@ -31,7 +32,7 @@ class InvoiceDraft:
         return self.total_yen - self.credit_yen
 
 
-@decides("premium/4.1", "premium/9.2")
+@decides("premium/4.1", "premium/4.2")
 def draft_invoice(
     *,
     price_yen: int,

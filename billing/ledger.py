@@ -56,9 +56,7 @@ CHART: tuple[Account, ...] = (
     Account("1150", "未収遅延損害金", "Late interest receivable", AccountType.ASSET),
     Account("1180", "仮払消費税等", "Input tax", AccountType.ASSET),
     Account("1190", "貸倒引当金", "Allowance for doubtful accounts", AccountType.CONTRA_ASSET),
-    Account(
-        "2120", "契約負債", "Contract liability (fees received or billed in advance)", AccountType.LIABILITY
-    ),
+    Account("2120", "契約負債", "Contract liability (fees received or billed in advance)", AccountType.LIABILITY),
     Account("2125", "契約負債-プロダクトキー", "Product-key liability", AccountType.LIABILITY),
     Account("2130", "返金負債", "SLA credit liability", AccountType.LIABILITY),
     Account("2140", "預り金", "Customer deposits (overpayments)", AccountType.LIABILITY),
@@ -255,9 +253,7 @@ def chart(codes: Mapping[str, str] | None = None) -> dict[str, Account]:
     unknown = sorted(set(codes) - {account.code for account in CHART})
     if unknown:
         raise ValueError(f"no such account in the chart: {', '.join(unknown)}")
-    renamed = {
-        account.code: replace(account, code=codes.get(account.code, account.code)) for account in CHART
-    }
+    renamed = {account.code: replace(account, code=codes.get(account.code, account.code)) for account in CHART}
     if len({account.code for account in renamed.values()}) < len(CHART):
         raise ValueError(f"two accounts would share a code: {dict(codes)}")
     return renamed
@@ -270,9 +266,7 @@ def rules_table(codes: Mapping[str, str] | None = None) -> tuple[RuleRow, ...]:
     def side(text: str) -> tuple[tuple[Account, str], ...]:
         return tuple((accounts[code], amounts) for code, amounts in _legs(text))
 
-    return tuple(
-        RuleRow(rule.event, rule.clause, rule.occasion, side(rule.debit), side(rule.credit)) for rule in RULES
-    )
+    return tuple(RuleRow(rule.event, rule.clause, rule.occasion, side(rule.debit), side(rule.credit)) for rule in RULES)
 
 
 _Parts = tuple[tuple[int, str], ...]  # (+1 or -1, name of an amount)

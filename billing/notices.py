@@ -68,8 +68,10 @@ def acceleration(on: date, yen: int) -> Notice:
     return Notice(
         "acceleration",
         on.isoformat(),
-        f"お支払いの遅れにより、支払期日前の請求分を含む{yen:,}円を{_ja(on)}付で一括してお支払いいただく必要があります。(第7条第2項)",
-        f"Because a fee is overdue, {yen:,} yen that was invoiced for a later date is due at once, on {on}. (Article 7.2)",
+        f"お支払いの遅れにより、支払期日前の請求分を含む{yen:,}円を"
+        f"{_ja(on)}付で一括してお支払いいただく必要があります。(第7条第2項)",
+        f"Because a fee is overdue, {yen:,} yen that was invoiced for a later date is due at once, on {on}. "
+        "(Article 7.2)",
     )
 
 
@@ -86,12 +88,17 @@ def set_off(on: date, yen: int) -> Notice:
 def interest_demand(on: date, new_yen: int, total_yen: int, rate: Fraction) -> tuple[str, str]:
     """The demand for late interest: the whole owed since the due date or the last allocation, and what is new."""
     percent = f"{Decimal(rate.numerator * 100) / Decimal(rate.denominator):f}"
-    return (
+    body_ja = (
         f"遅延損害金のご請求({_ja(on)}現在): 合計{total_yen:,}円(うち今回新たに請求する額{new_yen:,}円)。"
-        f"年{percent}%の割合により、支払期日の翌日からお支払日まで発生します。元本のみに対して計算し、消費税はかかりません。(第5条第2項)",
-        f"Late interest as of {on}: {total_yen:,} yen in all, of which {new_yen:,} yen is demanded now. It accrues at "
-        f"{percent}% a year from the day after the due date to the day of payment, on unpaid fees only, without tax. (Article 5.2)",
+        f"年{percent}%の割合により、支払期日の翌日からお支払日まで発生します。"
+        "元本のみに対して計算し、消費税はかかりません。(第5条第2項)"
     )
+    body_en = (
+        f"Late interest as of {on}: {total_yen:,} yen in all, of which {new_yen:,} yen is demanded now. It accrues at "
+        f"{percent}% a year from the day after the due date to the day of payment, on unpaid fees only, without tax. "
+        "(Article 5.2)"
+    )
+    return body_ja, body_en
 
 
 def _ja(on: date) -> str:

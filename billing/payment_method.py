@@ -1,20 +1,46 @@
 """How a term is paid for: which method holds, which methods we invoice, and when a card is asked again.
 
-Decides premium/5.1 (method, change at renewal), premium/5.1.1.b (coupons and keys pay for whole terms),
+Decides premium/5.1 (method, change at renewal), its items (what each method brings about), premium/5.3 and
 premium/5.4 (a new card is asked at once). Facts in, answers out; days are JST dates.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 
 from terms.decision import decides
 
 CARD = "card"
 APP_STORE = "app_store"
 PREPAID = ("coupon", "product_key")
-INVOICED = ("card", "other")
 MONTHS_OF = {"month": 1, "year": 12}
+
+
+class Opening(StrEnum):
+    """What the beginning of a term brings about, by its method of payment."""
+
+    INVOICE = "term_invoiced"  # we invoice: a card is charged on the first day, others pay by the due date
+    STORE = "store_term_started"  # the store bills its customer and reports to us; the journal alone knows it
+    KEY = "key_redeemed"  # the key was paid for when it was sold
+    FREE = "coupon_term_started"  # nothing is owed and nothing is posted
+
+
+@decides("premium/5.1.1.a", "premium/5.1.1.c", "premium/5.1.2", "premium/5.3")
+def opening(method: str) -> Opening:
+    """How a term paid by this method is opened. A store's customer pays the store, by the store's own dates."""
+    return _OPENINGS[method]
+
+
+_OPENINGS = {
+    "card": Opening.INVOICE,
+    "other": Opening.INVOICE,
+    "app_store": Opening.STORE,
+    "product_key": Opening.KEY,
+    "coupon": Opening.FREE,
+}
+INVOICED = tuple(method for method, kind in _OPENINGS.items() if kind is Opening.INVOICE)
+POSTED_ONLY = tuple(method for method, kind in _OPENINGS.items() if kind in (Opening.STORE, Opening.KEY))
 
 
 @decides("premium/5.1", "premium/5.1.1.b")
@@ -51,7 +77,6 @@ def prepaid_terms(months: int | None, interval: str) -> int:
     return whole
 
 
-@decides("premium/5.1")
 def refuse_change(current: str, wanted: str, *, store_stop_recorded: bool) -> str | None:
     """Why a change of method cannot be taken, or None. From a store to a card the store's own stop comes first."""
     if current == APP_STORE and wanted == CARD and not store_stop_recorded:

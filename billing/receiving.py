@@ -67,14 +67,8 @@ def receive(
         )
     )
     rows: list[tuple[object, ...]] = [(receipt_id, account, "costs", None, parts.costs_yen, today)]
-    rows += [
-        (receipt_id, account, "interest", share.invoice_id, share.interest_yen, today)
-        for share in parts.shares
-    ]
-    rows += [
-        (receipt_id, account, "principal", share.invoice_id, share.principal_yen, today)
-        for share in parts.shares
-    ]
+    rows += [(receipt_id, account, "interest", share.invoice_id, share.interest_yen, today) for share in parts.shares]
+    rows += [(receipt_id, account, "principal", share.invoice_id, share.principal_yen, today) for share in parts.shares]
     rows += [(receipt_id, account, "deposit", None, parts.deposit_yen, today)]
     undemanded_yen = max(0, parts.interest_yen - interest_booked(session, account))
     copy_rows(
@@ -83,17 +77,12 @@ def receive(
         ("receipt_id", "account", "kind", "invoice_id", "yen", "allocated_on"),
         [row for row in rows if row[4]],
     )
-    settled = [
-        (share.invoice_id, share.principal_yen, today) for share in parts.shares if share.principal_yen
-    ]
+    settled = [(share.invoice_id, share.principal_yen, today) for share in parts.shares if share.principal_yen]
     copy_rows(
         session,
         settlement,
         ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
-        [
-            (invoice_id, account, "receipt", principal, today, receipt_id, now)
-            for invoice_id, principal, _ in settled
-        ],
+        [(invoice_id, account, "receipt", principal, today, receipt_id, now) for invoice_id, principal, _ in settled],
     )
     settle_invoices(session, settled)
     before = {each.invoice_id: each.debt for each in unpaid}
@@ -111,9 +100,7 @@ def receive(
         book_interest(session, account, "allocation", undemanded_yen, f"receipt:{receipt_id}", now)
     postings = []
     if parts.costs_yen:
-        postings.append(
-            Posting("costs_paid", f"receipt:{receipt_id}:costs", today, {"yen": parts.costs_yen}, account)
-        )
+        postings.append(Posting("costs_paid", f"receipt:{receipt_id}:costs", today, {"yen": parts.costs_yen}, account))
     if parts.interest_yen or parts.principal_yen:
         amounts = {
             "undemanded_yen": undemanded_yen,

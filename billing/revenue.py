@@ -51,17 +51,13 @@ def recognised_between(
     return Recognised(after_yen - before_yen, tax_yen)
 
 
-def recognised_on(
-    price_yen: int, starts_on: date, ends_on: date, day: date, tax_rate: Fraction
-) -> Recognised:
+def recognised_on(price_yen: int, starts_on: date, ends_on: date, day: date, tax_rate: Fraction) -> Recognised:
     """What is earned on one day."""
     return recognised_between(price_yen, starts_on, ends_on, day, day + timedelta(days=1), tax_rate)
 
 
 @decides("premium/6.3")
-def remaining(
-    price_yen: int, starts_on: date, ends_on: date, day_after: date, tax_rate: Fraction
-) -> Recognised:
+def remaining(price_yen: int, starts_on: date, ends_on: date, day_after: date, tax_rate: Fraction) -> Recognised:
     """What is not yet earned when the days before `day_after` are.
 
     A term that ends early is not paid back (premium/6.2, 6.3), so this is earned at once if the fee is paid,
@@ -77,8 +73,6 @@ def divide_claim(claim_yen: int, unrecognised_yen: int) -> Division:
     ones.
     """
     if claim_yen < 0 or unrecognised_yen < 0:
-        raise ValueError(
-            f"neither a claim nor what is unearned falls below zero: {claim_yen=}, {unrecognised_yen=}"
-        )
+        raise ValueError(f"neither a claim nor what is unearned falls below zero: {claim_yen=}, {unrecognised_yen=}")
     from_liability_yen = min(claim_yen, unrecognised_yen)
     return Division(from_liability_yen, claim_yen - from_liability_yen)

@@ -198,9 +198,7 @@ def demands_view(session: Session, account: str) -> list[View]:
 
 def notices_view(session: Session, account: str) -> list[View]:
     """Notices sent, in order."""
-    rows = session.execute(
-        sa.select(user_notice).where(user_notice.c.account == account).order_by(user_notice.c.id)
-    )
+    rows = session.execute(sa.select(user_notice).where(user_notice.c.account == account).order_by(user_notice.c.id))
     return [{"on": row.sent_on, "kind": row.kind} for row in rows]
 
 
@@ -228,9 +226,7 @@ def journal_view(session: Session, codes: Collection[str] = ()) -> View:
     balances |= {
         row.code: int(row.yen)
         for row in session.execute(
-            sa.select(line.c.code, sa.func.sum(line.c.yen).label("yen"))
-            .group_by(line.c.code)
-            .order_by(line.c.code)
+            sa.select(line.c.code, sa.func.sum(line.c.yen).label("yen")).group_by(line.c.code).order_by(line.c.code)
         )
     }
     unbalanced = session.execute(

@@ -162,9 +162,7 @@ class EmbeddedServer:
                 os.chown(self.home, self._account.uid, self._account.gid)
                 self._check_reachable(self._account)
             elif self.home.stat().st_uid != os.geteuid():
-                raise DatabaseError(
-                    f"{self.home} belongs to another user; choose another by KEIZOKU_DATA_DIR"
-                )
+                raise DatabaseError(f"{self.home} belongs to another user; choose another by KEIZOKU_DATA_DIR")
         except OSError as error:
             raise DatabaseError(
                 f"no database in {self.data_dir}: {error.strerror}; choose another place by KEIZOKU_DATA_DIR"
@@ -264,9 +262,7 @@ class EmbeddedServer:
         return None
 
     def _ping(self) -> Ping:
-        address = (
-            f"host={_quoted(self._socket_dir())} port={PORT} user={ROLE} dbname=postgres connect_timeout=5"
-        )
+        address = f"host={_quoted(self._socket_dir())} port={PORT} user={ROLE} dbname=postgres connect_timeout=5"
         return Ping(PGconn.ping(address.encode()))
 
     def _ensure_running(self) -> None:
@@ -312,12 +308,14 @@ class EmbeddedServer:
         with psycopg.connect(address.render_as_string(hide_password=False), autocommit=True) as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if found is None:
-                connection.execute(
-                    psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(DATABASE))
-                )
+                connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(DATABASE)))
 
     def _stop(self) -> None:
+        socket_dir = self._socket_dir()
         self._run("pg_ctl", "stop", "-w", "-m", "fast", "-t", str(START_SECONDS))
+        if socket_dir != self.home:
+            with suppress(OSError):
+                socket_dir.rmdir()
 
     def _initialise(self) -> None:
         """Make the cluster beside its place and move it there: a killed command leaves none half made."""
@@ -368,9 +366,7 @@ class EmbeddedServer:
             return DatabaseError(f"the disk is full: the embedded PostgreSQL {what} in {self.data_dir}")
         last = [line.strip() for line in said.splitlines() if line.strip()][-3:]
         reason = f": {' | '.join(last)}" if last else ""
-        return DatabaseError(
-            f"the embedded PostgreSQL {what} in {self.data_dir}{reason} (log: {self.log_file})"
-        )
+        return DatabaseError(f"the embedded PostgreSQL {what} in {self.data_dir}{reason} (log: {self.log_file})")
 
 
 def default_data_dir() -> Path:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
-from db.session import Session, driver_cursor
+from db.session import DatabaseError, Session, driver_cursor
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -39,12 +38,10 @@ def ddl_script() -> str:
     statements: list[str] = []
 
     def note(element: ExecutableDDLElement, *_: object, **__: object) -> None:
-        statements.append(str(element.compile(dialect=dialect)).strip())
+        statements.append(str(element.compile(dialect=engine.dialect)).strip())
 
-    dialect = make_url("postgresql+psycopg://").get_dialect()(
-        paramstyle="named"
-    )  # "pyformat" would double every percent sign
-    engine = sa.create_mock_engine("postgresql+psycopg://", note)
+    # the usual style of parameters, %(name)s, would double every percent sign
+    engine = sa.create_mock_engine("postgresql+psycopg://", note, paramstyle="named")
     metadata.create_all(engine, checkfirst=False)
     return "".join(f"{statement};\n\n" for statement in statements)
 
@@ -52,7 +49,8 @@ def ddl_script() -> str:
 def upgrade(session: Session) -> None:
     """Run every migration that the session's schema has not had, in one transaction, and commit.
 
-    Two at once: the second waits for the first and finds nothing to do.
+    Two at once: the second waits for the first and finds nothing to do. Raises DatabaseError for a schema that
+    a later release made.
     """
     from alembic import command
 
@@ -62,11 +60,22 @@ def upgrade(session: Session) -> None:
     config = scripts()
     config.attributes["session"] = session
     try:
+        _check_known(current_revision(session))
         command.upgrade(config, "head")
     except BaseException:
         session.rollback()
         raise
     session.commit()
+
+
+def _check_known(revision: str | None) -> None:
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(scripts()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise DatabaseError(
+            f"the database is at revision {revision}, which this release does not know: use the release that made it"
+        )
 
 
 def current_revision(session: Session) -> str | None:

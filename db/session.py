@@ -64,9 +64,7 @@ def make_engine(url: str | URL, schema: str | None = None) -> sa.Engine:
         options = [own_options if isinstance(own_options, str) else " ".join(own_options), *options]
         target = target.difference_update_query(["options"])
     defaults = {"application_name": "keizoku", "connect_timeout": CONNECT_SECONDS}
-    arguments: dict[str, object] = {
-        name: value for name, value in defaults.items() if name not in target.query
-    }
+    arguments: dict[str, object] = {name: value for name, value in defaults.items() if name not in target.query}
     arguments["options"] = " ".join(options)
     return sa.create_engine(target, poolclass=NullPool, connect_args=arguments)
 
@@ -78,9 +76,7 @@ def normalised_url(url: str | URL) -> URL:
         name = target.drivername
     except (ArgumentError, ValueError):
         # the address itself stays out of the message: it may hold a password
-        raise DatabaseError(
-            "the database address is not of the form postgresql://user@host/database"
-        ) from None
+        raise DatabaseError("the database address is not of the form postgresql://user@host/database") from None
     if name in ("postgres", "postgresql", "postgresql+psycopg"):
         return target.set(drivername="postgresql+psycopg")
     raise DatabaseError(f"the database address begins with {name}://, and only postgresql:// is spoken here")
@@ -113,9 +109,7 @@ def check_server(session: Session) -> str:
     return text
 
 
-def copy_rows(
-    session: Session, table: sa.Table | str, columns: Sequence[str], rows: Iterable[Sequence[object]]
-) -> int:
+def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Write many rows by COPY inside the session's transaction; the number of rows written.
 
     Values are as for an INSERT through the table: dicts and lists for JSON columns, lists for arrays, aware
@@ -152,9 +146,7 @@ def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
     return connection.cursor()
 
 
-def _converters(
-    session: Session, table: sa.Table, columns: Sequence[str]
-) -> list[tuple[int, Callable[[Any], Any]]]:
+def _converters(session: Session, table: sa.Table, columns: Sequence[str]) -> list[tuple[int, Callable[[Any], Any]]]:
     """For the columns that need one: place in the row, and what makes the driver's value of ours."""
     found: list[tuple[int, Callable[[Any], Any]]] = []
     for place, name in enumerate(columns):

@@ -16,10 +16,11 @@ import sla.audit
 import sla.stages
 from billing.audit import audit as audit_billing
 from billing.stages import credits, delinquency, invoices, payments, revenue, terms
-from db.session import release_leader_lock, try_leader_lock
+from db.session import Session, release_leader_lock, try_leader_lock
 from scheduler import runs
 from scheduler.app import House
 from terms.calendar import jst_day
+from terms.rules import Rules
 
 STAGES: Final = (
     "evidence",
@@ -68,9 +69,7 @@ class NightResult:
         return sum(stage.changes for stage in self.stages)
 
 
-def run_night(
-    house: House, business_date: date, now: datetime, progress: Progress | None = None
-) -> NightResult:
+def run_night(house: House, business_date: date, now: datetime, progress: Progress | None = None) -> NightResult:
     """Run the night of a business date at `now`, after the nights missed before it.
 
     Raises NightBusyError if another night is running, and what a stage raises for an uncovered date.
@@ -84,9 +83,7 @@ def run_night(
         ran_before = runs.is_done(session, business_date)
         missed = tuple(runs.missed(session, business_date))
         session.commit()
-        caught_up = [
-            result for on in missed for result in _stages(house, on, now, progress, NOT_WHEN_MISSED, (on,))
-        ]
+        caught_up = [result for on in missed for result in _stages(house, on, now, progress, NOT_WHEN_MISSED, (on,))]
         results = list(_stages(house, business_date, now, progress, (), (*missed, business_date)))
         state, differences = _certify(house, business_date, now, progress)
     finally:
@@ -111,64 +108,88 @@ def _stages(
     without: Sequence[str],
     dates: Sequence[date],
 ) -> Iterator[StageResult]:
-    """Run the stages but the audit for one business date, each noted in the run log."""
+    """Run the stages but the audit for one business date; what changed something is noted at once."""
+    work = Work(house, on, now, tuple(dates), runs.certified_floor(house.session))
+    waiting: list[runs.StageRun] = []
     for stage in STAGES[:-1]:
-        runs.begin(house.session, on, stage, now)
         changes = 0
         if stage not in without:
-            for written in _WORK[stage](house, on, now, dates):
+            for written in _WORK[stage](work):
                 changes += written
                 if progress is not None:
                     progress(on, stage, written)
-        runs.finish(house.session, on, stage, now, changes)
+        waiting.append(runs.StageRun(on, stage, now, now, changes))
+        if changes:
+            runs.note(house.session, waiting)
+            waiting = []
         yield StageResult(stage, changes)
     if "audit" in without:
-        runs.begin(house.session, on, "audit", now)
-        runs.finish(house.session, on, "audit", now, 0)
+        waiting.append(runs.StageRun(on, "audit", now, now, 0))
+    runs.note(house.session, waiting)
 
 
-def _evidence(house: House, on: date, now: datetime, dates: Sequence[date]) -> Iterator[int]:
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a stage is given: the business date, the clock, the dates whose month's first night it stands for."""
+
+    house: House
+    on: date
+    now: datetime
+    dates: tuple[date, ...]
+    floor: int  # terms up to this id are covered by a certificate
+
+    @property
+    def session(self) -> Session:
+        """The session of the house."""
+        return self.house.session
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of the house."""
+        return self.house.rules
+
+
+def _evidence(work: Work) -> Iterator[int]:
     """Evidence is written down by the desk as it comes; gateway events have nothing to fetch from yet."""
     yield 0
 
 
-def _terms(house: House, on: date, now: datetime, dates: Sequence[date]) -> Iterator[int]:
-    for chunk in terms.due(house.session, house.rules, on):
-        yield terms.save(house.session, terms.decide(house.session, house.rules, chunk, on), now)
+def _terms(work: Work) -> Iterator[int]:
+    for chunk in terms.due(work.session, work.rules, work.on):
+        yield terms.save(work.session, terms.decide(work.session, work.rules, chunk, work.on), work.now)
 
 
-def _claims(house: House, on: date, now: datetime, dates: Sequence[date]) -> Iterator[int]:
-    for chunk in sla.stages.due(house.session, house.rules, on, now):
-        yield sla.stages.save(house.session, sla.stages.decide(chunk, house.rules), now)
+def _claims(work: Work) -> Iterator[int]:
+    for chunk in sla.stages.due(work.session, work.rules, work.on, work.now):
+        yield sla.stages.save(work.session, sla.stages.decide(chunk, work.rules), work.now)
 
 
-def _credits(house: House, on: date, now: datetime, dates: Sequence[date]) -> Iterator[int]:
-    while awards := credits.due(house.session):
-        yield credits.save(house.session, credits.decide(house.rules, awards), now)
-    yield credits.refund_leftovers(house.session, house.gateway, now)
+def _credits(work: Work) -> Iterator[int]:
+    while awards := credits.due(work.session):
+        yield credits.save(work.session, credits.decide(work.rules, awards), work.now)
+    yield credits.refund_leftovers(work.session, work.house.gateway, work.now)
 
 
-def _invoices(house: House, on: date, now: datetime, dates: Sequence[date]) -> Iterator[int]:
-    for chunk in invoices.due(house.session, above=runs.certified_floor(house.session)):
-        yield invoices.save(house.session, invoices.decide(house.rules, chunk), now)
+def _invoices(work: Work) -> Iterator[int]:
+    for chunk in invoices.due(work.session, above=work.floor):
+        yield invoices.save(work.session, invoices.decide(work.rules, chunk), work.now)
 
 
-def _payments(house: House, on: date, now: datetime, dates: Sequence[date]) -> Iterator[int]:
-    yield payments.charge_due(house.session, house.rules, house.gateway, now)
+def _payments(work: Work) -> Iterator[int]:
+    yield payments.charge_due(work.session, work.rules, work.house.gateway, work.now)
 
 
-def _delinquency(house: House, on: date, now: datetime, dates: Sequence[date]) -> Iterator[int]:
-    today = jst_day(now)
-    cases = delinquency.due(house.session, house.rules, today)
-    yield delinquency.save(house.session, house.rules, delinquency.decide(house.rules, cases, today), now)
-    for each in dates:
-        yield delinquency.demand_month(house.session, house.rules, each, now)
+def _delinquency(work: Work) -> Iterator[int]:
+    today = jst_day(work.now)
+    cases = delinquency.due(work.session, work.rules, today)
+    yield delinquency.save(work.session, work.rules, delinquency.decide(work.rules, cases, today), work.now)
+    for each in work.dates:
+        yield delinquency.demand_month(work.session, work.rules, each, work.now)
 
 
-def _revenue(house: House, on: date, now: datetime, dates: Sequence[date]) -> Iterator[int]:
-    days = revenue.due(house.session, house.rules, on, above=runs.certified_floor(house.session))
-    yield revenue.save(house.session, days, now)
-    yield revenue.close_terms(house.session, house.rules, now)
+def _revenue(work: Work) -> Iterator[int]:
+    yield revenue.save(work.session, revenue.due(work.session, work.rules, work.on, above=work.floor), work.now)
+    yield revenue.close_terms(work.session, work.rules, work.now)
 
 
 _WORK: Final = {
@@ -186,13 +207,12 @@ _WORK: Final = {
 def _certify(house: House, on: date, now: datetime, progress: Progress | None) -> tuple[str, tuple[str, ...]]:
     """Derive again what should exist, and write the certificate or the differences."""
     session = house.session
-    runs.begin(session, on, "audit", now)
     last = runs.last_night(session)
     recognised_to = max(on, last) if last is not None else on
     found = audit_billing(session, on, recognised_to=recognised_to, above=runs.certified_floor(session))
     also = sla.audit.differences(session, on)
     state = runs.certify(session, on, found, also, now)
-    runs.finish(session, on, "audit", now, 0)
+    runs.note(session, [runs.StageRun(on, "audit", now, now, 0)])
     if progress is not None:
         progress(on, "audit", 0)
     return state, (*found.differences, *also)

@@ -6,6 +6,7 @@ One row per stage and business date; a rerun counts up and leaves what the first
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
@@ -18,25 +19,43 @@ from db.tables.books import certificate, stage_run
 LAST_STAGE = "audit"
 
 
-def begin(session: Session, business_date: date, stage: str, started_at: datetime) -> None:
-    """Note that a stage begins; commits."""
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """A stage that went through: when it began and ended, and the rows it wrote."""
+
+    business_date: date
+    stage: str
+    started_at: datetime
+    finished_at: datetime
+    changes: int
+
+
+def note(session: Session, stages: Sequence[StageRun]) -> None:
+    """Write stages into the run log; a rerun counts up and adds its changes. Commits."""
+    if not stages:
+        return
+    row = insert(stage_run)
     session.execute(
-        insert(stage_run)
-        .values(business_date=business_date, stage=stage, started_at=started_at, changes=0, runs=1)
-        .on_conflict_do_update(
+        row.on_conflict_do_update(
             index_elements=["business_date", "stage"],
-            set_={"runs": stage_run.c.runs + 1, "started_at": started_at},
-        )
-    )
-    session.commit()
-
-
-def finish(session: Session, business_date: date, stage: str, finished_at: datetime, changes: int) -> None:
-    """Note that a stage is through, and what it changed; commits."""
-    session.execute(
-        sa.update(stage_run)
-        .where(stage_run.c.business_date == business_date, stage_run.c.stage == stage)
-        .values(finished_at=finished_at, changes=stage_run.c.changes + changes)
+            set_={
+                "runs": stage_run.c.runs + 1,
+                "changes": stage_run.c.changes + row.excluded.changes,
+                "started_at": row.excluded.started_at,
+                "finished_at": row.excluded.finished_at,
+            },
+        ),
+        [
+            {
+                "business_date": each.business_date,
+                "stage": each.stage,
+                "started_at": each.started_at,
+                "finished_at": each.finished_at,
+                "changes": each.changes,
+                "runs": 1,
+            }
+            for each in stages
+        ],
     )
     session.commit()
 

@@ -54,10 +54,8 @@ class SettingLine(NamedTuple):
 class _Variables(EnvSettingsSource):
     """Variables; lists and tables are JSON, or as people write them: 3,5,7 and name=choice,name=choice."""
 
-    def prepare_field_value(
-        self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool
-    ) -> Any:
-        if not (value_is_complex and isinstance(value, str)):
+    def prepare_field_value(self, field_name: str, field: FieldInfo, value: Any, value_is_complex: bool) -> Any:
+        if not (isinstance(value, str) and self.field_is_complex(field)):
             return value
         if value.lstrip().startswith(("[", "{")):
             try:

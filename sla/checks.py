@@ -10,7 +10,7 @@ from terms.calendar import epoch, epoch_up, iso_jst
 from terms.decision import Finding
 
 
-class Refusal(ValueError):  # noqa: N818
+class Refusal(ValueError):
     """A fact that cannot be taken, with its finding."""
 
     def __init__(self, source: str, value: str, rule: str, remedy: str) -> None:
@@ -63,5 +63,5 @@ def needed(source: str, **texts: str) -> None:
 
 def nearest_of(written: str, known: Iterable[str]) -> str:
     """A remedy that names the nearest known word."""
-    nearest = get_close_matches(written, list(known), n=1, cutoff=0.4)
+    nearest = get_close_matches(written, [str(word) for word in known], n=1, cutoff=0.4)
     return f"the nearest is {nearest[0]!r}" if nearest else "there is none like it"

@@ -34,9 +34,7 @@ def deciding_clauses(reason: str | None, tier: Tier | None) -> tuple[str, ...]:
     return (by_reason.get(reason or "", "premium/9.2"),)
 
 
-def deadline_steps(
-    month: Month, received_at: datetime, ordinary_at: datetime, deadline_at: datetime
-) -> Iterable[Step]:
+def deadline_steps(month: Month, received_at: datetime, ordinary_at: datetime, deadline_at: datetime) -> Iterable[Step]:
     """When it came, against the deadline, and why that was moved."""
     if deadline_at > ordinary_at:
         down_seconds = (deadline_at - ordinary_at) // timedelta(seconds=1)
@@ -53,14 +51,22 @@ def united_steps(others: Sequence[str]) -> Iterable[Step]:
         yield Step("premium/9.2", "claim.united", {"others": ", ".join(others)})
 
 
-def waterfall_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans]) -> Iterable[Step]:
+def waterfall_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans], policy: Policy) -> Iterable[Step]:
     """All stops, what each clause takes out of them, and what is left."""
-    yield Step("premium/9.3", "claim.stops", {"month": month, "gross_seconds": length(gross)})
+    all_stops = {"month": month, "gross_seconds": length(gross), "quorum_share": policy.sla.quorum_share}
+    yield Step("premium/9.3", "claim.stops", all_stops)
+    bounds: dict[str, dict[str, object]] = {
+        "short_stop": {"minimum_seconds": policy.sla.minimum_stop_seconds},
+        "night": {
+            "night_from": _clock(policy.sla.night_from_second),
+            "night_to": _clock(policy.sla.night_to_second),
+        },
+    }
     for bucket, clause in EXCLUDED_BY.items():
         spans = buckets[bucket]
         if spans:
-            facts = {"excluded_seconds": length(spans), "excluded_windows": as_iso(spans)}
-            yield Step(clause, f"claim.excluded.{bucket}", facts)
+            taken = {"excluded_seconds": length(spans), "excluded_windows": as_iso(spans)}
+            yield Step(clause, f"claim.excluded.{bucket}", {**taken, **bounds.get(bucket, {})})
     recognised = buckets["recognised"]
     key = "claim.recognised" if recognised else "claim.nothing_recognised"
     facts = {"recognised_seconds": length(recognised), "recognised_windows": as_iso(recognised)}
@@ -93,3 +99,8 @@ def outcome_steps(
     if tier.up_to_seconds is not None:
         next_tier = {"next_seconds": tier.up_to_seconds, "missing_seconds": tier.up_to_seconds - seconds}
         yield Step("premium/9.2", "claim.next_tier", next_tier)
+
+
+def _clock(second_of_day: int) -> str:
+    """A time of day as people write it: 06:00."""
+    return f"{second_of_day // 3600:02d}:{second_of_day // 60 % 60:02d}"

@@ -11,19 +11,22 @@ they are united, adjudicated together, and lead to at most one award.
 Instants are aware datetimes, sets of seconds are half-open epoch spans, fees are exact yen.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from sla.claim_steps import deadline_steps, deciding_clauses, outcome_steps, united_steps, waterfall_steps
-from sla.intervals import NOTHING, Spans, as_iso, clip, length, normalise, subtract, union
+from sla.intervals import NOTHING, Spans, clip, length, normalise, subtract, union
 from sla.unusable import Claimant, ServiceMonth, claimant_month
 from terms.calendar import Month, claim_deadline_at, epoch, jst_day
-from terms.decision import Decision, decides
+from terms.decision import Decision, Step, decides
 from terms.policy import Policy, Tier
 
 MONTHS_OF_INTERVAL = {"month": 1, "year": 12}
+ASSESSMENTS_KEPT = 20_000
 
 #: the open questions of the contract that every decision on a claim answers
 READINGS = (
@@ -106,6 +109,36 @@ class ClaimFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """When claims for a month have to be here, ordinarily and as moved by outages of our form."""
+
+    ordinary_at: datetime
+    at: datetime
+
+    @classmethod
+    def of(cls, among: AccountMonth, policy: Policy) -> Deadline:
+        """The deadline of an account's month."""
+        ordinary_at = claim_deadline_at(among.month, policy.sla.claim_months_after)
+        if not among.form_outages:
+            return cls(ordinary_at, ordinary_at)
+        return cls(ordinary_at, claim_deadline(among.month, among.form_outages, policy))
+
+    def timely(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
+        """The claims received before it, in the order of receipt."""
+        timely = [claim for claim in claims if claim.received_at < self.at]
+        return tuple(sorted(timely, key=lambda claim: (claim.received_at, claim.claim_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a month means for a claimant: seconds by bucket, what is recognised, the steps that tell it."""
+
+    recognised: Spans
+    waterfall: dict[str, int]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimDecision:
     """What was decided on one claim. `reason` only when rejected, `rate` only when granted."""
 
@@ -152,78 +185,48 @@ class MonthDecision:
     award: Award | None
 
 
+class Assessor:
+    """A service month as claimants see it, worked out once for all whose circumstances are alike."""
+
+    def __init__(self, service: ServiceMonth, policy: Policy) -> None:
+        self.service = service
+        self.policy = policy
+        self._assessments: dict[Claimant, Assessment] = {}
+
+    def of(self, claimant: Claimant) -> Assessment:
+        """What the month means for one claimant."""
+        known = self._assessments.get(claimant)
+        if known is None:
+            buckets = claimant_month(self.service, claimant)
+            known = Assessment(
+                recognised=buckets["recognised"],
+                waterfall={bucket: length(spans) for bucket, spans in buckets.items()},
+                steps=tuple(waterfall_steps(self.service.month, self.service.gross, buckets, self.policy)),
+            )
+            if len(self._assessments) >= ASSESSMENTS_KEPT:
+                self._assessments.clear()
+            self._assessments[claimant] = known
+        return known
+
+
 def adjudicate(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> ClaimDecision:
     """Decide one claim; timely claims of the same account and month are united with it.
 
     Reasons to reject, the first that holds: deadline, not_member, method, threshold. The recognised
     time and its waterfall are worked out in every case.
     """
-    claim, among = facts.claim, facts.among
-    deadline_at = claim_deadline(among.month, among.form_outages, policy)
-    in_time = claim.received_at < deadline_at
-    united = timely_claims(among, policy) if in_time else (claim,)
-    claimant = _claimant(among, united, policy)
-    buckets = claimant_month(service, claimant)
-    recognised = buckets["recognised"]
-    seconds = length(recognised)
-    tier = tier_of(seconds, policy)
-    month = _span(among.month)
-    reason: str | None = None
-    if not in_time:
-        reason = "deadline"
-    elif not clip(claimant.member, *month):
-        reason = "not_member"
-    elif not clip(claimant.card, *month):
-        reason = "method"
-    elif tier is None:
-        reason = "threshold"
-    granted = tier if reason is None else None
-    terms = touched_terms(among.terms, recognised, policy)
-    waterfall = {bucket: length(spans) for bucket, spans in buckets.items()}
-    ordinary_at = claim_deadline(among.month, NOTHING, policy)
-    dearest = max(((t.monthly_fee, t.interval, t.price_yen) for t in terms), default=None)
-    others = [each.claim_id for each in united if each.claim_id != claim.claim_id]
-    steps = (
-        *deadline_steps(among.month, claim.received_at, ordinary_at, deadline_at),
-        *united_steps(others),
-        *waterfall_steps(among.month, service.gross, buckets),
-        *outcome_steps(reason, seconds, granted, dearest[1:] if dearest else None, among.month, policy),
-    )
-    outcome = "rejected" if granted is None else "granted"
-    decision = Decision(
-        subject=f"claim {claim.claim_id}",
-        outcome=outcome,
-        clauses=deciding_clauses(reason, granted),
-        terms=policy.version,
-        readings={name: policy.readings[name] for name in READINGS if name in policy.readings},
-        facts={
-            "account": among.account,
-            "month": among.month,
-            "received_at": claim.received_at,
-            "deadline_at": deadline_at,
-            "reason": reason,
-            "seconds": seconds,
-            "waterfall": waterfall,
-            "recognised_windows": as_iso(recognised),
-            "united_claims": [each.claim_id for each in united],
-            "terms": [term_json(term) for term in terms],
-        },
-        steps=steps,
-    )
-    rate = granted.rate if granted else None
-    return ClaimDecision(
-        claim.claim_id, decision, outcome, reason, seconds, rate, waterfall, recognised, terms
-    )
+    return _adjudicate(facts, Assessor(service, policy), Deadline.of(facts.among, policy))
 
 
-def adjudicate_month(among: AccountMonth, service: ServiceMonth, policy: Policy) -> MonthDecision:
+def adjudicate_month(among: AccountMonth, assessor: Assessor) -> MonthDecision:
     """Decide every claim of an account and month, and what they are worth together.
 
     An award rests on the earliest claim with which the claims received so far are already worth as
     much: so the answer does not depend on how many nights ran between two claims.
     """
-    decisions = tuple(adjudicate(ClaimFacts(claim, among), service, policy) for claim in among.claims)
-    timely = timely_claims(among, policy)
+    deadline = Deadline.of(among, assessor.policy)
+    decisions = tuple(_adjudicate(ClaimFacts(claim, among), assessor, deadline) for claim in among.claims)
+    timely = deadline.timely(among.claims)
     whole = next((each for each in decisions if timely and each.claim_id == timely[-1].claim_id), None)
     if whole is None or whole.rate is None:
         return MonthDecision(decisions, None)
@@ -231,7 +234,7 @@ def adjudicate_month(among: AccountMonth, service: ServiceMonth, policy: Policy)
         (
             timely[count - 1]
             for count in range(1, len(timely))
-            if _worth_of_first(count, timely, among, service, policy) >= whole.worth
+            if _worth_of_first(timely[:count], among, assessor, deadline) >= whole.worth
         ),
         timely[-1],
     )
@@ -250,7 +253,9 @@ def claim_deadline(month: Month, form_outages: Spans, policy: Policy) -> datetim
     The end of the following month, later by as long as our own claim form was down in the hours before.
     """
     at = claim_deadline_at(month, policy.sla.claim_months_after)
-    return at + timedelta(seconds=_form_down_seconds(at, form_outages, policy))
+    end = epoch(at)
+    hours_before = clip(form_outages, end - policy.sla.claim_form_grace_hours * 3600, end)
+    return at + timedelta(seconds=length(hours_before))
 
 
 @decides("premium/9.2.1", "premium/9.2.2")
@@ -270,9 +275,7 @@ def is_covered(term: TermFact, policy: Policy) -> bool:
 
 def touched_terms(terms: Iterable[TermFact], recognised: Spans, policy: Policy) -> tuple[TermFact, ...]:
     """The card-paid terms in which some of the recognised time lies."""
-    return tuple(
-        term for term in terms if is_covered(term, policy) and clip(recognised, term.start, term.end)
-    )
+    return tuple(term for term in terms if is_covered(term, policy) and clip(recognised, term.start, term.end))
 
 
 def monthly_fee(terms: Iterable[TermFact]) -> Fraction:
@@ -285,22 +288,78 @@ def term_json(term: TermFact) -> dict[str, object]:
     return {"term_id": term.term_id, "interval": term.interval, "price_yen": term.price_yen}
 
 
-def timely_claims(among: AccountMonth, policy: Policy) -> tuple[Claim, ...]:
-    """The claims received before the deadline, in the order of receipt."""
-    deadline_at = claim_deadline(among.month, among.form_outages, policy)
-    timely = [claim for claim in among.claims if claim.received_at < deadline_at]
-    return tuple(sorted(timely, key=lambda claim: (claim.received_at, claim.claim_id)))
+def _adjudicate(facts: ClaimFacts, assessor: Assessor, deadline: Deadline) -> ClaimDecision:
+    claim, among, policy = facts.claim, facts.among, assessor.policy
+    in_time = claim.received_at < deadline.at
+    united = deadline.timely(among.claims) if in_time else (claim,)
+    claimant = _claimant(among, united, policy)
+    assessment = assessor.of(claimant)
+    seconds = assessment.waterfall["recognised"]
+    tier = tier_of(seconds, policy)
+    month = _span(among.month)
+    reason: str | None = None
+    if not in_time:
+        reason = "deadline"
+    elif not clip(claimant.member, *month):
+        reason = "not_member"
+    elif not clip(claimant.card, *month):
+        reason = "method"
+    elif tier is None:
+        reason = "threshold"
+    granted = tier if reason is None else None
+    terms = touched_terms(among.terms, assessment.recognised, policy)
+    dearest = max(terms, key=lambda term: term.monthly_fee, default=None)
+    others = [each.claim_id for each in united if each.claim_id != claim.claim_id]
+    outcome = "granted" if granted else "rejected"
+    decision = Decision(
+        subject=f"claim {claim.claim_id}",
+        outcome=outcome,
+        clauses=deciding_clauses(reason, granted),
+        terms=policy.version,
+        readings={name: choice for name, choice in policy.chosen if name in READINGS},
+        facts={
+            "account": among.account,
+            "month": among.month,
+            "received_at": claim.received_at,
+            "deadline_at": deadline.at,
+            "reason": reason,
+            "seconds": seconds,
+            "united_claims": [each.claim_id for each in united],
+            "terms": [term_json(term) for term in terms],
+        },
+        steps=(
+            *deadline_steps(among.month, claim.received_at, deadline.ordinary_at, deadline.at),
+            *united_steps(others),
+            *assessment.steps,
+            *outcome_steps(
+                reason,
+                seconds,
+                granted,
+                (dearest.interval, dearest.price_yen) if dearest else None,
+                among.month,
+                policy,
+            ),
+        ),
+    )
+    return ClaimDecision(
+        claim_id=claim.claim_id,
+        decision=decision,
+        outcome=outcome,
+        reason=reason,
+        seconds=seconds,
+        rate=granted.rate if granted else None,
+        waterfall=assessment.waterfall,
+        recognised=assessment.recognised,
+        terms=terms,
+    )
 
 
-def _worth_of_first(
-    count: int, timely: tuple[Claim, ...], among: AccountMonth, service: ServiceMonth, policy: Policy
-) -> Fraction:
-    """What the first so many claims are worth, had the later ones not been made."""
-    first = timely[:count]
+def _worth_of_first(first: tuple[Claim, ...], among: AccountMonth, assessor: Assessor, deadline: Deadline) -> Fraction:
+    """What the first claims are worth, had the later ones not been made."""
     ids = {claim.claim_id for claim in first}
     rulings = tuple(ruling for ruling in among.rulings if ruling.claim_id in ids)
     earlier = replace(among, claims=first, rulings=rulings)
-    return adjudicate(ClaimFacts(first[-1], earlier), service, policy).worth
+    return _adjudicate(ClaimFacts(first[-1], earlier), assessor, deadline).worth
 
 
 def _claimant(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:
@@ -322,11 +381,6 @@ def _claimant(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) ->
         environment=among.environment,
         recognised=subtract(everything, refused) if refused else None,
     )
-
-
-def _form_down_seconds(deadline_at: datetime, form_outages: Spans, policy: Policy) -> int:
-    end = epoch(deadline_at)
-    return length(clip(form_outages, end - policy.sla.claim_form_grace_hours * 3600, end))
 
 
 def _span(month: Month) -> tuple[int, int]:

@@ -6,9 +6,10 @@ worth more than the one before, and where it is worth less people are told.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
+from functools import cache
 from hashlib import sha256
 
 import sqlalchemy as sa
@@ -40,19 +41,26 @@ class Decided:
     evidence_hash: str
 
 
-def evidence_hash(service_hash: str, among: AccountMonth, policy: Policy) -> str:
-    """What a decision was made of, as one number: the same facts, terms and readings give the same."""
-    made_of = [service_hash, asdict(among), policy.version, dict(policy.readings)]
-    return _hash(made_of)
+def evidence_hash(service_hash: str, among: AccountMonth) -> str:
+    """What an account's decision was made of, as one number; `service_hash` stands for what all share."""
+    return _hash(
+        (
+            service_hash,
+            [(claim.claim_id, claim.received_at, claim.windows) for claim in among.claims],
+            [(t.term_id, t.start, t.end, t.method, t.interval, t.price_yen) for t in among.terms],
+            [(ruling.claim_id, ruling.windows) for ruling in among.rulings],
+            (among.suspended, among.environment, among.form_outages),
+        )
+    )
 
 
-def service_hash(service: ServiceMonth) -> str:
-    """The month as it holds for everyone, as one number."""
-    return _hash([service.gross, dict(service.buckets)])
+def service_hash(service: ServiceMonth, policy: Policy) -> str:
+    """The month as it holds for everyone, with the terms and readings it is decided by, as one number."""
+    return _hash((service.gross, dict(service.buckets), policy.version, dict(policy.readings)))
 
 
 def _hash(made_of: object) -> str:
-    written = json.dumps(made_of, sort_keys=True, default=lambda instant: iso_jst(instant))
+    written = json.dumps(made_of, sort_keys=True, default=iso_jst)
     return sha256(written.encode()).hexdigest()
 
 
@@ -110,17 +118,12 @@ def _save_decisions(
     return copy_rows(session, claim_decision, columns, (list(row.values()) for row in rows)), ids
 
 
-def _save_awards(
-    session: Session, decided: Sequence[Decided], decision_ids: dict[str, int], now: datetime
-) -> int:
+def _save_awards(session: Session, decided: Sequence[Decided], decision_ids: dict[str, int], now: datetime) -> int:
+    windows_of = cache(as_iso)  # most accounts share their windows
     rows = []
     for each in decided:
         new, last = each.decision.award, each.facts.last_award
-        if (
-            new is None
-            or new.rests_on.rate is None
-            or (last is not None and new.rests_on.worth <= last.worth)
-        ):
+        if new is None or new.rests_on.rate is None or (last is not None and new.rests_on.worth <= last.worth):
             continue
         rows.append(
             {
@@ -130,7 +133,7 @@ def _save_awards(
                 "claim_id": new.claim_id,
                 "rate": fraction_text(new.rests_on.rate),
                 "seconds": new.rests_on.seconds,
-                "windows": as_iso(new.rests_on.recognised),
+                "windows": windows_of(new.rests_on.recognised),
                 "term_ids": list(new.rests_on.term_ids),
                 "term_prices": [term_json(each_term) for each_term in new.rests_on.terms],
                 "fee_basis": str(new.rests_on.monthly_fee),
@@ -166,7 +169,5 @@ def _note_falls(session: Session, decided: Sequence[Decided], now: datetime) -> 
             )
     if not rows:
         return 0
-    noted = session.execute(
-        insert(people_task).values(rows).on_conflict_do_nothing().returning(people_task.c.id)
-    )
+    noted = session.execute(insert(people_task).values(rows).on_conflict_do_nothing().returning(people_task.c.id))
     return len(noted.all())

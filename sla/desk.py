@@ -50,9 +50,7 @@ class SlaDesk(EvidenceDesk):
         except Refusal as refusal:
             return [refusal.finding]
         if self._claim_row(id) is not None:
-            return [
-                finding("claim", id, "a claim of this id is recorded", "give the new one an id of its own")
-            ]
+            return [finding("claim", id, "a claim of this id is recorded", "give the new one an id of its own")]
         findings = self._claim_doubts(account, about, spans)
         self._session.execute(
             sa.insert(claim_table).values(
@@ -74,9 +72,7 @@ class SlaDesk(EvidenceDesk):
         used = set(self._session.execute(query).scalars())
         return next(name for number in count(1) if (name := f"{stem}{number}") not in used)
 
-    def recognise(
-        self, claim: str, windows: Sequence[Window], by: str, ground: str, *, now: datetime
-    ) -> list[Finding]:
+    def recognise(self, claim: str, windows: Sequence[Window], by: str, ground: str, *, now: datetime) -> list[Finding]:
         """People recognise only these windows of a claim; the newest ruling on a claim holds."""
         return self._rule_on_claim("recognise", claim_ruling, claim, windows, by, ground, now)
 
@@ -92,9 +88,7 @@ class SlaDesk(EvidenceDesk):
     ) -> list[Finding]:
         """People rule that time of a claim or stop depends on users' environment; no windows: taken back."""
         if (claim is None) == (stop is None):
-            return [
-                finding("environment", "claim and stop", "a ruling is on one of the two", "name one of them")
-            ]
+            return [finding("environment", "claim and stop", "a ruling is on one of the two", "name one of them")]
         if claim is not None:
             return self._rule_on_claim("environment", environment_ruling, claim, windows, by, ground, now)
         try:
@@ -113,9 +107,7 @@ class SlaDesk(EvidenceDesk):
             "recorded_at": now,
         }
         self._session.execute(sa.insert(environment_ruling).values(**values))
-        self._commit(
-            self._months([(epoch(last.from_at), epoch_up(last.to_at))]), f"ruling on stop {stop}", now
-        )
+        self._commit(self._months([(epoch(last.from_at), epoch_up(last.to_at))]), f"ruling on stop {stop}", now)
         return []
 
     def claim_form_down(self, from_at: datetime, to_at: datetime, *, now: datetime) -> list[Finding]:
@@ -137,9 +129,7 @@ class SlaDesk(EvidenceDesk):
             return [refusal.finding]
         if self._claim_row(claim) is None:
             return [self._unknown_claim("consent_alternative", claim)]
-        self._session.execute(
-            sa.insert(alternative_consent).values(claim_id=claim, what=what, recorded_at=now)
-        )
+        self._session.execute(sa.insert(alternative_consent).values(claim_id=claim, what=what, recorded_at=now))
         self._session.commit()
         return []
 
@@ -162,9 +152,7 @@ class SlaDesk(EvidenceDesk):
         if row is None:
             return [self._unknown_claim(source, claim_id)]
         self._session.execute(
-            sa.insert(table).values(
-                claim_id=claim_id, windows=as_iso(spans), author=by, ground=ground, recorded_at=now
-            )
+            sa.insert(table).values(claim_id=claim_id, windows=as_iso(spans), author=by, ground=ground, recorded_at=now)
         )
         self._commit([Month.parse(row.month)], f"{source} {claim_id}", now, row.account)
         return []

@@ -97,9 +97,7 @@ def read_counts(path: Path) -> Read[Count]:
         start, end = period(row["from"], row["to"])
         affected, total = _users(row, "affected"), _users(row, "total")
         if total < 1 or affected > total:
-            raise RefusedRowError(
-                f"{affected} of {total}", "affected users are a part of all users", "correct the row"
-            )
+            raise RefusedRowError(f"{affected} of {total}", "affected users are a part of all users", "correct the row")
         return Count(start, end, affected, total)
 
     return _read_table(path, COUNT_COLUMNS, count)
@@ -109,9 +107,7 @@ def period(from_text: str, to_text: str) -> tuple[int, int]:
     """Two written times as whole seconds, outward. Raises RefusedRowError where they are no period."""
     start_at, end_at = _instant(from_text), _instant(to_text)
     if end_at <= start_at:
-        raise RefusedRowError(
-            f"{from_text} to {to_text}", "a period ends after it starts", "correct one of the times"
-        )
+        raise RefusedRowError(f"{from_text} to {to_text}", "a period ends after it starts", "correct one of the times")
     return epoch(start_at), epoch_up(end_at)
 
 
@@ -125,9 +121,7 @@ def header_findings(source: str, wanted: Iterable[str], present: Sequence[str]) 
         if name not in present:
             nearest = get_close_matches(name, present, n=1, cutoff=0.5)
             has = f"the nearest is {nearest[0]!r}" if nearest else f"it has {', '.join(present) or 'none'}"
-            findings.append(
-                Finding(source, 1, f"no column {name!r}", f"the file needs it; {has}", "rename or add it")
-            )
+            findings.append(Finding(source, 1, f"no column {name!r}", f"the file needs it; {has}", "rename or add it"))
     return findings
 
 
@@ -142,9 +136,7 @@ def _read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[st
     return Read(tuple(rows), tuple(findings))
 
 
-def _records(
-    path: Path, columns: Sequence[str], findings: list[Finding]
-) -> Iterator[tuple[int, dict[str, str]]]:
+def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, values by column, stripped) of each record; what is wrong with the file goes to the findings."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -165,15 +157,11 @@ def _records(
             if len(values) != len(header):
                 value = ",".join(values)[:80]
                 rule = f"the header has {len(header)} columns, this row {len(values)}"
-                findings.append(
-                    Finding(str(path), reader.line_num, value, rule, "quote values that hold a comma")
-                )
+                findings.append(Finding(str(path), reader.line_num, value, rule, "quote values that hold a comma"))
                 continue
             yield reader.line_num, dict(zip(header, (value.strip() for value in values), strict=True))
     except csv.Error as error:
-        findings.append(
-            Finding(str(path), reader.line_num, str(error), "rows are CSV", "close quotes, one row a line")
-        )
+        findings.append(Finding(str(path), reader.line_num, str(error), "rows are CSV", "close quotes, one row a line"))
 
 
 def _instant(written: str) -> datetime:
@@ -201,7 +189,5 @@ def _cause(written: str) -> Cause:
         return Cause(written or Cause.FAULT)
     except ValueError:
         nearest = get_close_matches(written, list(Cause), n=1)
-        hint = f"{nearest[0]!r}?" if nearest else "one of these"
-        raise RefusedRowError(
-            f"cause {written!r}", f"a cause is {', '.join(Cause)}", f"write {hint}"
-        ) from None
+        hint = f"{nearest[0]}?" if nearest else "one of these"
+        raise RefusedRowError(f"cause {written!r}", f"a cause is {', '.join(Cause)}", f"write {hint}") from None

@@ -47,11 +47,7 @@ class EvidenceDesk:
     def population(self, from_at: datetime, users: int, *, now: datetime) -> list[Finding]:
         """Registered users of the whole service from an instant on (the first figure: ever since)."""
         if users < 1:
-            return [
-                finding(
-                    "population", str(users), "a service has at least one user", "write all registered users"
-                )
-            ]
+            return [finding("population", str(users), "a service has at least one user", "write all registered users")]
         self._session.execute(sa.insert(population).values(from_at=from_at, users=users, recorded_at=now))
         months = self._session.execute(sa.select(claim_table.c.month).distinct()).scalars()
         self._commit([Month.parse(month) for month in months], "population", now)
@@ -79,9 +75,7 @@ class EvidenceDesk:
             return [refusal.finding]
         incident_id = id or self._free_stop_id(from_at)
         if self._last_stop(incident_id) is not None:
-            return [
-                finding("stop", incident_id, "a stop of this id is recorded", "correct it with correct_stop")
-            ]
+            return [finding("stop", incident_id, "a stop of this id is recorded", "correct it with correct_stop")]
         self._session.execute(
             sa.insert(incident).values(
                 incident_id=incident_id,
@@ -150,9 +144,7 @@ class EvidenceDesk:
                 span = self._covered_span("counts", from_at, to_at)
                 not_negative("counts", affected)
                 if total < 1 or affected > total:
-                    raise Refusal(
-                        "counts", f"{affected} of {total}", "the affected are a part of all", "correct it"
-                    )
+                    raise Refusal("counts", f"{affected} of {total}", "the affected are a part of all", "correct it")
             except Refusal as refusal:
                 findings.append(refusal.at_line(line))
                 continue
@@ -282,9 +274,7 @@ class EvidenceDesk:
 
     def _add(self, table: sa.Table, values: dict[str, Any]) -> bool:
         """Record a fact once; False if it was known."""
-        done = self._session.execute(
-            insert(table).values(**values).on_conflict_do_nothing().returning(table.c.id)
-        )
+        done = self._session.execute(insert(table).values(**values).on_conflict_do_nothing().returning(table.c.id))
         return done.one_or_none() is not None
 
     def _commit(self, months: Iterable[Month], why: str, now: datetime, account: str | None = None) -> None:

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from db.session import Session
 from db.tables.evidence import (
@@ -44,7 +45,7 @@ from terms.rules import Rules
 BEYOND = timedelta(days=1)
 
 
-class NoPopulation(LookupError):  # noqa: N818
+class NoPopulation(LookupError):
     """Nobody has recorded how many users the whole service has; record it with `keizoku sla population`."""
 
     def __init__(self) -> None:
@@ -87,9 +88,7 @@ def read_spans(windows: Iterable[Iterable[str]]) -> Spans:
     return normalise((epoch(parse_instant(start)), epoch_up(parse_instant(end))) for start, end in windows)
 
 
-def _stops(
-    session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime
-) -> tuple[Stop, ...]:
+def _stops(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> tuple[Stop, ...]:
     incidents = _incidents(session, at, reach)
     counted = counted_windows(_counts(session, reach, at), policy)
     any_observed = _any_observed(session, reach, at)
@@ -100,13 +99,11 @@ def _stops(
     return stops_from(union(observed, counted), incidents, users, policy)
 
 
-def _incidents(
-    session: Session, at: datetime, reach: tuple[datetime, datetime] | None = None
-) -> list[Incident]:
+def _incidents(session: Session, at: datetime, reach: tuple[datetime, datetime] | None = None) -> list[Incident]:
     newest = (
         sa.select(incident)
         .where(incident.c.recorded_at <= at)
-        .distinct(incident.c.incident_id)
+        .ext(distinct_on(incident.c.incident_id))
         .order_by(incident.c.incident_id, incident.c.revision.desc())
         .subquery()
     )
@@ -146,23 +143,18 @@ def _notices(session: Session, reach: tuple[datetime, datetime], at: datetime) -
         .order_by(table.from_at, table.id)
     )
     return tuple(
-        UpdateNotice(row.uid, epoch_up(row.published_at), epoch(row.from_at), epoch_up(row.to_at))
-        for row in rows
+        UpdateNotice(row.uid, epoch_up(row.published_at), epoch(row.from_at), epoch_up(row.to_at)) for row in rows
     )
 
 
-def _interruptions(
-    session: Session, reach: tuple[datetime, datetime], at: datetime
-) -> tuple[Interruption, ...]:
+def _interruptions(session: Session, reach: tuple[datetime, datetime], at: datetime) -> tuple[Interruption, ...]:
     table = interruption.c
     rows = session.execute(
         sa.select(table.from_at, table.to_at, table.ground, table.approved_by)
         .where(_overlaps(table.from_at, table.to_at, reach), table.recorded_at <= at)
         .order_by(table.from_at, table.id)
     )
-    return tuple(
-        Interruption(epoch(row.from_at), epoch_up(row.to_at), row.ground, row.approved_by) for row in rows
-    )
+    return tuple(Interruption(epoch(row.from_at), epoch_up(row.to_at), row.ground, row.approved_by) for row in rows)
 
 
 def _environments(session: Session, at: datetime) -> tuple[EnvironmentRuling, ...]:

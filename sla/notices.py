@@ -41,19 +41,13 @@ def read_notices(path: Path, policy: Policy) -> Read[UpdateNotice]:
     findings: list[Finding] = []
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        events = [
-            event for calendar in Calendar.from_ical(text, multiple=True) for event in calendar.walk("VEVENT")
-        ]
+        events = [event for calendar in Calendar.from_ical(text, multiple=True) for event in calendar.walk("VEVENT")]
     except UnicodeDecodeError:
         return Read((), (Finding(str(path), None, "not UTF-8", "files are UTF-8", "save the file as UTF-8"),))
     except (ValueError, KeyError, IndexError) as error:
         told = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        return Read(
-            (), (Finding(str(path), None, told, "the file is a calendar", "export it again as .ics"),)
-        )
-    lines = [
-        at for at, line in enumerate(text.splitlines(), start=1) if line.strip().upper() == "BEGIN:VEVENT"
-    ]
+        return Read((), (Finding(str(path), None, told, "the file is a calendar", "export it again as .ics"),))
+    lines = [at for at, line in enumerate(text.splitlines(), start=1) if line.strip().upper() == "BEGIN:VEVENT"]
     if len(lines) != len(events) or "BEGIN:VCALENDAR" not in text.upper():
         rule = "a calendar has a beginning and an end"
         return Read((), (Finding(str(path), None, "cut off", rule, "export it again as .ics"),))
@@ -131,9 +125,7 @@ def _starts(event: Component, uid: str, start_at: datetime) -> list[datetime]:
         occurrences = rrulestr(_rule_in_utc(rule.to_ical().decode(), rule), dtstart=start_at.astimezone(JST))
         starts = list(islice(occurrences, MOST_OCCURRENCES + 1))
     except (ValueError, TypeError, AttributeError) as error:
-        raise RefusedRowError(
-            f"{uid}: RRULE: {error}", "not read yet", "write each window as its own event"
-        ) from None
+        raise RefusedRowError(f"{uid}: RRULE: {error}", "not read yet", "write each window as its own event") from None
     if len(starts) > MOST_OCCURRENCES:
         rule_text = f"at most {MOST_OCCURRENCES:,} occurrences are read"
         raise RefusedRowError(f"{uid}: RRULE", rule_text, "give it an earlier UNTIL")
@@ -184,9 +176,7 @@ def _zoned(moment: object, zone: str | None, where: str) -> date:
     if not isinstance(moment, datetime) or moment.tzinfo is not None:
         return moment
     if zone:
-        raise RefusedRowError(
-            f"{where}: zone {zone!r}", "the file does not define this zone", "use Asia/Tokyo"
-        )
+        raise RefusedRowError(f"{where}: zone {zone!r}", "the file does not define this zone", "use Asia/Tokyo")
     return moment.replace(tzinfo=JST)
 
 
@@ -214,9 +204,7 @@ def _day_start(moment: date) -> datetime:
 
 
 def _too_late(path: Path, line: int, notice: UpdateNotice, policy: Policy) -> Finding:
-    published, needed = (
-        iso_jst(from_epoch(at)) for at in (notice.published_at, published_by(notice, policy))
-    )
+    published, needed = (iso_jst(from_epoch(at)) for at in (notice.published_at, published_by(notice, policy)))
     return Finding(
         str(path),
         line,

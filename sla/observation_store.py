@@ -43,10 +43,7 @@ def record(session: Session, file: Path | None, rows: Sequence[Row], now: dateti
         return Recorded(0, (), (known,))
     table = open_observations()
     try:
-        if file is not None:
-            read = read_observations(table, file)
-        else:
-            read = read_observation_rows(table, rows, KIND)
+        read = read_observations(table, file) if file else read_observation_rows(table, rows, KIND)
         new_rows, reach = _take(session, table, now)
     finally:
         table.close()

@@ -127,8 +127,9 @@ def read_observations(
 
 
 def _csv(table: Table, path: Path, names: Mapping[str, str], symptom: str | None) -> _File | list[Finding]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header = [name.strip() for name in next(csv.reader(file), [])]
+    with path.open("rb") as file:
+        first_line = file.readline().decode("utf-8-sig")
+    header = [name.strip() for name in next(csv.reader([first_line]), [])]
     if lacking := header_findings(str(path), names.values(), header):
         return lacking
     places = {name: header.index(written) for name, written in names.items()}
@@ -192,18 +193,14 @@ def _ndjson(table: Table, path: Path, names: Mapping[str, str], symptom: str | N
     return _File(_bulk(path, relation, texts), rows)
 
 
-def _parquet(
-    table: Table, path: Path, names: Mapping[str, str], symptom: str | None
-) -> _File | list[Finding]:
+def _parquet(table: Table, path: Path, names: Mapping[str, str], symptom: str | None) -> _File | list[Finding]:
     parameters = {"file": escape(str(path))}
     described = table.execute("DESCRIBE SELECT * FROM read_parquet($file)", parameters).fetchall()
     types = {str(row[0]): str(row[1]) for row in described}
     if lacking := header_findings(str(path), names.values(), list(types)):
         return lacking
     texts = [f"{_quoted(names[n])}::VARCHAR" if n in names else _literal(symptom) for n in COLUMNS]
-    start_us, end_us = (
-        _typed_us(_quoted(names[name]), types[names[name]]) for name in ("started_at", "ended_at")
-    )
+    start_us, end_us = (_typed_us(_quoted(names[name]), types[names[name]]) for name in ("started_at", "ended_at"))
     relation = "read_parquet($file)"
 
     def rows() -> Iterator[RawRow | Finding]:
@@ -333,9 +330,7 @@ def _told(source: str, findings: Sequence[Finding], refused: int) -> tuple[Findi
     told = tuple(findings[:TOLD_FINDINGS])
     if refused == len(told):
         return told
-    rest = Finding(
-        source, None, f"{refused - len(told):,} more rows refused", "as above", "correct these first"
-    )
+    rest = Finding(source, None, f"{refused - len(told):,} more rows refused", "as above", "correct these first")
     return (*told, rest)
 
 

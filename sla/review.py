@@ -82,10 +82,7 @@ def ask_for_review(
 
     The lock makes the rows appear in the order of their ids, so that no night passes one over.
     """
-    rows = [
-        {"month": str(month), "account": account, "why": why, "recorded_at": now}
-        for month in sorted(set(months))
-    ]
+    rows = [{"month": str(month), "account": account, "why": why, "recorded_at": now} for month in sorted(set(months))]
     if rows:
         session.execute(sa.text("LOCK TABLE month_to_review IN SHARE ROW EXCLUSIVE MODE"))
         session.execute(sa.insert(month_to_review), rows)

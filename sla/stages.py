@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from db.session import Session
-from sla.claims import adjudicate_month
+from sla.claims import Assessor, adjudicate_month
 from sla.decision_store import Decided, evidence_hash, save_decided, service_hash
 from sla.month_store import load_service_month
 from sla.review import OpenReview, open_reviews, policy_of
@@ -72,13 +72,10 @@ def decide(facts: DueClaims, rules: Rules) -> DecidedClaims:
     policy = policy_of(rules, facts.review.month)
     if facts.service is None:
         return DecidedClaims(facts.review, (), facts.closes)
-    of_service = service_hash(facts.service)
+    assessor = Assessor(facts.service, policy)
+    shared = service_hash(facts.service, policy)
     decided = tuple(
-        Decided(
-            claimant,
-            adjudicate_month(claimant.among, facts.service, policy),
-            evidence_hash(of_service, claimant.among, policy),
-        )
+        Decided(claimant, adjudicate_month(claimant.among, assessor), evidence_hash(shared, claimant.among))
         for claimant in facts.claimants
     )
     return DecidedClaims(facts.review, decided, facts.closes)

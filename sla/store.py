@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from db.session import Session
 from db.tables.claims import award, claim, claim_decision, claim_ruling
@@ -155,9 +156,7 @@ def _claims(
 ) -> tuple[dict[str, list[Claim]], dict[str, LastDecision]]:
     mine = sa.and_(claim.c.month == str(month), _is_of(claim.c.account, accounts))
     claims: dict[str, list[Claim]] = defaultdict(list)
-    for row in session.execute(
-        sa.select(claim).where(mine).order_by(claim.c.account, claim.c.received_at, claim.c.id)
-    ):
+    for row in session.execute(sa.select(claim).where(mine).order_by(claim.c.account, claim.c.received_at, claim.c.id)):
         windows = None if row.windows is None else read_spans(row.windows)
         claims[row.account].append(Claim(row.id, row.received_at, windows))
     newest = session.execute(
@@ -170,7 +169,7 @@ def _claims(
         )
         .join(claim, claim.c.id == claim_decision.c.claim_id)
         .where(mine)
-        .distinct(claim_decision.c.claim_id)
+        .ext(distinct_on(claim_decision.c.claim_id))
         .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
     )
     return claims, {
@@ -228,12 +227,10 @@ def _last_awards(session: Session, month: Month, accounts: Sequence[str]) -> dic
     rows = session.execute(
         sa.select(award.c.account, award.c.revision, award.c.rate, award.c.fee_basis)
         .where(award.c.month == str(month), _is_of(award.c.account, accounts))
-        .distinct(award.c.account)
+        .ext(distinct_on(award.c.account))
         .order_by(award.c.account, award.c.revision.desc())
     )
-    return {
-        row.account: LastAward(row.revision, Fraction(row.rate) * Fraction(row.fee_basis)) for row in rows
-    }
+    return {row.account: LastAward(row.revision, Fraction(row.rate) * Fraction(row.fee_basis)) for row in rows}
 
 
 def _ran(row: Any) -> Span:

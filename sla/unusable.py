@@ -168,9 +168,7 @@ def service_month(facts: MonthFacts, policy: Policy, resolution_seconds: int) ->
             causes[Cause.SYSTEM_UPDATE], normalise((notice.start, notice.end) for notice in facts.notices)
         ),
         "interruption": normalise((recorded.start, recorded.end) for recorded in facts.interruptions),
-        "environment": union(
-            causes[Cause.USER_ENVIRONMENT], *(ruling.spans for ruling in facts.environments)
-        ),
+        "environment": union(causes[Cause.USER_ENVIRONMENT], *(ruling.spans for ruling in facts.environments)),
     }
     gross = clip(wholes, *month)
     buckets = _take_in_order(gross, takers, rest="unusable")
@@ -239,8 +237,7 @@ def short_stops(wholes: Spans, policy: Policy) -> Spans:
 def nights(month: Span, policy: Policy) -> Spans:
     """The night hours of each JST day of a month; Japan has no clock changes, so days are equal."""
     return normalise(
-        (day + policy.sla.night_from_second, day + policy.sla.night_to_second)
-        for day in range(*month, DAY_SECONDS)
+        (day + policy.sla.night_from_second, day + policy.sla.night_to_second) for day in range(*month, DAY_SECONDS)
     )
 
 
@@ -292,12 +289,8 @@ def _pieces(
     stop_marks = _stop_marks(facts.stops, wholes)
     own_marks: Mapping[str, list[Mark]] = {
         "announced_update": [(n.start, n.end, f"notice {n.uid}") for n in facts.notices],
-        "interruption": [
-            (i.start, i.end, f"interruption: {i.ground} ({i.approved_by})") for i in facts.interruptions
-        ],
-        "environment": [
-            (start, end, ruling.source) for ruling in facts.environments for start, end in ruling.spans
-        ],
+        "interruption": [(i.start, i.end, f"interruption: {i.ground} ({i.approved_by})") for i in facts.interruptions],
+        "environment": [(start, end, ruling.source) for ruling in facts.environments for start, end in ruling.spans],
     }
     pieces: list[Piece] = []
     for bucket, (clause, reason) in SERVICE_BUCKETS.items():

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from db.session import Session
 from db.tables.claims import award, claim, claim_decision
@@ -19,7 +20,7 @@ from terms.decision import Decision
 from terms.rules import Rules
 
 
-class UnknownClaim(LookupError):  # noqa: N818
+class UnknownClaim(LookupError):
     """No claim has this id."""
 
 
@@ -71,7 +72,7 @@ def claim_list(
     newest = (
         sa.select(claim_decision)
         .where(claim_decision.c.decided_at <= at)
-        .distinct(claim_decision.c.claim_id)
+        .ext(distinct_on(claim_decision.c.claim_id))
         .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
         .subquery()
     )
@@ -123,9 +124,7 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
             "windows": row.windows,
         },
         "state": claim_view(session, rules, claim_id, at),
-        "decisions": [
-            (each.revision, each.decided_at, Decision.from_json(each.decision)) for each in decisions
-        ],
+        "decisions": [(each.revision, each.decided_at, Decision.from_json(each.decision)) for each in decisions],
         "awards": [dict(each._mapping) for each in awards],
     }
 
@@ -141,9 +140,7 @@ def last_decision(session: Session, claim_id: str, at: datetime) -> sa.Row[Any] 
 
 
 def _claim_row(session: Session, claim_id: str, at: datetime) -> sa.Row[Any]:
-    row = session.execute(
-        sa.select(claim).where(claim.c.id == claim_id, claim.c.recorded_at <= at)
-    ).one_or_none()
+    row = session.execute(sa.select(claim).where(claim.c.id == claim_id, claim.c.recorded_at <= at)).one_or_none()
     if row is None:
         raise UnknownClaim(f"no claim has the id {claim_id!r}; `keizoku claim list` shows them")
     return row

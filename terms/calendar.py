@@ -139,9 +139,7 @@ def parse_instant(moment: str | date) -> datetime:
         try:
             moment = datetime.fromisoformat(moment.strip())
         except ValueError:
-            raise ValueError(
-                f"not a time: {moment!r}; write it as 2026-04-10 09:00 (JST) or with an offset"
-            ) from None
+            raise ValueError(f"not a time: {moment!r}; write it as 2026-04-10 09:00 (JST) or with an offset") from None
     if not isinstance(moment, datetime):
         return day_start_at(moment)
     if moment.tzinfo is None:

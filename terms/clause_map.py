@@ -23,7 +23,7 @@ _TEST_NAME = re.compile(r"^\s*(?:async )?def (test_([0-9a-z_]+?)__\w+)", re.MULT
 _STATUS = {"computed": "computed", "by_people": "by people", "informational": "informational"}
 
 
-def tests_naming(folder: Path, known: Mapping[str, Clause]) -> dict[str, tuple[str, ...]]:
+def proofs_under(folder: Path, known: Mapping[str, Clause]) -> dict[str, tuple[str, ...]]:
     """clause -> the tests and scenario files under `folder` that name it, with paths relative to it."""
     found: dict[str, set[str]] = {}
     id_in_text = _ids_pattern(known)

@@ -19,7 +19,7 @@ from terms.files import BadTerms, read_versions
 Status = Literal["computed", "by_people", "informational"]
 
 
-class UnknownClause(LookupError):  # noqa: N818
+class UnknownClause(LookupError):
     """No clause has this id."""
 
     def __init__(self, clause: str, nearest: tuple[str, ...]) -> None:
@@ -44,9 +44,7 @@ class Clause(BaseModel):
         return self.gist_ja if lang == "ja" else self.gist_en
 
 
-def clauses(
-    contract: str = "premium", version: str | None = None, folder: Path | None = None
-) -> Mapping[str, Clause]:
+def clauses(contract: str = "premium", version: str | None = None, folder: Path | None = None) -> Mapping[str, Clause]:
     """id -> clause in the contract's order, of one version (default: the newest). Raises BadTerms."""
     versions = {files.version: files for files in read_versions(contract, folder)}
     if version is not None and version not in versions:
@@ -74,4 +72,6 @@ def clause_named(known: Mapping[str, Clause], wanted: str) -> Clause:
     full = wanted if "/" in wanted or len(contracts) != 1 else f"{contracts.pop()}/{wanted}"
     if full in known:
         return known[full]
-    raise UnknownClause(wanted, tuple(get_close_matches(full, known, n=3, cutoff=0.6)))
+    by_number = {clause_id.partition("/")[2]: clause_id for clause_id in known}
+    near = get_close_matches(full.rpartition("/")[2], by_number, n=3, cutoff=0.6)
+    raise UnknownClause(wanted, tuple(by_number[number] for number in near))

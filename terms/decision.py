@@ -64,9 +64,7 @@ class Decision:
             "terms": self.terms,
             "readings": dict(self.readings),
             "facts": dict(self.facts),
-            "steps": [
-                {"clause": step.clause, "key": step.key, "facts": dict(step.facts)} for step in self.steps
-            ],
+            "steps": [{"clause": step.clause, "key": step.key, "facts": dict(step.facts)} for step in self.steps],
         }
 
     @classmethod

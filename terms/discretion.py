@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 Days = Annotated[int, Field(ge=0)]
 
 
-def _setting(default: Any, clause: str, description: str, **bounds: int) -> Any:
-    return Field(default=default, description=description, json_schema_extra={"clause": clause}, **bounds)
+def _setting(default: Any, clause: str, description: str, *, ge: int | None = None, le: int | None = None) -> Any:
+    return Field(default=default, description=description, json_schema_extra={"clause": clause}, ge=ge, le=le)
 
 
 class Discretion(BaseModel):
@@ -39,18 +39,14 @@ class Discretion(BaseModel):
         ge=1,
         le=23,
     )
-    minimum_card_charge_yen: int = _setting(
-        50, "premium/5.2", "the least amount that a card can be charged", ge=1
-    )
+    minimum_card_charge_yen: int = _setting(50, "premium/5.2", "the least amount that a card can be charged", ge=1)
     invoice_due_days_other: Days = _setting(
         14,
         "premium/4.1",
         "days from issue to the due date of an invoice that is paid by other means than card",
     )
     suspend_after_days: Days = _setting(10, "premium/7.1.2", "days overdue after which use is suspended")
-    terminate_after_days: Days = _setting(
-        40, "premium/7.1.2", "days overdue after which the contract is terminated"
-    )
+    terminate_after_days: Days = _setting(40, "premium/7.1.2", "days overdue after which the contract is terminated")
     suspended_term_renews: bool = _setting(
         False, "premium/7.1", "whether a term that ends while the contract is suspended is renewed"
     )
@@ -59,9 +55,7 @@ class Discretion(BaseModel):
         "premium/3.3",
         "days before the last day of the term by which a request to end use has to arrive; 0: on that day",
     )
-    renewal_notice_days: Days = _setting(
-        7, "premium/3.3", "days before a renewal on which it is announced to the user"
-    )
+    renewal_notice_days: Days = _setting(7, "premium/3.3", "days before a renewal on which it is announced to the user")
     price_announce_days: Days = _setting(
         0,
         "premium/4.3",

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 FOLDER = Path(__file__).parent
 
 
-class BadTerms(ValueError):  # noqa: N818
+class BadTerms(ValueError):
     """The terms as written cannot be used."""
 
 
@@ -38,10 +38,6 @@ class VersionFiles:
     clauses: dict[str, Any]
     readings: dict[str, Any]
 
-    def covers(self, day: date) -> bool:
-        """Whether it is in force on that day."""
-        return self.in_force_from <= day and (self.in_force_until is None or day < self.in_force_until)
-
 
 def read_versions(contract: str, folder: Path | None = None) -> tuple[VersionFiles, ...]:
     """All versions of a contract in order. `folder` holds one folder per contract. Raises BadTerms."""
@@ -49,9 +45,7 @@ def read_versions(contract: str, folder: Path | None = None) -> tuple[VersionFil
     mains = sorted(path for path in home.glob("*.toml") if "." not in path.stem)
     if not mains:
         raise BadTerms(f"no terms of a contract {contract!r}: {home.name}/ holds no TOML of a version")
-    versions = sorted(
-        (_read_version(contract, path) for path in mains), key=lambda version: version.in_force_from
-    )
+    versions = sorted((_read_version(contract, path) for path in mains), key=lambda version: version.in_force_from)
     for version in versions:
         if version.in_force_until is not None and version.in_force_until <= version.in_force_from:
             raise BadTerms(f"{contract} {version.version}: in_force_until must lie after in_force_from")
@@ -89,9 +83,7 @@ def _read_version(contract: str, path: Path) -> VersionFiles:
 def _check_succession(earlier: VersionFiles, later: VersionFiles) -> None:
     names = f"{earlier.contract}: {earlier.version} and {later.version}"
     if earlier.in_force_until is None or earlier.in_force_until > later.in_force_from:
-        raise BadTerms(
-            f"{names} overlap from {later.in_force_from}; end the earlier one there (in_force_until)"
-        )
+        raise BadTerms(f"{names} overlap from {later.in_force_from}; end the earlier one there (in_force_until)")
     if earlier.in_force_until < later.in_force_from:
         raise BadTerms(
             f"{names} leave a gap from {earlier.in_force_until} to {later.in_force_from}; every day needs one"

@@ -37,11 +37,11 @@ from terms.money import fraction_text
 from terms.readings import Reading, read_readings
 
 
-class UncoveredDate(LookupError):  # noqa: N818
+class UncoveredDate(LookupError):
     """No version of the terms is in force on this day."""
 
 
-class UnknownReading(LookupError):  # noqa: N818
+class UnknownReading(LookupError):
     """No reading has this name, or it has no such choice."""
 
 
@@ -103,9 +103,7 @@ class Sla(_Numbers):
     def _tiers_join(self) -> Self:
         for lower, upper in pairwise(self.tiers):
             if lower.up_to_seconds != upper.over_seconds or lower.rate >= upper.rate:
-                raise ValueError(
-                    f"tier {upper.clause} must begin where {lower.clause} ends, at a higher rate"
-                )
+                raise ValueError(f"tier {upper.clause} must begin where {lower.clause} ends, at a higher rate")
         if self.tiers[-1].up_to_seconds is not None:
             raise ValueError("the last tier has no upper bound")
         if self.night_from_second >= self.night_to_second:
@@ -222,9 +220,7 @@ class Terms:
             for reading in holders:
                 names = [one.name for one in reading.choices]
                 if choice not in names:
-                    raise UnknownReading(
-                        f"the reading {name!r} has no choice {choice!r}; it has {', '.join(names)}"
-                    )
+                    raise UnknownReading(f"the reading {name!r} has no choice {choice!r}; it has {', '.join(names)}")
         return replace(self, versions=tuple(_read_otherwise(version, choices) for version in self.versions))
 
     def _covered(self) -> str:
@@ -235,9 +231,7 @@ class Terms:
 
 def _policy_of(version: Version) -> Policy:
     if version.policy is None:
-        raise BadTerms(
-            f"the {version.contract} terms {version.version} carry no numbers, so there is no policy"
-        )
+        raise BadTerms(f"the {version.contract} terms {version.version} carry no numbers, so there is no policy")
     return version.policy
 
 

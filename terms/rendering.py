@@ -26,11 +26,11 @@ Lang = Literal["ja", "en"]
 _FOLDER = Path(__file__).parent / "sentences"
 
 
-class UnknownSentence(LookupError):  # noqa: N818
+class UnknownSentence(LookupError):
     """No file in terms/sentences has this key in this language."""
 
 
-class MissingFact(LookupError):  # noqa: N818
+class MissingFact(LookupError):
     """A sentence names a fact that its step does not carry."""
 
 
@@ -38,9 +38,7 @@ def sentence(key: str, lang: Lang, facts: Mapping[str, Any]) -> str:
     """The sentence of `key`, filled with `facts`. Raises UnknownSentence, MissingFact."""
     template = templates().get(key, {}).get(lang)
     if template is None:
-        raise UnknownSentence(
-            f"no sentence {key!r} in {lang!r}; add the table [{key}] to a file in terms/sentences"
-        )
+        raise UnknownSentence(f"no sentence {key!r} in {lang!r}; add the table [{key}] to a file in terms/sentences")
     try:
         return template.format_map({name: spoken(name, value, lang) for name, value in facts.items()})
     except KeyError as missing:
@@ -63,9 +61,7 @@ def read_templates(folder: Path) -> dict[str, dict[str, str]]:
             if key in found:
                 raise ValueError(f"{path.name}: the sentence {key!r} is already in another file")
             if set(table) != {"ja", "en"}:
-                raise ValueError(
-                    f"{path.name}: the sentence {key!r} needs exactly ja and en, it has {sorted(table)}"
-                )
+                raise ValueError(f"{path.name}: the sentence {key!r} needs exactly ja and en, it has {sorted(table)}")
             found[key] = table
     return found
 

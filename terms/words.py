@@ -52,9 +52,7 @@ def duration(seconds: int, ja: bool) -> str:
 def day(value: str | date, ja: bool) -> str:
     """2026年4月10日 / 10 April 2026."""
     on = date.fromisoformat(value) if isinstance(value, str) else value
-    return (
-        f"{on.year}年{on.month}月{on.day}日" if ja else f"{on.day} {_ENGLISH_MONTHS[on.month - 1]} {on.year}"
-    )
+    return f"{on.year}年{on.month}月{on.day}日" if ja else f"{on.day} {_ENGLISH_MONTHS[on.month - 1]} {on.year}"
 
 
 def month(value: str | Month, ja: bool) -> str:

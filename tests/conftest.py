@@ -88,3 +88,13 @@ def session(engine: sa.Engine) -> Iterator[Session]:
     """A session on a schema with all tables and nothing in them."""
     with engine.connect() as connection:
         yield connection
+
+
+@pytest.fixture
+def database_folder() -> Iterator[Path]:
+    """An empty folder for an embedded server of the test's own, which the server's account may pass through."""
+    folder = Path(tempfile.mkdtemp(prefix="keizoku-database-"))
+    folder.chmod(0o755)
+    yield folder
+    EmbeddedServer(folder).stop(force=True)
+    shutil.rmtree(folder)

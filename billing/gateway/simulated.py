@@ -101,9 +101,7 @@ class SimulatedGateway:
     def find_charges(self, requests: Sequence[ChargeRequest], at: datetime) -> Mapping[str, ChargeResult]:
         """What was made under these keys; looking up always answers."""
         rows = self._connection.execute(
-            sa.select(simulated_charge).where(
-                simulated_charge.c.key.in_([request.key for request in requests])
-            )
+            sa.select(simulated_charge).where(simulated_charge.c.key.in_([request.key for request in requests]))
         )
         return {row.key: _result(row.id, row.key, row.answer, row.created_at) for row in rows}
 

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from fractions import Fraction
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from billing.booking import Posting, post
 from billing.credit import award_yen, delta, plan_refunds
@@ -20,7 +21,6 @@ from db.tables.claims import award
 from db.tables.contracts import contract
 from db.tables.money import attempt, credit, credit_refund
 from terms.calendar import Month, jst_day
-from terms.decision import decides
 from terms.money import tax_included_yen
 from terms.rules import Rules
 
@@ -51,14 +51,13 @@ def due(session: Session) -> list[sa.Row[tuple[object, ...]]]:
     query = (
         sa.select(award, before.label("granted_before"))
         .where(~sa.exists().where(credit.c.award_id == award.c.id))
-        .distinct(award.c.account, award.c.month)
+        .ext(distinct_on(award.c.account, award.c.month))
         .order_by(award.c.account, award.c.month, award.c.revision)
         .limit(CHUNK)
     )
     return list(session.execute(query))
 
 
-@decides("premium/9.2", "premium/9.2.1", "premium/9.2.2")
 def decide(rules: Rules, awards: Sequence[sa.Row[tuple[object, ...]]]) -> list[NewCredit]:
     """The yen of each award: the rate of the monthly fee, rounded up; the delta to what was granted before."""
     credits: list[NewCredit] = []

@@ -71,9 +71,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_id: int | None 
         .order_by(contract.c.id)
     )
     return [
-        Case(
-            row.id, row.account, row.ended_on is None, row.id in suspended_ids, tuple(unpaid.get(row.id, ()))
-        )
+        Case(row.id, row.account, row.ended_on is None, row.id in suspended_ids, tuple(unpaid.get(row.id, ())))
         for row in rows
     ]
 
@@ -154,9 +152,7 @@ def demand_month(session: Session, rules: Rules, business_date: date, now: datet
     return changes
 
 
-def demand_interest(
-    session: Session, rules: Rules, accounts: Collection[str], occasion: str, now: datetime
-) -> int:
+def demand_interest(session: Session, rules: Rules, accounts: Collection[str], occasion: str, now: datetime) -> int:
     """One demand per account for the floored total less what was demanded before; does not commit."""
     today = jst_day(now)
     rate = rules.terms.at(today).late_interest.rate
@@ -219,9 +215,7 @@ def book_interest(session: Session, account: str, kind: str, yen: int, occasion:
     )
 
 
-def save_notice(
-    session: Session, account: str, contract_id: int, notice: notices.Notice, now: datetime
-) -> int:
+def save_notice(session: Session, account: str, contract_id: int, notice: notices.Notice, now: datetime) -> int:
     """Write a notice document as sent now; does not commit."""
     session.execute(
         sa.insert(user_notice).values(
@@ -246,6 +240,4 @@ def _accelerate(session: Session, ruling: Ruling, today: date, now: datetime) ->
     )
     yen = sum(each.open_yen for each in ruling.case.unpaid if each.invoice_id in ruling.accelerate)
     notice = notices.acceleration(today, yen)
-    return len(ruling.accelerate) + save_notice(
-        session, ruling.case.account, ruling.case.contract_id, notice, now
-    )
+    return len(ruling.accelerate) + save_notice(session, ruling.case.account, ruling.case.contract_id, notice, now)

@@ -5,7 +5,7 @@ other means get an invoice; a term paid through a store or by a key is opened in
 owes nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from billing.booking import Posting, next_ids, post
 from billing.credit import OpenCredit
 from billing.invoice import InvoiceDraft, draft_invoice
-from billing.payment_method import INVOICED
+from billing.payment_method import INVOICED, POSTED_ONLY, opening
 from db.session import Session, copy_rows
 from db.tables.books import entry
 from db.tables.contracts import term
@@ -22,7 +22,6 @@ from db.tables.money import credit, credit_application, invoice, settlement
 from terms.rules import Rules
 
 CHUNK = 10_000
-OPENING_EVENTS = {"app_store": "store_term_started", "product_key": "key_redeemed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +44,23 @@ class DueTerms:
     credits: dict[str, list[OpenCredit]]
 
 
-def due(session: Session, *, above: int = 0, contract_id: int | None = None) -> Iterator[DueTerms]:
+def due(session: Session, *, above: int = 0, contract_ids: Collection[int] | None = None) -> Iterator[DueTerms]:
     """Chunks of terms with an id above `above` to open; each has to be saved before the next is asked for."""
     invoiced = sa.exists().where(invoice.c.term_id == term.c.id)
     opened = sa.exists().where(entry.c.event_key == sa.func.concat("term:", term.c.id))
     query = (
-        sa.select(
-            term.c.id, term.c.contract_id, term.c.account, term.c.method, term.c.starts_on, term.c.price_yen
-        )
+        sa.select(term.c.id, term.c.contract_id, term.c.account, term.c.method, term.c.starts_on, term.c.price_yen)
         .where(
             sa.or_(
                 sa.and_(term.c.method.in_(INVOICED), ~invoiced),
-                sa.and_(term.c.method.in_(tuple(OPENING_EVENTS)), ~opened),
+                sa.and_(term.c.method.in_(POSTED_ONLY), ~opened),
             )
         )
         .order_by(term.c.id)
         .limit(CHUNK)
     )
-    if contract_id is not None:
-        query = query.where(term.c.contract_id == contract_id)
+    if contract_ids is not None:
+        query = query.where(term.c.contract_id == sa.any_(sa.cast(list(contract_ids), sa.ARRAY(sa.BigInteger))))
     last = above
     while rows := session.execute(query.where(term.c.id > last)).all():
         terms = tuple(NewTerm(*row) for row in rows)
@@ -94,8 +91,7 @@ def decide(rules: Rules, facts: DueTerms) -> list[tuple[NewTerm, InvoiceDraft | 
         if draft.applied:
             used = dict(draft.applied)
             facts.credits[each.account] = [
-                OpenCredit(c.credit_id, c.available_yen - used.get(c.credit_id, 0), c.usable_from)
-                for c in credits
+                OpenCredit(c.credit_id, c.available_yen - used.get(c.credit_id, 0), c.usable_from) for c in credits
             ]
         drafts.append((each, draft))
     return drafts
@@ -170,7 +166,7 @@ def save(
         if d.credit_yen
     ]
     postings += [
-        Posting(OPENING_EVENTS[t.method], f"term:{t.term_id}", t.starts_on, {"yen": t.price_yen}, t.account)
+        Posting(opening(t.method), f"term:{t.term_id}", t.starts_on, {"yen": t.price_yen}, t.account)
         for t, draft in drafts
         if draft is None
     ]

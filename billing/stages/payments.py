@@ -8,7 +8,7 @@
 A new attempt is only made after a definite answer to the one before; the database refuses two in flight.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -43,24 +43,24 @@ def charge_due(
     gateway: Gateway,
     now: datetime,
     *,
-    contract_id: int | None = None,
+    contract_ids: Collection[int] | None = None,
 ) -> int:
     """Settle what is in flight, then charge every fee that wants an attempt today; returns the rows written."""
-    changes = settle_in_flight(session, rules, gateway, now, contract_id=contract_id)
-    for unpaid in _wanted(session, rules, jst_day(now), contract_id):
+    changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
+    for unpaid in _wanted(session, rules, jst_day(now), contract_ids):
         attempts = _begin(session, unpaid, now)
         results = list(gateway.charge_many([each.request for each in attempts], now))
         changes += len(attempts) + save_results(session, rules, attempts, results, now)
         if any(result.answer is Answer.UNKNOWN for result in results):
-            changes += settle_in_flight(session, rules, gateway, now, contract_id=contract_id)
+            changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
     return changes
 
 
 def settle_in_flight(
-    session: Session, rules: Rules, gateway: Gateway, now: datetime, *, contract_id: int | None = None
+    session: Session, rules: Rules, gateway: Gateway, now: datetime, *, contract_ids: Collection[int] | None = None
 ) -> int:
     """Look up every attempt without an answer; resend it under its own key, or leave it to people when too old."""
-    attempts = _in_flight(session, contract_id)
+    attempts = _in_flight(session, contract_ids)
     if not attempts:
         return 0
     found = gateway.find_charges([each.request for each in attempts], now)
@@ -132,9 +132,7 @@ def save_results(
     return len(definite) + len(paid)
 
 
-def _save_paid(
-    session: Session, rules: Rules, paid: Sequence[tuple[ChargeRequest, date]], now: datetime
-) -> None:
+def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeRequest, date]], now: datetime) -> None:
     """A card charge settles one invoice's open fee whole; interest accrued on it stays owed and is marked."""
     by_invoice = {request.invoice_id: (request, on) for request, on in paid}
     owed: dict[int, Unpaid] = {}
@@ -197,15 +195,11 @@ def settle_invoices(session: Session, settled: Sequence[tuple[int, int, date]]) 
     )
 
 
-def _mark_interest(
-    session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, date]], now: datetime
-) -> None:
+def _mark_interest(session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, date]], now: datetime) -> None:
     marks = []
     for each, on in paid:
         policy = rules.terms.at(on)
-        left = settle_fee(
-            each.debt, on, policy.late_interest.rate, policy.readings["late_interest_day_count"]
-        )
+        left = settle_fee(each.debt, on, policy.late_interest.rate, policy.readings["late_interest_day_count"])
         if left.carried_yen:
             marks.append((each.invoice_id, each.account, on, left.carried_yen, now))
     if marks:
@@ -217,7 +211,9 @@ def _mark_interest(
         )
 
 
-def _wanted(session: Session, rules: Rules, today: date, contract_id: int | None) -> Iterable[list[Unpaid]]:
+def _wanted(
+    session: Session, rules: Rules, today: date, contract_ids: Collection[int] | None
+) -> Iterable[list[Unpaid]]:
     """Chunks of open card invoices that want an attempt by today."""
     query = (
         sa.select(invoice.c.id)
@@ -225,8 +221,8 @@ def _wanted(session: Session, rules: Rules, today: date, contract_id: int | None
         .order_by(invoice.c.id)
         .limit(CHUNK)
     )
-    if contract_id is not None:
-        query = query.where(invoice.c.contract_id == contract_id)
+    if contract_ids is not None:
+        query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     last = 0
     while ids := session.scalars(query.where(invoice.c.id > last)).all():
         last = ids[-1]
@@ -268,11 +264,11 @@ def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[In
     return [InFlight(request, now) for request in requests]
 
 
-def _in_flight(session: Session, contract_id: int | None) -> list[InFlight]:
+def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[InFlight]:
     query = sa.select(attempt).where(attempt.c.outcome.is_(None)).order_by(attempt.c.id)
-    if contract_id is not None:
+    if contract_ids is not None:
         query = query.join(invoice, invoice.c.id == attempt.c.invoice_id).where(
-            invoice.c.contract_id == contract_id
+            invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS))
         )
     return [
         InFlight(ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen), row.started_at)

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from billing.booking import Posting, post
-from billing.payment_method import INVOICED
+from billing.payment_method import POSTED_ONLY
 from billing.revenue import recognised_between, remaining
 from db.session import Session, copy_rows
 from db.tables.books import revenue_posting, term_closure
@@ -35,7 +35,8 @@ class DayDue:
 _DUE_DAYS = sa.text(
     """
     WITH days AS (
-        SELECT CAST(day AS date) AS day FROM generate_series(CAST(:first_on AS date), CAST(:last_on AS date), '1 day') AS day
+        SELECT CAST(day AS date) AS day
+        FROM generate_series(CAST(:first_on AS date), CAST(:last_on AS date), '1 day') AS day
     ), through AS (
         SELECT days.day, term.plan,
                term.price_yen * (days.day - term.starts_on) / (term.ends_on - term.starts_on) AS before_yen,
@@ -72,9 +73,7 @@ def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) 
     first_new = sa.select(sa.func.min(term.c.starts_on)).where(term.c.id > above).scalar_subquery()
     next_day = sa.select(sa.func.max(revenue_posting.c.day) + 1).scalar_subquery()
     first_ever = sa.select(sa.func.min(term.c.starts_on)).scalar_subquery()
-    first_on = session.execute(
-        sa.select(sa.func.least(first_new, sa.func.coalesce(next_day, first_ever)))
-    ).scalar_one()
+    first_on = session.execute(sa.select(sa.func.least(first_new, sa.func.coalesce(next_day, first_ever)))).scalar_one()
     if first_on is None or first_on > last_on:
         return []
     tax_rate = rules.terms.at(last_on).tax.rate
@@ -124,7 +123,7 @@ def save(session: Session, days: Iterable[DayDue], now: datetime) -> int:
 def close_terms(session: Session, rules: Rules, now: datetime) -> int:
     """Recognise the rest of terms that ended early and are paid (premium/6.3, premium/7.2); commits."""
     paid = sa.or_(
-        sa.and_(term.c.method.not_in((*INVOICED, "coupon"))),
+        sa.and_(term.c.method.in_(POSTED_ONLY)),
         sa.exists().where(invoice.c.term_id == term.c.id, invoice.c.state == "paid"),
     )
     paid_on = sa.select(invoice.c.paid_on).where(invoice.c.term_id == term.c.id).scalar_subquery()
@@ -136,16 +135,12 @@ def close_terms(session: Session, rules: Rules, now: datetime) -> int:
     postings, closures = [], []
     for row in rows:
         tax_rate = rules.terms.at(row.starts_on).tax.rate
-        before = recognised_between(
-            row.price_yen, row.starts_on, row.ends_on, row.starts_on, row.closed_on, tax_rate
-        )
+        before = recognised_between(row.price_yen, row.starts_on, row.ends_on, row.starts_on, row.closed_on, tax_rate)
         rest = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on, tax_rate)
         on = max(row.closed_on, row.paid_on or row.closed_on)
         closures.append((row.id, before.yen, rest.yen, rest.tax_yen, on, now))
         if rest.yen:
-            postings.append(
-                Posting("term_ended_early_paid", f"term:{row.id}:closed", on, rest._asdict(), row.account)
-            )
+            postings.append(Posting("term_ended_early_paid", f"term:{row.id}:closed", on, rest._asdict(), row.account))
     if closures:
         post(session, postings, now)
         copy_rows(

@@ -90,14 +90,11 @@ def due(
             return
 
 
-def decide(
-    session: Session, rules: Rules, facts: Sequence[DueContract], business_date: date
-) -> list[Renewal]:
+def decide(session: Session, rules: Rules, facts: Sequence[DueContract], business_date: date) -> list[Renewal]:
     """What follows each contract's last term."""
     choices = renewal_rules(rules, load_prices(session), business_date)
     return [
-        decide_renewal(each.contract, business_date, partial(_suspended_on, each, rules), choices)
-        for each in facts
+        decide_renewal(each.contract, business_date, partial(_suspended_on, each, rules), choices) for each in facts
     ]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from billing.delinquency import UnpaidFee
 from billing.interest import Debt, total_interest
@@ -65,7 +66,7 @@ def load_unpaid(
     """
     marks = (
         sa.select(interest_mark.c.invoice_id, interest_mark.c.counts_after, interest_mark.c.carried_yen)
-        .distinct(interest_mark.c.invoice_id)
+        .ext(distinct_on(interest_mark.c.invoice_id))
         .order_by(interest_mark.c.invoice_id, interest_mark.c.id.desc())
     )
     if account is not None:
@@ -107,9 +108,7 @@ def load_unpaid(
                 jst_day(card_at) if card_at is not None else None,
             )
         made_on = jst_day(row.issued_at)
-        late_until = (
-            due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None
-        )
+        late_until = due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None
         excluded = fault_days(due_on, late_until, tried, wanted_on, today)
         unpaid.append(
             Unpaid(

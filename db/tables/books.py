@@ -74,7 +74,7 @@ stage_run = Table(
     day("business_date"),
     text("stage"),
     instant("started_at"),
-    instant("finished_at", nullable=True),
+    instant("finished_at"),
     Column("changes", Integer, nullable=False),
     Column("runs", Integer, nullable=False),
     PrimaryKeyConstraint("business_date", "stage"),

@@ -7,7 +7,8 @@ Always holds (by the constraints below):
 
 Columns that may change: invoice.{state, open_yen, paid_on, accelerated_on} (caches of its settlements; the last
 set once), attempt.{outcome, code, gateway_id, settled_on, settled_at} (set once), credit.available_yen (cache),
-credit_refund.{outcome, code, gateway_id, settled_on, settled_at} (set once), people_task.{closed_at, closed_by, closed_ground} (set once).
+credit_refund.{outcome, code, gateway_id, settled_on, settled_at} (set once),
+people_task.{closed_at, closed_by, closed_ground} (set once).
 """
 
 from sqlalchemy import (
@@ -250,7 +251,9 @@ credit_refund = Table(
     CheckConstraint("outcome IN ('succeeded', 'failed')", name="outcome"),
     Index("ix_credit_refund_credit_id", "credit_id"),
     Index("ix_credit_refund_attempt_id", "attempt_id"),
-    Index("uq_credit_refund_in_flight", "credit_id", "attempt_id", unique=True, postgresql_where=sql("outcome IS NULL")),
+    Index(
+        "uq_credit_refund_in_flight", "credit_id", "attempt_id", unique=True, postgresql_where=sql("outcome IS NULL")
+    ),
 )
 
 people_task = Table(

@@ -22,9 +22,7 @@ MonthText = Annotated[str | None, typer.Option("--month", help="The month of the
 def submit(
     account: Annotated[str, typer.Option(help="The user's account.")],
     month: Annotated[str, typer.Option(help="The month of the outage: 2026-04.")],
-    claim_id: Annotated[
-        str | None, typer.Option("--id", help="An id; default: account, month, number.")
-    ] = None,
+    claim_id: Annotated[str | None, typer.Option("--id", help="An id; default: account, month, number.")] = None,
     window: Annotated[
         list[str] | None, typer.Option(help="FROM/TO that the user states; may be repeated. Default: all.")
     ] = None,
@@ -39,9 +37,7 @@ def submit(
     about = _month(month)
     with open_house() as house:
         name = claim_id or house.sla.free_claim_id(account, about)
-        findings = house.sla.claim(
-            name, account, about, windows=windows, received_at=received, now=datetime.now(UTC)
-        )
+        findings = house.sla.claim(name, account, about, windows=windows, received_at=received, now=datetime.now(UTC))
     if as_json:
         emit({"id": name, "findings": findings}, as_json=True)
     elif not findings:

@@ -60,8 +60,11 @@ def told(story: Mapping[str, Any], lang: Language) -> list[tuple[str, str]]:
     decision: Decision = story["decisions"][-1][2]
     steps = zip(decision.steps, decision.render(lang.value), strict=True)
     sentences = [(step.clause, words) for step, words in steps]
-    if decision.outcome == "granted" and story["awards"]:
-        sentences += [("premium/9.2", words) for words in _arithmetic(story["awards"][-1], lang)]
+    if story["awards"] and decision.facts["reason"] in (None, "threshold"):
+        award = story["awards"][-1]
+        if decision.facts["seconds"] < award["seconds"]:
+            sentences.append(("premium/9.2", sentence("claim.awarded.kept", lang.value, {})))
+        sentences += [("premium/9.2", words) for words in _arithmetic(award, lang)]
     return sentences
 
 
@@ -71,9 +74,7 @@ def _arithmetic(award: Mapping[str, Any], lang: Language) -> list[str]:
     if award["total_yen"] is None:
         return [sentence("claim.awarded.waiting", lang.value, {}), usable]
     months = {"month": 1, "year": 12}
-    dearest = max(
-        award["term_prices"], key=lambda term: Fraction(term["price_yen"], months[term["interval"]])
-    )
+    dearest = max(award["term_prices"], key=lambda term: Fraction(term["price_yen"], months[term["interval"]]))
     facts = {
         "price_yen": dearest["price_yen"],
         "rate": award["rate"],

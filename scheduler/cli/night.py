@@ -115,9 +115,7 @@ class Teller:
     def __call__(self, business_date: date, stage: str, rows: int) -> None:
         """Be told (scheduler.night.Progress)."""
         self._rows += rows
-        self._bars.update(
-            self._task, description=f"night {business_date}", stage=f"{stage:12} {self._rows:>9,} rows"
-        )
+        self._bars.update(self._task, description=f"night {business_date}", stage=f"{stage:12} {self._rows:>9,} rows")
         if stage == STAGES[-1] and business_date not in self._seen:
             self._seen.add(business_date)
             self._bars.advance(self._task)

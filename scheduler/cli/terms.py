@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from scheduler.cli.output import emit, fail, report_findings, table
 from terms import decision
-from terms.clause_map import Homes, clause_map, tests_naming, unhoused
+from terms.clause_map import Homes, clause_map, proofs_under, unhoused
 from terms.clauses import Clause, UnknownClause, clause_named
 from terms.files import BadTerms
 from terms.policy import Terms, Version
@@ -119,7 +119,7 @@ def map_clauses(
     if not tests.is_dir():
         fail(f"no folder {tests}: the clause map is made in a checkout of the project")
     known = _newest(contract).clauses
-    homes, proofs = load_homes(), tests_naming(tests, known)
+    homes, proofs = load_homes(), proofs_under(tests, known)
     text = clause_map(known, homes, proofs)
     if not (write or check):
         typer.echo(text, nl=False)

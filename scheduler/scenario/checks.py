@@ -44,10 +44,7 @@ def failure_of(expectation: Expectation, house: House, nights: Nights) -> Failur
         expected={**subject, **plain(expectation.expected)},
         actual={
             **subject,
-            **{
-                key: _stated_part(wanted, actual.get(key, NOTHING))
-                for key, wanted in expectation.expected.items()
-            },
+            **{key: _stated_part(wanted, actual.get(key, NOTHING)) for key, wanted in expectation.expected.items()},
         },
     )
 
@@ -92,9 +89,7 @@ def _same_windows(expected: Any, actual: Any) -> bool:
 
 def _same_sums(expected: Any, actual: Any) -> bool:
     """A mapping by its stated keys; what is absent is 0."""
-    return isinstance(expected, Mapping) and all(
-        (actual or {}).get(key, 0) == sum_ for key, sum_ in expected.items()
-    )
+    return isinstance(expected, Mapping) and all((actual or {}).get(key, 0) == sum_ for key, sum_ in expected.items())
 
 
 def _instant(moment: Any) -> datetime:

@@ -105,9 +105,7 @@ class Scenario:
     def skips(self, night: date) -> bool:
         """Whether a step `skip_nights` leaves this night out."""
         return any(
-            step.facts["from"] <= night < step.facts["to"]
-            for step in self.steps
-            if step.action == "skip_nights"
+            step.facts["from"] <= night < step.facts["to"] for step in self.steps if step.action == "skip_nights"
         )
 
 
@@ -167,9 +165,7 @@ def _rules(page: Page, nodes: Mapping[str, Node]) -> Rules | None:
     if "terms" in nodes and not isinstance(version := text(page, nodes["terms"]), Unread):
         known_versions = {known.version: known for known in terms.versions}
         if version not in known_versions:
-            page.refuse(
-                nodes["terms"], "unknown version of the terms", did_you_mean(str(version), known_versions)
-            )
+            page.refuse(nodes["terms"], "unknown version of the terms", did_you_mean(str(version), known_versions))
             return None
         pinned = replace(known_versions[str(version)], in_force_until=None)  # as if none had followed it
         terms = replace(terms, versions=(pinned,))
@@ -295,9 +291,7 @@ def _registration_is_whole(page: Page, node: Node, facts: Mapping[str, Any]) -> 
         return  # `approve` of what was registered before
     for key in ("plan", "method"):
         if key not in facts:
-            page.refuse(
-                node, f"a registration needs the key `{key}`", "account, plan, method; or the account alone"
-            )
+            page.refuse(node, f"a registration needs the key `{key}`", "account, plan, method; or the account alone")
     prepaid = facts.get("method") in PREPAID_METHODS
     if prepaid and "months" not in facts:
         page.refuse(node, f"a {facts['method']} needs the key `months`", "how long it pays for")
@@ -354,9 +348,7 @@ def _check_order(page: Page, steps: Sequence[Step]) -> None:
             )
 
 
-def _check_names(
-    page: Page, plans: Sequence[Plan], steps: Sequence[Step], expectations: Sequence[Expectation]
-) -> None:
+def _check_names(page: Page, plans: Sequence[Plan], steps: Sequence[Step], expectations: Sequence[Expectation]) -> None:
     """Every account, plan, claim and stop that is named somewhere is declared somewhere."""
     declared: dict[str, set[str]] = {
         "plan": {plan.code for plan in plans},

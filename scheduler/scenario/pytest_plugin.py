@@ -81,7 +81,7 @@ class ScenarioItem(pytest.Item):
 
 
 def _database_url(config: pytest.Config) -> URL | str:
-    """The address of the server, which is opened at the first scenario and let go at the end of the session."""
+    """The address of the server, opened at the first scenario and let go at the end of the session."""
     if _URL not in config.stash:
         stack = ExitStack()
         config.stash[_URL] = stack.enter_context(config.stash.get(SERVER, _server_of_the_settings)())

@@ -31,9 +31,7 @@ def failure_table(outcome: Outcome) -> Table:
     table.add_column(actual_head, overflow="fold", style="red")
     for failure in outcome.failures:
         expected, actual = _sides(failure.expected, failure.actual)
-        table.add_row(
-            Text(failure.at), Text(_named(failure.check, failure.expected)), Text(expected), Text(actual)
-        )
+        table.add_row(Text(failure.at), Text(_named(failure.check, failure.expected)), Text(expected), Text(actual))
     return table
 
 
@@ -41,9 +39,7 @@ def total(outcomes: Sequence[Outcome]) -> Text:
     """The last line."""
     failed = sum(not outcome.passed for outcome in outcomes)
     files = f"{len(outcomes)} scenario" + ("" if len(outcomes) == 1 else "s")
-    return Text(
-        f"{files}: {len(outcomes) - failed} passed, {failed} failed", "bold red" if failed else "bold green"
-    )
+    return Text(f"{files}: {len(outcomes) - failed} passed, {failed} failed", "bold red" if failed else "bold green")
 
 
 def as_text(outcome: Outcome, width: int = 120) -> str:

@@ -55,20 +55,14 @@ OnMoment = Callable[[int, int], None]  # (moments behind us, moments of the scen
 _RANK: Final[dict[type, int]] = {Step: 0, Night: 1, Expectation: 2}
 
 
-def run_file(
-    path: Path, url: str | URL, keep_schema: bool = False, on_moment: OnMoment | None = None
-) -> Outcome:
+def run_file(path: Path, url: str | URL, keep_schema: bool = False, on_moment: OnMoment | None = None) -> Outcome:
     """Read one file and run it in a schema of its own on the PostgreSQL server at `url`."""
     scenario, findings = read_scenario(path)
     if scenario is None:
-        return Outcome(
-            str(path), path.stem, tuple(_of_document(finding) for finding in findings), valid=False
-        )
+        return Outcome(str(path), path.stem, tuple(_of_document(finding) for finding in findings), valid=False)
     with fresh_house(url, scenario.rules, keep_schema) as (house, schema):
         failures, crash = play(scenario, house, on_moment)
-    return Outcome(
-        str(path), scenario.title, tuple(failures), schema=schema if keep_schema else "", crash=crash
-    )
+    return Outcome(str(path), scenario.title, tuple(failures), schema=schema if keep_schema else "", crash=crash)
 
 
 @contextmanager
@@ -81,9 +75,7 @@ def fresh_house(url: str | URL, rules: Rules, keep_schema: bool = False) -> Iter
     gateway: SimulatedGateway | None = None
     try:
         with engine.connect() as session:
-            session.exec_driver_sql(
-                "SET synchronous_commit = off"
-            )  # nobody misses these rows after a power cut
+            session.exec_driver_sql("SET synchronous_commit = off")  # nobody misses these rows after a power cut
             session.commit()
             create_all(session)
             session.commit()
@@ -98,9 +90,7 @@ def fresh_house(url: str | URL, rules: Rules, keep_schema: bool = False) -> Iter
         server.dispose()
 
 
-def play(
-    scenario: Scenario, house: House, on_moment: OnMoment | None = None
-) -> tuple[list[Failure], Exception | None]:
+def play(scenario: Scenario, house: House, on_moment: OnMoment | None = None) -> tuple[list[Failure], Exception | None]:
     """Everything that did not come true, and the error that stopped the scenario half-way, if one did.
 
     What the engine refuses, and what is not built yet, fails and the diary goes on; any other error stops it.
@@ -176,9 +166,7 @@ def _failure(moment: Moment, actual: str) -> Failure:
         case Step(at, action, facts):
             return Failure(iso_jst(at), action, {action: plain(facts)}, actual)
         case Expectation():
-            return Failure(
-                moment.when, moment.check, {**subject_of(moment), **plain(moment.expected)}, actual
-            )
+            return Failure(moment.when, moment.check, {**subject_of(moment), **plain(moment.expected)}, actual)
 
 
 def _of_findings(findings: Sequence[Finding]) -> str:
@@ -189,7 +177,7 @@ def _of_error(error: Exception) -> str:
     """An error in one line, with the place where it was raised if it is the program's own."""
     message = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, NotImplementedError):
-        return f"not built yet: {message}"
+        return f"not built yet: {message.removeprefix('not built yet: ')}"
     if isinstance(error, Refused):
         return message
     frames = extract_tb(error.__traceback__)

@@ -46,10 +46,7 @@ def catalog(session: Session) -> dict[str, list[tuple[str, ...]]]:
     schema = session.exec_driver_sql("SELECT current_schema()").scalar_one()
     found = {}
     for kind, query in CATALOG.items():
-        rows = [
-            tuple(str(value).replace(f"{schema}.", "") for value in row)
-            for row in session.exec_driver_sql(query)
-        ]
+        rows = [tuple(str(value).replace(f"{schema}.", "") for value in row) for row in session.exec_driver_sql(query)]
         found[kind] = sorted(row for row in rows if not any("alembic_version" in value for value in row[:2]))
     return found
 

@@ -48,9 +48,7 @@ def test_copied_rows_come_back_as_they_went(empty: sa.Engine) -> None:
         session.commit()
         found = session.execute(sa.select(SAMPLE).order_by(SAMPLE.c.id)).all()
         assert [tuple(row) for row in found] == rows
-        assert session.execute(
-            sa.select(SAMPLE.c.id).where(SAMPLE.c.facts.is_(sa.null()))
-        ).scalars().all() == [2]
+        assert session.execute(sa.select(SAMPLE.c.id).where(SAMPLE.c.facts.is_(sa.null()))).scalars().all() == [2]
 
 
 def test_copied_rows_belong_to_the_transaction(empty: sa.Engine) -> None:
@@ -71,8 +69,7 @@ def test_an_instant_without_zone_is_refused(empty: sa.Engine) -> None:
 
 def test_a_session_is_in_utc_and_sees_its_schema_only(session: Session) -> None:
     zone, path, name = session.exec_driver_sql(
-        "SELECT current_setting('timezone'), current_setting('search_path'), "
-        "current_setting('application_name')"
+        "SELECT current_setting('timezone'), current_setting('search_path'), current_setting('application_name')"
     ).one()
     assert (zone, name) == ("UTC", "keizoku")
     assert path == session.exec_driver_sql("SELECT current_schema()").scalar_one()

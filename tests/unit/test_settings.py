@@ -1,5 +1,6 @@
 """Where settings come from, and how a bad one is refused."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,7 @@ def test_readings_reach_the_terms(monkeypatch: pytest.MonkeyPatch, text: str) ->
     monkeypatch.setenv("KEIZOKU_READINGS", text)
     settings = load_settings()
     assert settings.readings == {"late_interest_day_count": "fixed_365", "term_rule": "civil_code"}
-    version = settings.rules().terms.versions[-1]
-    policy = settings.rules().terms.named(version.version)
-    assert policy.readings["term_rule"] == "civil_code"
+    assert settings.rules().terms.at(date(2026, 4, 1)).readings["term_rule"] == "civil_code"
 
 
 @pytest.mark.parametrize(
@@ -108,9 +107,7 @@ def test_a_file_that_is_not_there_or_not_toml_or_names_nothing_known(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.write_text("suspend_after_day = 3\n")
-    with pytest.raises(
-        SettingsError, match=r"suspend_after_day is no setting; did you mean suspend_after_days\?"
-    ):
+    with pytest.raises(SettingsError, match=r"suspend_after_day is no setting; did you mean suspend_after_days\?"):
         load_settings()
     file.write_text("= 3")
     with pytest.raises(SettingsError, match="not TOML"):

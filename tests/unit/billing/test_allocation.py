@@ -22,9 +22,7 @@ days = st.dates(date(2025, 1, 1), date(2029, 12, 31))
 unpaid = st.lists(st.tuples(st.integers(0, 10_000), days, st.integers(0, 500)), max_size=5).map(
     lambda rows: [
         Debt(number, principal_yen, due_on, carried_yen)
-        for number, (principal_yen, due_on, carried_yen) in enumerate(
-            sorted(rows, key=lambda row: row[1]), start=1
-        )
+        for number, (principal_yen, due_on, carried_yen) in enumerate(sorted(rows, key=lambda row: row[1]), start=1)
     ]
 )
 
@@ -47,9 +45,7 @@ def test_5_2__a_part_pays_interest_before_principal_and_interest_then_counts_on_
     left = Debt(1, 2342, date(2025, 5, 20))
     assert first == Allocation(0, (Share(1, 42, 2958),), 0, 0, (left,))
 
-    to_settle_yen = (
-        left.principal_yen + total_interest([left], date(2025, 6, 30), RATE, YEARS_THEN_SPLIT).total_yen
-    )
+    to_settle_yen = left.principal_yen + total_interest([left], date(2025, 6, 30), RATE, YEARS_THEN_SPLIT).total_yen
     assert to_settle_yen == 2380
     assert _allocate(to_settle_yen, 0, [left], date(2025, 6, 30)) == Allocation(
         0, (Share(1, 38, 2342),), 0, 0, (Debt(1, 0, date(2025, 6, 30)),)
@@ -57,12 +53,8 @@ def test_5_2__a_part_pays_interest_before_principal_and_interest_then_counts_on_
 
 
 def test_5_2__costs_come_first_and_what_they_use_up_leaves_debts_and_their_count_alone() -> None:
-    assert _allocate(200, 330, [APRIL], date(2025, 5, 30)) == Allocation(
-        200, (Share(1, 0, 0),), 0, 130, (APRIL,)
-    )
-    assert _allocate(330, 330, [APRIL], date(2025, 5, 30)) == Allocation(
-        330, (Share(1, 0, 0),), 0, 0, (APRIL,)
-    )
+    assert _allocate(200, 330, [APRIL], date(2025, 5, 30)) == Allocation(200, (Share(1, 0, 0),), 0, 130, (APRIL,))
+    assert _allocate(330, 330, [APRIL], date(2025, 5, 30)) == Allocation(330, (Share(1, 0, 0),), 0, 0, (APRIL,))
     assert _allocate(334, 330, [APRIL], date(2025, 5, 30)) == Allocation(
         330, (Share(1, 4, 0),), 0, 0, (Debt(1, 500, date(2025, 5, 30), carried_yen=2),)
     )
@@ -87,9 +79,7 @@ def test_5_2__unpaid_interest_is_carried_in_whole_yen_and_bears_none() -> None:
     assert thirty_days_later.per_debt_yen == (6, 9)
 
 
-def test_civil_code_488__the_debt_that_the_payer_names_comes_first_within_interest_and_within_principal() -> (
-    None
-):
+def test_civil_code_488__the_debt_that_the_payer_names_comes_first_within_interest_and_within_principal() -> None:
     paid = _allocate(318, 0, [APRIL, MAY], date(2025, 6, 29), designated_invoice_id=2)
     assert paid.shares == (Share(1, 12, 0), Share(2, 6, 300))
 
@@ -120,9 +110,7 @@ def test_more_than_is_owed_is_kept_as_a_deposit() -> None:
 
 
 def test_civil_code_490__a_card_charge_settles_the_fee_and_leaves_its_interest_owed() -> None:
-    assert settle_fee(APRIL, date(2025, 6, 3), RATE, YEARS_THEN_SPLIT) == Debt(
-        1, 0, date(2025, 6, 3), carried_yen=6
-    )
+    assert settle_fee(APRIL, date(2025, 6, 3), RATE, YEARS_THEN_SPLIT) == Debt(1, 0, date(2025, 6, 3), carried_yen=6)
     assert settle_fee(JUNE, date(2025, 6, 3), RATE, YEARS_THEN_SPLIT) == replace(JUNE, principal_yen=0)
 
 
@@ -143,9 +131,7 @@ def test_a_payment_below_zero_is_refused(payment_yen: int, costs_yen: int) -> No
 def test_every_yen_of_a_payment_goes_somewhere_and_lowers_what_is_owed_by_as_much(
     payment_yen: int, costs_yen: int, debts: list[Debt], through: date, day_count: str, designated: int | None
 ) -> None:
-    owed_yen = total_interest(debts, through, RATE, day_count).total_yen + sum(
-        debt.principal_yen for debt in debts
-    )
+    owed_yen = total_interest(debts, through, RATE, day_count).total_yen + sum(debt.principal_yen for debt in debts)
 
     paid = allocate(payment_yen, costs_yen, debts, through, RATE, day_count, designated)
 

@@ -46,9 +46,7 @@ def test_4_3__a_change_binds_new_contracts_and_renewals_each_from_its_own_date()
     assert _yen(prices, date(2025, 5, 1), renewal=True) == 600
 
 
-def test_4_3__a_renewal_has_the_price_of_its_first_day_however_many_changes_fell_inside_the_term_before() -> (
-    None
-):
+def test_4_3__a_renewal_has_the_price_of_its_first_day_however_many_changes_fell_inside_the_term_before() -> None:
     second = Price("monthly", "month", 700, date(2025, 3, 2), date(2025, 5, 10), date(2025, 5, 10))
     third = Price("monthly", "month", 650, date(2025, 3, 3), date(2025, 5, 20), date(2025, 5, 20))
     assert _yen([FIRST, CHANGE, second, third], date(2025, 4, 25), renewal=True) == 500
@@ -57,16 +55,12 @@ def test_4_3__a_renewal_has_the_price_of_its_first_day_however_many_changes_fell
 
 def test_4_3__the_change_announced_last_for_a_date_wins_whatever_the_order_of_recording() -> None:
     withdrawn = replace(CHANGE, yen=500, announced_on=date(2025, 3, 20))
-    assert (
-        price_at([FIRST, withdrawn, CHANGE], "monthly", "hanako", date(2025, 5, 1), renewal=True) == withdrawn
-    )
+    assert price_at([FIRST, withdrawn, CHANGE], "monthly", "hanako", date(2025, 5, 1), renewal=True) == withdrawn
 
 
 def test_4_3__of_two_announced_on_one_day_for_one_date_the_one_recorded_last_wins() -> None:
     corrected = replace(CHANGE, yen=580, recorded=2)
-    assert (
-        price_at([FIRST, corrected, CHANGE], "monthly", "hanako", date(2025, 5, 1), renewal=True) == corrected
-    )
+    assert price_at([FIRST, corrected, CHANGE], "monthly", "hanako", date(2025, 5, 1), renewal=True) == corrected
 
 
 def test_4_3__a_later_announcement_for_an_earlier_date_does_not_displace_the_later_date() -> None:
@@ -75,9 +69,7 @@ def test_4_3__a_later_announcement_for_an_earlier_date_does_not_displace_the_lat
     assert _yen([FIRST, CHANGE, earlier], date(2025, 5, 1), renewal=True) == 600
 
 
-def test_4_3__a_cohorts_price_is_for_its_accounts_and_before_the_general_one_of_the_same_announcement() -> (
-    None
-):
+def test_4_3__a_cohorts_price_is_for_its_accounts_and_before_the_general_one_of_the_same_announcement() -> None:
     cohort = replace(CHANGE, yen=550, cohort=frozenset({"jiro"}))
     prices = [FIRST, cohort, CHANGE]
     assert _yen(prices, date(2025, 5, 1), renewal=True, account="jiro") == 550
@@ -91,13 +83,9 @@ def test_4_3__a_cohorts_price_gives_way_to_a_general_one_with_a_later_date() -> 
     assert _yen([FIRST, cohort, CHANGE], date(2025, 5, 1), renewal=True, account="jiro") == 600
 
 
-@pytest.mark.parametrize(
-    ("plan", "first_day"), [("monthly", date(2024, 12, 1)), ("yearly", date(2025, 5, 1))]
-)
+@pytest.mark.parametrize(("plan", "first_day"), [("monthly", date(2024, 12, 1)), ("yearly", date(2025, 5, 1))])
 def test_4_3__a_day_or_plan_without_a_price_raises(plan: str, first_day: date) -> None:
-    with pytest.raises(
-        NoPriceError, match=f"premium/4.3: plan {plan} has no price for renewals on {first_day}"
-    ):
+    with pytest.raises(NoPriceError, match=f"premium/4.3: plan {plan} has no price for renewals on {first_day}"):
         price_at([FIRST], plan, "hanako", first_day, renewal=True)
 
 

@@ -91,9 +91,7 @@ def test_9_2__a_credit_waits_for_the_month_after_its_claim() -> None:
         (350, ((1, 100), (2, 200))),  # 50 is left
     ],
 )
-def test_9_2__a_card_is_left_at_least_50_yen_or_nothing(
-    total_yen: int, used: tuple[tuple[int, int], ...]
-) -> None:
+def test_9_2__a_card_is_left_at_least_50_yen_or_nothing(total_yen: int, used: tuple[tuple[int, int], ...]) -> None:
     assert apply_credits(total_yen, [OLD, NEW], JUNE_20, card=True) == used
 
 
@@ -127,9 +125,7 @@ def test_9_2__amounts_below_zero_are_refused() -> None:
         used_tax(100, 101, TAX)
 
 
-@pytest.mark.parametrize(
-    ("charged_yen", "tax_yen"), [(784, 71), (500, 45), (400, 36), (300, 27), (5300, 481), (0, 0)]
-)
+@pytest.mark.parametrize(("charged_yen", "tax_yen"), [(784, 71), (500, 45), (400, 36), (300, 27), (5300, 481), (0, 0)])
 def test_tax__a_document_holds_its_tax_once_of_what_is_charged(charged_yen: int, tax_yen: int) -> None:
     assert document_tax(charged_yen, TAX) == tax_yen
 
@@ -181,9 +177,7 @@ def test_tax__over_a_credits_whole_life_the_books_hold_the_tax_of_the_documents(
     for used_yen in [*wanted, granted_yen]:
         used_yen = min(used_yen, available_yen)
         total_yen = used_yen + 500
-        booked_yen += tax_included_yen(total_yen, TAX) + tax_adjustment(
-            total_yen, [(available_yen, used_yen)], TAX
-        )
+        booked_yen += tax_included_yen(total_yen, TAX) + tax_adjustment(total_yen, [(available_yen, used_yen)], TAX)
         documents_yen += document_tax(total_yen - used_yen, TAX)
         available_yen -= used_yen
     assert available_yen == 0

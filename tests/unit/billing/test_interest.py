@@ -51,9 +51,7 @@ debts = st.builds(
 )
 
 
-@pytest.mark.parametrize(
-    ("principal_yen", "due_on", "paid_on", "count", "fixed", "split", "demanded_yen"), TABLE
-)
+@pytest.mark.parametrize(("principal_yen", "due_on", "paid_on", "count", "fixed", "split", "demanded_yen"), TABLE)
 def test_5_2__the_table_of_readings_holds_under_both_day_counts(
     principal_yen: int,
     due_on: date,
@@ -68,9 +66,7 @@ def test_5_2__the_table_of_readings_holds_under_both_day_counts(
     assert (paid_on - due_on).days == count
     assert accrued(principal_yen, due_on, paid_on, RATE, FIXED_365) == fixed
     assert accrued(principal_yen, due_on, paid_on, RATE, YEARS_THEN_SPLIT) == split
-    assert total_interest([debt], paid_on, RATE, YEARS_THEN_SPLIT) == Interest(
-        split, demanded_yen, (demanded_yen,)
-    )
+    assert total_interest([debt], paid_on, RATE, YEARS_THEN_SPLIT) == Interest(split, demanded_yen, (demanded_yen,))
 
 
 @pytest.mark.parametrize("day_count", [YEARS_THEN_SPLIT, FIXED_365])
@@ -95,9 +91,7 @@ def test_5_2__paid_by_the_due_date_bears_nothing(paid_on: date, day_count: str) 
         (date(2026, 12, 30), date(2028, 1, 2), Run(date(2026, 12, 31), date(2028, 1, 2), 1, 1, 2)),
     ],
 )
-def test_5_2__whole_years_come_first_then_each_day_by_its_own_year(
-    due_on: date, paid_on: date, run: Run
-) -> None:
+def test_5_2__whole_years_come_first_then_each_day_by_its_own_year(due_on: date, paid_on: date, run: Run) -> None:
     assert interest_runs(due_on, paid_on, YEARS_THEN_SPLIT) == (run,)
     expected = 5300 * RATE * (run.years + Fraction(run.common_days, 365) + Fraction(run.leap_days, 366))
     assert accrued(5300, due_on, paid_on, RATE, YEARS_THEN_SPLIT) == expected
@@ -121,9 +115,7 @@ def test_5_2__a_fault_that_covers_every_day_leaves_nothing() -> None:
 def test_5_2__several_debts_are_rounded_down_once_and_the_parts_make_the_total() -> None:
     three = [Debt(number, 500, date(2025, 4, 30)) for number in (1, 2, 3)]  # 0.6 each after three days
 
-    assert total_interest(three, date(2025, 5, 3), RATE, YEARS_THEN_SPLIT) == Interest(
-        Fraction(18, 10), 1, (0, 1, 0)
-    )
+    assert total_interest(three, date(2025, 5, 3), RATE, YEARS_THEN_SPLIT) == Interest(Fraction(18, 10), 1, (0, 1, 0))
 
 
 def test_5_2__what_the_last_allocation_left_is_carried_in_whole_yen() -> None:
@@ -155,9 +147,7 @@ def test_5_2__fixed_365_is_the_sum_of_its_days(
     principal_yen: int, due_on: date, span: timedelta, gaps: list[tuple[date, date]]
 ) -> None:
     bearing = [
-        day
-        for day in _each_day(due_on + DAY, due_on + span)
-        if not any(start <= day < end for start, end in gaps)
+        day for day in _each_day(due_on + DAY, due_on + span) if not any(start <= day < end for start, end in gaps)
     ]
     expected = sum((principal_yen * RATE / 365 for _ in bearing), Fraction(0))
     assert accrued(principal_yen, due_on, due_on + span, RATE, FIXED_365, gaps) == expected
@@ -189,9 +179,7 @@ def test_5_2__years_then_split_never_passes_the_ceiling_of_a_365th_a_day(
 @given(days, spans, day_counts)
 def test_5_2__a_later_payment_never_costs_less(due_on: date, span: timedelta, day_count: str) -> None:
     through = due_on + span
-    assert accrued(5300, due_on, through, RATE, day_count) < accrued(
-        5300, due_on, through + DAY, RATE, day_count
-    )
+    assert accrued(5300, due_on, through, RATE, day_count) < accrued(5300, due_on, through + DAY, RATE, day_count)
 
 
 @given(days, spans, excluded_days, day_counts)
@@ -209,8 +197,7 @@ def test_5_2__whole_yen_per_debt_sum_to_the_total_and_stay_within_a_yen_of_the_e
 ) -> None:
     found = total_interest(several, through, RATE, day_count)
     shares = [
-        debt.carried_yen
-        + accrued(debt.principal_yen, debt.counts_after, through, RATE, day_count, debt.excluded)
+        debt.carried_yen + accrued(debt.principal_yen, debt.counts_after, through, RATE, day_count, debt.excluded)
         for debt in several
     ]
     assert found.exact == sum(shares, Fraction(0))

@@ -187,9 +187,7 @@ def test_an_entry_carries_its_event_and_its_clause() -> None:
         ("term_ended_early_paid", {"yen": 1, "tax_yen": 2}, "4110 would get -1 yen on its wrong side"),
     ],
 )
-def test_a_wrong_event_or_amount_is_refused_by_name(
-    event: str, amounts: dict[str, int], message: str
-) -> None:
+def test_a_wrong_event_or_amount_is_refused_by_name(event: str, amounts: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         journal(event, TAX, **amounts)
 
@@ -334,9 +332,7 @@ def test_the_lives_together_live_through_every_event() -> None:
 
 
 def test_a_credited_life_holds_the_tax_of_its_one_document() -> None:
-    balances = _balances(
-        journal(event, TAX, **amounts) for event, amounts in LIVES["credited on the next invoice"]
-    )
+    balances = _balances(journal(event, TAX, **amounts) for event, amounts in LIVES["credited on the next invoice"])
     assert (balances["2170"], balances["4110"], balances["4190"], balances["1110"]) == (-71, -891, 178, 784)
 
 

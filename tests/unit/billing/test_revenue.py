@@ -31,10 +31,7 @@ terms = st.tuples(days, st.integers(1, 366)).map(lambda term: (term[0], term[0] 
 
 def test_a_yearly_fee_of_5300_is_earned_by_month_as_the_books_say() -> None:
     months = [Month(2026, 4).shift(count) for count in range(12)]
-    found = [
-        recognised_between(5300, APRIL_1, date(2027, 4, 1), month.first_on, month.end_on, TAX)
-        for month in months
-    ]
+    found = [recognised_between(5300, APRIL_1, date(2027, 4, 1), month.first_on, month.end_on, TAX) for month in months]
     assert [month.yen for month in found] == [435, 450, 436, 450, 450, 436, 450, 436, 450, 450, 406, 451]
     assert [month.tax_yen for month in found] == [39, 41, 40, 41, 40, 40, 41, 40, 41, 40, 37, 41]
     assert sum(month.yen for month in found) == 5300
@@ -43,9 +40,7 @@ def test_a_yearly_fee_of_5300_is_earned_by_month_as_the_books_say() -> None:
 
 def test_a_month_of_500_is_earned_day_by_day_and_holds_45_yen_of_tax() -> None:
     ends_on = date(2026, 5, 1)
-    by_day = [
-        recognised_on(500, APRIL_1, ends_on, APRIL_1 + timedelta(days=count), TAX) for count in range(30)
-    ]
+    by_day = [recognised_on(500, APRIL_1, ends_on, APRIL_1 + timedelta(days=count), TAX) for count in range(30)]
     assert by_day[:4] == [Recognised(16, 1), Recognised(17, 2), Recognised(17, 1), Recognised(16, 2)]
     assert (sum(day.yen for day in by_day), sum(day.tax_yen for day in by_day)) == (500, 45)
 
@@ -117,8 +112,6 @@ def test_a_term_cut_anywhere_gives_parts_that_sum_to_the_whole(
 
 
 @given(st.integers(0, 10**7), terms, days)
-def test_what_is_earned_and_what_remains_make_the_fee(
-    price_yen: int, term: tuple[date, date], day: date
-) -> None:
+def test_what_is_earned_and_what_remains_make_the_fee(price_yen: int, term: tuple[date, date], day: date) -> None:
     rest = remaining(price_yen, *term, day, TAX)
     assert recognised_through(price_yen, *term, day) + rest.yen == price_yen

@@ -25,9 +25,7 @@ OTHERS = {
     "ma-timeperiod": ((1262991600, 1262991900), [(1262991640, 1262991710)], [], 230),
 }
 
-spans = st.lists(
-    st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda at: (at[0], at[0] + at[1])), max_size=8
-)
+spans = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)).map(lambda at: (at[0], at[0] + at[1])), max_size=8)
 
 
 def seconds(of: Spans) -> set[int]:

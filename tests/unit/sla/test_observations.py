@@ -36,9 +36,7 @@ def written(folder: Path, text: str | bytes, name: str = "seen.csv") -> Path:
 def test_9_3__times_have_a_zone_or_are_japans_and_open_ends_stay_open(table: Table, tmp_path: Path) -> None:
     path = written(
         tmp_path,
-        "\ufeff"
-        + HEADER
-        + 'a,site,2026-04-10 09:00,2026-04-10T09:00:01.2+09:00\r\n"b,1",login,2026-04-10T00:00Z,\r\n'
+        "\ufeff" + HEADER + 'a,site,2026-04-10 09:00,2026-04-10T09:00:01.2+09:00\r\n"b,1",login,2026-04-10T00:00Z,\r\n'
         " c ,view,2026-04-10 09:00:00.9,2026-04-10 00:00:05+00\r\n",
     )
     read = read_observations(table, path)
@@ -154,16 +152,12 @@ def test_9_3__after_a_hundred_findings_the_rest_is_counted(table: Table, tmp_pat
     read = read_observations(table, path)
     assert (read.taken, read.refused, len(read.findings)) == (1, 250, 101)
     assert read.findings[99].line == 101
-    assert read.findings[100] == Finding(
-        str(path), None, "150 more rows refused", "as above", "correct these first"
-    )
+    assert read.findings[100] == Finding(str(path), None, "150 more rows refused", "as above", "correct these first")
 
 
 def test_9_3__rows_that_are_not_utf8_are_refused_and_the_others_go_on(table: Table, tmp_path: Path) -> None:
-    good = ",".join(GOOD)
-    path = written(
-        tmp_path, HEADER.encode() + "利用者,site,2026-04-10 09:00,\n".encode("shift_jis") + good.encode()
-    )
+    other = "利用者,site,2026-04-10 09:00,\n".encode("shift_jis")
+    path = written(tmp_path, HEADER.encode() + other + ",".join(GOOD).encode())
     read = read_observations(table, path)
     assert (read.taken, read.refused, read.findings[0].line, read.findings[0].rule) == (
         1,
@@ -174,9 +168,8 @@ def test_9_3__rows_that_are_not_utf8_are_refused_and_the_others_go_on(table: Tab
 
 
 def test_9_3__mixed_line_ends_are_read(table: Table, tmp_path: Path) -> None:
-    path = written(
-        tmp_path, HEADER + "a,site,2026-04-10 09:00,\r\nb,site,2026-04-10 09:00,\nc,site,2026-04-10 09:00,"
-    )
+    rows = [f"{user},site,2026-04-10 09:00," for user in "abc"]
+    path = written(tmp_path, f"{HEADER}{rows[0]}\r\n{rows[1]}\n{rows[2]}")
     assert read_observations(table, path).taken == 3
 
 
@@ -214,6 +207,4 @@ def test_9_3__rows_of_a_document_are_read_as_a_file_is(table: Table) -> None:
     ]
     read = read_observation_rows(table, rows, "step 3")  # type: ignore[arg-type]
     assert rows_of(table) == [("a", NINE, NINE + 60), ("b", NINE, None), ("c", NINE, None)]
-    assert read.findings == (
-        Finding("step 3", 4, "symptom 'slow'", "a symptom is site, login, view", "correct it"),
-    )
+    assert read.findings == (Finding("step 3", 4, "symptom 'slow'", "a symptom is site, login, view", "correct it"),)

@@ -1,7 +1,7 @@
 """Article 9.3: more than 5 % of all users, counted as distinct users at each instant."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import cache
 
@@ -34,6 +34,13 @@ def shared_table() -> duckdb.DuckDBPyConnection:
     return open_observations()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _table_closed_at_the_end() -> Iterator[None]:
+    yield
+    shared_table().close()
+    shared_table.cache_clear()
+
+
 def windows(rows: Iterable[Row], users: int | Population, horizon: int = HORIZON) -> Spans:
     table = shared_table()
     table.execute("DELETE FROM observation")
@@ -60,11 +67,10 @@ def test_9_3__fifty_of_a_thousand_are_not_enough_and_fifty_one_are() -> None:
 
 
 def test_9_3__a_user_with_two_symptoms_counts_once() -> None:
-    table = open_observations()
+    table = shared_table()
+    table.execute("DELETE FROM observation")
     rows = [
-        (f"u{n}", symptom, "2026-04-10 12:00", "2026-04-10 13:00")
-        for n in range(30)
-        for symptom in ("site", "login")
+        (f"u{n}", symptom, "2026-04-10 12:00", "2026-04-10 13:00") for n in range(30) for symptom in ("site", "login")
     ]
     assert read_observation_rows(table, rows, "rows").taken == 60
     assert observed_windows(table, Population.always(1_000), POLICY, 2_000_000_000) == ()
@@ -106,9 +112,7 @@ def test_9_3__counts_of_overlapping_incidents_do_not_add_up() -> None:
     small = [incident(0, 1_000, 30, name="a"), incident(500, 1_500, 30, name="b")]
     assert stops_from((), small, Population.always(1_000), POLICY) == ()
     largest = [*small, incident(600, 700, 51, name="c")]
-    assert stops_from((), largest, Population.always(1_000), POLICY) == (
-        Stop(600, 700, Cause.FAULT, "incident c"),
-    )
+    assert stops_from((), largest, Population.always(1_000), POLICY) == (Stop(600, 700, Cause.FAULT, "incident c"),)
 
 
 def test_9_3__an_incident_passes_only_where_the_population_lets_it() -> None:
@@ -135,9 +139,7 @@ def test_9_3__an_observed_second_takes_the_cause_of_the_incident_over_it() -> No
 
 
 def test_9_3__an_incident_that_passes_stands_beside_what_was_observed() -> None:
-    stops = stops_from(
-        ((0, 100),), [incident(50, 200, 60, Cause.SYSTEM_UPDATE)], Population.always(1_000), POLICY
-    )
+    stops = stops_from(((0, 100),), [incident(50, 200, 60, Cause.SYSTEM_UPDATE)], Population.always(1_000), POLICY)
     assert stops == (
         Stop(0, 50, Cause.FAULT, "observations"),
         Stop(50, 100, Cause.SYSTEM_UPDATE, "observations, cause by incident i"),
@@ -191,8 +193,7 @@ def test_9_3__splitting_and_repeating_rows_does_not_matter(
 
 
 def test_9_3__one_query_reads_any_relation_called_observation() -> None:
-    table = duckdb.connect()
-    table.execute(
-        "CREATE VIEW observation AS SELECT 'u' || i AS user_id, 10 AS started, 20 AS ended FROM range(2) t(i)"
-    )
-    assert observed_windows(table, Population.always(39), POLICY, HORIZON) == ((10, 20),)
+    with duckdb.connect() as table:
+        rows = "SELECT 'u' || i AS user_id, 10 AS started, 20 AS ended FROM range(2) AS numbers(i)"
+        table.execute(f"CREATE VIEW observation AS {rows}")
+        assert observed_windows(table, Population.always(39), POLICY, HORIZON) == ((10, 20),)

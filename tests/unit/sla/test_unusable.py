@@ -72,9 +72,7 @@ def filled(service: ServiceMonth) -> dict[str, int]:
 @pytest.mark.parametrize("name", ORACLE)
 def test_9_2__the_oracles_seconds_and_tiers(name: str) -> None:
     affected, start, end, unusable, percent = ORACLE[name]
-    incident = Incident(
-        "i", at(f"2026-04-10 {start}"), at(f"2026-04-10 {end}"), affected, Cause.FAULT, "", "a"
-    )
+    incident = Incident("i", at(f"2026-04-10 {start}"), at(f"2026-04-10 {end}"), affected, Cause.FAULT, "", "a")
     stops = stops_from((), [incident], Population.always(1_000), POLICY)
     seconds = length(month_of(*stops).unusable)
     tier = POLICY.sla.tier(seconds)
@@ -171,9 +169,7 @@ def test_9_4_4__an_overrun_of_an_announced_update_counts() -> None:
 
 def test_9_4_4__a_fault_inside_an_announced_window_counts() -> None:
     announced = notice("2026-04-01 00:00", "2026-04-10 10:00", "2026-04-10 12:00")
-    assert filled(month_of(stop("2026-04-10 10:00", "2026-04-10 11:00"), notices=(announced,))) == {
-        "unusable": 3600
-    }
+    assert filled(month_of(stop("2026-04-10 10:00", "2026-04-10 11:00"), notices=(announced,))) == {"unusable": 3600}
 
 
 def test_9_4_4__where_a_fault_overlaps_the_update_the_fault_holds() -> None:
@@ -380,9 +376,7 @@ def test_9_4__splitting_a_row_does_not_matter(of: MonthFacts, resolution: int, m
         for part in (replace(whole, end=cut), replace(whole, start=cut))
         if part.start < part.end
     )
-    assert service_month(replace(of, stops=halves), POLICY, resolution) == service_month(
-        of, POLICY, resolution
-    )
+    assert service_month(replace(of, stops=halves), POLICY, resolution) == service_month(of, POLICY, resolution)
 
 
 @given(facts, resolutions)

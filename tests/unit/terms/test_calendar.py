@@ -33,7 +33,9 @@ VECTORS = Path(__file__).parents[4] / "shared" / "vectors" / "billing.json"
 
 days = st.dates(min_value=date(1990, 1, 1), max_value=date(2190, 1, 1))
 instants = st.datetimes(
-    min_value=datetime(1990, 1, 1), max_value=datetime(2190, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001
+    min_value=datetime(1990, 1, 1),  # noqa: DTZ001
+    max_value=datetime(2190, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
 )
 intervals = st.sampled_from(["month", "year"])
 rules = st.sampled_from(["anchored", "civil_code"])
@@ -83,9 +85,7 @@ CIVIL_YEARS = {"2028-02-29": "2029-03-01 2030-03-01 2031-03-01 2032-03-01", "202
         for anchor, boundaries in cases.items()
     ],
 )
-def test_3_3__terms_begin_on_these_days(
-    rule: TermRule, interval: Interval, anchor: str, boundaries: list[str]
-) -> None:
+def test_3_3__terms_begin_on_these_days(rule: TermRule, interval: Interval, anchor: str, boundaries: list[str]) -> None:
     counted = [boundary(d(anchor), interval, n, rule).isoformat() for n in range(len(boundaries) + 1)]
     assert counted == [anchor, *boundaries]
 
@@ -119,9 +119,7 @@ def test_3_3__the_shared_vectors_agree() -> None:
 
 
 @given(days, intervals, st.integers(min_value=0, max_value=60), rules)
-def test_terms_follow_each_other_and_none_is_empty(
-    anchor: date, interval: Interval, n: int, rule: TermRule
-) -> None:
+def test_terms_follow_each_other_and_none_is_empty(anchor: date, interval: Interval, n: int, rule: TermRule) -> None:
     this, after = boundary(anchor, interval, n, rule), boundary(anchor, interval, n + 1, rule)
     length = (after - this).days
     assert 28 <= length <= 31 if interval == "month" else 365 <= length <= 366

@@ -17,7 +17,18 @@ yen = st.integers(min_value=0, max_value=10**12)
 
 @pytest.mark.parametrize(
     ("total_yen", "tax_yen"),
-    [(500, 45), (400, 36), (300, 27), (5_300, 481), (784, 71), (196, 17), (980, 89), (0, 0), (10, 0), (11, 1)],
+    [
+        (500, 45),
+        (400, 36),
+        (300, 27),
+        (5_300, 481),
+        (784, 71),
+        (196, 17),
+        (980, 89),
+        (0, 0),
+        (10, 0),
+        (11, 1),
+    ],
 )
 def test_tax__is_the_tenth_inside_the_total_rounded_down_once(total_yen: int, tax_yen: int) -> None:
     assert tax_included_yen(total_yen, TEN_PERCENT) == tax_yen

@@ -1,0 +1,172 @@
+"""Registration (Article 3): applications, their refusal, and the approval that forms a contract.
+
+One by one at the desk, or many at once when a host moves in. An approval starts the first term, invoices and
+charges it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from billing.booking import Posting, next_ids, post
+from billing.catalog import NoPriceError
+from billing.contract import NewTerm, first_term
+from billing.gateway.port import Gateway
+from billing.payment_method import CARD, PREPAID, prepaid_terms
+from billing.refusal import Refused
+from billing.stages import invoices, payments, terms
+from billing.stages.prices import load_prices, renewal_rules
+from db.session import Session, copy_rows
+from db.tables.contracts import METHODS, contract
+from db.tables.contracts import account as account_table
+from db.tables.contracts import plan as plan_table
+from terms.calendar import Interval, jst_day
+from terms.policy import UncoveredDate
+from terms.rules import Rules
+
+_BIGINTS = sa.ARRAY(sa.BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a user asks for. `months`: how long a coupon or key pays; `fallback`: the method after it (card)."""
+
+    account: str
+    plan: str
+    method: str
+    at: datetime
+    months: int | None = None
+    fallback: str | None = None
+
+
+def register(session: Session, applications: Sequence[Application], now: datetime) -> list[int]:
+    """Record applications; returns their contracts' ids. Refused as a whole if one of them cannot be taken."""
+    intervals = _intervals(session)
+    for each in applications:
+        _check(each, intervals)
+    accounts = [each.account for each in applications]
+    if len(set(accounts)) < len(accounts):
+        twice = next(name for name in accounts if accounts.count(name) > 1)
+        raise Refused(f"account {twice}: it applies twice at once (premium/3.3)")
+    running = session.execute(
+        sa.select(contract.c.account, contract.c.approved_at).where(
+            contract.c.account == sa.any_(sa.cast(accounts, sa.ARRAY(sa.Text))),
+            contract.c.ended_on.is_(None),
+            contract.c.rejected_at.is_(None),
+        )
+    ).first()
+    if running is not None:
+        what = "applied for already" if running.approved_at is None else "running"
+        raise Refused(f"account {running.account}: a contract is {what}; a second one is refused (premium/3.3)")
+    session.execute(
+        insert(account_table).on_conflict_do_nothing(index_elements=["id"]),
+        [{"id": each.account, "created_at": each.at} for each in applications],
+    )
+    ids = next_ids(session, contract, len(applications))
+    copy_rows(
+        session,
+        contract,
+        (
+            "id",
+            "account",
+            "plan",
+            "method",
+            "applied_at",
+            "paid_months",
+            "prepaid_method",
+            "fallback",
+            "recorded_at",
+        ),
+        (
+            (i, a.account, a.plan, a.method, a.at, a.months, a.method if a.months else None, a.fallback, now)
+            for i, a in zip(ids, applications, strict=True)
+        ),
+    )
+    session.commit()
+    return list(ids)
+
+
+def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping[int, datetime], now: datetime) -> None:
+    """Form the contracts with these ids, each at its own instant, and charge their first terms at `now`.
+
+    Raises Refused where a plan has no price or no terms are in force on the day; nothing is formed then.
+    """
+    rows = session.execute(
+        sa.select(contract, plan_table.c.interval)
+        .join(plan_table, plan_table.c.code == contract.c.plan)
+        .where(contract.c.id == sa.any_(sa.cast(list(approvals), _BIGINTS)), contract.c.approved_at.is_(None))
+        .order_by(contract.c.id)
+    ).all()
+    prices = load_prices(session)
+    first: list[NewTerm] = []
+    keys: list[Posting] = []
+    try:
+        for row in rows:
+            on = jst_day(approvals[row.id])
+            term = first_term(
+                contract_id=row.id,
+                account=row.account,
+                plan=row.plan,
+                interval=row.interval,
+                method=row.method,
+                approved_at=approvals[row.id],
+                anchor_on=on,
+                rules=renewal_rules(rules, prices, on),
+            )
+            first.append(term)
+            if row.method == "product_key":
+                yen = term.price_yen * prepaid_terms(row.paid_months, row.interval)
+                keys.append(Posting("key_sold", f"contract:{row.id}:key", on, {"yen": yen}, row.account))
+    except (NoPriceError, UncoveredDate) as error:
+        raise Refused(str(error)) from None
+    session.execute(
+        sa.text(
+            "UPDATE contract SET approved_at = formed.approved_at, anchor_on = formed.anchor_on, "
+            "renews_on = formed.renews_on FROM unnest(CAST(:ids AS bigint[]), CAST(:instants AS timestamptz[]), "
+            "CAST(:anchors AS date[]), CAST(:ends AS date[])) AS formed (id, approved_at, anchor_on, renews_on) "
+            "WHERE contract.id = formed.id"
+        ),
+        {
+            "ids": [each.contract_id for each in first],
+            "instants": [each.starts_at for each in first],
+            "anchors": [each.starts_on for each in first],
+            "ends": [each.ends_on for each in first],
+        },
+    )
+    terms.save_terms(session, first, now)
+    post(session, keys, now)
+    for chunk in invoices.due(session, contract_ids=list(approvals)):
+        invoices.save(session, invoices.decide(rules, chunk), now, commit=False)
+    session.commit()
+    payments.charge_due(session, rules, gateway, now, contract_ids=list(approvals))
+
+
+def _check(application: Application, intervals: Mapping[str, Interval]) -> None:
+    who = f"account {application.account}"
+    if application.plan not in intervals:
+        known = ", ".join(sorted(intervals)) or "none yet"
+        raise Refused(f"{who}: plan {application.plan!r} is not known; there are: {known}")
+    if application.method not in METHODS:
+        raise Refused(
+            f"{who}: {application.method!r} is no method of payment; there are {', '.join(METHODS)} (premium/5.1)"
+        )
+    if (application.method in PREPAID) != (application.months is not None):
+        raise Refused(
+            f"{who}: months are stated for a coupon or a key, and only there; the method is "
+            f"{application.method} (premium/5.1)"
+        )
+    try:
+        prepaid_terms(application.months, intervals[application.plan])
+    except ValueError as error:
+        raise Refused(f"{who}: {error} (premium/5.1)") from None
+    if application.fallback not in (None, CARD):
+        raise Refused(
+            f"{who}: after a coupon or key only a card can follow, not {application.fallback!r} (premium/5.1)"
+        )
+
+
+def _intervals(session: Session) -> dict[str, Interval]:
+    return {row.code: row.interval for row in session.execute(sa.select(plan_table.c.code, plan_table.c.interval))}

@@ -1,0 +1,278 @@
+"""`keizoku sla`: from files of evidence to unusable time, without a database."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from scheduler.cli.output import emit, fail, note, report_findings, table
+from sla.claim_steps import waterfall_steps
+from sla.evidence import read_counts, read_incidents
+from sla.intervals import NOTHING, as_iso, length, union
+from sla.notices import read_notices
+from sla.observations import COLUMNS, SYMPTOMS, open_observations, read_observations
+from sla.quorum import Population, counted_windows, observed_windows, stops_from
+from sla.review import policy_of
+from sla.timeline import month_svg
+from sla.unusable import SERVICE_BUCKETS, Claimant, MonthFacts, ServiceMonth, claimant_month, service_month
+from terms.calendar import Month, epoch, parse_instant
+from terms.decision import Finding
+from terms.policy import Policy, Terms, UncoveredDate
+from terms.rendering import sentence
+from terms.rules import Rules
+from terms.words import duration, percent, windows
+
+app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
+
+OPEN_UNTIL = timedelta(days=1)
+"""How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""
+
+
+class Language(StrEnum):
+    """The language of sentences and of the picture."""
+
+    JA = "ja"
+    EN = "en"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the command was given, before anything was read."""
+
+    observations: tuple[Path, ...]
+    columns: Mapping[str, str]
+    symptom: str | None
+    incidents: tuple[Path, ...]
+    counts: tuple[Path, ...]
+    notices: tuple[Path, ...]
+
+
+@app.callback()
+def sla() -> None:
+    """Stops of the service and unusable time (Article 9)."""
+
+
+@app.command()
+def measure(
+    month: Annotated[str, typer.Option(help="The month, 2026-04.")],
+    population: Annotated[int, typer.Option(help="Registered users of the whole service, free ones too.")],
+    observations: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Who could not use it: CSV, NDJSON, Parquet; also a glob."),
+    ] = None,
+    incidents: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="Stops as people confirmed them: CSV.")
+    ] = None,
+    counts: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Users unable of all users: CSV.")] = None,
+    notices: Annotated[
+        list[str] | None, typer.Option(metavar="FILE.ics", help="Announced maintenance: iCalendar.")
+    ] = None,
+    resolution: Annotated[
+        int, typer.Option(metavar="SECONDS", help="Of the evidence: shorter gaps are no gaps. 0: exact.")
+    ] = 0,
+    columns: Annotated[
+        str, typer.Option(metavar="OURS=THEIRS,…", help="Other names of columns, user_id=site,ended_at=to.")
+    ] = "",
+    symptom: Annotated[
+        str, typer.Option(help="What every observation means, where the files do not say: site, login, view.")
+    ] = "",
+    as_of: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="How far observations without an end last (else past the month)."),
+    ] = "",
+    picture: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Draw the month.")] = None,
+    lang: Annotated[Language, typer.Option(help="Of sentences and picture.")] = Language.EN,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON; findings still go to stderr.")] = False,
+) -> None:
+    """Measure a month: when more than 5 % of all users had a stop, and what of it is unusable time.
+
+    Rows that cannot be read are told on stderr and left out; exit 1 if there were any.
+    """
+    measured = _month(month)
+    policy = _policy(measured)
+    if population < 1:
+        fail(f"--population {population}: a service has at least 1 registered user")
+    if resolution < 0:
+        fail(f"--resolution {resolution}: seconds, 0 or more")
+    evidence = Evidence(
+        observations=_files(observations),
+        columns=_columns(columns),
+        symptom=_symptom(symptom),
+        incidents=_files(incidents),
+        counts=_files(counts),
+        notices=_files(notices),
+    )
+    facts, findings = read_facts(evidence, measured, policy, population, _horizon(as_of, measured))
+    result = service_month(facts, policy, resolution)
+    if picture is not None:
+        _draw(picture, month_svg(result, policy, lang.value))
+    code = report_findings(findings)
+    emit(as_dict(result, policy), as_json, lambda console: _print(console, result, policy, lang))
+    if code:
+        raise typer.Exit(code)
+
+
+def read_facts(
+    evidence: Evidence, month: Month, policy: Policy, population: int, horizon: int
+) -> tuple[MonthFacts, list[Finding]]:
+    """Read all files; what of them is good as facts of the month, and the findings."""
+    everyone = Population.always(population)
+    incidents = [read_incidents(path) for path in evidence.incidents]
+    counts = [read_counts(path) for path in evidence.counts]
+    notices = [read_notices(path, policy) for path in evidence.notices]
+    with open_observations() as observed:
+        reads = [
+            read_observations(observed, path, evidence.columns, evidence.symptom) for path in evidence.observations
+        ]
+        seen = observed_windows(observed, everyone, policy, horizon)
+    counted = counted_windows((row for read in counts for row in read.rows), policy)
+    stops = stops_from(union(seen, counted), (row for read in incidents for row in read.rows), everyone, policy)
+    facts = MonthFacts(month, stops, tuple(row for read in notices for row in read.rows))
+    told = (read.findings for of_kind in (reads, incidents, counts, notices) for read in of_kind)
+    findings = [finding for findings in told for finding in findings]
+    return facts, findings
+
+
+def as_dict(result: ServiceMonth, policy: Policy) -> dict[str, object]:
+    """A measured month as it is printed in JSON."""
+    return {
+        "month": str(result.month),
+        "terms": policy.version,
+        "stop_windows": as_iso(result.gross),
+        "stop_seconds": length(result.gross),
+        "unusable_windows": as_iso(result.unusable),
+        "unusable_seconds": length(result.unusable),
+        "waterfall": result.waterfall(),
+    }
+
+
+def _print(console: Console, result: ServiceMonth, policy: Policy, lang: Language) -> None:
+    ja = lang is Language.JA
+    console.print(
+        table(
+            ("from – to", "seconds", "bucket", "clause", "why", "cause", "evidence"),
+            (
+                (
+                    windows(as_iso(((piece.start, piece.end),)), ja),
+                    piece.end - piece.start,
+                    piece.bucket,
+                    piece.clause,
+                    piece.reason,
+                    piece.cause,
+                    list(piece.sources),
+                )
+                for piece in result.pieces
+            ),
+            title=f"[bold]{result.month}[/] (terms {policy.version})",
+        )
+    )
+    console.print()
+    console.print(
+        table(
+            ("bucket", "clause", "seconds", ""),
+            (
+                *(
+                    (bucket, SERVICE_BUCKETS[bucket][0], seconds, duration(seconds, ja))
+                    for bucket, seconds in result.waterfall().items()
+                ),
+                ("all stops", "", length(result.gross), duration(length(result.gross), ja)),
+            ),
+        )
+    )
+    console.print()
+    for told in _sentences(result, policy, lang):
+        console.print(escape(told), soft_wrap=True)
+
+
+def _sentences(result: ServiceMonth, policy: Policy, lang: Language) -> Iterator[str]:
+    """What the stops are, what each clause takes out of them, and the tier that the rest reaches."""
+    ja = lang is Language.JA
+    always = result.gross
+    nobody_in_particular = Claimant(always, NOTHING, always, None, NOTHING, None)
+    buckets = claimant_month(result, nobody_in_particular)
+    *steps, _ = waterfall_steps(result.month, result.gross, buckets, policy)
+    for step in steps:
+        yield sentence(step.key, lang.value, step.facts)
+    seconds = length(result.unusable)
+    tier = policy.sla.tier(seconds)
+    bound = duration((tier or policy.sla.tiers[0]).over_seconds, ja)
+    told = f"使用不能時間は{duration(seconds, ja)}" if ja else f"Unusable time is {duration(seconds, ja)}"
+    if tier is None:
+        none = f"で、{bound}を超えていません" if ja else f", not more than {bound}: no tier is reached"
+        yield told + none + ("(premium/9.2)。" if ja else " (premium/9.2).")
+    else:
+        rate = percent(tier.rate, ja)
+        more = f"で、{bound}を超え、月額利用料金の{rate}" if ja else f", more than {bound}: {rate} of the monthly fee"
+        yield told + more + (f"の段階です({tier.clause})。" if ja else f" ({tier.clause}).")
+
+
+def _month(written: str) -> Month:
+    try:
+        return Month.parse(written)
+    except ValueError as error:
+        fail(f"--month: {error}")
+
+
+def _policy(month: Month) -> Policy:
+    try:
+        return policy_of(Rules(Terms.load()), month)
+    except UncoveredDate as error:
+        fail(f"--month {month}: {error}")
+
+
+def _files(written: Sequence[str] | None) -> tuple[Path, ...]:
+    found: dict[Path, None] = {}
+    for name in written or ():
+        paths = [Path(name)] if Path(name).exists() else _matching(name)
+        if not paths:
+            fail(f"{name}: no such file")
+        for path in paths:
+            if not path.is_file():
+                fail(f"{path}: not a file")
+            found[path] = None
+    return tuple(found)
+
+
+def _matching(pattern: str) -> list[Path]:
+    path = Path(pattern)
+    start = Path(path.anchor)
+    return sorted(start.glob(str(path.relative_to(start))))
+
+
+def _columns(written: str) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for pair in filter(None, written.split(",")):
+        ours, _, theirs = (part.strip() for part in pair.partition("="))
+        if ours not in COLUMNS or not theirs:
+            fail(f"--columns {pair}: write OURS=THEIRS, with OURS one of {', '.join(COLUMNS)}")
+        names[ours] = theirs
+    return names
+
+
+def _symptom(written: str) -> str | None:
+    if written and written not in SYMPTOMS:
+        fail(f"--symptom {written}: one of {', '.join(SYMPTOMS)}")
+    return written or None
+
+
+def _horizon(written: str, month: Month) -> int:
+    if not written:
+        return epoch(month.end_at + OPEN_UNTIL)
+    try:
+        return epoch(parse_instant(written))
+    except ValueError as error:
+        fail(f"--as-of: {error}")
+
+
+def _draw(path: Path, svg: str) -> None:
+    try:
+        path.write_text(svg, encoding="utf-8")
+    except OSError as error:
+        fail(f"--picture {path}: {error.strerror}")
+    note(f"picture: {path}")

@@ -1,0 +1,81 @@
+"""Where the demo works: a folder of its own with a fresh database in it, and nobody else's removed.
+
+    DIR/.keizoku-demo    the mark of a demo's folder: without it nothing in the folder is touched
+    DIR/postgresql/      the demo's database, made anew by every run
+    DIR/demo.html        its page
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from billing.gateway.simulated import SimulatedGateway
+from db.embedded import ROOT_DIR, EmbeddedServer
+from db.migrate import upgrade
+from db.programs import server_account, succeeds
+from db.session import make_engine
+from scheduler.app import House
+from terms.rules import Rules
+
+__all__ = ["NotADemo", "clear", "default_dir", "examples_dir", "fresh_house"]
+
+MARK = ".keizoku-demo"
+EXAMPLES = Path("examples") / "2026-04"
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""Nothing of a demo has to outlive a power cut."""
+
+
+class NotADemo(Exception):
+    """The folder is not a demo's, or somebody uses it: nothing was removed."""
+
+
+def default_dir() -> tuple[Path, str]:
+    """`.demo` here, or, for root in a private folder, a place that the server's account can reach; and why."""
+    here = Path.cwd() / ".demo"
+    account = server_account()
+    if account is None or succeeds(["/bin/sh", "-c", 'cd "$0"', str(here.parent)], account):
+        return here, ""
+    there = ROOT_DIR / "demo"
+    return there, f"{here.parent} is private and PostgreSQL does not run as root, so the demo works in {there}"
+
+
+def examples_dir() -> Path | None:
+    """The example month of the checkout that this runs from, or of the current folder; None: neither has one."""
+    candidates = (Path(__file__).parents[2] / EXAMPLES, Path.cwd() / EXAMPLES)
+    return next((each for each in candidates if (each / "contracts.csv").is_file()), None)
+
+
+def clear(folder: Path) -> None:
+    """Remove an earlier demo's database from its folder, and mark the folder. Raises NotADemo."""
+    if folder.exists() and not folder.is_dir():
+        raise NotADemo(f"{folder} is a file; name a folder by --data-dir")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).is_file():
+        raise NotADemo(
+            f"{folder} is not empty and not a demo's (no {MARK} in it), so nothing was touched; "
+            "name another folder by --data-dir"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text("made by `keizoku demo`, which replaces the database in this folder\n")
+    database = folder / "postgresql"
+    if database.is_dir():
+        if not EmbeddedServer(folder).stop():
+            raise NotADemo(f"another command uses the demo's database in {folder}; wait for it, then try again")
+        shutil.rmtree(database)
+
+
+@contextmanager
+def fresh_house(folder: Path, rules: Rules) -> Iterator[House]:
+    """A house on a new, empty database in the cleared folder."""
+    with EmbeddedServer(folder, FAST) as server:
+        engine = make_engine(server.url)
+        try:
+            with engine.connect() as session:
+                upgrade(session)
+                gateway = SimulatedGateway(engine)
+                try:
+                    yield House(session=session, rules=rules, gateway=gateway)
+                finally:
+                    gateway.close()
+        finally:
+            engine.dispose()

@@ -1,0 +1,80 @@
+"""Plays the acts of the example, and between them the nights, each at 02:30 JST of its own date."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+
+from billing.refusal import Refused
+from scheduler.app import House
+from scheduler.cli.night import night_at
+from scheduler.demo.files import Act
+from scheduler.night import NightResult, run_night
+from terms.calendar import iso_jst
+
+FIRST_NIGHT = date(2026, 3, 25)
+LAST_NIGHT = date(2026, 6, 30)
+
+Told = Callable[[str, int, int, str], None]
+"""Told "load" or "nights", how much of it is done, of how much, and what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it: the nights, and what the desks remarked on the acts."""
+
+    nights: tuple[NightResult, ...]
+    remarks: tuple[str, ...]
+
+
+def play(house: House, acts: Sequence[Act], told: Told | None = None) -> Played:
+    """Do every act before the last night, and every night from the first to the last.
+
+    What a desk refuses or remarks is kept and goes on; what a night raises is raised.
+    """
+    told = told or _nobody
+    remarks: list[str] = []
+    nights = [FIRST_NIGHT + timedelta(days=day) for day in range((LAST_NIGHT - FIRST_NIGHT).days + 1)]
+    waiting = list(acts)[::-1]
+    load = sum(act.weight for act in waiting if act.at < night_at(FIRST_NIGHT))
+    loaded = 0
+    results = []
+    for number, business_date in enumerate(nights):
+        now = night_at(business_date)
+        while waiting and waiting[-1].at < now:
+            act = waiting.pop()
+            remarks += _do(house, act)
+            if business_date == FIRST_NIGHT:
+                loaded += act.weight
+                told("load", loaded, load, f"{act.at:%Y-%m-%d}")
+        if business_date == FIRST_NIGHT:
+            _gather_statistics(house)
+        results.append(run_night(house, business_date, now))
+        told("nights", number + 1, len(nights), str(business_date))
+    return Played(tuple(results), tuple(remarks))
+
+
+def played_until() -> datetime:
+    """The instant after the last night: what is looked at then."""
+    return night_at(LAST_NIGHT)
+
+
+def _do(house: House, act: Act) -> list[str]:
+    """Do one act; what the desk refused or found, in words."""
+    try:
+        findings = act.work(house) or ()
+    except Refused as refused:
+        house.session.rollback()
+        findings = (refused,)
+    return [f"{iso_jst(act.at)} {finding}" for finding in findings]
+
+
+def _gather_statistics(house: House) -> None:
+    """The database has just been filled: let it look at what it has before it plans."""
+    house.session.execute(sa.text("ANALYZE"))
+    house.session.commit()
+
+
+def _nobody(phase: str, done: int, whole: int, words: str) -> None:
+    """Nobody wants to be told."""

@@ -1,0 +1,94 @@
+"""The scenarios outside this folder come true too, and the command says so."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from db.session import make_engine
+from scheduler.cli.scenario import app
+from scheduler.scenario.report import as_text
+from scheduler.scenario.run import run_file
+
+PROJECT = Path(__file__).parents[2]
+GIVEN = PROJECT.parent / "shared" / "scenarios"
+GOOD = """\
+title: One month
+plans: {monthly: {interval: month, prices: [{yen: 500, from: 2024-12-02}]}}
+timeline:
+  - {at: 2025-01-10 09:00, approve: {account: jiro, plan: monthly, method: card}}
+expect:
+  - {at: 2025-01-11, charges: {account: jiro, count: 1, yen: 500}}
+"""
+
+
+def test_the_example_of_the_how_to_comes_true(tmp_path: Path, database_url: sa.URL | str) -> None:
+    how_to = (PROJECT / "docs" / "how-to" / "scenarios.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.*?)```", how_to, re.DOTALL)
+    assert len(examples) == 1
+    path = tmp_path / "example.yaml"
+    path.write_text(examples[0], encoding="utf-8")
+    outcome = run_file(path, database_url)
+    assert outcome.passed, as_text(outcome)
+
+
+@pytest.mark.skipif(not GIVEN.is_dir(), reason="the scenarios that were given are not at hand")
+@pytest.mark.parametrize("name", ["late-interest", "outage-credit"])
+def test_the_given_scenarios_come_true(name: str, database_url: sa.URL | str) -> None:
+    outcome = run_file(GIVEN / f"{name}.yaml", database_url)
+    assert outcome.passed, as_text(outcome)
+
+
+def test_the_command_runs_every_file_and_its_exit_code_tells(
+    tmp_path: Path, database_url: sa.URL | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
+    monkeypatch.setenv("KEIZOKU_DATABASE_URL", url)
+    files = {"good": GOOD, "bad": GOOD.replace("yen: 500}}", "yen: 499}}"), "wrong": GOOD.replace("expect", "expct")}
+    for name, text in files.items():
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+
+    def code(*names: str) -> tuple[int, str]:
+        paths = [str(tmp_path / f"{name}.yaml") for name in names]
+        result = CliRunner().invoke(app, ["run", *paths, "--json"])
+        return result.exit_code, result.stdout
+
+    assert code("good")[0] == 0
+    assert code("wrong", "good")[0] == 2
+    exit_code, printed = code("wrong", "bad", "good")
+    assert exit_code == 1
+    wrong, bad, good = json.loads(printed)
+    assert good == {"file": str(tmp_path / "good.yaml"), "title": "One month", "passed": True, "failures": []}
+    assert bad["failures"] == [
+        {
+            "at": "2025-01-11",
+            "check": "charges",
+            "expected": {"account": "jiro", "count": 1, "yen": 499},
+            "actual": {"account": "jiro", "count": 1, "yen": 500},
+        }
+    ]
+    assert not wrong["passed"]
+    assert [failure["check"] for failure in wrong["failures"]] == ["document", "document"]
+
+
+def test_no_schema_is_left_behind_unless_it_is_to_be_kept(tmp_path: Path, database_url: sa.URL | str) -> None:
+    path = tmp_path / "good.yaml"
+    path.write_text(GOOD, encoding="utf-8")
+    with make_engine(database_url).connect() as session:
+
+        def schemas() -> set[str]:
+            found = session.scalars(sa.text("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'scenario_%'"))
+            return set(found)
+
+        before = schemas()
+        assert run_file(path, database_url).passed
+        assert schemas() == before
+        kept = run_file(path, database_url, keep_schema=True)
+        assert schemas() == before | {kept.schema}
+        session.execute(sa.text(f"DROP SCHEMA {kept.schema} CASCADE"))
+        session.commit()

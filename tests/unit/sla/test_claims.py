@@ -1,0 +1,315 @@
+"""Article 9: adjudication of claims, to the second, and what makes an award."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+
+import pytest
+
+from sla.claims import (
+    AccountMonth,
+    Assessor,
+    Claim,
+    ClaimFacts,
+    MonthDecision,
+    Ruling,
+    TermFact,
+    adjudicate,
+    adjudicate_month,
+    claim_deadline,
+    monthly_fee,
+    usable_from,
+)
+from sla.intervals import Spans
+from sla.unusable import CLAIMANT_BUCKETS, Cause, MonthFacts, ServiceMonth, Stop, service_month
+from terms.calendar import Month, epoch, parse_instant
+from terms.decision import Decision
+from terms.policy import Terms
+
+POLICY = Terms.load("premium").at(date(2026, 4, 1))
+APRIL = Month(2026, 4)
+NOON = epoch(parse_instant("2026-04-10 12:00"))
+
+
+def at(text: str) -> datetime:
+    return parse_instant(text)
+
+
+def span(start: str, end: str) -> tuple[int, int]:
+    return epoch(at(start)), epoch(at(end))
+
+
+def april(*stops: tuple[int, int]) -> ServiceMonth:
+    facts = MonthFacts(APRIL, tuple(Stop(start, end, Cause.FAULT, "test") for start, end in stops))
+    return service_month(facts, POLICY, 0)
+
+
+def stopped_for(seconds: int) -> ServiceMonth:
+    """April with one stop of so many seconds from noon."""
+    return april((NOON, NOON + seconds))
+
+
+def term(
+    start: str = "2026-03-20 10:00",
+    end: str = "2026-05-20",
+    method: str = "card",
+    interval: str = "month",
+    price_yen: int = 500,
+    term_id: int = 1,
+) -> TermFact:
+    return TermFact(term_id, *span(start, end), method, interval, price_yen)
+
+
+def month_of(*claims: Claim, terms: tuple[TermFact, ...] = (term(),)) -> AccountMonth:
+    return AccountMonth("hanako", APRIL, claims or (MAY_2,), terms)
+
+
+MAY_2 = Claim("c1", at("2026-05-02 09:00"))
+
+
+def decide(service: ServiceMonth, among: AccountMonth, claim: Claim = MAY_2):  # type: ignore[no-untyped-def]
+    return adjudicate(ClaimFacts(claim, among), service, POLICY)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome", "reason", "rate"),
+    [
+        (12_960, "rejected", "threshold", None),
+        (12_961, "granted", None, Fraction(1, 5)),
+        (25_920, "granted", None, Fraction(1, 5)),
+        (25_921, "granted", None, Fraction(2, 5)),
+    ],
+)
+def test_9_2__the_tiers_begin_one_second_over_their_bounds(
+    seconds: int, outcome: str, reason: str | None, rate: Fraction | None
+) -> None:
+    decided = decide(stopped_for(seconds), month_of())
+    assert (decided.outcome, decided.reason, decided.rate, decided.seconds) == (
+        outcome,
+        reason,
+        rate,
+        seconds,
+    )
+    assert decided.waterfall == {**dict.fromkeys(CLAIMANT_BUCKETS, 0), "recognised": seconds}
+
+
+def test_9_2__the_threshold_is_the_same_in_february() -> None:
+    february = Month(2026, 2)
+    noon = epoch(at("2026-02-10 12:00"))
+    facts = MonthFacts(february, (Stop(noon, noon + 12_960, Cause.FAULT, "test"),))
+    claim = Claim("c1", at("2026-03-02 09:00"))
+    among = AccountMonth("hanako", february, (claim,), (term("2026-01-20", "2026-03-20"),))
+    assert decide(service_month(facts, POLICY, 0), among, claim).reason == "threshold"
+
+
+def test_9_2__partial_recognition_decides_on_what_is_left() -> None:
+    ruled = replace(month_of(), rulings=(Ruling("c1", ((NOON, NOON + 13_000),)),))
+    decided = decide(stopped_for(30_000), ruled)
+    assert (decided.seconds, decided.rate) == (13_000, Fraction(1, 5))
+    assert decided.waterfall["not_recognised"] == 17_000
+
+
+def test_9_2__the_newest_ruling_on_a_claim_holds() -> None:
+    rulings = (Ruling("c1", ()), Ruling("c1", ((NOON, NOON + 30_000),)))
+    decided = decide(stopped_for(30_000), replace(month_of(), rulings=rulings))
+    assert (decided.seconds, decided.waterfall["not_recognised"]) == (30_000, 0)
+
+
+def test_9_2__what_people_refused_is_not_recognised_by_claiming_it_again() -> None:
+    again = Claim("c2", at("2026-05-03 09:00"))
+    among = replace(month_of(MAY_2, again), rulings=(Ruling("c1", ()),))
+    assert decide(stopped_for(30_000), among, again).seconds == 0
+
+
+def test_9_2__only_claimed_windows_count() -> None:
+    claim = replace(MAY_2, windows=((NOON, NOON + 13_000),))
+    decided = decide(stopped_for(30_000), month_of(claim), claim)
+    assert (decided.seconds, decided.waterfall["not_claimed"]) == (13_000, 17_000)
+
+
+def test_9_2__timely_claims_of_a_month_are_united() -> None:
+    first = replace(MAY_2, windows=((NOON, NOON + 10_000),))
+    second = Claim("c2", at("2026-05-20 09:00"), ((NOON + 9_000, NOON + 20_000),))
+    among = month_of(first, second)
+    assert [decide(stopped_for(30_000), among, each).seconds for each in (first, second)] == [20_000, 20_000]
+
+
+def test_9_4_3__a_ruling_on_the_claimants_environment_takes_its_seconds_out() -> None:
+    among = replace(month_of(), environment=((NOON, NOON + 20_000),))
+    decided = decide(stopped_for(30_000), among)
+    assert (decided.seconds, decided.waterfall["environment"], decided.reason) == (
+        10_000,
+        20_000,
+        "threshold",
+    )
+
+
+def test_9_4_5__own_suspension_takes_its_seconds_out() -> None:
+    among = replace(month_of(), suspended=((NOON, NOON + 20_000),))
+    assert decide(stopped_for(30_000), among).waterfall["suspended"] == 20_000
+
+
+def test_9_5__the_deadline_is_the_end_of_the_next_month() -> None:
+    service, just_before = stopped_for(20_000), at("2026-05-31 23:59:59") + timedelta(microseconds=999_999)
+    in_time, too_late = Claim("c1", just_before), Claim("c2", at("2026-06-01 00:00"))
+    assert decide(service, month_of(in_time), in_time).outcome == "granted"
+    late = decide(service, month_of(in_time, too_late), too_late)
+    assert (late.outcome, late.reason, late.seconds, late.rate) == ("rejected", "deadline", 20_000, None)
+    assert late.decision.clauses == ("premium/9.5",)
+
+
+def test_9_5__february_until_the_end_of_march_in_japan() -> None:
+    assert claim_deadline(Month(2026, 2), (), POLICY) == datetime(2026, 3, 31, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("down", "moved_to"),
+    [
+        (("2026-05-31 20:00", "2026-05-31 22:00"), "2026-06-01 02:00"),
+        (("2026-05-29 00:00", "2026-05-29 00:30"), "2026-06-01 00:30"),
+        (("2026-05-28 23:30", "2026-05-29 00:30"), "2026-06-01 00:30"),
+        (("2026-05-28 20:00", "2026-05-28 22:00"), "2026-06-01 00:00"),
+        (("2026-06-01 00:00", "2026-06-01 05:00"), "2026-06-01 00:00"),
+    ],
+)
+def test_9_5__the_deadline_moves_by_the_time_our_form_was_down_in_its_last_72_hours(
+    down: tuple[str, str], moved_to: str
+) -> None:
+    assert claim_deadline(APRIL, (span(*down),), POLICY) == at(moved_to)
+
+
+def test_9_5__a_late_claim_does_not_join_the_timely_ones() -> None:
+    first = replace(MAY_2, windows=((NOON, NOON + 10_000),))
+    late = Claim("c2", at("2026-06-02 09:00"))
+    among = month_of(first, late)
+    assert decide(stopped_for(30_000), among, first).seconds == 10_000
+    assert adjudicate_month(among, Assessor(stopped_for(30_000), POLICY)).award is None
+
+
+def test_9_6__seconds_under_a_term_not_paid_by_card_do_not_count() -> None:
+    terms = (
+        term(end="2026-04-10 13:00", method="app_store"),
+        term("2026-04-10 13:00", term_id=2),
+    )
+    decided = decide(stopped_for(20_000), month_of(terms=terms))
+    assert (decided.seconds, decided.waterfall["not_card"], decided.term_ids) == (16_400, 3_600, (2,))
+
+
+def test_9_6__no_term_paid_by_card_is_the_reason_method() -> None:
+    decided = decide(stopped_for(20_000), month_of(terms=(term(method="app_store"),)))
+    assert (decided.outcome, decided.reason, decided.seconds) == ("rejected", "method", 0)
+    assert decided.decision.clauses == ("premium/9.6",)
+
+
+def test_9_6__with_some_time_paid_by_card_the_reason_is_the_threshold() -> None:
+    terms = (term(end="2026-04-20", method="app_store"), term("2026-04-20", term_id=2))
+    assert decide(stopped_for(20_000), month_of(terms=terms)).reason == "threshold"
+
+
+def test_9_2__who_was_no_member_in_the_month_is_rejected_for_that() -> None:
+    decided = decide(stopped_for(20_000), month_of(terms=()))
+    assert (decided.reason, decided.waterfall["not_member"]) == ("not_member", 20_000)
+
+
+def test_9_2__the_first_reason_that_holds_is_given() -> None:
+    late = Claim("c1", at("2026-06-02 09:00"))
+    assert decide(stopped_for(0), month_of(late, terms=()), late).reason == "deadline"
+
+
+def test_13__time_counts_from_the_instant_of_approval() -> None:
+    decided = decide(stopped_for(20_000), month_of(terms=(term("2026-04-10 13:00"),)))
+    assert (decided.seconds, decided.waterfall["not_member"]) == (16_400, 3_600)
+
+
+def test_9_2__the_fee_is_the_higher_of_the_terms_that_were_touched() -> None:
+    terms = (
+        term(end="2026-04-10 13:00", price_yen=980),
+        term("2026-04-10 13:00", "2026-04-20", price_yen=500, term_id=2),
+        term("2026-04-20", price_yen=2_000, term_id=3),
+    )
+    decided = decide(stopped_for(20_000), month_of(terms=terms))
+    assert (decided.term_ids, decided.monthly_fee, decided.worth) == ((1, 2), 980, 196)
+
+
+def test_9_2__a_yearly_fee_is_divided_by_twelve_unrounded() -> None:
+    yearly = term(end="2027-03-20", interval="year", price_yen=5_300)
+    assert monthly_fee((yearly,)) * Fraction(1, 5) == Fraction(265, 3)  # 88.33, billing gives 89
+
+
+def award(among: AccountMonth, service: ServiceMonth) -> MonthDecision:
+    return adjudicate_month(among, Assessor(service, POLICY))
+
+
+def test_9_2__an_award_is_usable_from_the_month_after_its_claim() -> None:
+    decided = award(month_of(), stopped_for(20_000))
+    assert decided.award is not None
+    assert (decided.award.claim_id, decided.award.usable_from) == ("c1", date(2026, 6, 1))
+    assert usable_from(at("2026-04-30 23:59:59")) == date(2026, 5, 1)
+
+
+def test_9_2__an_award_rests_on_the_claim_that_brought_it_there() -> None:
+    claims = (
+        replace(MAY_2, windows=((NOON, NOON + 10_000),)),
+        Claim("c2", at("2026-05-20 09:00"), ((NOON, NOON + 13_000),)),
+        Claim("c3", at("2026-05-25 09:00"), ((NOON, NOON + 14_000),)),
+    )
+    decided = award(month_of(*claims), stopped_for(30_000))
+    assert decided.award is not None
+    assert (decided.award.claim_id, decided.award.rests_on.seconds) == ("c2", 14_000)
+
+
+def every_kind() -> list[Decision]:
+    """Decisions that between them say every sentence there is."""
+    night_too = april(span("2026-04-10 00:30", "2026-04-10 12:00"), span("2026-04-11 09:00", "2026-04-11 09:05"))
+    half: Spans = (span("2026-04-10 06:00", "2026-04-10 11:00"),)
+    second = Claim("c2", at("2026-05-31 23:30"), half)
+    down: Spans = (span("2026-05-31 22:00", "2026-05-31 23:00"),)
+    rich = replace(
+        month_of(replace(MAY_2, windows=half), second),
+        form_outages=down,
+        suspended=(span("2026-04-10 06:00", "2026-04-10 06:10"),),
+        environment=(span("2026-04-10 06:10", "2026-04-10 06:20"),),
+        rulings=(Ruling("c2", (span("2026-04-10 06:00", "2026-04-10 10:55"),)),),
+    )
+    late = Claim("c9", at("2026-06-02 09:00"))
+    yearly = term(interval="year", price_yen=5_300)
+    return [
+        decide(night_too, rich, second).decision,
+        decide(stopped_for(26_000), month_of(terms=(yearly,))).decision,
+        decide(stopped_for(20_000), month_of(terms=(term("2026-04-10 12:10"),))).decision,
+        decide(stopped_for(20_000), month_of(terms=(term(method="coupon"),))).decision,
+        decide(stopped_for(20_000), month_of(terms=())).decision,
+        decide(stopped_for(20_000), month_of(late), late).decision,
+        decide(stopped_for(700), month_of()).decision,
+    ]
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_9_2__every_decision_is_told_in_sentences(lang: str) -> None:
+    for decision in every_kind():
+        told = decision.render(lang)  # type: ignore[arg-type]
+        assert len(told) == len(decision.steps)
+        assert not [sentence for sentence in told if "{" in sentence]
+        assert Decision.from_json(decision.to_json()) == decision
+
+
+def test_9_2__a_decision_says_how_it_came_about() -> None:
+    told = decide(april(span("2026-04-10 00:30", "2026-04-10 09:37")), month_of()).decision.render("en")
+    assert told == [
+        (
+            "We received the claim for April 2026 at 2 May 2026 09:00 JST, before the deadline of "
+            "1 June 2026 00:00 JST: it is in time."
+        ),
+        "In April 2026, more than 5% of all users could not use the service for 9 h 7 min in total.",
+        (
+            "Of this, 5 h lies in the night hours from 01:00 to 06:00, Japan time, and is not counted "
+            "(10 April 2026 01:00–06:00 JST)."
+        ),
+        (
+            "The unusable time that we recognise is 4 h 7 min "
+            "(10 April 2026 00:30–01:00 JST, 10 April 2026 06:00–09:37 JST)."
+        ),
+        "This is more than 3 h 36 min, so 20% of the monthly fee is taken off a later bill or refunded.",
+        "The monthly fee it is worked out from is 500 yen, tax included.",
+        "The next tier begins above 7 h 12 min; the recognised time is 3 h 5 min short of that.",
+    ]
