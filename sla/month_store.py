@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from db.session import Session
+from db.session import Session, driver_cursor
 from db.tables.evidence import (
     environment_ruling,
     incident,
@@ -205,11 +205,10 @@ def _observed(
 
 def _export(session: Session, file: Path, reach: tuple[datetime, datetime], at: datetime) -> None:
     """Whole seconds outward; a row that was still open counts only until one with its end is known."""
-    driver_connection: Any = session.connection.driver_connection
     bounds = {"from_at": reach[0], "to_at": reach[1], "at": at}
     with (
         file.open("wb") as out,
-        driver_connection.cursor() as cursor,
+        driver_cursor(session) as cursor,
         cursor.copy(_EXPORT, bounds) as copy,
     ):
         for block in copy:

@@ -3,23 +3,24 @@
 file or rows ──sla.observations──> DuckDB ──COPY──> staging table ──new rows only──> observation
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
-from db.session import Session, copy_rows
+from db.session import Session, driver_cursor
 from db.tables.evidence import evidence_import
 from sla.intervals import Span
 from sla.observations import Table, open_observations, read_observation_rows, read_observations
-from terms.calendar import epoch, epoch_up, from_epoch
+from terms.calendar import epoch, epoch_up
 from terms.decision import Finding
 
 Row = Sequence[object] | Mapping[str, object]  # user_id, symptom, started_at, ended_at
-BATCH_ROWS = 50_000
+BLOCK_BYTES = 1 << 20
 KIND = "observations"
 
 
@@ -58,8 +59,12 @@ def record(session: Session, file: Path | None, rows: Sequence[Row], now: dateti
 
 def _take(session: Session, table: Table, now: datetime) -> tuple[int, tuple[Span, ...]]:
     session.execute(_STAGE)
-    columns = ("user_id", "started_at", "ended_at")
-    copy_rows(session, "incoming_observation", columns, _whole_seconds(table))
+    with TemporaryDirectory(prefix="keizoku-") as folder:
+        rows = Path(folder) / "observations.csv"
+        table.execute(_WRITE_ROWS, {"file": str(rows)})
+        with rows.open("rb") as written, driver_cursor(session) as cursor, cursor.copy(_COPY) as copy:
+            while block := written.read(BLOCK_BYTES):
+                copy.write(block)
     new_rows, starts_at, ends_at, any_open = session.execute(_TAKE_NEW, {"now": now}).one()
     session.execute(_UNSTAGE)
     if not new_rows:
@@ -67,13 +72,6 @@ def _take(session: Session, table: Table, now: datetime) -> tuple[int, tuple[Spa
     last_at = max(each for each in (ends_at, now if any_open else None) if each is not None)
     start = epoch(starts_at)
     return new_rows, ((start, max(epoch_up(last_at), start + 1)),)
-
-
-def _whole_seconds(table: Table) -> Iterator[tuple[str, datetime, datetime | None]]:
-    selected = table.cursor().execute("SELECT DISTINCT user_id, started, ended FROM observation")
-    while batch := selected.fetchmany(BATCH_ROWS):
-        for user_id, started, ended in batch:
-            yield user_id, from_epoch(started), None if ended is None else from_epoch(ended)
 
 
 def _digest(file: Path) -> str:
@@ -87,14 +85,17 @@ def _is_imported(session: Session, digest: str) -> bool:
     return bool(session.execute(query).scalar_one())
 
 
-_STAGE = sa.text(
-    "CREATE TEMPORARY TABLE incoming_observation (user_id text, started_at timestamptz, ended_at timestamptz)"
-)
+_WRITE_ROWS = """
+    COPY (SELECT DISTINCT user_id, started, ended FROM observation ORDER BY ALL)
+    TO $file (FORMAT csv, HEADER false, FORCE_QUOTE (user_id))
+"""
+_STAGE = sa.text("CREATE TEMPORARY TABLE incoming_observation (user_id text, started bigint, ended bigint)")
+_COPY = "COPY incoming_observation FROM STDIN (FORMAT csv)"
 _TAKE_NEW = sa.text(
     """
     WITH taken AS (
         INSERT INTO observation (user_id, started_at, ended_at, recorded_at)
-        SELECT user_id, started_at, ended_at, :now FROM incoming_observation
+        SELECT user_id, to_timestamp(started), to_timestamp(ended), :now FROM incoming_observation
         ON CONFLICT DO NOTHING
         RETURNING started_at, ended_at
     )

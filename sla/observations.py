@@ -4,9 +4,9 @@ Files of millions of rows (CSV, NDJSON, Parquet) go straight into the DuckDB tab
 
     observation(user_id VARCHAR, started BIGINT, ended BIGINT)      epoch seconds; ended NULL: still open
 
-A file is read in bulk. Only one with rows to refuse is read again row by row, to tell their lines; the first
-hundred findings of a file are told, the others counted. Times carry a zone or are JST; a start rounds down
-to whole seconds, an end up.
+A file is read in bulk. One with rows to refuse is walked through once more to tell their lines; one that
+cannot be read in bulk is read row by row. A hundred findings of a file are told, the others counted. Times
+carry a zone or are JST; a start rounds down to whole seconds, an end up.
 """
 
 import csv
@@ -28,6 +28,7 @@ from terms.decision import Finding
 COLUMNS = ("user_id", "symptom", "started_at", "ended_at")
 SYMPTOMS = ("site", "login", "view")
 TOLD_FINDINGS = 100
+MOST_VERDICTS = 10_000  # rows refused of one file that are looked for by their text
 BATCH_ROWS = 50_000
 JST_OFFSET_US = 9 * 3600 * 1_000_000
 YEAR_9000_US = 221_845_392_000 * 1_000_000
@@ -38,7 +39,7 @@ RawRow = tuple[int, str | None, str | None, str | None, str | None]  # line, the
 
 @dataclass(frozen=True, slots=True)
 class ObservationsRead:
-    """Rows taken and refused, and why: the first hundred findings, then one that counts the rest."""
+    """Rows taken and refused, and why: a hundred findings, then one that counts the rest."""
 
     taken: int
     refused: int
@@ -120,10 +121,7 @@ def read_observations(
         return _refused(Finding(str(path), None, told, "the file can be read", "export it again"))
     if not isinstance(file, _File):
         return _refused(*file)
-    taken = _take_bulk(table, file.bulk)
-    if taken is not None:
-        return ObservationsRead(taken, 0, ())
-    return _take_rows(table, str(path), file.rows())
+    return _take_bulk(table, str(path), file) or _take_rows(table, str(path), file.rows())
 
 
 def _csv(table: Table, path: Path, names: Mapping[str, str], symptom: str | None) -> _File | list[Finding]:
@@ -137,7 +135,7 @@ def _csv(table: Table, path: Path, names: Mapping[str, str], symptom: str | None
     fields = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
     relation = (
         "read_csv($file, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
-        f"columns = {{{fields}}})"
+        f"columns = {{{fields}}}, store_rejects = true, rejects_table = 'reject', rejects_scan = 'reject_scan')"
     )
 
     def rows() -> Iterator[RawRow | Finding]:
@@ -170,7 +168,7 @@ def _ndjson(table: Table, path: Path, names: Mapping[str, str], symptom: str | N
         return lacking
     texts = [f"(row ->> {_literal(names[n])})" if n in names else _literal(symptom) for n in COLUMNS]
     relation = (
-        "(SELECT json::JSON AS row FROM read_csv($file, header = false, auto_detect = false, delim = '\x01', "
+        "(SELECT try_cast(json AS JSON) AS row FROM read_csv($file, header = false, auto_detect = false, delim = '\x01', "
         "quote = '', escape = '', columns = {'json': 'VARCHAR'}) WHERE trim(json) <> '')"
     )
 
@@ -186,7 +184,7 @@ def _ndjson(table: Table, path: Path, names: Mapping[str, str], symptom: str | N
                     yield Finding(str(path), line, value, rule, "correct the line")
                 else:
                     user, kind, start, end = (
-                        _text(found.get(names[name])) if name in names else symptom for name in COLUMNS
+                        _json_text(found.get(names[name])) if name in names else symptom for name in COLUMNS
                     )
                     yield line, user, kind, start, end
 
@@ -222,20 +220,54 @@ def _bulk(path: Path, relation: str, texts: Sequence[str]) -> _Bulk:
     return _Bulk(relation, texts, (_written_us(texts[2]), _written_us(texts[3])), {"file": escape(str(path))})
 
 
-def _take_bulk(table: Table, bulk: _Bulk) -> int | None:
-    """Add a whole relation; None, and nothing added, if any of its rows is to be refused."""
+def _take_bulk(table: Table, source: str, file: _File) -> ObservationsRead | None:
+    """Add the good rows of a relation at once; None, and nothing added, if it cannot be read so."""
     try:
-        table.execute("BEGIN")
-        table.execute(f"CREATE TEMP TABLE incoming AS {_checked(bulk)}", bulk.parameters)
-        if table.execute("SELECT count(*) FROM incoming WHERE wrong IS NOT NULL").fetchall() != [(0,)]:
-            table.execute("ROLLBACK")
-            return None
+        table.execute(f"CREATE TEMP TABLE incoming AS {_checked(file.bulk)}", file.bulk.parameters)
     except duckdb.Error:
-        table.execute("ROLLBACK")
+        _drop_scratch(table)
         return None
-    taken = _insert_incoming(table)
-    table.execute("COMMIT")
-    return taken
+    wrong = _count(table, "SELECT count(*) FROM incoming WHERE wrong IS NOT NULL")
+    broken = _count(table, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject'")
+    if broken:
+        broken = _count(table, "SELECT count(DISTINCT line) FROM reject")
+    verdicts = _verdicts(table, file.bulk) if wrong else {}
+    taken, refused = _insert_incoming(table), wrong + broken
+    _drop_scratch(table)
+    told = list(islice(_told_rows(source, file.rows(), verdicts), min(refused, TOLD_FINDINGS)))
+    return ObservationsRead(taken, refused, _told(source, told, refused))
+
+
+def _verdicts(table: Table, bulk: _Bulk) -> dict[tuple[str | None, ...], int]:
+    """The refused rows as they are written, each with the number of the rule that it breaks."""
+    user, symptom, start, end = bulk.texts
+    checked = _checked(bulk, f"{user} AS u, {symptom} AS s, {start} AS k, {end} AS e,", "u, s, k, e,")
+    query = f"SELECT DISTINCT u, s, k, e, wrong FROM ({checked}) WHERE wrong IS NOT NULL"  # noqa: S608
+    verdicts: dict[tuple[str | None, ...], int] = {}
+    for *written, rule in table.execute(f"{query} ORDER BY ALL LIMIT {MOST_VERDICTS}", bulk.parameters).fetchall():
+        verdicts[tuple(written)] = rule
+        verdicts[tuple(value or "" for value in written)] = rule  # a CSV read row by row has no NULL
+    return verdicts
+
+
+def _told_rows(
+    source: str, rows: Iterator[RawRow | Finding], verdicts: Mapping[tuple[str | None, ...], int]
+) -> Iterator[Finding]:
+    """Findings for broken records, and for rows written like those that were refused, with their lines."""
+    for row in rows:
+        if isinstance(row, Finding):
+            yield row
+        elif wrong := verdicts.get(row[1:]):
+            yield _finding(source, row, wrong)
+
+
+def _drop_scratch(table: Table) -> None:
+    for name in ("incoming", "reject", "reject_scan"):
+        table.execute(f"DROP TABLE IF EXISTS {name}")
+
+
+def _count(table: Table, query: str) -> int:
+    return int(table.execute(query).fetchall()[0][0])
 
 
 def _take_rows(table: Table, source: str, rows: Iterator[RawRow | Finding]) -> ObservationsRead:
@@ -250,9 +282,10 @@ def _take_rows(table: Table, source: str, rows: Iterator[RawRow | Finding]) -> O
             "(SELECT unnest($l::BIGINT[]) AS line, unnest($u::VARCHAR[]) AS u, unnest($s::VARCHAR[]) AS s, "
             "unnest($k::VARCHAR[]) AS k, unnest($e::VARCHAR[]) AS e)"
         )
+        also = "line, u, s, k, e,"
         bulk = _Bulk(relation, ("u", "s", "k", "e"), (_written_us("k"), _written_us("e")), {})
         table.execute(
-            f"CREATE TEMP TABLE incoming AS {_checked(bulk, 'line, u, s, k, e,')}",
+            f"CREATE TEMP TABLE incoming AS {_checked(bulk, also, also)}",
             {name: list(values) for name, values in zip("luske", columns, strict=True)},
         )
         bad = table.execute(
@@ -266,13 +299,13 @@ def _take_rows(table: Table, source: str, rows: Iterator[RawRow | Finding]) -> O
     return ObservationsRead(taken, refused, _told(source, told, refused))
 
 
-def _checked(bulk: _Bulk, also: str = "") -> str:
+def _checked(bulk: _Bulk, inner: str = "", outer: str = "") -> str:
     """SQL for rows in whole seconds, each with the number of the rule that it breaks, or NULL."""
     user, symptom, _, end = bulk.texts
     kinds = ", ".join(_literal(symptom) for symptom in SYMPTOMS)
     start_us, end_us = bulk.instants
     return f"""
-        SELECT {also} trim(user_id) AS user_id, start_us // 1000000 AS started,
+        SELECT {outer} trim(user_id) AS user_id, start_us // 1000000 AS started,
             (end_us + 999999) // 1000000 AS ended,
             CASE
                 WHEN coalesce(trim(user_id), '') = '' THEN 1
@@ -283,7 +316,7 @@ def _checked(bulk: _Bulk, also: str = "") -> str:
                 WHEN end_us <= start_us THEN 5
             END::UTINYINT AS wrong
         FROM (
-            SELECT {also} {user} AS user_id, {symptom} AS symptom, {start_us} AS start_us, {end_us} AS end_us,
+            SELECT {inner} {user} AS user_id, {symptom} AS symptom, {start_us} AS start_us, {end_us} AS end_us,
                 {end} AS end_text
             FROM {bulk.relation}
         )"""  # noqa: S608
@@ -359,6 +392,10 @@ def _json_object(line: str) -> dict[str, object] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def _json_text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _text(value: object) -> str | None:

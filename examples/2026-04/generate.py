@@ -35,6 +35,7 @@ YEARLY_DAYS = tuple(
         *("2025-10-15", "2025-12-01", "2026-01-15", "2026-02-27", "2026-03-16", "2026-04-01", "2026-04-20"),
     )
 )
+LATEST = 18  # days after the date named in a card's story by which its renewal has come
 SYMPTOMS = ("site", "login", "view")
 LONG = ("2026-04-10 21:10:00", "2026-04-11 03:40:00")
 UPDATE = ("2026-04-15 06:30:00", "2026-04-15 08:48:00")
@@ -155,43 +156,58 @@ def _contracts(draw: random.Random, users: Sequence[str]) -> Iterator[Contract]:
         yield Contract(account, plan, method, at, months, fallback)
 
 
+@dataclass(frozen=True)
+class CardStory:
+    """So many cards of a plan that fail from a renewal on, and work again so many days later, or never."""
+
+    code: str
+    people: int
+    mended_after: int | None
+    new_card: bool = False
+    plan: str = MONTHLY
+    renewal_after: tuple[str, ...] = ("2026-03-25", "2026-04-01", "2026-05-01")
+
+
+CARD_STORIES = (
+    CardStory("insufficient_funds", 2, None, renewal_after=("2026-03-25",)),  # suspended during the long stop
+    CardStory("insufficient_funds", 12, 4),  # money arrives: the retry on the fifth day succeeds
+    CardStory("insufficient_funds", 8, 16, new_card=True),  # suspended, then another card
+    CardStory("insufficient_funds", 5, None),  # suspended, not renewed
+    CardStory("insufficient_funds", 3, None, renewal_after=("2026-06-01",)),  # suspended on the last night
+    CardStory("insufficient_funds", 2, None, plan=YEARLY, renewal_after=("2026-04-01",)),  # terminated
+    CardStory("expired_card", 7, 6, new_card=True),
+    CardStory("expired_card", 4, None),
+    CardStory("lost_card", 2, 13, new_card=True),
+    CardStory("authentication_required", 4, 2, new_card=True),
+    CardStory("timeout_after_success", 6, 1),  # charged, but the answer is lost
+    CardStory("timeout_before", 2, 1),  # nobody knows: people look into it
+)
+
+
 def _cards(
     draw: random.Random, contracts: Sequence[Contract]
 ) -> tuple[list[tuple[str, ...]], set[str], list[Contract]]:
-    """Cards that fail from a renewal on; the accounts concerned; and two that are suspended from early April.
-
-    (code, how many, days after the failed renewal until the card works again, by a new card)
-    """
-    stories: tuple[tuple[str, int, int | None, bool], ...] = (
-        ("insufficient_funds", 2, None, False),  # since March: suspended while the long stop lasts
-        ("insufficient_funds", 12, 4, False),  # money arrives: the retry on the fifth day succeeds
-        ("insufficient_funds", 8, 16, True),  # suspended, then another card
-        ("insufficient_funds", 5, None, False),  # suspended, terminated
-        ("expired_card", 7, 6, True),
-        ("expired_card", 4, None, False),
-        ("lost_card", 2, 13, True),
-        ("authentication_required", 4, 2, True),
-        ("timeout_after_success", 6, 1, False),  # charged, but the answer is lost
-        ("timeout_before", 2, 1, False),  # nobody knows: people look into it
-    )
-    candidates = [each for each in contracts if each.method == "card" and each.plan == MONTHLY]
-    candidates = [each for each in candidates if each.approved_on < date(2026, 3, 25)]
-    draw.shuffle(candidates)
-    suspended = [each for each in candidates if each.approved_on < date(2026, 3, 1)][:2]
-    candidates = [each for each in candidates if each not in suspended] + suspended[::-1]
+    """Rows of cards.csv, the accounts in them, and the two that are suspended from early April."""
+    cards = [each for each in contracts if each.method == "card" and each.approved_on < date(2026, 3, 25)]
+    draw.shuffle(cards)
     rows: list[tuple[str, ...]] = []
-    troubled: set[str] = set()
-    for code, people, mended_after, new_card in stories:
-        for _ in range(people):
-            each = candidates.pop()
-            after = draw.choice((date(2026, 3, 25), date(2026, 4, 1), date(2026, 5, 1)))
-            fails_on = each.renewal_from(date(2026, 3, 25) if each in suspended else after)
-            rows.append((each.account, _written(_at(fails_on, 0)), code, ""))
-            if mended_after is not None:
-                mended = _at(fails_on + timedelta(days=mended_after), draw.randrange(9 * 3600, 22 * 3600))
-                rows.append((each.account, _written(mended), "ok", "yes" if new_card else ""))
-            troubled.add(each.account)
-    return sorted(rows, key=lambda row: (row[1], row[0])), troubled, suspended
+    chosen: list[Contract] = []
+    for story in CARD_STORIES:
+        for _ in range(story.people):
+            after = date.fromisoformat(draw.choice(story.renewal_after))
+            each = next(
+                each
+                for each in cards
+                if each not in chosen and each.plan == story.plan and (each.renewal_from(after) - after).days <= LATEST
+                and (len(chosen) >= 2 or each.approved_on < date(2026, 3, 1))
+            )  # fmt: skip
+            chosen.append(each)
+            fails_on = each.renewal_from(after)
+            rows.append((each.account, _written(_at(fails_on, 0)), story.code, ""))
+            if story.mended_after is not None:
+                mended = _at(fails_on + timedelta(days=story.mended_after), draw.randrange(9 * 3600, 22 * 3600))
+                rows.append((each.account, _written(mended), "ok", "yes" if story.new_card else ""))
+    return sorted(rows, key=lambda row: (row[1], row[0])), {each.account for each in chosen}, chosen[:2]
 
 
 def _requests(
@@ -359,10 +375,8 @@ def _write_observations(file: Path, rows: Iterable[tuple[str, str, int, int]]) -
         )
         with duckdb.connect() as connection:
             connection.execute("SET threads = 1")
-            connection.execute(
-                "COPY (SELECT user_id, symptom, to_timestamp(started) AS started_at, to_timestamp(ended) AS ended_at "
-                f"FROM read_csv('{written}', header = true)) TO '{file}' (FORMAT parquet, COMPRESSION zstd)"  # noqa: S608
-            )
+            columns = "user_id, symptom, to_timestamp(started) AS started_at, to_timestamp(ended) AS ended_at"
+            connection.read_csv(str(written)).project(columns).write_parquet(str(file), compression="zstd")
 
 
 # times and files ------------------------------------------------------------------------------------------------

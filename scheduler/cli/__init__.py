@@ -23,6 +23,7 @@ class Target(NamedTuple):
 
 
 COMMANDS: dict[str, Target] = {
+    "demo": Target("scheduler.cli.demo:app", "One small month, from outage to credit: start here."),
     "terms": Target("scheduler.cli.terms:app", "The contract: clauses, numbers, readings, who decides what."),
     "scenario": Target("scheduler.cli.scenario:app", "Dated diaries that run the whole engine."),
     "night": Target("scheduler.cli.night:app", "Run the night of a business date, or of several."),

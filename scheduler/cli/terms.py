@@ -22,7 +22,7 @@ from terms.clause_map import Homes, clause_map, proofs_under, unhoused
 from terms.clauses import Clause, UnknownClause, clause_named
 from terms.files import BadTerms
 from terms.policy import Terms, Version
-from terms.readings import Reading
+from terms.readings import Reading, readings_page
 
 __all__ = ["app", "load_homes"]
 
@@ -90,9 +90,18 @@ def show(
 
 
 @app.command("readings")
-def list_readings(contract: Contract = "premium", lang: Lang = None, as_json: AsJson = False) -> None:
+def list_readings(
+    contract: Contract = "premium",
+    lang: Lang = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the page of the documents.")] = False,
+    output: Annotated[Path, typer.Option(help="The generated page.")] = Path("docs/why/readings.md"),
+    as_json: AsJson = False,
+) -> None:
     """Every question that the text leaves open, how we read it (*), and what else could be chosen."""
     readings = _newest(contract).readings.values()
+    if write:
+        output.write_text(readings_page(_newest(contract).readings), encoding="utf-8")
+        return
 
     def human(console: Console) -> None:
         for reading in readings:

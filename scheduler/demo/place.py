@@ -1,8 +1,8 @@
 """Where the demo works: a folder of its own with a fresh database in it, and nobody else's removed.
 
-    DIR/.keizoku-demo    the mark of a demo's folder: without it nothing in the folder is touched
-    DIR/postgresql/      the demo's database, made anew by every run
-    DIR/demo.html        its page
+DIR/.keizoku-demo    the mark of a demo's folder: without it nothing in the folder is touched
+DIR/postgresql/      the demo's database, made anew by every run
+DIR/demo.html        its page
 """
 
 import shutil

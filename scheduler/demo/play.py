@@ -1,6 +1,6 @@
 """Plays the acts of the example, and between them the nights, each at 02:30 JST of its own date."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -62,6 +62,7 @@ def played_until() -> datetime:
 
 def _do(house: House, act: Act) -> list[str]:
     """Do one act; what the desk refused or found, in words."""
+    findings: Iterable[object]
     try:
         findings = act.work(house) or ()
     except Refused as refused:

@@ -5,6 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from billing.payment_method import (
+    INVOICED,
+    POSTED_ONLY,
     Opening,
     PastAttempt,
     decline_kind,
@@ -28,18 +30,25 @@ def wanted(*attempts: PastAttempt, card_on: date | None = None) -> date | None:
     return next_attempt_wanted_on(DUE, attempts, (3, 5, 7), at, card_on)
 
 
-@pytest.mark.parametrize(
-    ("method", "what"),
-    [
-        ("card", Opening.INVOICE),
-        ("other", Opening.INVOICE),
-        ("app_store", Opening.STORE),
-        ("product_key", Opening.KEY),
-        ("coupon", Opening.FREE),
-    ],
-)
-def test_5_1_1_a__5_1_1_c__5_1_2__5_3__each_method_opens_a_term_in_its_own_way(method: str, what: Opening) -> None:
-    assert opening(method) is what
+def test_5_1_1_a__a_term_paid_by_card_is_invoiced() -> None:
+    assert opening("card") is Opening.INVOICE
+
+
+def test_5_1_1_b__a_key_was_paid_before_and_a_coupon_owes_nothing() -> None:
+    assert (opening("product_key"), opening("coupon")) == (Opening.KEY, Opening.FREE)
+
+
+def test_5_1_1_c__a_term_paid_by_other_means_is_invoiced() -> None:
+    assert opening("other") is Opening.INVOICE
+
+
+def test_5_1_2__a_term_paid_in_a_store_is_billed_by_the_store() -> None:
+    assert opening("app_store") is Opening.STORE
+
+
+def test_5_3__whoever_pays_in_a_store_owes_us_no_due_date() -> None:
+    assert "app_store" in POSTED_ONLY
+    assert "app_store" not in INVOICED
 
 
 def test_5_4__the_first_attempt_is_wanted_on_the_due_date() -> None:

@@ -1,0 +1,29 @@
+"""Generated documents are those of this commit, and no computed clause is without its home and its test."""
+
+from pathlib import Path
+
+from scheduler.cli.terms import load_homes
+from terms.clause_map import clause_map, proofs_under, unhoused
+from terms.clauses import clauses
+from terms.policy import Terms
+from terms.readings import readings_page
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_computed_clause_has_one_home_and_a_test() -> None:
+    known, homes = clauses(), load_homes()
+    assert unhoused(known, homes, proofs_under(ROOT / "tests", known)) == []
+    assert {clause: found for clause, found in homes.items() if len(found) > 1} == {}
+    assert sorted(set(homes) - set(known)) == []
+
+
+def test_the_clause_map_is_up_to_date() -> None:
+    known = clauses()
+    text = clause_map(known, load_homes(), proofs_under(ROOT / "tests", known))
+    assert (ROOT / "docs/clause-map.md").read_text(encoding="utf-8") == text
+
+
+def test_the_page_of_readings_is_up_to_date() -> None:
+    text = readings_page(Terms.load("premium").versions[-1].readings)
+    assert (ROOT / "docs/why/readings.md").read_text(encoding="utf-8") == text
