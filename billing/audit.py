@@ -85,11 +85,16 @@ _INTEREST = """
          - coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'interest'), 0)"""
 _CONTRACT_LIABILITY = """
     SELECT coalesce(sum(price_yen - price_yen * greatest(0,
-               least(:day_after, coalesce(closed_on, :day_after)) - starts_on) / (ends_on - starts_on)), 0)
-    FROM term
+               least(:day_after, coalesce(closed_on, :day_after)) - starts_on) / (ends_on - starts_on)
+               - coalesce(reduced.yen, 0)), 0)
+    FROM term LEFT JOIN (
+        SELECT invoice.term_id, sum(settlement.yen) AS yen FROM settlement
+        JOIN invoice ON invoice.id = settlement.invoice_id
+        WHERE settlement.kind = 'reduction' GROUP BY invoice.term_id
+    ) AS reduced ON reduced.term_id = term.id
     WHERE method <> 'coupon' AND (ends_on > :day_after OR closed_on IS NOT NULL)
-      AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_id = term.id)
-      AND (method IN ('app_store', 'product_key') OR EXISTS (SELECT 1 FROM invoice WHERE term_id = term.id))"""
+      AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_closure.term_id = term.id)
+      AND (method IN ('app_store', 'product_key') OR EXISTS (SELECT 1 FROM invoice WHERE invoice.term_id = term.id))"""
 
 
 _SUMS: Mapping[str, str] = {

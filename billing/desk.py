@@ -21,6 +21,7 @@ from billing.refusal import Refused
 from billing.registration import Application
 from billing.stages import delinquency, payments, terms
 from billing.stages.prices import load_interval, load_prices
+from billing.stages.termination import save_notice, terminate
 from db.session import Session
 from db.tables.contracts import contract, contract_fact, plan, price, suspension
 from terms.calendar import Interval, jst_day
@@ -206,7 +207,7 @@ class BillingDesk:
                 recorded_at=now,
             )
         )
-        delinquency.save_notice(self.session, account, row.id, notices.suspension_by_people(jst_day(now), ground), now)
+        save_notice(self.session, account, row.id, notices.suspension_by_people(jst_day(now), ground), now)
         self.session.commit()
 
     def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
@@ -226,9 +227,8 @@ class BillingDesk:
         """End the contract for a ground that people state (premium/7.1); what is unpaid stays owed."""
         row = self._running(account, now)
         self._fact(row.id, account, "terminate", now, author=by, ground=ground)
-        terms.save_end(self.session, life.end_now(row.id, account, now, jst_day(now), life.TERMINATION), now)
-        delinquency.save_notice(self.session, account, row.id, notices.termination_by_people(jst_day(now), ground), now)
-        delinquency.demand_interest(self.session, self.rules, {account}, f"termination:{row.id}", now)
+        notice = notices.termination_by_people(jst_day(now), ground)
+        terminate(self.session, self.rules, row.id, account, notice, now)
         self.session.commit()
 
     def pay(

@@ -104,6 +104,10 @@ RULES: tuple[Rule, ...] = (
         "a term ends early: the rest of its fee is earned, at once if paid, else when it is paid",
         "2120 yen", "4110 yen - tax_yen; 2170 tax_yen", tax_of="yen",
     ),
+    Rule(
+        "fee_reduced", "premium/7.2", "by the other reading a terminated term's unpaid fee ends with it",
+        "2120 yen", "1140 yen",
+    ),
     # What the payer owes and sends. Interest not yet demanded is booked first.
     Rule("interest_demanded", "premium/5.2", "interest is demanded, never daily", "1150 yen", "7110 yen"),
     Rule(

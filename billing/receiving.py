@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from billing.allocation import allocate
 from billing.booking import Posting, next_ids, post
 from billing.refusal import Refused
-from billing.stages.delinquency import book_interest, interest_booked
+from billing.stages.demands import book_interest, interest_booked
 from billing.stages.payments import settle_invoices
 from billing.stages.unpaid import load_unpaid
 from db.session import Session, copy_rows

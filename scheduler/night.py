@@ -15,7 +15,7 @@ from typing import Final
 import sla.audit
 import sla.stages
 from billing.audit import audit as audit_billing
-from billing.stages import credits, delinquency, invoices, payments, revenue, terms
+from billing.stages import credits, delinquency, demands, invoices, payments, revenue, terms
 from db.session import Session, release_leader_lock, try_leader_lock
 from scheduler import runs
 from scheduler.app import House
@@ -184,7 +184,7 @@ def _delinquency(work: Work) -> Iterator[int]:
     cases = delinquency.due(work.session, work.rules, today)
     yield delinquency.save(work.session, work.rules, delinquency.decide(work.rules, cases, today), work.now)
     for each in work.dates:
-        yield delinquency.demand_month(work.session, work.rules, each, work.now)
+        yield demands.demand_month(work.session, work.rules, each, work.now)
 
 
 def _revenue(work: Work) -> Iterator[int]:

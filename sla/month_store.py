@@ -46,7 +46,7 @@ BEYOND = timedelta(days=1)
 
 
 class NoPopulation(LookupError):
-    """Nobody has recorded how many users the whole service has; record it with `keizoku sla population`."""
+    """Nobody has recorded how many users the whole service has; record it with `keizoku evidence population USERS`."""
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)

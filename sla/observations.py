@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from glob import escape
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from tempfile import gettempdir
 
@@ -138,22 +139,21 @@ def _csv(table: Table, path: Path, names: Mapping[str, str], symptom: str | None
         f"columns = {{{fields}}}, store_rejects = true, rejects_table = 'reject', rejects_scan = 'reject_scan')"
     )
 
+    width = len(header)
+    four_of = itemgetter(*(places.get(name, width) for name in COLUMNS))
+
     def rows() -> Iterator[RawRow | Finding]:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             reader = csv.reader(file)
             next(reader)
             try:
                 for values in reader:
-                    if not values:
-                        continue
-                    if wrong := _wrong_record(values, len(header)):
+                    if len(values) == width and _is_utf8("".join(values)):
+                        values.append(symptom or "")
+                        yield reader.line_num, *four_of(values)
+                    elif values:
                         value = ",".join(values)[:80].encode("utf-8", "replace").decode()
-                        yield Finding(str(path), reader.line_num, value, *wrong)
-                    else:
-                        user, kind, start, end = (
-                            values[places[name]] if name in places else symptom for name in COLUMNS
-                        )
-                        yield reader.line_num, user, kind, start, end
+                        yield Finding(str(path), reader.line_num, value, *_broken_record(values, width))
             except csv.Error as error:
                 yield Finding(str(path), reader.line_num, str(error), "rows are CSV", "close its quotes")
 
@@ -168,8 +168,8 @@ def _ndjson(table: Table, path: Path, names: Mapping[str, str], symptom: str | N
         return lacking
     texts = [f"(row ->> {_literal(names[n])})" if n in names else _literal(symptom) for n in COLUMNS]
     relation = (
-        "(SELECT try_cast(json AS JSON) AS row FROM read_csv($file, header = false, auto_detect = false, delim = '\x01', "
-        "quote = '', escape = '', columns = {'json': 'VARCHAR'}) WHERE trim(json) <> '')"
+        "(SELECT try_cast(json AS JSON) AS row FROM read_csv($file, header = false, auto_detect = false, "
+        "delim = '\x01', quote = '', escape = '', columns = {'json': 'VARCHAR'}) WHERE trim(json) <> '')"
     )
 
     def rows() -> Iterator[RawRow | Finding]:
@@ -371,14 +371,11 @@ def _refused(*findings: Finding) -> ObservationsRead:
     return ObservationsRead(0, 0, findings)
 
 
-def _wrong_record(values: Sequence[str], width: int) -> tuple[str, str] | None:
+def _broken_record(values: Sequence[str], width: int) -> tuple[str, str]:
     """Rule and remedy for a CSV record that is broken as such."""
-    if len(values) != width:
-        rule = f"the header has {width} columns, this row {len(values)}"
-        return rule, "quote values that hold a comma"
-    if not all(_is_utf8(value) for value in values):
+    if len(values) == width:
         return "files are UTF-8", "save the file as UTF-8"
-    return None
+    return f"the header has {width} columns, this row {len(values)}", "quote values that hold a comma"
 
 
 def _is_utf8(text: str) -> bool:

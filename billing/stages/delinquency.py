@@ -4,22 +4,20 @@ Everything is derived from what is unpaid now and taken on the day on which it i
 stage set is lifted when its reason is gone; one set by people only by people.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from billing import notices
-from billing.booking import Posting, post
-from billing.contract import TERMINATION, end_now
 from billing.delinquency import Standing, accelerated, standing
-from billing.stages.terms import save_end
-from billing.stages.unpaid import Unpaid, by_contract, interest_owed, load_unpaid
+from billing.stages.termination import save_notice, terminate
+from billing.stages.unpaid import Unpaid, by_contract, load_unpaid
 from db.session import Session
 from db.tables.contracts import contract, suspension
-from db.tables.money import allocation, demand, interest_booking, invoice, user_notice
-from terms.calendar import Month, jst_day
+from db.tables.money import invoice
+from terms.calendar import jst_day
 from terms.rules import Rules
 
 
@@ -100,9 +98,7 @@ def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetim
             continue
         if ruling.state is Standing.TERMINATE:
             notice = notices.termination(today, ruling.days, ruling.open_yen)
-            save_end(session, end_now(case.contract_id, case.account, now, today, TERMINATION), now)
-            changes += 1 + save_notice(session, case.account, case.contract_id, notice, now)
-            changes += demand_interest(session, rules, {case.account}, f"termination:{case.contract_id}", now)
+            changes += terminate(session, rules, case.contract_id, case.account, notice, now)
         elif ruling.state is Standing.SUSPEND and not case.suspended:
             notice = notices.suspension(today, ruling.days, ruling.open_yen)
             session.execute(
@@ -139,97 +135,6 @@ def reconsider(session: Session, rules: Rules, contract_id: int, now: datetime) 
         if ruling.case.suspended and ruling.state in (Standing.GOOD, Standing.OVERDUE)
     ]
     return save(session, rules, [Ruling(r.case, r.state, r.days, ()) for r in rulings], now)
-
-
-def demand_month(session: Session, rules: Rules, business_date: date, now: datetime) -> int:
-    """On the first night of a month: demand from everyone what has accrued and was not demanded; commits."""
-    if business_date.day != 1 or not rules.discretion.demand_monthly:
-        return 0
-    unpaid = load_unpaid(session, rules, jst_day(now), with_carried=True)
-    accounts = {each.account for each in unpaid if each.carried_yen or each.due_on < jst_day(now)}
-    changes = demand_interest(session, rules, accounts, f"month:{Month.of(business_date)}", now)
-    session.commit()
-    return changes
-
-
-def demand_interest(session: Session, rules: Rules, accounts: Collection[str], occasion: str, now: datetime) -> int:
-    """One demand per account for the floored total less what was demanded before; does not commit."""
-    today = jst_day(now)
-    rate = rules.terms.at(today).late_interest.rate
-    changes = 0
-    for account in sorted(accounts):
-        if session.execute(
-            sa.select(demand.c.id).where(demand.c.account == account, demand.c.occasion == occasion)
-        ).first():
-            continue
-        total_yen, _ = interest_owed(
-            load_unpaid(session, rules, today, account=account, with_carried=True), rules, today
-        )
-        new_yen = total_yen - interest_booked(session, account)
-        if new_yen <= 0:
-            continue
-        body_ja, body_en = notices.interest_demand(today, new_yen, total_yen, rate)
-        session.execute(
-            sa.insert(demand).values(
-                account=account,
-                demanded_on=today,
-                interest_yen=new_yen,
-                total_yen=total_yen,
-                occasion=occasion,
-                sent_at=now,
-                body_ja=body_ja,
-                body_en=body_en,
-            )
-        )
-        book_interest(session, account, "demand", new_yen, f"demand:{occasion}", now)
-        post(
-            session,
-            [Posting("interest_demanded", f"demand:{account}:{occasion}", today, {"yen": new_yen}, account)],
-            now,
-        )
-        changes += 2
-    return changes
-
-
-def interest_booked(session: Session, account: str) -> int:
-    """Whole yen of interest in the books of an account that are not paid yet (its share of 1150)."""
-    booked = (
-        sa.select(sa.func.coalesce(sa.func.sum(interest_booking.c.yen), 0))
-        .where(interest_booking.c.account == account)
-        .scalar_subquery()
-    )
-    paid = (
-        sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0))
-        .where(allocation.c.account == account, allocation.c.kind == "interest")
-        .scalar_subquery()
-    )
-    return int(session.execute(sa.select(booked - paid)).scalar_one())
-
-
-def book_interest(session: Session, account: str, kind: str, yen: int, occasion: str, now: datetime) -> None:
-    """Note that interest went into the books; does not commit."""
-    session.execute(
-        sa.insert(interest_booking).values(
-            account=account, kind=kind, yen=yen, booked_on=jst_day(now), recorded_at=now, occasion=occasion
-        )
-    )
-
-
-def save_notice(session: Session, account: str, contract_id: int, notice: notices.Notice, now: datetime) -> int:
-    """Write a notice document as sent now; does not commit."""
-    session.execute(
-        sa.insert(user_notice).values(
-            account=account,
-            contract_id=contract_id,
-            kind=notice.kind,
-            occasion=notice.occasion,
-            sent_on=jst_day(now),
-            sent_at=now,
-            body_ja=notice.body_ja,
-            body_en=notice.body_en,
-        )
-    )
-    return 1
 
 
 def _accelerate(session: Session, ruling: Ruling, today: date, now: datetime) -> int:

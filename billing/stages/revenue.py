@@ -13,11 +13,12 @@ import sqlalchemy as sa
 
 from billing.booking import Posting, post
 from billing.payment_method import POSTED_ONLY
-from billing.revenue import recognised_between, remaining
+from billing.revenue import Recognised, recognised_between
 from db.session import Session, copy_rows
 from db.tables.books import revenue_posting, term_closure
 from db.tables.contracts import term
-from db.tables.money import invoice
+from db.tables.money import invoice, settlement
+from terms.money import tax_included_yen
 from terms.rules import Rules
 
 
@@ -126,9 +127,15 @@ def close_terms(session: Session, rules: Rules, now: datetime) -> int:
         sa.and_(term.c.method.in_(POSTED_ONLY)),
         sa.exists().where(invoice.c.term_id == term.c.id, invoice.c.state == "paid"),
     )
+    reduced = (
+        sa.select(sa.func.coalesce(sa.func.sum(settlement.c.yen), 0))
+        .join(invoice, invoice.c.id == settlement.c.invoice_id)
+        .where(invoice.c.term_id == term.c.id, settlement.c.kind == "reduction")
+        .scalar_subquery()
+    )
     paid_on = sa.select(invoice.c.paid_on).where(invoice.c.term_id == term.c.id).scalar_subquery()
     rows = session.execute(
-        sa.select(term, paid_on.label("paid_on")).where(
+        sa.select(term, paid_on.label("paid_on"), reduced.label("reduced_yen")).where(
             term.c.closed_on.is_not(None), paid, ~sa.exists().where(term_closure.c.term_id == term.c.id)
         )
     ).all()
@@ -136,7 +143,8 @@ def close_terms(session: Session, rules: Rules, now: datetime) -> int:
     for row in rows:
         tax_rate = rules.terms.at(row.starts_on).tax.rate
         before = recognised_between(row.price_yen, row.starts_on, row.ends_on, row.starts_on, row.closed_on, tax_rate)
-        rest = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on, tax_rate)
+        owed_yen = row.price_yen - int(row.reduced_yen)
+        rest = Recognised(owed_yen - before.yen, tax_included_yen(owed_yen, tax_rate) - before.tax_yen)
         on = max(row.closed_on, row.paid_on or row.closed_on)
         closures.append((row.id, before.yen, rest.yen, rest.tax_yen, on, now))
         if rest.yen:

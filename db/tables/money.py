@@ -127,7 +127,7 @@ settlement = Table(
     day("settled_on"),
     Column("source_id", BigInteger, nullable=False),
     instant("recorded_at"),
-    CheckConstraint("kind IN ('credit', 'card', 'receipt', 'set_off', 'write_off')", name="kind"),
+    CheckConstraint("kind IN ('credit', 'card', 'receipt', 'set_off', 'write_off', 'reduction')", name="kind"),
     CheckConstraint("yen > 0", name="positive"),
     UniqueConstraint("invoice_id", "kind", "source_id"),
     Index("ix_settlement_invoice_id", "invoice_id"),

@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 
 from scheduler.cli.context import open_house
+from scheduler.cli.evidence import instant
 from scheduler.cli.output import emit, fail, report_findings
 from sla.views import UnknownClaim, claim_list, claim_story
-from terms.calendar import Month, iso_jst, parse_instant
+from terms.calendar import Month, iso_jst
 
-app = typer.Typer(help="Claims under Article 9: take one, list them, show one.", no_args_is_help=True)
+app = typer.Typer(help="Claims under Article 9: take one, rule on it, list, show.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+ClaimId = Annotated[str, typer.Argument(metavar="ID")]
+By = Annotated[str, typer.Option(help="Who rules so.")]
+Ground = Annotated[str, typer.Option(help="Why.")]
 MonthText = Annotated[str | None, typer.Option("--month", help="The month of the outage: 2026-04.")]
 
 
@@ -33,7 +37,7 @@ def submit(
 ) -> None:
     """Record a claim. It is decided in the first night after the end of its month."""
     windows = [_window(each) for each in window or []]
-    received = _instant(received_at) if received_at else None
+    received = instant(received_at) if received_at else None
     about = _month(month)
     with open_house() as house:
         name = claim_id or house.sla.free_claim_id(account, about)
@@ -45,6 +49,36 @@ def submit(
     else:
         report_findings(findings)
     raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def recognise(
+    claim_id: ClaimId,
+    by: By,
+    ground: Ground,
+    window: Annotated[list[str] | None, typer.Option(help="FROM/TO that is recognised; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recognise only these windows of a claim; none: nothing. The newest ruling holds."""
+    windows = [_window(each) for each in window or []]
+    with open_house() as house:
+        findings = house.sla.recognise(claim_id, windows, by, ground, now=datetime.now(UTC))
+    raise typer.Exit(report_findings(findings, as_json))
+
+
+@app.command()
+def environment(
+    claim_id: ClaimId,
+    by: By,
+    ground: Ground,
+    window: Annotated[list[str] | None, typer.Option(help="FROM/TO; may be repeated. None: taken back.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rule that these windows of a claim depend on the user's own environment."""
+    windows = [_window(each) for each in window or []]
+    with open_house() as house:
+        findings = house.sla.environment(windows, by, ground, claim=claim_id, now=datetime.now(UTC))
+    raise typer.Exit(report_findings(findings, as_json))
 
 
 @app.command("list")
@@ -62,7 +96,7 @@ def list_claims(
 
 
 @app.command()
-def show(claim_id: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False) -> None:
+def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
     """One claim and its state; `keizoku explain claim ID` says why."""
     with open_house() as house:
         try:
@@ -80,15 +114,8 @@ def _month(text: str) -> Month:
         fail(str(error))
 
 
-def _instant(text: str) -> datetime:
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        fail(str(error))
-
-
 def _window(text: str) -> tuple[datetime, datetime]:
     start, slash, end = text.partition("/")
     if not slash:
         fail(f"not a window: {text!r}; write FROM/TO, such as '2026-04-10 09:00/2026-04-10 12:37'")
-    return _instant(start), _instant(end)
+    return instant(start), instant(end)

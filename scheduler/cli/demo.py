@@ -91,16 +91,16 @@ def show(console: Console, summary: Summary, page: Path, command: str) -> None:
         ("減額 Credits", summary.credits),
         ("人が決めること Left to people", (*summary.tasks, _remarks(summary))),
     ):
-        console.print()
-        console.print(_figures(title, figures))
+        console.print(f"\n[bold]{title}[/]")
+        console.print(_figures(figures))
         if figures[0] in summary.stops:
             told = words.duration(summary.unusable_seconds, ja=False)
             console.print(
                 f"[dim]a member who claims the whole month: {told} unusable, so {summary.rate} of a monthly fee[/]"
             )
-    console.print()
+    console.print("\n[bold]売上 Revenue by month, without tax, less SLA reductions[/]")
     console.print(_revenue(summary))
-    console.print()
+    console.print("\n[bold]試算表 Trial balance[/]")
     console.print(_trial_balance(summary))
     console.print()
     state = "green" if summary.certificates_ok == summary.nights else "red"
@@ -157,17 +157,18 @@ def _remarks(summary: Summary) -> Figure:
     return Figure("remarks", "受付の注記", "remarks of the desks on what came in", len(summary.remarks))
 
 
-def _figures(title: str, figures: Iterable[Figure]) -> Table:
-    drawn = _table(title)
-    for name, justify in (("", "left"), ("", "left"), ("", "right")):
-        drawn.add_column(name, justify=justify)  # type: ignore[arg-type]
+def _figures(figures: Iterable[Figure]) -> Table:
+    drawn = _table()
+    drawn.add_column()
+    drawn.add_column()
+    drawn.add_column(justify="right")
     for figure in figures:
         drawn.add_row(figure.ja, figure.en, amount(figure))
     return drawn
 
 
 def _revenue(summary: Summary) -> Table:
-    drawn = _table("売上 Revenue by month, without tax, less SLA reductions")
+    drawn = _table()
     drawn.add_column("")
     drawn.add_column("", justify="right")
     for month, yen in summary.revenue:
@@ -176,7 +177,7 @@ def _revenue(summary: Summary) -> Table:
 
 
 def _trial_balance(summary: Summary) -> Table:
-    drawn = _table("試算表 Trial balance", header=True)
+    drawn = _table(header=True)
     for name in ("", "勘定科目", "account"):
         drawn.add_column(name)
     for name in ("借方 debit", "貸方 credit"):
@@ -189,5 +190,5 @@ def _trial_balance(summary: Summary) -> Table:
     return drawn
 
 
-def _table(title: str, *, header: bool = False) -> Table:
-    return Table(title=title, title_justify="left", title_style="bold", show_header=header, box=None, pad_edge=False)
+def _table(*, header: bool = False) -> Table:
+    return Table(show_header=header, box=None, pad_edge=False)

@@ -1,7 +1,7 @@
 """The demo on one page: HTML that opens without a network, runs no script, and prints on A4."""
 
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,12 +18,10 @@ from sla.views import claim_story
 from terms import words
 from terms.calendar import iso_jst
 from terms.decision import Decision
-
-EXCLUDED = "claim.excluded."
-"""A step of a decision with the windows that one bucket took."""
+from terms.policy import Policy
 
 
-def demo_page(house: House, summary: Summary, at: Any, command: str) -> str:
+def demo_page(house: House, summary: Summary, at: datetime, command: str) -> str:
     """The whole page; `command` explains the claim that the page shows."""
     policy = policy_of(house.rules, summary.month)
     templates = Environment(
@@ -55,7 +53,7 @@ def amount(figure: Figure) -> str:
     return f"{figure.value:,}"
 
 
-def _claim(house: House, summary: Summary, at: Any, policy: Any) -> dict[str, object]:
+def _claim(house: House, summary: Summary, at: datetime, policy: Policy) -> dict[str, object]:
     story = claim_story(house.session, house.rules, summary.explained, at)
     decision: Decision = story["decisions"][-1][2]
     picture = month_svg(summary.service, policy, "en", _buckets(decision))
@@ -75,9 +73,10 @@ def _buckets(decision: Decision) -> dict[str, Spans]:
     """The claimant's month as it was decided: from the steps of the decision that was stored."""
     found: dict[str, Spans] = dict.fromkeys(CLAIMANT_BUCKETS, ())
     for step in decision.steps:
-        if step.key.startswith(EXCLUDED):
-            found[step.key.removeprefix(EXCLUDED)] = read_spans(step.facts["excluded_windows"])
-    found["recognised"] = read_spans(decision.facts["recognised_windows"])
+        if "excluded_windows" in step.facts:
+            found[step.key.removeprefix("claim.excluded.")] = read_spans(step.facts["excluded_windows"])
+        elif "recognised_windows" in step.facts:
+            found["recognised"] = read_spans(step.facts["recognised_windows"])
     return found
 
 

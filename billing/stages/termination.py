@@ -1,0 +1,87 @@
+"""Termination (premium/7.1, 7.2): the contract ends at once, what is unpaid stays owed, all interest is demanded.
+
+By the reading `terminated_term_fee: to_termination_day` the unpaid fee of the running term shrinks to the days up to
+the termination, while the interest that it bore until then stays; by the default it stays owed in full. What was paid is not given back (premium/6.3).
+"""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from billing.booking import Posting, post
+from billing.contract import TERMINATION, end_now
+from billing.notices import Notice
+from billing.revenue import remaining
+from billing.stages.demands import demand_interest
+from billing.stages.payments import settle_invoices
+from billing.stages.terms import save_end
+from billing.stages.unpaid import interest_owed, load_unpaid
+from db.session import Session
+from db.tables.contracts import term
+from db.tables.money import interest_mark, invoice, settlement, user_notice
+from terms.calendar import jst_day
+from terms.rules import Rules
+
+
+def terminate(session: Session, rules: Rules, contract_id: int, account: str, notice: Notice, now: datetime) -> int:
+    """End the contract now, with its notice and the demand for interest; returns the rows written. Does not commit."""
+    today = jst_day(now)
+    save_end(session, end_now(contract_id, account, now, today, TERMINATION), now)
+    changes = 1 + save_notice(session, account, contract_id, notice, now)
+    if rules.terms.at(today).readings["terminated_term_fee"] == "to_termination_day":
+        changes += _reduce_fee(session, rules, contract_id, now)
+    return changes + demand_interest(session, rules, {account}, f"termination:{contract_id}", now)
+
+
+def save_notice(session: Session, account: str, contract_id: int, notice: Notice, now: datetime) -> int:
+    """Write a notice document as sent now; does not commit."""
+    session.execute(
+        sa.insert(user_notice).values(
+            account=account,
+            contract_id=contract_id,
+            kind=notice.kind,
+            occasion=notice.occasion,
+            sent_on=jst_day(now),
+            sent_at=now,
+            body_ja=notice.body_ja,
+            body_en=notice.body_en,
+        )
+    )
+    return 1
+
+
+def _reduce_fee(session: Session, rules: Rules, contract_id: int, now: datetime) -> int:
+    row = session.execute(
+        sa.select(term, invoice.c.id.label("invoice_id"), invoice.c.open_yen)
+        .join(invoice, invoice.c.term_id == term.c.id)
+        .where(term.c.contract_id == contract_id, term.c.closed_on.is_not(None), invoice.c.state == "open")
+    ).first()
+    if row is None:
+        return 0
+    tax_rate = rules.terms.at(row.starts_on).tax.rate
+    rest = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on, tax_rate)
+    yen = min(row.open_yen, rest.yen)
+    if not yen:
+        return 0
+    today = jst_day(now)
+    unpaid = load_unpaid(session, rules, today, invoice_ids=[row.invoice_id])
+    accrued_yen, _ = interest_owed(unpaid, rules, today)
+    session.execute(
+        sa.insert(interest_mark).values(
+            invoice_id=row.invoice_id, account=row.account, counts_after=today, carried_yen=accrued_yen, recorded_at=now
+        )
+    )
+    session.execute(
+        sa.insert(settlement).values(
+            invoice_id=row.invoice_id,
+            account=row.account,
+            kind="reduction",
+            yen=yen,
+            settled_on=today,
+            source_id=row.id,
+            recorded_at=now,
+        )
+    )
+    settle_invoices(session, [(row.invoice_id, yen, today)])
+    post(session, [Posting("fee_reduced", f"term:{row.id}:reduced", today, {"yen": yen}, row.account)], now)
+    return 1
