@@ -29,6 +29,7 @@ class UnpaidFee:
     invoice_id: int
     due_on: date
     open_yen: int
+    issued_on: date
     excluded: tuple[tuple[date, date], ...] = ()
 
 
@@ -60,7 +61,12 @@ def standing(
 
 @decides("premium/7.2")
 def accelerated(fees: Sequence[UnpaidFee], today: date) -> tuple[int, ...]:
-    """Invoices that become due at once because another fee is overdue: issued, and not yet due."""
-    if not any(overdue_days(fee, today) > 0 for fee in fees):
+    """Invoices that become due at once because another fee is overdue: those that existed when default began.
+
+    What arises later has its own due date: the clause speaks of the debts of that time.
+    """
+    overdue = [fee.due_on for fee in fees if overdue_days(fee, today) > 0]
+    if not overdue:
         return ()
-    return tuple(fee.invoice_id for fee in fees if fee.due_on > today)
+    began_on = min(overdue) + timedelta(days=1)
+    return tuple(fee.invoice_id for fee in fees if fee.due_on > today and fee.issued_on <= began_on)

@@ -138,13 +138,18 @@ def fault_days(
 ) -> tuple[tuple[date, date], ...]:
     """Days [from, to) on which our or the gateway's fault kept a fee from being charged (premium/5.2 reading).
 
-    An attempt that was wanted on one day and definitely answered only on a later one leaves the days between
-    without interest; so does one that is wanted and not made yet. `delayed_until` is the day on which an invoice
-    for payment by other means was really made, where that was later than its date.
+    The first attempt was wanted on one day and definitely answered only on a later one: the days between bear no
+    interest, whatever the answer was. A retry that came late took nothing from a user whose card refuses again, so
+    its days are left out only if it succeeded or its answer is still unknown. `delayed_until` is the day on which
+    an invoice for payment by other means was really made, where that was later than its date.
     """
     one = timedelta(days=1)
-    ranges = [(a.wanted_on + one, (a.settled_on or today) + one) for a in attempts]
-    if wanted_on is not None and wanted_on < today:
+    ranges = [
+        (attempt.wanted_on + one, (attempt.settled_on or today) + one)
+        for place, attempt in enumerate(attempts)
+        if place == 0 or attempt.outcome in (None, "succeeded")
+    ]
+    if not attempts and wanted_on is not None and wanted_on < today:
         ranges.append((wanted_on + one, today + one))
     if delayed_until is not None:
         ranges.append((due_on + one, delayed_until + one))

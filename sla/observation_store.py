@@ -10,12 +10,13 @@ from hashlib import file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import duckdb
 import sqlalchemy as sa
 
 from db.session import Session, driver_cursor
 from db.tables.evidence import evidence_import
 from sla.intervals import Span
-from sla.observations import Table, open_observations, read_observation_rows, read_observations
+from sla.observations import open_observations, read_observation_rows, read_observations
 from terms.calendar import epoch, epoch_up
 from terms.decision import Finding
 
@@ -57,7 +58,7 @@ def record(session: Session, file: Path | None, rows: Sequence[Row], now: dateti
     return Recorded(new_rows, reach, read.findings)
 
 
-def _take(session: Session, table: Table, now: datetime) -> tuple[int, tuple[Span, ...]]:
+def _take(session: Session, table: duckdb.DuckDBPyConnection, now: datetime) -> tuple[int, tuple[Span, ...]]:
     session.execute(_STAGE)
     with TemporaryDirectory(prefix="keizoku-") as folder:
         rows = Path(folder) / "observations.csv"

@@ -1,7 +1,8 @@
 """Termination (premium/7.1, 7.2): the contract ends at once, what is unpaid stays owed, all interest is demanded.
 
 By the reading `terminated_term_fee: to_termination_day` the unpaid fee of the running term shrinks to the days up to
-the termination, while the interest that it bore until then stays; by the default it stays owed in full. What was paid is not given back (premium/6.3).
+the termination, while the interest that it bore until then stays; by the default the fee stays owed in full. What
+was paid is not given back (premium/6.3).
 """
 
 from datetime import datetime

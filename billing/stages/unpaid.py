@@ -30,6 +30,7 @@ class Unpaid:
     account: str
     method: str
     term_starts_on: date
+    issued_on: date
     due_on: date
     total_yen: int
     open_yen: int
@@ -42,7 +43,7 @@ class Unpaid:
     @property
     def fee(self) -> UnpaidFee:
         """What the delinquency rules look at."""
-        return UnpaidFee(self.invoice_id, self.due_on, self.open_yen, self.excluded)
+        return UnpaidFee(self.invoice_id, self.due_on, self.open_yen, self.issued_on, self.excluded)
 
     @property
     def debt(self) -> Debt:
@@ -117,6 +118,7 @@ def load_unpaid(
                 account=row.account,
                 method=row.method,
                 term_starts_on=row.starts_on,
+                issued_on=row.issued_on,
                 due_on=due_on,
                 total_yen=row.total_yen,
                 open_yen=row.open_yen,

@@ -16,7 +16,8 @@ from sla.claim_steps import waterfall_steps
 from sla.evidence import read_counts, read_incidents
 from sla.intervals import NOTHING, as_iso, length, union
 from sla.notices import read_notices
-from sla.observations import COLUMNS, SYMPTOMS, open_observations, read_observations
+from sla.observation_files import COLUMNS
+from sla.observations import SYMPTOMS, open_observations, read_observations
 from sla.quorum import Population, counted_windows, observed_windows, stops_from
 from sla.review import policy_of
 from sla.timeline import month_svg

@@ -32,6 +32,8 @@ SLA_ACTIONS: Final = frozenset(
 )
 #: The desk takes these and says what speaks against them; what follows from it is for the diary to expect.
 TAKEN_WITH_DOUBTS: Final = frozenset({"notice", "claim"})
+#: What a user may ask in vain: a refusal changes nothing, is shown beside the title, and the expectations decide.
+MAY_BE_REFUSED: Final = frozenset({"register", "approve", "change_method", "end_of_use", "withdraw_end_of_use"})
 #: Keys whose keyword differs. `from` and `for` are Python's; `_on` and `_at` are ours for days and instants.
 RENAMED: Final[Mapping[str, str]] = {"from": "from_at", "to": "to_at", "for": "term", "on": "decided_on"}
 

@@ -38,6 +38,7 @@ class Outcome:
     failures: tuple[Failure, ...]
     valid: bool = True  # False: the document itself is wrong and nothing ran
     schema: str = ""  # where its rows are, if they were kept
+    refusals: tuple[str, ...] = ()  # what a user asked in vain
     crash: Exception | None = None  # what stopped it half-way, for whoever wants the traceback
 
     @property

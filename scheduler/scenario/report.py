@@ -18,7 +18,8 @@ def report(outcome: Outcome) -> RenderableType:
     head = Text.assemble(mark, " ", outcome.title, ("  " + outcome.file, "dim"))
     if outcome.schema:
         head.append(f"  schema {outcome.schema}", "dim")
-    return head if outcome.passed else Group(head, failure_table(outcome))
+    refused = [Text(f"  refused: {refusal}", "dim") for refusal in outcome.refusals]
+    return Group(head, *refused) if outcome.passed else Group(head, *refused, failure_table(outcome))
 
 
 def failure_table(outcome: Outcome) -> Table:

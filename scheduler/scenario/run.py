@@ -27,7 +27,7 @@ from db.migrate import create_all
 from db.session import make_engine
 from scheduler.app import House
 from scheduler.night import run_night
-from scheduler.scenario.actions import declare, perform
+from scheduler.scenario.actions import MAY_BE_REFUSED, declare, perform
 from scheduler.scenario.checks import failure_of, subject_of
 from scheduler.scenario.document import Expectation, Scenario, Step, night_at, read_scenario
 from scheduler.scenario.outcome import Failure, Outcome, plain
@@ -61,8 +61,16 @@ def run_file(path: Path, url: str | URL, keep_schema: bool = False, on_moment: O
     if scenario is None:
         return Outcome(str(path), path.stem, tuple(_of_document(finding) for finding in findings), valid=False)
     with fresh_house(url, scenario.rules, keep_schema) as (house, schema):
-        failures, crash = play(scenario, house, on_moment)
-    return Outcome(str(path), scenario.title, tuple(failures), schema=schema if keep_schema else "", crash=crash)
+        refusals: list[str] = []
+        failures, crash = play(scenario, house, on_moment, refusals)
+    return Outcome(
+        str(path),
+        scenario.title,
+        tuple(failures),
+        schema=schema if keep_schema else "",
+        refusals=tuple(refusals),
+        crash=crash,
+    )
 
 
 @contextmanager
@@ -90,10 +98,13 @@ def fresh_house(url: str | URL, rules: Rules, keep_schema: bool = False) -> Iter
         server.dispose()
 
 
-def play(scenario: Scenario, house: House, on_moment: OnMoment | None = None) -> tuple[list[Failure], Exception | None]:
+def play(
+    scenario: Scenario, house: House, on_moment: OnMoment | None = None, refusals: list[str] | None = None
+) -> tuple[list[Failure], Exception | None]:
     """Everything that did not come true, and the error that stopped the scenario half-way, if one did.
 
-    What the engine refuses, and what is not built yet, fails and the diary goes on; any other error stops it.
+    What the engine refuses, and what is not built yet, fails and the diary goes on; any other error stops it. What a
+    user may ask in vain is put into `refusals` instead: whether it was refused rightly is for the expectations.
     """
     failures: list[Failure] = []
     nights: dict[date, NightResult] = {}
@@ -110,6 +121,9 @@ def play(scenario: Scenario, house: House, on_moment: OnMoment | None = None) ->
         except (NotImplementedError, Refused) as error:
             house.session.rollback()
             failure = _failure(moment, _of_error(error))
+            if refusals is not None and isinstance(error, Refused) and _may_be_refused(moment):
+                refusals.append(f"{failure.at} {failure.check}: {error}")
+                failure = None
         except Exception as error:
             house.session.rollback()
             return [*failures, _failure(moment, _of_error(error))], error
@@ -156,6 +170,10 @@ def _go_through(moment: Moment, house: House, nights: dict[date, NightResult]) -
         case Expectation():
             return failure_of(moment, house, nights)
     return None
+
+
+def _may_be_refused(moment: Moment) -> bool:
+    return isinstance(moment, Step) and moment.action in MAY_BE_REFUSED
 
 
 def _failure(moment: Moment, actual: str) -> Failure:

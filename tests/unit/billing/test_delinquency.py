@@ -10,7 +10,7 @@ DUE = date(2025, 4, 30)
 
 
 def fee(due_on: date = DUE, invoice_id: int = 1, *excluded: tuple[date, date]) -> UnpaidFee:
-    return UnpaidFee(invoice_id, due_on, 500, tuple(excluded))
+    return UnpaidFee(invoice_id, due_on, 500, min(due_on, DUE), tuple(excluded))
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,11 @@ def test_7_2__default_makes_due_what_is_invoiced_and_not_yet_due() -> None:
     assert accelerated([fee(), later], DUE + timedelta(days=1)) == (2,)
     assert accelerated([fee(), later], DUE) == ()
     assert accelerated([later], DUE + timedelta(days=1)) == ()
+
+
+def test_7_2__what_arises_after_default_began_keeps_its_own_due_date() -> None:
+    began = DUE + timedelta(days=1)
+    today = DUE + timedelta(days=3)
+    same_day = UnpaidFee(2, DUE + timedelta(days=15), 500, began)
+    later = UnpaidFee(3, DUE + timedelta(days=16), 500, began + timedelta(days=1))
+    assert accelerated([fee(), same_day, later], today) == (2,)

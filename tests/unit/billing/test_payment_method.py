@@ -114,5 +114,16 @@ def test_5_2__days_between_a_wanted_attempt_and_its_answer_bear_no_interest() ->
     assert fault_days(DUE, None, [found], None, today) == ()
     assert fault_days(DUE, None, [], DUE, today) == (days(1, 21),)
     assert fault_days(DUE, DUE + timedelta(days=4), [], None, today) == (days(1, 5),)
-    again = tried(DUE + timedelta(days=4), "declined_soft", wanted=DUE + timedelta(days=2))
-    assert fault_days(DUE, None, [late, again], None, today) == (days(1, 5),)
+
+
+def test_5_2__a_late_retry_spares_the_user_only_if_it_would_have_settled_the_fee() -> None:
+    today = DUE + timedelta(days=20)
+    declined = tried(DUE, "declined_soft")
+
+    def late_retry(outcome: str | None) -> PastAttempt:
+        return tried(DUE + timedelta(days=6), outcome, wanted=DUE + timedelta(days=3))
+
+    assert fault_days(DUE, None, [declined, late_retry("declined_soft")], None, today) == ()
+    assert fault_days(DUE, None, [declined, late_retry("succeeded")], None, today) == (days(4, 7),)
+    assert fault_days(DUE, None, [declined, late_retry(None)], None, today) == (days(4, 21),)
+    assert fault_days(DUE, None, [declined], DUE + timedelta(days=3), today) == ()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sla.observations import Table, open_observations, read_observation_rows, read_observations
+from sla.observation_files import Table
+from sla.observations import open_observations, read_observation_rows, read_observations
 from terms.calendar import epoch, parse_instant
 from terms.decision import Finding
 

@@ -1,0 +1,114 @@
+"""The demo's page in a browser: it opens without a network, runs no script, fits its window, and prints."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from db.embedded import EmbeddedServer
+from scheduler.demo.files import read_acts
+from scheduler.demo.page import demo_page
+from scheduler.demo.place import clear, examples_dir, fresh_house
+from scheduler.demo.play import play, played_until
+from scheduler.demo.summary import summarise
+from terms.discretion import Discretion
+from terms.policy import Terms
+from terms.rules import Rules
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = os.environ.get("KEIZOKU_CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+RULES = Rules(Terms.load(), Discretion())
+
+
+@pytest.fixture(scope="module")
+def page_file() -> Iterator[Path]:
+    """The page of a fortieth of the demo's contracts."""
+    folder = Path(tempfile.mkdtemp(prefix="keizoku-page-"))
+    folder.chmod(0o755)
+    example = examples_dir()
+    assert example is not None
+    clear(folder / "demo")
+    with fresh_house(folder / "demo", RULES) as house:
+        played = play(house, read_acts(example, RULES, 40))
+        summary = summarise(house, played, played_until())
+        html = demo_page(house, summary, played_until(), "keizoku explain claim ID")
+    file = folder / "demo.html"
+    file.write_text(html, encoding="utf-8")
+    yield file
+    EmbeddedServer(folder / "demo").stop(force=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["sync_api.Browser"]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def test_the_page_asks_for_nothing_else_and_has_nothing_to_complain(
+    browser: "sync_api.Browser", page_file: Path
+) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(page_file.as_uri())
+    assert asked == [page_file.as_uri()]
+    assert said == []
+
+
+@pytest.mark.parametrize("width", [390, 1180])
+def test_the_page_fits_its_window(browser: "sync_api.Browser", page_file: Path, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.goto(page_file.as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_the_page_shows_the_month_the_claims_and_the_books(browser: "sync_api.Browser", page_file: Path) -> None:
+    page = browser.new_page()
+    page.goto(page_file.as_uri())
+    assert page.get_by_text("4 h 28 min").first.is_visible()
+    pictures = page.locator("svg")
+    assert pictures.count() == 4
+    for number in range(4):
+        box = pictures.nth(number).bounding_box()
+        assert box is not None
+        assert box["width"] > 500
+        assert box["height"] > 100
+    headings = page.locator("h2").all_inner_texts()
+    assert headings == [
+        "月のサービス停止状態 The month's stops",
+        "申請の結果 Claims by outcome",
+        "一つの申請を秒まで One claim, to the second",
+        "契約と入金 Contracts and money",
+        "売上 Revenue by month",
+        "試算表 Trial balance",
+        "人が決めること Left to people",
+    ]
+    colours = (
+        page.locator(".keizoku-month")
+        .first.locator("pattern rect")
+        .evaluate_all("rects => rects.map(rect => rect.getAttribute('fill'))")
+    )
+    assert len(set(colours)) == 6
+    assert page.evaluate("[...document.querySelectorAll('[id]')].length") == (
+        page.evaluate("new Set([...document.querySelectorAll('[id]')].map(each => each.id)).size")
+    )
+
+
+def test_the_page_prints_on_a_few_sheets(browser: "sync_api.Browser", page_file: Path) -> None:
+    page = browser.new_page()
+    page.goto(page_file.as_uri())
+    printed = page.pdf(prefer_css_page_size=True, print_background=True)
+    assert printed.startswith(b"%PDF")
+    assert 2 <= printed.count(b"/Type /Page\n") <= 6
