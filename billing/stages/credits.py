@@ -20,7 +20,7 @@ from db.session import Session
 from db.tables.claims import award
 from db.tables.contracts import contract
 from db.tables.money import attempt, credit, credit_refund
-from terms.calendar import Month, jst_day
+from terms.calendar import jst_day
 from terms.money import tax_included_yen
 from terms.rules import Rules
 
@@ -75,7 +75,7 @@ def decide(rules: Rules, awards: Sequence[sa.Row[tuple[object, ...]]]) -> list[N
                 granted_yen=added.credit_yen,
                 over_granted_yen=added.over_granted_yen,
                 usable_from=row.usable_from,
-                tax_rate=rules.terms.at(Month.parse(row.month).first_on).tax.rate,
+                tax_rate=rules.terms.at(row.decided_on).tax.rate,
             )
         )
     return credits

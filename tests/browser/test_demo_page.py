@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +18,9 @@ from scheduler.demo.summary import summarise
 from terms.discretion import Discretion
 from terms.policy import Terms
 from terms.rules import Rules
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 
@@ -47,16 +51,14 @@ def page_file() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator["sync_api.Browser"]:
+def browser() -> Iterator["Browser"]:
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
 
 
-def test_the_page_asks_for_nothing_else_and_has_nothing_to_complain(
-    browser: "sync_api.Browser", page_file: Path
-) -> None:
+def test_the_page_asks_for_nothing_else_and_has_nothing_to_complain(browser: "Browser", page_file: Path) -> None:
     page = browser.new_page(java_script_enabled=False)
     asked: list[str] = []
     said: list[str] = []
@@ -68,13 +70,13 @@ def test_the_page_asks_for_nothing_else_and_has_nothing_to_complain(
 
 
 @pytest.mark.parametrize("width", [390, 1180])
-def test_the_page_fits_its_window(browser: "sync_api.Browser", page_file: Path, width: int) -> None:
+def test_the_page_fits_its_window(browser: "Browser", page_file: Path, width: int) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.goto(page_file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_the_page_shows_the_month_the_claims_and_the_books(browser: "sync_api.Browser", page_file: Path) -> None:
+def test_the_page_shows_the_month_the_claims_and_the_books(browser: "Browser", page_file: Path) -> None:
     page = browser.new_page()
     page.goto(page_file.as_uri())
     assert page.get_by_text("4 h 28 min").first.is_visible()
@@ -106,7 +108,7 @@ def test_the_page_shows_the_month_the_claims_and_the_books(browser: "sync_api.Br
     )
 
 
-def test_the_page_prints_on_a_few_sheets(browser: "sync_api.Browser", page_file: Path) -> None:
+def test_the_page_prints_on_a_few_sheets(browser: "Browser", page_file: Path) -> None:
     page = browser.new_page()
     page.goto(page_file.as_uri())
     printed = page.pdf(prefer_css_page_size=True, print_background=True)
