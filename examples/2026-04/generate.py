@@ -28,12 +28,9 @@ LAST_NIGHT = date(2026, 6, 30)
 MONTHLY, YEARLY = "premium-monthly", "premium-yearly"
 FEE = {MONTHLY: 500, YEARLY: 5_300}
 MONTHLY_FROM, APPROVED_TO = date(2026, 2, 26), date(2026, 4, 20)
-YEARLY_DAYS = tuple(
-    date.fromisoformat(day)
-    for day in (
-        *("2025-04-01", "2025-04-16", "2025-05-08", "2025-06-02", "2025-06-20", "2025-07-01", "2025-09-01"),
-        *("2025-10-15", "2025-12-01", "2026-01-15", "2026-02-27", "2026-03-16", "2026-04-01", "2026-04-20"),
-    )
+YEARLY_DAYS = (
+    *("2025-04-01", "2025-04-16", "2025-05-08", "2025-06-02", "2025-06-20", "2025-07-01", "2025-09-01"),
+    *("2025-10-15", "2025-12-01", "2026-01-15", "2026-02-27", "2026-03-16", "2026-04-01", "2026-04-20"),
 )
 LATEST = 18  # days after the date named in a card's story by which its renewal has come
 SYMPTOMS = ("site", "login", "view")
@@ -41,6 +38,7 @@ LONG = ("2026-04-10 21:10:00", "2026-04-11 03:40:00")
 UPDATE = ("2026-04-15 06:30:00", "2026-04-15 08:48:00")
 ANNOUNCED_TO = "2026-04-15 08:30:00"
 EVENING = ("2026-04-10 21:10:00", "2026-04-11 00:00:00")  # what claimants of a part name: less than 3.6 hours
+NO_CARD_CLAIMS = (("app_store", 24), ("coupon", 10), ("product_key", 6), ("other", 4))
 
 
 @dataclass(frozen=True)
@@ -144,10 +142,9 @@ def _contracts(draw: random.Random, users: Sequence[str]) -> Iterator[Contract]:
         *[(MONTHLY, "product_key", 6, None)] * 90,
         *[(YEARLY, "product_key", 12, None)] * 70,
     ]
-    assert len(kinds) == CONTRACTS  # noqa: S101
     for account, (plan, method, months, fallback) in zip(draw.sample(users, CONTRACTS), kinds, strict=True):
         if plan == YEARLY:
-            on = draw.choice(YEARLY_DAYS)
+            on = date.fromisoformat(draw.choice(YEARLY_DAYS))
         else:
             on = MONTHLY_FROM + timedelta(days=draw.randrange((APPROVED_TO - MONTHLY_FROM).days + 1))
         at = _at(on, draw.randrange(7 * 3600, 23 * 3600))
@@ -223,9 +220,8 @@ def _requests(
     leaving = draw.sample(candidates, 43)
     rows = []
     for number, each in enumerate(leaving):
-        on = date(2026, 4, 12) + timedelta(days=draw.randrange(28))
-        if number < 3:
-            on = date(2026, 5, 11 + 3 * number)
+        some_day = date(2026, 4, 12) + timedelta(days=draw.randrange(28))
+        on = date(2026, 5, 11 + 3 * number) if number < 3 else some_day
         request = "leave_service" if number < 3 else "end_of_use"
         rows.append((each.account, _written(_at(on, draw.randrange(8 * 3600, 23 * 3600))), request))
     return sorted(rows, key=lambda row: (row[1], row[0])), leaving
@@ -244,9 +240,8 @@ def _bank(draw: random.Random, contracts: Sequence[Contract]) -> list[tuple[obje
             if paid_on >= LAST_NIGHT:
                 break
             days_late = max((paid_on - start).days - 14, 0)
-            amount = FEE[each.plan] + FEE[each.plan] * 146 * days_late // 365_000
-            if each == generous:
-                amount += 10
+            interest, tip = FEE[each.plan] * 146 * days_late // 365_000, 10 if each == generous else 0
+            amount = FEE[each.plan] + interest + tip
             rows.append((paid_on.isoformat(), amount, f"PAYER {each.account[1:]}", each.account))
     return sorted(rows, key=lambda row: (str(row[0]), str(row[3])))
 
@@ -290,10 +285,7 @@ def _claims(
         *((members.pop().account, _in_time(draw), f"{evening};{update}") for _ in range(10)),
         *((each.account, _in_time(draw), "") for each in draw.sample(joined, 14)),
         *((each.account, _in_time(draw), "") for each in draw.sample(coupon_then_card, 4)),
-        *((each.account, _in_time(draw), "") for each in by("app_store", 24)),
-        *((each.account, _in_time(draw), "") for each in by("coupon", 10)),
-        *((each.account, _in_time(draw), "") for each in by("product_key", 6)),
-        *((each.account, _in_time(draw), "") for each in by("other", 4)),
+        *((each.account, _in_time(draw), "") for method, people in NO_CARD_CLAIMS for each in by(method, people)),
         *((members.pop().account, _at(date(2026, 6, 1), late), "") for late in (0, 1, 59, 600)),
         *((members.pop().account, _at(date(2026, 6, 1), draw.randrange(12 * 86_400)), "") for _ in range(18)),
         *((members.pop().account, _at(date(2026, 5, 31), 86_399), "") for _ in range(2)),
@@ -324,17 +316,9 @@ def _notices() -> str:
         (0, "2026-04-08 15:00:00", ANNOUNCED_TO),
         (1, "2026-04-14 18:00:00", "2026-04-15 09:00:00"),
     ):
-        lines += [
-            "BEGIN:VEVENT",
-            "UID:update-2026-04-15",
-            f"SEQUENCE:{sequence}",
-            "DTSTAMP:20260408T060000Z",
-            f"X-KEIZOKU-PUBLISHED:{_utc(published)}",
-            f"DTSTART:{_utc(UPDATE[0])}",
-            f"DTEND:{_utc(ends)}",
-            "SUMMARY:システムアップデート / system update 26.4",
-            "END:VEVENT",
-        ]
+        lines += ["BEGIN:VEVENT", "UID:update-2026-04-15", f"SEQUENCE:{sequence}", "DTSTAMP:20260408T060000Z"]
+        lines += [f"X-KEIZOKU-PUBLISHED:{_utc(published)}", f"DTSTART:{_utc(UPDATE[0])}", f"DTEND:{_utc(ends)}"]
+        lines += ["SUMMARY:システムアップデート / system update 26.4", "END:VEVENT"]
     return "\r\n".join([*lines, "END:VCALENDAR", ""])
 
 

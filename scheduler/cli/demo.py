@@ -55,11 +55,13 @@ def demo(
         note(why)
     note(f"database: the demo's own, embedded, in {folder}; card gateway: simulated, no card is charged")
     try:
-        clear(folder)
         acts = read_acts(source.absolute(), rules)
+        clear(folder)
     except (NotADemo, BrokenExample) as error:
         fail(str(error))
     page = (out or folder / "demo.html").absolute()
+    if not page.parent.is_dir():
+        fail(f"there is no folder {page.parent} for the page; name another place by --out")
     with fresh_house(folder, rules) as house:
         with _progress() as told:
             played = play(house, acts, told)

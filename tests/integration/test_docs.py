@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,11 +26,9 @@ def commands(page: Path) -> list[str]:
     ]
 
 
-def with_commands() -> Iterator[Path]:
-    return (page for page in PAGES if commands(page))
-
-
-@pytest.mark.parametrize("page", with_commands(), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands(page)], ids=lambda page: str(page.relative_to(ROOT))
+)
 def test_every_command_of_the_page_does_what_the_page_says(page: Path, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     environment = {**os.environ, "KEIZOKU_DATA_DIR": str(tmp_path / "data"), "KEIZOKU_OUT": str(tmp_path)}

@@ -214,6 +214,13 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("processor_fee", {"exempt_yen": 18}),
         ("payout", {"yen": 482}),
     ],
+    "terminated, the unpaid fee ends with it by the other reading": [
+        ("term_invoiced", {"yen": 5_300}),
+        ("charge_failed", {}),
+        ("revenue_recognised", {"yen": 580}),
+        ("fee_reduced", {"yen": 4_720}),
+        ("bank_receipt", {"principal_yen": 580}),
+    ],
     "credited on the next invoice": [
         ("credit_granted", {"yen": 196}),
         ("term_invoiced", {"yen": 980}),

@@ -285,7 +285,7 @@ def test_a_cut_period_has_all_its_days_and_less_than_a_year_left(first: date, le
     rest_days = common_days + leap_days
     assert 0 <= rest_days <= 365
     assert 365 * years <= (length + 1) - rest_days <= 366 * years
-    if years:
+    if years > 1:  # with one year the earlier end may lie before the first day
         earlier = whole_years_and_rest(first, last - timedelta(days=366))
         assert earlier.years in (years - 1, years - 2)
 
