@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import ALL_THAT_IS_KNOWN, open_house
 from scheduler.cli.evidence import instant
 from scheduler.cli.output import emit, fail, report_findings
 from sla.views import UnknownClaim, claim_list, claim_story
@@ -90,7 +90,7 @@ def list_claims(
     """Claims in the order of receipt, each with its newest decision."""
     about = _month(month) if month else None
     with open_house() as house:
-        claims = claim_list(house.session, house.rules, datetime.now(UTC), about, account)
+        claims = claim_list(house.session, house.rules, ALL_THAT_IS_KNOWN, about, account)
     rows = [{**each, "received_at": iso_jst(each["received_at"])} for each in claims]
     emit(rows if rows or as_json else "no claims", as_json)
 
@@ -100,7 +100,7 @@ def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
     """One claim and its state; `keizoku explain claim ID` says why."""
     with open_house() as house:
         try:
-            story = claim_story(house.session, house.rules, claim_id, datetime.now(UTC))
+            story = claim_story(house.session, house.rules, claim_id, ALL_THAT_IS_KNOWN)
         except UnknownClaim as unknown:
             fail(str(unknown))
     claim = {**story["claim"], "received_at": iso_jst(story["claim"]["received_at"])}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from db.embedded import EmbeddedServer, default_data_dir
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 
     from scheduler.app import House
 
-__all__ = ["Database", "embedded_server", "open_database", "open_house", "settings_of_this_process"]
+__all__ = ["ALL_THAT_IS_KNOWN", "Database", "embedded_server", "open_database", "open_house", "settings_of_this_process"]
+
+
+ALL_THAT_IS_KNOWN = datetime(9999, 12, 31, tzinfo=UTC)
+"""As of when commands that only read ask: nothing is left out, not even what a simulated clock wrote ahead."""
 
 
 @dataclass(frozen=True)

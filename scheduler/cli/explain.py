@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import ALL_THAT_IS_KNOWN, open_house
 from scheduler.cli.output import emit, fail, table
 from sla.views import UnknownClaim, claim_story
 from terms.calendar import Month, iso_jst
@@ -44,7 +43,7 @@ def claim(
     """A claim: the deadline, every second of the stops and its clause, the rate, the yen."""
     with open_house() as house:
         try:
-            story = claim_story(house.session, house.rules, claim_id, datetime.now(UTC))
+            story = claim_story(house.session, house.rules, claim_id, ALL_THAT_IS_KNOWN)
         except UnknownClaim as unknown:
             fail(str(unknown))
     if as_json:
