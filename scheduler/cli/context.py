@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from scheduler.app import House
 
-__all__ = ["ALL_THAT_IS_KNOWN", "Database", "embedded_server", "open_database", "open_house", "settings_of_this_process"]
+__all__ = [
+    "ALL_THAT_IS_KNOWN",
+    "Database",
+    "embedded_server",
+    "open_database",
+    "open_house",
+    "settings_of_this_process",
+]
 
 
 ALL_THAT_IS_KNOWN = datetime(9999, 12, 31, tzinfo=UTC)
