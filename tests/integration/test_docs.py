@@ -31,7 +31,7 @@ def commands(page: Path) -> list[str]:
 )
 def test_every_command_of_the_page_does_what_the_page_says(page: Path, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
-    environment = {**os.environ, "KEIZOKU_DATA_DIR": str(tmp_path / "data"), "KEIZOKU_OUT": str(tmp_path)}
+    environment = {**os.environ, "KEIZOKU_DATA_DIR": str(tmp_path / "data")}
     environment.pop("KEIZOKU_DATABASE_URL", None)
     wrong = []
     for line in commands(page):
