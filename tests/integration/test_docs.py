@@ -29,9 +29,8 @@ def commands(page: Path) -> list[str]:
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if commands(page)], ids=lambda page: str(page.relative_to(ROOT))
 )
-def test_every_command_of_the_page_does_what_the_page_says(page: Path, tmp_path: Path) -> None:
-    tmp_path.chmod(0o755)
-    environment = {**os.environ, "KEIZOKU_DATA_DIR": str(tmp_path / "data")}
+def test_every_command_of_the_page_does_what_the_page_says(page: Path, database_folder: Path) -> None:
+    environment = {**os.environ, "KEIZOKU_DATA_DIR": str(database_folder)}
     environment.pop("KEIZOKU_DATABASE_URL", None)
     wrong = []
     for line in commands(page):
