@@ -57,7 +57,7 @@ _CHECKS: Mapping[str, str] = {
         AND NOT EXISTS (SELECT 1 FROM people_task WHERE kind = 'charged_too_much'
                         AND subject = concat('attempt ', attempt.id))""",
     "terms that ended early, are paid, and are not recognised to their end": """
-        SELECT count(*) FROM term JOIN invoice ON invoice.term_id = term.id AND invoice.state = 'paid'
+        SELECT count(*) FROM term JOIN invoice ON invoice.term_id = term.id AND invoice.state <> 'open'
         WHERE closed_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_id = term.id)""",
     "journal entries that do not balance": """
         SELECT count(*) FROM (SELECT entry_id FROM line GROUP BY entry_id HAVING sum(yen) <> 0) AS unbalanced""",

@@ -15,6 +15,7 @@ from billing import contract as life
 from billing import notices, registration
 from billing.catalog import NoPriceError, Price, check_change, price_at
 from billing.gateway.port import Gateway
+from billing.giving_up import Act, set_off, write_off
 from billing.payment_method import refuse_change
 from billing.receiving import receive
 from billing.refusal import Refused
@@ -22,6 +23,7 @@ from billing.registration import Application
 from billing.stages import delinquency, payments, terms
 from billing.stages.prices import load_interval, load_prices
 from billing.stages.termination import save_notice, terminate
+from billing.stores import take_report
 from db.session import Session
 from db.tables.contracts import contract, contract_fact, plan, price, suspension
 from terms.calendar import Interval, jst_day
@@ -244,18 +246,17 @@ class BillingDesk:
         """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489)."""
         self._latest(account)
         receive(self.session, self.rules, account, yen, via=via, costs_yen=costs, for_term_on=term, now=now)
-        for contract_id in self.session.scalars(
-            sa.select(contract.c.id).where(contract.c.account == account, contract.c.ended_on.is_(None))
-        ).all():
-            delinquency.reconsider(self.session, self.rules, contract_id, now)
+        self._reconsider(account, now)
 
     def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
-        """Give up an unpaid fee."""
-        raise NotImplementedError("not built yet: write_off")
+        """Give up the unpaid fee of a term that is over, and the interest on it."""
+        write_off(self.session, self.rules, account, term, Act(by, ground), now)
+        self._reconsider(account, now)
 
     def set_off(self, account: str, *, by: str, now: datetime) -> None:
         """Set open credits off against what is owed, by notice."""
-        raise NotImplementedError("not built yet: set_off")
+        set_off(self.session, self.rules, account, Act(by, "set-off by notice"), now)
+        self._reconsider(account, now)
 
     def dispute(self, account: str, term: date, outcome: str, *, decided_on: date, now: datetime) -> None:
         """A cardholder disputes a charge."""
@@ -263,7 +264,7 @@ class BillingDesk:
 
     def store_report(self, account: str, term: date, gross: int, fee: int, *, now: datetime) -> None:
         """A store reports what it collected for a term."""
-        raise NotImplementedError("not built yet: store_report")
+        take_report(self.session, self.rules, account, term, gross, fee, now)
 
     # Inside ------------------------------------------------------------------------------------------------------
 
@@ -273,6 +274,13 @@ class BillingDesk:
             known = ", ".join(self.session.scalars(sa.select(plan.c.code).order_by(plan.c.code))) or "none yet"
             raise Refused(f"plan {code!r} is not known; there are: {known}")
         return interval
+
+    def _reconsider(self, account: str, now: datetime) -> None:
+        """A suspension whose reason a payment or an act took away is lifted at once."""
+        for contract_id in self.session.scalars(
+            sa.select(contract.c.id).where(contract.c.account == account, contract.c.ended_on.is_(None))
+        ).all():
+            delinquency.reconsider(self.session, self.rules, contract_id, now)
 
     def _price_before(self, change: Price) -> Price | None:
         try:

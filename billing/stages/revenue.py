@@ -125,7 +125,7 @@ def close_terms(session: Session, rules: Rules, now: datetime) -> int:
     """Recognise the rest of terms that ended early and are paid (premium/6.3, premium/7.2); commits."""
     paid = sa.or_(
         sa.and_(term.c.method.in_(POSTED_ONLY)),
-        sa.exists().where(invoice.c.term_id == term.c.id, invoice.c.state == "paid"),
+        sa.exists().where(invoice.c.term_id == term.c.id, invoice.c.state != "open"),
     )
     reduced = (
         sa.select(sa.func.coalesce(sa.func.sum(settlement.c.yen), 0))

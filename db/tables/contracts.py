@@ -119,6 +119,8 @@ contract_fact = Table(
             "suspend",
             "resume",
             "terminate",
+            "write_off",
+            "set_off",
         ),
         "kind",
     ),

@@ -23,6 +23,7 @@ APPEND_ONLY = (
     "demand",
     "user_notice",
     "credit_application",
+    "store_report",
     "certificate",
     "incident",
     "maintenance_notice",

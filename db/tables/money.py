@@ -158,7 +158,7 @@ interest_booking = Table(
     instant("recorded_at"),
     text("occasion"),
     UniqueConstraint("account", "occasion"),
-    CheckConstraint("kind IN ('demand', 'allocation', 'write_off')", name="kind"),
+    CheckConstraint("kind IN ('demand', 'allocation', 'write_off', 'set_off')", name="kind"),
 )
 
 demand = Table(
@@ -226,7 +226,7 @@ credit_application = Table(
     yen("yen"),
     day("applied_on"),
     CheckConstraint("yen > 0", name="positive"),
-    UniqueConstraint("credit_id", "invoice_id"),
+    UniqueConstraint("credit_id", "invoice_id", "applied_on"),
     Index("ix_credit_application_invoice_id", "invoice_id"),
 )
 
@@ -254,6 +254,19 @@ credit_refund = Table(
     Index(
         "uq_credit_refund_in_flight", "credit_id", "attempt_id", unique=True, postgresql_where=sql("outcome IS NULL")
     ),
+)
+
+store_report = Table(
+    "store_report",
+    metadata,
+    Column("term_id", BigInteger, ForeignKey("term.id"), primary_key=True),
+    Column("account", TEXT, nullable=False),
+    yen("gross_yen"),
+    yen("fee_yen"),
+    yen("fee_tax_yen"),
+    instant("reported_at"),
+    CheckConstraint("fee_yen BETWEEN 0 AND gross_yen", name="fee_within"),
+    CheckConstraint("fee_tax_yen BETWEEN 0 AND fee_yen", name="tax_within"),
 )
 
 people_task = Table(

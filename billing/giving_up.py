@@ -1,0 +1,189 @@
+"""Acts of people on what is owed: a fee written off, credits set off against debts, each with author and ground.
+
+Decides nothing of the contract: the journal's rules and the order of allocation (Civil Code 488-490, 505, 512) say
+what follows. Each act is one transaction; its record is a contract_fact.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from billing import notices
+from billing.allocation import Allocation, allocate
+from billing.booking import Posting, post
+from billing.refusal import Refused
+from billing.revenue import divide_claim, remaining
+from billing.stages.demands import book_interest, interest_booked
+from billing.stages.payments import settle_invoices
+from billing.stages.termination import save_notice
+from billing.stages.unpaid import Unpaid, interest_owed, load_unpaid
+from db.session import Session, copy_rows
+from db.tables.contracts import contract_fact, term
+from db.tables.money import credit, credit_application, interest_mark, invoice, settlement
+from terms.calendar import jst_day
+from terms.money import tax_included_yen
+from terms.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who did it, on what ground."""
+
+    by: str
+    ground: str
+
+
+def write_off(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:
+    """Give up the open fee of a term that is over, and the interest on it; commits."""
+    today = jst_day(now)
+    row = session.execute(
+        sa.select(term, invoice.c.id.label("invoice_id"), invoice.c.open_yen, invoice.c.state)
+        .join(invoice, invoice.c.term_id == term.c.id)
+        .where(term.c.account == account, term.c.starts_on == term_on)
+        .order_by(term.c.id.desc())
+    ).first()
+    if row is None or row.state != "open":
+        raise Refused(f"account {account}: the term of {term_on} has no open fee to write off")
+    if row.closed_on is None and row.ends_on > today:
+        raise Refused(
+            f"account {account}: the term of {term_on} runs until {row.ends_on}; write its fee off when it is over, "
+            "or end the contract first"
+        )
+    tax_rate = rules.terms.at(row.starts_on).tax.rate
+    unearned = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on or row.ends_on, tax_rate)
+    parts = divide_claim(row.open_yen, unearned.yen)
+    fact_id = _record(session, row.contract_id, account, "write_off", act, now)
+    unpaid = load_unpaid(session, rules, today, invoice_ids=[row.invoice_id])
+    interest_yen, _ = interest_owed(unpaid, rules, today)
+    booked_yen = min(interest_yen, interest_booked(session, account))
+    copy_rows(
+        session,
+        settlement,
+        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
+        [
+            (row.invoice_id, account, kind, yen, today, fact_id, now)
+            for kind, yen in (("reduction", parts.unrecognised_yen), ("write_off", parts.recognised_yen))
+            if yen
+        ],
+    )
+    settle_invoices(session, [(row.invoice_id, row.open_yen, today)])
+    session.execute(sa.update(invoice).where(invoice.c.id == row.invoice_id).values(state="void", paid_on=None))
+    session.execute(
+        sa.insert(interest_mark).values(
+            invoice_id=row.invoice_id, account=account, counts_after=today, carried_yen=0, recorded_at=now
+        )
+    )
+    amounts = {
+        "unrecognised_yen": parts.unrecognised_yen,
+        "recognised_yen": parts.recognised_yen,
+        "tax_yen": tax_included_yen(parts.recognised_yen, tax_rate),
+    }
+    postings = [Posting("write_off", f"act:{fact_id}", today, amounts, account)]
+    if booked_yen:
+        book_interest(session, account, "write_off", -booked_yen, f"act:{fact_id}", now)
+        postings.append(Posting("interest_written_off", f"act:{fact_id}:interest", today, {"yen": booked_yen}, account))
+    post(session, postings, now)
+    session.commit()
+
+
+def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetime) -> None:
+    """Set open credits off against interest, then fees, the debt due first; the user gets a notice; commits."""
+    today = jst_day(now)
+    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
+    credits = session.execute(
+        sa.select(credit.c.id, credit.c.available_yen)
+        .where(credit.c.account == account, credit.c.available_yen > 0)
+        .order_by(credit.c.usable_from, credit.c.id)
+    ).all()
+    if not unpaid or not credits:
+        what = "nothing is owed" if not unpaid else "there is no open credit"
+        raise Refused(f"account {account}: {what}, so nothing can be set off")
+    policy = rules.terms.at(today)
+    parts = allocate(
+        sum(row.available_yen for row in credits),
+        0,
+        [each.debt for each in unpaid],
+        today,
+        policy.late_interest.rate,
+        policy.readings["late_interest_day_count"],
+    )
+    used_yen = parts.interest_yen + parts.principal_yen
+    contract_id = unpaid[0].contract_id
+    fact_id = _record(session, contract_id, account, "set_off", act, now)
+    undemanded_yen = max(0, parts.interest_yen - interest_booked(session, account))
+    _use_credits(session, parts, [(row.id, row.available_yen) for row in credits], today)
+    _settle(session, account, parts, unpaid, fact_id, now)
+    if undemanded_yen:
+        book_interest(session, account, "allocation", undemanded_yen, f"act:{fact_id}", now)
+    if parts.interest_yen:
+        book_interest(session, account, "set_off", -parts.interest_yen, f"act:{fact_id}:paid", now)
+    amounts = {
+        "undemanded_yen": undemanded_yen,
+        "interest_yen": parts.interest_yen,
+        "principal_yen": parts.principal_yen,
+    }
+    post(session, [Posting("set_off", f"act:{fact_id}", today, amounts, account)], now)
+    save_notice(session, account, contract_id, notices.set_off(today, used_yen), now)
+    session.commit()
+
+
+def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[int, int]], today: date) -> None:
+    """Draw the credits down in order, invoice by invoice."""
+    wanted = [(share.invoice_id, share.interest_yen + share.principal_yen) for share in parts.shares]
+    left = dict(credits)
+    rows = []
+    for invoice_id, yen in wanted:
+        for credit_id in left:
+            part = min(yen, left[credit_id])
+            if part:
+                rows.append((credit_id, invoice_id, part, today))
+                left[credit_id] -= part
+                yen -= part
+    copy_rows(session, credit_application, ("credit_id", "invoice_id", "yen", "applied_on"), rows)
+    for credit_id, available in left.items():
+        session.execute(sa.update(credit).where(credit.c.id == credit_id).values(available_yen=available))
+
+
+def _settle(
+    session: Session, account: str, parts: Allocation, unpaid: Sequence[Unpaid], fact_id: int, now: datetime
+) -> None:
+    today = jst_day(now)
+    settled = [(share.invoice_id, share.principal_yen, today) for share in parts.shares if share.principal_yen]
+    copy_rows(
+        session,
+        settlement,
+        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
+        [(invoice_id, account, "set_off", yen, today, fact_id, now) for invoice_id, yen, _ in settled],
+    )
+    settle_invoices(session, settled)
+    before = {each.invoice_id: each.debt for each in unpaid}
+    copy_rows(
+        session,
+        interest_mark,
+        ("invoice_id", "account", "counts_after", "carried_yen", "recorded_at"),
+        [
+            (debt.invoice_id, account, debt.counts_after, debt.carried_yen, now)
+            for debt in parts.debts
+            if debt != before[debt.invoice_id]
+        ],
+    )
+
+
+def _record(session: Session, contract_id: int, account: str, kind: str, act: Act, now: datetime) -> int:
+    return int(
+        session.execute(
+            sa.insert(contract_fact)
+            .values(
+                contract_id=contract_id,
+                account=account,
+                kind=kind,
+                occurred_at=now,
+                recorded_at=now,
+                author=act.by,
+                ground=act.ground,
+            )
+            .returning(contract_fact.c.id)
+        ).scalar_one()
+    )
