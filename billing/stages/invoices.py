@@ -66,6 +66,8 @@ def due(session: Session, *, above: int = 0, contract_ids: Collection[int] | Non
         terms = tuple(NewTerm(*row) for row in rows)
         last = terms[-1].term_id
         yield DueTerms(terms, _credits(session, [each.account for each in terms]))
+        if len(terms) < CHUNK:
+            return
 
 
 def decide(rules: Rules, facts: DueTerms) -> list[tuple[NewTerm, InvoiceDraft | None]]:

@@ -235,6 +235,8 @@ def _wanted(
         ]
         if wanted:
             yield wanted
+        if len(ids) < CHUNK:
+            return
 
 
 def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[InFlight]:

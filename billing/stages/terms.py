@@ -86,7 +86,7 @@ def due(
             )
             for row in rows
         ]
-        if contract_id is not None:
+        if len(rows) < CHUNK:
             return
 
 
