@@ -55,7 +55,7 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
     unearned = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on or row.ends_on, tax_rate)
     parts = divide_claim(row.open_yen, unearned.yen)
     fact_id = _record(session, row.contract_id, account, "write_off", act, now)
-    unpaid = load_unpaid(session, rules, today, invoice_ids=[row.invoice_id])
+    unpaid = load_unpaid(session, rules, today, invoice_ids=[row.invoice_id], lock=True)
     interest_yen, _ = interest_owed(unpaid, rules, today)
     booked_yen = min(interest_yen, interest_booked(session, account))
     copy_rows(
@@ -91,11 +91,12 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
 def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetime) -> None:
     """Set open credits off against interest, then fees, the debt due first; the user gets a notice; commits."""
     today = jst_day(now)
-    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
+    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True, lock=True)
     credits = session.execute(
         sa.select(credit.c.id, credit.c.available_yen)
         .where(credit.c.account == account, credit.c.available_yen > 0)
         .order_by(credit.c.usable_from, credit.c.id)
+        .with_for_update()
     ).all()
     if not unpaid or not credits:
         what = "nothing is owed" if not unpaid else "there is no open credit"

@@ -37,7 +37,7 @@ def receive(
         )
     today = jst_day(now)
     policy = rules.terms.at(today)
-    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
+    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True, lock=True)
     named = next((each.invoice_id for each in unpaid if each.term_starts_on == for_term_on), None)
     if for_term_on is not None and named is None:
         raise Refused(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
+from psycopg.errors import UniqueViolation
 from sqlalchemy.dialects.postgresql import insert
 
 from billing.booking import Posting, next_ids, post
@@ -66,25 +67,29 @@ def register(session: Session, applications: Sequence[Application], now: datetim
         [{"id": each.account, "created_at": each.at} for each in applications],
     )
     ids = next_ids(session, contract, len(applications))
-    copy_rows(
-        session,
-        contract,
-        (
-            "id",
-            "account",
-            "plan",
-            "method",
-            "applied_at",
-            "paid_months",
-            "prepaid_method",
-            "fallback",
-            "recorded_at",
-        ),
-        (
-            (i, a.account, a.plan, a.method, a.at, a.months, a.method if a.months else None, a.fallback, now)
-            for i, a in zip(ids, applications, strict=True)
-        ),
-    )
+    try:
+        copy_rows(
+            session,
+            contract,
+            (
+                "id",
+                "account",
+                "plan",
+                "method",
+                "applied_at",
+                "paid_months",
+                "prepaid_method",
+                "fallback",
+                "recorded_at",
+            ),
+            (
+                (i, a.account, a.plan, a.method, a.at, a.months, a.method if a.months else None, a.fallback, now)
+                for i, a in zip(ids, applications, strict=True)
+            ),
+        )
+    except UniqueViolation:
+        session.rollback()
+        raise Refused("another application of the same account was taken at this moment (premium/3.3)") from None
     session.commit()
     return list(ids)
 
@@ -99,6 +104,7 @@ def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping
         .join(plan_table, plan_table.c.code == contract.c.plan)
         .where(contract.c.id == sa.any_(sa.cast(list(approvals), _BIGINTS)), contract.c.approved_at.is_(None))
         .order_by(contract.c.id)
+        .with_for_update(of=contract)
     ).all()
     prices = load_prices(session)
     first: list[NewTerm] = []

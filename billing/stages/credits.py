@@ -200,9 +200,9 @@ def _resend(session: Session, gateway: Gateway, now: datetime, *, credit_id: int
         if result.answer is Answer.UNKNOWN:
             continue
         succeeded = result.answer is Answer.SUCCEEDED
-        session.execute(
+        saved = session.execute(
             sa.update(credit_refund)
-            .where(credit_refund.c.id == row.id)
+            .where(credit_refund.c.id == row.id, credit_refund.c.outcome.is_(None))
             .values(
                 outcome="succeeded" if succeeded else "failed",
                 code=result.code,
@@ -211,6 +211,9 @@ def _resend(session: Session, gateway: Gateway, now: datetime, *, credit_id: int
                 settled_at=now,
             )
         )
+        if not saved.rowcount:  # somebody else saved the answer meanwhile
+            session.rollback()
+            continue
         if succeeded:
             session.execute(
                 sa.update(credit)

@@ -220,6 +220,7 @@ def _credits(session: Session, accounts: Sequence[str]) -> dict[str, list[OpenCr
             credit.c.account == sa.any_(sa.cast(list(accounts), sa.ARRAY(sa.Text))),
         )
         .order_by(credit.c.usable_from, credit.c.id)
+        .with_for_update()
     )
     grouped: dict[str, list[OpenCredit]] = {}
     for account, credit_id, available_yen, usable_from in rows:

@@ -53,6 +53,7 @@ def charge_due(
         changes += len(attempts) + save_results(session, rules, attempts, results, now)
         if any(result.answer is Answer.UNKNOWN for result in results):
             changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
+    session.commit()
     return changes
 
 
@@ -103,14 +104,14 @@ def save_results(
         return 0
     hard_codes = rules.discretion.hard_decline_codes
     answers = [(request, result, result.happened_at or now) for request, result in definite]
-    session.execute(
+    rows = session.execute(
         sa.text(
             "UPDATE attempt SET outcome = answer.outcome, code = answer.code, gateway_id = answer.gateway_id, "
             "settled_on = answer.settled_on, settled_at = answer.settled_at FROM "
             "unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]), "
             "CAST(:gateway_ids AS text[]), CAST(:days AS date[]), CAST(:instants AS timestamptz[])) "
             "AS answer (id, outcome, code, gateway_id, settled_on, settled_at) "
-            "WHERE attempt.id = answer.id AND attempt.outcome IS NULL"
+            "WHERE attempt.id = answer.id AND attempt.outcome IS NULL RETURNING attempt.id"
         ),
         {
             "ids": [request.attempt_id for request, _, _ in answers],
@@ -121,15 +122,16 @@ def save_results(
             "instants": [at for _, _, at in answers],
         },
     )
+    saved = set(rows.scalars())  # an answer that somebody else saved meanwhile is not saved again
     paid = [
-        (request, jst_day(result.happened_at or now))
-        for request, result in definite
-        if result.answer is Answer.SUCCEEDED
+        (request, jst_day(at))
+        for request, result, at in answers
+        if result.answer is Answer.SUCCEEDED and request.attempt_id in saved
     ]
     if paid:
         _save_paid(session, rules, paid, now)
     session.commit()
-    return len(definite) + len(paid)
+    return len(saved) + len(paid)
 
 
 def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeRequest, date]], now: datetime) -> None:
@@ -138,7 +140,7 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
     owed: dict[int, Unpaid] = {}
     for day in sorted({on for _, on in paid}):
         ids = [request.invoice_id for request, on in paid if on == day]
-        owed |= {each.invoice_id: each for each in load_unpaid(session, rules, day, invoice_ids=ids)}
+        owed |= {each.invoice_id: each for each in load_unpaid(session, rules, day, invoice_ids=ids, lock=True)}
     settled: list[tuple[ChargeRequest, date, int]] = []
     for invoice_id, (request, on) in by_invoice.items():
         open_yen = owed[invoice_id].open_yen if invoice_id in owed else 0
@@ -214,12 +216,16 @@ def _mark_interest(session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, 
 def _wanted(
     session: Session, rules: Rules, today: date, contract_ids: Collection[int] | None
 ) -> Iterable[list[Unpaid]]:
-    """Chunks of open card invoices that want an attempt by today."""
+    """Chunks of open card invoices that want an attempt by today.
+
+    They stay locked until their attempts are committed; what somebody else is charging just now is left out.
+    """
     query = (
         sa.select(invoice.c.id)
         .where(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= today)
         .order_by(invoice.c.id)
         .limit(CHUNK)
+        .with_for_update(skip_locked=True)
     )
     if contract_ids is not None:
         query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))

@@ -60,6 +60,8 @@ def due(
     )
     if contract_id is not None:
         query = query.where(contract.c.id == contract_id)
+    # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
+    query = query.with_for_update(of=contract, skip_locked=contract_id is None)
     while rows := session.execute(query).all():
         ids = [row.id for row in rows]
         wishes = _wishes(session, ids)

@@ -60,10 +60,12 @@ def load_unpaid(
     account: str | None = None,
     invoice_ids: Collection[int] | None = None,
     with_carried: bool = False,
+    lock: bool = False,
 ) -> list[Unpaid]:
     """Open invoices (of some contracts, of one account, or all), in the order in which they fall due.
 
-    `with_carried` adds paid invoices on which whole yen of interest are still owed.
+    `with_carried` adds paid invoices on which whole yen of interest are still owed; `lock` keeps others from settling
+    the same invoices until the transaction ends.
     """
     marks = (
         sa.select(interest_mark.c.invoice_id, interest_mark.c.counts_after, interest_mark.c.carried_yen)
@@ -89,6 +91,8 @@ def load_unpaid(
         query = query.where(invoice.c.account == account)
     if invoice_ids is not None:
         query = query.where(invoice.c.id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+    if lock:
+        query = query.with_for_update(of=invoice)
     rows = session.execute(query).all()
     if not rows:
         return []
