@@ -32,21 +32,19 @@ ANCHORS = (date(2026, 1, 1), date(2026, 1, 31))
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A point (low == high) or an open run of figures between two bounds; None: no bound on that side."""
+    """A point (low == high) or an open run of figures between two bounds; high None: without end."""
 
-    low: Fraction | None
+    low: Fraction
     high: Fraction | None
 
     @property
     def inside(self) -> Fraction:
         """A figure that stands for all of them: no bound lies strictly between."""
-        if self.low is None:
-            return (self.high or Fraction(0)) - 1
         return self.low + 1 if self.high is None else (self.low + self.high) / 2
 
     def text(self) -> str:
         """In words."""
-        if self.low is not None and self.low == self.high:
+        if self.low == self.high:
             return f"exactly {fraction_text(self.low)}"
         return Range(above=self.low, below=self.high).text()
 
@@ -124,7 +122,7 @@ def _occurs(policy: SlaPolicy, cut: Cut) -> bool:
     """Whether some figure of the cut can come out: unweighted seconds are whole."""
     if policy.metric.kind == "percent" or policy.weight == "affected_ratio":
         return True
-    if cut.low is None or cut.high is None:
+    if cut.high is None:
         return True
     if cut.low == cut.high:
         return cut.low.denominator == 1

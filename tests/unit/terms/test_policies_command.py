@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,11 @@ def test_an_unknown_policy_names_the_nearest() -> None:
     with pytest.raises(UserError, match="no policy 'nifclod'; nearest: nifcloud") as mistake:
         run("policy", "nifclod")
     assert mistake.value.code == 2
+
+
+def test_the_evaluation_on_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    page = Path(__file__).parents[3] / "docs" / "how-to" / "policies.md"
+    (code,) = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    exec(code, {})  # noqa: S102  # our own page
+    figure = "3595/36"  # 100 % less 1 hour of 720
+    assert capsys.readouterr().out == f"{figure} Credit(rate=Fraction(1, 10), days=0) 2027-07-15 15:00:00+00:00\n"
