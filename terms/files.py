@@ -90,13 +90,21 @@ def _check_succession(earlier: VersionFiles, later: VersionFiles) -> None:
         )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file without floats. Raises BadTerms: not there, not readable, no TOML, a float in it."""
+
     def refuse(number: str) -> NoReturn:
         raise BadTerms(f'{path.name}: {number} would be a float; write it as text, "{number}"')
 
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=refuse)
-    except FileNotFoundError:
-        raise BadTerms(f"{path.name} is missing beside its version's TOML") from None
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise BadTerms(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadTerms(f"{path.name}: {error}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise BadTerms(f"{path.name} is missing beside its version's TOML")
+    return read_toml(path)

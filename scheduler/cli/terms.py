@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from scheduler.cli import policies
 from scheduler.cli.output import emit, fail, report_findings, table
 from terms import decision
 from terms.clause_map import Homes, clause_map, proofs_under, unhoused
@@ -27,6 +28,9 @@ from terms.readings import Reading, readings_page
 __all__ = ["app", "load_homes"]
 
 app = typer.Typer(help="The contract: clauses, numbers, readings.", no_args_is_help=True)
+app.command("lint")(policies.lint_policy)
+app.command("policies")(policies.list_policies)
+app.command("policy")(policies.show_policy)
 
 
 class Language(StrEnum):
