@@ -59,6 +59,22 @@ _CHECKS: Mapping[str, str] = {
     "terms that ended early, are paid, and are not recognised to their end": """
         SELECT count(*) FROM term JOIN invoice ON invoice.term_id = term.id AND invoice.state <> 'open'
         WHERE closed_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_id = term.id)""",
+    "payments whose parts do not make the whole": """
+        SELECT count(*) FROM receipt LEFT JOIN (
+            SELECT receipt_id, sum(yen) AS yen FROM allocation GROUP BY receipt_id
+        ) AS parts ON parts.receipt_id = receipt.id WHERE receipt.yen <> coalesce(parts.yen, 0)""",
+    "invoices whose credit is not what was applied when they were issued": """
+        SELECT count(*) FROM invoice LEFT JOIN (
+            SELECT invoice_id, sum(yen) AS yen FROM settlement WHERE kind = 'credit' GROUP BY invoice_id
+        ) AS applied ON applied.invoice_id = invoice.id WHERE credit_yen <> coalesce(applied.yen, 0)""",
+    "card settlements without a charge that succeeded": """
+        SELECT count(*) FROM settlement LEFT JOIN attempt ON attempt.id = settlement.source_id
+        WHERE settlement.kind = 'card' AND attempt.outcome IS DISTINCT FROM 'succeeded'""",
+    "contracts whose first term does not begin on the day of their approval": """
+        SELECT count(*) FROM contract JOIN term ON term.contract_id = contract.id AND term.follows_on IS NULL
+        WHERE term.id > :floor AND (term.starts_on <> contract.anchor_on OR term.starts_at <> contract.approved_at)""",
+    "journal entries without lines": """
+        SELECT count(*) FROM entry WHERE NOT EXISTS (SELECT 1 FROM line WHERE line.entry_id = entry.id)""",
     "journal entries that do not balance": """
         SELECT count(*) FROM (SELECT entry_id FROM line GROUP BY entry_id HAVING sum(yen) <> 0) AS unbalanced""",
 }
@@ -97,9 +113,28 @@ _CONTRACT_LIABILITY = """
       AND (method IN ('app_store', 'product_key') OR EXISTS (SELECT 1 FROM invoice WHERE invoice.term_id = term.id))"""
 
 
+_KEYS = """
+    SELECT contract.paid_months / CASE plan.interval WHEN 'year' THEN 12 ELSE 1 END AS paid_terms,
+           begun.terms AS begun, begun.price_yen, contract.ended_on IS NOT NULL AS over
+    FROM contract JOIN plan ON plan.code = contract.plan JOIN LATERAL (
+        SELECT count(*) AS terms, min(price_yen) AS price_yen FROM term
+        WHERE term.contract_id = contract.id AND term.method = 'product_key'
+    ) AS begun ON begun.terms > 0
+    WHERE contract.prepaid_method = 'product_key'"""
+
 _SUMS: Mapping[str, str] = {
     "1140": _RECEIVABLE,
     "1150": _INTEREST,
+    "1110": "SELECT coalesce(sum(yen), 0) FROM receipt",
+    "1131": """SELECT coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded'), 0)
+        - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'), 0)
+        + coalesce((SELECT sum(paid_terms * price_yen) FROM keys), 0)""",
+    "1133": """SELECT coalesce((SELECT sum(price_yen) FROM term WHERE method = 'app_store'), 0)
+        - coalesce((SELECT sum(fee_yen) FROM store_report), 0)""",
+    "2125": "SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)",
+    "2140": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
+        - coalesce((SELECT sum(attempt.yen) FROM attempt WHERE outcome = 'succeeded'), 0)
+        + coalesce((SELECT sum(yen) FROM settlement WHERE kind = 'card'), 0)""",
     "2120": f"SELECT -({_CONTRACT_LIABILITY.strip()})",
     "2130": f"SELECT -({_CREDITS})",
 }
@@ -111,7 +146,7 @@ def _all_at_once() -> str:
     columns = [f'({query.strip()}) AS "check {place}"' for place, query in enumerate(_CHECKS.values())]
     columns += [f'({query.strip()}) AS "sum {code}"' for code, query in _SUMS.items()]
     columns += [f'({query.strip()}) AS "{name}"' for name, query in _COUNTS.items()]
-    return "SELECT " + ", ".join(columns)
+    return f"WITH keys AS ({_KEYS}) SELECT " + ", ".join(columns)
 
 
 _AUDIT = sa.text(_all_at_once())

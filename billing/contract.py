@@ -45,6 +45,7 @@ class RunningContract:
     anchor_on: date
     next_seq: int
     last_ends_on: date
+    last_price_yen: int
     prepaid_terms: int
     prepaid_method: str | None
     fallback: str | None
@@ -190,7 +191,9 @@ def decide_renewal(
                 method=method,
                 plan=contract.plan,
                 interval=contract.interval,
-                price_yen=rules.price_yen(contract.plan, contract.account, ends_on, True),
+                price_yen=contract.last_price_yen  # what was paid in advance keeps the price at which it was paid
+                if seq < contract.prepaid_terms
+                else rules.price_yen(contract.plan, contract.account, ends_on, True),
                 terms_version=rules.terms_version(ends_on),
             )
         )

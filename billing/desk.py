@@ -17,10 +17,11 @@ from billing.catalog import NoPriceError, Price, check_change, price_at
 from billing.gateway.port import Gateway
 from billing.giving_up import Act, set_off, write_off
 from billing.payment_method import refuse_change
+from billing.people import close_task
 from billing.receiving import receive
 from billing.refusal import Refused
 from billing.registration import Application
-from billing.stages import delinquency, payments, terms
+from billing.stages import delinquency, invoices, payments, terms
 from billing.stages.prices import load_interval, load_prices
 from billing.stages.termination import save_notice, terminate
 from billing.stores import take_report
@@ -61,6 +62,9 @@ class BillingDesk:
     ) -> None:
         """Record a price of a plan (premium/4.3); the first price of a plan (`initial`) needs no announcement."""
         interval = self._interval(plan)
+        least_yen = self.rules.discretion.minimum_card_charge_yen
+        if yen < least_yen:
+            raise Refused(f"plan {plan}: a price of {yen} yen is less than a card can be charged, {least_yen} yen")
         row = Price(
             plan=plan,
             interval=interval,
@@ -119,7 +123,9 @@ class BillingDesk:
     ) -> int:
         """Form the contract at this instant: its first term starts, is invoiced and charged; returns its id."""
         if plan is not None and method is not None:
-            self.register(account, plan, method, months=months, fallback=fallback, now=now)
+            self._bring_up_to_date(account, now)
+            application = Application(account, plan, method, now, months, fallback)
+            registration.register(self.session, [application], now, commit=False)
         contract_id = self.session.execute(
             sa.select(contract.c.id).where(
                 contract.c.account == account, contract.c.approved_at.is_(None), contract.c.rejected_at.is_(None)
@@ -132,7 +138,7 @@ class BillingDesk:
 
     def enrol(self, applications: Sequence[Application], *, now: datetime) -> list[int]:
         """Register and approve many at once, each at its own instant, and charge them at `now`; returns their ids."""
-        ids = registration.register(self.session, applications, now)
+        ids = registration.register(self.session, applications, now, commit=False)
         approvals = {contract_id: each.at for contract_id, each in zip(ids, applications, strict=True)}
         registration.approve(self.session, self.rules, self.gateway, approvals, now)
         return ids
@@ -175,8 +181,9 @@ class BillingDesk:
         row = self._latest(account)
         self._fact(row.id, account, "new_card", now)
         self.session.commit()
-        payments.charge_due(self.session, self.rules, self.gateway, now, contract_ids=[row.id])
-        delinquency.reconsider(self.session, self.rules, row.id, now)
+        contract_ids = self.session.scalars(sa.select(contract.c.id).where(contract.c.account == account)).all()
+        payments.charge_due(self.session, self.rules, self.gateway, now, contract_ids=contract_ids)
+        self._reconsider(account, now)
 
     def leave_service(self, account: str, *, now: datetime) -> None:
         """The user left the service (premium/6.2): access ends at once, nothing is given back."""
@@ -199,17 +206,13 @@ class BillingDesk:
         if self.session.execute(open_one).first() is not None:
             raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
         self._fact(row.id, account, "suspend", now, author=by, ground=ground)
-        self.session.execute(
-            sa.insert(suspension).values(
-                contract_id=row.id,
-                account=account,
-                from_at=now,
-                set_by="people",
-                ground=ground,
-                recorded_at=now,
-            )
-        )
-        save_notice(self.session, account, row.id, notices.suspension_by_people(jst_day(now), ground), now)
+        suspension_id = self.session.execute(
+            sa.insert(suspension)
+            .values(contract_id=row.id, account=account, from_at=now, set_by="people", ground=ground, recorded_at=now)
+            .returning(suspension.c.id)
+        ).scalar_one()
+        notice = notices.suspension_by_people(jst_day(now), ground)
+        save_notice(self.session, account, row.id, notice, f"suspension:{suspension_id}", now)
         self.session.commit()
 
     def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
@@ -247,6 +250,18 @@ class BillingDesk:
         self._latest(account)
         receive(self.session, self.rules, account, yen, via=via, costs_yen=costs, for_term_on=term, now=now)
         self._reconsider(account, now)
+
+    def settle_unknown(self, *, now: datetime) -> int:
+        """Look up, and send again within the hours of the setting, every charge without an answer; rows written."""
+        return payments.settle_in_flight(self.session, self.rules, self.gateway, now)
+
+    def nothing_charged(self, attempt: int, *, by: str, ground: str, now: datetime) -> None:
+        """People have made sure that a charge without an answer never reached the card; another may be tried."""
+        if not payments.abandon(self.session, attempt, now):
+            self.session.rollback()
+            raise Refused(f"attempt {attempt}: it is not waiting for an answer (see `keizoku payments unknown`)")
+        close_task(self.session, "attempt_unknown", f"attempt {attempt}", by, ground, now)
+        self.session.commit()
 
     def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
         """Give up the unpaid fee of a term that is over, and the interest on it."""
@@ -317,7 +332,9 @@ class BillingDesk:
             )
         ).all():
             for chunk in terms.due(self.session, self.rules, today, contract_id=contract_id):
-                terms.save(self.session, terms.decide(self.session, self.rules, chunk, today), now)
+                terms.save(self.session, terms.decide(self.session, self.rules, chunk, today, now), now)
+            for opened in invoices.due(self.session, contract_ids=[contract_id]):
+                invoices.save(self.session, invoices.decide(self.rules, opened), now)
 
     def _record(self, account: str, kind: str, now: datetime, detail: dict[str, object] | None = None) -> None:
         row = self._running(account, now)

@@ -18,7 +18,7 @@ from billing.revenue import divide_claim, remaining
 from billing.stages.demands import book_interest, interest_booked
 from billing.stages.payments import settle_invoices
 from billing.stages.termination import save_notice
-from billing.stages.unpaid import Unpaid, interest_owed, load_unpaid
+from billing.stages.unpaid import Unpaid, interest_owed, load_unpaid, lock_accounts
 from db.session import Session, copy_rows
 from db.tables.contracts import contract_fact, term
 from db.tables.money import credit, credit_application, interest_mark, invoice, settlement
@@ -38,6 +38,7 @@ class Act:
 def write_off(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:
     """Give up the open fee of a term that is over, and the interest on it; commits."""
     today = jst_day(now)
+    lock_accounts(session, [account])
     row = session.execute(
         sa.select(term, invoice.c.id.label("invoice_id"), invoice.c.open_yen, invoice.c.state)
         .join(invoice, invoice.c.term_id == term.c.id)
@@ -55,7 +56,7 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
     unearned = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on or row.ends_on, tax_rate)
     parts = divide_claim(row.open_yen, unearned.yen)
     fact_id = _record(session, row.contract_id, account, "write_off", act, now)
-    unpaid = load_unpaid(session, rules, today, invoice_ids=[row.invoice_id], lock=True)
+    unpaid = load_unpaid(session, rules, today, invoice_ids=[row.invoice_id])
     interest_yen, _ = interest_owed(unpaid, rules, today)
     booked_yen = min(interest_yen, interest_booked(session, account))
     copy_rows(
@@ -91,7 +92,9 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
 def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetime) -> None:
     """Set open credits off against interest, then fees, the debt due first; the user gets a notice; commits."""
     today = jst_day(now)
-    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True, lock=True)
+    lock_accounts(session, [account])
+    every = load_unpaid(session, rules, today, account=account, with_carried=True)
+    unpaid = [each for each in every if each.due_on <= today]  # both debts have to be due (Civil Code 505)
     credits = session.execute(
         sa.select(credit.c.id, credit.c.available_yen)
         .where(credit.c.account == account, credit.c.available_yen > 0)
@@ -99,7 +102,7 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
         .with_for_update()
     ).all()
     if not unpaid or not credits:
-        what = "nothing is owed" if not unpaid else "there is no open credit"
+        what = "nothing is due" if not unpaid else "there is no open credit"
         raise Refused(f"account {account}: {what}, so nothing can be set off")
     policy = rules.terms.at(today)
     parts = allocate(
@@ -126,7 +129,7 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
         "principal_yen": parts.principal_yen,
     }
     post(session, [Posting("set_off", f"act:{fact_id}", today, amounts, account)], now)
-    save_notice(session, account, contract_id, notices.set_off(today, used_yen), now)
+    save_notice(session, account, contract_id, notices.set_off(today, used_yen), f"act:{fact_id}", now)
     session.commit()
 
 

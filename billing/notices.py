@@ -11,10 +11,9 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A document for a user; `kind` is one of user_notice's, `occasion` makes it unique within a contract."""
+    """A document for a user; `kind` is one of user_notice's."""
 
     kind: str
-    occasion: str
     body_ja: str
     body_en: str
 
@@ -23,7 +22,6 @@ def suspension(on: date, days: int, open_yen: int) -> Notice:
     """Access is off because a fee is overdue."""
     return Notice(
         "suspension",
-        on.isoformat(),
         f"利用料金{open_yen:,}円のお支払いが{days}日遅れているため、{_ja(on)}よりサービスの提供を停止いたしました。"
         "お支払いを確認しだい再開いたします。停止中も契約期間の利用料金は発生いたします。(第7条第1項、第4条第2項)",
         f"Your fee of {open_yen:,} yen is {days} days overdue, so access is suspended from {on}. It resumes when "
@@ -35,7 +33,6 @@ def termination(on: date, days: int, open_yen: int) -> Notice:
     """The contract is over because a fee stayed unpaid."""
     return Notice(
         "termination",
-        on.isoformat(),
         f"利用料金{open_yen:,}円のお支払いが{days}日遅れているため、{_ja(on)}をもってご契約を解除いたしました。"
         "未払いの利用料金は全額お支払いいただく必要があります。(第7条第1項、第2項)",
         f"Your fee of {open_yen:,} yen is {days} days overdue, so the contract is terminated as of {on}. "
@@ -47,7 +44,6 @@ def termination_by_people(on: date, ground: str) -> Notice:
     """The contract is over by a decision of people, for a ground other than unpaid fees."""
     return Notice(
         "termination",
-        on.isoformat(),
         f"{_ja(on)}をもってご契約を解除いたしました。理由: {ground}(第7条第1項)",
         f"Your contract is terminated as of {on}. Ground: {ground} (Article 7.1)",
     )
@@ -57,7 +53,6 @@ def suspension_by_people(on: date, ground: str) -> Notice:
     """Access is off by a decision of people."""
     return Notice(
         "suspension",
-        on.isoformat(),
         f"{_ja(on)}よりサービスの提供を停止いたしました。理由: {ground}(第7条第1項)",
         f"Access is suspended from {on}. Ground: {ground} (Article 7.1)",
     )
@@ -67,7 +62,6 @@ def acceleration(on: date, yen: int) -> Notice:
     """What is invoiced and not yet due is due at once."""
     return Notice(
         "acceleration",
-        on.isoformat(),
         f"お支払いの遅れにより、支払期日前の請求分を含む{yen:,}円を"
         f"{_ja(on)}付で一括してお支払いいただく必要があります。(第7条第2項)",
         f"Because a fee is overdue, {yen:,} yen that was invoiced for a later date is due at once, on {on}. "
@@ -79,7 +73,6 @@ def set_off(on: date, yen: int) -> Notice:
     """Credits were set off against what is owed."""
     return Notice(
         "set_off",
-        on.isoformat(),
         f"減額分{yen:,}円を、{_ja(on)}付で未払いの利用料金等と相殺いたしました。",
         f"Credits of {yen:,} yen were set off against what you owe, on {on}.",
     )

@@ -78,8 +78,8 @@ def prepaid_terms(months: int | None, interval: str) -> int:
 
 
 def refuse_change(current: str, wanted: str, *, store_stop_recorded: bool) -> str | None:
-    """Why a change of method cannot be taken, or None. From a store to a card the store's own stop comes first."""
-    if current == APP_STORE and wanted == CARD and not store_stop_recorded:
+    """Why a change of method cannot be taken, or None. Who leaves a store stops there first, else both are paid."""
+    if current == APP_STORE and wanted != APP_STORE and not store_stop_recorded:
         return "the store's own stop is not recorded (premium/5.1): stop the subscription in the store first"
     if wanted in PREPAID:
         return f"a change to {wanted} needs a code to redeem"
@@ -109,15 +109,18 @@ def next_attempt_wanted_on(
 
     The first attempt is wanted on the due date. A soft decline follows the retry schedule (days after the due
     date); a hard one, or one that needs the user, waits for a new card, which is asked at once. Retries that were
-    missed collapse into one: the earliest day not yet tried is returned.
+    missed collapse into one: the earliest day not yet tried is returned. An attempt that people found to have never
+    reached the card is wanted again as it was.
     """
     if not attempts:
         return due_on
     last = max(attempts, key=lambda attempt: attempt.started_at)
     if last.outcome is None:
         return None
-    if new_card_at is not None and new_card_on is not None and new_card_at >= last.started_at:
+    if new_card_at is not None and new_card_on is not None and new_card_at > last.started_at:
         return max(due_on, new_card_on)
+    if last.outcome == "abandoned":
+        return last.wanted_on
     if last.outcome != "declined_soft":
         return None
     later = [due_on + timedelta(days=days) for days in sorted(retry_after_days)]
@@ -147,7 +150,7 @@ def fault_days(
     ranges = [
         (attempt.wanted_on + one, (attempt.settled_on or today) + one)
         for place, attempt in enumerate(attempts)
-        if place == 0 or attempt.outcome in (None, "succeeded")
+        if place == 0 or attempt.outcome in (None, "succeeded", "abandoned")
     ]
     if not attempts and wanted_on is not None and wanted_on < today:
         ranges.append((wanted_on + one, today + one))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from db.session import Session
@@ -17,3 +18,12 @@ def open_task(session: Session, kind: str, subject: str, detail: Mapping[str, ob
         .on_conflict_do_nothing(index_elements=["kind", "subject"])
     )
     return result.rowcount
+
+
+def close_task(session: Session, kind: str, subject: str, by: str, ground: str, now: datetime) -> int:
+    """Note that people have dealt with a task; returns the rows written (0 or 1). Does not commit."""
+    return session.execute(
+        sa.update(people_task)
+        .where(people_task.c.kind == kind, people_task.c.subject == subject, people_task.c.closed_at.is_(None))
+        .values(closed_at=now, closed_by=by, closed_ground=ground)
+    ).rowcount

@@ -12,7 +12,7 @@ from billing.booking import Posting, next_ids, post
 from billing.refusal import Refused
 from billing.stages.demands import book_interest, interest_booked
 from billing.stages.payments import settle_invoices
-from billing.stages.unpaid import load_unpaid
+from billing.stages.unpaid import load_unpaid, lock_accounts
 from db.session import Session, copy_rows
 from db.tables.money import allocation, interest_mark, receipt, settlement
 from terms.calendar import jst_day
@@ -37,7 +37,8 @@ def receive(
         )
     today = jst_day(now)
     policy = rules.terms.at(today)
-    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True, lock=True)
+    lock_accounts(session, [account])
+    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
     named = next((each.invoice_id for each in unpaid if each.term_starts_on == for_term_on), None)
     if for_term_on is not None and named is None:
         raise Refused(

@@ -43,7 +43,7 @@ class Application:
     fallback: str | None = None
 
 
-def register(session: Session, applications: Sequence[Application], now: datetime) -> list[int]:
+def register(session: Session, applications: Sequence[Application], now: datetime, *, commit: bool = True) -> list[int]:
     """Record applications; returns their contracts' ids. Refused as a whole if one of them cannot be taken."""
     intervals = _intervals(session)
     for each in applications:
@@ -90,22 +90,31 @@ def register(session: Session, applications: Sequence[Application], now: datetim
     except UniqueViolation:
         session.rollback()
         raise Refused("another application of the same account was taken at this moment (premium/3.3)") from None
-    session.commit()
+    if commit:
+        session.commit()
     return list(ids)
 
 
 def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping[int, datetime], now: datetime) -> None:
     """Form the contracts with these ids, each at its own instant, and charge their first terms at `now`.
 
-    Raises Refused where a plan has no price or no terms are in force on the day; nothing is formed then.
+    Raises Refused where a plan has no price, no terms are in force on the day, or an application is not waiting any
+    more; nothing is formed or kept then.
     """
     rows = session.execute(
         sa.select(contract, plan_table.c.interval)
         .join(plan_table, plan_table.c.code == contract.c.plan)
-        .where(contract.c.id == sa.any_(sa.cast(list(approvals), _BIGINTS)), contract.c.approved_at.is_(None))
+        .where(
+            contract.c.id == sa.any_(sa.cast(list(approvals), _BIGINTS)),
+            contract.c.approved_at.is_(None),
+            contract.c.rejected_at.is_(None),
+        )
         .order_by(contract.c.id)
         .with_for_update(of=contract)
     ).all()
+    if len(rows) < len(approvals):
+        session.rollback()
+        raise Refused("an application was approved or rejected by somebody else at this moment (premium/3.3)")
     prices = load_prices(session)
     first: list[NewTerm] = []
     keys: list[Posting] = []
@@ -127,6 +136,7 @@ def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping
                 yen = term.price_yen * prepaid_terms(row.paid_months, row.interval)
                 keys.append(Posting("key_sold", f"contract:{row.id}:key", on, {"yen": yen}, row.account))
     except (NoPriceError, UncoveredDate) as error:
+        session.rollback()
         raise Refused(str(error)) from None
     session.execute(
         sa.text(

@@ -181,12 +181,17 @@ def owed_view(session: Session, rules: Rules, account: str, at: datetime) -> Vie
             allocation.c.account == account, allocation.c.kind == "deposit"
         )
     ).scalar_one()
+    overcharged = session.execute(
+        sa.select(sa.func.coalesce(-sa.func.sum(line.c.yen), 0))
+        .join(entry, entry.c.id == line.c.entry_id)
+        .where(entry.c.event == "card_overcharged", entry.c.account == account, line.c.code == "2140")
+    ).scalar_one()
     return {
         "principal": principal,
         "interest": interest,
         "costs": costs,
         "total": principal + interest + costs,
-        "deposit": int(deposit),
+        "deposit": int(deposit) + int(overcharged),
     }
 
 
@@ -253,3 +258,24 @@ def _method_changes(session: Session, contract_id: int) -> bool:
 def _count_and_yen(session: Session, query: sa.Select[Any]) -> View:
     row = session.execute(query).one()
     return {"count": int(row[0]), "yen": int(row[1])}
+
+
+def unknown_charges(session: Session) -> list[View]:
+    """Charges without an answer, oldest first."""
+    rows = session.execute(
+        sa.select(attempt, invoice.c.open_yen)
+        .join(invoice, invoice.c.id == attempt.c.invoice_id)
+        .where(attempt.c.outcome.is_(None))
+        .order_by(attempt.c.id)
+    )
+    return [
+        {
+            "attempt": row.id,
+            "account": row.account,
+            "invoice": row.invoice_id,
+            "yen": row.yen,
+            "still_open_yen": row.open_yen,
+            "sent_at": row.started_at,
+        }
+        for row in rows
+    ]

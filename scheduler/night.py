@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+import sqlalchemy as sa
+
 import sla.audit
 import sla.stages
 from billing.audit import audit as audit_billing
@@ -83,9 +85,11 @@ def run_night(house: House, business_date: date, now: datetime, progress: Progre
         ran_before = runs.is_done(session, business_date)
         missed = tuple(runs.missed(session, business_date))
         session.commit()
-        caught_up = [result for on in missed for result in _stages(house, on, now, progress, NOT_WHEN_MISSED, (on,))]
-        results = list(_stages(house, business_date, now, progress, (), (*missed, business_date)))
+        caught_up = [result for on in missed for result in _stages(house, on, now, progress, NOT_WHEN_MISSED, ())]
+        first_runs = missed if ran_before else (*missed, business_date)
+        results = list(_stages(house, business_date, now, progress, (), first_runs))
         state, differences = _certify(house, business_date, now, progress)
+        runs.note(session, [runs.StageRun(on, "audit", now, now, 0) for on in missed])
     finally:
         session.rollback()
         release_leader_lock(session, "night")
@@ -123,8 +127,6 @@ def _stages(
             runs.note(house.session, waiting)
             waiting = []
         yield StageResult(stage, changes)
-    if "audit" in without:
-        waiting.append(runs.StageRun(on, "audit", now, now, 0))
     runs.note(house.session, waiting)
 
 
@@ -156,7 +158,7 @@ def _evidence(work: Work) -> Iterator[int]:
 
 def _terms(work: Work) -> Iterator[int]:
     for chunk in terms.due(work.session, work.rules, work.on):
-        yield terms.save(work.session, terms.decide(work.session, work.rules, chunk, work.on), work.now)
+        yield terms.save(work.session, terms.decide(work.session, work.rules, chunk, work.on, work.now), work.now)
 
 
 def _claims(work: Work) -> Iterator[int]:
@@ -190,6 +192,7 @@ def _delinquency(work: Work) -> Iterator[int]:
 def _revenue(work: Work) -> Iterator[int]:
     yield revenue.save(work.session, revenue.due(work.session, work.rules, work.on, above=work.floor), work.now)
     yield revenue.close_terms(work.session, work.rules, work.now)
+    yield revenue.expire_keys(work.session, work.now)
 
 
 _WORK: Final = {
@@ -208,9 +211,13 @@ def _certify(house: House, on: date, now: datetime, progress: Progress | None) -
     """Derive again what should exist, and write the certificate or the differences."""
     session = house.session
     last = runs.last_night(session)
-    recognised_to = max(on, last) if last is not None else on
-    found = audit_billing(session, on, recognised_to=recognised_to, above=runs.certified_floor(session))
+    above = runs.certified_floor(session)
+    session.rollback()
+    # one snapshot for all questions: what people do meanwhile is seen whole or not at all
+    session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    found = audit_billing(session, on, recognised_to=max(on, last) if last is not None else on, above=above)
     also = sla.audit.differences(session, on)
+    session.rollback()
     state = runs.certify(session, on, found, also, now)
     runs.note(session, [runs.StageRun(on, "audit", now, now, 0)])
     if progress is not None:

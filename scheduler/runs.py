@@ -89,14 +89,13 @@ def missed(session: Session, business_date: date) -> list[date]:
 
 
 def certified_floor(session: Session) -> int:
-    """The highest term id that a certificate without differences covers; 0 where there is none."""
-    floor = session.execute(
-        sa.select(certificate.c.floors["term"].as_integer())
-        .where(certificate.c.state == "ok")
+    """The highest term id that the last certificate covers; 0 where there is none or it found differences."""
+    row = session.execute(
+        sa.select(certificate.c.state, certificate.c.floors["term"].as_integer().label("term"))
         .order_by(certificate.c.id.desc())
         .limit(1)
-    ).scalar_one_or_none()
-    return floor or 0
+    ).first()
+    return row.term if row is not None and row.state == "ok" else 0
 
 
 def certify(session: Session, business_date: date, found: Audit, also: Sequence[str], at: datetime) -> str:

@@ -101,8 +101,9 @@ def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetim
             changes += terminate(session, rules, case.contract_id, case.account, notice, now)
         elif ruling.state is Standing.SUSPEND and not case.suspended:
             notice = notices.suspension(today, ruling.days, ruling.open_yen)
-            session.execute(
-                sa.insert(suspension).values(
+            suspension_id = session.execute(
+                sa.insert(suspension)
+                .values(
                     contract_id=case.contract_id,
                     account=case.account,
                     from_at=now,
@@ -110,8 +111,10 @@ def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetim
                     ground=f"fees unpaid for {ruling.days} days",
                     recorded_at=now,
                 )
-            )
-            changes += 1 + save_notice(session, case.account, case.contract_id, notice, now)
+                .returning(suspension.c.id)
+            ).scalar_one()
+            occasion = f"suspension:{suspension_id}"
+            changes += 1 + save_notice(session, case.account, case.contract_id, notice, occasion, now)
         elif ruling.state in (Standing.GOOD, Standing.OVERDUE) and case.suspended:
             changes += session.execute(
                 sa.update(suspension)
@@ -145,4 +148,6 @@ def _accelerate(session: Session, ruling: Ruling, today: date, now: datetime) ->
     )
     yen = sum(each.open_yen for each in ruling.case.unpaid if each.invoice_id in ruling.accelerate)
     notice = notices.acceleration(today, yen)
-    return len(ruling.accelerate) + save_notice(session, ruling.case.account, ruling.case.contract_id, notice, now)
+    occasion = f"invoice:{min(ruling.accelerate)}"
+    case = ruling.case
+    return len(ruling.accelerate) + save_notice(session, case.account, case.contract_id, notice, occasion, now)

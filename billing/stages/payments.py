@@ -19,7 +19,7 @@ from billing.booking import Posting, next_ids, post
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from billing.payment_method import decline_kind
 from billing.people import open_task
-from billing.stages.unpaid import Unpaid, load_unpaid
+from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
 from db.session import Session, copy_rows
 from db.tables.money import attempt, interest_mark, invoice, settlement
 from terms.calendar import jst_day
@@ -35,6 +35,7 @@ class InFlight:
 
     request: ChargeRequest
     started_at: datetime
+    open_yen: int
 
 
 def charge_due(
@@ -68,7 +69,8 @@ def settle_in_flight(
     changes = save_results(session, rules, attempts, found.values(), now)
     missing = [each for each in attempts if each.request.key not in found]
     oldest = now - timedelta(hours=rules.discretion.retry_resend_hours)
-    again = [each for each in missing if each.started_at > oldest]
+    # what was paid in another way meanwhile is not charged again
+    again = [each for each in missing if each.started_at > oldest and each.open_yen >= each.request.yen]
     if again:
         results = list(gateway.charge_many([each.request for each in again], now))
         changes += save_results(session, rules, again, results, now)
@@ -136,11 +138,12 @@ def save_results(
 
 def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeRequest, date]], now: datetime) -> None:
     """A card charge settles one invoice's open fee whole; interest accrued on it stays owed and is marked."""
+    lock_accounts(session, {request.account for request, _ in paid})
     by_invoice = {request.invoice_id: (request, on) for request, on in paid}
     owed: dict[int, Unpaid] = {}
     for day in sorted({on for _, on in paid}):
         ids = [request.invoice_id for request, on in paid if on == day]
-        owed |= {each.invoice_id: each for each in load_unpaid(session, rules, day, invoice_ids=ids, lock=True)}
+        owed |= {each.invoice_id: each for each in load_unpaid(session, rules, day, invoice_ids=ids)}
     settled: list[tuple[ChargeRequest, date, int]] = []
     for invoice_id, (request, on) in by_invoice.items():
         open_yen = owed[invoice_id].open_yen if invoice_id in owed else 0
@@ -213,6 +216,15 @@ def _mark_interest(session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, 
         )
 
 
+def abandon(session: Session, attempt_id: int, now: datetime) -> int:
+    """People have made sure that nothing was charged: the attempt is over and another may begin. Does not commit."""
+    return session.execute(
+        sa.update(attempt)
+        .where(attempt.c.id == attempt_id, attempt.c.outcome.is_(None))
+        .values(outcome="abandoned", code="by_people", settled_on=jst_day(now), settled_at=now)
+    ).rowcount
+
+
 def _wanted(
     session: Session, rules: Rules, today: date, contract_ids: Collection[int] | None
 ) -> Iterable[list[Unpaid]]:
@@ -269,17 +281,20 @@ def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[In
         ),
     )
     session.commit()
-    return [InFlight(request, now) for request in requests]
+    return [InFlight(request, now, request.yen) for request in requests]
 
 
 def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[InFlight]:
-    query = sa.select(attempt).where(attempt.c.outcome.is_(None)).order_by(attempt.c.id)
+    query = (
+        sa.select(attempt, invoice.c.open_yen)
+        .join(invoice, invoice.c.id == attempt.c.invoice_id)
+        .where(attempt.c.outcome.is_(None))
+        .order_by(attempt.c.id)
+    )
     if contract_ids is not None:
-        query = query.join(invoice, invoice.c.id == attempt.c.invoice_id).where(
-            invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS))
-        )
+        query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     return [
-        InFlight(ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen), row.started_at)
+        InFlight(ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen), row.started_at, row.open_yen)
         for row in session.execute(query)
     ]
 

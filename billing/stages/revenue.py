@@ -12,12 +12,13 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from billing.booking import Posting, post
-from billing.payment_method import POSTED_ONLY
+from billing.payment_method import POSTED_ONLY, prepaid_terms
 from billing.revenue import Recognised, recognised_between
 from db.session import Session, copy_rows
-from db.tables.books import revenue_posting, term_closure
-from db.tables.contracts import term
+from db.tables.books import entry, revenue_posting, term_closure
+from db.tables.contracts import contract, plan, term
 from db.tables.money import invoice, settlement
+from terms.calendar import jst_day
 from terms.money import tax_included_yen
 from terms.rules import Rules
 
@@ -159,3 +160,34 @@ def close_terms(session: Session, rules: Rules, now: datetime) -> int:
         )
         session.commit()
     return len(closures)
+
+
+def expire_keys(session: Session, now: datetime) -> int:
+    """What a product key paid for terms that will never begin is income when the contract is over; commits."""
+    begun = (
+        sa.select(sa.func.count().label("terms"), sa.func.min(term.c.price_yen).label("price_yen"))
+        .where(term.c.contract_id == contract.c.id, term.c.method == "product_key")
+        .lateral("begun")
+    )
+    rows = session.execute(
+        sa.select(contract.c.id, contract.c.account, contract.c.paid_months, plan.c.interval, begun)
+        .join(plan, plan.c.code == contract.c.plan)
+        .join(begun, sa.true())
+        .where(
+            contract.c.prepaid_method == "product_key",
+            contract.c.ended_on.is_not(None),
+            ~sa.exists().where(entry.c.event_key == sa.func.concat("contract:", contract.c.id, ":key:expired")),
+        )
+    ).all()
+    left = [(row, prepaid_terms(row.paid_months, row.interval) - row.terms) for row in rows]
+    postings = [
+        Posting(
+            "key_expired", f"contract:{row.id}:key:expired", jst_day(now), {"yen": count * row.price_yen}, row.account
+        )
+        for row, count in left
+        if count > 0
+    ]
+    if postings:
+        post(session, postings, now)
+        session.commit()
+    return len(postings)

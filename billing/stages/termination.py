@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from billing.booking import Posting, post
 from billing.contract import TERMINATION, end_now
-from billing.notices import Notice
+from billing.notices import Notice, acceleration
 from billing.revenue import remaining
 from billing.stages.demands import demand_interest
 from billing.stages.payments import settle_invoices
@@ -28,20 +28,21 @@ def terminate(session: Session, rules: Rules, contract_id: int, account: str, no
     """End the contract now, with its notice and the demand for interest; returns the rows written. Does not commit."""
     today = jst_day(now)
     save_end(session, end_now(contract_id, account, now, today, TERMINATION), now)
-    changes = 1 + save_notice(session, account, contract_id, notice, now)
+    changes = 1 + save_notice(session, account, contract_id, notice, "termination", now)
+    changes += _accelerate(session, account, contract_id, now)
     if rules.terms.at(today).readings["terminated_term_fee"] == "to_termination_day":
         changes += _reduce_fee(session, rules, contract_id, now)
     return changes + demand_interest(session, rules, {account}, f"termination:{contract_id}", now)
 
 
-def save_notice(session: Session, account: str, contract_id: int, notice: Notice, now: datetime) -> int:
-    """Write a notice document as sent now; does not commit."""
+def save_notice(session: Session, account: str, contract_id: int, notice: Notice, occasion: str, now: datetime) -> int:
+    """Write a notice document as sent now; `occasion` names its cause, once per contract. Does not commit."""
     session.execute(
         sa.insert(user_notice).values(
             account=account,
             contract_id=contract_id,
             kind=notice.kind,
-            occasion=notice.occasion,
+            occasion=occasion,
             sent_on=jst_day(now),
             sent_at=now,
             body_ja=notice.body_ja,
@@ -49,6 +50,26 @@ def save_notice(session: Session, account: str, contract_id: int, notice: Notice
         )
     )
     return 1
+
+
+def _accelerate(session: Session, account: str, contract_id: int, now: datetime) -> int:
+    """Whatever the ground, what is invoiced and not yet due becomes due (premium/7.2)."""
+    today = jst_day(now)
+    rows = session.execute(
+        sa.update(invoice)
+        .where(
+            invoice.c.contract_id == contract_id,
+            invoice.c.state == "open",
+            invoice.c.due_on > today,
+            invoice.c.accelerated_on.is_(None),
+        )
+        .values(accelerated_on=today)
+        .returning(invoice.c.open_yen)
+    ).all()
+    if not rows:
+        return 0
+    notice = acceleration(today, sum(row.open_yen for row in rows))
+    return len(rows) + save_notice(session, account, contract_id, notice, "termination", now)
 
 
 def _reduce_fee(session: Session, rules: Rules, contract_id: int, now: datetime) -> int:

@@ -11,9 +11,11 @@ from functools import partial
 
 import sqlalchemy as sa
 
+from billing.catalog import NoPriceError
 from billing.contract import ContractEnd, NewTerm, Renewal, RunningContract, Wish, decide_renewal
 from billing.delinquency import Standing, standing
 from billing.payment_method import prepaid_terms
+from billing.people import open_task
 from billing.stages.prices import load_prices, renewal_rules
 from billing.stages.unpaid import Unpaid, by_contract, load_unpaid
 from db.session import Session, copy_rows
@@ -51,19 +53,22 @@ def due(
             contract.c.prepaid_method,
             contract.c.fallback,
             term.c.seq,
+            term.c.price_yen,
         )
         .join(plan, plan.c.code == contract.c.plan)
         .join(term, sa.and_(term.c.contract_id == contract.c.id, term.c.ends_on == contract.c.renews_on))
         .where(contract.c.ended_on.is_(None), contract.c.renews_on <= business_date)
-        .order_by(contract.c.renews_on, contract.c.id)
+        .order_by(contract.c.id)
         .limit(CHUNK)
     )
     if contract_id is not None:
         query = query.where(contract.c.id == contract_id)
     # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
     query = query.with_for_update(of=contract, skip_locked=contract_id is None)
-    while rows := session.execute(query).all():
+    last = 0
+    while rows := session.execute(query.where(contract.c.id > last)).all():
         ids = [row.id for row in rows]
+        last = ids[-1]
         wishes = _wishes(session, ids)
         suspensions = _suspensions(session, ids)
         unpaid = by_contract(load_unpaid(session, rules, business_date, contract_ids=ids))
@@ -78,6 +83,7 @@ def due(
                     anchor_on=row.anchor_on,
                     next_seq=row.seq + 1,
                     last_ends_on=row.renews_on,
+                    last_price_yen=row.price_yen,
                     prepaid_terms=prepaid_terms(row.paid_months, row.interval),
                     prepaid_method=row.prepaid_method,
                     fallback=row.fallback,
@@ -92,12 +98,20 @@ def due(
             return
 
 
-def decide(session: Session, rules: Rules, facts: Sequence[DueContract], business_date: date) -> list[Renewal]:
-    """What follows each contract's last term."""
+def decide(
+    session: Session, rules: Rules, facts: Sequence[DueContract], business_date: date, now: datetime
+) -> list[Renewal]:
+    """What follows each contract's last term. One whose plan has no price for renewals is left to people."""
     choices = renewal_rules(rules, load_prices(session), business_date)
-    return [
-        decide_renewal(each.contract, business_date, partial(_suspended_on, each, rules), choices) for each in facts
-    ]
+    renewals = []
+    for each in facts:
+        try:
+            suspended_on = partial(_suspended_on, each, rules)
+            renewals.append(decide_renewal(each.contract, business_date, suspended_on, choices))
+        except NoPriceError as error:
+            detail = {"account": each.contract.account, "plan": each.contract.plan, "why": str(error)}
+            open_task(session, "no_price", f"contract {each.contract.contract_id}", detail, now)
+    return renewals
 
 
 def save(session: Session, renewals: Sequence[Renewal], now: datetime) -> int:

@@ -15,6 +15,7 @@ from billing.delinquency import UnpaidFee
 from billing.interest import Debt, total_interest
 from billing.payment_method import PastAttempt, fault_days, next_attempt_wanted_on
 from db.session import Session
+from db.tables.contracts import account as account_table
 from db.tables.contracts import contract_fact, term
 from db.tables.money import attempt, interest_mark, invoice
 from terms.calendar import jst_day
@@ -60,12 +61,10 @@ def load_unpaid(
     account: str | None = None,
     invoice_ids: Collection[int] | None = None,
     with_carried: bool = False,
-    lock: bool = False,
 ) -> list[Unpaid]:
     """Open invoices (of some contracts, of one account, or all), in the order in which they fall due.
 
-    `with_carried` adds paid invoices on which whole yen of interest are still owed; `lock` keeps others from settling
-    the same invoices until the transaction ends.
+    `with_carried` adds paid invoices on which whole yen of interest are still owed.
     """
     marks = (
         sa.select(interest_mark.c.invoice_id, interest_mark.c.counts_after, interest_mark.c.carried_yen)
@@ -91,18 +90,16 @@ def load_unpaid(
         query = query.where(invoice.c.account == account)
     if invoice_ids is not None:
         query = query.where(invoice.c.id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
-    if lock:
-        query = query.with_for_update(of=invoice)
     rows = session.execute(query).all()
     if not rows:
         return []
     attempts = _attempts(session, [row.id for row in rows])
-    new_cards = _new_cards(session, {row.contract_id for row in rows})
+    new_cards = _new_cards(session, {row.account for row in rows})
     unpaid: list[Unpaid] = []
     for row in rows:
         due_on = min(row.due_on, row.accelerated_on or row.due_on)
         tried = tuple(attempts.get(row.id, ()))
-        card_at = new_cards.get(row.contract_id)
+        card_at = new_cards.get(row.account)
         wanted_on = None
         if row.method == "card" and row.state == "open":
             wanted_on = next_attempt_wanted_on(
@@ -134,6 +131,19 @@ def load_unpaid(
             )
         )
     return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
+
+
+def lock_accounts(session: Session, accounts: Collection[str]) -> None:
+    """Keep others from settling debts of these accounts until the transaction ends.
+
+    A statement of its own: what is read after it sees all that the others did before.
+    """
+    session.execute(
+        sa.select(account_table.c.id)
+        .where(account_table.c.id == sa.any_(sa.cast(sorted(accounts), sa.ARRAY(sa.Text))))
+        .order_by(account_table.c.id)
+        .with_for_update()
+    )
 
 
 def by_contract(unpaid: Iterable[Unpaid]) -> dict[int, list[Unpaid]]:
@@ -180,13 +190,13 @@ def _attempts(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[Pa
     return grouped
 
 
-def _new_cards(session: Session, contract_ids: Collection[int]) -> dict[int, datetime]:
+def _new_cards(session: Session, accounts: Collection[str]) -> dict[str, datetime]:
     rows = session.execute(
-        sa.select(contract_fact.c.contract_id, sa.func.max(contract_fact.c.occurred_at).label("at"))
+        sa.select(contract_fact.c.account, sa.func.max(contract_fact.c.occurred_at).label("at"))
         .where(
-            contract_fact.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)),
+            contract_fact.c.account == sa.any_(sa.cast(list(accounts), sa.ARRAY(sa.Text))),
             contract_fact.c.kind == "new_card",
         )
-        .group_by(contract_fact.c.contract_id)
+        .group_by(contract_fact.c.account)
     )
-    return {row.contract_id: row.at for row in rows}
+    return {row.account: row.at for row in rows}

@@ -84,6 +84,7 @@ contract = Table(
     instant("recorded_at"),
     _one_of("method", METHODS, "method"),
     CheckConstraint("(approved_at IS NULL) = (anchor_on IS NULL)", name="anchored"),
+    CheckConstraint("approved_at IS NULL OR rejected_at IS NULL", name="approved_or_rejected"),
     CheckConstraint("(ended_on IS NULL) = (ended_at IS NULL)", name="ended"),
     Index(
         "uq_contract_one_running",
@@ -93,6 +94,7 @@ contract = Table(
     ),
     Index("ix_contract_renews_on", "renews_on", postgresql_where=sql("ended_on IS NULL AND renews_on IS NOT NULL")),
     Index("ix_contract_account", "account"),
+    Index("ix_contract_key", "id", postgresql_where=sql("prepaid_method = 'product_key'")),
 )
 
 contract_fact = Table(
@@ -125,6 +127,7 @@ contract_fact = Table(
         "kind",
     ),
     Index("ix_contract_fact_contract_id", "contract_id"),
+    Index("ix_contract_fact_new_card", "account", postgresql_where=sql("kind = 'new_card'")),
 )
 
 term = Table(

@@ -52,6 +52,11 @@ BEGIN
   IF FOUND THEN
     RAISE EXCEPTION 'journal entry % does not balance', bad USING ERRCODE = 'check_violation';
   END IF;
+  SELECT entry_id INTO bad FROM new_lines GROUP BY entry_id
+  HAVING count(*) <> (SELECT count(*) FROM line WHERE line.entry_id = new_lines.entry_id) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'journal entry % has lines already', bad USING ERRCODE = 'check_violation';
+  END IF;
   RETURN NULL;
 END
 $guard$

@@ -226,7 +226,7 @@ credit_application = Table(
     yen("yen"),
     day("applied_on"),
     CheckConstraint("yen > 0", name="positive"),
-    UniqueConstraint("credit_id", "invoice_id", "applied_on"),
+    Index("ix_credit_application_credit_id", "credit_id"),
     Index("ix_credit_application_invoice_id", "invoice_id"),
 )
 

@@ -41,6 +41,7 @@ def running(
         anchor_on=anchor,
         next_seq=1,
         last_ends_on=_one_month_after(anchor),
+        last_price_yen=500,
         prepaid_terms=prepaid,
         prepaid_method=method if prepaid else None,
         fallback=fallback,
@@ -216,7 +217,7 @@ def test_3_3__however_nights_fall_the_terms_are_the_same_without_gap_or_overlap(
         terms = [first]
         for ordinal in through:
             contract = RunningContract(
-                7, "a", "monthly", "month", "card", anchor, terms[-1].seq + 1, terms[-1].ends_on, 0, None, None, ()
+                7, "a", "monthly", "month", "card", anchor, terms[-1].seq + 1, terms[-1].ends_on, 500, 0, None, None, ()
             )
             terms += decide_renewal(contract, date.fromordinal(ordinal), never, rules).terms
         return [(term.starts_on, term.ends_on) for term in terms]

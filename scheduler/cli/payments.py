@@ -1,0 +1,60 @@
+"""`keizoku payments`: charges whose answer never came.
+
+The night looks each one up and sends it again under its own key within 23 hours. A night that begins a charge at 02:30
+is followed by the next only after 24: run `keizoku payments settle` some time in between.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from billing.refusal import Refused
+from billing.views import unknown_charges
+from scheduler.cli.context import open_house
+from scheduler.cli.output import emit, fail
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+@app.callback()
+def _payments() -> None:
+    """Charges whose answer never came: look up, decide."""
+
+
+@app.command()
+def unknown(as_json: AsJson = False) -> None:
+    """Charges without an answer (exit 1 if there are any)."""
+    with open_house() as house:
+        waiting = unknown_charges(house.session)
+    emit(waiting if waiting or as_json else "no charge waits for an answer", as_json)
+    if waiting:
+        raise typer.Exit(1)
+
+
+@app.command()
+def settle(as_json: AsJson = False) -> None:
+    """Look each one up, and send it again under its own key where that is still safe (exit 1 if some stay unknown)."""
+    with open_house() as house:
+        written = house.billing.settle_unknown(now=datetime.now(UTC))
+        left = len(unknown_charges(house.session))
+    emit({"rows_written": written, "still_unknown": left}, as_json)
+    if left:
+        raise typer.Exit(1)
+
+
+@app.command("nothing-charged")
+def nothing_charged(
+    attempt: Annotated[int, typer.Argument(help="The attempt, as `keizoku payments unknown` lists it.")],
+    by: Annotated[str, typer.Option("--by", help="Who made sure.")],
+    ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
+) -> None:
+    """People have made sure that a charge never reached the card: the next night may try anew."""
+    with open_house() as house:
+        try:
+            house.billing.nothing_charged(attempt, by=by, ground=ground, now=datetime.now(UTC))
+        except Refused as refused:
+            fail(str(refused), 1)
+    emit(f"attempt {attempt} is over; the fee is wanted again")
