@@ -96,6 +96,11 @@ def test_article_9__every_number_is_that_of_the_premium_terms() -> None:
         (Fraction(tier.over_seconds), tier.up_to_seconds and Fraction(tier.up_to_seconds), tier.rate, tier.clause)
         for tier in sla.tiers
     ]
+    assert (ARTICLE_9.unknown, ARTICLE_9.settlement.months_after, ARTICLE_9.settlement.counted_from) == (
+        "up",
+        1,
+        "claim",
+    )
     assert ARTICLE_9.denominator.hours is not None
     assert ARTICLE_9.metric.promised.at_most == (1 - sla.guaranteed_share) * ARTICLE_9.denominator.hours * 3600
 

@@ -9,51 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sla.intervals import length, union
-from sla.policy_engine import Credit, PolicyOutcome, evaluate
+from sla.policy_engine import Credit, evaluate
 from sla.policy_seconds import CauseRuling, Outage, PolicyFacts, recurring_windows
 from sla.unusable import Interruption, UpdateNotice
 from terms.calendar import epoch
 from terms.sla_periods import period_of
-from terms.sla_policy import PeriodRule, Recurring, SlaPolicy, StopCause, parse_policy
-
-PLAIN: dict[str, Any] = {
-    "name": "plain",
-    "title": "A plain SLA",
-    "source": {"name": "made up", "last_checked_on": date(2027, 1, 1)},
-    "subject": {"of": "all users", "signal": "errors"},
-    "predicate": {"comparator": ">", "threshold": "0.05", "population": "users"},
-    "weight": "binary",
-    "unknown": "up",
-    "period": {"kind": "month", "zone": "UTC"},
-    "metric": {"kind": "seconds", "promised": {"at_most": 3_600}},
-    "tiers": [{"above": 3_600, "credit": {"kind": "step", "rate": "0.1"}}],
-    "claim": {"kind": "days", "after": 30},
-    "settlement": {"kind": "later_invoice", "fee": "monthly fee"},
-}
-JUNE = period_of(PeriodRule(kind="month", zone="UTC"), date(2027, 6, 1))
-ZERO = epoch(JUNE.start_at)
-HOUR = 3_600
-
-
-def policy(**changed: Any) -> SlaPolicy:
-    return parse_policy({**PLAIN, **changed}, "plain.toml")
-
-
-def outcome(stated: SlaPolicy, *outages: Outage, **more: Any) -> PolicyOutcome:
-    return evaluate(stated, PolicyFacts(JUNE, outages, **more))
-
-
-def hours(start: float, end: float, affected: int = 1, cause: str = "fault", known: int | None = None) -> Outage:
-    return Outage(ZERO + int(start * HOUR), ZERO + int(end * HOUR), affected, StopCause(cause), known)
-
-
-def filled(result: PolicyOutcome) -> dict[str, int]:
-    return {bucket: seconds for bucket, seconds in result.waterfall().items() if seconds}
-
-
-def seconds_and_credit(result: PolicyOutcome) -> tuple[int, Credit]:
-    return int(result.figure), result.credit
-
+from terms.sla_policy import Recurring, StopCause
+from tests.unit.sla.plain_policy import HOUR, JUNE, ZERO, filled, hours, outcome, policy
 
 # ── predicate and population ───────────────────────────────────────────────────────────────────────────
 
@@ -180,6 +142,30 @@ def test_only_rulings_and_interruptions_with_name_and_ground_exclude() -> None:
     assert filled(without) == {"counted": 4 * HOUR}
 
 
+def test_a_ruling_of_another_cause_excludes_nothing() -> None:
+    stated = policy(exclusions=[{"kind": "cause", "name": "customer", "causes": ["customer"]}])
+    ruling = CauseRuling(((ZERO, ZERO + HOUR),), StopCause.PARTNER, "suzuki", "their own line")
+    assert filled(outcome(stated, hours(0, 1), rulings=(ruling,))) == {"counted": HOUR}
+
+
+def test_an_announcement_excludes_only_the_causes_it_is_for() -> None:
+    update = {"kind": "announced", "name": "update", "notice_seconds": 0, "causes": ["system_update"]}
+    notice = UpdateNotice("n", ZERO, ZERO, ZERO + 2 * HOUR)
+    result = outcome(policy(exclusions=[update]), hours(0, 1, cause="system_update"), hours(1, 2), notices=(notice,))
+    assert filled(result) == {"update": HOUR, "counted": HOUR}
+
+
+def test_a_window_from_midnight_to_midnight_is_the_whole_day() -> None:
+    sundays = {**NIGHT, "from_second": "00:00", "to_second": "00:00", "weekdays": [7]}
+    result = outcome(policy(exclusions=[sundays]), hours(5 * 24 - 1, 6 * 24 + 2))  # 6 June 2027 is a Sunday
+    assert filled(result) == {"night": 24 * HOUR, "counted": 3 * HOUR}
+
+
+def test_a_window_that_began_the_evening_before_takes_the_small_hours() -> None:
+    late = {**NIGHT, "from_second": "23:00", "to_second": "04:00"}
+    assert filled(outcome(policy(exclusions=[late]), hours(24.5, 29))) == {"night": int(3.5 * HOUR), "counted": HOUR}
+
+
 def test_where_causes_overlap_the_strongest_holds() -> None:
     stated = policy(exclusions=[{"kind": "cause", "name": "customer", "causes": ["customer"]}])
     assert filled(outcome(stated, hours(0, 3, cause="customer"), hours(1, 2))) == {
@@ -213,6 +199,17 @@ def test_time_without_evidence_is_up_down_or_left_out(unknown: str, down: int, d
     result = outcome(policy(unknown=unknown), hours(2, 3), unknown=blind)
     assert (int(result.down), int(result.denominator)) == (down * HOUR, denominator * HOUR)
     assert result.availability == 100 - Fraction(100 * down, denominator)
+
+
+def test_what_was_reported_as_small_is_evidence_and_not_unknown() -> None:
+    blind = ((ZERO, ZERO + 2 * HOUR),)
+    result = outcome(policy(unknown="down"), hours(0, 1, 10), population=((0, 1_000),), unknown=blind)
+    assert filled(result) == {"counted": HOUR}
+
+
+def test_nobody_is_affected_twice() -> None:
+    stated = policy(weight="affected_ratio")
+    assert outcome(stated, hours(0, 1, 25), population=((0, 20),)).down == HOUR
 
 
 def test_a_weight_by_affected_share_takes_the_largest_of_what_overlaps() -> None:
@@ -250,78 +247,6 @@ def test_a_period_without_any_evidence_owes_nothing() -> None:
     stated = policy(unknown="excluded", metric={"kind": "percent", "promised": {"at_least": "99"}})
     result = outcome(stated, unknown=((ZERO, epoch(JUNE.end_at)),))
     assert (int(result.denominator), int(result.availability), result.kept) == (0, 100, True)
-
-
-# ── kinds of credit, caps, stacking ────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("count", "seconds", "units"),
-    [
-        ("started", 3_601, 1),
-        ("started", 7_200, 1),
-        ("started", 7_201, 2),
-        ("complete", 7_199, 0),
-        ("complete", 7_200, 1),
-    ],
-)
-def test_a_credit_per_unit_counts_started_or_complete_units(count: str, seconds: int, units: int) -> None:
-    credit = {"kind": "per_unit", "rate": "0.02", "unit": 3_600, "beyond": 3_600, "count": count}
-    stated = policy(tiers=[{"above": 3_600, "credit": credit}])
-    assert outcome(stated, Outage(ZERO, ZERO + seconds, 1)).credit == Credit(rate=Fraction(units, 50))
-
-
-def test_a_credit_per_unit_of_percent_counts_downward() -> None:
-    credit = {"kind": "per_unit", "rate": "0.05", "unit": "0.5", "beyond": "99.5"}
-    stated = policy(
-        metric={"kind": "percent", "promised": {"at_least": "99.5"}}, tiers=[{"below": "99.5", "credit": credit}]
-    )
-    assert outcome(stated, hours(0, 7.2)).credit == Credit(rate=Fraction(1, 20))  # 99.0: one half point
-    assert outcome(stated, hours(0, 7.3)).credit == Credit(rate=Fraction(1, 10))
-
-
-def test_a_multiple_of_pro_rata_follows_the_time_down_up_to_the_cap() -> None:
-    tiers = [{"above": 3_600, "credit": {"kind": "multiple_of_pro_rata", "times": 25}}]
-    stated, capped = policy(tiers=tiers), policy(tiers=tiers, cap={"rate": "0.3"})
-    assert outcome(stated, hours(0, 18)).credit == Credit(rate=Fraction(25 * 18, 720))
-    assert outcome(capped, hours(0, 18)).credit == Credit(rate=Fraction(3, 10))
-
-
-def test_days_of_service_are_capped_too() -> None:
-    stated = policy(tiers=[{"above": 3_600, "credit": {"kind": "days", "days": 20}}], cap={"days": 15})
-    assert outcome(stated, hours(0, 2)).credit == Credit(days=15)
-
-
-def test_several_incidents_give_the_highest_or_the_sum() -> None:
-    per_incident = {
-        "metric": {"kind": "per_incident", "promised": {"below": 1_800}},
-        "tiers": [
-            {"at_least": 1_800, "below": 3_600, "credit": {"kind": "step", "rate": "0.03"}},
-            {"at_least": 3_600, "credit": {"kind": "step", "rate": "0.1"}},
-        ],
-    }
-    stops = (hours(0, 0.5), hours(10, 11), hours(20, 20.1))
-    highest = outcome(policy(**per_incident), *stops)
-    summed = outcome(policy(**per_incident, cap={"stacking": "sum"}), *stops)
-    assert seconds_and_credit(highest) == (3_600, Credit(rate=Fraction(1, 10)))
-    assert seconds_and_credit(summed) == (3_600, Credit(rate=Fraction(13, 100)))
-    assert [(each.tier, each.credit.rate) for each in summed.incidents] == [
-        (1, Fraction(3, 100)),
-        (2, Fraction(1, 10)),
-        (None, 0),
-    ]
-
-
-def test_an_incident_the_provider_never_knew_of_in_its_time_has_no_clock() -> None:
-    stated = policy(metric={"kind": "per_incident", "clock": "known", "promised": {"below": 1_800}})
-    assert outcome(stated, hours(0, 2, known=ZERO + 2 * HOUR)).incidents == ()
-
-
-def test_no_claim_is_needed_or_none_can_be_dated() -> None:
-    assert outcome(policy(claim={"kind": "automatic"}), hours(0, 2)).claim_before_at is None
-    since_incident = policy(claim={"kind": "days", "after": 5, "since": "incident"})
-    assert outcome(since_incident).claim_before_at is None
-    assert outcome(since_incident, hours(0, 24)).claim_before_at == datetime(2027, 6, 7, tzinfo=UTC)
 
 
 # ── every second, whatever the policy ──────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from sla.unusable import UpdateNotice
 from terms.calendar import epoch
 from terms.money import fraction_text
 from terms.sla_periods import SlaPeriod, period_of
-from terms.sla_policy import Duration, SlaPolicy, StopCause, public_policies
+from terms.sla_policy import ByCause, Duration, SlaPolicy, StopCause, public_policies
 
 POLICIES = {policy.name: policy for policy in public_policies()}
 JUNE = date(2027, 6, 10)  # 30 days
@@ -346,3 +346,36 @@ def test_each_example_says_what_it_is_and_where_it_is_from() -> None:
         assert policy.source.notes, policy.name
         assert policy.source.last_checked_on >= date(2026, 11, 22), policy.name
         assert policy.name == "article-9" or str(policy.source.address).startswith("https://"), policy.name
+
+
+# weight, predicate, shortest stop and step, excluded causes, fixed hours, promise, cap, earliest invoice
+DIMENSIONS = {
+    "aws-compute": ("binary", ">= 1", (0, 1), "all but the provider's", None, "99.99 <= u", (None, None), None),
+    "github": ("binary", "> 0.05", (0, 60), "all but the provider's", None, "99.9 <= u", (None, 90), None),
+    "google-workspace": ("binary", "> 0.05", (60, 60), "all but the provider's", None, "99.9 <= u", (None, 15), None),
+    "microsoft-365": ("user_minutes", "> 0", (0, 1), "all but the provider's", None, "99.9 <= u", ("1", None), None),
+    "nifcloud": ("affected_ratio", "> 0", (180, 1), "all but the provider's", 720, "99.99 <= u", (None, None), 2),
+    "ntt-recovery": ("binary", ">= 1", (0, 1), "the customer's", None, "u < 1800", ("1", None), None),
+    "supabase": ("binary", ">= 1", (0, 60), "all but the provider's", None, "99.9 <= u", (None, None), None),
+}
+CAUSES = {
+    ("force_majeure", "customer", "user_environment"): "all but the provider's",
+    ("customer", "user_environment"): "the customer's",
+}
+
+
+@pytest.mark.parametrize("name", DIMENSIONS)
+def test_each_example_states_its_dimensions(name: str) -> None:
+    policy = POLICIES[name]
+    excluded = [CAUSES[each.causes] for each in policy.exclusions if isinstance(each, ByCause)]
+    assert (
+        policy.weight,
+        f"{policy.predicate.comparator} {fraction_text(policy.predicate.threshold)}",
+        (policy.duration.minimum_seconds, policy.duration.step_seconds),
+        excluded[0],
+        policy.denominator.hours,
+        policy.metric.promised.text(),
+        (policy.cap.rate and fraction_text(policy.cap.rate), policy.cap.days),
+        policy.settlement.months_after,
+    ) == DIMENSIONS[name]
+    assert (policy.unknown, policy.duration.judged, len(excluded)) == ("up", "whole_stop", 1)

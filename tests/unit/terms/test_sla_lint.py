@@ -109,6 +109,10 @@ def test_an_incident_shorter_than_the_minimum_reaches_no_tier() -> None:
     }
     assert found(**stated, duration={"minimum_seconds": 600}) == [("tier 1 (300 <= u < 600)", "unreachable")]
     assert found(**stated, duration={"minimum_seconds": 599}) == []
+    # what an exclusion or a late clock takes off a long incident leaves a short one
+    known = {**stated, "metric": {"kind": "per_incident", "clock": "known", "promised": {"below": 300}}}
+    assert found(**known, duration={"minimum_seconds": 600}) == []
+    assert found(**stated, duration={"minimum_seconds": 600}, exclusions=[window("night", "01:00", "06:00")]) == []
 
 
 def test_between_two_whole_seconds_there_is_no_gap() -> None:
@@ -128,6 +132,10 @@ def test_a_worse_tier_that_owes_less_is_found() -> None:
     assert found(tiers=days) == [("tier 2 (u < 99)", "order")]
     rising = [tier("0.3", above=3_600, at_most=7_200), tier("0.1", above=7_200)]
     assert found(metric=SECONDS, tiers=rising) == [("tier 2 (7200 < u)", "order")]
+
+
+def test_a_worse_tier_may_owe_the_same() -> None:
+    assert found(tiers=[tier("0.1", at_least="99", below="99.9"), tier("0.1", below="99")]) == []
 
 
 def test_a_tier_that_owes_more_than_the_cap_is_found() -> None:
@@ -220,6 +228,10 @@ def test_what_the_windows_leave_may_be_shorter_than_the_shortest_stop() -> None:
     ]
     assert found(exclusions=nearly, duration={"minimum_seconds": 600, "judged": "after_exclusions"}) == []
     assert found(exclusions=nearly, duration={"minimum_seconds": 601, "judged": "whole_stop"}) == []
+    over_the_weeks_end = [window("rest", "00:05", "23:55")]  # 23:55 to 00:05 is left, from Sunday to Monday too
+    on_others = [window("others", "23:55", "00:05", weekdays=[1, 2, 3, 4, 5, 6])]
+    left = {"exclusions": over_the_weeks_end + on_others}
+    assert found(**left, duration={"minimum_seconds": 600, "judged": "after_exclusions"}) == []
 
 
 def test_a_shortest_stop_as_long_as_the_period_swallows_everything() -> None:

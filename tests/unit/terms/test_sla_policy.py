@@ -150,6 +150,12 @@ def test_a_claim_day_beyond_a_short_month_is_its_last_day(tmp_path: Path) -> Non
     assert before == [datetime(2027, 2, 28, 15, tzinfo=UTC), datetime(2028, 2, 29, 15, tzinfo=UTC)]
 
 
+def test_the_last_day_of_a_long_month_is_a_claim_day_too(tmp_path: Path) -> None:
+    policy = read_policy(changed(tmp_path, "day = 15", "day = 31", "nifcloud"))
+    stop = datetime(2027, 6, 10, tzinfo=UTC)
+    assert claim_before(policy, of("month", stop.date(), "Asia/Tokyo"), stop) == datetime(2027, 7, 31, 15, tzinfo=UTC)
+
+
 def test_an_incident_that_ends_at_midnight_belongs_to_the_day_before() -> None:
     policy = read_policy(PUBLIC / "nifcloud.toml")
     june = of("month", date(2027, 6, 1), "Asia/Tokyo")
