@@ -17,7 +17,7 @@ from db.tables.claims import claim as claim_table
 from db.tables.contracts import account as account_table
 from db.tables.evidence import claim_form_outage, environment_ruling
 from sla.checks import Refusal, finding, nearest_of, needed, period, spans_of
-from sla.evidence_desk import EvidenceDesk
+from sla.evidence_desk import PEOPLE, EvidenceDesk
 from sla.intervals import Span, Spans, as_iso, clip
 from sla.review import policy_of
 from terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
@@ -110,18 +110,22 @@ class SlaDesk(EvidenceDesk):
         self._commit(self._months([(epoch(last.from_at), epoch_up(last.to_at))]), f"ruling on stop {stop}", now)
         return []
 
-    def claim_form_down(self, from_at: datetime, to_at: datetime, *, now: datetime) -> list[Finding]:
+    def claim_form_down(
+        self, from_at: datetime, to_at: datetime, *, now: datetime, by: str = PEOPLE, ground: str | None = None
+    ) -> list[Finding]:
         """Our claim form was down: a deadline shortly after moves by as long."""
         try:
             span = period("claim_form_down", from_at, to_at)
         except Refusal as refusal:
             return [refusal.finding]
-        values = {"from_at": from_at, "to_at": to_at, "recorded_at": now}
+        values = {"from_at": from_at, "to_at": to_at, "author": by, "ground": ground, "recorded_at": now}
         if self._add(claim_form_outage, values):
             self._commit(self._months_with_deadline_near(span), "claim form down", now)
         return []
 
-    def consent_alternative(self, claim: str, what: str, *, now: datetime) -> list[Finding]:
+    def consent_alternative(
+        self, claim: str, what: str, *, now: datetime, by: str = PEOPLE, ground: str | None = None
+    ) -> list[Finding]:
         """The user agreed to another remedy than the reduction; it is on record, the award stays."""
         try:
             needed("consent_alternative", what=what)
@@ -129,7 +133,8 @@ class SlaDesk(EvidenceDesk):
             return [refusal.finding]
         if self._claim_row(claim) is None:
             return [self._unknown_claim("consent_alternative", claim)]
-        self._session.execute(sa.insert(alternative_consent).values(claim_id=claim, what=what, recorded_at=now))
+        values = {"claim_id": claim, "what": what, "author": by, "ground": ground, "recorded_at": now}
+        self._session.execute(sa.insert(alternative_consent).values(values))
         self._session.commit()
         return []
 

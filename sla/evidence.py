@@ -1,4 +1,4 @@
-"""Readers of what people write down about stops: incidents and counts, as CSV.
+"""Readers of what people write down about stops: incidents, counts, numbers of users, as CSV.
 
 A reader returns the good rows and a Finding for each other one: file, line, value, rule, remedy. Nothing is
 repaired silently, and one bad row stops no good one. Times carry a zone or are JST; a start is rounded down
@@ -19,6 +19,7 @@ from terms.decision import Finding
 
 INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
 COUNT_COLUMNS = ("from", "to", "affected", "total")
+POPULATION_COLUMNS = ("from", "users")
 
 TIME_REMEDY = "write 2026-04-10 09:00 (JST) or 2026-04-10T09:00:00+09:00"
 
@@ -50,11 +51,20 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class UserFigure:
+    """Registered users of the whole service from an instant on."""
+
+    from_at: datetime
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
 class Read(Generic[Row]):
-    """What a reader made of its input."""
+    """What a reader made of its input; `lines` of the rows, where the format has lines."""
 
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
+    lines: tuple[int, ...] = ()
 
 
 class RefusedRowError(ValueError):
@@ -72,7 +82,7 @@ def read_incidents(path: Path) -> Read[Incident]:
     def incident(row: Mapping[str, str]) -> Incident:
         start, end = period(row["from"], row["to"])
         read = Incident(
-            _filled(row, "id"),
+            filled(row, "id"),
             start,
             end,
             _users(row, "affected"),
@@ -86,8 +96,10 @@ def read_incidents(path: Path) -> Read[Incident]:
             )
         return read
 
-    read = _read_table(path, INCIDENT_COLUMNS, incident)
-    return Read(tuple(dict.fromkeys(read.rows)), read.findings)
+    read = read_table(path, INCIDENT_COLUMNS, incident)
+    line_of = dict(zip(reversed(read.rows), reversed(read.lines), strict=True))  # a row told twice: its first line
+    rows = tuple(dict.fromkeys(read.rows))
+    return Read(rows, read.findings, tuple(line_of[row] for row in rows))
 
 
 def read_counts(path: Path) -> Read[Count]:
@@ -100,12 +112,24 @@ def read_counts(path: Path) -> Read[Count]:
             raise RefusedRowError(f"{affected} of {total}", "affected users are a part of all users", "correct the row")
         return Count(start, end, affected, total)
 
-    return _read_table(path, COUNT_COLUMNS, count)
+    return read_table(path, COUNT_COLUMNS, count)
+
+
+def read_population(path: Path) -> Read[UserFigure]:
+    """Numbers of users of the whole service (from, users), each until the next."""
+
+    def figure(row: Mapping[str, str]) -> UserFigure:
+        from_at, users = instant(row["from"]), _users(row, "users")
+        if users < 1:
+            raise RefusedRowError("0 users", "a service has at least one user", "write all registered users")
+        return UserFigure(from_at, users)
+
+    return read_table(path, POPULATION_COLUMNS, figure)
 
 
 def period(from_text: str, to_text: str) -> tuple[int, int]:
     """Two written times as whole seconds, outward. Raises RefusedRowError where they are no period."""
-    start_at, end_at = _instant(from_text), _instant(to_text)
+    start_at, end_at = instant(from_text), instant(to_text)
     if end_at <= start_at:
         raise RefusedRowError(f"{from_text} to {to_text}", "a period ends after it starts", "correct one of the times")
     return epoch(start_at), epoch_up(end_at)
@@ -125,15 +149,18 @@ def header_findings(source: str, wanted: Iterable[str], present: Sequence[str]) 
     return findings
 
 
-def _read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str, str]], Row]) -> Read[Row]:
+def read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str, str]], Row]) -> Read[Row]:
+    """The rows of a CSV file as `to_row` makes them of values by column; what it refuses is a finding."""
     findings: list[Finding] = []
     rows: list[Row] = []
+    lines: list[int] = []
     for line, record in _records(path, columns, findings):
         try:
             rows.append(to_row(record))
+            lines.append(line)
         except RefusedRowError as refused:
             findings.append(Finding(str(path), line, refused.value, refused.rule, refused.remedy))
-    return Read(tuple(rows), tuple(findings))
+    return Read(tuple(rows), tuple(findings), tuple(lines))
 
 
 def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -164,14 +191,16 @@ def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Ite
         findings.append(Finding(str(path), reader.line_num, str(error), "rows are CSV", "close quotes, one row a line"))
 
 
-def _instant(written: str) -> datetime:
+def instant(written: str) -> datetime:
+    """A written time. Raises RefusedRowError for what is none."""
     try:
         return parse_instant(written)
     except ValueError:
         raise RefusedRowError(repr(written), "not a time", TIME_REMEDY) from None
 
 
-def _filled(row: Mapping[str, str], column: str) -> str:
+def filled(row: Mapping[str, str], column: str) -> str:
+    """The value of a column that is needed. Raises RefusedRowError where it is empty."""
     if not row[column]:
         raise RefusedRowError(f"{column} is empty", f"{column} is needed", "fill it in")
     return row[column]

@@ -25,6 +25,7 @@ from db.tables.evidence import (
 )
 from sla import observation_store
 from sla.checks import Refusal, finding, known_cause, nearest_of, needed, not_negative, period
+from sla.evidence import Incident
 from sla.intervals import Span
 from sla.review import ask_for_review, months_touched, policy_of, reach_seconds
 from sla.unusable import UpdateNotice, is_announced_in_time, published_by
@@ -44,11 +45,21 @@ class EvidenceDesk:
         self._session = session
         self._rules = rules
 
-    def population(self, from_at: datetime, users: int, *, now: datetime) -> list[Finding]:
+    @property
+    def session(self) -> Session:
+        """The session that it works on."""
+        return self._session
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that it asks."""
+        return self._rules
+
+    def population(self, from_at: datetime, users: int, *, now: datetime, by: str = PEOPLE) -> list[Finding]:
         """Registered users of the whole service from an instant on (the first figure: ever since)."""
         if users < 1:
             return [finding("population", str(users), "a service has at least one user", "write all registered users")]
-        self._session.execute(sa.insert(population).values(from_at=from_at, users=users, recorded_at=now))
+        self._session.execute(sa.insert(population).values(from_at=from_at, users=users, author=by, recorded_at=now))
         months = self._session.execute(sa.select(claim_table.c.month).distinct()).scalars()
         self._commit([Month.parse(month) for month in months], "population", now)
         return []
@@ -75,7 +86,14 @@ class EvidenceDesk:
             return [refusal.finding]
         incident_id = id or self._free_stop_id(from_at)
         if self._last_stop(incident_id) is not None:
-            return [finding("stop", incident_id, "a stop of this id is recorded", "correct it with correct_stop")]
+            return [
+                finding(
+                    "stop",
+                    incident_id,
+                    "a stop of this id is recorded",
+                    "correct that one: keizoku sla incident correct",
+                )
+            ]
         self._session.execute(
             sa.insert(incident).values(
                 incident_id=incident_id,
@@ -92,6 +110,30 @@ class EvidenceDesk:
         )
         self._commit(self._months([span]), f"stop {incident_id}", now)
         return []
+
+    def is_known_stop(self, told: Incident) -> bool:
+        """Whether the stop is recorded with just these values."""
+        last = self._last_stop(told.id)
+        return last is not None and (told.start, told.end, told.affected, told.cause) == (
+            epoch(last.from_at),
+            epoch_up(last.to_at),
+            last.affected,
+            last.cause,
+        )
+
+    def take_incident(self, told: Incident, *, now: datetime) -> list[Finding]:
+        """A stop as a file states it."""
+        return self.stop(
+            from_epoch(told.start),
+            from_epoch(told.end),
+            told.affected,
+            cause=told.cause,
+            id=told.id,
+            ground=told.ground or None,
+            by=told.author or PEOPLE,
+            exact=told.exact,
+            now=now,
+        )
 
     def correct_stop(
         self,
@@ -137,28 +179,33 @@ class EvidenceDesk:
 
     def counts(self, rows: Sequence[CountRow], *, now: datetime) -> list[Finding]:
         """Users unable of all users, by period, as a monitor counted them; good rows are taken."""
+        findings, _ = self.take_counts(rows, now)
+        self._session.commit()
+        return findings
+
+    def take_counts(self, rows: Sequence[CountRow], now: datetime) -> tuple[list[Finding], int]:
+        """Findings with the place of their row from 1 on, and how many rows were new; nothing is committed."""
         findings: list[Finding] = []
-        spans: list[Span] = []
+        good = []
         for line, (from_at, to_at, affected, total) in enumerate(rows, start=1):
             try:
-                span = self._covered_span("counts", from_at, to_at)
+                self._covered_span("counts", from_at, to_at)
                 not_negative("counts", affected)
                 if total < 1 or affected > total:
                     raise Refusal("counts", f"{affected} of {total}", "the affected are a part of all", "correct it")
             except Refusal as refusal:
                 findings.append(refusal.at_line(line))
                 continue
-            values = {
-                "from_at": from_at,
-                "to_at": to_at,
-                "affected": affected,
-                "total": total,
-                "recorded_at": now,
-            }
-            if self._add(outage_count, values):
-                spans.append(span)
-        self._commit(self._months(spans), "counts", now)
-        return findings
+            values = {"from_at": from_at, "to_at": to_at, "affected": affected, "total": total, "recorded_at": now}
+            good.append(values)
+        if not good:
+            return findings, 0
+        table = outage_count.c
+        adding = insert(outage_count).on_conflict_do_nothing().returning(table.from_at, table.to_at)
+        added = self._session.execute(adding, good).all()
+        spans = [(epoch(row.from_at), epoch_up(row.to_at)) for row in added]
+        ask_for_review(self._session, self._months(spans), "counts", now)
+        return findings, len(added)
 
     def observations(
         self,
@@ -166,11 +213,10 @@ class EvidenceDesk:
         now: datetime,
         file: Path | None = None,
         rows: Sequence[observation_store.Row] | None = None,
+        by: str = PEOPLE,
     ) -> list[Finding]:
         """Who could not do what, when: a file (CSV, NDJSON, Parquet) or rows; known ones are passed over."""
-        recorded = observation_store.record(self._session, file, rows or (), now)
-        self._commit(self._months(recorded.reach), "observations", now)
-        return list(recorded.findings)
+        return list(self.record_observations(file, rows or (), by, now).findings)
 
     def notice(
         self,
@@ -180,38 +226,56 @@ class EvidenceDesk:
         to_at: datetime,
         *,
         now: datetime,
+        by: str = PEOPLE,
     ) -> list[Finding]:
         """An update announced at `published`. Published too late it is recorded and excludes nothing."""
+        _, refused, doubts = self.take_notice(id, published, from_at, to_at, now=now, by=by)
+        return [*refused, *doubts]
+
+    def take_notice(
+        self,
+        id: str,  # noqa: A002
+        published: datetime,
+        from_at: datetime,
+        to_at: datetime,
+        *,
+        now: datetime,
+        by: str,
+    ) -> tuple[bool, list[Finding], list[Finding]]:
+        """The same: whether it is new, what refuses it, and doubts about one that is taken all the same."""
         try:
             span = self._covered_span("notice", from_at, to_at)
         except Refusal as refusal:
-            return [refusal.finding]
+            return False, [refusal.finding], []
         values = {
             "uid": id,
             "published_at": published,
             "from_at": from_at,
             "to_at": to_at,
+            "author": by,
             "recorded_at": now,
         }
-        if self._add(maintenance_notice, values):
+        is_new = self._add(maintenance_notice, values)
+        if is_new:
             self._commit(self._months([span]), f"notice {id}", now)
         policy = policy_of(self._rules, Month.of(from_at))
         window = UpdateNotice(id, epoch_up(published), *span)
         if is_announced_in_time(window, policy):
-            return []
-        by = iso_jst(from_epoch(published_by(window, policy)))
-        rule = f"an update on this day has to be announced by {by} (premium/9.4.4)"
-        return [
-            finding(
-                "notice",
-                f"{id} published {iso_jst(published)}",
-                rule,
-                "recorded; its window excludes nothing",
-            )
-        ]
+            return is_new, [], []
+        until = iso_jst(from_epoch(published_by(window, policy)))
+        rule = f"an update on this day has to be announced by {until} (premium/9.4.4)"
+        value = f"{id} published {iso_jst(published)}"
+        return is_new, [], [finding("notice", value, rule, "recorded; its window excludes nothing")]
 
     def interruption(
-        self, from_at: datetime, to_at: datetime, ground: str, approved_by: str, *, now: datetime
+        self,
+        from_at: datetime,
+        to_at: datetime,
+        ground: str,
+        approved_by: str,
+        *,
+        now: datetime,
+        by: str = PEOPLE,
     ) -> list[Finding]:
         """The service interrupted under the terms: with its ground and who approved it."""
         try:
@@ -224,11 +288,20 @@ class EvidenceDesk:
             "to_at": to_at,
             "ground": ground,
             "approved_by": approved_by,
+            "author": by,
             "recorded_at": now,
         }
         if self._add(interruption, values):
             self._commit(self._months([span]), "interruption", now)
         return []
+
+    def record_observations(
+        self, file: Path | None, rows: Sequence[observation_store.Row], by: str, now: datetime
+    ) -> observation_store.Recorded:
+        """The same, with all that became of it."""
+        recorded = observation_store.record(self._session, file, rows, now, by)
+        self._commit(self._months(recorded.reach), "observations", now)
+        return recorded
 
     def _covered_span(self, source: str, from_at: datetime, to_at: datetime) -> Span:
         """Whole seconds, outward. Raises Refusal for an empty period and one that no terms reach."""

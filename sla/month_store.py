@@ -46,7 +46,7 @@ BEYOND = timedelta(days=1)
 
 
 class NoPopulation(LookupError):
-    """Nobody has recorded how many users the whole service has; record it with `keizoku evidence population USERS`."""
+    """Nobody has recorded how many users the whole service has; record it with `keizoku sla population add USERS`."""
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)
@@ -194,7 +194,7 @@ def _observed(
         table = open_observations()
         try:
             table.execute(
-                "INSERT INTO observation SELECT user_id, started, ended FROM read_csv($file, header = false, "
+                "INSERT INTO observation (user_id, started, ended) FROM read_csv($file, header = false, "
                 "columns = {'user_id': 'VARCHAR', 'started': 'BIGINT', 'ended': 'BIGINT'})",
                 {"file": str(file)},
             )
@@ -223,8 +223,8 @@ _EXPORT = """
           AND (ended_at IS NULL OR ended_at > %(from_at)s)
           AND (ended_at IS NOT NULL OR NOT EXISTS (
               SELECT 1 FROM observation closed
-              WHERE closed.user_id = o.user_id AND closed.started_at = o.started_at
-                AND closed.ended_at IS NOT NULL AND closed.recorded_at <= %(at)s))
+              WHERE closed.user_id = o.user_id AND closed.symptom = o.symptom
+                AND closed.started_at = o.started_at AND closed.ended_at IS NOT NULL AND closed.recorded_at <= %(at)s))
     ) TO STDOUT (FORMAT csv)
 """
 

@@ -6,7 +6,6 @@ file or rows ──sla.observations──> DuckDB ──COPY──> staging tabl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import file_digest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,7 +13,7 @@ import duckdb
 import sqlalchemy as sa
 
 from db.session import Session, driver_cursor
-from db.tables.evidence import evidence_import
+from sla.imports import Imported, known_import, note_import, sha256_of
 from sla.intervals import Span
 from sla.observations import open_observations, read_observation_rows, read_observations
 from terms.calendar import epoch, epoch_up
@@ -32,30 +31,40 @@ class Recorded:
     new_rows: int
     reach: tuple[Span, ...]
     findings: tuple[Finding, ...]
+    imported: Imported | None = None  # of a file
 
 
-def record(session: Session, file: Path | None, rows: Sequence[Row], now: datetime) -> Recorded:
+def record(session: Session, file: Path | None, rows: Sequence[Row], now: datetime, author: str) -> Recorded:
     """Record a file or the rows of a document, in the session's transaction; the caller commits.
 
     A file that was imported before, to the byte, is a finding and changes nothing.
     """
-    digest = _digest(file) if file is not None else None
-    if digest is not None and _is_imported(session, digest):
+    sha256 = sha256_of(file) if file is not None else ""
+    before = known_import(session, KIND, sha256) if file is not None else None
+    if before is not None:
         known = Finding(str(file), None, "the same file", "it was imported before", "nothing was changed")
-        return Recorded(0, (), (known,))
+        return Recorded(0, (), (known,), before)
     table = open_observations()
     try:
         read = read_observations(table, file) if file else read_observation_rows(table, rows, KIND)
         new_rows, reach = _take(session, table, now)
     finally:
         table.close()
-    if file is not None and digest is not None:
-        session.execute(
-            sa.insert(evidence_import).values(
-                kind=KIND, sha256=digest, source=file.name, row_count=read.taken, recorded_at=now
-            )
-        )
-    return Recorded(new_rows, reach, read.findings)
+    if file is None:
+        return Recorded(new_rows, reach, read.findings)
+    imported = note_import(
+        session,
+        KIND,
+        file,
+        sha256,
+        author,
+        now,
+        rows_used=read.taken,
+        rows_new=new_rows,
+        rows_refused=read.refused,
+        findings=read.findings,
+    )
+    return Recorded(new_rows, reach, read.findings, imported)
 
 
 def _take(session: Session, table: duckdb.DuckDBPyConnection, now: datetime) -> tuple[int, tuple[Span, ...]]:
@@ -75,28 +84,19 @@ def _take(session: Session, table: duckdb.DuckDBPyConnection, now: datetime) -> 
     return new_rows, ((start, max(epoch_up(last_at), start + 1)),)
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return file_digest(opened, "sha256").hexdigest()
-
-
-def _is_imported(session: Session, digest: str) -> bool:
-    known = evidence_import.c
-    query = sa.select(sa.exists().where(known.sha256 == digest, known.kind == KIND))
-    return bool(session.execute(query).scalar_one())
-
-
 _WRITE_ROWS = """
-    COPY (SELECT DISTINCT user_id, started, ended FROM observation ORDER BY ALL)
+    COPY (SELECT DISTINCT user_id, symptom, started, ended FROM observation ORDER BY ALL)
     TO $file (FORMAT csv, HEADER false, FORCE_QUOTE (user_id))
 """
-_STAGE = sa.text("CREATE TEMPORARY TABLE incoming_observation (user_id text, started bigint, ended bigint)")
+_STAGE = sa.text(
+    "CREATE TEMPORARY TABLE incoming_observation (user_id text, symptom text, started bigint, ended bigint)"
+)
 _COPY = "COPY incoming_observation FROM STDIN (FORMAT csv)"
 _TAKE_NEW = sa.text(
     """
     WITH taken AS (
-        INSERT INTO observation (user_id, started_at, ended_at, recorded_at)
-        SELECT user_id, to_timestamp(started), to_timestamp(ended), :now FROM incoming_observation
+        INSERT INTO observation (user_id, symptom, started_at, ended_at, recorded_at)
+        SELECT user_id, symptom, to_timestamp(started), to_timestamp(ended), :now FROM incoming_observation
         ON CONFLICT DO NOTHING
         RETURNING started_at, ended_at
     )

@@ -2,7 +2,9 @@
 
 Files of millions of rows (CSV, NDJSON, Parquet) go straight into the DuckDB table that `sla.quorum` counts:
 
-    observation(user_id VARCHAR, started BIGINT, ended BIGINT)      epoch seconds; ended NULL: still open
+    observation(user_id, started, ended, symptom)      epoch seconds; ended NULL: still open
+
+The symptom is kept as evidence and decides nothing: a user who cannot do one thing or three is one user.
 
 A file is read in bulk. One with rows to refuse is walked through once more to tell their lines; one that
 cannot be read in bulk is read row by row. A hundred findings of a file are told, the others counted. Times
@@ -54,7 +56,8 @@ def open_observations() -> Table:
     table = duckdb.connect(config={"temp_directory": str(Path(gettempdir()) / "keizoku-duckdb")})
     table.execute("SET TimeZone = 'Asia/Tokyo'")
     table.execute("SET preserve_insertion_order = false")
-    table.execute("CREATE TABLE observation (user_id VARCHAR, started BIGINT, ended BIGINT)")
+    table.execute(f"CREATE TYPE symptom AS ENUM ({', '.join(literal(symptom) for symptom in SYMPTOMS)})")
+    table.execute("CREATE TABLE observation (user_id VARCHAR, started BIGINT, ended BIGINT, symptom symptom)")
     return table
 
 
@@ -64,8 +67,8 @@ def add_observations(table: Table, rows: Iterable[tuple[str, int, int | None]]) 
     while batch := list(islice(remaining, BATCH_ROWS)):
         users, starts, ends = zip(*batch, strict=True)
         table.execute(
-            "INSERT INTO observation SELECT unnest($users::VARCHAR[]), unnest($starts::BIGINT[]), "
-            "unnest($ends::BIGINT[])",
+            "INSERT INTO observation (user_id, started, ended) "
+            "SELECT unnest($users::VARCHAR[]), unnest($starts::BIGINT[]), unnest($ends::BIGINT[])",
             {"users": list(users), "starts": list(starts), "ends": list(ends)},
         )
 
@@ -183,7 +186,7 @@ def _checked(bulk: Bulk, inner: str = "", outer: str = "") -> str:
     start_us, end_us = bulk.instants
     return f"""
         SELECT {outer} trim(user_id) AS user_id, start_us // 1000000 AS started,
-            (end_us + 999999) // 1000000 AS ended,
+            (end_us + 999999) // 1000000 AS ended, try_cast(trim(symptom) AS symptom) AS symptom,
             CASE
                 WHEN coalesce(trim(user_id), '') = '' THEN 1
                 WHEN symptom IS NULL OR trim(symptom) NOT IN ({kinds}) THEN 2
@@ -201,7 +204,7 @@ def _checked(bulk: Bulk, inner: str = "", outer: str = "") -> str:
 
 def _insert_incoming(table: Table) -> int:
     inserted = table.execute(
-        "INSERT INTO observation SELECT user_id, started, ended FROM incoming WHERE wrong IS NULL"
+        "INSERT INTO observation SELECT user_id, started, ended, symptom FROM incoming WHERE wrong IS NULL"
     ).fetchall()
     table.execute("DROP TABLE incoming")
     return int(inserted[0][0])

@@ -6,7 +6,7 @@
 So a night on which nothing became known costs one small query, however many claims there ever were.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -82,7 +82,12 @@ def ask_for_review(
 
     The lock makes the rows appear in the order of their ids, so that no night passes one over.
     """
-    rows = [{"month": str(month), "account": account, "why": why, "recorded_at": now} for month in sorted(set(months))]
+    ask_for_reviews(session, [(month, account, why) for month in sorted(set(months))], now)
+
+
+def ask_for_reviews(session: Session, asked: Sequence[tuple[Month, str | None, str]], now: datetime) -> None:
+    """The same for many: (month, account or None for every claim, why)."""
+    rows = [{"month": str(month), "account": account, "why": why, "recorded_at": now} for month, account, why in asked]
     if rows:
         session.execute(sa.text("LOCK TABLE month_to_review IN SHARE ROW EXCLUSIVE MODE"))
         session.execute(sa.insert(month_to_review), rows)

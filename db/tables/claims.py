@@ -113,6 +113,8 @@ alternative_consent = Table(
     identity(),
     Column("claim_id", Text, ForeignKey("claim.id"), nullable=False),
     text("what"),
+    text("author"),
+    text("ground", nullable=True),
     instant("recorded_at"),
     CheckConstraint("what <> ''", name="names_the_remedy"),
 )

@@ -24,6 +24,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from db.tables.base import day, identity, instant, metadata, text
 
+#: What a user could not do; one list for the database and the readers.
+SYMPTOMS = ("site", "login", "view")
 #: What people may name as the cause of a stop; one list for the database and the readers.
 CAUSES = ("fault", "system_update", "partner", "user_environment")
 
@@ -41,22 +43,32 @@ evidence_import = Table(
     text("kind"),
     text("sha256"),
     text("source"),
-    Column("row_count", BigInteger, nullable=False),
+    Column("rows_read", BigInteger, nullable=False),
+    Column("rows_used", BigInteger, nullable=False),  # good, whether or not they were known before
+    Column("rows_new", BigInteger, nullable=False),
+    Column("rows_refused", BigInteger, nullable=False),  # each of them was told as a finding
+    text("author"),
     instant("recorded_at"),
     UniqueConstraint("sha256", "kind"),
     CheckConstraint(r"sha256 ~ '^[0-9a-f]{64}$'", name="sha256_is_hex"),
-    CheckConstraint("row_count >= 0", name="row_count_not_negative"),
+    CheckConstraint(
+        "rows_read = rows_used + rows_refused AND rows_new BETWEEN 0 AND rows_used AND rows_refused >= 0",
+        name="rows_add_up",
+    ),
+    CheckConstraint("author <> ''", name="has_author"),
 )
 
-observation = Table(  # whole seconds; which symptom it was decides nothing and stays in the imported file
+observation = Table(  # whole seconds; the row is (user, symptom, start, end) and is kept once
     "observation",
     metadata,
     identity(),
     text("user_id"),
+    text("symptom"),
     instant("started_at"),
     instant("ended_at", nullable=True),
     instant("recorded_at"),
-    UniqueConstraint("user_id", "started_at", "ended_at", postgresql_nulls_not_distinct=True),
+    UniqueConstraint("user_id", "symptom", "started_at", "ended_at", postgresql_nulls_not_distinct=True),
+    CheckConstraint(_one_of("symptom", SYMPTOMS), name="symptom_known"),
     CheckConstraint("started_at < ended_at", name="period_not_empty"),
     Index("ix_observation_period", "started_at", "ended_at", postgresql_using="brin"),
 )
@@ -105,6 +117,7 @@ maintenance_notice = Table(
     instant("published_at"),
     instant("from_at"),
     instant("to_at"),
+    text("author"),
     instant("recorded_at"),
     UniqueConstraint("uid", "published_at", "from_at", "to_at"),
     CheckConstraint("from_at < to_at", name="period_not_empty"),
@@ -118,6 +131,7 @@ interruption = Table(
     instant("to_at"),
     text("ground"),
     text("approved_by"),
+    text("author"),
     instant("recorded_at"),
     UniqueConstraint("from_at", "to_at", "ground", "approved_by"),
     CheckConstraint("from_at < to_at", name="period_not_empty"),
@@ -146,6 +160,7 @@ population = Table(
     identity(),
     instant("from_at"),
     Column("users", BigInteger, nullable=False),
+    text("author"),
     instant("recorded_at"),
     CheckConstraint("users > 0", name="users_positive"),
 )
@@ -156,6 +171,8 @@ claim_form_outage = Table(
     identity(),
     instant("from_at"),
     instant("to_at"),
+    text("author"),
+    text("ground", nullable=True),
     instant("recorded_at"),
     UniqueConstraint("from_at", "to_at"),
     CheckConstraint("from_at < to_at", name="period_not_empty"),

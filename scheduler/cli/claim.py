@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from scheduler.cli.context import ALL_THAT_IS_KNOWN, open_house
-from scheduler.cli.evidence import instant
+from scheduler.cli.inputs import (
+    AsJson,
+    Author,
+    File,
+    From,
+    Ground,
+    Recorder,
+    To,
+    Windows,
+    instant,
+    month_of,
+    recorder,
+    row_bar,
+    window,
+)
 from scheduler.cli.output import emit, fail, report_findings
+from scheduler.cli.sla_evidence import print_imports
+from sla.import_desk import ImportDesk
 from sla.views import UnknownClaim, claim_list, claim_story
-from terms.calendar import Month, iso_jst
+from terms.calendar import iso_jst
+from terms.decision import Finding
 
 app = typer.Typer(help="Claims under Article 9: take one, rule on it, list, show.", no_args_is_help=True)
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 ClaimId = Annotated[str, typer.Argument(metavar="ID")]
-By = Annotated[str, typer.Option(help="Who rules so.")]
-Ground = Annotated[str, typer.Option(help="Why.")]
 MonthText = Annotated[str | None, typer.Option("--month", help="The month of the outage: 2026-04.")]
 
 
@@ -27,21 +41,19 @@ def submit(
     account: Annotated[str, typer.Option(help="The user's account.")],
     month: Annotated[str, typer.Option(help="The month of the outage: 2026-04.")],
     claim_id: Annotated[str | None, typer.Option("--id", help="An id; default: account, month, number.")] = None,
-    window: Annotated[
-        list[str] | None, typer.Option(help="FROM/TO that the user states; may be repeated. Default: all.")
-    ] = None,
+    windows: Windows = None,
     received_at: Annotated[
         str | None, typer.Option(help="When it was received, JST unless it has an offset. Default: now.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Record a claim. It is decided in the first night after the end of its month."""
-    windows = [_window(each) for each in window or []]
+    spans = [window(each) for each in windows or []]
     received = instant(received_at) if received_at else None
-    about = _month(month)
+    about = month_of(month)
     with open_house() as house:
         name = claim_id or house.sla.free_claim_id(account, about)
-        findings = house.sla.claim(name, account, about, windows=windows, received_at=received, now=datetime.now(UTC))
+        findings = house.sla.claim(name, account, about, windows=spans, received_at=received, now=datetime.now(UTC))
     if as_json:
         emit({"id": name, "findings": findings}, as_json=True)
     elif not findings:
@@ -51,34 +63,60 @@ def submit(
     raise typer.Exit(1 if findings else 0)
 
 
+@app.command("import")
+def import_claims(file: File, author: Recorder = "", as_json: AsJson = False) -> None:
+    """Record claims of a file: id, account, month, received_at, windows (CSV; FROM/TO joined by ;, empty: all).
+
+    Rows that cannot be taken are told with file, line, value, rule and remedy; the good ones are recorded.
+    """
+    with open_house() as house, row_bar("claims") as told:
+        done = ImportDesk(house.sla).claims(file, author=recorder(author), now=datetime.now(UTC), told=told)
+    raise typer.Exit(print_imports([done], as_json))
+
+
 @app.command()
 def recognise(
-    claim_id: ClaimId,
-    by: By,
-    ground: Ground,
-    window: Annotated[list[str] | None, typer.Option(help="FROM/TO that is recognised; may be repeated.")] = None,
-    as_json: AsJson = False,
+    claim_id: ClaimId, author: Author, ground: Ground, windows: Windows = None, as_json: AsJson = False
 ) -> None:
     """Recognise only these windows of a claim; none: nothing. The newest ruling holds."""
-    windows = [_window(each) for each in window or []]
+    spans = [window(each) for each in windows or []]
     with open_house() as house:
-        findings = house.sla.recognise(claim_id, windows, by, ground, now=datetime.now(UTC))
-    raise typer.Exit(report_findings(findings, as_json))
+        findings = house.sla.recognise(claim_id, spans, author, ground, now=datetime.now(UTC))
+    _end(findings, as_json)
 
 
 @app.command()
 def environment(
+    claim_id: ClaimId, author: Author, ground: Ground, windows: Windows = None, as_json: AsJson = False
+) -> None:
+    """Rule that these windows of a claim depend on the user's own environment; none: taken back."""
+    spans = [window(each) for each in windows or []]
+    with open_house() as house:
+        findings = house.sla.environment(spans, author, ground, claim=claim_id, now=datetime.now(UTC))
+    _end(findings, as_json)
+
+
+@app.command()
+def consent(
     claim_id: ClaimId,
-    by: By,
+    what: Annotated[str, typer.Option(help="The remedy that the user agreed to instead.")],
+    author: Author,
     ground: Ground,
-    window: Annotated[list[str] | None, typer.Option(help="FROM/TO; may be repeated. None: taken back.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Rule that these windows of a claim depend on the user's own environment."""
-    windows = [_window(each) for each in window or []]
+    """Record that the user agreed to another remedy than the reduction; the award stays."""
     with open_house() as house:
-        findings = house.sla.environment(windows, by, ground, claim=claim_id, now=datetime.now(UTC))
-    raise typer.Exit(report_findings(findings, as_json))
+        findings = house.sla.consent_alternative(claim_id, what, now=datetime.now(UTC), by=author, ground=ground)
+    _end(findings, as_json)
+
+
+@app.command("form-down")
+def form_down(from_: From, to: To, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Record that our claim form was down: a deadline shortly after moves by as long."""
+    start_at, end_at = instant(from_), instant(to)
+    with open_house() as house:
+        findings = house.sla.claim_form_down(start_at, end_at, now=datetime.now(UTC), by=author, ground=ground)
+    _end(findings, as_json)
 
 
 @app.command("list")
@@ -88,7 +126,7 @@ def list_claims(
     as_json: AsJson = False,
 ) -> None:
     """Claims in the order of receipt, each with its newest decision."""
-    about = _month(month) if month else None
+    about = month_of(month) if month else None
     with open_house() as house:
         claims = claim_list(house.session, house.rules, ALL_THAT_IS_KNOWN, about, account)
     rows = [{**each, "received_at": iso_jst(each["received_at"])} for each in claims]
@@ -107,15 +145,8 @@ def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
     emit({**claim, **story["state"]}, as_json)
 
 
-def _month(text: str) -> Month:
-    try:
-        return Month.parse(text)
-    except ValueError as error:
-        fail(str(error))
-
-
-def _window(text: str) -> tuple[datetime, datetime]:
-    start, slash, end = text.partition("/")
-    if not slash:
-        fail(f"not a window: {text!r}; write FROM/TO, such as '2026-04-10 09:00/2026-04-10 12:37'")
-    return instant(start), instant(end)
+def _end(findings: list[Finding], as_json: bool) -> NoReturn:
+    code = report_findings(findings, as_json)
+    if not code and not as_json:
+        emit("recorded")
+    raise typer.Exit(code)

@@ -1,4 +1,4 @@
-"""`keizoku sla`: from files of evidence to unusable time, without a database."""
+"""`keizoku sla`: from files of evidence to unusable time; `measure` needs no database, the rest records and reports."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from scheduler.cli import sla_evidence
 from scheduler.cli.output import emit, fail, note, report_findings, table
 from sla.claim_steps import waterfall_steps
 from sla.evidence import read_counts, read_incidents
@@ -30,6 +31,7 @@ from terms.rules import Rules
 from terms.words import duration, percent, windows
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
+sla_evidence.add_to(app)
 
 OPEN_UNTIL = timedelta(days=1)
 """How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""

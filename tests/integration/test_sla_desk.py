@@ -403,7 +403,7 @@ def test_9_3__counts_pass_where_more_than_the_share_is_affected(session: Session
 def test_9_3__without_a_population_a_stop_cannot_be_judged(session: Session) -> None:
     desk = SlaDesk(session, RULES)
     long_stop(desk)
-    with pytest.raises(NoPopulation, match="keizoku evidence population"):
+    with pytest.raises(NoPopulation, match="keizoku sla population add"):
         month_view(session, RULES, APRIL, at("2026-05-01"))
 
 

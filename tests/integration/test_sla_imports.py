@@ -1,0 +1,233 @@
+"""Whole files at the desk: good rows taken, bad ones told with their line, the same file once, its numbers kept."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from db.session import Session
+from db.tables.claims import claim
+from db.tables.contracts import account
+from db.tables.evidence import evidence_import, month_to_review, observation, outage_count
+from sla.desk import SlaDesk
+from sla.evidence_lists import incident_list, notice_list, population_list
+from sla.import_desk import ImportDesk
+from sla.imports import Imported, import_list
+from sla.views import month_view
+from terms.calendar import Month, parse_instant
+from terms.discretion import Discretion
+from terms.policy import Terms
+from terms.rules import Rules
+
+RULES = Rules(Terms.load("premium"), Discretion())
+APRIL = Month(2026, 4)
+NOW = parse_instant("2026-05-02 09:00")
+LATER = parse_instant("2026-05-03 09:00")
+
+
+@pytest.fixture
+def desk(session: Session) -> SlaDesk:
+    found = SlaDesk(session, RULES)
+    assert found.population(parse_instant("2025-01-01"), 1_000, now=parse_instant("2025-01-01")) == []
+    return found
+
+
+def written(folder: Path, name: str, *lines: str) -> Path:
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def numbers(done: Imported) -> tuple[str, int, int, int, int, str, bool]:
+    return done.kind, done.rows_read, done.rows_used, done.rows_new, done.rows_refused, done.author, done.again
+
+
+def told(done: Imported) -> list[tuple[int | None, str, str]]:
+    return [(each.line, each.value, each.rule) for each in done.findings]
+
+
+def unusable(session: Session, at: datetime = LATER) -> int:
+    return int(month_view(session, RULES, APRIL, at)["unusable_seconds"])
+
+
+def test_9_3__observations_keep_their_symptom_and_the_same_file_is_taken_once(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    half_hour = "2026-04-10 12:00,2026-04-10 12:30"
+    file = written(
+        tmp_path,
+        "seen.csv",
+        "user_id,symptom,started_at,ended_at",
+        *(f"u{n},site,{half_hour}" for n in range(51)),
+        f"u0,login,{half_hour}",
+        f"u0,site,{half_hour}",
+        "u1,slow,2026-04-10 12:00,",
+    )
+    first = ImportDesk(desk).observations(file, author="sato", now=NOW)
+    assert numbers(first) == ("observations", 54, 53, 52, 1, "sato", False)
+    assert told(first) == [(55, "symptom 'slow'", "a symptom is site, login, view")]
+    table = observation.c
+    own = session.execute(sa.select(table.symptom).where(table.user_id == "u0").order_by(table.symptom)).scalars().all()
+    assert own == ["login", "site"]
+    assert unusable(session) == 1_800
+    again = ImportDesk(desk).observations(file, author="tanaka", now=LATER)
+    assert numbers(again) == ("observations", 54, 53, 52, 1, "sato", True)
+    assert again.findings == ()
+    assert again.told() == (
+        "seen.csv: the same file was imported 2026-05-02T09:00:00+09:00 by sato "
+        "(54 rows read, 53 used (52 new), 1 refused); nothing was changed"
+    )
+    assert session.execute(sa.select(sa.func.count()).select_from(observation)).scalar_one() == 52
+
+
+def test_9_3__an_open_row_is_closed_by_the_same_user_symptom_and_start_only(session: Session, desk: SlaDesk) -> None:
+    start, end = parse_instant("2026-04-10 12:00"), parse_instant("2026-04-10 12:30")
+    desk.observations(rows=[(f"u{n}", "site", start, None) for n in range(51)], now=parse_instant("2026-04-10 13:00"))
+    at = parse_instant("2026-04-10 14:00")
+    assert unusable(session, at) == 7_200
+    desk.observations(rows=[(f"u{n}", "login", start, end) for n in range(51)], now=parse_instant("2026-04-10 13:10"))
+    assert unusable(session, at) == 7_200
+    desk.observations(rows=[("u0", "site", start, end)], now=parse_instant("2026-04-10 13:20"))
+    assert unusable(session, at) == 1_800
+
+
+def test_import__counts_are_taken_in_bulk_and_told_by_line(session: Session, desk: SlaDesk, tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        "counts.csv",
+        "from,to,affected,total",
+        "2026-04-10 12:00,2026-04-10 12:10,51,1000",
+        "2026-04-10 12:10,2026-04-10 12:20,52,1000",
+        "2026-04-10 12:10,2026-04-10 12:20,1001,1000",
+        "2024-04-10 12:10,2024-04-10 12:20,52,1000",
+    )
+    desk.counts([(parse_instant("2026-04-10 12:00"), parse_instant("2026-04-10 12:10"), 51, 1_000)], now=NOW)
+    done = ImportDesk(desk).counts(file, author="sato", now=LATER)
+    assert numbers(done) == ("counts", 4, 2, 1, 2, "sato", False)
+    assert [line for line, _, _ in told(done)] == [4, 5]
+    assert told(done)[1][1] == "2024-04"
+    assert unusable(session) == 1_200
+    assert numbers(ImportDesk(desk).counts(file, author="sato", now=LATER))[-1]
+    assert session.execute(sa.select(sa.func.count()).select_from(outage_count)).scalar_one() == 2
+
+
+def test_import__incidents_that_are_known_are_passed_over_and_other_values_are_refused(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    header = "id,from,to,affected,cause,ground,author"
+    one = "i1,2026-04-10 09:00,2026-04-10 12:37,60,fault,disk,suzuki"
+    ImportDesk(desk).incidents(written(tmp_path, "a.csv", header, one), author="sato", now=NOW)
+    more = written(
+        tmp_path,
+        "b.csv",
+        header,
+        one,
+        "i2,2026-04-12 00:30,2026-04-12 05:00,900,,,",
+        "i3,2026-04-12 00:30,,900,,,",
+    )
+    done = ImportDesk(desk).incidents(more, author="sato", now=LATER)
+    assert numbers(done) == ("incidents", 3, 2, 1, 1, "sato", False)
+    assert [(each["id"], each["revision"], each["author"]) for each in incident_list(session, APRIL)] == [
+        ("i1", 1, "suzuki"),
+        ("i2", 1, "sato"),
+    ]
+    changed = written(tmp_path, "c.csv", header, one.replace("12:37", "13:00"))
+    refused = ImportDesk(desk).incidents(changed, author="sato", now=LATER)
+    assert numbers(refused) == ("incidents", 1, 0, 0, 1, "sato", False)
+    assert told(refused) == [(2, "i1", "a stop of this id is recorded")]
+    assert refused.findings[0].remedy == "correct that one: keizoku sla incident correct"
+
+
+def test_import__a_dated_series_of_users_decides_the_quorum_of_its_days(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    file = written(tmp_path, "population.csv", "from,users", "2026-04-11,2000", "2025-01-01,1000", "2026-04-12,0")
+    done = ImportDesk(desk).population(file, author="sato", now=NOW)
+    assert numbers(done) == ("population", 3, 2, 1, 1, "sato", False)
+    assert [(each["from"], each["users"]) for each in population_list(session)] == [
+        ("2025-01-01T00:00:00+09:00", 1_000),
+        ("2026-04-11T00:00:00+09:00", 2_000),
+    ]
+    for day in (10, 11):
+        desk.stop(parse_instant(f"2026-04-{day} 12:00"), parse_instant(f"2026-04-{day} 13:00"), 60, now=NOW)
+    assert unusable(session) == 3_600
+
+
+def test_9_4_4__a_calendar_is_taken_whole_and_what_came_too_late_is_told(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    def event(uid: str, published: str) -> str:
+        return (
+            f"BEGIN:VEVENT\nUID:{uid}\nDTSTART:20260420T100000\nDTEND:20260420T120000\n"
+            f"X-KEIZOKU-PUBLISHED:{published}\nEND:VEVENT"
+        )
+
+    events = (event("release", "20260414T090000"), event("late", "20260419T090000"), "BEGIN:VEVENT\nEND:VEVENT")
+    file = written(tmp_path, "n.ics", "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:test", *events, "END:VCALENDAR")
+    done = ImportDesk(desk).notices(file, author="sato", now=NOW)
+    assert numbers(done) == ("notices", 3, 2, 2, 1, "sato", False)
+    assert [each.value for each in done.findings] == [
+        "late published 2026-04-19T09:00:00+09:00",
+        "an event without UID",
+    ]
+    assert [(each["id"], each["in_time"], each["author"]) for each in notice_list(session, RULES, APRIL)] == [
+        ("release", True, "sato"),
+        ("late", False, "sato"),
+    ]
+
+
+CLAIMS = (
+    "id,account,month,received_at,windows",
+    "c1,hanako,2026-04,2026-05-01 09:00,",
+    'c2,hanako,2026-04,2026-05-01 10:00,"2026-04-10 09:00/2026-04-10 10:00;2026-04-10 10:00/2026-04-10 11:00"',
+    "c3,hanako,2026-13,2026-05-01 10:00,",
+    "c4,hanako,2026-04,soon,",
+    "c5,hanako,2026-04,2026-05-01 10:00,2026-04-10 09:00",
+    ",hanako,2026-04,2026-05-01 10:00,",
+    "c7,nobody,2026-04,2026-05-01 10:00,",
+    "c8,hanako,2026-06,2026-05-01 10:00,",
+    "c9,hanako,2026-04,2026-06-01 10:00,",
+    "c1,hanako,2026-03,2026-05-01 09:00,",
+    "c1,hanako,2026-04,2026-05-01 09:00,",
+)
+
+
+def test_9_2__claims_of_a_file_bad_rows_told_good_rows_taken_the_same_file_once(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    session.execute(sa.insert(account).values(id="hanako", created_at=NOW))
+    session.commit()
+    bars: list[tuple[int, int]] = []
+    file = written(tmp_path, "claims.csv", *CLAIMS)
+    done = ImportDesk(desk).claims(file, author="sato", now=NOW, told=lambda *at: bars.append(at))
+    assert numbers(done) == ("claims", 11, 4, 3, 7, "sato", False)
+    assert bars == [(5, 5)]
+    assert told(done) == [
+        (4, "'2026-13'", "not a month"),
+        (5, "'soon'", "not a time"),
+        (6, "window '2026-04-10 09:00'", "a window has a start and an end"),
+        (7, "id is empty", "id is needed"),
+        (8, "nobody", "no account has this id; the claim is recorded and will be rejected"),
+        (9, "2026-06", "the month had not begun"),
+        (10, "received 2026-06-01 10:00", "it lies ahead"),
+        (11, "c1", "a claim of this id is recorded with other values"),
+    ]
+    rows = [(row.id, row.account, row.month, row.windows) for row in session.execute(sa.select(claim).order_by("id"))]
+    assert rows == [
+        ("c1", "hanako", "2026-04", None),
+        ("c2", "hanako", "2026-04", [["2026-04-10T09:00:00+09:00", "2026-04-10T11:00:00+09:00"]]),
+        ("c7", "nobody", "2026-04", None),
+    ]
+    asked = session.execute(sa.select(month_to_review.c.month, month_to_review.c.account, month_to_review.c.why))
+    assert sorted(map(tuple, asked)) == [
+        ("2026-04", "hanako", "claim c1"),
+        ("2026-04", "hanako", "claim c2"),
+        ("2026-04", "nobody", "claim c7"),
+    ]
+    again = ImportDesk(desk).claims(file, author="sato", now=LATER)
+    assert (again.again, again.findings) == (True, ())
+    mended = written(tmp_path, "mended.csv", CLAIMS[0], CLAIMS[1], CLAIMS[3].replace("2026-13", "2026-04"))
+    assert numbers(ImportDesk(desk).claims(mended, author="sato", now=LATER))[1:5] == (2, 2, 1, 0)
+    assert [each.source for each in import_list(session, "claims")] == ["claims.csv", "mended.csv"]
+    assert session.execute(sa.select(sa.func.count()).select_from(evidence_import)).scalar_one() == 2
