@@ -55,7 +55,6 @@ class Discretion(BaseModel):
         "premium/3.3",
         "days before the last day of the term by which a request to end use has to arrive; 0: on that day",
     )
-    renewal_notice_days: Days = _setting(7, "premium/3.3", "days before a renewal on which it is announced to the user")
     price_announce_days: Days = _setting(
         0,
         "premium/4.3",

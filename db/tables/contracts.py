@@ -6,7 +6,7 @@ Always holds (by the constraints below):
   on which another term of the same contract ends (chain by foreign key), and no two terms start or end together;
 - facts are only ever added.
 
-Columns that may change, each derived again by the audit: contract.{method, renews_on} (caches of the last term),
+Columns that may change: contract.{method, renews_on} (caches of the last term, derived again by the audit),
 contract.{approved_at, anchor_on, rejected_at, rejected_ground, ended_on, ended_at, ended_reason} (set once),
 term.{closed_on, closed_at} (set once), suspension.{lifted_at, lifted_by} (set once).
 """
