@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from billing.gateway.port import ChargeRequest, ChargeResult
 from billing.gateway.simulated import SimulatedGateway
 from billing.refusal import Refused
+from billing.views import owed_view
 from db.session import Session
 from scheduler.app import House
 from scheduler.cli.night import night_at
@@ -125,3 +126,56 @@ def test_5_2__payments_that_arrive_at_once_settle_a_fee_once_and_the_rest_is_a_d
         assert balances == {"1110": 1_000, "1140": 0, "2120": -500, "2140": -500}
         on = date(2026, 4, 2)
         assert run_night(house, on, night_at(on)).certificate == "ok"
+
+
+def test_5_2__overdue_payments_that_arrive_at_once_pay_the_interest_once(engine: sa.Engine) -> None:
+    now = parse_instant("2026-05-09 10:00")  # due 04-09, 30 days late: 6 yen
+    start = threading.Barrier(2)
+
+    def pay() -> None:
+        with house_on(engine) as house:
+            start.wait(60)
+            house.billing.pay("taro", 100, now=now)
+
+    with house_on(engine) as house:
+        open_world(house)
+        house.billing.approve("taro", "monthly", "other", now=parse_instant("2026-03-26 10:00"))
+        threads = [threading.Thread(target=pay) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        parts = house.session.execute(sa.text("SELECT kind, sum(yen)::int FROM allocation GROUP BY kind ORDER BY kind"))
+        assert [tuple(row) for row in parts] == [("interest", 6), ("principal", 194)]
+        assert owed_view(house.session, house.rules, "taro", now)["total"] == 306
+
+
+def test_3_3__an_application_is_approved_or_rejected_never_both(engine: sa.Engine) -> None:
+    now = parse_instant("2026-03-26 10:00")
+    start = threading.Barrier(2)
+    outcomes: list[str] = []
+
+    def act(what: str) -> None:
+        with house_on(engine) as house:
+            start.wait(60)
+            try:
+                if what == "approved":
+                    house.billing.approve("hanako", now=now)
+                else:
+                    house.billing.reject("hanako", "審査", now=now)
+                outcomes.append(what)
+            except Refused:
+                house.session.rollback()
+
+    with house_on(engine) as house:
+        open_world(house)
+        house.billing.register("hanako", "monthly", "card", now=now)
+        threads = [threading.Thread(target=act, args=(what,)) for what in ("approved", "rejected")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        row = house.session.execute(sa.text("SELECT approved_at, rejected_at FROM contract")).one()
+        held = [what for what, at in zip(("approved", "rejected"), row, strict=True) if at is not None]
+        assert held == outcomes
+        assert len(held) == 1

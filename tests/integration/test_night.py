@@ -136,6 +136,45 @@ def test_of_two_nights_at_once_one_leads_and_the_other_does_nothing(engine: sa.E
         assert run_night(second, date(2026, 3, 25), night_at(date(2026, 3, 25))).ran_before
 
 
+def in_arrears_since_april(house: House) -> None:
+    """A fee of 500 yen that nobody pays, due on 2026-04-20; 2 yen of interest by the first of May."""
+    open_world(house)
+    house.gateway.set_card("jiro", "lost_card")
+    house.billing.approve("jiro", "monthly", "card", now=night_at(date(2026, 4, 20)))
+    for day in range(21, 30):
+        run_night(house, date(2026, 4, day), night_at(date(2026, 4, day)))
+
+
+def demands(house: House) -> list[tuple[str, int]]:
+    found = house.session.execute(sa.text("SELECT occasion, interest_yen FROM demand ORDER BY id"))
+    rows = [(row.occasion, row.interest_yen) for row in found]
+    house.session.rollback()
+    return rows
+
+
+def test_5_2__a_demand_of_a_missed_first_is_made_though_the_night_that_caught_up_was_killed(
+    engine: sa.Engine,
+) -> None:
+    with house_on(engine) as house:
+        in_arrears_since_april(house)
+        on = date(2026, 5, 2)
+        with pytest.raises(KilledError):
+            run_night(house, on, night_at(on), kill_after("credits"))
+        house.session.rollback()
+        assert run_night(house, on, night_at(on)).caught_up == (date(2026, 4, 30), date(2026, 5, 1))
+        assert demands(house) == [("month:2026-05", 2)]
+
+
+def test_5_2__an_old_first_that_is_run_again_later_demands_nothing_more(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        in_arrears_since_april(house)
+        for day in (date(2026, 4, 30), date(2026, 5, 1)):
+            run_night(house, day, night_at(day))
+        assert demands(house) == [("month:2026-05", 2)]
+        run_night(house, date(2026, 5, 1), night_at(date(2026, 5, 9)))
+        assert demands(house) == [("month:2026-05", 2)]
+
+
 REFUSED = {
     "an entry that does not balance": "INSERT INTO line (entry_id, seq, code, yen) "
     "SELECT min(id), 90, '1110', 5 FROM entry",
