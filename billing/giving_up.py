@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from billing import notices
 from billing.allocation import Allocation, allocate
 from billing.booking import Posting, post
+from billing.receiving import settle_parts
 from billing.refusal import Refused
 from billing.revenue import divide_claim, remaining
 from billing.stages.demands import book_interest, interest_booked
 from billing.stages.payments import settle_invoices
 from billing.stages.termination import save_notice
-from billing.stages.unpaid import Unpaid, interest_owed, load_unpaid, lock_accounts
+from billing.stages.unpaid import interest_owed, load_unpaid, lock_accounts
 from db.session import Session, copy_rows
 from db.tables.contracts import contract_fact, term
 from db.tables.money import credit, credit_application, interest_mark, invoice, settlement
@@ -118,7 +119,7 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
     fact_id = _record(session, contract_id, account, "set_off", act, now)
     undemanded_yen = max(0, parts.interest_yen - interest_booked(session, account))
     _use_credits(session, parts, [(row.id, row.available_yen) for row in credits], today)
-    _settle(session, account, parts, unpaid, fact_id, now)
+    settle_parts(session, account, "set_off", parts, unpaid, fact_id, now)
     if undemanded_yen:
         book_interest(session, account, "allocation", undemanded_yen, f"act:{fact_id}", now)
     if parts.interest_yen:
@@ -148,31 +149,6 @@ def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[in
     copy_rows(session, credit_application, ("credit_id", "invoice_id", "yen", "applied_on"), rows)
     for credit_id, available in left.items():
         session.execute(sa.update(credit).where(credit.c.id == credit_id).values(available_yen=available))
-
-
-def _settle(
-    session: Session, account: str, parts: Allocation, unpaid: Sequence[Unpaid], fact_id: int, now: datetime
-) -> None:
-    today = jst_day(now)
-    settled = [(share.invoice_id, share.principal_yen, today) for share in parts.shares if share.principal_yen]
-    copy_rows(
-        session,
-        settlement,
-        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
-        [(invoice_id, account, "set_off", yen, today, fact_id, now) for invoice_id, yen, _ in settled],
-    )
-    settle_invoices(session, settled)
-    before = {each.invoice_id: each.debt for each in unpaid}
-    copy_rows(
-        session,
-        interest_mark,
-        ("invoice_id", "account", "counts_after", "carried_yen", "recorded_at"),
-        [
-            (debt.invoice_id, account, debt.counts_after, debt.carried_yen, now)
-            for debt in parts.debts
-            if debt != before[debt.invoice_id]
-        ],
-    )
 
 
 def _record(session: Session, contract_id: int, account: str, kind: str, act: Act, now: datetime) -> int:

@@ -3,16 +3,17 @@
 Decides nothing itself: billing.allocation says where each yen goes (premium/5.2, Civil Code 488-490).
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from billing.allocation import allocate
+from billing.allocation import Allocation, allocate
 from billing.booking import Posting, next_ids, post
 from billing.refusal import Refused
 from billing.stages.demands import book_interest, interest_booked
 from billing.stages.payments import settle_invoices
-from billing.stages.unpaid import load_unpaid, lock_accounts
+from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
 from db.session import Session, copy_rows
 from db.tables.money import allocation, interest_mark, receipt, settlement
 from terms.calendar import jst_day
@@ -78,25 +79,7 @@ def receive(
         ("receipt_id", "account", "kind", "invoice_id", "yen", "allocated_on"),
         [row for row in rows if row[4]],
     )
-    settled = [(share.invoice_id, share.principal_yen, today) for share in parts.shares if share.principal_yen]
-    copy_rows(
-        session,
-        settlement,
-        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
-        [(invoice_id, account, "receipt", principal, today, receipt_id, now) for invoice_id, principal, _ in settled],
-    )
-    settle_invoices(session, settled)
-    before = {each.invoice_id: each.debt for each in unpaid}
-    copy_rows(
-        session,
-        interest_mark,
-        ("invoice_id", "account", "counts_after", "carried_yen", "recorded_at"),
-        [
-            (debt.invoice_id, account, debt.counts_after, debt.carried_yen, now)
-            for debt in parts.debts
-            if debt != before[debt.invoice_id]
-        ],
-    )
+    settle_parts(session, account, "receipt", parts, unpaid, receipt_id, now)
     if undemanded_yen:
         book_interest(session, account, "allocation", undemanded_yen, f"receipt:{receipt_id}", now)
     postings = []
@@ -116,6 +99,38 @@ def receive(
     post(session, postings, now)
     session.commit()
     return int(receipt_id)
+
+
+def settle_parts(
+    session: Session,
+    account: str,
+    kind: str,
+    parts: Allocation,
+    unpaid: Sequence[Unpaid],
+    source_id: int,
+    now: datetime,
+) -> None:
+    """Write what an allocation settles of the fees, and from when interest counts anew; does not commit."""
+    today = jst_day(now)
+    settled = [(share.invoice_id, share.principal_yen, today) for share in parts.shares if share.principal_yen]
+    copy_rows(
+        session,
+        settlement,
+        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
+        [(invoice_id, account, kind, yen, today, source_id, now) for invoice_id, yen, _ in settled],
+    )
+    settle_invoices(session, settled)
+    before = {each.invoice_id: each.debt for each in unpaid}
+    copy_rows(
+        session,
+        interest_mark,
+        ("invoice_id", "account", "counts_after", "carried_yen", "recorded_at"),
+        [
+            (debt.invoice_id, account, debt.counts_after, debt.carried_yen, now)
+            for debt in parts.debts
+            if debt != before[debt.invoice_id]
+        ],
+    )
 
 
 def costs_open(session: Session, account: str) -> int:
