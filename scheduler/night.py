@@ -216,7 +216,7 @@ def _certify(house: House, on: date, now: datetime, progress: Progress | None) -
     # one snapshot for all questions: what people do meanwhile is seen whole or not at all
     session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     found = audit_billing(session, on, recognised_to=max(on, last) if last is not None else on, above=above)
-    also = sla.audit.differences(session, on)
+    also = sla.audit.differences(session, on, now)
     session.rollback()
     state = runs.certify(session, on, found, also, now)
     runs.note(session, [runs.StageRun(on, "audit", now, now, 0)])

@@ -31,10 +31,14 @@ _OPEN_REVIEWS = sa.text(
     )
     SELECT known.month, newest.id AS up_to_id, coalesce(done.up_to_id, 0) AS after_id
     FROM known
-    CROSS JOIN LATERAL (SELECT r.id FROM month_to_review r
-                        WHERE r.month = known.month ORDER BY r.id DESC LIMIT 1) newest
     LEFT JOIN LATERAL (SELECT max(d.up_to_id) AS up_to_id FROM month_review d
                        WHERE d.month = known.month) done ON true
+    LEFT JOIN LATERAL (SELECT min(r.id) AS from_id FROM month_to_review r
+                       WHERE r.month = known.month AND r.id > coalesce(done.up_to_id, 0)
+                         AND r.recorded_at > :now) unknown ON true
+    CROSS JOIN LATERAL (SELECT r.id FROM month_to_review r
+                        WHERE r.month = known.month AND (unknown.from_id IS NULL OR r.id < unknown.from_id)
+                        ORDER BY r.id DESC LIMIT 1) newest
     WHERE known.month < :before AND newest.id > coalesce(done.up_to_id, 0)
     ORDER BY known.month
     """
@@ -93,9 +97,12 @@ def ask_for_reviews(session: Session, asked: Sequence[tuple[Month, str | None, s
         session.execute(sa.insert(month_to_review), rows)
 
 
-def open_reviews(session: Session, before: Month) -> list[OpenReview]:
-    """Each month before `before` with something recorded that no night has looked at yet, oldest first."""
-    rows = session.execute(_OPEN_REVIEWS, {"before": str(before)})
+def open_reviews(session: Session, before: Month, now: datetime) -> list[OpenReview]:
+    """Each month before `before` with something recorded that no night has looked at yet, oldest first.
+
+    What was recorded after `now`, while the night runs, is not in its evidence: it is left to the next one.
+    """
+    rows = session.execute(_OPEN_REVIEWS, {"before": str(before), "now": now})
     return [OpenReview(Month.parse(row.month), row.after_id, row.up_to_id) for row in rows]
 
 

@@ -52,7 +52,7 @@ def due(
 
     Raises NoPopulation when there is a claim and evidence, and nobody said how many users there are.
     """
-    for review in open_reviews(session, before=Month.of(business_date)):
+    for review in open_reviews(session, Month.of(business_date), now):
         policy = policy_of(rules, review.month)
         service: ServiceMonth | None = None
         after = ""

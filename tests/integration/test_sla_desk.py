@@ -15,6 +15,7 @@ from db.tables.contracts import account, contract, plan, suspension, term
 from db.tables.evidence import incident, month_review, observation
 from db.tables.money import people_task
 from sla import stages
+from sla.audit import differences
 from sla.desk import SlaDesk
 from sla.month_store import NoPopulation
 from sla.views import claim_list, claim_story, claim_view, month_view
@@ -232,6 +233,37 @@ def test_9_2__late_evidence_raises_the_award_by_a_revision(session: Session, des
     assert seen(session, "h1", "2026-07-01")["rate"] == "0.2"
     decisions = session.execute(sa.select(claim_decision.c.revision, claim_decision.c.seconds)).all()
     assert sorted(map(tuple, decisions)) == [(1, 14_400), (2, 32_400)]
+
+
+def test_9_2__what_is_recorded_while_a_night_runs_is_counted_by_the_next_night(session: Session, desk: SlaDesk) -> None:
+    member(session, "hanako")
+    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    noon = at("2026-04-10 12:00")
+    assert desk.stop(noon, noon + timedelta(hours=4), 60_000, now=at("2026-05-03 02:31")) == []
+    desk.claim("h2", "hanako", APRIL, now=at("2026-05-03 02:29"))
+    night(session, "2026-05-03")
+    assert (seen(session, "h1")["outcome"], awards(session)) == ("rejected", [])
+    assert differences(session, date(2026, 5, 3), at("2026-05-03 02:30")) == []
+    night(session, "2026-05-04")
+    assert (seen(session, "h1")["outcome"], seen(session, "h1")["seconds"]) == ("granted", 14_400)
+    assert seen(session, "h2")["outcome"] == "granted"
+    assert differences(session, date(2026, 5, 4), at("2026-05-04 02:30")) == []
+    assert night(session, "2026-05-05") == 0
+
+
+def test_9_2__an_award_may_have_a_lower_rate_of_a_higher_fee_but_not_a_lower_worth(
+    session: Session, desk: SlaDesk
+) -> None:
+    member(session, "hanako")
+    long_stop(desk)
+    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    night(session, "2026-05-03")
+    (first,) = awards(session)
+    for revision, rate, fee in ((2, "0.1", "3001/3"), (3, "0.2", "500")):
+        values = {**first._mapping, "revision": revision, "rate": rate, "fee_basis": fee}
+        session.execute(sa.insert(award).values({name: value for name, value in values.items() if name != "id"}))
+        told = differences(session, date(2026, 5, 3), at("2026-05-03 02:30"))
+        assert told == ([] if revision == 2 else ["1 awards are worth less than the one before them"])
 
 
 def test_9_2__a_later_claim_is_united_with_the_first(session: Session, desk: SlaDesk) -> None:
