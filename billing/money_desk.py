@@ -1,0 +1,66 @@
+"""The desk for money: what payers, stores and cards did, and what people give up or make sure of.
+
+One method per act, with `now`, the instant at which it is received. Each act is committed; what cannot be done is
+Refused in one line.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from billing.desk_base import Desk
+from billing.giving_up import Act, set_off, write_off
+from billing.people import close_task
+from billing.receiving import receive
+from billing.refusal import Refused
+from billing.stages import payments
+from billing.stores import take_report
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyDesk(Desk):
+    """Acts on money owed and received."""
+
+    def pay(
+        self,
+        account: str,
+        yen: int,
+        via: str = "bank",
+        *,
+        costs: int = 0,
+        term: date | None = None,
+        now: datetime,
+    ) -> None:
+        """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489)."""
+        self._latest(account)
+        receive(self.session, self.rules, account, yen, via=via, costs_yen=costs, for_term_on=term, now=now)
+        self._reconsider(account, now)
+
+    def settle_unknown(self, *, now: datetime) -> int:
+        """Look up, and send again within the hours of the setting, every charge without an answer; rows written."""
+        return payments.settle_in_flight(self.session, self.rules, self.gateway, now)
+
+    def nothing_charged(self, attempt: int, *, by: str, ground: str, now: datetime) -> None:
+        """People have made sure that a charge without an answer never reached the card; another may be tried."""
+        if not payments.abandon(self.session, attempt, now):
+            self.session.rollback()
+            raise Refused(f"attempt {attempt}: it is not waiting for an answer (see `keizoku payments unknown`)")
+        close_task(self.session, "attempt_unknown", f"attempt {attempt}", by, ground, now)
+        self.session.commit()
+
+    def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
+        """Give up the unpaid fee of a term that is over, and the interest on it."""
+        write_off(self.session, self.rules, account, term, Act(by, ground), now)
+        self._reconsider(account, now)
+
+    def set_off(self, account: str, *, by: str, now: datetime) -> None:
+        """Set open credits off against what is owed, by notice."""
+        set_off(self.session, self.rules, account, Act(by, "set-off by notice"), now)
+        self._reconsider(account, now)
+
+    def dispute(self, account: str, term: date, outcome: str, *, decided_on: date, now: datetime) -> None:
+        """A cardholder disputes a charge."""
+        raise NotImplementedError("not built yet: dispute")
+
+    def store_report(self, account: str, term: date, gross: int, fee: int, *, now: datetime) -> None:
+        """A store reports what it collected for a term."""
+        take_report(self.session, self.rules, account, term, gross, fee, now)
