@@ -36,7 +36,7 @@ Server = Callable[[], AbstractContextManager["URL | str"]]
 SERVER: Final = pytest.StashKey[Server]()
 """Opens the server that scenarios run on, for the time of a test session."""
 _URL: Final = pytest.StashKey["URL | str"]()
-_FOLDERS: Final = pytest.StashKey[tuple[Path, ...]]()
+_FOLDERS: Final = pytest.StashKey[list[Path]]()
 
 
 class ScenarioFailedError(Exception):
@@ -65,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Know the folders; one that is not there would leave its scenarios out in silence."""
-    folders: tuple[Path, ...] = tuple(Path(os.path.normpath(folder)) for folder in config.getini(FOLDERS))
+    folders = [Path(os.path.normpath(folder)) for folder in config.getini(FOLDERS)]
     missing = [folder for folder in folders if not folder.is_dir()]
     if missing:
         raise pytest.UsageError(f"{FOLDERS}: no such folder: {', '.join(map(str, missing))}")
