@@ -75,7 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:
     """Take a file that is a scenario by its name or by its folder."""
     named = file_path.name.endswith(SUFFIX)
-    placed = file_path.suffix == ".yaml" and any(map(file_path.is_relative_to, parent.config.stash[_FOLDERS]))
+    folders = parent.config.stash[_FOLDERS]
+    placed = file_path.suffix == ".yaml" and any(file_path.is_relative_to(folder) for folder in folders)
     return ScenarioFile.from_parent(parent, path=file_path) if named or placed else None
 
 
