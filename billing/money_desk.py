@@ -10,7 +10,7 @@ from datetime import date, datetime
 from billing.desk_base import Desk
 from billing.giving_up import Act, set_off, write_off
 from billing.people import close_task
-from billing.receiving import receive
+from billing.receiving import Payment, receive
 from billing.refusal import Refused
 from billing.stages import payments
 from billing.stores import take_report
@@ -32,7 +32,7 @@ class MoneyDesk(Desk):
     ) -> None:
         """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489)."""
         self._latest(account)
-        receive(self.session, self.rules, account, yen, via=via, costs_yen=costs, for_term_on=term, now=now)
+        receive(self.session, self.rules, Payment(account, yen, via, costs, term), now)
         self._reconsider(account, now)
 
     def settle_unknown(self, *, now: datetime) -> int:
