@@ -268,6 +268,7 @@ def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[In
             attempt_id,
             each.invoice_id,
             each.open_yen,
+            now,
         )
         for attempt_id, each in zip(ids, unpaid, strict=True)
     ]
@@ -294,7 +295,11 @@ def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[I
     if contract_ids is not None:
         query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     return [
-        InFlight(ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen), row.started_at, row.open_yen)
+        InFlight(
+            ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen, row.started_at),
+            row.started_at,
+            row.open_yen,
+        )
         for row in session.execute(query)
     ]
 
