@@ -53,7 +53,7 @@ def demand_interest(session: Session, rules: Rules, accounts: Collection[str], o
                 interest_yen=new_yen,
                 total_yen=total_yen,
                 occasion=occasion,
-                sent_at=now,
+                written_at=now,
                 body_ja=body_ja,
                 body_en=body_en,
             )

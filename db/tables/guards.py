@@ -22,6 +22,7 @@ APPEND_ONLY = (
     "interest_booking",
     "demand",
     "user_notice",
+    "handover",
     "credit_application",
     "store_report",
     "certificate",
