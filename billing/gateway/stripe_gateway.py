@@ -136,7 +136,7 @@ class StripeGateway:
         """Every intent that fits, page by page."""
 
         def page_after(last_id: str | None) -> stripe.ListObject[stripe.PaymentIntent]:
-            asked = params if last_id is None else {**params, "starting_after": last_id}
+            asked: Any = params if last_id is None else {**params, "starting_after": last_id}
             return self._calls.call(lambda client: client.v1.payment_intents.list(asked))
 
         page = page_after(None)
