@@ -86,6 +86,8 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
         book_interest(session, account, "write_off", -booked_yen, f"act:{fact_id}", now)
         postings.append(Posting("interest_written_off", f"act:{fact_id}:interest", today, {"yen": booked_yen}, account))
     post(session, postings, now)
+    notice = notices.write_off(today, row.starts_on, row.open_yen)
+    save_notice(session, account, row.contract_id, notice, f"act:{fact_id}", now)
     session.commit()
 
 
@@ -119,7 +121,7 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
     contract_id = unpaid[0].contract_id
     fact_id = _record(session, contract_id, account, "set_off", act, now)
     undemanded_yen = book_undemanded(session, account, parts, f"act:{fact_id}", now)
-    _use_credits(session, parts, [(row.id, row.available_yen) for row in credits], today)
+    _use_credits(session, parts, [(row.id, row.available_yen) for row in credits], now)
     settle_parts(session, account, "set_off", parts, unpaid, fact_id, now)
     if parts.interest_yen:
         book_interest(session, account, "set_off", -parts.interest_yen, f"act:{fact_id}:paid", now)
@@ -134,7 +136,7 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
     session.commit()
 
 
-def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[int, int]], today: date) -> None:
+def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[int, int]], now: datetime) -> None:
     """Draw the credits down in order, invoice by invoice."""
     wanted = [(share.invoice_id, share.interest_yen + share.principal_yen) for share in parts.shares]
     left = dict(credits)
@@ -143,10 +145,10 @@ def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[in
         for credit_id in left:
             part = min(yen, left[credit_id])
             if part:
-                rows.append((credit_id, invoice_id, part, today))
+                rows.append((credit_id, invoice_id, part, jst_day(now), now))
                 left[credit_id] -= part
                 yen -= part
-    copy_rows(session, credit_application, ("credit_id", "invoice_id", "yen", "applied_on"), rows)
+    copy_rows(session, credit_application, ("credit_id", "invoice_id", "yen", "applied_on", "recorded_at"), rows)
     for credit_id, available in left.items():
         session.execute(sa.update(credit).where(credit.c.id == credit_id).values(available_yen=available))
 

@@ -192,9 +192,9 @@ def demands_view(session: Session, account: str) -> list[View]:
 
 
 def notices_view(session: Session, account: str) -> list[View]:
-    """Notices sent, in order."""
+    """Notices written, in order."""
     rows = session.execute(sa.select(user_notice).where(user_notice.c.account == account).order_by(user_notice.c.id))
-    return [{"on": row.sent_on, "kind": row.kind} for row in rows]
+    return [{"on": row.written_on, "kind": row.kind} for row in rows]
 
 
 def credit_view(session: Session, account: str) -> View:

@@ -30,6 +30,7 @@ class ChargeRequest:
     attempt_id: int
     invoice_id: int
     yen: int
+    first_sent_at: datetime | None = None  # when the attempt's row was committed
 
 
 @dataclass(frozen=True, slots=True)

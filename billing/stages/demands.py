@@ -78,7 +78,7 @@ def demand_interest(
             "interest_yen",
             "total_yen",
             "occasion",
-            "sent_at",
+            "written_at",
             "body_ja",
             "body_en",
             "calculation",

@@ -112,7 +112,7 @@ def save_results(
     rows = session.execute(
         sa.text(
             "UPDATE attempt SET outcome = answer.outcome, code = answer.code, gateway_id = answer.gateway_id, "
-            "settled_on = answer.settled_on, settled_at = answer.settled_at FROM "
+            "settled_on = answer.settled_on, settled_at = answer.settled_at, answer_recorded_at = :now FROM "
             "unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]), "
             "CAST(:gateway_ids AS text[]), CAST(:days AS date[]), CAST(:instants AS timestamptz[])) "
             "AS answer (id, outcome, code, gateway_id, settled_on, settled_at) "
@@ -125,6 +125,7 @@ def save_results(
             "gateway_ids": [result.gateway_id for _, result, _ in answers],
             "days": [jst_day(at) for _, _, at in answers],
             "instants": [at for _, _, at in answers],
+            "now": now,
         },
     )
     saved = set(rows.scalars())  # an answer that somebody else saved meanwhile is not saved again
@@ -204,7 +205,7 @@ def abandon(session: Session, attempt_id: int, now: datetime) -> int:
     return session.execute(
         sa.update(attempt)
         .where(attempt.c.id == attempt_id, attempt.c.outcome.is_(None))
-        .values(outcome="abandoned", code="by_people", settled_on=jst_day(now), settled_at=now)
+        .values(outcome="abandoned", code="by_people", settled_on=jst_day(now), settled_at=now, answer_recorded_at=now)
     ).rowcount
 
 
@@ -251,6 +252,7 @@ def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[In
             attempt_id,
             each.invoice_id,
             each.open_yen,
+            now,
         )
         for attempt_id, each in zip(ids, unpaid, strict=True)
     ]
@@ -277,7 +279,11 @@ def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[I
     if contract_ids is not None:
         query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     return [
-        InFlight(ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen), row.started_at, row.open_yen)
+        InFlight(
+            ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen, row.started_at),
+            row.started_at,
+            row.open_yen,
+        )
         for row in session.execute(query)
     ]
 

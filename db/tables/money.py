@@ -5,9 +5,10 @@ Always holds (by the constraints below):
 - at most one attempt in flight per invoice, each with a key of its own;
 - one credit per award; a credit is never used beyond what was granted.
 
-Columns that may change: invoice.{state, open_yen, paid_on, accelerated_on} (caches of its settlements; the last
-set once), attempt.{outcome, code, gateway_id, settled_on, settled_at} (set once), credit.available_yen (cache),
-credit_refund.{outcome, code, gateway_id, settled_on, settled_at} (set once),
+Columns that may change: invoice.{state, open_yen, paid_on} (caches of its settlements), invoice.{accelerated_on,
+accelerated_at} (set once), attempt.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at} (set once),
+credit.available_yen (cache), credit_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}
+(set once),
 people_task.{closed_at, closed_by, closed_ground} (set once).
 A receipt, an allocation or a settlement below zero takes an earlier one back (`receipt.reverses`).
 """
@@ -44,6 +45,7 @@ invoice = Table(
     day("due_on"),
     instant("issued_at"),
     day("accelerated_on", nullable=True),
+    instant("accelerated_at", nullable=True),
     text("state"),
     yen("open_yen"),
     day("paid_on", nullable=True),
@@ -53,6 +55,7 @@ invoice = Table(
     CheckConstraint("state IN ('open', 'paid', 'void')", name="state"),
     CheckConstraint("(state = 'open') = (open_yen > 0)", name="open_state"),
     CheckConstraint("issued_on <= due_on", name="due_after_issue"),
+    CheckConstraint("(accelerated_on IS NULL) = (accelerated_at IS NULL)", name="accelerated"),
     Index("uq_invoice_term", "term_id", unique=True, postgresql_where=sql("state <> 'void'")),
     Index("ix_invoice_open", "account", postgresql_where=sql("state = 'open'")),
     Index("ix_invoice_contract_id", "contract_id"),
@@ -74,6 +77,7 @@ attempt = Table(
     text("gateway_id", nullable=True),
     day("settled_on", nullable=True),
     instant("settled_at", nullable=True),
+    instant("answer_recorded_at", nullable=True),
     UniqueConstraint("key"),
     CheckConstraint("yen > 0", name="positive"),
     CheckConstraint("wanted_on <= started_on", name="wanted_before"),
@@ -81,6 +85,7 @@ attempt = Table(
         "outcome IN ('succeeded', 'declined_soft', 'declined_hard', 'needs_user', 'abandoned')", name="outcome"
     ),
     CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled"),
+    CheckConstraint("(outcome IS NULL) = (answer_recorded_at IS NULL)", name="answer_recorded"),
     Index("uq_attempt_in_flight", "invoice_id", unique=True, postgresql_where=sql("outcome IS NULL")),
     Index("ix_attempt_invoice_id", "invoice_id"),
     Index("ix_attempt_account", "account"),
@@ -199,7 +204,7 @@ demand = Table(
     yen("interest_yen"),
     yen("total_yen"),
     text("occasion"),
-    instant("sent_at"),
+    instant("written_at"),
     text("body_ja"),
     text("body_en"),
     Column("calculation", JSONB, nullable=False),
@@ -215,17 +220,34 @@ user_notice = Table(
     Column("contract_id", BigInteger, nullable=False),
     text("kind"),
     text("occasion"),
-    day("sent_on"),
-    instant("sent_at"),
+    day("written_on"),
+    instant("written_at"),
     text("body_ja"),
     text("body_en"),
     UniqueConstraint("contract_id", "kind", "occasion"),
     CheckConstraint(
-        "kind IN ('renewal', 'suspension', 'termination', 'acceleration', 'set_off', 'price')",
+        "kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', "
+        "'write_off')",
         name="kind",
     ),
     Index("ix_user_notice_account", "account"),
 )
+
+handover = Table(
+    "handover",
+    metadata,
+    identity(),
+    Column("notice_id", BigInteger, ForeignKey("user_notice.id"), nullable=True),
+    Column("demand_id", BigInteger, ForeignKey("demand.id"), nullable=True),
+    instant("handed_at"),
+    text("author"),
+    instant("recorded_at"),
+    UniqueConstraint("notice_id"),
+    UniqueConstraint("demand_id"),
+    CheckConstraint("num_nonnulls(notice_id, demand_id) = 1", name="one_document"),
+    CheckConstraint("author <> ''", name="by_somebody"),
+)
+"""When a written document was handed to the mailer: writing it does not send it."""
 
 credit = Table(
     "credit",
@@ -255,6 +277,7 @@ credit_application = Table(
     Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
     yen("yen"),
     day("applied_on"),
+    instant("recorded_at"),
     CheckConstraint("yen > 0", name="positive"),
     Index("ix_credit_application_credit_id", "credit_id"),
     Index("ix_credit_application_invoice_id", "invoice_id"),
@@ -276,9 +299,11 @@ credit_refund = Table(
     text("gateway_id", nullable=True),
     day("settled_on", nullable=True),
     instant("settled_at", nullable=True),
+    instant("answer_recorded_at", nullable=True),
     UniqueConstraint("key"),
     CheckConstraint("yen > 0", name="positive"),
     CheckConstraint("outcome IN ('succeeded', 'failed')", name="outcome"),
+    CheckConstraint("(outcome IS NULL) = (answer_recorded_at IS NULL)", name="answer_recorded"),
     Index("ix_credit_refund_credit_id", "credit_id"),
     Index("ix_credit_refund_attempt_id", "attempt_id"),
     Index(
