@@ -2,7 +2,7 @@
 
 Connection errors, 409 and 5xx are retried by the client library under the same idempotency key; 429 it does not
 retry, so that is done here, after the time that the answer asks for. What stays without a definite answer is
-`Unanswered`; what is wrong with our own account at Stripe is `GatewayRefusesUsError`.
+`UnansweredError`; what is wrong with our own account at Stripe is `GatewayRefusesUsError`.
 """
 
 import time
@@ -13,6 +13,7 @@ from typing import TypeVar
 import stripe
 
 from billing.gateway.limiter import Pace
+from billing.gateway.port import GatewayRefusesUsError
 
 Result = TypeVar("Result")
 
@@ -21,10 +22,6 @@ PER_SECOND = 80.0
 LIBRARY_RETRIES = 2
 BUSY_RETRIES = 5
 LONGEST_WAIT_SECONDS = 60.0
-
-
-class GatewayRefusesUsError(Exception):
-    """Stripe refuses our key or our account; nothing can be charged until that is mended."""
 
 
 class UnansweredError(Exception):

@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from billing.gateway.limiter import Pace
-from billing.gateway.port import Answer, ChargeRequest, RefundRequest
-from billing.gateway.stripe_calls import GatewayRefusesUsError, StripeCalls
+from billing.gateway.port import Answer, ChargeRequest, GatewayRefusesUsError, RefundRequest
+from billing.gateway.stripe_calls import StripeCalls
 from billing.gateway.stripe_gateway import StripeGateway
 from billing.gateway.stripe_vault import begin_card, finish_card
 from billing.refusal import Refused
