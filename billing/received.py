@@ -121,6 +121,7 @@ def fees_received(session: Session, account: str) -> list[Received]:
     return [
         *_by_card(session, account),
         *_by_bank(session, account),
+        *_by_deposit(session, account),
         *_by_store(session, account),
         *_by_key(session, account),
     ]
@@ -146,13 +147,37 @@ def _by_card(session: Session, account: str) -> list[Received]:
 
 def _by_bank(session: Session, account: str) -> list[Received]:
     rows = session.execute(
-        sa.select(receipt.c.id, receipt.c.received_at, sa.func.sum(allocation.c.yen).label("yen"))
+        sa.select(receipt.c.id, receipt.c.received_at, receipt.c.reverses, sa.func.sum(allocation.c.yen).label("yen"))
         .join(allocation, allocation.c.receipt_id == receipt.c.id)
         .where(receipt.c.account == account, allocation.c.kind == "principal")
         .group_by(receipt.c.id)
         .order_by(receipt.c.id)
+    ).all()
+    taken_back = {
+        row.reverses: Returned(row.received_at, -int(row.yen), never_received=True)
+        for row in rows
+        if row.reverses is not None
+    }
+    return [
+        Received(
+            row.received_at,
+            int(row.yen),
+            Source.BANK,
+            f"receipt {row.id}",
+            (taken_back[row.id],) if row.id in taken_back else (),
+        )
+        for row in rows
+        if row.reverses is None
+    ]
+
+
+def _by_deposit(session: Session, account: str) -> list[Received]:
+    rows = session.execute(
+        sa.select(settlement)
+        .where(settlement.c.account == account, settlement.c.kind == "deposit")
+        .order_by(settlement.c.id)
     )
-    return [Received(row.received_at, int(row.yen), Source.BANK, f"receipt {row.id}") for row in rows]
+    return [Received(row.recorded_at, row.yen, Source.DEPOSIT, f"invoice {row.invoice_id}") for row in rows]
 
 
 def _by_store(session: Session, account: str) -> list[Received]:

@@ -103,7 +103,7 @@ def test_12_2__the_limit_counts_what_was_received_and_reaches_over_a_leap_day(en
         desk = house.billing
         desk.approve("hanako", "yearly", "card", now=at("2027-02-28 12:00"))
         desk.approve("key", "monthly", "product_key", months=3, now=at("2027-03-01 12:00"))
-        house.gateway.set_card("jiro", "lost_card")
+        house.cards.set_card("jiro", "lost_card")
         desk.approve("jiro", "yearly", "card", now=at("2027-03-01 12:00"))
         desk.pay("jiro", 1_000, now=at("2027-03-31 12:00"))
 
