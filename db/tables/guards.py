@@ -17,6 +17,7 @@ APPEND_ONLY = (
     "price",
     "receipt",
     "allocation",
+    "deposit_use",
     "settlement",
     "interest_mark",
     "interest_booking",
