@@ -7,8 +7,7 @@ from typing import Any
 import stripe
 
 from billing.gateway.books import Dispute, GatewayEvent, Movement, Payout
-from billing.gateway.stripe_calls import StripeCalls
-from billing.gateway.stripe_gateway import KEY, PAGE, plain
+from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
 
 _DISPUTE_STATES = {"won": "won", "lost": "lost", "warning_closed": "won"}
 
