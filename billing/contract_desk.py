@@ -1,4 +1,4 @@
-"""The desk for the life of a contract: plans and prices, registration, what users ask for, what people rule.
+"""The desk for the life of a contract: plans and prices, registration, what users ask for.
 
 One method per act, with the account, what is asked, and the instant `now` at which it is received. Each act is
 committed; what cannot be done is Refused in one line. The night does the rest.
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from billing import contract as life
-from billing import notices, registration
+from billing import registration
 from billing.catalog import NoPriceError, Price, check_change, price_at
 from billing.desk_base import Desk
 from billing.payment_method import refuse_change
@@ -20,8 +20,7 @@ from billing.refusal import Refused
 from billing.registration import Application
 from billing.stages import payments, terms
 from billing.stages.prices import load_interval, load_prices
-from billing.stages.termination import save_notice, terminate
-from db.tables.contracts import contract, plan, price, suspension
+from db.tables.contracts import contract, plan, price
 from terms.calendar import Interval, jst_day
 
 
@@ -182,49 +181,6 @@ class ContractDesk(Desk):
     def delete_user(self, account: str, *, now: datetime) -> None:
         """The user id was deleted (premium/13): access ends at once, nothing is given back."""
         self._end(account, "delete_user", life.USER_DELETED, now)
-
-    # Acts of people ----------------------------------------------------------------------------------------------
-
-    def suspend(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """Switch access off, for a ground that people state (premium/7.1)."""
-        row = self._running(account, now)
-        open_one = sa.select(suspension.c.id).where(
-            suspension.c.contract_id == row.id,
-            suspension.c.set_by == "people",
-            suspension.c.lifted_at.is_(None),
-        )
-        if self.session.execute(open_one).first() is not None:
-            raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
-        self._fact(row.id, account, "suspend", now, author=by, ground=ground)
-        suspension_id = self.session.execute(
-            sa.insert(suspension)
-            .values(contract_id=row.id, account=account, from_at=now, set_by="people", ground=ground, recorded_at=now)
-            .returning(suspension.c.id)
-        ).scalar_one()
-        notice = notices.suspension_by_people(jst_day(now), ground)
-        save_notice(self.session, account, row.id, notice, f"suspension:{suspension_id}", now)
-        self.session.commit()
-
-    def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """Lift every suspension; one for fees that are still unpaid comes back by night."""
-        row = self._running(account, now)
-        self._fact(row.id, account, "resume", now, author=by, ground=ground)
-        lifted = self.session.execute(
-            sa.update(suspension)
-            .where(suspension.c.contract_id == row.id, suspension.c.lifted_at.is_(None))
-            .values(lifted_at=now, lifted_by=by)
-        ).rowcount
-        self.session.commit()
-        if not lifted:
-            raise Refused(f"account {account}: it is not suspended (premium/7.1)")
-
-    def terminate(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """End the contract for a ground that people state (premium/7.1); what is unpaid stays owed."""
-        row = self._running(account, now)
-        self._fact(row.id, account, "terminate", now, author=by, ground=ground)
-        notice = notices.termination_by_people(jst_day(now), ground)
-        terminate(self.session, self.rules, row.id, account, notice, now)
-        self.session.commit()
 
     # Inside ------------------------------------------------------------------------------------------------------
 
