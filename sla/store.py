@@ -145,7 +145,14 @@ def load_terms(
     `at`: as known then; an end that came later had not come.
     """
     rows = session.execute(
-        sa.select(*TERM_COLUMNS, term.c.method, term.c.interval, term.c.price_yen, contract.c.ended_at)
+        sa.select(
+            *TERM_COLUMNS,
+            term.c.method,
+            term.c.interval,
+            term.c.price_yen,
+            contract.c.ended_at,
+            contract.c.end_recorded_at,
+        )
         .join(contract, contract.c.id == term.c.contract_id)
         .where(
             term.c.account == sa.any_(sa.literal(list(accounts), sa.ARRAY(sa.Text))),
@@ -204,7 +211,9 @@ def _last_decisions(session: Session, month: Month, accounts: Sequence[str]) -> 
 def _suspensions(session: Session, month: Month, accounts: Sequence[str], at: datetime | None) -> dict[str, Spans]:
     start, end = _span(month)
     rows = session.execute(
-        sa.select(suspension.c.account, suspension.c.from_at, suspension.c.lifted_at).where(
+        sa.select(
+            suspension.c.account, suspension.c.from_at, suspension.c.lifted_at, suspension.c.lift_recorded_at
+        ).where(
             _is_of(suspension.c.account, accounts),
             suspension.c.from_at < month.end_at,
             sa.or_(suspension.c.lifted_at.is_(None), suspension.c.lifted_at > month.start_at),
@@ -213,7 +222,7 @@ def _suspensions(session: Session, month: Month, accounts: Sequence[str], at: da
     )
     spans: dict[str, list[Span]] = defaultdict(list)
     for row in rows:
-        lifted_at = _by(row.lifted_at, at)
+        lifted_at = row.lifted_at if _was_known(row.lift_recorded_at, at) else None
         spans[row.account].append((epoch(row.from_at), epoch_up(lifted_at) if lifted_at else end))
     return {account: clip(normalise(own), start, end) for account, own in spans.items()}
 
@@ -266,12 +275,12 @@ def _last_awards(session: Session, month: Month, accounts: Sequence[str]) -> dic
 def _ran(row: Any, at: datetime | None) -> Span:
     """[approval or first day, end): an early end counts from its instant, where one is known (by `at`)."""
     ends = [day_start_at(row.ends_on)]
-    if row.closed_on is not None:
-        early = _by(row.closed_at or row.ended_at or day_start_at(row.closed_on), at)
-    else:
-        early = _by(row.ended_at, at)
-    if early is not None:
-        ends.append(early)
+    if not _was_known(row.end_recorded_at, at):
+        pass
+    elif row.closed_on is not None:
+        ends.append(row.closed_at or row.ended_at or day_start_at(row.closed_on))
+    elif row.ended_at is not None:
+        ends.append(row.ended_at)
     start = epoch(row.starts_at)
     return start, max(start, epoch_up(min(ends)))
 
@@ -280,9 +289,9 @@ def _known(recorded_at: sa.ColumnElement[Any], at: datetime | None) -> sa.Column
     return sa.true() if at is None else recorded_at <= at
 
 
-def _by(moment: datetime | None, at: datetime | None) -> datetime | None:
-    """The moment, if it had come by `at`."""
-    return moment if moment is None or at is None or moment <= at else None
+def _was_known(recorded_at: datetime | None, at: datetime | None) -> bool:
+    """Whether what was set once on a row had been recorded by `at`."""
+    return at is None or recorded_at is None or recorded_at <= at
 
 
 def _is_of(column: sa.ColumnElement[str], accounts: Sequence[str]) -> sa.ColumnElement[bool]:

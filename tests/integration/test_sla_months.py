@@ -223,19 +223,28 @@ def test_9_2__a_replay_of_what_stands_changes_only_what_was_not_lowered(lived: S
 
 
 def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) -> None:
-    """Taro leaves on 26 April; the stop on the 28th, known in August, is not his, so he stays at the first tier."""
+    """Taro left on 26 April, which we learn in August, as we do of a stop on the 28th: it is not his."""
     lived = live(session)
     lived.execute(
         sa.update(contract)
         .where(contract.c.account == "taro")
-        .values(ended_on=date(2026, 4, 27), ended_at=at("2026-04-26 12:00"), ended_reason="leave_service")
+        .values(
+            ended_on=date(2026, 4, 27),
+            ended_at=at("2026-04-26 12:00"),
+            ended_reason="leave_service",
+            end_recorded_at=at("2026-08-04 12:00"),
+        )
     )
     lived.commit()
-    assert replay(lived, RULES, APRIL).changed_claims == ()  # the stops lie before the end
-    SlaDesk(lived, RULES).stop(at("2026-04-28 09:00"), at("2026-04-28 14:00"), 60_000, id="s4", now=at("2026-08-05"))
+    desk = SlaDesk(lived, RULES)
+    desk.stop(at("2026-04-28 09:00"), at("2026-04-28 14:00"), 60_000, id="s4", now=at("2026-08-04 09:00"))
     night(lived, "2026-08-06")
-    assert replay(lived, RULES, APRIL).stands_yen == 377
-    assert [each.claim_id for each in replay(lived, RULES, APRIL, as_known_at=at("2026-08-04")).verdicts()] == ["c1"]
+    assert replay(lived, RULES, APRIL).changed_claims == ()
+    # by the stop, before the end was known, he would have had it too
+    before_the_end = replay(lived, RULES, APRIL, as_known_at=at("2026-08-04 10:00"))
+    assert [(each.claim_id, each.stands, each.replayed) for each in before_the_end.verdicts()] == [
+        ("c2", FIRST, RAISED)
+    ]
 
 
 def test_what_a_replay_cannot_do(lived: Session) -> None:
