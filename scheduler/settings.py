@@ -84,6 +84,10 @@ class Settings(Discretion, BaseSettings):
         default=None, description="folder of the embedded database; empty: the user's data folder"
     )
     gateway: Literal["simulated"] = Field(default="simulated", description="who charges cards")
+    screening: str = Field(
+        default="people",
+        description="who screens applications: people, a rule as module:function, or an entry point's name",
+    )
     readings: dict[str, str] = Field(
         default_factory=dict,
         description="choices where the text leaves a question open, by name; see `keizoku terms readings`",
