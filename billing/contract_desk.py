@@ -1,4 +1,4 @@
-"""The desk for the life of a contract: registration, what users ask for, what people rule. Prices: `price_desk`.
+"""The desk for the life of a contract: registration and what users ask for. Prices: `price_desk`.
 
 One method per act, with the account, what is asked, and the instant `now` at which it is received. Each act is
 committed; what cannot be done is Refused in one line. The night does the rest.
@@ -13,7 +13,7 @@ from typing import cast
 import sqlalchemy as sa
 
 from billing import contract as life
-from billing import notices, registration, screened
+from billing import registration, screened
 from billing.application_files import TakenFile, import_applications
 from billing.desk_base import Desk
 from billing.payment_method import refuse_change
@@ -22,9 +22,8 @@ from billing.registration import Application
 from billing.screening import PEOPLE, Rule, apply_rule
 from billing.stages import payments, terms
 from billing.stages.prices import load_interval
-from billing.stages.termination import save_notice, terminate
 from billing.stages.terms import load_wishes
-from db.tables.contracts import contract, suspension, term
+from db.tables.contracts import contract, term
 from terms.calendar import TermRule, boundary, iso_jst, jst_day
 
 MONTH_AT_LEAST_DAYS = 28
@@ -182,49 +181,6 @@ class ContractDesk(Desk):
     def delete_user(self, account: str, *, now: datetime) -> None:
         """The user id was deleted (premium/13): access ends at once, nothing is given back."""
         self._end(account, "delete_user", life.USER_DELETED, now)
-
-    # Acts of people ----------------------------------------------------------------------------------------------
-
-    def suspend(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """Switch access off, for a ground that people state (premium/7.1)."""
-        row = self._running(account, now)
-        open_one = sa.select(suspension.c.id).where(
-            suspension.c.contract_id == row.id,
-            suspension.c.set_by == "people",
-            suspension.c.lifted_at.is_(None),
-        )
-        if self.session.execute(open_one).first() is not None:
-            raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
-        self._fact(row.id, account, "suspend", now, author=by, ground=ground)
-        suspension_id = self.session.execute(
-            sa.insert(suspension)
-            .values(contract_id=row.id, account=account, from_at=now, set_by="people", ground=ground, recorded_at=now)
-            .returning(suspension.c.id)
-        ).scalar_one()
-        notice = notices.suspension_by_people(jst_day(now), ground)
-        save_notice(self.session, account, row.id, notice, f"suspension:{suspension_id}", now)
-        self.session.commit()
-
-    def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """Lift every suspension; one for fees that are still unpaid comes back by night."""
-        row = self._running(account, now)
-        self._fact(row.id, account, "resume", now, author=by, ground=ground)
-        lifted = self.session.execute(
-            sa.update(suspension)
-            .where(suspension.c.contract_id == row.id, suspension.c.lifted_at.is_(None))
-            .values(lifted_at=now, lifted_by=by)
-        ).rowcount
-        self.session.commit()
-        if not lifted:
-            raise Refused(f"account {account}: it is not suspended (premium/7.1)")
-
-    def terminate(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """End the contract for a ground that people state (premium/7.1); what is unpaid stays owed."""
-        row = self._running(account, now)
-        self._fact(row.id, account, "terminate", now, author=by, ground=ground)
-        notice = notices.termination_by_people(jst_day(now), ground)
-        terminate(self.session, self.rules, row.id, account, notice, now)
-        self.session.commit()
 
     # Inside ------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,10 @@ from enum import StrEnum
 from typing import Protocol
 
 
+class GatewayRefusesUsError(Exception):
+    """The gateway refuses our key or our account; nothing can be charged until that is mended."""
+
+
 class Answer(StrEnum):
     """What a gateway said of a charge or a refund."""
 
@@ -30,6 +34,7 @@ class ChargeRequest:
     attempt_id: int
     invoice_id: int
     yen: int
+    first_sent_at: datetime | None = None  # when the attempt's row was committed
 
 
 @dataclass(frozen=True, slots=True)

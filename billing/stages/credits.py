@@ -209,6 +209,7 @@ def _resend(session: Session, gateway: Gateway, now: datetime, *, credit_id: int
                 gateway_id=result.gateway_id,
                 settled_on=jst_day(now),
                 settled_at=now,
+                answer_recorded_at=now,
             )
         )
         if not saved.rowcount:  # somebody else saved the answer meanwhile

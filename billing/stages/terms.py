@@ -184,7 +184,7 @@ def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
     session.execute(
         sa.update(contract)
         .where(contract.c.id == end.contract_id, contract.c.ended_on.is_(None))
-        .values(ended_on=end.ended_on, ended_at=end.ended_at, ended_reason=end.reason)
+        .values(ended_on=end.ended_on, ended_at=end.ended_at, ended_reason=end.reason, end_recorded_at=now)
     )
     session.execute(
         sa.update(term)
@@ -199,7 +199,11 @@ def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
     session.execute(
         sa.update(suspension)
         .where(suspension.c.contract_id == end.contract_id, suspension.c.lifted_at.is_(None))
-        .values(lifted_at=sa.func.greatest(end.ended_at, suspension.c.from_at), lifted_by="end of contract")
+        .values(
+            lifted_at=sa.func.greatest(end.ended_at, suspension.c.from_at),
+            lifted_by="end of contract",
+            lift_recorded_at=now,
+        )
     )
 
 

@@ -20,11 +20,13 @@ APPEND_ONLY = (
     "operator_act",
     "receipt",
     "allocation",
+    "deposit_use",
     "settlement",
     "interest_mark",
     "interest_booking",
     "demand",
     "user_notice",
+    "handover",
     "credit_application",
     "store_report",
     "certificate",
@@ -44,6 +46,12 @@ APPEND_ONLY = (
     "claim_ruling",
     "claim_decision",
     "award",
+    "gateway_customer",
+    "saved_card",
+    "gateway_event",
+    "balance_transaction",
+    "gateway_payout",
+    "gateway_dispute",
 )
 """Tables whose rows are only ever added (rule 6 of the house)."""
 

@@ -35,6 +35,11 @@ COMMANDS: dict[str, Target] = {
     "claim": Target("scheduler.cli.claim:app", "Claims under Article 9: take one, rule on it, list, show."),
     "night": Target("scheduler.cli.night:app", "Run the night of a business date, or of several."),
     "payments": Target("scheduler.cli.payments:app", "Charges whose answer never came: look up, decide."),
+    "card": Target("scheduler.cli.card:app", "A card that a user registered anew."),
+    "interest": Target("scheduler.cli.interest:app", "Late interest on any day, without saving anything."),
+    "demand": Target("scheduler.cli.demand:app", "Demands for late interest, as documents."),
+    "deposit": Target("scheduler.cli.deposit:app", "What payers sent beyond what they owed: list, refund, apply."),
+    "notice": Target("scheduler.cli.notice:app", "Notices and demands for users: list, show, mark as sent."),
     "settings": Target("scheduler.cli.settings:app", "Every setting with its value, default and meaning."),
     "db": Target("scheduler.cli.db:app", "The database: where it is, bring it up to date, stop it."),
 }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.catalog import NoPriceError, Price, check_change, price_at
+from terms.calendar import boundary
 from terms.decision import Finding
 
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "billing.json").read_text(encoding="utf-8"))
 FIRST = Price.initial("monthly", "month", 500, date(2024, 12, 2))
 CHANGE = Price("monthly", "month", 600, date(2025, 3, 1), date(2025, 4, 1), date(2025, 5, 1), recorded=1)
 
@@ -86,11 +91,16 @@ def test_4_3__a_day_or_plan_without_a_price_raises(plan: str, first_day: date) -
         price_at([FIRST], plan, "hanako", first_day, renewal=True)
 
 
-def test_4_3__a_change_between_two_renewals_binds_the_second() -> None:
-    """As in another engine's tests: subscribed on 5 March, changed for renewals from 15 May."""
-    v1 = Price.initial("monthly", "month", 1, date(2022, 3, 5))
-    v2 = Price("monthly", "month", 2, date(2022, 3, 5), date(2022, 5, 15), date(2022, 5, 15))
-    assert [_yen([v1, v2], date(2022, month, 5), renewal=True) for month in (4, 5, 6)] == [1, 1, 2]
+@pytest.mark.parametrize("case", VECTORS["price_change"], ids=lambda case: case["id"])
+def test_4_3__a_changed_price_meets_the_term_that_it_meets_in_other_engines(case: dict[str, Any]) -> None:
+    began, changed = date.fromisoformat(case["sub"]), date.fromisoformat(case["existing_from"])
+    v1 = Price.initial("monthly", "month", 1, began)
+    v2 = Price("monthly", "month", 2, began, changed, changed)
+    starts = [boundary(began, "month", n) for n in (2, 3)]
+    found = {
+        start.isoformat(): f"v{price_at([v1, v2], 'monthly', 'hanako', start, renewal=True).yen}" for start in starts
+    }
+    assert found == case["price_by_period_start"]
 
 
 def test_4_3__a_change_with_its_notice_and_migration_period_is_taken() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,6 +30,8 @@ from terms.calendar import (
     whole_years_and_rest,
 )
 
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "billing.json").read_text(encoding="utf-8"))
+
 days = st.dates(min_value=date(1990, 1, 1), max_value=date(2190, 1, 1))
 instants = st.datetimes(
     min_value=datetime(1990, 1, 1),  # noqa: DTZ001
@@ -43,7 +49,6 @@ def d(text: str) -> date:
 # ── terms ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-# The first three, and the leap day of 2020 below, are dates that other billing engines test.
 ANCHORED_MONTHS = {
     "2022-12-31": (
         "2023-01-31 2023-02-28 2023-03-31 2023-04-30 2023-05-31 2023-06-30 2023-07-31 2023-08-31 "
@@ -95,10 +100,30 @@ def test_3_3__a_leap_day_comes_back_every_fourth_year() -> None:
     ]
 
 
-def test_3_3__the_day_of_an_instant_is_japans() -> None:
-    """As in another engine's tests: 21:17:03 in UTC is the next morning in Tokyo."""
-    assert jst_day(parse_instant("2012-07-16T21:17:03Z")) == d("2012-07-17")
-    assert jst_day(parse_instant("2012-07-16T14:59:59Z")) == d("2012-07-16")
+def _starts(case: dict[str, Any]) -> list[str]:
+    """The first days of the terms of a case, and the day after the last."""
+    if "next" in case:
+        return [case["start"], *case["next"]]
+    assert all(end == start for (_, end), (start, _) in pairwise(case["periods"]))
+    return [case["periods"][0][0], *(end for _, end in case["periods"])]
+
+
+@pytest.mark.parametrize("case", VECTORS["anchor_monthly"], ids=lambda case: case["id"])
+def test_3_3__monthly_terms_begin_where_those_of_other_engines_do(case: dict[str, Any]) -> None:
+    starts = _starts(case)
+    assert [boundary(d(starts[0]), "month", n).isoformat() for n in range(len(starts))] == starts
+
+
+@pytest.mark.parametrize("case", VECTORS["anchor_annual"], ids=lambda case: case["id"])
+def test_3_3__yearly_terms_begin_where_those_of_other_engines_do(case: dict[str, Any]) -> None:
+    start = d(case["start"])
+    years = [d(billed).year - start.year for billed in case["billed_on"]]
+    assert [boundary(start, "year", n).isoformat() for n in years] == case["billed_on"]
+
+
+@pytest.mark.parametrize("case", VECTORS["timezone"], ids=lambda case: case["id"])
+def test_3_3__the_day_of_an_approval_is_the_japanese_one_as_in_other_engines(case: dict[str, Any]) -> None:
+    assert jst_day(parse_instant(case["instant"])).day == case["billing_day"]
 
 
 @given(days, intervals, st.integers(min_value=0, max_value=60), rules)
