@@ -94,6 +94,8 @@ class InvoiceStory:
 
 def invoice_story(session: Session, rules: Rules, invoice_id: int) -> InvoiceStory:
     """One invoice. Raises Refused where there is none with this number."""
+    if not 0 < invoice_id < 2**63:
+        raise Refused(f"there is no invoice {invoice_id}")
     row = session.execute(
         sa.select(
             invoice,

@@ -181,6 +181,8 @@ def _end_of(text: str) -> datetime:
     """The end of a day, or a time as it is."""
     try:
         return day_start_at(date.fromisoformat(text.strip()) + timedelta(days=1))
+    except OverflowError:
+        fail(f"{text} is still to come: the diary tells what happened")
     except ValueError:
         return instant(text)
 

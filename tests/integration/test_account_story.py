@@ -11,7 +11,7 @@ from billing.invoice_story import invoice_story
 from billing.refusal import Refused
 from billing.views import contract_view, credit_view, owed_view
 from scheduler.app import House
-from scheduler.cli.night import night_at
+from scheduler.hours import night_at
 from scheduler.night import run_night
 from terms.calendar import day_start_at, parse_instant
 from tests.integration.world import house_on, open_world
@@ -152,4 +152,4 @@ def _an_invoice_tells_how_it_came_about(house: House) -> None:
     assert len(story.told("ja")) == len(told)
     assert story.to_json("ja")["open_yen"] == 0
     with pytest.raises(Refused):
-        invoice_story(house.session, house.rules, 999_999)
+        invoice_story(house.session, house.rules, 2**63)
