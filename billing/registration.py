@@ -17,6 +17,7 @@ from billing.catalog import NoPriceError
 from billing.contract import NewTerm, first_term
 from billing.gateway.port import Gateway
 from billing.payment_method import CARD, PREPAID, prepaid_terms
+from billing.redeeming import prices_of_codes, use_codes
 from billing.refusal import Refused
 from billing.stages import invoices, payments, terms
 from billing.stages.prices import load_prices, renewal_rules
@@ -116,6 +117,7 @@ def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping
         session.rollback()
         raise Refused("an application was approved or rejected by somebody else at this moment (premium/3.3)")
     prices = load_prices(session)
+    by_code = prices_of_codes(session, rows)
     first: list[NewTerm] = []
     keys: list[Posting] = []
     try:
@@ -130,9 +132,10 @@ def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping
                 approved_at=approvals[row.id],
                 anchor_on=on,
                 rules=renewal_rules(rules, prices, on),
+                paid_yen=by_code.get(row.id),
             )
             first.append(term)
-            if row.method == "product_key":
+            if row.method == "product_key" and row.id not in by_code:
                 yen = term.price_yen * prepaid_terms(row.paid_months, row.interval)
                 keys.append(Posting("key_sold", f"contract:{row.id}:key", on, {"yen": yen}, row.account))
     except (NoPriceError, UncoveredDate) as error:
@@ -152,6 +155,8 @@ def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping
             "ends": [each.ends_on for each in first],
         },
     )
+    if by_code:
+        use_codes(session, {each.contract_id: each.starts_on for each in first})
     terms.save_terms(session, first, now)
     post(session, keys, now)
     for chunk in invoices.due(session, contract_ids=list(approvals)):
