@@ -15,6 +15,9 @@ APPEND_ONLY = (
     "term_closure",
     "contract_fact",
     "price",
+    "consent",
+    "screening",
+    "operator_act",
     "receipt",
     "allocation",
     "deposit_use",
@@ -50,6 +53,7 @@ APPEND_ONLY = (
     "gateway_event",
     "balance_transaction",
     "gateway_payout",
+    "payout_movement",
     "gateway_dispute",
 )
 """Tables whose rows are only ever added (rule 6 of the house)."""
