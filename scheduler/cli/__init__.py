@@ -34,6 +34,7 @@ COMMANDS: dict[str, Target] = {
     "sla": Target("scheduler.cli.sla:app", "Stops of the service: measure, record, report, replay a month."),
     "claim": Target("scheduler.cli.claim:app", "Claims under Article 9: take one, rule on it, list, show."),
     "night": Target("scheduler.cli.night:app", "Run the night of a business date, or of several."),
+    "worker": Target("scheduler.cli.worker:app", "Run unattended: nights, the gateway's news, health and numbers."),
     "payments": Target("scheduler.cli.payments:app", "Charges whose answer never came: look up, decide."),
     "account": Target("scheduler.cli.account:app", "Accounts: state, history, suspend, terminate, write off, set off."),
     "card": Target("scheduler.cli.card:app", "A card that a user registered anew."),
