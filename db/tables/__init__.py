@@ -3,4 +3,16 @@
 from db.tables import books, claims, codes, contracts, evidence, gateway, guards, money, people
 from db.tables.base import metadata
 
-__all__ = ["books", "claims", "codes", "contracts", "evidence", "gateway", "guards", "metadata", "money", "people"]
+__all__ = [
+    "books",
+    "claims",
+    "codes",
+    "contracts",
+    "evidence",
+    "gateway",
+    "guards",
+    "metadata",
+    "money",
+    "operations",
+    "people",
+]
