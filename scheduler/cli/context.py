@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ALL_THAT_IS_KNOWN",
     "Database",
+    "at_the_desk",
     "embedded_server",
     "open_database",
     "open_house",
@@ -134,6 +135,18 @@ def _gateway(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
         yield stripe
     finally:
         stripe.close()
+
+
+@contextmanager
+def at_the_desk() -> Iterator[tuple[House, datetime]]:
+    """The house and the present instant; what the desk refuses ends the command in one line, exit code 1."""
+    from billing.refusal import Refused
+
+    with open_house() as house:
+        try:
+            yield house, datetime.now(UTC)
+        except Refused as refused:
+            raise UserError(str(refused), 1) from refused
 
 
 def _bring_up_to_date(database: Database) -> None:
