@@ -36,6 +36,10 @@ class Step:
     def __post_init__(self) -> None:
         object.__setattr__(self, "facts", _plain_facts(self.facts))
 
+    def to_json(self) -> dict[str, Any]:
+        """The step as JSON values."""
+        return {"clause": self.clause, "key": self.key, "facts": dict(self.facts)}
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -64,7 +68,7 @@ class Decision:
             "terms": self.terms,
             "readings": dict(self.readings),
             "facts": dict(self.facts),
-            "steps": [{"clause": step.clause, "key": step.key, "facts": dict(step.facts)} for step in self.steps],
+            "steps": [step.to_json() for step in self.steps],
         }
 
     @classmethod
@@ -122,12 +126,15 @@ def homes() -> dict[str, tuple[str, ...]]:
     return {clause: tuple(sorted(names)) for clause, names in sorted(_homes.items())}
 
 
+_PLAIN_TYPES = frozenset({type(None), str, int, bool})
+
+
 def _plain_facts(facts: Facts) -> dict[str, Any]:
     return {str(name): _plain(name, value) for name, value in facts.items()}
 
 
 def _plain(name: str, value: object) -> Any:
-    if value is None or isinstance(value, str | int):
+    if type(value) in _PLAIN_TYPES or isinstance(value, str | int):
         return value
     if isinstance(value, datetime):
         return iso_jst(value)

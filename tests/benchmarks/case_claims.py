@@ -83,11 +83,20 @@ def _members(session: Session, members: int) -> None:
     copy_rows(session, account, ("id", "created_at"), ((f"u{number}", since) for number in numbers))
     columns = ("id", "account", "plan", "method", "applied_at", "approved_at", "anchor_on", "recorded_at")
     rows = (
-        (number + 1, f"u{number}", "monthly", methods[number], since, _approved_at(starts[number]), starts[number], since)
+        (
+            number + 1,
+            f"u{number}",
+            "monthly",
+            methods[number],
+            since,
+            _approved_at(starts[number]),
+            starts[number],
+            since,
+        )
         for number in numbers
     )
     copy_rows(session, contract, columns, rows)
-    columns = ("contract_id", "account", "seq", "starts_on", "ends_on", "follows_on", "starts_at")
+    whole = ("contract_id", "account", "seq", "starts_on", "ends_on", "follows_on", "starts_at")
     more = ("method", "plan", "interval", "price_yen", "terms_version", "recorded_at")
     terms = (
         (
@@ -99,7 +108,7 @@ def _members(session: Session, members: int) -> None:
         for number in numbers
         for seq in range(3)
     )
-    copy_rows(session, term, (*columns, *more), terms)
+    copy_rows(session, term, (*whole, *more), terms)
 
 
 def _later(first: date, months: int) -> date:
@@ -148,5 +157,7 @@ CASE = Case(
     tiny={"claims": 40},
     prepare=prepare,
     before_run=fresh_database,
-    contenders=[Contender("Keizoku", keizoku, note="the process of the engine; PostgreSQL's is not counted in its memory.")],
+    contenders=[
+        Contender("Keizoku", keizoku, note="the process of the engine; PostgreSQL's is not counted in its memory.")
+    ],
 )

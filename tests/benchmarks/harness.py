@@ -14,10 +14,10 @@ A new case is a new file: nothing else has to be changed.
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -178,16 +178,19 @@ def as_markdown(cases: Mapping[str, Mapping[str, Any]]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench`; one case again: `make bench CASES=quorum`. Every run is a process of its own. Wall and",
-        "processor seconds and the peak of its memory are medians; ratios are medians of the ratios within a round, so",
-        "that a slow moment of the machine hits both. Contenders of a case have to give the same answer. All runs, the",
-        "machine and the versions are in [benchmarks.json](benchmarks.json).",
+        "Written by `make bench`; one case again: `make bench CASES=quorum`. Every run is a process of its own. Wall",
+        "and processor seconds and the peak of its memory are medians; ratios are medians of the ratios within a",
+        "round, so that a slow moment of the machine hits both. Contenders of a case have to give the same answer.",
+        "All runs, the machine and the versions are in [benchmarks.json](benchmarks.json).",
     ]
     for case in cases.values():
         where = case["machine"]
         size = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in case["size"].items())
         lines += ["", f"## {case['title']}", "", case["about"], "", f"Size: {size}.", ""]
-        lines += ["| | runs | wall s | CPU s | peak MB | wall, times ours | CPU, times ours |", "|---|--:|--:|--:|--:|--:|--:|"]
+        lines += [
+            "| | runs | wall s | CPU s | peak MB | wall, times ours | CPU, times ours |",
+            "|---|--:|--:|--:|--:|--:|--:|",
+        ]
         for each in case["contenders"]:
             runs = len(each["runs"]["wall_seconds"])
             lines.append(
@@ -200,17 +203,10 @@ def as_markdown(cases: Mapping[str, Mapping[str, Any]]) -> str:
             if each["note"]:
                 lines += ["", f"- {each['name']}: {each['note']}"]
         versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
-        lines += [
-            "",
-            f"Measured on {where['measured_on']}: {where['system']}, {where['processors']} processors, "
-            f"{where['memory_gb']} GB, load {where['load_before']} before it began; Python {where['python']}, {versions}.",
-        ]
+        there = f"{where['system']}, {where['processors']} processors, {where['memory_gb']} GB"
+        lines += ["", f"Measured on {where['measured_on']}: {there}, load {where['load_before']} before it began;"]
+        lines += [f"Python {where['python']}, {versions}."]
     return "\n".join(lines) + "\n"
-
-
-def children_peak_mb() -> float:
-    """Peak memory of the largest child process so far."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
 
 
 def _ratio(theirs: Sequence[float], ours: Sequence[float]) -> float:

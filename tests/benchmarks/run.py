@@ -20,9 +20,9 @@ def all_cases() -> dict[str, Case]:
 def main(arguments: list[str]) -> None:
     """Measure the named cases, or all, and write the two files; `--tiny` proves that they run and writes nothing."""
     if arguments[:1] == ["--one"]:
-        _, name, contender, folder, size = arguments
+        _, name, contender, where, written_size = arguments
         case = importlib.import_module(f"tests.benchmarks.case_{name}").CASE
-        one_run(case, contender, Path(folder), json.loads(size))
+        one_run(case, contender, Path(where), json.loads(written_size))
         return
     cases = all_cases()
     parser = argparse.ArgumentParser(prog="benchmarks")
