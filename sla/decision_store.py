@@ -6,7 +6,7 @@ worth more than the one before, and where it is worth less people are told.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
@@ -115,8 +115,8 @@ def _save_decisions(
 
 def _own_part(made: ClaimDecision) -> JsonText:
     """The decision without the steps that it shares."""
-    own_steps = made.decision.steps[: len(made.decision.steps) - len(made.verdict.steps)]
-    return JsonText(_ENCODE(replace(made.decision, steps=own_steps).to_json()))
+    own_steps = len(made.decision.steps) - len(made.verdict.steps)
+    return JsonText(_ENCODE(made.decision.to_json(own_steps)))
 
 
 def _save_reasonings(session: Session, verdicts: Sequence[Verdict]) -> dict[int, int]:
