@@ -1,4 +1,4 @@
-"""Incoming transfers and store reports: taken once, matched to their payers, and what the books say (premium/5.1.2, 5.2)."""
+"""Incoming transfers and store reports: taken once, matched, and what the books say (premium/5.1.2, premium/5.2)."""
 
 from datetime import date, datetime
 from pathlib import Path
