@@ -3,7 +3,7 @@
 Pure: facts in, texts out. Every notice names its clause, its amounts and what to do next.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -156,8 +156,10 @@ def set_off(on: date, yen: int) -> Notice:
     )
 
 
-def interest_demand(on: date, new_yen: int, total_yen: int, rate: Fraction) -> tuple[str, str]:
-    """The demand for late interest: the whole owed since the due date or the last allocation, and what is new."""
+def interest_demand(
+    on: date, new_yen: int, total_yen: int, rate: Fraction, workings_ja: Sequence[str], workings_en: Sequence[str]
+) -> tuple[str, str]:
+    """The demand for late interest: the whole owed, what is new in it, and how each debt came to its part."""
     percent = f"{Decimal(rate.numerator * 100) / Decimal(rate.denominator):f}"
     body_ja = (
         f"遅延損害金のご請求({_ja(on)}現在): 合計{total_yen:,}円(うち今回新たに請求する額{new_yen:,}円)。"
@@ -169,7 +171,7 @@ def interest_demand(on: date, new_yen: int, total_yen: int, rate: Fraction) -> t
         f"{percent}% a year from the day after the due date to the day of payment, on unpaid fees only, without tax. "
         "(Article 5.2)"
     )
-    return body_ja, body_en
+    return "\n".join((body_ja, *workings_ja)), "\n".join((body_en, *workings_en))
 
 
 def _ja(on: date) -> str:

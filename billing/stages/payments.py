@@ -16,9 +16,11 @@ import sqlalchemy as sa
 
 from billing.allocation import settle_fee
 from billing.booking import Posting, next_ids, post
+from billing.deposits import apply_due
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from billing.payment_method import decline_kind
 from billing.people import open_task
+from billing.settling import settle_invoices
 from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
 from db.session import Session, copy_rows
 from db.tables.money import attempt, interest_mark, invoice, settlement
@@ -46,8 +48,9 @@ def charge_due(
     *,
     contract_ids: Collection[int] | None = None,
 ) -> int:
-    """Settle what is in flight, then charge every fee that wants an attempt today; returns the rows written."""
+    """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written."""
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
+    changes += apply_due(session, rules, now, contract_ids=contract_ids)
     for unpaid in _wanted(session, rules, jst_day(now), contract_ids):
         attempts = _begin(session, unpaid, now)
         results = list(gateway.charge_many([each.request for each in attempts], now))
@@ -181,26 +184,6 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
     )
 
 
-def settle_invoices(session: Session, settled: Sequence[tuple[int, int, date]]) -> None:
-    """Bring the invoices' caches up to their settlements: (invoice, yen, day). Does not commit."""
-    if not settled:
-        return
-    session.execute(
-        sa.text(
-            "UPDATE invoice SET open_yen = invoice.open_yen - settled.yen, "
-            "state = CASE WHEN open_yen = settled.yen THEN 'paid' ELSE invoice.state END, "
-            "paid_on = CASE WHEN open_yen = settled.yen THEN settled.paid_on ELSE invoice.paid_on END FROM "
-            "unnest(CAST(:ids AS bigint[]), CAST(:yen AS bigint[]), CAST(:days AS date[])) "
-            "AS settled (id, yen, paid_on) WHERE invoice.id = settled.id"
-        ),
-        {
-            "ids": [invoice_id for invoice_id, _, _ in settled],
-            "yen": [yen for _, yen, _ in settled],
-            "days": [on for _, _, on in settled],
-        },
-    )
-
-
 def _mark_interest(session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, date]], now: datetime) -> None:
     marks = []
     for each, on in paid:
@@ -269,6 +252,7 @@ def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[In
             attempt_id,
             each.invoice_id,
             each.open_yen,
+            now,
         )
         for attempt_id, each in zip(ids, unpaid, strict=True)
     ]
@@ -295,7 +279,11 @@ def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[I
     if contract_ids is not None:
         query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     return [
-        InFlight(ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen), row.started_at, row.open_yen)
+        InFlight(
+            ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen, row.started_at),
+            row.started_at,
+            row.open_yen,
+        )
         for row in session.execute(query)
     ]
 

@@ -15,8 +15,8 @@ from billing.booking import Posting, post
 from billing.contract import TERMINATION, end_now
 from billing.notices import Notice, acceleration
 from billing.revenue import remaining
+from billing.settling import settle_invoices
 from billing.stages.demands import demand_interest
-from billing.stages.payments import settle_invoices
 from billing.stages.terms import save_end
 from billing.stages.unpaid import interest_owed, load_unpaid
 from db.session import Session
@@ -46,7 +46,8 @@ def terminate(
     changes += accelerate(session, account, contract_id, "termination", now, ground=ground)
     if rules.terms.at(today).readings["terminated_term_fee"] == "to_termination_day":
         changes += _reduce_fee(session, rules, contract_id, now)
-    return changes + demand_interest(session, rules, {account}, f"termination:{contract_id}", now)
+    owing = {account: load_unpaid(session, rules, today, account=account, with_carried=True)}
+    return changes + demand_interest(session, rules, owing, f"termination:{contract_id}", now)
 
 
 def save_notice(session: Session, account: str, contract_id: int, notice: Notice, occasion: str, now: datetime) -> int:

@@ -17,6 +17,7 @@ APPEND_ONLY = (
     "price",
     "receipt",
     "allocation",
+    "deposit_use",
     "settlement",
     "interest_mark",
     "interest_booking",
@@ -42,6 +43,13 @@ APPEND_ONLY = (
     "claim_ruling",
     "claim_decision",
     "award",
+    "gateway_customer",
+    "saved_card",
+    "gateway_event",
+    "balance_transaction",
+    "gateway_payout",
+    "payout_movement",
+    "gateway_dispute",
 )
 """Tables whose rows are only ever added (rule 6 of the house)."""
 

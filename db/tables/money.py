@@ -10,6 +10,7 @@ accelerated_at} (set once), attempt.{outcome, code, gateway_id, settled_on, sett
 credit.available_yen (cache), credit_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}
 (set once),
 people_task.{closed_at, closed_by, closed_ground} (set once).
+A receipt, an allocation or a settlement below zero takes an earlier one back (`receipt.reverses`).
 """
 
 from sqlalchemy import (
@@ -101,8 +102,13 @@ receipt = Table(
     instant("received_at"),
     yen("costs_yen"),
     day("for_term_on", nullable=True),
+    Column("reverses", BigInteger, ForeignKey("receipt.id"), nullable=True),
     instant("recorded_at"),
-    CheckConstraint("yen > 0 AND costs_yen >= 0", name="positive"),
+    CheckConstraint(
+        "CASE WHEN reverses IS NULL THEN yen > 0 AND costs_yen >= 0 ELSE yen < 0 AND costs_yen <= 0 END",
+        name="positive",
+    ),
+    UniqueConstraint("reverses"),
     Index("ix_receipt_account", "account"),
 )
 
@@ -117,8 +123,28 @@ allocation = Table(
     yen("yen"),
     day("allocated_on"),
     CheckConstraint("kind IN ('costs', 'interest', 'principal', 'deposit')", name="kind"),
-    CheckConstraint("yen > 0", name="positive"),
+    CheckConstraint("yen <> 0", name="not_zero"),
     Index("ix_allocation_account", "account"),
+    Index("ix_allocation_deposit", "account", postgresql_where=sql("kind = 'deposit'")),
+)
+
+deposit_use = Table(
+    "deposit_use",
+    metadata,
+    identity(),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    text("kind"),
+    text("origin"),
+    yen("yen"),
+    day("used_on"),
+    text("author", nullable=True),
+    text("ground", nullable=True),
+    instant("recorded_at"),
+    CheckConstraint("kind IN ('applied', 'refunded')", name="kind"),
+    CheckConstraint("origin IN ('sent', 'card')", name="origin"),
+    CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
+    CheckConstraint("yen > 0", name="positive"),
+    Index("ix_deposit_use_account", "account"),
 )
 
 settlement = Table(
@@ -132,8 +158,10 @@ settlement = Table(
     day("settled_on"),
     Column("source_id", BigInteger, nullable=False),
     instant("recorded_at"),
-    CheckConstraint("kind IN ('credit', 'card', 'receipt', 'set_off', 'write_off', 'reduction')", name="kind"),
-    CheckConstraint("yen > 0", name="positive"),
+    CheckConstraint(
+        "kind IN ('credit', 'card', 'receipt', 'deposit', 'set_off', 'write_off', 'reduction')", name="kind"
+    ),
+    CheckConstraint("yen > 0 OR (kind = 'receipt' AND yen < 0)", name="positive"),
     UniqueConstraint("invoice_id", "kind", "source_id"),
     Index("ix_settlement_invoice_id", "invoice_id"),
 )
@@ -146,6 +174,7 @@ interest_mark = Table(
     Column("account", TEXT, nullable=False),
     day("counts_after"),
     yen("carried_yen"),
+    day("marked_on", nullable=True),
     instant("recorded_at"),
     CheckConstraint("carried_yen >= 0", name="not_negative"),
     Index("ix_interest_mark_invoice_id", "invoice_id"),
@@ -163,7 +192,7 @@ interest_booking = Table(
     instant("recorded_at"),
     text("occasion"),
     UniqueConstraint("account", "occasion"),
-    CheckConstraint("kind IN ('demand', 'allocation', 'write_off', 'set_off')", name="kind"),
+    CheckConstraint("kind IN ('demand', 'allocation', 'write_off', 'set_off', 'deposit', 'correction')", name="kind"),
 )
 
 demand = Table(
@@ -178,6 +207,7 @@ demand = Table(
     instant("written_at"),
     text("body_ja"),
     text("body_en"),
+    Column("calculation", JSONB, nullable=False),
     UniqueConstraint("account", "occasion"),
     CheckConstraint("interest_yen > 0", name="positive"),
 )

@@ -121,9 +121,10 @@ def explained(error: BaseException) -> tuple[str, int] | None:
         return str(error), error.code
     from sqlalchemy.exc import OperationalError
 
+    from billing.gateway.port import GatewayRefusesUsError
     from db.session import DatabaseError
 
-    if isinstance(error, DatabaseError):
+    if isinstance(error, DatabaseError | GatewayRefusesUsError):
         return str(error), 2
     if isinstance(error, OperationalError):
         reason = " ".join(str(error.orig).split())

@@ -166,6 +166,8 @@ OTHERS = [
     "late_interest_fault_days",
     "due_date",
     "allocation_order",
+    "deposit_use",
+    "set_off_effect",
     "card_charge_allocation",
     "what_is_overdue",
     "contract_start",
