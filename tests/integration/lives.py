@@ -11,6 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from billing.interest import total_interest
+from billing.stages.unpaid import load_unpaid
 from billing.views import owed_view
 from scheduler.app import House
 from terms.calendar import day_start_at, jst_day
@@ -18,6 +20,7 @@ from tests.integration.recomputed import ONE_DAY, RATE, replay
 
 INVOICED = ("card", "other")
 FROM = date(2024, 12, 2)
+DAY_COUNT = "years_then_split"
 
 
 def open_shop(house: House, now: datetime) -> None:
@@ -34,9 +37,9 @@ def check(house: House, now: datetime, last_night: date | None, *, at_night: boo
     _terms_follow_each_other(ask)
     _every_term_is_invoiced_once(ask)
     _wishes_were_kept(ask)
-    for account in ask.column("SELECT id FROM account ORDER BY 1"):
-        _owed(house, ask, account, now, at_night=at_night)
-    _books(ask, last_night)
+    accounts = ask.column("SELECT id FROM account ORDER BY 1")
+    deposits_yen = sum(_owed(house, ask, account, now, at_night=at_night) for account in accounts)
+    _books(ask, last_night, deposits_yen)
     house.session.rollback()
 
 
@@ -110,7 +113,8 @@ def _wishes_were_kept(ask: Asker) -> None:
         assert renewed is (wishes[-1:] != ["end_of_use"]), row
 
 
-def _owed(house: House, ask: Asker, account: str, now: datetime, *, at_night: bool) -> None:
+def _owed(house: House, ask: Asker, account: str, now: datetime, *, at_night: bool) -> int:
+    """What is owed, by every way of asking; the yen that we hold."""
     today = jst_day(now)
     shown = owed_view(house.session, house.rules, account, now)
     again = replay(house.session, account, now)
@@ -123,6 +127,9 @@ def _owed(house: House, ask: Asker, account: str, now: datetime, *, at_night: bo
         "total": principal + interest.__floor__() + again.costs_yen,
         "deposit": again.deposit_yen,
     }, account
+    unpaid = load_unpaid(house.session, house.rules, today, account=account, with_carried=True)
+    late_interest = house.rules.terms.at(today).late_interest
+    assert interest == total_interest([each.debt for each in unpaid], today, late_interest.rate, DAY_COUNT).exact
     left = ask.rows(
         "SELECT invoice.id, open_yen, total_yen - coalesce((SELECT sum(yen) FROM settlement WHERE invoice_id = "
         "invoice.id), 0) AS left_yen FROM invoice WHERE account = :account",
@@ -132,6 +139,7 @@ def _owed(house: House, ask: Asker, account: str, now: datetime, *, at_night: bo
     _bound(ask, account, today, interest + again.interest_paid_yen)
     if at_night:
         _standing(ask, account, now, again.fees.values())
+    return again.deposit_yen
 
 
 def _bound(ask: Asker, account: str, today: date, interest: Fraction) -> None:
@@ -163,7 +171,7 @@ def _standing(ask: Asker, account: str, now: datetime, fees: Any) -> None:
         assert contract.suspended == (1 if days >= 10 else 0), (contract, days)
 
 
-def _books(ask: Asker, last_night: date | None) -> None:
+def _books(ask: Asker, last_night: date | None, deposits_yen: int) -> None:
     """The journal's accounts are what the rows that they stand for come to."""
     at = dict(ask.rows("SELECT code, sum(yen) FROM line GROUP BY code"))
     assert sum(at.values()) == 0
@@ -172,9 +180,7 @@ def _books(ask: Asker, last_night: date | None) -> None:
     assert -at.get("2130", 0) == ask.yen("SELECT sum(granted_yen) FROM credit") - ask.yen(
         "SELECT sum(yen) FROM credit_application"
     ) - ask.yen("SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'")
-    assert -at.get("2140", 0) == ask.yen("SELECT sum(yen) FROM allocation WHERE kind = 'deposit'") + ask.yen(
-        "SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded'"
-    ) - ask.yen("SELECT sum(yen) FROM settlement WHERE kind = 'card'")
+    assert -at.get("2140", 0) == deposits_yen
     booked = ask.yen("SELECT sum(yen) FROM interest_booking") - ask.yen(
         "SELECT sum(yen) FROM allocation WHERE kind = 'interest'"
     )

@@ -94,13 +94,17 @@ class Fee:
             spans.append((self.due(today), self.due(today) + late))
         return {start + n * ONE_DAY for start, end in spans for n in range(1, (end - start).days + 1)}
 
-    def accrued(self, now: datetime) -> Fraction:
-        """Interest on the open fee since its last count, without what is carried."""
-        today, free = jst_day(now), self.free_days(now)
+    def counts_after(self, today: date) -> date:
+        """Interest counts from the day after."""
+        return self.after or self.due(today)
+
+    def accrued(self, on: date, now: datetime) -> Fraction:
+        """Interest on the open fee through `on` since its last count, without what is carried, as known `now`."""
+        free = self.free_days(now)
         total = Fraction(0)
-        day = first = (self.after or self.due(today)) + ONE_DAY
-        while day <= today + ONE_DAY:
-            if day == today + ONE_DAY or day in free:
+        day = first = self.counts_after(jst_day(now)) + ONE_DAY
+        while day <= on + ONE_DAY:
+            if day == on + ONE_DAY or day in free:
                 total += sum(shares(first, day))
                 first = day + ONE_DAY
             day += ONE_DAY
@@ -114,13 +118,27 @@ class Fee:
 
 
 @dataclass
+class Fund:
+    """Money that we hold for an account, from a day on."""
+
+    since: date
+    yen: int
+
+
+@dataclass
 class Account:
     """What happened to an account's debts until `now`."""
 
     fees: dict[int, Fee] = field(default_factory=dict)
     costs_yen: int = 0
-    deposit_yen: int = 0
+    sent: list[Fund] = field(default_factory=list)
+    overcharged_yen: int = 0
     interest_paid_yen: int = 0
+
+    @property
+    def deposit_yen(self) -> int:
+        """What the payer sent, or a card was charged, beyond what was owed."""
+        return self.overcharged_yen + sum(fund.yen for fund in self.sent)
 
     def owing(self, today: date) -> list[Fee]:
         """Fees with something left, the one due first first."""
@@ -129,21 +147,38 @@ class Account:
 
     def interest(self, now: datetime) -> Fraction:
         """Exactly, of all fees."""
-        return sum((fee.carried_yen + fee.accrued(now) for fee in self.owing(jst_day(now))), Fraction(0))
-
-    def allocate(self, yen: int, now: datetime, named: date | None = None, *, only_due: bool = False) -> None:
-        """Costs, then interest, then fees; the named debt before the others, then the one due first."""
         today = jst_day(now)
+        return sum((fee.carried_yen + fee.accrued(today, now) for fee in self.owing(today)), Fraction(0))
+
+    def receive(self, yen: int, now: datetime, named: date | None) -> None:
+        """Money from the payer: costs first; what is left over is held."""
         costs_yen = min(yen, self.costs_yen)
         self.costs_yen -= costs_yen
-        yen -= costs_yen
+        today = jst_day(now)
+        left = self.allocate(yen - costs_yen, self.owing(today), today, now, named)
+        if left:
+            self.sent.append(Fund(today, left))
+
+    def work_back(self, funds: Sequence[Fund], now: datetime) -> None:
+        """Money that we held pays what is due, from the first day on which both could have met."""
+        today = jst_day(now)
+        funds = [Fund(fund.since, fund.yen) for fund in funds]
+        days = {fund.since for fund in funds} | {fee.counts_after(today) for fee in self.owing(today)}
+        for day in sorted(day for day in days if day <= today):
+            held = [fund for fund in funds if fund.since <= day]
+            fees = [fee for fee in self.owing(today) if fee.counts_after(today) <= day]
+            if fees:
+                spend(held, sum(fund.yen for fund in held) - self.allocate(
+                    sum(fund.yen for fund in held), fees, day, now))  # fmt: skip
+
+    def allocate(self, yen: int, fees: Sequence[Fee], on: date, now: datetime, named: date | None = None) -> int:
+        """Interest, then fees; the named debt before the others, then the one due first. What is left over."""
         if not yen:
-            return
-        fees = [fee for fee in self.owing(today) if not only_due or fee.due(today) <= today]
+            return 0
         running, owed = Fraction(0), {}
         for fee in fees:
             before = running
-            running += fee.carried_yen + fee.accrued(now)
+            running += fee.carried_yen + fee.accrued(on, now)
             owed[fee.id] = running.__floor__() - before.__floor__()
         in_turn = sorted(fees, key=lambda fee: fee.term_on != named)
         for fee in in_turn:
@@ -155,9 +190,21 @@ class Account:
             paid = min(yen, fee.open_yen)
             fee.open_yen -= paid
             yen -= paid
-            if today >= fee.due(today):
-                fee.after = today
-        self.deposit_yen += yen
+            if on >= fee.due(jst_day(now)):
+                fee.after = on
+        return yen
+
+
+def spend(funds: Sequence[Fund], yen: int) -> list[Fund]:
+    """Take so much out of the funds, the oldest first; the parts taken."""
+    taken = []
+    for fund in funds:
+        part = min(fund.yen, yen)
+        fund.yen -= part
+        yen -= part
+        if part:
+            taken.append(Fund(fund.since, part))
+    return taken
 
 
 def replay(session: Session, account: str, now: datetime) -> Account:
@@ -177,15 +224,17 @@ def replay(session: Session, account: str, now: datetime) -> Account:
             )  # fmt: skip
         elif kind == "receipt":
             state.costs_yen += row.costs_yen
-            state.allocate(row.yen, at, row.for_term_on)
+            state.receive(row.yen, at, row.for_term_on)
         elif kind == "set_off":
-            state.allocate(row.yen, at, only_due=True)
+            state.work_back([Fund(since, yen) for since, yen in zip(row.since, row.yen, strict=True)], at)
+        elif kind == "deposit":
+            state.work_back(spend(state.sent, row.yen), at)
         else:
             fee = state.fees[row.invoice_id]
             if kind == "card":
-                fee.carried_yen = (fee.carried_yen + fee.accrued(at)).__floor__()
+                fee.carried_yen = (fee.carried_yen + fee.accrued(row.settled_on, at)).__floor__()
                 fee.open_yen = 0
-                state.deposit_yen += row.charged_yen - row.yen
+                state.overcharged_yen += row.charged_yen - row.yen
             else:
                 fee.open_yen = fee.carried_yen = 0
     return state
@@ -203,10 +252,13 @@ def _events(session: Session, account: str) -> Iterator[Event]:
         "receipt": "SELECT receipt.*, recorded_at AS at FROM receipt WHERE account = :account",
         "given_up": "SELECT DISTINCT ON (invoice_id) settlement.*, recorded_at AS at FROM settlement "
         "WHERE kind IN ('write_off', 'reduction') AND account = :account",
-        "set_off": "SELECT fact.recorded_at AS at, coalesce((SELECT sum(yen) FROM settlement "
-        "WHERE kind = 'set_off' AND source_id = fact.id), 0) + coalesce((SELECT -sum(yen) FROM interest_booking "
-        "WHERE kind = 'set_off' AND occasion = concat('act\\:', fact.id, '\\:paid')), 0) AS yen "
-        "FROM contract_fact AS fact WHERE kind = 'set_off' AND account = :account",
+        "set_off": "SELECT recorded_at AS at, array_agg(since ORDER BY since, credit_id) AS since, "
+        "array_agg(yen ORDER BY since, credit_id) AS yen FROM ("
+        "SELECT fact.recorded_at, credit_id, granted_on AS since, "
+        "CAST(sum(yen) AS bigint) AS yen FROM contract_fact AS fact JOIN credit ON credit.account = fact.account "
+        "JOIN credit_application AS used ON credit_id = credit.id AND used.recorded_at = fact.recorded_at "
+        "WHERE fact.kind = 'set_off' AND fact.account = :account GROUP BY 1, 2, 3) AS used GROUP BY 1",
+        "deposit": "SELECT recorded_at AS at, yen FROM deposit_use WHERE kind = 'applied' AND account = :account",
     }
     for rank, (kind, query) in enumerate(queries.items()):
         for row in _rows(session, query, account):

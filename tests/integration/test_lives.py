@@ -9,7 +9,7 @@ KEIZOKU_TEST_SOAK=200 pytest -n 0 tests/integration/test_lives.py
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -58,13 +58,19 @@ class Lives(RuleBasedStateMachine):
 
     # Time --------------------------------------------------------------------------------------------------------
 
-    @initialize(start=st.sampled_from(STARTS), account=accounts, plan=st.sampled_from(("monthly", "yearly")))
-    def begin(self, start: str, account: str, plan: str) -> None:
+    @initialize(
+        start=st.sampled_from(STARTS),
+        plans=st.tuples(*[st.sampled_from(("monthly", "yearly"))] * 3),
+        methods=st.tuples(*[st.sampled_from(("card", "card", "other", "app_store"))] * 3),
+        cards=st.tuples(*[st.sampled_from(("ok", *CARD_OUTCOMES))] * 3),
+    )
+    def begin(self, start: str, plans: Sequence[str], methods: Sequence[str], cards: Sequence[str]) -> None:
         self.night_on = date.fromisoformat(start)  # the business date of the next night
         self.now = night_at(self.night_on) - timedelta(hours=18)
         open_shop(self.house, self.now)
-        self.house.billing.approve(account, plan, "card", now=self.now)
-        self.look()
+        for account, plan, method, card in zip(ACCOUNTS, plans, methods, cards, strict=True):
+            self.house.cards.set_card(account, card)
+            self.act(60, "approve", account, plan, method)
 
     def night(self) -> None:
         """Run the night that comes next, at its time."""
@@ -170,18 +176,18 @@ class Lives(RuleBasedStateMachine):
 
     @rule(account=accounts, outcome=st.sampled_from(CARD_OUTCOMES))
     def card_turns(self, account: str, outcome: str) -> None:
-        self.house.gateway.set_card(account, outcome)
+        self.house.cards.set_card(account, outcome)
 
     @rule(account=accounts, works=st.booleans(), passed=minutes)
     def registers_another_card(self, account: str, works: bool, passed: int) -> None:
         if works:
-            self.house.gateway.set_card(account, "ok")
+            self.house.cards.set_card(account, "ok")
         self.act(passed, "new_card", account)
 
     @rule(
         account=accounts,
-        part=st.sampled_from(((1, 3), (1, 1), (5, 4))),
-        more=st.integers(0, 7),
+        part=st.sampled_from(((0, 1), (1, 3), (1, 1), (5, 4))),
+        more=st.integers(0, 40),
         costs=st.sampled_from((0, 0, 110)),
         named=st.booleans(),
         passed=minutes,

@@ -91,7 +91,7 @@ def live(house: House, life: Life, missed: frozenset[date]) -> dict[str, Any]:
     open_shop(house, at)
     house.sla.stop(from_at=at, to_at=at + timedelta(hours=8), affected=60_000, now=at + timedelta(hours=9))
     for number, (account, member) in enumerate(life.members.items()):
-        house.gateway.set_card(account, member.card)
+        house.cards.set_card(account, member.card)
         joins_at = at + timedelta(hours=number)
         house.billing.approve(account, member.plan, member.method, months=member.months, now=joins_at)
     for day in range(1, DAYS + 8):
@@ -118,7 +118,7 @@ def _do(house: House, act: Act, start_at: Any) -> None:
             house.sla.claim(id=str(now), account=act.account, month=Month.of(start_at), now=now)
         else:
             if act.kind == "new_card":
-                house.gateway.set_card(act.account, "ok")
+                house.cards.set_card(act.account, "ok")
             getattr(desk, act.kind)(act.account, now=now)
     except Refused:
         house.session.rollback()
