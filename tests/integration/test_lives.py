@@ -23,7 +23,7 @@ from billing.gateway.simulated import CARD_OUTCOMES
 from billing.refusal import Refused
 from billing.views import contract_view, owed_view
 from db.tables.contracts import METHODS
-from scheduler.cli.night import night_at
+from scheduler.hours import night_at
 from scheduler.night import NightResult, run_night
 from scheduler.runs import StageRun, note
 from terms.calendar import Month, jst_day

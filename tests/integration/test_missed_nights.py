@@ -19,7 +19,7 @@ from billing.refusal import Refused
 from billing.views import owed_view
 from db.tables.contracts import METHODS
 from scheduler.app import House
-from scheduler.cli.night import night_at
+from scheduler.hours import night_at
 from scheduler.night import run_night
 from terms.calendar import Month, jst_day
 from tests.integration.lives import open_shop
