@@ -18,6 +18,11 @@ from terms.rendering import Lang, sentence, templates
 
 _FIRST: Final = (
     "applied",
+    "code_redeemed",
+    "consented",
+    "consented_by_registering",
+    "screened_approved",
+    "screened_rejected",
     "rejected",
     "approved",
     "leave_service",

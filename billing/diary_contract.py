@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from billing.diary import Event
 from db.session import Session
 from db.tables.claims import alternative_consent, claim, claim_decision, claim_ruling
+from db.tables.codes import code, code_batch, code_redemption
 from db.tables.contracts import contract, contract_fact, price, suspension, term
 from db.tables.money import people_task
+from db.tables.people import consent, operator_act, screening
 from terms.calendar import day_start_at
 
 _FACT_CLAUSES: Final = {
@@ -40,6 +42,9 @@ def contract_events(session: Session, account: str) -> Iterator[Event]:
     yield from _contracts(session, account)
     yield from _facts(session, account)
     yield from _suspensions(session, account)
+    yield from _screenings(session, account)
+    yield from _codes(session, account)
+    yield from _disclosures(session, account)
     yield from _claims(session, account)
     yield from _prices(session, account)
     yield from _tasks(session, account)
@@ -111,6 +116,37 @@ def _suspensions(session: Session, account: str) -> Iterator[Event]:
             yield Event(row.from_at, row.recorded_at, "suspended", "premium/7.1.2", facts)
         if row.lifted_by == "delinquency":
             yield Event(row.lifted_at, row.lift_recorded_at, "lifted", "premium/7.1", facts)
+
+
+def _screenings(session: Session, account: str) -> Iterator[Event]:
+    """What the applicant agreed to, and what a rule left to people; approval and rejection are the contract's own."""
+    for row in session.execute(sa.select(consent).where(consent.c.account == account)):
+        facts = {"contract": row.contract_id, "terms": row.terms, "version": row.version}
+        kind = "consented" if row.stated else "consented_by_registering"
+        yield Event(row.consented_at, row.recorded_at, kind, "premium/3.2", facts)
+    for row in session.execute(sa.select(screening).where(screening.c.account == account)):
+        facts = {"contract": row.contract_id, "author": row.author, "ground": row.ground}
+        yield Event(row.decided_at, row.recorded_at, f"screened_{row.outcome}", "premium/3.3", facts)
+
+
+def _codes(session: Session, account: str) -> Iterator[Event]:
+    rows = session.execute(
+        sa.select(code_redemption, code_batch.c.name, code_batch.c.months)
+        .join(code, code.c.id == code_redemption.c.code_id)
+        .join(code_batch, code_batch.c.id == code.c.batch_id)
+        .where(code_redemption.c.account == account)
+    )
+    for row in rows:
+        facts = {"batch": row.name, "months": row.months}
+        yield Event(row.redeemed_at, row.redeemed_at, "code_redeemed", "premium/5.1.1.b", facts)
+        if row.released_at is not None:
+            yield Event(row.released_at, row.released_at, "code_released", "premium/5.1.1.b", facts)
+
+
+def _disclosures(session: Session, account: str) -> Iterator[Event]:
+    for row in session.execute(sa.select(operator_act).where(operator_act.c.account == account)):
+        facts = {"what": row.what, "recipient": row.recipient, "author": row.author, "ground": row.ground}
+        yield Event(row.occurred_at, row.recorded_at, "disclosed", "premium/8.1", facts)
 
 
 def _claims(session: Session, account: str) -> Iterator[Event]:

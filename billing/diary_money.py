@@ -144,8 +144,10 @@ def _acts(session: Session, account: str) -> Iterator[Event]:
         facts = {
             "yen": sum(each.yen for each in settled),
             "invoice": sorted({each.invoice_id for each in settled}),
+            "interest_yen": None,
             "author": row.author,
             "ground": row.ground,
+            **(row.detail or {}),
         }
         yield Event(row.occurred_at, row.recorded_at, row.kind, "", facts)
 

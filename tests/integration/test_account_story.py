@@ -1,6 +1,8 @@
 """The state of any past day, as known now and as it was known then; the diary; how an invoice came about."""
 
+import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -10,7 +12,12 @@ from billing.account_story import account_story, state_at
 from billing.invoice_story import invoice_story
 from billing.refusal import Refused
 from billing.views import contract_view, credit_view, owed_view
+from scheduler import cli
 from scheduler.app import House
+from scheduler.cli import account as account_cli
+from scheduler.cli import explain_money
+from scheduler.cli import interest as interest_cli
+from scheduler.cli import notice as notice_cli
 from scheduler.hours import night_at
 from scheduler.night import run_night
 from terms.calendar import day_start_at, parse_instant
@@ -87,7 +94,9 @@ def life(house: House) -> dict[tuple[str, datetime], dict[str, object]]:
     return shown
 
 
-def test_the_state_of_every_past_day_is_derived_as_it_was_known_then(engine: sa.Engine) -> None:
+def test_the_state_of_every_past_day_is_derived_as_it_was_known_then(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     with house_on(engine) as house:
         shown = life(house)
         moment = timedelta(microseconds=1)
@@ -100,6 +109,8 @@ def test_the_state_of_every_past_day_is_derived_as_it_was_known_then(engine: sa.
         assert derived(house, "taro", end_of_20th, end_of_20th)["term"] == ["2026-03-20", "2026-04-20"]
         _the_diary_tells_it(house)
         _an_invoice_tells_how_it_came_about(house)
+        _the_commands_tell_the_same(house, monkeypatch, capsys)
+        _what_late_payment_left_is_written_off(house)
 
 
 def _the_diary_tells_it(house: House) -> None:
@@ -108,6 +119,8 @@ def _the_diary_tells_it(house: House) -> None:
     )
     assert [(event.kind, event.clause) for event in story.events] == [
         ("applied", "premium/3.2"),
+        ("consented_by_registering", "premium/3.2"),
+        ("screened_approved", "premium/3.3"),
         ("approved", "premium/3.3"),
         ("term_first", "premium/13"),
         ("invoiced", "premium/4.1"),
@@ -153,3 +166,68 @@ def _an_invoice_tells_how_it_came_about(house: House) -> None:
     assert story.to_json("ja")["open_yen"] == 0
     with pytest.raises(Refused):
         invoice_story(house.session, house.rules, 2**63)
+
+
+def _the_commands_tell_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in (account_cli, explain_money, interest_cli, notice_cli):
+        monkeypatch.setattr(module, "open_house", lambda: nullcontext(house))
+
+    def run(*arguments: str) -> tuple[int | str | None, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        shown = capsys.readouterr()
+        return ended.value.code, shown.out, shown.err
+
+    code, out, _ = run("account", "show", "jiro", "--as-of", "2026-04-23", "--json")
+    assert code == 0
+    state = json.loads(out)["state"]
+    assert (state["state"], state["unpaid_yen"], state["days_overdue"]) == ("suspended", 4_329, 13)
+    code, out, _ = run("account", "show", "taro", "--as-of", "2026-04-20", "--known-at", "2026-04-21", "--lang", "en")
+    assert code == 0
+    assert "Renewed" not in out
+    code, out, _ = run("account", "show", "taro", "--as-of", "2026-04-20", "--lang", "en")
+    assert "Renewed: 20 April 2026" in out
+    assert "(recorded 22 April 2026 02:30 JST)" in out
+    code, out, _ = run("account", "list", "--state", "ended", "--json")
+    assert [row["account"] for row in json.loads(out)] == ["gone"]
+    code, out, _ = run("explain", "cap", "jiro", "--on", "2026-04-25", "--json")
+    assert (code, json.loads(out)["cap_yen"]) == (0, 5_300)
+    # 4,329 bore 5 days of interest after the payment of 04-19: 8.658
+    code, out, _ = run("explain", "interest", "jiro", "--on", "2026-04-25", "--json")
+    assert (code, json.loads(out)["total_yen"]) == (0, 8)
+    code, out, _ = run("explain", "invoice", "2", "--lang", "en")
+    assert "Paid on 24 April 2026; nothing is open." in out
+    code, out, _ = run("notice", "list", "--jsonl", "--account", "jiro")
+    assert [json.loads(line)["kind"] for line in out.splitlines()] == ["overdue", "suspension", "resumption"]
+    for arguments, wrong, line in (
+        (("account", "show", "nobody"), 2, "account 'nobody' is not known"),
+        (("account", "show", "jiro", "--as-of", "9999-12-31"), 2, "still to come"),
+        (("account", "suspend", "gone", "--by", "a", "--ground", "b"), 1, "its contract ended on 2026-04-12"),
+        (("account", "write-off", "jiro", "--term", "soon", "--by", "a", "--ground", "b"), 2, "not a day"),
+        (("explain", "invoice", "99999999999999999999"), 2, "there is no invoice"),
+        (("explain", "cap", "jiro", "--on", "2126-04-25"), 2, "still to come"),
+        (("notice", "show", "X1"), 2, "not the id of a document"),
+        (("notice", "list", "--kind", "letter"), 2, "no such kind: letter"),
+    ):
+        code, out, err = run(*arguments)
+        assert (code, out, err.count("\n")) == (wrong, "", 1)
+        assert line in err
+
+
+def _what_late_payment_left_is_written_off(house: House) -> None:
+    now = at("2026-05-02 12:00")
+    run_night(house, date(2026, 5, 1), night_at(date(2026, 5, 1)))
+    owed = owed_view(house.session, house.rules, "jiro", now)
+    assert (owed["principal"], owed["interest"]) == (0, 8)
+    house.billing.write_off("jiro", date(2026, 4, 10), by="keiri", ground="少額のため", now=now)
+    assert owed_view(house.session, house.rules, "jiro", now)["interest"] == 0
+    story = account_story(house.session, house.rules, "jiro", until=at("2026-05-03"), known_at=now)
+    gave_up = "The unpaid 0 yen of invoice 2 and the interest of 8 yen were written off."
+    assert story.told("en")[-2] == ("2026-05-02 12:00", f"{gave_up} By keiri, on this ground: 少額のため.", "")
+    with pytest.raises(Refused):
+        house.billing.write_off("jiro", date(2026, 4, 10), by="keiri", ground="もう一度", now=now)
+    house.session.rollback()
+    night = run_night(house, date(2026, 5, 3), night_at(date(2026, 5, 3)))
+    assert (night.certificate, night.differences) == ("ok", ())
