@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,7 @@ class _Matrix:
 def _read_matrix(path: Path, series: CountSeries) -> CountsRead:
     matrix = _Matrix(path, series)
     times = sorted(matrix.times)
-    nearest = min((after - before for before, after in zip(times, times[1:], strict=False)), default=0)
+    nearest = min((after - before for before, after in pairwise(times)), default=0)
     step = series.step_seconds * MICRO if series.step_seconds is not None else nearest
     if times and step <= 0:
         matrix.say("one sample", "it does not say how long it holds", "state the step of the query")

@@ -142,7 +142,8 @@ def period(from_text: str, to_text: str) -> tuple[int, int]:
     if end_at <= start_at:
         raise RefusedRowError(f"{from_text} to {to_text}", "a period ends after it starts", "correct one of the times")
     if (end_at - start_at).total_seconds() > LONGEST_SECONDS:
-        raise RefusedRowError(f"{from_text} to {to_text}", "a period is at most a year long", "correct one of the times")
+        value = f"{from_text} to {to_text}"
+        raise RefusedRowError(value, "a period is at most a year long", "correct one of the times")
     return epoch(start_at), epoch_up(end_at)
 
 
