@@ -8,7 +8,7 @@ Decides premium/3.3 (forming, renewal by itself), premium/6.1 (no renewal on req
          anchor_on                     boundary(anchor, 1)           boundary(anchor, 2)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -112,8 +112,12 @@ def first_term(
     approved_at: datetime,
     anchor_on: date,
     rules: RenewalRules,
+    paid_yen: int | None = None,
 ) -> NewTerm:
-    """The term that begins with the approval, on its JST day and to the instant (reading 14)."""
+    """The term that begins with the approval, on its JST day and to the instant (reading 14).
+
+    `paid_yen`: what a key paid for it when it was sold, which is then its price.
+    """
     return NewTerm(
         contract_id=contract_id,
         account=account,
@@ -125,7 +129,7 @@ def first_term(
         method=method,
         plan=plan,
         interval=interval,
-        price_yen=rules.price_yen(plan, account, anchor_on, False),
+        price_yen=rules.price_yen(plan, account, anchor_on, False) if paid_yen is None else paid_yen,
         terms_version=rules.terms_version(anchor_on),
     )
 
@@ -146,6 +150,11 @@ def end_requested(wishes: Sequence[Wish], ends_on: date, days_before: int) -> bo
         elif wish.kind == "withdraw_end_of_use" and wish.at < end_at:
             standing = False
     return standing
+
+
+def use_ends_on(wishes: Sequence[Wish], ends: Iterable[date], days_before: int) -> date | None:
+    """The first of the coming term ends at which a standing request ends the contract; None: none of them."""
+    return next((ends_on for ends_on in ends if end_requested(wishes, ends_on, days_before)), None)
 
 
 @decides("premium/3.3")

@@ -65,13 +65,13 @@ class MoneyDesk(Desk):
         self.session.commit()
 
     def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
-        """Give up the unpaid fee of a term that is over, and the interest on it."""
+        """Give up the unpaid fee of a term that is over with its interest, or the interest that a late payment left."""
         write_off(self.session, self.rules, account, term, Act(by, ground), now)
         self._reconsider(account, now)
 
-    def set_off(self, account: str, *, by: str, now: datetime) -> None:
+    def set_off(self, account: str, *, by: str, ground: str = "set-off by notice", now: datetime) -> None:
         """Set open credits off against what is owed, by notice."""
-        set_off(self.session, self.rules, account, Act(by, "set-off by notice"), now)
+        set_off(self.session, self.rules, account, Act(by, ground), now)
         self._reconsider(account, now)
 
     def dispute(self, account: str, term: date, outcome: str, *, decided_on: date, now: datetime) -> None:

@@ -98,6 +98,10 @@ class Settings(Discretion, BaseSettings):
     stripe_timeout_seconds: float = Field(
         default=30, gt=0, le=600, description="how long a call waits before its outcome counts as unknown"
     )
+    screening: str = Field(
+        default="people",
+        description="who screens applications: people, a rule as module:function, or an entry point's name",
+    )
     readings: dict[str, str] = Field(
         default_factory=dict,
         description="choices where the text leaves a question open, by name; see `keizoku terms readings`",

@@ -69,7 +69,7 @@ def due(
     while rows := session.execute(query.where(contract.c.id > last)).all():
         ids = [row.id for row in rows]
         last = ids[-1]
-        wishes = _wishes(session, ids)
+        wishes = load_wishes(session, ids)
         suspensions = _suspensions(session, ids)
         unpaid = by_contract(load_unpaid(session, rules, business_date, contract_ids=ids))
         yield [
@@ -220,7 +220,8 @@ def _suspended_on(facts: DueContract, rules: Rules, on: date) -> bool:
     return state in (Standing.SUSPEND, Standing.TERMINATE)
 
 
-def _wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
+def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
+    """contract id -> what its user asked for, in the order of recording."""
     rows = session.execute(
         sa.select(
             contract_fact.c.contract_id,

@@ -59,6 +59,7 @@ price = Table(
     day("for_new_from"),
     day("for_renewals_from"),
     Column("cohort", ARRAY(TEXT), nullable=True),
+    text("author", nullable=True),
     instant("recorded_at"),
     CheckConstraint("yen > 0", name="positive"),
 )

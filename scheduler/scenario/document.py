@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -19,9 +19,10 @@ import yaml
 from pydantic import ValidationError
 from yaml.nodes import Node
 
+from scheduler.hours import night_at
 from scheduler.scenario.page import Page, Unread, compose, did_you_mean, line_of
 from scheduler.scenario.schema_words import ACTIONS, CHECKS, PLAN, POPULATION, PREPAID_METHODS, SUBJECTS
-from scheduler.scenario.values import When, list_of, mapping_of, natural, plain, record_of, text, when
+from scheduler.scenario.values import When, list_of, mapping_of, natural, plain, record_of, refusal, text, when
 from terms.calendar import day_start_at, iso_jst
 from terms.clauses import clauses
 from terms.decision import Finding
@@ -31,7 +32,6 @@ from terms.rules import Rules
 
 CONTRACT: Final = "premium"
 DEFAULT_POPULATION: Final = 1_000_000
-NIGHT_AFTER: Final = timedelta(hours=2, minutes=30)  # after 00:00 JST of the business date
 EVER_AT: Final = datetime(2000, 1, 1, tzinfo=UTC)  # before every scenario: a population that never changes
 
 TOP_KEYS: Final = (
@@ -56,6 +56,7 @@ class Step:
     action: str
     facts: Mapping[str, Any]  # the action's keys, those that were stated
     line: int
+    refused: str | None = None  # it has to be refused, for a reason that holds this text ("": for any)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +108,6 @@ class Scenario:
         return any(
             step.facts["from"] <= night < step.facts["to"] for step in self.steps if step.action == "skip_nights"
         )
-
-
-def night_at(business_date: date) -> datetime:
-    """The instant of a business date's night: 02:30 JST."""
-    return day_start_at(business_date) + NIGHT_AFTER
 
 
 def read_scenario(path: Path) -> tuple[Scenario | None, tuple[Finding, ...]]:
@@ -228,6 +224,7 @@ def _steps(page: Page, node: Node) -> tuple[Step, ...]:
 
 
 def _step(page: Page, node: Node) -> Step | None:
+    refused, node = refusal(page, node)
     split = _at_and_one(page, node, "a step", "action", ACTIONS)
     if split is None:
         return None
@@ -237,7 +234,7 @@ def _step(page: Page, node: Node) -> Step | None:
     if action in _JOINED_RULES and len(page.findings) == findings_before:
         _JOINED_RULES[action](page, facts_node, facts)
     at = moment.at if moment.day is None else day_start_at(moment.day)
-    return None if at is None else Step(at, action, facts, line_of(key_node))
+    return None if at is None else Step(at, action, facts, line_of(key_node), refused)
 
 
 def _expectations(page: Page, node: Node) -> tuple[Expectation, ...]:
