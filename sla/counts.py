@@ -177,9 +177,11 @@ class _Matrix:
 def _read_matrix(path: Path, series: CountSeries) -> CountsRead:
     matrix = _Matrix(path, series)
     times = sorted(matrix.times)
+    if not times:
+        return CountsRead((), NOTHING, tuple(matrix.findings))
     nearest = min((after - before for before, after in pairwise(times)), default=0)
     step = series.step_seconds * MICRO if series.step_seconds is not None else nearest
-    if times and step <= 0:
+    if step <= 0:
         matrix.say("one sample", "it does not say how long it holds", "state the step of the query")
         return CountsRead((), NOTHING, tuple(matrix.findings))
     rows: list[Count] = []
@@ -195,8 +197,7 @@ def _read_matrix(path: Path, series: CountSeries) -> CountsRead:
         end = moment + step if following is None else min(moment + step, following)
         good.append((moment, end))
         rows.append(Count(moment // MICRO, -(-end // MICRO), affected, total))
-    whole = ((times[0], times[-1] + step),) if times else NOTHING
-    missing = subtract(whole, normalise(good))
+    missing = subtract(((times[0], times[-1] + step),), normalise(good))
     blank = normalise((start // MICRO, -(-end // MICRO)) for start, end in missing)
     return CountsRead(tuple(rows), blank, tuple(matrix.findings))
 

@@ -126,7 +126,10 @@ class SlaDesk(EvidenceDesk):
                 raise Refusal(source, repr(verdict), f"it was {', '.join(Verdict)}", nearest_of(verdict, list(Verdict)))
             if (verdict == Verdict.DOWN) != (affected is not None):
                 raise Refusal(
-                    source, f"{verdict}, {affected} users", "down has affected users, the rest none", "say it"
+                    source,
+                    f"{verdict}, {affected} users",
+                    "down has a number of affected users, the others none",
+                    "say it",
                 )
             not_negative(source, affected or 0)
             missing = recorded_unknown(self._session, (from_at, to_at), now)

@@ -51,7 +51,7 @@ def _covered(publications: Sequence[Sequence[UpdateNotice]], is_in_time: Callabl
     return union(*held)
 
 
-def environment_seconds(stops: Iterable[Stop], rulings: Iterable[EnvironmentRuling]) -> Spans:
+def seconds_ruled(stops: Iterable[Stop], rulings: Iterable[EnvironmentRuling]) -> Spans:
     """The seconds that rulings excuse: those of their own stops, where no other stop stands beside them."""
     ruled: dict[str, Spans] = {}
     for ruling in rulings:

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
-from dateutil.rrule import rruleset, rrulestr
+from dateutil.rrule import rrule, rruleset, rrulestr
 from icalendar import Component, vDDDTypes
 
 from sla.evidence import TIME_REMEDY, RefusedRowError
@@ -127,7 +127,10 @@ def occurrences_of(event: Component, uid: str) -> Occurrences:
                 raise RefusedRowError(f"{uid}: RRULE twice", "an event has one of each", "leave one")
             if not ("COUNT" in rule or "UNTIL" in rule):
                 until = local + ENDLESS_READ
-            series.rrule(rrulestr(_rule_in_utc(rule.to_ical().decode(), rule), dtstart=local))
+            recurring = rrulestr(_rule_in_utc(rule.to_ical().decode(), rule), dtstart=local)
+            if not isinstance(recurring, rrule):
+                raise RefusedRowError(f"{uid}: RRULE", "an event has one rule", "leave one")
+            series.rrule(recurring)
         else:
             series.rdate(local)
         for moment in _dates(event, uid, "RDATE"):

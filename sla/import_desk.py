@@ -21,9 +21,10 @@ from sla.claim_files import ClaimRow, read_claims
 from sla.counts import CountSeries, read_counts, unknown_time
 from sla.desk import SlaDesk
 from sla.evidence import Incident, Read, UserFigure, read_incidents, read_population
+from sla.ics_events import OUR_PUBLISHED
 from sla.imports import Imported, known_import, note_import, sha256_of
 from sla.intervals import as_iso
-from sla.notices import OUR_PUBLISHED, Issue, read_notices
+from sla.notices import Issue, read_notices
 from sla.observation_store import KIND as OBSERVATIONS
 from sla.review import ask_for_reviews, policy_of
 from sla.unusable import UpdateNotice

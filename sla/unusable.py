@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 
-from sla.excused import announced_windows, environment_seconds
+from sla.excused import announced_windows, seconds_ruled
 from sla.intervals import NOTHING, Span, Spans, clip, intersect, length, normalise, subtract, union
 from terms.calendar import DAY_SECONDS, Month, epoch, from_epoch, notice_deadline_at
 from terms.decision import decides
@@ -180,7 +180,7 @@ def service_month(
         "night": nights(month, policy),
         "announced_update": intersect(causes[Cause.SYSTEM_UPDATE], union(*_announced(facts, policy).values())),
         "interruption": normalise((recorded.start, recorded.end) for recorded in facts.interruptions),
-        "environment": union(causes[Cause.USER_ENVIRONMENT], environment_seconds(facts.stops, facts.environments)),
+        "environment": union(causes[Cause.USER_ENVIRONMENT], seconds_ruled(facts.stops, facts.environments)),
     }
     takers |= {bucket: NOTHING for bucket in without if bucket in takers}
     gross = clip(wholes, *month)

@@ -11,11 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-<<<<<<< HEAD
-from scheduler.cli import sla_counts, sla_evidence
-=======
-from scheduler.cli import sla_evidence, sla_months
->>>>>>> main
+from scheduler.cli import sla_counts, sla_evidence, sla_months
 from scheduler.cli.output import emit, fail, note, report_findings, table
 from sla.claim_steps import waterfall_steps
 from sla.counts import CountSeries, CountsRead, read_counts, unknown_time
@@ -37,11 +33,8 @@ from terms.words import duration, percent, windows
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
 sla_evidence.add_to(app)
-<<<<<<< HEAD
 sla_counts.add_to(app)
-=======
 sla_months.add_to(app)
->>>>>>> main
 
 OPEN_UNTIL = timedelta(days=1)
 """How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""

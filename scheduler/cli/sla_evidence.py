@@ -90,8 +90,15 @@ def add_notice(
     at = [instant(each) for each in (published, from_, to)]
 
     def work(house: House, now: datetime) -> list[Finding]:
-        more = {"ground": ground or None, "cancelled": cancelled, "calendar": calendar}
-        return house.sla.notice(uid, *at, now=now, by=recorder(author), **more)
+        return house.sla.notice(
+            uid,
+            *at,
+            now=now,
+            by=recorder(author),
+            ground=ground or None,
+            cancelled=cancelled,
+            calendar=calendar,
+        )
 
     record_act(work, as_json)
 
