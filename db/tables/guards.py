@@ -52,6 +52,7 @@ APPEND_ONLY = (
     "alternative_consent",
     "claim",
     "claim_ruling",
+    "claim_reasoning",
     "claim_decision",
     "award",
     "gateway_customer",
