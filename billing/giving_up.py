@@ -34,6 +34,10 @@ class Act:
     by: str
     ground: str
 
+    def __post_init__(self) -> None:
+        if not self.by.strip() or not self.ground.strip():
+            raise Refused("an act of people has an author and a ground: say both")
+
 
 def write_off(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:
     """Give up the open fee of a term that is over, and the interest on it; commits."""

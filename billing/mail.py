@@ -106,9 +106,10 @@ def hand_over(session: Session, document_id: str, *, by: str, handed_at: datetim
         insert(handover)
         .values({column: number, "handed_at": handed_at, "author": by, "recorded_at": now})
         .on_conflict_do_nothing()
-    ).rowcount
+        .returning(handover.c.id)
+    ).first()
     session.commit()
-    if done:
+    if done is not None:
         return True
     recorded = document(session, document_id).handed_over_at
     if recorded != when:

@@ -69,9 +69,9 @@ class MoneyDesk(Desk):
         write_off(self.session, self.rules, account, term, Act(by, ground), now)
         self._reconsider(account, now)
 
-    def set_off(self, account: str, *, by: str, now: datetime) -> None:
+    def set_off(self, account: str, *, by: str, ground: str = "set-off by notice", now: datetime) -> None:
         """Set open credits off against what is owed, by notice."""
-        set_off(self.session, self.rules, account, Act(by, "set-off by notice"), now)
+        set_off(self.session, self.rules, account, Act(by, ground), now)
         self._reconsider(account, now)
 
     def dispute(self, account: str, term: date, outcome: str, *, decided_on: date, now: datetime) -> None:

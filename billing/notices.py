@@ -138,7 +138,7 @@ def suspension_by_people(on: date, ground: str) -> Notice:
 def acceleration(on: date, yen: int, ground: str | None = None) -> Notice:
     """What is invoiced and not yet due is due at once: because a fee is overdue, or on a ground that people state."""
     why_ja = "お支払いの遅れにより" if ground is None else f"次の理由により({ground})"
-    why_en = "Because a fee is overdue" if ground is None else f"On this ground: {ground},"
+    why_en = "Because a fee is overdue," if ground is None else f"On this ground: {ground},"
     return Notice(
         "acceleration",
         f"{why_ja}、期限の利益を失われましたので、支払期日前の請求分{yen:,}円を"

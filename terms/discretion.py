@@ -28,7 +28,7 @@ class Discretion(BaseModel):
         "days after the due date on which a failed card charge is tried again; may be empty",
     )
     hard_decline_codes: tuple[str, ...] = _setting(
-        ("lost_card", "stolen_card", "expired_card", "do_not_honor", "pickup_card"),
+        ("lost_card", "stolen_card", "expired_card", "do_not_honor", "pickup_card", "no_saved_card"),
         "premium/5.4",
         "decline codes after which no retry is made until a new card is registered",
     )

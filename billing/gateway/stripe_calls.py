@@ -8,24 +8,23 @@ retry, so that is done here, after the time that the answer asks for. What stays
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import stripe
 
 from billing.gateway.limiter import Pace
-from billing.gateway.port import GatewayRefusesUsError
+from billing.gateway.port import GatewayRefusesUsError, UnansweredError
 
 Result = TypeVar("Result")
 
+KEY = "keizoku_key"
+"""Where our key stands in the metadata of what we make there."""
+PAGE = 100
 TIMEOUT_SECONDS = 30.0
 PER_SECOND = 80.0
 LIBRARY_RETRIES = 2
 BUSY_RETRIES = 5
 LONGEST_WAIT_SECONDS = 60.0
-
-
-class UnansweredError(Exception):
-    """No definite answer came: what was asked may have happened. Look it up before anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +95,10 @@ def _seconds_asked(error: stripe.RateLimitError, busy: int) -> float:
     except ValueError:
         seconds = 2.0**busy
     return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
+
+
+def plain(value: object) -> dict[str, Any]:
+    """An object of the library, or nothing, as a plain dictionary."""
+    if isinstance(value, stripe.StripeObject):
+        return dict(value.to_dict())
+    return dict(value) if isinstance(value, dict) else {}

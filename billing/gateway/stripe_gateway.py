@@ -18,16 +18,16 @@ from typing import Any
 import sqlalchemy as sa
 import stripe
 
-from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
-from billing.gateway.stripe_calls import StripeCalls, UnansweredError
+from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult, UnansweredError
+from billing.gateway.stripe_books import StripeBooks
+from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
 from db.tables.gateway import saved_card
 
-KEY, ATTEMPT, INVOICE = "keizoku_key", "keizoku_attempt", "keizoku_invoice"
+ATTEMPT, INVOICE = "keizoku_attempt", "keizoku_invoice"
 CONCURRENT = 16
 """Calls under way at once: at 80 a second enough for answers that take 200 ms."""
 LOOK_BACK = timedelta(hours=1)
 """Clocks differ: an intent is looked for from so much before its attempt."""
-PAGE = 100
 
 NO_CARD = "no_saved_card"
 _INTENT_UNDER_WAY = ("processing", "requires_capture")
@@ -55,6 +55,11 @@ class StripeGateway:
     def calls(self) -> StripeCalls:
         """The calls that it makes, for those who read the account's books."""
         return self._calls
+
+    @property
+    def books(self) -> StripeBooks:
+        """The books of the same account."""
+        return StripeBooks(self._calls)
 
     def close(self) -> None:
         """Let calls under way end, and give the connection back."""
@@ -190,13 +195,6 @@ def _declined(key: str, error: stripe.CardError) -> ChargeResult:
     answer = Answer.NEEDS_USER if code == "authentication_required" else Answer.DECLINED
     intent: Any = body.get("payment_intent") or {}
     return ChargeResult(key, answer, code, intent.get("id") if isinstance(intent, dict) else None)
-
-
-def plain(value: object) -> dict[str, Any]:
-    """An object of the library, or nothing, as a plain dictionary."""
-    if isinstance(value, stripe.StripeObject):
-        return dict(value.to_dict())
-    return dict(value) if isinstance(value, dict) else {}
 
 
 def _word(code: object, otherwise: str) -> str:

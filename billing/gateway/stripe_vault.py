@@ -14,7 +14,8 @@ import sqlalchemy as sa
 import stripe
 from sqlalchemy.dialects.postgresql import insert
 
-from billing.gateway.stripe_calls import StripeCalls, UnansweredError
+from billing.gateway.port import UnansweredError
+from billing.gateway.stripe_calls import StripeCalls
 from billing.refusal import Refused
 from db.session import Session
 from db.tables.gateway import gateway_customer, saved_card

@@ -111,6 +111,7 @@ def accelerate(
             "account": account,
             "counts_after": today,
             "carried_yen": row.carried_yen,
+            "marked_on": today,
             "recorded_at": now,
         }
         for row in session.execute(newest)

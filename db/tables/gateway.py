@@ -4,7 +4,7 @@ Only ids of the gateway and of ours; no card number and nothing personal ever re
 cursor is append-only: what the gateway says anew about an object is a further row with its own time.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, Table, UniqueConstraint
 from sqlalchemy.dialects.postgresql import TEXT
 
 from db.tables.base import identity, instant, metadata, text
@@ -61,7 +61,6 @@ balance_transaction = Table(
     text("source", nullable=True),
     text("payment", nullable=True),  # the payment intent behind it, where there is one
     text("our_key", nullable=True),  # our key in its metadata, where there is one
-    text("payout", nullable=True),
     instant("happened_at"),
     instant("available_at"),
     instant("recorded_at"),
@@ -77,10 +76,20 @@ gateway_payout = Table(
     Column("amount", BigInteger, nullable=False),
     text("currency"),
     text("state"),
+    Column("automatic", Boolean, nullable=False),
     instant("happened_at"),
     instant("arrives_at"),
     instant("recorded_at"),
     UniqueConstraint("payout", "state"),
+)
+
+payout_movement = Table(
+    "payout_movement",
+    metadata,
+    Column("movement", TEXT, primary_key=True),
+    text("payout"),
+    instant("recorded_at"),
+    Index("ix_payout_movement_payout", "payout"),
 )
 
 gateway_dispute = Table(

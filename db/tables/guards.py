@@ -48,6 +48,7 @@ APPEND_ONLY = (
     "gateway_event",
     "balance_transaction",
     "gateway_payout",
+    "payout_movement",
     "gateway_dispute",
 )
 """Tables whose rows are only ever added (rule 6 of the house)."""

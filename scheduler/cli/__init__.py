@@ -31,6 +31,7 @@ COMMANDS: dict[str, Target] = {
     "claim": Target("scheduler.cli.claim:app", "Claims under Article 9: take one, rule on it, list, show."),
     "night": Target("scheduler.cli.night:app", "Run the night of a business date, or of several."),
     "payments": Target("scheduler.cli.payments:app", "Charges whose answer never came: look up, decide."),
+    "account": Target("scheduler.cli.account:app", "Accounts: state, history, suspend, terminate, write off, set off."),
     "card": Target("scheduler.cli.card:app", "A card that a user registered anew."),
     "interest": Target("scheduler.cli.interest:app", "Late interest on any day, without saving anything."),
     "demand": Target("scheduler.cli.demand:app", "Demands for late interest, as documents."),

@@ -75,6 +75,9 @@ class Proxy:
     disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
     extra_transactions: list[dict[str, Any]] = field(default_factory=list)
     extra_events: list[dict[str, Any]] = field(default_factory=list)
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    payouts: list[dict[str, Any]] = field(default_factory=list)
+    paid_by: dict[str, str] = field(default_factory=dict)
     loop: asyncio.AbstractEventLoop | None = None
     client: ClientSession | None = None
 
@@ -111,11 +114,25 @@ class Proxy:
             "charge": intent["latest_charge"]["id"],
             "payment_intent": intent_id,
             "status": "needs_response",
+            "balance_transactions": [{"amount": -intent["amount"], "fee": fee, "net": -intent["amount"] - fee}],
             "created": self._now(),
             "metadata": {},
         }
         self._move(number, -intent["amount"], fee)
         self._tell("charge.dispute.created", self.disputes[number])
+        return number
+
+    def pay_out(self) -> str:
+        """An automatic payout of all that no earlier one took: localstripe knows euros only."""
+        number = f"po_{len(self.payouts) + 1:04d}"
+        taken = [each for each in self.all_of("balance_transactions") if each["id"] not in self.paid_by]
+        members = [each for each in taken if each["type"] != "payout"]
+        self.paid_by |= {each["id"]: number for each in members}
+        amount = sum(each["net"] for each in members)
+        payout = {"id": number, "object": "payout", "amount": amount, "currency": "jpy", "status": "paid"}
+        self.payouts.append({**payout, "automatic": True, "created": self._now(), "arrival_date": self._now()})
+        self._move(number, -amount, 0, kind="payout")
+        self._tell("payout.paid", payout)
         return number
 
     def close_dispute(self, number: str, won: bool) -> None:
@@ -203,6 +220,8 @@ class Proxy:
         if len(parts) > 1:
             status, text = await self._forward("GET", request.path_qs, b"")
             return _answer(status, self._stamped(text))
+        if parts[0] == "payouts":
+            return self._page(list(reversed(self.payouts)), request)
         found_all = await self._list(parts[0])
         if parts[0] == "events" and self.shuffle is not None:
             found_all = [each for each in found_all for _ in range(self.shuffle.choice((1, 1, 2)))]
@@ -217,6 +236,10 @@ class Proxy:
             bound = query.get(f"created[{sign}]")
             if bound is not None:
                 found = [each for each in found if holds(each["created"], int(bound))]
+        if "payout" in query:
+            found = [each for each in found if self.paid_by.get(each["id"]) == query["payout"]]
+        if query.get("expand[0]") == "data.source":
+            found = [{**each, "source": self.sources.get(each["source"], each["source"])} for each in found]
         after = query.get("starting_after")
         if after is not None:
             place = max(number for number, each in enumerate(found) if each["id"] == after)
@@ -239,6 +262,8 @@ class Proxy:
         status, text = await self._forward("GET", f"/v1/{kind}?limit=1000000", b"")
         assert status == 200, text
         found = [self._stamp(each) for each in json.loads(text)["data"]]
+        if kind in ("charges", "refunds"):
+            self.sources |= {each["id"]: each for each in found}
         if kind == "balance_transactions":
             found = [self._with_fee(each) for each in found] + self.extra_transactions
         if kind == "events":
@@ -270,14 +295,13 @@ class Proxy:
     def _now(self) -> int:
         return int(self.clock().timestamp())
 
-    def _move(self, source: str, amount: int, fee: int) -> None:
+    def _move(self, source: str, amount: int, fee: int, kind: str = "adjustment") -> None:
         number = len(self.extra_transactions) + 1
         self.extra_transactions.append(
             {
                 "id": f"txn_adjust{number:04d}",
                 "object": "balance_transaction",
-                "type": "adjustment",
-                "reporting_category": "dispute" if amount < 0 else "dispute_reversal",
+                "type": kind,
                 "amount": amount,
                 "fee": fee,
                 "fee_details": [{"type": "stripe_fee", "amount": fee}] if fee else [],

@@ -153,7 +153,7 @@ ROWS = {
     "24": ["credit_left_over"],
     "25": ["credit_in_arrears"],
     "26": ["other_remedy"],
-    "27": ["liability_cap"],
+    "27": ["liability_cap", "liability_window", "liability_received"],
     "28": ["terms_version"],
 }
 """Row of the table of Article 9 -> our readings."""
@@ -181,6 +181,8 @@ OTHERS = [
     "method_change",
     "delinquency_schedule",
     "acceleration",
+    "acceleration_lasts",
+    "acceleration_by_people",
     "suspension_lifted",
 ]
 
