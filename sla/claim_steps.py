@@ -66,7 +66,9 @@ def waterfall_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans], po
         spans = buckets[bucket]
         if spans:
             taken = {"excluded_seconds": length(spans), "excluded_windows": as_iso(spans)}
-            yield Step(clause, f"claim.excluded.{bucket}", {**taken, **bounds.get(bucket, {})})
+            left = bucket == "short_stop" and policy.readings["short_stop"] == "what_is_left"
+            key = f"claim.excluded.{bucket}" + (".left" if left else "")
+            yield Step(clause, key, {**taken, **bounds.get(bucket, {})})
     recognised = buckets["recognised"]
     key = "claim.recognised" if recognised else "claim.nothing_recognised"
     facts = {"recognised_seconds": length(recognised), "recognised_windows": as_iso(recognised)}

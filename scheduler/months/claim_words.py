@@ -1,0 +1,56 @@
+"""A claim told in sentences, Japanese and English: from its receipt to the yen, by the decision that holds."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
+
+from terms.decision import Decision
+from terms.rendering import Lang, sentence
+
+
+def claim_told(story: Mapping[str, Any], lang: Lang) -> list[tuple[str, str]]:
+    """(clause, sentence) from the first step to the yen; the decision that holds."""
+    if not story["decisions"]:
+        return [("premium/9.2", sentence("claim.pending", lang, {"month": story["claim"]["month"]}))]
+    decision: Decision = story["decisions"][-1][2]
+    steps = zip(decision.steps, decision.render(lang), strict=True)
+    sentences = [(step.clause, words) for step, words in steps]
+    if story["awards"] and decision.facts["reason"] in (None, "threshold"):
+        award = story["awards"][-1]
+        if decision.facts["seconds"] < award["seconds"]:
+            sentences.append(("premium/9.2", sentence("claim.awarded.kept", lang, {})))
+        sentences += [("premium/9.2", words) for words in _arithmetic(award, lang)]
+    return sentences
+
+
+def _arithmetic(award: Mapping[str, Any], lang: Lang) -> list[str]:
+    """How the newest award becomes yen."""
+    usable = sentence("claim.awarded.usable", lang, {"usable_on": award["usable_from"]})
+    if award["total_yen"] is None:
+        return [sentence("claim.awarded.waiting", lang, {}), usable]
+    months = {"month": 1, "year": 12}
+    dearest = max(award["term_prices"], key=lambda term: Fraction(term["price_yen"], months[term["interval"]]))
+    exact = Fraction(award["fee_basis"]) * Fraction(award["rate"])
+    facts = {
+        "price_yen": dearest["price_yen"],
+        "rate": award["rate"],
+        "exact": _mixed(exact),
+        "rounded": sentence(f"claim.rounded.{_rounding(exact, award['total_yen'])}", lang, {}),
+        "total_yen": award["total_yen"],
+        "granted_yen": award["granted_yen"],
+    }
+    sentences = [sentence(f"claim.awarded.{dearest['interval']}", lang, facts)]
+    if award["granted_yen"] != award["total_yen"]:
+        sentences.append(sentence("claim.awarded.delta", lang, facts))
+    return [*sentences, usable]
+
+
+def _rounding(exact: Fraction, total_yen: int) -> str:
+    """Up unless the reading credit_rounding then in force rounded down: told from what was granted."""
+    return "down" if total_yen < exact else "up"
+
+
+def _mixed(yen: Fraction) -> str:
+    """88 1/3: an exact amount as people write it."""
+    whole, rest = divmod(yen.numerator, yen.denominator)
+    return f"{whole:,} {rest}/{yen.denominator}" if rest else f"{whole:,}"
