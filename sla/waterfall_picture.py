@@ -109,7 +109,7 @@ def _to_next(seconds: int, bounds: Sequence[int], scale: int, y: int, ja: bool) 
     return [
         (
             f'<line x1="{px(start)}" y1="{middle}" x2="{px(end)}" y2="{middle}" stroke="#111" stroke-width="1.2"/>'
-            f'<line x1="{px(end)}" y1="{middle - 5}" x2="{px(end)}" y2="{middle + 5}" stroke="#111" stroke-width="1.2"/>'
+            f'<line x1="{px(end)}" y1="{middle - 5}" x2="{px(end)}" y2="{middle + 5}" stroke="#111"/>'
             f'<text class="l" x="{px(start)}" y="{y + BAR + 18}">{escape(told)}</text>'
         )
     ]
