@@ -188,20 +188,27 @@ def claimant_month(service: ServiceMonth, claimant: Claimant, without: Collectio
     `without`: buckets of the claimant's own that take nothing.
     """
     left = service.unusable
-    everything = left if claimant.claimed is None else claimant.claimed
-    recognised = left if claimant.recognised is None else claimant.recognised
     takers: dict[str, Spans] = {
         "environment": claimant.environment,
         "not_member": subtract(left, claimant.member),
         "suspended": claimant.suspended,
         "not_card": subtract(left, claimant.card),
-        "not_claimed": subtract(left, everything),
-        "not_recognised": subtract(left, recognised),
     }
     takers |= {bucket: NOTHING for bucket in without if bucket in takers}
     own = _take_in_order(left, takers, rest="recognised")
     environment_seconds = union(service.buckets["environment"], own.pop("environment"))
     merged = {**service.buckets, **own, "environment": environment_seconds}
+    return narrowed(merged, claimant, without)
+
+
+def narrowed(eligible: Mapping[str, Spans], claimant: Claimant, without: Collection[str] = ()) -> dict[str, Spans]:
+    """A claimant's month before anything was claimed, narrowed to what is claimed and what people recognise of it."""
+    left = eligible["recognised"]
+    claimed = left if claimant.claimed is None or "not_claimed" in without else intersect(left, claimant.claimed)
+    narrow = claimant.recognised is not None and "not_recognised" not in without
+    recognised = intersect(claimed, claimant.recognised or NOTHING) if narrow else claimed
+    own = {"not_claimed": subtract(left, claimed), "not_recognised": subtract(claimed, recognised)}
+    merged = {**eligible, **own, "recognised": recognised}
     return {bucket: merged[bucket] for bucket in CLAIMANT_BUCKETS}
 
 
