@@ -19,7 +19,7 @@ from scheduler.months.claim_words import claim_told
 from scheduler.months.standing import ClaimState
 from scheduler.months.templates import Langs, both, templates_in
 from scheduler.months.told import state_told
-from sla.claims import ClaimFacts
+from sla.claim_facts import ClaimFacts
 from sla.deciding import Deciding, deciding_exclusions
 from sla.intervals import Spans, as_iso, intersect, length, union
 from sla.month_store import load_month_facts, read_spans
