@@ -86,6 +86,7 @@ def waterfall_steps(
             step = Step(clause, key, {**taken, **bounds.get(bucket, {})})
             if bucket not in ("not_claimed", "not_recognised"):  # hardly ever another's too
                 known[bucket, spans] = step
+        yield step
     recognised = buckets["recognised"]
     key = "claim.recognised" if recognised else "claim.nothing_recognised"
     facts = {"recognised_seconds": length(recognised), "recognised_windows": as_iso(recognised)}

@@ -14,10 +14,10 @@ from scheduler.cli import explain_money
 from scheduler.cli.context import ALL_THAT_IS_KNOWN, open_house
 from scheduler.cli.inputs import Language as Language
 from scheduler.cli.output import emit, fail, note, table
-from scheduler.months.claim_words import claim_told
 from sla.month_store import NoPopulation
+from sla.told import story_json, told
 from sla.views import UnknownClaim
-from terms.calendar import Month, iso_jst
+from terms.calendar import Month
 from terms.rendering import Lang, sentence
 from terms.words import duration
 
@@ -72,7 +72,7 @@ def claim(
     if svg is not None:
         _write(svg, claim_picture(explained, langs[0]), "picture")
     if as_json:
-        emit(_as_json(explained, langs[0]), as_json=True)
+        emit({**story_json(explained.story, langs[0]), "deciding": explained.deciding_told(langs[0])}, as_json=True)
     else:
         emit(None, human=lambda console: _print(console, explained, langs))
 
@@ -85,28 +85,12 @@ def _write(path: Path, text: str, what: str) -> None:
     note(f"{what}: {path}")
 
 
-def _as_json(explained: ClaimExplained, lang: Lang) -> dict[str, object]:
-    story = explained.story
-    asked = story["claim"]
-    return {
-        "claim": {**asked, "received_at": iso_jst(asked["received_at"])},
-        "state": story["state"],
-        "sentences": [{"clause": clause, "text": words} for clause, words in claim_told(story, lang)],
-        "deciding": explained.deciding_told(lang),
-        "decisions": [
-            {"revision": revision, "decided_at": iso_jst(decided_at), **decision.to_json()}
-            for revision, decided_at, decision in story["decisions"]
-        ],
-        "awards": [{**award, "decided_at": iso_jst(award["decided_at"])} for award in story["awards"]],
-    }
-
-
 def _print(console: Console, explained: ClaimExplained, langs: tuple[Lang, ...]) -> None:
     asked, state = explained.story["claim"], explained.story["state"]
     title = f"{asked['id']}  {asked['account']}  {Month.parse(asked['month'])}  {state['outcome']}"
     console.print(f"[bold]{escape(title)}[/bold]")
     for lang in langs:
-        for clause, words in claim_told(explained.story, lang):
+        for clause, words in told(explained.story, lang):
             console.print(f"{escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
         for words in explained.deciding_told(lang):
             console.print(escape(words), soft_wrap=True)

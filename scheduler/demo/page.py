@@ -7,10 +7,10 @@ from markupsafe import Markup
 
 from scheduler.app import House
 from scheduler.demo.summary import Figure, Summary
-from scheduler.months.claim_words import claim_told
 from scheduler.months.templates import templates_in
 from sla.review import policy_of
 from sla.timeline import CLAUSES, month_svg
+from sla.told import told
 from sla.views import claim_story, decided_buckets
 from terms import words
 from terms.calendar import iso_jst
@@ -47,7 +47,7 @@ def amount(figure: Figure) -> str:
 def _claim(house: House, summary: Summary, at: datetime, policy: Policy) -> dict[str, object]:
     story = claim_story(house.session, house.rules, summary.explained, at)
     decision: Decision = story["decisions"][-1][2]
-    sentences = zip(claim_told(story, "ja"), claim_told(story, "en"), strict=True)
+    sentences = zip(told(story, "ja"), told(story, "en"), strict=True)
     return {
         "id": story["claim"]["id"],
         "account": story["claim"]["account"],

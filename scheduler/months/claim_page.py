@@ -15,7 +15,6 @@ from typing import Any
 from markupsafe import Markup
 
 from db.session import Session
-from scheduler.months.claim_words import claim_told
 from scheduler.months.standing import ClaimState
 from scheduler.months.templates import Langs, both, templates_in
 from scheduler.months.told import state_told
@@ -25,6 +24,7 @@ from sla.intervals import Spans, as_iso, intersect, length, union
 from sla.month_store import load_month_facts, read_spans
 from sla.store import load_account_months
 from sla.timeline import month_svg, name_of
+from sla.told import told as claim_told
 from sla.unusable import ServiceMonth, service_month
 from sla.views import claim_story, decided_buckets
 from sla.waterfall_picture import stacked, waterfall_svg

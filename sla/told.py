@@ -1,14 +1,20 @@
-"""A claim told in sentences, Japanese and English: from its receipt to the yen, by the decision that holds."""
+"""A claim's story (sla.views.claim_story) in sentences: the deadline, every second and its clause, the rate, the yen.
+
+Decides nothing: each sentence is filled with the facts of a step of the decision that holds, or of the newest award.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from terms.calendar import iso_jst
 from terms.decision import Decision
 from terms.rendering import Lang, sentence
 
 
-def claim_told(story: Mapping[str, Any], lang: Lang) -> list[tuple[str, str]]:
+def told(story: Mapping[str, Any], lang: Lang) -> list[tuple[str, str]]:
     """(clause, sentence) from the first step to the yen; the decision that holds."""
     if not story["decisions"]:
         return [("premium/9.2", sentence("claim.pending", lang, {"month": story["claim"]["month"]}))]
@@ -23,6 +29,21 @@ def claim_told(story: Mapping[str, Any], lang: Lang) -> list[tuple[str, str]]:
     return sentences
 
 
+def story_json(story: Mapping[str, Any], lang: Lang) -> dict[str, object]:
+    """The whole story as JSON, with its sentences."""
+    asked = story["claim"]
+    return {
+        "claim": {**asked, "received_at": iso_jst(asked["received_at"])},
+        "state": story["state"],
+        "sentences": [{"clause": clause, "text": words} for clause, words in told(story, lang)],
+        "decisions": [
+            {"revision": revision, "decided_at": iso_jst(decided_at), **decision.to_json()}
+            for revision, decided_at, decision in story["decisions"]
+        ],
+        "awards": [{**award, "decided_at": iso_jst(award["decided_at"])} for award in story["awards"]],
+    }
+
+
 def _arithmetic(award: Mapping[str, Any], lang: Lang) -> list[str]:
     """How the newest award becomes yen."""
     usable = sentence("claim.awarded.usable", lang, {"usable_on": award["usable_from"]})
@@ -35,7 +56,7 @@ def _arithmetic(award: Mapping[str, Any], lang: Lang) -> list[str]:
         "price_yen": dearest["price_yen"],
         "rate": award["rate"],
         "exact": _mixed(exact),
-        "rounded": sentence(f"claim.rounded.{_rounding(exact, award['total_yen'])}", lang, {}),
+        "rounded": sentence("claim.rounded.down" if award["total_yen"] < exact else "claim.rounded.up", lang, {}),
         "total_yen": award["total_yen"],
         "granted_yen": award["granted_yen"],
     }
@@ -43,11 +64,6 @@ def _arithmetic(award: Mapping[str, Any], lang: Lang) -> list[str]:
     if award["granted_yen"] != award["total_yen"]:
         sentences.append(sentence("claim.awarded.delta", lang, facts))
     return [*sentences, usable]
-
-
-def _rounding(exact: Fraction, total_yen: int) -> str:
-    """Up unless the reading credit_rounding then in force rounded down: told from what was granted."""
-    return "down" if total_yen < exact else "up"
 
 
 def _mixed(yen: Fraction) -> str:
