@@ -20,6 +20,7 @@ from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from billing.payment_method import decline_kind
 from billing.people import open_task
 from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
+from db.probes import TODAY
 from db.session import Session, copy_rows
 from db.tables.money import attempt, interest_mark, invoice, settlement
 from terms.calendar import jst_day
@@ -27,6 +28,8 @@ from terms.rules import Rules
 
 CHUNK = 5_000
 _BIGINTS = sa.ARRAY(sa.BigInteger)
+_UNANSWERED = attempt.c.outcome.is_(None)
+_PAYABLE = sa.and_(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= TODAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,11 @@ class InFlight:
     request: ChargeRequest
     started_at: datetime
     open_yen: int
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `charge_due` would find an attempt in flight or an open fee to look at."""
+    return sa.or_(sa.exists().where(_UNANSWERED), sa.exists().where(_PAYABLE))
 
 
 def charge_due(
@@ -233,16 +241,12 @@ def _wanted(
     They stay locked until their attempts are committed; what somebody else is charging just now is left out.
     """
     query = (
-        sa.select(invoice.c.id)
-        .where(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= today)
-        .order_by(invoice.c.id)
-        .limit(CHUNK)
-        .with_for_update(skip_locked=True)
+        sa.select(invoice.c.id).where(_PAYABLE).order_by(invoice.c.id).limit(CHUNK).with_for_update(skip_locked=True)
     )
     if contract_ids is not None:
         query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     last = 0
-    while ids := session.scalars(query.where(invoice.c.id > last)).all():
+    while ids := session.scalars(query.where(invoice.c.id > last), {TODAY.key: today}).all():
         last = ids[-1]
         wanted = [
             each
@@ -288,7 +292,7 @@ def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[I
     query = (
         sa.select(attempt, invoice.c.open_yen)
         .join(invoice, invoice.c.id == attempt.c.invoice_id)
-        .where(attempt.c.outcome.is_(None))
+        .where(_UNANSWERED)
         .order_by(attempt.c.id)
     )
     if contract_ids is not None:
