@@ -102,6 +102,47 @@ def allocate(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """Money or a claim of the user that we hold: from which day it could have paid a debt."""
+
+    since: date
+    yen: int
+
+
+def allocate_back(
+    funds: Sequence[Fund], debts: Sequence[Debt], through: date, rate: Fraction, day_count: str
+) -> Allocation:
+    """Divide what we hold over debts as of the days on which each could first have paid the other.
+
+    A set-off takes effect from the day on which both claims could be set off (Civil Code 506 II): a debt bears no
+    interest from there on, as far as it is met. A day before the last allocation of a debt is not gone back to.
+    Only debts due by `through` are met.
+    """
+    days = {fund.since for fund in funds} | {debt.counts_after for debt in debts}
+    left = list(debts)
+    paid: dict[int, tuple[int, int]] = {debt.invoice_id: (0, 0) for debt in debts}
+    used_yen = 0
+    for day in sorted(day for day in days if day <= through):
+        held_yen = sum(fund.yen for fund in funds if fund.since <= day) - used_yen
+        places = [at for at, debt in enumerate(left) if debt.counts_after <= day]
+        if not held_yen or not places:
+            continue
+        parts = allocate(held_yen, 0, [left[at] for at in places], day, rate, day_count)
+        used_yen += held_yen - parts.deposit_yen
+        for at, debt, share in zip(places, parts.debts, parts.shares, strict=True):
+            left[at] = debt
+            interest_yen, principal_yen = paid[debt.invoice_id]
+            paid[debt.invoice_id] = (interest_yen + share.interest_yen, principal_yen + share.principal_yen)
+    return Allocation(
+        costs_yen=0,
+        shares=tuple(Share(invoice_id, *parts) for invoice_id, parts in paid.items()),
+        deposit_yen=sum(fund.yen for fund in funds) - used_yen,
+        costs_left_yen=0,
+        debts=tuple(left),
+    )
+
+
 def settle_fee(debt: Debt, through: date, rate: Fraction, day_count: str) -> Debt:
     """The debt after a card charge of its whole open fee: an agreed allocation (Civil Code 490).
 

@@ -125,16 +125,19 @@ _KEYS = """
 _SUMS: Mapping[str, str] = {
     "1140": _RECEIVABLE,
     "1150": _INTEREST,
-    "1110": "SELECT coalesce(sum(yen), 0) FROM receipt",
+    "1110": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
+        - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'sent'), 0)""",
     "1131": """SELECT coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'), 0)
+        - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'card'), 0)
         + coalesce((SELECT sum(paid_terms * price_yen) FROM keys), 0)""",
     "1133": """SELECT coalesce((SELECT sum(price_yen) FROM term WHERE method = 'app_store'), 0)
         - coalesce((SELECT sum(fee_yen) FROM store_report), 0)""",
     "2125": "SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)",
     "2140": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
         - coalesce((SELECT sum(attempt.yen) FROM attempt WHERE outcome = 'succeeded'), 0)
-        + coalesce((SELECT sum(yen) FROM settlement WHERE kind = 'card'), 0)""",
+        + coalesce((SELECT sum(yen) FROM settlement WHERE kind = 'card'), 0)
+        + coalesce((SELECT sum(yen) FROM deposit_use), 0)""",
     "2120": f"SELECT -({_CONTRACT_LIABILITY.strip()})",
     "2130": f"SELECT -({_CREDITS})",
 }

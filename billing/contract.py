@@ -8,7 +8,7 @@ Decides premium/3.3 (forming, renewal by itself), premium/6.1 (no renewal on req
          anchor_on                     boundary(anchor, 1)           boundary(anchor, 2)
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -146,6 +146,11 @@ def end_requested(wishes: Sequence[Wish], ends_on: date, days_before: int) -> bo
         elif wish.kind == "withdraw_end_of_use" and wish.at < end_at:
             standing = False
     return standing
+
+
+def use_ends_on(wishes: Sequence[Wish], ends: Iterable[date], days_before: int) -> date | None:
+    """The first of the coming term ends at which a standing request ends the contract; None: none of them."""
+    return next((ends_on for ends_on in ends if end_requested(wishes, ends_on, days_before)), None)
 
 
 @decides("premium/3.3")

@@ -1,88 +1,46 @@
-"""The desk for the life of a contract: plans and prices, registration, what users ask for, what people rule.
+"""The desk for the life of a contract: registration and what users ask for. Prices: `price_desk`.
 
 One method per act, with the account, what is asked, and the instant `now` at which it is received. Each act is
 committed; what cannot be done is Refused in one line. The night does the rest.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
+from typing import cast
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from billing import contract as life
-from billing import notices, registration
-from billing.catalog import NoPriceError, Price, check_change, price_at
+from billing import registration, screened
+from billing.application_files import TakenFile, import_applications
 from billing.desk_base import Desk
 from billing.payment_method import refuse_change
 from billing.refusal import Refused
 from billing.registration import Application
+from billing.screening import PEOPLE, Rule, apply_rule
 from billing.stages import payments, terms
-from billing.stages.prices import load_interval, load_prices
-from billing.stages.termination import save_notice, terminate
-from db.tables.contracts import contract, plan, price, suspension
-from terms.calendar import Interval, jst_day
+from billing.stages.prices import load_interval
+from billing.stages.terms import load_wishes
+from db.tables.contracts import contract, term
+from terms.calendar import TermRule, boundary, iso_jst, jst_day
+
+MONTH_AT_LEAST_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What became of an application under a rule, and on which ground."""
+
+    account: str
+    outcome: str
+    ground: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class ContractDesk(Desk):
     """Acts on contracts."""
-
-    # Plans and prices ------------------------------------------------------------------------------------------
-
-    def add_plan(self, code: str, interval: str, *, now: datetime) -> None:
-        """Declare a plan of monthly or yearly terms."""
-        self.session.execute(
-            insert(plan).values(code=code, interval=interval, recorded_at=now).on_conflict_do_nothing()
-        )
-        self.session.commit()
-
-    def price(
-        self,
-        plan: str,
-        yen: int,
-        *,
-        announced: date,
-        for_new_from: date,
-        for_renewals_from: date,
-        cohort: Sequence[str] | None = None,
-        initial: bool = False,
-        now: datetime,
-    ) -> None:
-        """Record a price of a plan (premium/4.3); the first price of a plan (`initial`) needs no announcement."""
-        interval = self._interval(plan)
-        least_yen = self.rules.discretion.minimum_card_charge_yen
-        if yen < least_yen:
-            raise Refused(f"plan {plan}: a price of {yen} yen is less than a card can be charged, {least_yen} yen")
-        row = Price(
-            plan=plan,
-            interval=interval,
-            yen=yen,
-            announced_on=announced,
-            for_new_from=for_new_from,
-            for_renewals_from=for_renewals_from,
-            cohort=frozenset(cohort) if cohort is not None else None,
-        )
-        if not initial:
-            settings = self.rules.discretion
-            findings = check_change(
-                row, self._price_before(row), settings.price_announce_days, settings.price_migration_days
-            )
-            if findings:
-                raise Refused("; ".join(str(finding) for finding in findings))
-        self.session.execute(
-            sa.insert(price).values(
-                plan=plan,
-                yen=yen,
-                announced_on=announced,
-                for_new_from=for_new_from,
-                for_renewals_from=for_renewals_from,
-                cohort=sorted(cohort) if cohort is not None else None,
-                recorded_at=now,
-            )
-        )
-        self.session.commit()
 
     # Registration (Article 3) -----------------------------------------------------------------------------------
 
@@ -94,12 +52,16 @@ class ContractDesk(Desk):
         *,
         months: int | None = None,
         fallback: str | None = None,
+        consents: Sequence[str] = (),
         now: datetime,
     ) -> int:
-        """Take an application; returns the contract's id. A second one while one runs is refused."""
+        """Take an application; returns the contract's id. A second one while one runs is refused.
+
+        `consents` are the versions that the applicant agreed to, as terms/version (premium/3.2); none: those in force.
+        """
         self._bring_up_to_date(account, now)
-        application = Application(account, plan, method, now, months, fallback)
-        return registration.register(self.session, [application], now)[0]
+        application = Application(account, plan, method, now, months, fallback, tuple(consents))
+        return registration.register(self.session, self.rules, [application], now)[0]
 
     def approve(
         self,
@@ -109,13 +71,19 @@ class ContractDesk(Desk):
         *,
         months: int | None = None,
         fallback: str | None = None,
+        consents: Sequence[str] = (),
+        by: str = PEOPLE,
+        ground: str | None = None,
         now: datetime,
     ) -> int:
-        """Form the contract at this instant: its first term starts, is invoiced and charged; returns its id."""
+        """Form the contract at this instant: its first term starts, is invoiced and charged; returns its id.
+
+        With plan and method the account registers and is approved at once.
+        """
         if plan is not None and method is not None:
             self._bring_up_to_date(account, now)
-            application = Application(account, plan, method, now, months, fallback)
-            registration.register(self.session, [application], now, commit=False)
+            application = Application(account, plan, method, now, months, fallback, tuple(consents))
+            registration.register(self.session, self.rules, [application], now, commit=False)
         contract_id = self.session.execute(
             sa.select(contract.c.id).where(
                 contract.c.account == account, contract.c.approved_at.is_(None), contract.c.rejected_at.is_(None)
@@ -123,40 +91,71 @@ class ContractDesk(Desk):
         ).scalar_one_or_none()
         if contract_id is None:
             raise Refused(f"account {account}: no application is waiting; register it first (premium/3.3)")
-        registration.approve(self.session, self.rules, self.gateway, {contract_id: now}, now)
+        registration.approve(self.session, self.rules, self.gateway, {contract_id: now}, now, by=by, ground=ground)
         return int(contract_id)
+
+    def import_applications(self, path: Path, *, now: datetime) -> TakenFile:
+        """Take the applications of a CSV file: the good rows, and a finding for each of the others."""
+        return import_applications(self.session, self.rules, path, now, self._bring_up_to_date)
 
     def enrol(self, applications: Sequence[Application], *, now: datetime) -> list[int]:
         """Register and approve many at once, each at its own instant, and charge them at `now`; returns their ids."""
-        ids = registration.register(self.session, applications, now, commit=False)
+        ids = registration.register(self.session, self.rules, applications, now, commit=False)
         approvals = {contract_id: each.at for contract_id, each in zip(ids, applications, strict=True)}
         registration.approve(self.session, self.rules, self.gateway, approvals, now)
         return ids
 
-    def reject(self, account: str, ground: str, *, now: datetime) -> None:
-        """Turn an application down, with its ground (premium/3.5)."""
-        done = self.session.execute(
-            sa.update(contract)
-            .where(
-                contract.c.account == account,
-                contract.c.approved_at.is_(None),
-                contract.c.rejected_at.is_(None),
-            )
-            .values(rejected_at=now, rejected_ground=ground)
-        ).rowcount
-        self.session.commit()
-        if not done:
-            raise Refused(f"account {account}: no application is waiting (premium/3.5)")
+    def reject(self, account: str, ground: str, *, by: str = PEOPLE, now: datetime) -> None:
+        """Turn an application down, with a ground of the operator's list (premium/3.5)."""
+        screened.reject(self.session, self.rules, account, ground, now, by=by)
+
+    def screen(
+        self, rule: Rule, *, accounts: Collection[str] | None = None, by: str = "rule", now: datetime
+    ) -> list[Screened]:
+        """Let the operator's rule decide on the waiting applications; what it refers stays with people."""
+        done = []
+        grounds = self.rules.discretion.screening_grounds
+        for contract_id, applicant in screened.applicants(self.session).items():
+            if accounts is not None and applicant.account not in accounts:
+                continue
+            ruling = apply_rule(rule, applicant, grounds)
+            try:
+                match ruling.outcome:
+                    case "approved":
+                        registration.approve(
+                            self.session, self.rules, self.gateway, {contract_id: now}, now, by=by, ground=ruling.ground
+                        )
+                    case "rejected":
+                        screened.reject(self.session, self.rules, applicant.account, ruling.ground or "", now, by=by)
+                    case "referred":
+                        screened.refer(self.session, contract_id, applicant.account, ruling.ground or "", now, by=by)
+                done.append(Screened(applicant.account, ruling.outcome, ruling.ground))
+            except Refused as why:
+                done.append(Screened(applicant.account, "referred", str(why)))
+        return done
 
     # The user's wishes -------------------------------------------------------------------------------------------
 
-    def end_of_use(self, account: str, *, now: datetime) -> None:
-        """The user asks not to renew (premium/6.1)."""
-        self._record(account, "end_of_use", now)
+    def end_of_use(self, account: str, *, now: datetime) -> date:
+        """The user asks not to renew (premium/6.1); returns the first day without the contract."""
+        row = self._running(account, now)
+        before = self._use_ends_on(row, ())
+        if before is not None:
+            raise Refused(f"account {account}: use ends on {before} already, by an earlier request (premium/6.1)")
+        ends_on = self._use_ends_on(row, (life.Wish(life.END_OF_USE, now),))
+        if ends_on is None:
+            raise Refused(f"account {account}: a request of {iso_jst(now)} is older than one that is recorded already")
+        self._fact(row.id, account, life.END_OF_USE, now)
+        self.session.commit()
+        return ends_on
 
     def withdraw_end_of_use(self, account: str, *, now: datetime) -> None:
         """The user takes that back, until the term ends."""
-        self._record(account, "withdraw_end_of_use", now)
+        row = self._running(account, now)
+        if self._use_ends_on(row, ()) is None:
+            raise Refused(f"account {account}: no request to end use stands, so none can be withdrawn (premium/6.1)")
+        self._fact(row.id, account, "withdraw_end_of_use", now)
+        self.session.commit()
 
     def change_method(self, account: str, method: str, *, store_stop_recorded: bool = False, now: datetime) -> None:
         """The user asks for another method from the next renewal on (premium/5.1)."""
@@ -183,64 +182,19 @@ class ContractDesk(Desk):
         """The user id was deleted (premium/13): access ends at once, nothing is given back."""
         self._end(account, "delete_user", life.USER_DELETED, now)
 
-    # Acts of people ----------------------------------------------------------------------------------------------
-
-    def suspend(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """Switch access off, for a ground that people state (premium/7.1)."""
-        row = self._running(account, now)
-        open_one = sa.select(suspension.c.id).where(
-            suspension.c.contract_id == row.id,
-            suspension.c.set_by == "people",
-            suspension.c.lifted_at.is_(None),
-        )
-        if self.session.execute(open_one).first() is not None:
-            raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
-        self._fact(row.id, account, "suspend", now, author=by, ground=ground)
-        suspension_id = self.session.execute(
-            sa.insert(suspension)
-            .values(contract_id=row.id, account=account, from_at=now, set_by="people", ground=ground, recorded_at=now)
-            .returning(suspension.c.id)
-        ).scalar_one()
-        notice = notices.suspension_by_people(jst_day(now), ground)
-        save_notice(self.session, account, row.id, notice, f"suspension:{suspension_id}", now)
-        self.session.commit()
-
-    def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """Lift every suspension; one for fees that are still unpaid comes back by night."""
-        row = self._running(account, now)
-        self._fact(row.id, account, "resume", now, author=by, ground=ground)
-        lifted = self.session.execute(
-            sa.update(suspension)
-            .where(suspension.c.contract_id == row.id, suspension.c.lifted_at.is_(None))
-            .values(lifted_at=now, lifted_by=by)
-        ).rowcount
-        self.session.commit()
-        if not lifted:
-            raise Refused(f"account {account}: it is not suspended (premium/7.1)")
-
-    def terminate(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
-        """End the contract for a ground that people state (premium/7.1); what is unpaid stays owed."""
-        row = self._running(account, now)
-        self._fact(row.id, account, "terminate", now, author=by, ground=ground)
-        notice = notices.termination_by_people(jst_day(now), ground)
-        terminate(self.session, self.rules, row.id, account, notice, now)
-        self.session.commit()
-
     # Inside ------------------------------------------------------------------------------------------------------
 
-    def _interval(self, code: str) -> Interval:
-        interval = load_interval(self.session, code)
-        if interval is None:
-            known = ", ".join(self.session.scalars(sa.select(plan.c.code).order_by(plan.c.code))) or "none yet"
-            raise Refused(f"plan {code!r} is not known; there are: {known}")
-        return interval
-
-    def _price_before(self, change: Price) -> Price | None:
-        try:
-            account = min(change.cohort) if change.cohort else ""
-            return price_at(load_prices(self.session), change.plan, account, change.for_renewals_from, True)
-        except NoPriceError:
-            return None
+    def _use_ends_on(self, row: sa.Row[tuple[object, ...]], more: Sequence[life.Wish]) -> date | None:
+        """When use ends by the wishes so far and `more`; the terms ahead are looked at as far as a request can wait."""
+        anchor_on, renews_on = row.anchor_on, row.renews_on
+        interval = load_interval(self.session, row.plan) or "month"
+        rule = cast("TermRule", self.rules.terms.at(renews_on).readings["term_rule"])
+        days_before = self.rules.discretion.end_of_use_days_before
+        ahead = 2 + days_before // MONTH_AT_LEAST_DAYS
+        seq = self.session.execute(sa.select(sa.func.max(term.c.seq)).where(term.c.contract_id == row.id)).scalar_one()
+        ends = [boundary(anchor_on, interval, seq + 1 + step, rule) for step in range(ahead)]
+        wishes = load_wishes(self.session, [row.id]).get(row.id, [])
+        return life.use_ends_on([*wishes, *more], ends, days_before)
 
     def _record(self, account: str, kind: str, now: datetime, detail: dict[str, object] | None = None) -> None:
         row = self._running(account, now)

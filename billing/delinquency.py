@@ -59,6 +59,33 @@ def standing(
     return Standing.OVERDUE, days
 
 
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What comes if nothing more is paid; both days move when the oldest debt is paid."""
+
+    suspends_on: date
+    terminates_on: date
+
+
+def outlook(fees: Sequence[UnpaidFee], suspend_after_days: int, terminate_after_days: int) -> Outlook | None:
+    """The days on which these fees, left unpaid, bring suspension and termination; None where nothing is unpaid."""
+    if not fees:
+        return None
+    return Outlook(
+        min(_reached_on(fee, suspend_after_days) for fee in fees),
+        min(_reached_on(fee, terminate_after_days) for fee in fees),
+    )
+
+
+def _reached_on(fee: UnpaidFee, days: int) -> date:
+    """The first day on which a fee is overdue, and by at least so many days that count."""
+    needed = max(days, 1)
+    on = fee.due_on + timedelta(days=needed)
+    while (missing := needed - overdue_days(fee, on)) > 0:
+        on += timedelta(days=missing)
+    return on
+
+
 @decides("premium/7.2")
 def accelerated(fees: Sequence[UnpaidFee], today: date) -> tuple[int, ...]:
     """Invoices that become due at once because another fee is overdue: those that existed when default began.

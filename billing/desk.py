@@ -1,14 +1,19 @@
 """The billing desk: every act of people and of other systems, in one place for callers.
 
-Acts on a contract are in `billing.contract_desk`, acts on money in `billing.money_desk`.
+Acts on a contract are in `billing.contract_desk`, what people rule against one in `billing.default_desk`, plans and
+prices in `billing.price_desk`, acts on money in `billing.money_desk`, recorded acts of the operator in
+`billing.act_desk`.
 """
 
 from dataclasses import dataclass
 
+from billing.act_desk import ActDesk
 from billing.contract_desk import ContractDesk
+from billing.default_desk import DefaultDesk
 from billing.money_desk import MoneyDesk
+from billing.price_desk import PriceDesk
 
 
 @dataclass(frozen=True, slots=True)
-class BillingDesk(ContractDesk, MoneyDesk):
-    """Every act on contracts and money, on one session, under the rules, with a gateway for cards."""
+class BillingDesk(ContractDesk, DefaultDesk, PriceDesk, MoneyDesk, ActDesk):
+    """Every act on contracts, prices and money, on one session, under the rules, with a gateway for cards."""

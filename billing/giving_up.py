@@ -11,13 +11,12 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from billing import notices
-from billing.allocation import Allocation, allocate
+from billing.allocation import Allocation, Fund, allocate, allocate_back
 from billing.booking import Posting, post
-from billing.receiving import settle_parts
 from billing.refusal import Refused
 from billing.revenue import divide_claim, remaining
+from billing.settling import book_undemanded, correct_interest, settle_invoices, settle_parts
 from billing.stages.demands import book_interest, interest_booked
-from billing.stages.payments import settle_invoices
 from billing.stages.termination import save_notice
 from billing.stages.unpaid import interest_owed, load_unpaid, lock_accounts
 from db.session import Session, copy_rows
@@ -34,6 +33,10 @@ class Act:
 
     by: str
     ground: str
+
+    def __post_init__(self) -> None:
+        if not self.by.strip() or not self.ground.strip():
+            raise Refused("an act of people has an author and a ground: say both")
 
 
 def write_off(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:
@@ -87,17 +90,22 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
         book_interest(session, account, "write_off", -booked_yen, f"act:{fact_id}", now)
         postings.append(Posting("interest_written_off", f"act:{fact_id}:interest", today, {"yen": booked_yen}, account))
     post(session, postings, now)
+    notice = notices.write_off(today, row.starts_on, row.open_yen)
+    save_notice(session, account, row.contract_id, notice, f"act:{fact_id}", now)
     session.commit()
 
 
 def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetime) -> None:
-    """Set open credits off against interest, then fees, the debt due first; the user gets a notice; commits."""
+    """Set open credits off against interest, then fees, the debt due first; the user gets a notice; commits.
+
+    By the reading `set_off_effect` it works back to the day on which both could first be set off (Civil Code 506 II).
+    """
     today = jst_day(now)
     lock_accounts(session, [account])
     every = load_unpaid(session, rules, today, account=account, with_carried=True)
     unpaid = [each for each in every if each.due_on <= today]  # both debts have to be due (Civil Code 505)
     credits = session.execute(
-        sa.select(credit.c.id, credit.c.available_yen)
+        sa.select(credit.c.id, credit.c.available_yen, credit.c.granted_on)
         .where(credit.c.account == account, credit.c.available_yen > 0)
         .order_by(credit.c.usable_from, credit.c.id)
         .with_for_update()
@@ -106,22 +114,19 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
         what = "nothing is due" if not unpaid else "there is no open credit"
         raise Refused(f"account {account}: {what}, so nothing can be set off")
     policy = rules.terms.at(today)
-    parts = allocate(
-        sum(row.available_yen for row in credits),
-        0,
-        [each.debt for each in unpaid],
-        today,
-        policy.late_interest.rate,
-        policy.readings["late_interest_day_count"],
-    )
+    debts = [each.debt for each in unpaid]
+    rate, day_count = policy.late_interest.rate, policy.readings["late_interest_day_count"]
+    if policy.readings["set_off_effect"] == "works_back":
+        funds = [Fund(row.granted_on, row.available_yen) for row in credits]
+        parts = allocate_back(funds, debts, today, rate, day_count)
+    else:
+        parts = allocate(sum(row.available_yen for row in credits), 0, debts, today, rate, day_count)
     used_yen = parts.interest_yen + parts.principal_yen
     contract_id = unpaid[0].contract_id
     fact_id = _record(session, contract_id, account, "set_off", act, now)
-    undemanded_yen = max(0, parts.interest_yen - interest_booked(session, account))
-    _use_credits(session, parts, [(row.id, row.available_yen) for row in credits], today)
+    undemanded_yen = book_undemanded(session, account, parts, f"act:{fact_id}", now)
+    _use_credits(session, parts, [(row.id, row.available_yen) for row in credits], now)
     settle_parts(session, account, "set_off", parts, unpaid, fact_id, now)
-    if undemanded_yen:
-        book_interest(session, account, "allocation", undemanded_yen, f"act:{fact_id}", now)
     if parts.interest_yen:
         book_interest(session, account, "set_off", -parts.interest_yen, f"act:{fact_id}:paid", now)
     amounts = {
@@ -130,11 +135,12 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
         "principal_yen": parts.principal_yen,
     }
     post(session, [Posting("set_off", f"act:{fact_id}", today, amounts, account)], now)
+    correct_interest(session, rules, account, parts, f"act:{fact_id}", now)
     save_notice(session, account, contract_id, notices.set_off(today, used_yen), f"act:{fact_id}", now)
     session.commit()
 
 
-def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[int, int]], today: date) -> None:
+def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[int, int]], now: datetime) -> None:
     """Draw the credits down in order, invoice by invoice."""
     wanted = [(share.invoice_id, share.interest_yen + share.principal_yen) for share in parts.shares]
     left = dict(credits)
@@ -143,10 +149,10 @@ def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[in
         for credit_id in left:
             part = min(yen, left[credit_id])
             if part:
-                rows.append((credit_id, invoice_id, part, today))
+                rows.append((credit_id, invoice_id, part, jst_day(now), now))
                 left[credit_id] -= part
                 yen -= part
-    copy_rows(session, credit_application, ("credit_id", "invoice_id", "yen", "applied_on"), rows)
+    copy_rows(session, credit_application, ("credit_id", "invoice_id", "yen", "applied_on", "recorded_at"), rows)
     for credit_id, available in left.items():
         session.execute(sa.update(credit).where(credit.c.id == credit_id).values(available_yen=available))
 

@@ -116,9 +116,15 @@ RULES: tuple[Rule, ...] = (
         "7110 undemanded_yen; 1150 interest_yen; 1140 principal_yen",
         optional=("undemanded_yen", "interest_yen", "principal_yen"),
     ),
+    Rule(
+        "interest_reduced", "premium/5.2",
+        "a payment or a set-off reaches back before a demand: what was demanded for the days since is not owed",
+        "7110 yen", "1150 yen",
+    ),
     Rule("costs_paid", "premium/5.2", "the payer bears the costs of paying", "1110 yen", "7120 yen"),
     Rule("overpaid", "", "the payer sends more than is owed", "1110 yen", "2140 yen"),
     Rule("deposit_refunded", "", "a deposit is sent back", "2140 yen", "1110 yen"),
+    Rule("overcharge_refunded", "", "what a card paid too much goes back to it", "2140 yen", "1131 yen"),
     Rule(
         "deposit_applied", "premium/5.2", "a deposit pays what has become due since",
         "1150 undemanded_yen; 2140 interest_yen + principal_yen",
@@ -132,6 +138,13 @@ RULES: tuple[Rule, ...] = (
         "7110 undemanded_yen; 7120 costs_yen; 1150 interest_yen; 1140 principal_yen; 2140 deposit_yen",
         optional=("undemanded_yen", "costs_yen", "interest_yen", "principal_yen", "deposit_yen"),
     ),
+    Rule(
+        "receipt_unmatched", "premium/5.2", "it was another's: whose it is stands open again",
+        "7110 undemanded_yen; 7120 costs_yen; 1150 interest_yen; 1140 principal_yen; 2140 deposit_yen",
+        "1150 undemanded_yen; 2145 costs_yen + interest_yen + principal_yen + deposit_yen",
+        optional=("undemanded_yen", "costs_yen", "interest_yen", "principal_yen", "deposit_yen"),
+    ),
+    Rule("unidentified_returned", "", "nobody is found: it goes back to where it came from", "2145 yen", "1110 yen"),
     # SLA credits
     Rule(
         "credit_granted", "premium/9.2", "an award is granted as a credit",
@@ -186,6 +199,7 @@ RULES: tuple[Rule, ...] = (
     Rule("key_sold", "premium/5.1.1.b", "a product key is sold", "1131 yen", "2125 yen"),
     Rule("key_redeemed", "premium/5.1.1.b", "a key pays for a term", "2125 yen", "2120 yen"),
     Rule("key_expired", "premium/5.1.1.b", "a key expires unused", "2125 yen", "7120 yen"),
+    Rule("key_revoked", "premium/5.1.1.b", "unused keys are revoked, their buyer is paid back", "2125 yen", "1131 yen"),
     Rule("coupon_term_started", "premium/5.1.1.b", "a free coupon pays for a term: nothing is owed"),
     Rule("store_term_started", "premium/5.1.2", "a term paid by app store begins", "1133 yen", "2120 yen"),
     Rule(

@@ -7,10 +7,13 @@ Refused in one line.
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from billing import deposits
 from billing.desk_base import Desk
 from billing.giving_up import Act, set_off, write_off
+from billing.interest_preview import preview
+from billing.interest_workings import Workings
 from billing.people import close_task
-from billing.receiving import receive
+from billing.receiving import Payment, receive
 from billing.refusal import Refused
 from billing.stages import payments
 from billing.stores import take_report
@@ -32,8 +35,22 @@ class MoneyDesk(Desk):
     ) -> None:
         """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489)."""
         self._latest(account)
-        receive(self.session, self.rules, account, yen, via=via, costs_yen=costs, for_term_on=term, now=now)
+        receive(self.session, self.rules, Payment(account, yen, via, costs, term), now)
         self._reconsider(account, now)
+
+    def preview_interest(self, account: str, on: date) -> Workings:
+        """Late interest of the account on any day, past or to come; nothing is saved (premium/5.2)."""
+        return preview(self.session, self.rules, account, on)
+
+    def refund_deposit(self, account: str, yen: int | None = None, *, by: str, ground: str, now: datetime) -> int:
+        """People sent a deposit back, all of it or `yen`; returns the yen."""
+        return deposits.refund(self.session, account, yen, by, ground, now)
+
+    def apply_deposit(self, account: str, *, by: str, ground: str, now: datetime) -> int:
+        """The payer asked that what is due be paid from the deposit now; returns the yen used."""
+        used_yen = deposits.apply_by_people(self.session, self.rules, account, by, ground, now)
+        self._reconsider(account, now)
+        return used_yen
 
     def settle_unknown(self, *, now: datetime) -> int:
         """Look up, and send again within the hours of the setting, every charge without an answer; rows written."""
@@ -52,9 +69,9 @@ class MoneyDesk(Desk):
         write_off(self.session, self.rules, account, term, Act(by, ground), now)
         self._reconsider(account, now)
 
-    def set_off(self, account: str, *, by: str, now: datetime) -> None:
+    def set_off(self, account: str, *, by: str, ground: str = "set-off by notice", now: datetime) -> None:
         """Set open credits off against what is owed, by notice."""
-        set_off(self.session, self.rules, account, Act(by, "set-off by notice"), now)
+        set_off(self.session, self.rules, account, Act(by, ground), now)
         self._reconsider(account, now)
 
     def dispute(self, account: str, term: date, outcome: str, *, decided_on: date, now: datetime) -> None:

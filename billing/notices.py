@@ -3,10 +3,12 @@
 Pure: facts in, texts out. Every notice names its clause, its amounts and what to do next.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,81 @@ class Notice:
     kind: str
     body_ja: str
     body_en: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueFee:
+    """A fee that is overdue, and what comes if it stays unpaid."""
+
+    due_on: date
+    open_yen: int
+    method: str
+    next_attempt_on: date | None  # of the card; None: it waits for a new one
+    suspends_on: date | None  # None: the contract is over
+
+
+SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
+    "renewal": ("ご契約の自動更新のお知らせ", "Your contract renews"),
+    "price": ("利用料金改定のお知らせ", "Your fee changes"),
+    "overdue": ("お支払いのお願い", "Your payment is overdue"),
+    "suspension": ("サービス提供停止のお知らせ", "Your access is suspended"),
+    "resumption": ("サービス提供再開のお知らせ", "Your access is back"),
+    "termination": ("ご契約解除のお知らせ", "Your contract is terminated"),
+    "acceleration": ("期限の利益喪失のお知らせ", "What you owe is due at once"),
+    "set_off": ("相殺のお知らせ", "Credits are set off against what you owe"),
+    "write_off": ("債権放棄のお知らせ", "You no longer owe a fee"),
+    "demand": ("遅延損害金のご請求", "Late interest"),
+}
+"""What each kind of document is called, in Japanese and English."""
+
+
+def overdue(fee: OverdueFee) -> Notice:
+    """A fee was not paid by its due date: what happens next, and how to prevent it."""
+    if fee.method != "card":
+        next_ja = "お早めにお振込みください。"
+        next_en = "Please pay it now."
+    elif fee.next_attempt_on is None:
+        next_ja = (
+            "登録されたカードではお支払いいただけませんでした。新しいカードをご登録ください。"
+            "ただちにお支払いの手続きをいたします。"
+        )
+        next_en = "Your card was refused. Please register another one; it is charged at once."
+    else:
+        next_ja = (
+            f"登録されたカードに{_ja(fee.next_attempt_on)}に改めてご請求いたします。"
+            "別のカードを登録いただくこともできます。"
+        )
+        next_en = f"Your card is charged again on {fee.next_attempt_on}; you may register another one before."
+    stops_ja = f"、{_ja(fee.suspends_on)}にサービスの提供を停止いたします" if fee.suspends_on else "いたします"
+    stops_en = f", and access is suspended on {fee.suspends_on}" if fee.suspends_on else ""
+    return Notice(
+        "overdue",
+        f"{_ja(fee.due_on)}が支払期日の利用料金{fee.open_yen:,}円のお支払いを確認できておりません。{next_ja}"
+        f"未払いのままですと遅延損害金が発生{'し' if fee.suspends_on else ''}{stops_ja}。"
+        "(第5条第2項、第4項、第7条第1項)",
+        f"Your fee of {fee.open_yen:,} yen was due on {fee.due_on} and is not paid. {next_en} Until it is paid it "
+        f"bears late interest{stops_en}. (Articles 5.2, 5.4 and 7.1)",
+    )
+
+
+def resumption(on: date) -> Notice:
+    """Access is on again."""
+    return Notice(
+        "resumption",
+        f"{_ja(on)}よりサービスの提供を再開いたしました。(第7条第1項)",
+        f"Your access is back from {on}. (Article 7.1)",
+    )
+
+
+def write_off(on: date, term_on: date, yen: int) -> Notice:
+    """A fee, with the interest on it, is given up: a release counts once the debtor is told (Civil Code 519)."""
+    return Notice(
+        "write_off",
+        f"{_ja(term_on)}から始まる契約期間の未払いの利用料金{yen:,}円とその遅延損害金は、{_ja(on)}付で請求しないことと"
+        "いたしました。ほかの未払いがある場合、その分は引き続きお支払いが必要です。(民法第519条)",
+        f"The unpaid fee of {yen:,} yen for the term that began on {term_on}, and the late interest on it, are no "
+        f"longer asked of you as of {on}. Whatever else is unpaid stays owed. (Civil Code 519)",
+    )
 
 
 def suspension(on: date, days: int, open_yen: int) -> Notice:
@@ -58,14 +135,15 @@ def suspension_by_people(on: date, ground: str) -> Notice:
     )
 
 
-def acceleration(on: date, yen: int) -> Notice:
-    """What is invoiced and not yet due is due at once."""
+def acceleration(on: date, yen: int, ground: str | None = None) -> Notice:
+    """What is invoiced and not yet due is due at once: because a fee is overdue, or on a ground that people state."""
+    why_ja = "お支払いの遅れにより" if ground is None else f"次の理由により({ground})"
+    why_en = "Because a fee is overdue," if ground is None else f"On this ground: {ground},"
     return Notice(
         "acceleration",
-        f"お支払いの遅れにより、支払期日前の請求分を含む{yen:,}円を"
+        f"{why_ja}、期限の利益を失われましたので、支払期日前の請求分{yen:,}円を"
         f"{_ja(on)}付で一括してお支払いいただく必要があります。(第7条第2項)",
-        f"Because a fee is overdue, {yen:,} yen that was invoiced for a later date is due at once, on {on}. "
-        "(Article 7.2)",
+        f"{why_en} {yen:,} yen that was invoiced for a later date is due at once, on {on}. (Article 7.2)",
     )
 
 
@@ -78,8 +156,10 @@ def set_off(on: date, yen: int) -> Notice:
     )
 
 
-def interest_demand(on: date, new_yen: int, total_yen: int, rate: Fraction) -> tuple[str, str]:
-    """The demand for late interest: the whole owed since the due date or the last allocation, and what is new."""
+def interest_demand(
+    on: date, new_yen: int, total_yen: int, rate: Fraction, workings_ja: Sequence[str], workings_en: Sequence[str]
+) -> tuple[str, str]:
+    """The demand for late interest: the whole owed, what is new in it, and how each debt came to its part."""
     percent = f"{Decimal(rate.numerator * 100) / Decimal(rate.denominator):f}"
     body_ja = (
         f"遅延損害金のご請求({_ja(on)}現在): 合計{total_yen:,}円(うち今回新たに請求する額{new_yen:,}円)。"
@@ -91,7 +171,7 @@ def interest_demand(on: date, new_yen: int, total_yen: int, rate: Fraction) -> t
         f"{percent}% a year from the day after the due date to the day of payment, on unpaid fees only, without tax. "
         "(Article 5.2)"
     )
-    return body_ja, body_en
+    return "\n".join((body_ja, *workings_ja)), "\n".join((body_en, *workings_en))
 
 
 def _ja(on: date) -> str:

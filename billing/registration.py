@@ -6,7 +6,7 @@ charges it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from psycopg.errors import UniqueViolation
@@ -14,16 +14,20 @@ from sqlalchemy.dialects.postgresql import insert
 
 from billing.booking import Posting, next_ids, post
 from billing.catalog import NoPriceError
+from billing.consent import Consent, ConsentError, consents, outdated, related_in_force
 from billing.contract import NewTerm, first_term
 from billing.gateway.port import Gateway
 from billing.payment_method import CARD, PREPAID, prepaid_terms
 from billing.refusal import Refused
+from billing.screened import agreed_versions, note_screening
+from billing.screening import PEOPLE
 from billing.stages import invoices, payments, terms
 from billing.stages.prices import load_prices, renewal_rules
 from db.session import Session, copy_rows
 from db.tables.contracts import METHODS, contract
 from db.tables.contracts import account as account_table
 from db.tables.contracts import plan as plan_table
+from db.tables.people import consent
 from terms.calendar import Interval, jst_day
 from terms.policy import UncoveredDate
 from terms.rules import Rules
@@ -33,7 +37,10 @@ _BIGINTS = sa.ARRAY(sa.BigInteger)
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a user asks for. `months`: how long a coupon or key pays; `fallback`: the method after it (card)."""
+    """What a user asks for. `months`: how long a coupon or key pays; `fallback`: the method after it (card).
+
+    `consents` are the versions that the applicant agreed to, as terms/version; none: those in force on that day.
+    """
 
     account: str
     plan: str
@@ -41,52 +48,27 @@ class Application:
     at: datetime
     months: int | None = None
     fallback: str | None = None
+    consents: tuple[str, ...] = ()
 
 
-def register(session: Session, applications: Sequence[Application], now: datetime, *, commit: bool = True) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An application that can be taken, with the consents that it carries."""
+
+    application: Application
+    consents: tuple[Consent, ...]
+
+
+def register(
+    session: Session, rules: Rules, applications: Sequence[Application], now: datetime, *, commit: bool = True
+) -> list[int]:
     """Record applications; returns their contracts' ids. Refused as a whole if one of them cannot be taken."""
-    intervals = _intervals(session)
-    for each in applications:
-        _check(each, intervals)
-    accounts = [each.account for each in applications]
-    if len(set(accounts)) < len(accounts):
-        twice = next(name for name in accounts if accounts.count(name) > 1)
-        raise Refused(f"account {twice}: it applies twice at once (premium/3.3)")
-    running = session.execute(
-        sa.select(contract.c.account, contract.c.approved_at).where(
-            contract.c.account == sa.any_(sa.cast(accounts, sa.ARRAY(sa.Text))),
-            contract.c.ended_on.is_(None),
-            contract.c.rejected_at.is_(None),
-        )
-    ).first()
-    if running is not None:
-        what = "applied for already" if running.approved_at is None else "running"
-        raise Refused(f"account {running.account}: a contract is {what}; a second one is refused (premium/3.3)")
-    session.execute(
-        insert(account_table).on_conflict_do_nothing(index_elements=["id"]),
-        [{"id": each.account, "created_at": each.at} for each in applications],
-    )
-    ids = next_ids(session, contract, len(applications))
+    taken, refused = sift(session, rules, applications)
+    if refused:
+        raise Refused(next(iter(refused.values())))
+    ids = next_ids(session, contract, len(taken))
     try:
-        copy_rows(
-            session,
-            contract,
-            (
-                "id",
-                "account",
-                "plan",
-                "method",
-                "applied_at",
-                "paid_months",
-                "prepaid_method",
-                "fallback",
-                "recorded_at",
-            ),
-            (
-                (i, a.account, a.plan, a.method, a.at, a.months, a.method if a.months else None, a.fallback, now)
-                for i, a in zip(ids, applications, strict=True)
-            ),
-        )
+        _write(session, ids, taken, now)
     except UniqueViolation:
         session.rollback()
         raise Refused("another application of the same account was taken at this moment (premium/3.3)") from None
@@ -95,11 +77,110 @@ def register(session: Session, applications: Sequence[Application], now: datetim
     return list(ids)
 
 
-def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping[int, datetime], now: datetime) -> None:
+def sift(session: Session, rules: Rules, applications: Sequence[Application]) -> tuple[list[Taken], Mapping[int, str]]:
+    """Those that can be taken, and for the others their place in the list and why not. Writes nothing."""
+    intervals = _intervals(session)
+    running = _running(session, [each.account for each in applications])
+    in_force: dict[date, Mapping[str, str]] = {}
+    taken: list[Taken] = []
+    refused: dict[int, str] = {}
+    seen: set[str] = set()
+    for place, each in enumerate(applications):
+        who = f"account {each.account}"
+        try:
+            _check(each, intervals)
+            if each.account in running:
+                raise Refused(f"{who}: {running[each.account]}; a second one is refused (premium/3.3)")
+            if each.account in seen:
+                raise Refused(f"{who}: it applies twice at once (premium/3.3)")
+            on = jst_day(each.at)
+            if on not in in_force:
+                in_force[on] = versions_in_force(rules, on)
+            taken.append(Taken(each, consents(each.consents, in_force[on])))
+            seen.add(each.account)
+        except Refused as why:
+            refused[place] = str(why)
+        except (ConsentError, UncoveredDate) as why:
+            refused[place] = f"{who}: {why}"
+    return taken, refused
+
+
+def versions_in_force(rules: Rules, on: date) -> dict[str, str]:
+    """name -> version of all terms that an application of that day agrees to. Raises UncoveredDate."""
+    return {
+        rules.terms.contract: rules.terms.at(on).version,
+        **related_in_force(rules.discretion.related_terms, on),
+    }
+
+
+def _running(session: Session, accounts: Sequence[str]) -> dict[str, str]:
+    """account -> what stands in the way of another contract."""
+    rows = session.execute(
+        sa.select(contract.c.account, contract.c.approved_at, contract.c.applied_at, contract.c.renews_on).where(
+            contract.c.account == sa.any_(sa.cast(list(accounts), sa.ARRAY(sa.Text))),
+            contract.c.ended_on.is_(None),
+            contract.c.rejected_at.is_(None),
+        )
+    )
+    return {
+        row.account: f"a contract is applied for already, since {jst_day(row.applied_at)}"
+        if row.approved_at is None
+        else f"a contract is running, at least until {row.renews_on}"
+        for row in rows
+    }
+
+
+def _write(session: Session, ids: Sequence[int], taken: Sequence[Taken], now: datetime) -> None:
+    session.execute(
+        insert(account_table).on_conflict_do_nothing(index_elements=["id"]),
+        [{"id": each.application.account, "created_at": each.application.at} for each in taken],
+    )
+    applied = [(i, each.application) for i, each in zip(ids, taken, strict=True)]
+    copy_rows(
+        session,
+        contract,
+        (
+            "id",
+            "account",
+            "plan",
+            "method",
+            "applied_at",
+            "paid_months",
+            "prepaid_method",
+            "fallback",
+            "recorded_at",
+        ),
+        (
+            (i, a.account, a.plan, a.method, a.at, a.months, a.method if a.months else None, a.fallback, now)
+            for i, a in applied
+        ),
+    )
+    copy_rows(
+        session,
+        consent,
+        ("contract_id", "account", "terms", "version", "stated", "consented_at", "recorded_at"),
+        (
+            (i, each.application.account, c.terms, c.version, c.stated, each.application.at, now)
+            for i, each in zip(ids, taken, strict=True)
+            for c in each.consents
+        ),
+    )
+
+
+def approve(
+    session: Session,
+    rules: Rules,
+    gateway: Gateway,
+    approvals: Mapping[int, datetime],
+    now: datetime,
+    *,
+    by: str = PEOPLE,
+    ground: str | None = None,
+) -> None:
     """Form the contracts with these ids, each at its own instant, and charge their first terms at `now`.
 
-    Raises Refused where a plan has no price, no terms are in force on the day, or an application is not waiting any
-    more; nothing is formed or kept then.
+    Raises Refused where a plan has no price, no terms are in force on the day, other terms than those agreed to are,
+    or an application is not waiting any more; nothing is formed or kept then.
     """
     rows = session.execute(
         sa.select(contract, plan_table.c.interval)
@@ -115,12 +196,18 @@ def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping
     if len(rows) < len(approvals):
         session.rollback()
         raise Refused("an application was approved or rejected by somebody else at this moment (premium/3.3)")
+    agreed = agreed_versions(session, list(approvals))
     prices = load_prices(session)
     first: list[NewTerm] = []
     keys: list[Posting] = []
     try:
         for row in rows:
             on = jst_day(approvals[row.id])
+            if missing := outdated(agreed.get(row.id, {}), versions_in_force(rules, on)):
+                raise Refused(
+                    f"account {row.account}: it has not agreed to {', '.join(missing)}, in force on {on}; reject the "
+                    "application and let the user apply again (premium/3.2)"
+                )
             term = first_term(
                 contract_id=row.id,
                 account=row.account,
@@ -135,7 +222,7 @@ def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping
             if row.method == "product_key":
                 yen = term.price_yen * prepaid_terms(row.paid_months, row.interval)
                 keys.append(Posting("key_sold", f"contract:{row.id}:key", on, {"yen": yen}, row.account))
-    except (NoPriceError, UncoveredDate) as error:
+    except (NoPriceError, UncoveredDate, Refused) as error:
         session.rollback()
         raise Refused(str(error)) from None
     session.execute(
@@ -152,6 +239,9 @@ def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping
             "ends": [each.ends_on for each in first],
         },
     )
+    note_screening(
+        session, [(each.contract_id, each.account, each.starts_at) for each in first], "approved", by, ground, now
+    )
     terms.save_terms(session, first, now)
     post(session, keys, now)
     for chunk in invoices.due(session, contract_ids=list(approvals)):
@@ -161,6 +251,8 @@ def approve(session: Session, rules: Rules, gateway: Gateway, approvals: Mapping
 
 
 def _check(application: Application, intervals: Mapping[str, Interval]) -> None:
+    if not application.account.strip() or not application.account.isprintable():
+        raise Refused(f"account {application.account!r}: an account has an id of printable letters")
     who = f"account {application.account}"
     if application.plan not in intervals:
         known = ", ".join(sorted(intervals)) or "none yet"

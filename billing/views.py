@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from billing.contract import PREPAID_USED_UP, SUSPENSION, Wish, end_requested
+from billing.deposits import deposit_of
 from billing.payment_method import prepaid_terms
 from billing.receiving import costs_open
 from billing.stages.unpaid import interest_owed, load_unpaid
@@ -17,7 +18,6 @@ from db.session import Session
 from db.tables.books import entry, line
 from db.tables.contracts import contract, contract_fact, plan, suspension, term
 from db.tables.money import (
-    allocation,
     attempt,
     credit,
     credit_application,
@@ -176,22 +176,12 @@ def owed_view(session: Session, rules: Rules, account: str, at: datetime) -> Vie
     principal = sum(each.open_yen for each in unpaid)
     interest, _ = interest_owed(unpaid, rules, today)
     costs = costs_open(session, account)
-    deposit = session.execute(
-        sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0)).where(
-            allocation.c.account == account, allocation.c.kind == "deposit"
-        )
-    ).scalar_one()
-    overcharged = session.execute(
-        sa.select(sa.func.coalesce(-sa.func.sum(line.c.yen), 0))
-        .join(entry, entry.c.id == line.c.entry_id)
-        .where(entry.c.event == "card_overcharged", entry.c.account == account, line.c.code == "2140")
-    ).scalar_one()
     return {
         "principal": principal,
         "interest": interest,
         "costs": costs,
         "total": principal + interest + costs,
-        "deposit": int(deposit) + int(overcharged),
+        "deposit": deposit_of(session, account).yen,
     }
 
 
@@ -202,9 +192,9 @@ def demands_view(session: Session, account: str) -> list[View]:
 
 
 def notices_view(session: Session, account: str) -> list[View]:
-    """Notices sent, in order."""
+    """Notices written, in order."""
     rows = session.execute(sa.select(user_notice).where(user_notice.c.account == account).order_by(user_notice.c.id))
-    return [{"on": row.sent_on, "kind": row.kind} for row in rows]
+    return [{"on": row.written_on, "kind": row.kind} for row in rows]
 
 
 def credit_view(session: Session, account: str) -> View:

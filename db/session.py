@@ -93,6 +93,20 @@ def open_session(url: str | URL, schema: str | None = None) -> Iterator[Session]
         engine.dispose()
 
 
+@contextmanager
+def one_snapshot(session: Session) -> Iterator[Session]:
+    """The session for reading only, everything as it is now: the database refuses to write, nothing is left behind.
+
+    What the session has not committed is rolled back first.
+    """
+    session.rollback()
+    session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    try:
+        yield session
+    finally:
+        session.rollback()
+
+
 def server_version(session: Session) -> tuple[int, str]:
     """Major version and the version as people write it: (18, "18.1")."""
     number, text = session.exec_driver_sql(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from billing.desk import BillingDesk
+from billing.gateway.port import Gateway
 from billing.gateway.simulated import SimulatedGateway
 from db.session import Session
 from sla.desk import SlaDesk
@@ -16,7 +17,14 @@ class House:
 
     session: Session
     rules: Rules
-    gateway: SimulatedGateway
+    gateway: Gateway
+
+    @property
+    def cards(self) -> SimulatedGateway:
+        """The simulated cards of a scenario, a test or the demo; TypeError where real cards are charged."""
+        if not isinstance(self.gateway, SimulatedGateway):
+            raise TypeError(f"cards are set with the simulated gateway only, not with {self.gateway.name}")
+        return self.gateway
 
     @cached_property
     def billing(self) -> BillingDesk:

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 import sla.audit
 import sla.stages
 from billing.audit import audit as audit_billing
-from billing.stages import credits, delinquency, demands, invoices, payments, revenue, terms
+from billing.gateway.port import UnansweredError
+from billing.stages import credits, delinquency, demands, gateway_news, invoices, payments, revenue, terms
 from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TODAY
 from db.session import Session, release_leader_lock, try_leader_lock
 from scheduler import runs
@@ -165,7 +166,16 @@ def _stages(
 
 
 def _evidence(work: Work) -> Iterator[int]:
-    """Evidence is written down by the desk as it comes; gateway events have nothing to fetch from yet."""
+    """Evidence of stops is written down by the desk as it comes; the gateway's news are fetched here.
+
+    A gateway that does not answer keeps no night waiting: the next poll asks for the same again.
+    """
+    books = work.house.gateway.books
+    if books is not None:
+        try:
+            yield gateway_news.poll(work.session, books, work.now)
+        except UnansweredError:
+            work.session.rollback()
     yield 0
 
 

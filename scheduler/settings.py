@@ -83,7 +83,25 @@ class Settings(Discretion, BaseSettings):
     data_dir: Path | None = Field(
         default=None, description="folder of the embedded database; empty: the user's data folder"
     )
-    gateway: Literal["simulated"] = Field(default="simulated", description="who charges cards")
+    gateway: Literal["simulated", "stripe"] = Field(default="simulated", description="who charges cards")
+    stripe_secret_key: SecretStr | None = Field(default=None, description="the secret key of the account at Stripe")
+    stripe_secret_key_file: Path | None = Field(
+        default=None, description="a file that holds that key and nothing else; wins over the key itself"
+    )
+    stripe_api_base: str | None = Field(
+        default=None, description="address of a server that speaks like Stripe, for tests; empty: Stripe itself"
+    )
+    stripe_calls_per_second: float = Field(
+        default=80, gt=0, le=1_000, description="how many calls a second Stripe is asked at most"
+    )
+    stripe_calls_at_once: int = Field(default=16, ge=1, le=256, description="how many calls are under way at once")
+    stripe_timeout_seconds: float = Field(
+        default=30, gt=0, le=600, description="how long a call waits before its outcome counts as unknown"
+    )
+    screening: str = Field(
+        default="people",
+        description="who screens applications: people, a rule as module:function, or an entry point's name",
+    )
     readings: dict[str, str] = Field(
         default_factory=dict,
         description="choices where the text leaves a question open, by name; see `keizoku terms readings`",
@@ -101,6 +119,24 @@ class Settings(Discretion, BaseSettings):
         """Overrides of the caller, then variables, then the file."""
         in_file = InitSettingsSource(settings_cls, init_kwargs=_file_values())
         return init_settings, _Variables(settings_cls, env_ignore_empty=True), in_file
+
+    def stripe_key(self) -> str:
+        """The secret key of the account at Stripe. Raises SettingsError where none can be had."""
+        if self.stripe_secret_key_file is not None:
+            named = f"{_variable('stripe_secret_key_file')}={self.stripe_secret_key_file}"
+            try:
+                key = self.stripe_secret_key_file.read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(f"{named}: cannot be read ({type(error).__name__})") from error
+            if not key:
+                raise SettingsError(f"{named}: holds no key")
+            return key
+        if self.stripe_secret_key is None:
+            raise SettingsError(
+                f"{_variable('gateway')}=stripe needs {_variable('stripe_secret_key_file')} or "
+                f"{_variable('stripe_secret_key')}"
+            )
+        return self.stripe_secret_key.get_secret_value()
 
     def discretion(self) -> Discretion:
         """The part that the contract leaves to the operator."""
@@ -174,7 +210,7 @@ def _rule_broken(detail: ErrorDetails) -> str:
     variable = _variable(name) + (f" ({where})" if where else "")
     if detail["type"] == "extra_forbidden":
         return f"{os.environ[FILE_VARIABLE]}: {name} is no setting{_nearest(name, Settings.model_fields)}"
-    value = _MASK if name == "database_url" else detail["input"]
+    value = _MASK if name in ("database_url", "stripe_secret_key") else detail["input"]
     return f"{variable}={value}: {detail['msg'].removeprefix('Value error, ')}"
 
 

@@ -253,6 +253,8 @@ def claim_deadline(month: Month, form_outages: Spans, policy: Policy) -> datetim
     The end of the following month, later by as long as our own claim form was down in the hours before.
     """
     at = claim_deadline_at(month, policy.sla.claim_months_after)
+    if policy.readings["claim_deadline"] == "month_end":
+        return at
     end = epoch(at)
     hours_before = clip(form_outages, end - policy.sla.claim_form_grace_hours * 3600, end)
     return at + timedelta(seconds=length(hours_before))
@@ -273,9 +275,16 @@ def is_covered(term: TermFact, policy: Policy) -> bool:
     return term.method == policy.sla.eligible_method
 
 
+def eligible_terms(terms: Iterable[TermFact], policy: Policy) -> tuple[TermFact, ...]:
+    """The terms whose seconds count: those paid by card; by the reading any_term_of_month, one makes all count."""
+    terms = tuple(terms)
+    by_card = tuple(term for term in terms if is_covered(term, policy))
+    return terms if by_card and policy.readings["eligible_payment"] == "any_term_of_month" else by_card
+
+
 def touched_terms(terms: Iterable[TermFact], recognised: Spans, policy: Policy) -> tuple[TermFact, ...]:
-    """The card-paid terms in which some of the recognised time lies."""
-    return tuple(term for term in terms if is_covered(term, policy) and clip(recognised, term.start, term.end))
+    """The terms that count in which some of the recognised time lies."""
+    return tuple(term for term in eligible_terms(terms, policy) if clip(recognised, term.start, term.end))
 
 
 def monthly_fee(terms: Iterable[TermFact]) -> Fraction:
@@ -292,7 +301,7 @@ def _adjudicate(facts: ClaimFacts, assessor: Assessor, deadline: Deadline) -> Cl
     claim, among, policy = facts.claim, facts.among, assessor.policy
     in_time = claim.received_at < deadline.at
     united = deadline.timely(among.claims) if in_time else (claim,)
-    claimant = _claimant(among, united, policy)
+    claimant = claimant_of(among, united, policy)
     assessment = assessor.of(claimant)
     seconds = assessment.waterfall["recognised"]
     tier = tier_of(seconds, policy)
@@ -362,7 +371,8 @@ def _worth_of_first(first: tuple[Claim, ...], among: AccountMonth, assessor: Ass
     return _adjudicate(ClaimFacts(first[-1], earlier), assessor, deadline).worth
 
 
-def _claimant(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:
+def claimant_of(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:
+    """The circumstances by which the united claims of an account see the month."""
     everything: Spans = (_span(among.month),)
     claimed: Spans | None = NOTHING
     for claim in united:
@@ -376,7 +386,7 @@ def _claimant(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) ->
     return Claimant(
         member=normalise((term.start, term.end) for term in among.terms),
         suspended=among.suspended,
-        card=normalise((term.start, term.end) for term in among.terms if is_covered(term, policy)),
+        card=normalise((term.start, term.end) for term in eligible_terms(among.terms, policy)),
         claimed=claimed,
         environment=among.environment,
         recognised=subtract(everything, refused) if refused else None,

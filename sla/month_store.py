@@ -1,13 +1,12 @@
 """Loads what is known about a month's stops, and computes the month as it holds for everyone.
 
 Evidence is read a day beyond both ends of the month: further a stop can only be longer than any minimum.
-Observations stream from PostgreSQL through a temporary file into DuckDB, so memory stays flat.
+Observations stream from PostgreSQL into a temporary file that DuckDB reads where it is: memory stays flat.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +24,7 @@ from db.tables.evidence import (
 )
 from sla.evidence import Count, Incident
 from sla.intervals import NOTHING, Span, Spans, intersect, normalise, union
+from sla.observation_files import literal
 from sla.observations import open_observations
 from sla.quorum import Population, counted_windows, observed_windows, stops_from
 from sla.review import policy_of
@@ -188,23 +188,15 @@ def _observed(
     session: Session, users: Population, policy: Policy, reach: tuple[datetime, datetime], at: datetime
 ) -> Spans:
     horizon = min(epoch_up(at), epoch(reach[1]))
-    with TemporaryDirectory(prefix="keizoku-") as folder:
-        file = Path(folder) / "observations.csv"
-        _export(session, file, reach, at)
-        table = open_observations()
-        try:
-            table.execute(
-                "INSERT INTO observation (user_id, started, ended) FROM read_csv($file, header = false, "
-                "columns = {'user_id': 'VARCHAR', 'started': 'BIGINT', 'ended': 'BIGINT'})",
-                {"file": str(file)},
-            )
-            return observed_windows(table, users, policy, horizon)
-        finally:
-            table.close()
+    with open_observations() as observed:
+        file = observed.free_file()
+        rows = _export(session, file, reach, at)
+        observed.add_relation(_EXPORTED.format(file=literal(str(file))), rows)
+        return observed_windows(observed.table, users, policy, horizon)
 
 
-def _export(session: Session, file: Path, reach: tuple[datetime, datetime], at: datetime) -> None:
-    """Whole seconds outward; a row that was still open counts only until one with its end is known."""
+def _export(session: Session, file: Path, reach: tuple[datetime, datetime], at: datetime) -> int:
+    """Whole seconds outward; a row that was still open counts only until one with its end is known. Rows written."""
     bounds = {"from_at": reach[0], "to_at": reach[1], "at": at}
     with (
         file.open("wb") as out,
@@ -213,8 +205,14 @@ def _export(session: Session, file: Path, reach: tuple[datetime, datetime], at: 
     ):
         for block in copy:
             out.write(block)
+        return cursor.rowcount
 
 
+_EXPORTED = """
+    SELECT user_id, started, ended, NULL AS symptom FROM read_csv({file}, header = false, auto_detect = false,
+        delim = ',', quote = '"', escape = '"',
+        columns = {{'user_id': 'VARCHAR', 'started': 'BIGINT', 'ended': 'BIGINT'}})
+"""
 _EXPORT = """
     COPY (
         SELECT user_id, extract(epoch FROM started_at)::bigint, extract(epoch FROM ended_at)::bigint

@@ -1,11 +1,12 @@
 """The files in which observations come: CSV, NDJSON, Parquet, each to read in bulk and row by row.
 
-Decides nothing about a row; `sla.observations` does. What a file as a whole lacks is a finding here.
+Decides nothing about a row; `sla.observations` does. What a file as a whole lacks is a finding here. Many Parquet
+files are one relation; the names of folders such as `symptom=site` are columns of the files in them.
 """
 
 import csv
 import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from glob import escape
 from itertools import islice
@@ -20,6 +21,8 @@ from terms.decision import Finding
 COLUMNS = ("user_id", "symptom", "started_at", "ended_at")
 BATCH_ROWS = 50_000
 JST_OFFSET_US = 9 * 3600 * 1_000_000
+FORMATS = (".csv", ".ndjson", ".jsonl", ".parquet")
+WHOLE_NUMBERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 
 Table = duckdb.DuckDBPyConnection
 RawRow = tuple[int, str | None, str | None, str | None, str | None]  # line, then COLUMNS as written
@@ -27,38 +30,65 @@ RawRow = tuple[int, str | None, str | None, str | None, str | None]  # line, the
 
 @dataclass(frozen=True, slots=True)
 class Bulk:
-    """A relation to read at once, as SQL: where from, the four columns as text, the two instants in µs."""
+    """A relation to read at once, as SQL: where from, the four columns as text, and what they mean.
+
+    `user`: the user, a whole number where the file has one; `instants`: start and end in µs.
+    """
 
     relation: str
     texts: Sequence[str]
+    user: str
+    no_user: str
     instants: tuple[str, str]
-    parameters: Mapping[str, object]
+    end_is_written: str
+    in_place: bool  # typed columns, cheap to read again; text is parsed once
+
+
+Rows = Generator[RawRow | Finding, None, None]
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationFile:
-    """A file that has the columns it needs: how to read it at once, and row by row."""
+    """Files that have the columns they need: how to read them at once, and each row by row."""
 
     bulk: Bulk
-    rows: Callable[[], Generator[RawRow | Finding, None, None]]
+    parts: Sequence[tuple[str, Callable[[], Rows]]]  # (file, its rows)
 
 
-def open_file(
-    table: Table, path: Path, names: Mapping[str, str], symptom: str | None
-) -> ObservationFile | list[Finding]:
-    """How to read a file; findings if it is of no known kind or lacks a column. OSError if it cannot be opened.
+def grouped_files(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
+    """Files and folders as groups to be read as one: all Parquet files together, every other file alone.
 
-    `names` says under which name the file has a column of ours; `symptom` is what all its rows mean.
+    Of a folder every file of a known kind, at any depth, but those whose name or folder begins with . or _.
     """
-    formats = {".csv": _csv, ".ndjson": _ndjson, ".jsonl": _ndjson, ".parquet": _parquet}
-    opened = formats.get(path.suffix.lower())
-    if opened is None:
-        rule = f"observations are {', '.join(formats)}"
+    files: dict[Path, None] = {}
+    for path in paths:
+        found = sorted(_observations_in(path)) if path.is_dir() else [path]
+        files.update(dict.fromkeys(found))
+    parquet = tuple(file for file in files if file.suffix.lower() == ".parquet")
+    others: list[tuple[Path, ...]] = [(file,) for file in files if file.suffix.lower() != ".parquet"]
+    return [parquet, *others] if parquet else others
+
+
+def open_files(
+    table: Table, files: Sequence[Path], names: Mapping[str, str], symptom: str | None, *, partitioned: bool
+) -> ObservationFile | list[Finding]:
+    """How to read a group of files; findings if it is of no known kind or lacks a column. OSError if one is not there.
+
+    `names` says under which name the file has a column of ours; `symptom` is what all its rows mean;
+    `partitioned`: names of folders are columns.
+    """
+    path = files[0]
+    if path.suffix.lower() not in FORMATS:
+        rule = f"observations are {', '.join(FORMATS)}"
         return [Finding(str(path), None, f"{path.name!r}", rule, "convert or rename it")]
-    with path.open("rb"):
-        pass  # a file that is not there is the caller's error, not a finding
+    for file in files:
+        with file.open("rb"):
+            pass  # a file that is not there is the caller's error, not a finding
     try:
-        return opened(table, path, names, symptom)
+        if path.suffix.lower() == ".parquet":
+            return _parquet(table, files, names, symptom, partitioned)
+        opened = _csv if path.suffix.lower() == ".csv" else _ndjson
+        return opened(path, names, symptom)
     except UnicodeDecodeError:
         return [Finding(str(path), 1, "not UTF-8", "files are UTF-8", "save the file as UTF-8")]
     except duckdb.Error as error:
@@ -72,12 +102,24 @@ def written_us(text: str) -> str:
     return f"CASE WHEN trim({text}) BETWEEN '0' AND ':' THEN epoch_us({instant}) END"
 
 
+def file_literal(path: Path) -> str:
+    """SQL: exactly this file, whatever its name."""
+    return literal(escape(str(path)))
+
+
 def literal(text: str | None) -> str:
     """SQL: a text, or NULL."""
     return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
 
 
-def _csv(table: Table, path: Path, names: Mapping[str, str], symptom: str | None) -> ObservationFile | list[Finding]:
+def _observations_in(folder: Path) -> Iterable[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+        if path.suffix.lower() in FORMATS and not hidden and path.is_file():
+            yield path
+
+
+def _csv(path: Path, names: Mapping[str, str], symptom: str | None) -> ObservationFile | list[Finding]:
     with path.open("rb") as file:
         first_line = file.readline().decode("utf-8-sig")
     header = [name.strip() for name in next(csv.reader([first_line]), [])]
@@ -87,14 +129,14 @@ def _csv(table: Table, path: Path, names: Mapping[str, str], symptom: str | None
     texts = [f"c{places[name]}" if name in places else literal(symptom) for name in COLUMNS]
     fields = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
     relation = (
-        "read_csv($file, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
+        f"read_csv({file_literal(path)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
         f"columns = {{{fields}}}, store_rejects = true, rejects_table = 'reject', rejects_scan = 'reject_scan')"
     )
 
     width = len(header)
     four_of = itemgetter(*(places.get(name, width) for name in COLUMNS))
 
-    def rows() -> Generator[RawRow | Finding, None, None]:
+    def rows() -> Rows:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             reader = csv.reader(file)
             next(reader)
@@ -109,22 +151,23 @@ def _csv(table: Table, path: Path, names: Mapping[str, str], symptom: str | None
             except csv.Error as error:
                 yield Finding(str(path), reader.line_num, str(error), "rows are CSV", "close its quotes")
 
-    return ObservationFile(_bulk(path, relation, texts), rows)
+    return ObservationFile(_text_bulk(relation, texts), [(str(path), rows)])
 
 
-def _ndjson(table: Table, path: Path, names: Mapping[str, str], symptom: str | None) -> ObservationFile | list[Finding]:
+def _ndjson(path: Path, names: Mapping[str, str], symptom: str | None) -> ObservationFile | list[Finding]:
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         present = sorted({name for line in islice(file, 100) for name in _json_object(line) or ()})
     needed = [written for name, written in names.items() if name != "ended_at"]  # left out: still open
     if present and (lacking := header_findings(str(path), needed, present)):
         return lacking
     texts = [f"(row ->> {literal(names[n])})" if n in names else literal(symptom) for n in COLUMNS]
-    relation = (
-        "(SELECT try_cast(json AS JSON) AS row FROM read_csv($file, header = false, auto_detect = false, "
-        "delim = '\x01', quote = '', escape = '', columns = {'json': 'VARCHAR'}) WHERE trim(json) <> '')"
+    lines = (
+        f"read_csv({file_literal(path)}, header = false, auto_detect = false, delim = '\x01', quote = '', "
+        "escape = '', columns = {'json': 'VARCHAR'})"
     )
+    relation = f"(SELECT try_cast(json AS JSON) AS row FROM {lines} WHERE trim(json) <> '')"  # noqa: S608
 
-    def rows() -> Generator[RawRow | Finding, None, None]:
+    def rows() -> Rows:
         with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
             for line, written in enumerate(file, start=1):
                 if not written.strip():
@@ -140,33 +183,68 @@ def _ndjson(table: Table, path: Path, names: Mapping[str, str], symptom: str | N
                     )
                     yield line, user, kind, start, end
 
-    return ObservationFile(_bulk(path, relation, texts), rows)
+    return ObservationFile(_text_bulk(relation, texts), [(str(path), rows)])
 
 
 def _parquet(
-    table: Table, path: Path, names: Mapping[str, str], symptom: str | None
+    table: Table, files: Sequence[Path], names: Mapping[str, str], symptom: str | None, partitioned: bool
 ) -> ObservationFile | list[Finding]:
-    parameters = {"file": escape(str(path))}
-    described = table.execute("DESCRIBE SELECT * FROM read_parquet($file)", parameters).fetchall()
+    """Parquet files as one relation; a column may be missing in some of them, and stand in a folder's name."""
+    relation = _read_parquet(files, partitioned)
+    described = table.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()  # noqa: S608
     types = {str(row[0]): str(row[1]) for row in described}
-    if lacking := header_findings(str(path), names.values(), list(types)):
+    if lacking := header_findings(str(files[0]), names.values(), list(types)):
         return lacking
     texts = [f"{_quoted(names[n])}::VARCHAR" if n in names else literal(symptom) for n in COLUMNS]
     start_us, end_us = (_typed_us(_quoted(names[name]), types[names[name]]) for name in ("started_at", "ended_at"))
+    user, end = _quoted(names["user_id"]), _quoted(names["ended_at"])
+    whole_numbers = types[names["user_id"]] in WHOLE_NUMBERS
+    text_user = user if types[names["user_id"]] == "VARCHAR" else texts[0]
+    bulk = Bulk(
+        relation=relation,
+        texts=texts,
+        user=user if whole_numbers else f"trim({text_user})",
+        no_user=f"{user} IS NULL" if whole_numbers else is_blank(text_user),
+        instants=(start_us, end_us),
+        end_is_written=is_written(end) if types[names["ended_at"]] == "VARCHAR" else f"{end} IS NOT NULL",
+        in_place=True,
+    )
+    return ObservationFile(bulk, [(str(file), _parquet_rows(table, file, partitioned, texts)) for file in files])
 
-    def rows() -> Generator[RawRow | Finding, None, None]:
-        numbered = "read_parquet($file, file_row_number = true) ORDER BY file_row_number"
+
+def _read_parquet(files: Sequence[Path], partitioned: bool, more: str = "") -> str:
+    listed = ", ".join(file_literal(file) for file in files)
+    hive = "true" if partitioned else "false"
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = {hive}{more})"
+
+
+def _parquet_rows(table: Table, file: Path, partitioned: bool, texts: Sequence[str]) -> Callable[[], Rows]:
+    def rows() -> Rows:
+        numbered = _read_parquet([file], partitioned, ", file_row_number = true")
         with table.cursor() as cursor:
             cursor.execute("SET TimeZone = 'Asia/Tokyo'")
-            cursor.execute(f"SELECT file_row_number + 1, {', '.join(texts)} FROM {numbered}", parameters)  # noqa: S608
+            query = f"SELECT file_row_number + 1, {', '.join(texts)} FROM {numbered} ORDER BY file_row_number"  # noqa: S608
+            cursor.execute(query)
             while batch := cursor.fetchmany(BATCH_ROWS):
                 yield from batch
 
-    return ObservationFile(Bulk("read_parquet($file)", texts, (start_us, end_us), parameters), rows)
+    return rows
 
 
-def _bulk(path: Path, relation: str, texts: Sequence[str]) -> Bulk:
-    return Bulk(relation, texts, (written_us(texts[2]), written_us(texts[3])), {"file": escape(str(path))})
+def _text_bulk(relation: str, texts: Sequence[str]) -> Bulk:
+    user, _, start, end = texts
+    instants = (written_us(start), written_us(end))
+    return Bulk(relation, texts, f"trim({user})", is_blank(user), instants, is_written(end), in_place=False)
+
+
+def is_blank(text: str) -> str:
+    """SQL: whether a text is NULL or nothing but spaces; most are settled by their first character."""
+    return f"CASE WHEN {text} >= '!' THEN false ELSE coalesce(trim({text}), '') = '' END"
+
+
+def is_written(text: str) -> str:
+    """SQL: whether a text has anything but spaces in it."""
+    return f"coalesce(trim({text}), '') <> ''"
 
 
 def _typed_us(column: str, type_name: str) -> str:
@@ -176,7 +254,7 @@ def _typed_us(column: str, type_name: str) -> str:
     if type_name == "TIMESTAMP WITH TIME ZONE":
         return f"epoch_us({column})"
     if type_name.startswith("TIMESTAMP") or type_name == "DATE":
-        return f"epoch_us({column}::TIMESTAMP) - {JST_OFFSET_US}"
+        return f"(epoch_us({column}::TIMESTAMP) - {JST_OFFSET_US})"
     return "NULL::BIGINT"
 
 

@@ -1,21 +1,19 @@
 """Records observations: read and checked by DuckDB, streamed into PostgreSQL, known rows passed over.
 
-file or rows ──sla.observations──> DuckDB ──COPY──> staging table ──new rows only──> observation
+file or rows ──sla.observations──> DuckDB ──sorted──> file ──COPY──> staging table ──new rows only──> observation
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import duckdb
 import sqlalchemy as sa
 
 from db.session import Session, driver_cursor
 from sla.imports import Imported, known_import, note_import, sha256_of
 from sla.intervals import Span
-from sla.observations import open_observations, read_observation_rows, read_observations
+from sla.observations import Observations, open_observations, read_observation_rows, read_observations
 from terms.calendar import epoch, epoch_up
 from terms.decision import Finding
 
@@ -44,12 +42,9 @@ def record(session: Session, file: Path | None, rows: Sequence[Row], now: dateti
     if before is not None:
         known = Finding(str(file), None, "the same file", "it was imported before", "nothing was changed")
         return Recorded(0, (), (known,), before)
-    table = open_observations()
-    try:
-        read = read_observations(table, file) if file else read_observation_rows(table, rows, KIND)
-        new_rows, reach = _take(session, table, now)
-    finally:
-        table.close()
+    with open_observations() as observed:
+        read = read_observations(observed, file) if file else read_observation_rows(observed, rows, KIND)
+        new_rows, reach = _take(session, observed, now)
     if file is None:
         return Recorded(new_rows, reach, read.findings)
     imported = note_import(
@@ -67,14 +62,13 @@ def record(session: Session, file: Path | None, rows: Sequence[Row], now: dateti
     return Recorded(new_rows, reach, read.findings, imported)
 
 
-def _take(session: Session, table: duckdb.DuckDBPyConnection, now: datetime) -> tuple[int, tuple[Span, ...]]:
+def _take(session: Session, observed: Observations, now: datetime) -> tuple[int, tuple[Span, ...]]:
     session.execute(_STAGE)
-    with TemporaryDirectory(prefix="keizoku-") as folder:
-        rows = Path(folder) / "observations.csv"
-        table.execute(_WRITE_ROWS, {"file": str(rows)})
-        with rows.open("rb") as written, driver_cursor(session) as cursor, cursor.copy(_COPY) as copy:
-            while block := written.read(BLOCK_BYTES):
-                copy.write(block)
+    rows = observed.free_file()
+    observed.table.execute(_WRITE_ROWS, {"file": str(rows)})
+    with rows.open("rb") as written, driver_cursor(session) as cursor, cursor.copy(_COPY) as copy:
+        while block := written.read(BLOCK_BYTES):
+            copy.write(block)
     new_rows, starts_at, ends_at, any_open = session.execute(_TAKE_NEW, {"now": now}).one()
     session.execute(_UNSTAGE)
     if not new_rows:

@@ -1,9 +1,14 @@
 """Reader of observations: who could not open the site, log in or see his information, from when to when.
 
-Files of millions of rows (CSV, NDJSON, Parquet) go straight into the DuckDB table that `sla.quorum` counts:
+Files of millions of rows (Parquet, CSV, NDJSON) become one DuckDB relation, which `sla.quorum` counts:
 
     observation(user_id, started, ended, symptom)      epoch seconds; ended NULL: still open
 
+    Parquet files ───────────────────────────── read in place ──┐
+    CSV, NDJSON ──parsed once──> a temporary Parquet file ──────┼──> observation
+    rows of a document ─────────> a table ──────────────────────┘
+
+Nothing is held in memory but what a query works on, and that is bounded: more spills to a temporary folder.
 The symptom is kept as evidence and decides nothing: a user who cannot do one thing or three is one user.
 
 A file is read in bulk. One with rows to refuse is walked through once more to tell their lines; one that
@@ -13,11 +18,12 @@ carry a zone or are JST; a start rounds down to whole seconds, an end up.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory
+from types import TracebackType
 
 import duckdb
 
@@ -25,12 +31,17 @@ from sla.evidence import TIME_REMEDY
 from sla.observation_files import (
     BATCH_ROWS,
     COLUMNS,
+    FORMATS,
     Bulk,
     ObservationFile,
     RawRow,
     Table,
+    file_literal,
+    grouped_files,
+    is_blank,
+    is_written,
     literal,
-    open_file,
+    open_files,
     written_us,
 )
 from terms.calendar import iso_jst, parse_instant
@@ -40,6 +51,9 @@ SYMPTOMS = ("site", "login", "view")
 TOLD_FINDINGS = 100
 MOST_VERDICTS = 10_000  # rows refused of one file that are looked for by their text
 YEAR_9000_US = 221_845_392_000 * 1_000_000
+MEMORY_MB = 320  # of DuckDB, for up to 13 million rows
+BYTES_PER_ROW = 25  # beyond: enough for the partitions that are sorted at once, the rest is on disk
+MOST_MEMORY_MB = 3_072
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +65,85 @@ class ObservationsRead:
     findings: tuple[Finding, ...]
 
 
-def open_observations() -> Table:
-    """An empty table of observations in memory, to be closed; large work spills to the temporary folder."""
-    table = duckdb.connect(config={"temp_directory": str(Path(gettempdir()) / "keizoku-duckdb")})
+@dataclass(slots=True)
+class Observations:
+    """What was read so far, as the relation `observation` of a DuckDB connection; to be closed."""
+
+    table: Table
+    folder: TemporaryDirectory[str]
+    rows: int = 0
+    _relations: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> "Observations":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the memory and the temporary files."""
+        self.table.close()
+        self.folder.cleanup()
+
+    def clear(self) -> None:
+        """Forget every row."""
+        self.table.execute("DELETE FROM taken_row")
+        self.rows = 0
+        self._relations.clear()
+        self._show()
+
+    def add_relation(self, good_rows: str, count: int) -> None:
+        """Count in the rows of a query that has the four columns of `observation`."""
+        self._relations.append(good_rows)
+        self.rows += count
+        self._show()
+
+    def take(self, count: int) -> None:
+        """Count in so many rows that were put into the table."""
+        self.rows += count
+        self._show()
+
+    def free_file(self) -> Path:
+        """A name for another temporary file."""
+        return Path(self.folder.name) / f"{len(self._relations)}-{self.rows}.written"
+
+    def _show(self) -> None:
+        """Memory grows with the rows, within its bounds. An empty table is left out: it would make users texts."""
+        memory_mb = min(max(MEMORY_MB, self.rows * BYTES_PER_ROW // 1_000_000), MOST_MEMORY_MB)
+        self.table.execute(f"SET memory_limit = '{memory_mb}MB'")
+        any_taken = self.table.execute("FROM taken_row LIMIT 1").fetchall()
+        taken = ["FROM taken_row"] if any_taken or not self._relations else []
+        self.table.execute(f"CREATE OR REPLACE VIEW observation AS {' UNION ALL '.join([*taken, *self._relations])}")
+
+
+def open_observations() -> Observations:
+    """Nothing observed yet, in memory that is bounded; to be closed."""
+    folder = TemporaryDirectory(prefix="keizoku-observations-")
+    table = duckdb.connect(config={"temp_directory": str(Path(folder.name) / "spilled")})
     table.execute("SET TimeZone = 'Asia/Tokyo'")
     table.execute("SET preserve_insertion_order = false")
     table.execute(f"CREATE TYPE symptom AS ENUM ({', '.join(literal(symptom) for symptom in SYMPTOMS)})")
-    table.execute("CREATE TABLE observation (user_id VARCHAR, started BIGINT, ended BIGINT, symptom symptom)")
-    return table
+    table.execute("CREATE TABLE taken_row (user_id VARCHAR, started BIGINT, ended BIGINT, symptom symptom)")
+    observed = Observations(table, folder)
+    observed.clear()
+    return observed
 
 
-def add_observations(table: Table, rows: Iterable[tuple[str, int, int | None]]) -> None:
+def add_observations(observed: Observations, rows: Iterable[tuple[str, int, int | None]]) -> None:
     """Add rows that were checked before: user, start, end (None: still open), in epoch seconds."""
     remaining = iter(rows)
     while batch := list(islice(remaining, BATCH_ROWS)):
         users, starts, ends = zip(*batch, strict=True)
-        table.execute(
-            "INSERT INTO observation (user_id, started, ended) "
+        observed.table.execute(
+            "INSERT INTO taken_row (user_id, started, ended) "
             "SELECT unnest($users::VARCHAR[]), unnest($starts::BIGINT[]), unnest($ends::BIGINT[])",
             {"users": list(users), "starts": list(starts), "ends": list(ends)},
         )
+        observed.take(len(batch))
 
 
 def read_observation_rows(
-    table: Table, rows: Iterable[Sequence[object] | Mapping[str, object]], source: str
+    observed: Observations, rows: Iterable[Sequence[object] | Mapping[str, object]], source: str
 ) -> ObservationsRead:
     """Add the good rows of a document: lists in the order of COLUMNS, or mappings."""
     written: list[RawRow | Finding] = []
@@ -82,49 +151,115 @@ def read_observation_rows(
         values = [row.get(name) for name in COLUMNS] if isinstance(row, Mapping) else list(row)
         user, symptom, start, end = (_text(value) for value in [*values, None, None, None, None][:4])
         written.append((line, user, symptom, start, end))
-    return _take_rows(table, source, iter(written))
+    return _take_rows(observed, source, iter(written))
 
 
 def read_observations(
-    table: Table, path: Path, columns: Mapping[str, str] | None = None, symptom: str | None = None
+    observed: Observations,
+    paths: Path | Sequence[Path],
+    columns: Mapping[str, str] | None = None,
+    symptom: str | None = None,
 ) -> ObservationsRead:
-    """Add the good rows of a file. OSError if it cannot be opened.
+    """Add the good rows of files and of all files in folders. OSError for one that cannot be opened.
 
     `columns` says under which name a file has a column of ours; `symptom` is what all its rows mean.
     """
     names = {name: (columns or {}).get(name, name) for name in COLUMNS if not (symptom and name == "symptom")}
-    file = open_file(table, path, names, symptom)
+    given = [paths] if isinstance(paths, Path) else list(paths)
+    groups = grouped_files(given)
+    partitioned = any(path.is_dir() for path in given) or any(len(group) > 1 for group in groups)
+    reads = [_read_group(observed, group, names, symptom, partitioned) for group in groups]
+    empty = [path for path in given if path.is_dir() and not grouped_files([path])]
+    nothing = tuple(
+        Finding(
+            str(path), None, "no observations in this folder", f"files are {', '.join(FORMATS)}", "name another one"
+        )
+        for path in empty
+    )
+    return ObservationsRead(
+        sum(read.taken for read in reads),
+        sum(read.refused for read in reads),
+        (*(finding for read in reads for finding in read.findings), *nothing),
+    )
+
+
+def _read_group(
+    observed: Observations, files: Sequence[Path], names: Mapping[str, str], symptom: str | None, partitioned: bool
+) -> ObservationsRead:
+    file = open_files(observed.table, files, names, symptom, partitioned=partitioned)
+    if isinstance(file, ObservationFile):
+        read = _take_in_place(observed, file) if file.bulk.in_place else _take_parsed(observed, file)
+        if read is not None:
+            return read
+    if len(files) > 1:  # one of them spoils the group: each speaks for itself
+        reads = [_read_group(observed, [each], names, symptom, partitioned) for each in files]
+        findings = tuple(finding for read in reads for finding in read.findings)
+        return ObservationsRead(sum(read.taken for read in reads), sum(read.refused for read in reads), findings)
     if not isinstance(file, ObservationFile):
         return ObservationsRead(0, 0, tuple(file))
-    return _take_bulk(table, str(path), file) or _take_rows(table, str(path), file.rows())
+    source, rows = file.parts[0]
+    return _take_rows(observed, source, rows())
 
 
-def _take_bulk(table: Table, source: str, file: ObservationFile) -> ObservationsRead | None:
-    """Add the good rows of a relation at once; None, and nothing added, if it cannot be read so."""
+def _take_in_place(observed: Observations, file: ObservationFile) -> ObservationsRead | None:
+    """Add the good rows of a relation that stays where it is; None, and nothing added, if it cannot be read."""
     try:
-        table.execute(f"CREATE TEMP TABLE incoming AS {_checked(file.bulk)}", file.bulk.parameters)
+        checked = _checked(file.bulk)
+        taken, refused = _taken_and_refused(observed, f"({checked})")
     except duckdb.Error:
-        _drop_scratch(table)
         return None
-    wrong = _count(table, "SELECT count(*) FROM incoming WHERE wrong IS NOT NULL")
-    broken = _count(table, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject'")
-    if broken:
-        broken = _count(table, "SELECT count(DISTINCT line) FROM reject")
-    verdicts = _verdicts(table, file.bulk) if wrong else {}
-    taken, refused = _insert_incoming(table), wrong + broken
-    _drop_scratch(table)
-    with closing(file.rows()) as rows:
-        told = list(islice(_told_rows(source, rows, verdicts), min(refused, TOLD_FINDINGS)))
+    good = f"{_checked(file.bulk, only_values=True)}" if not refused else f"{checked}"
+    where = " WHERE wrong IS NULL" if refused else ""
+    observed.add_relation(f"SELECT user_id, started, ended, symptom FROM ({good}){where}", taken)  # noqa: S608
+    return _told_bulk(observed, file, taken, refused)
+
+
+def _take_parsed(observed: Observations, file: ObservationFile) -> ObservationsRead | None:
+    """Parse text once and for all and add its good rows; None, and nothing added, if it cannot be read at once."""
+    parsed = observed.free_file()
+    try:
+        observed.table.execute(f"COPY ({_checked(file.bulk)}) TO {literal(str(parsed))} (FORMAT parquet)")
+    except duckdb.Error:
+        _drop_rejects(observed.table)
+        parsed.unlink(missing_ok=True)
+        return None
+    relation = f"read_parquet({file_literal(parsed)})"
+    taken, refused = _taken_and_refused(observed, relation)
+    good = f"SELECT user_id, started, ended, symptom::symptom AS symptom FROM {relation} WHERE wrong IS NULL"  # noqa: S608
+    observed.add_relation(good, taken)
+    return _told_bulk(observed, file, taken, refused)
+
+
+def _taken_and_refused(observed: Observations, checked: str) -> tuple[int, int]:
+    query = f"SELECT count(*) FILTER (WHERE wrong IS NULL), count(*) FILTER (WHERE wrong IS NOT NULL) FROM {checked}"  # noqa: S608
+    taken, refused = observed.table.execute(query).fetchall()[0]
+    return int(taken), int(refused)
+
+
+def _told_bulk(observed: Observations, file: ObservationFile, taken: int, refused: int) -> ObservationsRead:
+    """What was read of a relation, with the first of its findings."""
+    table = observed.table
+    verdicts = _verdicts(table, file.bulk) if refused else {}
+    if _count(table, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject'"):
+        refused += _count(table, "SELECT count(DISTINCT line) FROM reject")
+    _drop_rejects(table)
+    told: list[Finding] = []
+    for source, rows in file.parts:
+        most = min(refused, TOLD_FINDINGS) - len(told)
+        if most:
+            with closing(rows()) as walked:
+                told += islice(_told_rows(source, walked, verdicts), most)
+    source = file.parts[0][0] if len(file.parts) == 1 else f"{file.parts[0][0]} and {len(file.parts) - 1} more"
     return ObservationsRead(taken, refused, _told(source, told, refused))
 
 
 def _verdicts(table: Table, bulk: Bulk) -> dict[tuple[str | None, ...], int]:
     """The refused rows as they are written, each with the number of the rule that it breaks."""
     user, symptom, start, end = bulk.texts
-    checked = _checked(bulk, f"{user} AS u, {symptom} AS s, {start} AS k, {end} AS e,", "u, s, k, e,")
+    checked = _checked(bulk, f"{user} AS u, {symptom} AS s, {start} AS k, {end} AS e,")
     query = f"SELECT DISTINCT u, s, k, e, wrong FROM ({checked}) WHERE wrong IS NOT NULL"  # noqa: S608
     verdicts: dict[tuple[str | None, ...], int] = {}
-    for *written, rule in table.execute(f"{query} ORDER BY ALL LIMIT {MOST_VERDICTS}", bulk.parameters).fetchall():
+    for *written, rule in table.execute(f"{query} ORDER BY ALL LIMIT {MOST_VERDICTS}").fetchall():
         verdicts[tuple(written)] = rule
         verdicts[tuple(value or "" for value in written)] = rule  # a CSV read row by row has no NULL
     return verdicts
@@ -141,8 +276,8 @@ def _told_rows(
             yield _finding(source, row, wrong)
 
 
-def _drop_scratch(table: Table) -> None:
-    for name in ("incoming", "reject", "reject_scan"):
+def _drop_rejects(table: Table) -> None:
+    for name in ("reject", "reject_scan"):
         table.execute(f"DROP TABLE IF EXISTS {name}")
 
 
@@ -150,8 +285,9 @@ def _count(table: Table, query: str) -> int:
     return int(table.execute(query).fetchall()[0][0])
 
 
-def _take_rows(table: Table, source: str, rows: Iterator[RawRow | Finding]) -> ObservationsRead:
+def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Finding]) -> ObservationsRead:
     """Add the good rows; every other is a finding with its line."""
+    table = observed.table
     taken = refused = 0
     told: list[Finding] = []
     while batch := list(islice(rows, BATCH_ROWS)):
@@ -162,10 +298,10 @@ def _take_rows(table: Table, source: str, rows: Iterator[RawRow | Finding]) -> O
             "(SELECT unnest($l::BIGINT[]) AS line, unnest($u::VARCHAR[]) AS u, unnest($s::VARCHAR[]) AS s, "
             "unnest($k::VARCHAR[]) AS k, unnest($e::VARCHAR[]) AS e)"
         )
-        also = "line, u, s, k, e,"
-        bulk = Bulk(relation, ("u", "s", "k", "e"), (written_us("k"), written_us("e")), {})
+        instants = (written_us("k"), written_us("e"))
+        bulk = Bulk(relation, ("u", "s", "k", "e"), "trim(u)", is_blank("u"), instants, is_written("e"), in_place=False)
         table.execute(
-            f"CREATE TEMP TABLE incoming AS {_checked(bulk, also, also)}",
+            f"CREATE TEMP TABLE incoming AS {_checked(bulk, 'line, u, s, k, e,')}",
             {name: list(values) for name, values in zip("luske", columns, strict=True)},
         )
         bad = table.execute(
@@ -176,35 +312,37 @@ def _take_rows(table: Table, source: str, rows: Iterator[RawRow | Finding]) -> O
         refused += len(findings)
         if len(told) < TOLD_FINDINGS:
             told += sorted(findings, key=lambda finding: finding.line or 0)
+    observed.take(taken)
     return ObservationsRead(taken, refused, _told(source, told, refused))
 
 
-def _checked(bulk: Bulk, inner: str = "", outer: str = "") -> str:
-    """SQL for rows in whole seconds, each with the number of the rule that it breaks, or NULL."""
-    user, symptom, _, end = bulk.texts
-    kinds = ", ".join(literal(symptom) for symptom in SYMPTOMS)
+def _checked(bulk: Bulk, also: str = "", *, only_values: bool = False) -> str:
+    """SQL for rows in whole seconds, each with the number of the rule that it breaks, or NULL: column `wrong`.
+
+    `also`: more columns; `only_values`: no `wrong`, all rows are known to be good.
+    """
+    symptom = bulk.texts[1]
+    kinds = ", ".join(literal(kind) for kind in SYMPTOMS)
     start_us, end_us = bulk.instants
+    wrong = f"""CASE
+                WHEN {bulk.no_user} THEN 1
+                WHEN CASE WHEN {symptom} IN ({kinds}) THEN false
+                     ELSE {symptom} IS NULL OR trim({symptom}) NOT IN ({kinds}) END THEN 2
+                WHEN {start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {YEAR_9000_US} THEN 3
+                WHEN {end_us} IS NULL AND {bulk.end_is_written} THEN 4
+                WHEN {end_us} NOT BETWEEN 0 AND {YEAR_9000_US} THEN 4
+                WHEN {end_us} <= {start_us} THEN 5
+            END::UTINYINT AS wrong"""
     return f"""
-        SELECT {outer} trim(user_id) AS user_id, start_us // 1000000 AS started,
-            (end_us + 999999) // 1000000 AS ended, try_cast(trim(symptom) AS symptom) AS symptom,
-            CASE
-                WHEN coalesce(trim(user_id), '') = '' THEN 1
-                WHEN symptom IS NULL OR trim(symptom) NOT IN ({kinds}) THEN 2
-                WHEN start_us IS NULL OR start_us NOT BETWEEN 0 AND {YEAR_9000_US} THEN 3
-                WHEN end_us IS NULL AND coalesce(trim(end_text), '') <> '' THEN 4
-                WHEN end_us NOT BETWEEN 0 AND {YEAR_9000_US} THEN 4
-                WHEN end_us <= start_us THEN 5
-            END::UTINYINT AS wrong
-        FROM (
-            SELECT {inner} {user} AS user_id, {symptom} AS symptom, {start_us} AS start_us, {end_us} AS end_us,
-                {end} AS end_text
-            FROM {bulk.relation}
-        )"""  # noqa: S608
+        SELECT {also} {bulk.user} AS user_id, {start_us} // 1000000 AS started,
+            ({end_us} + 999999) // 1000000 AS ended, try_cast(trim({symptom}) AS symptom) AS symptom
+            {"" if only_values else f", {wrong}"}
+        FROM {bulk.relation}"""  # noqa: S608
 
 
 def _insert_incoming(table: Table) -> int:
     inserted = table.execute(
-        "INSERT INTO observation SELECT user_id, started, ended, symptom FROM incoming WHERE wrong IS NULL"
+        "INSERT INTO taken_row SELECT user_id, started, ended, symptom FROM incoming WHERE wrong IS NULL"
     ).fetchall()
     table.execute("DROP TABLE incoming")
     return int(inserted[0][0])

@@ -65,9 +65,10 @@ def users_needed(users: int, share: Fraction) -> int:
 def observed_windows(
     observations: duckdb.DuckDBPyConnection, population: Population, policy: Policy, horizon: int
 ) -> Spans:
-    """Maximal windows in which enough distinct users were unable, of the table that holds observations.
+    """Maximal windows in which enough distinct users were unable, of the relation `observation`.
 
-    The table is made by `sla.observations.open_observations`. A user with overlapping rows, several
+    It has user_id, started and ended in whole seconds, and is a view of files as they are
+    (`sla.observations`): they are read three times, nothing is copied. A user with overlapping rows, several
     symptoms, or the same row twice counts once. A row without an end is still open and runs to `horizon`.
     """
     periods = population.periods()
@@ -131,7 +132,7 @@ def _edges(rows: str) -> str:
     enough wherever the running sum is not negative.
     """
     return f"""
-        SELECT moment, enough, lead(moment) OVER (ORDER BY moment) AS until FROM (
+        SELECT moment, enough FROM (
             SELECT moment, enough, lag(enough, 1, false) OVER (ORDER BY moment) AS enough_before FROM (
                 SELECT moment, sum(sum(delta)) OVER (ORDER BY moment) >= 0 AS enough FROM (
                     SELECT started AS moment, 1 AS delta FROM {rows}
@@ -142,21 +143,29 @@ def _edges(rows: str) -> str:
         ) WHERE enough <> enough_before"""  # noqa: S608
 
 
-# Rows widened to whole minutes and not merged per user are an upper bound that is cheap to sweep. Only rows
-# that touch a span where even this bound passes are merged: each keeps the seconds its predecessors left.
+# The rows of each minute, not merged per user, are an upper bound of its users, and cheap to count. `waiting` says
+# for each minute in which a row starts when, from there on, even this bound passes first; a row that has ended by
+# then can decide nothing. Only the others are merged per user: each keeps the seconds its predecessors left.
 _OBSERVED_WINDOWS = f"""
     WITH step AS (
         SELECT unnest($step_at::BIGINT[]) AS moment, unnest($step_delta::BIGINT[]) AS delta
-    ), unable AS (
+    ), unable AS NOT MATERIALIZED (
         SELECT user_id, started, coalesce(ended, $horizon::BIGINT) AS ended FROM observation
         WHERE started < coalesce(ended, $horizon::BIGINT)
-    ), widened AS (
-        SELECT started // 60 * 60 AS started, (ended + 59) // 60 * 60 AS ended FROM unable
-    ), possible AS MATERIALIZED ({_edges("widened")}
+    ), bound AS (
+        SELECT moment, sum(sum(delta)) OVER (ORDER BY moment) >= 0 AS enough FROM (
+            SELECT started // 60 * 60 AS moment, count(*) AS delta FROM unable GROUP BY 1
+            UNION ALL SELECT (ended + 59) // 60 * 60, -count(*) FROM unable GROUP BY 1
+            UNION ALL SELECT moment, delta FROM step
+        ) GROUP BY moment
+    ), waiting AS MATERIALIZED (
+        SELECT moment AS started, min(CASE WHEN enough THEN moment END) OVER (
+            ORDER BY moment ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+        ) AS passes_from FROM bound
     ), touching AS (
-        SELECT unable.* FROM unable
-        ASOF JOIN (FROM possible WHERE enough) AS possible ON unable.ended > possible.moment
-        WHERE possible.until > unable.started
+        SELECT unable.user_id, unable.started, unable.ended FROM unable
+        JOIN waiting ON waiting.started = unable.started // 60 * 60
+        WHERE unable.ended > waiting.passes_from
     ), ordered AS (
         SELECT started, ended, max(ended) OVER (
             PARTITION BY user_id ORDER BY started ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
@@ -165,4 +174,4 @@ _OBSERVED_WINDOWS = f"""
         SELECT greatest(started, coalesce(covered, started)) AS started, ended FROM ordered
         WHERE covered IS NULL OR ended > covered
     )
-    SELECT moment, enough FROM ({_edges("distinct_users")}) ORDER BY moment"""  # noqa: S608
+    {_edges("distinct_users")} ORDER BY moment"""  # noqa: S608

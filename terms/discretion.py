@@ -6,6 +6,7 @@ scenario may override them by name.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -22,13 +23,23 @@ class Discretion(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
+    related_terms: tuple[str, ...] = _setting(
+        (),
+        "premium/3.2",
+        "versions of the related terms that an application agrees to, each name/day in force from: base/2025-04-01",
+    )
+    screening_grounds: tuple[str, ...] = _setting(
+        (),
+        "premium/3.5",
+        "the operator's list of grounds on which an application is rejected; empty: any ground that is stated",
+    )
     retry_after_days: tuple[Days, ...] = _setting(
         (3, 5, 7),
         "premium/7.1.2",
         "days after the due date on which a failed card charge is tried again; may be empty",
     )
     hard_decline_codes: tuple[str, ...] = _setting(
-        ("lost_card", "stolen_card", "expired_card", "do_not_honor", "pickup_card"),
+        ("lost_card", "stolen_card", "expired_card", "do_not_honor", "pickup_card", "no_saved_card"),
         "premium/5.4",
         "decline codes after which no retry is made until a new card is registered",
     )
@@ -63,6 +74,17 @@ class Discretion(BaseModel):
     price_migration_days: Days = _setting(
         30, "premium/4.3", "least days from the announcement of a price to its first renewal"
     )
+    renewal_notice_days_month: Days = _setting(
+        0, "premium/3.3", "days before a monthly term renews by which the user is told; 0: not at all"
+    )
+    renewal_notice_days_year: Days = _setting(
+        30, "premium/3.3", "days before a yearly term renews by which the user is told; 0: not at all"
+    )
+    price_notice_days: Days = _setting(
+        30,
+        "premium/4.3",
+        "days before the first renewal at another price by which the user is told; 0: not at all",
+    )
     demand_monthly: bool = _setting(
         True,
         "premium/5.2",
@@ -74,6 +96,19 @@ class Discretion(BaseModel):
         "the evidence's own resolution: shorter gaps join two stops; 0 for exact evidence",
         ge=0,
     )
+
+    @field_validator("related_terms")
+    @classmethod
+    def _named_and_dated(cls, related: tuple[str, ...]) -> tuple[str, ...]:
+        for written in related:
+            name, _, version = written.partition("/")
+            try:
+                date.fromisoformat(version)
+            except ValueError:
+                raise ValueError(f"{written!r} has to be name/day in force from, such as base/2025-04-01") from None
+            if not name.strip() or name == "premium":
+                raise ValueError(f"{written!r} has to name terms other than premium")
+        return related
 
     @field_validator("retry_after_days")
     @classmethod

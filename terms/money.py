@@ -24,6 +24,11 @@ def ceil_yen(exact: Fraction | int) -> int:
     return -(-exact.numerator // exact.denominator)
 
 
+def nearest_yen(exact: Fraction | int) -> int:
+    """The amount rounded to the nearest yen, half a yen up."""
+    return floor_yen(Fraction(exact) + Fraction(1, 2))
+
+
 def tax_included_yen(total_yen: int, rate: Fraction) -> int:
     """The consumption tax inside a tax-inclusive total: floor(total × rate / (1 + rate)).
 
@@ -62,3 +67,12 @@ def fraction_text(number: Fraction) -> str:
     digits = str(abs(number.numerator) * 10**places // number.denominator).zfill(places + 1)
     sign = "-" if number < 0 else ""
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
+
+
+def mixed_text(number: Fraction) -> str:
+    """An exact amount as people write it: "63.6", and "126 52/61" where no decimal ends."""
+    text = fraction_text(number)
+    if "/" not in text:
+        return text
+    whole, rest = divmod(number.numerator, number.denominator)
+    return f"{whole} {rest}/{number.denominator}" if whole else text

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from db.embedded import EmbeddedServer
 from db.migrate import create_all
 from db.session import Session, make_engine
+from scheduler.scenario.pytest_plugin import SERVER
 
 SERVER_URL = "KEIZOKU_TEST_DATABASE_URL"
 SERVER_DIR = "KEIZOKU_TEST_DATA_DIR"
@@ -35,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder.chmod(0o755)  # as root the server's own account passes through it
         os.environ[SERVER_DIR] = str(folder)
         config.add_cleanup(lambda: _remove(folder))
+    config.stash[SERVER] = _server  # for scenarios
 
 
 def _remove(folder: Path) -> None:
@@ -43,14 +46,21 @@ def _remove(folder: Path) -> None:
     os.environ.pop(SERVER_DIR, None)
 
 
-@pytest.fixture(scope="session")
-def database_url() -> Iterator[sa.URL | str]:
+@contextmanager
+def _server() -> Iterator[sa.URL | str]:
     """The address of the server of this run."""
     if SERVER_URL in os.environ:
         yield os.environ[SERVER_URL]
         return
     with EmbeddedServer(Path(os.environ[SERVER_DIR]), FAST) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[sa.URL | str]:
+    """The address of the server of this run."""
+    with _server() as url:
+        yield url
 
 
 @pytest.fixture

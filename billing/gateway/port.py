@@ -11,6 +11,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from billing.gateway.books import GatewayBooks
+
+
+class GatewayRefusesUsError(Exception):
+    """The gateway refuses our key or our account; nothing can be charged until that is mended."""
+
+
+class UnansweredError(Exception):
+    """No definite answer came: what was asked may have happened. Look it up before anything else."""
+
 
 class Answer(StrEnum):
     """What a gateway said of a charge or a refund."""
@@ -30,6 +40,7 @@ class ChargeRequest:
     attempt_id: int
     invoice_id: int
     yen: int
+    first_sent_at: datetime | None = None  # when the attempt's row was committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,11 @@ class Gateway(Protocol):
     """What every gateway can do. `at` is the caller's clock; a gateway with a clock of its own ignores it."""
 
     name: str
+
+    @property
+    def books(self) -> GatewayBooks | None:
+        """The gateway's own books, where it has any to read."""
+        ...
 
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
         """Charge each request once per key; answers come in any order, one for each request."""

@@ -31,6 +31,7 @@ class SimulatedGateway:
     """Stands in for a card gateway on the tables simulated_*; says so by its name."""
 
     name = "simulated"
+    books = None  # nothing moves, so there is nothing to read
 
     def __init__(self, engine: sa.Engine) -> None:
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")

@@ -20,7 +20,7 @@ from db.session import Session
 from db.tables.claims import award
 from db.tables.contracts import contract
 from db.tables.money import attempt, credit, credit_refund
-from terms.calendar import jst_day
+from terms.calendar import Month, jst_day
 from terms.money import tax_included_yen
 from terms.rules import Rules
 
@@ -86,7 +86,9 @@ def decide(rules: Rules, awards: Sequence[sa.Row[tuple[object, ...]]]) -> list[N
     credits: list[NewCredit] = []
     for row in awards:
         total_yen = award_yen(
-            Fraction(row.rate), [(price["price_yen"], price["interval"]) for price in row.term_prices]
+            Fraction(row.rate),
+            [(price["price_yen"], price["interval"]) for price in row.term_prices],
+            rules.terms.of_month(Month.parse(row.month)).readings["credit_rounding"],
         )
         added = delta(total_yen, int(row.granted_before))
         credits.append(
@@ -220,6 +222,7 @@ def _resend(session: Session, gateway: Gateway, now: datetime, *, credit_id: int
                 gateway_id=result.gateway_id,
                 settled_on=jst_day(now),
                 settled_at=now,
+                answer_recorded_at=now,
             )
         )
         if not saved.rowcount:  # somebody else saved the answer meanwhile

@@ -1,9 +1,10 @@
-"""Stage 7, delinquency: suspension, termination, acceleration, each with its notice; demands for late interest.
+"""Stage 7, delinquency: overdue, suspension, resumption, termination, acceleration, each with its notice.
 
 Everything is derived from what is unpaid now and taken on the day on which it is done. A suspension that this
 stage set is lifted when its reason is gone; one set by people only by people.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,13 +12,13 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from billing import notices
-from billing.delinquency import Standing, accelerated, standing
-from billing.stages.termination import save_notice, terminate
+from billing.delinquency import Standing, accelerated, outlook, overdue_days, standing
+from billing.stages.termination import accelerate, save_notice, terminate
 from billing.stages.unpaid import Unpaid, by_contract, load_unpaid
 from db.probes import TODAY
 from db.session import Session
 from db.tables.contracts import contract, suspension
-from db.tables.money import invoice
+from db.tables.money import invoice, user_notice
 from terms.calendar import jst_day
 from terms.rules import Rules
 
@@ -31,6 +32,7 @@ class Case:
     running: bool
     suspended: bool
     unpaid: tuple[Unpaid, ...]
+    told: frozenset[str]  # occasions of its notices that a fee is overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Ruling:
     case: Case
     state: Standing
     days: int
-    accelerate: tuple[int, ...]
+    accelerate: tuple[int, ...] = ()
+    tell: tuple[Unpaid, ...] = ()  # fees that are overdue and that nothing was said about yet
 
     @property
     def open_yen(self) -> int:
@@ -69,13 +72,28 @@ def due(session: Session, rules: Rules, today: date, *, contract_id: int | None 
     if not ids:
         return []
     unpaid = by_contract(load_unpaid(session, rules, today, contract_ids=ids))
+    told: dict[int, set[str]] = defaultdict(set)
+    for row in session.execute(
+        sa.select(user_notice.c.contract_id, user_notice.c.occasion).where(
+            user_notice.c.kind == "overdue",
+            user_notice.c.contract_id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.BigInteger))),
+        )
+    ):
+        told[row.contract_id].add(row.occasion)
     rows = session.execute(
         sa.select(contract.c.id, contract.c.account, contract.c.ended_on)
         .where(contract.c.id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.BigInteger))))
         .order_by(contract.c.id)
     )
     return [
-        Case(row.id, row.account, row.ended_on is None, row.id in suspended_ids, tuple(unpaid.get(row.id, ())))
+        Case(
+            contract_id=row.id,
+            account=row.account,
+            running=row.ended_on is None,
+            suspended=row.id in suspended_ids,
+            unpaid=tuple(unpaid.get(row.id, ())),
+            told=frozenset(told[row.id]),
+        )
         for row in rows
     ]
 
@@ -87,7 +105,12 @@ def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Ruling]:
     for case in cases:
         fees = [each.fee for each in case.unpaid]
         state, days = standing(fees, today, settings.suspend_after_days, settings.terminate_after_days)
-        rulings.append(Ruling(case, state, days, accelerated(fees, today)))
+        tell = tuple(
+            each
+            for each in case.unpaid
+            if overdue_days(each.fee, today) > 0 and f"invoice:{each.invoice_id}" not in case.told
+        )
+        rulings.append(Ruling(case, state, days, accelerated(fees, today), tell))
     return rulings
 
 
@@ -97,8 +120,18 @@ def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetim
     today = jst_day(now)
     for ruling in rulings:
         case = ruling.case
+        for each in ruling.tell:
+            notice = _overdue(rules, each, today, case.running)
+            changes += save_notice(session, case.account, case.contract_id, notice, f"invoice:{each.invoice_id}", now)
         if ruling.accelerate:
-            changes += _accelerate(session, ruling, today, now)
+            changes += accelerate(
+                session,
+                case.account,
+                case.contract_id,
+                f"invoice:{min(ruling.accelerate)}",
+                now,
+                invoice_ids=ruling.accelerate,
+            )
         if not case.running:
             session.commit()
             continue
@@ -122,15 +155,7 @@ def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetim
             occasion = f"suspension:{suspension_id}"
             changes += 1 + save_notice(session, case.account, case.contract_id, notice, occasion, now)
         elif ruling.state in (Standing.GOOD, Standing.OVERDUE) and case.suspended:
-            changes += session.execute(
-                sa.update(suspension)
-                .where(
-                    suspension.c.contract_id == case.contract_id,
-                    suspension.c.set_by == "delinquency",
-                    suspension.c.lifted_at.is_(None),
-                )
-                .values(lifted_at=now, lifted_by="delinquency")
-            ).rowcount
+            changes += _lift(session, case, now)
         session.commit()
     return changes
 
@@ -143,17 +168,36 @@ def reconsider(session: Session, rules: Rules, contract_id: int, now: datetime) 
         for ruling in decide(rules, due(session, rules, today, contract_id=contract_id), today)
         if ruling.case.suspended and ruling.state in (Standing.GOOD, Standing.OVERDUE)
     ]
-    return save(session, rules, [Ruling(r.case, r.state, r.days, ()) for r in rulings], now)
+    return save(session, rules, [Ruling(r.case, r.state, r.days) for r in rulings], now)
 
 
-def _accelerate(session: Session, ruling: Ruling, today: date, now: datetime) -> int:
-    session.execute(
-        sa.update(invoice)
-        .where(invoice.c.id.in_(ruling.accelerate), invoice.c.accelerated_on.is_(None))
-        .values(accelerated_on=today)
+def _lift(session: Session, case: Case, now: datetime) -> int:
+    """End the suspension that this stage set; access is back, and is told so, unless people hold it off too."""
+    lifted = session.scalars(
+        sa.update(suspension)
+        .where(
+            suspension.c.contract_id == case.contract_id,
+            suspension.c.set_by == "delinquency",
+            suspension.c.lifted_at.is_(None),
+        )
+        .values(lifted_at=now, lifted_by="delinquency", lift_recorded_at=now)
+        .returning(suspension.c.id)
+    ).all()
+    changes = len(lifted)
+    held = sa.select(suspension.c.id).where(
+        suspension.c.contract_id == case.contract_id, suspension.c.lifted_at.is_(None)
     )
-    yen = sum(each.open_yen for each in ruling.case.unpaid if each.invoice_id in ruling.accelerate)
-    notice = notices.acceleration(today, yen)
-    occasion = f"invoice:{min(ruling.accelerate)}"
-    case = ruling.case
-    return len(ruling.accelerate) + save_notice(session, case.account, case.contract_id, notice, occasion, now)
+    if lifted and session.execute(held).first() is None:
+        notice = notices.resumption(jst_day(now))
+        changes += save_notice(session, case.account, case.contract_id, notice, f"suspension:{max(lifted)}", now)
+    return changes
+
+
+def _overdue(rules: Rules, fee: Unpaid, today: date, running: bool) -> notices.Notice:
+    settings = rules.discretion
+    ahead = outlook([fee.fee], settings.suspend_after_days, settings.terminate_after_days)
+    suspends_on = max(ahead.suspends_on, today) if running and ahead is not None else None
+    chargeable = fee.method == "card" and fee.open_yen >= settings.minimum_card_charge_yen
+    wanted_on = max(fee.wanted_on, today) if fee.wanted_on is not None else None
+    method = "card" if chargeable else "other"
+    return notices.overdue(notices.OverdueFee(fee.due_on, fee.open_yen, method, wanted_on, suspends_on))

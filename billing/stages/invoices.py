@@ -190,9 +190,9 @@ def _save_applied(
     copy_rows(
         session,
         credit_application,
-        ("id", "credit_id", "invoice_id", "yen", "applied_on"),
+        ("id", "credit_id", "invoice_id", "yen", "applied_on", "recorded_at"),
         (
-            (own_id, credit_id, i, yen, d.issued_on)
+            (own_id, credit_id, i, yen, d.issued_on, now)
             for own_id, (i, _, d, credit_id, yen) in zip(ids, applied, strict=True)
         ),
     )

@@ -16,9 +16,11 @@ import sqlalchemy as sa
 
 from billing.allocation import settle_fee
 from billing.booking import Posting, next_ids, post
+from billing.deposits import apply_due
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from billing.payment_method import decline_kind
 from billing.people import open_task
+from billing.settling import settle_invoices
 from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
 from db.probes import TODAY
 from db.session import Session, copy_rows
@@ -54,8 +56,9 @@ def charge_due(
     *,
     contract_ids: Collection[int] | None = None,
 ) -> int:
-    """Settle what is in flight, then charge every fee that wants an attempt today; returns the rows written."""
+    """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written."""
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
+    changes += apply_due(session, rules, now, contract_ids=contract_ids)
     for unpaid in _wanted(session, rules, jst_day(now), contract_ids):
         attempts = _begin(session, unpaid, now)
         results = list(gateway.charge_many([each.request for each in attempts], now))
@@ -117,7 +120,7 @@ def save_results(
     rows = session.execute(
         sa.text(
             "UPDATE attempt SET outcome = answer.outcome, code = answer.code, gateway_id = answer.gateway_id, "
-            "settled_on = answer.settled_on, settled_at = answer.settled_at FROM "
+            "settled_on = answer.settled_on, settled_at = answer.settled_at, answer_recorded_at = :now FROM "
             "unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]), "
             "CAST(:gateway_ids AS text[]), CAST(:days AS date[]), CAST(:instants AS timestamptz[])) "
             "AS answer (id, outcome, code, gateway_id, settled_on, settled_at) "
@@ -130,6 +133,7 @@ def save_results(
             "gateway_ids": [result.gateway_id for _, result, _ in answers],
             "days": [jst_day(at) for _, _, at in answers],
             "instants": [at for _, _, at in answers],
+            "now": now,
         },
     )
     saved = set(rows.scalars())  # an answer that somebody else saved meanwhile is not saved again
@@ -188,26 +192,6 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
     )
 
 
-def settle_invoices(session: Session, settled: Sequence[tuple[int, int, date]]) -> None:
-    """Bring the invoices' caches up to their settlements: (invoice, yen, day). Does not commit."""
-    if not settled:
-        return
-    session.execute(
-        sa.text(
-            "UPDATE invoice SET open_yen = invoice.open_yen - settled.yen, "
-            "state = CASE WHEN open_yen = settled.yen THEN 'paid' ELSE invoice.state END, "
-            "paid_on = CASE WHEN open_yen = settled.yen THEN settled.paid_on ELSE invoice.paid_on END FROM "
-            "unnest(CAST(:ids AS bigint[]), CAST(:yen AS bigint[]), CAST(:days AS date[])) "
-            "AS settled (id, yen, paid_on) WHERE invoice.id = settled.id"
-        ),
-        {
-            "ids": [invoice_id for invoice_id, _, _ in settled],
-            "yen": [yen for _, yen, _ in settled],
-            "days": [on for _, _, on in settled],
-        },
-    )
-
-
 def _mark_interest(session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, date]], now: datetime) -> None:
     marks = []
     for each, on in paid:
@@ -229,7 +213,7 @@ def abandon(session: Session, attempt_id: int, now: datetime) -> int:
     return session.execute(
         sa.update(attempt)
         .where(attempt.c.id == attempt_id, attempt.c.outcome.is_(None))
-        .values(outcome="abandoned", code="by_people", settled_on=jst_day(now), settled_at=now)
+        .values(outcome="abandoned", code="by_people", settled_on=jst_day(now), settled_at=now, answer_recorded_at=now)
     ).rowcount
 
 
@@ -272,6 +256,7 @@ def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[In
             attempt_id,
             each.invoice_id,
             each.open_yen,
+            now,
         )
         for attempt_id, each in zip(ids, unpaid, strict=True)
     ]
@@ -298,7 +283,11 @@ def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[I
     if contract_ids is not None:
         query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     return [
-        InFlight(ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen), row.started_at, row.open_yen)
+        InFlight(
+            ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen, row.started_at),
+            row.started_at,
+            row.open_yen,
+        )
         for row in session.execute(query)
     ]
 

@@ -5,16 +5,18 @@ the termination, while the interest that it bore until then stays; by the defaul
 was paid is not given back (premium/6.3).
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from billing.booking import Posting, post
 from billing.contract import TERMINATION, end_now
 from billing.notices import Notice, acceleration
 from billing.revenue import remaining
+from billing.settling import settle_invoices
 from billing.stages.demands import demand_interest
-from billing.stages.payments import settle_invoices
 from billing.stages.terms import save_end
 from billing.stages.unpaid import interest_owed, load_unpaid
 from db.session import Session
@@ -24,27 +26,43 @@ from terms.calendar import jst_day
 from terms.rules import Rules
 
 
-def terminate(session: Session, rules: Rules, contract_id: int, account: str, notice: Notice, now: datetime) -> int:
-    """End the contract now, with its notice and the demand for interest; returns the rows written. Does not commit."""
+def terminate(
+    session: Session,
+    rules: Rules,
+    contract_id: int,
+    account: str,
+    notice: Notice,
+    now: datetime,
+    *,
+    ground: str | None = None,
+) -> int:
+    """End the contract now, with its notice and the demand for interest; returns the rows written. Does not commit.
+
+    `ground` is the one that people state; None: fees are unpaid.
+    """
     today = jst_day(now)
     save_end(session, end_now(contract_id, account, now, today, TERMINATION), now)
     changes = 1 + save_notice(session, account, contract_id, notice, "termination", now)
-    changes += _accelerate(session, account, contract_id, now)
+    changes += accelerate(session, account, contract_id, "termination", now, ground=ground)
     if rules.terms.at(today).readings["terminated_term_fee"] == "to_termination_day":
         changes += _reduce_fee(session, rules, contract_id, now)
-    return changes + demand_interest(session, rules, {account}, f"termination:{contract_id}", now)
+    owing = {account: load_unpaid(session, rules, today, account=account, with_carried=True)}
+    return changes + demand_interest(session, rules, owing, f"termination:{contract_id}", now)
 
 
 def save_notice(session: Session, account: str, contract_id: int, notice: Notice, occasion: str, now: datetime) -> int:
-    """Write a notice document as sent now; `occasion` names its cause, once per contract. Does not commit."""
+    """Write a notice document; `occasion` names its cause, once per contract. Does not commit.
+
+    Sending it is the mailer's (billing.mail): a declaration counts from the day on which it reaches the user.
+    """
     session.execute(
         sa.insert(user_notice).values(
             account=account,
             contract_id=contract_id,
             kind=notice.kind,
             occasion=occasion,
-            sent_on=jst_day(now),
-            sent_at=now,
+            written_on=jst_day(now),
+            written_at=now,
             body_ja=notice.body_ja,
             body_en=notice.body_en,
         )
@@ -52,24 +70,57 @@ def save_notice(session: Session, account: str, contract_id: int, notice: Notice
     return 1
 
 
-def _accelerate(session: Session, account: str, contract_id: int, now: datetime) -> int:
-    """Whatever the ground, what is invoiced and not yet due becomes due (premium/7.2)."""
+def accelerate(
+    session: Session,
+    account: str,
+    contract_id: int,
+    occasion: str,
+    now: datetime,
+    *,
+    ground: str | None = None,
+    invoice_ids: Collection[int] | None = None,
+) -> int:
+    """What is invoiced and not yet due becomes due today, with its notice (premium/7.2); returns the rows written.
+
+    On termination and on a ground of people that is everything of the contract, else `invoice_ids`. A part that was
+    paid ahead set the count of interest to the old due date: it counts from today instead. Does not commit.
+    """
     today = jst_day(now)
+    query = sa.update(invoice).where(
+        invoice.c.contract_id == contract_id,
+        invoice.c.state == "open",
+        invoice.c.due_on > today,
+        invoice.c.accelerated_on.is_(None),
+    )
+    if invoice_ids is not None:
+        query = query.where(invoice.c.id.in_(invoice_ids))
     rows = session.execute(
-        sa.update(invoice)
-        .where(
-            invoice.c.contract_id == contract_id,
-            invoice.c.state == "open",
-            invoice.c.due_on > today,
-            invoice.c.accelerated_on.is_(None),
-        )
-        .values(accelerated_on=today)
-        .returning(invoice.c.open_yen)
+        query.values(accelerated_on=today, accelerated_at=now).returning(invoice.c.id, invoice.c.open_yen)
     ).all()
     if not rows:
         return 0
-    notice = acceleration(today, sum(row.open_yen for row in rows))
-    return len(rows) + save_notice(session, account, contract_id, notice, "termination", now)
+    newest = (
+        sa.select(interest_mark.c.invoice_id, interest_mark.c.counts_after, interest_mark.c.carried_yen)
+        .ext(distinct_on(interest_mark.c.invoice_id))
+        .where(interest_mark.c.invoice_id.in_([row.id for row in rows]))
+        .order_by(interest_mark.c.invoice_id, interest_mark.c.id.desc())
+    )
+    marks = [
+        {
+            "invoice_id": row.invoice_id,
+            "account": account,
+            "counts_after": today,
+            "carried_yen": row.carried_yen,
+            "marked_on": today,
+            "recorded_at": now,
+        }
+        for row in session.execute(newest)
+        if row.counts_after > today
+    ]
+    if marks:
+        session.execute(sa.insert(interest_mark), marks)
+    notice = acceleration(today, sum(row.open_yen for row in rows), ground)
+    return len(rows) + len(marks) + save_notice(session, account, contract_id, notice, occasion, now)
 
 
 def _reduce_fee(session: Session, rules: Rules, contract_id: int, now: datetime) -> int:

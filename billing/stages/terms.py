@@ -76,7 +76,7 @@ def due(
     while rows := session.execute(query.where(contract.c.id > last), {BUSINESS_DATE.key: business_date}).all():
         ids = [row.id for row in rows]
         last = ids[-1]
-        wishes = _wishes(session, ids)
+        wishes = load_wishes(session, ids)
         suspensions = _suspensions(session, ids)
         unpaid = by_contract(load_unpaid(session, rules, business_date, contract_ids=ids))
         yield [
@@ -191,7 +191,7 @@ def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
     session.execute(
         sa.update(contract)
         .where(contract.c.id == end.contract_id, contract.c.ended_on.is_(None))
-        .values(ended_on=end.ended_on, ended_at=end.ended_at, ended_reason=end.reason)
+        .values(ended_on=end.ended_on, ended_at=end.ended_at, ended_reason=end.reason, end_recorded_at=now)
     )
     session.execute(
         sa.update(term)
@@ -206,7 +206,11 @@ def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
     session.execute(
         sa.update(suspension)
         .where(suspension.c.contract_id == end.contract_id, suspension.c.lifted_at.is_(None))
-        .values(lifted_at=sa.func.greatest(end.ended_at, suspension.c.from_at), lifted_by="end of contract")
+        .values(
+            lifted_at=sa.func.greatest(end.ended_at, suspension.c.from_at),
+            lifted_by="end of contract",
+            lift_recorded_at=now,
+        )
     )
 
 
@@ -223,7 +227,8 @@ def _suspended_on(facts: DueContract, rules: Rules, on: date) -> bool:
     return state in (Standing.SUSPEND, Standing.TERMINATE)
 
 
-def _wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
+def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
+    """contract id -> what its user asked for, in the order of recording."""
     rows = session.execute(
         sa.select(
             contract_fact.c.contract_id,

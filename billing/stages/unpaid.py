@@ -154,6 +154,14 @@ def by_contract(unpaid: Iterable[Unpaid]) -> dict[int, list[Unpaid]]:
     return grouped
 
 
+def by_account(unpaid: Iterable[Unpaid]) -> dict[str, list[Unpaid]]:
+    """The same, grouped by account."""
+    grouped: dict[str, list[Unpaid]] = defaultdict(list)
+    for each in unpaid:
+        grouped[each.account].append(each)
+    return grouped
+
+
 def interest_owed(unpaid: Sequence[Unpaid], rules: Rules, today: date) -> tuple[int, tuple[int, ...]]:
     """Whole yen of interest owed on `today`, rounded down once, and its share per invoice in order."""
     policy = rules.terms.at(today)

@@ -7,8 +7,9 @@ Always holds (by the constraints below):
 - facts are only ever added.
 
 Columns that may change: contract.{method, renews_on} (caches of the last term, derived again by the audit),
-contract.{approved_at, anchor_on, rejected_at, rejected_ground, ended_on, ended_at, ended_reason} (set once),
-term.{closed_on, closed_at} (set once), suspension.{lifted_at, lifted_by} (set once).
+contract.{approved_at, anchor_on, rejected_at, rejected_ground, ended_on, ended_at, ended_reason, end_recorded_at}
+(set once), term.{closed_on, closed_at} (set once), suspension.{lifted_at, lifted_by, lift_recorded_at} (set once).
+What is set once carries the instant at which it was recorded, so that any past day can be told as it was known then.
 """
 
 from sqlalchemy import (
@@ -58,6 +59,7 @@ price = Table(
     day("for_new_from"),
     day("for_renewals_from"),
     Column("cohort", ARRAY(TEXT), nullable=True),
+    text("author", nullable=True),
     instant("recorded_at"),
     CheckConstraint("yen > 0", name="positive"),
 )
@@ -81,11 +83,13 @@ contract = Table(
     day("ended_on", nullable=True),
     instant("ended_at", nullable=True),
     text("ended_reason", nullable=True),
+    instant("end_recorded_at", nullable=True),
     instant("recorded_at"),
     _one_of("method", METHODS, "method"),
     CheckConstraint("(approved_at IS NULL) = (anchor_on IS NULL)", name="anchored"),
     CheckConstraint("approved_at IS NULL OR rejected_at IS NULL", name="approved_or_rejected"),
     CheckConstraint("(ended_on IS NULL) = (ended_at IS NULL)", name="ended"),
+    CheckConstraint("(ended_on IS NULL) = (end_recorded_at IS NULL)", name="end_recorded"),
     Index(
         "uq_contract_one_running",
         "account",
@@ -176,8 +180,10 @@ suspension = Table(
     instant("recorded_at"),
     instant("lifted_at", nullable=True),
     text("lifted_by", nullable=True),
+    instant("lift_recorded_at", nullable=True),
     _one_of("set_by", ("delinquency", "people"), "set_by"),
     CheckConstraint("lifted_at IS NULL OR lifted_at >= from_at", name="forward"),
+    CheckConstraint("(lifted_at IS NULL) = (lift_recorded_at IS NULL)", name="lift_recorded"),
     Index(
         "uq_suspension_one_open",
         "contract_id",

@@ -5,10 +5,12 @@ Always holds (by the constraints below):
 - at most one attempt in flight per invoice, each with a key of its own;
 - one credit per award; a credit is never used beyond what was granted.
 
-Columns that may change: invoice.{state, open_yen, paid_on, accelerated_on} (caches of its settlements; the last
-set once), attempt.{outcome, code, gateway_id, settled_on, settled_at} (set once), credit.available_yen (cache),
-credit_refund.{outcome, code, gateway_id, settled_on, settled_at} (set once),
+Columns that may change: invoice.{state, open_yen, paid_on} (caches of its settlements), invoice.{accelerated_on,
+accelerated_at} (set once), attempt.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at} (set once),
+credit.available_yen (cache), credit_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}
+(set once),
 people_task.{closed_at, closed_by, closed_ground} (set once).
+A receipt, an allocation or a settlement below zero takes an earlier one back (`receipt.reverses`).
 """
 
 from sqlalchemy import (
@@ -43,6 +45,7 @@ invoice = Table(
     day("due_on"),
     instant("issued_at"),
     day("accelerated_on", nullable=True),
+    instant("accelerated_at", nullable=True),
     text("state"),
     yen("open_yen"),
     day("paid_on", nullable=True),
@@ -52,6 +55,7 @@ invoice = Table(
     CheckConstraint("state IN ('open', 'paid', 'void')", name="state"),
     CheckConstraint("(state = 'open') = (open_yen > 0)", name="open_state"),
     CheckConstraint("issued_on <= due_on", name="due_after_issue"),
+    CheckConstraint("(accelerated_on IS NULL) = (accelerated_at IS NULL)", name="accelerated"),
     Index("uq_invoice_term", "term_id", unique=True, postgresql_where=sql("state <> 'void'")),
     Index("ix_invoice_open", "account", postgresql_where=sql("state = 'open'")),
     Index("ix_invoice_contract_id", "contract_id"),
@@ -73,6 +77,7 @@ attempt = Table(
     text("gateway_id", nullable=True),
     day("settled_on", nullable=True),
     instant("settled_at", nullable=True),
+    instant("answer_recorded_at", nullable=True),
     UniqueConstraint("key"),
     CheckConstraint("yen > 0", name="positive"),
     CheckConstraint("wanted_on <= started_on", name="wanted_before"),
@@ -80,6 +85,7 @@ attempt = Table(
         "outcome IN ('succeeded', 'declined_soft', 'declined_hard', 'needs_user', 'abandoned')", name="outcome"
     ),
     CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled"),
+    CheckConstraint("(outcome IS NULL) = (answer_recorded_at IS NULL)", name="answer_recorded"),
     Index("uq_attempt_in_flight", "invoice_id", unique=True, postgresql_where=sql("outcome IS NULL")),
     Index("ix_attempt_invoice_id", "invoice_id"),
     Index("ix_attempt_account", "account"),
@@ -96,8 +102,13 @@ receipt = Table(
     instant("received_at"),
     yen("costs_yen"),
     day("for_term_on", nullable=True),
+    Column("reverses", BigInteger, ForeignKey("receipt.id"), nullable=True),
     instant("recorded_at"),
-    CheckConstraint("yen > 0 AND costs_yen >= 0", name="positive"),
+    CheckConstraint(
+        "CASE WHEN reverses IS NULL THEN yen > 0 AND costs_yen >= 0 ELSE yen < 0 AND costs_yen <= 0 END",
+        name="positive",
+    ),
+    UniqueConstraint("reverses"),
     Index("ix_receipt_account", "account"),
 )
 
@@ -112,8 +123,28 @@ allocation = Table(
     yen("yen"),
     day("allocated_on"),
     CheckConstraint("kind IN ('costs', 'interest', 'principal', 'deposit')", name="kind"),
-    CheckConstraint("yen > 0", name="positive"),
+    CheckConstraint("yen <> 0", name="not_zero"),
     Index("ix_allocation_account", "account"),
+    Index("ix_allocation_deposit", "account", postgresql_where=sql("kind = 'deposit'")),
+)
+
+deposit_use = Table(
+    "deposit_use",
+    metadata,
+    identity(),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    text("kind"),
+    text("origin"),
+    yen("yen"),
+    day("used_on"),
+    text("author", nullable=True),
+    text("ground", nullable=True),
+    instant("recorded_at"),
+    CheckConstraint("kind IN ('applied', 'refunded')", name="kind"),
+    CheckConstraint("origin IN ('sent', 'card')", name="origin"),
+    CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
+    CheckConstraint("yen > 0", name="positive"),
+    Index("ix_deposit_use_account", "account"),
 )
 
 settlement = Table(
@@ -127,8 +158,10 @@ settlement = Table(
     day("settled_on"),
     Column("source_id", BigInteger, nullable=False),
     instant("recorded_at"),
-    CheckConstraint("kind IN ('credit', 'card', 'receipt', 'set_off', 'write_off', 'reduction')", name="kind"),
-    CheckConstraint("yen > 0", name="positive"),
+    CheckConstraint(
+        "kind IN ('credit', 'card', 'receipt', 'deposit', 'set_off', 'write_off', 'reduction')", name="kind"
+    ),
+    CheckConstraint("yen > 0 OR (kind = 'receipt' AND yen < 0)", name="positive"),
     UniqueConstraint("invoice_id", "kind", "source_id"),
     Index("ix_settlement_invoice_id", "invoice_id"),
 )
@@ -141,6 +174,7 @@ interest_mark = Table(
     Column("account", TEXT, nullable=False),
     day("counts_after"),
     yen("carried_yen"),
+    day("marked_on", nullable=True),
     instant("recorded_at"),
     CheckConstraint("carried_yen >= 0", name="not_negative"),
     Index("ix_interest_mark_invoice_id", "invoice_id"),
@@ -158,7 +192,7 @@ interest_booking = Table(
     instant("recorded_at"),
     text("occasion"),
     UniqueConstraint("account", "occasion"),
-    CheckConstraint("kind IN ('demand', 'allocation', 'write_off', 'set_off')", name="kind"),
+    CheckConstraint("kind IN ('demand', 'allocation', 'write_off', 'set_off', 'deposit', 'correction')", name="kind"),
 )
 
 demand = Table(
@@ -170,9 +204,10 @@ demand = Table(
     yen("interest_yen"),
     yen("total_yen"),
     text("occasion"),
-    instant("sent_at"),
+    instant("written_at"),
     text("body_ja"),
     text("body_en"),
+    Column("calculation", JSONB, nullable=False),
     UniqueConstraint("account", "occasion"),
     CheckConstraint("interest_yen > 0", name="positive"),
 )
@@ -185,17 +220,34 @@ user_notice = Table(
     Column("contract_id", BigInteger, nullable=False),
     text("kind"),
     text("occasion"),
-    day("sent_on"),
-    instant("sent_at"),
+    day("written_on"),
+    instant("written_at"),
     text("body_ja"),
     text("body_en"),
     UniqueConstraint("contract_id", "kind", "occasion"),
     CheckConstraint(
-        "kind IN ('renewal', 'suspension', 'termination', 'acceleration', 'set_off', 'price')",
+        "kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', "
+        "'write_off')",
         name="kind",
     ),
     Index("ix_user_notice_account", "account"),
 )
+
+handover = Table(
+    "handover",
+    metadata,
+    identity(),
+    Column("notice_id", BigInteger, ForeignKey("user_notice.id"), nullable=True),
+    Column("demand_id", BigInteger, ForeignKey("demand.id"), nullable=True),
+    instant("handed_at"),
+    text("author"),
+    instant("recorded_at"),
+    UniqueConstraint("notice_id"),
+    UniqueConstraint("demand_id"),
+    CheckConstraint("num_nonnulls(notice_id, demand_id) = 1", name="one_document"),
+    CheckConstraint("author <> ''", name="by_somebody"),
+)
+"""When a written document was handed to the mailer: writing it does not send it."""
 
 credit = Table(
     "credit",
@@ -225,6 +277,7 @@ credit_application = Table(
     Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
     yen("yen"),
     day("applied_on"),
+    instant("recorded_at"),
     CheckConstraint("yen > 0", name="positive"),
     Index("ix_credit_application_credit_id", "credit_id"),
     Index("ix_credit_application_invoice_id", "invoice_id"),
@@ -246,9 +299,11 @@ credit_refund = Table(
     text("gateway_id", nullable=True),
     day("settled_on", nullable=True),
     instant("settled_at", nullable=True),
+    instant("answer_recorded_at", nullable=True),
     UniqueConstraint("key"),
     CheckConstraint("yen > 0", name="positive"),
     CheckConstraint("outcome IN ('succeeded', 'failed')", name="outcome"),
+    CheckConstraint("(outcome IS NULL) = (answer_recorded_at IS NULL)", name="answer_recorded"),
     Index("ix_credit_refund_credit_id", "credit_id"),
     Index("ix_credit_refund_attempt_id", "attempt_id"),
     Index(

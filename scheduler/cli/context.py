@@ -20,11 +20,13 @@ from scheduler.settings import Settings, SettingsError, load_settings
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from billing.gateway.port import Gateway
     from scheduler.app import House
 
 __all__ = [
     "ALL_THAT_IS_KNOWN",
     "Database",
+    "at_the_desk",
     "embedded_server",
     "open_database",
     "open_house",
@@ -90,7 +92,6 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
 
     The embedded database is brought up to date by itself; on a server that is the operator's to do.
     """
-    from billing.gateway.simulated import SimulatedGateway
     from scheduler.app import House
 
     settings = settings or settings_of_this_process()
@@ -100,11 +101,52 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
         raise UserError(str(error)) from error
     with open_database(settings) as database:
         _bring_up_to_date(database)
-        gateway = SimulatedGateway(database.session.engine)
-        try:
+        with _gateway(settings, database.session.engine) as gateway:
             yield House(session=database.session, rules=rules, gateway=gateway)
+
+
+@contextmanager
+def _gateway(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
+    """Who charges cards, by the settings."""
+    if settings.gateway == "simulated":
+        from billing.gateway.simulated import SimulatedGateway
+
+        simulated = SimulatedGateway(engine)
+        try:
+            yield simulated
         finally:
-            gateway.close()
+            simulated.close()
+        return
+    from billing.gateway.stripe_calls import StripeCalls
+    from billing.gateway.stripe_gateway import StripeGateway
+
+    try:
+        key = settings.stripe_key()
+    except SettingsError as error:
+        raise UserError(str(error)) from error
+    calls = StripeCalls.to(
+        key,
+        api_base=settings.stripe_api_base,
+        per_second=settings.stripe_calls_per_second,
+        timeout_seconds=settings.stripe_timeout_seconds,
+    )
+    stripe = StripeGateway(engine, calls, concurrent=settings.stripe_calls_at_once)
+    try:
+        yield stripe
+    finally:
+        stripe.close()
+
+
+@contextmanager
+def at_the_desk() -> Iterator[tuple[House, datetime]]:
+    """The house and the present instant; what the desk refuses ends the command in one line, exit code 1."""
+    from billing.refusal import Refused
+
+    with open_house() as house:
+        try:
+            yield house, datetime.now(UTC)
+        except Refused as refused:
+            raise UserError(str(refused), 1) from refused
 
 
 def _bring_up_to_date(database: Database) -> None:

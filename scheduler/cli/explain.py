@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from scheduler.cli import explain_money
 from scheduler.cli.context import ALL_THAT_IS_KNOWN, open_house
 from scheduler.cli.output import emit, fail, table
 from sla.views import UnknownClaim, claim_story
@@ -20,6 +21,7 @@ from terms.rendering import sentence
 from terms.words import duration
 
 app = typer.Typer(help="Why something was decided as it was.", no_args_is_help=True)
+explain_money.add_to(app)
 
 
 class Language(StrEnum):

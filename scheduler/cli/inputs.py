@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +32,14 @@ def instant(text: str) -> datetime:
         return parse_instant(text)
     except ValueError as error:
         fail(str(error))
+
+
+def day(text: str) -> date:
+    """A day as people write it; ends the command for what is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        fail(f"not a day: {text!r}; write it as 2026-04-10")
 
 
 def month_of(text: str) -> Month:

@@ -24,6 +24,7 @@ __all__ = [
     "emit",
     "errors",
     "explain_failure",
+    "explained",
     "fail",
     "note",
     "report_findings",
@@ -106,24 +107,29 @@ def report_findings(findings: Iterable[object], as_json: bool = False) -> int:
 
 def explain_failure(error: Exception) -> int:
     """One line for what people can mend, and its exit code; what only a programmer can is raised again."""
-    message, code = _explained(error)
+    mendable = explained(error)
+    if mendable is None:
+        raise error
+    message, code = mendable
     errors.print(f"[red]error[/]: {escape(message)}", soft_wrap=True)
     return code
 
 
-def _explained(error: Exception) -> tuple[str, int]:
+def explained(error: BaseException) -> tuple[str, int] | None:
+    """The one line that people can act on, and its exit code; None for what only a programmer can mend."""
     if isinstance(error, UserError):
         return str(error), error.code
     from sqlalchemy.exc import OperationalError
 
+    from billing.gateway.port import GatewayRefusesUsError
     from db.session import DatabaseError
 
-    if isinstance(error, DatabaseError):
+    if isinstance(error, DatabaseError | GatewayRefusesUsError):
         return str(error), 2
     if isinstance(error, OperationalError):
         reason = " ".join(str(error.orig).split())
         return f"the database cannot be reached or has gone away: {reason}", 2
-    raise error
+    return None
 
 
 def _cell(value: object) -> str:

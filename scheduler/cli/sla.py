@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from scheduler.cli import sla_evidence
+from scheduler.cli import sla_evidence, sla_months
 from scheduler.cli.output import emit, fail, note, report_findings, table
 from sla.claim_steps import waterfall_steps
 from sla.evidence import read_counts, read_incidents
 from sla.intervals import NOTHING, as_iso, length, union
 from sla.notices import read_notices
-from sla.observation_files import COLUMNS
+from sla.observation_files import COLUMNS, grouped_files
 from sla.observations import SYMPTOMS, open_observations, read_observations
 from sla.quorum import Population, counted_windows, observed_windows, stops_from
 from sla.review import policy_of
@@ -32,6 +32,7 @@ from terms.words import duration, percent, windows
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
 sla_evidence.add_to(app)
+sla_months.add_to(app)
 
 OPEN_UNTIL = timedelta(days=1)
 """How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""
@@ -67,7 +68,7 @@ def measure(
     population: Annotated[int, typer.Option(help="Registered users of the whole service, free ones too.")],
     observations: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="Who could not use it: CSV, NDJSON, Parquet; also a glob."),
+        typer.Option(metavar="FILE", help="Who could not use it: CSV, NDJSON, Parquet; also a glob or a folder."),
     ] = None,
     incidents: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="Stops as people confirmed them: CSV.")
@@ -104,7 +105,7 @@ def measure(
     if resolution < 0:
         fail(f"--resolution {resolution}: seconds, 0 or more")
     evidence = Evidence(
-        observations=_files(observations),
+        observations=_files(observations, or_folders=True),
         columns=_columns(columns),
         symptom=_symptom(symptom),
         incidents=_files(incidents),
@@ -130,10 +131,8 @@ def read_facts(
     counts = [read_counts(path) for path in evidence.counts]
     notices = [read_notices(path, policy) for path in evidence.notices]
     with open_observations() as observed:
-        reads = [
-            read_observations(observed, path, evidence.columns, evidence.symptom) for path in evidence.observations
-        ]
-        seen = observed_windows(observed, everyone, policy, horizon)
+        reads = [read_observations(observed, evidence.observations, evidence.columns, evidence.symptom)]
+        seen = observed_windows(observed.table, everyone, policy, horizon)
     counted = counted_windows((row for read in counts for row in read.rows), policy)
     stops = stops_from(union(seen, counted), (row for read in incidents for row in read.rows), everyone, policy)
     facts = MonthFacts(month, stops, tuple(row for read in notices for row in read.rows))
@@ -229,15 +228,17 @@ def _policy(month: Month) -> Policy:
         fail(f"--month {month}: {error}")
 
 
-def _files(written: Sequence[str] | None) -> tuple[Path, ...]:
+def _files(written: Sequence[str] | None, *, or_folders: bool = False) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     for name in written or ():
         paths = [Path(name)] if Path(name).exists() else _matching(name)
         if not paths:
             fail(f"{name}: no such file")
         for path in paths:
-            if not path.is_file():
+            if not (path.is_file() or (or_folders and path.is_dir())):
                 fail(f"{path}: not a file")
+            if path.is_dir() and not grouped_files([path]):
+                fail(f"{path}: no observations in this folder")
             found[path] = None
     return tuple(found)
 

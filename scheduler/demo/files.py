@@ -121,7 +121,7 @@ def _card(row: Row) -> Act:
     at, account, outcome, is_new = parse_instant(row["from"]), row["account"], row["outcome"], row["new_card"] == "yes"
 
     def work(house: House) -> None:
-        house.gateway.set_card(account, outcome)
+        house.cards.set_card(account, outcome)
         if is_new:
             house.billing.new_card(account, now=at)
 

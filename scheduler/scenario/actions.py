@@ -72,13 +72,13 @@ def perform(step: Step, house: House) -> Sequence[Finding]:
     """
     match step.action:
         case "card":
-            house.gateway.set_card(step.facts["account"], step.facts["outcome"])
+            house.cards.set_card(step.facts["account"], step.facts["outcome"])
             return ()
         case "refund_fails":
-            house.gateway.set_refund_fails(step.facts["account"])
+            house.cards.set_refund_fails(step.facts["account"])
             return ()
         case "new_card":
-            house.gateway.set_card(step.facts["account"], "ok")  # the card works before the desk tries it
+            house.cards.set_card(step.facts["account"], "ok")  # the card works before the desk tries it
             desk: object = house.billing
         case "close_month":
             desk = house

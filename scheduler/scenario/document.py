@@ -21,7 +21,7 @@ from yaml.nodes import Node
 
 from scheduler.scenario.page import Page, Unread, compose, did_you_mean, line_of
 from scheduler.scenario.schema_words import ACTIONS, CHECKS, PLAN, POPULATION, PREPAID_METHODS, SUBJECTS
-from scheduler.scenario.values import When, list_of, mapping_of, natural, plain, record_of, text, when
+from scheduler.scenario.values import When, list_of, mapping_of, natural, plain, record_of, refusal, text, when
 from terms.calendar import day_start_at, iso_jst
 from terms.clauses import clauses
 from terms.decision import Finding
@@ -56,6 +56,7 @@ class Step:
     action: str
     facts: Mapping[str, Any]  # the action's keys, those that were stated
     line: int
+    refused: str | None = None  # it has to be refused, for a reason that holds this text ("": for any)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,7 @@ def _steps(page: Page, node: Node) -> tuple[Step, ...]:
 
 
 def _step(page: Page, node: Node) -> Step | None:
+    refused, node = refusal(page, node)
     split = _at_and_one(page, node, "a step", "action", ACTIONS)
     if split is None:
         return None
@@ -237,7 +239,7 @@ def _step(page: Page, node: Node) -> Step | None:
     if action in _JOINED_RULES and len(page.findings) == findings_before:
         _JOINED_RULES[action](page, facts_node, facts)
     at = moment.at if moment.day is None else day_start_at(moment.day)
-    return None if at is None else Step(at, action, facts, line_of(key_node))
+    return None if at is None else Step(at, action, facts, line_of(key_node), refused)
 
 
 def _expectations(page: Page, node: Node) -> tuple[Expectation, ...]:

@@ -136,6 +136,11 @@ def is_null(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.tag == TAG + "null"
 
 
+def is_true(node: Node) -> bool:
+    """Whether `true` stands there."""
+    return isinstance(node, ScalarNode) and node.tag == TAG + "bool" and node.value.lower() == "true"
+
+
 def line_of(node: Node) -> int:
     """The line of a node, 1 is the first."""
     return int(node.start_mark.line) + 1

@@ -1,14 +1,19 @@
-"""Collects scenario files as tests: one test per *.yaml, failing with the table of what did not come true.
+"""The pytest plugin: scenario files are tests, one per file, failing with the table of what did not come true.
 
-    # conftest.py beside the files
-    from scheduler.scenario.pytest_plugin import pytest_collect_file
+It comes with the package (entry point `pytest11`), so every run of pytest beside an installed Keizoku loads it.
+Therefore nothing of the engine is imported, and no database is opened, before the first scenario runs; and only
+these files are taken:
 
-The database is the one of the settings, unless the conftest puts another server into `config.stash[SERVER]`;
-each file has a schema of its own in it.
+    *.scenario.yaml                                  wherever pytest looks
+    *.yaml under a folder of `keizoku_scenarios`     an option of the host's pytest configuration
+
+The database is the one of `--keizoku-database-url`, else the one of the settings, as for `keizoku scenario run`; a
+conftest may put another into `config.stash[SERVER]`. Each file has a schema of its own in it, dropped afterwards.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -21,13 +26,17 @@ if TYPE_CHECKING:
 
     from scheduler.scenario.outcome import Outcome
 
-__all__ = ["SERVER", "ScenarioFailedError", "ScenarioFile", "ScenarioItem", "pytest_collect_file"]
+__all__ = ["SERVER", "ScenarioFailedError", "ScenarioFile", "ScenarioItem"]
 
+SUFFIX: Final = ".scenario.yaml"
+FOLDERS: Final = "keizoku_scenarios"
+URL_OPTION: Final = "--keizoku-database-url"
 
 Server = Callable[[], AbstractContextManager["URL | str"]]
 SERVER: Final = pytest.StashKey[Server]()
 """Opens the server that scenarios run on, for the time of a test session."""
 _URL: Final = pytest.StashKey["URL | str"]()
+_FOLDERS: Final = pytest.StashKey[list[Path]]()
 
 
 class ScenarioFailedError(Exception):
@@ -38,9 +47,37 @@ class ScenarioFailedError(Exception):
         self.outcome = outcome
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What a host can set."""
+    parser.addini(
+        FOLDERS,
+        f"folders in which every .yaml file is a Keizoku scenario (elsewhere only *{SUFFIX})",
+        type="paths",
+        default=[],
+    )
+    parser.getgroup("keizoku", "Keizoku scenarios").addoption(
+        URL_OPTION,
+        metavar="URL",
+        help="the PostgreSQL server that scenarios run on, each in a schema of its own; "
+        "default: KEIZOKU_DATABASE_URL, else the embedded server",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the folders; one that is not there would leave its scenarios out in silence."""
+    folders = [Path(os.path.normpath(folder)) for folder in config.getini(FOLDERS)]
+    missing = [folder for folder in folders if not folder.is_dir()]
+    if missing:
+        raise pytest.UsageError(f"{FOLDERS}: no such folder: {', '.join(map(str, missing))}")
+    config.stash[_FOLDERS] = folders
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:
-    """Take every .yaml file beside or under the conftest that imports this."""
-    return ScenarioFile.from_parent(parent, path=file_path) if file_path.suffix == ".yaml" else None
+    """Take a file that is a scenario by its name or by its folder."""
+    named = file_path.name.endswith(SUFFIX)
+    folders = parent.config.stash[_FOLDERS]
+    placed = file_path.suffix == ".yaml" and any(file_path.is_relative_to(folder) for folder in folders)
+    return ScenarioFile.from_parent(parent, path=file_path) if named or placed else None
 
 
 class ScenarioFile(pytest.File):
@@ -48,7 +85,7 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         """The one test, named by the file."""
-        yield ScenarioItem.from_parent(self, name=self.path.stem)
+        yield ScenarioItem.from_parent(self, name=self.path.name.removesuffix(SUFFIX).removesuffix(".yaml"))
 
 
 class ScenarioItem(pytest.Item):
@@ -63,11 +100,11 @@ class ScenarioItem(pytest.Item):
             raise ScenarioFailedError(outcome) from outcome.crash
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Expected beside actual; with the traceback where the program itself failed."""
+        """Expected beside actual; with the traceback where the program itself failed; one line for no database."""
+        if not isinstance(excinfo.value, ScenarioFailedError):
+            return _why_no_database(excinfo.value) or super().repr_failure(excinfo, style=style)
         from scheduler.scenario.report import as_text
 
-        if not isinstance(excinfo.value, ScenarioFailedError):
-            return super().repr_failure(excinfo, style=style)
         table = as_text(excinfo.value.outcome)
         crash = excinfo.value.__cause__
         if not isinstance(crash, Exception):
@@ -84,7 +121,9 @@ def _database_url(config: pytest.Config) -> URL | str:
     """The address of the server, opened at the first scenario and let go at the end of the session."""
     if _URL not in config.stash:
         stack = ExitStack()
-        config.stash[_URL] = stack.enter_context(config.stash.get(SERVER, _server_of_the_settings)())
+        config.stash[_URL] = config.getoption(URL_OPTION) or stack.enter_context(
+            config.stash.get(SERVER, _server_of_the_settings)()
+        )
         config.add_cleanup(stack.close)
     return config.stash[_URL]
 
@@ -95,3 +134,11 @@ def _server_of_the_settings() -> Iterator[URL | str]:
 
     with open_database(settings_of_this_process()) as database:
         yield database.url
+
+
+def _why_no_database(error: BaseException) -> str:
+    """What a person can act on, where the server or a setting is at fault; empty for any other error."""
+    from scheduler.cli.output import explained
+
+    mendable = explained(error)
+    return f"{mendable[0]}\n(the server is that of {URL_OPTION}, else of the settings)" if mendable else ""

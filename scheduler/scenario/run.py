@@ -165,12 +165,26 @@ def _go_through(moment: Moment, house: House, nights: dict[date, NightResult]) -
             nights[business_date] = run_night(house, business_date, now=at)
         case Step(at, "run_night", facts):
             nights[facts["date"]] = run_night(house, facts["date"], now=at)
+        case Step(refused=str()):
+            return _has_to_be_refused(moment, house)
         case Step():
             findings = perform(moment, house)
             return _failure(moment, _of_findings(findings)) if findings else None
         case Expectation():
             return failure_of(moment, house, nights)
     return None
+
+
+def _has_to_be_refused(step: Step, house: House) -> Failure | None:
+    """None if the step is refused, for the reason that it states."""
+    try:
+        reason = _of_findings(perform(step, house))
+    except Refused as error:
+        house.session.rollback()
+        reason = _of_error(error)
+    if reason and (step.refused or "") in reason:
+        return None
+    return Failure(iso_jst(step.at), step.action, {"refused": step.refused or True}, reason or _DONE)
 
 
 def _may_be_refused(moment: Moment) -> bool:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from yaml.constructor import ConstructorError, SafeConstructor
-from yaml.nodes import Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from scheduler.scenario.page import TAG, UNREAD, Kind, Page, Unread, Words, did_you_mean, is_null
+from scheduler.scenario.page import TAG, UNREAD, Kind, Page, Unread, Words, did_you_mean, is_null, is_true
 from terms.calendar import Month, parse_instant
 
 T = TypeVar("T")
@@ -228,6 +228,24 @@ def file_beside(page: Page, node: Node) -> object:
     return page.refuse(node, "no such file beside the scenario", f"expected at {path}")
 
 
+def refusal(page: Page, node: Node) -> tuple[str | None, Node]:
+    """What `refused` says beside an action, and the step without it: "" for true, a part of the reason, or None."""
+    if not isinstance(node, MappingNode):
+        return None, node
+    own = [(key, value) for key, value in node.value if key.value == REFUSED]
+    if not own:
+        return None, node
+    rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != REFUSED], node.start_mark)
+    told = own[0][1]
+    if is_true(told):
+        return "", rest
+    reason = str(told.value) if isinstance(told, ScalarNode) and told.tag == TAG + "str" else ""
+    if len(own) > 1 or not reason.strip():
+        page.refuse(told, "`refused` is true, or a part of the reason", "leave it out where the step should be taken")
+        return None, rest
+    return reason, rest
+
+
 def plain(page: Page, node: Node) -> object:
     """A setting's value, as YAML reads it: a word, number, flag, null or a list of such."""
     if isinstance(node, SequenceNode):
@@ -240,6 +258,7 @@ def plain(page: Page, node: Node) -> object:
     return page.refuse(node, "a word, a number or a list of them is expected", "see `keizoku settings`")
 
 
+REFUSED: Final = "refused"
 SYMPTOM: Final = one_of("site", "login", "view")
 _OBSERVATION: Final = "an observation [user_id, symptom, started_at, ended_at]"
 

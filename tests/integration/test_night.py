@@ -141,7 +141,7 @@ def test_of_two_nights_at_once_one_leads_and_the_other_does_nothing(engine: sa.E
 def in_arrears_since_april(house: House) -> None:
     """A fee of 500 yen that nobody pays, due on 2026-04-20; 2 yen of interest by the first of May."""
     open_world(house)
-    house.gateway.set_card("jiro", "lost_card")
+    house.cards.set_card("jiro", "lost_card")
     house.billing.approve("jiro", "monthly", "card", now=night_at(date(2026, 4, 20)))
     for day in range(21, 30):
         run_night(house, date(2026, 4, day), night_at(date(2026, 4, day)))

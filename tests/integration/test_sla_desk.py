@@ -383,7 +383,8 @@ def test_9_5__the_deadline_moves_with_an_outage_of_the_form(session: Session, de
 
 def test_9_2__membership_ends_at_the_instant_the_contract_did(session: Session, desk: SlaDesk) -> None:
     ended_at = at("2026-04-10 13:00")
-    member(session, "hanako", ended_on=date(2026, 4, 10), ended_at=ended_at, ended_reason="leave_service")
+    ended: dict[str, Any] = {"ended_on": date(2026, 4, 10), "ended_at": ended_at, "end_recorded_at": ended_at}
+    member(session, "hanako", **ended, ended_reason="leave_service")
     long_stop(desk)
     desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")

@@ -20,9 +20,9 @@ def renewed_with_a_timeout(house: House) -> int:
     """A contract whose renewal charge had no answer at 02:30; the gateway works again afterwards."""
     open_world(house)
     house.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
-    house.gateway.set_card("hanako", "timeout_before")
+    house.cards.set_card("hanako", "timeout_before")
     run_night(house, RENEWED, night_at(RENEWED))
-    house.gateway.set_card("hanako", "ok")
+    house.cards.set_card("hanako", "ok")
     (waiting,) = unknown_charges(house.session)
     return int(str(waiting["attempt"]))
 

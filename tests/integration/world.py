@@ -43,7 +43,7 @@ def _approve(account: str, method: str, plan: str = "monthly", **more: Any) -> D
 
 
 def _card(account: str, outcome: str) -> Do:
-    return lambda house, now: house.gateway.set_card(account, outcome)
+    return lambda house, now: house.cards.set_card(account, outcome)
 
 
 def _claim(claim_id: str, account: str) -> Do:

@@ -122,3 +122,23 @@ def test_every_setting_says_what_it_means() -> None:
         assert line.meaning, line.name
     assert {line.name for line in load_settings().lines() if line.clause} == set(Discretion.model_fields)
     assert set(Settings.model_fields) >= set(Discretion.model_fields)
+
+
+def test_stripe_needs_a_key_and_a_file_wins_over_the_key_itself(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KEIZOKU_GATEWAY", "stripe")
+    with pytest.raises(SettingsError, match="needs KEIZOKU_STRIPE_SECRET_KEY_FILE or KEIZOKU_STRIPE_SECRET_KEY"):
+        load_settings().stripe_key()
+    monkeypatch.setenv("KEIZOKU_STRIPE_SECRET_KEY", "sk_test_of_the_environment")
+    assert load_settings().stripe_key() == "sk_test_of_the_environment"
+    assert "sk_test" not in str([line.value for line in load_settings().lines()])
+    file = tmp_path / "key"
+    monkeypatch.setenv("KEIZOKU_STRIPE_SECRET_KEY_FILE", str(file))
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_settings().stripe_key()
+    file.write_text("sk_test_of_the_file\n")
+    assert load_settings().stripe_key() == "sk_test_of_the_file"
+    file.write_text(" \n")
+    with pytest.raises(SettingsError, match="holds no key"):
+        load_settings().stripe_key()

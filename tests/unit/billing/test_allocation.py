@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.allocation import Allocation, Share, allocate, settle_fee
+from billing.allocation import Allocation, Fund, Share, allocate, allocate_back, settle_fee
 from billing.interest import FIXED_365, YEARS_THEN_SPLIT, Debt, total_interest
 
 RATE = Fraction(146, 1000)
@@ -159,3 +159,42 @@ def test_nothing_is_paid_while_what_comes_before_it_is_owed(
         assert paid.interest_yen == interest_yen
     if paid.deposit_yen:
         assert all(debt.principal_yen == debt.carried_yen == 0 for debt in paid.debts)
+
+
+def test_5_2__a_set_off_works_back_to_the_day_on_which_both_could_be_set_off() -> None:
+    """5,300 due on 30 April; 100 granted on 20 May, 200 on 30 May; the notice comes on 30 June."""
+    debt = Debt(1, 5_300, date(2025, 4, 30))
+    funds = [Fund(date(2025, 5, 20), 100), Fund(date(2025, 5, 30), 200)]
+    parts = allocate_back(funds, [debt], date(2025, 6, 30), RATE, YEARS_THEN_SPLIT)
+    # to 20 May 20 days: 42.4, so 58 of the fee; to 30 May 10 days of 5,242: 20.968, so 180 of the fee
+    assert parts.shares == (Share(1, 62, 238),)
+    assert parts.deposit_yen == 0
+    assert parts.debts == (Debt(1, 5_062, date(2025, 5, 30)),)
+
+
+def test_5_2__what_was_held_when_the_fee_fell_due_leaves_no_interest_and_later_debts_alone() -> None:
+    early, later = Debt(1, 500, date(2025, 4, 30)), Debt(2, 500, date(2025, 8, 1))
+    parts = allocate_back([Fund(date(2025, 4, 1), 700)], [early, later], date(2025, 6, 30), RATE, YEARS_THEN_SPLIT)
+    assert parts.shares == (Share(1, 0, 500), Share(2, 0, 0))
+    assert (parts.deposit_yen, parts.debts) == (200, (Debt(1, 0, date(2025, 4, 30)), later))
+
+
+@given(
+    st.lists(st.builds(Fund, st.dates(date(2025, 1, 1), date(2025, 12, 31)), st.integers(1, 3_000)), max_size=4),
+    st.lists(st.tuples(st.integers(1, 3_000), st.dates(date(2025, 1, 1), date(2025, 12, 31))), max_size=4),
+)
+def test_5_2__working_back_never_pays_more_than_is_held_or_owed_nor_asks_for_more_interest(
+    funds: list[Fund], owed: list[tuple[int, date]]
+) -> None:
+    debts = [Debt(at, yen, due_on) for at, (yen, due_on) in enumerate(sorted(owed, key=lambda each: each[1]))]
+    through = date(2026, 1, 31)
+    parts = allocate_back(funds, debts, through, RATE, YEARS_THEN_SPLIT)
+    used_yen = parts.interest_yen + parts.principal_yen
+    assert used_yen + parts.deposit_yen == sum(fund.yen for fund in funds)
+    for before, share, after in zip(debts, parts.shares, parts.debts, strict=True):
+        assert after.principal_yen == before.principal_yen - share.principal_yen >= 0
+        assert after.counts_after >= before.counts_after
+    left = total_interest(parts.debts, through, RATE, YEARS_THEN_SPLIT).total_yen
+    by_notice = allocate(sum(fund.yen for fund in funds), 0, debts, through, RATE, YEARS_THEN_SPLIT)
+    left_by_notice = total_interest(by_notice.debts, through, RATE, YEARS_THEN_SPLIT).total_yen
+    assert parts.interest_yen + left <= by_notice.interest_yen + left_by_notice

@@ -6,15 +6,17 @@ import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.catalog import NoPriceError, Price, check_change, price_at
+from terms.calendar import boundary
 from terms.decision import Finding
 
-VECTORS = Path(__file__).parents[4] / "shared" / "vectors" / "billing.json"
+VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "billing.json").read_text(encoding="utf-8"))
 FIRST = Price.initial("monthly", "month", 500, date(2024, 12, 2))
 CHANGE = Price("monthly", "month", 600, date(2025, 3, 1), date(2025, 4, 1), date(2025, 5, 1), recorded=1)
 
@@ -89,17 +91,16 @@ def test_4_3__a_day_or_plan_without_a_price_raises(plan: str, first_day: date) -
         price_at([FIRST], plan, "hanako", first_day, renewal=True)
 
 
-@pytest.mark.skipif(not VECTORS.exists(), reason="the folder of shared vectors is not here")
-def test_4_3__vector_p2__the_price_by_the_start_of_the_period() -> None:
-    (vector,) = json.loads(VECTORS.read_text("utf-8"))["price_change"]
-    began, changed = date.fromisoformat(vector["sub"]), date.fromisoformat(vector["existing_from"])
+@pytest.mark.parametrize("case", VECTORS["price_change"], ids=lambda case: case["id"])
+def test_4_3__a_changed_price_meets_the_term_that_it_meets_in_other_engines(case: dict[str, Any]) -> None:
+    began, changed = date.fromisoformat(case["sub"]), date.fromisoformat(case["existing_from"])
     v1 = Price.initial("monthly", "month", 1, began)
     v2 = Price("monthly", "month", 2, began, changed, changed)
+    starts = [boundary(began, "month", n) for n in (2, 3)]
     found = {
-        start: f"v{price_at([v1, v2], 'monthly', 'hanako', date.fromisoformat(start), renewal=True).yen}"
-        for start in vector["price_by_period_start"]
+        start.isoformat(): f"v{price_at([v1, v2], 'monthly', 'hanako', start, renewal=True).yen}" for start in starts
     }
-    assert found == vector["price_by_period_start"]
+    assert found == case["price_by_period_start"]
 
 
 def test_4_3__a_change_with_its_notice_and_migration_period_is_taken() -> None:

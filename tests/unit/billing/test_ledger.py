@@ -258,6 +258,16 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("deposit_applied", {"principal_yen": 200}),
         ("revenue_recognised", {"yen": 200}),
     ],
+    "matched to the wrong payer, whose demand is less by it, then sent back": [
+        ("term_invoiced", {"yen": 500}),
+        ("revenue_recognised", {"yen": 500}),
+        ("interest_demanded", {"yen": 6}),
+        ("bank_receipt", {"interest_yen": 2, "principal_yen": 500}),
+        ("interest_reduced", {"yen": 4}),
+        ("receipt_unmatched", {"interest_yen": 2, "principal_yen": 500}),
+        ("unidentified_returned", {"yen": 502}),
+        ("bank_receipt", {"interest_yen": 2, "principal_yen": 500}),
+    ],
     "terminated unpaid, set off in part, then written off": [
         ("term_invoiced", {"yen": 500}),
         ("revenue_recognised", {"yen": 300}),
@@ -301,21 +311,22 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("dispute_lost_sale_void", {"unrecognised_yen": 200, "recognised_yen": 300}),
         ("payout", {"yen": -1500}),
     ],
-    "two keys, one redeemed, one expired": [
+    "three keys, one redeemed, one expired, one revoked": [
+        ("key_sold", {"yen": 500}),
         ("key_sold", {"yen": 500}),
         ("key_sold", {"yen": 500}),
         ("key_redeemed", {"yen": 500}),
         ("revenue_recognised", {"yen": 500}),
         ("key_expired", {"yen": 500}),
+        ("key_revoked", {"yen": 500}),
         ("payout", {"yen": 1000}),
     ],
     "paid by bank while the card was charged": [
         ("term_invoiced", {"yen": 500}),
         ("bank_receipt", {"principal_yen": 500}),
         ("card_overcharged", {"yen": 500}),
-        ("deposit_refunded", {"yen": 500}),
+        ("overcharge_refunded", {"yen": 500}),
         ("revenue_recognised", {"yen": 500}),
-        ("payout", {"yen": 500}),
     ],
     "by coupon": [("coupon_term_started", {})],
     "through an app store": [

@@ -167,6 +167,39 @@ def test_a_notice_that_came_too_late_is_for_the_diary_to_expect(
     assert [action for action, _ in sla.asked] == ["claim_form_down", "notice"]
 
 
+@pytest.mark.parametrize(
+    ("stated", "answer", "failure"),
+    [
+        ("true", Refused("the period is over"), None),
+        ("the period", Refused("the period is over"), None),
+        ("true", [Finding("stop", None, "0 users", "users are needed", "count them")], None),
+        ("true", [], ({"refused": True}, "done")),
+        ("the account", Refused("the period is over"), ({"refused": "the account"}, "the period is over")),
+    ],
+)
+def test_a_step_that_has_to_be_refused_fails_if_it_is_taken_or_refused_for_another_reason(
+    tmp_path: Path,
+    nights_run: list[tuple[date, datetime]],
+    stated: str,
+    answer: object,
+    failure: tuple[object, str] | None,
+) -> None:
+    house, sla = house_of({"stop": answer})
+    text = DIARY.replace("affected: 60000}}", f"affected: 60000}}, refused: {stated}}}")
+    failures, crash = play(scenario_of(text, tmp_path), house)
+    assert crash is None
+    assert [(each.expected, each.actual) for each in failures if each.check == "stop"] == ([failure] if failure else [])
+    assert [action for action, _ in sla.asked] == ["claim_form_down", "stop"]
+
+
+@pytest.mark.parametrize("stated", ["false", "12", "[a]", '""', "null"])
+def test_refused_is_true_or_a_part_of_the_reason(tmp_path: Path, stated: str) -> None:
+    path = tmp_path / "diary.yaml"
+    path.write_text(DIARY.replace("affected: 60000}}", f"affected: 60000}}, refused: {stated}}}"), encoding="utf-8")
+    _, findings = read_scenario(path)
+    assert [(each.line, each.rule) for each in findings] == [(5, "`refused` is true, or a part of the reason")]
+
+
 def test_keys_become_the_keywords_of_the_desk() -> None:
     now = datetime(2025, 4, 1, tzinfo=UTC)
     facts = {"from": 1, "to": 2, "for": 3, "on": 4, "id": 5, "month": Month(2025, 4)}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sla.evidence import Count, Incident
 from sla.intervals import Spans, normalise
-from sla.observations import add_observations, open_observations, read_observation_rows
+from sla.observations import Observations, add_observations, open_observations, read_observation_rows
 from sla.quorum import (
     Population,
     counted_windows,
@@ -30,7 +30,7 @@ Row = tuple[str, int, int | None]
 
 
 @cache
-def shared_table() -> duckdb.DuckDBPyConnection:
+def shared_table() -> Observations:
     return open_observations()
 
 
@@ -43,10 +43,10 @@ def _table_closed_at_the_end() -> Iterator[None]:
 
 def windows(rows: Iterable[Row], users: int | Population, horizon: int = HORIZON) -> Spans:
     table = shared_table()
-    table.execute("DELETE FROM observation")
+    table.clear()
     add_observations(table, rows)
     population = users if isinstance(users, Population) else Population.always(users)
-    return observed_windows(table, population, POLICY, horizon)
+    return observed_windows(table.table, population, POLICY, horizon)
 
 
 def incident(start: int, end: int, affected: int, cause: Cause = Cause.FAULT, name: str = "i") -> Incident:
@@ -68,13 +68,13 @@ def test_9_3__fifty_of_a_thousand_are_not_enough_and_fifty_one_are() -> None:
 
 def test_9_3__a_user_with_two_symptoms_counts_once() -> None:
     table = shared_table()
-    table.execute("DELETE FROM observation")
+    table.clear()
     rows = [
         (f"u{n}", symptom, "2026-04-10 12:00", "2026-04-10 13:00") for n in range(30) for symptom in ("site", "login")
     ]
     assert read_observation_rows(table, rows, "rows").taken == 60
-    assert observed_windows(table, Population.always(1_000), POLICY, 2_000_000_000) == ()
-    assert len(observed_windows(table, Population.always(599), POLICY, 2_000_000_000)) == 1
+    assert observed_windows(table.table, Population.always(1_000), POLICY, 2_000_000_000) == ()
+    assert len(observed_windows(table.table, Population.always(599), POLICY, 2_000_000_000)) == 1
 
 
 def test_9_3__users_who_take_turns_make_one_stop() -> None:

@@ -153,7 +153,7 @@ ROWS = {
     "24": ["credit_left_over"],
     "25": ["credit_in_arrears"],
     "26": ["other_remedy"],
-    "27": ["liability_cap"],
+    "27": ["liability_cap", "liability_window", "liability_received"],
     "28": ["terms_version"],
 }
 """Row of the table of Article 9 -> our readings."""
@@ -166,6 +166,8 @@ OTHERS = [
     "late_interest_fault_days",
     "due_date",
     "allocation_order",
+    "deposit_use",
+    "set_off_effect",
     "card_charge_allocation",
     "what_is_overdue",
     "contract_start",
@@ -179,6 +181,8 @@ OTHERS = [
     "method_change",
     "delinquency_schedule",
     "acceleration",
+    "acceleration_lasts",
+    "acceleration_by_people",
     "suspension_lifted",
 ]
 

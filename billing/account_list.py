@@ -1,0 +1,102 @@
+"""Accounts by state and arrears, for people at a desk. Read only; decides nothing.
+
+The state is that of the account's newest contract; what is unpaid is the whole account's, of earlier contracts too.
+"""
+
+from collections import defaultdict
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from billing.delinquency import outlook, standing
+from billing.stages.unpaid import Unpaid, load_unpaid
+from db.session import Session
+from db.tables.contracts import contract, suspension
+from db.tables.money import invoice
+from terms.calendar import jst_day
+from terms.rules import Rules
+
+STATES = ("applied", "rejected", "active", "suspended", "ended")
+
+Row = dict[str, object]
+
+
+def account_list(
+    session: Session,
+    rules: Rules,
+    at: datetime,
+    *,
+    state: str | None = None,
+    overdue: bool = False,
+    limit: int,
+) -> list[Row]:
+    """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next."""
+    today = jst_day(at)
+    open_suspension = (
+        sa.select(suspension.c.id)
+        .where(suspension.c.contract_id == contract.c.id, suspension.c.lifted_at.is_(None))
+        .exists()
+    )
+    told = sa.case(
+        (contract.c.rejected_at.is_not(None), "rejected"),
+        (contract.c.approved_at.is_(None), "applied"),
+        (contract.c.ended_on.is_not(None), "ended"),
+        (open_suspension, "suspended"),
+        else_="active",
+    ).label("state")
+    newest = (
+        sa.select(contract.c.account, contract.c.plan, contract.c.method, contract.c.ended_on, told)
+        .ext(distinct_on(contract.c.account))
+        .order_by(contract.c.account, contract.c.id.desc())
+        .subquery("newest")
+    )
+    query = sa.select(newest).order_by(newest.c.account).limit(limit)
+    if state is not None:
+        query = query.where(newest.c.state == state)
+    if overdue:
+        query = query.where(
+            sa.select(invoice.c.id)
+            .where(
+                invoice.c.account == newest.c.account,
+                invoice.c.state == "open",
+                sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < today,
+            )
+            .exists()
+        )
+    rows = session.execute(query).all()
+    unpaid = _unpaid(session, rules, [row.account for row in rows], at)
+    settings = rules.discretion
+    found = []
+    for row in rows:
+        fees = [each.fee for each in unpaid[row.account]]
+        _, days = standing(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+        ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
+        runs = row.state in ("active", "suspended") and ahead is not None
+        found.append(
+            {
+                "account": row.account,
+                "state": row.state,
+                "plan": row.plan,
+                "method": row.method,
+                "ended_on": row.ended_on,
+                "unpaid_yen": sum(fee.open_yen for fee in fees),
+                "days_overdue": days,
+                "suspends_on": ahead.suspends_on if runs and ahead is not None else None,
+                "terminates_on": ahead.terminates_on if runs and ahead is not None else None,
+            }
+        )
+    return found
+
+
+def _unpaid(session: Session, rules: Rules, accounts: list[str], at: datetime) -> dict[str, list[Unpaid]]:
+    grouped: dict[str, list[Unpaid]] = defaultdict(list)
+    owing = session.scalars(
+        sa.select(invoice.c.contract_id)
+        .where(invoice.c.state == "open", invoice.c.account == sa.any_(sa.cast(accounts, sa.ARRAY(sa.Text))))
+        .distinct()
+    ).all()
+    if owing:
+        for each in load_unpaid(session, rules, jst_day(at), contract_ids=owing):
+            grouped[each.account].append(each)
+    return grouped

@@ -1,0 +1,90 @@
+"""The desk for default: what people rule against a contract, and what they hand to the mailer.
+
+One method per act, with its author, its ground and `now`. Each act is committed; what cannot be done is Refused in one
+line. What follows from unpaid fees is the night's (billing.stages.delinquency), not people's.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from billing import mail, notices
+from billing.desk_base import Desk
+from billing.refusal import Refused
+from billing.stages.termination import accelerate, save_notice, terminate
+from db.tables.contracts import suspension
+from terms.calendar import jst_day
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultDesk(Desk):
+    """Acts of people on a contract in default, and on its documents."""
+
+    def suspend(
+        self, account: str, ground: str, *, by: str = "people", accelerates: bool = False, now: datetime
+    ) -> None:
+        """Switch access off, for a ground that people state (premium/7.1).
+
+        `accelerates`: people find that the ground holds (premium/7.1.1), so what is invoiced and not yet due becomes
+        due at once (premium/7.2); a suspension while they still look into it does not.
+        """
+        _stated(account, by, ground)
+        row = self._running(account, now)
+        open_one = sa.select(suspension.c.id).where(
+            suspension.c.contract_id == row.id,
+            suspension.c.set_by == "people",
+            suspension.c.lifted_at.is_(None),
+        )
+        if self.session.execute(open_one).first() is not None:
+            raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
+        detail: dict[str, object] | None = {"accelerates": True} if accelerates else None
+        self._fact(row.id, account, "suspend", now, author=by, ground=ground, detail=detail)
+        suspension_id = self.session.execute(
+            sa.insert(suspension)
+            .values(contract_id=row.id, account=account, from_at=now, set_by="people", ground=ground, recorded_at=now)
+            .returning(suspension.c.id)
+        ).scalar_one()
+        occasion = f"suspension:{suspension_id}"
+        notice = notices.suspension_by_people(jst_day(now), ground)
+        save_notice(self.session, account, row.id, notice, occasion, now)
+        if accelerates:
+            accelerate(self.session, account, row.id, occasion, now, ground=ground)
+        self.session.commit()
+
+    def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
+        """Lift every suspension; one for fees that are still unpaid comes back by night."""
+        _stated(account, by, ground)
+        row = self._running(account, now)
+        lifted = self.session.scalars(
+            sa.update(suspension)
+            .where(suspension.c.contract_id == row.id, suspension.c.lifted_at.is_(None))
+            .values(lifted_at=now, lifted_by=by, lift_recorded_at=now)
+            .returning(suspension.c.id)
+        ).all()
+        if not lifted:
+            self.session.rollback()
+            raise Refused(f"account {account}: it is not suspended (premium/7.1)")
+        self._fact(row.id, account, "resume", now, author=by, ground=ground)
+        notice = notices.resumption(jst_day(now))
+        save_notice(self.session, account, row.id, notice, f"suspension:{max(lifted)}", now)
+        self.session.commit()
+
+    def terminate(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
+        """End the contract for a ground that people state (premium/7.1); what is unpaid stays owed."""
+        _stated(account, by, ground)
+        row = self._running(account, now)
+        self._fact(row.id, account, "terminate", now, author=by, ground=ground)
+        notice = notices.termination_by_people(jst_day(now), ground)
+        terminate(self.session, self.rules, row.id, account, notice, now, ground=ground)
+        self.session.commit()
+
+    def hand_over(self, document: str, *, by: str, handed_at: datetime | None = None, now: datetime) -> bool:
+        """A document was given to the mailer at `handed_at` (default: now); False where that was known already."""
+        return mail.hand_over(self.session, document, by=by, handed_at=handed_at or now, now=now)
+
+
+def _stated(account: str, by: str, ground: str) -> None:
+    """A measure of people has an author and a ground; the user is told the ground."""
+    if not by.strip() or not ground.strip():
+        raise Refused(f"account {account}: say who decides so and on what ground (premium/7.1)")

@@ -1,0 +1,266 @@
+"""Deposits (預り金): what payers sent beyond what they owed. It pays what falls due later, or goes back.
+
+By the reading `deposit_use` a deposit pays a fee on the day on which it falls due, before a card is asked: nobody owes
+late interest while we hold their money. Until then it is refundable in full. By its alternative it waits until people
+apply it. What a card paid too much is kept apart: it goes back to the card.
+
+Always holds: a deposit is never used beyond what it holds (accounts are locked first). Amounts are whole yen.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from billing.allocation import Allocation, Fund, allocate_back
+from billing.booking import Posting, post
+from billing.refusal import Refused
+from billing.settling import book_undemanded, correct_interest, settle_parts
+from billing.stages.demands import book_interest
+from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
+from db.session import Session
+from db.tables.contracts import account as account_table
+from db.tables.money import allocation, attempt, deposit_use, invoice, settlement
+from terms.calendar import jst_day
+from terms.rules import Rules
+
+SENT, CARD = "sent", "card"  # where the money of a deposit came from
+_BIGINTS = sa.ARRAY(sa.BigInteger)
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """What we hold for an account, in whole yen: sent by the payer, or charged to a card too much."""
+
+    account: str
+    sent_yen: int
+    card_yen: int
+
+    @property
+    def yen(self) -> int:
+        """All of it."""
+        return self.sent_yen + self.card_yen
+
+
+def deposit_of(session: Session, account: str) -> Deposit:
+    """What we hold for one account."""
+    sent = _sum(session, allocation.c.yen, allocation.c.account == account, allocation.c.kind == "deposit")
+    charged = _sum(session, attempt.c.yen, attempt.c.account == account, attempt.c.outcome == "succeeded")
+    settled = _sum(session, settlement.c.yen, *_card_settlements(account)) if charged else 0
+    used = {
+        row.origin: int(row.yen)
+        for row in session.execute(
+            sa.select(deposit_use.c.origin, sa.func.sum(deposit_use.c.yen).label("yen"))
+            .where(deposit_use.c.account == account)
+            .group_by(deposit_use.c.origin)
+        )
+    }
+    return Deposit(account, sent - used.get(SENT, 0), charged - settled - used.get(CARD, 0))
+
+
+def deposits(session: Session) -> list[Deposit]:
+    """Every account for which we hold something."""
+    holders = sa.union(
+        sa.select(allocation.c.account).where(allocation.c.kind == "deposit"),
+        sa.select(attempt.c.account)
+        .outerjoin(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == attempt.c.id))
+        .where(attempt.c.outcome == "succeeded", attempt.c.yen > sa.func.coalesce(settlement.c.yen, 0)),
+    ).subquery()
+    found = [
+        deposit_of(session, account) for account in session.scalars(sa.select(holders.c.account).order_by("account"))
+    ]
+    return [each for each in found if each.yen]
+
+
+def apply_due(session: Session, rules: Rules, now: datetime, *, contract_ids: Collection[int] | None = None) -> int:
+    """Pay what has fallen due from the deposits of its accounts, if the reading says so; commits; rows written."""
+    today = jst_day(now)
+    if rules.terms.at(today).readings["deposit_use"] != "when_due":
+        return 0
+    changes = sum(_apply(session, rules, account, now) for account in _waiting(session, today, contract_ids))
+    if changes:
+        session.commit()
+    return changes
+
+
+def apply_by_people(session: Session, rules: Rules, account: str, by: str, ground: str, now: datetime) -> int:
+    """Pay what is due from the account's deposit now; commits; the yen used."""
+    before = deposit_of(session, account)
+    if not _apply(session, rules, account, now, by=by, ground=ground):
+        session.rollback()
+        what = "nothing is due" if before.sent_yen else "no deposit is held"
+        raise Refused(f"account {account}: {what}, so nothing can be applied")
+    session.commit()
+    return before.sent_yen - deposit_of(session, account).sent_yen
+
+
+def refund(session: Session, account: str, yen: int | None, by: str, ground: str, now: datetime) -> int:
+    """Note that people sent a deposit back (all of it, or `yen`), what the payer sent first; commits; the yen."""
+    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
+        raise Refused(f"account {account!r} is not known")
+    lock_accounts(session, [account])
+    held = deposit_of(session, account)
+    wanted = held.yen if yen is None else yen
+    if not 0 < wanted <= held.yen:
+        session.rollback()
+        raise Refused(f"account {account}: we hold {held.yen} yen; between 1 and that can go back, not {wanted}")
+    today = jst_day(now)
+    sent_yen = min(wanted, held.sent_yen)
+    for origin, event, part in (
+        (SENT, "deposit_refunded", sent_yen),
+        (CARD, "overcharge_refunded", wanted - sent_yen),
+    ):
+        if part:
+            use_id = _use(session, account, "refunded", origin, part, now, by, ground)
+            post(session, [Posting(event, f"deposit:{use_id}", today, {"yen": part}, account)], now)
+    session.commit()
+    return wanted
+
+
+def _waiting(session: Session, today: date, contract_ids: Collection[int] | None) -> list[str]:
+    """Accounts with a deposit and a fee that is due."""
+    held = (
+        sa.select(allocation.c.account, sa.func.sum(allocation.c.yen).label("yen"))
+        .where(allocation.c.kind == "deposit")
+        .group_by(allocation.c.account)
+        .subquery()
+    )
+    used = (
+        sa.select(sa.func.coalesce(sa.func.sum(deposit_use.c.yen), 0))
+        .where(deposit_use.c.account == held.c.account, deposit_use.c.origin == SENT)
+        .scalar_subquery()
+    )
+    due = sa.exists().where(
+        invoice.c.account == held.c.account,
+        invoice.c.state == "open",
+        sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) <= today,
+    )
+    if contract_ids is not None:
+        due = due.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+    query = sa.select(held.c.account).where(due, held.c.yen > used).order_by(held.c.account)
+    return list(session.scalars(query))
+
+
+def _apply(
+    session: Session, rules: Rules, account: str, now: datetime, *, by: str | None = None, ground: str | None = None
+) -> int:
+    """Lock, look again, and pay; rows written. Does not commit."""
+    today = jst_day(now)
+    lock_accounts(session, [account])
+    funds = _funds(session, account)
+    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
+    payable = [
+        each for each in unpaid if each.due_on <= today and not any(tried.outcome is None for tried in each.attempts)
+    ]
+    parts = _divide(rules, funds, payable, today)
+    used_yen = parts.interest_yen + parts.principal_yen
+    if not used_yen:
+        return 0
+    use_id = _use(session, account, "applied", SENT, used_yen, now, by, ground)
+    key = f"deposit:{use_id}"
+    amounts = {
+        "undemanded_yen": book_undemanded(session, account, parts, key, now),
+        "interest_yen": parts.interest_yen,
+        "principal_yen": parts.principal_yen,
+    }
+    settle_parts(session, account, "deposit", parts, unpaid, use_id, now)
+    if parts.interest_yen:
+        book_interest(session, account, "deposit", -parts.interest_yen, f"{key}:paid", now)
+    post(session, [Posting("deposit_applied", key, today, amounts, account)], now)
+    others = tuple(each.debt for each in unpaid if each not in payable)
+    everything = Allocation(0, parts.shares, parts.deposit_yen, 0, (*parts.debts, *others))
+    correct_interest(session, rules, account, everything, key, now)
+    return 2 + len(parts.shares)
+
+
+def _divide(rules: Rules, funds: Sequence[Fund], payable: Sequence[Unpaid], today: date) -> Allocation:
+    """Where the deposit goes: as far as it reaches, but never so that a card could not be asked for the rest."""
+    policy = rules.terms.at(today)
+    least_yen = rules.discretion.minimum_card_charge_yen
+    by_card = {each.invoice_id for each in payable if each.method == "card"}
+    held_yen = sum(fund.yen for fund in funds)
+    while True:
+        parts = allocate_back(
+            _first(funds, held_yen),
+            [each.debt for each in payable],
+            today,
+            policy.late_interest.rate,
+            policy.readings["late_interest_day_count"],
+        )
+        paid = {share.invoice_id for share in parts.shares if share.principal_yen}
+        short = [
+            least_yen - debt.principal_yen
+            for debt in parts.debts
+            if debt.invoice_id in by_card & paid and 0 < debt.principal_yen < least_yen
+        ]
+        if not short:
+            return parts
+        held_yen = max(0, parts.interest_yen + parts.principal_yen - max(short))
+
+
+def _first(funds: Sequence[Fund], yen: int) -> list[Fund]:
+    """The first `yen` of the funds, oldest first."""
+    kept = []
+    for fund in funds:
+        part = min(fund.yen, yen)
+        if part:
+            kept.append(Fund(fund.since, part))
+        yen -= part
+    return kept
+
+
+def _funds(session: Session, account: str) -> list[Fund]:
+    """What is left of the money that the payer sent, by the day on which we had it; the oldest is used first."""
+    rows = session.execute(
+        sa.select(allocation.c.allocated_on, allocation.c.yen)
+        .where(allocation.c.account == account, allocation.c.kind == "deposit")
+        .order_by(allocation.c.allocated_on, allocation.c.id)
+    ).all()
+    gone_yen = _sum(session, deposit_use.c.yen, deposit_use.c.account == account, deposit_use.c.origin == SENT)
+    gone_yen -= sum(row.yen for row in rows if row.yen < 0)  # taken back with its receipt
+    funds = []
+    for row in rows:
+        if row.yen > 0:
+            part = min(row.yen, gone_yen)
+            gone_yen -= part
+            if row.yen > part:
+                funds.append(Fund(row.allocated_on, row.yen - part))
+    return funds
+
+
+def _use(
+    session: Session,
+    account: str,
+    kind: str,
+    origin: str,
+    yen: int,
+    now: datetime,
+    by: str | None,
+    ground: str | None,
+) -> int:
+    return int(
+        session.execute(
+            sa.insert(deposit_use)
+            .values(
+                account=account,
+                kind=kind,
+                origin=origin,
+                yen=yen,
+                used_on=jst_day(now),
+                author=by,
+                ground=ground,
+                recorded_at=now,
+            )
+            .returning(deposit_use.c.id)
+        ).scalar_one()
+    )
+
+
+def _card_settlements(account: str) -> tuple[sa.ColumnElement[bool], ...]:
+    charged = sa.select(attempt.c.invoice_id).where(attempt.c.account == account, attempt.c.outcome == "succeeded")
+    return settlement.c.kind == "card", settlement.c.invoice_id.in_(charged)
+
+
+def _sum(session: Session, column: sa.ColumnElement[int], *where: sa.ColumnElement[bool]) -> int:
+    return int(session.execute(sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*where)).scalar_one())

@@ -1,0 +1,90 @@
+"""The port to a gateway's own books: what it says happened, and how its balance moved.
+
+Only ids, kinds, amounts in whole yen and instants cross it. What it says is kept as it was said; that an event
+came is only a reason to fetch again what it speaks of.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayEvent:
+    """Something happened to an object: `kind` in the gateway's words, `about` the object's id."""
+
+    id: str
+    kind: str
+    about: str
+    happened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One balance transaction: `amount` as it moved, `net` = amount - fee; `fee_tax` is the tax in the fee.
+
+    `source` is the object that moved the balance, `payment` the payment behind it where there is one.
+    """
+
+    id: str
+    kind: str
+    amount: int
+    fee: int
+    fee_tax: int
+    net: int
+    currency: str
+    source: str | None
+    payment: str | None
+    our_key: str | None
+    happened_at: datetime
+    available_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    """Money on its way to the bank; `automatic` ones name the movements that they are made of."""
+
+    id: str
+    amount: int
+    currency: str
+    state: str
+    automatic: bool
+    happened_at: datetime
+    arrives_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A cardholder's dispute of a payment: open, won or lost, and the fee that the gateway took for it."""
+
+    id: str
+    payment: str
+    amount: int
+    fee: int
+    state: str
+    happened_at: datetime
+
+
+class GatewayBooks(Protocol):
+    """What can be read from a gateway's account. All raise `UnansweredError`-like errors of their gateway."""
+
+    def events(self, since: datetime) -> Iterator[GatewayEvent]:
+        """Events from an instant on, in any order."""
+        ...
+
+    def movements(self, since: datetime) -> Iterator[Movement]:
+        """Balance transactions from an instant on, in any order."""
+        ...
+
+    def payouts(self, since: datetime) -> Iterator[Payout]:
+        """Payouts from an instant on, in any order."""
+        ...
+
+    def movements_of(self, payout: str) -> Sequence[str]:
+        """The ids of the movements that an automatic payout is made of."""
+        ...
+
+    def dispute(self, dispute: str) -> Dispute:
+        """A dispute as it stands now."""
+        ...

@@ -1,0 +1,101 @@
+"""The books of an account at Stripe: events, balance transactions, payouts and disputes, page by page."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+
+from billing.gateway.books import Dispute, GatewayEvent, Movement, Payout
+from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
+
+_DISPUTE_STATES = {"won": "won", "lost": "lost", "warning_closed": "won"}
+
+
+class StripeBooks:
+    """Reads an account's books; a call without an answer raises UnansweredError, and the next poll asks again."""
+
+    def __init__(self, calls: StripeCalls) -> None:
+        self._calls = calls
+
+    def events(self, since: datetime) -> Iterator[GatewayEvent]:
+        """Events from an instant on, newest first; Stripe keeps them for 30 days."""
+        for each in self._all(lambda client, params: client.v1.events.list(params), _from(since)):
+            about = each.get("data", {}).get("object", {})
+            yield GatewayEvent(each["id"], each["type"], str(about.get("id", "")), _instant(each["created"]))
+
+    def movements(self, since: datetime) -> Iterator[Movement]:
+        """Balance transactions from an instant on, newest first."""
+        wanted = {**_from(since), "expand": ["data.source"]}
+        for each in self._all(lambda client, params: client.v1.balance_transactions.list(params), wanted):
+            yield _movement(each)
+
+    def payouts(self, since: datetime) -> Iterator[Payout]:
+        """Payouts from an instant on, newest first."""
+        for each in self._all(lambda client, params: client.v1.payouts.list(params), _from(since)):
+            yield Payout(
+                id=each["id"],
+                amount=each["amount"],
+                currency=each["currency"],
+                state=each["status"],
+                automatic=bool(each.get("automatic")),
+                happened_at=_instant(each["created"]),
+                arrives_at=_instant(each["arrival_date"]),
+            )
+
+    def movements_of(self, payout: str) -> Sequence[str]:
+        """The ids of the movements that an automatic payout is made of; the payout's own movement is not one."""
+        found = self._all(lambda client, params: client.v1.balance_transactions.list(params), {"payout": payout})
+        return [each["id"] for each in found if each["type"] != "payout"]
+
+    def dispute(self, dispute: str) -> Dispute:
+        """A dispute as it stands now."""
+        found = plain(self._calls.call(lambda client: client.v1.disputes.retrieve(dispute)))
+        moved = found.get("balance_transactions") or []
+        return Dispute(
+            id=found["id"],
+            payment=str(found.get("payment_intent") or found["charge"]),
+            amount=found["amount"],
+            fee=sum(each.get("fee", 0) for each in moved),
+            state=_DISPUTE_STATES.get(found["status"], "open"),
+            happened_at=_instant(found["created"]),
+        )
+
+    def _all(self, ask: Callable[[stripe.StripeClient, Any], Any], wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Every object that fits, as plain dictionaries, page by page."""
+        params: dict[str, Any] = {**wanted, "limit": PAGE}
+        while True:
+            asked = dict(params)
+            page = self._calls.call(lambda client, asked=asked: ask(client, asked))  # type: ignore[misc]
+            yield from (plain(each) for each in page.data)
+            if not page.has_more or not page.data:
+                return
+            params["starting_after"] = page.data[-1].id
+
+
+def _movement(found: dict[str, Any]) -> Movement:
+    source = found.get("source")
+    behind = source if isinstance(source, dict) else {}
+    details = found.get("fee_details") or []
+    return Movement(
+        id=found["id"],
+        kind=found["type"],
+        amount=found["amount"],
+        fee=found["fee"],
+        fee_tax=sum(each["amount"] for each in details if each.get("type") == "tax"),
+        net=found["net"],
+        currency=found["currency"],
+        source=behind.get("id") if behind else source,
+        payment=behind.get("payment_intent"),
+        our_key=(behind.get("metadata") or {}).get(KEY),
+        happened_at=_instant(found["created"]),
+        available_at=_instant(found["available_on"]),
+    )
+
+
+def _from(since: datetime) -> dict[str, Any]:
+    return {"created": {"gte": int(since.timestamp())}}
+
+
+def _instant(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,201 @@
+"""Cards charged by Stripe: the port's words as PaymentIntents and Refunds of a saved card.
+
+    our attempt ──key──> PaymentIntent (off-session, confirmed at once) ──> charge ──> balance transaction
+                          metadata: keizoku_key, keizoku_attempt, keizoku_invoice — our ids, nothing personal
+
+Always holds: a key answers once. The idempotency key is ours with the customer's id behind it, so that two
+databases on one Stripe account never meet; a resend charges the card that was saved when the attempt was first
+sent, so that its parameters are the same. An intent that waits for the user is cancelled: it can never succeed
+beside a later attempt.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import stripe
+
+from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult, UnansweredError
+from billing.gateway.stripe_books import StripeBooks
+from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
+from db.tables.gateway import saved_card
+
+ATTEMPT, INVOICE = "keizoku_attempt", "keizoku_invoice"
+CONCURRENT = 16
+"""Calls under way at once: at 80 a second enough for answers that take 200 ms."""
+LOOK_BACK = timedelta(hours=1)
+"""Clocks differ: an intent is looked for from so much before its attempt."""
+
+NO_CARD = "no_saved_card"
+_INTENT_UNDER_WAY = ("processing", "requires_capture")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A saved card: the customer and the payment method, by Stripe's ids."""
+
+    customer_id: str
+    payment_method_id: str
+
+
+class StripeGateway:
+    """The port on a Stripe account; cards are looked up in `saved_card` on a connection of its own."""
+
+    name = "stripe"
+
+    def __init__(self, engine: sa.Engine, calls: StripeCalls, *, concurrent: int = CONCURRENT) -> None:
+        self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        self._calls = calls
+        self._pool = ThreadPoolExecutor(max_workers=concurrent, thread_name_prefix="stripe")
+
+    @property
+    def calls(self) -> StripeCalls:
+        """The calls that it makes, for those who read the account's books."""
+        return self._calls
+
+    @property
+    def books(self) -> StripeBooks:
+        """The books of the same account."""
+        return StripeBooks(self._calls)
+
+    def close(self) -> None:
+        """Let calls under way end, and give the connection back."""
+        self._pool.shutdown(wait=True)
+        self._connection.close()
+
+    def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
+        """Charge each request to its saved card, several at once; raises GatewayRefusesUsError."""
+        cards = self._cards(requests)
+        under_way = [self._pool.submit(self._charge, each, cards.get(each.key)) for each in requests]
+        try:
+            for answered in as_completed(under_way):
+                yield answered.result()
+        finally:
+            for each in under_way:
+                each.cancel()
+
+    def find_charges(self, requests: Sequence[ChargeRequest], at: datetime) -> Mapping[str, ChargeResult]:
+        """Look the intents up by our key in the customer's intents since the attempt was first sent."""
+        cards = self._cards(requests)
+        wanted = [each for each in requests if each.key in cards]
+        found = self._pool.map(lambda each: self._find(each, cards[each.key]), wanted)
+        return {result.key: result for result in found if result is not None}
+
+    def refund(self, request: RefundRequest, at: datetime) -> RefundResult:
+        """Refund once per key, to the card that was charged."""
+        params: Any = {
+            "payment_intent": request.charge_gateway_id,
+            "amount": request.yen,
+            "metadata": {KEY: request.key},
+        }
+        key = f"{request.key}:{request.charge_gateway_id}"
+        try:
+            made = self._calls.call(lambda client: client.v1.refunds.create(params, {"idempotency_key": key}))
+        except UnansweredError as error:
+            return RefundResult(request.key, Answer.UNKNOWN, code=str(error))
+        except (stripe.CardError, stripe.InvalidRequestError) as error:
+            return RefundResult(request.key, Answer.DECLINED, code=error.code or "refused")
+        if made.status in ("failed", "canceled"):
+            return RefundResult(request.key, Answer.DECLINED, code=made.failure_reason or made.status)
+        return RefundResult(request.key, Answer.SUCCEEDED, gateway_id=made.id)
+
+    def _charge(self, request: ChargeRequest, card: Card | None) -> ChargeResult:
+        if card is None:
+            return ChargeResult(request.key, Answer.DECLINED, code=NO_CARD)
+        params: Any = {
+            "amount": request.yen,
+            "currency": "jpy",
+            "customer": card.customer_id,
+            "payment_method": card.payment_method_id,
+            "off_session": True,
+            "confirm": True,
+            "metadata": {KEY: request.key, ATTEMPT: str(request.attempt_id), INVOICE: str(request.invoice_id)},
+        }
+        key = f"{request.key}:{card.customer_id}"
+        try:
+            intent = self._calls.call(lambda client: client.v1.payment_intents.create(params, {"idempotency_key": key}))
+        except UnansweredError as error:
+            return ChargeResult(request.key, Answer.UNKNOWN, code=str(error))
+        except stripe.CardError as error:
+            return _declined(request.key, error)
+        except stripe.InvalidRequestError as error:
+            return ChargeResult(request.key, Answer.DECLINED, code=error.code or "invalid_request")
+        return self._result(request.key, intent)
+
+    def _find(self, request: ChargeRequest, card: Card) -> ChargeResult | None:
+        params: Any = {"customer": card.customer_id, "limit": PAGE}
+        if request.first_sent_at is not None:
+            params["created"] = {"gte": int((request.first_sent_at - LOOK_BACK).timestamp())}
+        try:
+            for intent in self._intents(params):
+                if plain(intent.metadata).get(KEY) == request.key:
+                    return self._result(request.key, intent)
+        except (UnansweredError, stripe.InvalidRequestError) as error:
+            return ChargeResult(request.key, Answer.UNKNOWN, code=str(error) or "not_found")
+        return None
+
+    def _intents(self, params: Any) -> Iterator[stripe.PaymentIntent]:
+        """Every intent that fits, page by page."""
+
+        def page_after(last_id: str | None) -> stripe.ListObject[stripe.PaymentIntent]:
+            asked: Any = params if last_id is None else {**params, "starting_after": last_id}
+            return self._calls.call(lambda client: client.v1.payment_intents.list(asked))
+
+        page = page_after(None)
+        yield from page.data
+        while page.has_more:
+            page = page_after(page.data[-1].id)
+            yield from page.data
+
+    def _result(self, key: str, intent: stripe.PaymentIntent) -> ChargeResult:
+        """What an intent's state means; one that waits for the user is cancelled first."""
+        happened_at = datetime.fromtimestamp(intent.created, UTC)
+        if intent.status == "succeeded":
+            return ChargeResult(key, Answer.SUCCEEDED, gateway_id=intent.id, happened_at=happened_at)
+        if intent.status in _INTENT_UNDER_WAY:
+            return ChargeResult(key, Answer.UNKNOWN, code=intent.status, gateway_id=intent.id)
+        if intent.status in ("requires_action", "requires_confirmation"):
+            intent_id = intent.id
+            try:
+                self._calls.call(lambda client: client.v1.payment_intents.cancel(intent_id))
+            except (UnansweredError, stripe.InvalidRequestError, stripe.CardError) as error:
+                return ChargeResult(key, Answer.UNKNOWN, code=str(error), gateway_id=intent.id)
+            return ChargeResult(key, Answer.NEEDS_USER, "authentication_required", intent.id, happened_at)
+        failure = plain(intent.last_payment_error)
+        code = _word(failure.get("decline_code") or failure.get("code"), intent.status)
+        answer = Answer.NEEDS_USER if code == "authentication_required" else Answer.DECLINED
+        return ChargeResult(key, answer, code, intent.id, happened_at)
+
+    def _cards(self, requests: Sequence[ChargeRequest]) -> dict[str, Card]:
+        """The card of each request: the last one saved when the request was first sent."""
+        if not requests:
+            return {}
+        accounts = sa.literal(sorted({each.account for each in requests}), sa.ARRAY(sa.Text))
+        rows = self._connection.execute(
+            sa.select(saved_card).where(saved_card.c.account == sa.any_(accounts)).order_by(saved_card.c.id)
+        ).all()
+        saved: dict[str, list[Any]] = {}
+        for row in rows:
+            saved.setdefault(row.account, []).append(row)
+        cards: dict[str, Card] = {}
+        for each in requests:
+            for row in saved.get(each.account, ()):
+                if each.first_sent_at is None or row.recorded_at <= each.first_sent_at:
+                    cards[each.key] = Card(row.customer_id, row.payment_method_id)
+        return cards
+
+
+def _declined(key: str, error: stripe.CardError) -> ChargeResult:
+    """A definite no of the card's bank, with its word for it."""
+    body = plain(error.json_body).get("error", {})
+    code = _word(body.get("decline_code") or error.code, "card_declined")
+    answer = Answer.NEEDS_USER if code == "authentication_required" else Answer.DECLINED
+    intent: Any = body.get("payment_intent") or {}
+    return ChargeResult(key, answer, code, intent.get("id") if isinstance(intent, dict) else None)
+
+
+def _word(code: object, otherwise: str) -> str:
+    return code if isinstance(code, str) and code else otherwise

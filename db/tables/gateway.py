@@ -1,0 +1,108 @@
+"""What we know of the card gateway's side: customers, saved cards, events, and the gateway's own books.
+
+Only ids of the gateway and of ours; no card number and nothing personal ever reaches these rows. All but the
+cursor is append-only: what the gateway says anew about an object is a further row with its own time.
+"""
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, Table, UniqueConstraint
+from sqlalchemy.dialects.postgresql import TEXT
+
+from db.tables.base import identity, instant, metadata, text
+
+gateway_customer = Table(
+    "gateway_customer",
+    metadata,
+    Column("account", TEXT, primary_key=True),
+    text("customer_id"),
+    instant("recorded_at"),
+    UniqueConstraint("customer_id"),
+)
+
+saved_card = Table(
+    "saved_card",
+    metadata,
+    identity(),
+    text("account"),
+    text("customer_id"),
+    text("payment_method_id"),
+    text("setup_id"),
+    instant("recorded_at"),
+    UniqueConstraint("setup_id"),
+    Index("ix_saved_card_account", "account", "id"),
+)
+
+gateway_event = Table(
+    "gateway_event",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    text("kind"),
+    text("about"),  # the object that the event speaks of, by its id
+    instant("happened_at"),
+    instant("recorded_at"),
+)
+
+gateway_cursor = Table(
+    "gateway_cursor",
+    metadata,
+    Column("name", TEXT, primary_key=True),
+    instant("seen_to"),
+)
+
+balance_transaction = Table(
+    "balance_transaction",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    text("kind"),  # charge, refund, payout, adjustment, … as the gateway names it
+    Column("amount", BigInteger, nullable=False),
+    Column("fee", BigInteger, nullable=False),
+    Column("fee_tax", BigInteger, nullable=False),
+    Column("net", BigInteger, nullable=False),
+    text("currency"),
+    text("source", nullable=True),
+    text("payment", nullable=True),  # the payment intent behind it, where there is one
+    text("our_key", nullable=True),  # our key in its metadata, where there is one
+    instant("happened_at"),
+    instant("available_at"),
+    instant("recorded_at"),
+    CheckConstraint("net = amount - fee", name="net"),
+    Index("ix_balance_transaction_happened_at", "happened_at"),
+)
+
+gateway_payout = Table(
+    "gateway_payout",
+    metadata,
+    identity(),
+    text("payout"),
+    Column("amount", BigInteger, nullable=False),
+    text("currency"),
+    text("state"),
+    Column("automatic", Boolean, nullable=False),
+    instant("happened_at"),
+    instant("arrives_at"),
+    instant("recorded_at"),
+    UniqueConstraint("payout", "state"),
+)
+
+payout_movement = Table(
+    "payout_movement",
+    metadata,
+    Column("movement", TEXT, primary_key=True),
+    text("payout"),
+    instant("recorded_at"),
+    Index("ix_payout_movement_payout", "payout"),
+)
+
+gateway_dispute = Table(
+    "gateway_dispute",
+    metadata,
+    identity(),
+    text("dispute"),
+    text("payment"),
+    Column("amount", BigInteger, nullable=False),
+    Column("fee", BigInteger, nullable=False),
+    text("state"),  # open, won, lost
+    instant("happened_at"),
+    instant("recorded_at"),
+    CheckConstraint("state IN ('open', 'won', 'lost')", name="state"),
+    UniqueConstraint("dispute", "state"),
+)

@@ -1,0 +1,62 @@
+"""What people agreed to, decided and did around a contract: consents, screenings, acts of the operator.
+
+Always holds (by the constraints below): an application consents to one version of each terms; a contract is approved
+or rejected once; a disclosure names the account, the recipient and the ground. Rows are only ever added.
+"""
+
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import TEXT
+
+from db.tables.base import identity, instant, metadata, text
+
+consent = Table(
+    "consent",
+    metadata,
+    identity(),
+    Column("contract_id", BigInteger, ForeignKey("contract.id"), nullable=False),
+    text("account"),
+    text("terms"),  # the name of the terms: premium, or one of the setting related_terms
+    text("version"),
+    Column("stated", Boolean, nullable=False),  # False: consent by registering (premium/3.2)
+    instant("consented_at"),
+    instant("recorded_at"),
+    UniqueConstraint("contract_id", "terms"),
+)
+
+screening = Table(
+    "screening",
+    metadata,
+    identity(),
+    Column("contract_id", BigInteger, ForeignKey("contract.id"), nullable=False),
+    text("account"),
+    text("outcome"),
+    text("author"),
+    text("ground", nullable=True),
+    instant("decided_at"),
+    instant("recorded_at"),
+    CheckConstraint("outcome IN ('approved', 'rejected', 'referred')", name="outcome"),
+    CheckConstraint("outcome = 'approved' OR ground IS NOT NULL", name="grounded"),
+    Index("uq_screening_decided", "contract_id", unique=True, postgresql_where=sql("outcome <> 'referred'")),
+    Index("ix_screening_contract_id", "contract_id"),
+)
+
+operator_act = Table(
+    "operator_act",
+    metadata,
+    identity(),
+    text("kind"),  # service_change: premium/11.1; disclosure: premium/8.1
+    Column("account", TEXT, ForeignKey("account.id"), nullable=True),
+    text("what"),
+    text("recipient", nullable=True),
+    text("ground"),
+    text("author"),
+    instant("occurred_at"),
+    instant("recorded_at"),
+    CheckConstraint("kind IN ('service_change', 'disclosure')", name="kind"),
+    CheckConstraint(
+        "(kind = 'disclosure') = (account IS NOT NULL) AND (kind = 'disclosure') = (recipient IS NOT NULL)",
+        name="disclosed_to",
+    ),
+    Index("ix_operator_act_account", "account"),
+)

@@ -1,0 +1,66 @@
+"""`keizoku deposit`: what payers sent beyond what they owed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from scheduler.cli.context import open_house
+from scheduler.cli.inputs import AsJson, Author, Ground
+from scheduler.cli.output import emit, fail
+
+app = typer.Typer(help="What payers sent beyond what they owed: list, refund, apply.", no_args_is_help=True)
+
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
+
+
+@app.callback()
+def _deposit() -> None:
+    """Deposits: what payers sent, or cards were charged, beyond what was owed."""
+
+
+@app.command("list")
+def list_deposits(as_json: AsJson = False) -> None:
+    """Every account for which we hold something, with where the money came from."""
+    from billing.deposits import deposits
+
+    with open_house() as house:
+        rows = [
+            {"account": each.account, "yen": each.yen, "sent": each.sent_yen, "by_card": each.card_yen}
+            for each in deposits(house.session)
+        ]
+    emit(rows if rows or as_json else "no deposits", as_json)
+
+
+@app.command()
+def refund(
+    account: Account,
+    author: Author,
+    ground: Ground,
+    yen: Annotated[int | None, typer.Option(help="Only so much. Default: all of it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record that people sent a deposit back: by bank what the payer sent, to the card what it paid too much."""
+    from billing.refusal import Refused
+
+    with open_house() as house:
+        try:
+            sent = house.billing.refund_deposit(account, yen, by=author, ground=ground, now=datetime.now(UTC))
+        except Refused as refused:
+            fail(str(refused), 1)
+    emit({"account": account, "refunded": sent} if as_json else f"{account}: {sent:,} yen refunded", as_json)
+
+
+@app.command()
+def apply(account: Account, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Pay what is due from the deposit now, because the payer asked for it."""
+    from billing.refusal import Refused
+
+    with open_house() as house:
+        try:
+            used = house.billing.apply_deposit(account, by=author, ground=ground, now=datetime.now(UTC))
+        except Refused as refused:
+            fail(str(refused), 1)
+    emit({"account": account, "applied": used} if as_json else f"{account}: {used:,} yen applied", as_json)

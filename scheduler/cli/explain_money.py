@@ -1,0 +1,68 @@
+"""`keizoku explain cap | invoice | interest`: where an amount comes from, to the yen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from scheduler.cli.context import open_house
+from scheduler.cli.inputs import AsJson, instant
+from scheduler.cli.output import emit, fail
+
+
+class Language(StrEnum):
+    """The language of an explanation."""
+
+    JA = "ja"
+    EN = "en"
+
+
+Lang = Annotated[Language, typer.Option(help="The language of the sentences.")]
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
+
+
+def cap(
+    account: Account,
+    on: Annotated[
+        str, typer.Option("--on", help="The day of the event, or its time: '2026-04-10' is the day's beginning.")
+    ],
+    damage: Annotated[int | None, typer.Option(min=0, help="A damage in yen: what of it is to be paid.")] = None,
+    lang: Lang = Language.JA,
+    as_json: AsJson = False,
+) -> None:
+    """The limit of damages (12.2): fees actually received in the year before the event, receipt by receipt."""
+    from billing.received import cap_story
+    from billing.refusal import Refused
+
+    event_at = instant(on)
+    if event_at > datetime.now(UTC):
+        fail(f"{on} is still to come: the limit counts what was received before the event")
+    with open_house() as house:
+        try:
+            story = cap_story(house.session, house.rules, account, event_at, damage_yen=damage)
+        except Refused as refused:
+            fail(str(refused))
+    if as_json:
+        emit(story.to_json(lang.value), as_json=True)
+    else:
+        emit(
+            None, human=lambda console: _print(console, account, (("premium/12.2", t) for t in story.told(lang.value)))
+        )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make these commands of the group `explain`."""
+    app.command()(cap)
+
+
+def _print(console: Console, title: str, sentences: Iterable[tuple[str, str]]) -> None:
+    """A title, then each sentence with its clause."""
+    console.print(f"[bold]{escape(title)}[/bold]")
+    for clause, words in sentences:
+        console.print(f"{escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)

@@ -1,0 +1,138 @@
+"""People's acts against a contract, the documents that they and the night write, and the limit of damages."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import pytest
+import sqlalchemy as sa
+
+from billing import mail
+from billing.account_list import account_list
+from billing.received import cap_story
+from billing.refusal import Refused
+from db.tables.contracts import contract_fact
+from scheduler.app import House
+from terms.calendar import parse_instant
+from tests.integration.world import house_on, open_world
+
+
+def at(text: str) -> datetime:
+    return parse_instant(text)
+
+
+def documents(house: House) -> list[tuple[str, str]]:
+    return [(each.kind, each.account) for each in mail.waiting(house.session)]
+
+
+def test_7_1_1__a_ground_that_people_find_to_hold_accelerates_and_every_act_is_told(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        open_world(house)
+        desk = house.billing
+        for account in ("found", "looked-into"):
+            desk.approve(account, "yearly", "other", now=at("2026-04-10 09:00"))
+        desk.suspend("looked-into", "調査中", by="sato", now=at("2026-04-12 09:00"))
+        desk.suspend("found", "虚偽の登録", by="sato", accelerates=True, now=at("2026-04-12 09:00"))
+        rows = account_list(house.session, house.rules, at("2026-04-13 09:00"), limit=10)
+        assert [(row["account"], row["state"], row["days_overdue"], row["suspends_on"]) for row in rows] == [
+            ("found", "suspended", 1, date(2026, 4, 22)),
+            ("looked-into", "suspended", 0, date(2026, 5, 4)),
+        ]
+        overdue = account_list(house.session, house.rules, at("2026-04-13 09:00"), overdue=True, limit=10)
+        assert [row["account"] for row in overdue] == ["found"]
+        assert account_list(house.session, house.rules, at("2026-04-13 09:00"), state="active", limit=10) == []
+        desk.resume("found", "誤解でした", by="sato", now=at("2026-04-13 09:00"))
+        assert documents(house) == [
+            ("suspension", "looked-into"),
+            ("suspension", "found"),
+            ("acceleration", "found"),
+            ("resumption", "found"),
+        ]
+        facts = house.session.execute(
+            sa.select(contract_fact.c.kind, contract_fact.c.author, contract_fact.c.ground).order_by(contract_fact.c.id)
+        ).all()
+        assert [tuple(fact) for fact in facts] == [
+            ("suspend", "sato", "調査中"),
+            ("suspend", "sato", "虚偽の登録"),
+            ("resume", "sato", "誤解でした"),
+        ]
+        now = at("2026-04-14 09:00")
+        refused: list[Callable[[], object]] = [
+            lambda: desk.resume("found", "もう一度", by="sato", now=now),
+            lambda: desk.suspend("found", " ", by="sato", now=now),
+            lambda: desk.terminate("found", "虚偽の登録", by="", now=now),
+            lambda: desk.suspend("looked-into", "再調査", by="sato", now=now),
+            lambda: desk.set_off("found", by="sato", ground=" ", now=now),
+        ]
+        for act in refused:
+            with pytest.raises(Refused):
+                act()
+        house.session.rollback()
+        assert len(house.session.execute(sa.select(contract_fact)).all()) == 3
+
+
+def test_7_1__a_document_waits_until_it_is_handed_over_once(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        open_world(house)
+        desk = house.billing
+        desk.approve("<b>hanako</b>", "monthly", "other", now=at("2026-04-10 09:00"))
+        desk.suspend("<b>hanako</b>", "<script>", by="sato", now=at("2026-04-12 09:00"))
+        (waiting,) = mail.waiting(house.session)
+        assert (waiting.id, waiting.written_at, waiting.handed_over_at) == ("N1", "2026-04-12T09:00:00+09:00", None)
+        page = waiting.html("ja")
+        assert "&lt;script&gt;" in page
+        assert "<script>" not in page
+        now = at("2026-04-12 10:00")
+        for wrong in ("N2", "D1", "12", "N", "N9999999999999999999", "N-1"):
+            with pytest.raises(Refused):
+                desk.hand_over(wrong, by="mailer", now=now)
+        for handed_at in ("2026-04-12 08:59", "2026-04-12 10:01"):
+            with pytest.raises(Refused, match="cannot have been handed over"):
+                desk.hand_over("N1", by="mailer", handed_at=at(handed_at), now=now)
+        assert desk.hand_over("n1", by="mailer", handed_at=at("2026-04-12 09:30"), now=now)
+        assert not desk.hand_over("N1", by="mailer", handed_at=at("2026-04-12 09:30"), now=now)
+        with pytest.raises(Refused, match="that stays"):
+            desk.hand_over("N1", by="mailer", handed_at=at("2026-04-12 09:31"), now=now)
+        assert mail.waiting(house.session) == []
+        (sent,) = mail.waiting(house.session, also_handed_over=True, kinds=("suspension",), account="<b>hanako</b>")
+        assert (sent.handed_over_at, sent.handed_over_by) == ("2026-04-12T09:30:00+09:00", "mailer")
+
+
+def test_12_2__the_limit_counts_what_was_received_and_reaches_over_a_leap_day(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        open_world(house)
+        desk = house.billing
+        desk.approve("hanako", "yearly", "card", now=at("2027-02-28 12:00"))
+        desk.approve("key", "monthly", "product_key", months=3, now=at("2027-03-01 12:00"))
+        house.cards.set_card("jiro", "lost_card")
+        desk.approve("jiro", "yearly", "card", now=at("2027-03-01 12:00"))
+        desk.pay("jiro", 1_000, now=at("2027-03-31 12:00"))
+
+        def limit(account: str, event: str) -> int:
+            return cap_story(house.session, house.rules, account, at(event)).cap.yen
+
+        assert limit("hanako", "2028-02-29 00:00") == 5_300  # from 2027-02-28 on
+        assert limit("hanako", "2028-03-01 00:00") == 0  # from 2027-03-01 on
+        assert limit("hanako", "2027-02-28 00:00") == 0
+        assert limit("hanako", "2027-02-28 12:01") == 5_300
+        assert limit("key", "2027-03-02 00:00") == 1_500
+        # 30 days on 5,300 = 63.6 of interest, which is no fee
+        assert limit("jiro", "2027-04-01 00:00") == 937
+        story = cap_story(house.session, house.rules, "jiro", at("2027-04-01 00:00"), damage_yen=2_000)
+        assert story.still_due_yen == 937
+        assert story.told("en") == [
+            (
+                "The event is of 1 April 2027 00:00 JST. "
+                "Counted are the fees actually received in the year before it, from 1 April 2026 00:00 JST until then."
+            ),
+            "31 March 2027 12:00 JST: 937 yen by bank transfer (receipt 1)",
+            "Together 937 yen: the limit of damages. Unpaid fees, late interest and costs are not in it.",
+            "Of a damage of 2,000 yen, less the credit of 0 yen and within the limit, 937 yen is to be paid.",
+            (
+                "Whether there is damage, how much, and our fault are judged by people. "
+                "The limit does not hold for intent or gross negligence."
+            ),
+        ]
+        assert len(story.told("ja")) == 5
+        for account, event in (("nobody", "2027-04-01"), ("jiro", "2020-01-01")):
+            with pytest.raises(Refused):
+                limit(account, event)
