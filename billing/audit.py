@@ -115,12 +115,22 @@ _CONTRACT_LIABILITY = """
 
 _KEYS = """
     SELECT contract.paid_months / CASE plan.interval WHEN 'year' THEN 12 ELSE 1 END AS paid_terms,
-           begun.terms AS begun, begun.price_yen, contract.ended_on IS NOT NULL AS over
+           begun.terms AS begun, begun.price_yen, contract.ended_on IS NOT NULL AS over,
+           EXISTS (SELECT 1 FROM code_redemption WHERE code_redemption.contract_id = contract.id) AS by_code
     FROM contract JOIN plan ON plan.code = contract.plan JOIN LATERAL (
         SELECT count(*) AS terms, min(price_yen) AS price_yen FROM term
         WHERE term.contract_id = contract.id AND term.method = 'product_key'
     ) AS begun ON begun.terms > 0
     WHERE contract.prepaid_method = 'product_key'"""
+
+_BATCHES = """
+    SELECT code_batch.codes, code_batch.yen, used.used, ends.ended, ends.revoked FROM code_batch
+    LEFT JOIN (SELECT code.batch_id, count(*) AS used FROM code_redemption JOIN code ON code.id = code_id
+               WHERE contract_id IS NOT NULL GROUP BY code.batch_id) AS used ON used.batch_id = code_batch.id
+    LEFT JOIN (SELECT code.batch_id, count(*) AS ended, count(*) FILTER (WHERE kind = 'revoked') AS revoked
+               FROM code_end JOIN code ON code.id = code_id GROUP BY code.batch_id) AS ends
+      ON ends.batch_id = code_batch.id
+    WHERE code_batch.kind = 'product_key'"""
 
 _SUMS: Mapping[str, str] = {
     "1140": _RECEIVABLE,
@@ -130,10 +140,12 @@ _SUMS: Mapping[str, str] = {
     "1131": """SELECT coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'card'), 0)
-        + coalesce((SELECT sum(paid_terms * price_yen) FROM keys), 0)""",
+        + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
+        + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)""",
     "1133": """SELECT coalesce((SELECT sum(price_yen) FROM term WHERE method = 'app_store'), 0)
         - coalesce((SELECT sum(fee_yen) FROM store_report), 0)""",
-    "2125": "SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)",
+    "2125": """SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)
+        - coalesce((SELECT sum((codes - coalesce(used, 0) - coalesce(ended, 0)) * yen) FROM batches), 0)""",
     "2140": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
         - coalesce((SELECT sum(attempt.yen) FROM attempt WHERE outcome = 'succeeded'), 0)
         + coalesce((SELECT sum(yen) FROM settlement WHERE kind = 'card'), 0)
@@ -149,7 +161,7 @@ def _all_at_once() -> str:
     columns = [f'({query.strip()}) AS "check {place}"' for place, query in enumerate(_CHECKS.values())]
     columns += [f'({query.strip()}) AS "sum {code}"' for code, query in _SUMS.items()]
     columns += [f'({query.strip()}) AS "{name}"' for name, query in _COUNTS.items()]
-    return f"WITH keys AS ({_KEYS}) SELECT " + ", ".join(columns)
+    return f"WITH keys AS ({_KEYS}), batches AS ({_BATCHES}) SELECT " + ", ".join(columns)
 
 
 _AUDIT = sa.text(_all_at_once())

@@ -65,7 +65,7 @@ class MoneyDesk(Desk):
         self.session.commit()
 
     def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
-        """Give up the unpaid fee of a term that is over, and the interest on it."""
+        """Give up the unpaid fee of a term that is over with its interest, or the interest that a late payment left."""
         write_off(self.session, self.rules, account, term, Act(by, ground), now)
         self._reconsider(account, now)
 

@@ -21,6 +21,8 @@ APPEND_ONLY = (
     "receipt",
     "allocation",
     "deposit_use",
+    "code",
+    "code_end",
     "settlement",
     "interest_mark",
     "interest_booking",

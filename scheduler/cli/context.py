@@ -62,32 +62,36 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
-    """A session on the server of the settings, which is started if it is the embedded one."""
+def open_database(settings: Settings, *, quiet: bool = False) -> Iterator[Database]:
+    """A session on the server of the settings, which is started if it is the embedded one.
+
+    Where it is is said on stderr, unless `quiet`: a worker opens it for every job.
+    """
     if settings.database_url is None:
         with embedded_server(settings) as server:
-            yield from _connected(server.url, f"embedded PostgreSQL {{version}} in {server.data_dir}", True)
+            yield from _connected(server.url, f"embedded PostgreSQL {{version}} in {server.data_dir}", True, quiet)
     else:
         url = normalised_url(settings.database_url.get_secret_value())
         named = url.query.get("host", "the local socket")
         host = url.host or (named if isinstance(named, str) else ", ".join(named))
-        yield from _connected(url, f"server {host}/{url.database or ''}, PostgreSQL {{version}}", False)
+        yield from _connected(url, f"server {host}/{url.database or ''}, PostgreSQL {{version}}", False, quiet)
 
 
-def _connected(url: sa.URL, place: str, embedded: bool) -> Iterator[Database]:
+def _connected(url: sa.URL, place: str, embedded: bool, quiet: bool) -> Iterator[Database]:
     engine = make_engine(url)
     try:
         with engine.connect() as session:
             found = Database(session, url, place.format(version=check_server(session)), embedded)
             session.rollback()
-            note(f"database: {found.place}")
+            if not quiet:
+                note(f"database: {found.place}")
             yield found
     finally:
         engine.dispose()
 
 
 @contextmanager
-def open_house(settings: Settings | None = None) -> Iterator[House]:
+def open_house(settings: Settings | None = None, *, quiet: bool = False) -> Iterator[House]:
     """The house on a database that is up to date.
 
     The embedded database is brought up to date by itself; on a server that is the operator's to do.
@@ -99,7 +103,7 @@ def open_house(settings: Settings | None = None) -> Iterator[House]:
         rules = settings.rules()
     except SettingsError as error:
         raise UserError(str(error)) from error
-    with open_database(settings) as database:
+    with open_database(settings, quiet=quiet) as database:
         _bring_up_to_date(database)
         with _gateway(settings, database.session.engine) as gateway:
             yield House(session=database.session, rules=rules, gateway=gateway)

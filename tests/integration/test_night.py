@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from db.migrate import create_all
 from db.session import Session, make_engine
 from scheduler.app import House
-from scheduler.cli.night import night_at
+from scheduler.hours import night_at
 from scheduler.night import STAGES, NightBusyError, NightResult, run_night
 from tests.integration.world import KilledError, Rows, house_on, kill_after, live, open_world, rows
 

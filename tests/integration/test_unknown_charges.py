@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from billing.refusal import Refused
 from billing.views import charges_view, owed_view, unknown_charges
 from scheduler.app import House
-from scheduler.cli.night import night_at
+from scheduler.hours import night_at
 from scheduler.night import run_night
 from terms.calendar import parse_instant
 from tests.integration.world import house_on, open_world
