@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from billing.audit import Audit
 from db.session import Session
+from db.tables.books import stage_run
 
 LAST_STAGE = "audit"
 
@@ -60,6 +61,21 @@ _NOTE = sa.text(
         started_at = excluded.started_at, finished_at = excluded.finished_at
     """
 )
+
+
+def last_night(session: Session) -> date | None:
+    """The latest business date whose night went through to its certificate."""
+    latest: date | None = session.execute(
+        sa.select(sa.func.max(stage_run.c.business_date)).where(
+            stage_run.c.stage == LAST_STAGE, stage_run.c.finished_at.is_not(None)
+        )
+    ).scalar_one()
+    return latest
+
+
+def is_done(session: Session, business_date: date) -> bool:
+    """Whether the night of this date went through before."""
+    return standing(session, business_date).ran_before
 
 
 @dataclass(frozen=True, slots=True)

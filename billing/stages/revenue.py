@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
+from billing import code_batches
 from billing.booking import Posting, post
-from billing.code_batches import expire_due
 from billing.payment_method import POSTED_ONLY, prepaid_terms
 from billing.revenue import Recognised, recognised_between
 from db.session import Session, copy_rows
@@ -87,8 +87,8 @@ def anything_to_close() -> sa.ColumnElement[bool]:
 
 
 def anything_to_expire() -> sa.ColumnElement[bool]:
-    """Whether `expire_keys` would find a contract."""
-    return sa.exists(sa.select(contract.c.id).where(_KEY_OVER))
+    """Whether `expire_keys` would find a contract or a batch."""
+    return sa.or_(sa.exists(sa.select(contract.c.id).where(_KEY_OVER)), code_batches.anything_to_expire())
 
 
 def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) -> list[DayDue]:
@@ -184,7 +184,7 @@ def close_terms(session: Session, rules: Rules, now: datetime) -> int:
 
 def expire_keys(session: Session, now: datetime) -> int:
     """What keys paid for terms that will never begin is income, when they expire or the contract is over; commits."""
-    expired = expire_due(session, now)
+    expired = code_batches.expire_due(session, now)
     begun = (
         sa.select(sa.func.count().label("terms"), sa.func.min(term.c.price_yen).label("price_yen"))
         .where(term.c.contract_id == contract.c.id, term.c.method == "product_key")
