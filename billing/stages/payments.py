@@ -14,9 +14,9 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
+from billing import deposits
 from billing.allocation import settle_fee
 from billing.booking import Posting, next_ids, post
-from billing.deposits import apply_due
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from billing.payment_method import decline_kind
 from billing.people import open_task
@@ -44,8 +44,8 @@ class InFlight:
 
 
 def anything_due() -> sa.ColumnElement[bool]:
-    """Whether `charge_due` would find an attempt in flight or an open fee to look at."""
-    return sa.or_(sa.exists().where(_UNANSWERED), sa.exists().where(_PAYABLE))
+    """Whether `charge_due` would find an attempt in flight, or an open fee for a card or a deposit."""
+    return sa.or_(sa.exists().where(_UNANSWERED), sa.exists().where(_PAYABLE), deposits.anything_due())
 
 
 def charge_due(
@@ -58,7 +58,7 @@ def charge_due(
 ) -> int:
     """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written."""
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
-    changes += apply_due(session, rules, now, contract_ids=contract_ids)
+    changes += deposits.apply_due(session, rules, now, contract_ids=contract_ids)
     for unpaid in _wanted(session, rules, jst_day(now), contract_ids):
         attempts = _begin(session, unpaid, now)
         results = list(gateway.charge_many([each.request for each in attempts], now))

@@ -38,6 +38,8 @@ COMMANDS: dict[str, Target] = {
     "payments": Target("scheduler.cli.payments:app", "Charges whose answer never came: look up, decide."),
     "account": Target("scheduler.cli.account:app", "Accounts: state, history, suspend, terminate, write off, set off."),
     "card": Target("scheduler.cli.card:app", "A card that a user registered anew."),
+    "bank": Target("scheduler.cli.bank:app", "Incoming transfers: import, list, match to their payers."),
+    "store": Target("scheduler.cli.store:app", "Reports of app stores: import, list."),
     "key": Target("scheduler.cli.codes:key", "Product keys: issue, list, check, redeem, revoke."),
     "coupon": Target("scheduler.cli.codes:coupon", "Coupons: issue, list, check, redeem, revoke."),
     "interest": Target("scheduler.cli.interest:app", "Late interest on any day, without saving anything."),

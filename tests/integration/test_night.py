@@ -19,19 +19,6 @@ LAST = date(2026, 6, 5)
 Engines = Callable[[], sa.Engine]
 
 
-@pytest.fixture
-def engine_with_tables(engine_for_schema: Engines) -> Engines:
-    """A function that makes an engine on a fresh schema with all tables."""
-
-    def fresh() -> sa.Engine:
-        engine = engine_for_schema()
-        with engine.begin() as connection:
-            create_all(connection)
-        return engine
-
-    return fresh
-
-
 def test_a_second_run_of_every_night_changes_nothing_and_every_certificate_is_ok(engine: sa.Engine) -> None:
     with house_on(engine) as house:
         open_world(house)

@@ -55,6 +55,7 @@ WHAT_PEOPLE_DO: dict[str, Act] = {
     "refund fails": lambda house, account, now: house.cards.set_refund_fails(account),
     "new card": _new_card,
     "pay": lambda house, account, now: house.billing.pay(account, 300, now=now),
+    "pay too much": lambda house, account, now: house.billing.pay(account, 1_200, now=now),
     "end of use": lambda house, account, now: house.billing.end_of_use(account, now=now),
     "leave": lambda house, account, now: house.billing.leave_service(account, now=now),
     "suspend": lambda house, account, now: house.billing.suspend(account, "asked for", now=now),
