@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 __all__ = [
     "OLDEST_SERVER",
     "DatabaseError",
+    "JsonText",
     "Session",
     "check_server",
     "copy_rows",
@@ -123,6 +124,12 @@ def check_server(session: Session) -> str:
     return text
 
 
+class JsonText(str):
+    """JSON that is written already: what many rows share is serialised once, and `copy_rows` takes it as it is."""
+
+    __slots__ = ()
+
+
 def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Write many rows by COPY inside the session's transaction; the number of rows written.
 
@@ -143,8 +150,9 @@ def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], r
             if converters:
                 values = list(row)
                 for place, convert in converters:
-                    if values[place] is not None:
-                        values[place] = convert(values[place])
+                    value = values[place]
+                    if value is not None and type(value) is not JsonText:
+                        values[place] = convert(value)
                 copy.write_row(values)
             else:
                 copy.write_row(row)

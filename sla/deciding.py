@@ -13,7 +13,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from sla.claims import ClaimFacts, Deadline, claimant_of
+from sla.claim_facts import ClaimFacts
+from sla.claims import Deadline, claimant_of
 from sla.intervals import Spans, length
 from sla.unusable import CLAIMANT_BUCKETS, MonthFacts, claimant_month, service_month
 from terms.policy import Policy, Tier

@@ -18,7 +18,8 @@ from db.session import Session
 from db.tables.claims import award, claim, claim_decision, claim_ruling
 from db.tables.contracts import contract, suspension, term
 from db.tables.evidence import claim_form_outage, environment_ruling, month_to_review
-from sla.claims import AccountMonth, Claim, Ruling, TermFact, claim_deadline
+from sla.claim_facts import AccountMonth, Claim, Ruling, TermFact
+from sla.claims import claim_deadline
 from sla.intervals import NOTHING, Span, Spans, clip, normalise, union
 from sla.month_store import read_spans
 from sla.review import OpenReview
@@ -163,9 +164,11 @@ def load_terms(
         .order_by(term.c.starts_at, term.c.id)
     )
     found: dict[str, list[TermFact]] = defaultdict(list)
+    first, last = _span(month)
     for row in rows:
-        spans = clip(normalise([_ran(row, at)]), *_span(month))
-        for start, end in spans:
+        ran_from, ran_to = _ran(row, at)
+        start, end = max(ran_from, first), min(ran_to, last)
+        if start < end:
             found[row.account].append(TermFact(row.id, start, end, row.method, row.interval, row.price_yen))
     return found
 

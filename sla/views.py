@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from db.session import Session
-from db.tables.claims import award, claim, claim_decision
+from db.tables.claims import award, claim, claim_decision, claim_reasoning
 from db.tables.money import credit
 from sla.intervals import length
-from sla.month_store import load_service_month
+from sla.month_store import is_unknown_within_reach, load_service_month
 from sla.unusable import CLAIMANT_BUCKETS
 from terms.calendar import Month, from_epoch
 from terms.decision import Decision
@@ -44,6 +44,7 @@ def claim_view(session: Session, rules: Rules, claim_id: str, at: datetime) -> d
             "credit": int(credit_yen),
             "reason": None,
             "waterfall": None,
+            "waits_for": waits_for(session, Month.parse(row.month), at),
         }
     return {
         "outcome": decided.outcome,
@@ -56,13 +57,25 @@ def claim_view(session: Session, rules: Rules, claim_id: str, at: datetime) -> d
 
 
 def month_view(session: Session, rules: Rules, month: Month, at: datetime) -> dict[str, Any]:
-    """The month for everyone: gross and unusable seconds, windows of unusable time as aware pairs."""
+    """The month for everyone: gross and unusable seconds, windows of unusable time as aware pairs.
+
+    `unknown`: time without a sample on which nobody has decided; while there is any, the month is not `final`.
+    """
     service = load_service_month(session, rules, month, at)
     return {
         "stop_seconds": length(service.gross),
         "unusable_seconds": length(service.unusable),
         "windows": [(from_epoch(start), from_epoch(end)) for start, end in service.unusable],
+        "unknown": [(from_epoch(start), from_epoch(end)) for start, end in service.unknown],
+        "final": not service.unknown,
     }
+
+
+def waits_for(session: Session, month: Month, at: datetime) -> str:
+    """Why a claim of the month has no decision yet."""
+    if is_unknown_within_reach(session, month, at):
+        return "people's decision on unknown time: keizoku sla unknown list"
+    return "the first night after the end of its month"
 
 
 def claim_list(
@@ -105,7 +118,10 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
     """
     row = _claim_row(session, claim_id, at)
     decisions = session.execute(
-        sa.select(claim_decision)
+        sa.select(
+            claim_decision.c.revision, claim_decision.c.decided_at, claim_decision.c.decision, claim_reasoning.c.steps
+        )
+        .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
         .where(claim_decision.c.claim_id == claim_id, claim_decision.c.decided_at <= at)
         .order_by(claim_decision.c.revision)
     ).all()
@@ -124,7 +140,7 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
             "windows": row.windows,
         },
         "state": claim_view(session, rules, claim_id, at),
-        "decisions": [(each.revision, each.decided_at, Decision.from_json(each.decision)) for each in decisions],
+        "decisions": [(each.revision, each.decided_at, _whole(each.decision, each.steps)) for each in decisions],
         "awards": [dict(each._mapping) for each in awards],
     }
 
@@ -137,6 +153,11 @@ def last_decision(session: Session, claim_id: str, at: datetime) -> sa.Row[Any] 
         .order_by(claim_decision.c.revision.desc())
         .limit(1)
     ).one_or_none()
+
+
+def _whole(own: dict[str, Any], shared_steps: list[Any]) -> Decision:
+    """A decision as it was made: what is stored with the claim, and the steps that others have too."""
+    return Decision.from_json({**own, "steps": [*own["steps"], *shared_steps]})
 
 
 def _claim_row(session: Session, claim_id: str, at: datetime) -> sa.Row[Any]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sla.claims import AccountMonth, Claim, ClaimFacts, TermFact
+from sla.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact
 from sla.deciding import deciding_exclusions
 from sla.intervals import Spans
 from sla.unusable import Cause, EnvironmentRuling, Interruption, MonthFacts, Stop, UpdateNotice

@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from sla.claims import AccountMonth, Assessor, Claim, TermFact, adjudicate_month, claim_deadline
+from sla.claim_facts import AccountMonth, Claim, TermFact
+from sla.claims import Assessor, adjudicate_month, claim_deadline
 from sla.unusable import Cause, MonthFacts, Stop, UpdateNotice, published_by, service_month
 from terms.calendar import Month, epoch, from_epoch, iso_jst, parse_instant
 from terms.policy import Policy, Terms
