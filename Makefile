@@ -45,6 +45,11 @@ soak: $(VENV)/.installed-test  ## many random lives, others each time: make soak
 browser: $(VENV)/.installed-browser  ## wants a chromium
 	@$(BIN)/python -m pytest -m browser
 
+# on a machine that does nothing else; CASES=quorum for one of them. Writes docs/benchmarks.md
+CASES ?=
+bench: $(VENV)/.installed-bench
+	@$(BIN)/python -m tests.benchmarks.run $(CASES)
+
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
@@ -68,4 +73,8 @@ $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-browser: $(VENV)/.installed-test
 	@$(PIP) --editable '.[test,browser]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-test
+	@$(PIP) --editable '.[test,bench]'
 	@touch $@
