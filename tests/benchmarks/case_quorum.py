@@ -90,19 +90,16 @@ def plain_duckdb(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
 
 
 def staircase(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
-    """pandas merges each user's rows (users as numbers, which is the faster way), staircase counts."""
-    import numpy as np
+    """pandas merges each user's rows, staircase counts."""
     import pandas as pd
     from staircase import Stairs
 
     seen = pd.read_parquet(folder / "seen.parquet", columns=["user_id", "started_at", "ended_at"])
-    start = seen["started_at"].to_numpy().astype("datetime64[us]").astype("int64") // 1_000_000
-    end = -(-seen["ended_at"].to_numpy().astype("datetime64[us]").astype("int64") // 1_000_000)
-    user = pd.factorize(seen["user_id"])[0]
-    order = np.lexsort((start, user))
-    rows = pd.DataFrame({"user": user[order], "start": start[order], "end": end[order]})
-    covered = rows.groupby("user", sort=False)["end"].cummax().shift()
-    opens = (rows["user"] != rows["user"].shift()) | (rows["start"] > covered)
+    seen["start"] = seen["started_at"].astype("datetime64[us, UTC]").astype("int64") // 1_000_000
+    seen["end"] = -(-seen["ended_at"].astype("datetime64[us, UTC]").astype("int64") // 1_000_000)
+    rows = seen[["user_id", "start", "end"]].sort_values(["user_id", "start"], kind="stable", ignore_index=True)
+    covered = rows.groupby("user_id", sort=False)["end"].cummax().shift()
+    opens = (rows["user_id"] != rows["user_id"].shift()) | (rows["start"] > covered)
     merged = rows.groupby(opens.cumsum(), sort=False).agg(start=("start", "first"), end=("end", "max"))
     passing = (Stairs(start=merged["start"], end=merged["end"]) > size["users"] // 20).to_frame()
     passing = passing[passing["value"] == 1]
