@@ -77,7 +77,7 @@ def a_month(chance: Random) -> tuple[MonthFacts, Claimant]:
     for start, end in some_spans(chance, span, 2) + [(stop.start, stop.end) for stop in stops if chance.random() < 0.5]:
         start_day = (start + JST_SECONDS) // DAY * DAY - JST_SECONDS
         published_at = start_day - 5 * DAY + chance.choice((-DAY, -1, 0, 0, 1, 2 * HOUR))
-        notices.append(UpdateNotice("n", published_at, start, end))
+        notices.append(UpdateNotice(f"n{len(notices)}", published_at, start, end))
     interruptions = tuple(
         Interruption(a, b, chance.choice(("law", "", " ")), chance.choice(("ito", "ito", "")))
         for a, b in some_spans(chance, span, 2)
