@@ -16,11 +16,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import sqlalchemy as sa
+
 from db.session import Session
 from sla.claims import Assessor, MonthDecision, adjudicate_month
 from sla.decision_store import Decided, evidence_hash, save_decided, service_hash
 from sla.month_store import load_month_facts
-from sla.review import OpenReview, open_reviews, policy_of
+from sla.review import OpenReview, anything_open, open_reviews, policy_of
 from sla.store import ClaimantFacts, due_accounts, load_claimants
 from sla.unusable import ServiceMonth, if_unknown_was_down, service_month
 from terms.calendar import Month
@@ -50,6 +52,11 @@ class DecidedClaims:
     review: OpenReview
     decided: tuple[Decided, ...]
     closes: bool
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `due` would find a month."""
+    return anything_open()
 
 
 def due(

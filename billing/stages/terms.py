@@ -18,6 +18,7 @@ from billing.payment_method import prepaid_terms
 from billing.people import open_task
 from billing.stages.prices import load_prices, renewal_rules
 from billing.stages.unpaid import Unpaid, by_contract, load_unpaid
+from db.probes import BUSINESS_DATE
 from db.session import Session, copy_rows
 from db.tables.contracts import contract, contract_fact, plan, suspension, term
 from terms.calendar import day_start_at
@@ -25,6 +26,7 @@ from terms.rules import Rules
 
 CHUNK = 10_000
 _BIGINTS = sa.ARRAY(sa.BigInteger)
+_OVER = sa.and_(contract.c.ended_on.is_(None), contract.c.renews_on <= BUSINESS_DATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ class DueContract:
     contract: RunningContract
     unpaid: tuple[Unpaid, ...]
     suspensions: tuple[tuple[datetime, datetime | None], ...]
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `due` would find a contract."""
+    return sa.exists().where(_OVER)
 
 
 def due(
@@ -57,7 +64,7 @@ def due(
         )
         .join(plan, plan.c.code == contract.c.plan)
         .join(term, sa.and_(term.c.contract_id == contract.c.id, term.c.ends_on == contract.c.renews_on))
-        .where(contract.c.ended_on.is_(None), contract.c.renews_on <= business_date)
+        .where(_OVER)
         .order_by(contract.c.id)
         .limit(CHUNK)
     )
@@ -66,7 +73,7 @@ def due(
     # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
     query = query.with_for_update(of=contract, skip_locked=contract_id is None)
     last = 0
-    while rows := session.execute(query.where(contract.c.id > last)).all():
+    while rows := session.execute(query.where(contract.c.id > last), {BUSINESS_DATE.key: business_date}).all():
         ids = [row.id for row in rows]
         last = ids[-1]
         wishes = load_wishes(session, ids)
