@@ -11,7 +11,7 @@ FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test check lint types imports scenarios soak browser mutation clean
+.PHONY: demo test check lint types imports scenarios soak browser mutation bench clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed  ## one small month, from outage to credit

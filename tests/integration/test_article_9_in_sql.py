@@ -73,7 +73,7 @@ def a_month(chance: Random) -> tuple[MonthFacts, Claimant]:
     span = month_epochs(month)
     causes = (Cause.FAULT, Cause.PARTNER, Cause.SYSTEM_UPDATE, Cause.SYSTEM_UPDATE, Cause.USER_ENVIRONMENT)
     stops = tuple(Stop(a, b, chance.choice(causes), "seen") for a, b in some_spans(chance, span, 6))
-    notices = []
+    notices: list[UpdateNotice] = []
     for start, end in some_spans(chance, span, 2) + [(stop.start, stop.end) for stop in stops if chance.random() < 0.5]:
         start_day = (start + JST_SECONDS) // DAY * DAY - JST_SECONDS
         published_at = start_day - 5 * DAY + chance.choice((-DAY, -1, 0, 0, 1, 2 * HOUR))
