@@ -18,7 +18,7 @@ import sla.audit
 import sla.stages
 from billing.audit import audit as audit_billing
 from billing.gateway.port import UnansweredError
-from billing.stages import credits, delinquency, demands, gateway_news, invoices, payments, revenue, terms
+from billing.stages import ahead, credits, delinquency, demands, gateway_news, invoices, payments, revenue, terms
 from db.session import Session, release_leader_lock, try_leader_lock
 from scheduler import runs
 from scheduler.app import House
@@ -197,6 +197,8 @@ def _delinquency(work: Work) -> Iterator[int]:
     yield delinquency.save(work.session, work.rules, delinquency.decide(work.rules, cases, today), work.now)
     for each in work.dates:
         yield demands.demand_month(work.session, work.rules, each, work.now)
+    for chunk in ahead.due(work.session, work.rules, today):
+        yield ahead.save(work.session, ahead.decide(work.rules, chunk, today), work.now)
 
 
 def _revenue(work: Work) -> Iterator[int]:
