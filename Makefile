@@ -5,12 +5,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 JOBS ?= 2
+LIVES ?= 200
 
 FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test check lint types imports scenarios browser clean
+.PHONY: demo test check lint types imports scenarios soak browser clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed  ## one small month, from outage to credit
@@ -35,6 +36,11 @@ imports: $(VENV)/.installed-test  ## who may import whom
 scenarios: $(VENV)/.installed-test
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && chmod 755 "$$folder" && \
 	KEIZOKU_DATA_DIR=$$folder $(BIN)/keizoku scenario run tests/scenarios/*.yaml
+
+# about 10 s each; a failure prints the life, and the line that lives it again
+soak: $(VENV)/.installed-test  ## many random lives, others each time: make soak LIVES=1000
+	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/test_lives.py \
+		tests/integration/test_missed_nights.py
 
 browser: $(VENV)/.installed-browser  ## wants a chromium
 	@$(BIN)/python -m pytest -m browser

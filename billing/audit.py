@@ -115,25 +115,45 @@ _CONTRACT_LIABILITY = """
 
 _KEYS = """
     SELECT contract.paid_months / CASE plan.interval WHEN 'year' THEN 12 ELSE 1 END AS paid_terms,
-           begun.terms AS begun, begun.price_yen, contract.ended_on IS NOT NULL AS over
+           begun.terms AS begun, begun.price_yen, contract.ended_on IS NOT NULL AS over,
+           EXISTS (SELECT 1 FROM code_redemption WHERE code_redemption.contract_id = contract.id) AS by_code
     FROM contract JOIN plan ON plan.code = contract.plan JOIN LATERAL (
         SELECT count(*) AS terms, min(price_yen) AS price_yen FROM term
         WHERE term.contract_id = contract.id AND term.method = 'product_key'
     ) AS begun ON begun.terms > 0
     WHERE contract.prepaid_method = 'product_key'"""
 
+_BATCHES = """
+    SELECT code_batch.codes, code_batch.yen, used.used, ends.ended, ends.revoked FROM code_batch
+    LEFT JOIN (SELECT code.batch_id, count(*) AS used FROM code_redemption JOIN code ON code.id = code_id
+               WHERE contract_id IS NOT NULL GROUP BY code.batch_id) AS used ON used.batch_id = code_batch.id
+    LEFT JOIN (SELECT code.batch_id, count(*) AS ended, count(*) FILTER (WHERE kind = 'revoked') AS revoked
+               FROM code_end JOIN code ON code.id = code_id GROUP BY code.batch_id) AS ends
+      ON ends.batch_id = code_batch.id
+    WHERE code_batch.kind = 'product_key'"""
+
+_OPEN_LINES = """
+    SELECT bank_line.yen * (1 + coalesce(acts.change, 0)) AS yen FROM bank_line
+    LEFT JOIN (SELECT line_id, sum(change) AS change FROM bank_act GROUP BY line_id) AS acts
+      ON acts.line_id = bank_line.id"""
+
 _SUMS: Mapping[str, str] = {
     "1140": _RECEIVABLE,
     "1150": _INTEREST,
     "1110": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
-        - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'sent'), 0)""",
+        - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'sent'), 0)
+        + coalesce((SELECT sum(yen) FROM store_payout), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)""",
+    "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines), 0)",
     "1131": """SELECT coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'card'), 0)
-        + coalesce((SELECT sum(paid_terms * price_yen) FROM keys), 0)""",
+        + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
+        + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)""",
     "1133": """SELECT coalesce((SELECT sum(price_yen) FROM term WHERE method = 'app_store'), 0)
-        - coalesce((SELECT sum(fee_yen) FROM store_report), 0)""",
-    "2125": "SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)",
+        - coalesce((SELECT sum(fee_yen) FROM store_report), 0)
+        - coalesce((SELECT sum(yen) FROM store_payout), 0)""",
+    "2125": """SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)
+        - coalesce((SELECT sum((codes - coalesce(used, 0) - coalesce(ended, 0)) * yen) FROM batches), 0)""",
     "2140": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
         - coalesce((SELECT sum(attempt.yen) FROM attempt WHERE outcome = 'succeeded'), 0)
         + coalesce((SELECT sum(yen) FROM settlement WHERE kind = 'card'), 0)
@@ -149,7 +169,8 @@ def _all_at_once() -> str:
     columns = [f'({query.strip()}) AS "check {place}"' for place, query in enumerate(_CHECKS.values())]
     columns += [f'({query.strip()}) AS "sum {code}"' for code, query in _SUMS.items()]
     columns += [f'({query.strip()}) AS "{name}"' for name, query in _COUNTS.items()]
-    return f"WITH keys AS ({_KEYS}) SELECT " + ", ".join(columns)
+    named = {"keys": _KEYS, "batches": _BATCHES, "open_lines": _OPEN_LINES}
+    return f"WITH {', '.join(f'{name} AS ({query})' for name, query in named.items())} SELECT {', '.join(columns)}"
 
 
 _AUDIT = sa.text(_all_at_once())

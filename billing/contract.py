@@ -112,8 +112,12 @@ def first_term(
     approved_at: datetime,
     anchor_on: date,
     rules: RenewalRules,
+    paid_yen: int | None = None,
 ) -> NewTerm:
-    """The term that begins with the approval, on its JST day and to the instant (reading 14)."""
+    """The term that begins with the approval, on its JST day and to the instant (reading 14).
+
+    `paid_yen`: what a key paid for it when it was sold, which is then its price.
+    """
     return NewTerm(
         contract_id=contract_id,
         account=account,
@@ -125,7 +129,7 @@ def first_term(
         method=method,
         plan=plan,
         interval=interval,
-        price_yen=rules.price_yen(plan, account, anchor_on, False),
+        price_yen=rules.price_yen(plan, account, anchor_on, False) if paid_yen is None else paid_yen,
         terms_version=rules.terms_version(anchor_on),
     )
 

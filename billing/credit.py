@@ -20,9 +20,11 @@ from typing import NamedTuple
 
 from terms.calendar import Interval
 from terms.decision import decides
-from terms.money import ceil_yen, tax_included_yen
+from terms.money import ceil_yen, floor_yen, nearest_yen, tax_included_yen
 
 _MONTHS = {"month": 1, "year": 12}
+_ROUNDINGS = {"up": ceil_yen, "down": floor_yen, "nearest": nearest_yen}
+"""The choices of the reading credit_rounding."""
 
 
 class OpenCredit(NamedTuple):
@@ -56,8 +58,8 @@ class RefundPlan(NamedTuple):
 
 
 @decides("premium/9.2")
-def award_yen(rate: Fraction, prices: Sequence[tuple[int, Interval]]) -> int:
-    """What an award is worth: the rate of the monthly fee, rounded up to the yen.
+def award_yen(rate: Fraction, prices: Sequence[tuple[int, Interval]], rounding: str = "up") -> int:
+    """What an award is worth: the rate of the monthly fee, rounded up to the yen (or as `credit_rounding` reads).
 
     The monthly fee is the tax-inclusive recurring price of the card-paid terms that the recognised time
     touched: a yearly price / 12, unrounded, and the higher of two. What the text leaves in doubt goes to
@@ -65,7 +67,12 @@ def award_yen(rate: Fraction, prices: Sequence[tuple[int, Interval]]) -> int:
     """
     if not prices or any(price_yen < 0 for price_yen, _ in prices):
         raise ValueError(f"an award rests on the price of at least one term: {prices}")
-    return ceil_yen(rate * max(Fraction(price_yen, _MONTHS[interval]) for price_yen, interval in prices))
+    return credit_yen(rate * max(Fraction(price_yen, _MONTHS[interval]) for price_yen, interval in prices), rounding)
+
+
+def credit_yen(exact_yen: Fraction, rounding: str = "up") -> int:
+    """An exact worth as a credit of whole yen, by a choice of the reading credit_rounding."""
+    return _ROUNDINGS[rounding](exact_yen)
 
 
 def delta(total_now_yen: int, awarded_before_yen: int) -> Delta:

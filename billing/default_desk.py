@@ -13,7 +13,8 @@ from billing import mail, notices
 from billing.desk_base import Desk
 from billing.refusal import Refused
 from billing.stages.termination import accelerate, save_notice, terminate
-from db.tables.contracts import suspension
+from billing.stages.unpaid import lock_accounts
+from db.tables.contracts import contract, suspension
 from terms.calendar import jst_day
 
 
@@ -30,13 +31,14 @@ class DefaultDesk(Desk):
         due at once (premium/7.2); a suspension while they still look into it does not.
         """
         _stated(account, by, ground)
-        row = self._running(account, now)
+        row = self._held(account, now)
         open_one = sa.select(suspension.c.id).where(
             suspension.c.contract_id == row.id,
             suspension.c.set_by == "people",
             suspension.c.lifted_at.is_(None),
         )
         if self.session.execute(open_one).first() is not None:
+            self.session.rollback()
             raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
         detail: dict[str, object] | None = {"accelerates": True} if accelerates else None
         self._fact(row.id, account, "suspend", now, author=by, ground=ground, detail=detail)
@@ -55,7 +57,7 @@ class DefaultDesk(Desk):
     def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
         """Lift every suspension; one for fees that are still unpaid comes back by night."""
         _stated(account, by, ground)
-        row = self._running(account, now)
+        row = self._held(account, now)
         lifted = self.session.scalars(
             sa.update(suspension)
             .where(suspension.c.contract_id == row.id, suspension.c.lifted_at.is_(None))
@@ -73,11 +75,23 @@ class DefaultDesk(Desk):
     def terminate(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
         """End the contract for a ground that people state (premium/7.1); what is unpaid stays owed."""
         _stated(account, by, ground)
-        row = self._running(account, now)
+        row = self._held(account, now)
         self._fact(row.id, account, "terminate", now, author=by, ground=ground)
         notice = notices.termination_by_people(jst_day(now), ground)
         terminate(self.session, self.rules, row.id, account, notice, now, ground=ground)
         self.session.commit()
+
+    def _held(self, account: str, now: datetime) -> sa.Row[tuple[object, ...]]:
+        """The running contract, locked until the act is committed: the night and others wait, and see it done."""
+        row = self._running(account, now)
+        lock_accounts(self.session, [account])
+        ended_on = self.session.execute(
+            sa.select(contract.c.ended_on).where(contract.c.id == row.id).with_for_update()
+        ).scalar_one()
+        if ended_on is not None:
+            self.session.rollback()
+            raise Refused(f"account {account}: its contract ended on {ended_on}")
+        return row
 
     def hand_over(self, document: str, *, by: str, handed_at: datetime | None = None, now: datetime) -> bool:
         """A document was given to the mailer at `handed_at` (default: now); False where that was known already."""

@@ -7,6 +7,7 @@ what follows. Each act is one transaction; its record is a contract_fact.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -40,7 +41,10 @@ class Act:
 
 
 def write_off(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:
-    """Give up the open fee of a term that is over, and the interest on it; commits."""
+    """Give up what is open of a term's fee, if the term is over, and the interest on it; the user is told; commits.
+
+    Where the fee was paid late, what is given up is the interest that it left.
+    """
     today = jst_day(now)
     lock_accounts(session, [account])
     row = session.execute(
@@ -49,50 +53,64 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
         .where(term.c.account == account, term.c.starts_on == term_on)
         .order_by(term.c.id.desc())
     ).first()
-    if row is None or row.state != "open":
-        raise Refused(f"account {account}: the term of {term_on} has no open fee to write off")
-    if row.closed_on is None and row.ends_on > today:
+    every = load_unpaid(session, rules, today, account=account, with_carried=True)
+    given_up = [each for each in every if row is not None and each.invoice_id == row.invoice_id]
+    interest_yen, _ = interest_owed(given_up, rules, today)
+    if row is None or not (row.open_yen or interest_yen):
+        raise Refused(f"account {account}: the term of {term_on} has neither an open fee nor interest to write off")
+    if row.open_yen and row.closed_on is None and row.ends_on > today:
         raise Refused(
             f"account {account}: the term of {term_on} runs until {row.ends_on}; write its fee off when it is over, "
             "or end the contract first"
         )
+    detail = {"invoice": row.invoice_id, "interest_yen": interest_yen}
+    fact_id = _record(session, row.contract_id, account, "write_off", act, now, detail)
+    postings = [_give_up_fee(session, rules, row, fact_id, now)] if row.open_yen else []
+    session.execute(
+        sa.insert(interest_mark).values(
+            invoice_id=row.invoice_id,
+            account=account,
+            counts_after=today,
+            carried_yen=0,
+            marked_on=today,
+            recorded_at=now,
+        )
+    )
+    left_yen, _ = interest_owed([each for each in every if each not in given_up], rules, today)
+    booked_yen = max(0, interest_booked(session, account) - left_yen)
+    if booked_yen:
+        book_interest(session, account, "write_off", -booked_yen, f"act:{fact_id}", now)
+        postings.append(Posting("interest_written_off", f"act:{fact_id}:interest", today, {"yen": booked_yen}, account))
+    post(session, postings, now)
+    notice = notices.write_off(today, row.starts_on, row.open_yen, interest_yen)
+    save_notice(session, account, row.contract_id, notice, f"act:{fact_id}", now)
+    session.commit()
+
+
+def _give_up_fee(session: Session, rules: Rules, row: sa.Row[Any], fact_id: int, now: datetime) -> Posting:
+    """Settle the open fee of a term: what was not earned is taken back, the rest is bad debt; its posting."""
+    today = jst_day(now)
     tax_rate = rules.terms.at(row.starts_on).tax.rate
     unearned = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on or row.ends_on, tax_rate)
     parts = divide_claim(row.open_yen, unearned.yen)
-    fact_id = _record(session, row.contract_id, account, "write_off", act, now)
-    unpaid = load_unpaid(session, rules, today, invoice_ids=[row.invoice_id])
-    interest_yen, _ = interest_owed(unpaid, rules, today)
-    booked_yen = min(interest_yen, interest_booked(session, account))
     copy_rows(
         session,
         settlement,
         ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
         [
-            (row.invoice_id, account, kind, yen, today, fact_id, now)
+            (row.invoice_id, row.account, kind, yen, today, fact_id, now)
             for kind, yen in (("reduction", parts.unrecognised_yen), ("write_off", parts.recognised_yen))
             if yen
         ],
     )
     settle_invoices(session, [(row.invoice_id, row.open_yen, today)])
     session.execute(sa.update(invoice).where(invoice.c.id == row.invoice_id).values(state="void", paid_on=None))
-    session.execute(
-        sa.insert(interest_mark).values(
-            invoice_id=row.invoice_id, account=account, counts_after=today, carried_yen=0, recorded_at=now
-        )
-    )
     amounts = {
         "unrecognised_yen": parts.unrecognised_yen,
         "recognised_yen": parts.recognised_yen,
         "tax_yen": tax_included_yen(parts.recognised_yen, tax_rate),
     }
-    postings = [Posting("write_off", f"act:{fact_id}", today, amounts, account)]
-    if booked_yen:
-        book_interest(session, account, "write_off", -booked_yen, f"act:{fact_id}", now)
-        postings.append(Posting("interest_written_off", f"act:{fact_id}:interest", today, {"yen": booked_yen}, account))
-    post(session, postings, now)
-    notice = notices.write_off(today, row.starts_on, row.open_yen)
-    save_notice(session, account, row.contract_id, notice, f"act:{fact_id}", now)
-    session.commit()
+    return Posting("write_off", f"act:{fact_id}", today, amounts, row.account)
 
 
 def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetime) -> None:
@@ -157,7 +175,15 @@ def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[in
         session.execute(sa.update(credit).where(credit.c.id == credit_id).values(available_yen=available))
 
 
-def _record(session: Session, contract_id: int, account: str, kind: str, act: Act, now: datetime) -> int:
+def _record(
+    session: Session,
+    contract_id: int,
+    account: str,
+    kind: str,
+    act: Act,
+    now: datetime,
+    detail: dict[str, int] | None = None,
+) -> int:
     return int(
         session.execute(
             sa.insert(contract_fact)
@@ -169,6 +195,7 @@ def _record(session: Session, contract_id: int, account: str, kind: str, act: Ac
                 recorded_at=now,
                 author=act.by,
                 ground=act.ground,
+                detail=detail,
             )
             .returning(contract_fact.c.id)
         ).scalar_one()

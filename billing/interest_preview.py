@@ -6,7 +6,7 @@
 Decides nothing: billing.interest does. Read only.
 """
 
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -37,11 +37,18 @@ def preview(session: Session, rules: Rules, account: str, on: date) -> Workings:
         raise Refused(str(error)) from None
 
 
-def debts_on(session: Session, account: str, on: date) -> list[Unpaid]:
-    """What the account owed on a day, in the order in which it fell due: open fees, and interest left on paid ones."""
+def debts_on(session: Session, account: str, on: date, *, known_at: datetime | None = None) -> list[Unpaid]:
+    """What the account owed on a day, in the order in which it fell due: open fees, and interest left on paid ones.
+
+    `known_at`: by what was recorded at that instant; None: by all that is known.
+    """
     settled = (
         sa.select(sa.func.coalesce(sa.func.sum(settlement.c.yen), 0))
-        .where(settlement.c.invoice_id == invoice.c.id, settlement.c.settled_on <= on)
+        .where(
+            settlement.c.invoice_id == invoice.c.id,
+            settlement.c.settled_on <= on,
+            _recorded_by(settlement.c.recorded_at, known_at),
+        )
         .scalar_subquery()
     )
     mark = (
@@ -49,6 +56,7 @@ def debts_on(session: Session, account: str, on: date) -> list[Unpaid]:
         .where(
             interest_mark.c.invoice_id == invoice.c.id,
             sa.func.coalesce(interest_mark.c.marked_on, interest_mark.c.counts_after) <= on,
+            _recorded_by(interest_mark.c.recorded_at, known_at),
         )
         .order_by(interest_mark.c.id.desc())
         .limit(1)
@@ -58,15 +66,17 @@ def debts_on(session: Session, account: str, on: date) -> list[Unpaid]:
         sa.select(invoice, term.c.starts_on, (invoice.c.total_yen - settled).label("owed_yen"), mark)
         .join(term, term.c.id == invoice.c.term_id)
         .outerjoin(mark, sa.true())
-        .where(invoice.c.account == account)
+        .where(invoice.c.account == account, invoice.c.issued_on <= on, _recorded_by(invoice.c.issued_at, known_at))
         .order_by(invoice.c.due_on, invoice.c.id)
     ).all()
-    attempts = _attempts(session, account, on)
+    attempts = _attempts(session, account, on, known_at)
     debts = []
     for row in rows:
         if not row.owed_yen and not row.carried_yen:
             continue
         accelerated_on = row.accelerated_on if row.accelerated_on is not None and row.accelerated_on <= on else None
+        if accelerated_on is not None and known_at is not None and row.accelerated_at > known_at:
+            accelerated_on = None
         due_on = min(row.due_on, accelerated_on or row.due_on)
         tried = tuple(attempts.get(row.id, ()))
         made_on = jst_day(row.issued_at)
@@ -93,14 +103,21 @@ def debts_on(session: Session, account: str, on: date) -> list[Unpaid]:
     return sorted(debts, key=lambda each: (each.due_on, each.invoice_id))
 
 
-def _attempts(session: Session, account: str, on: date) -> dict[int, list[PastAttempt]]:
+def _recorded_by(column: sa.Column[object], known_at: datetime | None) -> sa.ColumnElement[bool]:
+    return sa.true() if known_at is None else column <= known_at
+
+
+def _attempts(session: Session, account: str, on: date, known_at: datetime | None) -> dict[int, list[PastAttempt]]:
     """The account's attempts as they stood on a day: an answer that came later is not known yet."""
     grouped: dict[int, list[PastAttempt]] = {}
     rows = session.execute(
-        sa.select(attempt).where(attempt.c.account == account, attempt.c.started_on <= on).order_by(attempt.c.id)
+        sa.select(attempt)
+        .where(attempt.c.account == account, attempt.c.started_on <= on, _recorded_by(attempt.c.started_at, known_at))
+        .order_by(attempt.c.id)
     )
     for row in rows:
         answered = row.settled_on is not None and row.settled_on <= on
+        answered = answered and (known_at is None or row.answer_recorded_at <= known_at)
         grouped.setdefault(row.invoice_id, []).append(
             PastAttempt(
                 row.wanted_on,

@@ -72,7 +72,9 @@ def waiting(
     if not also_handed_over:
         query = query.where(query.selected_columns.handed_at.is_(None))
     columns = query.selected_columns
-    return [_document(row) for row in session.execute(query.order_by(columns.written_at, columns.id))]
+    return [
+        _document(row) for row in session.execute(query.order_by(columns.written_at, columns.letter.desc(), columns.id))
+    ]
 
 
 def document(session: Session, document_id: str) -> Document:

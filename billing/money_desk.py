@@ -6,17 +6,21 @@ Refused in one line.
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 
-from billing import deposits
+from billing import bank, deposits, stores
 from billing.desk_base import Desk
 from billing.giving_up import Act, set_off, write_off
 from billing.interest_preview import preview
 from billing.interest_workings import Workings
+from billing.money_files import Layout
+from billing.money_imports import MoneyImport
 from billing.people import close_task
 from billing.receiving import Payment, receive
 from billing.refusal import Refused
 from billing.stages import payments
-from billing.stores import take_report
+from billing.stores import StoreReport, take_report
+from billing.unmatching import unmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class MoneyDesk(Desk):
         self.session.commit()
 
     def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
-        """Give up the unpaid fee of a term that is over, and the interest on it."""
+        """Give up the unpaid fee of a term that is over with its interest, or the interest that a late payment left."""
         write_off(self.session, self.rules, account, term, Act(by, ground), now)
         self._reconsider(account, now)
 
@@ -80,4 +84,40 @@ class MoneyDesk(Desk):
 
     def store_report(self, account: str, term: date, gross: int, fee: int, *, now: datetime) -> None:
         """A store reports what it collected for a term."""
-        take_report(self.session, self.rules, account, term, gross, fee, now)
+        take_report(self.session, self.rules, StoreReport(account, term, gross, fee), now)
+
+    def import_store_reports(
+        self, file: Path, *, layout: Layout | None = None, author: str, now: datetime
+    ) -> MoneyImport:
+        """A store's file of reports; its rows are taken once, bad ones are findings."""
+        return stores.import_reports(self.session, self.rules, file, layout or Layout(), author, now)
+
+    def import_bank(self, file: Path, *, layout: Layout | None = None, author: str, now: datetime) -> MoneyImport:
+        """A bank's file of incoming payments; those with our reference find their account by themselves."""
+        done = bank.import_bank(self.session, self.rules, file, layout or Layout(), author, now)
+        for account in bank.matched_at(self.session, now):
+            self._reconsider(account, now)
+        return done
+
+    def match_payment(
+        self,
+        payment: int,
+        account: str,
+        *,
+        costs: int = 0,
+        term: date | None = None,
+        by: str,
+        ground: str,
+        now: datetime,
+    ) -> None:
+        """People found whose an incoming payment is; it counts from the bank's day."""
+        bank.match(self.session, self.rules, payment, account, by, ground, now, costs_yen=costs, for_term_on=term)
+        self._reconsider(account, now)
+
+    def unmatch_payment(self, payment: int, *, by: str, ground: str, now: datetime) -> str:
+        """It was another's: what it settled stands open again; the account whose it was thought to be."""
+        return unmatch(self.session, payment, by, ground, now)
+
+    def send_payment_back(self, payment: int, *, by: str, ground: str, now: datetime) -> None:
+        """Nobody can be found for an incoming payment: it went back."""
+        bank.send_back(self.session, payment, by, ground, now)

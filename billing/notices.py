@@ -40,7 +40,7 @@ SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
     "termination": ("ご契約解除のお知らせ", "Your contract is terminated"),
     "acceleration": ("期限の利益喪失のお知らせ", "What you owe is due at once"),
     "set_off": ("相殺のお知らせ", "Credits are set off against what you owe"),
-    "write_off": ("債権放棄のお知らせ", "You no longer owe a fee"),
+    "write_off": ("債権放棄のお知らせ", "Something you owed is given up"),
     "demand": ("遅延損害金のご請求", "Late interest"),
 }
 """What each kind of document is called, in Japanese and English."""
@@ -84,8 +84,19 @@ def resumption(on: date) -> Notice:
     )
 
 
-def write_off(on: date, term_on: date, yen: int) -> Notice:
-    """A fee, with the interest on it, is given up: a release counts once the debtor is told (Civil Code 519)."""
+def write_off(on: date, term_on: date, yen: int, interest_yen: int) -> Notice:
+    """A fee with its interest, or what late payment left of interest, is given up.
+
+    A release counts once the debtor is told (Civil Code 519).
+    """
+    if not yen:
+        return Notice(
+            "write_off",
+            f"{_ja(term_on)}から始まる契約期間の利用料金に生じた遅延損害金{interest_yen:,}円は、{_ja(on)}付で請求しない"
+            "ことといたしました。ほかの未払いがある場合、その分は引き続きお支払いが必要です。(民法第519条)",
+            f"The late interest of {interest_yen:,} yen on the fee for the term that began on {term_on} is no longer "
+            f"asked of you as of {on}. Whatever else is unpaid stays owed. (Civil Code 519)",
+        )
     return Notice(
         "write_off",
         f"{_ja(term_on)}から始まる契約期間の未払いの利用料金{yen:,}円とその遅延損害金は、{_ja(on)}付で請求しないことと"
@@ -196,8 +207,8 @@ def set_off(on: date, yen: int) -> Notice:
     """Credits were set off against what is owed."""
     return Notice(
         "set_off",
-        f"減額分{yen:,}円を、{_ja(on)}付で未払いの利用料金等と相殺いたしました。",
-        f"Credits of {yen:,} yen were set off against what you owe, on {on}.",
+        f"減額分{yen:,}円を、{_ja(on)}付で未払いの利用料金等と相殺いたしました。(民法第505条、第506条)",
+        f"Credits of {yen:,} yen were set off against what you owe, on {on}. (Civil Code 505 and 506)",
     )
 
 

@@ -82,7 +82,7 @@ def refuse_change(current: str, wanted: str, *, store_stop_recorded: bool) -> st
     if current == APP_STORE and wanted != APP_STORE and not store_stop_recorded:
         return "the store's own stop is not recorded (premium/5.1): stop the subscription in the store first"
     if wanted in PREPAID:
-        return f"a change to {wanted} needs a code to redeem"
+        return f"a {wanted} is redeemed with an application: end this contract, then apply with the code"
     return None
 
 

@@ -12,12 +12,13 @@ from db.tables.money import people_task
 
 def open_task(session: Session, kind: str, subject: str, detail: Mapping[str, object], now: datetime) -> int:
     """Open a task unless the same one was opened before; returns the rows written (0 or 1). Does not commit."""
-    result = session.execute(
+    opened = session.scalars(
         insert(people_task)
         .values(kind=kind, subject=subject, detail=dict(detail), opened_at=now)
         .on_conflict_do_nothing(index_elements=["kind", "subject"])
+        .returning(people_task.c.id)
     )
-    return result.rowcount
+    return len(opened.all())
 
 
 def close_task(session: Session, kind: str, subject: str, by: str, ground: str, now: datetime) -> int:

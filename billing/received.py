@@ -14,6 +14,7 @@ from billing.liability import Cap, Received, Returned, Source, liability_cap, st
 from billing.payment_method import prepaid_terms
 from billing.refusal import Refused
 from db.session import Session
+from db.tables.codes import code, code_batch, code_redemption
 from db.tables.contracts import account as account_table
 from db.tables.contracts import contract, term
 from db.tables.money import allocation, attempt, credit, credit_refund, receipt, settlement, store_report
@@ -192,15 +193,25 @@ def _by_store(session: Session, account: str) -> list[Received]:
 
 def _by_key(session: Session, account: str) -> list[Received]:
     rows = session.execute(
-        sa.select(contract.c.id, contract.c.approved_at, contract.c.paid_months, term.c.price_yen, term.c.interval)
+        sa.select(
+            contract.c.id,
+            contract.c.approved_at,
+            contract.c.paid_months,
+            term.c.price_yen,
+            term.c.interval,
+            code_batch.c.yen.label("sold_yen"),
+        )
         .join(term, sa.and_(term.c.contract_id == contract.c.id, term.c.follows_on.is_(None)))
+        .outerjoin(code_redemption, code_redemption.c.contract_id == contract.c.id)
+        .outerjoin(code, code.c.id == code_redemption.c.code_id)
+        .outerjoin(code_batch, code_batch.c.id == code.c.batch_id)
         .where(contract.c.account == account, contract.c.prepaid_method == "product_key")
         .order_by(contract.c.id)
     )
     return [
         Received(
             row.approved_at,
-            row.price_yen * prepaid_terms(row.paid_months, row.interval),
+            row.sold_yen or row.price_yen * prepaid_terms(row.paid_months, row.interval),
             Source.KEY,
             f"contract {row.id}",
         )

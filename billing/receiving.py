@@ -15,7 +15,7 @@ from billing.settling import book_undemanded, correct_interest, settle_parts
 from billing.stages.unpaid import load_unpaid, lock_accounts
 from db.session import Session, copy_rows
 from db.tables.money import allocation, receipt
-from terms.calendar import jst_day
+from terms.calendar import day_start_at, jst_day
 from terms.rules import Rules
 
 
@@ -69,7 +69,7 @@ def receive(session: Session, rules: Rules, payment: Payment, now: datetime, *, 
             yen=yen,
             via=payment.via,
             received_on=on,
-            received_at=now,
+            received_at=now if on == today else day_start_at(on),
             costs_yen=costs_yen,
             for_term_on=payment.for_term_on,
             recorded_at=now,

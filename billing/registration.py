@@ -18,6 +18,7 @@ from billing.consent import Consent, ConsentError, consents, outdated, related_i
 from billing.contract import NewTerm, first_term
 from billing.gateway.port import Gateway
 from billing.payment_method import CARD, PREPAID, prepaid_terms
+from billing.redeeming import prices_of_codes, use_codes
 from billing.refusal import Refused
 from billing.screened import agreed_versions, note_screening
 from billing.screening import PEOPLE
@@ -198,6 +199,7 @@ def approve(
         raise Refused("an application was approved or rejected by somebody else at this moment (premium/3.3)")
     agreed = agreed_versions(session, list(approvals))
     prices = load_prices(session)
+    by_code = prices_of_codes(session, rows)
     first: list[NewTerm] = []
     keys: list[Posting] = []
     try:
@@ -217,9 +219,10 @@ def approve(
                 approved_at=approvals[row.id],
                 anchor_on=on,
                 rules=renewal_rules(rules, prices, on),
+                paid_yen=by_code.get(row.id),
             )
             first.append(term)
-            if row.method == "product_key":
+            if row.method == "product_key" and row.id not in by_code:
                 yen = term.price_yen * prepaid_terms(row.paid_months, row.interval)
                 keys.append(Posting("key_sold", f"contract:{row.id}:key", on, {"yen": yen}, row.account))
     except (NoPriceError, UncoveredDate, Refused) as error:
@@ -239,6 +242,8 @@ def approve(
             "ends": [each.ends_on for each in first],
         },
     )
+    if by_code:
+        use_codes(session, {each.contract_id: each.starts_on for each in first})
     note_screening(
         session, [(each.contract_id, each.account, each.starts_at) for each in first], "approved", by, ground, now
     )

@@ -21,6 +21,7 @@ from sqlalchemy.pool import NullPool
 __all__ = [
     "OLDEST_SERVER",
     "DatabaseError",
+    "JsonText",
     "Session",
     "check_server",
     "copy_rows",
@@ -93,6 +94,20 @@ def open_session(url: str | URL, schema: str | None = None) -> Iterator[Session]
         engine.dispose()
 
 
+@contextmanager
+def one_snapshot(session: Session) -> Iterator[Session]:
+    """The session for reading only, everything as it is now: the database refuses to write, nothing is left behind.
+
+    What the session has not committed is rolled back first.
+    """
+    session.rollback()
+    session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    try:
+        yield session
+    finally:
+        session.rollback()
+
+
 def server_version(session: Session) -> tuple[int, str]:
     """Major version and the version as people write it: (18, "18.1")."""
     number, text = session.exec_driver_sql(
@@ -107,6 +122,12 @@ def check_server(session: Session) -> str:
     if major < OLDEST_SERVER:
         raise DatabaseError(f"the server is PostgreSQL {text}; Keizoku needs {OLDEST_SERVER} or newer")
     return text
+
+
+class JsonText(str):
+    """JSON that is written already: what many rows share is serialised once, and `copy_rows` takes it as it is."""
+
+    __slots__ = ()
 
 
 def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
@@ -129,8 +150,9 @@ def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], r
             if converters:
                 values = list(row)
                 for place, convert in converters:
-                    if values[place] is not None:
-                        values[place] = convert(values[place])
+                    value = values[place]
+                    if value is not None and type(value) is not JsonText:
+                        values[place] = convert(value)
                 copy.write_row(values)
             else:
                 copy.write_row(row)

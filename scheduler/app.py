@@ -1,14 +1,32 @@
-"""The house: one session, the rules, a gateway, and the two desks. The composition root."""
+"""The house: one session, the rules, a gateway, and the two desks. The composition root.
 
+with house_on(engine, settings) as house:              the host's engine; docs/how-to/embed.md shows a shop
+    house.billing.approve("hanako", now=now)           an act: one call, committed
+    owed_view(house.session, house.rules, "hanako", now)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from billing.desk import BillingDesk
 from billing.gateway.port import Gateway
 from billing.gateway.simulated import SimulatedGateway
-from db.session import Session
+from db.migrate import current_revision, head_revision
+from db.session import DatabaseError, Session, check_server
 from sla.desk import SlaDesk
 from terms.rules import Rules
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from scheduler.settings import Settings
+
+__all__ = ["House", "gateway_of", "house_on"]
 
 
 @dataclass(frozen=True)
@@ -35,3 +53,52 @@ class House:
     def sla(self) -> SlaDesk:
         """Facts about stops and claims."""
         return SlaDesk(self.session, self.rules)
+
+
+@contextmanager
+def house_on(engine: sa.Engine, settings: Settings) -> Iterator[House]:
+    """The house on a host's own engine, for one piece of work: what was not committed at the end is lost.
+
+    It has a connection of its own from the engine; its time zone does not matter, its search path says where the
+    tables are. Raises DatabaseError where the engine does not speak to PostgreSQL through psycopg 3, or the tables are
+    not those of this release (db.migrate.upgrade makes them), and SettingsError for a setting that cannot be used.
+    """
+    if (engine.dialect.name, engine.dialect.driver) != ("postgresql", "psycopg"):
+        spoken = f"{engine.dialect.name}+{engine.dialect.driver}"
+        raise DatabaseError(f"the engine speaks {spoken}; Keizoku needs postgresql+psycopg (psycopg 3)")
+    rules = settings.rules()
+    with engine.connect() as session:
+        check_server(session)
+        current, wanted = current_revision(session), head_revision()
+        session.rollback()
+        if current != wanted:
+            state = "empty" if current is None else f"at revision {current}"
+            raise DatabaseError(f"the database is {state}, this release wants {wanted}: run `keizoku db upgrade`")
+        with gateway_of(settings, engine) as gateway:
+            yield House(session=session, rules=rules, gateway=gateway)
+
+
+@contextmanager
+def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
+    """Who charges cards, by the settings; let go at the end. Raises SettingsError for a key that cannot be read."""
+    if settings.gateway == "simulated":
+        simulated = SimulatedGateway(engine)
+        try:
+            yield simulated
+        finally:
+            simulated.close()
+        return
+    from billing.gateway.stripe_calls import StripeCalls
+    from billing.gateway.stripe_gateway import StripeGateway
+
+    calls = StripeCalls.to(
+        settings.stripe_key(),
+        api_base=settings.stripe_api_base,
+        per_second=settings.stripe_calls_per_second,
+        timeout_seconds=settings.stripe_timeout_seconds,
+    )
+    stripe = StripeGateway(engine, calls, concurrent=settings.stripe_calls_at_once)
+    try:
+        yield stripe
+    finally:
+        stripe.close()

@@ -179,7 +179,7 @@ def _claims(work: Work) -> Iterator[int]:
 def _credits(work: Work) -> Iterator[int]:
     while awards := credits.due(work.session):
         yield credits.save(work.session, credits.decide(work.rules, awards), work.now)
-    yield credits.refund_leftovers(work.session, work.house.gateway, work.now)
+    yield credits.refund_leftovers(work.session, work.rules, work.house.gateway, work.now)
 
 
 def _invoices(work: Work) -> Iterator[int]:

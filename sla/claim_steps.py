@@ -51,10 +51,22 @@ def united_steps(others: Sequence[str]) -> Iterable[Step]:
         yield Step("premium/9.2", "claim.united", {"others": ", ".join(others)})
 
 
-def waterfall_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans], policy: Policy) -> Iterable[Step]:
-    """All stops, what each clause takes out of them, and what is left."""
-    all_stops = {"month": month, "gross_seconds": length(gross), "quorum_share": policy.sla.quorum_share}
-    yield Step("premium/9.3", "claim.stops", all_stops)
+def waterfall_steps(
+    month: Month,
+    gross: Spans,
+    buckets: Mapping[str, Spans],
+    policy: Policy,
+    known: dict[tuple[str, Spans], Step] | None = None,
+) -> Iterable[Step]:
+    """All stops, what each clause takes out of them, and what is left.
+
+    `known`: steps that were made for others of the same month before; those made now are put into it.
+    """
+    known = {} if known is None else known
+    if ("", gross) not in known:
+        all_stops = {"month": month, "gross_seconds": length(gross), "quorum_share": policy.sla.quorum_share}
+        known["", gross] = Step("premium/9.3", "claim.stops", all_stops)
+    yield known["", gross]
     bounds: dict[str, dict[str, object]] = {
         "short_stop": {"minimum_seconds": policy.sla.minimum_stop_seconds},
         "night": {
@@ -64,9 +76,15 @@ def waterfall_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans], po
     }
     for bucket, clause in EXCLUDED_BY.items():
         spans = buckets[bucket]
-        if spans:
+        if not spans:
+            continue
+        step = known.get((bucket, spans))
+        if step is None:
             taken = {"excluded_seconds": length(spans), "excluded_windows": as_iso(spans)}
-            yield Step(clause, f"claim.excluded.{bucket}", {**taken, **bounds.get(bucket, {})})
+            step = Step(clause, f"claim.excluded.{bucket}", {**taken, **bounds.get(bucket, {})})
+            if bucket not in ("not_claimed", "not_recognised"):  # hardly ever another's too
+                known[bucket, spans] = step
+        yield step
     recognised = buckets["recognised"]
     key = "claim.recognised" if recognised else "claim.nothing_recognised"
     facts = {"recognised_seconds": length(recognised), "recognised_windows": as_iso(recognised)}

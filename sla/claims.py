@@ -18,15 +18,17 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
+from sla.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact
 from sla.claim_steps import deadline_steps, deciding_clauses, outcome_steps, united_steps, waterfall_steps
 from sla.intervals import NOTHING, Spans, clip, length, normalise, subtract, union
-from sla.unusable import Claimant, ServiceMonth, claimant_month
+from sla.unusable import Claimant, ServiceMonth, claimant_month, narrowed
 from terms.calendar import Month, claim_deadline_at, epoch, jst_day
 from terms.decision import Decision, Step, decides
 from terms.policy import Policy, Tier
 
-MONTHS_OF_INTERVAL = {"month": 1, "year": 12}
 ASSESSMENTS_KEPT = 20_000
+
+Circumstances = tuple[object, ...]
 
 #: the open questions of the contract that every decision on a claim answers
 READINGS = (
@@ -46,66 +48,6 @@ READINGS = (
     "repeated_claims",
     "terms_version",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One application; `windows` None: it names only the month, so every window."""
-
-    claim_id: str
-    received_at: datetime
-    windows: Spans | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ruling:
-    """People recognise only these windows of what this claim claims."""
-
-    claim_id: str
-    windows: Spans
-
-
-@dataclass(frozen=True, slots=True)
-class TermFact:
-    """A term as it really ran: [start, end) in epoch seconds, cut where the contract ended early."""
-
-    term_id: int
-    start: int
-    end: int
-    method: str
-    interval: str
-    price_yen: int
-
-    @property
-    def monthly_fee(self) -> Fraction:
-        """The recurring price for a month, tax included, not rounded: a year's is divided by 12."""
-        return Fraction(self.price_yen, MONTHS_OF_INTERVAL[self.interval])
-
-
-@dataclass(frozen=True, slots=True)
-class AccountMonth:
-    """All claims of one account for one month, and what is known about the account.
-
-    `rulings` oldest first; `environment` are the seconds that people ruled to be the claimant's own
-    environment; `suspended` the account's own suspensions.
-    """
-
-    account: str
-    month: Month
-    claims: tuple[Claim, ...]
-    terms: tuple[TermFact, ...] = ()
-    suspended: Spans = NOTHING
-    rulings: tuple[Ruling, ...] = ()
-    environment: Spans = NOTHING
-    form_outages: Spans = NOTHING  # when nobody could submit a claim, for all accounts
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimFacts:
-    """One claim to be adjudicated, among all of its account and month."""
-
-    claim: Claim
-    among: AccountMonth
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +81,23 @@ class Assessment:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What all claims made in the same circumstances are told; `touched`: places of terms among the account's."""
+
+    assessment: Assessment
+    reason: str | None
+    tier: Tier | None  # only when granted
+    touched: tuple[int, ...]
+    clauses: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimDecision:
-    """What was decided on one claim. `reason` only when rejected, `rate` only when granted."""
+    """What was decided on one claim. `reason` only when rejected, `rate` only when granted.
+
+    `verdict`: what it has in common with others; its steps are the last of the decision's.
+    """
 
     claim_id: str
     decision: Decision
@@ -151,6 +108,7 @@ class ClaimDecision:
     waterfall: dict[str, int]
     recognised: Spans
     terms: tuple[TermFact, ...]  # paid by card and touched by recognised time
+    verdict: Verdict
 
     @property
     def term_ids(self) -> tuple[int, ...]:
@@ -191,22 +149,44 @@ class Assessor:
     def __init__(self, service: ServiceMonth, policy: Policy) -> None:
         self.service = service
         self.policy = policy
-        self._assessments: dict[Claimant, Assessment] = {}
+        self.readings = {name: choice for name, choice in policy.chosen if name in READINGS}
+        self._verdicts: dict[Circumstances, Verdict] = {}
+        self._left: dict[Claimant, dict[str, Spans]] = {}
+        self._steps: dict[tuple[str, Spans], Step] = {}
+
+    def verdict(self, among: AccountMonth, united: tuple[Claim, ...], *, in_time: bool) -> Verdict:
+        """What is decided on united claims of an account, but for who they are and when they came."""
+        circumstances = _circumstances(among, united, in_time)
+        known = self._verdicts.get(circumstances)
+        if known is None:
+            if len(self._verdicts) >= ASSESSMENTS_KEPT:
+                self._verdicts.clear()
+            known = self._verdicts[circumstances] = _verdict(among, united, in_time, self)
+        return known
 
     def of(self, claimant: Claimant) -> Assessment:
         """What the month means for one claimant."""
-        known = self._assessments.get(claimant)
-        if known is None:
-            buckets = claimant_month(self.service, claimant)
-            known = Assessment(
-                recognised=buckets["recognised"],
-                waterfall={bucket: length(spans) for bucket, spans in buckets.items()},
-                steps=tuple(waterfall_steps(self.service.month, self.service.gross, buckets, self.policy)),
-            )
-            if len(self._assessments) >= ASSESSMENTS_KEPT:
-                self._assessments.clear()
-            self._assessments[claimant] = known
-        return known
+        alike = replace(claimant, claimed=None, recognised=None)
+        left = self._left.get(alike)
+        if left is None:
+            left = self._left[alike] = claimant_month(self.service, alike)
+        buckets = narrowed(left, claimant)
+        return Assessment(
+            recognised=buckets["recognised"],
+            waterfall={bucket: length(spans) for bucket, spans in buckets.items()},
+            steps=tuple(waterfall_steps(self.service.month, self.service.gross, buckets, self.policy, self._steps)),
+        )
+
+
+def _circumstances(among: AccountMonth, united: tuple[Claim, ...], in_time: bool) -> Circumstances:
+    """All that a verdict depends on, beside the month for everyone."""
+    terms = tuple((term.start, term.end, term.method, term.interval, term.price_yen) for term in among.terms)
+    windows = tuple(claim.windows for claim in united)
+    if not among.rulings:
+        return terms, windows, (), among.suspended, among.environment, in_time
+    places = {claim.claim_id: place for place, claim in enumerate(united)}
+    rulings = tuple((places[each.claim_id], each.windows) for each in among.rulings if each.claim_id in places)
+    return terms, windows, rulings, among.suspended, among.environment, in_time
 
 
 def adjudicate(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> ClaimDecision:
@@ -253,6 +233,8 @@ def claim_deadline(month: Month, form_outages: Spans, policy: Policy) -> datetim
     The end of the following month, later by as long as our own claim form was down in the hours before.
     """
     at = claim_deadline_at(month, policy.sla.claim_months_after)
+    if policy.readings["claim_deadline"] == "month_end":
+        return at
     end = epoch(at)
     hours_before = clip(form_outages, end - policy.sla.claim_form_grace_hours * 3600, end)
     return at + timedelta(seconds=length(hours_before))
@@ -273,9 +255,16 @@ def is_covered(term: TermFact, policy: Policy) -> bool:
     return term.method == policy.sla.eligible_method
 
 
+def eligible_terms(terms: Iterable[TermFact], policy: Policy) -> tuple[TermFact, ...]:
+    """The terms whose seconds count: those paid by card; by the reading any_term_of_month, one makes all count."""
+    terms = tuple(terms)
+    by_card = tuple(term for term in terms if is_covered(term, policy))
+    return terms if by_card and policy.readings["eligible_payment"] == "any_term_of_month" else by_card
+
+
 def touched_terms(terms: Iterable[TermFact], recognised: Spans, policy: Policy) -> tuple[TermFact, ...]:
-    """The card-paid terms in which some of the recognised time lies."""
-    return tuple(term for term in terms if is_covered(term, policy) and clip(recognised, term.start, term.end))
+    """The terms that count in which some of the recognised time lies."""
+    return tuple(term for term in eligible_terms(terms, policy) if clip(recognised, term.start, term.end))
 
 
 def monthly_fee(terms: Iterable[TermFact]) -> Fraction:
@@ -292,7 +281,50 @@ def _adjudicate(facts: ClaimFacts, assessor: Assessor, deadline: Deadline) -> Cl
     claim, among, policy = facts.claim, facts.among, assessor.policy
     in_time = claim.received_at < deadline.at
     united = deadline.timely(among.claims) if in_time else (claim,)
-    claimant = _claimant(among, united, policy)
+    verdict = assessor.verdict(among, united, in_time=in_time)
+    seconds = verdict.assessment.waterfall["recognised"]
+    terms = tuple(among.terms[place] for place in verdict.touched)
+    others = [each.claim_id for each in united if each.claim_id != claim.claim_id]
+    outcome = "granted" if verdict.tier else "rejected"
+    decision = Decision(
+        subject=f"claim {claim.claim_id}",
+        outcome=outcome,
+        clauses=verdict.clauses,
+        terms=policy.version,
+        readings=assessor.readings,
+        facts={
+            "account": among.account,
+            "month": among.month,
+            "received_at": claim.received_at,
+            "deadline_at": deadline.at,
+            "reason": verdict.reason,
+            "seconds": seconds,
+            "united_claims": [each.claim_id for each in united],
+            "terms": [term_json(term) for term in terms],
+        },
+        steps=(
+            *deadline_steps(among.month, claim.received_at, deadline.ordinary_at, deadline.at),
+            *united_steps(others),
+            *verdict.steps,
+        ),
+    )
+    return ClaimDecision(
+        claim_id=claim.claim_id,
+        decision=decision,
+        outcome=outcome,
+        reason=verdict.reason,
+        seconds=seconds,
+        rate=verdict.tier.rate if verdict.tier else None,
+        waterfall=verdict.assessment.waterfall,
+        recognised=verdict.assessment.recognised,
+        terms=terms,
+        verdict=verdict,
+    )
+
+
+def _verdict(among: AccountMonth, united: tuple[Claim, ...], in_time: bool, assessor: Assessor) -> Verdict:
+    policy = assessor.policy
+    claimant = claimant_of(among, united, policy)
     assessment = assessor.of(claimant)
     seconds = assessment.waterfall["recognised"]
     tier = tier_of(seconds, policy)
@@ -309,48 +341,14 @@ def _adjudicate(facts: ClaimFacts, assessor: Assessor, deadline: Deadline) -> Cl
     granted = tier if reason is None else None
     terms = touched_terms(among.terms, assessment.recognised, policy)
     dearest = max(terms, key=lambda term: term.monthly_fee, default=None)
-    others = [each.claim_id for each in united if each.claim_id != claim.claim_id]
-    outcome = "granted" if granted else "rejected"
-    decision = Decision(
-        subject=f"claim {claim.claim_id}",
-        outcome=outcome,
-        clauses=deciding_clauses(reason, granted),
-        terms=policy.version,
-        readings={name: choice for name, choice in policy.chosen if name in READINGS},
-        facts={
-            "account": among.account,
-            "month": among.month,
-            "received_at": claim.received_at,
-            "deadline_at": deadline.at,
-            "reason": reason,
-            "seconds": seconds,
-            "united_claims": [each.claim_id for each in united],
-            "terms": [term_json(term) for term in terms],
-        },
-        steps=(
-            *deadline_steps(among.month, claim.received_at, deadline.ordinary_at, deadline.at),
-            *united_steps(others),
-            *assessment.steps,
-            *outcome_steps(
-                reason,
-                seconds,
-                granted,
-                (dearest.interval, dearest.price_yen) if dearest else None,
-                among.month,
-                policy,
-            ),
-        ),
-    )
-    return ClaimDecision(
-        claim_id=claim.claim_id,
-        decision=decision,
-        outcome=outcome,
+    fee = (dearest.interval, dearest.price_yen) if dearest else None
+    return Verdict(
+        assessment=assessment,
         reason=reason,
-        seconds=seconds,
-        rate=granted.rate if granted else None,
-        waterfall=assessment.waterfall,
-        recognised=assessment.recognised,
-        terms=terms,
+        tier=granted,
+        touched=tuple(place for place, term in enumerate(among.terms) if term in terms),
+        clauses=deciding_clauses(reason, granted),
+        steps=(*assessment.steps, *outcome_steps(reason, seconds, granted, fee, among.month, policy)),
     )
 
 
@@ -362,7 +360,8 @@ def _worth_of_first(first: tuple[Claim, ...], among: AccountMonth, assessor: Ass
     return _adjudicate(ClaimFacts(first[-1], earlier), assessor, deadline).worth
 
 
-def _claimant(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:
+def claimant_of(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:
+    """The circumstances by which the united claims of an account see the month."""
     everything: Spans = (_span(among.month),)
     claimed: Spans | None = NOTHING
     for claim in united:
@@ -376,7 +375,7 @@ def _claimant(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) ->
     return Claimant(
         member=normalise((term.start, term.end) for term in among.terms),
         suspended=among.suspended,
-        card=normalise((term.start, term.end) for term in among.terms if is_covered(term, policy)),
+        card=normalise((term.start, term.end) for term in eligible_terms(among.terms, policy)),
         claimed=claimed,
         environment=among.environment,
         recognised=subtract(everything, refused) if refused else None,

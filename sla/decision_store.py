@@ -9,17 +9,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from db.session import Session, copy_rows
-from db.tables.claims import award, claim_decision
+from db.session import JsonText, Session, copy_rows
+from db.tables.claims import award, claim_decision, claim_reasoning
 from db.tables.money import people_task
-from sla.claims import AccountMonth, MonthDecision, term_json
-from sla.intervals import as_iso
+from sla.claim_facts import AccountMonth
+from sla.claims import ClaimDecision, MonthDecision, Verdict, term_json
+from sla.intervals import Spans, as_iso
 from sla.review import OpenReview, close_review, decided_on
 from sla.store import ClaimantFacts
 from sla.unusable import ServiceMonth
@@ -27,9 +28,13 @@ from terms.calendar import iso_jst
 from terms.money import fraction_text
 from terms.policy import Policy
 
-_DRAW_DECISION_IDS = sa.text(
-    "SELECT nextval(pg_get_serial_sequence('claim_decision', 'id')) FROM generate_series(1, :count)"
+_DRAW_IDS = sa.text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+_DECISION_COLUMNS = (
+    *("id", "claim_id", "revision", "outcome", "reason", "seconds", "rate"),
+    *("waterfall", "decision", "reasoning_id", "decided_on", "decided_at", "evidence_hash", "review_id"),
 )
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ENCODE_FACTS = json.JSONEncoder(sort_keys=True, default=iso_jst).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +65,7 @@ def service_hash(service: ServiceMonth, policy: Policy) -> str:
 
 
 def _hash(made_of: object) -> str:
-    written = json.dumps(made_of, sort_keys=True, default=iso_jst)
-    return sha256(written.encode()).hexdigest()
+    return sha256(_ENCODE_FACTS(made_of).encode()).hexdigest()
 
 
 def save_decided(
@@ -93,33 +97,55 @@ def _save_decisions(
                 fresh.append((made, last.revision + 1 if last else 1, each.evidence_hash))
     if not fresh:
         return 0, ids
-    drawn = session.execute(_DRAW_DECISION_IDS, {"count": len(fresh)}).scalars()
+    reasonings = _save_reasonings(session, [made.verdict for made, _, _ in fresh])
+    waterfalls = {id(made.verdict): JsonText(_ENCODE(made.waterfall)) for made, _, _ in fresh}
+    drawn = _drawn(session, "claim_decision", len(fresh))
+    on = decided_on(now)
     rows = []
     for row_id, (made, revision, made_of) in zip(drawn, fresh, strict=True):
         ids[made.claim_id] = row_id
+        verdict = id(made.verdict)
+        rate = fraction_text(made.rate) if made.rate is not None else None
+        values = (row_id, made.claim_id, revision, made.outcome, made.reason, made.seconds, rate)
         rows.append(
-            {
-                "id": row_id,
-                "claim_id": made.claim_id,
-                "revision": revision,
-                "outcome": made.outcome,
-                "reason": made.reason,
-                "seconds": made.seconds,
-                "rate": fraction_text(made.rate) if made.rate is not None else None,
-                "waterfall": made.waterfall,
-                "decision": made.decision.to_json(),
-                "decided_on": decided_on(now),
-                "decided_at": now,
-                "evidence_hash": made_of,
-                "review_id": review.up_to_id,
-            }
+            (*values, waterfalls[verdict], _own_part(made), reasonings[verdict], on, now, made_of, review.up_to_id)
         )
-    columns = list(rows[0])
-    return copy_rows(session, claim_decision, columns, (list(row.values()) for row in rows)), ids
+    return copy_rows(session, claim_decision, _DECISION_COLUMNS, rows), ids
+
+
+def _own_part(made: ClaimDecision) -> JsonText:
+    """The decision without the steps that it shares."""
+    own_steps = len(made.decision.steps) - len(made.verdict.steps)
+    return JsonText(_ENCODE(made.decision.to_json(own_steps)))
+
+
+def _save_reasonings(session: Session, verdicts: Sequence[Verdict]) -> dict[int, int]:
+    """The row of every verdict's steps, by the verdict's identity; steps that are not there yet are written."""
+    texts: dict[int, str] = {}
+    for verdict in verdicts:
+        if id(verdict) not in texts:
+            texts[id(verdict)] = _ENCODE([step.to_json() for step in verdict.steps])
+    hashes = {key: sha256(text.encode()).hexdigest() for key, text in texts.items()}
+    wanted = {hashes[key]: JsonText(text) for key, text in texts.items()}
+    known = session.execute(
+        sa.select(claim_reasoning.c.sha256, claim_reasoning.c.id).where(
+            claim_reasoning.c.sha256 == sa.any_(sa.literal(list(wanted), sa.ARRAY(sa.Text)))
+        )
+    )
+    ids: dict[str, int] = {row.sha256: row.id for row in known}
+    missing = [each for each in wanted if each not in ids]
+    ids |= zip(missing, _drawn(session, "claim_reasoning", len(missing)), strict=True)
+    rows = ((ids[each], each, wanted[each]) for each in missing)
+    copy_rows(session, claim_reasoning, ("id", "sha256", "steps"), rows)
+    return {key: ids[each] for key, each in hashes.items()}
+
+
+def _drawn(session: Session, table: str, count: int) -> list[int]:
+    """Ids for as many new rows."""
+    return list(session.execute(_DRAW_IDS, {"table": table, "count": count}).scalars()) if count else []
 
 
 def _save_awards(session: Session, decided: Sequence[Decided], decision_ids: dict[str, int], now: datetime) -> int:
-    windows_of = cache(as_iso)  # most accounts share their windows
     rows = []
     for each in decided:
         new, last = each.decision.award, each.facts.last_award
@@ -133,7 +159,7 @@ def _save_awards(session: Session, decided: Sequence[Decided], decision_ids: dic
                 "claim_id": new.claim_id,
                 "rate": fraction_text(new.rests_on.rate),
                 "seconds": new.rests_on.seconds,
-                "windows": windows_of(new.rests_on.recognised),
+                "windows": _windows_text(new.rests_on.recognised),
                 "term_ids": list(new.rests_on.term_ids),
                 "term_prices": [term_json(each_term) for each_term in new.rests_on.terms],
                 "fee_basis": str(new.rests_on.monthly_fee),
@@ -144,6 +170,11 @@ def _save_awards(session: Session, decided: Sequence[Decided], decision_ids: dic
             }
         )
     return copy_rows(session, award, list(rows[0]), (list(row.values()) for row in rows)) if rows else 0
+
+
+@lru_cache(maxsize=10_000)
+def _windows_text(windows: Spans) -> JsonText:
+    return JsonText(_ENCODE(as_iso(windows)))  # most accounts share theirs
 
 
 def _note_falls(session: Session, decided: Sequence[Decided], now: datetime) -> int:

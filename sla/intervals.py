@@ -7,6 +7,7 @@ equal sets are equal tuples and a length is an exact count of seconds.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from terms.calendar import from_epoch, iso_jst
 
@@ -95,4 +96,9 @@ def length(spans: Spans) -> int:
 
 def as_iso(spans: Spans) -> list[list[str]]:
     """Pairs of JST times, `[["2026-04-10T09:00:00+09:00", "2026-04-10T12:37:00+09:00"], ...]`."""
-    return [[iso_jst(from_epoch(start)), iso_jst(from_epoch(end))] for start, end in spans]
+    return [[_iso(start), _iso(end)] for start, end in spans]
+
+
+@lru_cache(maxsize=100_000)
+def _iso(second: int) -> str:
+    return iso_jst(from_epoch(second))

@@ -8,7 +8,7 @@ So a night on which nothing became known costs one small query, however many cla
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from db.session import Session
 from db.tables.evidence import month_review, month_to_review
 from sla.intervals import Span
 from terms.calendar import Month, from_epoch, jst_day
-from terms.policy import Policy, UncoveredDate
+from terms.policy import Policy
 from terms.rules import Rules
 
 # one probe of the index per month, not a scan: rows of months long decided stay for ever
@@ -55,14 +55,8 @@ class OpenReview:
 
 
 def policy_of(rules: Rules, month: Month) -> Policy:
-    """The policy in force in a month: on its first day, or on its last where the terms begin within it.
-
-    Raises UncoveredDate for a month that no version reaches.
-    """
-    try:
-        return rules.terms.at(month.first_on)
-    except UncoveredDate:
-        return rules.terms.at(month.end_on - timedelta(days=1))
+    """The policy that measures a month (`Terms.of_month`). Raises UncoveredDate: no version reaches it."""
+    return rules.terms.of_month(month)
 
 
 def months_touched(span: Span, reach_seconds: int = 0) -> Iterator[Month]:

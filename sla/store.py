@@ -5,8 +5,9 @@ queries, however many claims are in it. Spans are epoch seconds, cut to the mont
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +18,8 @@ from db.session import Session
 from db.tables.claims import award, claim, claim_decision, claim_ruling
 from db.tables.contracts import contract, suspension, term
 from db.tables.evidence import claim_form_outage, environment_ruling, month_to_review
-from sla.claims import AccountMonth, Claim, Ruling, TermFact, claim_deadline
+from sla.claim_facts import AccountMonth, Claim, Ruling, TermFact
+from sla.claims import claim_deadline
 from sla.intervals import NOTHING, Span, Spans, clip, normalise, union
 from sla.month_store import read_spans
 from sla.review import OpenReview
@@ -84,7 +86,7 @@ def load_claimants(
 ) -> list[ClaimantFacts]:
     """Facts of these accounts' month, in a few queries; without those already decided for this review."""
     month = review.month
-    claims, last_decisions = _claims(session, month, accounts)
+    claims, last_decisions = _claims(session, month, accounts), _last_decisions(session, month, accounts)
     open_accounts = [
         account
         for account, own in claims.items()
@@ -93,72 +95,106 @@ def load_claimants(
             for each in own
         )
     ]
-    terms = load_terms(session, month, open_accounts)
-    suspended = _suspensions(session, month, open_accounts)
-    rulings = _rulings(session, month, open_accounts)
-    environments = _environments(session, month, open_accounts)
     last_awards = _last_awards(session, month, open_accounts)
-    outages = form_outages(session, month, policy)
     return [
         ClaimantFacts(
-            AccountMonth(
-                account=account,
-                month=month,
-                claims=tuple(claims[account]),
-                terms=tuple(terms.get(account, ())),
-                suspended=suspended.get(account, NOTHING),
-                rulings=tuple(rulings.get(account, ())),
-                environment=environments.get(account, NOTHING),
-                form_outages=outages,
-            ),
-            {
-                each.claim_id: last_decisions[each.claim_id]
-                for each in claims[account]
-                if each.claim_id in last_decisions
-            },
-            last_awards.get(account),
+            among,
+            {each.claim_id: last_decisions[each.claim_id] for each in among.claims if each.claim_id in last_decisions},
+            last_awards.get(among.account),
         )
-        for account in open_accounts
+        for among in _account_months(session, month, policy, {each: claims[each] for each in open_accounts}, None)
     ]
 
 
-def load_terms(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, list[TermFact]]:
-    """The terms of each account that run in the month, as long as they really ran, cut to the month."""
+def load_account_months(
+    session: Session, month: Month, policy: Policy, accounts: Sequence[str], at: datetime
+) -> list[AccountMonth]:
+    """The month of these accounts as known at an instant, whatever was decided; none for one without a claim."""
+    claims = _claims(session, month, accounts, at)
+    return _account_months(session, month, policy, claims, at)
+
+
+def _account_months(
+    session: Session, month: Month, policy: Policy, claims: Mapping[str, Sequence[Claim]], at: datetime | None
+) -> list[AccountMonth]:
+    accounts = list(claims)
+    terms = load_terms(session, month, accounts, at)
+    suspended = _suspensions(session, month, accounts, at)
+    rulings = _rulings(session, month, accounts, at)
+    environments = _environments(session, month, accounts, at)
+    outages = form_outages(session, month, policy, at)
+    return [
+        AccountMonth(
+            account=account,
+            month=month,
+            claims=tuple(own),
+            terms=tuple(terms.get(account, ())),
+            suspended=suspended.get(account, NOTHING),
+            rulings=tuple(rulings.get(account, ())),
+            environment=environments.get(account, NOTHING),
+            form_outages=outages,
+        )
+        for account, own in claims.items()
+    ]
+
+
+def load_terms(
+    session: Session, month: Month, accounts: Sequence[str], at: datetime | None = None
+) -> dict[str, list[TermFact]]:
+    """The terms of each account that run in the month, as long as they really ran, cut to the month.
+
+    `at`: as known then; an end that came later had not come.
+    """
     rows = session.execute(
-        sa.select(*TERM_COLUMNS, term.c.method, term.c.interval, term.c.price_yen, contract.c.ended_at)
+        sa.select(
+            *TERM_COLUMNS,
+            term.c.method,
+            term.c.interval,
+            term.c.price_yen,
+            contract.c.ended_at,
+            contract.c.end_recorded_at,
+        )
         .join(contract, contract.c.id == term.c.contract_id)
         .where(
             term.c.account == sa.any_(sa.literal(list(accounts), sa.ARRAY(sa.Text))),
             term.c.starts_at < month.end_at,
             term.c.ends_on > month.first_on,
+            _known(term.c.recorded_at, at),
         )
         .order_by(term.c.starts_at, term.c.id)
     )
     found: dict[str, list[TermFact]] = defaultdict(list)
+    first, last = _span(month)
     for row in rows:
-        spans = clip(normalise([_ran(row)]), *_span(month))
-        for start, end in spans:
+        ran_from, ran_to = _ran(row, at)
+        start, end = max(ran_from, first), min(ran_to, last)
+        if start < end:
             found[row.account].append(TermFact(row.id, start, end, row.method, row.interval, row.price_yen))
     return found
 
 
-def form_outages(session: Session, month: Month, policy: Policy) -> Spans:
+def form_outages(session: Session, month: Month, policy: Policy, at: datetime | None = None) -> Spans:
     """When our claim form was down in the hours before the month's ordinary deadline."""
     deadline = epoch(claim_deadline(month, NOTHING, policy))
     start = deadline - policy.sla.claim_form_grace_hours * 3600
-    rows = session.execute(sa.select(claim_form_outage.c.from_at, claim_form_outage.c.to_at))
+    outage = claim_form_outage.c
+    rows = session.execute(sa.select(outage.from_at, outage.to_at).where(_known(outage.recorded_at, at)))
     down = normalise((epoch(row.from_at), epoch_up(row.to_at)) for row in rows)
     return clip(down, start, deadline)
 
 
 def _claims(
-    session: Session, month: Month, accounts: Sequence[str]
-) -> tuple[dict[str, list[Claim]], dict[str, LastDecision]]:
-    mine = sa.and_(claim.c.month == str(month), _is_of(claim.c.account, accounts))
+    session: Session, month: Month, accounts: Sequence[str], at: datetime | None = None
+) -> dict[str, list[Claim]]:
+    mine = sa.and_(claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim.c.recorded_at, at))
     claims: dict[str, list[Claim]] = defaultdict(list)
     for row in session.execute(sa.select(claim).where(mine).order_by(claim.c.account, claim.c.received_at, claim.c.id)):
         windows = None if row.windows is None else read_spans(row.windows)
         claims[row.account].append(Claim(row.id, row.received_at, windows))
+    return claims
+
+
+def _last_decisions(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, LastDecision]:
     newest = session.execute(
         sa.select(
             claim_decision.c.id,
@@ -168,35 +204,37 @@ def _claims(
             claim_decision.c.review_id,
         )
         .join(claim, claim.c.id == claim_decision.c.claim_id)
-        .where(mine)
+        .where(claim.c.month == str(month), _is_of(claim.c.account, accounts))
         .ext(distinct_on(claim_decision.c.claim_id))
         .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
     )
-    return claims, {
-        row.claim_id: LastDecision(row.id, row.revision, row.evidence_hash, row.review_id) for row in newest
-    }
+    return {row.claim_id: LastDecision(row.id, row.revision, row.evidence_hash, row.review_id) for row in newest}
 
 
-def _suspensions(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, Spans]:
+def _suspensions(session: Session, month: Month, accounts: Sequence[str], at: datetime | None) -> dict[str, Spans]:
     start, end = _span(month)
     rows = session.execute(
-        sa.select(suspension.c.account, suspension.c.from_at, suspension.c.lifted_at).where(
+        sa.select(
+            suspension.c.account, suspension.c.from_at, suspension.c.lifted_at, suspension.c.lift_recorded_at
+        ).where(
             _is_of(suspension.c.account, accounts),
             suspension.c.from_at < month.end_at,
             sa.or_(suspension.c.lifted_at.is_(None), suspension.c.lifted_at > month.start_at),
+            _known(suspension.c.recorded_at, at),
         )
     )
     spans: dict[str, list[Span]] = defaultdict(list)
     for row in rows:
-        spans[row.account].append((epoch(row.from_at), epoch_up(row.lifted_at) if row.lifted_at else end))
+        lifted_at = row.lifted_at if _was_known(row.lift_recorded_at, at) else None
+        spans[row.account].append((epoch(row.from_at), epoch_up(lifted_at) if lifted_at else end))
     return {account: clip(normalise(own), start, end) for account, own in spans.items()}
 
 
-def _rulings(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, list[Ruling]]:
+def _rulings(session: Session, month: Month, accounts: Sequence[str], at: datetime | None) -> dict[str, list[Ruling]]:
     rows = session.execute(
         sa.select(claim.c.account, claim_ruling.c.claim_id, claim_ruling.c.windows)
         .join(claim, claim.c.id == claim_ruling.c.claim_id)
-        .where(claim.c.month == str(month), _is_of(claim.c.account, accounts))
+        .where(claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim_ruling.c.recorded_at, at))
         .order_by(claim_ruling.c.id)
     )
     found: dict[str, list[Ruling]] = defaultdict(list)
@@ -205,12 +243,16 @@ def _rulings(session: Session, month: Month, accounts: Sequence[str]) -> dict[st
     return found
 
 
-def _environments(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, Spans]:
+def _environments(session: Session, month: Month, accounts: Sequence[str], at: datetime | None) -> dict[str, Spans]:
     """Seconds ruled to be the account's own environment; an empty ruling takes earlier ones back."""
     rows = session.execute(
         sa.select(claim.c.account, environment_ruling.c.claim_id, environment_ruling.c.windows)
         .join(claim, claim.c.id == environment_ruling.c.claim_id)
-        .where(claim.c.month == str(month), _is_of(claim.c.account, accounts))
+        .where(
+            claim.c.month == str(month),
+            _is_of(claim.c.account, accounts),
+            _known(environment_ruling.c.recorded_at, at),
+        )
         .order_by(environment_ruling.c.id)
     )
     by_claim: dict[tuple[str, str], Spans] = {}
@@ -233,15 +275,26 @@ def _last_awards(session: Session, month: Month, accounts: Sequence[str]) -> dic
     return {row.account: LastAward(row.revision, Fraction(row.rate) * Fraction(row.fee_basis)) for row in rows}
 
 
-def _ran(row: Any) -> Span:
-    """[approval or first day, end): an early end counts from its instant, where one is known."""
+def _ran(row: Any, at: datetime | None) -> Span:
+    """[approval or first day, end): an early end counts from its instant, where one is known (by `at`)."""
     ends = [day_start_at(row.ends_on)]
-    if row.closed_on is not None:
+    if not _was_known(row.end_recorded_at, at):
+        pass
+    elif row.closed_on is not None:
         ends.append(row.closed_at or row.ended_at or day_start_at(row.closed_on))
     elif row.ended_at is not None:
         ends.append(row.ended_at)
     start = epoch(row.starts_at)
     return start, max(start, epoch_up(min(ends)))
+
+
+def _known(recorded_at: sa.ColumnElement[Any], at: datetime | None) -> sa.ColumnElement[bool]:
+    return sa.true() if at is None else recorded_at <= at
+
+
+def _was_known(recorded_at: datetime | None, at: datetime | None) -> bool:
+    """Whether what was set once on a row had been recorded by `at`."""
+    return at is None or recorded_at is None or recorded_at <= at
 
 
 def _is_of(column: sa.ColumnElement[str], accounts: Sequence[str]) -> sa.ColumnElement[bool]:

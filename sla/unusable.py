@@ -12,12 +12,12 @@ the evidence, before anything is carved out of it or cut at the month's ends; th
 Where causes overlap the one that favours the user holds: fault, partner, system update, environment.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 
-from sla.intervals import Span, Spans, clip, intersect, length, normalise, subtract, union
+from sla.intervals import NOTHING, Span, Spans, clip, intersect, length, normalise, subtract, union
 from terms.calendar import DAY_SECONDS, Month, epoch, from_epoch, notice_deadline_at
 from terms.decision import decides
 from terms.policy import Policy
@@ -137,7 +137,7 @@ class Claimant:
 
 # bucket -> (clause, reason), in the order in which buckets take seconds
 SERVICE_BUCKETS: Mapping[str, tuple[str, str]] = {
-    "short_stop": ("premium/9.4.2", "the whole stop was shorter than the minimum"),
+    "short_stop": ("premium/9.4.2", "shorter than the minimum"),
     "night": ("premium/9.4.1", "at night, Japan time"),
     "announced_update": ("premium/9.4.4", "a system update inside a window announced in time"),
     "interruption": ("premium/9.4.5", "interrupted under the terms, with ground and approver"),
@@ -152,10 +152,13 @@ CLAIMANT_BUCKETS = (
 Mark = tuple[int, int, str]
 
 
-def service_month(facts: MonthFacts, policy: Policy, resolution_seconds: int) -> ServiceMonth:
+def service_month(
+    facts: MonthFacts, policy: Policy, resolution_seconds: int, without: Collection[str] = ()
+) -> ServiceMonth:
     """Put every second of the month's stops into its bucket.
 
     `resolution_seconds` is the evidence's own: shorter gaps between stops cannot be told from a stop.
+    `without`: buckets that take nothing, to see what an exclusion changed.
     """
     facts = _that_hold(facts, policy)
     wholes = whole_stops(facts.stops, resolution_seconds)
@@ -170,30 +173,42 @@ def service_month(facts: MonthFacts, policy: Policy, resolution_seconds: int) ->
         "interruption": normalise((recorded.start, recorded.end) for recorded in facts.interruptions),
         "environment": union(causes[Cause.USER_ENVIRONMENT], *(ruling.spans for ruling in facts.environments)),
     }
+    takers |= {bucket: NOTHING for bucket in without if bucket in takers}
     gross = clip(wholes, *month)
+    if policy.readings["short_stop"] == "what_is_left" and "short_stop" not in without:
+        others = union(*(spans for bucket, spans in takers.items() if bucket != "short_stop"))
+        takers["short_stop"] = short_stops(subtract(gross, others), policy)
     buckets = _take_in_order(gross, takers, rest="unusable")
     return ServiceMonth(facts.month, gross, buckets, _pieces(facts, wholes, causes, buckets))
 
 
-def claimant_month(service: ServiceMonth, claimant: Claimant) -> dict[str, Spans]:
-    """The same seconds as one claimant sees them: all eleven buckets, in order, summing to the gross."""
+def claimant_month(service: ServiceMonth, claimant: Claimant, without: Collection[str] = ()) -> dict[str, Spans]:
+    """The same seconds as one claimant sees them: all eleven buckets, in order, summing to the gross.
+
+    `without`: buckets of the claimant's own that take nothing.
+    """
     left = service.unusable
-    everything = left if claimant.claimed is None else claimant.claimed
-    recognised = left if claimant.recognised is None else claimant.recognised
-    own = _take_in_order(
-        left,
-        {
-            "environment": claimant.environment,
-            "not_member": subtract(left, claimant.member),
-            "suspended": claimant.suspended,
-            "not_card": subtract(left, claimant.card),
-            "not_claimed": subtract(left, everything),
-            "not_recognised": subtract(left, recognised),
-        },
-        rest="recognised",
-    )
+    takers: dict[str, Spans] = {
+        "environment": claimant.environment,
+        "not_member": subtract(left, claimant.member),
+        "suspended": claimant.suspended,
+        "not_card": subtract(left, claimant.card),
+    }
+    takers |= {bucket: NOTHING for bucket in without if bucket in takers}
+    own = _take_in_order(left, takers, rest="recognised")
     environment_seconds = union(service.buckets["environment"], own.pop("environment"))
     merged = {**service.buckets, **own, "environment": environment_seconds}
+    return narrowed(merged, claimant, without)
+
+
+def narrowed(eligible: Mapping[str, Spans], claimant: Claimant, without: Collection[str] = ()) -> dict[str, Spans]:
+    """A claimant's month before anything was claimed, narrowed to what is claimed and what people recognise of it."""
+    left = eligible["recognised"]
+    claimed = left if claimant.claimed is None or "not_claimed" in without else intersect(left, claimant.claimed)
+    narrow = claimant.recognised is not None and "not_recognised" not in without
+    recognised = intersect(claimed, claimant.recognised or NOTHING) if narrow else claimed
+    own = {"not_claimed": subtract(left, claimed), "not_recognised": subtract(claimed, recognised)}
+    merged = {**eligible, **own, "recognised": recognised}
     return {bucket: merged[bucket] for bucket in CLAIMANT_BUCKETS}
 
 
@@ -248,8 +263,16 @@ def is_announced_in_time(notice: UpdateNotice, policy: Policy) -> bool:
 
 
 def published_by(notice: UpdateNotice, policy: Policy) -> int:
-    """The last instant at which this window could have been announced: clear days before its first day."""
-    return epoch(notice_deadline_at(from_epoch(notice.start), policy.sla.announce_clear_days))
+    """The last instant at which this window could have been announced: clear days before its first day.
+
+    By the reading announcement_days: 00:00 or 24:00 of that day, or so many times 24 hours before the start.
+    """
+    days = policy.sla.announce_clear_days
+    reading = policy.readings["announcement_days"]
+    if reading == "hours":
+        return notice.start - days * DAY_SECONDS
+    clear = epoch(notice_deadline_at(from_epoch(notice.start), days))
+    return clear + DAY_SECONDS if reading == "calendar_days" else clear
 
 
 @decides("premium/9.4.5")

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from db.session import Session
-from db.tables.claims import award, claim, claim_decision
+from db.tables.claims import award, claim, claim_decision, claim_reasoning
 from db.tables.money import credit
 from sla.intervals import length
 from sla.month_store import load_service_month
@@ -105,7 +105,10 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
     """
     row = _claim_row(session, claim_id, at)
     decisions = session.execute(
-        sa.select(claim_decision)
+        sa.select(
+            claim_decision.c.revision, claim_decision.c.decided_at, claim_decision.c.decision, claim_reasoning.c.steps
+        )
+        .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
         .where(claim_decision.c.claim_id == claim_id, claim_decision.c.decided_at <= at)
         .order_by(claim_decision.c.revision)
     ).all()
@@ -124,7 +127,7 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
             "windows": row.windows,
         },
         "state": claim_view(session, rules, claim_id, at),
-        "decisions": [(each.revision, each.decided_at, Decision.from_json(each.decision)) for each in decisions],
+        "decisions": [(each.revision, each.decided_at, _whole(each.decision, each.steps)) for each in decisions],
         "awards": [dict(each._mapping) for each in awards],
     }
 
@@ -137,6 +140,11 @@ def last_decision(session: Session, claim_id: str, at: datetime) -> sa.Row[Any] 
         .order_by(claim_decision.c.revision.desc())
         .limit(1)
     ).one_or_none()
+
+
+def _whole(own: dict[str, Any], shared_steps: list[Any]) -> Decision:
+    """A decision as it was made: what is stored with the claim, and the steps that others have too."""
+    return Decision.from_json({**own, "steps": [*own["steps"], *shared_steps]})
 
 
 def _claim_row(session: Session, claim_id: str, at: datetime) -> sa.Row[Any]:

@@ -36,6 +36,10 @@ class Step:
     def __post_init__(self) -> None:
         object.__setattr__(self, "facts", _plain_facts(self.facts))
 
+    def to_json(self) -> dict[str, Any]:
+        """The step as JSON values."""
+        return {"clause": self.clause, "key": self.key, "facts": dict(self.facts)}
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -55,8 +59,8 @@ class Decision:
         object.__setattr__(self, "facts", _plain_facts(self.facts))
         object.__setattr__(self, "steps", tuple(self.steps))
 
-    def to_json(self) -> dict[str, Any]:
-        """The decision as JSON values, for a jsonb column or --json."""
+    def to_json(self, first_steps: int | None = None) -> dict[str, Any]:
+        """The decision as JSON values, for a jsonb column or --json; `first_steps`: with only so many steps."""
         return {
             "subject": self.subject,
             "outcome": self.outcome,
@@ -64,7 +68,7 @@ class Decision:
             "terms": self.terms,
             "readings": dict(self.readings),
             "facts": dict(self.facts),
-            "steps": [{"clause": step.clause, "key": step.key, "facts": dict(step.facts)} for step in self.steps],
+            "steps": [step.to_json() for step in self.steps[:first_steps]],
         }
 
     @classmethod
@@ -122,11 +126,17 @@ def homes() -> dict[str, tuple[str, ...]]:
     return {clause: tuple(sorted(names)) for clause, names in sorted(_homes.items())}
 
 
+_PLAIN_TYPES = frozenset({type(None), str, int, bool})
+
+
 def _plain_facts(facts: Facts) -> dict[str, Any]:
-    return {str(name): _plain(name, value) for name, value in facts.items()}
+    return {str(name): value if type(value) in _PLAIN_TYPES else _plain(name, value) for name, value in facts.items()}
 
 
 def _plain(name: str, value: object) -> Any:
+    kind = type(value)
+    if kind is list or kind is tuple:  # the most common, and the deepest
+        return [inner if type(inner) in _PLAIN_TYPES else _plain(name, inner) for inner in value]  # type: ignore[attr-defined]
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, datetime):
@@ -138,9 +148,12 @@ def _plain(name: str, value: object) -> Any:
     if isinstance(value, Fraction):
         return fraction_text(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(f"{name}.{key}", inner) for key, inner in value.items()}
+        return {
+            str(key): inner if type(inner) in _PLAIN_TYPES else _plain(f"{name}.{key}", inner)
+            for key, inner in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_plain(name, inner) for inner in value]
+        return [inner if type(inner) in _PLAIN_TYPES else _plain(name, inner) for inner in value]
     raise TypeError(
         f"the fact {name!r} is a {type(value).__name__}; facts are whole numbers, text, times, lists of them"
     )

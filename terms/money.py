@@ -24,6 +24,11 @@ def ceil_yen(exact: Fraction | int) -> int:
     return -(-exact.numerator // exact.denominator)
 
 
+def nearest_yen(exact: Fraction | int) -> int:
+    """The amount rounded to the nearest yen, half a yen up."""
+    return floor_yen(Fraction(exact) + Fraction(1, 2))
+
+
 def tax_included_yen(total_yen: int, rate: Fraction) -> int:
     """The consumption tax inside a tax-inclusive total: floor(total × rate / (1 + rate)).
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from fractions import Fraction
 from itertools import pairwise
@@ -30,7 +30,7 @@ from pydantic import (
     model_validator,
 )
 
-from terms.calendar import jst_day
+from terms.calendar import Month, jst_day
 from terms.clauses import Clause, read_clauses
 from terms.files import BadTerms, VersionFiles, read_versions
 from terms.money import fraction_text
@@ -43,6 +43,11 @@ class UncoveredDate(LookupError):
 
 class UnknownReading(LookupError):
     """No reading has this name, or it has no such choice."""
+
+
+def _share(bound_seconds: int, month: Month) -> int:
+    """A tier's bound for a month of its own length, rounded down: above it is above the exact bound."""
+    return bound_seconds * month.days // TIER_DAYS
 
 
 def _exact(value: object) -> Fraction:
@@ -58,6 +63,9 @@ def _second_of_day(value: object) -> object:
         raise ValueError(f"a time of day is written as 06:00: {value!r}")
     return int(value[:2]) * 3600 + int(value[3:]) * 60
 
+
+TIER_DAYS = 30
+"""The month whose 0.5 % and 1 % are 3.6 and 7.2 hours: the bounds of the tiers as the text has them."""
 
 Share = Annotated[Fraction, BeforeValidator(_exact), PlainSerializer(fraction_text), Field(ge=0, le=1)]
 SecondOfDay = Annotated[int, BeforeValidator(_second_of_day), Field(ge=0, lt=86_400)]
@@ -158,6 +166,21 @@ class Policy(_Numbers):
         """name -> choice, for every reading of this version."""
         return MappingProxyType(dict(self.chosen))
 
+    def in_month(self, month: Month) -> Policy:
+        """The policy as it measures one month: tiers follow its length where the reading month_length says so."""
+        if self.readings.get("month_length") != "share_of_month" or month.days == TIER_DAYS:
+            return self
+        tiers = tuple(
+            tier.model_copy(
+                update={
+                    "over_seconds": _share(tier.over_seconds, month),
+                    "up_to_seconds": None if tier.up_to_seconds is None else _share(tier.up_to_seconds, month),
+                }
+            )
+            for tier in self.sla.tiers
+        )
+        return self.model_copy(update={"sla": self.sla.model_copy(update={"tiers": tiers})})
+
     def sources(self) -> list[tuple[str, str, str]]:
         """(path, value as written, clause) of every number; "" for a value that the contract leaves blank."""
         return list(self.numbers)
@@ -209,6 +232,16 @@ class Terms:
     def at(self, day: date) -> Policy:
         """The policy in force on a JST day (or at an instant). Raises UncoveredDate."""
         return _policy_of(self.version_at(day))
+
+    def of_month(self, month: Month) -> Policy:
+        """The policy in force in a month: on its first day, or on its last where the terms begin within it.
+
+        Raises UncoveredDate for a month that no version reaches.
+        """
+        try:
+            return self.at(month.first_on).in_month(month)
+        except UncoveredDate:
+            return self.at(month.end_on - timedelta(days=1)).in_month(month)
 
     def with_readings(self, choices: Mapping[str, str]) -> Terms:
         """The same terms read otherwise, in every version that has the reading. Raises UnknownReading."""

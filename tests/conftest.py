@@ -85,12 +85,22 @@ def engine_for_schema(database_url: sa.URL | str) -> Iterator[Callable[[], sa.En
 
 
 @pytest.fixture
-def engine(engine_for_schema: Callable[[], sa.Engine]) -> sa.Engine:
+def engine_with_tables(engine_for_schema: Callable[[], sa.Engine]) -> Callable[[], sa.Engine]:
+    """A function that makes an engine on a fresh schema with all tables."""
+
+    def fresh() -> sa.Engine:
+        engine = engine_for_schema()
+        with engine.begin() as connection:
+            create_all(connection)
+        return engine
+
+    return fresh
+
+
+@pytest.fixture
+def engine(engine_with_tables: Callable[[], sa.Engine]) -> sa.Engine:
     """An engine on a schema with all tables, for tests that need several sessions."""
-    engine = engine_for_schema()
-    with engine.begin() as connection:
-        create_all(connection)
-    return engine
+    return engine_with_tables()
 
 
 @pytest.fixture

@@ -95,3 +95,7 @@ class Gateway(Protocol):
     def refund(self, request: RefundRequest, at: datetime) -> RefundResult:
         """Refund once per key."""
         ...
+
+    def find_refund(self, request: RefundRequest, at: datetime) -> RefundResult | None:
+        """Look the request's refund up; None where nothing is found for its key."""
+        ...

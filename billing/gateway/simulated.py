@@ -143,6 +143,13 @@ class SimulatedGateway:
             ).scalar_one()
         return RefundResult(request.key, Answer.SUCCEEDED, gateway_id=f"sim_re_{made}")
 
+    def find_refund(self, request: RefundRequest, at: datetime) -> RefundResult | None:
+        """The refund with this key, if one was made."""
+        made = self._connection.execute(
+            sa.select(simulated_refund.c.id).where(simulated_refund.c.key == request.key)
+        ).scalar_one_or_none()
+        return None if made is None else RefundResult(request.key, Answer.SUCCEEDED, gateway_id=f"sim_re_{made}")
+
 
 def _answer_kept(outcome: str) -> str:
     return _SUCCEEDED if outcome in ("ok", "timeout_after_success") else outcome

@@ -98,9 +98,21 @@ class StripeGateway:
             return RefundResult(request.key, Answer.UNKNOWN, code=str(error))
         except (stripe.CardError, stripe.InvalidRequestError) as error:
             return RefundResult(request.key, Answer.DECLINED, code=error.code or "refused")
-        if made.status in ("failed", "canceled"):
-            return RefundResult(request.key, Answer.DECLINED, code=made.failure_reason or made.status)
-        return RefundResult(request.key, Answer.SUCCEEDED, gateway_id=made.id)
+        return _refunded(request.key, made)
+
+    def find_refund(self, request: RefundRequest, at: datetime) -> RefundResult | None:
+        """The refund of the charge that carries this key, whenever it was asked for."""
+        params: Any = {"payment_intent": request.charge_gateway_id, "limit": PAGE}
+        try:
+            found = self._calls.call(lambda client: client.v1.refunds.list(params))
+        except (UnansweredError, stripe.InvalidRequestError) as error:
+            return RefundResult(request.key, Answer.UNKNOWN, code=str(error) or "not_found")
+        for made in found.data:
+            if plain(made.metadata).get(KEY) == request.key:
+                return _refunded(request.key, made)
+        if found.has_more:  # more refunds of one charge than a page holds: nobody can say that it is not among them
+            return RefundResult(request.key, Answer.UNKNOWN, code="too_many_refunds")
+        return None
 
     def _charge(self, request: ChargeRequest, card: Card | None) -> ChargeResult:
         if card is None:
@@ -199,3 +211,9 @@ def _declined(key: str, error: stripe.CardError) -> ChargeResult:
 
 def _word(code: object, otherwise: str) -> str:
     return code if isinstance(code, str) and code else otherwise
+
+
+def _refunded(key: str, made: stripe.Refund) -> RefundResult:
+    if made.status in ("failed", "canceled"):
+        return RefundResult(key, Answer.DECLINED, code=made.failure_reason or made.status)
+    return RefundResult(key, Answer.SUCCEEDED, gateway_id=made.id)

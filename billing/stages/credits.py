@@ -6,7 +6,7 @@ A refund's row is committed before the gateway is asked, with a key of its own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from db.session import Session
 from db.tables.claims import award
 from db.tables.contracts import contract
 from db.tables.money import attempt, credit, credit_refund
-from terms.calendar import jst_day
+from terms.calendar import Month, jst_day
 from terms.money import tax_included_yen
 from terms.rules import Rules
 
@@ -63,7 +63,9 @@ def decide(rules: Rules, awards: Sequence[sa.Row[tuple[object, ...]]]) -> list[N
     credits: list[NewCredit] = []
     for row in awards:
         total_yen = award_yen(
-            Fraction(row.rate), [(price["price_yen"], price["interval"]) for price in row.term_prices]
+            Fraction(row.rate),
+            [(price["price_yen"], price["interval"]) for price in row.term_prices],
+            rules.terms.of_month(Month.parse(row.month)).readings["credit_rounding"],
         )
         added = delta(total_yen, int(row.granted_before))
         credits.append(
@@ -125,9 +127,9 @@ def save(session: Session, credits: Sequence[NewCredit], now: datetime) -> int:
     return len(credits)
 
 
-def refund_leftovers(session: Session, gateway: Gateway, now: datetime) -> int:
+def refund_leftovers(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
     """Refund credits that no invoice will take (reading 24): latest charge with room first, then earlier ones."""
-    changes = _resend(session, gateway, now)
+    changes = _resend(session, rules, gateway, now)
     going_on = sa.exists().where(
         contract.c.account == credit.c.account,
         contract.c.ended_on.is_(None),
@@ -142,11 +144,11 @@ def refund_leftovers(session: Session, gateway: Gateway, now: datetime) -> int:
         .order_by(credit.c.usable_from, credit.c.id)
     ).all()
     for row in rows:
-        changes += _refund(session, gateway, row, now)
+        changes += _refund(session, rules, gateway, row, now)
     return changes
 
 
-def _refund(session: Session, gateway: Gateway, row: sa.Row[tuple[object, ...]], now: datetime) -> int:
+def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[object, ...]], now: datetime) -> int:
     refunded = (
         sa.select(sa.func.coalesce(sa.func.sum(credit_refund.c.yen), 0))
         .where(credit_refund.c.attempt_id == attempt.c.id, credit_refund.c.outcome.is_distinct_from("failed"))
@@ -181,11 +183,15 @@ def _refund(session: Session, gateway: Gateway, row: sa.Row[tuple[object, ...]],
         )
         changes += 1
     session.commit()
-    return changes + _resend(session, gateway, now, credit_id=row.id)
+    return changes + _resend(session, rules, gateway, now, credit_id=row.id)
 
 
-def _resend(session: Session, gateway: Gateway, now: datetime, *, credit_id: int | None = None) -> int:
-    """Ask the gateway for every refund without a definite answer; the key makes a second asking harmless."""
+def _resend(session: Session, rules: Rules, gateway: Gateway, now: datetime, *, credit_id: int | None = None) -> int:
+    """Ask the gateway for every refund without a definite answer: what was asked for before is looked up first.
+
+    Nothing found does not mean never sent: it is sent again under its key, as long as the gateway remembers keys
+    (setting); later people decide, since a forgotten key would refund twice.
+    """
     query = (
         sa.select(credit_refund, attempt.c.gateway_id.label("charge_gateway_id"))
         .join(attempt, attempt.c.id == credit_refund.c.attempt_id)
@@ -196,7 +202,14 @@ def _resend(session: Session, gateway: Gateway, now: datetime, *, credit_id: int
         query = query.where(credit_refund.c.credit_id == credit_id)
     changes = 0
     for row in session.execute(query).all():
-        result = gateway.refund(RefundRequest(row.key, row.account, row.charge_gateway_id, row.yen), now)
+        request = RefundRequest(row.key, row.account, row.charge_gateway_id, row.yen)
+        result = gateway.find_refund(request, now) if row.requested_at < now else None
+        if result is None and row.requested_at <= now - timedelta(hours=rules.discretion.retry_resend_hours):
+            detail = {"account": row.account, "yen": row.yen, "first_sent_at": row.requested_at.isoformat()}
+            changes += open_task(session, "refund_unknown", f"refund {row.id}", detail, now)
+            session.commit()
+            continue
+        result = result or gateway.refund(request, now)
         if result.answer is Answer.UNKNOWN:
             continue
         succeeded = result.answer is Answer.SUCCEEDED

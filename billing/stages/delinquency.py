@@ -5,7 +5,7 @@ stage set is lifted when its reason is gone; one set by people only by people.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -14,12 +14,15 @@ import sqlalchemy as sa
 from billing import notices
 from billing.delinquency import Standing, accelerated, outlook, overdue_days, standing
 from billing.stages.termination import accelerate, save_notice, terminate
-from billing.stages.unpaid import Unpaid, by_contract, load_unpaid
+from billing.stages.unpaid import Unpaid, by_contract, load_unpaid, lock_accounts
 from db.session import Session
 from db.tables.contracts import contract, suspension
 from db.tables.money import invoice, user_notice
 from terms.calendar import jst_day
 from terms.rules import Rules
+
+CHUNK = 500
+_BIGINTS = sa.ARRAY(sa.BigInteger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +48,43 @@ class Ruling:
     tell: tuple[Unpaid, ...] = ()  # fees that are overdue and that nothing was said about yet
 
     @property
+    def suspends(self) -> bool:
+        """Whether access is to be switched off now."""
+        return self.case.running and self.state is Standing.SUSPEND and not self.case.suspended
+
+    @property
+    def terminates(self) -> bool:
+        """Whether the contract is to end now."""
+        return self.case.running and self.state is Standing.TERMINATE
+
+    @property
+    def lifts(self) -> bool:
+        """Whether the reason of a suspension is gone."""
+        return self.case.running and self.case.suspended and self.state in (Standing.GOOD, Standing.OVERDUE)
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.tell or self.accelerate or self.suspends or self.terminates or self.lifts)
+
+    @property
     def open_yen(self) -> int:
         """All unpaid fees of the contract."""
         return sum(each.open_yen for each in self.case.unpaid)
 
 
-def due(session: Session, rules: Rules, today: date, *, contract_id: int | None = None) -> list[Case]:
-    """Contracts with a fee overdue on `today`, and those suspended for one."""
+def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection[int] | None = None) -> list[Case]:
+    """Contracts (some, or all) with a fee overdue on `today`, and those suspended for one."""
     overdue = sa.select(invoice.c.contract_id).where(
         invoice.c.state == "open", sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < today
     )
     suspended = sa.select(suspension.c.contract_id).where(
         suspension.c.set_by == "delinquency", suspension.c.lifted_at.is_(None)
     )
-    if contract_id is not None:
-        overdue = overdue.where(invoice.c.contract_id == contract_id)
-        suspended = suspended.where(suspension.c.contract_id == contract_id)
+    if contract_ids is not None:
+        among = sa.any_(sa.cast(list(contract_ids), _BIGINTS))
+        overdue = overdue.where(invoice.c.contract_id == among)
+        suspended = suspended.where(suspension.c.contract_id == among)
     suspended_ids = set(session.scalars(suspended))
     ids = set(session.scalars(overdue)) | suspended_ids
     if not ids:
@@ -70,13 +94,13 @@ def due(session: Session, rules: Rules, today: date, *, contract_id: int | None 
     for row in session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.occasion).where(
             user_notice.c.kind == "overdue",
-            user_notice.c.contract_id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.BigInteger))),
+            user_notice.c.contract_id == sa.any_(sa.cast(list(ids), _BIGINTS)),
         )
     ):
         told[row.contract_id].add(row.occasion)
     rows = session.execute(
         sa.select(contract.c.id, contract.c.account, contract.c.ended_on)
-        .where(contract.c.id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.BigInteger))))
+        .where(contract.c.id == sa.any_(sa.cast(list(ids), _BIGINTS)))
         .order_by(contract.c.id)
     )
     return [
@@ -109,47 +133,19 @@ def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Ruling]:
 
 
 def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetime) -> int:
-    """Write what changed, and commit per contract; returns the rows written."""
+    """Write what changed, and commit in chunks; returns the rows written.
+
+    Between the look and the deed somebody may have paid, or left: what is to be done is decided again under locks, so
+    that nobody is suspended or terminated for a debt that is no more.
+    """
     changes = 0
     today = jst_day(now)
-    for ruling in rulings:
-        case = ruling.case
-        for each in ruling.tell:
-            notice = _overdue(rules, each, today, case.running)
-            changes += save_notice(session, case.account, case.contract_id, notice, f"invoice:{each.invoice_id}", now)
-        if ruling.accelerate:
-            changes += accelerate(
-                session,
-                case.account,
-                case.contract_id,
-                f"invoice:{min(ruling.accelerate)}",
-                now,
-                invoice_ids=ruling.accelerate,
-            )
-        if not case.running:
-            session.commit()
-            continue
-        if ruling.state is Standing.TERMINATE:
-            notice = notices.termination(today, ruling.days, ruling.open_yen)
-            changes += terminate(session, rules, case.contract_id, case.account, notice, now)
-        elif ruling.state is Standing.SUSPEND and not case.suspended:
-            notice = notices.suspension(today, ruling.days, ruling.open_yen)
-            suspension_id = session.execute(
-                sa.insert(suspension)
-                .values(
-                    contract_id=case.contract_id,
-                    account=case.account,
-                    from_at=now,
-                    set_by="delinquency",
-                    ground=f"fees unpaid for {ruling.days} days",
-                    recorded_at=now,
-                )
-                .returning(suspension.c.id)
-            ).scalar_one()
-            occasion = f"suspension:{suspension_id}"
-            changes += 1 + save_notice(session, case.account, case.contract_id, notice, occasion, now)
-        elif ruling.state in (Standing.GOOD, Standing.OVERDUE) and case.suspended:
-            changes += _lift(session, case, now)
+    acting = [ruling.case for ruling in rulings if ruling.acts]
+    for start in range(0, len(acting), CHUNK):
+        cases = acting[start : start + CHUNK]
+        _lock(session, cases)
+        present = due(session, rules, today, contract_ids=[case.contract_id for case in cases])
+        changes += sum(_carry_out(session, rules, ruling, now) for ruling in decide(rules, present, today))
         session.commit()
     return changes
 
@@ -157,12 +153,53 @@ def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetim
 def reconsider(session: Session, rules: Rules, contract_id: int, now: datetime) -> int:
     """Lift a suspension at once when a payment took its reason away; everything else waits for the night."""
     today = jst_day(now)
-    rulings = [
-        ruling
-        for ruling in decide(rules, due(session, rules, today, contract_id=contract_id), today)
-        if ruling.case.suspended and ruling.state in (Standing.GOOD, Standing.OVERDUE)
-    ]
-    return save(session, rules, [Ruling(r.case, r.state, r.days) for r in rulings], now)
+    changes = 0
+    for ruling in decide(rules, due(session, rules, today, contract_ids=[contract_id]), today):
+        if ruling.lifts:
+            changes += _lift(session, ruling.case, now)
+    session.commit()
+    return changes
+
+
+def _lock(session: Session, cases: Sequence[Case]) -> None:
+    """Keep others from paying, leaving and ending until the transaction ends."""
+    lock_accounts(session, {case.account for case in cases})
+    ids = sa.any_(sa.cast([case.contract_id for case in cases], _BIGINTS))
+    session.execute(sa.select(contract.c.id).where(contract.c.id == ids).order_by(contract.c.id).with_for_update())
+
+
+def _carry_out(session: Session, rules: Rules, ruling: Ruling, now: datetime) -> int:
+    """Write what follows for one contract; returns the rows written. Does not commit."""
+    case, today = ruling.case, jst_day(now)
+    changes = 0
+    for each in ruling.tell:
+        notice = _overdue(rules, each, today, case.running)
+        changes += save_notice(session, case.account, case.contract_id, notice, f"invoice:{each.invoice_id}", now)
+    if ruling.accelerate:
+        occasion = f"invoice:{min(ruling.accelerate)}"
+        changes += accelerate(session, case.account, case.contract_id, occasion, now, invoice_ids=ruling.accelerate)
+    if ruling.terminates:
+        notice = notices.termination(today, ruling.days, ruling.open_yen)
+        changes += terminate(session, rules, case.contract_id, case.account, notice, now)
+    elif ruling.suspends:
+        notice = notices.suspension(today, ruling.days, ruling.open_yen)
+        suspension_id = session.execute(
+            sa.insert(suspension)
+            .values(
+                contract_id=case.contract_id,
+                account=case.account,
+                from_at=now,
+                set_by="delinquency",
+                ground=f"fees unpaid for {ruling.days} days",
+                recorded_at=now,
+            )
+            .returning(suspension.c.id)
+        ).scalar_one()
+        occasion = f"suspension:{suspension_id}"
+        changes += 1 + save_notice(session, case.account, case.contract_id, notice, occasion, now)
+    elif ruling.lifts:
+        changes += _lift(session, case, now)
+    return changes
 
 
 def _lift(session: Session, case: Case, now: datetime) -> int:

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from billing.booking import Posting, post
+from billing.code_batches import expire_due
 from billing.payment_method import POSTED_ONLY, prepaid_terms
 from billing.revenue import Recognised, recognised_between
 from db.session import Session, copy_rows
@@ -163,7 +164,8 @@ def close_terms(session: Session, rules: Rules, now: datetime) -> int:
 
 
 def expire_keys(session: Session, now: datetime) -> int:
-    """What a product key paid for terms that will never begin is income when the contract is over; commits."""
+    """What keys paid for terms that will never begin is income, when they expire or the contract is over; commits."""
+    expired = expire_due(session, now)
     begun = (
         sa.select(sa.func.count().label("terms"), sa.func.min(term.c.price_yen).label("price_yen"))
         .where(term.c.contract_id == contract.c.id, term.c.method == "product_key")
@@ -190,4 +192,4 @@ def expire_keys(session: Session, now: datetime) -> int:
     if postings:
         post(session, postings, now)
         session.commit()
-    return len(postings)
+    return expired + len(postings)

@@ -1,6 +1,18 @@
 """Every table of the house on one MetaData, by aggregate."""
 
-from db.tables import books, claims, contracts, evidence, gateway, guards, money, people
+from db.tables import bank, books, claims, codes, contracts, evidence, gateway, guards, money, people
 from db.tables.base import metadata
 
-__all__ = ["books", "claims", "contracts", "evidence", "gateway", "guards", "metadata", "money", "people"]
+__all__ = [
+    "bank",
+    "books",
+    "claims",
+    "codes",
+    "contracts",
+    "evidence",
+    "gateway",
+    "guards",
+    "metadata",
+    "money",
+    "people",
+]

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     Table,
@@ -38,7 +39,13 @@ def _one_of(column: str, words: tuple[str, ...], name: str) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(word) for word in words)})", name=name)
 
 
-account = Table("account", metadata, Column("id", TEXT, primary_key=True), instant("created_at"))
+account = Table(
+    "account",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    Column("number", BigInteger, Identity(always=False), nullable=False, unique=True),
+    instant("created_at"),
+)
 
 plan = Table(
     "plan",

@@ -316,6 +316,7 @@ store_report = Table(
     metadata,
     Column("term_id", BigInteger, ForeignKey("term.id"), primary_key=True),
     Column("account", TEXT, nullable=False),
+    text("store", nullable=True),
     yen("gross_yen"),
     yen("fee_yen"),
     yen("fee_tax_yen"),

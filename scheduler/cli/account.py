@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
 from scheduler.cli.context import open_house
-from scheduler.cli.inputs import AsJson
-from scheduler.cli.output import emit, fail
+from scheduler.cli.inputs import AsJson, Language, instant
+from scheduler.cli.output import emit, fail, table
+from terms.calendar import JST, day_start_at
 
 if TYPE_CHECKING:
     from billing.desk import BillingDesk
@@ -53,6 +56,46 @@ def list_accounts(
             limit=limit,
         )
     emit(found if found or as_json else "no such account", as_json)
+
+
+@app.command()
+def show(
+    account: Account,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="DATE|TIME", help="The end of this day, or a time. Default: now.")
+    ] = None,
+    known_at: Annotated[
+        str | None, typer.Option("--known-at", metavar="TIME", help="By what was known then. Default: now.")
+    ] = None,
+    lang: Annotated[Language, typer.Option(help="The language of the diary.")] = Language.JA,
+    as_json: AsJson = False,
+) -> None:
+    """Where an account stands, and all that happened to it: when, by which clause, what it changed."""
+    from billing.account_story import account_story
+    from billing.refusal import Refused
+
+    now = datetime.now(UTC)
+    until = _end_of(as_of) if as_of else now
+    known = instant(known_at) if known_at else now
+    if until > now and _end_of(now.astimezone(JST).date().isoformat()) != until:
+        fail(f"{as_of} is still to come: the diary tells what happened")
+    with open_house() as house:
+        try:
+            story = account_story(house.session, house.rules, account, until=until, known_at=known)
+        except Refused as refused:
+            fail(str(refused))
+    if as_json:
+        emit(story.to_json(lang.value), as_json=True)
+        return
+
+    def draw(console: Console) -> None:
+        flat = {name: value for name, value in story.state.items() if name != "unpaid" and value is not None}
+        console.print(table(("", ""), flat.items(), header=False))
+        console.print()
+        for when, words, clause in story.told(lang.value):
+            console.print(f"[dim]{when}[/dim]  {escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
+
+    emit(None, human=draw)
 
 
 @app.command()
@@ -132,6 +175,16 @@ def _act(act: Callable[[BillingDesk, datetime], object], done: str, as_json: boo
         except Refused as refused:
             fail(str(refused), 1)
     emit({"done": done} if as_json else done, as_json)
+
+
+def _end_of(text: str) -> datetime:
+    """The end of a day, or a time as it is."""
+    try:
+        return day_start_at(date.fromisoformat(text.strip()) + timedelta(days=1))
+    except OverflowError:
+        fail(f"{text} is still to come: the diary tells what happened")
+    except ValueError:
+        return instant(text)
 
 
 def _day(text: str) -> date:

@@ -6,7 +6,7 @@ Every command that works with the database prints on stderr where that is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -20,7 +20,6 @@ from scheduler.settings import Settings, SettingsError, load_settings
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-    from billing.gateway.port import Gateway
     from scheduler.app import House
 
 __all__ = [
@@ -62,79 +61,52 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
 
 
 @contextmanager
-def open_database(settings: Settings) -> Iterator[Database]:
-    """A session on the server of the settings, which is started if it is the embedded one."""
+def open_database(settings: Settings, *, quiet: bool = False) -> Iterator[Database]:
+    """A session on the server of the settings, which is started if it is the embedded one.
+
+    Where it is is said on stderr, unless `quiet`: a worker opens it for every job.
+    """
     if settings.database_url is None:
         with embedded_server(settings) as server:
-            yield from _connected(server.url, f"embedded PostgreSQL {{version}} in {server.data_dir}", True)
+            yield from _connected(server.url, f"embedded PostgreSQL {{version}} in {server.data_dir}", True, quiet)
     else:
         url = normalised_url(settings.database_url.get_secret_value())
         named = url.query.get("host", "the local socket")
         host = url.host or (named if isinstance(named, str) else ", ".join(named))
-        yield from _connected(url, f"server {host}/{url.database or ''}, PostgreSQL {{version}}", False)
+        yield from _connected(url, f"server {host}/{url.database or ''}, PostgreSQL {{version}}", False, quiet)
 
 
-def _connected(url: sa.URL, place: str, embedded: bool) -> Iterator[Database]:
+def _connected(url: sa.URL, place: str, embedded: bool, quiet: bool) -> Iterator[Database]:
     engine = make_engine(url)
     try:
         with engine.connect() as session:
             found = Database(session, url, place.format(version=check_server(session)), embedded)
             session.rollback()
-            note(f"database: {found.place}")
+            if not quiet:
+                note(f"database: {found.place}")
             yield found
     finally:
         engine.dispose()
 
 
 @contextmanager
-def open_house(settings: Settings | None = None) -> Iterator[House]:
+def open_house(settings: Settings | None = None, *, quiet: bool = False) -> Iterator[House]:
     """The house on a database that is up to date.
 
     The embedded database is brought up to date by itself; on a server that is the operator's to do.
     """
-    from scheduler.app import House
+    from scheduler.app import house_on
 
     settings = settings or settings_of_this_process()
-    try:
-        rules = settings.rules()
-    except SettingsError as error:
-        raise UserError(str(error)) from error
-    with open_database(settings) as database:
-        _bring_up_to_date(database)
-        with _gateway(settings, database.session.engine) as gateway:
-            yield House(session=database.session, rules=rules, gateway=gateway)
-
-
-@contextmanager
-def _gateway(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
-    """Who charges cards, by the settings."""
-    if settings.gateway == "simulated":
-        from billing.gateway.simulated import SimulatedGateway
-
-        simulated = SimulatedGateway(engine)
+    with ExitStack() as stack:
         try:
-            yield simulated
-        finally:
-            simulated.close()
-        return
-    from billing.gateway.stripe_calls import StripeCalls
-    from billing.gateway.stripe_gateway import StripeGateway
-
-    try:
-        key = settings.stripe_key()
-    except SettingsError as error:
-        raise UserError(str(error)) from error
-    calls = StripeCalls.to(
-        key,
-        api_base=settings.stripe_api_base,
-        per_second=settings.stripe_calls_per_second,
-        timeout_seconds=settings.stripe_timeout_seconds,
-    )
-    stripe = StripeGateway(engine, calls, concurrent=settings.stripe_calls_at_once)
-    try:
-        yield stripe
-    finally:
-        stripe.close()
+            settings.rules()  # what is set wrongly is said before a server is started
+            database = stack.enter_context(open_database(settings, quiet=quiet))
+            _bring_up_to_date(database)
+            house = stack.enter_context(house_on(database.session.engine, settings))
+        except SettingsError as error:
+            raise UserError(str(error)) from error
+        yield house
 
 
 @contextmanager

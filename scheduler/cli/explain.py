@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from rich.markup import escape
 
 from scheduler.cli import explain_money
 from scheduler.cli.context import ALL_THAT_IS_KNOWN, open_house
+from scheduler.cli.inputs import Language as Language
 from scheduler.cli.output import emit, fail, table
 from sla.views import UnknownClaim, claim_story
 from terms.calendar import Month, iso_jst
@@ -22,13 +22,6 @@ from terms.words import duration
 
 app = typer.Typer(help="Why something was decided as it was.", no_args_is_help=True)
 explain_money.add_to(app)
-
-
-class Language(StrEnum):
-    """The language of an explanation."""
-
-    JA = "ja"
-    EN = "en"
 
 
 @app.callback()

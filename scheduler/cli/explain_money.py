@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -12,16 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from scheduler.cli.context import open_house
-from scheduler.cli.inputs import AsJson, instant
+from scheduler.cli.inputs import AsJson, Language, instant
 from scheduler.cli.output import emit, fail
-
-
-class Language(StrEnum):
-    """The language of an explanation."""
-
-    JA = "ja"
-    EN = "en"
-
 
 Lang = Annotated[Language, typer.Option(help="The language of the sentences.")]
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
@@ -56,9 +47,43 @@ def cap(
         )
 
 
+def invoice(
+    number: Annotated[int, typer.Argument(metavar="ID", help="As `keizoku account show` names it.")],
+    lang: Lang = Language.JA,
+    as_json: AsJson = False,
+) -> None:
+    """An invoice: the term, its price and why that one, credits, tax, attempts, what settled it, what is open."""
+    from billing.invoice_story import invoice_story
+    from billing.refusal import Refused
+
+    with open_house() as house:
+        try:
+            story = invoice_story(house.session, house.rules, number)
+        except Refused as refused:
+            fail(str(refused))
+    if as_json:
+        emit(story.to_json(lang.value), as_json=True)
+    else:
+        title = f"{number}  {story.invoice['account']}  {story.invoice['state']}"
+        emit(None, human=lambda console: _print(console, title, story.told(lang.value)))
+
+
+def interest(
+    account: Account,
+    on: Annotated[str, typer.Option("--on", help="The day of payment, past or to come. Default: today.")] = "",
+    lang: Lang = Language.JA,
+    as_json: AsJson = False,
+) -> None:
+    """Late interest (5.2) step by step, as `keizoku interest preview` works it out."""
+    from scheduler.cli.interest import preview
+
+    preview(account, on, lang, as_json)
+
+
 def add_to(app: typer.Typer) -> None:
     """Make these commands of the group `explain`."""
-    app.command()(cap)
+    for command in (cap, invoice, interest):
+        app.command()(command)
 
 
 def _print(console: Console, title: str, sentences: Iterable[tuple[str, str]]) -> None:

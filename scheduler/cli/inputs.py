@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from scheduler.cli.output import errors, fail
 from terms.calendar import Month, parse_instant
+
+
+class Language(StrEnum):
+    """The language of an explanation or a document."""
+
+    JA = "ja"
+    EN = "en"
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Author = Annotated[str, typer.Option(help="Who decides so.")]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -12,13 +12,11 @@ from billing.catalog import NoPriceError
 from scheduler.app import House
 from scheduler.cli.context import open_house
 from scheduler.cli.output import console, emit, errors, fail, table
+from scheduler.hours import night_at
 from scheduler.night import STAGES, NightBusyError, NightResult, run_night
 from sla.month_store import NoPopulation
-from terms.calendar import JST, jst_day
+from terms.calendar import jst_day
 from terms.policy import UncoveredDate
-
-NIGHT_AT = time(2, 30)
-"""When a night runs, JST."""
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -67,11 +65,6 @@ def run_nights(house: House, dates: list[date], now: datetime | None) -> list[Ni
     """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
     with _progress(dates) as told:
         return [run_night(house, each, now or night_at(each), told) for each in dates]
-
-
-def night_at(business_date: date) -> datetime:
-    """02:30 JST of a business date."""
-    return datetime.combine(business_date, NIGHT_AT, JST).astimezone(UTC)
 
 
 def as_dict(result: NightResult) -> dict[str, object]:

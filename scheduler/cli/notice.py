@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from scheduler.cli.context import open_house
-from scheduler.cli.inputs import AsJson, Recorder, instant, recorder
+from scheduler.cli.inputs import AsJson, Language, Recorder, instant, recorder
 from scheduler.cli.output import emit, fail
 
 app = typer.Typer(help="Notices and demands for users: list, show, mark as sent.", no_args_is_help=True)
 
 DocumentId = Annotated[str, typer.Argument(metavar="ID", help="N12 is a notice, D3 a demand for late interest.")]
-
-
-class Language(StrEnum):
-    """The language of a document."""
-
-    JA = "ja"
-    EN = "en"
 
 
 Lang = Annotated[Language, typer.Option(help="The language of subject and body.")]

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from scheduler.cli import sla_evidence
+from scheduler.cli import sla_evidence, sla_months
 from scheduler.cli.output import emit, fail, note, report_findings, table
 from sla.claim_steps import waterfall_steps
 from sla.evidence import read_counts, read_incidents
@@ -32,6 +32,7 @@ from terms.words import duration, percent, windows
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
 sla_evidence.add_to(app)
+sla_months.add_to(app)
 
 OPEN_UNTIL = timedelta(days=1)
 """How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from billing.refusal import Refused
 from scheduler.app import House
-from scheduler.cli.night import night_at
 from scheduler.demo.files import Act
+from scheduler.hours import night_at
 from scheduler.night import NightResult, run_night
 from terms.calendar import iso_jst
 

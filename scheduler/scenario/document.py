@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ import yaml
 from pydantic import ValidationError
 from yaml.nodes import Node
 
+from scheduler.hours import night_at
 from scheduler.scenario.page import Page, Unread, compose, did_you_mean, line_of
 from scheduler.scenario.schema_words import ACTIONS, CHECKS, PLAN, POPULATION, PREPAID_METHODS, SUBJECTS
 from scheduler.scenario.values import When, list_of, mapping_of, natural, plain, record_of, refusal, text, when
@@ -31,7 +32,6 @@ from terms.rules import Rules
 
 CONTRACT: Final = "premium"
 DEFAULT_POPULATION: Final = 1_000_000
-NIGHT_AFTER: Final = timedelta(hours=2, minutes=30)  # after 00:00 JST of the business date
 EVER_AT: Final = datetime(2000, 1, 1, tzinfo=UTC)  # before every scenario: a population that never changes
 
 TOP_KEYS: Final = (
@@ -108,11 +108,6 @@ class Scenario:
         return any(
             step.facts["from"] <= night < step.facts["to"] for step in self.steps if step.action == "skip_nights"
         )
-
-
-def night_at(business_date: date) -> datetime:
-    """The instant of a business date's night: 02:30 JST."""
-    return day_start_at(business_date) + NIGHT_AFTER
 
 
 def read_scenario(path: Path) -> tuple[Scenario | None, tuple[Finding, ...]]:

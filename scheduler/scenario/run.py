@@ -26,10 +26,11 @@ from billing.refusal import Refused
 from db.migrate import create_all
 from db.session import make_engine
 from scheduler.app import House
+from scheduler.hours import night_at
 from scheduler.night import run_night
 from scheduler.scenario.actions import MAY_BE_REFUSED, declare, perform
 from scheduler.scenario.checks import failure_of, subject_of
-from scheduler.scenario.document import Expectation, Scenario, Step, night_at, read_scenario
+from scheduler.scenario.document import Expectation, Scenario, Step, read_scenario
 from scheduler.scenario.outcome import Failure, Outcome, plain
 from terms.calendar import iso_jst, jst_day
 from terms.decision import Finding

@@ -12,7 +12,7 @@ from billing.refusal import Refused
 from billing.views import owed_view
 from db.session import Session
 from scheduler.app import House
-from scheduler.cli.night import night_at
+from scheduler.hours import night_at
 from scheduler.night import run_night
 from terms.calendar import parse_instant
 from terms.policy import Terms

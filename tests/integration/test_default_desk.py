@@ -10,9 +10,10 @@ from billing import mail
 from billing.account_list import account_list
 from billing.received import cap_story
 from billing.refusal import Refused
+from billing.stages import delinquency
 from db.tables.contracts import contract_fact
 from scheduler.app import House
-from terms.calendar import parse_instant
+from terms.calendar import jst_day, parse_instant
 from tests.integration.world import house_on, open_world
 
 
@@ -68,6 +69,34 @@ def test_7_1_1__a_ground_that_people_find_to_hold_accelerates_and_every_act_is_t
                 act()
         house.session.rollback()
         assert len(house.session.execute(sa.select(contract_fact)).all()) == 3
+
+
+def test_7_1_2__who_pays_between_the_look_and_the_deed_is_not_terminated(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        open_world(house)
+        desk, rules = house.billing, house.rules
+        for account in ("pays", "leaves", "stays"):
+            desk.approve(account, "yearly", "other", now=at("2026-04-10 09:00"))
+        night = at("2026-06-03 02:30")  # 40 days after 04-24
+        rulings = delinquency.decide(rules, delinquency.due(house.session, rules, jst_day(night)), jst_day(night))
+        assert [(ruling.case.account, ruling.terminates) for ruling in rulings] == [
+            ("pays", True),
+            ("leaves", True),
+            ("stays", True),
+        ]
+        desk.pay("pays", 6_000, now=at("2026-06-03 02:31"))
+        desk.leave_service("leaves", now=at("2026-06-03 02:31"))
+        assert delinquency.save(house.session, rules, rulings, night) > 0
+        states = {row["account"]: row["state"] for row in account_list(house.session, rules, night, limit=10)}
+        assert states == {"pays": "active", "leaves": "ended", "stays": "ended"}
+        assert documents(house) == [
+            ("overdue", "leaves"),
+            ("overdue", "stays"),
+            ("termination", "stays"),
+            ("demand", "stays"),
+        ]
+        again = delinquency.decide(rules, delinquency.due(house.session, rules, jst_day(night)), jst_day(night))
+        assert delinquency.save(house.session, rules, again, night) == 0
 
 
 def test_7_1__a_document_waits_until_it_is_handed_over_once(engine: sa.Engine) -> None:

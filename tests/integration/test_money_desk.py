@@ -158,3 +158,60 @@ def test_the_commands_for_money_say_what_they_did(
     assert shown("deposit", "refund", "taro", *by) == "taro: 5,595 yen refunded\n"
     assert shown("deposit", "refund", "taro", *by, code=1).startswith("error: account taro: we hold 0 yen")
     assert json.loads(shown("card", "new", "taro", "--json")) == {"account": "taro", "charges": [], "still_owed": 0}
+
+
+def test_the_commands_for_codes_and_files_say_what_they_did(
+    server: sa.Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with house_on(server) as house:
+        open_world(house)
+        house.billing.approve("hanako", "monthly", "app_store", now=parse_instant("2026-03-26 10:00"))
+    capsys.readouterr()
+
+    def shown(*arguments: str, code: int = 0) -> str:
+        assert run(*arguments) == code
+        out, err = capsys.readouterr()
+        return out if code in (0, 1) and out else err.splitlines()[-1]
+
+    keys, bank, store = (tmp_path / name for name in ("keys.txt", "bank.csv", "store.csv"))
+    issue = [
+        "key",
+        "issue",
+        "--batch",
+        "s",
+        "--count",
+        "2",
+        "--months",
+        "2",
+        "--plan",
+        "monthly",
+        "--expires",
+        "2999-12-31",
+    ]
+    assert shown(*issue, "--out", str(keys)).startswith("2 product keys written to ")
+    assert "a batch of this name was issued before" in shown(*issue, "--out", str(keys), code=1)
+    code, other = keys.read_text(encoding="ascii").split()
+    assert json.loads(shown("key", "check", code.lower(), "--json"))["months"] == 2
+    assert "check it letter by letter" in shown("key", "check", code[1] + code[0] + code[2:][::-1], code=1)
+    assert shown("key", "redeem", code, "--account", "taro") == "taro: redeemed; contract 2 waits for its approval\n"
+    assert "it was redeemed on" in shown("key", "redeem", code, "--account", "jiro", code=1)
+    by = ("--author", "keiri", "--ground", "printed twice")
+    assert shown("key", "revoke", "s", *by) == "s: 1 codes revoked\n"
+    assert "its batch was revoked" in shown("key", "check", other, code=1)
+    assert json.loads(shown("key", "show", "s", "--json"))["liability_yen"] == 1_000
+    assert shown("coupon", "list") == "no coupons\n"
+
+    bank.write_text("date,amount,payer,reference\n2026-04-01,500,TARO,\n2026-04-01,x,TARO,\n", encoding="utf-8")
+    told = "bank.csv: 2 rows read, 1 new, 0 known, 0 passed over, 1 refused\n"
+    assert shown("bank", "import", str(bank), code=1) == told
+    assert json.loads(shown("bank", "list", "--open", "--json"))[0]["why"] == "no reference"
+    assert shown("bank", "match", "1", "hanako", *by) == "payment 1 is hanako's\n"
+    assert shown("bank", "unmatch", "1", *by).startswith("payment 1 is hanako's no more")
+    assert shown("bank", "send-back", "1", *by) == "payment 1 went back\n"
+    assert "it has its payer, or went back" in shown("bank", "match", "1", "hanako", *by, code=1)
+    assert [each["for"] for each in json.loads(shown("bank", "references", "hanako", "--json"))] == ["account"]
+
+    store.write_text("store,account,term,gross,fee\napple,hanako,2026-03-26,500,75\n", encoding="utf-8")
+    assert shown("store", "import", str(store)).endswith("1 rows read, 1 new, 0 known, 0 passed over, 0 refused\n")
+    assert json.loads(shown("store", "import", str(store), "--json"))["again"] is True
+    assert json.loads(shown("store", "list", "--json"))[0]["fee_tax"] == 7

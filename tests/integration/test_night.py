@@ -11,25 +11,12 @@ from sqlalchemy.exc import IntegrityError
 from db.migrate import create_all
 from db.session import Session, make_engine
 from scheduler.app import House
-from scheduler.cli.night import night_at
+from scheduler.hours import night_at
 from scheduler.night import STAGES, NightBusyError, NightResult, run_night
 from tests.integration.world import KilledError, Rows, house_on, kill_after, live, open_world, rows
 
 LAST = date(2026, 6, 5)
 Engines = Callable[[], sa.Engine]
-
-
-@pytest.fixture
-def engine_with_tables(engine_for_schema: Engines) -> Engines:
-    """A function that makes an engine on a fresh schema with all tables."""
-
-    def fresh() -> sa.Engine:
-        engine = engine_for_schema()
-        with engine.begin() as connection:
-            create_all(connection)
-        return engine
-
-    return fresh
 
 
 def test_a_second_run_of_every_night_changes_nothing_and_every_certificate_is_ok(engine: sa.Engine) -> None:

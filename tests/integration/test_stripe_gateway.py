@@ -184,8 +184,10 @@ def test_6_3__a_refund_goes_once_to_the_card_and_not_beyond_the_charge(
     [charged] = gateway.charge_many([request("refunded")], NOW)
     wanted = RefundRequest("keizoku-refund-1", "refunded", str(charged.gateway_id), 100)
     proxy.fault = fails_once("lost", "/v1/refunds")
+    assert gateway.find_refund(wanted, NOW) is None
     assert gateway.refund(wanted, NOW).answer is Answer.UNKNOWN
     done = gateway.refund(wanted, NOW)
+    assert gateway.find_refund(wanted, NOW) == done
     assert done.answer is Answer.SUCCEEDED
     charges = [each for each in proxy.all_of("refunds") if each["metadata"].get("keizoku_key") == wanted.key]
     assert [each["amount"] for each in charges] == [100]

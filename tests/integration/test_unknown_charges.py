@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from billing.refusal import Refused
 from billing.views import charges_view, owed_view, unknown_charges
 from scheduler.app import House
-from scheduler.cli.night import night_at
+from scheduler.hours import night_at
 from scheduler.night import run_night
 from terms.calendar import parse_instant
 from tests.integration.world import house_on, open_world
@@ -39,7 +39,9 @@ def test_5_2__later_people_make_sure_and_the_fee_is_charged_anew_without_interes
     next_night = RENEWED + timedelta(days=1)
     with house_on(engine) as house:
         attempt = renewed_with_a_timeout(house)
-        run_night(house, next_night, night_at(next_night))
+        runs = [run_night(house, next_night, night_at(next_night)) for _ in range(2)]
+        written = [{stage.stage: stage.changes for stage in run.stages if stage.changes} for run in runs]
+        assert written == [{"revenue": 1, "payments": 1}, {}]  # a task that is open already is not a change
         assert charges_view(house.session, "hanako") == {"count": 1, "yen": 500}
         task = sa.text("SELECT kind, subject, closed_by FROM people_task")
         assert [tuple(row) for row in house.session.execute(task)] == [("attempt_unknown", f"attempt {attempt}", None)]

@@ -13,7 +13,7 @@ from billing.gateway.simulated import SimulatedGateway
 from db.session import Session
 from db.tables import metadata
 from scheduler.app import House
-from scheduler.cli.night import night_at
+from scheduler.hours import night_at
 from scheduler.night import NightResult, Progress, run_night
 from terms.calendar import Month, parse_instant
 from terms.policy import Terms

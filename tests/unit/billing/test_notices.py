@@ -44,7 +44,12 @@ def test_6_2__who_has_left_is_not_told_of_a_suspension() -> None:
     ("notice", "ja", "en"),
     [
         (notices.resumption(ON), "再開", "Article 7.1"),
-        (notices.write_off(ON, date(2026, 3, 10), 500), "2026年3月10日から始まる契約期間", "Whatever else is unpaid"),
+        (
+            notices.write_off(ON, date(2026, 3, 10), 500, 6),
+            "2026年3月10日から始まる契約期間",
+            "Whatever else is unpaid",
+        ),
+        (notices.write_off(ON, date(2026, 3, 10), 0, 8), "遅延損害金8円", "The late interest of 8 yen"),
         (notices.acceleration(ON, 500), "お支払いの遅れにより", "Because a fee is overdue, 500 yen"),
         (notices.acceleration(ON, 500, "虚偽の登録"), "虚偽の登録", "On this ground: 虚偽の登録, 500 yen"),
     ],

@@ -88,7 +88,9 @@ def test_5_1__from_a_store_to_a_card_only_with_the_stores_own_stop() -> None:
     assert refuse_change("app_store", "card", store_stop_recorded=True) is None
     assert "premium/5.1" in (refuse_change("app_store", "card", store_stop_recorded=False) or "")
     assert refuse_change("card", "other", store_stop_recorded=False) is None
-    assert refuse_change("card", "coupon", store_stop_recorded=False) == "a change to coupon needs a code to redeem"
+    assert refuse_change("card", "coupon", store_stop_recorded=False) == (
+        "a coupon is redeemed with an application: end this contract, then apply with the code"
+    )
 
 
 def test_5_2__codes_named_in_the_settings_are_hard() -> None:

@@ -6,20 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from sla.claims import (
-    AccountMonth,
-    Assessor,
-    Claim,
-    ClaimFacts,
-    MonthDecision,
-    Ruling,
-    TermFact,
-    adjudicate,
-    adjudicate_month,
-    claim_deadline,
-    monthly_fee,
-    usable_from,
-)
+from sla.claim_facts import AccountMonth, Claim, ClaimFacts, Ruling, TermFact
+from sla.claims import Assessor, MonthDecision, adjudicate, adjudicate_month, claim_deadline, monthly_fee, usable_from
 from sla.intervals import Spans
 from sla.unusable import CLAIMANT_BUCKETS, Cause, MonthFacts, ServiceMonth, Stop, service_month
 from terms.calendar import Month, epoch, parse_instant

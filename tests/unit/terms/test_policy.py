@@ -121,14 +121,22 @@ def test_a_reading_is_chosen_by_name_and_the_rest_stays(terms: Terms) -> None:
     }
 
 
-def test_only_three_readings_have_an_alternative(terms: Terms) -> None:
+def test_the_readings_that_have_an_alternative(terms: Terms) -> None:
     readings = terms.version_at(date(2026, 4, 10)).readings
     assert {
         name: [reading.default, *(choice.name for choice in reading.alternatives)]
         for name, reading in readings.items()
         if reading.alternatives
     } == {
+        "announcement_days": ["clear_days", "calendar_days", "hours"],
+        "claim_deadline": ["month_end_extended_by_our_outage", "month_end"],
+        "credit_rounding": ["up", "down", "nearest"],
+        "deposit_use": ["when_due", "kept_until_asked"],
+        "eligible_payment": ["term_covering_the_second", "any_term_of_month"],
         "late_interest_day_count": ["years_then_split", "fixed_365"],
+        "month_length": ["fixed", "share_of_month"],
+        "set_off_effect": ["works_back", "on_notice"],
+        "short_stop": ["whole_stop", "what_is_left"],
         "term_rule": ["anchored", "civil_code"],
         "terminated_term_fee": ["full", "to_termination_day"],
     }

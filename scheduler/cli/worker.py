@@ -1,0 +1,84 @@
+"""`keizoku worker`: wakes the night, reads the gateway's news; one leads, others wait."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+from scheduler.cli.context import open_database, open_house, settings_of_this_process
+from scheduler.cli.output import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from scheduler.app import House
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def worker(
+    listen: Annotated[
+        str, typer.Option("--listen", help="Where /healthz and /metrics answer: host:port; empty: nowhere.")
+    ] = "127.0.0.1:9464",
+    heartbeat: Annotated[float, typer.Option("--heartbeat", min=0.1, help="Seconds between heartbeats.")] = 5.0,
+    poll: Annotated[float, typer.Option("--poll", min=0.1, help="Seconds between looks at the gateway's news.")] = 300,
+) -> None:
+    """Run unattended: the night at 02:30 JST and what was missed, the gateway's news, until SIGTERM.
+
+    Several may run: one leads, another takes over within a minute of its death. Logs are JSON lines on stderr.
+    """
+    from scheduler.leadership import Leadership, watched_engine
+    from scheduler.telemetry import json_logger, serve
+    from scheduler.worker import Worker
+
+    host, port = _address(listen)
+    settings = settings_of_this_process()
+    log = json_logger(uuid4().hex[:12])
+
+    with open_house(settings):
+        pass  # the tables are up to date, or this says what to do
+
+    @contextmanager
+    def house_of_a_job() -> Iterator[House]:
+        with open_house(settings, quiet=True) as house:
+            yield house
+
+    # kept open: an embedded server runs as long as the worker does
+    with open_database(settings, quiet=True) as database:
+        engine = watched_engine(database.url)
+        made = Worker(house_of_a_job, Leadership(engine.connect), log, heartbeat_seconds=heartbeat, poll_seconds=poll)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            made.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        silence = None
+        if host:
+            try:
+                bound, silence = serve(host, port, made.numbers, made.health, lambda: datetime.now(UTC))
+            except OSError as error:
+                fail(f"--listen {listen}: {error.strerror}")
+            log.info("listens", host=host, port=bound)
+        try:
+            made.run()
+        finally:
+            if silence is not None:
+                silence()
+            engine.dispose()
+
+
+def _address(listen: str) -> tuple[str, int]:
+    if not listen:
+        return "", 0
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        fail(f"--listen {listen!r}: has to be host:port, such as 127.0.0.1:9464")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,75 @@
+"""What a claim is decided from: claims, rulings on them and terms of one account and month.
+
+Values only. Instants are aware datetimes, sets of seconds are half-open epoch spans, fees are exact yen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from sla.intervals import NOTHING, Spans
+from terms.calendar import Month
+
+MONTHS_OF_INTERVAL = {"month": 1, "year": 12}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One application; `windows` None: it names only the month, so every window."""
+
+    claim_id: str
+    received_at: datetime
+    windows: Spans | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """People recognise only these windows of what this claim claims."""
+
+    claim_id: str
+    windows: Spans
+
+
+@dataclass(frozen=True, slots=True)
+class TermFact:
+    """A term as it really ran: [start, end) in epoch seconds, cut where the contract ended early."""
+
+    term_id: int
+    start: int
+    end: int
+    method: str
+    interval: str
+    price_yen: int
+
+    @property
+    def monthly_fee(self) -> Fraction:
+        """The recurring price for a month, tax included, not rounded: a year's is divided by 12."""
+        return Fraction(self.price_yen, MONTHS_OF_INTERVAL[self.interval])
+
+
+@dataclass(frozen=True, slots=True)
+class AccountMonth:
+    """All claims of one account for one month, and what is known about the account.
+
+    `rulings` oldest first; `environment` are the seconds that people ruled to be the claimant's own
+    environment; `suspended` the account's own suspensions.
+    """
+
+    account: str
+    month: Month
+    claims: tuple[Claim, ...]
+    terms: tuple[TermFact, ...] = ()
+    suspended: Spans = NOTHING
+    rulings: tuple[Ruling, ...] = ()
+    environment: Spans = NOTHING
+    form_outages: Spans = NOTHING  # when nobody could submit a claim, for all accounts
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFacts:
+    """One claim to be adjudicated, among all of its account and month."""
+
+    claim: Claim
+    among: AccountMonth

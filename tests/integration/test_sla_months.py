@@ -1,0 +1,276 @@
+"""A month over time, on a real database: what was known when, what if, what stays above what would be found."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from db.migrate import create_all
+from db.session import Session, make_engine, one_snapshot
+from db.tables.contracts import account, contract, plan, term
+from db.tables.money import people_task
+from scheduler.months.differences import award_differences
+from scheduler.months.replay import EVERYTHING, replay
+from scheduler.months.reviews import Review, reviews_of
+from scheduler.months.standing import ClaimState
+from scheduler.months.told import not_lowered_told, piece_told, review_told, windows_told
+from sla import stages
+from sla.desk import SlaDesk
+from sla.history import pieces_known
+from sla.month_store import NoPopulation
+from terms.calendar import Month, day_start_at, parse_instant
+from terms.policy import Terms, UncoveredDate, UnknownReading
+from terms.rules import Rules
+from tests.integration.world import rows
+
+RULES = Rules(Terms.load("premium"))
+APRIL = Month(2026, 4)
+FIRST = ClaimState("granted", None, 14_820, "0.2")
+RAISED = ClaimState("granted", None, 32_820, "0.4")
+
+
+def at(text: str) -> datetime:
+    return parse_instant(text)
+
+
+def member(session: Session, name: str, method: str = "card", interval: str = "month", price_yen: int = 500) -> None:
+    """An account with one term from 20 March on."""
+    first = at("2026-03-20 10:00")
+    session.execute(sa.insert(account).values(id=name, created_at=first))
+    values = {"account": name, "plan": "monthly", "method": method, "applied_at": first, "approved_at": first}
+    inserted = session.execute(
+        sa.insert(contract).values(**values, anchor_on=first.date(), recorded_at=first).returning(contract.c.id)
+    )
+    session.execute(
+        sa.insert(term).values(
+            contract_id=inserted.scalar_one(),
+            account=name,
+            seq=1,
+            starts_on=date(2026, 3, 20),
+            ends_on=date(2026, 5, 20) if interval == "month" else date(2027, 3, 20),
+            starts_at=first,
+            method=method,
+            plan="monthly",
+            interval=interval,
+            price_yen=price_yen,
+            terms_version="2024-12-02",
+            recorded_at=first,
+        )
+    )
+    session.commit()
+
+
+def night(session: Session, on: str) -> None:
+    business_date = date.fromisoformat(on)
+    now = day_start_at(business_date) + timedelta(hours=2, minutes=30)
+    for facts in stages.due(session, RULES, business_date, now):
+        stages.save(session, stages.decide(facts, RULES), now)
+
+
+def live(session: Session) -> Session:
+    """April: 14,820 s at first; five hours more in July; in August those turn out never to have been."""
+    long_ago = at("2025-01-01")
+    session.execute(sa.insert(plan).values(code="monthly", interval="month", recorded_at=long_ago))
+    session.commit()
+    member(session, "hanako")
+    member(session, "taro", interval="year", price_yen=5_300)
+    member(session, "jiro", method="app_store")
+    desk = SlaDesk(session, RULES)
+    desk.population(long_ago, 1_000_000, now=long_ago)
+    desk.notice(
+        "n1", at("2026-04-18 09:00"), at("2026-04-20 09:00"), at("2026-04-20 12:00"), now=at("2026-04-18 09:00")
+    )
+    desk.stop(
+        at("2026-04-10 09:00"),
+        at("2026-04-10 12:37"),
+        60_000,
+        id="s1",
+        now=at("2026-04-10 14:00"),
+        by="ops",
+        ground="log",
+    )
+    desk.stop(at("2026-04-12 00:30"), at("2026-04-12 05:00"), 900_000, id="s2", now=at("2026-04-12 05:30"))
+    for number, name in enumerate(("hanako", "taro", "jiro"), start=1):
+        desk.claim(f"c{number}", name, APRIL, now=at(f"2026-05-02 09:0{number}"))
+    night(session, "2026-05-03")
+    desk.stop(at("2026-04-20 09:00"), at("2026-04-20 14:00"), 60_000, id="s3", now=at("2026-07-10 09:00"))
+    night(session, "2026-07-11")
+    desk.correct_stop("s3", affected=0, by="<b>audit</b>", ground="=a false alarm", now=at("2026-08-01 09:00"))
+    night(session, "2026-08-02")
+    return session
+
+
+@pytest.fixture(scope="module")
+def lived(database_url: sa.URL | str) -> Iterator[Session]:
+    """That April once for all tests that only read."""
+    schema = f"t{uuid.uuid4().hex}"
+    with make_engine(database_url).begin() as admin:
+        admin.execute(sa.schema.CreateSchema(schema))
+    engine = make_engine(database_url, schema)
+    with engine.begin() as connection:
+        create_all(connection)
+    with engine.connect() as session:
+        yield live(session)
+    with make_engine(database_url).begin() as admin:
+        admin.execute(sa.schema.DropSchema(schema, cascade=True))
+
+
+def told(reviews: list[Review]) -> list[tuple[object, ...]]:
+    return [(each.gross_seconds, each.unusable_seconds, each.first, len(each.changed), each.yen) for each in reviews]
+
+
+def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Session) -> None:
+    pieces = pieces_known(lived, RULES, APRIL, EVERYTHING)
+    assert [(f"{each.recorded_at:%m-%d}", each.kind, each.subject, each.author, each.ground) for each in pieces] == [
+        ("12-31", "population", "", "people", ""),  # 1 January in Japan
+        ("04-10", "incident", "s1", "ops", "log"),
+        ("04-11", "incident", "s2", "people", ""),
+        ("04-18", "notice", "n1", "people", ""),
+        ("05-02", "claim", "c1", "hanako", ""),
+        ("05-02", "claim", "c2", "taro", ""),
+        ("05-02", "claim", "c3", "jiro", ""),
+        ("07-10", "incident", "s3", "people", ""),
+        ("08-01", "incident", "s3", "<b>audit</b>", "=a false alarm"),
+    ]
+    assert piece_told(pieces[3], "en").endswith("too late (by 15 April 2026 00:00 JST), excludes nothing")
+    assert piece_told(pieces[8], "ja") == "障害報告(第2版)、影響 0人、原因 障害"
+    assert (windows_told(pieces[1], "en"), windows_told(pieces[4], "ja")) == (
+        "10 April 2026 09:00–12:37 JST",
+        "月の全て",
+    )
+
+    reviews = reviews_of(lived, RULES, APRIL, EVERYTHING)
+    assert [each.whys for each in reviews] == [
+        ("notice n1", "stop s1", "stop s2", "claim c1", "claim c2", "claim c3"),
+        ("stop s3",),
+        ("stop s3 corrected",),
+    ]
+    assert told(reviews) == [
+        (29_220, 14_820, 3, 0, 100 + 89),
+        (47_220, 32_820, 0, 2, 100 + 88),  # 200 - 100, 177 - 89; jiro's store pays nothing either way
+        (29_220, 14_820, 0, 2, 0),
+    ]
+    assert [(each.claim_id, each.before, each.after) for each in reviews[1].changed][:2] == [
+        ("c1", FIRST, RAISED),
+        ("c2", FIRST, RAISED),
+    ]
+    assert [not_lowered_told(each, "en") for each in reviews[2].not_lowered] == [
+        "hanako: 200 yen was awarded, 100 yen would be found now; it is not lowered",
+        "taro: 177 yen was awarded, 89 yen would be found now; it is not lowered",
+    ]
+    assert review_told(reviews[1], "ja").endswith("初めての判定 0件、変わった判定 2件、減額の追加 188円")
+
+
+def test_9_2__awards_above_what_would_be_found_are_shown_with_the_reason(lived: Session) -> None:
+    found = award_differences(lived, RULES, APRIL, EVERYTHING)
+    assert [(each.account, each.awarded_yen, each.would_be_yen, each.above_yen, each.rates) for each in found] == [
+        ("hanako", 200, 100, 100, ("0.4", "0.2")),
+        ("taro", 177, 89, 88, ("0.4", "0.2")),
+    ]
+    assert found[0].seconds == {"recognised": (32_820, 14_820)}
+    assert found[0].since == ("stop s3 corrected",)
+    assert (found[0].claim_id, found[0].awarded_at, found[0].settled_by) == ("c1", at("2026-07-11 02:30"), "")
+    assert award_differences(lived, RULES, Month(2026, 5), EVERYTHING) == []
+    assert award_differences(lived, RULES, None, at("2026-07-31")) == []
+
+
+def test_9_2__a_difference_says_who_has_dealt_with_it(session: Session) -> None:
+    lived = live(session)
+    closed = {"closed_at": at("2026-08-03"), "closed_by": "finance", "closed_ground": "noted"}
+    lived.execute(sa.update(people_task).where(people_task.c.subject.startswith("hanako")).values(**closed))
+    lived.commit()
+    assert [each.settled_by for each in award_differences(lived, RULES, None, EVERYTHING)] == ["finance", ""]
+
+
+def test_9_2__a_replay_as_known_before_the_late_evidence_saves_nothing(lived: Session) -> None:
+    before = rows(lived)
+    found = replay(lived, RULES, APRIL, as_known_at=at("2026-07-20"), readings={"credit_rounding": "down"})
+    assert rows(lived) == before
+    assert {bucket: pair for bucket, pair in found.buckets().items() if pair[0] != pair[1]} == {
+        "gross": (29_220, 47_220),
+        "unusable": (14_820, 32_820),
+    }
+    assert [(each.claim_id, each.stands, each.replayed) for each in found.verdicts()] == [
+        ("c1", FIRST, RAISED),
+        ("c2", FIRST, RAISED),
+    ]
+    assert [each.claim_id for each in found.changed_claims] == ["c1", "c2"]
+    assert (found.stands_yen, found.replayed_yen) == (377, 376)  # 176 2/3 down
+    assert [(each.account, each.stands_yen, each.replayed_yen) for each in found.changed_yen] == [("taro", 177, 176)]
+
+
+def test_9_2__a_replay_before_a_claim_came_does_not_know_it(lived: Session) -> None:
+    found = replay(lived, RULES, APRIL, as_known_at=at("2026-05-02 09:02"))
+    assert (found.claims, found.claims_replayed, found.not_yet_received) == (3, 2, 1)
+    assert [(each.claim_id, each.replayed) for each in found.changed_claims] == [("c3", None)]
+    assert found.to_json()["yen"] == {
+        "stands": 377,
+        "replayed": 189,
+        "difference": -188,
+        "accounts": [
+            {"account": "hanako", "stands": 200, "replayed": 100, "difference": -100},
+            {"account": "taro", "stands": 177, "replayed": 89, "difference": -88},
+        ],
+    }
+
+
+def test_9_2__a_replay_of_what_stands_changes_only_what_was_not_lowered(lived: Session) -> None:
+    found = replay(lived, RULES, APRIL)
+    assert (found.changed_claims, found.stands_yen, found.replayed_yen) == ((), 377, 189)
+
+
+def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) -> None:
+    """Taro left on 26 April, which we learn in August, as we do of a stop on the 28th: it is not his."""
+    lived = live(session)
+    lived.execute(
+        sa.update(contract)
+        .where(contract.c.account == "taro")
+        .values(
+            ended_on=date(2026, 4, 27),
+            ended_at=at("2026-04-26 12:00"),
+            ended_reason="leave_service",
+            end_recorded_at=at("2026-08-04 12:00"),
+        )
+    )
+    lived.commit()
+    desk = SlaDesk(lived, RULES)
+    desk.stop(at("2026-04-28 09:00"), at("2026-04-28 14:00"), 60_000, id="s4", now=at("2026-08-04 09:00"))
+    night(lived, "2026-08-06")
+    assert replay(lived, RULES, APRIL).changed_claims == ()
+    # by the stop, before the end was known, he would have had it too
+    before_the_end = replay(lived, RULES, APRIL, as_known_at=at("2026-08-04 10:00"))
+    assert [(each.claim_id, each.stands, each.replayed) for each in before_the_end.verdicts()] == [
+        ("c2", FIRST, RAISED)
+    ]
+
+
+def test_what_a_replay_cannot_do(lived: Session) -> None:
+    with pytest.raises(UnknownReading, match="nearest: short_stop"):
+        replay(lived, RULES, APRIL, readings={"short_stops": "x"})
+    with pytest.raises(UnknownReading, match=r"term_rule.*changes nothing here"):
+        replay(lived, RULES, APRIL, readings={"term_rule": "civil_code"})
+    with pytest.raises(UncoveredDate):
+        replay(lived, RULES, Month(2024, 11))
+    empty = replay(lived, RULES, Month(2026, 6), as_known_at=datetime(2020, 1, 1, tzinfo=UTC))
+    assert (empty.claims, empty.buckets()["gross"], empty.stands_yen) == (0, (0, 0), 0)
+
+
+def test_a_snapshot_refuses_to_write(lived: Session) -> None:
+    with pytest.raises(DBAPIError, match="read-only transaction"), one_snapshot(lived):
+        lived.execute(sa.insert(account).values(id="x", created_at=at("2026-08-05")))
+    lived.execute(sa.insert(account).values(id="x", created_at=at("2026-08-05")))
+    lived.rollback()
+
+
+def test_9_3__without_a_number_of_users_history_still_tells(session: Session) -> None:
+    desk = SlaDesk(session, RULES)
+    desk.stop(at("2026-04-10 09:00"), at("2026-04-10 12:37"), 60_000, id="s1", now=at("2026-04-10 14:00"))
+    night(session, "2026-05-03")  # no claim: nothing is asked of the month
+    (review,) = reviews_of(session, RULES, APRIL, EVERYTHING)
+    assert (review.gross_seconds, review.unusable_seconds, review.yen) == (None, None, 0)
+    assert "stopped —" in review_told(review, "en")
+    with pytest.raises(NoPopulation):
+        replay(session, RULES, APRIL)
