@@ -22,6 +22,7 @@ from billing.codes import MOST_BATCHES, Code, compose, draw_secret
 from billing.payment_method import prepaid_terms
 from billing.refusal import Refused
 from billing.stages.prices import load_interval, load_prices
+from db.probes import TODAY
 from db.session import Session, copy_rows
 from db.tables.codes import code, code_batch, code_end, code_redemption
 from db.tables.contracts import contract
@@ -87,14 +88,18 @@ def issue(
     return int(batch_id)
 
 
+_OVER = sa.and_(code_batch.c.closed_at.is_(None), code_batch.c.expires_on < TODAY)
+
+
+def anything_to_expire() -> sa.ColumnElement[bool]:
+    """Whether `expire_due` would find a batch."""
+    return sa.exists(sa.select(code_batch.c.id).where(_OVER))
+
+
 def expire_due(session: Session, now: datetime) -> int:
     """Codes whose last day is over and that nobody holds end; what was paid for them is income. Commits; the rows."""
-    today = jst_day(now)
     batches = session.execute(
-        sa.select(code_batch)
-        .where(code_batch.c.closed_at.is_(None), code_batch.c.expires_on < today)
-        .order_by(code_batch.c.id)
-        .with_for_update()
+        sa.select(code_batch).where(_OVER).order_by(code_batch.c.id).with_for_update(), {TODAY.key: jst_day(now)}
     ).all()
     changes = sum(_end(session, batch, "expired", "key_expired", now) for batch in batches)
     changes += sum(_close(session, batch.id, now) for batch in batches)

@@ -19,6 +19,7 @@ from billing.refusal import Refused
 from billing.settling import book_undemanded, correct_interest, settle_parts
 from billing.stages.demands import book_interest
 from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
+from db.probes import TODAY
 from db.session import Session
 from db.tables.contracts import account as account_table
 from db.tables.money import allocation, attempt, deposit_use, invoice, settlement
@@ -71,6 +72,14 @@ def deposits(session: Session) -> list[Deposit]:
         deposit_of(session, account) for account in session.scalars(sa.select(holders.c.account).order_by("account"))
     ]
     return [each for each in found if each.yen]
+
+
+_DUE = sa.and_(invoice.c.state == "open", sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) <= TODAY)
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether there is a fee that `apply_due` would pay if its account had a deposit."""
+    return sa.exists(sa.select(invoice.c.id).where(_DUE))
 
 
 def apply_due(session: Session, rules: Rules, now: datetime, *, contract_ids: Collection[int] | None = None) -> int:
@@ -131,15 +140,11 @@ def _waiting(session: Session, today: date, contract_ids: Collection[int] | None
         .where(deposit_use.c.account == held.c.account, deposit_use.c.origin == SENT)
         .scalar_subquery()
     )
-    due = sa.exists().where(
-        invoice.c.account == held.c.account,
-        invoice.c.state == "open",
-        sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) <= today,
-    )
+    due = sa.exists().where(invoice.c.account == held.c.account, _DUE)
     if contract_ids is not None:
         due = due.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     query = sa.select(held.c.account).where(due, held.c.yen > used).order_by(held.c.account)
-    return list(session.scalars(query))
+    return list(session.scalars(query, {TODAY.key: today}))
 
 
 def _apply(

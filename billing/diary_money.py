@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from billing.diary import Event
 from db.session import Session
 from db.tables.contracts import contract_fact, term
+from db.tables.gateway import gateway_dispute
 from db.tables.money import (
     allocation,
     attempt,
@@ -48,6 +49,7 @@ def money_events(session: Session, account: str) -> Iterator[Event]:
     """Everything about the money of an account, in no order."""
     yield from _invoices(session, account)
     yield from _attempts(session, account)
+    yield from _disputes(session, account)
     yield from _receipts(session, account)
     yield from _deposits(session, account)
     yield from _acts(session, account)
@@ -98,6 +100,18 @@ def _attempts(session: Session, account: str) -> Iterator[Event]:
         if row.outcome is not None:
             kind, clause = _OUTCOMES[row.outcome]
             yield Event(row.settled_at, row.answer_recorded_at, kind, clause, facts)
+
+
+def _disputes(session: Session, account: str) -> Iterator[Event]:
+    """What the gateway says of disputed charges, each state as it came."""
+    rows = session.execute(
+        sa.select(gateway_dispute, attempt.c.id.label("attempt_id"), attempt.c.invoice_id)
+        .join(attempt, attempt.c.gateway_id == gateway_dispute.c.payment)
+        .where(attempt.c.account == account)
+    )
+    for row in rows:
+        facts = {"attempt": row.attempt_id, "invoice": row.invoice_id, "yen": row.amount, "dispute": row.dispute}
+        yield Event(row.happened_at, row.recorded_at, f"dispute_{row.state}", "premium/5.2", facts)
 
 
 def _receipts(session: Session, account: str) -> Iterator[Event]:

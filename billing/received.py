@@ -17,6 +17,7 @@ from db.session import Session
 from db.tables.codes import code, code_batch, code_redemption
 from db.tables.contracts import account as account_table
 from db.tables.contracts import contract, term
+from db.tables.gateway import gateway_dispute
 from db.tables.money import allocation, attempt, credit, credit_refund, receipt, settlement, store_report
 from terms.calendar import Month, iso_jst, jst_day
 from terms.policy import UncoveredDate
@@ -134,6 +135,12 @@ def _by_card(session: Session, account: str) -> list[Received]:
         sa.select(credit_refund).where(credit_refund.c.account == account, credit_refund.c.outcome == "succeeded")
     ):
         refunds[row.attempt_id].append(Returned(row.settled_at, row.yen))
+    for row in session.execute(
+        sa.select(attempt.c.id, gateway_dispute.c.amount, gateway_dispute.c.happened_at)
+        .join(gateway_dispute, gateway_dispute.c.payment == attempt.c.gateway_id)
+        .where(attempt.c.account == account, gateway_dispute.c.state == "lost")
+    ):
+        refunds[row.id].append(Returned(row.happened_at, row.amount, never_received=True))
     rows = session.execute(
         sa.select(attempt.c.id, attempt.c.settled_at, settlement.c.yen)
         .join(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == attempt.c.id))

@@ -7,7 +7,7 @@ missed are caught up first, their terms, invoices and revenue on their proper da
 on which they are done; one leader at a time.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -19,10 +19,11 @@ import sla.stages
 from billing.audit import audit as audit_billing
 from billing.gateway.port import UnansweredError
 from billing.stages import ahead, credits, delinquency, demands, gateway_news, invoices, payments, revenue, terms
+from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TODAY
 from db.session import Session, release_leader_lock, try_leader_lock
 from scheduler import runs
 from scheduler.app import House
-from terms.calendar import jst_day
+from terms.calendar import Month, jst_day
 from terms.rules import Rules
 
 STAGES: Final = (
@@ -72,63 +73,42 @@ class NightResult:
         return sum(stage.changes for stage in self.stages)
 
 
-def run_night(house: House, business_date: date, now: datetime, progress: Progress | None = None) -> NightResult:
+def run_night(
+    house: House, business_date: date, now: datetime, progress: Progress | None = None, *, ask_first: bool = True
+) -> NightResult:
     """Run the night of a business date at `now`, after the nights missed before it.
 
-    Raises NightBusyError if another night is running, and what a stage raises for an uncovered date.
+    A stage that has nothing to do, as one statement for all of them says, is passed over; without `ask_first` every
+    stage looks for itself, to the same end. Raises NightBusyError if another night is running, and what a stage
+    raises for an uncovered date.
     """
     session = house.session
     if not try_leader_lock(session, "night"):
         session.rollback()
         raise NightBusyError("another night is running on this database; nothing was done")
-    session.commit()
     try:
-        ran_before = runs.is_done(session, business_date)
-        missed = tuple(runs.missed(session, business_date))
-        session.commit()
-        caught_up = [result for on in missed for result in _stages(house, on, now, progress, NOT_WHEN_MISSED, ())]
-        first_runs = missed if ran_before else (*missed, business_date)
-        results = list(_stages(house, business_date, now, progress, (), first_runs))
-        state, differences = _certify(house, business_date, now, progress)
-        runs.note(session, [runs.StageRun(on, "audit", now, now, 0) for on in missed])
-    finally:
+        before = runs.standing(session, business_date)
+        missed = before.missed
+        first_runs = missed if before.ran_before else (*missed, business_date)
+        results: list[StageResult] = []
+        for on in missed:
+            results += _stages(Work(house, on, now, (), before.floor), progress, ask_first, NOT_WHEN_MISSED)
+        results += _stages(Work(house, business_date, now, first_runs, before.floor), progress, ask_first)
+        state, differences = _certify(house, before, now, progress)
+    except BaseException:
         session.rollback()
+        raise
+    finally:
         release_leader_lock(session, "night")
         session.commit()
     return NightResult(
         business_date=business_date,
-        stages=_summed([*caught_up, *results, StageResult("audit", 0)]),
+        stages=_summed([*results, StageResult("audit", 0)]),
         certificate=state,
         differences=differences,
         caught_up=missed,
-        ran_before=ran_before,
+        ran_before=before.ran_before,
     )
-
-
-def _stages(
-    house: House,
-    on: date,
-    now: datetime,
-    progress: Progress | None,
-    without: Sequence[str],
-    dates: Sequence[date],
-) -> Iterator[StageResult]:
-    """Run the stages but the audit for one business date; what changed something is noted at once."""
-    work = Work(house, on, now, tuple(dates), runs.certified_floor(house.session))
-    waiting: list[runs.StageRun] = []
-    for stage in STAGES[:-1]:
-        changes = 0
-        if stage not in without:
-            for written in _WORK[stage](work):
-                changes += written
-                if progress is not None:
-                    progress(on, stage, written)
-        waiting.append(runs.StageRun(on, stage, now, now, changes))
-        if changes:
-            runs.note(house.session, waiting)
-            waiting = []
-        yield StageResult(stage, changes)
-    runs.note(house.session, waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +130,39 @@ class Work:
     def rules(self) -> Rules:
         """The rules of the house."""
         return self.house.rules
+
+
+def _stages(
+    work: Work, progress: Progress | None, ask_first: bool, without: Sequence[str] = ()
+) -> Iterator[StageResult]:
+    """Run the stages but the audit for one business date; what changed something is noted at once.
+
+    What the probes said holds until this night has written something; what others write after it comes after the
+    stage, as it always may.
+    """
+    waiting: list[runs.StageRun] = []
+    anything: Mapping[str, bool] | None = None
+    for stage in STAGES[:-1]:
+        changes = 0
+        for name, part in _PARTS[stage].items() if stage not in without else ():
+            if ask_first and anything is None and name in _PROBES:
+                anything = _ask(work)
+            if anything is not None and not anything.get(name, True):
+                continue
+            for written in part(work):
+                changes += written
+                if written:
+                    anything = None
+                if progress is not None:
+                    progress(work.on, stage, written)
+        if progress is not None:
+            progress(work.on, stage, 0)
+        waiting.append(runs.StageRun(work.on, stage, work.now, work.now, changes))
+        if changes:
+            runs.note(work.session, waiting)
+            waiting = []
+        yield StageResult(stage, changes)
+    runs.note(work.session, waiting)
 
 
 def _evidence(work: Work) -> Iterator[int]:
@@ -195,43 +208,83 @@ def _delinquency(work: Work) -> Iterator[int]:
     today = jst_day(work.now)
     cases = delinquency.due(work.session, work.rules, today)
     yield delinquency.save(work.session, work.rules, delinquency.decide(work.rules, cases, today), work.now)
+
+
+def _demands(work: Work) -> Iterator[int]:
     for each in work.dates:
         yield demands.demand_month(work.session, work.rules, each, work.now)
+
+
+def _ahead(work: Work) -> Iterator[int]:
+    today = jst_day(work.now)
     for chunk in ahead.due(work.session, work.rules, today):
         yield ahead.save(work.session, ahead.decide(work.rules, chunk, today), work.now)
 
 
 def _revenue(work: Work) -> Iterator[int]:
     yield revenue.save(work.session, revenue.due(work.session, work.rules, work.on, above=work.floor), work.now)
+
+
+def _closed_terms(work: Work) -> Iterator[int]:
     yield revenue.close_terms(work.session, work.rules, work.now)
+
+
+def _used_up_keys(work: Work) -> Iterator[int]:
     yield revenue.expire_keys(work.session, work.now)
 
 
-_WORK: Final = {
-    "evidence": _evidence,
-    "terms": _terms,
-    "claims": _claims,
-    "credits": _credits,
-    "invoices": _invoices,
-    "payments": _payments,
-    "delinquency": _delinquency,
-    "revenue": _revenue,
+_PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
+    "evidence": {"evidence": _evidence},
+    "terms": {"terms": _terms},
+    "claims": {"claims": _claims},
+    "credits": {"credits": _credits},
+    "invoices": {"invoices": _invoices},
+    "payments": {"payments": _payments},
+    "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
+    "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
+"""The parts of each stage, in order. A part is passed over only if a probe under its name says that it has nothing."""
+
+_PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
+    "terms": terms.anything_due(),
+    "claims": sla.stages.anything_due(),
+    "credits": credits.anything_due(),
+    "invoices": invoices.anything_due(),
+    "payments": payments.anything_due(),
+    "delinquency": delinquency.anything_due(),
+    "closed_terms": revenue.anything_to_close(),
+    "used_up_keys": revenue.anything_to_expire(),
+}
+"""For parts that can say beforehand whether they have nothing. A new part needs none, and then runs every night."""
+
+_ANYTHING: Final = sa.select(*(probe.label(name) for name, probe in _PROBES.items()))
 
 
-def _certify(house: House, on: date, now: datetime, progress: Progress | None) -> tuple[str, tuple[str, ...]]:
+def _ask(work: Work) -> Mapping[str, bool]:
+    """All probes in one statement: for each part that has one, whether there is anything to do."""
+    values = {
+        BUSINESS_DATE.key: work.on,
+        MONTH.key: str(Month.of(work.on)),
+        TODAY.key: jst_day(work.now),
+        NOW.key: work.now,
+        FLOOR.key: work.floor,
+    }
+    return dict(work.session.execute(_ANYTHING, values).one()._mapping)
+
+
+def _certify(
+    house: House, before: runs.Standing, now: datetime, progress: Progress | None
+) -> tuple[str, tuple[str, ...]]:
     """Derive again what should exist, and write the certificate or the differences."""
     session = house.session
-    last = runs.last_night(session)
-    above = runs.certified_floor(session)
-    session.rollback()
+    on, last = before.business_date, before.last_night
+    session.commit()  # a rollback would take the driver's prepared statements with it
     # one snapshot for all questions: what people do meanwhile is seen whole or not at all
     session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-    found = audit_billing(session, on, recognised_to=max(on, last) if last is not None else on, above=above)
+    found = audit_billing(session, on, recognised_to=max(on, last or on), above=before.floor)
     also = sla.audit.differences(session, on, now)
-    session.rollback()
-    state = runs.certify(session, on, found, also, now)
-    runs.note(session, [runs.StageRun(on, "audit", now, now, 0)])
+    session.commit()
+    state = runs.certify(session, on, found, also, now, without=before.missed)
     if progress is not None:
         progress(on, "audit", 0)
     return state, (*found.differences, *also)

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from billing.audit import Audit
 from db.session import Session
-from db.tables.books import certificate, stage_run
+from db.tables.books import stage_run
 
 LAST_STAGE = "audit"
 
@@ -32,32 +31,36 @@ class StageRun:
 
 def note(session: Session, stages: Sequence[StageRun]) -> None:
     """Write stages into the run log; a rerun counts up and adds its changes. Commits."""
-    if not stages:
-        return
-    row = insert(stage_run)
+    if stages:
+        _write(session, stages)
+        session.commit()
+
+
+def _write(session: Session, stages: Sequence[StageRun]) -> None:
     session.execute(
-        row.on_conflict_do_update(
-            index_elements=["business_date", "stage"],
-            set_={
-                "runs": stage_run.c.runs + 1,
-                "changes": stage_run.c.changes + row.excluded.changes,
-                "started_at": row.excluded.started_at,
-                "finished_at": row.excluded.finished_at,
-            },
-        ),
-        [
-            {
-                "business_date": each.business_date,
-                "stage": each.stage,
-                "started_at": each.started_at,
-                "finished_at": each.finished_at,
-                "changes": each.changes,
-                "runs": 1,
-            }
-            for each in stages
-        ],
+        _NOTE,
+        {
+            "dates": [each.business_date for each in stages],
+            "stages": [each.stage for each in stages],
+            "began": [each.started_at for each in stages],
+            "ended": [each.finished_at for each in stages],
+            "changes": [each.changes for each in stages],
+        },
     )
-    session.commit()
+
+
+_NOTE = sa.text(
+    """
+    INSERT INTO stage_run (business_date, stage, started_at, finished_at, changes, runs)
+    SELECT noted.*, 1 FROM unnest(
+        CAST(:dates AS date[]), CAST(:stages AS text[]), CAST(:began AS timestamptz[]),
+        CAST(:ended AS timestamptz[]), CAST(:changes AS integer[])
+    ) AS noted
+    ON CONFLICT (business_date, stage) DO UPDATE SET
+        runs = stage_run.runs + 1, changes = stage_run.changes + excluded.changes,
+        started_at = excluded.started_at, finished_at = excluded.finished_at
+    """
+)
 
 
 def last_night(session: Session) -> date | None:
@@ -72,34 +75,52 @@ def last_night(session: Session) -> date | None:
 
 def is_done(session: Session, business_date: date) -> bool:
     """Whether the night of this date went through before."""
-    query = sa.select(stage_run.c.runs).where(
-        stage_run.c.business_date == business_date,
-        stage_run.c.stage == LAST_STAGE,
-        stage_run.c.finished_at.is_not(None),
-    )
-    return session.execute(query).first() is not None
+    return standing(session, business_date).ran_before
 
 
-def missed(session: Session, business_date: date) -> list[date]:
-    """Business dates between the last night that went through and this one."""
-    last = last_night(session)
-    if last is None:
-        return []
-    return [last + timedelta(days=day) for day in range(1, (business_date - last).days)]
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the nights stand before this one of `business_date`."""
+
+    business_date: date
+    last_night: date | None  # the latest business date whose night went through to its certificate
+    ran_before: bool  # the night of this date did
+    floor: int  # the highest term id that the last certificate covers; 0: none does, or it found differences
+
+    @property
+    def missed(self) -> tuple[date, ...]:
+        """Business dates between the last night that went through and this one."""
+        if self.last_night is None:
+            return ()
+        days = (self.business_date - self.last_night).days
+        return tuple(self.last_night + timedelta(days=day) for day in range(1, days))
 
 
-def certified_floor(session: Session) -> int:
-    """The highest term id that the last certificate covers; 0 where there is none or it found differences."""
-    row = session.execute(
-        sa.select(certificate.c.state, certificate.c.floors["term"].as_integer().label("term"))
-        .order_by(certificate.c.id.desc())
-        .limit(1)
-    ).first()
-    return row.term if row is not None and row.state == "ok" else 0
+def standing(session: Session, business_date: date) -> Standing:
+    """Where the nights stand."""
+    row = session.execute(_STANDING, {"business_date": business_date, "last_stage": LAST_STAGE}).one()
+    return Standing(business_date, row.last_night, row.ran_before, row.floor or 0)
 
 
-def certify(session: Session, business_date: date, found: Audit, also: Sequence[str], at: datetime) -> str:
-    """Write the certificate unless the last one of this date says the same; returns its state. Commits."""
+_STANDING = sa.text(
+    """
+    SELECT (SELECT max(business_date) FROM stage_run
+            WHERE stage = :last_stage AND finished_at IS NOT NULL) AS last_night,
+           EXISTS (SELECT 1 FROM stage_run WHERE business_date = :business_date AND stage = :last_stage
+                   AND finished_at IS NOT NULL) AS ran_before,
+           (SELECT CASE state WHEN 'ok' THEN CAST(floors ->> 'term' AS bigint) END
+            FROM certificate ORDER BY id DESC LIMIT 1) AS floor
+    """
+)
+
+
+def certify(
+    session: Session, business_date: date, found: Audit, also: Sequence[str], at: datetime, without: Sequence[date] = ()
+) -> str:
+    """Write the certificate unless the last one of this date says the same; returns its state. Commits.
+
+    With it the audit goes into the run log, also for the dates `without` a night of their own that this one stands for.
+    """
     differences = [*found.differences, *also]
     state = "differences" if differences else "ok"
     floors: Mapping[str, int] = {"term": found.last_term_id}
@@ -111,24 +132,34 @@ def certify(session: Session, business_date: date, found: Audit, also: Sequence[
         "floors": floors,
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-    before = session.execute(
-        sa.select(certificate.c.hash)
-        .where(certificate.c.business_date == business_date)
-        .order_by(certificate.c.id.desc())
-        .limit(1)
-    ).scalar_one_or_none()
-    if before != digest:
-        session.execute(
-            sa.insert(certificate).values(
-                business_date=business_date,
-                issued_at=at,
-                state=state,
-                counts=found.counts,
-                sums=found.sums,
-                differences=differences,
-                floors=floors,
-                hash=digest,
-            )
-        )
+    session.execute(
+        _CERTIFY,
+        {
+            "business_date": business_date,
+            "issued_at": at,
+            "state": state,
+            "counts": json.dumps(found.counts),
+            "sums": json.dumps(found.sums),
+            "differences": json.dumps(differences, ensure_ascii=False),
+            "floors": json.dumps(floors),
+            "hash": digest,
+        },
+    )
+    _write(session, [StageRun(on, LAST_STAGE, at, at, 0) for on in (*without, business_date)])
     session.commit()
     return state
+
+
+_CERTIFY = sa.text(
+    """
+    INSERT INTO certificate (business_date, issued_at, state, counts, sums, differences, floors, hash)
+    SELECT fresh.* FROM (VALUES (
+        CAST(:business_date AS date), CAST(:issued_at AS timestamptz), CAST(:state AS text), CAST(:counts AS jsonb),
+        CAST(:sums AS jsonb), CAST(:differences AS jsonb), CAST(:floors AS jsonb), CAST(:hash AS text)
+    )) AS fresh (business_date, issued_at, state, counts, sums, differences, floors, hash)
+    WHERE fresh.hash IS DISTINCT FROM (
+        SELECT last.hash FROM certificate AS last WHERE last.business_date = fresh.business_date
+        ORDER BY last.id DESC LIMIT 1
+    )
+    """
+)

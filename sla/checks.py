@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
 
+from sla.evidence import GROUND_NEEDED, LAST_SECOND, LONGEST_SECONDS, MOST_USERS
 from sla.intervals import Span, Spans, normalise
 from sla.unusable import Cause
 from terms.calendar import epoch, epoch_up, iso_jst
@@ -29,11 +30,22 @@ def finding(source: str, value: str, rule: str, remedy: str) -> Finding:
 
 
 def period(source: str, from_at: datetime, to_at: datetime) -> Span:
-    """Whole seconds, outward. Raises Refusal for an end that is not after its start."""
+    """Whole seconds, outward. Raises Refusal for an end not after its start, and for what no fact has."""
+    known_time(source, from_at)
+    known_time(source, to_at)
     if to_at <= from_at:
         value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
         raise Refusal(source, value, "a period ends after it starts", "correct one of the times")
+    if (to_at - from_at).total_seconds() > LONGEST_SECONDS:
+        value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
+        raise Refusal(source, value, "a period is at most a year long", "correct one of the times")
     return epoch(from_at), epoch_up(to_at)
+
+
+def known_time(source: str, at: datetime) -> None:
+    """Raises Refusal for a time that no fact has."""
+    if not 0 <= epoch(at) <= LAST_SECOND:
+        raise Refusal(source, str(at), "a time from 1970 to 8999", "correct the year")
 
 
 def spans_of(source: str, windows: Iterable[Sequence[datetime]]) -> Spans:
@@ -42,9 +54,11 @@ def spans_of(source: str, windows: Iterable[Sequence[datetime]]) -> Spans:
 
 
 def not_negative(source: str, users: int) -> None:
-    """Raises Refusal for a number of users under 0."""
+    """Raises Refusal for a number of users under 0, or greater than there are."""
     if users < 0:
         raise Refusal(source, f"{users} users", "a number of users is not negative", "correct it")
+    if users > MOST_USERS:
+        raise Refusal(source, f"{users} users", f"at most {MOST_USERS:,} users", "correct it")
 
 
 def known_cause(source: str, cause: str) -> None:
@@ -54,11 +68,20 @@ def known_cause(source: str, cause: str) -> None:
         raise Refusal(source, f"cause {cause!r}", f"a cause is {causes}", nearest_of(cause, list(Cause)))
 
 
+def grounded_cause(source: str, cause: str, ground: str | None) -> None:
+    """Raises Refusal for a cause that people have to give a ground for, without one."""
+    for known, (rule, remedy) in GROUND_NEEDED.items():
+        if cause == known and not (ground or "").strip():
+            raise Refusal(source, f"cause {cause} without a ground", rule, remedy)
+
+
 def needed(source: str, **texts: str) -> None:
-    """Raises Refusal for the first text that is empty."""
+    """Raises Refusal for the first text that is empty, or holds what is no text."""
     for name, text in texts.items():
         if not text.strip():
             raise Refusal(source, f"no {name}", f"{name} is needed", "say it")
+        if "\0" in text:
+            raise Refusal(source, f"{name} {text!r}", "a NUL is no text", "remove it")
 
 
 def nearest_of(written: str, known: Iterable[str]) -> str:

@@ -15,11 +15,13 @@ import sqlalchemy as sa
 from db.tables.claims import alternative_consent, claim_ruling
 from db.tables.claims import claim as claim_table
 from db.tables.contracts import account as account_table
-from db.tables.evidence import claim_form_outage, environment_ruling
-from sla.checks import Refusal, finding, nearest_of, needed, period, spans_of
+from db.tables.evidence import claim_form_outage, environment_ruling, unknown_ruling
+from sla.checks import Refusal, finding, nearest_of, needed, not_negative, period, spans_of
 from sla.evidence_desk import PEOPLE, EvidenceDesk
-from sla.intervals import Span, Spans, as_iso, clip
-from sla.review import policy_of
+from sla.intervals import Span, Spans, as_iso, clip, normalise, subtract
+from sla.review import ask_for_review, months_touched, policy_of
+from sla.unknown import Verdict
+from sla.unknown_store import add_unknown, recorded_unknown
 from terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
 from terms.decision import Finding
 from terms.policy import UncoveredDate
@@ -40,32 +42,118 @@ class SlaDesk(EvidenceDesk):
         now: datetime,
         windows: Sequence[Window] | None = None,
         received_at: datetime | None = None,
+        by: str | None = None,
+        ground: str | None = None,
     ) -> list[Finding]:
         """A user's claim for a month, for all its windows or those stated; decided when the month is over."""
+        return self.submit_claim(account, month, id, windows, received_at, by=by, ground=ground, now=now)[1]
+
+    def submit_claim(
+        self,
+        account: str,
+        month: Month | str,
+        id: str | None = None,  # noqa: A002
+        windows: Sequence[Window] | None = None,
+        received_at: datetime | None = None,
+        *,
+        now: datetime,
+        by: str | None = None,
+        ground: str | None = None,
+    ) -> tuple[str, list[Finding]]:
+        """The same, with the claim's id: without one it gets account, month, number, however many come at once.
+
+        `by`: who took it down; `ground`: what the user says.
+        """
         received_at = received_at or now
         try:
             about = self._claimed_month(month, received_at, now)
-            needed("claim", id=id, account=account)
+            needed("claim", id=id if id is not None else "to be found", account=account)
             spans = spans_of("claim", windows or ())
         except Refusal as refusal:
-            return [refusal.finding]
-        if self._claim_row(id) is not None:
-            return [finding("claim", id, "a claim of this id is recorded", "give the new one an id of its own")]
+            return id or "", [refusal.finding]
+        values = {
+            "account": account,
+            "month": str(about),
+            "received_at": received_at,
+            "windows": as_iso(spans) if spans else None,
+            "author": by,
+            "ground": ground,
+            "recorded_at": now,
+        }
+        name = id or self._free_claim_id(account, about)
+        while not self._add(claim_table, {"id": name, **values}):
+            if id is not None:
+                remedy = "give the new one an id of its own"
+                return name, [finding("claim", name, "a claim of this id is recorded", remedy)]
+            name = self._free_claim_id(account, about)  # another one took it just now
         findings = self._claim_doubts(account, about, spans)
-        self._session.execute(
-            sa.insert(claim_table).values(
-                id=id,
-                account=account,
-                month=str(about),
-                received_at=received_at,
-                windows=as_iso(spans) if spans else None,
-                recorded_at=now,
-            )
-        )
-        self._commit([about], f"claim {id}", now, account)
-        return findings
+        self._commit([about], f"claim {name}", now, account)
+        return name, findings
 
-    def free_claim_id(self, account: str, month: Month) -> str:
+    def take_unknown(self, spans: Spans, source: str, *, now: datetime, by: str = PEOPLE) -> None:
+        """Time for which a series has no sample, as far as terms reach it; nothing is committed."""
+        reached: list[Span] = []
+        for span in spans:
+            for month in months_touched(span):
+                try:
+                    self._month_in_terms(source, month)
+                except Refusal:
+                    continue
+                reached += clip((span,), epoch(month.start_at), epoch(month.end_at))
+        new = add_unknown(self._session, normalise(reached), source, by, now)
+        ask_for_review(self._session, self._months(new), f"unknown time of {source}", now)
+
+    def decide_unknown(
+        self,
+        from_at: datetime,
+        to_at: datetime,
+        verdict: str,
+        by: str,
+        ground: str,
+        *,
+        now: datetime,
+        affected: int | None = None,
+    ) -> list[Finding]:
+        """People decide what unknown time was: up, down (so many users affected), excluded; unknown: taken back.
+
+        The newest decision on a second holds. Whether down is a stop is for the quorum.
+        """
+        source = "unknown time"
+        try:
+            needed(source, by=by, ground=ground)
+            span = self._covered_span(source, from_at, to_at)
+            if verdict not in list(Verdict):
+                raise Refusal(source, repr(verdict), f"it was {', '.join(Verdict)}", nearest_of(verdict, list(Verdict)))
+            if (verdict == Verdict.DOWN) != (affected is not None):
+                raise Refusal(
+                    source,
+                    f"{verdict}, {affected} users",
+                    "down has a number of affected users, the others none",
+                    "say it",
+                )
+            not_negative(source, affected or 0)
+            missing = recorded_unknown(self._session, (from_at, to_at), now)
+            if subtract((span,), missing):
+                known = "; ".join("/".join(pair) for pair in as_iso(missing)) or "none of it"
+                value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
+                rule = f"only time without a sample is decided; of this, that is {known}"
+                raise Refusal(source, value, rule, "see keizoku sla unknown list")
+        except Refusal as refusal:
+            return [refusal.finding]
+        values = {
+            "from_at": from_at,
+            "to_at": to_at,
+            "verdict": verdict,
+            "affected": affected,
+            "author": by,
+            "ground": ground,
+            "recorded_at": now,
+        }
+        self._session.execute(sa.insert(unknown_ruling).values(values))
+        self._commit(self._months([span]), f"unknown time decided: {verdict}", now)
+        return []
+
+    def _free_claim_id(self, account: str, month: Month) -> str:
         """An id for a claim that brought none: account, month, number."""
         stem = f"{account}-{month}-"
         query = sa.select(claim_table.c.id).where(claim_table.c.id.startswith(stem, autoescape=True))

@@ -1,8 +1,9 @@
-"""Readers of what people write down about stops: incidents, counts, numbers of users, as CSV.
+"""Readers of what people write down about stops: incidents and numbers of users, as CSV.
 
 A reader returns the good rows and a Finding for each other one: file, line, value, rule, remedy. Nothing is
 repaired silently, and one bad row stops no good one. Times carry a zone or are JST; a start is rounded down
-to whole seconds, an end up. (Observations: `sla.observations`; announced maintenance: `sla.notices`.)
+to whole seconds, an end up. (Observations: `sla.observations`; counts: `sla.counts`; announced maintenance:
+`sla.notices`.)
 """
 
 import csv
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -21,7 +23,24 @@ INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
 COUNT_COLUMNS = ("from", "to", "affected", "total")
 POPULATION_COLUMNS = ("from", "users")
 
+FIRST_SECOND = 0  # 1970
+LAST_SECOND = 221_845_392_000  # the year 9000
+LONGEST_SECONDS = 366 * 86_400  # of one period; a longer one is a slip of the year
+MOST_USERS = 10**12  # a greater number is a slip, and no database counts it
+
 TIME_REMEDY = "write 2026-04-10 09:00 (JST) or 2026-04-10T09:00:00+09:00"
+
+#: cause -> rule and remedy, where people have to say why: the cause decides whether the stop counts
+GROUND_NEEDED = {
+    Cause.USER_ENVIRONMENT: (
+        "that a stop depends on users' environment is people's decision (premium/9.4.3)",
+        "state the ground",
+    ),
+    Cause.PARTNER: (
+        "a partner's stop counts only if our own pages could not be viewed (premium/9.3.3)",
+        "state in the ground who confirmed that; if they could be viewed, it is no stop",
+    ),
+}
 
 Row = TypeVar("Row")
 
@@ -81,13 +100,16 @@ def read_incidents(path: Path) -> Read[Incident]:
 
     def incident(row: Mapping[str, str]) -> Incident:
         start, end = period(row["from"], row["to"])
+        cause, ground = _cause(row["cause"]), row["ground"]
+        if not ground and cause in GROUND_NEEDED:
+            raise RefusedRowError(f"cause {cause} without a ground", *GROUND_NEEDED[cause])
         read = Incident(
             filled(row, "id"),
             start,
             end,
-            _users(row, "affected"),
-            _cause(row["cause"]),
-            row["ground"],
+            users_in(row, "affected"),
+            cause,
+            ground,
             row["author"],
         )
         if seen.setdefault(read.id, read) != read:
@@ -102,24 +124,11 @@ def read_incidents(path: Path) -> Read[Incident]:
     return Read(rows, read.findings, tuple(line_of[row] for row in rows))
 
 
-def read_counts(path: Path) -> Read[Count]:
-    """Counts (from, to, affected, total)."""
-
-    def count(row: Mapping[str, str]) -> Count:
-        start, end = period(row["from"], row["to"])
-        affected, total = _users(row, "affected"), _users(row, "total")
-        if total < 1 or affected > total:
-            raise RefusedRowError(f"{affected} of {total}", "affected users are a part of all users", "correct the row")
-        return Count(start, end, affected, total)
-
-    return read_table(path, COUNT_COLUMNS, count)
-
-
 def read_population(path: Path) -> Read[UserFigure]:
     """Numbers of users of the whole service (from, users), each until the next."""
 
     def figure(row: Mapping[str, str]) -> UserFigure:
-        from_at, users = instant(row["from"]), _users(row, "users")
+        from_at, users = instant(row["from"]), users_in(row, "users")
         if users < 1:
             raise RefusedRowError("0 users", "a service has at least one user", "write all registered users")
         return UserFigure(from_at, users)
@@ -132,6 +141,9 @@ def period(from_text: str, to_text: str) -> tuple[int, int]:
     start_at, end_at = instant(from_text), instant(to_text)
     if end_at <= start_at:
         raise RefusedRowError(f"{from_text} to {to_text}", "a period ends after it starts", "correct one of the times")
+    if (end_at - start_at).total_seconds() > LONGEST_SECONDS:
+        value = f"{from_text} to {to_text}"
+        raise RefusedRowError(value, "a period is at most a year long", "correct one of the times")
     return epoch(start_at), epoch_up(end_at)
 
 
@@ -171,7 +183,7 @@ def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Ite
         line = path.read_bytes().count(b"\n", 0, error.start) + 1
         findings.append(Finding(str(path), line, "not UTF-8", "files are UTF-8", "save the file as UTF-8"))
         return
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         lacking = header_findings(str(path), columns, header)
@@ -186,17 +198,24 @@ def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Ite
                 rule = f"the header has {len(header)} columns, this row {len(values)}"
                 findings.append(Finding(str(path), reader.line_num, value, rule, "quote values that hold a comma"))
                 continue
+            if any("\0" in value for value in values):
+                value = ",".join(values)[:80].replace("\0", "\\0")
+                findings.append(Finding(str(path), reader.line_num, value, "a NUL is no text", "remove it"))
+                continue
             yield reader.line_num, dict(zip(header, (value.strip() for value in values), strict=True))
     except csv.Error as error:
         findings.append(Finding(str(path), reader.line_num, str(error), "rows are CSV", "close quotes, one row a line"))
 
 
 def instant(written: str) -> datetime:
-    """A written time. Raises RefusedRowError for what is none."""
+    """A written time. Raises RefusedRowError for what is none, and for one that no evidence has."""
     try:
-        return parse_instant(written)
+        at = parse_instant(written)
     except ValueError:
-        raise RefusedRowError(repr(written), "not a time", TIME_REMEDY) from None
+        raise RefusedRowError(f"{written!r:.60}", "not a time", TIME_REMEDY) from None
+    if not FIRST_SECOND <= epoch(at) <= LAST_SECOND:
+        raise RefusedRowError(repr(written), "a time from 1970 to 8999", TIME_REMEDY)
+    return at
 
 
 def filled(row: Mapping[str, str], column: str) -> str:
@@ -206,10 +225,11 @@ def filled(row: Mapping[str, str], column: str) -> str:
     return row[column]
 
 
-def _users(row: Mapping[str, str], column: str) -> int:
+def users_in(row: Mapping[str, str], column: str) -> int:
+    """The number of users in a column. Raises RefusedRowError for what is none."""
     written = row[column].replace(",", "")
-    if not (written.isascii() and written.isdigit()):
-        raise RefusedRowError(f"{column} {row[column]!r}", "a whole number of users", "write it like 60000")
+    if not (written.isascii() and written.isdigit()) or len(written) > 18 or int(written) > MOST_USERS:
+        raise RefusedRowError(f"{column} {row[column]!r:.60}", "a whole number of users", "write it like 60000")
     return int(written)
 
 

@@ -24,7 +24,17 @@ from db.tables.evidence import (
     population,
 )
 from sla import observation_store
-from sla.checks import Refusal, finding, known_cause, nearest_of, needed, not_negative, period
+from sla.checks import (
+    Refusal,
+    finding,
+    grounded_cause,
+    known_cause,
+    known_time,
+    nearest_of,
+    needed,
+    not_negative,
+    period,
+)
 from sla.evidence import Incident
 from sla.intervals import Span
 from sla.review import ask_for_review, months_touched, policy_of, reach_seconds
@@ -57,8 +67,13 @@ class EvidenceDesk:
 
     def population(self, from_at: datetime, users: int, *, now: datetime, by: str = PEOPLE) -> list[Finding]:
         """Registered users of the whole service from an instant on (the first figure: ever since)."""
-        if users < 1:
-            return [finding("population", str(users), "a service has at least one user", "write all registered users")]
+        try:
+            if users < 1:
+                raise Refusal("population", str(users), "a service has at least one user", "write all registered users")
+            not_negative("population", users)
+            known_time("population", from_at)
+        except Refusal as refusal:
+            return [refusal.finding]
         self._session.execute(sa.insert(population).values(from_at=from_at, users=users, author=by, recorded_at=now))
         months = self._session.execute(sa.select(claim_table.c.month).distinct()).scalars()
         self._commit([Month.parse(month) for month in months], "population", now)
@@ -82,32 +97,27 @@ class EvidenceDesk:
             span = self._covered_span("stop", from_at, to_at)
             not_negative("stop", affected)
             known_cause("stop", cause)
+            grounded_cause("stop", cause, ground)
+            needed("stop", id=id if id is not None else "to be found", by=by)
         except Refusal as refusal:
             return [refusal.finding]
+        values = {
+            "revision": 1,
+            "from_at": from_at,
+            "to_at": to_at,
+            "affected": affected,
+            "cause": cause,
+            "ground": ground,
+            "author": by,
+            "exact": exact,
+            "recorded_at": now,
+        }
         incident_id = id or self._free_stop_id(from_at)
-        if self._last_stop(incident_id) is not None:
-            return [
-                finding(
-                    "stop",
-                    incident_id,
-                    "a stop of this id is recorded",
-                    "correct that one: keizoku sla incident correct",
-                )
-            ]
-        self._session.execute(
-            sa.insert(incident).values(
-                incident_id=incident_id,
-                revision=1,
-                from_at=from_at,
-                to_at=to_at,
-                affected=affected,
-                cause=cause,
-                ground=ground,
-                author=by,
-                exact=exact,
-                recorded_at=now,
-            )
-        )
+        while not self._add(incident, {"incident_id": incident_id, **values}):
+            if id is not None:
+                remedy = "correct that one: keizoku sla incident correct"
+                return [finding("stop", incident_id, "a stop of this id is recorded", remedy)]
+            incident_id = self._free_stop_id(from_at)  # another one took it just now
         self._commit(self._months([span]), f"stop {incident_id}", now)
         return []
 
@@ -148,31 +158,32 @@ class EvidenceDesk:
         by: str = PEOPLE,
     ) -> list[Finding]:
         """What is now known of a recorded stop, as a new revision; 0 affected: it never was."""
-        last = self._last_stop(id)
+        while (last := self._last_stop(id)) is not None:
+            starts_at, ends_at = from_at or last.from_at, to_at or last.to_at
+            users, why = last.affected if affected is None else affected, cause or last.cause
+            try:
+                span = self._covered_span("correct_stop", starts_at, ends_at)
+                not_negative("correct_stop", users)
+                known_cause("correct_stop", why)
+                grounded_cause("correct_stop", why, ground if why != last.cause else ground or last.ground)
+            except Refusal as refusal:
+                return [refusal.finding]
+            values = {
+                "incident_id": id,
+                "revision": last.revision + 1,
+                "from_at": starts_at,
+                "to_at": ends_at,
+                "affected": users,
+                "cause": why,
+                "ground": ground or last.ground,
+                "author": by,
+                "exact": last.exact,
+                "recorded_at": now,
+            }
+            if self._add(incident, values):
+                break  # else another correction came first: this one is of what that one says
         if last is None:
             return [self._unknown_stop("correct_stop", id)]
-        starts_at, ends_at = from_at or last.from_at, to_at or last.to_at
-        users, why = last.affected if affected is None else affected, cause or last.cause
-        try:
-            span = self._covered_span("correct_stop", starts_at, ends_at)
-            not_negative("correct_stop", users)
-            known_cause("correct_stop", why)
-        except Refusal as refusal:
-            return [refusal.finding]
-        self._session.execute(
-            sa.insert(incident).values(
-                incident_id=id,
-                revision=last.revision + 1,
-                from_at=starts_at,
-                to_at=ends_at,
-                affected=users,
-                cause=why,
-                ground=ground or last.ground,
-                author=by,
-                exact=last.exact,
-                recorded_at=now,
-            )
-        )
         before = (epoch(last.from_at), epoch_up(last.to_at))
         self._commit(self._months([before, span]), f"stop {id} corrected", now)
         return []
@@ -191,6 +202,7 @@ class EvidenceDesk:
             try:
                 self._covered_span("counts", from_at, to_at)
                 not_negative("counts", affected)
+                not_negative("counts", total)
                 if total < 1 or affected > total:
                     raise Refusal("counts", f"{affected} of {total}", "the affected are a part of all", "correct it")
             except Refusal as refusal:
@@ -227,9 +239,18 @@ class EvidenceDesk:
         *,
         now: datetime,
         by: str = PEOPLE,
+        ground: str | None = None,
+        cancelled: bool = False,
+        calendar: str = "",
     ) -> list[Finding]:
-        """An update announced at `published`. Published too late it is recorded and excludes nothing."""
-        _, refused, doubts = self.take_notice(id, published, from_at, to_at, now=now, by=by)
+        """An update announced at `published`. Published too late it is recorded and excludes nothing.
+
+        A later publication under the same id replaces it from then on; `cancelled`: it is withdrawn from then on.
+        `ground`: where it was published.
+        """
+        _, refused, doubts = self.take_notice(
+            id, published, from_at, to_at, now=now, by=by, ground=ground, cancelled=cancelled, calendar=calendar
+        )
         return [*refused, *doubts]
 
     def take_notice(
@@ -241,26 +262,37 @@ class EvidenceDesk:
         *,
         now: datetime,
         by: str,
+        ground: str | None = None,
+        cancelled: bool = False,
+        calendar: str = "",
     ) -> tuple[bool, list[Finding], list[Finding]]:
         """The same: whether it is new, what refuses it, and doubts about one that is taken all the same."""
         try:
+            needed("notice", id=id, by=by)
+            known_time("notice", published)
             span = self._covered_span("notice", from_at, to_at)
         except Refusal as refusal:
             return False, [refusal.finding], []
         values = {
+            "calendar": calendar,
             "uid": id,
             "published_at": published,
             "from_at": from_at,
             "to_at": to_at,
+            "cancelled": cancelled,
             "author": by,
+            "ground": ground,
             "recorded_at": now,
         }
         is_new = self._add(maintenance_notice, values)
         if is_new:
-            self._commit(self._months([span]), f"notice {id}", now)
+            table = maintenance_notice.c
+            issues = sa.select(table.from_at, table.to_at).where(table.calendar == calendar, table.uid == id)
+            spans = [(epoch(row.from_at), epoch_up(row.to_at)) for row in self._session.execute(issues)]
+            self._commit(self._months(spans), f"notice {id}", now)
         policy = policy_of(self._rules, Month.of(from_at))
         window = UpdateNotice(id, epoch_up(published), *span)
-        if is_announced_in_time(window, policy):
+        if cancelled or is_announced_in_time(window, policy):
             return is_new, [], []
         until = iso_jst(from_epoch(published_by(window, policy)))
         rule = f"an update on this day has to be announced by {until} (premium/9.4.4)"

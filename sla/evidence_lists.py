@@ -56,6 +56,9 @@ def notice_list(session: Session, rules: Rules, month: Month | None = None) -> L
             "from": iso_jst(row.from_at),
             "to": iso_jst(row.to_at),
             "in_time": _in_time(rules, row),
+            "cancelled": row.cancelled,
+            "calendar": row.calendar,
+            "ground": row.ground,
             "author": row.author,
             "recorded_at": iso_jst(row.recorded_at),
         }

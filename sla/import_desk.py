@@ -4,28 +4,31 @@ A file is checked row by row; bad rows come back as findings with file and line,
 import itself is: bytes, rows, author. The same bytes again change nothing, rows that are known are passed over.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from db.session import copy_rows
 from db.tables.claims import claim as claim_table
 from db.tables.contracts import account as account_table
+from db.tables.evidence import maintenance_notice
 from db.tables.evidence import population as population_table
 from sla.claim_files import ClaimRow, read_claims
+from sla.counts import CountSeries, read_counts, unknown_time
 from sla.desk import SlaDesk
-from sla.evidence import Incident, UserFigure, read_counts, read_incidents, read_population
+from sla.evidence import Incident, Read, UserFigure, read_incidents, read_population
+from sla.ics_events import OUR_PUBLISHED
 from sla.imports import Imported, known_import, note_import, sha256_of
 from sla.intervals import as_iso
-from sla.notices import read_notices
+from sla.notices import Issue, read_notices
 from sla.observation_store import KIND as OBSERVATIONS
 from sla.review import ask_for_reviews, policy_of
-from sla.unusable import UpdateNotice, is_announced_in_time
-from terms.calendar import Month, from_epoch
+from sla.unusable import UpdateNotice
+from terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
 from terms.decision import Finding
 
 CHUNK_CLAIMS = 5_000
@@ -34,6 +37,16 @@ Told = Callable[[int, int], None]
 """Told how many rows are done, of how many."""
 Row = TypeVar("Row")
 Verdict = tuple[bool, list[Finding]]  # whether the row is new; what was wrong with it, which refuses it
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of the rows of a file: good ones, new ones among them, refused ones, and what is to be told."""
+
+    used: int
+    new: int
+    refused: int
+    findings: Sequence[Finding]
 
 
 class ImportDesk:
@@ -53,25 +66,30 @@ class ImportDesk:
             raise AssertionError("a file that was read has its import")
         return imported
 
-    def counts(self, file: Path, *, author: str, now: datetime) -> Imported:
-        """Users unable of all users, by period (CSV)."""
-        sha256 = sha256_of(file)
-        if before := known_import(self._session, "counts", sha256):
-            return before
-        read = read_counts(file)
-        rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
-        refused, rows_new = self._desk.take_counts(rows, now)
-        findings = [replace(each, source=str(file), line=read.lines[(each.line or 1) - 1]) for each in refused]
-        return self._note(
-            "counts", file, sha256, author, now, len(rows) - len(refused), rows_new, [*read.findings, *findings]
-        )
+    def counts(self, file: Path, *, author: str, now: datetime, series: CountSeries | None = None) -> Imported:
+        """Users unable of all users, by period (CSV, or a range query's JSON), and when nobody knows.
+
+        Time without a sample is recorded as unknown: claims that it could decide wait until people say what it was.
+        """
+
+        def take() -> Taken:
+            read = read_counts(file, series)
+            rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
+            refused, new = self._desk.take_counts(rows, now)
+            wrong = {each.line for each in refused}
+            taken = [row for place, row in enumerate(read.rows, start=1) if place not in wrong]
+            self._desk.take_unknown(unknown_time(taken, read.blank, series), file.name, now=now, by=author)
+            told = [
+                replace(each, source=str(file), line=read.lines[(each.line or 1) - 1] if read.lines else None)
+                for each in refused
+            ]
+            findings = [*read.findings, *told]
+            return Taken(len(taken), new, len(findings), findings)
+
+        return self._once("counts", file, author, now, take)
 
     def incidents(self, file: Path, *, author: str, now: datetime) -> Imported:
         """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file."""
-        sha256 = sha256_of(file)
-        if before := known_import(self._session, "incidents", sha256):
-            return before
-        read = read_incidents(file)
 
         def take(incident: Incident) -> Verdict:
             if self._desk.is_known_stop(incident):
@@ -79,24 +97,10 @@ class ImportDesk:
             named = replace(incident, author=incident.author or author)
             return True, self._desk.take_incident(named, now=now)
 
-        rows_new, findings = self._take_rows(file, read.rows, read.lines, take)
-        return self._note(
-            "incidents",
-            file,
-            sha256,
-            author,
-            now,
-            len(read.rows) - len(findings),
-            rows_new,
-            [*read.findings, *findings],
-        )
+        return self._once("incidents", file, author, now, lambda: self._each(file, read_incidents(file), take))
 
     def population(self, file: Path, *, author: str, now: datetime) -> Imported:
         """Registered users of the whole service, as a dated series (CSV)."""
-        sha256 = sha256_of(file)
-        if before := known_import(self._session, "population", sha256):
-            return before
-        read = read_population(file)
         newest = sa.select(population_table.c.from_at, population_table.c.users).order_by(population_table.c.id)
         known = {row.from_at: row.users for row in self._session.execute(newest)}
 
@@ -105,69 +109,128 @@ class ImportDesk:
                 return False, []
             return True, self._desk.population(figure.from_at, figure.users, now=now, by=author)
 
-        rows_new, findings = self._take_rows(file, read.rows, read.lines, take)
-        return self._note(
-            "population",
-            file,
-            sha256,
-            author,
-            now,
-            len(read.rows) - len(findings),
-            rows_new,
-            [*read.findings, *findings],
-        )
+        return self._once("population", file, author, now, lambda: self._each(file, read_population(file), take))
 
     def notices(self, file: Path, *, author: str, now: datetime) -> Imported:
-        """Announced maintenance (iCalendar). One that came too late is recorded, told, and excludes nothing."""
-        sha256 = sha256_of(file)
-        if before := known_import(self._session, "notices", sha256):
-            return before
+        """Announced maintenance (iCalendar). One that came too late is recorded, told, and excludes nothing.
+
+        What an event announced before and this file's issue of it no longer has is withdrawn with that issue.
+        """
         policy = policy_of(self._desk.rules, Month.of(now))
-        read = read_notices(file, policy)
-        late = sum(not is_announced_in_time(each, policy) for each in read.rows)
 
         def take(notice: UpdateNotice) -> Verdict:
             at = map(from_epoch, (notice.published_at, notice.start, notice.end))
-            is_new, refused, _ = self._desk.take_notice(notice.uid, *at, now=now, by=author)
+            is_new, refused, _ = self._desk.take_notice(
+                notice.uid, *at, now=now, by=author, cancelled=notice.cancelled, calendar=notice.calendar
+            )
             return is_new, refused
 
-        rows_new, findings = self._take_rows(file, read.rows, (), take)
-        return self._note(
-            "notices",
+        def take_all() -> Taken:
+            read = read_notices(file, policy)
+            good, doubled = self._without_doubled(file, read.rows)
+            taken = self._each(file, Read(good, ()), take)
+            for withdrawn in self._no_longer_announced(read.issues):
+                take(withdrawn)
+            told = [*read.findings, *doubled, *taken.findings]
+            return Taken(taken.used, taken.new, read.refused + len(doubled) + taken.refused, told)
+
+        return self._once("notices", file, author, now, take_all)
+
+    def claims(self, file: Path, *, author: str, now: datetime, told: Told | None = None) -> Imported:
+        """Users' claims (CSV: id, account, month, received_at, windows), in committed chunks."""
+
+        def take() -> Taken:
+            read = read_claims(file, self._desk.rules, now)
+            findings, new, refused = list(read.findings), 0, 0
+            numbered = list(zip(read.lines, read.rows, strict=True))
+            for start in range(0, len(numbered), CHUNK_CLAIMS):
+                chunk = numbered[start : start + CHUNK_CLAIMS]
+                taken, wrong, doubts = self._take_claims(file, chunk, author, now)
+                new, refused = new + taken, refused + len(wrong)
+                findings += [*wrong, *doubts]
+                if start + CHUNK_CLAIMS < len(numbered):
+                    self._session.commit()
+                if told is not None:
+                    told(min(start + CHUNK_CLAIMS, len(numbered)), len(numbered))
+            findings.sort(key=lambda finding: finding.line or 0)
+            return Taken(len(numbered) - refused, new, len(read.findings) + refused, findings)
+
+        return self._once("claims", file, author, now, take)
+
+    def _once(self, kind: str, file: Path, author: str, now: datetime, take: Callable[[], Taken]) -> Imported:
+        """Take a file and write down what became of it; the same bytes again change nothing."""
+        sha256 = sha256_of(file)
+        if before := known_import(self._session, kind, sha256):
+            return before
+        taken = take()
+        imported = note_import(
+            self._session,
+            kind,
             file,
             sha256,
             author,
             now,
-            len(read.rows) - len(findings),
-            rows_new,
-            [*read.findings, *findings],
-            rows_refused=len(read.findings) - late + len(findings),
+            rows_used=taken.used,
+            rows_new=taken.new,
+            rows_refused=taken.refused,
+            findings=taken.findings,
         )
+        self._session.commit()
+        return imported
 
-    def claims(self, file: Path, *, author: str, now: datetime, told: Told | None = None) -> Imported:
-        """Users' claims (CSV: id, account, month, received_at, windows), in committed chunks."""
-        sha256 = sha256_of(file)
-        if before := known_import(self._session, "claims", sha256):
-            return before
-        read = read_claims(file, self._desk.rules, now)
-        findings, rows_new, refused = list(read.findings), 0, 0
-        numbered = list(zip(read.lines, read.rows, strict=True))
-        for start in range(0, len(numbered), CHUNK_CLAIMS):
-            chunk = numbered[start : start + CHUNK_CLAIMS]
-            taken, wrong, doubts = self._take_claims(file, chunk, now)
-            rows_new, refused = rows_new + taken, refused + len(wrong)
-            findings += [*wrong, *doubts]
-            if start + CHUNK_CLAIMS < len(numbered):
-                self._session.commit()
-            if told is not None:
-                told(min(start + CHUNK_CLAIMS, len(numbered)), len(numbered))
-        findings.sort(key=lambda finding: finding.line or 0)
-        rows_refused = len(read.findings) + refused
-        used = len(numbered) - refused
-        return self._note("claims", file, sha256, author, now, used, rows_new, findings, rows_refused=rows_refused)
+    def _each(self, file: Path, read: Read[Row], take: Callable[[Row], Verdict]) -> Taken:
+        """Take row by row: a refused one is told with its line, in one list with what the reader told."""
+        new, findings = 0, list(read.findings)
+        refused = 0
+        for place, row in enumerate(read.rows):
+            is_new, wrong = take(row)
+            if wrong:
+                refused += 1
+                findings.append(replace(wrong[0], source=str(file), line=read.lines[place] if read.lines else None))
+            else:
+                new += is_new
+        return Taken(len(read.rows) - refused, new, len(findings), findings)
+
+    def _without_doubled(
+        self, file: Path, notices: Sequence[UpdateNotice]
+    ) -> tuple[tuple[UpdateNotice, ...], list[Finding]]:
+        """Notices, without those that claim the time of publication of another window of the same event."""
+        good, findings = [], []
+        for notice in notices:
+            others = [each for each in self._issues_of(notice) if each.published_at == notice.published_at]
+            if others and notice not in others and not notice.cancelled:
+                value = f"{notice.uid} published {iso_jst(from_epoch(notice.published_at))}"
+                rule = "another window was recorded as published then; an edit is a new notice"
+                findings.append(Finding(str(file), None, value, rule, f"state in {OUR_PUBLISHED} when it was edited"))
+            else:
+                good.append(notice)
+        return tuple(good), findings
+
+    def _no_longer_announced(self, issues: Mapping[tuple[str, str], Issue]) -> list[UpdateNotice]:
+        """Withdrawals: windows of these events that stand as announced, and that their newest issue lacks."""
+        withdrawn = []
+        for (calendar, uid), issue in issues.items():
+            standing: dict[str, UpdateNotice] = {}
+            own = maintenance_notice.c
+            query = sa.select(maintenance_notice).where(
+                own.calendar == calendar, sa.or_(own.uid == uid, own.uid.startswith(f"{uid}#", autoescape=True))
+            )
+            for row in self._session.execute(query.order_by(own.published_at, own.id)):
+                standing[row.uid] = _notice_of(row)
+            withdrawn += [
+                replace(notice, published_at=issue.published_at, cancelled=True)
+                for name, notice in standing.items()
+                if name not in issue.windows and not notice.cancelled and notice.published_at < issue.published_at
+            ]
+        return withdrawn
+
+    def _issues_of(self, notice: UpdateNotice) -> list[UpdateNotice]:
+        own = maintenance_notice.c
+        query = sa.select(maintenance_notice).where(own.calendar == notice.calendar, own.uid == notice.uid)
+        return [_notice_of(row) for row in self._session.execute(query)]
 
     def _take_claims(
-        self, file: Path, chunk: Sequence[tuple[int, ClaimRow]], now: datetime
+        self, file: Path, chunk: Sequence[tuple[int, ClaimRow]], author: str, now: datetime
     ) -> tuple[int, list[Finding], list[Finding]]:
         """How many are new, the findings that refuse a row, and doubts about rows that are taken all the same."""
         ids = sa.literal([row.id for _, row in chunk], sa.ARRAY(sa.Text))
@@ -190,49 +253,20 @@ class ImportDesk:
                 if row.account not in known_accounts:
                     rule = "no account has this id; the claim is recorded and will be rejected"
                     doubts.append(Finding(str(file), line, row.account, rule, "claim again under the right account"))
-        columns = ("id", "account", "month", "received_at", "windows", "recorded_at")
-        copy_rows(self._session, claim_table, columns, ((key, *values, now) for key, (_, values) in fresh.items()))
+        columns = ("id", "account", "month", "received_at", "windows", "author", "recorded_at")
+        rows = ((key, *values, author, now) for key, (_, values) in fresh.items())
+        copy_rows(self._session, claim_table, columns, rows)
         asked = [(row.month, row.account, f"claim {key}") for key, (row, _) in fresh.items()]
         ask_for_reviews(self._session, asked, now)
         return len(fresh), wrong, doubts
 
-    def _take_rows(
-        self, file: Path, rows: Sequence[Row], lines: Sequence[int], take: Callable[[Row], Verdict]
-    ) -> tuple[int, list[Finding]]:
-        """How many rows are new, and the first finding of each that was refused."""
-        rows_new, findings = 0, []
-        for place, row in enumerate(rows):
-            is_new, wrong = take(row)
-            if wrong:
-                findings.append(replace(wrong[0], source=str(file), line=lines[place] if lines else None))
-            else:
-                rows_new += is_new
-        return rows_new, findings
 
-    def _note(
-        self,
-        kind: str,
-        file: Path,
-        sha256: str,
-        author: str,
-        now: datetime,
-        rows_used: int,
-        rows_new: int,
-        findings: Iterable[Finding],
-        rows_refused: int | None = None,
-    ) -> Imported:
-        told = tuple(findings)
-        imported = note_import(
-            self._session,
-            kind,
-            file,
-            sha256,
-            author,
-            now,
-            rows_used=rows_used,
-            rows_new=rows_new,
-            rows_refused=len(told) if rows_refused is None else rows_refused,
-            findings=told,
-        )
-        self._session.commit()
-        return imported
+def _notice_of(row: sa.Row[Any]) -> UpdateNotice:
+    return UpdateNotice(
+        row.uid,
+        epoch_up(row.published_at),
+        epoch(row.from_at),
+        epoch_up(row.to_at),
+        cancelled=row.cancelled,
+        calendar=row.calendar,
+    )

@@ -28,6 +28,7 @@ from sla.observation_files import literal
 from sla.observations import open_observations
 from sla.quorum import Population, counted_windows, observed_windows, stops_from
 from sla.review import policy_of
+from sla.unknown_store import load_unknown, ruled_down
 from sla.unusable import (
     Cause,
     EnvironmentRuling,
@@ -68,7 +69,13 @@ def load_month_facts(session: Session, policy: Policy, month: Month, at: datetim
         notices=_notices(session, reach, at),
         interruptions=_interruptions(session, reach, at),
         environments=_environments(session, at),
+        unknown=load_unknown(session, reach, at),
     )
+
+
+def is_unknown_within_reach(session: Session, month: Month, at: datetime) -> bool:
+    """Whether claims of the month may wait for people: some time that bears on it is unknown."""
+    return bool(load_unknown(session, (month.start_at - BEYOND, month.end_at + BEYOND), at))
 
 
 def load_population(session: Session, at: datetime) -> Population:
@@ -89,7 +96,7 @@ def read_spans(windows: Iterable[Iterable[str]]) -> Spans:
 
 
 def _stops(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> tuple[Stop, ...]:
-    incidents = _incidents(session, at, reach)
+    incidents = [*_incidents(session, at, reach), *ruled_down(session, reach, at)]
     counted = counted_windows(_counts(session, reach, at), policy)
     any_observed = _any_observed(session, reach, at)
     if not (incidents or any_observed):
@@ -136,14 +143,24 @@ def _counts(session: Session, reach: tuple[datetime, datetime], at: datetime) ->
 
 
 def _notices(session: Session, reach: tuple[datetime, datetime], at: datetime) -> tuple[UpdateNotice, ...]:
+    """Every publication of the events that announce anything of the period: one may have moved or withdrawn it."""
     table = maintenance_notice.c
+    near = sa.select(table.calendar, table.uid).where(_overlaps(table.from_at, table.to_at, reach))
     rows = session.execute(
-        sa.select(table.uid, table.published_at, table.from_at, table.to_at)
-        .where(_overlaps(table.from_at, table.to_at, reach), table.recorded_at <= at)
+        sa.select(table.calendar, table.uid, table.published_at, table.from_at, table.to_at, table.cancelled)
+        .where(sa.tuple_(table.calendar, table.uid).in_(near), table.recorded_at <= at)
         .order_by(table.from_at, table.id)
     )
     return tuple(
-        UpdateNotice(row.uid, epoch_up(row.published_at), epoch(row.from_at), epoch_up(row.to_at)) for row in rows
+        UpdateNotice(
+            row.uid,
+            epoch_up(row.published_at),
+            epoch(row.from_at),
+            epoch_up(row.to_at),
+            cancelled=row.cancelled,
+            calendar=row.calendar,
+        )
+        for row in rows
     )
 
 
@@ -175,7 +192,7 @@ def _environments(session: Session, at: datetime) -> tuple[EnvironmentRuling, ..
             holding.pop(row.incident_id, None)
         elif spans:
             source = f"ruling on stop {row.incident_id}"
-            ruling = EnvironmentRuling(spans, row.author, row.ground, source)
+            ruling = EnvironmentRuling(spans, row.author, row.ground, source, row.incident_id)
             holding.setdefault(row.incident_id, []).append(ruling)
     return tuple(ruling for rulings in holding.values() for ruling in rulings)
 

@@ -1,206 +1,240 @@
-"""Reader of announced maintenance: an iCalendar file (.ics), one VEVENT per publication of a window.
+"""Reader of announced maintenance: an iCalendar file (.ics), one notice per publication of a window.
 
-Published is `X-KEIZOKU-PUBLISHED`, else CREATED for the first issue (sequence 0) and LAST-MODIFIED for a
-later one: an edit that moves or widens a window is announced when it is edited. Floating times are JST,
-events of whole days are JST days. A notice that came too late is kept, as evidence, and told as a finding.
+Published is `X-KEIZOKU-PUBLISHED`, else CREATED for the first issue (sequence 0) and LAST-MODIFIED for a later one:
+an edit that moves or widens a window is announced when it is edited. A notice that came too late is kept, as
+evidence, and told.
+
+    one event                notice "a"
+    a series                 notices "a#START", by what each occurrence's start was before anybody moved it
+    its moved occurrence     another publication of "a#START"
+    its EXDATE               a withdrawal of "a#START"
+
+What is cancelled or only TENTATIVE announces nothing from its publication on: a notice that is `cancelled`. The
+calendar's name (X-WR-CALNAME) tells events with the same UID in two calendars apart.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from itertools import islice
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from dateutil.rrule import rrulestr
-from icalendar import Calendar, Component, vDDDTypes
+from icalendar import Calendar, Component
 
-from sla.evidence import TIME_REMEDY, Read, RefusedRowError
+from sla.evidence import FIRST_SECOND, LAST_SECOND, RefusedRowError
+from sla.ics_events import (
+    Window,
+    is_series,
+    occurrences_of,
+    original_start,
+    published_at,
+    status_of,
+    uid_of,
+    window_of,
+    withdrawn_at,
+)
 from sla.unusable import UpdateNotice, is_announced_in_time, published_by
-from terms.calendar import JST, epoch, epoch_up, from_epoch, iso_jst, parse_instant
+from terms.calendar import epoch, epoch_up, from_epoch, iso_jst
 from terms.decision import Finding
 from terms.policy import Policy
 
-MOST_OCCURRENCES = 1_000
-OUR_PUBLISHED = "X-KEIZOKU-PUBLISHED"
-NOT_READ_YET = ("RDATE", "RECURRENCE-ID", "EXRULE")
+NOTHING_ANNOUNCED = ("CANCELLED", "TENTATIVE")
+Identity = tuple[str, str]  # calendar, UID
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
-    start_at: datetime
-    length: timedelta
+class Issue:
+    """The newest issue of an event in a file: when it was published, and the windows that it speaks of."""
+
+    published_at: int
+    windows: frozenset[str]
 
 
-def read_notices(path: Path, policy: Policy) -> Read[UpdateNotice]:
-    """The notices of a file, in its order; each occurrence of a recurring one is a notice of its own.
+@dataclass(frozen=True, slots=True)
+class NoticesRead:
+    """The notices of a file in its order, how many events were refused, and all that is to be told."""
 
-    Cancelled events announce nothing and are left out.
-    """
-    notices: list[UpdateNotice] = []
-    findings: list[Finding] = []
+    rows: tuple[UpdateNotice, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    refused: int = 0
+    issues: dict[Identity, Issue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """An event of a file, with its line and the calendar that it stands in."""
+
+    component: Component
+    line: int
+    identity: Identity
+    withdrawn: bool  # it announces nothing
+
+    @property
+    def uid(self) -> str:
+        return self.identity[1]
+
+    def published_at(self, series: Component | None = None) -> datetime:
+        if self.withdrawn:
+            return withdrawn_at(self.component, self.uid)
+        return published_at(self.component, self.uid, series)
+
+    def notice(self, name: str, at: datetime, window: Window, *, withdrawn: bool = False) -> UpdateNotice:
+        start, end = epoch(window.start_at), epoch_up(window.start_at + window.length)
+        if not (FIRST_SECOND <= start < end <= LAST_SECOND and epoch(at) >= FIRST_SECOND):
+            raise RefusedRowError(f"{self.uid}: {iso_jst(window.start_at)}", "a time from 1970 to 8999", "correct it")
+        cancelled = self.withdrawn or withdrawn
+        return UpdateNotice(name, epoch_up(at), start, end, cancelled=cancelled, calendar=self.identity[0])
+
+
+def read_notices(path: Path, policy: Policy) -> NoticesRead:
+    """The notices of a file; each occurrence of a recurring one is a notice of its own."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        events = [event for calendar in Calendar.from_ical(text, multiple=True) for event in calendar.walk("VEVENT")]
+        calendars = Calendar.from_ical(text, multiple=True)
+        events = [(calendar, event) for calendar in calendars for event in calendar.walk("VEVENT")]
     except UnicodeDecodeError:
-        return Read((), (Finding(str(path), None, "not UTF-8", "files are UTF-8", "save the file as UTF-8"),))
-    except (ValueError, KeyError, IndexError) as error:
+        return _refused(path, "not UTF-8", "files are UTF-8", "save the file as UTF-8")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         told = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        return Read((), (Finding(str(path), None, told, "the file is a calendar", "export it again as .ics"),))
+        return _refused(path, told, "the file is a calendar", "export it again as .ics")
     lines = [at for at, line in enumerate(text.splitlines(), start=1) if line.strip().upper() == "BEGIN:VEVENT"]
     if len(lines) != len(events) or "BEGIN:VCALENDAR" not in text.upper():
-        rule = "a calendar has a beginning and an end"
-        return Read((), (Finding(str(path), None, "cut off", rule, "export it again as .ics"),))
-    for line, event in zip(lines, events, strict=True):
+        return _refused(path, "cut off", "a calendar has a beginning and an end", "export it again as .ics")
+    reading = _Reading(path, policy)
+    for line, (calendar, event) in zip(lines, events, strict=True):
+        reading.sort_in(line, calendar, event)
+    return reading.result()
+
+
+def _refused(path: Path, value: str, rule: str, remedy: str) -> NoticesRead:
+    return NoticesRead((), (Finding(str(path), None, value, rule, remedy),), 1)
+
+
+class _Reading:
+    """One file being read: a series and what overrides it belong together, wherever they stand."""
+
+    def __init__(self, path: Path, policy: Policy) -> None:
+        self._path, self._policy = path, policy
+        self._masters: list[_Event] = []
+        self._overrides: dict[Identity, list[tuple[_Event, datetime, bool]]] = defaultdict(list)
+        self._notices: list[tuple[int, UpdateNotice]] = []
+        self._findings: list[Finding] = []
+        self._refused: set[int] = set()
+        self._issues: dict[Identity, Issue] = {}
+
+    def sort_in(self, line: int, calendar: Component, component: Component) -> None:
+        """Take an event as one of its own or as one that overrides an occurrence."""
+        with self._telling(line):
+            name = str(calendar.get("X-WR-CALNAME", "")).strip()
+            withdrawn = status_of(component) in NOTHING_ANNOUNCED or str(calendar.get("METHOD", "")).upper() == "CANCEL"
+            event = _Event(component, line, (name, uid_of(component)), withdrawn)
+            replaced = original_start(component, event.uid)
+            if replaced is None:
+                self._masters.append(event)
+            else:
+                self._overrides[event.identity].append((event, *replaced))
+            if status_of(component) == "TENTATIVE":
+                rule = "a tentative window is not announced; it excludes nothing"
+                self._say(line, f"{event.uid}: TENTATIVE", rule, "confirm it in time (premium/9.4.4)")
+
+    def result(self) -> NoticesRead:
+        """All that the events come to."""
+        series_of = {event.identity: event.component for event in self._masters}
+        for event in self._masters:
+            with self._telling(event.line):
+                self._take(event)
+        for identity, overrides in self._overrides.items():
+            for event, start_at, and_later in overrides:
+                with self._telling(event.line):
+                    self._override(event, start_at, series_of.get(identity), and_later=and_later)
+        ordered = sorted(self._notices, key=lambda row: row[0])
+        findings = sorted(self._findings, key=lambda finding: finding.line or 0)
+        rows = tuple(dict.fromkeys(notice for _, notice in ordered))
+        return NoticesRead(rows, tuple(findings), len(self._refused), self._issues)
+
+    def _take(self, event: _Event) -> None:
+        """An event of its own: one window, or those of a series, less those that something newer overrides."""
+        window, at = window_of(event.component, event.uid), event.published_at()
+        if not is_series(event.component):
+            self._add(event, event.notice(event.uid, at, window))
+            self._note(event, at, {event.uid})
+            return
+        found = occurrences_of(event.component, event.uid)
+        newer = {
+            start_at
+            for override, start_at, _ in self._overrides.get(event.identity, ())
+            if _is_newer(override, event.component, at)
+        }
+        names = {_name(event.uid, start_at) for start_at in (*found.starts, *found.left_out)}
+        for start_at in found.starts:
+            if start_at not in newer:
+                self._add(event, event.notice(_name(event.uid, start_at), at, Window(start_at, window.length)))
+        for start_at in found.left_out:
+            name, left_out = _name(event.uid, start_at), Window(start_at, window.length)
+            self._add(event, event.notice(name, at, left_out, withdrawn=True))
+        overridden = {_name(event.uid, start_at) for _, start_at, _ in self._overrides.get(event.identity, ())}
+        self._note(event, at, names | overridden)
+        if found.read_until is not None:
+            rule = f"a rule without an end is read until {iso_jst(found.read_until)}"
+            self._say(event.line, f"{event.uid}: RRULE", rule, "import the calendar again before then")
+
+    def _override(self, event: _Event, start_at: datetime, series: Component | None, *, and_later: bool) -> None:
+        at = event.published_at(series if series is not None else event.component)
+        self._add(event, event.notice(_name(event.uid, start_at), at, window_of(event.component, event.uid)))
+        if not and_later:
+            return
+        for master in self._masters:
+            if master.identity == event.identity and is_series(master.component):
+                length = window_of(master.component, event.uid).length
+                for later_at in occurrences_of(master.component, event.uid).starts:
+                    if later_at > start_at:
+                        name = _name(event.uid, later_at)
+                        self._add(event, event.notice(name, at, Window(later_at, length), withdrawn=True))
+        rule = "of an edit of this and all later occurrences only this one is read; the later ones announce nothing"
+        raise RefusedRowError(f"{event.uid}: THISANDFUTURE", rule, "write the later ones as a series of their own")
+
+    def _add(self, event: _Event, notice: UpdateNotice) -> None:
+        for _, other in self._notices:
+            if (other.calendar, other.uid, other.published_at) == (notice.calendar, notice.uid, notice.published_at):
+                if other == notice:
+                    return
+                if not (other.cancelled or notice.cancelled):
+                    value = f"{notice.uid} published {iso_jst(from_epoch(notice.published_at))}"
+                    rule = "two windows of one event were not published at the same time; an edit is a new notice"
+                    raise RefusedRowError(value, rule, "state in X-KEIZOKU-PUBLISHED when it was edited")
+        self._notices.append((event.line, notice))
+        if not notice.cancelled and not is_announced_in_time(notice, self._policy):
+            self._findings.append(_too_late(self._path, event.line, notice, self._policy))
+
+    def _note(self, event: _Event, at: datetime, windows: set[str]) -> None:
+        issue = Issue(epoch_up(at), frozenset(windows))
+        known = self._issues.get(event.identity)
+        if known is None or known.published_at <= issue.published_at:
+            self._issues[event.identity] = issue
+
+    def _say(self, line: int, value: str, rule: str, remedy: str) -> None:
+        self._findings.append(Finding(str(self._path), line, value, rule, remedy))
+
+    @contextmanager
+    def _telling(self, line: int) -> Iterator[None]:
         try:
-            for notice in _notices(event):
-                notices.append(notice)
-                if not is_announced_in_time(notice, policy):
-                    findings.append(_too_late(path, line, notice, policy))
+            yield
         except RefusedRowError as refused:
-            findings.append(Finding(str(path), line, refused.value, refused.rule, refused.remedy))
-    return Read(tuple(notices), tuple(findings))
+            self._refused.add(line)
+            self._say(line, refused.value, refused.rule, refused.remedy)
 
 
-def _notices(event: Component) -> Iterator[UpdateNotice]:
-    if str(event.get("STATUS", "")).upper() == "CANCELLED":
-        return
-    if event.errors:
-        name, message = event.errors[0]
-        raise RefusedRowError(f"{name}: {message}", "a property has its format", "correct it")
-    uid = str(event.get("UID", "")).strip()
-    if not uid:
-        raise RefusedRowError("an event without UID", "a notice has an identity", "give it a UID")
-    for name in NOT_READ_YET:
-        if name in event:
-            raise RefusedRowError(f"{uid}: {name}", "not read yet", "write each window as its own event")
-    published_at = _published_at(event, uid)
-    window = _window(event, uid)
-    starts = _starts(event, uid, window.start_at)
-    for number, start_at in enumerate(starts, start=1):
-        name = uid if len(starts) == 1 else f"{uid}#{number}"
-        yield UpdateNotice(name, epoch_up(published_at), epoch(start_at), epoch_up(start_at + window.length))
-
-
-def _published_at(event: Component, uid: str) -> datetime:
-    name = OUR_PUBLISHED
-    if name not in event:
-        name = "CREATED" if _property(event, "SEQUENCE") in (None, 0) else "LAST-MODIFIED"
-    if name not in event:
-        rule = f"this issue of a notice was published at {OUR_PUBLISHED} or {name}"
-        raise RefusedRowError(f"{uid}: no time of publication", rule, f"add {OUR_PUBLISHED}")
-    moment = _written(event, uid, name) if name == OUR_PUBLISHED else _moment(event, uid, name)
-    if isinstance(moment, datetime):
-        return moment
-    # Some time on that day: its end, as the doubt about being in time goes to the user.
-    return _day_start(moment + timedelta(days=1))
-
-
-def _window(event: Component, uid: str) -> _Window:
-    if "DTSTART" not in event:
-        raise RefusedRowError(f"{uid}: no DTSTART", "a window has a start", "add it")
-    start = _moment(event, uid, "DTSTART")
-    start_at = _day_start(start)
-    if "DTEND" in event:
-        length = _day_start(_moment(event, uid, "DTEND")) - start_at
-    elif "DURATION" in event:
-        length = _duration(event, uid)
-    else:
-        length = timedelta(0) if isinstance(start, datetime) else timedelta(days=1)
-    if length <= timedelta(0):
-        value = f"{uid}: {iso_jst(start_at)} to {iso_jst(start_at + length)}"
-        raise RefusedRowError(value, "a window ends after it starts", "correct DTEND or DURATION")
-    return _Window(start_at, length)
-
-
-def _starts(event: Component, uid: str, start_at: datetime) -> list[datetime]:
-    """The starts of all occurrences of a window, in JST days."""
-    if "RRULE" not in event:
-        return [start_at]
-    rule = _property(event, "RRULE")
-    if isinstance(rule, list) or not ("COUNT" in rule or "UNTIL" in rule):
-        remedy = "give the rule a COUNT or UNTIL, or write each window as its own event"
-        raise RefusedRowError(f"{uid}: RRULE", "a recurring notice without an end is not read yet", remedy)
+def _is_newer(override: _Event, series: Component, series_at: datetime) -> bool:
+    """Whether what overrides an occurrence was not published before this issue of its series' own window."""
     try:
-        occurrences = rrulestr(_rule_in_utc(rule.to_ical().decode(), rule), dtstart=start_at.astimezone(JST))
-        starts = list(islice(occurrences, MOST_OCCURRENCES + 1))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise RefusedRowError(f"{uid}: RRULE: {error}", "not read yet", "write each window as its own event") from None
-    if len(starts) > MOST_OCCURRENCES:
-        rule_text = f"at most {MOST_OCCURRENCES:,} occurrences are read"
-        raise RefusedRowError(f"{uid}: RRULE", rule_text, "give it an earlier UNTIL")
-    skipped = {_day_start(moment) for moment in _skipped(event)}
-    return [start for start in starts if start not in skipped]
+        return override.published_at(series) <= series_at
+    except RefusedRowError:
+        return True
 
 
-def _rule_in_utc(text: str, rule: dict[str, list[date]]) -> str:
-    """The rule with UNTIL as an instant: a day is until its end, a time without a zone is JST."""
-    if "UNTIL" not in rule:
-        return text
-    until = rule["UNTIL"][0]
-    until_at = until if isinstance(until, datetime) else datetime.combine(until, time(23, 59, 59))
-    written = parse_instant(until_at).strftime("%Y%m%dT%H%M%SZ")
-    return ";".join(f"UNTIL={written}" if part.startswith("UNTIL=") else part for part in text.split(";"))
-
-
-def _skipped(event: Component) -> Iterator[date]:
-    listed = _property(event, "EXDATE") or []
-    for dates in listed if isinstance(listed, list) else [listed]:
-        yield from (moment.dt for moment in dates.dts)
-
-
-def _moment(event: Component, uid: str, name: str) -> date:
-    """A day, or an aware datetime; floating times are JST."""
-    found = _single(event, uid, name)
-    return _zoned(found.dt, found.params.get("TZID"), f"{uid}: {name}")
-
-
-def _written(event: Component, uid: str, name: str) -> date:
-    """Our own property: an iCalendar time, or one as people write it."""
-    found = _single(event, uid, name)
-    zone, text = found.params.get("TZID"), found.to_ical().decode().strip()
-    try:
-        read = vDDDTypes.from_ical(text, zone)  # type: ignore[no-untyped-call]
-        return _zoned(read, zone, f"{uid}: {name}")
-    except ValueError:
-        pass
-    try:
-        return date.fromisoformat(text) if len(text) == len("2026-04-10") else parse_instant(text)
-    except ValueError:
-        raise RefusedRowError(f"{uid}: {name} {text!r}", "not a time", TIME_REMEDY) from None
-
-
-def _zoned(moment: object, zone: str | None, where: str) -> date:
-    if not isinstance(moment, date):
-        raise RefusedRowError(f"{where} {moment}", "not a time", TIME_REMEDY)
-    if not isinstance(moment, datetime) or moment.tzinfo is not None:
-        return moment
-    if zone:
-        raise RefusedRowError(f"{where}: zone {zone!r}", "the file does not define this zone", "use Asia/Tokyo")
-    return moment.replace(tzinfo=JST)
-
-
-def _duration(event: Component, uid: str) -> timedelta:
-    duration = _single(event, uid, "DURATION")
-    if not isinstance(duration.dt, timedelta):
-        raise RefusedRowError(f"{uid}: DURATION", "an event has one duration", "write it like PT2H")
-    return duration.dt
-
-
-def _property(event: Component, name: str) -> Any:
-    """A property as the library read it: a value of the property's type, a list if it stands there twice."""
-    return event.get(name)
-
-
-def _single(event: Component, uid: str, name: str) -> Any:
-    found = _property(event, name)
-    if isinstance(found, list):
-        raise RefusedRowError(f"{uid}: {name} twice", "an event has one of each", "leave one")
-    return found
-
-
-def _day_start(moment: date) -> datetime:
-    return parse_instant(moment)
+def _name(uid: str, start_at: datetime) -> str:
+    return f"{uid}#{iso_jst(start_at)}"
 
 
 def _too_late(path: Path, line: int, notice: UpdateNotice, policy: Policy) -> Finding:

@@ -108,7 +108,7 @@ def stops_from(
     """
     incidents = tuple(incidents)
     stops = [
-        Stop(start, end, incident.cause, f"incident {incident.id}", incident.exact)
+        Stop(start, end, incident.cause, f"incident {incident.id}", incident.exact, incident.id)
         for incident in incidents
         for start, end in incident_windows(incident, population, policy)
     ]
@@ -117,7 +117,7 @@ def stops_from(
         named = [each for each in incidents if each.cause is cause and each.start < each.end]
         for incident in named:
             stops += [
-                Stop(start, end, cause, f"observations, cause by incident {incident.id}")
+                Stop(start, end, cause, f"observations, cause by incident {incident.id}", incident=incident.id)
                 for start, end in intersect(unexplained, ((incident.start, incident.end),))
             ]
         unexplained = subtract(unexplained, normalise((each.start, each.end) for each in named))

@@ -39,10 +39,18 @@ _OPEN_REVIEWS = sa.text(
     CROSS JOIN LATERAL (SELECT r.id FROM month_to_review r
                         WHERE r.month = known.month AND (unknown.from_id IS NULL OR r.id < unknown.from_id)
                         ORDER BY r.id DESC LIMIT 1) newest
-    WHERE known.month < :before AND newest.id > coalesce(done.up_to_id, 0)
+    WHERE known.month < :month AND newest.id > coalesce(done.up_to_id, 0)
     ORDER BY known.month
     """
 )
+
+
+_OPEN_MONTHS = _OPEN_REVIEWS.columns(sa.column("month")).subquery("open_months")
+
+
+def anything_open() -> sa.ColumnElement[bool]:
+    """Whether `open_reviews` would find a month."""
+    return sa.exists(sa.select(_OPEN_MONTHS.c.month))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ def open_reviews(session: Session, before: Month, now: datetime) -> list[OpenRev
 
     What was recorded after `now`, while the night runs, is not in its evidence: it is left to the next one.
     """
-    rows = session.execute(_OPEN_REVIEWS, {"before": str(before), "now": now})
+    rows = session.execute(_OPEN_REVIEWS, {"month": str(before), "now": now})
     return [OpenReview(Month.parse(row.month), row.after_id, row.up_to_id) for row in rows]
 
 

@@ -7,19 +7,24 @@ Due: months that are over by the business date and about which something was rec
 decided. A claim for the running month waits. Killed between two chunks, the next run goes on where it
 stopped; run twice, the second finds nothing. (Stage 1, evidence, needs no work of its own here: the desk
 records evidence as it comes, and the month is computed from it once, when one of its claims is due.)
+
+Unknown time (no sample, and nobody has decided) is neither down nor up. An account is decided only if the answer
+is the same with all of it up and with all of it down; else its claims wait until people have decided.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import sqlalchemy as sa
+
 from db.session import Session
-from sla.claims import Assessor, adjudicate_month
+from sla.claims import Assessor, MonthDecision, adjudicate_month
 from sla.decision_store import Decided, evidence_hash, save_decided, service_hash
-from sla.month_store import load_service_month
-from sla.review import OpenReview, open_reviews, policy_of
+from sla.month_store import load_month_facts
+from sla.review import OpenReview, anything_open, open_reviews, policy_of
 from sla.store import ClaimantFacts, due_accounts, load_claimants
-from sla.unusable import ServiceMonth
+from sla.unusable import ServiceMonth, if_unknown_was_down, service_month
 from terms.calendar import Month
 from terms.rules import Rules
 
@@ -28,10 +33,14 @@ CHUNK_ACCOUNTS = 5_000
 
 @dataclass(frozen=True, slots=True)
 class DueClaims:
-    """A chunk of accounts of one month; `closes`: the last of the month. No service month: no claimants."""
+    """A chunk of accounts of one month; `closes`: the last of the month. No service month: no claimants.
+
+    `if_down`: the month if all of its unknown time was down, where there is any.
+    """
 
     review: OpenReview
     service: ServiceMonth | None
+    if_down: ServiceMonth | None
     claimants: tuple[ClaimantFacts, ...]
     closes: bool
 
@@ -45,6 +54,11 @@ class DecidedClaims:
     closes: bool
 
 
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `due` would find a month."""
+    return anything_open()
+
+
 def due(
     session: Session, rules: Rules, business_date: date, now: datetime, chunk_accounts: int = CHUNK_ACCOUNTS
 ) -> Iterator[DueClaims]:
@@ -55,6 +69,7 @@ def due(
     for review in open_reviews(session, Month.of(business_date), now):
         policy = policy_of(rules, review.month)
         service: ServiceMonth | None = None
+        if_down: ServiceMonth | None = None
         after = ""
         closes = False
         while not closes:
@@ -62,23 +77,38 @@ def due(
             closes = len(accounts) < chunk_accounts
             claimants = load_claimants(session, review, policy, accounts) if accounts else []
             if claimants and service is None:
-                service = load_service_month(session, rules, review.month, now)
-            yield DueClaims(review, service, tuple(claimants), closes)
+                facts = load_month_facts(session, policy, review.month, now)
+                resolution = rules.discretion.resolution_seconds
+                service = service_month(facts, policy, resolution)
+                if_down = service_month(if_unknown_was_down(facts), policy, resolution) if facts.unknown else None
+            yield DueClaims(review, service, if_down, tuple(claimants), closes)
             after = accounts[-1] if accounts else after
 
 
 def decide(facts: DueClaims, rules: Rules) -> DecidedClaims:
-    """Adjudicate every account of the chunk."""
+    """Adjudicate every account of the chunk; those whose answer hangs on unknown time are left out."""
     policy = policy_of(rules, facts.review.month)
     if facts.service is None:
         return DecidedClaims(facts.review, (), facts.closes)
     assessor = Assessor(facts.service, policy)
     shared = service_hash(facts.service, policy)
-    decided = tuple(
-        Decided(claimant, adjudicate_month(claimant.among, assessor), evidence_hash(shared, claimant.among))
-        for claimant in facts.claimants
-    )
-    return DecidedClaims(facts.review, decided, facts.closes)
+    other = Assessor(facts.if_down, policy) if facts.if_down is not None else None
+    decided = []
+    for claimant in facts.claimants:
+        made = adjudicate_month(claimant.among, assessor)
+        if other is None or is_same_answer(made, adjudicate_month(claimant.among, other)):
+            decided.append(Decided(claimant, made, evidence_hash(shared, claimant.among)))
+    return DecidedClaims(facts.review, tuple(decided), facts.closes)
+
+
+def is_same_answer(one: MonthDecision, other: MonthDecision) -> bool:
+    """Whether two decisions on an account's month come to the same for the user: outcomes, reasons, worth."""
+
+    def answer(made: MonthDecision) -> object:
+        each = [(claim.claim_id, claim.outcome, claim.reason, claim.rate) for claim in made.claims]
+        return each, made.award and made.award.rests_on.worth
+
+    return answer(one) == answer(other)
 
 
 def save(session: Session, decisions: DecidedClaims, now: datetime) -> int:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 
+from sla.excused import announced_windows, seconds_ruled
 from sla.intervals import NOTHING, Span, Spans, clip, intersect, length, normalise, subtract, union
 from terms.calendar import DAY_SECONDS, Month, epoch, from_epoch, notice_deadline_at
 from terms.decision import decides
@@ -37,6 +38,7 @@ class Stop:
     """Time in which more than the quorum of all users could not use the service, with its cause.
 
     `exact` evidence was confirmed to the second: a gap between two exact edges is never bridged.
+    `incident`: the stop of people that it rests on, if it does.
     """
 
     start: int
@@ -44,16 +46,19 @@ class Stop:
     cause: Cause
     source: str
     exact: bool = False
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateNotice:
-    """One publication of one maintenance window; an edit of it is another notice."""
+    """One publication of one maintenance window; an edit of it is another, `cancelled` its withdrawal."""
 
     uid: str
     published_at: int
     start: int
     end: int
+    cancelled: bool = False
+    calendar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +73,16 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentRuling:
-    """People's ruling that these seconds depend on users' environments; counts only with a ground."""
+    """People's ruling that these seconds depend on users' environments; counts only with a ground.
+
+    It is on one stop of people (`incident`); without one, on all evidence of those seconds.
+    """
 
     spans: Spans
     by: str
     ground: str
     source: str
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +94,7 @@ class MonthFacts:
     notices: tuple[UpdateNotice, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
     environments: tuple[EnvironmentRuling, ...] = ()
+    unknown: Spans = NOTHING  # neither down nor up: no sample, and nobody has decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,7 @@ class ServiceMonth:
     gross: Spans
     buckets: Mapping[str, Spans]
     pieces: tuple[Piece, ...]
+    unknown: Spans = NOTHING  # outside the stops; taken for up in all of the above
 
     @property
     def unusable(self) -> Spans:
@@ -160,18 +171,16 @@ def service_month(
     `resolution_seconds` is the evidence's own: shorter gaps between stops cannot be told from a stop.
     `without`: buckets that take nothing, to see what an exclusion changed.
     """
-    facts = _that_hold(facts, policy)
+    facts = _that_hold(facts)
     wholes = whole_stops(facts.stops, resolution_seconds)
     causes = seconds_by_cause(facts.stops, wholes)
     month = (epoch(facts.month.start_at), epoch(facts.month.end_at))
     takers: dict[str, Spans] = {
         "short_stop": short_stops(wholes, policy),
         "night": nights(month, policy),
-        "announced_update": intersect(
-            causes[Cause.SYSTEM_UPDATE], normalise((notice.start, notice.end) for notice in facts.notices)
-        ),
+        "announced_update": intersect(causes[Cause.SYSTEM_UPDATE], union(*_announced(facts, policy).values())),
         "interruption": normalise((recorded.start, recorded.end) for recorded in facts.interruptions),
-        "environment": union(causes[Cause.USER_ENVIRONMENT], *(ruling.spans for ruling in facts.environments)),
+        "environment": union(causes[Cause.USER_ENVIRONMENT], seconds_ruled(facts.stops, facts.environments)),
     }
     takers |= {bucket: NOTHING for bucket in without if bucket in takers}
     gross = clip(wholes, *month)
@@ -179,7 +188,14 @@ def service_month(
         others = union(*(spans for bucket, spans in takers.items() if bucket != "short_stop"))
         takers["short_stop"] = short_stops(subtract(gross, others), policy)
     buckets = _take_in_order(gross, takers, rest="unusable")
-    return ServiceMonth(facts.month, gross, buckets, _pieces(facts, wholes, causes, buckets))
+    unknown = clip(subtract(facts.unknown, wholes), *month)
+    return ServiceMonth(facts.month, gross, buckets, _pieces(facts, policy, wholes, causes, buckets), unknown)
+
+
+def if_unknown_was_down(facts: MonthFacts) -> MonthFacts:
+    """The facts with every unknown second a stop: the most that people's decisions on it could make of them."""
+    assumed = tuple(Stop(start, end, Cause.FAULT, "unknown time") for start, end in facts.unknown)
+    return replace(facts, stops=(*facts.stops, *assumed), unknown=NOTHING)
 
 
 def claimant_month(service: ServiceMonth, claimant: Claimant, without: Collection[str] = ()) -> dict[str, Spans]:
@@ -287,11 +303,10 @@ def is_environment_ruled(ruling: EnvironmentRuling) -> bool:
     return bool(ruling.by.strip() and ruling.ground.strip())
 
 
-def _that_hold(facts: MonthFacts, policy: Policy) -> MonthFacts:
-    """The facts without what excludes nothing: late notices, interruptions and rulings without ground."""
+def _that_hold(facts: MonthFacts) -> MonthFacts:
+    """The facts without what excludes nothing: interruptions and rulings without ground."""
     return replace(
         facts,
-        notices=tuple(n for n in facts.notices if is_announced_in_time(n, policy)),
         interruptions=tuple(i for i in facts.interruptions if is_interruption_recorded(i)),
         environments=tuple(r for r in facts.environments if is_environment_ruled(r)),
     )
@@ -306,12 +321,22 @@ def _take_in_order(seconds: Spans, takers: Mapping[str, Spans], rest: str) -> di
     return {**shares, rest: seconds}
 
 
+def _announced(facts: MonthFacts, policy: Policy) -> Mapping[tuple[str, str], Spans]:
+    return announced_windows(facts.notices, lambda notice: is_announced_in_time(notice, policy))
+
+
 def _pieces(
-    facts: MonthFacts, wholes: Spans, causes: Mapping[Cause, Spans], buckets: Mapping[str, Spans]
+    facts: MonthFacts,
+    policy: Policy,
+    wholes: Spans,
+    causes: Mapping[Cause, Spans],
+    buckets: Mapping[str, Spans],
 ) -> tuple[Piece, ...]:
     stop_marks = _stop_marks(facts.stops, wholes)
     own_marks: Mapping[str, list[Mark]] = {
-        "announced_update": [(n.start, n.end, f"notice {n.uid}") for n in facts.notices],
+        "announced_update": [
+            (*span, f"notice {uid}") for (_, uid), spans in _announced(facts, policy).items() for span in spans
+        ],
         "interruption": [(i.start, i.end, f"interruption: {i.ground} ({i.approved_by})") for i in facts.interruptions],
         "environment": [(start, end, ruling.source) for ruling in facts.environments for start, end in ruling.spans],
     }

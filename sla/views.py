@@ -13,7 +13,7 @@ from db.session import Session
 from db.tables.claims import award, claim, claim_decision, claim_reasoning
 from db.tables.money import credit
 from sla.intervals import length
-from sla.month_store import load_service_month
+from sla.month_store import is_unknown_within_reach, load_service_month
 from sla.unusable import CLAIMANT_BUCKETS
 from terms.calendar import Month, from_epoch
 from terms.decision import Decision
@@ -44,6 +44,7 @@ def claim_view(session: Session, rules: Rules, claim_id: str, at: datetime) -> d
             "credit": int(credit_yen),
             "reason": None,
             "waterfall": None,
+            "waits_for": waits_for(session, Month.parse(row.month), at),
         }
     return {
         "outcome": decided.outcome,
@@ -56,13 +57,25 @@ def claim_view(session: Session, rules: Rules, claim_id: str, at: datetime) -> d
 
 
 def month_view(session: Session, rules: Rules, month: Month, at: datetime) -> dict[str, Any]:
-    """The month for everyone: gross and unusable seconds, windows of unusable time as aware pairs."""
+    """The month for everyone: gross and unusable seconds, windows of unusable time as aware pairs.
+
+    `unknown`: time without a sample on which nobody has decided; while there is any, the month is not `final`.
+    """
     service = load_service_month(session, rules, month, at)
     return {
         "stop_seconds": length(service.gross),
         "unusable_seconds": length(service.unusable),
         "windows": [(from_epoch(start), from_epoch(end)) for start, end in service.unusable],
+        "unknown": [(from_epoch(start), from_epoch(end)) for start, end in service.unknown],
+        "final": not service.unknown,
     }
+
+
+def waits_for(session: Session, month: Month, at: datetime) -> str:
+    """Why a claim of the month has no decision yet."""
+    if is_unknown_within_reach(session, month, at):
+        return "people's decision on unknown time: keizoku sla unknown list"
+    return "the first night after the end of its month"
 
 
 def claim_list(

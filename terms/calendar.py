@@ -144,7 +144,10 @@ def parse_instant(moment: str | date) -> datetime:
         return day_start_at(moment)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=JST)
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"no such time: {moment}; years are 1 to 9999") from None
 
 
 def iso_jst(instant: datetime) -> str:

@@ -25,6 +25,20 @@ from terms.money import tax_included_yen
 from terms.rules import Rules
 
 CHUNK = 5_000
+_NO_CREDIT = ~sa.exists().where(credit.c.award_id == award.c.id)
+_UNANSWERED = credit_refund.c.outcome.is_(None)
+_LEFT_OVER = sa.and_(
+    credit.c.available_yen > 0,
+    # no running contract paid by card will take it
+    ~sa.exists().where(
+        contract.c.account == credit.c.account,
+        contract.c.ended_on.is_(None),
+        contract.c.approved_at.is_not(None),
+        contract.c.method == "card",
+    ),
+    ~sa.exists().where(credit_refund.c.credit_id == credit.c.id, _UNANSWERED),
+    ~sa.exists().where(credit_refund.c.credit_id == credit.c.id, credit_refund.c.outcome == "failed"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +55,15 @@ class NewCredit:
     tax_rate: Fraction
 
 
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `due` would find an award, or `refund_leftovers` a refund to ask for or a credit to refund."""
+    return sa.or_(
+        sa.exists(sa.select(award.c.id).where(_NO_CREDIT)),
+        sa.exists().where(_UNANSWERED),
+        sa.exists(sa.select(credit.c.id).where(_LEFT_OVER)),
+    )
+
+
 def due(session: Session) -> list[sa.Row[tuple[object, ...]]]:
     """Awards that have no credit yet, in the order of their revisions, with what was granted before."""
     before = (
@@ -50,7 +73,7 @@ def due(session: Session) -> list[sa.Row[tuple[object, ...]]]:
     )
     query = (
         sa.select(award, before.label("granted_before"))
-        .where(~sa.exists().where(credit.c.award_id == award.c.id))
+        .where(_NO_CREDIT)
         .ext(distinct_on(award.c.account, award.c.month))
         .order_by(award.c.account, award.c.month, award.c.revision)
         .limit(CHUNK)
@@ -130,19 +153,7 @@ def save(session: Session, credits: Sequence[NewCredit], now: datetime) -> int:
 def refund_leftovers(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
     """Refund credits that no invoice will take (reading 24): latest charge with room first, then earlier ones."""
     changes = _resend(session, rules, gateway, now)
-    going_on = sa.exists().where(
-        contract.c.account == credit.c.account,
-        contract.c.ended_on.is_(None),
-        contract.c.approved_at.is_not(None),
-        contract.c.method == "card",
-    )
-    in_flight = sa.exists().where(credit_refund.c.credit_id == credit.c.id, credit_refund.c.outcome.is_(None))
-    failed = sa.exists().where(credit_refund.c.credit_id == credit.c.id, credit_refund.c.outcome == "failed")
-    rows = session.execute(
-        sa.select(credit)
-        .where(credit.c.available_yen > 0, ~going_on, ~in_flight, ~failed)
-        .order_by(credit.c.usable_from, credit.c.id)
-    ).all()
+    rows = session.execute(sa.select(credit).where(_LEFT_OVER).order_by(credit.c.usable_from, credit.c.id)).all()
     for row in rows:
         changes += _refund(session, rules, gateway, row, now)
     return changes
@@ -195,7 +206,7 @@ def _resend(session: Session, rules: Rules, gateway: Gateway, now: datetime, *, 
     query = (
         sa.select(credit_refund, attempt.c.gateway_id.label("charge_gateway_id"))
         .join(attempt, attempt.c.id == credit_refund.c.attempt_id)
-        .where(credit_refund.c.outcome.is_(None))
+        .where(_UNANSWERED)
         .order_by(credit_refund.c.id)
     )
     if credit_id is not None:

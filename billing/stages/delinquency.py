@@ -15,6 +15,7 @@ from billing import notices
 from billing.delinquency import Standing, accelerated, outlook, overdue_days, standing
 from billing.stages.termination import accelerate, save_notice, terminate
 from billing.stages.unpaid import Unpaid, by_contract, load_unpaid, lock_accounts
+from db.probes import TODAY
 from db.session import Session
 from db.tables.contracts import contract, suspension
 from db.tables.money import invoice, user_notice
@@ -73,20 +74,25 @@ class Ruling:
         return sum(each.open_yen for each in self.case.unpaid)
 
 
+_OVERDUE = sa.and_(invoice.c.state == "open", sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < TODAY)
+_SUSPENDED = sa.and_(suspension.c.set_by == "delinquency", suspension.c.lifted_at.is_(None))
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `due` would find a contract."""
+    return sa.or_(sa.exists().where(_OVERDUE), sa.exists().where(_SUSPENDED))
+
+
 def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection[int] | None = None) -> list[Case]:
     """Contracts (some, or all) with a fee overdue on `today`, and those suspended for one."""
-    overdue = sa.select(invoice.c.contract_id).where(
-        invoice.c.state == "open", sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < today
-    )
-    suspended = sa.select(suspension.c.contract_id).where(
-        suspension.c.set_by == "delinquency", suspension.c.lifted_at.is_(None)
-    )
+    overdue = sa.select(invoice.c.contract_id).where(_OVERDUE)
+    suspended = sa.select(suspension.c.contract_id).where(_SUSPENDED)
     if contract_ids is not None:
         among = sa.any_(sa.cast(list(contract_ids), _BIGINTS))
         overdue = overdue.where(invoice.c.contract_id == among)
         suspended = suspended.where(suspension.c.contract_id == among)
     suspended_ids = set(session.scalars(suspended))
-    ids = set(session.scalars(overdue)) | suspended_ids
+    ids = set(session.scalars(overdue, {TODAY.key: today})) | suspended_ids
     if not ids:
         return []
     unpaid = by_contract(load_unpaid(session, rules, today, contract_ids=ids))

@@ -15,6 +15,7 @@ from billing.booking import Posting, next_ids, post
 from billing.credit import OpenCredit
 from billing.invoice import InvoiceDraft, draft_invoice
 from billing.payment_method import INVOICED, POSTED_ONLY, opening
+from db.probes import FLOOR
 from db.session import Session, copy_rows
 from db.tables.books import entry
 from db.tables.contracts import term
@@ -22,6 +23,12 @@ from db.tables.money import credit, credit_application, invoice, settlement
 from terms.rules import Rules
 
 CHUNK = 10_000
+_UNOPENED = sa.or_(
+    sa.and_(term.c.method.in_(INVOICED), ~sa.exists().where(invoice.c.term_id == term.c.id)),
+    sa.and_(
+        term.c.method.in_(POSTED_ONLY), ~sa.exists().where(entry.c.event_key == sa.func.concat("term:", term.c.id))
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +51,16 @@ class DueTerms:
     credits: dict[str, list[OpenCredit]]
 
 
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `due` would find a term above the floor."""
+    return sa.exists(sa.select(term.c.id).where(term.c.id > FLOOR, _UNOPENED))
+
+
 def due(session: Session, *, above: int = 0, contract_ids: Collection[int] | None = None) -> Iterator[DueTerms]:
     """Chunks of terms with an id above `above` to open; each has to be saved before the next is asked for."""
-    invoiced = sa.exists().where(invoice.c.term_id == term.c.id)
-    opened = sa.exists().where(entry.c.event_key == sa.func.concat("term:", term.c.id))
     query = (
         sa.select(term.c.id, term.c.contract_id, term.c.account, term.c.method, term.c.starts_on, term.c.price_yen)
-        .where(
-            sa.or_(
-                sa.and_(term.c.method.in_(INVOICED), ~invoiced),
-                sa.and_(term.c.method.in_(POSTED_ONLY), ~opened),
-            )
-        )
+        .where(_UNOPENED)
         .order_by(term.c.id)
         .limit(CHUNK)
     )

@@ -14,14 +14,15 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
+from billing import deposits
 from billing.allocation import settle_fee
 from billing.booking import Posting, next_ids, post
-from billing.deposits import apply_due
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from billing.payment_method import decline_kind
 from billing.people import open_task
 from billing.settling import settle_invoices
 from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
+from db.probes import TODAY
 from db.session import Session, copy_rows
 from db.tables.money import attempt, interest_mark, invoice, settlement
 from terms.calendar import jst_day
@@ -29,6 +30,8 @@ from terms.rules import Rules
 
 CHUNK = 5_000
 _BIGINTS = sa.ARRAY(sa.BigInteger)
+_UNANSWERED = attempt.c.outcome.is_(None)
+_PAYABLE = sa.and_(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= TODAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class InFlight:
     request: ChargeRequest
     started_at: datetime
     open_yen: int
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `charge_due` would find an attempt in flight, or an open fee for a card or a deposit."""
+    return sa.or_(sa.exists().where(_UNANSWERED), sa.exists().where(_PAYABLE), deposits.anything_due())
 
 
 def charge_due(
@@ -50,7 +58,7 @@ def charge_due(
 ) -> int:
     """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written."""
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
-    changes += apply_due(session, rules, now, contract_ids=contract_ids)
+    changes += deposits.apply_due(session, rules, now, contract_ids=contract_ids)
     for unpaid in _wanted(session, rules, jst_day(now), contract_ids):
         attempts = _begin(session, unpaid, now)
         results = list(gateway.charge_many([each.request for each in attempts], now))
@@ -217,16 +225,12 @@ def _wanted(
     They stay locked until their attempts are committed; what somebody else is charging just now is left out.
     """
     query = (
-        sa.select(invoice.c.id)
-        .where(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= today)
-        .order_by(invoice.c.id)
-        .limit(CHUNK)
-        .with_for_update(skip_locked=True)
+        sa.select(invoice.c.id).where(_PAYABLE).order_by(invoice.c.id).limit(CHUNK).with_for_update(skip_locked=True)
     )
     if contract_ids is not None:
         query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     last = 0
-    while ids := session.scalars(query.where(invoice.c.id > last)).all():
+    while ids := session.scalars(query.where(invoice.c.id > last), {TODAY.key: today}).all():
         last = ids[-1]
         wanted = [
             each
@@ -273,7 +277,7 @@ def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[I
     query = (
         sa.select(attempt, invoice.c.open_yen)
         .join(invoice, invoice.c.id == attempt.c.invoice_id)
-        .where(attempt.c.outcome.is_(None))
+        .where(_UNANSWERED)
         .order_by(attempt.c.id)
     )
     if contract_ids is not None:

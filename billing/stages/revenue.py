@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
+from billing import code_batches
 from billing.booking import Posting, post
-from billing.code_batches import expire_due
 from billing.payment_method import POSTED_ONLY, prepaid_terms
 from billing.revenue import Recognised, recognised_between
 from db.session import Session, copy_rows
@@ -64,6 +64,31 @@ _DUE_DAYS = sa.text(
     ORDER BY day, plan
     """
 )
+
+
+_CLOSABLE = sa.and_(
+    term.c.closed_on.is_not(None),
+    sa.or_(
+        term.c.method.in_(POSTED_ONLY),
+        sa.exists().where(invoice.c.term_id == term.c.id, invoice.c.state != "open"),
+    ),
+    ~sa.exists().where(term_closure.c.term_id == term.c.id),
+)
+_KEY_OVER = sa.and_(
+    contract.c.prepaid_method == "product_key",
+    contract.c.ended_on.is_not(None),
+    ~sa.exists().where(entry.c.event_key == sa.func.concat("contract:", contract.c.id, ":key:expired")),
+)
+
+
+def anything_to_close() -> sa.ColumnElement[bool]:
+    """Whether `close_terms` would find a term."""
+    return sa.exists(sa.select(term.c.id).where(_CLOSABLE))
+
+
+def anything_to_expire() -> sa.ColumnElement[bool]:
+    """Whether `expire_keys` would find a contract or a batch."""
+    return sa.or_(sa.exists(sa.select(contract.c.id).where(_KEY_OVER)), code_batches.anything_to_expire())
 
 
 def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) -> list[DayDue]:
@@ -125,10 +150,6 @@ def save(session: Session, days: Iterable[DayDue], now: datetime) -> int:
 
 def close_terms(session: Session, rules: Rules, now: datetime) -> int:
     """Recognise the rest of terms that ended early and are paid (premium/6.3, premium/7.2); commits."""
-    paid = sa.or_(
-        sa.and_(term.c.method.in_(POSTED_ONLY)),
-        sa.exists().where(invoice.c.term_id == term.c.id, invoice.c.state != "open"),
-    )
     reduced = (
         sa.select(sa.func.coalesce(sa.func.sum(settlement.c.yen), 0))
         .join(invoice, invoice.c.id == settlement.c.invoice_id)
@@ -137,9 +158,7 @@ def close_terms(session: Session, rules: Rules, now: datetime) -> int:
     )
     paid_on = sa.select(invoice.c.paid_on).where(invoice.c.term_id == term.c.id).scalar_subquery()
     rows = session.execute(
-        sa.select(term, paid_on.label("paid_on"), reduced.label("reduced_yen")).where(
-            term.c.closed_on.is_not(None), paid, ~sa.exists().where(term_closure.c.term_id == term.c.id)
-        )
+        sa.select(term, paid_on.label("paid_on"), reduced.label("reduced_yen")).where(_CLOSABLE)
     ).all()
     postings, closures = [], []
     for row in rows:
@@ -165,7 +184,7 @@ def close_terms(session: Session, rules: Rules, now: datetime) -> int:
 
 def expire_keys(session: Session, now: datetime) -> int:
     """What keys paid for terms that will never begin is income, when they expire or the contract is over; commits."""
-    expired = expire_due(session, now)
+    expired = code_batches.expire_due(session, now)
     begun = (
         sa.select(sa.func.count().label("terms"), sa.func.min(term.c.price_yen).label("price_yen"))
         .where(term.c.contract_id == contract.c.id, term.c.method == "product_key")
@@ -175,11 +194,7 @@ def expire_keys(session: Session, now: datetime) -> int:
         sa.select(contract.c.id, contract.c.account, contract.c.paid_months, plan.c.interval, begun)
         .join(plan, plan.c.code == contract.c.plan)
         .join(begun, sa.true())
-        .where(
-            contract.c.prepaid_method == "product_key",
-            contract.c.ended_on.is_not(None),
-            ~sa.exists().where(entry.c.event_key == sa.func.concat("contract:", contract.c.id, ":key:expired")),
-        )
+        .where(_KEY_OVER)
     ).all()
     left = [(row, prepaid_terms(row.paid_months, row.interval) - row.terms) for row in rows]
     postings = [

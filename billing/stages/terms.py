@@ -19,6 +19,7 @@ from billing.payment_method import prepaid_terms
 from billing.people import open_task
 from billing.stages.prices import load_prices, renewal_rules
 from billing.stages.unpaid import Unpaid, by_contract, load_unpaid
+from db.probes import BUSINESS_DATE
 from db.session import Session, copy_rows
 from db.tables.contracts import contract, contract_fact, plan, suspension, term
 from terms.calendar import day_start_at
@@ -26,6 +27,7 @@ from terms.rules import Rules
 
 CHUNK = 10_000
 _BIGINTS = sa.ARRAY(sa.BigInteger)
+_OVER = sa.and_(contract.c.ended_on.is_(None), contract.c.renews_on <= BUSINESS_DATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,22 @@ class DueContract:
     suspensions: tuple[tuple[datetime, datetime | None], ...]
 
 
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `due` would find a contract."""
+    return sa.exists().where(_OVER)
+
+
 def due(
     session: Session, rules: Rules, business_date: date, *, contract_id: int | None = None
 ) -> Iterator[list[DueContract]]:
     """Chunks of contracts to renew or end; each chunk has to be saved before the next is asked for."""
-    query = running().where(contract.c.renews_on <= business_date).order_by(contract.c.id).limit(CHUNK)
+    query = running().where(_OVER).order_by(contract.c.id).limit(CHUNK)
     if contract_id is not None:
         query = query.where(contract.c.id == contract_id)
     # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
     query = query.with_for_update(of=contract, skip_locked=contract_id is None)
     last = 0
-    while rows := session.execute(query.where(contract.c.id > last)).all():
+    while rows := session.execute(query.where(contract.c.id > last), {BUSINESS_DATE.key: business_date}).all():
         last = rows[-1].id
         yield load_facts(session, rules, rows, business_date)
         if len(rows) < CHUNK:

@@ -31,6 +31,8 @@ claim = Table(
     text("month"),
     instant("received_at"),
     Column("windows", JSONB(none_as_null=True)),  # null: every unusable window of the month
+    text("author", nullable=True),  # who took it down
+    text("ground", nullable=True),  # what the user says
     instant("recorded_at"),
     CheckConstraint(r"month ~ '^\d{4}-(0[1-9]|1[0-2])$'", name="month_is_a_month"),
     CheckConstraint("id <> '' AND account <> ''", name="is_named"),

@@ -109,17 +109,50 @@ outage_count = Table(
     Index("ix_outage_count_to_at", "to_at"),
 )
 
-maintenance_notice = Table(
+unknown_time = Table(  # a series of counts has no sample here; what other counts know of it is left out when read
+    "unknown_time",
+    metadata,
+    identity(),
+    instant("from_at"),
+    instant("to_at"),
+    text("source"),
+    text("author"),
+    instant("recorded_at"),
+    UniqueConstraint("from_at", "to_at"),
+    CheckConstraint("from_at < to_at", name="period_not_empty"),
+)
+
+unknown_ruling = Table(
+    "unknown_ruling",
+    metadata,
+    identity(),
+    instant("from_at"),
+    instant("to_at"),
+    text("verdict"),
+    Column("affected", BigInteger, nullable=True),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("from_at < to_at", name="period_not_empty"),
+    CheckConstraint("verdict IN ('up', 'down', 'excluded', 'unknown')", name="verdict_known"),
+    CheckConstraint("(verdict = 'down') = (affected IS NOT NULL) AND affected >= 0", name="down_has_users"),
+    CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
+)
+
+maintenance_notice = Table(  # a publication of an announced window; `cancelled` withdraws it from then on
     "maintenance_notice",
     metadata,
     identity(),
+    Column("calendar", Text, nullable=False, server_default=""),  # an event's id is one within its calendar
     text("uid"),
     instant("published_at"),
     instant("from_at"),
     instant("to_at"),
+    Column("cancelled", Boolean, nullable=False, server_default="false"),
     text("author"),
+    text("ground", nullable=True),  # where it was published
     instant("recorded_at"),
-    UniqueConstraint("uid", "published_at", "from_at", "to_at"),
+    UniqueConstraint("calendar", "uid", "published_at", "from_at", "to_at", "cancelled"),
     CheckConstraint("from_at < to_at", name="period_not_empty"),
 )
 

@@ -37,6 +37,8 @@ APPEND_ONLY = (
     "store_report",
     "certificate",
     "incident",
+    "unknown_time",
+    "unknown_ruling",
     "maintenance_notice",
     "interruption",
     "environment_ruling",

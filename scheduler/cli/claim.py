@@ -45,6 +45,8 @@ def submit(
     received_at: Annotated[
         str | None, typer.Option(help="When it was received, JST unless it has an offset. Default: now.")
     ] = None,
+    author: Recorder = "",
+    ground: Annotated[str, typer.Option(help="What the user says.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Record a claim. It is decided in the first night after the end of its month."""
@@ -52,8 +54,16 @@ def submit(
     received = instant(received_at) if received_at else None
     about = month_of(month)
     with open_house() as house:
-        name = claim_id or house.sla.free_claim_id(account, about)
-        findings = house.sla.claim(name, account, about, windows=spans, received_at=received, now=datetime.now(UTC))
+        name, findings = house.sla.submit_claim(
+            account,
+            about,
+            claim_id,
+            spans,
+            received,
+            by=recorder(author),
+            ground=ground or None,
+            now=datetime.now(UTC),
+        )
     if as_json:
         emit({"id": name, "findings": findings}, as_json=True)
     elif not findings:

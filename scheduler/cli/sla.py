@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from scheduler.cli import sla_evidence, sla_months
+from scheduler.cli import sla_counts, sla_evidence, sla_months
 from scheduler.cli.output import emit, fail, note, report_findings, table
 from sla.claim_steps import waterfall_steps
-from sla.evidence import read_counts, read_incidents
-from sla.intervals import NOTHING, as_iso, length, union
+from sla.counts import CountSeries, CountsRead, read_counts, unknown_time
+from sla.evidence import read_incidents
+from sla.intervals import NOTHING, Spans, as_iso, length, normalise, subtract, union
 from sla.notices import read_notices
 from sla.observation_files import COLUMNS, grouped_files
 from sla.observations import SYMPTOMS, open_observations, read_observations
@@ -32,6 +33,7 @@ from terms.words import duration, percent, windows
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
 sla_evidence.add_to(app)
+sla_counts.add_to(app)
 sla_months.add_to(app)
 
 OPEN_UNTIL = timedelta(days=1)
@@ -54,6 +56,7 @@ class Evidence:
     symptom: str | None
     incidents: tuple[Path, ...]
     counts: tuple[Path, ...]
+    series: CountSeries
     notices: tuple[Path, ...]
 
 
@@ -73,7 +76,15 @@ def measure(
     incidents: Annotated[
         list[str] | None, typer.Option(metavar="FILE", help="Stops as people confirmed them: CSV.")
     ] = None,
-    counts: Annotated[list[str] | None, typer.Option(metavar="FILE", help="Users unable of all users: CSV.")] = None,
+    counts: Annotated[
+        list[str] | None, typer.Option(metavar="FILE", help="Users unable of all users: CSV, a range query's JSON.")
+    ] = None,
+    count_series: Annotated[
+        str, typer.Option(metavar="AFFECTED,TOTAL", help="JSON: the two series; all users also as a number.")
+    ] = "affected,total",
+    count_step: Annotated[
+        int, typer.Option(metavar="SECONDS", help="JSON: how long a sample holds; 0: the least distance of two.")
+    ] = 0,
     notices: Annotated[
         list[str] | None, typer.Option(metavar="FILE.ics", help="Announced maintenance: iCalendar.")
     ] = None,
@@ -110,6 +121,7 @@ def measure(
         symptom=_symptom(symptom),
         incidents=_files(incidents),
         counts=_files(counts),
+        series=_series(count_series, count_step),
         notices=_files(notices),
     )
     facts, findings = read_facts(evidence, measured, policy, population, _horizon(as_of, measured))
@@ -128,14 +140,15 @@ def read_facts(
     """Read all files; what of them is good as facts of the month, and the findings."""
     everyone = Population.always(population)
     incidents = [read_incidents(path) for path in evidence.incidents]
-    counts = [read_counts(path) for path in evidence.counts]
+    counts = [read_counts(path, evidence.series) for path in evidence.counts]
     notices = [read_notices(path, policy) for path in evidence.notices]
     with open_observations() as observed:
         reads = [read_observations(observed, evidence.observations, evidence.columns, evidence.symptom)]
         seen = observed_windows(observed.table, everyone, policy, horizon)
     counted = counted_windows((row for read in counts for row in read.rows), policy)
     stops = stops_from(union(seen, counted), (row for read in incidents for row in read.rows), everyone, policy)
-    facts = MonthFacts(month, stops, tuple(row for read in notices for row in read.rows))
+    announced = tuple(row for read in notices for row in read.rows)
+    facts = MonthFacts(month, stops, announced, unknown=_unknown(counts, evidence.series))
     told = (read.findings for of_kind in (reads, incidents, counts, notices) for read in of_kind)
     findings = [finding for findings in told for finding in findings]
     return facts, findings
@@ -151,6 +164,8 @@ def as_dict(result: ServiceMonth, policy: Policy) -> dict[str, object]:
         "unusable_windows": as_iso(result.unusable),
         "unusable_seconds": length(result.unusable),
         "waterfall": result.waterfall(),
+        "unknown_windows": as_iso(result.unknown),
+        "unknown_seconds": length(result.unknown),
     }
 
 
@@ -201,6 +216,12 @@ def _sentences(result: ServiceMonth, policy: Policy, lang: Language) -> Iterator
     *steps, _ = waterfall_steps(result.month, result.gross, buckets, policy)
     for step in steps:
         yield sentence(step.key, lang.value, step.facts)
+    if result.unknown:
+        when = ", ".join(windows(as_iso(result.unknown), ja).splitlines())
+        long = duration(length(result.unknown), ja)
+        unknown_ja = f"{long}は測定値がなく、停止とも稼働とも数えていません(人が決めます): {when}。"
+        unknown_en = f"For {long} there is no sample; it counts as neither down nor up until people decide: {when}."
+        yield unknown_ja if ja else unknown_en
     seconds = length(result.unusable)
     tier = policy.sla.tier(seconds)
     bound = duration((tier or policy.sla.tiers[0]).over_seconds, ja)
@@ -257,6 +278,19 @@ def _columns(written: str) -> dict[str, str]:
             fail(f"--columns {pair}: write OURS=THEIRS, with OURS one of {', '.join(COLUMNS)}")
         names[ours] = theirs
     return names
+
+
+def _unknown(reads: Sequence[CountsRead], series: CountSeries) -> Spans:
+    """When no file has a sample although one of them should."""
+    missing = union(*(unknown_time(read.rows, read.blank, series) for read in reads))
+    return subtract(missing, normalise((row.start, row.end) for read in reads for row in read.rows))
+
+
+def _series(written: str, step: int) -> CountSeries:
+    affected, comma, total = (part.strip() for part in written.partition(","))
+    if not (affected and comma and total):
+        fail(f"--count-series {written}: write AFFECTED,TOTAL")
+    return sla_counts.count_series(affected, total, step, "", only_stops=False)
 
 
 def _symptom(written: str) -> str | None:

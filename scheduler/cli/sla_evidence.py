@@ -1,4 +1,4 @@
-"""`keizoku sla notice | interruption | incident | population | observations | counts`: record what is known of stops.
+"""`keizoku sla notice | interruption | incident | population | observations`: record what is known of stops.
 
 Each command says what was refused, with its line, and records the rest; the night decides with it. A file is
 recorded once: the same file again says so and changes nothing.
@@ -46,7 +46,6 @@ interruption = typer.Typer(help="The service interrupted under the terms.", no_a
 incident = typer.Typer(help="Stops as people confirmed them.", no_args_is_help=True)
 population = typer.Typer(help="How many users the whole service has.", no_args_is_help=True)
 observations = typer.Typer(help="Who could not do what, from when to when.", no_args_is_help=True)
-counts = typer.Typer(help="Users unable of all users, as a monitor counted them.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -54,7 +53,6 @@ def add_to(app: typer.Typer) -> None:
     groups = {
         "incident": incident,
         "observations": observations,
-        "counts": counts,
         "notice": notice,
         "interruption": interruption,
         "population": population,
@@ -71,20 +69,38 @@ def add_notice(
     published: Annotated[str, typer.Option(help="When it was published.")] = "",
     from_: From = "",
     to: To = "",
+    calendar: Annotated[str, typer.Option(help="The calendar of the id, where there are several.")] = "",
+    cancelled: Annotated[bool, typer.Option("--cancelled", help="Withdrawn, from --published on.")] = False,
     author: Recorder = "",
+    ground: Annotated[str, typer.Option(help="Where it was published.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Record announced maintenance, from calendar files or from options. Too late: recorded, told, covers nothing."""
+    """Record announced maintenance, from calendar files or from options. Too late: recorded, told, covers nothing.
+
+    The same --id again, published later, is an edit: from then on only what both announce is covered.
+    """
     stated = (uid, published, from_, to)
     if files:
         if any(stated):
             fail("give calendar files, or --id, --published, --from and --to; not both")
         paths = files
-        _import(paths, as_json, lambda desk, path, now: desk.notices(path, author=recorder(author), now=now))
+        take_files(paths, as_json, lambda desk, path, now: desk.notices(path, author=recorder(author), now=now))
     if not all(stated):
         fail("give calendar files, or all of --id, --published, --from and --to")
     at = [instant(each) for each in (published, from_, to)]
-    _record(lambda house, now: house.sla.notice(uid, *at, now=now, by=recorder(author)), as_json)
+
+    def work(house: House, now: datetime) -> list[Finding]:
+        return house.sla.notice(
+            uid,
+            *at,
+            now=now,
+            by=recorder(author),
+            ground=ground or None,
+            cancelled=cancelled,
+            calendar=calendar,
+        )
+
+    record_act(work, as_json)
 
 
 @notice.command("list")
@@ -92,7 +108,7 @@ def list_notices(month: OnlyMonth = "", as_json: AsJson = False) -> None:
     """Notices by their start, and whether each came in time."""
     about = month_of(month) if month else None
     with open_house() as house:
-        _print(notice_list(house.session, house.rules, about), as_json, "no notices")
+        print_list(notice_list(house.session, house.rules, about), as_json, "no notices")
 
 
 @interruption.command("add")
@@ -106,7 +122,7 @@ def add_interruption(
 ) -> None:
     """Record that the service was interrupted under the terms (9.4.5)."""
     start_at, end_at = instant(from_), instant(to)
-    _record(
+    record_act(
         lambda house, now: house.sla.interruption(start_at, end_at, ground, approved_by, now=now, by=recorder(author)),
         as_json,
     )
@@ -117,7 +133,7 @@ def list_interruptions(month: OnlyMonth = "", as_json: AsJson = False) -> None:
     """Interruptions with their grounds."""
     about = month_of(month) if month else None
     with open_house() as house:
-        _print(interruption_list(house.session, about), as_json, "no interruptions")
+        print_list(interruption_list(house.session, about), as_json, "no interruptions")
 
 
 @incident.command("add")
@@ -148,7 +164,7 @@ def add_incident(
             now=now,
         )
 
-    _record(work, as_json)
+    record_act(work, as_json)
 
 
 @incident.command("correct")
@@ -177,7 +193,7 @@ def correct_incident(
             now=now,
         )
 
-    _record(work, as_json)
+    record_act(work, as_json)
 
 
 @incident.command("environment")
@@ -192,7 +208,7 @@ def rule_on_environment(
     from scheduler.cli.inputs import window
 
     spans = [window(each) for each in windows or []]
-    _record(lambda house, now: house.sla.environment(spans, author, ground, stop=incident_id, now=now), as_json)
+    record_act(lambda house, now: house.sla.environment(spans, author, ground, stop=incident_id, now=now), as_json)
 
 
 @incident.command("list")
@@ -204,13 +220,13 @@ def list_incidents(
     """Stops as people confirmed them, by their start."""
     about = month_of(month) if month else None
     with open_house() as house:
-        _print(incident_list(house.session, about, every_revision=all_), as_json, "no incidents")
+        print_list(incident_list(house.session, about, every_revision=all_), as_json, "no incidents")
 
 
 @incident.command("import")
 def import_incidents(file: File, author: Recorder = "", as_json: AsJson = False) -> None:
     """Record stops of a file: id, from, to, affected, cause, ground, author (CSV)."""
-    _import([file], as_json, lambda desk, path, now: desk.incidents(path, author=recorder(author), now=now))
+    take_files([file], as_json, lambda desk, path, now: desk.incidents(path, author=recorder(author), now=now))
 
 
 @population.command("add")
@@ -227,28 +243,22 @@ def add_population(
     if (users is None) == (file is None):
         fail("give a number of users, or --file with a series of them")
     if file is not None:
-        _import([file], as_json, lambda desk, path, now: desk.population(path, author=recorder(author), now=now))
+        take_files([file], as_json, lambda desk, path, now: desk.population(path, author=recorder(author), now=now))
     since, number = instant(from_), users or 0
-    _record(lambda house, now: house.sla.population(since, number, now=now, by=recorder(author)), as_json)
+    record_act(lambda house, now: house.sla.population(since, number, now=now, by=recorder(author)), as_json)
 
 
 @population.command("list")
 def list_population(as_json: AsJson = False) -> None:
     """The series that holds, each figure until the next."""
     with open_house() as house:
-        _print(population_list(house.session), as_json, "nobody has said how many users there are")
+        print_list(population_list(house.session), as_json, "nobody has said how many users there are")
 
 
 @observations.command("import")
 def import_observations(files: Files, author: Recorder = "", as_json: AsJson = False) -> None:
     """Record observations: user_id, symptom, started_at, ended_at (CSV, NDJSON, Parquet)."""
-    _import(files, as_json, lambda desk, path, now: desk.observations(path, author=recorder(author), now=now))
-
-
-@counts.command("import")
-def import_counts(file: File, author: Recorder = "", as_json: AsJson = False) -> None:
-    """Record counts: from, to, affected, total (CSV)."""
-    _import([file], as_json, lambda desk, path, now: desk.counts(path, author=recorder(author), now=now))
+    take_files(files, as_json, lambda desk, path, now: desk.observations(path, author=recorder(author), now=now))
 
 
 def list_imports(as_json: AsJson = False) -> None:
@@ -276,14 +286,16 @@ def print_imports(done: list[Imported], as_json: bool) -> int:
     return 1 if any(each.findings for each in done) else 0
 
 
-def _import(paths: list[Path], as_json: bool, take: Callable[[ImportDesk, Path, datetime], Imported]) -> None:
+def take_files(paths: list[Path], as_json: bool, take: Callable[[ImportDesk, Path, datetime], Imported]) -> None:
+    """Import each file, tell what became of it, and end the command."""
     with open_house() as house:
         desk = ImportDesk(house.sla)
         done = [take(desk, path, datetime.now(UTC)) for path in paths]
     raise typer.Exit(print_imports(done, as_json))
 
 
-def _record(work: Callable[[House, datetime], Iterable[Finding]], as_json: bool) -> None:
+def record_act(work: Callable[[House, datetime], Iterable[Finding]], as_json: bool) -> None:
+    """Do it at the desk, tell what speaks against it, and end the command."""
     with open_house() as house:
         findings = list(work(house, datetime.now(UTC)))
     code = report_findings(findings, as_json)
@@ -292,5 +304,6 @@ def _record(work: Callable[[House, datetime], Iterable[Finding]], as_json: bool)
     raise typer.Exit(code)
 
 
-def _print(rows: list[dict[str, object]], as_json: bool, nothing: str) -> None:
+def print_list(rows: list[dict[str, object]], as_json: bool, nothing: str) -> None:
+    """Rows as a table or JSON, or one line where there are none."""
     emit(rows if rows or as_json else nothing, as_json)

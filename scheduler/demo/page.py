@@ -7,12 +7,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from scheduler.app import House
-from scheduler.cli.explain import Language, told
 from scheduler.demo.summary import Figure, Summary
 from sla.intervals import Spans
 from sla.month_store import read_spans
 from sla.review import policy_of
 from sla.timeline import CLAUSES, month_svg
+from sla.told import told
 from sla.unusable import CLAIMANT_BUCKETS
 from sla.views import claim_story
 from terms import words
@@ -57,7 +57,7 @@ def _claim(house: House, summary: Summary, at: datetime, policy: Policy) -> dict
     story = claim_story(house.session, house.rules, summary.explained, at)
     decision: Decision = story["decisions"][-1][2]
     picture = month_svg(summary.service, policy, "en", _buckets(decision))
-    sentences = zip(told(story, Language.JA), told(story, Language.EN), strict=True)
+    sentences = zip(told(story, "ja"), told(story, "en"), strict=True)
     return {
         "id": story["claim"]["id"],
         "account": story["claim"]["account"],

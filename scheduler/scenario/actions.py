@@ -92,5 +92,6 @@ def perform(step: Step, house: House) -> Sequence[Finding]:
 
 
 def keywords(step: Step) -> dict[str, Any]:
-    """The step's keys as keywords."""
-    return {RENAMED.get(key, key): value for key, value in step.facts.items()}
+    """The step's keys as keywords; what people say of a stop is its ground."""
+    ground = {"ground": "as the diary states"} if step.action in ("stop", "correct_stop") else {}
+    return {**ground, **{RENAMED.get(key, key): value for key, value in step.facts.items()}}

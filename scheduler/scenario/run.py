@@ -85,6 +85,7 @@ def fresh_house(url: str | URL, rules: Rules, keep_schema: bool = False) -> Iter
     try:
         with engine.connect() as session:
             session.exec_driver_sql("SET synchronous_commit = off")  # nobody misses these rows after a power cut
+            session.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
             session.commit()
             create_all(session)
             session.commit()

@@ -8,10 +8,13 @@ import sqlalchemy as sa
 
 from billing import mail
 from billing.account_list import account_list
+from billing.account_story import account_story
 from billing.received import cap_story
 from billing.refusal import Refused
 from billing.stages import delinquency
 from db.tables.contracts import contract_fact
+from db.tables.gateway import gateway_dispute
+from db.tables.money import attempt
 from scheduler.app import House
 from terms.calendar import jst_day, parse_instant
 from tests.integration.world import house_on, open_world
@@ -162,6 +165,18 @@ def test_12_2__the_limit_counts_what_was_received_and_reaches_over_a_leap_day(en
             ),
         ]
         assert len(story.told("ja")) == 5
+        payment = house.session.execute(
+            sa.select(attempt.c.gateway_id).where(attempt.c.account == "hanako")
+        ).scalar_one()
+        for state, when in (("open", at("2027-03-05 09:00")), ("lost", at("2028-03-05 09:00"))):
+            dispute = {"dispute": "dp_1", "payment": payment, "amount": 5_300, "fee": 0, "state": state}
+            house.session.execute(sa.insert(gateway_dispute).values(**dispute, happened_at=when, recorded_at=when))
+            assert limit("hanako", "2028-02-29 00:00") == (5_300 if state == "open" else 0)
+        diary = account_story(house.session, house.rules, "hanako", until=at("2028-03-06"), known_at=at("2028-03-06"))
+        assert [text for _, text, _ in diary.told("en")][-2:] == [
+            f"The cardholder disputes 5,300 yen (invoice {diary.events[-1].facts['invoice']}, dp_1).",
+            f"The dispute dp_1 of 5,300 yen was lost (invoice {diary.events[-1].facts['invoice']}).",
+        ]
         for account, event in (("nobody", "2027-04-01"), ("jiro", "2020-01-01")):
             with pytest.raises(Refused):
                 limit(account, event)

@@ -1,5 +1,6 @@
 """The SLA desk, the claims stage and the views, on a real database."""
 
+import json
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,10 +17,15 @@ from db.tables.evidence import incident, month_review, observation
 from db.tables.money import people_task
 from sla import stages
 from sla.audit import differences
+from sla.counts import CountSeries
 from sla.desk import SlaDesk
+from sla.evidence_lists import incident_list
+from sla.import_desk import ImportDesk
 from sla.month_store import NoPopulation
+from sla.unknown_store import unknown_list
 from sla.views import claim_list, claim_story, claim_view, month_view
-from terms.calendar import Month, day_start_at, parse_instant
+from terms.calendar import Month, day_start_at, epoch, parse_instant
+from terms.decision import Finding
 from terms.discretion import Discretion
 from terms.policy import Terms
 from terms.rules import Rules
@@ -515,8 +521,8 @@ def test_tables__refuse_what_must_never_be(session: Session, desk: SlaDesk) -> N
 def test_views__list_and_story(session: Session, desk: SlaDesk) -> None:
     member(session, "hanako")
     long_stop(desk)
-    desk.claim(desk.free_claim_id("hanako", APRIL), "hanako", APRIL, now=at("2026-05-02 09:00"))
-    desk.claim(desk.free_claim_id("hanako", APRIL), "hanako", APRIL, now=at("2026-05-03 09:00"))
+    assert desk.submit_claim("hanako", APRIL, now=at("2026-05-02 09:00")) == ("hanako-2026-04-1", [])
+    assert desk.submit_claim("hanako", APRIL, now=at("2026-05-03 09:00")) == ("hanako-2026-04-2", [])
     night(session, "2026-05-03")
     listed = claim_list(session, RULES, at("2026-05-04"), APRIL, "hanako")
     assert [(row["id"], row["outcome"]) for row in listed] == [
@@ -526,3 +532,134 @@ def test_views__list_and_story(session: Session, desk: SlaDesk) -> None:
     story = claim_story(session, RULES, "hanako-2026-04-1", at("2026-05-04"))
     assert story["decisions"][-1][2].outcome == "granted"
     assert [row["rate"] for row in story["awards"]] == ["0.2"]
+
+
+def samples(folder: Path, *present: int) -> Path:
+    """April 10 from noon, a sample for each hour named: 60 of 1,000 unable in the first five, then none."""
+    noon = epoch(at("2026-04-10 12:00"))
+    values = [[noon + 3_600 * hour, "60" if hour < 5 else "0"] for hour in present]
+    result = [{"metric": {"__name__": "affected"}, "values": values}]
+    path = folder / f"{len(present)}.json"
+    path.write_text(json.dumps({"data": {"resultType": "matrix", "result": result}}))
+    return path
+
+
+def taken(desk: SlaDesk, file: Path, when: str) -> tuple[int, int, int]:
+    series = CountSeries(total="1000", step_seconds=3_600)
+    done = ImportDesk(desk).counts(file, author="sato", now=at(when), series=series)
+    return done.rows_used, done.rows_new, len(done.findings)
+
+
+def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decided(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    member(session, "hanako")
+    member(session, "taro", method="app_store")
+    assert taken(desk, samples(tmp_path, 0, 1, 2, 3, 4, 8, 9), "2026-04-11 09:00") == (7, 7, 0)
+    hole = {
+        "from": "2026-04-10T17:00:00+09:00",
+        "to": "2026-04-10T20:00:00+09:00",
+        "seconds": 10_800,
+        "source": "7.json",
+    }
+    assert unknown_list(session, APRIL, at("2026-05-01")) == [hole]
+    assert month_view(session, RULES, APRIL, at("2026-05-01"))["final"] is False
+    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    desk.claim("t1", "taro", APRIL, now=at("2026-05-02 09:00"))
+    night(session, "2026-05-03")
+    waiting = seen(session, "h1", "2026-05-04")
+    assert (waiting["outcome"], waiting["waits_for"]) == (
+        "pending",
+        "people's decision on unknown time: keizoku sla unknown list",
+    )
+    assert seen(session, "t1", "2026-05-04")["reason"] == "method"  # whatever it was
+    assert differences(session, date(2026, 5, 3), at("2026-05-03 02:30")) == []
+    assert night(session, "2026-05-04") == 0
+
+    def decide(to: str, verdict: str, affected: int | None, when: str) -> list[Finding]:
+        start = at("2026-04-10 17:00")
+        return desk.decide_unknown(start, at(to), verdict, "sato", "logs", affected=affected, now=at(when))
+
+    assert decide("2026-04-10 18:00", "down", 51, "2026-05-05 09:00") == []
+    night(session, "2026-05-06")  # 51 of a million are no stop; two hours more stay within the tier
+    assert (seen(session, "h1")["rate"], seen(session, "h1")["seconds"]) == ("0.2", 18_000)
+    assert month_view(session, RULES, APRIL, at("2026-05-06"))["final"] is False
+    assert decide("2026-04-10 20:00", "up", None, "2026-05-06 09:00") == []
+    night(session, "2026-05-07")
+    assert (seen(session, "h1")["rate"], seen(session, "h1")["seconds"]) == ("0.2", 18_000)
+    assert unknown_list(session, APRIL, at("2026-05-08")) == []
+    assert decide("2026-04-10 20:00", "down", 50_001, "2026-05-08 09:00") == []
+    night(session, "2026-05-09")
+    assert (seen(session, "h1")["rate"], seen(session, "h1")["seconds"]) == ("0.4", 28_800)
+    assert decide("2026-04-10 20:00", "unknown", None, "2026-05-09 09:00") == []
+    assert unknown_list(session, APRIL, at("2026-05-10")) == [hole]
+    assert taken(desk, samples(tmp_path, 5, 6, 7), "2026-05-10 09:00") == (3, 3, 0)
+    assert unknown_list(session, APRIL, at("2026-05-11")) == []
+    assert len(unknown_list(session, APRIL, at("2026-05-11"), decided=True)) == 4
+
+
+@pytest.mark.parametrize(
+    ("start", "verdict", "affected", "rule"),
+    [
+        ("2026-04-10 16:00", "up", None, "only time without a sample is decided; of this, that is "),
+        ("2026-04-10 17:00", "down", None, "down has a number of affected users, the others none"),
+        ("2026-04-10 17:00", "up", 5, "down has a number of affected users, the others none"),
+        ("2026-04-10 17:00", "broken", None, "it was up, down, excluded, unknown"),
+        ("2026-04-10 17:00", "down", 2**63, "at most 1,000,000,000,000 users"),
+    ],
+)
+def test_9_3__what_is_no_decision_on_unknown_time_is_refused(
+    desk: SlaDesk, tmp_path: Path, start: str, verdict: str, affected: int | None, rule: str
+) -> None:
+    taken(desk, samples(tmp_path, 0, 4, 8), "2026-04-11 09:00")
+    (refused,) = desk.decide_unknown(
+        at(start), at("2026-04-10 20:00"), verdict, "sato", "logs", affected=affected, now=at("2026-05-01")
+    )
+    assert refused.rule.startswith(rule)
+
+
+@pytest.mark.parametrize("cause", ["user_environment", "partner"])
+def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without_one(desk: SlaDesk, cause: str) -> None:
+    span = (at("2026-04-10 12:00"), at("2026-04-10 13:00"))
+    assert desk.stop(*span, 60_000, id="s", now=at("2026-04-11")) == []
+    for refused in (
+        desk.stop(*span, 60_000, cause=cause, now=at("2026-04-11")),
+        desk.correct_stop("s", cause=cause, now=at("2026-04-11")),
+    ):
+        assert [each.value for each in refused] == [f"cause {cause} without a ground"]
+    assert desk.correct_stop("s", cause=cause, ground="confirmed by suzuki", now=at("2026-04-11")) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "affected", "name"),
+    [
+        ("0001-01-02", "2026-04-10", 1, None),
+        ("2026-04-10", "9999-12-30", 1, None),
+        ("2026-04-10", "2027-05-10", 1, None),
+        ("2026-04-10", "2026-04-11", 2**63, None),
+        ("2026-04-10", "2026-04-11", 1, "a\0b"),
+        ("2026-04-10", "2026-04-11", 1, " "),
+    ],
+)
+def test_import__times_numbers_and_texts_that_no_stop_has_are_findings(
+    desk: SlaDesk, start: str, end: str, affected: int, name: str | None
+) -> None:
+    assert len(desk.stop(at(start), at(end), affected, id=name, now=at("2026-04-11"))) == 1
+
+
+def test_9_2__ids_that_others_take_at_the_same_instant_go_on_to_the_next(
+    desk: SlaDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, span = at("2026-05-02 09:00"), (at("2026-04-10 12:00"), at("2026-04-10 13:00"))
+    desk.claim("hanako-2026-04-1", "hanako", APRIL, now=now)
+    stale = iter(["hanako-2026-04-1", "hanako-2026-04-1", "hanako-2026-04-2"])
+    monkeypatch.setattr(desk, "_free_claim_id", lambda account, month: next(stale))
+    assert desk.submit_claim("hanako", APRIL, now=now)[0] == "hanako-2026-04-2"
+    assert [each.rule for each in desk.claim("hanako-2026-04-2", "hanako", APRIL, now=now)] == [
+        "a claim of this id is recorded"
+    ]
+    desk.stop(*span, 1, id="stop-1", now=now)
+    names = iter(["stop-1", "stop-2"])
+    monkeypatch.setattr(desk, "_free_stop_id", lambda from_at: next(names))
+    assert desk.stop(*span, 2, now=now) == []
+    assert [(row["id"], row["affected"]) for row in incident_list(desk.session)] == [("stop-1", 1), ("stop-2", 2)]

@@ -231,3 +231,46 @@ def test_9_2__claims_of_a_file_bad_rows_told_good_rows_taken_the_same_file_once(
     assert numbers(ImportDesk(desk).claims(mended, author="sato", now=LATER))[1:5] == (2, 2, 1, 0)
     assert [each.source for each in import_list(session, "claims")] == ["claims.csv", "mended.csv"]
     assert session.execute(sa.select(sa.func.count()).select_from(evidence_import)).scalar_one() == 2
+
+
+def test_9_4_4__what_a_calendar_no_longer_announces_is_withdrawn_with_its_new_issue(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    def calendar(name: str, rule: str, issue: str, of: str = "Ops") -> Path:
+        event = (
+            f"BEGIN:VEVENT\nUID:weekly\nDTSTART:20260406T100000\nDTEND:20260406T120000\nRRULE:FREQ=WEEKLY;{rule}\n"
+            f"{issue}\nEND:VEVENT"
+        )
+        head = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:test\nX-WR-CALNAME:{of}"
+        return written(tmp_path, name, head, event, "END:VCALENDAR")
+
+    take = ImportDesk(desk)
+    first = take.notices(calendar("1.ics", "COUNT=3", "CREATED:20260320T000000Z"), author="sato", now=NOW)
+    assert numbers(first) == ("notices", 3, 3, 3, 0, "sato", False)
+    take.notices(calendar("2.ics", "COUNT=3", "CREATED:20260320T000000Z", "Web"), author="sato", now=NOW)
+    shorter = "CREATED:20260320T000000Z\nSEQUENCE:1\nLAST-MODIFIED:20260410T000000Z"
+    take.notices(calendar("3.ics", "COUNT=2", shorter), author="sato", now=NOW)
+    listed = [(row["calendar"], str(row["id"])[7:17], row["cancelled"]) for row in notice_list(session, RULES, APRIL)]
+    assert listed == [
+        ("Ops", "2026-04-06", False),
+        ("Web", "2026-04-06", False),
+        ("Ops", "2026-04-06", False),
+        ("Ops", "2026-04-13", False),
+        ("Web", "2026-04-13", False),
+        ("Ops", "2026-04-13", False),
+        ("Ops", "2026-04-20", False),
+        ("Web", "2026-04-20", False),
+        ("Ops", "2026-04-20", True),
+    ]
+    stale = "CREATED:20260320T000000Z"
+    again = take.notices(
+        calendar("4.ics", "COUNT=1", stale.replace("CREATED", "X-KEIZOKU-PUBLISHED")), author="s", now=NOW
+    )
+    assert again.rows_refused == 0
+    moved = calendar("5.ics", "COUNT=3", stale)
+    moved.write_text(moved.read_text().replace("T120000", "T130000"))
+    refused = take.notices(moved, author="sato", now=NOW)
+    assert (refused.rows_used, refused.rows_refused) == (0, 3)
+    assert {each.rule for each in refused.findings} == {
+        "another window was recorded as published then; an edit is a new notice"
+    }

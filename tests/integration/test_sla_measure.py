@@ -97,6 +97,8 @@ def test_9_3__incidents_and_a_notice_in_time_make_the_month(measure: Measure) ->
         ],
         "unusable_seconds": 15_300,
         "waterfall": waterfall(short_stop=599, night=14_400, announced_update=7_200, unusable=15_300),
+        "unknown_windows": [],
+        "unknown_seconds": 0,
     }
 
 

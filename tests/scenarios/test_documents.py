@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -76,19 +78,27 @@ def test_the_command_runs_every_file_and_its_exit_code_tells(
     assert [failure["check"] for failure in wrong["failures"]] == ["document", "document"]
 
 
-def test_no_schema_is_left_behind_unless_it_is_to_be_kept(tmp_path: Path, database_url: sa.URL | str) -> None:
+@pytest.fixture
+def own_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
+    """A database in which nobody else runs scenarios meanwhile."""
+    name = f"own_{uuid4().hex}"
+    server = make_engine(database_url).execution_options(isolation_level="AUTOCOMMIT")
+    with server.connect() as session:
+        session.exec_driver_sql(f"CREATE DATABASE {name}")
+        yield sa.make_url(database_url).set(database=name)
+        session.exec_driver_sql(f"DROP DATABASE {name}")
+
+
+def test_no_schema_is_left_behind_unless_it_is_to_be_kept(tmp_path: Path, own_database: sa.URL) -> None:
     path = tmp_path / "good.yaml"
     path.write_text(GOOD, encoding="utf-8")
-    with make_engine(database_url).connect() as session:
+    with make_engine(own_database).connect() as session:
 
         def schemas() -> set[str]:
             found = session.scalars(sa.text("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'scenario_%'"))
             return set(found)
 
-        before = schemas()
-        assert run_file(path, database_url).passed
-        assert schemas() == before
-        kept = run_file(path, database_url, keep_schema=True)
-        assert schemas() == before | {kept.schema}
-        session.execute(sa.text(f"DROP SCHEMA {kept.schema} CASCADE"))
-        session.commit()
+        assert run_file(path, own_database).passed
+        assert schemas() == set()
+        kept = run_file(path, own_database, keep_schema=True)
+        assert schemas() == {kept.schema}

@@ -213,6 +213,10 @@ def test_keys_become_the_keywords_of_the_desk() -> None:
     [
         ("outcome", "ok", "succeeded", True),
         ("outcome", "ok", "insufficient_funds", False),
+        ("outcome", "unknown", "unknown", True),
+        ("outcome", "timeout_before", "unknown", True),
+        ("outcome", "insufficient_funds", "unknown", False),
+        ("outcome", "timeout_after_success", "succeeded", False),
         ("rate", 0, "0", True),
         ("rate", None, "0", True),
         ("term", (date(2025, 1, 1), date(2025, 2, 1)), ["2025-01-01", "2025-02-01"], True),

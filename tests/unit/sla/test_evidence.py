@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sla.evidence import Count, Incident, read_counts, read_incidents
+from sla.counts import read_counts
+from sla.evidence import Count, Incident, read_incidents
 from sla.unusable import Cause
 from terms.calendar import epoch, parse_instant
 from terms.decision import Finding

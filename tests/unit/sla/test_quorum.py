@@ -112,7 +112,9 @@ def test_9_3__counts_of_overlapping_incidents_do_not_add_up() -> None:
     small = [incident(0, 1_000, 30, name="a"), incident(500, 1_500, 30, name="b")]
     assert stops_from((), small, Population.always(1_000), POLICY) == ()
     largest = [*small, incident(600, 700, 51, name="c")]
-    assert stops_from((), largest, Population.always(1_000), POLICY) == (Stop(600, 700, Cause.FAULT, "incident c"),)
+    assert stops_from((), largest, Population.always(1_000), POLICY) == (
+        Stop(600, 700, Cause.FAULT, "incident c", incident="c"),
+    )
 
 
 def test_9_3__an_incident_passes_only_where_the_population_lets_it() -> None:
@@ -133,8 +135,8 @@ def test_9_3__an_observed_second_takes_the_cause_of_the_incident_over_it() -> No
     ]
     assert stops_from(((50, 250),), small, Population.always(1_000), POLICY) == (
         Stop(50, 100, Cause.FAULT, "observations"),
-        Stop(100, 190, Cause.SYSTEM_UPDATE, "observations, cause by incident update"),
-        Stop(190, 250, Cause.PARTNER, "observations, cause by incident bank"),
+        Stop(100, 190, Cause.SYSTEM_UPDATE, "observations, cause by incident update", incident="update"),
+        Stop(190, 250, Cause.PARTNER, "observations, cause by incident bank", incident="bank"),
     )
 
 
@@ -142,8 +144,8 @@ def test_9_3__an_incident_that_passes_stands_beside_what_was_observed() -> None:
     stops = stops_from(((0, 100),), [incident(50, 200, 60, Cause.SYSTEM_UPDATE)], Population.always(1_000), POLICY)
     assert stops == (
         Stop(0, 50, Cause.FAULT, "observations"),
-        Stop(50, 100, Cause.SYSTEM_UPDATE, "observations, cause by incident i"),
-        Stop(50, 200, Cause.SYSTEM_UPDATE, "incident i"),
+        Stop(50, 100, Cause.SYSTEM_UPDATE, "observations, cause by incident i", incident="i"),
+        Stop(50, 200, Cause.SYSTEM_UPDATE, "incident i", incident="i"),
     )
 
 

@@ -26,6 +26,7 @@ from sla.unusable import (
     Stop,
     UpdateNotice,
     claimant_month,
+    if_unknown_was_down,
     published_by,
     service_month,
 )
@@ -304,6 +305,62 @@ def test_9_2__a_claim_that_names_only_the_month_claims_every_window() -> None:
     assert list(buckets) == list(CLAIMANT_BUCKETS)
 
 
+def a_ruling(start: str, end: str, incident: str) -> EnvironmentRuling:
+    return EnvironmentRuling(((at(start), at(end)),), "suzuki", "carrier", f"ruling on stop {incident}", incident)
+
+
+def test_9_4_3__a_ruling_on_one_stop_excuses_no_other_evidence_of_the_same_seconds() -> None:
+    ruled = replace(stop("2026-04-10 10:00", "2026-04-10 12:00"), incident="carrier")
+    beside = replace(stop("2026-04-10 11:30", "2026-04-10 13:00"), incident="disk")
+    ruling = a_ruling("2026-04-10 10:00", "2026-04-10 13:00", "carrier")
+    assert filled(month_of(ruled, beside, environments=(ruling,))) == {"environment": 5_400, "unusable": 5_400}
+    both = (ruling, a_ruling("2026-04-10 11:00", "2026-04-10 13:00", "disk"))
+    assert filled(month_of(ruled, beside, environments=both)) == {"environment": 10_800}
+    observed = replace(beside, incident="")
+    assert filled(month_of(ruled, observed, environments=(ruling,))) == {"environment": 5_400, "unusable": 5_400}
+
+
+UPDATE = ("2026-04-10 10:00", "2026-04-10 14:00", "system_update")
+
+
+@pytest.mark.parametrize(
+    ("edits", "covered_minutes"),
+    [
+        ((), 120),
+        ((("2026-04-08 00:00", "10:00", "14:00", False),), 120),  # widened too late: what both say
+        ((("2026-04-08 00:00", "11:00", "11:30", False),), 30),  # narrowed: what is left
+        ((("2026-04-08 00:00", "12:00", "14:00", False),), 0),  # moved too late
+        ((("2026-04-04 00:00", "12:00", "14:00", False),), 120),  # moved in time
+        ((("2026-04-10 11:00", "10:00", "12:00", True),), 60),  # cancelled in the middle
+        ((("2026-04-10 13:00", "10:00", "12:00", True),), 120),  # cancelled when it was over
+        ((("2026-04-08 00:00", "10:00", "12:00", True), ("2026-04-09 00:00", "10:00", "12:00", False)), 0),
+    ],
+)
+def test_9_4_4__each_instant_has_the_newest_announcement_and_what_of_it_was_in_time(
+    edits: tuple[tuple[str, str, str, bool], ...], covered_minutes: int
+) -> None:
+    first = notice("2026-04-01 00:00", "2026-04-10 10:00", "2026-04-10 12:00")
+    later = [
+        replace(notice(published, f"2026-04-10 {start}", f"2026-04-10 {end}"), cancelled=cancelled)
+        for published, start, end, cancelled in edits
+    ]
+    another = replace(first, calendar="another", start=at("2026-04-11 10:00"), end=at("2026-04-11 12:00"))
+    month = month_of(stop(*UPDATE), notices=(first, *later, another))
+    assert length(month.buckets["announced_update"]) == covered_minutes * 60
+
+
+def test_9_3__unknown_time_is_neither_down_nor_up() -> None:
+    facts = MonthFacts(
+        APRIL,
+        (stop("2026-04-10 10:00", "2026-04-10 10:05"),),
+        unknown=((at("2026-04-10 10:04"), at("2026-04-10 10:10")), (at("2026-05-01 00:00"), at("2026-05-01 01:00"))),
+    )
+    service = service_month(facts, POLICY, 0)
+    assert filled(service) == {"short_stop": 300}
+    assert service.unknown == ((at("2026-04-10 10:05"), at("2026-04-10 10:10")),)
+    assert filled(service_month(if_unknown_was_down(facts), POLICY, 0)) == {"unusable": 600}
+
+
 # Random months: times on a grid of minutes around the month's end, so that edges meet often.
 MINUTE_ZERO = at("2026-04-29 22:00")
 
@@ -316,7 +373,7 @@ def on_grid(minutes: tuple[int, int]) -> tuple[int, int]:
 periods = st.tuples(st.integers(0, 3000), st.integers(1, 500)).map(on_grid)
 stops = st.lists(
     st.builds(
-        lambda span, cause, source, exact: Stop(span[0], span[1], cause, source, exact),
+        lambda span, cause, source, exact: Stop(span[0], span[1], cause, source, exact, source),
         periods,
         st.sampled_from(Cause),
         st.sampled_from("abc"),
@@ -330,12 +387,12 @@ facts = st.builds(
         tuple(stops),
         tuple(UpdateNotice("n", published, span[0], span[1]) for published, span in notices),
         tuple(Interruption(span[0], span[1], ground, "cto") for ground, span in interruptions),
-        tuple(EnvironmentRuling((span,), "suzuki", ground, "r") for ground, span in environments),
+        tuple(EnvironmentRuling((span,), "suzuki", ground, "r", on) for ground, on, span in environments),
     ),
     stops,
     st.lists(st.tuples(st.integers(MINUTE_ZERO - 7 * 86_400, MINUTE_ZERO), periods), max_size=3),
     st.lists(st.tuples(st.sampled_from(["", "flood"]), periods), max_size=2),
-    st.lists(st.tuples(st.sampled_from(["", "carrier"]), periods), max_size=2),
+    st.lists(st.tuples(st.sampled_from(["", "carrier"]), st.sampled_from(["", "a", "b"]), periods), max_size=3),
 )
 resolutions = st.sampled_from([0, 61, 600])
 
@@ -401,6 +458,17 @@ def test_9_4_4__a_notice_that_no_stop_overlaps_changes_nothing(of: MonthFacts, r
     )
 
 
+def is_announced(of: MonthFacts, minute: int, policy: Policy) -> bool:
+    """Newest publication first: each says this minute, until one of them was in time."""
+    for at_once in sorted({n.published_at for n in of.notices if n.published_at <= minute}, reverse=True):
+        saying = [n for n in of.notices if n.published_at == at_once and n.start <= minute < n.end]
+        if any(at_once <= published_by(n, policy) for n in saying):
+            return True
+        if not saying:
+            return False
+    return False
+
+
 def naive_bucket(of: MonthFacts, minute: int, whole_minutes: int, policy: Policy) -> str:
     """The bucket of one minute of exact evidence, in a whole stop of so many minutes."""
     strongest = next(c for c in Cause if any(s.cause is c and s.start <= minute < s.end for s in of.stops))
@@ -408,13 +476,13 @@ def naive_bucket(of: MonthFacts, minute: int, whole_minutes: int, policy: Policy
         return "short_stop"
     if 1 <= (minute + 9 * 3600) % 86_400 // 3600 < 6:
         return "night"
-    in_time = [(n.start, n.end) for n in of.notices if n.published_at <= published_by(n, policy)]
-    if strongest is Cause.SYSTEM_UPDATE and any(start <= minute < end for start, end in in_time):
+    if strongest is Cause.SYSTEM_UPDATE and is_announced(of, minute, policy):
         return "announced_update"
     if any(i.ground and i.start <= minute < i.end for i in of.interruptions):
         return "interruption"
-    ruled = [span for ruling in of.environments if ruling.ground for span in ruling.spans]
-    if strongest is Cause.USER_ENVIRONMENT or any(start <= minute < end for start, end in ruled):
+    standing = [s for s in of.stops if s.start <= minute < s.end and s.cause is not Cause.USER_ENVIRONMENT]
+    ruled = [r.incident for r in of.environments if r.ground for start, end in r.spans if start <= minute < end]
+    if all(s.incident in ruled or "" in ruled for s in standing):
         return "environment"
     return "unusable"
 
