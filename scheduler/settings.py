@@ -107,6 +107,19 @@ class Settings(Discretion, BaseSettings):
         default="people",
         description="who screens applications: people, a rule as module:function, or an entry point's name",
     )
+    backup_stores: tuple[str, ...] = Field(
+        default=(),
+        description="where backups go, three places or more, one far away: folders, s3://bucket/folder, …",
+    )
+    backup_recipients: tuple[str, ...] = Field(
+        default=(), description="public keys of age (age1…) that backups are encrypted for"
+    )
+    backup_identity_file: Path | None = Field(
+        default=None, description="file with the secret key of age: for verify and restore only, not on the worker"
+    )
+    backup_keep_days: int = Field(default=30, ge=7, description="days for which every backup is kept")
+    backup_keep_months: int = Field(default=12, ge=0, description="months of which the first backup is kept")
+    backup_at_hour: int = Field(default=4, ge=0, le=23, description="hour (JST) from which the worker makes the day's")
     readings: dict[str, str] = Field(
         default_factory=dict,
         description="choices where the text leaves a question open, by name; see `keizoku terms readings`",

@@ -54,6 +54,9 @@ class Numbers:
         self.tasks = self._gauge("keizoku_people_tasks_open", "What waits for people", "kind")
         self.news_age = self._gauge("keizoku_gateway_news_age_seconds", "Since the gateway's news were read")
 
+        self.backup_age = self._gauge("keizoku_backup_age_seconds", "Since the last backup that lies in every place")
+        self.backup_age.set(float("inf"))
+
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(name, meaning, labels, registry=self.registry)
 

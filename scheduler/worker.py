@@ -11,7 +11,7 @@ of its own, and every stage writes only what does not exist yet.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -38,7 +38,12 @@ from terms.calendar import JST
 HEARTBEAT_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 300.0
 RETRY_SECONDS: Final = 60.0
+Backup = Callable[[House, datetime], Mapping[str, object] | None]
+"""Makes the day's backup if it is wanted: what it did, or None. Given by who knows the places."""
 OpenHouse = Callable[[], AbstractContextManager[House]]
+
+
+BACKUP_CHECK_SECONDS: Final = 600.0
 
 
 class StoppedError(Exception):
@@ -58,6 +63,7 @@ class Worker:
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     poll_seconds: float = POLL_SECONDS
     retry_seconds: float = RETRY_SECONDS
+    backup: Backup | None = None
     stopping: Event = field(default_factory=Event)
     _done_to: date | None = None  # the night that is known to be done
     _not_before: float = 0.0  # after a failure the same is not tried at once again
@@ -75,6 +81,8 @@ class Worker:
         scheduler.add_job(self.night_if_due, CronTrigger(hour=NIGHT_AT.hour, minute=NIGHT_AT.minute, timezone=JST))
         scheduler.add_job(self.night_if_due, IntervalTrigger(seconds=self.heartbeat_seconds, timezone=JST))
         scheduler.add_job(self.read_news, IntervalTrigger(seconds=self.poll_seconds, timezone=JST))
+        if self.backup is not None:
+            scheduler.add_job(self.back_up, IntervalTrigger(seconds=BACKUP_CHECK_SECONDS, timezone=JST))
         self.log.info("started")
         scheduler.start()
         try:
@@ -134,6 +142,18 @@ class Worker:
                 house.session.rollback()
                 job.outcome = "gateway_silent"
             self.numbers.read(house.session, self.clock())
+
+    def back_up(self) -> None:
+        """Make the day's backup from its hour on, if none lies in every place yet (premium/10.3)."""
+        if self.backup is None or not self._may_work():
+            return
+        with self._job("backup") as job, self.open_house() as house:
+            made = self.backup(house, self.clock())
+            if made is None:
+                job.outcome = "nothing_due"
+            else:
+                job.about |= made
+                job.outcome = "incomplete" if made.get("failed") else "done"
 
     def _run_night(self, house: House, due: date, job: _Job) -> None:
         def told(on: date, stage: str, rows: int) -> None:

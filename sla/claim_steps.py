@@ -81,7 +81,9 @@ def waterfall_steps(
         step = known.get((bucket, spans))
         if step is None:
             taken = {"excluded_seconds": length(spans), "excluded_windows": as_iso(spans)}
-            step = Step(clause, f"claim.excluded.{bucket}", {**taken, **bounds.get(bucket, {})})
+            left = bucket == "short_stop" and policy.readings["short_stop"] == "what_is_left"
+            key = f"claim.excluded.{bucket}" + (".left" if left else "")
+            step = Step(clause, key, {**taken, **bounds.get(bucket, {})})
             if bucket not in ("not_claimed", "not_recognised"):  # hardly ever another's too
                 known[bucket, spans] = step
         yield step

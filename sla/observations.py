@@ -107,13 +107,32 @@ class Observations:
         """A name for another temporary file."""
         return Path(self.folder.name) / f"{len(self._relations)}-{self.rows}.written"
 
-    def _show(self) -> None:
-        """Memory grows with the rows, within its bounds. An empty table is left out: it would make users texts."""
-        memory_mb = min(max(MEMORY_MB, self.rows * BYTES_PER_ROW // 1_000_000), MOST_MEMORY_MB)
-        self.table.execute(f"SET memory_limit = '{memory_mb}MB'")
+    def settle(self) -> None:
+        """Leave out rows that were still open where one with the end of the same stop was read too."""
+        if not self.table.execute("FROM observation WHERE ended IS NULL LIMIT 1").fetchall():
+            return
+        self.table.execute(
+            """CREATE OR REPLACE TEMP TABLE settled AS
+            SELECT DISTINCT user_id, symptom, started FROM observation WHERE ended IS NULL
+            INTERSECT SELECT user_id, symptom, started FROM observation WHERE ended IS NOT NULL"""
+        )
+        is_settled = "(row.user_id, row.symptom, row.started) IN (SELECT (user_id, symptom, started) FROM settled)"
+        self.table.execute(
+            f"CREATE OR REPLACE VIEW observation AS SELECT row.* FROM ({self._sources()}) AS row "  # noqa: S608
+            f"WHERE row.ended IS NOT NULL OR NOT {is_settled}"
+        )
+
+    def _sources(self) -> str:
+        """All that was read. An empty table is left out: it would make users texts."""
         any_taken = self.table.execute("FROM taken_row LIMIT 1").fetchall()
         taken = ["FROM taken_row"] if any_taken or not self._relations else []
-        self.table.execute(f"CREATE OR REPLACE VIEW observation AS {' UNION ALL '.join([*taken, *self._relations])}")
+        return " UNION ALL ".join([*taken, *self._relations])
+
+    def _show(self) -> None:
+        """Memory grows with the rows, within its bounds."""
+        memory_mb = min(max(MEMORY_MB, self.rows * BYTES_PER_ROW // 1_000_000), MOST_MEMORY_MB)
+        self.table.execute(f"SET memory_limit = '{memory_mb}MB'")
+        self.table.execute(f"CREATE OR REPLACE VIEW observation AS {self._sources()}")
 
 
 def open_observations() -> Observations:

@@ -5,7 +5,7 @@ clause besides, so nothing rests on telling red from green. A pixel is 100 secon
 hundredths of a pixel, made from whole seconds.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Literal, NamedTuple
 from xml.sax.saxutils import escape
@@ -55,10 +55,24 @@ LOOKS: Mapping[str, Look] = {
     "not_recognised": Look("#E69F00", CROSSED, "認められなかった時間", "not recognised"),
     "recognised": Look("#D55E00", PLAIN, "認められた使用不能時間", "recognised"),
 }
+CLAIMED = {"ja": "申請された時間", "en": "claimed"}
 CLAUSES = {
     bucket: clause.removeprefix("premium/")
     for bucket, clause in {**EXCLUDED_BY, "unusable": "premium/9.3", "recognised": "premium/9.2"}.items()
 }
+STYLE = (
+    ".keizoku-month text{font-family:system-ui,'Hiragino Sans','Noto Sans JP','Noto Sans CJK JP',"
+    "sans-serif;font-size:11px;fill:#333}"
+    ".keizoku-month .t{font-size:19px;font-weight:600;fill:#111}"
+    ".keizoku-month .s{font-size:13px;fill:#444}"
+    ".keizoku-month .e{text-anchor:end;font-variant-numeric:tabular-nums}"
+    ".keizoku-month .m{text-anchor:middle}"
+    ".keizoku-month .k{font-size:9.5px;font-weight:600;text-anchor:middle;fill:#000;stroke:#fff;"
+    "stroke-width:2.6px;paint-order:stroke}"
+    ".keizoku-month .l{font-size:12px}"
+    ".keizoku-month .q{fill:#777}"
+)
+"""Of every picture of a month."""
 
 
 class _Block(NamedTuple):
@@ -76,25 +90,33 @@ def month_svg(
     policy: Policy,
     lang: Lang = "ja",
     claimant: Mapping[str, Spans] | None = None,
+    claimed: Spans | None = None,
+    ids: str = "kz",
 ) -> str:
-    """The month for everyone, or, with a claimant's eleven buckets, as that claimant's claim sees it."""
+    """The month for everyone, or, with a claimant's eleven buckets, as that claimant's claim sees it.
+
+    `claimed` is underlined: what the user asked for. `ids` begins the names of patterns, which are of a whole page:
+    two pictures on one page take two.
+    """
     buckets = service.buckets if claimant is None else claimant
     days = service.month.days
     legend_top = TOP + days * ROW + 34
-    height = legend_top + -(-len(buckets) // LEGEND_COLUMNS) * LEGEND_ROW + 22
+    legend_rows = -(-len(buckets) // LEGEND_COLUMNS) + (claimed is not None)
+    height = legend_top + legend_rows * LEGEND_ROW + 22
     title, summary = _words(service, policy, buckets, lang)
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" lang="{lang}" class="keizoku-month">',
         f"<title>{escape(title)}</title><desc>{escape(summary)}</desc>",
-        _defs(buckets),
+        f"<style>{STYLE}</style><defs>{patterns(buckets, ids)}</defs>",
         f'<rect width="{WIDTH}" height="{height}" rx="8" fill="#fff"/>',
         f'<text class="t" x="{LEFT}" y="34">{escape(title)}</text>',
         f'<text class="s" x="{LEFT}" y="56">{escape(summary)}</text>',
         *_days(service, policy, lang),
-        *(_bar(block, lang) for block in _blocks(service, buckets)),
+        *(_bar(block, lang, ids) for block in _blocks(service, buckets)),
+        *_underlines(service, claimed, lang),
         *_totals(service, buckets, lang),
-        *_legend(buckets, legend_top, lang),
+        *_legend(buckets, legend_top, lang, ids, claimed),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -119,26 +141,14 @@ def _words(service: ServiceMonth, policy: Policy, buckets: Mapping[str, Spans], 
     return f"Service stops in {month}", told
 
 
-def _defs(buckets: Mapping[str, Spans]) -> str:
-    patterns = "".join(
-        f'<pattern id="kz-{bucket}" width="8" height="8" patternUnits="userSpaceOnUse">'
+def patterns(buckets: Iterable[str], ids: str) -> str:
+    """The fill of each bucket: its colour, and its pattern over it."""
+    return "".join(
+        f'<pattern id="{ids}-{bucket}" width="8" height="8" patternUnits="userSpaceOnUse">'
         f'<rect width="8" height="8" fill="{LOOKS[bucket].fill}"/>'
         f'<path d="{LOOKS[bucket].pattern}" stroke="#222" stroke-opacity=".55" fill="none"/></pattern>'
         for bucket in buckets
     )
-    style = (
-        ".keizoku-month text{font-family:system-ui,'Hiragino Sans','Noto Sans JP','Noto Sans CJK JP',"
-        "sans-serif;font-size:11px;fill:#333}"
-        ".keizoku-month .t{font-size:19px;font-weight:600;fill:#111}"
-        ".keizoku-month .s{font-size:13px;fill:#444}"
-        ".keizoku-month .e{text-anchor:end;font-variant-numeric:tabular-nums}"
-        ".keizoku-month .m{text-anchor:middle}"
-        ".keizoku-month .k{font-size:9.5px;font-weight:600;text-anchor:middle;fill:#000;stroke:#fff;"
-        "stroke-width:2.6px;paint-order:stroke}"
-        ".keizoku-month .l{font-size:12px}"
-        ".keizoku-month .q{fill:#777}"
-    )
-    return f"<style>{style}</style><defs>{patterns}</defs>"
 
 
 def _days(service: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str]:
@@ -154,8 +164,8 @@ def _days(service: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str]:
         yield f'<rect x="{LEFT}" y="{y}" width="{PLOT}" height="{BAR}" fill="#f5f6f8"/>'
     start, end = policy.sla.night_from_second, policy.sla.night_to_second
     yield (
-        f'<rect x="{_x(start)}" y="{TOP - 4}" width="{_px(end - start)}" height="{bottom - TOP + 2}" '
-        f'fill="#1b2a49" fill-opacity=".09"><title>{escape(_name("night", lang))}</title></rect>'
+        f'<rect x="{_x(start)}" y="{TOP - 4}" width="{px(end - start)}" height="{bottom - TOP + 2}" '
+        f'fill="#1b2a49" fill-opacity=".09"><title>{escape(name_of("night", lang))}</title></rect>'
     )
     for hour in range(0, 25, 3):
         x = _x(hour * 3600)
@@ -173,20 +183,36 @@ def _blocks(service: ServiceMonth, buckets: Mapping[str, Spans]) -> Iterator[_Bl
                 yield _Block(day, start - midnight, end - midnight, bucket, whole)
 
 
-def _bar(block: _Block, lang: Lang) -> str:
+def _underlines(service: ServiceMonth, claimed: Spans | None, lang: Lang) -> Iterator[str]:
+    """What the user claimed, as a line under the day's bar."""
+    within = clip(claimed or (), epoch(service.month.start_at), epoch(service.month.end_at))
+    for block in _blocks(service, {"claimed": within}):
+        told = f"{_when(block.whole)}: {CLAIMED[lang]}"
+        width = max(block.end - block.start, THINNEST)
+        yield (
+            f'<rect class="u" x="{_x(block.start)}" y="{TOP + block.day * ROW + BAR + 1}" width="{px(width)}" '
+            f'height="3" fill="#111"><title>{escape(told)}</title></rect>'
+        )
+
+
+def _when(whole: tuple[int, int]) -> str:
+    start, end = (from_epoch(at).astimezone(JST) for at in whole)
+    until = f"{end:%H:%M:%S}" if end.date() == start.date() else f"{end:%Y-%m-%d %H:%M:%S}"
+    return f"{start:%Y-%m-%d %H:%M:%S}–{until} JST"
+
+
+def _bar(block: _Block, lang: Lang, ids: str) -> str:
     y = TOP + block.day * ROW
     width = max(block.end - block.start, THINNEST)
-    start, end = (from_epoch(at).astimezone(JST) for at in block.whole)
-    until = f"{end:%H:%M:%S}" if end.date() == start.date() else f"{end:%Y-%m-%d %H:%M:%S}"
     duration = words.duration(block.whole[1] - block.whole[0], lang == "ja")
-    told = f"{start:%Y-%m-%d %H:%M:%S}–{until} JST, {duration}: {_name(block.bucket, lang)}"
+    told = f"{_when(block.whole)}, {duration}: {name_of(block.bucket, lang)}"
     label = ""
     if block.end - block.start >= ROOM_FOR_LABEL_SECONDS:
         middle = _x((block.start + block.end) // 2)
         label = f'<text class="k" x="{middle}" y="{y + 12}">{CLAUSES[block.bucket]}</text>'
     return (
-        f'<g><title>{escape(told)}</title><rect x="{_x(block.start)}" y="{y}" width="{_px(width)}" '
-        f'height="{BAR}" fill="url(#kz-{block.bucket})" stroke="#222" stroke-width=".6"/>{label}</g>'
+        f'<g><title>{escape(told)}</title><rect x="{_x(block.start)}" y="{y}" width="{px(width)}" '
+        f'height="{BAR}" fill="url(#{ids}-{block.bucket})" stroke="#222" stroke-width=".6"/>{label}</g>'
     )
 
 
@@ -204,7 +230,7 @@ def _totals(service: ServiceMonth, buckets: Mapping[str, Spans], lang: Lang) -> 
             yield f'<text class="e" x="{WIDTH - 12}" y="{TOP + day * ROW + 12}">{told}</text>'
 
 
-def _legend(buckets: Mapping[str, Spans], top: int, lang: Lang) -> Iterator[str]:
+def _legend(buckets: Mapping[str, Spans], top: int, lang: Lang, ids: str, claimed: Spans | None) -> Iterator[str]:
     rows = -(-len(buckets) // LEGEND_COLUMNS)
     for place, (bucket, spans) in enumerate(buckets.items()):
         x = LEFT + place // rows * (PLOT // LEGEND_COLUMNS + 10)
@@ -215,21 +241,29 @@ def _legend(buckets: Mapping[str, Spans], top: int, lang: Lang) -> Iterator[str]
         if seconds >= 60:
             told += f" = {words.duration(seconds, lang == 'ja')}"
         yield (
-            f'<rect x="{x}" y="{y}" width="26" height="15" fill="url(#kz-{bucket})" stroke="#222" '
+            f'<rect x="{x}" y="{y}" width="26" height="15" fill="url(#{ids}-{bucket})" stroke="#222" '
             f'stroke-width=".6"/><text class="l{quiet}" x="{x + 36}" y="{y + 12}">'
-            f"{escape(_name(bucket, lang))}</text>"
+            f"{escape(name_of(bucket, lang))}</text>"
             f'<text class="l e{quiet}" x="{x + PLOT // LEGEND_COLUMNS - 10}" y="{y + 12}">{told}</text>'
+        )
+    if claimed is not None:
+        y = top + rows * LEGEND_ROW
+        yield (
+            f'<rect x="{LEFT}" y="{y + 6}" width="26" height="3" fill="#111"/>'
+            f'<text class="l" x="{LEFT + 36}" y="{y + 12}">{CLAIMED[lang]}</text>'
         )
 
 
-def _name(bucket: str, lang: Lang) -> str:
+def name_of(bucket: str, lang: Lang) -> str:
+    """A bucket with its clause."""
     ja, en, clause = LOOKS[bucket].ja, LOOKS[bucket].en, CLAUSES[bucket]
     return f"{ja}({clause})" if lang == "ja" else f"{en} ({clause})"
 
 
 def _x(second_of_day: int) -> str:
-    return _px(LEFT * 100 + second_of_day)
+    return px(LEFT * 100 + second_of_day)
 
 
-def _px(hundredths: int) -> str:
+def px(hundredths: int) -> str:
+    """Hundredths of a pixel as SVG has them."""
     return f"{hundredths // 100}.{hundredths % 100:02}"

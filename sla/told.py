@@ -51,10 +51,12 @@ def _arithmetic(award: Mapping[str, Any], lang: Lang) -> list[str]:
         return [sentence("claim.awarded.waiting", lang, {}), usable]
     months = {"month": 1, "year": 12}
     dearest = max(award["term_prices"], key=lambda term: Fraction(term["price_yen"], months[term["interval"]]))
+    exact = Fraction(award["fee_basis"]) * Fraction(award["rate"])
     facts = {
         "price_yen": dearest["price_yen"],
         "rate": award["rate"],
-        "exact": _mixed(Fraction(award["fee_basis"]) * Fraction(award["rate"])),
+        "exact": _mixed(exact),
+        "rounded": sentence("claim.rounded.down" if award["total_yen"] < exact else "claim.rounded.up", lang, {}),
         "total_yen": award["total_yen"],
         "granted_yen": award["granted_yen"],
     }

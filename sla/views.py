@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from db.session import Session
 from db.tables.claims import award, claim, claim_decision, claim_reasoning
 from db.tables.money import credit
-from sla.intervals import length
-from sla.month_store import is_unknown_within_reach, load_service_month
+from sla.intervals import NOTHING, Spans, length
+from sla.month_store import is_unknown_within_reach, load_service_month, read_spans
 from sla.unusable import CLAIMANT_BUCKETS
 from terms.calendar import Month, from_epoch
 from terms.decision import Decision
@@ -143,6 +143,18 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
         "decisions": [(each.revision, each.decided_at, _whole(each.decision, each.steps)) for each in decisions],
         "awards": [dict(each._mapping) for each in awards],
     }
+
+
+def decided_buckets(decision: Decision) -> dict[str, Spans]:
+    """The claimant's month as it was decided: from the steps of the decision that was saved."""
+    found: dict[str, Spans] = dict.fromkeys(CLAIMANT_BUCKETS, NOTHING)
+    for step in decision.steps:
+        if "excluded_windows" in step.facts:
+            bucket = step.key.removeprefix("claim.excluded.").partition(".")[0]
+            found[bucket] = read_spans(step.facts["excluded_windows"])
+        elif "recognised_windows" in step.facts:
+            found["recognised"] = read_spans(step.facts["recognised_windows"])
+    return found
 
 
 def last_decision(session: Session, claim_id: str, at: datetime) -> sa.Row[Any] | None:

@@ -134,7 +134,7 @@ class Tax(_Numbers):
 
 
 class Backup(_Numbers):
-    """Article 10: how the operator keeps data. Nothing is computed from these."""
+    """Article 10: how the operator keeps data; what is promised of backups is held to these."""
 
     copies: Count
     every_days: Count

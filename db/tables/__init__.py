@@ -1,6 +1,18 @@
 """Every table of the house on one MetaData, by aggregate."""
 
-from db.tables import bank, books, claims, codes, contracts, evidence, gateway, guards, money, people
+from db.tables import (
+    bank,
+    books,
+    claims,
+    codes,
+    contracts,
+    evidence,
+    gateway,
+    guards,
+    money,
+    operations,
+    people,
+)
 from db.tables.base import metadata
 
 __all__ = [
@@ -14,5 +26,6 @@ __all__ = [
     "guards",
     "metadata",
     "money",
+    "operations",
     "people",
 ]

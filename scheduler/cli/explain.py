@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -12,16 +13,34 @@ from rich.markup import escape
 from scheduler.cli import explain_money
 from scheduler.cli.context import ALL_THAT_IS_KNOWN, open_house
 from scheduler.cli.inputs import Language as Language
-from scheduler.cli.output import emit, fail, table
+from scheduler.cli.output import emit, fail, note, table
+from sla.month_store import NoPopulation
 from sla.told import story_json, told
-from sla.views import UnknownClaim, claim_story
+from sla.views import UnknownClaim
 from terms.calendar import Month
-from terms.decision import Decision
-from terms.rendering import sentence
+from terms.rendering import Lang, sentence
 from terms.words import duration
+
+if TYPE_CHECKING:
+    from scheduler.months.claim_page import ClaimExplained
 
 app = typer.Typer(help="Why something was decided as it was.", no_args_is_help=True)
 explain_money.add_to(app)
+
+
+class Languages(StrEnum):
+    """The language of an explanation, or both on one page."""
+
+    JA = "ja"
+    EN = "en"
+    BOTH = "both"
+
+
+LANGS: dict[Languages, tuple[Lang, ...]] = {
+    Languages.JA: ("ja",),
+    Languages.EN: ("en",),
+    Languages.BOTH: ("ja", "en"),
+}
 
 
 @app.callback()
@@ -32,38 +51,60 @@ def explain() -> None:
 @app.command()
 def claim(
     claim_id: Annotated[str, typer.Argument(metavar="ID")],
-    lang: Annotated[Language, typer.Option(help="The language of the sentences.")] = Language.JA,
+    lang: Annotated[Languages, typer.Option(help="The language of the sentences; both: on one page.")] = Languages.JA,
+    html: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Write a page that opens offline.")] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Write the pictures alone.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """A claim: the deadline, every second of the stops and its clause, the rate, the yen."""
+    """A claim: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
+    from scheduler.months.claim_page import claim_page, claim_picture, explain_claim
+
     with open_house() as house:
         try:
-            story = claim_story(house.session, house.rules, claim_id, ALL_THAT_IS_KNOWN)
+            explained = explain_claim(house.session, house.rules, claim_id, ALL_THAT_IS_KNOWN)
         except UnknownClaim as unknown:
             fail(str(unknown))
+        except NoPopulation as error:
+            fail(str(error))
+    langs = LANGS[lang]
+    if html is not None:
+        _write(html, claim_page(explained, langs), "page")
+    if svg is not None:
+        _write(svg, claim_picture(explained, langs[0]), "picture")
     if as_json:
-        emit(story_json(story, lang.value), as_json=True)
+        emit({**story_json(explained.story, langs[0]), "deciding": explained.deciding_told(langs[0])}, as_json=True)
     else:
-        emit(None, human=lambda console: _print(console, story, lang))
+        emit(None, human=lambda console: _print(console, explained, langs))
 
 
-def _print(console: Console, story: Mapping[str, Any], lang: Language) -> None:
-    asked, state = story["claim"], story["state"]
+def _write(path: Path, text: str, what: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+    note(f"{what}: {path}")
+
+
+def _print(console: Console, explained: ClaimExplained, langs: tuple[Lang, ...]) -> None:
+    asked, state = explained.story["claim"], explained.story["state"]
     title = f"{asked['id']}  {asked['account']}  {Month.parse(asked['month'])}  {state['outcome']}"
     console.print(f"[bold]{escape(title)}[/bold]")
-    for clause, words in told(story, lang.value):
-        console.print(f"{escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
-    if state["waterfall"] is None:
+    for lang in langs:
+        for clause, words in told(explained.story, lang):
+            console.print(f"{escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
+        for words in explained.deciding_told(lang):
+            console.print(escape(words), soft_wrap=True)
+    decision = explained.decision
+    if decision is None:
         return
-    ja = lang is Language.JA
+    lang, ja = langs[0], langs[0] == "ja"
     rows: list[tuple[str, int, str]] = [
-        (sentence(f"claim.bucket.{bucket}", lang.value, {}), seconds, duration(seconds, ja))
+        (sentence(f"claim.bucket.{bucket}", lang, {}), seconds, duration(seconds, ja))
         for bucket, seconds in state["waterfall"].items()
     ]
     total = sum(state["waterfall"].values())
-    rows.append((sentence("claim.bucket.total", lang.value, {}), total, duration(total, ja)))
+    rows.append((sentence("claim.bucket.total", lang, {}), total, duration(total, ja)))
     console.print()
     console.print(table(("", "s", ""), rows, header=False))
-    decision: Decision = story["decisions"][-1][2]
     readings = ", ".join(f"{name}={choice}" for name, choice in decision.readings.items())
     console.print(f"[dim]terms {escape(decision.terms)}; readings: {escape(readings)}[/dim]", soft_wrap=True)

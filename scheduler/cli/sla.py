@@ -144,6 +144,7 @@ def read_facts(
     notices = [read_notices(path, policy) for path in evidence.notices]
     with open_observations() as observed:
         reads = [read_observations(observed, evidence.observations, evidence.columns, evidence.symptom)]
+        observed.settle()
         seen = observed_windows(observed.table, everyone, policy, horizon)
     counted = counted_windows((row for read in counts for row in read.rows), policy)
     stops = stops_from(union(seen, counted), (row for read in incidents for row in read.rows), everyone, policy)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +41,14 @@ class Language(StrEnum):
     EN = "en"
 
 
+class PageLanguage(StrEnum):
+    """The language of a page, or both on it."""
+
+    JA = "ja"
+    EN = "en"
+    BOTH = "both"
+
+
 Lang = Annotated[Language, typer.Option(help="The language.")]
 
 
@@ -47,6 +57,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("history")(history)
     app.command("replay")(replay)
     app.command("differences")(differences)
+    app.command("report")(report)
 
 
 def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False) -> None:
@@ -121,6 +132,32 @@ def differences(
         emit("no award stands above what would be found now")
     else:
         emit(None, human=lambda console: _print_differences(console, found, lang))
+
+
+def report(
+    month: MonthText,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the three files; it is made.")],
+    lang: Annotated[
+        PageLanguage, typer.Option(help="The language of page and CSV; both: on one page.")
+    ] = PageLanguage.BOTH,
+    as_json: AsJson = False,
+) -> None:
+    """Write the month's report: HTML, CSV, JSON with every window, its evidence and clause, and what it waits for."""
+    from scheduler.months.report import month_report, write_report
+
+    about = month_of(month)
+    with open_house() as house:
+        _covered(house.rules, about)
+        made = month_report(house.session, house.rules, about, ALL_THAT_IS_KNOWN, datetime.now(UTC))
+    try:
+        paths = write_report(made, out, ("ja", "en") if lang is PageLanguage.BOTH else (lang.value,))
+    except OSError as error:
+        fail(f"--out {out}: {error.strerror}")
+    if as_json:
+        emit(made.to_json(), as_json=True)
+        return
+    state = "final" if made.final else "not final: " + "; ".join(each.told("en") for each in made.waits)
+    emit([*map(str, paths), f"{about}: {state}"])
 
 
 def _covered(rules: Rules, month: Month) -> None:

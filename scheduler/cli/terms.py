@@ -177,8 +177,9 @@ def map_clauses(
 
 
 def load_homes() -> Homes:
-    """clause -> the functions that decide it, after importing every module of billing and sla."""
-    for room in ("billing", "sla"):
+    """clause -> the functions that decide it, after importing every module of the rooms that decide."""
+    importlib.import_module("scheduler.member_data")
+    for room in ("billing", "sla", "scheduler.backup"):
         package = importlib.import_module(room)
         for module in pkgutil.walk_packages(package.__path__, f"{room}."):
             importlib.import_module(module.name)

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
+    import sqlalchemy as sa
+
     from scheduler.app import House
+    from scheduler.settings import Settings
+    from scheduler.worker import Backup, Worker
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -73,6 +77,31 @@ def worker(
             if silence is not None:
                 silence()
             engine.dispose()
+
+
+def _backup(settings: Settings, url: sa.URL, worker: Worker) -> Backup:
+    """The day's backup, from its hour in Japan on."""
+    from scheduler.backup import keeper
+    from scheduler.cli.backup import rules_of
+    from terms.calendar import JST
+
+    rules = rules_of(settings)
+    rules.check()
+
+    def wanted(house: House, now: datetime) -> dict[str, object] | None:
+        last = keeper.last_whole_at(house.session, [store.name for store in rules.stores])
+        house.session.rollback()
+        if last is not None:
+            worker.numbers.backup_age.set((now - last).total_seconds())
+        if now.astimezone(JST).hour < settings.backup_at_hour or not keeper.stands(rules, now).wanted:
+            return None
+        stored = keeper.run(house.session, url, rules, now)
+        failed = [each.store for each in stored if each.why]
+        if not failed:
+            worker.numbers.backup_age.set(0)
+        return {"backup": stored[0].backup, "bytes": stored[0].bytes, "failed": failed}
+
+    return wanted
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -1,8 +1,12 @@
 """A month over time, on a real database: what was known when, what if, what stays above what would be found."""
 
+import csv
+import json
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import sqlalchemy as sa
@@ -10,97 +14,25 @@ from sqlalchemy.exc import DBAPIError
 
 from db.migrate import create_all
 from db.session import Session, make_engine, one_snapshot
-from db.tables.contracts import account, contract, plan, term
+from db.tables.contracts import account, contract
 from db.tables.money import people_task
+from scheduler.months.claim_page import claim_page, claim_picture, explain_claim
 from scheduler.months.differences import award_differences
 from scheduler.months.replay import EVERYTHING, replay
+from scheduler.months.report import cell, month_report, report_csv, write_report
 from scheduler.months.reviews import Review, reviews_of
 from scheduler.months.standing import ClaimState
 from scheduler.months.told import not_lowered_told, piece_told, review_told, windows_told
-from sla import stages
 from sla.desk import SlaDesk
 from sla.history import pieces_known
 from sla.month_store import NoPopulation
-from terms.calendar import Month, day_start_at, parse_instant
-from terms.policy import Terms, UncoveredDate, UnknownReading
-from terms.rules import Rules
+from terms.calendar import Month
+from terms.policy import UncoveredDate, UnknownReading
+from tests.integration.month_world import APRIL, RULES, at, live, night
 from tests.integration.world import rows
 
-RULES = Rules(Terms.load("premium"))
-APRIL = Month(2026, 4)
 FIRST = ClaimState("granted", None, 14_820, "0.2")
 RAISED = ClaimState("granted", None, 32_820, "0.4")
-
-
-def at(text: str) -> datetime:
-    return parse_instant(text)
-
-
-def member(session: Session, name: str, method: str = "card", interval: str = "month", price_yen: int = 500) -> None:
-    """An account with one term from 20 March on."""
-    first = at("2026-03-20 10:00")
-    session.execute(sa.insert(account).values(id=name, created_at=first))
-    values = {"account": name, "plan": "monthly", "method": method, "applied_at": first, "approved_at": first}
-    inserted = session.execute(
-        sa.insert(contract).values(**values, anchor_on=first.date(), recorded_at=first).returning(contract.c.id)
-    )
-    session.execute(
-        sa.insert(term).values(
-            contract_id=inserted.scalar_one(),
-            account=name,
-            seq=1,
-            starts_on=date(2026, 3, 20),
-            ends_on=date(2026, 5, 20) if interval == "month" else date(2027, 3, 20),
-            starts_at=first,
-            method=method,
-            plan="monthly",
-            interval=interval,
-            price_yen=price_yen,
-            terms_version="2024-12-02",
-            recorded_at=first,
-        )
-    )
-    session.commit()
-
-
-def night(session: Session, on: str) -> None:
-    business_date = date.fromisoformat(on)
-    now = day_start_at(business_date) + timedelta(hours=2, minutes=30)
-    for facts in stages.due(session, RULES, business_date, now):
-        stages.save(session, stages.decide(facts, RULES), now)
-
-
-def live(session: Session) -> Session:
-    """April: 14,820 s at first; five hours more in July; in August those turn out never to have been."""
-    long_ago = at("2025-01-01")
-    session.execute(sa.insert(plan).values(code="monthly", interval="month", recorded_at=long_ago))
-    session.commit()
-    member(session, "hanako")
-    member(session, "taro", interval="year", price_yen=5_300)
-    member(session, "jiro", method="app_store")
-    desk = SlaDesk(session, RULES)
-    desk.population(long_ago, 1_000_000, now=long_ago)
-    desk.notice(
-        "n1", at("2026-04-18 09:00"), at("2026-04-20 09:00"), at("2026-04-20 12:00"), now=at("2026-04-18 09:00")
-    )
-    desk.stop(
-        at("2026-04-10 09:00"),
-        at("2026-04-10 12:37"),
-        60_000,
-        id="s1",
-        now=at("2026-04-10 14:00"),
-        by="ops",
-        ground="log",
-    )
-    desk.stop(at("2026-04-12 00:30"), at("2026-04-12 05:00"), 900_000, id="s2", now=at("2026-04-12 05:30"))
-    for number, name in enumerate(("hanako", "taro", "jiro"), start=1):
-        desk.claim(f"c{number}", name, APRIL, now=at(f"2026-05-02 09:0{number}"))
-    night(session, "2026-05-03")
-    desk.stop(at("2026-04-20 09:00"), at("2026-04-20 14:00"), 60_000, id="s3", now=at("2026-07-10 09:00"))
-    night(session, "2026-07-11")
-    desk.correct_stop("s3", affected=0, by="<b>audit</b>", ground="=a false alarm", now=at("2026-08-01 09:00"))
-    night(session, "2026-08-02")
-    return session
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +48,104 @@ def lived(database_url: sa.URL | str) -> Iterator[Session]:
         yield live(session)
     with make_engine(database_url).begin() as admin:
         admin.execute(sa.schema.DropSchema(schema, cascade=True))
+
+
+def test_9_2__a_claims_page_explains_itself_in_both_languages(lived: Session) -> None:
+    explained = explain_claim(lived, RULES, "c1", EVERYTHING)
+    assert explained.deciding_told("en") == [
+        "Without the exclusion night (9.4.1), 8 h 7 min would be recognised: 40% of the monthly fee."
+    ]
+    assert explained.deciding_told("ja") == [
+        "夜間(9.4.1)の除外がなければ、認められる使用不能時間は8時間7分で、月額利用料金の40%の段階でした。"
+    ]
+    page = claim_page(explained, ("ja", "en"))
+    for words in ("減額・返金 20%", "granted 20%", "c1 · hanako", "一度お認めした額は減らしません", "is not lowered"):
+        assert words in page
+    assert "夜間(9.4.1)の除外" in page
+    assert "Without the exclusion night (9.4.1)" in page
+    only_ja = claim_page(explained, ("ja",))
+    assert "夜間(9.4.1)の除外" in only_ja
+    assert 'lang="en"' not in only_ja
+    picture = ElementTree.fromstring(claim_picture(explained, "ja"))  # noqa: S314  (our own picture)
+    texts = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert {
+        "停止時間の合計",
+        "−4時間",
+        "4時間7分",
+        "次の段階との差 3時間5分",
+        "3時間36分超: 20%",
+        "申請された時間",
+    } <= set(texts)
+    ids = [each.attrib["id"] for each in picture.iter() if "id" in each.attrib]
+    assert len(ids) == len(set(ids))
+
+
+def test_9_6__of_a_claim_under_a_store_the_method_decided(lived: Session) -> None:
+    told = explain_claim(lived, RULES, "c3", EVERYTHING).deciding_told("en")
+    assert told == [
+        "Without the exclusion not paid by card (9.6), 4 h 7 min would be recognised: 20% of the monthly fee."
+    ]
+
+
+def test_9_5__of_a_late_claim_the_deadline_decided_and_a_pending_one_waits(session: Session) -> None:
+    lived = live(session)
+    desk = SlaDesk(lived, RULES)
+    desk.claim("late", "hanako", APRIL, now=at("2026-08-10 09:00"))
+    pending = explain_claim(lived, RULES, "late", EVERYTHING)
+    assert (pending.decision, pending.deciding_told("ja")) == (None, [])
+    assert "判定前" in claim_page(pending, ("ja",))
+    report = month_report(lived, RULES, APRIL, EVERYTHING, at("2026-08-10 12:00"))
+    assert [each.key for each in report.waits] == ["night", "claims", "finance"]
+    night(lived, "2026-08-11")
+    assert explain_claim(lived, RULES, "late", EVERYTHING).deciding_told("en") == ["The deadline decided."]
+
+
+def test_9_4__the_months_report_names_every_window_its_clause_and_evidence(lived: Session, tmp_path: Path) -> None:
+    report = month_report(lived, RULES, APRIL, EVERYTHING, at("2026-08-03"))
+    html, sheet, values = write_report(report, tmp_path / "new", ("ja", "en"))
+    assert [html.name, sheet.name, values.name] == ["sla-2026-04.html", "sla-2026-04.csv", "sla-2026-04.json"]
+    rows_of = list(csv.DictReader(sheet.read_text(encoding="utf-8-sig").splitlines()))
+    assert [
+        (row["from"][5:16], row["to"][5:16], row["seconds"], row["bucket"], row["clause"], row["evidence"])
+        for row in rows_of
+        if row["kind"] == "window"
+    ] == [
+        ("04-10T09:00", "04-10T12:37", "13020", "unusable", "premium/9.3", "incident s1"),
+        ("04-12T00:30", "04-12T01:00", "1800", "unusable", "premium/9.3", "incident s2"),
+        ("04-12T01:00", "04-12T05:00", "14400", "night", "premium/9.4.1", "incident s2"),
+    ]
+    sums = {row["bucket"]: int(row["seconds"]) for row in rows_of if row["kind"] == "bucket"}
+    assert sums == report.service.waterfall()
+    assert sum(sums.values()) == int(next(row["seconds"] for row in rows_of if row["kind"] == "gross")) == 29_220
+    read = json.loads(values.read_text(encoding="utf-8"))
+    assert (read["final"], read["gross_seconds"], read["unusable_seconds"], read["awarded_yen"]) == (
+        False,
+        29_220,
+        14_820,
+        377,
+    )
+    assert [each["what"] for each in read["waits_for"]] == ["finance"]
+    assert [(each["outcome"], each["reason"], each["rate"], each["claims"]) for each in read["claims"]] == [
+        ("granted", None, "0.2", 2),
+        ("rejected", "method", None, 1),
+    ]
+    page = html.read_text(encoding="utf-8")
+    assert "<b>audit</b>" not in page
+    assert "&lt;b&gt;audit&lt;/b&gt;" in page
+    assert [each["author"] for each in read["evidence"] if each["kind"] == "incident"][-1] == "<b>audit</b>"
+
+
+def test_9_2__a_running_month_waits_and_an_empty_one_is_final(lived: Session) -> None:
+    running = month_report(lived, RULES, Month(2026, 8), EVERYTHING, at("2026-08-03"))
+    assert [each.key for each in running.waits] == ["month", "deadline"]
+    empty = month_report(lived, RULES, Month(2026, 5), EVERYTHING, at("2026-08-03"))
+    assert (empty.final, report_csv(empty, "en").splitlines()[-1]) == (True, "final,2026-05,,,,,,,,")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_a_cell_is_never_a_formula(text: str) -> None:
+    assert cell(text) == f"'{text}"
+    assert (cell("a=b"), cell(-1), cell("")) == ("a=b", -1, "")
 
 
 def told(reviews: list[Review]) -> list[tuple[object, ...]]:

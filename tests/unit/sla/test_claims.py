@@ -301,3 +301,56 @@ def test_9_2__a_decision_says_how_it_came_about() -> None:
         "The monthly fee it is worked out from is 500 yen, tax included.",
         "The next tier begins above 7 h 12 min; the recognised time is 3 h 5 min short of that.",
     ]
+
+
+def test_9_2__a_decision_says_all_that_it_rests_on() -> None:
+    again = Claim("c2", at("2026-05-03 09:00"))
+    made = decide(stopped_for(13_000), month_of(MAY_2, again)).decision
+    assert (made.subject, made.outcome, made.terms) == ("claim c1", "granted", "2024-12-02")
+    assert made.facts == {
+        "account": "hanako",
+        "month": "2026-04",
+        "received_at": "2026-05-02T09:00:00+09:00",
+        "deadline_at": "2026-06-01T00:00:00+09:00",
+        "reason": None,
+        "seconds": 13_000,
+        "united_claims": ["c1", "c2"],
+        "terms": [{"term_id": 1, "interval": "month", "price_yen": 500}],
+    }
+
+
+def test_9_5__a_claim_on_the_deadline_is_late_and_is_not_united_with_those_in_time() -> None:
+    first, second = (NOON, NOON + 10_000), (NOON + 20_000, NOON + 30_000)
+    in_time = replace(MAY_2, windows=(first,))
+    late = Claim("c2", at("2026-06-01 00:00"), (second,))
+    among = month_of(in_time, late)
+    service = april(first, second)
+    assert (decide(service, among, in_time).seconds, decide(service, among, late).seconds) == (10_000, 10_000)
+    assert decide(service, among, late).reason == "deadline"
+    down = replace(among, form_outages=(span("2026-05-31 23:00", "2026-05-31 23:30"),))
+    assert (decide(service, down, late).reason, decide(service, down, late).seconds) == (None, 20_000)
+
+
+def test_9_2__an_award_rests_on_the_first_claim_that_is_worth_as_much_with_its_own_rulings() -> None:
+    again = Claim("c2", at("2026-06-02 09:00"))
+    later = replace(again, received_at=at("2026-05-20 09:00"))
+    assessor = Assessor(stopped_for(30_000), POLICY)
+    first = adjudicate_month(month_of(MAY_2, later), assessor)
+    assert first.award is not None
+    assert (first.award.claim_id, first.award.usable_from, len(first.claims)) == ("c1", date(2026, 6, 1), 2)
+    narrowed = replace(
+        month_of(replace(MAY_2, windows=((NOON, NOON + 1),)), later), rulings=(Ruling("c2", ((NOON, NOON + 13_000),)),)
+    )
+    second = adjudicate_month(narrowed, assessor)
+    assert second.award is not None
+    assert (second.award.claim_id, second.award.rests_on.seconds) == ("c2", 13_000)
+
+
+def test_9_2__rulings_on_two_claims_narrow_each_its_own_windows() -> None:
+    hours = [NOON + 3_600 * hour for hour in range(7)]
+    one, two = (
+        replace(MAY_2, claim_id=name, windows=((hours[at_], hours[at_ + 3]),)) for name, at_ in (("c1", 0), ("c2", 3))
+    )
+    rulings = (Ruling("c1", ((hours[0], hours[2]),)), Ruling("c2", ((hours[3], hours[5]),)))
+    decided = decide(april((hours[0], hours[6])), replace(month_of(one, two), rulings=rulings), one)
+    assert decided.recognised == ((hours[0], hours[2]), (hours[3], hours[5]))

@@ -263,3 +263,14 @@ def test_9_3__rows_of_a_document_are_read_as_a_file_is(table: Observations) -> N
     read = read_observation_rows(table, rows, "step 3")  # type: ignore[arg-type]
     assert rows_of(table) == [("a", NINE, NINE + 60), ("b", NINE, None), ("c", NINE, None)]
     assert read.findings == (Finding("step 3", 4, "symptom 'slow'", "a symptom is site, login, view", "correct it"),)
+
+
+def test_9_3__a_row_that_was_still_open_gives_way_to_the_row_with_its_end() -> None:
+    start, end, later = "2026-04-10 12:00", "2026-04-10 12:30", "2026-04-10 13:00"
+    with open_observations() as observed:
+        rows = [("a", "site", start, None), ("a", "login", start, None), ("b", "site", start, None)]
+        read_observation_rows(observed, rows, "first")
+        read_observation_rows(observed, [("a", "site", start, end), ("b", "site", later, None)], "second")
+        observed.settle()
+        left = observed.table.execute("SELECT user_id, symptom, ended IS NULL FROM observation").fetchall()
+    assert sorted(left) == [("a", "login", True), ("a", "site", False), ("b", "site", True), ("b", "site", True)]

@@ -1,0 +1,294 @@
+"""Backups run, listed, verified and restored, each one call.
+
+run      snapshot ──> proof + encrypted dump ──> every store ──> a row of backup_copy each
+verify   every store: the bytes are those that were written; with the key: they open, to the end
+restore  an encrypted dump ──> an empty database ──> its proof has to be the one that was backed up
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from db.session import Session, make_engine
+from db.tables.operations import backup_copy
+from scheduler.backup import proof
+from scheduler.backup.dump import (
+    BackupError,
+    contents,
+    decrypt_bytes,
+    dump,
+    encrypt_bytes,
+    identity_in,
+    recipients_of,
+    restore,
+)
+from scheduler.backup.plan import Copy, Standing, may_go, standing, stores_wanting
+from scheduler.backup.stores import DUMP, PROOF, Store, StoreError, sha256_of
+from terms.policy import Policy
+
+Told = Callable[[str], None]
+"""Told, in words, what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Where backups go, for whom they are encrypted, how long they stay."""
+
+    stores: tuple[Store, ...]
+    recipients: tuple[str, ...]
+    keep_days: int
+    keep_months: int
+    policy: Policy
+
+    def check(self) -> None:
+        """Raises BackupError where the places are not what the contract promises (premium/10.1)."""
+        remote = {store.name for store in self.stores if store.remote}
+        why = stores_wanting([store.name for store in self.stores], remote, self.policy.backup.copies)
+        if why is not None:
+            raise BackupError(f"{why} (premium/10.1); name them in KEIZOKU_BACKUP_STORES")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a backup in one store; `why` where it was not written."""
+
+    backup: str
+    store: str
+    bytes: int
+    sha256: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What verifying a copy found; no complaints: it is whole."""
+
+    backup: str
+    store: str
+    complaints: tuple[str, ...]
+
+
+def run(session: Session, url: sa.URL, rules: Rules, now: datetime, told: Told = lambda _: None) -> list[Stored]:
+    """Make a backup and write it to every store; one that fails does not keep it from the others. Commits.
+
+    Raises BackupError where none could be made. `url` is the session's own database.
+    """
+    rules.check()
+    recipients = recipients_of(rules.recipients)
+    backup = f"keizoku-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    with tempfile.TemporaryDirectory(prefix="keizoku-backup-") as folder:
+        files = {DUMP: Path(folder) / "dump", PROOF: Path(folder) / "proof"}
+        told("dumping")
+        session.rollback()
+        session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        snapshot: str = session.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+        holds = proof.take(session)
+        dump(url, snapshot, recipients, files[DUMP])
+        session.rollback()
+        files[PROOF].write_bytes(encrypt_bytes(json.dumps(holds).encode(), recipients))
+        size, digest = files[DUMP].stat().st_size, sha256_of(files[DUMP])
+        mark = {
+            "backup": backup,
+            "taken_at": now.astimezone(UTC).isoformat(),
+            "bytes": size,
+            "sha256": digest,
+            "proof_sha256": sha256_of(files[PROOF]),
+            "revision": holds["revision"],
+        }
+        results = []
+        for store in rules.stores:
+            told(f"writing to {store.name}")
+            try:
+                store.put(backup, files, mark)
+            except StoreError as error:
+                results.append(Stored(backup, store.name, size, digest, str(error)))
+            else:
+                results.append(Stored(backup, store.name, size, digest, None))
+    _record(session, results, now)
+    for store in rules.stores:
+        _forget_old(session, store, rules, now)
+    return results
+
+
+def listed(rules: Rules) -> tuple[list[Copy], list[str]]:
+    """Every whole copy in every store, newest first, and the stores that could not be read."""
+    copies: list[Copy] = []
+    unreadable: list[str] = []
+    for store in rules.stores:
+        try:
+            copies += store.copies()
+        except StoreError as error:
+            unreadable.append(str(error))
+    return sorted(copies, key=lambda each: (each.taken_at, each.store), reverse=True), unreadable
+
+
+def stands(rules: Rules, now: datetime) -> Standing:
+    """Whether a backup is wanted, and whether the last whole one is too old (premium/10.3), by what the stores hold."""
+    copies, _ = listed(rules)
+    numbers = rules.policy.backup
+    names = [store.name for store in rules.stores]
+    return standing(copies, names, now, numbers.every_days, numbers.longest_pause_days)
+
+
+def last_whole_at(session: Session, stores: Sequence[str]) -> datetime | None:
+    """The newest backup that went into every store, as our own rows say: cheap, for alerts."""
+    whole = (
+        sa.select(backup_copy.c.taken_at)
+        .where(backup_copy.c.outcome == "stored", backup_copy.c.store.in_(list(stores)))
+        .group_by(backup_copy.c.backup, backup_copy.c.taken_at)
+        .having(sa.func.count(sa.distinct(backup_copy.c.store)) >= len(set(stores)))
+        .order_by(backup_copy.c.taken_at.desc())
+        .limit(1)
+    )
+    found: datetime | None = session.execute(whole).scalar_one_or_none()
+    return found
+
+
+def verify(rules: Rules, backup: str | None = None, identity_file: Path | None = None) -> list[Checked]:
+    """Read copies back (of one backup, or of the newest): hashes, and with the key that they open to the end."""
+    copies, unreadable = listed(rules)
+    chosen = backup or (copies[0].backup if copies else None)
+    results = [Checked(chosen or "", line, ("the place cannot be read",)) for line in unreadable]
+    identity = None if identity_file is None else identity_in(identity_file)
+    for store in rules.stores:
+        own = [each for each in copies if each.backup == chosen and each.store == store.name]
+        if not own:
+            if not any(line.startswith(store.name) for line in unreadable):
+                results.append(Checked(chosen or "", store.name, ("no whole copy lies here",)))
+            continue
+        results.append(Checked(own[0].backup, store.name, tuple(_complaints(store, own[0], identity))))
+    return results
+
+
+def restore_into(
+    rules: Rules, target: sa.URL, identity_file: Path, backup: str | None = None, told: Told = lambda _: None
+) -> list[str]:
+    """Restore a backup (the newest) into an empty database; the differences to what was backed up, none if it is whole.
+
+    Raises BackupError for a database that holds anything, a key that does not fit, or where no copy can be used.
+    """
+    _check_empty(target)
+    identity = identity_in(identity_file)
+    copies, _ = listed(rules)
+    chosen = backup or (copies[0].backup if copies else "")
+    tried: list[str] = []
+    for store in rules.stores:
+        copy = next((each for each in copies if each.backup == chosen and each.store == store.name), None)
+        if copy is None:
+            continue
+        with tempfile.TemporaryDirectory(prefix="keizoku-restore-") as folder:
+            told(f"reading {chosen} from {store.name}")
+            file, said = Path(folder) / "dump", Path(folder) / "proof"
+            try:
+                if store.get(chosen, DUMP, file) != copy.sha256:
+                    tried.append(f"{store.name}: the bytes are not those that were written")
+                    continue
+                store.get(chosen, PROOF, said)
+            except StoreError as error:
+                tried.append(str(error))
+                continue
+            expected = json.loads(decrypt_bytes(said.read_bytes(), identity))
+            told("restoring")
+            restore(file, identity, target)
+        told("proving")
+        engine = make_engine(target)
+        try:
+            with engine.connect() as session:
+                return proof.differences(expected, json.loads(json.dumps(proof.take(session))))
+        finally:
+            engine.dispose()
+    raise BackupError(f"no copy of {chosen or 'any backup'} can be used" + (f": {'; '.join(tried)}" if tried else ""))
+
+
+def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="keizoku-verify-") as folder:
+        file, said = Path(folder) / "dump", Path(folder) / "proof"
+        try:
+            found = store.get(copy.backup, DUMP, file)
+            proof_found = store.get(copy.backup, PROOF, said)
+        except StoreError as error:
+            return [str(error)]
+        complaints = []
+        if found != copy.sha256:
+            complaints.append("the dump's bytes are not those that were written")
+        if proof_found != store.mark(copy.backup).get("proof_sha256"):
+            complaints.append("the proof's bytes are not those that were written")
+        if identity is not None and not complaints:
+            try:
+                contents(file, identity)
+                json.loads(decrypt_bytes(said.read_bytes(), identity))
+            except (BackupError, ValueError) as error:
+                complaints.append(str(error))
+        return complaints
+
+
+def _record(session: Session, results: Sequence[Stored], now: datetime) -> None:
+    session.execute(
+        sa.insert(backup_copy),
+        [
+            {
+                "backup": each.backup,
+                "store": each.store,
+                "outcome": "failed" if each.why else "stored",
+                "bytes": each.bytes,
+                "sha256": each.sha256,
+                "why": each.why,
+                "taken_at": now,
+                "recorded_at": now,
+            }
+            for each in results
+        ],
+    )
+    session.commit()
+
+
+def _forget_old(session: Session, store: Store, rules: Rules, now: datetime) -> None:
+    """Remove copies past their time; a store that cannot be read now is looked at next time."""
+    try:
+        gone = may_go(store.copies(), now, rules.keep_days, rules.keep_months)
+        for each in gone:
+            store.remove(each.backup)
+    except StoreError:
+        return
+    if gone:
+        session.execute(
+            sa.insert(backup_copy),
+            [
+                {
+                    "backup": each.backup,
+                    "store": each.store,
+                    "outcome": "removed",
+                    "taken_at": each.taken_at,
+                    "recorded_at": now,
+                }
+                for each in gone
+            ],
+        )
+        session.commit()
+
+
+def _check_empty(target: sa.URL) -> None:
+    engine = make_engine(target)
+    try:
+        with engine.connect() as session:
+            tables: int = session.exec_driver_sql(
+                "SELECT count(*) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace "
+                "WHERE relkind IN ('r', 'p', 'v', 'm', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema') "
+                "AND n.nspname NOT LIKE 'pg\\_%%'"
+            ).scalar_one()
+    finally:
+        engine.dispose()
+    if tables:
+        raise BackupError(
+            f"the database {target.database} holds {tables} tables already; restore into an empty one "
+            "(createdb makes it)"
+        )

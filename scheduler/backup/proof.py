@@ -1,0 +1,60 @@
+"""What a database holds, in numbers that a restored one has to repeat: rows of every table, and the audit's sums.
+
+Taken in one snapshot, the same in which the dump is made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from billing.audit import audit
+from db.migrate import current_revision
+from db.session import Session
+from db.tables import metadata
+from db.tables.books import certificate
+from scheduler import runs
+
+
+def take(session: Session) -> dict[str, Any]:
+    """The proof of a database, in the transaction that is open."""
+    last = runs.last_night(session)
+    newest = session.execute(
+        sa.select(certificate.c.business_date, certificate.c.state, certificate.c.hash)
+        .order_by(certificate.c.id.desc())
+        .limit(1)
+    ).first()
+    tables = {
+        table.name: session.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+        for table in metadata.sorted_tables
+    }
+    found = audit(session, last, recognised_to=last) if last is not None else None
+    return {
+        "revision": current_revision(session),
+        "rows": tables,
+        "certificate": None
+        if newest is None
+        else {"business_date": newest.business_date.isoformat(), "state": newest.state, "hash": newest.hash},
+        "audit": None
+        if found is None
+        else {"counts": dict(found.counts), "sums": dict(found.sums), "differences": list(found.differences)},
+    }
+
+
+def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Where a restored database does not hold what was backed up, one line each."""
+    lines = [
+        f"{part}: backed up {json.dumps(expected[part], sort_keys=True)}, restored "
+        f"{json.dumps(found[part], sort_keys=True)}"
+        for part in ("revision", "certificate", "audit")
+        if expected[part] != found[part]
+    ]
+    lines += [
+        f"table {name}: {count} rows were backed up, {found['rows'].get(name)} are restored"
+        for name, count in expected["rows"].items()
+        if found["rows"].get(name) != count
+    ]
+    return lines

@@ -1,0 +1,65 @@
+"""A claim's page and a month's report in a browser: offline, no script, nothing to complain about, text as text."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+
+from scheduler.months.claim_page import claim_page, explain_claim
+from scheduler.months.replay import EVERYTHING
+from scheduler.months.report import month_report, report_page
+from tests.integration.month_world import APRIL, RULES, at, live
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = os.environ.get("KEIZOKU_CHROMIUM", "/usr/bin/chromium")
+ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def heard(page: "Page") -> tuple[list[str], list[str]]:
+    """What a page asks for and says, from now on."""
+    asked: list[str] = []
+    said: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    return asked, said
+
+
+def test_claim_and_report_open_offline_and_fit(browser: "Browser", engine: sa.Engine, tmp_path: Path) -> None:
+    with engine.connect() as session:
+        lived = live(session)
+        pages = {
+            "claim": claim_page(explain_claim(lived, RULES, "c1", EVERYTHING), ("ja", "en")),
+            "report": report_page(month_report(lived, RULES, APRIL, EVERYTHING, at("2026-08-03")), ("ja", "en")),
+        }
+    for name, html in pages.items():
+        file = tmp_path / f"{name}.html"
+        file.write_text(html, encoding="utf-8")
+        page = browser.new_page(viewport={"width": 1180, "height": 900})
+        asked, said = heard(page)
+        page.goto(file.as_uri())
+        assert (asked, said) == ([file.as_uri()], [])
+        assert page.evaluate("document.documentElement.scrollWidth") == 1180
+        assert page.locator("script").count() == 0
+        assert page.locator("svg.keizoku-month").count() == 2
+        assert page.get_by_text("4時間7分").first.is_visible()
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id)")
+        assert len(ids) == len(set(ids))
+        assert "=a false alarm" in page.inner_text("body") or name == "claim"
+        page.close()
