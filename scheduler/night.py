@@ -19,6 +19,7 @@ import sla.stages
 from billing.audit import audit as audit_billing
 from billing.gateway.port import UnansweredError
 from billing.stages import (
+    ahead,
     credits,
     delinquency,
     demands,
@@ -229,6 +230,12 @@ def _demands(work: Work) -> Iterator[int]:
         yield demands.demand_month(work.session, work.rules, each, work.now)
 
 
+def _ahead(work: Work) -> Iterator[int]:
+    today = jst_day(work.now)
+    for chunk in ahead.due(work.session, work.rules, today):
+        yield ahead.save(work.session, ahead.decide(work.rules, chunk, today), work.now)
+
+
 def _revenue(work: Work) -> Iterator[int]:
     yield revenue.save(work.session, revenue.due(work.session, work.rules, work.on, above=work.floor), work.now)
 
@@ -248,7 +255,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "credits": {"credits": _credits},
     "invoices": {"invoices": _invoices},
     "payments": {"payments": _payments, "overcharges": _overcharges},
-    "delinquency": {"delinquency": _delinquency, "demands": _demands},
+    "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
 """The parts of each stage, in order. A part is passed over only if a probe under its name says that it has nothing."""
