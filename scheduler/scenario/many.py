@@ -1,7 +1,6 @@
 """Many scenario files at once: each in a schema of its own, in processes side by side, outcomes in the files' order.
 
-    files   a b c d    two processes: a and b begin, whoever is done takes c …
-    told    a b c d    an outcome waits for those before it
+Whoever is done takes the next file; an outcome that comes before an earlier one waits for it.
 """
 
 from __future__ import annotations
