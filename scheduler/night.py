@@ -18,7 +18,7 @@ import sla.audit
 import sla.stages
 from billing.audit import audit as audit_billing
 from billing.gateway.port import UnansweredError
-from billing.stages import credits, delinquency, demands, gateway_news, invoices, payments, revenue, terms
+from billing.stages import ahead, credits, delinquency, demands, gateway_news, invoices, payments, revenue, terms
 from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TODAY
 from db.session import Session, release_leader_lock, try_leader_lock
 from scheduler import runs
@@ -215,6 +215,12 @@ def _demands(work: Work) -> Iterator[int]:
         yield demands.demand_month(work.session, work.rules, each, work.now)
 
 
+def _ahead(work: Work) -> Iterator[int]:
+    today = jst_day(work.now)
+    for chunk in ahead.due(work.session, work.rules, today):
+        yield ahead.save(work.session, ahead.decide(work.rules, chunk, today), work.now)
+
+
 def _revenue(work: Work) -> Iterator[int]:
     yield revenue.save(work.session, revenue.due(work.session, work.rules, work.on, above=work.floor), work.now)
 
@@ -234,7 +240,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "credits": {"credits": _credits},
     "invoices": {"invoices": _invoices},
     "payments": {"payments": _payments},
-    "delinquency": {"delinquency": _delinquency, "demands": _demands},
+    "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
 """The parts of each stage, in order. A part is passed over only if a probe under its name says that it has nothing."""
