@@ -62,6 +62,7 @@ APPEND_ONLY = (
     "gateway_payout",
     "payout_movement",
     "gateway_dispute",
+    "dispute_choice",
     "backup_copy",
     "month_act",
     "people_entry",
