@@ -26,6 +26,19 @@ SERVER_DIR = "KEIZOKU_TEST_DATA_DIR"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Nothing of a test has to outlive a power cut."""
 
+LONG = (
+    "test_demo.py",  # one demo for the file's tests: first of all, so that no other worker takes some of them
+    "test_lives.py",
+    "test_docs.py",
+    "premium-5.2-fixed-365.yaml",
+    "premium-5.2-leap-year.yaml",
+    "premium-3.3-leap-day.yaml",
+    "test_missed_nights.py",
+    "test_embedded.py",
+    "test_worker.py",
+)
+"""What takes longest begins first: workers then end at about the same time."""
+
 hypothesis_settings.register_profile("keizoku", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("keizoku")
 
@@ -38,6 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[SERVER_DIR] = str(folder)
         config.add_cleanup(lambda: _remove(folder))
     config.stash[SERVER] = _server  # for scenarios
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first, the rest as it was."""
+    rank = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 
 def _remove(folder: Path) -> None:
