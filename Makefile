@@ -11,7 +11,7 @@ FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test check lint types imports scenarios soak browser mutation bench clean
+.PHONY: audit demo test check lint types imports scenarios soak browser mutation bench clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed  ## one small month, from outage to credit
@@ -41,6 +41,10 @@ scenarios: $(VENV)/.installed-test
 soak: $(VENV)/.installed-test  ## many random lives, others each time: make soak LIVES=1000
 	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/test_lives.py \
 		tests/integration/test_missed_nights.py
+
+audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
+	@$(PIP) pip-audit
+	@$(BIN)/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
 
 browser: $(VENV)/.installed-browser  ## wants a chromium
 	@$(BIN)/python -m pytest -m browser
