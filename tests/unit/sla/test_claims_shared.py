@@ -113,11 +113,13 @@ def told_alone(
             *deadline_steps(APRIL, claim.received_at, deadline.ordinary_at, deadline.at),
             *united_steps([each.claim_id for each in united if each is not claim]),
             *waterfall_steps(APRIL, SERVICE.gross, buckets, POLICY),
-            *outcome_steps(reason, seconds, granted, dearest and (dearest.interval, dearest.price_yen), APRIL, POLICY),
+            *outcome_steps(
+                reason, seconds, granted, (dearest.interval, dearest.price_yen) if dearest else None, APRIL, POLICY
+            ),
         ),
     )
     fee = dearest.monthly_fee if dearest else Fraction(0)
-    return decision, buckets["recognised"], fee * (granted.rate if granted else 0), granted and granted.rate
+    return decision, buckets["recognised"], fee * (granted.rate if granted else 0), granted.rate if granted else None
 
 
 def award_alone(
