@@ -11,7 +11,7 @@ FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: demo test check lint types imports scenarios soak browser mutation clean
+.PHONY: audit demo test check lint types imports scenarios soak browser mutation bench clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed  ## one small month, from outage to credit
@@ -42,8 +42,17 @@ soak: $(VENV)/.installed-test  ## many random lives, others each time: make soak
 	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/test_lives.py \
 		tests/integration/test_missed_nights.py
 
+audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
+	@$(PIP) pip-audit
+	@$(BIN)/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
+
 browser: $(VENV)/.installed-browser  ## wants a chromium
 	@$(BIN)/python -m pytest -m browser
+
+# on a machine that does nothing else; CASES=quorum for one of them. Writes docs/benchmarks.md
+CASES ?=
+bench: $(VENV)/.installed-bench
+	@$(BIN)/python -m tests.benchmarks.run $(CASES)
 
 # mutmut is asked for here alone: nothing else wants it
 mutation: $(VENV)/.installed-test  ## mutants of what decides that no unit test notices; minutes
@@ -73,4 +82,8 @@ $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-browser: $(VENV)/.installed-test
 	@$(PIP) --editable '.[test,browser]'
+	@touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed-test
+	@$(PIP) --editable '.[test,bench]'
 	@touch $@

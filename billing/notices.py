@@ -5,7 +5,7 @@ Pure: facts in, texts out. Every notice names its clause, its amounts and what t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -156,6 +156,51 @@ def acceleration(on: date, yen: int, ground: str | None = None) -> Notice:
         f"{_ja(on)}付で一括してお支払いいただく必要があります。(第7条第2項)",
         f"{why_en} {yen:,} yen that was invoiced for a later date is due at once, on {on}. (Article 7.2)",
     )
+
+
+def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: date) -> Notice:
+    """The contract is about to renew by itself: from when to when, at which price, and how not to."""
+    last_on = ends_on - timedelta(days=1)
+    method_ja, method_en = METHOD_NAMES[method]
+    return Notice(
+        "renewal",
+        f"ご契約は{_ja(starts_on)}に自動更新されます。更新後の期間は{_ja(last_on)}まで、利用料金は{yen:,}円(税込)、"
+        f"決済手段は{method_ja}です。更新を希望されない場合は、{_ja(ask_by_on)}までに利用終了のお手続きをお願いいたします。"
+        "(第3条第3項、第6条第1項)",
+        f"Your contract renews by itself on {starts_on}. The new term lasts until {last_on} and costs {yen:,} yen, tax "
+        f"included, paid by {method_en}. If you do not wish to go on, please ask to end use by {ask_by_on}. "
+        "(Articles 3.3 and 6.1)",
+    )
+
+
+def price_change(starts_on: date, from_yen: int, to_yen: int, ask_by_on: date) -> Notice:
+    """The next term has another price; `to_yen` like `from_yen`: a change that was told before is withdrawn."""
+    if to_yen == from_yen:
+        return Notice(
+            "price",
+            f"先にお知らせした利用料金の改定は取りやめとなり、{_ja(starts_on)}からの期間も{to_yen:,}円(税込)のままです。"
+            "(第4条第3項)",
+            f"The change of price that we told you of is withdrawn: the term from {starts_on} costs {to_yen:,} yen as "
+            "before, tax included. (Article 4.3)",
+        )
+    return Notice(
+        "price",
+        f"{_ja(starts_on)}に更新される期間から、利用料金が{from_yen:,}円から{to_yen:,}円(税込)に変わります。"
+        f"改定後の料金でのご利用を希望されない場合は、{_ja(ask_by_on)}までに利用終了のお手続きをお願いいたします。"
+        "お手続きがない場合は、改定後の料金にご同意いただいたものとして扱います。(第4条第3項)",
+        f"From the term that begins on {starts_on} your fee changes from {from_yen:,} yen to {to_yen:,} yen, tax "
+        f"included. If you do not wish to go on at that price, please ask to end use by {ask_by_on}; going on counts "
+        "as consent. (Article 4.3)",
+    )
+
+
+METHOD_NAMES = {
+    "card": ("クレジットカード", "card"),
+    "coupon": ("クーポン", "coupon"),
+    "product_key": ("プロダクトキー", "product key"),
+    "app_store": ("アプリストア", "app store"),
+    "other": ("その他の方法", "other means"),
+}
 
 
 def set_off(on: date, yen: int) -> Notice:

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from terms.discretion import Discretion
+from terms.own_versions import with_own_versions
 from terms.policy import Terms, UnknownReading
 from terms.rules import Rules
 
@@ -98,6 +99,10 @@ class Settings(Discretion, BaseSettings):
     stripe_timeout_seconds: float = Field(
         default=30, gt=0, le=600, description="how long a call waits before its outcome counts as unknown"
     )
+    terms_dir: Path | None = Field(
+        default=None,
+        description="folder (or file) with own versions of the premium terms; checked as by `keizoku terms check`",
+    )
     screening: str = Field(
         default="people",
         description="who screens applications: people, a rule as module:function, or an entry point's name",
@@ -157,8 +162,14 @@ class Settings(Discretion, BaseSettings):
 
     def rules(self) -> Rules:
         """What is passed down: the terms with the chosen readings, and the discretion."""
+        terms = Terms.load()
+        if self.terms_dir is not None:
+            terms, findings = with_own_versions(terms, self.terms_dir)
+            if findings:
+                more = f" (and {len(findings) - 1} more: `keizoku terms check`)" if len(findings) > 1 else ""
+                raise SettingsError(f"{_variable('terms_dir')}={self.terms_dir}: {findings[0]}{more}")
         try:
-            terms = Terms.load().with_readings(self.readings)
+            terms = terms.with_readings(self.readings)
         except UnknownReading as error:
             raise SettingsError(f"{_variable('readings')}: {error}") from error
         return Rules(terms, self.discretion())

@@ -45,7 +45,7 @@ def read_versions(contract: str, folder: Path | None = None) -> tuple[VersionFil
     mains = sorted(path for path in home.glob("*.toml") if "." not in path.stem)
     if not mains:
         raise BadTerms(f"no terms of a contract {contract!r}: {home.name}/ holds no TOML of a version")
-    versions = sorted((_read_version(contract, path) for path in mains), key=lambda version: version.in_force_from)
+    versions = sorted((read_version(contract, path) for path in mains), key=lambda version: version.in_force_from)
     for version in versions:
         if version.in_force_until is not None and version.in_force_until <= version.in_force_from:
             raise BadTerms(f"{contract} {version.version}: in_force_until must lie after in_force_from")
@@ -54,7 +54,8 @@ def read_versions(contract: str, folder: Path | None = None) -> tuple[VersionFil
     return tuple(versions)
 
 
-def _read_version(contract: str, path: Path) -> VersionFiles:
+def read_version(contract: str, path: Path) -> VersionFiles:
+    """The files of one version, from its main file. Raises BadTerms."""
     main = _read(path)
     about = main.pop("contract", {})
     name, version, since = about.get("name"), about.get("version"), about.get("in_force_from")

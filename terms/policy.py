@@ -198,7 +198,8 @@ class Version:
     last_checked_on: date
     clauses: Mapping[str, Clause]
     readings: Mapping[str, Reading]
-    policy: Policy | None  # None: a contract without numbers
+    numbers: tuple[tuple[str, str, str], ...]  # as written: path, value, clause
+    policy: Policy | None  # None: a contract from which nothing is computed
 
     def covers(self, day: date) -> bool:
         """Whether it is in force on that day."""
@@ -215,7 +216,7 @@ class Terms:
     @classmethod
     def load(cls, contract: str = "premium", folder: Path | None = None) -> Terms:
         """Read a contract's folder (default: this package's). Raises BadTerms: gap, overlap, bad file."""
-        return cls(contract, tuple(_version(files) for files in read_versions(contract, folder)))
+        return cls(contract, tuple(make_version(files) for files in read_versions(contract, folder)))
 
     def version_at(self, day: date) -> Version:
         """The version in force on a JST day (or at an instant). Raises UncoveredDate."""
@@ -275,7 +276,20 @@ def _read_otherwise(version: Version, choices: Mapping[str, str]) -> Version:
     return replace(version, policy=version.policy.model_copy(update={"chosen": chosen}))
 
 
-def _version(files: VersionFiles) -> Version:
+def policy_flaws(files: VersionFiles) -> list[tuple[str, str]]:
+    """(path, what is wrong) of every number that is missing, unknown or out of its bounds."""
+    try:
+        values, numbers = _numbers(files.numbers)
+        Policy(contract=files.contract, version=files.version, numbers=tuple(numbers), chosen=(), **values)
+    except ValidationError as error:
+        return [(".".join(str(part) for part in flaw["loc"]), flaw["msg"]) for flaw in error.errors()]
+    except BadTerms:
+        return []
+    return []
+
+
+def make_version(files: VersionFiles) -> Version:
+    """A version as its files say it. Raises BadTerms."""
     source = f"{files.contract}/{files.version}.toml"
     known = read_clauses(files.contract, files.clauses, f"{files.version}.clauses.toml")
     readings = read_readings(files.readings, f"{files.version}.readings.toml")
@@ -297,7 +311,7 @@ def _version(files: VersionFiles) -> Version:
                 chosen=tuple((reading.name, reading.default) for reading in readings.values()),
                 **values,
             )
-            if values
+            if values and files.about.get("computed", True)
             else None
         )
     except KeyError as missing:
@@ -313,6 +327,7 @@ def _version(files: VersionFiles) -> Version:
         last_checked_on=last_checked_on,
         clauses=known,
         readings=readings,
+        numbers=tuple(numbers),
         policy=policy,
     )
 

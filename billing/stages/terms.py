@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -47,7 +48,22 @@ def due(
     session: Session, rules: Rules, business_date: date, *, contract_id: int | None = None
 ) -> Iterator[list[DueContract]]:
     """Chunks of contracts to renew or end; each chunk has to be saved before the next is asked for."""
-    query = (
+    query = running().where(_OVER).order_by(contract.c.id).limit(CHUNK)
+    if contract_id is not None:
+        query = query.where(contract.c.id == contract_id)
+    # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
+    query = query.with_for_update(of=contract, skip_locked=contract_id is None)
+    last = 0
+    while rows := session.execute(query.where(contract.c.id > last), {BUSINESS_DATE.key: business_date}).all():
+        last = rows[-1].id
+        yield load_facts(session, rules, rows, business_date)
+        if len(rows) < CHUNK:
+            return
+
+
+def running() -> sa.Select[tuple[Any, ...]]:
+    """Running contracts, each with its last term: the rows that `load_facts` takes."""
+    return (
         sa.select(
             contract.c.id,
             contract.c.account,
@@ -64,45 +80,38 @@ def due(
         )
         .join(plan, plan.c.code == contract.c.plan)
         .join(term, sa.and_(term.c.contract_id == contract.c.id, term.c.ends_on == contract.c.renews_on))
-        .where(_OVER)
-        .order_by(contract.c.id)
-        .limit(CHUNK)
+        .where(contract.c.ended_on.is_(None))
     )
-    if contract_id is not None:
-        query = query.where(contract.c.id == contract_id)
-    # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
-    query = query.with_for_update(of=contract, skip_locked=contract_id is None)
-    last = 0
-    while rows := session.execute(query.where(contract.c.id > last), {BUSINESS_DATE.key: business_date}).all():
-        ids = [row.id for row in rows]
-        last = ids[-1]
-        wishes = load_wishes(session, ids)
-        suspensions = _suspensions(session, ids)
-        unpaid = by_contract(load_unpaid(session, rules, business_date, contract_ids=ids))
-        yield [
-            DueContract(
-                RunningContract(
-                    contract_id=row.id,
-                    account=row.account,
-                    plan=row.plan,
-                    interval=row.interval,
-                    method=row.method,
-                    anchor_on=row.anchor_on,
-                    next_seq=row.seq + 1,
-                    last_ends_on=row.renews_on,
-                    last_price_yen=row.price_yen,
-                    prepaid_terms=prepaid_terms(row.paid_months, row.interval),
-                    prepaid_method=row.prepaid_method,
-                    fallback=row.fallback,
-                    wishes=tuple(wishes.get(row.id, ())),
-                ),
-                tuple(unpaid.get(row.id, ())),
-                tuple(suspensions.get(row.id, ())),
-            )
-            for row in rows
-        ]
-        if len(rows) < CHUNK:
-            return
+
+
+def load_facts(session: Session, rules: Rules, rows: Sequence[sa.Row[Any]], on: date) -> list[DueContract]:
+    """What bears on the renewal of these running contracts, unpaid fees as of a day."""
+    ids = [row.id for row in rows]
+    wishes = load_wishes(session, ids)
+    suspensions = _suspensions(session, ids)
+    unpaid = by_contract(load_unpaid(session, rules, on, contract_ids=ids))
+    return [
+        DueContract(
+            RunningContract(
+                contract_id=row.id,
+                account=row.account,
+                plan=row.plan,
+                interval=row.interval,
+                method=row.method,
+                anchor_on=row.anchor_on,
+                next_seq=row.seq + 1,
+                last_ends_on=row.renews_on,
+                last_price_yen=row.price_yen,
+                prepaid_terms=prepaid_terms(row.paid_months, row.interval),
+                prepaid_method=row.prepaid_method,
+                fallback=row.fallback,
+                wishes=tuple(wishes.get(row.id, ())),
+            ),
+            tuple(unpaid.get(row.id, ())),
+            tuple(suspensions.get(row.id, ())),
+        )
+        for row in rows
+    ]
 
 
 def decide(
@@ -113,7 +122,7 @@ def decide(
     renewals = []
     for each in facts:
         try:
-            suspended_on = partial(_suspended_on, each, rules)
+            suspended_on = partial(suspended_at, each, rules)
             renewals.append(decide_renewal(each.contract, business_date, suspended_on, choices))
         except NoPriceError as error:
             detail = {"account": each.contract.account, "plan": each.contract.plan, "why": str(error)}
@@ -214,7 +223,8 @@ def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
     )
 
 
-def _suspended_on(facts: DueContract, rules: Rules, on: date) -> bool:
+def suspended_at(facts: DueContract, rules: Rules, on: date) -> bool:
+    """Whether use is suspended as a day begins: by people, or because a fee has been unpaid for too long by then."""
     at = day_start_at(on)
     if any(start <= at and (end is None or end > at) for start, end in facts.suspensions):
         return True

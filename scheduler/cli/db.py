@@ -50,6 +50,31 @@ def stop(
     emit(f"the database in {server.data_dir} is {server.state()}")
 
 
+@app.command()
+def roles(
+    schema: Annotated[
+        list[str] | None, typer.Option("--schema", help="A schema to give them privileges in; may be repeated.")
+    ] = None,
+    prefix: Annotated[str, typer.Option("--prefix", help="What their names begin with.")] = "keizoku",
+    as_json: AsJson = False,
+) -> None:
+    """Make the roles worker, finance and support, with no more than each needs; again changes nothing.
+
+    They have no login: grant them to the logins of people and machines (docs/why/security.md).
+    """
+    from db.roles import apply_roles, privileges
+
+    with open_database(settings_of_this_process()) as database:
+        made = apply_roles(database.session, schema or (), prefix)
+    emit(
+        [
+            {"role": role, **{privilege.lower(): len(tables) for privilege, tables in wanted.items()}}
+            for role, wanted in zip(made, privileges().values(), strict=True)
+        ],
+        as_json,
+    )
+
+
 def _standing(database: Database) -> dict[str, object]:
     return {
         "place": database.place,

@@ -18,11 +18,14 @@ from rich.markup import escape
 
 from scheduler.cli import policies
 from scheduler.cli.output import emit, fail, report_findings, table
+from scheduler.cli.terms_diff import print_diff
 from terms import decision
 from terms.clause_map import Homes, clause_map, proofs_under, unhoused
 from terms.clauses import Clause, UnknownClause, clause_named
-from terms.files import BadTerms
-from terms.policy import Terms, Version
+from terms.diff import compare
+from terms.files import BadTerms, read_toml, read_version
+from terms.own_versions import with_own_versions
+from terms.policy import Terms, Version, make_version
 from terms.readings import Reading, readings_page
 
 __all__ = ["app", "load_homes"]
@@ -117,6 +120,34 @@ def list_readings(
     emit([_reading(reading) for reading in readings], as_json, human)
 
 
+@app.command("diff")
+def diff_versions(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="CONTRACT/VERSION, or the file of an own version.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="CONTRACT/VERSION, or the file of an own version.")],
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """Two versions of a contract: clauses added, removed, changed; numbers and readings side by side."""
+    try:
+        found = compare(_version_named(old), _version_named(new))
+    except ValueError as error:
+        fail(str(error))
+    emit(found.to_json(), as_json, lambda console: print_diff(console, found, [one.value for one in _languages(lang)]))
+
+
+@app.command("check")
+def check_versions(
+    path: Annotated[Path, typer.Argument(exists=True, help="A folder of own versions, or the TOML of one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Whether own versions of the premium terms can be used: days, clauses, numbers, readings (exit 1 if not)."""
+    merged, findings = with_own_versions(Terms.load(), path)
+    code = report_findings(findings, as_json)
+    if not code and not as_json:
+        emit([f"{each.version}: {each.in_force_from} to {each.in_force_until or 'open'}" for each in merged.versions])
+    raise typer.Exit(code)
+
+
 @app.command("map")
 def map_clauses(
     write: Annotated[bool, typer.Option("--write", help="Write the file.")] = False,
@@ -153,6 +184,22 @@ def load_homes() -> Homes:
         for module in pkgutil.walk_packages(package.__path__, f"{room}."):
             importlib.import_module(module.name)
     return decision.homes()
+
+
+def _version_named(wanted: str) -> Version:
+    """CONTRACT/VERSION of this release, or the main file of a version elsewhere."""
+    try:
+        if wanted.endswith(".toml"):
+            file = Path(wanted)
+            contract = read_toml(file).get("contract", {}).get("name", "")
+            return make_version(read_version(str(contract), file))
+        contract, _, version = wanted.partition("/")
+        versions = {each.version: each for each in Terms.load(contract).versions}
+    except BadTerms as error:
+        fail(str(error))
+    if version not in versions:
+        fail(f"{contract} has no version {version!r}; it has {', '.join(versions)}")
+    return versions[version]
 
 
 def _newest(contract: str) -> Version:

@@ -79,33 +79,55 @@ def modules_there(contender: Contender) -> bool:
     return all(importlib.util.find_spec(name) is not None for name in contender.needs)
 
 
-def measure(case: Case, folder: Path, size: Mapping[str, int], tell: Callable[[str], None] = print) -> list[Measured]:
+def measure(
+    case: Case,
+    folder: Path,
+    size: Mapping[str, int],
+    most_runs: int = RUNS,
+    tell: Callable[[str], object] = lambda told: sys.stderr.write(told + "\n"),
+) -> list[Measured]:
     """Make the data and run all contenders in rounds. Raises AssertionError when their answers differ."""
-    case.prepare(folder, size)
+    _apart(case, "prepare", folder, size)
     measured = [Measured(contender) for contender in case.contenders if modules_there(contender)]
-    for turn in range(max(each.contender.runs for each in measured)):
+    for turn in range(most_runs):
         for each in measured:
             if turn < each.contender.runs:
                 if case.before_run is not None:
-                    case.before_run(folder, size)
+                    _apart(case, "before_run", folder, size)
                 _run(case, each, folder, size)
                 tell(f"{case.name}: {each.contender.name}: {each.wall[-1]:.2f} s, {each.peak_mb[-1]:.0f} MB")
+    agreed(case, measured)
+    return measured
+
+
+def agreed(case: Case, measured: Sequence[Measured]) -> None:
+    """Raises AssertionError unless all have given the same answer."""
     answers = {json.dumps(each.answer, sort_keys=True): each.contender.name for each in measured}
     assert len(answers) == 1, f"{case.name}: answers differ: {answers}"
-    return measured
 
 
 def one_run(case: Case, name: str, folder: Path, size: Mapping[str, int]) -> None:
     """What the process of one run does: the work, and its answer as the last line of its output."""
+    if name in ("prepare", "before_run"):
+        (case.prepare if name == "prepare" else case.before_run or case.prepare)(folder, size)
+        return
     contender = next(each for each in case.contenders if each.name == name)
     sys.stdout.write(json.dumps(contender.work(folder, size)) + "\n")
 
 
+def _apart(case: Case, what: str, folder: Path, size: Mapping[str, int]) -> None:
+    """In a process of its own too: the peak of a process is handed on to those that it starts."""
+    subprocess.run([*_command(case, what), str(folder), json.dumps(dict(size))], cwd=ROOT, check=True)
+
+
+def _command(case: Case, name: str) -> list[str]:
+    return [sys.executable, "-m", "tests.benchmarks.run", "--one", case.name, name]
+
+
 def _run(case: Case, measured: Measured, folder: Path, size: Mapping[str, int]) -> None:
-    command = [sys.executable, "-m", "tests.benchmarks.run", "--one", case.name, measured.contender.name]
     begun = time.perf_counter()
     process = subprocess.Popen(
-        [*command, str(folder), json.dumps(dict(size))],
+        [*_command(case, measured.contender.name), str(folder), json.dumps(dict(size))],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.benchmarks.harness import JSON_FILE, Case, as_markdown, measure, one_run, summary
+from tests.benchmarks.harness import JSON_FILE, RUNS, Case, as_markdown, measure, one_run, summary
 
 
 def all_cases() -> dict[str, Case]:
@@ -28,6 +28,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks")
     parser.add_argument("cases", nargs="*", choices=[[], *cases], metavar="CASE", help=", ".join(cases))
     parser.add_argument("--tiny", action="store_true", help="tiny sizes, to see that it works")
+    parser.add_argument("--runs", type=int, default=RUNS, help="at most so many of each contender")
     asked = parser.parse_args(arguments)
     figures = json.loads(JSON_FILE.read_text(encoding="utf-8")) if JSON_FILE.exists() else {}
     for name in asked.cases or cases:
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> None:
         size = case.tiny if asked.tiny else case.size
         with TemporaryDirectory(prefix="keizoku-bench-") as folder:
             Path(folder).chmod(0o755)
-            figures[name] = summary(case, measure(case, Path(folder), size), size)
+            figures[name] = summary(case, measure(case, Path(folder), size, asked.runs), size)
     if asked.tiny:
         return
     figures = {name: figures[name] for name in cases if name in figures}

@@ -6,8 +6,9 @@ from fractions import Fraction
 
 import pytest
 
+from sla.claim_decision import MonthDecision
 from sla.claim_facts import AccountMonth, Claim, ClaimFacts, Ruling, TermFact
-from sla.claims import Assessor, MonthDecision, adjudicate, adjudicate_month, claim_deadline, monthly_fee, usable_from
+from sla.claims import Assessor, adjudicate, adjudicate_month, claim_deadline, monthly_fee, usable_from
 from sla.intervals import Spans
 from sla.unusable import CLAIMANT_BUCKETS, Cause, MonthFacts, ServiceMonth, Stop, service_month
 from terms.calendar import Month, epoch, parse_instant
@@ -320,15 +321,15 @@ def test_9_2__a_decision_says_all_that_it_rests_on() -> None:
 
 
 def test_9_5__a_claim_on_the_deadline_is_late_and_is_not_united_with_those_in_time() -> None:
-    first, second = (NOON, NOON + 10_000), (NOON + 20_000, NOON + 30_000)
+    first, second = (NOON, NOON + 10_000), (NOON + 20_000, NOON + 29_000)
     in_time = replace(MAY_2, windows=(first,))
     late = Claim("c2", at("2026-06-01 00:00"), (second,))
     among = month_of(in_time, late)
     service = april(first, second)
-    assert (decide(service, among, in_time).seconds, decide(service, among, late).seconds) == (10_000, 10_000)
+    assert (decide(service, among, in_time).seconds, decide(service, among, late).seconds) == (10_000, 9_000)
     assert decide(service, among, late).reason == "deadline"
     down = replace(among, form_outages=(span("2026-05-31 23:00", "2026-05-31 23:30"),))
-    assert (decide(service, down, late).reason, decide(service, down, late).seconds) == (None, 20_000)
+    assert (decide(service, down, late).reason, decide(service, down, late).seconds) == (None, 19_000)
 
 
 def test_9_2__an_award_rests_on_the_first_claim_that_is_worth_as_much_with_its_own_rulings() -> None:
@@ -354,3 +355,41 @@ def test_9_2__rulings_on_two_claims_narrow_each_its_own_windows() -> None:
     rulings = (Ruling("c1", ((hours[0], hours[2]),)), Ruling("c2", ((hours[3], hours[5]),)))
     decided = decide(april((hours[0], hours[6])), replace(month_of(one, two), rulings=rulings), one)
     assert decided.recognised == ((hours[0], hours[2]), (hours[3], hours[5]))
+
+
+def test_9_2__an_award_does_not_rest_on_a_claim_that_people_narrowed_below_the_threshold() -> None:
+    first, second = (NOON, NOON + 15_000), (NOON + 20_000, NOON + 30_000)
+    later = Claim("c2", at("2026-06-02 09:00"), (second,))
+    among = replace(
+        month_of(replace(MAY_2, windows=(first,)), replace(later, received_at=at("2026-05-20 09:00"))),
+        rulings=(Ruling("c1", ((NOON, NOON + 5_000),)),),
+    )
+    award = adjudicate_month(among, Assessor(april(first, second), POLICY)).award
+    assert award is not None
+    assert (award.claim_id, award.rests_on.seconds) == ("c2", 15_000)
+
+
+def test_9_2__without_an_award_every_claim_has_its_decision() -> None:
+    made = adjudicate_month(month_of(), Assessor(stopped_for(600), POLICY))
+    assert ([each.reason for each in made.claims], made.award) == (["threshold"], None)
+
+
+def test_9_2__what_an_assessor_knows_of_one_account_is_not_told_of_another() -> None:
+    service = stopped_for(30_000)
+    one = Assessor(service, POLICY)
+    other_claim = Claim("c9", at("2026-05-03 09:00"), ())
+    accounts = (
+        month_of(),
+        month_of(terms=(term(price_yen=5_300, interval="year"),)),
+        month_of(terms=(term(method="app_store"),)),
+        month_of(terms=(term(end="2026-04-10 13:00"),)),
+        replace(month_of(), rulings=(Ruling("c1", ((NOON, NOON + 13_000),)),)),
+        replace(month_of(), rulings=(Ruling("c1", ()),)),
+        replace(month_of(), environment=((NOON, NOON + 20_000),)),
+        replace(month_of(), suspended=((NOON, NOON + 20_000),)),
+        month_of(MAY_2, other_claim),
+        replace(month_of(MAY_2, other_claim), rulings=(Ruling("c1", ()),)),
+        month_of(Claim("c1", at("2026-06-02 09:00"))),
+    )
+    for among in (*accounts, *reversed(accounts)):
+        assert adjudicate_month(among, one) == adjudicate_month(among, Assessor(service, POLICY))

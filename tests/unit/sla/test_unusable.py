@@ -361,6 +361,29 @@ def test_9_3__unknown_time_is_neither_down_nor_up() -> None:
     assert filled(service_month(if_unknown_was_down(facts), POLICY, 0)) == {"unusable": 600}
 
 
+def test_9_4_4__a_gap_that_the_evidence_cannot_tell_has_the_cause_of_either_neighbour() -> None:
+    covered = notice("2026-04-01 00:00", "2026-04-10 10:00", "2026-04-10 11:00")
+    before, after = ("2026-04-10 10:00", "2026-04-10 10:20"), ("2026-04-10 10:21", "2026-04-10 10:40")
+    for causes, update_seconds in (
+        (("system_update", "user_environment"), 1_260),
+        (("user_environment", "system_update"), 1_200),
+    ):
+        stops = (stop(*before, causes[0]), stop(*after, causes[1]))
+        month = service_month(MonthFacts(APRIL, stops, (covered,)), POLICY, 120)
+        assert length(month.buckets["announced_update"]) == update_seconds
+        assert length(month.gross) == 2_400
+
+
+def test_9_4_3__the_environment_of_a_claimant_adds_to_that_of_all() -> None:
+    service = month_of(
+        stop("2026-04-10 10:00", "2026-04-10 11:00", "user_environment"), stop("2026-04-11 10:00", "2026-04-11 12:00")
+    )
+    whole = ((epoch(APRIL.start_at), epoch(APRIL.end_at)),)
+    own = ((at("2026-04-11 10:00"), at("2026-04-11 10:30")),)
+    buckets = claimant_month(service, Claimant(whole, (), whole, None, own, None))
+    assert (length(buckets["environment"]), length(buckets["recognised"])) == (5_400, 5_400)
+
+
 # Random months: times on a grid of minutes around the month's end, so that edges meet often.
 MINUTE_ZERO = at("2026-04-29 22:00")
 
