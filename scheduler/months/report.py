@@ -179,9 +179,9 @@ def report_csv(report: MonthReport, lang: Lang) -> str:
         name = LOOKS[bucket]
         remark = name.ja if lang == "ja" else name.en
         rows.append(("bucket", "", "", seconds, bucket, f"premium/{CLAUSES[bucket]}", "", "", remark))
-    for start, end in report.service.unknown:
-        ((from_at, to_at),) = as_iso(((start, end),))
-        rows.append(("unknown", from_at, to_at, end - start, "", "premium/9.3", "", "", ""))
+    for span in report.service.unknown:
+        ((start, end),) = as_iso((span,))
+        rows.append(("unknown", start, end, span[1] - span[0], "", "premium/9.3", "", "", ""))
     rows.append(("gross", "", "", length(report.service.gross), "", "premium/9.3", "", "", ""))
     rows += [("waits", "", "", "", "", "", "", "", each.told(lang)) for each in report.waits]
     if report.final:
