@@ -137,18 +137,29 @@ _OPEN_LINES = """
     LEFT JOIN (SELECT line_id, sum(change) AS change FROM bank_act GROUP BY line_id) AS acts
       ON acts.line_id = bank_line.id"""
 
+_MOVEMENTS = """
+    SELECT kind IN ('payout', 'payout_cancel', 'payout_failure') AS is_payout,
+           CASE WHEN kind IN ('charge', 'payment', 'refund', 'payment_refund') THEN -fee ELSE amount END AS yen
+    FROM balance_transaction
+    WHERE currency = 'jpy' AND kind IN ('charge', 'payment', 'refund', 'payment_refund', 'stripe_fee', 'tax_fee',
+                                        'payout', 'payout_cancel', 'payout_failure')"""
+
+_BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM people_entry JOIN line USING (entry_id) GROUP BY line.code"
+
 _SUMS: Mapping[str, str] = {
     "1140": _RECEIVABLE,
     "1150": _INTEREST,
     "1110": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'sent'), 0)
-        + coalesce((SELECT sum(yen) FROM store_payout), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)""",
+        + coalesce((SELECT sum(yen) FROM store_payout), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
+        - coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)""",
     "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines), 0)",
     "1131": """SELECT coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'card'), 0)
         + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
-        + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)""",
+        + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)
+        + coalesce((SELECT sum(yen) FROM movements), 0)""",
     "1133": """SELECT coalesce((SELECT sum(price_yen) FROM term WHERE method = 'app_store'), 0)
         - coalesce((SELECT sum(fee_yen) FROM store_report), 0)
         - coalesce((SELECT sum(yen) FROM store_payout), 0)""",
@@ -161,15 +172,25 @@ _SUMS: Mapping[str, str] = {
     "2120": f"SELECT -({_CONTRACT_LIABILITY.strip()})",
     "2130": f"SELECT -({_CREDITS})",
 }
-"""What an account of the journal must stand at, computed from the rows it stands for."""
+"""What an account of the journal must stand at, computed from the rows it stands for; entries of people come to it."""
+
+
+def _of_people(code: str) -> str:
+    return f"coalesce((SELECT yen FROM by_people WHERE code = '{code}'), 0)"  # noqa: S608 - a code of the chart
 
 
 def _all_at_once() -> str:
     """Every check, sum and count as one statement: a night asks once."""
     columns = [f'({query.strip()}) AS "check {place}"' for place, query in enumerate(_CHECKS.values())]
-    columns += [f'({query.strip()}) AS "sum {code}"' for code, query in _SUMS.items()]
+    columns += [f'({query.strip()}) + {_of_people(code)} AS "sum {code}"' for code, query in _SUMS.items()]
     columns += [f'({query.strip()}) AS "{name}"' for name, query in _COUNTS.items()]
-    named = {"keys": _KEYS, "batches": _BATCHES, "open_lines": _OPEN_LINES}
+    named = {
+        "keys": _KEYS,
+        "batches": _BATCHES,
+        "open_lines": _OPEN_LINES,
+        "movements": _MOVEMENTS,
+        "by_people": _BY_PEOPLE,
+    }
     return f"WITH {', '.join(f'{name} AS ({query})' for name, query in named.items())} SELECT {', '.join(columns)}"
 
 

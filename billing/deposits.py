@@ -1,8 +1,8 @@
-"""Deposits (預り金): what payers sent beyond what they owed. It pays what falls due later, or goes back.
+"""Deposits (預り金): what payers sent beyond what they owed. Kept for them, applied, or sent back.
 
-By the reading `deposit_use` a deposit pays a fee on the day on which it falls due, before a card is asked: nobody owes
-late interest while we hold their money. Until then it is refundable in full. By its alternative it waits until people
-apply it. What a card paid too much is kept apart: it goes back to the card.
+By the reading `deposit_use` a deposit is kept, refundable in full, until its payer asks for it: back, or applied to
+what is due, on that day. By its alternative it pays a fee on the day on which that falls due, before a card is asked:
+nobody owes late interest while we hold their money. What a card paid too much is kept apart: it goes back to the card.
 
 Always holds: a deposit is never used beyond what it holds (accounts are locked first). Amounts are whole yen.
 """
@@ -22,7 +22,7 @@ from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
 from db.probes import TODAY
 from db.session import Session
 from db.tables.contracts import account as account_table
-from db.tables.money import allocation, attempt, deposit_use, invoice, settlement
+from db.tables.money import allocation, attempt, deposit_use, invoice, overcharge_refund, people_task, settlement
 from terms.calendar import jst_day
 from terms.rules import Rules
 
@@ -37,6 +37,12 @@ class Deposit:
     account: str
     sent_yen: int
     card_yen: int
+    going_back_yen: int = 0  # of the card's part: a refund is under way
+
+    @property
+    def card_free_yen(self) -> int:
+        """Of what was charged too much, what no refund is under way for."""
+        return self.card_yen - self.going_back_yen
 
     @property
     def yen(self) -> int:
@@ -57,7 +63,9 @@ def deposit_of(session: Session, account: str) -> Deposit:
             .group_by(deposit_use.c.origin)
         )
     }
-    return Deposit(account, sent - used.get(SENT, 0), charged - settled - used.get(CARD, 0))
+    back = overcharge_refund.c
+    going = _sum(session, back.yen, back.account == account, back.outcome.is_(None)) if charged > settled else 0
+    return Deposit(account, sent - used.get(SENT, 0), charged - settled - used.get(CARD, 0), going)
 
 
 def deposits(session: Session) -> list[Deposit]:
@@ -85,7 +93,7 @@ def anything_due() -> sa.ColumnElement[bool]:
 def apply_due(session: Session, rules: Rules, now: datetime, *, contract_ids: Collection[int] | None = None) -> int:
     """Pay what has fallen due from the deposits of its accounts, if the reading says so; commits; rows written."""
     today = jst_day(now)
-    if rules.terms.at(today).readings["deposit_use"] != "when_due":
+    if not _by_itself(rules, today):
         return 0
     changes = sum(_apply(session, rules, account, now) for account in _waiting(session, today, contract_ids))
     if changes:
@@ -110,10 +118,14 @@ def refund(session: Session, account: str, yen: int | None, by: str, ground: str
         raise Refused(f"account {account!r} is not known")
     lock_accounts(session, [account])
     held = deposit_of(session, account)
-    wanted = held.yen if yen is None else yen
-    if not 0 < wanted <= held.yen:
+    free_yen = held.sent_yen + held.card_free_yen
+    wanted = free_yen if yen is None else yen
+    if not 0 < wanted <= free_yen:
         session.rollback()
-        raise Refused(f"account {account}: we hold {held.yen} yen; between 1 and that can go back, not {wanted}")
+        under_way = f", {held.going_back_yen} of it on its way back to the card" if held.going_back_yen else ""
+        raise Refused(
+            f"account {account}: we hold {held.yen} yen{under_way}; between 1 and {free_yen} can go back, not {wanted}"
+        )
     today = jst_day(now)
     sent_yen = min(wanted, held.sent_yen)
     for origin, event, part in (
@@ -121,8 +133,15 @@ def refund(session: Session, account: str, yen: int | None, by: str, ground: str
         (CARD, "overcharge_refunded", wanted - sent_yen),
     ):
         if part:
-            use_id = _use(session, account, "refunded", origin, part, now, by, ground)
+            use_id = use_deposit(session, account, "refunded", origin, part, now, by, ground)
             post(session, [Posting(event, f"deposit:{use_id}", today, {"yen": part}, account)], now)
+    if wanted > sent_yen and deposit_of(session, account).card_yen == 0:
+        session.execute(
+            sa.update(people_task)
+            .where(people_task.c.kind == "charged_too_much", people_task.c.closed_at.is_(None))
+            .where(people_task.c.detail["account"].astext == account)
+            .values(closed_at=now, closed_by=by, closed_ground=ground)
+        )
     session.commit()
     return wanted
 
@@ -154,6 +173,8 @@ def _apply(
     today = jst_day(now)
     lock_accounts(session, [account])
     funds = _funds(session, account)
+    if not _by_itself(rules, today):  # it was the payer's until today
+        funds = [Fund(today, fund.yen) for fund in funds]
     unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
     payable = [
         each for each in unpaid if each.due_on <= today and not any(tried.outcome is None for tried in each.attempts)
@@ -162,7 +183,7 @@ def _apply(
     used_yen = parts.interest_yen + parts.principal_yen
     if not used_yen:
         return 0
-    use_id = _use(session, account, "applied", SENT, used_yen, now, by, ground)
+    use_id = use_deposit(session, account, "applied", SENT, used_yen, now, by, ground)
     key = f"deposit:{use_id}"
     amounts = {
         "undemanded_yen": book_undemanded(session, account, parts, key, now),
@@ -177,6 +198,11 @@ def _apply(
     everything = Allocation(0, parts.shares, parts.deposit_yen, 0, (*parts.debts, *others))
     correct_interest(session, rules, account, everything, key, now)
     return 2 + len(parts.shares)
+
+
+def _by_itself(rules: Rules, today: date) -> bool:
+    """Whether a deposit pays what falls due without being asked to."""
+    return rules.terms.at(today).readings["deposit_use"] == "when_due"
 
 
 def _divide(rules: Rules, funds: Sequence[Fund], payable: Sequence[Unpaid], today: date) -> Allocation:
@@ -234,7 +260,7 @@ def _funds(session: Session, account: str) -> list[Fund]:
     return funds
 
 
-def _use(
+def use_deposit(
     session: Session,
     account: str,
     kind: str,
@@ -244,6 +270,7 @@ def _use(
     by: str | None,
     ground: str | None,
 ) -> int:
+    """Note what became of a part of a deposit; its id. Does not commit."""
     return int(
         session.execute(
             sa.insert(deposit_use)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from billing import bank, deposits, stores
+from billing import bank, deposits, refunding, stores
 from billing.desk_base import Desk
 from billing.giving_up import Act, set_off, write_off
 from billing.interest_preview import preview
@@ -67,6 +67,10 @@ class MoneyDesk(Desk):
             raise Refused(f"attempt {attempt}: it is not waiting for an answer (see `keizoku payments unknown`)")
         close_task(self.session, "attempt_unknown", f"attempt {attempt}", by, ground, now)
         self.session.commit()
+
+    def nothing_refunded(self, key: str, *, by: str, ground: str, now: datetime) -> None:
+        """People have made sure that a refund without an answer was never made; the next night asks anew."""
+        refunding.nothing_refunded(self.session, key, by, ground, now)
 
     def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
         """Give up the unpaid fee of a term that is over with its interest, or the interest that a late payment left."""

@@ -18,7 +18,18 @@ import sla.audit
 import sla.stages
 from billing.audit import audit as audit_billing
 from billing.gateway.port import UnansweredError
-from billing.stages import ahead, credits, delinquency, demands, gateway_news, invoices, payments, revenue, terms
+from billing.stages import (
+    ahead,
+    credits,
+    delinquency,
+    demands,
+    gateway_news,
+    invoices,
+    overcharges,
+    payments,
+    revenue,
+    terms,
+)
 from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TODAY
 from db.session import Session, release_leader_lock, try_leader_lock
 from scheduler import runs
@@ -204,6 +215,10 @@ def _payments(work: Work) -> Iterator[int]:
     yield payments.charge_due(work.session, work.rules, work.house.gateway, work.now)
 
 
+def _overcharges(work: Work) -> Iterator[int]:
+    yield overcharges.refund_overcharges(work.session, work.rules, work.house.gateway, work.now)
+
+
 def _delinquency(work: Work) -> Iterator[int]:
     today = jst_day(work.now)
     cases = delinquency.due(work.session, work.rules, today)
@@ -239,7 +254,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "claims": {"claims": _claims},
     "credits": {"credits": _credits},
     "invoices": {"invoices": _invoices},
-    "payments": {"payments": _payments},
+    "payments": {"payments": _payments, "overcharges": _overcharges},
     "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
@@ -251,6 +266,7 @@ _PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "credits": credits.anything_due(),
     "invoices": invoices.anything_due(),
     "payments": payments.anything_due(),
+    "overcharges": overcharges.anything_due(),
     "delinquency": delinquency.anything_due(),
     "closed_terms": revenue.anything_to_close(),
     "used_up_keys": revenue.anything_to_expire(),

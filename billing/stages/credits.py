@@ -6,7 +6,7 @@ A refund's row is committed before the gateway is asked, with a key of its own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from fractions import Fraction
 
 import sqlalchemy as sa
@@ -14,12 +14,14 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from billing.booking import Posting, post
 from billing.credit import award_yen, delta, plan_refunds
-from billing.gateway.port import Answer, Gateway, RefundRequest
+from billing.gateway.port import Answer, Gateway
 from billing.people import open_task
+from billing.refunding import answer_of, open_refunds, save_answer
 from db.session import Session
 from db.tables.claims import award
 from db.tables.contracts import contract
-from db.tables.money import attempt, credit, credit_refund
+from db.tables.gateway import gateway_dispute
+from db.tables.money import attempt, credit, credit_refund, overcharge_refund
 from terms.calendar import Month, jst_day
 from terms.money import tax_included_yen
 from terms.rules import Rules
@@ -27,6 +29,9 @@ from terms.rules import Rules
 CHUNK = 5_000
 _NO_CREDIT = ~sa.exists().where(credit.c.award_id == award.c.id)
 _UNANSWERED = credit_refund.c.outcome.is_(None)
+_NOT_MADE = credit_refund.c.outcome.in_(("failed", "abandoned"))
+_later = gateway_dispute.alias("later_state")
+_won = sa.exists().where(_later.c.dispute == gateway_dispute.c.dispute, _later.c.state == "won")
 _LEFT_OVER = sa.and_(
     credit.c.available_yen > 0,
     # no running contract paid by card will take it
@@ -162,14 +167,35 @@ def refund_leftovers(session: Session, rules: Rules, gateway: Gateway, now: date
 def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[object, ...]], now: datetime) -> int:
     refunded = (
         sa.select(sa.func.coalesce(sa.func.sum(credit_refund.c.yen), 0))
-        .where(credit_refund.c.attempt_id == attempt.c.id, credit_refund.c.outcome.is_distinct_from("failed"))
+        .where(credit_refund.c.attempt_id == attempt.c.id, _NOT_MADE.is_not(True))
+        .scalar_subquery()
+    )
+    tried = (
+        sa.select(sa.func.count())
+        .where(credit_refund.c.attempt_id == attempt.c.id, credit_refund.c.credit_id == row.id)
+        .scalar_subquery()
+    )
+    # what the cardholder disputes or disputed with success, and what goes back as charged too much, is no longer there
+    disputed = (
+        sa.select(sa.func.coalesce(sa.func.sum(gateway_dispute.c.amount), 0))
+        .where(gateway_dispute.c.attempt_id == attempt.c.id, gateway_dispute.c.state == "open", ~_won)
+        .scalar_subquery()
+    )
+    over = (
+        sa.select(sa.func.coalesce(sa.func.sum(overcharge_refund.c.yen), 0))
+        .where(overcharge_refund.c.attempt_id == attempt.c.id)
+        .where(sa.or_(overcharge_refund.c.outcome.is_(None), overcharge_refund.c.outcome == "succeeded"))
         .scalar_subquery()
     )
     charges = session.execute(
-        sa.select(attempt.c.id, attempt.c.settled_on, (attempt.c.yen - refunded).label("room")).where(
-            attempt.c.account == row.account, attempt.c.outcome == "succeeded"
-        )
+        sa.select(
+            attempt.c.id,
+            attempt.c.settled_on,
+            (attempt.c.yen - refunded - disputed - over).label("room"),
+            tried.label("tried"),
+        ).where(attempt.c.account == row.account, attempt.c.outcome == "succeeded")
     ).all()
+    before = {each.id: each.tried for each in charges}
     plan = plan_refunds(row.available_yen, [(each.id, each.settled_on, each.room) for each in charges])
     changes = 0
     if plan.rest_yen:
@@ -186,7 +212,8 @@ def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[
                 credit_id=row.id,
                 attempt_id=attempt_id,
                 account=row.account,
-                key=f"keizoku-refund-{row.id}-{attempt_id}",
+                key=f"keizoku-refund-{row.id}-{attempt_id}"
+                + (f"-{before[attempt_id] + 1}" if before[attempt_id] else ""),
                 yen=yen,
                 requested_on=jst_day(now),
                 requested_at=now,
@@ -198,66 +225,27 @@ def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[
 
 
 def _resend(session: Session, rules: Rules, gateway: Gateway, now: datetime, *, credit_id: int | None = None) -> int:
-    """Ask the gateway for every refund without a definite answer: what was asked for before is looked up first.
-
-    Nothing found does not mean never sent: it is sent again under its key, as long as the gateway remembers keys
-    (setting); later people decide, since a forgotten key would refund twice.
-    """
-    query = (
-        sa.select(credit_refund, attempt.c.gateway_id.label("charge_gateway_id"))
-        .join(attempt, attempt.c.id == credit_refund.c.attempt_id)
-        .where(_UNANSWERED)
-        .order_by(credit_refund.c.id)
-    )
-    if credit_id is not None:
-        query = query.where(credit_refund.c.credit_id == credit_id)
+    """Ask the gateway for every refund without a definite answer, and book what is answered (billing.refunding)."""
+    where = () if credit_id is None else (credit_refund.c.credit_id == credit_id,)
     changes = 0
-    for row in session.execute(query).all():
-        request = RefundRequest(row.key, row.account, row.charge_gateway_id, row.yen)
-        result = gateway.find_refund(request, now) if row.requested_at < now else None
-        if result is None and row.requested_at <= now - timedelta(hours=rules.discretion.retry_resend_hours):
-            detail = {"account": row.account, "yen": row.yen, "first_sent_at": row.requested_at.isoformat()}
-            changes += open_task(session, "refund_unknown", f"refund {row.id}", detail, now)
-            session.commit()
+    for refund in open_refunds(session, "credit", *where):
+        result, written = answer_of(session, rules, gateway, refund, now)
+        changes += written
+        if result is None:
             continue
-        result = result or gateway.refund(request, now)
-        if result.answer is Answer.UNKNOWN:
-            continue
-        succeeded = result.answer is Answer.SUCCEEDED
-        saved = session.execute(
-            sa.update(credit_refund)
-            .where(credit_refund.c.id == row.id, credit_refund.c.outcome.is_(None))
-            .values(
-                outcome="succeeded" if succeeded else "failed",
-                code=result.code,
-                gateway_id=result.gateway_id,
-                settled_on=jst_day(now),
-                settled_at=now,
-                answer_recorded_at=now,
-            )
-        )
-        if not saved.rowcount:  # somebody else saved the answer meanwhile
+        if not save_answer(session, refund, result, now):
             session.rollback()
             continue
-        if succeeded:
+        if result.answer is Answer.SUCCEEDED:
+            taken = sa.select(credit_refund.c.credit_id).where(credit_refund.c.id == refund.refund_id)
             session.execute(
                 sa.update(credit)
-                .where(credit.c.id == row.credit_id)
-                .values(available_yen=credit.c.available_yen - row.yen)
+                .where(credit.c.id == taken.scalar_subquery())
+                .values(available_yen=credit.c.available_yen - refund.request.yen)
             )
-            post(
-                session,
-                [Posting("credit_refunded", f"refund:{row.id}", jst_day(now), {"yen": row.yen}, row.account)],
-                now,
-            )
-        else:
-            open_task(
-                session,
-                "refund_failed",
-                f"refund {row.id}",
-                {"account": row.account, "yen": row.yen, "code": result.code},
-                now,
-            )
+            amounts = {"yen": refund.request.yen}
+            key = f"refund:{refund.refund_id}"
+            post(session, [Posting("credit_refunded", key, jst_day(now), amounts, refund.request.account)], now)
         session.commit()
         changes += 1
     return changes

@@ -19,7 +19,7 @@ from billing.allocation import settle_fee
 from billing.booking import Posting, next_ids, post
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from billing.payment_method import decline_kind
-from billing.people import open_task
+from billing.people import close_task, open_task
 from billing.settling import settle_invoices
 from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
 from db.probes import TODAY
@@ -72,12 +72,19 @@ def charge_due(
 def settle_in_flight(
     session: Session, rules: Rules, gateway: Gateway, now: datetime, *, contract_ids: Collection[int] | None = None
 ) -> int:
-    """Look up every attempt without an answer; resend it under its own key, or leave it to people when too old."""
+    """Look up every attempt without an answer; resend it under its own key, or leave it to people when too old.
+
+    Also one whose lookup never says more than that it is under way is left to people once it is too old.
+    """
     attempts = _in_flight(session, contract_ids)
     if not attempts:
         return 0
     found = gateway.find_charges([each.request for each in attempts], now)
     changes = save_results(session, rules, attempts, found.values(), now)
+    subjects = {each.request.key: f"attempt {each.request.attempt_id}" for each in attempts}
+    for key, result in found.items():
+        if result.answer is not Answer.UNKNOWN:
+            close_task(session, "attempt_unknown", subjects[key], "keizoku", "the gateway has answered", now)
     missing = [each for each in attempts if each.request.key not in found]
     oldest = now - timedelta(hours=rules.discretion.retry_resend_hours)
     # what was paid in another way meanwhile is not charged again
@@ -85,8 +92,9 @@ def settle_in_flight(
     if again:
         results = list(gateway.charge_many([each.request for each in again], now))
         changes += save_results(session, rules, again, results, now)
-    for each in missing:
-        if each.started_at <= oldest:
+    for each in attempts:
+        answered = found.get(each.request.key)
+        if each.started_at <= oldest and (answered is None or answered.answer is Answer.UNKNOWN):
             changes += open_task(
                 session,
                 "attempt_unknown",

@@ -134,6 +134,7 @@ contract_fact = Table(
             "terminate",
             "write_off",
             "set_off",
+            "sale_void",
         ),
         "kind",
     ),

@@ -4,10 +4,10 @@ Only ids of the gateway and of ours; no card number and nothing personal ever re
 cursor is append-only: what the gateway says anew about an object is a further row with its own time.
 """
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy.dialects.postgresql import TEXT
 
-from db.tables.base import identity, instant, metadata, text
+from db.tables.base import identity, instant, metadata, text, yen
 
 gateway_customer = Table(
     "gateway_customer",
@@ -98,11 +98,41 @@ gateway_dispute = Table(
     identity(),
     text("dispute"),
     text("payment"),
+    Column("attempt_id", BigInteger, ForeignKey("attempt.id"), nullable=True),  # ours; null: a payment not of ours
     Column("amount", BigInteger, nullable=False),
-    Column("fee", BigInteger, nullable=False),
+    Column("fee", BigInteger, nullable=False),  # all that the gateway has taken for it so far
     text("state"),  # open, won, lost
     instant("happened_at"),
     instant("recorded_at"),
     CheckConstraint("state IN ('open', 'won', 'lost')", name="state"),
     UniqueConstraint("dispute", "state"),
 )
+
+dispute_choice = Table(
+    "dispute_choice",
+    metadata,
+    identity(),
+    text("dispute"),
+    text("choice"),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("choice IN ('claim_stays', 'sale_void')", name="choice"),
+    CheckConstraint("author <> '' AND ground <> ''", name="by_somebody"),
+    Index("ix_dispute_choice_dispute", "dispute"),
+)
+"""What people chose for a dispute that is lost, or may be: the last one holds."""
+
+simulated_dispute = Table(
+    "simulated_dispute",
+    metadata,
+    identity(),
+    Column("charge_id", BigInteger, ForeignKey("simulated_charge.id"), nullable=False),
+    yen("yen"),
+    text("outcome"),
+    instant("opened_at"),
+    instant("decided_at"),
+    UniqueConstraint("charge_id"),
+    CheckConstraint("outcome IN ('won', 'lost')", name="outcome"),
+)
+"""The simulated gateway's own books on disputes."""

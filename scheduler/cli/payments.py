@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from billing.refunding import unknown_refunds
 from billing.refusal import Refused
 from billing.views import unknown_charges
 from scheduler.cli.context import open_house
@@ -58,3 +59,28 @@ def nothing_charged(
         except Refused as refused:
             fail(str(refused), 1)
     emit(f"attempt {attempt} is over; the fee is wanted again")
+
+
+@app.command()
+def refunds(as_json: AsJson = False) -> None:
+    """Refunds to a card without an answer (exit 1 if there are any)."""
+    with open_house() as house:
+        waiting = unknown_refunds(house.session)
+    emit(waiting if waiting or as_json else "no refund waits for an answer", as_json)
+    if waiting:
+        raise typer.Exit(1)
+
+
+@app.command("nothing-refunded")
+def nothing_refunded(
+    key: Annotated[str, typer.Argument(help="The refund's key, as `keizoku payments refunds` lists it.")],
+    by: Annotated[str, typer.Option("--by", help="Who made sure.")],
+    ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
+) -> None:
+    """People have made sure that a refund was never made: the next night asks for it anew."""
+    with open_house() as house:
+        try:
+            house.billing.nothing_refunded(key, by=by, ground=ground, now=datetime.now(UTC))
+        except Refused as refused:
+            fail(str(refused), 1)
+    emit(f"refund {key} is over; the next night asks anew")

@@ -190,6 +190,7 @@ TASKS = {
     "credit_over_granted": ("認容額の超過", "more was granted than is now due"),
     "credit_without_charge": ("返金先なし", "a credit with no charge to refund"),
     "refund_failed": ("返金失敗", "a refund that failed"),
+    "refund_unknown": ("返金結果不明", "a refund whose outcome nobody knows"),
 }
 
 

@@ -1,0 +1,136 @@
+"""A card that paid what was paid already gets it back by itself, once; what no gateway answers goes to people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
+from billing.gateway.simulated import SimulatedGateway
+from billing.refunding import unknown_refunds
+from billing.refusal import Refused
+from billing.views import refunds_view, trial_balance
+from scheduler.app import House
+from scheduler.hours import night_at
+from scheduler.night import NightResult, run_night
+from terms.calendar import parse_instant
+from terms.policy import Terms
+from terms.rules import Rules
+from tests.integration.world import open_world
+
+RENEWED = date(2026, 4, 26)
+TASKS = sa.text("SELECT kind, subject, closed_by FROM people_task ORDER BY id")
+
+
+class VeiledGateway(SimulatedGateway):
+    """Does what it is asked for and, behind its veil, says nothing of it."""
+
+    veiled, refunds_veiled, refund_made, asked = True, False, True, 0
+
+    def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
+        veiled, self.veiled = self.veiled, False
+        results = list(super().charge_many(requests, at))
+        self.veiled = veiled
+        for result in results:
+            yield ChargeResult(result.key, Answer.UNKNOWN) if veiled else result
+
+    def find_charges(self, requests: Sequence[ChargeRequest], at: datetime) -> Mapping[str, ChargeResult]:
+        if self.veiled:
+            return {each.key: ChargeResult(each.key, Answer.UNKNOWN) for each in requests}
+        return super().find_charges(requests, at)
+
+    def refund(self, request: RefundRequest, at: datetime) -> RefundResult:
+        self.asked += 1
+        made = super().refund(request, at) if self.refund_made else None
+        return RefundResult(request.key, Answer.UNKNOWN) if self.refunds_veiled or made is None else made
+
+    def find_refund(self, request: RefundRequest, at: datetime) -> RefundResult | None:
+        return RefundResult(request.key, Answer.UNKNOWN) if self.refunds_veiled else super().find_refund(request, at)
+
+
+@pytest.fixture
+def gateway(engine: sa.Engine) -> Iterator[VeiledGateway]:
+    gateway = VeiledGateway(engine)
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def house(engine: sa.Engine, gateway: VeiledGateway) -> Iterator[House]:
+    """A first fee whose charge succeeds unseen, and that the user then pays by bank; seen again from the 29th on."""
+    with engine.connect() as session:
+        house = House(session, Rules(Terms.load("premium")), gateway)
+        open_world(house)
+        house.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
+        house.billing.pay("hanako", 500, now=parse_instant("2026-03-26 18:00"))
+        yield house
+
+
+def _night(house: House, day: int) -> NightResult:
+    on = date(2026, 3, day)
+    return run_night(house, on, night_at(on))
+
+
+def _tasks(house: House) -> list[tuple[str, str, str | None]]:
+    return [tuple(row) for row in house.session.execute(TASKS)]
+
+
+def test_5_2__a_lookup_that_never_answers_reaches_people_and_a_late_success_goes_back(
+    house: House, gateway: VeiledGateway
+) -> None:
+    assert _night(house, 28).certificate == "ok"
+    assert _tasks(house) == [("attempt_unknown", "attempt 1", None)]
+    gateway.veiled = False
+    night = _night(house, 29)
+    assert (night.certificate, night.differences) == ("ok", ())
+    assert _tasks(house) == [
+        ("attempt_unknown", "attempt 1", "keizoku"),
+        ("charged_too_much", "attempt 1", "keizoku"),
+    ]
+    assert (gateway.asked, refunds_view(house.session, "hanako")) == (1, {"count": 1, "yen": 500})
+    balances = trial_balance(house.session)
+    assert {code: balances.get(code, 0) for code in ("1110", "1131", "1140", "2140")} == {
+        "1110": 500,
+        "1131": 0,
+        "1140": 0,
+        "2140": 0,
+    }
+    assert _night(house, 29).changes == 0
+    assert gateway.asked == 1
+
+
+def test_5_2__a_refund_that_fails_is_left_to_people_who_close_it(house: House, gateway: VeiledGateway) -> None:
+    gateway.veiled = False
+    gateway.set_refund_fails("hanako")
+    for _ in range(2):
+        assert _night(house, 27).certificate == "ok"
+    assert gateway.asked == 1
+    assert _tasks(house) == [("charged_too_much", "attempt 1", None), ("refund_failed", "overcharge 1", None)]
+    now = parse_instant("2026-03-27 10:00")
+    assert house.billing.refund_deposit("hanako", by="keiri", ground="sent by bank", now=now) == 500
+    assert _tasks(house)[0] == ("charged_too_much", "attempt 1", "keiri")
+    assert _night(house, 28).certificate == "ok"
+    assert gateway.asked == 1
+
+
+def test_5_2__a_refund_without_an_answer_is_never_sent_twice_and_people_can_say_that_it_was_not_made(
+    house: House, gateway: VeiledGateway
+) -> None:
+    gateway.veiled, gateway.refunds_veiled, gateway.refund_made = False, True, False
+    assert _night(house, 27).certificate == "ok"
+    with pytest.raises(Refused, match="500 of it on its way back to the card"):
+        house.billing.refund_deposit("hanako", by="keiri", ground="?", now=night_at(date(2026, 3, 27)))
+    assert _night(house, 28).certificate == "ok"
+    assert gateway.asked == 1  # looked up only: "unknown" is no reason to send again
+    assert _tasks(house)[1] == ("refund_unknown", "overcharge 1", None)
+    (waiting,) = unknown_refunds(house.session)
+    assert (waiting["key"], waiting["of"], waiting["yen"]) == ("keizoku-overcharge-1", "overcharge", 500)
+    now = night_at(date(2026, 3, 28)) + timedelta(hours=8)
+    house.billing.nothing_refunded("keizoku-overcharge-1", by="keiri", ground="not on the page", now=now)
+    with pytest.raises(Refused, match="not waiting for an answer"):
+        house.billing.nothing_refunded("keizoku-overcharge-1", by="keiri", ground="again", now=now)
+    gateway.refunds_veiled, gateway.refund_made = False, True
+    assert _night(house, 29).certificate == "ok"
+    assert refunds_view(house.session, "hanako") == {"count": 1, "yen": 500}
+    assert [row[2] for row in _tasks(house)] == ["keizoku", "keiri"]
