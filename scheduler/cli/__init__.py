@@ -43,6 +43,7 @@ COMMANDS: dict[str, Target] = {
     "key": Target("scheduler.cli.codes:key", "Product keys: issue, list, check, redeem, revoke."),
     "coupon": Target("scheduler.cli.codes:coupon", "Coupons: issue, list, check, redeem, revoke."),
     "interest": Target("scheduler.cli.interest:app", "Late interest on any day, without saving anything."),
+    "invoice": Target("scheduler.cli.invoice:app", "Billing statements and credit notes, as documents."),
     "demand": Target("scheduler.cli.demand:app", "Demands for late interest, as documents."),
     "deposit": Target("scheduler.cli.deposit:app", "What payers sent beyond what they owed: list, refund, apply."),
     "notice": Target("scheduler.cli.notice:app", "Notices and demands for users: list, show, mark as sent."),
