@@ -137,18 +137,33 @@ _OPEN_LINES = """
     LEFT JOIN (SELECT line_id, sum(change) AS change FROM bank_act GROUP BY line_id) AS acts
       ON acts.line_id = bank_line.id"""
 
+_MOVEMENTS = """
+    SELECT kind, amount, fee FROM balance_transaction WHERE currency = 'jpy' AND kind IN ('charge', 'payment', 'refund',
+           'payment_refund', 'stripe_fee', 'tax_fee', 'payout', 'payout_cancel', 'payout_failure')"""
+
 _SUMS: Mapping[str, str] = {
     "1140": _RECEIVABLE,
     "1150": _INTEREST,
     "1110": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'sent'), 0)
-        + coalesce((SELECT sum(yen) FROM store_payout), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)""",
+        + coalesce((SELECT sum(yen) FROM store_payout), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
+        - coalesce((SELECT sum(amount) FROM booked_movements WHERE kind IN ('payout', 'payout_cancel',
+                    'payout_failure')), 0)""",
+    "1132": """SELECT coalesce((SELECT sum(CASE state WHEN 'open' THEN amount WHEN 'won' THEN -amount ELSE 0 END)
+                    FROM our_disputes), 0)
+        + coalesce((SELECT sum(yen) FROM settlement WHERE kind = 'dispute'), 0)""",
     "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines), 0)",
     "1131": """SELECT coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'card'), 0)
         + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
-        + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)""",
+        + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)
+        + coalesce((SELECT sum(CASE state WHEN 'open' THEN -amount WHEN 'won' THEN amount ELSE 0 END)
+                    FROM our_disputes), 0)
+        - coalesce((SELECT sum(fee) FROM (SELECT DISTINCT ON (dispute) fee FROM our_disputes
+                    ORDER BY dispute, id DESC) AS newest), 0)
+        + coalesce((SELECT sum(CASE WHEN kind IN ('payout', 'payout_cancel', 'payout_failure', 'stripe_fee', 'tax_fee')
+                    THEN amount ELSE -fee END) FROM booked_movements), 0)""",
     "1133": """SELECT coalesce((SELECT sum(price_yen) FROM term WHERE method = 'app_store'), 0)
         - coalesce((SELECT sum(fee_yen) FROM store_report), 0)
         - coalesce((SELECT sum(yen) FROM store_payout), 0)""",
@@ -170,6 +185,8 @@ def _all_at_once() -> str:
     columns += [f'({query.strip()}) AS "sum {code}"' for code, query in _SUMS.items()]
     columns += [f'({query.strip()}) AS "{name}"' for name, query in _COUNTS.items()]
     named = {"keys": _KEYS, "batches": _BATCHES, "open_lines": _OPEN_LINES}
+    named["booked_movements"] = _MOVEMENTS
+    named["our_disputes"] = "SELECT * FROM gateway_dispute WHERE attempt_id IS NOT NULL"
     return f"WITH {', '.join(f'{name} AS ({query})' for name, query in named.items())} SELECT {', '.join(columns)}"
 
 

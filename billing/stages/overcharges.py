@@ -19,7 +19,8 @@ from billing.gateway.port import Answer, Gateway
 from billing.people import close_task
 from billing.stages.unpaid import lock_accounts
 from db.session import Session
-from db.tables.money import attempt, overcharge_refund, people_task, settlement
+from db.tables.gateway import overcharge_refund
+from db.tables.money import attempt, people_task, settlement
 from terms.calendar import jst_day
 from terms.rules import Rules
 
