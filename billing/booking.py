@@ -1,6 +1,7 @@
 """Writing the journal: postings become entries and lines, by COPY, in the caller's transaction.
 
-Each posting has an event key of its own; the database refuses the same key twice, so an event is booked once.
+Each posting has an event key of its own; the database refuses the same key twice, so an event is booked once. What
+belongs to a day that is closed is posted on the first open one, and names its month.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +10,16 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from billing.ledger import journal
+from billing.ledger import Entry, journal
 from db.session import Session, copy_rows
 from db.tables.books import entry, line
+from db.tables.closing import month_act
+from terms.calendar import Month
+
+CLOSE_LOCK: sa.ColumnElement[int] = sa.func.hashtextextended(
+    sa.func.concat("keizoku/", sa.func.current_schema(), "/close"), 0
+)
+"""Held shared by whoever posts, alone by whoever closes a month (db/tables/guards.py takes the same)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +46,20 @@ def next_ids(session: Session, table: sa.Table, count: int) -> Sequence[int]:
 def post(session: Session, postings: Iterable[Posting], recorded_at: datetime) -> list[int]:
     """Book the postings; returns the entries' ids in order (0 for an event with nothing to book)."""
     drafts = [(posting, journal(posting.event, **posting.amounts)) for posting in postings]
+    return post_entries(session, drafts, recorded_at)
+
+
+def post_entries(session: Session, drafts: Sequence[tuple[Posting, Entry]], recorded_at: datetime) -> list[int]:
+    """Book entries as they are; returns their ids in order (0 for one without lines)."""
     ids = iter(next_ids(session, entry, sum(1 for _, draft in drafts if draft.lines)))
     entry_ids = [next(ids) if draft.lines else 0 for _, draft in drafts]
+    first_open = first_open_day(session) if any(entry_ids) else None
     copy_rows(
         session,
         entry,
-        ("id", "posted_on", "event", "event_key", "clause", "account", "recorded_at"),
+        ("id", "posted_on", "belongs_to", "event", "event_key", "clause", "account", "recorded_at"),
         (
-            (entry_id, p.posted_on, p.event, p.key, draft.clause, p.account, recorded_at)
+            (entry_id, *_open_day(p.posted_on, first_open), p.event, p.key, draft.clause, p.account, recorded_at)
             for entry_id, (p, draft) in zip(entry_ids, drafts, strict=True)
             if entry_id
         ),
@@ -61,3 +75,19 @@ def post(session: Session, postings: Iterable[Posting], recorded_at: datetime) -
         ),
     )
     return entry_ids
+
+
+def first_open_day(session: Session) -> date | None:
+    """The first day on which entries may be posted, kept so until the transaction ends; None: every day is open."""
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(CLOSE_LOCK)))
+    found: date | None = session.execute(
+        sa.select(month_act.c.open_from).order_by(month_act.c.id.desc()).limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
+def _open_day(on: date, first_open: date | None) -> tuple[date, str | None]:
+    """The day to post on, and the closed month that it is about if that is another day."""
+    if first_open is None or on >= first_open:
+        return on, None
+    return first_open, str(Month.of(on))

@@ -281,6 +281,18 @@ def chart(codes: Mapping[str, str] | None = None) -> dict[str, Account]:
     return renamed
 
 
+def tax_carriers(event: str) -> frozenset[str] | None:
+    """The accounts whose lines the tax of an event is split from; None for an event without a rule of its own."""
+    read = _BY_EVENT.get(event)
+    if read is None:
+        return None
+    return frozenset(
+        code
+        for code, parts in (*read.debit, *read.credit)
+        if any(sign < 0 and name.startswith("tax_") for sign, name in parts)
+    )
+
+
 def rules_table(codes: Mapping[str, str] | None = None) -> tuple[RuleRow, ...]:
     """All rules, in order, for the documents."""
     accounts = chart(codes)

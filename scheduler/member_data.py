@@ -15,11 +15,11 @@ import sqlalchemy as sa
 
 from db.session import Session
 from db.tables import metadata
+from terms.cells import cell_text
 from terms.decision import decides
 
 NOT_THEIRS = frozenset({"simulated_card", "simulated_charge", "simulated_refund", "saved_card", "gateway_customer"})
 """Ids that only the gateway understands."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @decides("premium/10.4")
@@ -54,5 +54,4 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)
-    shown = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{shown}" if isinstance(value, str) and shown.startswith(_FORMULA) else shown
+    return value.isoformat() if hasattr(value, "isoformat") else cell_text(value)

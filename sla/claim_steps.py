@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sla.intervals import Spans, as_iso, length
 from terms.calendar import Month
-from terms.decision import Step
+from terms.decision import PlainList, Step
 from terms.policy import Policy, Tier
 
 #: bucket -> clause that takes the seconds out of what is recognised, for the sentence about it
@@ -24,6 +24,9 @@ EXCLUDED_BY = {
     "not_claimed": "premium/9.2",
     "not_recognised": "premium/9.2",
 }
+
+#: the last of them: what hangs on the claim itself
+BY_CLAIM = ("not_claimed", "not_recognised")
 
 
 def deciding_clauses(reason: str | None, tier: Tier | None) -> tuple[str, ...]:
@@ -51,22 +54,16 @@ def united_steps(others: Sequence[str]) -> Iterable[Step]:
         yield Step("premium/9.2", "claim.united", {"others": ", ".join(others)})
 
 
-def waterfall_steps(
-    month: Month,
-    gross: Spans,
-    buckets: Mapping[str, Spans],
-    policy: Policy,
-    known: dict[tuple[str, Spans], Step] | None = None,
-) -> Iterable[Step]:
-    """All stops, what each clause takes out of them, and what is left.
+def waterfall_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans], policy: Policy) -> Iterable[Step]:
+    """All stops, what each clause takes out of them, and what is left."""
+    yield from excluded_steps(month, gross, buckets, policy)
+    yield from claimed_steps(buckets)
 
-    `known`: steps that were made for others of the same month before; those made now are put into it.
-    """
-    known = {} if known is None else known
-    if ("", gross) not in known:
-        all_stops = {"month": month, "gross_seconds": length(gross), "quorum_share": policy.sla.quorum_share}
-        known["", gross] = Step("premium/9.3", "claim.stops", all_stops)
-    yield known["", gross]
+
+def excluded_steps(month: Month, gross: Spans, buckets: Mapping[str, Spans], policy: Policy) -> Iterable[Step]:
+    """All stops, and what is taken out of them whatever is claimed."""
+    all_stops = {"month": month, "gross_seconds": length(gross), "quorum_share": policy.sla.quorum_share}
+    yield Step("premium/9.3", "claim.stops", all_stops)
     bounds: dict[str, dict[str, object]] = {
         "short_stop": {"minimum_seconds": policy.sla.minimum_stop_seconds},
         "night": {
@@ -74,23 +71,26 @@ def waterfall_steps(
             "night_to": _clock(policy.sla.night_to_second),
         },
     }
-    for bucket, clause in EXCLUDED_BY.items():
-        spans = buckets[bucket]
-        if not spans:
-            continue
-        step = known.get((bucket, spans))
-        if step is None:
-            taken = {"excluded_seconds": length(spans), "excluded_windows": as_iso(spans)}
+    for bucket in EXCLUDED_BY:
+        if buckets[bucket] and bucket not in BY_CLAIM:
             left = bucket == "short_stop" and policy.readings["short_stop"] == "what_is_left"
-            key = f"claim.excluded.{bucket}" + (".left" if left else "")
-            step = Step(clause, key, {**taken, **bounds.get(bucket, {})})
-            if bucket not in ("not_claimed", "not_recognised"):  # hardly ever another's too
-                known[bucket, spans] = step
-        yield step
+            yield _excluded(bucket, buckets[bucket], ".left" if left else "", bounds.get(bucket, {}))
+
+
+def claimed_steps(buckets: Mapping[str, Spans]) -> Iterable[Step]:
+    """What was not claimed, what people did not recognise of the rest, and what is left."""
+    for bucket in BY_CLAIM:
+        if buckets[bucket]:
+            yield _excluded(bucket, buckets[bucket])
     recognised = buckets["recognised"]
     key = "claim.recognised" if recognised else "claim.nothing_recognised"
-    facts = {"recognised_seconds": length(recognised), "recognised_windows": as_iso(recognised)}
+    facts = {"recognised_seconds": length(recognised), "recognised_windows": PlainList(as_iso(recognised))}
     yield Step("premium/9.2", key, facts)
+
+
+def _excluded(bucket: str, spans: Spans, way: str = "", bounds: Mapping[str, object] | None = None) -> Step:
+    taken = {"excluded_seconds": length(spans), "excluded_windows": PlainList(as_iso(spans)), **(bounds or {})}
+    return Step(EXCLUDED_BY[bucket], f"claim.excluded.{bucket}{way}", taken)
 
 
 def outcome_steps(

@@ -18,15 +18,16 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
+from sla.claim_decision import Award, ClaimDecision, Deadline, MonthDecision, Verdict
 from sla.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact
-from sla.claim_steps import deadline_steps, deciding_clauses, outcome_steps, united_steps, waterfall_steps
+from sla.claim_steps import claimed_steps, deciding_clauses, excluded_steps, outcome_steps
 from sla.intervals import NOTHING, Spans, clip, length, normalise, subtract, union
 from sla.unusable import Claimant, ServiceMonth, claimant_month, narrowed
 from terms.calendar import Month, claim_deadline_at, epoch, jst_day
-from terms.decision import Decision, Step, decides
+from terms.decision import Step, decides
 from terms.policy import Policy, Tier
 
-ASSESSMENTS_KEPT = 20_000
+VERDICTS_KEPT = 20_000
 
 Circumstances = tuple[object, ...]
 
@@ -51,96 +52,16 @@ READINGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Deadline:
-    """When claims for a month have to be here, ordinarily and as moved by outages of our form."""
+class Standing:
+    """What a month means for all accounts alike in terms, suspensions and rulings, before anything is claimed.
 
-    ordinary_at: datetime
-    at: datetime
-
-    @classmethod
-    def of(cls, among: AccountMonth, policy: Policy) -> Deadline:
-        """The deadline of an account's month."""
-        ordinary_at = claim_deadline_at(among.month, policy.sla.claim_months_after)
-        if not among.form_outages:
-            return cls(ordinary_at, ordinary_at)
-        return cls(ordinary_at, claim_deadline(among.month, among.form_outages, policy))
-
-    def timely(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
-        """The claims received before it, in the order of receipt."""
-        timely = [claim for claim in claims if claim.received_at < self.at]
-        return tuple(sorted(timely, key=lambda claim: (claim.received_at, claim.claim_id)))
-
-
-@dataclass(frozen=True, slots=True)
-class Assessment:
-    """What a month means for a claimant: seconds by bucket, what is recognised, the steps that tell it."""
-
-    recognised: Spans
-    waterfall: dict[str, int]
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What all claims made in the same circumstances are told; `touched`: places of terms among the account's."""
-
-    assessment: Assessment
-    reason: str | None
-    tier: Tier | None  # only when granted
-    touched: tuple[int, ...]
-    clauses: tuple[str, ...]
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimDecision:
-    """What was decided on one claim. `reason` only when rejected, `rate` only when granted.
-
-    `verdict`: what it has in common with others; its steps are the last of the decision's.
+    `eligible` and `seconds` by bucket; `barred`: the reason that rejects whatever is claimed.
     """
 
-    claim_id: str
-    decision: Decision
-    outcome: str
-    reason: str | None
-    seconds: int
-    rate: Fraction | None
-    waterfall: dict[str, int]
-    recognised: Spans
-    terms: tuple[TermFact, ...]  # paid by card and touched by recognised time
-    verdict: Verdict
-
-    @property
-    def term_ids(self) -> tuple[int, ...]:
-        """The terms whose fee counts."""
-        return tuple(term.term_id for term in self.terms)
-
-    @property
-    def monthly_fee(self) -> Fraction:
-        """The fee that the rate applies to; 0 when nothing was recognised."""
-        return monthly_fee(self.terms)
-
-    @property
-    def worth(self) -> Fraction:
-        """Exact yen that the decision is worth, before rounding; billing rounds it."""
-        return self.monthly_fee * (self.rate or 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Award:
-    """What an account gets for a month, and the claim that it rests on."""
-
-    claim_id: str
-    usable_from: date
-    rests_on: ClaimDecision
-
-
-@dataclass(frozen=True, slots=True)
-class MonthDecision:
-    """What was decided on all claims of one account and month, and the award they are worth."""
-
-    claims: tuple[ClaimDecision, ...]
-    award: Award | None
+    eligible: dict[str, Spans]
+    seconds: dict[str, int]
+    steps: tuple[Step, ...]
+    barred: str | None
 
 
 class Assessor:
@@ -151,42 +72,52 @@ class Assessor:
         self.policy = policy
         self.readings = {name: choice for name, choice in policy.chosen if name in READINGS}
         self._verdicts: dict[Circumstances, Verdict] = {}
-        self._left: dict[Claimant, dict[str, Spans]] = {}
-        self._steps: dict[tuple[str, Spans], Step] = {}
+        self._standings: dict[Claimant, Standing] = {}
+        self._deadlines: dict[Spans, Deadline] = {}
 
     def verdict(self, among: AccountMonth, united: tuple[Claim, ...], *, in_time: bool) -> Verdict:
         """What is decided on united claims of an account, but for who they are and when they came."""
         circumstances = _circumstances(among, united, in_time)
         known = self._verdicts.get(circumstances)
         if known is None:
-            if len(self._verdicts) >= ASSESSMENTS_KEPT:
+            if len(self._verdicts) >= VERDICTS_KEPT:
                 self._verdicts.clear()
             known = self._verdicts[circumstances] = _verdict(among, united, in_time, self)
         return known
 
-    def of(self, claimant: Claimant) -> Assessment:
-        """What the month means for one claimant."""
+    def standing(self, claimant: Claimant) -> Standing:
+        """What the month means for a claimant before anything is claimed."""
         alike = replace(claimant, claimed=None, recognised=None)
-        left = self._left.get(alike)
-        if left is None:
-            left = self._left[alike] = claimant_month(self.service, alike)
-        buckets = narrowed(left, claimant)
-        return Assessment(
-            recognised=buckets["recognised"],
-            waterfall={bucket: length(spans) for bucket, spans in buckets.items()},
-            steps=tuple(waterfall_steps(self.service.month, self.service.gross, buckets, self.policy, self._steps)),
-        )
+        known = self._standings.get(alike)
+        if known is None:
+            known = self._standings[alike] = _standing(alike, self)
+        return known
+
+    def deadline(self, among: AccountMonth) -> Deadline:
+        """The deadline of an account's month, which is the service month."""
+        known = self._deadlines.get(among.form_outages)
+        if known is None:
+            known = self._deadlines[among.form_outages] = deadline_of(among, self.policy)
+        return known
 
 
 def _circumstances(among: AccountMonth, united: tuple[Claim, ...], in_time: bool) -> Circumstances:
     """All that a verdict depends on, beside the month for everyone."""
-    terms = tuple((term.start, term.end, term.method, term.interval, term.price_yen) for term in among.terms)
-    windows = tuple(claim.windows for claim in united)
+    terms = tuple([(term.start, term.end, term.method, term.interval, term.price_yen) for term in among.terms])
+    windows = tuple([claim.windows for claim in united])
     if not among.rulings:
         return terms, windows, (), among.suspended, among.environment, in_time
     places = {claim.claim_id: place for place, claim in enumerate(united)}
     rulings = tuple((places[each.claim_id], each.windows) for each in among.rulings if each.claim_id in places)
     return terms, windows, rulings, among.suspended, among.environment, in_time
+
+
+def deadline_of(among: AccountMonth, policy: Policy) -> Deadline:
+    """The deadline of an account's month."""
+    ordinary_at = claim_deadline_at(among.month, policy.sla.claim_months_after)
+    if not among.form_outages:
+        return Deadline(ordinary_at, ordinary_at)
+    return Deadline(ordinary_at, claim_deadline(among.month, among.form_outages, policy))
 
 
 def adjudicate(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> ClaimDecision:
@@ -195,7 +126,11 @@ def adjudicate(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> Clai
     Reasons to reject, the first that holds: deadline, not_member, method, threshold. The recognised
     time and its waterfall are worked out in every case.
     """
-    return _adjudicate(facts, Assessor(service, policy), Deadline.of(facts.among, policy))
+    assessor = Assessor(service, policy)
+    deadline = assessor.deadline(facts.among)
+    in_time = facts.claim.received_at < deadline.at
+    united = deadline.timely(facts.among.claims) if in_time else (facts.claim,)
+    return _of_claim(facts.claim, facts.among, united, deadline, assessor.verdict(facts.among, united, in_time=in_time))
 
 
 def adjudicate_month(among: AccountMonth, assessor: Assessor) -> MonthDecision:
@@ -204,21 +139,30 @@ def adjudicate_month(among: AccountMonth, assessor: Assessor) -> MonthDecision:
     An award rests on the earliest claim with which the claims received so far are already worth as
     much: so the answer does not depend on how many nights ran between two claims.
     """
-    deadline = Deadline.of(among, assessor.policy)
-    decisions = tuple(_adjudicate(ClaimFacts(claim, among), assessor, deadline) for claim in among.claims)
+    deadline = assessor.deadline(among)
     timely = deadline.timely(among.claims)
-    whole = next((each for each in decisions if timely and each.claim_id == timely[-1].claim_id), None)
-    if whole is None or whole.rate is None:
-        return MonthDecision(decisions, None)
+    together = assessor.verdict(among, timely, in_time=True) if timely else None
+    decisions = []
+    whole: ClaimDecision | None = None
+    for claim in among.claims:
+        if together is not None and claim.received_at < deadline.at:
+            made = _of_claim(claim, among, timely, deadline, together)
+            if claim is timely[-1]:
+                whole = made
+        else:
+            made = _of_claim(claim, among, (claim,), deadline, assessor.verdict(among, (claim,), in_time=False))
+        decisions.append(made)
+    if whole is None or whole.verdict.tier is None:
+        return MonthDecision(tuple(decisions), None)
     cause = next(
         (
             timely[count - 1]
             for count in range(1, len(timely))
-            if _worth_of_first(timely[:count], among, assessor, deadline) >= whole.worth
+            if _worth_of_first(timely[:count], among, assessor) >= whole.worth
         ),
         timely[-1],
     )
-    return MonthDecision(decisions, Award(cause.claim_id, usable_from(cause.received_at), whole))
+    return MonthDecision(tuple(decisions), Award(cause.claim_id, usable_from(cause.received_at), whole))
 
 
 def usable_from(received_at: datetime) -> date:
@@ -272,92 +216,73 @@ def monthly_fee(terms: Iterable[TermFact]) -> Fraction:
     return max((term.monthly_fee for term in terms), default=Fraction(0))
 
 
-def term_json(term: TermFact) -> dict[str, object]:
-    """A term as stored with an award."""
-    return {"term_id": term.term_id, "interval": term.interval, "price_yen": term.price_yen}
+def _of_claim(
+    claim: Claim, among: AccountMonth, united: tuple[Claim, ...], deadline: Deadline, verdict: Verdict
+) -> ClaimDecision:
+    touched = verdict.touched
+    terms = among.terms if len(touched) == len(among.terms) else tuple(among.terms[place] for place in touched)
+    return ClaimDecision(claim, among.account, among.month, united, deadline, terms, verdict)
 
 
-def _adjudicate(facts: ClaimFacts, assessor: Assessor, deadline: Deadline) -> ClaimDecision:
-    claim, among, policy = facts.claim, facts.among, assessor.policy
-    in_time = claim.received_at < deadline.at
-    united = deadline.timely(among.claims) if in_time else (claim,)
-    verdict = assessor.verdict(among, united, in_time=in_time)
-    seconds = verdict.assessment.waterfall["recognised"]
-    terms = tuple(among.terms[place] for place in verdict.touched)
-    others = [each.claim_id for each in united if each.claim_id != claim.claim_id]
-    outcome = "granted" if verdict.tier else "rejected"
-    decision = Decision(
-        subject=f"claim {claim.claim_id}",
-        outcome=outcome,
-        clauses=verdict.clauses,
-        terms=policy.version,
-        readings=assessor.readings,
-        facts={
-            "account": among.account,
-            "month": among.month,
-            "received_at": claim.received_at,
-            "deadline_at": deadline.at,
-            "reason": verdict.reason,
-            "seconds": seconds,
-            "united_claims": [each.claim_id for each in united],
-            "terms": [term_json(term) for term in terms],
-        },
-        steps=(
-            *deadline_steps(among.month, claim.received_at, deadline.ordinary_at, deadline.at),
-            *united_steps(others),
-            *verdict.steps,
-        ),
-    )
-    return ClaimDecision(
-        claim_id=claim.claim_id,
-        decision=decision,
-        outcome=outcome,
-        reason=verdict.reason,
-        seconds=seconds,
-        rate=verdict.tier.rate if verdict.tier else None,
-        waterfall=verdict.assessment.waterfall,
-        recognised=verdict.assessment.recognised,
-        terms=terms,
-        verdict=verdict,
+def _standing(claimant: Claimant, assessor: Assessor) -> Standing:
+    service = assessor.service
+    eligible = claimant_month(service, claimant)
+    month = _span(service.month)
+    barred: str | None = None
+    if not clip(claimant.member, *month):
+        barred = "not_member"
+    elif not clip(claimant.card, *month):
+        barred = "method"
+    return Standing(
+        eligible=eligible,
+        seconds={bucket: length(spans) for bucket, spans in eligible.items()},
+        steps=tuple(excluded_steps(service.month, service.gross, eligible, assessor.policy)),
+        barred=barred,
     )
 
 
 def _verdict(among: AccountMonth, united: tuple[Claim, ...], in_time: bool, assessor: Assessor) -> Verdict:
     policy = assessor.policy
     claimant = claimant_of(among, united, policy)
-    assessment = assessor.of(claimant)
-    seconds = assessment.waterfall["recognised"]
+    standing = assessor.standing(claimant)
+    buckets = narrowed(standing.eligible, claimant)
+    recognised = buckets["recognised"]
+    by_claim = {bucket: length(buckets[bucket]) for bucket in ("not_claimed", "not_recognised", "recognised")}
+    seconds = by_claim["recognised"]
     tier = tier_of(seconds, policy)
-    month = _span(among.month)
-    reason: str | None = None
-    if not in_time:
-        reason = "deadline"
-    elif not clip(claimant.member, *month):
-        reason = "not_member"
-    elif not clip(claimant.card, *month):
-        reason = "method"
-    elif tier is None:
+    reason = standing.barred if in_time else "deadline"
+    if reason is None and tier is None:
         reason = "threshold"
     granted = tier if reason is None else None
-    terms = touched_terms(among.terms, assessment.recognised, policy)
+    terms = touched_terms(among.terms, recognised, policy)
     dearest = max(terms, key=lambda term: term.monthly_fee, default=None)
     fee = (dearest.interval, dearest.price_yen) if dearest else None
+    fee_yen = monthly_fee(terms)
     return Verdict(
-        assessment=assessment,
+        version=policy.version,
+        readings=assessor.readings,
         reason=reason,
         tier=granted,
+        seconds=seconds,
+        waterfall={**standing.seconds, **by_claim},
+        recognised=recognised,
         touched=tuple(place for place, term in enumerate(among.terms) if term in terms),
+        fee=fee_yen,
+        worth=fee_yen * (granted.rate if granted else 0),
         clauses=deciding_clauses(reason, granted),
-        steps=(*assessment.steps, *outcome_steps(reason, seconds, granted, fee, among.month, policy)),
+        steps=(
+            *standing.steps,
+            *claimed_steps(buckets),
+            *outcome_steps(reason, seconds, granted, fee, among.month, policy),
+        ),
     )
 
 
-def _worth_of_first(first: tuple[Claim, ...], among: AccountMonth, assessor: Assessor, deadline: Deadline) -> Fraction:
-    """What the first claims are worth, had the later ones not been made."""
+def _worth_of_first(first: tuple[Claim, ...], among: AccountMonth, assessor: Assessor) -> Fraction:
+    """What the first claims, all in time, are worth, had the later ones not been made."""
     ids = {claim.claim_id for claim in first}
     rulings = tuple(ruling for ruling in among.rulings if ruling.claim_id in ids)
-    earlier = replace(among, claims=first, rulings=rulings)
-    return _adjudicate(ClaimFacts(first[-1], earlier), assessor, deadline).worth
+    return assessor.verdict(replace(among, claims=first, rulings=rulings), first, in_time=True).worth
 
 
 def claimant_of(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:

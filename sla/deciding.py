@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from sla.claim_facts import ClaimFacts
-from sla.claims import Deadline, claimant_of
+from sla.claims import claimant_of, deadline_of
 from sla.intervals import Spans, length
 from sla.unusable import CLAIMANT_BUCKETS, MonthFacts, claimant_month, service_month
 from terms.policy import Policy, Tier
@@ -37,7 +37,7 @@ def deciding_exclusions(
     Where none did, those that did together: the largest is let go, then the largest of what is left, until a higher
     tier is reached. Empty: no exclusion kept one from being reached.
     """
-    deadline = Deadline.of(claim.among, policy)
+    deadline = deadline_of(claim.among, policy)
     in_time = claim.claim.received_at < deadline.at
     united = deadline.timely(claim.among.claims) if in_time else (claim.claim,)
     claimant = claimant_of(claim.among, united, policy)

@@ -4,8 +4,7 @@ A decision made of the same facts as the last one is not written again; an award
 worth more than the one before, and where it is worth less people are told.
 """
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -18,23 +17,18 @@ from sqlalchemy.dialects.postgresql import insert
 from db.session import JsonText, Session, copy_rows
 from db.tables.claims import award, claim_decision, claim_reasoning
 from db.tables.money import people_task
-from sla.claim_facts import AccountMonth
-from sla.claims import ClaimDecision, MonthDecision, Verdict, term_json
+from sla.claim_decision import MonthDecision, Verdict, term_json
+from sla.claim_json import DecisionTexts, encode
 from sla.intervals import Spans, as_iso
 from sla.review import OpenReview, close_review, decided_on
 from sla.store import ClaimantFacts
-from sla.unusable import ServiceMonth
-from terms.calendar import iso_jst
 from terms.money import fraction_text
-from terms.policy import Policy
 
 _DRAW_IDS = sa.text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
 _DECISION_COLUMNS = (
     *("id", "claim_id", "revision", "outcome", "reason", "seconds", "rate"),
     *("waterfall", "decision", "reasoning_id", "decided_on", "decided_at", "evidence_hash", "review_id"),
 )
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_ENCODE_FACTS = json.JSONEncoder(sort_keys=True, default=iso_jst).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,28 +38,6 @@ class Decided:
     facts: ClaimantFacts
     decision: MonthDecision
     evidence_hash: str
-
-
-def evidence_hash(service_hash: str, among: AccountMonth) -> str:
-    """What an account's decision was made of, as one number; `service_hash` stands for what all share."""
-    return _hash(
-        (
-            service_hash,
-            [(claim.claim_id, claim.received_at, claim.windows) for claim in among.claims],
-            [(t.term_id, t.start, t.end, t.method, t.interval, t.price_yen) for t in among.terms],
-            [(ruling.claim_id, ruling.windows) for ruling in among.rulings],
-            (among.suspended, among.environment, among.form_outages),
-        )
-    )
-
-
-def service_hash(service: ServiceMonth, policy: Policy) -> str:
-    """The month as it holds for everyone, with the terms and readings it is decided by, as one number."""
-    return _hash((service.gross, dict(service.buckets), policy.version, dict(policy.readings)))
-
-
-def _hash(made_of: object) -> str:
-    return sha256(_ENCODE_FACTS(made_of).encode()).hexdigest()
 
 
 def save_decided(
@@ -97,36 +69,32 @@ def _save_decisions(
                 fresh.append((made, last.revision + 1 if last else 1, each.evidence_hash))
     if not fresh:
         return 0, ids
-    reasonings = _save_reasonings(session, [made.verdict for made, _, _ in fresh])
-    waterfalls = {id(made.verdict): JsonText(_ENCODE(made.waterfall)) for made, _, _ in fresh}
+    texts = DecisionTexts()
+    verdicts = {id(made.verdict): made.verdict for made, _, _ in fresh}
+    reasonings = _save_reasonings(session, verdicts, texts)
+    waterfalls = {key: JsonText(encode(verdict.waterfall)) for key, verdict in verdicts.items()}
+    rates = {key: verdict.tier and fraction_text(verdict.tier.rate) for key, verdict in verdicts.items()}
     drawn = _drawn(session, "claim_decision", len(fresh))
     on = decided_on(now)
     rows = []
     for row_id, (made, revision, made_of) in zip(drawn, fresh, strict=True):
         ids[made.claim_id] = row_id
-        verdict = id(made.verdict)
-        rate = fraction_text(made.rate) if made.rate is not None else None
-        values = (row_id, made.claim_id, revision, made.outcome, made.reason, made.seconds, rate)
+        verdict, key = made.verdict, id(made.verdict)
         rows.append(
-            (*values, waterfalls[verdict], _own_part(made), reasonings[verdict], on, now, made_of, review.up_to_id)
+            (
+                *(row_id, made.claim_id, revision, verdict.outcome, verdict.reason, verdict.seconds, rates[key]),
+                *(waterfalls[key], JsonText(texts.own_part(made)), reasonings[key]),
+                *(on, now, made_of, review.up_to_id),
+            )
         )
     return copy_rows(session, claim_decision, _DECISION_COLUMNS, rows), ids
 
 
-def _own_part(made: ClaimDecision) -> JsonText:
-    """The decision without the steps that it shares."""
-    own_steps = len(made.decision.steps) - len(made.verdict.steps)
-    return JsonText(_ENCODE(made.decision.to_json(own_steps)))
-
-
-def _save_reasonings(session: Session, verdicts: Sequence[Verdict]) -> dict[int, int]:
+def _save_reasonings(session: Session, verdicts: Mapping[int, Verdict], texts: DecisionTexts) -> dict[int, int]:
     """The row of every verdict's steps, by the verdict's identity; steps that are not there yet are written."""
-    texts: dict[int, str] = {}
-    for verdict in verdicts:
-        if id(verdict) not in texts:
-            texts[id(verdict)] = _ENCODE([step.to_json() for step in verdict.steps])
-    hashes = {key: sha256(text.encode()).hexdigest() for key, text in texts.items()}
-    wanted = {hashes[key]: JsonText(text) for key, text in texts.items()}
+    steps = {key: JsonText(texts.steps(verdict)) for key, verdict in verdicts.items()}
+    hashes = {key: sha256(text.encode()).hexdigest() for key, text in steps.items()}
+    wanted = {hashes[key]: text for key, text in steps.items()}
     known = session.execute(
         sa.select(claim_reasoning.c.sha256, claim_reasoning.c.id).where(
             claim_reasoning.c.sha256 == sa.any_(sa.literal(list(wanted), sa.ARRAY(sa.Text)))
@@ -174,7 +142,7 @@ def _save_awards(session: Session, decided: Sequence[Decided], decision_ids: dic
 
 @lru_cache(maxsize=10_000)
 def _windows_text(windows: Spans) -> JsonText:
-    return JsonText(_ENCODE(as_iso(windows)))  # most accounts share theirs
+    return JsonText(encode(as_iso(windows)))  # most accounts share theirs
 
 
 def _note_falls(session: Session, decided: Sequence[Decided], now: datetime) -> int:

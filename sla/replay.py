@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from db.session import Session
 from db.tables.claims import claim
-from sla.claims import Assessor, MonthDecision, adjudicate_month
+from sla.claim_decision import MonthDecision
+from sla.claims import Assessor, adjudicate_month
 from sla.review import policy_of
 from sla.store import load_account_months
 from sla.unusable import ServiceMonth

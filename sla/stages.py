@@ -19,8 +19,10 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from db.session import Session
-from sla.claims import Assessor, MonthDecision, adjudicate_month
-from sla.decision_store import Decided, evidence_hash, save_decided, service_hash
+from sla.claim_decision import MonthDecision
+from sla.claim_json import evidence_hash, service_hash
+from sla.claims import Assessor, adjudicate_month
+from sla.decision_store import Decided, save_decided
 from sla.month_store import load_month_facts
 from sla.review import OpenReview, anything_open, open_reviews, policy_of
 from sla.store import ClaimantFacts, due_accounts, load_claimants

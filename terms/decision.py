@@ -25,6 +25,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _homes: dict[str, list[str]] = {}
 
 
+class PlainList(list[Any]):
+    """A list of JSON values already, on the word of who made it: taken into a step as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that was settled on the way: by which clause, as which sentence, from which facts."""
@@ -126,7 +130,7 @@ def homes() -> dict[str, tuple[str, ...]]:
     return {clause: tuple(sorted(names)) for clause, names in sorted(_homes.items())}
 
 
-_PLAIN_TYPES = frozenset({type(None), str, int, bool})
+_PLAIN_TYPES = frozenset({type(None), str, int, bool, PlainList})
 
 
 def _plain_facts(facts: Facts) -> dict[str, Any]:

@@ -28,6 +28,7 @@ entry = Table(
     text("event_key"),
     text("clause"),
     Column("account", TEXT, nullable=True),
+    text("belongs_to", nullable=True),  # the closed month that it is about, where its own day was closed
     instant("recorded_at"),
     UniqueConstraint("event_key"),
     Index("ix_entry_posted_on", "posted_on"),

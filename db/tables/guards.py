@@ -1,4 +1,4 @@
-"""What a table definition cannot say: balanced entries, and rows that nobody rewrites.
+"""What a table definition cannot say: balanced entries, closed months, and rows that nobody rewrites.
 
 Each guard is plain SQL, run after the tables are made and by the migrations; functions live in the schema of the
 tables, so every scenario's schema has its own.
@@ -64,6 +64,9 @@ APPEND_ONLY = (
     "gateway_dispute",
     "dispute_choice",
     "backup_copy",
+    "month_act",
+    "people_entry",
+    "exception_resolution",
 )
 """Tables whose rows are only ever added (rule 6 of the house)."""
 
@@ -94,6 +97,28 @@ END
 $guard$
 """
 
+_CLOSED_FUNCTION = """
+CREATE OR REPLACE FUNCTION keizoku_day_is_open() RETURNS trigger LANGUAGE plpgsql AS $guard$
+DECLARE first_open date; bad date;
+BEGIN
+  PERFORM pg_advisory_xact_lock_shared(hashtextextended(concat('keizoku/', current_schema(), '/close'), 0));
+  SELECT open_from INTO first_open FROM month_act ORDER BY id DESC LIMIT 1;
+  IF first_open IS NULL THEN RETURN NULL; END IF;
+  SELECT posted_on INTO bad FROM new_entries WHERE posted_on < first_open LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'the books are closed before %: nothing is posted on %', first_open, bad
+      USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NULL;
+END
+$guard$
+"""
+
+_CLOSED_TRIGGER = """
+CREATE TRIGGER entry_day_is_open AFTER INSERT ON entry
+REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION keizoku_day_is_open()
+"""
+
 _BALANCE_TRIGGER = """
 CREATE TRIGGER line_balances AFTER INSERT ON line
 REFERENCING NEW TABLE AS new_lines FOR EACH STATEMENT EXECUTE FUNCTION keizoku_entry_balances()
@@ -111,6 +136,8 @@ GUARDS: tuple[str, ...] = (
     _BALANCE_FUNCTION.strip(),
     _APPEND_ONLY_FUNCTION.strip(),
     _BALANCE_TRIGGER.strip(),
+    _CLOSED_FUNCTION.strip(),
+    _CLOSED_TRIGGER.strip(),
     *(_append_only_trigger(table) for table in APPEND_ONLY),
 )
 

@@ -46,6 +46,8 @@ COMMANDS: dict[str, Target] = {
     "demand": Target("scheduler.cli.demand:app", "Demands for late interest, as documents."),
     "deposit": Target("scheduler.cli.deposit:app", "What payers sent beyond what they owed: list, refund, apply."),
     "notice": Target("scheduler.cli.notice:app", "Notices and demands for users: list, show, mark as sent."),
+    "ledger": Target("scheduler.cli.ledger:app", "The books: trial balance, accounts, entries, what is behind them."),
+    "export": Target("scheduler.cli.export:app", "A month's journal as an accounting package imports it."),
     "backup": Target("scheduler.cli.backup:app", "Encrypted copies in three places: run, list, verify, restore."),
     "settings": Target("scheduler.cli.settings:app", "Every setting with its value, default and meaning."),
     "db": Target("scheduler.cli.db:app", "The database: where it is, bring it up to date, stop it."),

@@ -37,12 +37,10 @@ from sla.unusable import MonthFacts, ServiceMonth, service_month
 from sla.waterfall_picture import waterfall_svg
 from terms import words
 from terms.calendar import Month, iso_jst
+from terms.cells import cell
 from terms.policy import Policy
 from terms.rendering import Lang, sentence
 from terms.rules import Rules
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""With these a spreadsheet takes a cell for a formula."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +178,6 @@ def report_csv(report: MonthReport, lang: Lang) -> str:
         rows.append(("final", *[""] * 8))
     writer.writerows([cell(value) for value in (row[0], str(report.month), *row[1:])] for row in rows)
     return out.getvalue()
-
-
-def cell(value: object) -> object:
-    """A cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe before it."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
 
 
 def report_page(report: MonthReport, langs: Langs) -> str:

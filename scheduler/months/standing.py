@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from billing.credit import award_yen
 from db.session import Session
 from db.tables.claims import award, claim, claim_decision
-from sla.claims import ClaimDecision
+from sla.claim_decision import ClaimDecision
 from terms.calendar import Month
 from terms.money import fraction_text
 

@@ -19,7 +19,7 @@ from db.tables.money import people_task
 from scheduler.months.claim_page import claim_page, claim_picture, explain_claim
 from scheduler.months.differences import award_differences
 from scheduler.months.replay import EVERYTHING, replay
-from scheduler.months.report import cell, month_report, report_csv, write_report
+from scheduler.months.report import month_report, report_csv, write_report
 from scheduler.months.reviews import Review, reviews_of
 from scheduler.months.standing import ClaimState
 from scheduler.months.told import not_lowered_told, piece_told, review_told, windows_told
@@ -27,6 +27,7 @@ from sla.desk import SlaDesk
 from sla.history import pieces_known
 from sla.month_store import NoPopulation
 from terms.calendar import Month
+from terms.cells import cell
 from terms.policy import UncoveredDate, UnknownReading
 from tests.integration.month_world import APRIL, RULES, at, live, night
 from tests.integration.world import rows

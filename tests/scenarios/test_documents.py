@@ -55,15 +55,16 @@ def test_the_command_runs_every_file_and_its_exit_code_tells(
     for name, text in files.items():
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
 
-    def code(*names: str) -> tuple[int, str]:
+    def code(*names: str, jobs: int = 1) -> tuple[int, str]:
         paths = [str(tmp_path / f"{name}.yaml") for name in names]
-        result = CliRunner().invoke(app, ["run", *paths, "--json"])
+        result = CliRunner().invoke(app, ["run", *paths, "--json", "--jobs", str(jobs)])
         return result.exit_code, result.stdout
 
     assert code("good")[0] == 0
     assert code("wrong", "good")[0] == 2
     exit_code, printed = code("wrong", "bad", "good")
     assert exit_code == 1
+    assert code("wrong", "bad", "good", jobs=2) == (exit_code, printed)
     wrong, bad, good = json.loads(printed)
     assert good == {"file": str(tmp_path / "good.yaml"), "title": "One month", "passed": True, "failures": []}
     assert bad["failures"] == [

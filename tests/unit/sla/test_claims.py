@@ -6,8 +6,9 @@ from fractions import Fraction
 
 import pytest
 
+from sla.claim_decision import MonthDecision
 from sla.claim_facts import AccountMonth, Claim, ClaimFacts, Ruling, TermFact
-from sla.claims import Assessor, MonthDecision, adjudicate, adjudicate_month, claim_deadline, monthly_fee, usable_from
+from sla.claims import Assessor, adjudicate, adjudicate_month, claim_deadline, monthly_fee, usable_from
 from sla.intervals import Spans
 from sla.unusable import CLAIMANT_BUCKETS, Cause, MonthFacts, ServiceMonth, Stop, service_month
 from terms.calendar import Month, epoch, parse_instant

@@ -1,0 +1,252 @@
+"""Entries as packages take them: tax folded into its lines, and given back to the yen."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.exports.entries import BookEntry, TaxLine, folded, sides
+from billing.exports.mapping import FORMATS, PACKAGES, MappingError, mapping_for
+from billing.exports.packages import (
+    FREEE_HEADER,
+    MONEYFORWARD_HEADER,
+    YAYOI_COLUMNS,
+    freee_rows,
+    moneyforward_rows,
+    yayoi_rows,
+)
+from billing.exports.plain import beancount_entry, beancount_name
+from billing.ledger import CHART, RULES, Line, journal, reversal
+
+MAPPING = mapping_for("moneyforward")
+ON = date(2026, 4, 10)
+
+
+def entry(event: str, *lines: Line, number: int = 7, account: str | None = "hanako", month: str = "") -> BookEntry:
+    return BookEntry(number, ON, event, "premium/4.1", account, lines, month)
+
+
+def posted(event: str, **amounts: int) -> BookEntry:
+    return entry(event, *journal(event, **amounts).lines)
+
+
+def unfolded(lines: tuple[TaxLine, ...]) -> dict[str, int]:
+    """What a package books of lines: the amount less its tax, and the tax by itself."""
+    sums: dict[str, int] = {}
+    for line in lines:
+        for code, yen in ((line.code, line.yen - line.tax_yen), (line.tax_code, line.tax_yen)):
+            if yen:
+                sums[code] = sums.get(code, 0) + yen
+    return {code: yen for code, yen in sums.items() if yen}
+
+
+def summed(lines: tuple[Line, ...]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for code, yen in lines:
+        sums[code] = sums.get(code, 0) + yen
+    return {code: yen for code, yen in sums.items() if yen}
+
+
+@pytest.mark.parametrize(
+    ("booked", "lines"),
+    [
+        (
+            posted("revenue_recognised", yen=500, tax_yen=45),
+            (TaxLine("2120", 500, 0, "", "out_of_scope"), TaxLine("4110", -500, -45, "2170", "sale")),
+        ),
+        (
+            posted("credit_granted", yen=100, tax_yen=9),
+            (TaxLine("2130", -100, 0, "", "out_of_scope"), TaxLine("4190", 100, 9, "2170", "return")),
+        ),
+        (
+            posted("processor_fee", taxable_yen=18, tax_yen=1),
+            (TaxLine("1131", -18, 0, "", "out_of_scope"), TaxLine("6111", 18, 1, "1180", "purchase")),
+        ),
+        (
+            posted("processor_fee", exempt_yen=18, tax_yen=0, taxable_yen=0),
+            (TaxLine("6110", 18, 0, "", "exempt_purchase"), TaxLine("1131", -18, 0, "", "out_of_scope")),
+        ),
+        (
+            posted("store_reported", yen=75, tax_yen=7),
+            (TaxLine("1133", -75, 0, "", "out_of_scope"), TaxLine("6111", 75, 7, "1180", "purchase")),
+        ),
+        (
+            posted("write_off", unrecognised_yen=200, recognised_yen=300, tax_yen=27),
+            (
+                TaxLine("2120", 200, 0, "", "out_of_scope"),
+                TaxLine("1140", -500, 0, "", "out_of_scope"),
+                TaxLine("6190", 300, 27, "2170", "bad_debt"),
+            ),
+        ),
+        (  # bad debt of interest holds no tax
+            posted("interest_written_off", yen=6),
+            (TaxLine("1150", -6, 0, "", "out_of_scope"), TaxLine("6190", 6, 0, "", "out_of_scope")),
+        ),
+        (
+            posted("interest_demanded", yen=6),
+            (TaxLine("1150", 6, 0, "", "out_of_scope"), TaxLine("7110", -6, 0, "", "exempt")),
+        ),
+        (  # a yen of tax alone: two lines of its own
+            posted("credit_applied", yen=196, tax_adjustment_yen=1),
+            (
+                TaxLine("2130", 196, 0, "", "out_of_scope"),
+                TaxLine("1140", -196, 0, "", "out_of_scope"),
+                TaxLine("4190", 1, 0, "", "out_of_scope"),
+                TaxLine("2170", -1, 0, "", "out_of_scope"),
+            ),
+        ),
+        (  # a day of 1 yen that is all tax
+            posted("revenue_recognised", yen=1, tax_yen=1),
+            (TaxLine("2120", 1, 0, "", "out_of_scope"), TaxLine("4110", -1, -1, "2170", "sale")),
+        ),
+        (  # a day's correction whose tax goes the other way
+            posted("revenue_recognised", yen=5, tax_yen=-1),
+            (
+                TaxLine("2120", 5, 0, "", "out_of_scope"),
+                TaxLine("4110", -5, 0, "", "sale"),
+                TaxLine("4110", -1, 0, "", "out_of_scope"),
+                TaxLine("2170", 1, 0, "", "out_of_scope"),
+            ),
+        ),
+        (  # no rule of the journal's: by what stands in it
+            entry("reversal", *reversal(journal("credit_granted", yen=100, tax_yen=9)).lines),
+            (TaxLine("2130", 100, 0, "", "out_of_scope"), TaxLine("4190", -100, -9, "2170", "return")),
+        ),
+        (
+            entry("by_people", Line("1110", 10), Line("2170", -10)),
+            (TaxLine("1110", 10, 0, "", "out_of_scope"), TaxLine("2170", -10, 0, "", "out_of_scope")),
+        ),
+    ],
+    ids=lambda each: each.event if isinstance(each, BookEntry) else "",
+)
+def test_tax_stands_in_the_line_that_carries_it(booked: BookEntry, lines: tuple[TaxLine, ...]) -> None:
+    assert MAPPING.fold(booked) == lines
+
+
+@given(
+    event=st.sampled_from(["revenue_recognised", "processor_fee", "by_people"]),
+    yen=st.lists(st.tuples(st.sampled_from([account.code for account in CHART]), st.integers(-99, 99)), max_size=6),
+)
+def test_a_folded_entry_balances_and_gives_back_the_journal(event: str, yen: list[tuple[str, int]]) -> None:
+    lines = tuple(Line(code, amount) for code, amount in yen if amount)
+    lines += (Line("1110", -sum(line.yen for line in lines)),)
+    made = folded(entry(event, *lines), MAPPING.tax_accounts, MAPPING.classes)
+    assert sum(line.yen for line in made) == 0
+    assert unfolded(made) == summed(lines)
+    assert all(abs(line.tax_yen) <= abs(line.yen) and line.tax_yen * line.yen >= 0 for line in made)
+
+
+def test_every_format_has_a_mapping_every_event_a_memo_every_package_a_word_for_every_class() -> None:
+    silent = {"charge_failed", "coupon_term_started"}  # they post nothing
+    for form in FORMATS:
+        mapping = mapping_for(form)
+        assert {rule.event for rule in RULES} - set(mapping.memos) == silent
+        if form in PACKAGES:
+            assert set(mapping.classes.values()) | {"out_of_scope"} <= set(mapping.tax_words)
+    assert mapping_for("yayoi").encoding == "cp932"
+    assert {account: beancount_name(account) for account in CHART if account.code in ("1140", "2120", "6110")} == {
+        CHART[4]: "Assets:1140-Accounts-receivable",
+        CHART[8]: "Liabilities:2120-Contract-liability",
+        CHART[16]: "Expenses:6110-Processor-fees",
+    }
+
+
+def test_rows_of_money_forward_as_they_stand_in_the_file() -> None:
+    booked = posted("write_off", unrecognised_yen=200, recognised_yen=300, tax_yen=27)
+    rows = list(moneyforward_rows(booked, MAPPING))
+    assert {len(row) for row in rows} == {len(MONEYFORWARD_HEADER)} == {27}
+    memo = ["利用料金の貸倒れ hanako", "entry 7 write_off premium/4.1", *[""] * 7]
+    assert rows == [
+        ["7", "2026/04/10", "契約負債", "", "", "", "対象外", "", "200", "0",
+         "売掛金", "", "", "", "対象外", "", "500", "0", *memo],
+        ["7", "2026/04/10", "貸倒損失", "", "", "", "課税売上-貸倒 10%", "", "300", "27", *[""] * 8, *memo],
+    ]  # fmt: skip
+
+
+def test_rows_of_freee_as_they_stand_in_the_file() -> None:
+    rows = list(freee_rows(posted("revenue_recognised", yen=500, tax_yen=45), mapping_for("freee")))
+    assert len(FREEE_HEADER) == 33
+    assert rows == [
+        ["[明細行]", "2026/04/10", "7", "", "契約負債", "2120", *[""] * 9, "500", "対象外", "0",
+         "利用料売上", "4110", *[""] * 9, "500", "課税売上10%", "45", "利用料金の収益認識 hanako"]
+    ]  # fmt: skip
+
+
+def test_rows_of_yayoi_are_flagged_and_fit() -> None:
+    mapping = mapping_for("yayoi")
+    single = list(yayoi_rows(posted("term_invoiced", yen=500), mapping))
+    assert single == [
+        ["2000", "7", "", "2026/04/10", "売掛金", "", "", "対象外", "500", "0", "契約負債", "", "", "対象外", "500",
+         "0", "利用料金の請求 hanako", "", "", "0", "", "entry 7 term_invoiced premium/4.1", "0", "0", "no"]
+    ]  # fmt: skip
+    lines = (Line("1110", 6), Line("1131", -1), Line("1132", -2), Line("1133", -3))
+    compound = list(yayoi_rows(entry("by_people", *lines, number=2_000_000, account="a" * 90 + "😀〜"), mapping))
+    assert [row[0] for row in compound] == ["2110", "2100", "2101"]
+    assert {len(row) for row in compound} == {YAYOI_COLUMNS}
+    assert {row[1] for row in compound} == {"2"}  # six digits
+    assert compound[1][4:10] == ["", "", "", "対象外", "0", "0"]
+    assert all(len(row[16].encode("cp932")) == 64 for row in compound)
+    assert next(yayoi_rows(entry("x", *lines, account="高😀〜"), mapping))[16] == "x 高〓～"
+
+
+def test_debits_stand_beside_credits() -> None:
+    a, b, c = (TaxLine("1110", yen, 0, "", "out_of_scope") for yen in (3, -1, -2))
+    assert sides((a, b, c)) == [(a, b), (None, c)]
+    assert sides(()) == []
+
+
+def test_what_comes_from_outside_is_never_a_formula_and_never_breaks_a_line(tmp_path: Path) -> None:
+    ours = tmp_path / "ours.toml"
+    ours.write_text('[memos]\nterm_invoiced = "=1+1"\n[accounts.1140]\nname = "@売掛"\nsub = "-x"\n')
+    booked = entry("term_invoiced", Line("1140", 5), Line("2120", -5), account='a"b\\\r\n=c')
+    row = next(moneyforward_rows(booked, mapping_for("moneyforward", ours)))
+    assert (row[2], row[3], row[18]) == ("'@売掛", "'-x", "'=1+1 a\"b\\ =c")
+    assert beancount_entry(booked, mapping_for("beancount", ours)).splitlines()[1] == (
+        '2026-04-10 * "=1+1 a\\"b\\\\ =c"'
+    )
+
+
+def test_a_users_file_changes_accounts_classes_and_encodings(tmp_path: Path) -> None:
+    ours = tmp_path / "ours.toml"
+    ours.write_text(
+        '[accounts.7110]\ntax = "out_of_scope"\ncode = "801"\n[freee]\nencoding = "cp932"\n'
+        '[freee.tax]\nsale = "課売 10%"\n'
+    )
+    mapping = mapping_for("freee", ours)
+    assert (mapping.encoding, mapping.classes["7110"], mapping.accounts["7110"].code) == (
+        "cp932", "out_of_scope", "801",
+    )  # fmt: skip
+    assert (mapping.tax_words["sale"], mapping.tax_words["return"]) == ("課売 10%", "課税売返10%")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = ", "not TOML"),
+        ("[accuonts.1110]", "accuonts is no key; there are accounts,"),
+        ("accounts = 1", "accounts has to be a table"),
+        ("[accounts.9999]", "accounts.9999: no such account in the chart"),
+        ("[accounts]\n1110 = 1", "accounts.1110 has to be a table"),
+        ("[accounts.1110]\ncode = 1", "accounts.1110.code: an account has code, name, sub, tax, each a text"),
+        ('[accounts.1110]\ntax = "salt"', "accounts.1110.tax: 'salt' is no tax class; there are bad_debt,"),
+        ('[tax]\n2170 = "4110"', "tax.2170 has to be a list of accounts of the chart"),
+        ('[yayoi]\nencoding = "klingon"', "yayoi.encoding: 'klingon' is no encoding"),
+        ("[csv]\nx = 1", "csv.x is no key; there are encoding, and a table tax"),
+        ("[freee.tax]\nsalt = 'x'", "freee.tax.salt: there are bad_debt,"),
+        ("[memos]\nx = 1", "memos.x has to be a text"),
+    ],
+)
+def test_a_users_file_that_cannot_be_used_is_said_in_a_line(tmp_path: Path, text: str, told: str) -> None:
+    ours = tmp_path / "ours.toml"
+    ours.write_text(text)
+    with pytest.raises(MappingError) as raised:
+        mapping_for("freee", ours)
+    assert str(raised.value).startswith(str(ours))
+    assert told in str(raised.value)
+
+
+def test_a_users_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="No such file or directory"):
+        mapping_for("freee", tmp_path / "none.toml")
