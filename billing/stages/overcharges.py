@@ -50,10 +50,10 @@ def refund_overcharges(session: Session, rules: Rules, gateway: Gateway, now: da
             continue
         if result.answer is Answer.SUCCEEDED:
             account, yen = refund.request.account, refund.request.yen
-            use_id = use_deposit(session, account, "refunded", CARD, yen, now, "keizoku", GROUND)
+            use_deposit(session, account, "refunded", CARD, yen, now, "keizoku", GROUND)
             post(
                 session,
-                [Posting("overcharge_refunded", f"deposit:{use_id}", jst_day(now), {"yen": yen}, account)],
+                [Posting("overcharge_refunded", f"overcharge:{refund.refund_id}", jst_day(now), {"yen": yen}, account)],
                 now,
             )
             attempt_id = session.execute(
