@@ -144,6 +144,12 @@ _MOVEMENTS = """
     WHERE currency = 'jpy' AND kind IN ('charge', 'payment', 'refund', 'payment_refund', 'stripe_fee', 'tax_fee',
                                         'payout', 'payout_cancel', 'payout_failure')"""
 
+_DISPUTES = """
+    SELECT CASE state WHEN 'open' THEN amount WHEN 'won' THEN -amount ELSE 0 END AS yen,
+           fee - coalesce(lag(fee) OVER (PARTITION BY dispute ORDER BY id), 0) AS fee
+    FROM gateway_dispute WHERE attempt_id IS NOT NULL"""
+"""What each state of a dispute moved, and what its fee was more or less than before."""
+
 _BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM people_entry JOIN line USING (entry_id) GROUP BY line.code"
 
 _SUMS: Mapping[str, str] = {
@@ -153,13 +159,16 @@ _SUMS: Mapping[str, str] = {
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'sent'), 0)
         + coalesce((SELECT sum(yen) FROM store_payout), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
         - coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)""",
+    "1132": """SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)
+        + coalesce((SELECT sum(yen) FROM settlement WHERE kind = 'dispute'), 0)""",
     "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines), 0)",
     "1131": """SELECT coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'card'), 0)
         + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
         + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)
-        + coalesce((SELECT sum(yen) FROM movements), 0)""",
+        + coalesce((SELECT sum(yen) FROM movements), 0)
+        - coalesce((SELECT sum(yen + fee) FROM our_disputes), 0)""",
     "1133": """SELECT coalesce((SELECT sum(price_yen) FROM term WHERE method = 'app_store'), 0)
         - coalesce((SELECT sum(fee_yen) FROM store_report), 0)
         - coalesce((SELECT sum(yen) FROM store_payout), 0)""",
@@ -189,6 +198,7 @@ def _all_at_once() -> str:
         "batches": _BATCHES,
         "open_lines": _OPEN_LINES,
         "movements": _MOVEMENTS,
+        "our_disputes": _DISPUTES,
         "by_people": _BY_PEOPLE,
     }
     return f"WITH {', '.join(f'{name} AS ({query})' for name, query in named.items())} SELECT {', '.join(columns)}"

@@ -22,6 +22,7 @@ TERMINATION = "termination"
 LEFT_SERVICE = "leave_service"
 USER_DELETED = "delete_user"
 PREPAID_USED_UP = "prepaid_used_up"
+SALE_VOID = "sale_void"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
 from db.probes import TODAY
 from db.session import Session
 from db.tables.contracts import account as account_table
-from db.tables.money import allocation, attempt, deposit_use, invoice, overcharge_refund, people_task, settlement
+from db.tables.gateway import overcharge_refund
+from db.tables.money import allocation, attempt, deposit_use, invoice, people_task, settlement
 from terms.calendar import jst_day
 from terms.rules import Rules
 

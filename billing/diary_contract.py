@@ -25,7 +25,7 @@ _FACT_CLAUSES: Final = {
     "resume": "premium/7.1",
     "terminate": "premium/7.1",
 }
-_TOLD_WITH_MONEY: Final = ("write_off", "set_off")
+_TOLD_WITH_MONEY: Final = ("write_off", "set_off", "sale_void")
 _END_CLAUSES: Final = {
     "end_of_use": "premium/6.1",
     "suspension": "premium/7.1",
@@ -33,6 +33,7 @@ _END_CLAUSES: Final = {
     "leave_service": "premium/6.2",
     "delete_user": "premium/13",
     "prepaid_used_up": "premium/5.1.1.b",
+    "sale_void": "premium/5.2",
 }
 
 

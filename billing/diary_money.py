@@ -84,7 +84,9 @@ def _invoices(session: Session, account: str) -> Iterator[Event]:
     reduced = sa.select(settlement).where(
         settlement.c.account == account,
         settlement.c.kind == "reduction",
-        ~sa.exists().where(contract_fact.c.id == settlement.c.source_id, contract_fact.c.kind == "write_off"),
+        ~sa.exists().where(
+            contract_fact.c.id == settlement.c.source_id, contract_fact.c.kind.in_(("write_off", "sale_void"))
+        ),
     )
     for row in session.execute(reduced):
         facts = {"invoice": row.invoice_id, "yen": row.yen}
@@ -105,12 +107,12 @@ def _attempts(session: Session, account: str) -> Iterator[Event]:
 def _disputes(session: Session, account: str) -> Iterator[Event]:
     """What the gateway says of disputed charges, each state as it came."""
     rows = session.execute(
-        sa.select(gateway_dispute, attempt.c.id.label("attempt_id"), attempt.c.invoice_id)
+        sa.select(gateway_dispute, attempt.c.id.label("charge"), attempt.c.invoice_id)
         .join(attempt, attempt.c.gateway_id == gateway_dispute.c.payment)
         .where(attempt.c.account == account)
     )
     for row in rows:
-        facts = {"attempt": row.attempt_id, "invoice": row.invoice_id, "yen": row.amount, "dispute": row.dispute}
+        facts = {"attempt": row.charge, "invoice": row.invoice_id, "yen": row.amount, "dispute": row.dispute}
         yield Event(row.happened_at, row.recorded_at, f"dispute_{row.state}", "premium/5.2", facts)
 
 
@@ -146,10 +148,10 @@ def _deposits(session: Session, account: str) -> Iterator[Event]:
 def _acts(session: Session, account: str) -> Iterator[Event]:
     """Fees written off and credits set off, with what they settled."""
     query = sa.select(contract_fact).where(
-        contract_fact.c.account == account, contract_fact.c.kind.in_(("write_off", "set_off"))
+        contract_fact.c.account == account, contract_fact.c.kind.in_(("write_off", "set_off", "sale_void"))
     )
     for row in session.execute(query).all():
-        kinds = ("set_off",) if row.kind == "set_off" else ("write_off", "reduction")
+        kinds = ("set_off",) if row.kind == "set_off" else (row.kind, "reduction")
         settled = session.execute(
             sa.select(settlement.c.invoice_id, settlement.c.yen).where(
                 settlement.c.account == account, settlement.c.source_id == row.id, settlement.c.kind.in_(kinds)

@@ -72,7 +72,7 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
             "or end the contract first"
         )
     detail = {"invoice": row.invoice_id, "interest_yen": interest_yen}
-    fact_id = _record(session, row.contract_id, account, "write_off", act, now, detail)
+    fact_id = record_act(session, row.contract_id, account, "write_off", act, now, detail)
     postings = [_give_up_fee(session, rules, row, fact_id, now)] if row.open_yen else []
     session.execute(
         sa.insert(interest_mark).values(
@@ -150,7 +150,7 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
         parts = allocate(sum(row.available_yen for row in credits), 0, debts, today, rate, day_count)
     used_yen = parts.interest_yen + parts.principal_yen
     contract_id = unpaid[0].contract_id
-    fact_id = _record(session, contract_id, account, "set_off", act, now)
+    fact_id = record_act(session, contract_id, account, "set_off", act, now)
     undemanded_yen = book_undemanded(session, account, parts, f"act:{fact_id}", now)
     _use_credits(session, parts, [(row.id, row.available_yen) for row in credits], now)
     settle_parts(session, account, "set_off", parts, unpaid, fact_id, now)
@@ -184,7 +184,7 @@ def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[in
         session.execute(sa.update(credit).where(credit.c.id == credit_id).values(available_yen=available))
 
 
-def _record(
+def record_act(
     session: Session,
     contract_id: int,
     account: str,
@@ -193,6 +193,7 @@ def _record(
     now: datetime,
     detail: dict[str, int] | None = None,
 ) -> int:
+    """Record an act of people on a contract; its id. Does not commit."""
     return int(
         session.execute(
             sa.insert(contract_fact)

@@ -14,7 +14,7 @@ from billing.interest_workings import Workings
 from billing.payment_method import PastAttempt, fault_days
 from billing.refusal import Refused
 from billing.stages.demands import workings_of
-from billing.stages.unpaid import Unpaid
+from billing.stages.unpaid import Unpaid, fell_due_on
 from db.session import Session
 from db.tables.contracts import account as account_table
 from db.tables.contracts import term
@@ -51,6 +51,16 @@ def debts_on(session: Session, account: str, on: date, *, known_at: datetime | N
         )
         .scalar_subquery()
     )
+    lost_on = (
+        sa.select(sa.func.max(settlement.c.settled_on))
+        .where(
+            settlement.c.invoice_id == invoice.c.id,
+            settlement.c.kind == "dispute",
+            settlement.c.settled_on <= on,
+            _recorded_by(settlement.c.recorded_at, known_at),
+        )
+        .scalar_subquery()
+    )
     mark = (
         sa.select(interest_mark.c.counts_after, interest_mark.c.carried_yen)
         .where(
@@ -63,7 +73,9 @@ def debts_on(session: Session, account: str, on: date, *, known_at: datetime | N
         .lateral("mark")
     )
     rows = session.execute(
-        sa.select(invoice, term.c.starts_on, (invoice.c.total_yen - settled).label("owed_yen"), mark)
+        sa.select(
+            invoice, term.c.starts_on, (invoice.c.total_yen - settled).label("owed_yen"), lost_on.label("lost_on"), mark
+        )
         .join(term, term.c.id == invoice.c.term_id)
         .outerjoin(mark, sa.true())
         .where(invoice.c.account == account, invoice.c.issued_on <= on, _recorded_by(invoice.c.issued_at, known_at))
@@ -77,7 +89,7 @@ def debts_on(session: Session, account: str, on: date, *, known_at: datetime | N
         accelerated_on = row.accelerated_on if row.accelerated_on is not None and row.accelerated_on <= on else None
         if accelerated_on is not None and known_at is not None and row.accelerated_at > known_at:
             accelerated_on = None
-        due_on = min(row.due_on, accelerated_on or row.due_on)
+        due_on = fell_due_on(row.due_on, accelerated_on, row.lost_on)
         tried = tuple(attempts.get(row.id, ()))
         made_on = jst_day(row.issued_at)
         late_until = due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None

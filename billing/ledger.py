@@ -175,6 +175,10 @@ RULES: tuple[Rule, ...] = (
         "dispute_opened", "premium/5.2", "a cardholder disputes a charge",
         "1132 yen; 6112 fee_yen", "1131 yen + fee_yen", optional=("fee_yen",),
     ),
+    Rule(
+        "dispute_fee", "", "the processor's fee for a dispute changes, or comes back",
+        "6112 yen", "1131 yen", signed=True,
+    ),
     Rule("dispute_won", "premium/5.2", "the money of a dispute comes back", "1131 yen", "1132 yen"),
     Rule(
         "dispute_lost_claim_stays", "premium/5.2", "a dispute is lost, the fee stays owed",
@@ -183,8 +187,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "dispute_lost_sale_void", "", "a dispute is lost, the sale is void",
         "2120 unrecognised_yen; 4110 recognised_yen - tax_yen; 2170 tax_yen",
-        "1132 unrecognised_yen + recognised_yen",
-        tax_of="recognised_yen",
+        "1132 unrecognised_yen + recognised_yen - receivable_yen; 1140 receivable_yen",
+        tax_of="recognised_yen", optional=("receivable_yen",),
     ),
     # What will not be paid
     Rule(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from billing import bank, deposits, refunding, stores
+from billing import bank, deposits, disputes, refunding, simulated_disputes, stores
 from billing.desk_base import Desk
 from billing.giving_up import Act, set_off, write_off
 from billing.interest_preview import preview
@@ -83,8 +83,21 @@ class MoneyDesk(Desk):
         self._reconsider(account, now)
 
     def dispute(self, account: str, term: date, outcome: str, *, decided_on: date, now: datetime) -> None:
-        """A cardholder disputes a charge."""
-        raise NotImplementedError("not built yet: dispute")
+        """A cardholder disputes the charge of a term, which is decided on a day: simulated cards only.
+
+        Real disputes come from the gateway: `take_disputes`.
+        """
+        simulated_disputes.dispute(self.session, self.gateway, account, term, outcome, decided_on, now)
+        self.take_disputes(now=now)
+
+    def take_disputes(self, *, now: datetime) -> int:
+        """Fetch every dispute that is not over, and book what is new; rows written."""
+        return disputes.take_news(self.session, self.rules, self.gateway, now)
+
+    def dispute_lost(self, dispute: str, choice: str, *, by: str, ground: str, now: datetime) -> None:
+        """People choose what the loss of a dispute means: `claim_stays` or `sale_void`; before or after the loss."""
+        account = disputes.choose(self.session, self.rules, dispute, choice, Act(by, ground), now)
+        self._reconsider(account, now)
 
     def store_report(self, account: str, term: date, gross: int, fee: int, *, now: datetime) -> None:
         """A store reports what it collected for a term."""

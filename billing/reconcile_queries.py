@@ -57,8 +57,11 @@ _OURS = """
     UNION ALL
     SELECT CASE word WHEN 'people' THEN 'entry:' || about ELSE concat_ws(':', word, about, nullif(part, '')) END,
            CASE WHEN word = 'dispute' THEN 'dispute' WHEN part = 'payout' THEN 'payout'
-                WHEN word = 'movement' THEN 'fee' WHEN word = 'deposit' THEN 'refund' ELSE 'other' END,
-           CASE word WHEN 'dispute' THEN about || ':' || part WHEN 'movement' THEN about END, NULL,
+                WHEN word = 'movement' THEN 'fee' WHEN word IN ('deposit', 'overcharge') THEN 'refund'
+                ELSE 'other' END,
+           CASE word WHEN 'dispute' THEN about || ':' || part WHEN 'movement' THEN about
+                WHEN 'overcharge' THEN (SELECT key FROM overcharge_refund WHERE overcharge_refund.id::text = about)
+                END, NULL,
            CASE WHEN word = 'people' AND EXISTS (
                SELECT 1 FROM exception_resolution WHERE exception_resolution.entry_id::text = about
            ) THEN 'explained' ELSE 'done' END,

@@ -16,7 +16,8 @@ from billing.gateway.port import Answer, Gateway, RefundRequest, RefundResult
 from billing.people import close_task, open_task
 from billing.refusal import Refused
 from db.session import Session
-from db.tables.money import attempt, credit_refund, overcharge_refund
+from db.tables.gateway import overcharge_refund
+from db.tables.money import attempt, credit_refund
 from terms.calendar import jst_day
 from terms.rules import Rules
 

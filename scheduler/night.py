@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 import sla.audit
 import sla.stages
+from billing import disputes
 from billing.audit import audit as audit_billing
 from billing.gateway.port import UnansweredError
 from billing.stages import (
@@ -190,6 +191,10 @@ def _evidence(work: Work) -> Iterator[int]:
     yield 0
 
 
+def _disputes(work: Work) -> Iterator[int]:
+    yield disputes.take_news(work.session, work.rules, work.house.gateway, work.now)
+
+
 def _terms(work: Work) -> Iterator[int]:
     for chunk in terms.due(work.session, work.rules, work.on):
         yield terms.save(work.session, terms.decide(work.session, work.rules, chunk, work.on, work.now), work.now)
@@ -249,7 +254,7 @@ def _used_up_keys(work: Work) -> Iterator[int]:
 
 
 _PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
-    "evidence": {"evidence": _evidence},
+    "evidence": {"evidence": _evidence, "disputes": _disputes},
     "terms": {"terms": _terms},
     "claims": {"claims": _claims},
     "credits": {"credits": _credits},
@@ -261,6 +266,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
 """The parts of each stage, in order. A part is passed over only if a probe under its name says that it has nothing."""
 
 _PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
+    "disputes": disputes.anything_due(),
     "terms": terms.anything_due(),
     "claims": sla.stages.anything_due(),
     "credits": credits.anything_due(),

@@ -7,7 +7,7 @@ scenario may override them by name.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -84,6 +84,11 @@ class Discretion(BaseModel):
         30,
         "premium/4.3",
         "days before the first renewal at another price by which the user is told; 0: not at all",
+    )
+    dispute_lost: Literal["claim_stays", "sale_void"] = _setting(
+        "claim_stays",
+        "premium/5.2",
+        "what a lost dispute means unless people choose for it: claim_stays (the fee is owed again), sale_void",
     )
     demand_monthly: bool = _setting(
         True,

@@ -56,7 +56,10 @@ class Payout:
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A cardholder's dispute of a payment: open, won or lost, and the fee that the gateway took for it."""
+    """A cardholder's dispute of a payment: open, won or lost, and the fee that the gateway took for it.
+
+    `happened_at` is when it was opened, `closed_at` when it was decided, where the gateway says so.
+    """
 
     id: str
     payment: str
@@ -64,6 +67,7 @@ class Dispute:
     fee: int
     state: str
     happened_at: datetime
+    closed_at: datetime | None = None
 
 
 class GatewayBooks(Protocol):

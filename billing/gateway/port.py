@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from billing.gateway.books import GatewayBooks
+from billing.gateway.books import Dispute, GatewayBooks
 
 
 class GatewayRefusesUsError(Exception):
@@ -90,6 +90,10 @@ class Gateway(Protocol):
 
     def find_charges(self, requests: Sequence[ChargeRequest], at: datetime) -> Mapping[str, ChargeResult]:
         """Look the requests' charges up; a key that nothing is found for is left out."""
+        ...
+
+    def disputes(self, ids: Sequence[str], at: datetime) -> Iterator[Dispute]:
+        """The disputes with these ids as they stand now; one that cannot be had now is left out."""
         ...
 
     def refund(self, request: RefundRequest, at: datetime) -> RefundResult:

@@ -10,7 +10,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from billing.gateway.books import Dispute
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
+from db.tables.gateway import simulated_dispute
 from db.tables.money import simulated_card, simulated_charge, simulated_refund
 
 CARD_OUTCOMES = (
@@ -143,6 +145,37 @@ class SimulatedGateway:
                 .returning(simulated_refund.c.id)
             ).scalar_one()
         return RefundResult(request.key, Answer.SUCCEEDED, gateway_id=f"sim_re_{made}")
+
+    def open_dispute(self, charge_gateway_id: str, outcome: str, opened_at: datetime, decided_at: datetime) -> str:
+        """A cardholder disputes a charge; it is decided like that, then; its id."""
+        charge_id = int(charge_gateway_id.removeprefix("sim_ch_"))
+        yen = sa.select(simulated_charge.c.yen).where(simulated_charge.c.id == charge_id).scalar_subquery()
+        self._connection.execute(
+            insert(simulated_dispute)
+            .values(charge_id=charge_id, yen=yen, outcome=outcome, opened_at=opened_at, decided_at=decided_at)
+            .on_conflict_do_nothing(index_elements=["charge_id"])
+        )
+        return f"sim_dp_{charge_id}"
+
+    def disputes(self, ids: Sequence[str], at: datetime) -> Iterator[Dispute]:
+        """Each dispute as it stands at `at`; no fee is taken here."""
+        charge_ids = [int(each.removeprefix("sim_dp_")) for each in ids if each.startswith("sim_dp_")]
+        rows = self._connection.execute(
+            sa.select(simulated_dispute)
+            .where(simulated_dispute.c.charge_id.in_(charge_ids))
+            .order_by(simulated_dispute.c.id)
+        )
+        for row in rows.all():
+            decided = row.decided_at <= at
+            yield Dispute(
+                id=f"sim_dp_{row.charge_id}",
+                payment=f"sim_ch_{row.charge_id}",
+                amount=row.yen,
+                fee=0,
+                state=row.outcome if decided else "open",
+                happened_at=row.opened_at,
+                closed_at=row.decided_at if decided else None,
+            )
 
     def find_refund(self, request: RefundRequest, at: datetime) -> RefundResult | None:
         """The refund with this key, if one was made."""

@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 import stripe
 
+from billing.gateway.books import Dispute
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult, UnansweredError
 from billing.gateway.stripe_books import StripeBooks
 from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
@@ -113,6 +114,14 @@ class StripeGateway:
         if found.has_more:  # more refunds of one charge than a page holds: nobody can say that it is not among them
             return RefundResult(request.key, Answer.UNKNOWN, code="too_many_refunds")
         return None
+
+    def disputes(self, ids: Sequence[str], at: datetime) -> Iterator[Dispute]:
+        """Each dispute as it stands now; what does not answer, or is not found, is asked for again."""
+        for each in ids:
+            try:
+                yield self.books.dispute(each)
+            except (UnansweredError, stripe.InvalidRequestError):
+                continue
 
     def _charge(self, request: ChargeRequest, card: Card | None) -> ChargeResult:
         if card is None:

@@ -20,8 +20,8 @@ from billing.refunding import answer_of, open_refunds, save_answer
 from db.session import Session
 from db.tables.claims import award
 from db.tables.contracts import contract
-from db.tables.gateway import gateway_dispute
-from db.tables.money import attempt, credit, credit_refund, overcharge_refund
+from db.tables.gateway import gateway_dispute, overcharge_refund
+from db.tables.money import attempt, credit, credit_refund
 from terms.calendar import Month, jst_day
 from terms.money import tax_included_yen
 from terms.rules import Rules

@@ -36,6 +36,8 @@ FIRST_LOOK = timedelta(days=30)
 """How far a first poll looks back: as long as events are kept."""
 BOOKED_ELSEWHERE = ("charge", "payment", "refund", "payment_refund", "adjustment")
 """Kinds whose amount is booked by the attempt, the refund or the dispute that they come from; their fee is not."""
+DISPUTE_IDS = ("dp_", "du_")
+"""How ids of disputes begin: an adjustment for anything else is booked by nobody but people."""
 FEES = ("stripe_fee", "tax_fee")
 PAYOUTS = ("payout", "payout_cancel", "payout_failure")
 CHUNK = 1_000
@@ -131,7 +133,9 @@ def movement_postings(movement: Movement) -> list[Posting]:
 
 
 def _for_people(movement: Movement) -> bool:
-    """Another currency, or a kind that no rule of the journal knows."""
+    """Another currency, a kind that no rule of the journal knows, or an adjustment that is not for a dispute."""
+    if movement.kind == "adjustment" and not (movement.source or "").startswith(DISPUTE_IDS):
+        return True
     return movement.currency != "jpy" or movement.kind not in (*BOOKED_ELSEWHERE, *FEES, *PAYOUTS)
 
 

@@ -19,7 +19,8 @@ from billing.gateway.port import Answer, Gateway
 from billing.people import close_task
 from billing.stages.unpaid import lock_accounts
 from db.session import Session
-from db.tables.money import attempt, overcharge_refund, people_task, settlement
+from db.tables.gateway import overcharge_refund
+from db.tables.money import attempt, people_task, settlement
 from terms.calendar import jst_day
 from terms.rules import Rules
 
@@ -49,10 +50,10 @@ def refund_overcharges(session: Session, rules: Rules, gateway: Gateway, now: da
             continue
         if result.answer is Answer.SUCCEEDED:
             account, yen = refund.request.account, refund.request.yen
-            use_id = use_deposit(session, account, "refunded", CARD, yen, now, "keizoku", GROUND)
+            use_deposit(session, account, "refunded", CARD, yen, now, "keizoku", GROUND)
             post(
                 session,
-                [Posting("overcharge_refunded", f"deposit:{use_id}", jst_day(now), {"yen": yen}, account)],
+                [Posting("overcharge_refunded", f"overcharge:{refund.refund_id}", jst_day(now), {"yen": yen}, account)],
                 now,
             )
             attempt_id = session.execute(

@@ -111,6 +111,15 @@ def settle_in_flight(
     return changes
 
 
+def look_up(session: Session, rules: Rules, gateway: Gateway, attempt_id: int, now: datetime) -> int:
+    """Look one attempt up, if it has no answer yet, and save a definite one; nothing is sent again. Commits."""
+    waiting = [each for each in _in_flight(session, None) if each.request.attempt_id == attempt_id]
+    found = gateway.find_charges([each.request for each in waiting], now) if waiting else {}
+    changes = save_results(session, rules, waiting, found.values(), now)
+    session.commit()
+    return changes
+
+
 def save_results(
     session: Session,
     rules: Rules,

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -17,7 +18,7 @@ from billing.payment_method import PastAttempt, fault_days, next_attempt_wanted_
 from db.session import Session
 from db.tables.contracts import account as account_table
 from db.tables.contracts import contract_fact, term
-from db.tables.money import attempt, interest_mark, invoice
+from db.tables.money import attempt, interest_mark, invoice, settlement
 from terms.calendar import jst_day
 from terms.rules import Rules
 
@@ -75,7 +76,14 @@ def load_unpaid(
         marks = marks.where(interest_mark.c.account == account)
     latest = marks.subquery("latest_mark")
     query = (
-        sa.select(invoice, term.c.starts_on, latest.c.counts_after, latest.c.carried_yen)
+        sa.select(
+            invoice,
+            term.c.starts_on,
+            latest.c.counts_after,
+            latest.c.carried_yen,
+            lost_last(settlement.c.settled_on).label("lost_on"),
+            lost_last(settlement.c.recorded_at).label("lost_at"),
+        )
         .join(term, term.c.id == invoice.c.term_id)
         .outerjoin(latest, latest.c.invoice_id == invoice.c.id)
         .order_by(invoice.c.due_on, invoice.c.id)
@@ -97,13 +105,15 @@ def load_unpaid(
     new_cards = _new_cards(session, {row.account for row in rows})
     unpaid: list[Unpaid] = []
     for row in rows:
-        due_on = min(row.due_on, row.accelerated_on or row.due_on)
+        due_on = fell_due_on(row.due_on, row.accelerated_on, row.lost_on)
         tried = tuple(attempts.get(row.id, ()))
         card_at = new_cards.get(row.account)
+        if card_at is not None and row.lost_at is not None and card_at <= row.lost_at:
+            card_at = None  # only a card that came after the loss is asked for what another one took back
         wanted_on = None
         if row.method == "card" and row.state == "open":
             wanted_on = next_attempt_wanted_on(
-                row.due_on,
+                row.due_on if row.lost_on is None else due_on,
                 tried,
                 rules.discretion.retry_after_days,
                 card_at,
@@ -131,6 +141,24 @@ def load_unpaid(
             )
         )
     return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
+
+
+def lost_last(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+    """The last day, or instant, of a dispute that took an invoice's payment back."""
+    return (
+        sa.select(sa.func.max(column))
+        .where(settlement.c.invoice_id == invoice.c.id, settlement.c.kind == "dispute")
+        .scalar_subquery()
+    )
+
+
+def fell_due_on(due_on: date, accelerated_on: date | None, lost_on: date | None) -> date:
+    """When a fee fell due: on its day, earlier by acceleration, or again on the day of a lost dispute.
+
+    While a card's payment stood, nothing was overdue; from the loss on the fee is treated as one that is due that day.
+    """
+    first = min(due_on, accelerated_on or due_on)
+    return first if lost_on is None else max(first, lost_on)
 
 
 def lock_accounts(session: Session, accounts: Collection[str]) -> None:

@@ -1,13 +1,17 @@
 """What we know of the card gateway's side: customers, saved cards, events, and the gateway's own books.
 
 Only ids of the gateway and of ours; no card number and nothing personal ever reaches these rows. All but the
-cursor is append-only: what the gateway says anew about an object is a further row with its own time.
+cursor is append-only: what the gateway says anew about an object is a further row with its own time. Set once:
+overcharge_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}.
 """
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import (
+    text as sql,
+)
 from sqlalchemy.dialects.postgresql import TEXT
 
-from db.tables.base import identity, instant, metadata, text, yen
+from db.tables.base import day, identity, instant, metadata, text, yen
 
 gateway_customer = Table(
     "gateway_customer",
@@ -39,6 +43,7 @@ gateway_event = Table(
     text("about"),  # the object that the event speaks of, by its id
     instant("happened_at"),
     instant("recorded_at"),
+    Index("ix_gateway_event_dispute", "about", postgresql_where=sql("starts_with(kind, 'charge.dispute.')")),
 )
 
 gateway_cursor = Table(
@@ -136,3 +141,33 @@ simulated_dispute = Table(
     CheckConstraint("outcome IN ('won', 'lost')", name="outcome"),
 )
 """The simulated gateway's own books on disputes."""
+
+overcharge_refund = Table(
+    "overcharge_refund",
+    metadata,
+    identity(),
+    Column("attempt_id", BigInteger, ForeignKey("attempt.id"), nullable=False),
+    Column("account", TEXT, nullable=False),
+    text("key"),
+    yen("yen"),
+    day("requested_on"),
+    instant("requested_at"),
+    text("outcome", nullable=True),
+    text("code", nullable=True),
+    text("gateway_id", nullable=True),
+    day("settled_on", nullable=True),
+    instant("settled_at", nullable=True),
+    instant("answer_recorded_at", nullable=True),
+    UniqueConstraint("key"),
+    CheckConstraint("yen > 0", name="positive"),
+    CheckConstraint("outcome IN ('succeeded', 'failed', 'abandoned')", name="outcome"),
+    CheckConstraint("(outcome IS NULL) = (answer_recorded_at IS NULL)", name="answer_recorded"),
+    Index(
+        "uq_overcharge_refund_attempt",
+        "attempt_id",
+        unique=True,
+        postgresql_where=sql("outcome IS DISTINCT FROM 'abandoned'"),
+    ),
+    Index("ix_overcharge_refund_account", "account"),
+)
+"""What a card paid beyond what was owed, on its way back to the card."""

@@ -8,7 +8,7 @@ Always holds (by the constraints below):
 Columns that may change: invoice.{state, open_yen, paid_on} (caches of its settlements), invoice.{accelerated_on,
 accelerated_at} (set once), attempt.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at} (set once),
 credit.available_yen (cache), credit_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}
-(set once), the same of overcharge_refund (set once),
+(set once),
 people_task.{closed_at, closed_by, closed_ground} (set once).
 A receipt, an allocation or a settlement below zero takes an earlier one back (`receipt.reverses`); a settlement of
 kind `dispute` takes back what a card had paid.
@@ -314,36 +314,6 @@ credit_refund = Table(
         "uq_credit_refund_in_flight", "credit_id", "attempt_id", unique=True, postgresql_where=sql("outcome IS NULL")
     ),
 )
-
-overcharge_refund = Table(
-    "overcharge_refund",
-    metadata,
-    identity(),
-    Column("attempt_id", BigInteger, ForeignKey("attempt.id"), nullable=False),
-    Column("account", TEXT, nullable=False),
-    text("key"),
-    yen("yen"),
-    day("requested_on"),
-    instant("requested_at"),
-    text("outcome", nullable=True),
-    text("code", nullable=True),
-    text("gateway_id", nullable=True),
-    day("settled_on", nullable=True),
-    instant("settled_at", nullable=True),
-    instant("answer_recorded_at", nullable=True),
-    UniqueConstraint("key"),
-    CheckConstraint("yen > 0", name="positive"),
-    CheckConstraint("outcome IN ('succeeded', 'failed', 'abandoned')", name="outcome"),
-    CheckConstraint("(outcome IS NULL) = (answer_recorded_at IS NULL)", name="answer_recorded"),
-    Index(
-        "uq_overcharge_refund_attempt",
-        "attempt_id",
-        unique=True,
-        postgresql_where=sql("outcome IS DISTINCT FROM 'abandoned'"),
-    ),
-    Index("ix_overcharge_refund_account", "account"),
-)
-"""What a card paid beyond what was owed, on its way back to the card."""
 
 store_report = Table(
     "store_report",

@@ -5,6 +5,7 @@ is followed by the next only after 24: run `keizoku payments settle` some time i
 """
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -84,3 +85,36 @@ def nothing_refunded(
         except Refused as refused:
             fail(str(refused), 1)
     emit(f"refund {key} is over; the next night asks anew")
+
+
+@app.command()
+def disputes(as_json: AsJson = False) -> None:
+    """Disputes of cardholders, each with its newest state; the open ones first."""
+    from billing.disputes import disputes as list_disputes
+
+    with open_house() as house:
+        rows = list_disputes(house.session)
+    emit(rows if rows or as_json else "no charge was ever disputed", as_json)
+
+
+class Choice(StrEnum):
+    """What a lost dispute means."""
+
+    CLAIM_STAYS = "claim_stays"
+    SALE_VOID = "sale_void"
+
+
+@app.command("dispute-lost")
+def dispute_lost(
+    dispute: Annotated[str, typer.Argument(help="The dispute, as `keizoku payments disputes` lists it.")],
+    choice: Annotated[Choice, typer.Option("--choice", help="Is the fee owed again, or is nothing owed?")],
+    by: Annotated[str, typer.Option("--by", help="Who chose.")],
+    ground: Annotated[str, typer.Option("--ground", help="Why.")],
+) -> None:
+    """People choose what the loss of a dispute means, before or after it is lost (default: setting dispute_lost)."""
+    with open_house() as house:
+        try:
+            house.billing.dispute_lost(dispute, choice.value, by=by, ground=ground, now=datetime.now(UTC))
+        except Refused as refused:
+            fail(str(refused), 1)
+    emit(f"dispute {dispute}: if it is lost, {choice.value}")

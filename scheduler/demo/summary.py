@@ -174,6 +174,7 @@ ENDED = {
     "delete_user": ("終了 ユーザーIDの削除", "ended: user id deleted"),
     "prepaid_used_up": ("終了 クーポン等の期間満了", "ended: coupon or key used up"),
     "suspension": ("終了 利用停止中の期間満了", "ended: the term ran out while suspended"),
+    "sale_void": ("終了 売上の取消し", "ended: the sale is void after a dispute"),
     "termination": ("終了 解除", "ended: terminated for unpaid fees"),
 }
 OUTCOMES = {
@@ -189,6 +190,9 @@ TASKS = {
     "charged_too_much": ("過請求", "a card paid what was already paid"),
     "credit_over_granted": ("認容額の超過", "more was granted than is now due"),
     "credit_without_charge": ("返金先なし", "a credit with no charge to refund"),
+    "dispute_beyond_fee": ("異議申立ての超過", "a lost dispute of more than the fee that the card paid"),
+    "dispute_of_unknown_payment": ("不明な支払いへの異議", "a dispute of a payment that is not ours"),
+    "gateway_movement": ("決済代行の不明な入出金", "a movement of the gateway that no rule books"),
     "refund_failed": ("返金失敗", "a refund that failed"),
     "refund_unknown": ("返金結果不明", "a refund whose outcome nobody knows"),
 }

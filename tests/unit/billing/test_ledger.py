@@ -292,7 +292,8 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("revenue_recognised", {"yen": 500}),
         ("dispute_opened", {"yen": 500, "fee_yen": 1500}),
         ("dispute_won", {"yen": 500}),
-        ("payout", {"yen": -1000}),
+        ("dispute_fee", {"yen": -1500}),
+        ("payout", {"yen": 500}),
     ],
     "disputed and lost, paid by bank after all": [
         ("term_invoiced", {"yen": 500}),
