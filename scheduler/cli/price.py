@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +11,8 @@ import typer
 from billing.contract_lists import plan_list, price_list
 from billing.price_simulation import Simulation
 from scheduler.cli.context import at_the_desk
-from scheduler.cli.inputs import AsJson, Recorder, recorder
-from scheduler.cli.output import emit, fail, note, report_findings
+from scheduler.cli.inputs import AsJson, Recorder, day, recorder
+from scheduler.cli.output import emit, note, report_findings
 from terms.calendar import jst_day
 
 plans = typer.Typer(help="Plans of monthly or yearly terms: add, list.", no_args_is_help=True)
@@ -63,7 +62,7 @@ def add_price(
     author: Recorder = "",
 ) -> None:
     """Record a price with its three dates. Too short a notice is refused, with the earliest days that would do."""
-    days = [_day(each) for each in (announced, new_from, renewals_from)]
+    days = [day(each) for each in (announced, new_from, renewals_from)]
     with at_the_desk() as (house, now):
         house.billing.price(
             plan,
@@ -98,7 +97,7 @@ def simulate_price(
     as_json: AsJson = False,
 ) -> None:
     """Whom a change would touch, when, from what to what. Saves nothing; exit 1 if it would be refused."""
-    days = [_day(each) for each in (announced, new_from, renewals_from)]
+    days = [day(each) for each in (announced, new_from, renewals_from)]
     with at_the_desk() as (house, now):
         simulation, findings = house.billing.simulate_price(
             plan,
@@ -152,10 +151,3 @@ def _cohort(named: list[str] | None, file: Path | None) -> list[str] | None:
         return None
     listed = file.read_text(encoding="utf-8-sig").splitlines() if file is not None else []
     return [*(named or ()), *(line.strip() for line in listed if line.strip())]
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        fail(f"not a day: {text!r}; write it as 2026-04-10")

@@ -155,7 +155,7 @@ def test_3_3__of_a_file_of_applications_the_good_rows_are_taken_once(house: Hous
         ),
         (9, "months are a whole number, not 'x'"),
         (10, "the header has 6 columns, this row 3"),
-        (12, "account '': an account has an id of printable letters"),
+        (12, "account '': an account has an id of 1 to 200 printable letters"),
     ]
     again = house.billing.import_applications(file, now=NOW)
     assert (again.taken, len(again.findings)) == (0, 10)
