@@ -149,5 +149,8 @@ def _cohort(named: list[str] | None, file: Path | None) -> list[str] | None:
     """The accounts that a price is for; None: all."""
     if not named and file is None:
         return None
-    listed = file.read_text(encoding="utf-8-sig").splitlines() if file is not None else []
+    try:
+        listed = file.read_text(encoding="utf-8-sig").splitlines() if file is not None else []
+    except UnicodeDecodeError:
+        fail(f"{file}: not UTF-8; save the file as UTF-8")
     return [*(named or ()), *(line.strip() for line in listed if line.strip())]
