@@ -12,7 +12,7 @@ from billing.contract_lists import plan_list, price_list
 from billing.price_simulation import Simulation
 from scheduler.cli.context import at_the_desk
 from scheduler.cli.inputs import AsJson, Recorder, day, recorder
-from scheduler.cli.output import emit, note, report_findings
+from scheduler.cli.output import emit, fail, note, report_findings
 from terms.calendar import jst_day
 
 plans = typer.Typer(help="Plans of monthly or yearly terms: add, list.", no_args_is_help=True)
