@@ -130,7 +130,7 @@ def explained(error: BaseException) -> tuple[str, int] | None:
         reason = " ".join(str(error.orig).split())
         return f"the database cannot be reached or has gone away: {reason}", 2
     if isinstance(error, DataError):  # a number or a letter beyond what its columns hold
-        return f"a value that cannot be: {str(error.orig).splitlines()[0]}; nothing was recorded", 2
+        return f"a value that cannot be: {str(error.orig).splitlines()[0]}", 2
     return None
 
 
