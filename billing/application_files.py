@@ -113,6 +113,8 @@ def _records(path: Path, findings: list[Finding]) -> Iterator[tuple[int, dict[st
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
         findings.append(Finding(str(path), None, "not UTF-8", "files are UTF-8", "save the file as UTF-8"))
         return
     reader = csv.reader(text.splitlines(keepends=True), strict=True)

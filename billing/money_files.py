@@ -99,6 +99,9 @@ def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], l
     passed_over = 0
     try:
         header = [name.strip() for name in next(reader, [])]
+        if not any(header):
+            finding = Finding(source, None, "no header", "the file is empty", "export it again")
+            return MoneyFile(digest, (), (finding,), 0)
         places, findings = _places(source, header, columns, needed, layout)
         if findings:
             return MoneyFile(digest, (), tuple(findings), 0)
@@ -152,6 +155,8 @@ def text_of(written: str) -> str:
 
 
 def _decoded(raw: bytes, encoding: str) -> str | None:
+    if b"\0" in raw:  # no text of a bank; UTF-16, or no text at all
+        return None
     for name in ("utf-8-sig", "cp932") if encoding == "auto" else ("utf-8-sig" if encoding == "utf-8" else "cp932",):
         try:
             return raw.decode(name)

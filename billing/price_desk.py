@@ -110,6 +110,9 @@ class PriceDesk(Desk):
             )
         if cohort is not None and not cohort:
             raise Refused(f"plan {code}: a cohort of nobody; name its accounts, or leave it out for a price for all")
+        odd = sorted(account for account in cohort or () if not account.strip() or not account.isprintable())
+        if odd:
+            raise Refused(f"plan {code}: {odd[0]!r} is the id of no account")
         members = frozenset(cohort) if cohort is not None else None
         last = self.session.execute(sa.select(sa.func.max(price.c.id))).scalar_one() or 0
         return Price(code, interval, yen, announced, for_new_from, for_renewals_from, members, recorded=last + 1)

@@ -33,6 +33,9 @@ from terms.calendar import Interval, jst_day
 from terms.policy import UncoveredDate
 from terms.rules import Rules
 
+LONGEST_ACCOUNT = 200
+"""Letters of an account's id, the host's own."""
+
 _BIGINTS = sa.ARRAY(sa.BigInteger)
 
 
@@ -256,8 +259,10 @@ def approve(
 
 
 def _check(application: Application, intervals: Mapping[str, Interval]) -> None:
-    if not application.account.strip() or not application.account.isprintable():
-        raise Refused(f"account {application.account!r}: an account has an id of printable letters")
+    name = application.account
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_ACCOUNT:
+        shown = repr(name) if len(name) <= LONGEST_ACCOUNT else f"of {len(name)} letters"
+        raise Refused(f"account {shown}: an account has an id of 1 to {LONGEST_ACCOUNT} printable letters")
     who = f"account {application.account}"
     if application.plan not in intervals:
         known = ", ".join(sorted(intervals)) or "none yet"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from scheduler.cli.context import open_house
-from scheduler.cli.inputs import AsJson, Language, instant
+from scheduler.cli.inputs import AsJson, Language, day, instant
 from scheduler.cli.output import emit, fail, table
 from terms.calendar import JST, day_start_at
 
@@ -142,7 +142,7 @@ def write_off(
     as_json: AsJson = False,
 ) -> None:
     """Give up the unpaid fee of a term that is over, and the interest on it; the user is told."""
-    term_on = _day(term)
+    term_on = day(term)
     _act(
         lambda desk, now: desk.write_off(account, term_on, by=by, ground=ground, now=now),
         f"account {account}: the fee of the term of {term_on} is written off",
@@ -185,10 +185,3 @@ def _end_of(text: str) -> datetime:
         fail(f"{text} is still to come: the diary tells what happened")
     except ValueError:
         return instant(text)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        fail(f"not a day: {text!r}; write it as 2026-04-10")

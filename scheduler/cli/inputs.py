@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -35,20 +35,26 @@ File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=Fals
 OnlyMonth = Annotated[str, typer.Option("--month", help="Only of this month: 2026-04.")]
 
 
+YEARS: Final = range(1970, 2201)
+"""What lies outside them is a slip of the hand."""
+
+
 def instant(text: str) -> datetime:
     """A time as people write it; ends the command for what is none."""
     try:
-        return parse_instant(text)
+        at = parse_instant(text)
     except ValueError as error:
         fail(str(error))
+    return at if at.year in YEARS else fail(f"{text}: years go from {YEARS[0]} to {YEARS[-1]}")
 
 
 def day(text: str) -> date:
     """A day as people write it; ends the command for what is none."""
     try:
-        return date.fromisoformat(text)
+        on = date.fromisoformat(text.strip())
     except ValueError:
         fail(f"not a day: {text!r}; write it as 2026-04-10")
+    return on if on.year in YEARS else fail(f"{text}: years go from {YEARS[0]} to {YEARS[-1]}")
 
 
 def month_of(text: str) -> Month:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from billing.catalog import NoPriceError
 from scheduler.app import House
 from scheduler.cli.context import open_house
+from scheduler.cli.inputs import day as parse_day
 from scheduler.cli.output import console, emit, errors, fail, table
 from scheduler.hours import night_at
 from scheduler.night import STAGES, NightBusyError, NightResult, run_night
@@ -127,12 +128,7 @@ def _dates(on: str, from_: str, to: str, today: date) -> list[date]:
 
 
 def _date(text: str, default: date) -> date:
-    if not text:
-        return default
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        fail(f"{text!r} is no date; write it as 2026-04-01")
+    return parse_day(text) if text else default
 
 
 def _print(results: list[NightResult]) -> None:

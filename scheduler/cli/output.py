@@ -119,7 +119,7 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     """The one line that people can act on, and its exit code; None for what only a programmer can mend."""
     if isinstance(error, UserError):
         return str(error), error.code
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DataError, OperationalError
 
     from billing.gateway.port import GatewayRefusesUsError
     from db.session import DatabaseError
@@ -129,6 +129,8 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, OperationalError):
         reason = " ".join(str(error.orig).split())
         return f"the database cannot be reached or has gone away: {reason}", 2
+    if isinstance(error, DataError):  # a number or a letter beyond what its columns hold
+        return f"a value that cannot be: {str(error.orig).splitlines()[0]}", 2
     return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ import typer
 from billing.contract_lists import plan_list, price_list
 from billing.price_simulation import Simulation
 from scheduler.cli.context import at_the_desk
-from scheduler.cli.inputs import AsJson, Recorder, recorder
+from scheduler.cli.inputs import AsJson, Recorder, day, recorder
 from scheduler.cli.output import emit, fail, note, report_findings
 from terms.calendar import jst_day
 
@@ -63,7 +62,7 @@ def add_price(
     author: Recorder = "",
 ) -> None:
     """Record a price with its three dates. Too short a notice is refused, with the earliest days that would do."""
-    days = [_day(each) for each in (announced, new_from, renewals_from)]
+    days = [day(each) for each in (announced, new_from, renewals_from)]
     with at_the_desk() as (house, now):
         house.billing.price(
             plan,
@@ -98,7 +97,7 @@ def simulate_price(
     as_json: AsJson = False,
 ) -> None:
     """Whom a change would touch, when, from what to what. Saves nothing; exit 1 if it would be refused."""
-    days = [_day(each) for each in (announced, new_from, renewals_from)]
+    days = [day(each) for each in (announced, new_from, renewals_from)]
     with at_the_desk() as (house, now):
         simulation, findings = house.billing.simulate_price(
             plan,
@@ -150,12 +149,8 @@ def _cohort(named: list[str] | None, file: Path | None) -> list[str] | None:
     """The accounts that a price is for; None: all."""
     if not named and file is None:
         return None
-    listed = file.read_text(encoding="utf-8-sig").splitlines() if file is not None else []
-    return [*(named or ()), *(line.strip() for line in listed if line.strip())]
-
-
-def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        fail(f"not a day: {text!r}; write it as 2026-04-10")
+        listed = file.read_text(encoding="utf-8-sig").splitlines() if file is not None else []
+    except UnicodeDecodeError:
+        fail(f"{file}: not UTF-8; save the file as UTF-8")
+    return [*(named or ()), *(line.strip() for line in listed if line.strip())]

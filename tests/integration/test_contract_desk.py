@@ -155,7 +155,7 @@ def test_3_3__of_a_file_of_applications_the_good_rows_are_taken_once(house: Hous
         ),
         (9, "months are a whole number, not 'x'"),
         (10, "the header has 6 columns, this row 3"),
-        (12, "account '': an account has an id of printable letters"),
+        (12, "account '': an account has an id of 1 to 200 printable letters"),
     ]
     again = house.billing.import_applications(file, now=NOW)
     assert (again.taken, len(again.findings)) == (0, 10)
@@ -173,6 +173,7 @@ def test_3_3__of_a_file_of_applications_the_good_rows_are_taken_once(house: Hous
         ("", "columns account, plan, method, each once"),
         ('account,plan,method\n"a,b,c\n', "rows are CSV"),
         ("account,plan,method\n\udcff,b,c\n", "files are UTF-8"),
+        ("account,plan,method\n\0,b,c\n", "files are UTF-8"),
     ],
 )
 def test_3_3__a_file_that_is_none_is_told_and_nothing_is_taken(
@@ -227,6 +228,11 @@ def test_4_3__a_simulation_reads_contracts_as_they_are_and_saves_nothing(house: 
 
 
 def test_a_plan_keeps_its_interval(house: House) -> None:
+    with pytest.raises(Refused, match="is the id of no account"):
+        house.billing.price(
+            "monthly", 500, announced=date(2026, 3, 1), for_new_from=date(2026, 3, 1),
+            for_renewals_from=date(2026, 5, 1), cohort=["hanako", "\0"], now=NOW,
+        )  # fmt: skip
     house.billing.add_plan("monthly", "month", now=NOW)
     with pytest.raises(Refused, match="plan monthly: it is one of a month already"):
         house.billing.add_plan("monthly", "year", now=NOW)

@@ -89,6 +89,11 @@ def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]
             2,
             "error: the database cannot be reached or has gone away: server closed the connection",
         ),
+        (
+            sa.exc.DataError("SELECT secret", {}, Exception("bigint out of range\nwhere")),
+            2,
+            "error: a value that cannot be: bigint out of range",
+        ),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

@@ -64,7 +64,8 @@ def test_a_file_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
     file = tmp_path / "bank.csv"
     for raw, layout, rule in (
         (b"date,amount\n", Layout(), "the header lacks it: date, amount"),
-        (b"", Layout(), "the header lacks it: "),
+        (b"", Layout(), "the file is empty"),
+        (b"date,amount,payer\n2026-04-01,5,\0\n", Layout(), "the file is not UTF-8 or cp932"),
         (b"date,date,amount,payer\n", Layout(), "the header has it 2 times"),
         (b"\xff\xfe\x81", Layout(), "the file is not UTF-8 or cp932"),
         ("date,amount,payer\n2025-04-01,5,ヤ\n".encode("cp932"), Layout(encoding="utf-8"), "the file is not utf-8"),
