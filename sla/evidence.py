@@ -57,6 +57,12 @@ class Incident:
     ground: str
     author: str
     exact: bool = False
+    named: str = ""  # what it is called as evidence, if not by its id
+
+    @property
+    def evidence(self) -> str:
+        """What it is called as evidence."""
+        return self.named or f"incident {self.id}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from db.tables.evidence import (
     population,
 )
 from sla.evidence import Count, Incident
-from sla.intervals import NOTHING, Span, Spans, intersect, normalise, union
+from sla.intervals import NOTHING, Span, Spans, intersect, normalise
 from sla.observation_files import literal
 from sla.observations import open_observations
 from sla.quorum import Population, counted_windows, observed_windows, stops_from
@@ -100,10 +100,10 @@ def _stops(session: Session, policy: Policy, reach: tuple[datetime, datetime], a
     counted = counted_windows(_counts(session, reach, at), policy)
     any_observed = _any_observed(session, reach, at)
     if not (incidents or any_observed):
-        return stops_from(counted, (), Population.always(1), policy) if counted else ()
+        return stops_from(NOTHING, (), Population.always(1), policy, counted)
     users = load_population(session, at)
     observed = _observed(session, users, policy, reach, at) if any_observed else NOTHING
-    return stops_from(union(observed, counted), incidents, users, policy)
+    return stops_from(observed, incidents, users, policy, counted)
 
 
 def _incidents(session: Session, at: datetime, reach: tuple[datetime, datetime] | None = None) -> list[Incident]:

@@ -20,7 +20,7 @@ from fractions import Fraction
 import duckdb
 
 from sla.evidence import Count, Incident
-from sla.intervals import Spans, intersect, normalise, subtract
+from sla.intervals import NOTHING, Spans, intersect, normalise, subtract
 from sla.unusable import Cause, Stop
 from terms.decision import decides
 from terms.policy import Policy
@@ -99,29 +99,29 @@ def counted_windows(counts: Iterable[Count], policy: Policy) -> Spans:
 
 
 def stops_from(
-    observed: Spans, incidents: Iterable[Incident], population: Population, policy: Policy
+    observed: Spans, incidents: Iterable[Incident], population: Population, policy: Policy, counted: Spans = NOTHING
 ) -> tuple[Stop, ...]:
-    """Stops out of what was observed (or counted) and what people confirmed, in order of time.
+    """Stops out of what was observed, what was counted, and what people confirmed, in order of time.
 
-    An observed second takes the cause of the incidents it overlaps, even of those too small to pass alone,
+    An observed or counted second takes the cause of the incidents it overlaps, even of those too small to pass alone,
     the strongest if there are several; without one it is a fault.
     """
     incidents = tuple(incidents)
     stops = [
-        Stop(start, end, incident.cause, f"incident {incident.id}", incident.exact, incident.id)
+        Stop(start, end, incident.cause, incident.evidence, incident.exact, incident.id)
         for incident in incidents
         for start, end in incident_windows(incident, population, policy)
     ]
-    unexplained = observed
-    for cause in Cause:
-        named = [each for each in incidents if each.cause is cause and each.start < each.end]
-        for incident in named:
-            stops += [
-                Stop(start, end, cause, f"observations, cause by incident {incident.id}", incident=incident.id)
-                for start, end in intersect(unexplained, ((incident.start, incident.end),))
-            ]
-        unexplained = subtract(unexplained, normalise((each.start, each.end) for each in named))
-    stops += [Stop(start, end, Cause.FAULT, "observations") for start, end in unexplained]
+    for evidence, unexplained in (("observations", observed), ("counts", counted)):
+        for cause in Cause:
+            named = [each for each in incidents if each.cause is cause and each.start < each.end]
+            for incident in named:
+                stops += [
+                    Stop(start, end, cause, f"{evidence}, cause by {incident.evidence}", incident=incident.id)
+                    for start, end in intersect(unexplained, ((incident.start, incident.end),))
+                ]
+            unexplained = subtract(unexplained, normalise((each.start, each.end) for each in named))
+        stops += [Stop(start, end, Cause.FAULT, evidence) for start, end in unexplained]
     return tuple(sorted(stops, key=lambda stop: (stop.start, stop.end, stop.cause, stop.source)))
 
 

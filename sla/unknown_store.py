@@ -47,7 +47,9 @@ def recorded_unknown(session: Session, reach: tuple[datetime, datetime], at: dat
 def ruled_down(session: Session, reach: tuple[datetime, datetime], at: datetime) -> list[Incident]:
     """What people decided to have been down, each like a stop that they confirmed."""
     return [
-        Incident(f"unknown-{ruling.number}", start, end, ruling.affected or 0, Cause.FAULT, "", "")
+        Incident(
+            "", start, end, ruling.affected or 0, Cause.FAULT, "", "", named=f"unknown time, decision {ruling.number}"
+        )
         for ruling, spans in holding(_rulings(session, reach, at))
         if ruling.verdict is Verdict.DOWN
         for start, end in spans

@@ -14,6 +14,8 @@ def files_named(written: Sequence[str] | None, *, or_folders: bool = False) -> t
     """The files of these names and globs, each once; ends the command for what is none."""
     found: dict[Path, None] = {}
     for name in written or ():
+        if not name.strip():
+            fail("an empty name of a file")
         paths = [Path(name)] if Path(name).exists() else _matching(name)
         if not paths:
             fail(f"{name}: no such file")

@@ -147,7 +147,7 @@ def read_facts(
         observed.settle()
         seen = observed_windows(observed.table, everyone, policy, horizon)
     counted = counted_windows((row for read in counts for row in read.rows), policy)
-    stops = stops_from(union(seen, counted), (row for read in incidents for row in read.rows), everyone, policy)
+    stops = stops_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
     announced = tuple(row for read in notices for row in read.rows)
     facts = MonthFacts(month, stops, announced, unknown=_unknown(counts, evidence.series))
     told = (read.findings for of_kind in (reads, incidents, counts, notices) for read in of_kind)

@@ -200,3 +200,15 @@ def test_9_3__one_query_reads_any_relation_called_observation() -> None:
         rows = "SELECT 'u' || i AS user_id, 10 AS started, 20 AS ended FROM range(2) AS numbers(i)"
         table.execute(f"CREATE VIEW observation AS {rows}")
         assert observed_windows(table, Population.always(39), POLICY, HORIZON) == ((10, 20),)
+
+
+def test_9_3__each_stop_names_the_kind_of_evidence_that_shows_it() -> None:
+    small = incident(0, 900, 1, Cause.SYSTEM_UPDATE, name="release")
+    ruled = Incident("", 3_000, 3_600, 60, Cause.FAULT, "", "", named="unknown time, decision 1")
+    stops = stops_from(((0, 600),), [small, ruled], Population.always(1_000), POLICY, counted=((300, 1_200),))
+    assert [(stop.start, stop.end, stop.cause, stop.source, stop.incident) for stop in stops] == [
+        (0, 600, Cause.SYSTEM_UPDATE, "observations, cause by incident release", "release"),
+        (300, 900, Cause.SYSTEM_UPDATE, "counts, cause by incident release", "release"),
+        (900, 1_200, Cause.FAULT, "counts", ""),
+        (3_000, 3_600, Cause.FAULT, "unknown time, decision 1", ""),
+    ]

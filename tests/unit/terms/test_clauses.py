@@ -127,7 +127,7 @@ def test_an_unknown_version_names_those_that_exist() -> None:
 
 ROWS = {
     "1": ["unusable_time_of_claimant"],
-    "2": ["quorum_base", "quorum_of_overlapping_incidents"],
+    "2": ["quorum_base", "quorum_of_overlapping_incidents", "unknown_time"],
     "3": ["symptoms"],
     "3a": ["sub_second"],
     "4": ["partner_data"],
@@ -135,7 +135,7 @@ ROWS = {
     "6": ["short_stop"],
     "7": ["flapping"],
     "8": ["update_window"],
-    "9": ["announcement_days"],
+    "9": ["announcement_days", "announcement_edits"],
     "10": ["user_environment"],
     "11": ["interruption"],
     "12": ["month_length"],

@@ -49,6 +49,7 @@ def test_show_tells_numbers_and_readings_of_a_clause(capsys: pytest.CaptureFixtu
     assert [(one["name"], one["default"], one["alternatives"]) for one in shown["readings"]] == [
         ("update_window", "update_inside_window", []),
         ("announcement_days", "clear_days", ["calendar_days", "hours"]),
+        ("announcement_edits", "what_all_issues_announce", []),
     ]
 
 
