@@ -32,7 +32,6 @@ from terms.calendar import Month, jst_day
 
 AROUND = timedelta(days=40)
 """How far beyond a month's ends its counterparts are looked for."""
-ALL_OF_IT = timedelta(days=36_500)
 STEPS = ("news", "ours", "gateway", "payouts", "bank", "receipts", "match")
 
 Told = Callable[[str, int, int], None]
@@ -166,7 +165,7 @@ def exception_row(each: Difference) -> dict[str, Any]:
 
 def _news(session: Session, gateway: Gateway, now: datetime) -> None:
     if isinstance(gateway, SimulatedGateway):
-        gateway_news.poll(session, SimulatedBooks(session, gateway.fee_per_mille), now, first_look=ALL_OF_IT)
+        gateway_news.poll(session, SimulatedBooks(session, now, gateway.fee_per_mille), now)
         return
     books = gateway.books
     if books is not None:

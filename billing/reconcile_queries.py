@@ -28,7 +28,8 @@ _BOOKED = """
                CASE WHEN event = 'by_people' THEN id::text ELSE split_part(event_key, ':', 2) END AS about,
                CASE WHEN event_key LIKE 'dispute:%' AND yen > 0 THEN 'in'
                     WHEN event_key LIKE 'dispute:%' THEN 'out'
-                    WHEN event = 'payout' THEN 'payout' ELSE '' END AS part,
+                    WHEN event = 'payout' THEN 'payout'
+                    WHEN event IN ('key_sold', 'key_revoked') THEN event_key ELSE '' END AS part,
                event, yen, tax_yen, posted_on, belongs_to, account
         FROM posted
     ), booked AS (
@@ -55,13 +56,17 @@ _OURS = """
     WHERE coalesce(settled_on, requested_on) >= '{first}' AND coalesce(settled_on, requested_on) < '{past}'
        OR booked.word IS NOT NULL
     UNION ALL
-    SELECT CASE word WHEN 'people' THEN 'entry:' || about ELSE concat_ws(':', word, about, nullif(part, '')) END,
-           CASE WHEN word = 'dispute' THEN 'dispute' WHEN part = 'payout' THEN 'payout'
+    SELECT CASE WHEN word = 'people' THEN 'entry:' || about WHEN word IN ('contract', 'batch') THEN part
+                ELSE concat_ws(':', word, about, nullif(part, '')) END,
+           CASE WHEN word IN ('contract', 'batch') AND part <> '' THEN CASE WHEN yen > 0 THEN 'charge' ELSE 'refund' END
+                WHEN word = 'dispute' THEN 'dispute' WHEN part = 'payout' THEN 'payout'
                 WHEN word = 'movement' THEN 'fee' WHEN word IN ('deposit', 'overcharge') THEN 'refund'
                 ELSE 'other' END,
-           CASE word WHEN 'dispute' THEN about || ':' || part WHEN 'movement' THEN about
-                WHEN 'overcharge' THEN (SELECT key FROM overcharge_refund WHERE overcharge_refund.id::text = about)
-                END, NULL,
+           CASE WHEN word IN ('contract', 'batch') AND part <> '' THEN part
+                WHEN word = 'dispute' THEN about || ':' || part
+                WHEN word = 'movement' THEN about
+                WHEN word = 'overcharge' THEN (
+                    SELECT key FROM overcharge_refund WHERE overcharge_refund.id::text = about) END, NULL,
            CASE WHEN word = 'people' AND EXISTS (
                SELECT 1 FROM exception_resolution WHERE exception_resolution.entry_id::text = about
            ) THEN 'explained' ELSE 'done' END,

@@ -1,7 +1,8 @@
 """The simulated gateway's books, made from what its cards did: charges and refunds, each with its fee.
 
-The fee is a share of the amount in thousandths, rounded down, exempt from tax; by default there is none. It pays
-nothing out: what it collected stays in the clearing account.
+The fee is a share of the amount in thousandths, rounded down, exempt from tax; by default there is none. Product keys
+are sold through it too, so what people recorded as sold or paid back is there under the event's key. It pays nothing
+out: what it collected stays in the clearing account.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,14 +13,21 @@ import sqlalchemy as sa
 from billing.gateway.books import Dispute, GatewayEvent, Movement, Payout
 from billing.gateway.port import UnansweredError
 from db.session import Session
+from db.tables.books import entry, line
+from db.tables.gateway import balance_transaction, simulated_dispute
 from db.tables.money import simulated_charge, simulated_refund
+from terms.calendar import day_start_at, jst_day
 
 
 class SimulatedBooks:
-    """Reads the tables simulated_* as a gateway's account."""
+    """Reads the tables simulated_* as a gateway's account, as it stands at `now`.
 
-    def __init__(self, session: Session, fee_per_mille: int = 0) -> None:
+    A simulated clock goes its own way, so what is new is what is not recorded yet, whenever it happened.
+    """
+
+    def __init__(self, session: Session, now: datetime, fee_per_mille: int = 0) -> None:
         self._session = session
+        self._now = now
         self._fee_per_mille = fee_per_mille
 
     def events(self, since: datetime) -> Iterator[GatewayEvent]:
@@ -27,18 +35,48 @@ class SimulatedBooks:
         return iter(())
 
     def movements(self, since: datetime) -> Iterator[Movement]:
-        """Charges that succeeded, and refunds, from an instant on."""
+        """Charges that succeeded, sales of keys, refunds, disputes, as far as they are not recorded."""
         charges = sa.select(simulated_charge).where(
-            simulated_charge.c.answer == "succeeded", simulated_charge.c.created_at >= since
+            simulated_charge.c.answer == "succeeded", _new("sim_txn_ch_", simulated_charge.c.id)
         )
         for row in self._session.execute(charges.order_by(simulated_charge.c.id)).all():
             fee = row.yen * self._fee_per_mille // 1000
-            charge_id = f"sim_ch_{row.id}"
-            yield _movement(f"sim_txn_ch_{row.id}", "charge", row.yen, fee, charge_id, charge_id, row)
-        refunds = sa.select(simulated_refund).where(simulated_refund.c.created_at >= since)
+            charge = f"sim_ch_{row.id}"
+            yield _movement(f"sim_txn_ch_{row.id}", "charge", row.yen, fee, (charge, charge, row.key), row.created_at)
+        yield from self._keys()
+        refunds = sa.select(simulated_refund).where(_new("sim_txn_re_", simulated_refund.c.id))
         for row in self._session.execute(refunds.order_by(simulated_refund.c.id)).all():
-            payment = f"sim_ch_{row.charge_id}"
-            yield _movement(f"sim_txn_re_{row.id}", "refund", -row.yen, 0, f"sim_re_{row.id}", payment, row)
+            behind = (f"sim_re_{row.id}", f"sim_ch_{row.charge_id}", row.key)
+            yield _movement(f"sim_txn_re_{row.id}", "refund", -row.yen, 0, behind, row.created_at)
+        yield from self._disputes()
+
+    def _keys(self) -> Iterator[Movement]:
+        sold = (
+            sa.select(entry.c.id, entry.c.event_key, entry.c.posted_on, line.c.yen, entry.c.recorded_at)
+            .join(line, line.c.entry_id == entry.c.id)
+            .where(
+                entry.c.event.in_(("key_sold", "key_revoked")),
+                line.c.code == "1131",
+                _new("sim_txn_key_", entry.c.id),
+            )
+            .order_by(entry.c.id)
+        )
+        for row in self._session.execute(sold).all():
+            at = row.recorded_at if jst_day(row.recorded_at) == row.posted_on else day_start_at(row.posted_on)
+            kind, sale = "charge" if row.yen > 0 else "refund", f"sim_key_{row.id}"
+            yield _movement(f"sim_txn_key_{row.id}", kind, row.yen, 0, (sale, sale, row.event_key), at)
+
+    def _disputes(self) -> Iterator[Movement]:
+        for part, sign, at, also in (
+            ("out", -1, simulated_dispute.c.opened_at, sa.true()),
+            ("in", 1, simulated_dispute.c.decided_at, simulated_dispute.c.outcome == "won"),
+        ):
+            moved = sa.select(simulated_dispute, at.label("at")).where(
+                also, at <= self._now, _new(f"sim_txn_dp_{part}_", simulated_dispute.c.id)
+            )
+            for row in self._session.execute(moved.order_by(simulated_dispute.c.id)).all():
+                behind = (f"sim_dp_{row.charge_id}", f"sim_ch_{row.charge_id}", None)
+                yield _movement(f"sim_txn_dp_{part}_{row.id}", "adjustment", sign * row.yen, 0, behind, row.at)
 
     def payouts(self, since: datetime) -> Iterator[Payout]:
         """None."""
@@ -53,9 +91,15 @@ class SimulatedBooks:
         raise UnansweredError(f"no dispute {dispute}")
 
 
+def _new(prefix: str, number: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
+    return ~sa.exists().where(balance_transaction.c.id == sa.func.concat(prefix, number))
+
+
 def _movement(
-    movement: str, kind: str, amount: int, fee: int, source: str, payment: str, row: sa.Row[tuple[object, ...]]
+    movement: str, kind: str, amount: int, fee: int, behind: tuple[str, str, str | None], at: datetime
 ) -> Movement:
+    """A balance transaction; `behind` it are its source, its payment and our key."""
+    source, payment, our_key = behind
     return Movement(
         id=movement,
         kind=kind,
@@ -66,7 +110,7 @@ def _movement(
         currency="jpy",
         source=source,
         payment=payment,
-        our_key=row.key,
-        happened_at=row.created_at,
-        available_at=row.created_at,
+        our_key=our_key,
+        happened_at=at,
+        available_at=at,
     )
