@@ -48,6 +48,7 @@ COMMANDS: dict[str, Target] = {
     "deposit": Target("scheduler.cli.deposit:app", "What payers sent beyond what they owed: list, refund, apply."),
     "notice": Target("scheduler.cli.notice:app", "Notices and demands for users: list, show, mark as sent."),
     "ledger": Target("scheduler.cli.ledger:app", "The books: trial balance, accounts, entries, what is behind them."),
+    "report": Target("scheduler.cli.report:app", "A month for finance: page, workbook, CSV files, their hashes."),
     "export": Target("scheduler.cli.export:app", "A month's journal as an accounting package imports it."),
     "backup": Target("scheduler.cli.backup:app", "Encrypted copies in three places: run, list, verify, restore."),
     "settings": Target("scheduler.cli.settings:app", "Every setting with its value, default and meaning."),
