@@ -100,6 +100,9 @@ class Settings(Discretion, BaseSettings):
     stripe_timeout_seconds: float = Field(
         default=30, gt=0, le=600, description="how long a call waits before its outcome counts as unknown"
     )
+    simulated_fee_per_mille: int = Field(
+        default=0, ge=0, le=500, description="what the simulated gateway keeps of a charge, in thousandths"
+    )
     terms_dir: Path | None = Field(
         default=None,
         description="folder (or file) with own versions of the premium terms; checked as by `keizoku terms check`",

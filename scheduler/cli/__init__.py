@@ -49,6 +49,8 @@ COMMANDS: dict[str, Target] = {
     "notice": Target("scheduler.cli.notice:app", "Notices and demands for users: list, show, mark as sent."),
     "ledger": Target("scheduler.cli.ledger:app", "The books: trial balance, accounts, entries, what is behind them."),
     "report": Target("scheduler.cli.report:app", "A month for finance: page, workbook, CSV files, their hashes."),
+    "reconcile": Target("scheduler.cli.reconcile:app", "A month's books against the gateway's and the bank's."),
+    "close": Target("scheduler.cli.close:app", "Close a month's books, verify what is closed, reopen."),
     "export": Target("scheduler.cli.export:app", "A month's journal as an accounting package imports it."),
     "backup": Target("scheduler.cli.backup:app", "Encrypted copies in three places: run, list, verify, restore."),
     "settings": Target("scheduler.cli.settings:app", "Every setting with its value, default and meaning."),
