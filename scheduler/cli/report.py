@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import at_the_desk
 from scheduler.cli.inputs import AsJson, Language, month_of
 from scheduler.cli.output import emit, errors, fail
 
@@ -24,19 +23,23 @@ def report(
 ) -> None:
     """Write a month's report: a page that opens offline, a workbook, a CSV per table, and their SHA-256.
 
-    Revenue, contract liability, receivables by age, credits, claims, availability, dunning, what waits for people, the
-    journal. Every figure leads to the table that it is the sum of; nothing is changed.
+    Revenue, contract liability, receivables by age, credits, claims, availability, dunning, the reconciliation's
+    exceptions and what waits for people, the journal. Every figure leads to the table that it is the sum of. Nothing is
+    changed; only the gateway's news are fetched, as `keizoku reconcile` does.
     """
+    from billing.reconcile_month import reconcile_month
     from db.session import one_snapshot
     from scheduler.months.finance import finance_report
     from scheduler.months.finance_files import write_finance
     from terms.policy import UncoveredDate
 
     about = month_of(month)
-    with open_house() as house, one_snapshot(house.session), errors.status("") as status:
+    with at_the_desk() as (house, now), errors.status(f"{about}: reconciling") as status:
         try:
-            made = finance_report(house.session, house.rules, about, datetime.now(UTC))
-            written = write_finance(made, out, lang.value, lambda name: status.update(f"{about}: {name}"))
+            reconciled = reconcile_month(house.session, house.gateway, about, now)
+            with one_snapshot(house.session):
+                made = finance_report(house.session, house.rules, about, now, reconciled)
+                written = write_finance(made, out, lang.value, lambda name: status.update(f"{about}: {name}"))
         except UncoveredDate as error:
             fail(str(error))
         except OSError as error:

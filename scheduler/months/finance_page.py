@@ -14,6 +14,7 @@ from itertools import islice
 from markupsafe import Markup
 
 from scheduler.months.finance import Column, FinanceReport
+from scheduler.months.finance_rows import AGES, DUNNING
 from scheduler.months.templates import templates_in
 from sla.intervals import length
 from sla.timeline import month_svg
@@ -22,6 +23,14 @@ from terms.rendering import Lang
 
 ON_PAGE = 2_000
 """Rows of a table that the page shows."""
+_JA = {
+    **{en: ja for _, ja, en in AGES},
+    **{kind: ja for kind, ja, _ in DUNNING},
+    "applied": "充当", "granted": "決定", "refunded": "返金", "rejected": "却下", "pending": "判定前",
+    "open": "未了", "paid": "支払済み", "resolved": "解決済み", "opening": "月初残高", "unexplained": "説明なし",
+    "deadline": "申請期限後", "not_member": "会員期間なし", "method": "カード以外", "threshold": "基準時間以下",
+}  # fmt: skip
+"""The words of the tables in Japanese; the files have them as they are."""
 _BLUE, _INK = "#0059a3", "#1b1f27"
 
 
@@ -33,7 +42,7 @@ def finance_page(report: FinanceReport, lang: Lang) -> str:
     tables = []
     for table in report.tables:
         rows = list(islice(table.rows(), ON_PAGE + 1))
-        tables.append((table, [[_shown(value, column) for value, column in zip(row, table.columns, strict=True)]
+        tables.append((table, [[_shown(value, column, ja) for value, column in zip(row, table.columns, strict=True)]
                                for row in rows[:ON_PAGE]], len(rows) > ON_PAGE))  # fmt: skip
     return templates_in().get_template("finance.html.j2").render(
         report=report,
@@ -72,7 +81,7 @@ def _bars(rows: Iterable[tuple[str, int, str, str]], sign: str) -> str:
     return "".join((*parts, "</svg>"))
 
 
-def _shown(value: object, column: Column) -> tuple[str, str]:
+def _shown(value: object, column: Column, ja: bool) -> tuple[str, str]:
     """A cell as it is read, and as it is sorted by."""
     if value is None:
         return "", ""
@@ -80,4 +89,4 @@ def _shown(value: object, column: Column) -> tuple[str, str]:
         return (f"{value:,}" if column.kind == "yen" else str(value)), str(value)
     if isinstance(value, date):
         return value.isoformat(), value.isoformat()
-    return str(value), str(value)
+    return (_JA.get(str(value), str(value)) if ja else str(value)), str(value)

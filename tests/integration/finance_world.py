@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from billing.reconcile_month import reconcile_month
 from db.migrate import create_all
 from db.session import make_engine
 from scheduler.app import House
@@ -50,4 +51,5 @@ def _night(house: House, on: date, now: datetime) -> NightResult:
 
 def report_of(house: House, month: Month = MAY) -> FinanceReport:
     """The report of a month."""
-    return finance_report(house.session, house.rules, month, NOW)
+    reconciled = reconcile_month(house.session, house.gateway, month, NOW)
+    return finance_report(house.session, house.rules, month, NOW, reconciled)

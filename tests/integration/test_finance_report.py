@@ -156,6 +156,13 @@ def test_the_workbooks_formulas_come_to_its_values_and_the_files_to_their_hashes
         assert rows == [["" if value is None else str(value) for value in row] for row in table.rows()]
 
 
+def test_exceptions_of_the_reconciliation_are_in_the_report(report: FinanceReport) -> None:
+    assert report.reconciled is not None
+    found = [(row[0], row[2], row[3]) for row in report.table("exceptions").rows()]
+    assert [(each.type.value, each.key, each.yen) for each in report.reconciled.outcome.exceptions] == found
+    assert (report.closed, report.reconciled.unexplained) == (False, ())
+
+
 def test_names_from_outside_are_text_on_the_page_and_no_formula_in_the_files(
     house: House, report: FinanceReport, tmp_path: Path
 ) -> None:
