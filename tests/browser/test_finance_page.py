@@ -52,7 +52,7 @@ def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(
     shown = page.locator("#t-credits tbody tr:visible")
     kinds = shown.locator("td:first-child").all_inner_texts()
     yen = [int(text.replace(",", "")) for text in shown.locator("td:last-child").all_inner_texts()]
-    assert set(kinds) == {"applied"}
+    assert set(kinds) == {"充当"}
     assert sum(yen) == report.figure("applied").value
     assert page.evaluate("location.hash") == "#t-credits"
 
