@@ -31,7 +31,7 @@ _JA = {
     "deadline": "申請期限後", "not_member": "会員期間なし", "method": "カード以外", "threshold": "基準時間以下",
 }  # fmt: skip
 """The words of the tables in Japanese; the files have them as they are."""
-_BLUE, _INK = "#0059a3", "#1b1f27"
+_BLUE, _RED, _INK = "#0059a3", "#a02c00", "#1b1f27"
 
 
 def finance_page(report: FinanceReport, lang: Lang) -> str:
@@ -75,7 +75,7 @@ def _bars(rows: Iterable[tuple[str, int, str, str]], sign: str) -> str:
         told = f"{'-' if value < 0 else ''}{sign}{abs(value):,}"
         parts.append(
             f'<a href="#t-{table}" data-only="{escape(only)}"><text x="0" y="{y + 14}">{escape(name)}</text>'
-            f'<rect x="170" y="{y}" width="{width}" height="17" fill="{_BLUE}"/>'
+            f'<rect x="170" y="{y}" width="{width}" height="17" fill="{_RED if value < 0 else _BLUE}"/>'
             f'<text x="{178 + width}" y="{y + 14}" fill="{_INK}">{told}</text></a>'
         )
     return "".join((*parts, "</svg>"))
