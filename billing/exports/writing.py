@@ -85,7 +85,7 @@ def month_entries(session: Session, month: Month) -> Iterator[BookEntry]:
     """The entries of a month in order of day and number, streamed."""
     query = (
         sa.select(
-            entry.c.id, entry.c.posted_on, entry.c.event, entry.c.clause, entry.c.account, *_BELONGS,
+            entry.c.id, entry.c.posted_on, entry.c.event, entry.c.clause, entry.c.account, entry.c.belongs_to,
             line.c.code, line.c.yen,
         )
         .join(line, line.c.entry_id == entry.c.id)
@@ -103,7 +103,7 @@ def month_entries(session: Session, month: Month) -> Iterator[BookEntry]:
             clause=first.clause,
             account=first.account,
             lines=tuple(Line(row.code, row.yen) for row in lines),
-            belongs_to=str(first.belongs_to or ""),
+            belongs_to=first.belongs_to or "",
         )
 
 
@@ -115,11 +115,6 @@ def month_sums(session: Session, month: Month) -> dict[str, int]:
 def balances_before(session: Session, month: Month) -> dict[str, int]:
     """What each account stood at when a month began."""
     return _sums(session, entry.c.posted_on < month.first_on)
-
-
-_BELONGS: tuple[sa.ColumnElement[str], ...] = (
-    (entry.c.belongs_to,) if "belongs_to" in entry.c else (sa.literal("").label("belongs_to"),)
-)
 
 
 def _sums(session: Session, *where: sa.ColumnElement[bool]) -> dict[str, int]:

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Target] = {
     "deposit": Target("scheduler.cli.deposit:app", "What payers sent beyond what they owed: list, refund, apply."),
     "notice": Target("scheduler.cli.notice:app", "Notices and demands for users: list, show, mark as sent."),
     "ledger": Target("scheduler.cli.ledger:app", "The books: trial balance, accounts, entries, what is behind them."),
+    "report": Target("scheduler.cli.report:app", "A month for finance: page, workbook, CSV files, their hashes."),
     "reconcile": Target("scheduler.cli.reconcile:app", "A month's books against the gateway's and the bank's."),
     "close": Target("scheduler.cli.close:app", "Close a month's books, verify what is closed, reopen."),
     "export": Target("scheduler.cli.export:app", "A month's journal as an accounting package imports it."),

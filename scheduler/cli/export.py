@@ -12,7 +12,6 @@ import typer
 from scheduler.cli.context import open_house
 from scheduler.cli.inputs import AsJson, month_of, row_bar
 from scheduler.cli.output import emit, fail
-from terms.calendar import Month
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -47,8 +46,6 @@ def export(
     from billing.exports.writing import export_month
 
     about = month_of(month)
-    if about == Month(9999, 12):
-        fail(f"{about} has no month after it")
     try:
         mapped = mapping_for(form.value, mapping)
     except MappingError as error:

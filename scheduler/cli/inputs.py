@@ -58,11 +58,13 @@ def day(text: str) -> date:
 
 
 def month_of(text: str) -> Month:
-    """A month as people write it; ends the command for what is none."""
+    """A month as people write it; ends the command for what is none, and for the last one, which has no end."""
     try:
-        return Month.parse(text)
+        month = Month.parse(text)
+        month.next()
     except ValueError as error:
         fail(str(error))
+    return month
 
 
 def window(text: str) -> tuple[datetime, datetime]:

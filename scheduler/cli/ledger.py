@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.cli.context import at_the_desk
-from scheduler.cli.inputs import AsJson, Author, Ground, Language, day, instant
+from scheduler.cli.inputs import AsJson, Author, Ground, Language, day, instant, month_of
 from scheduler.cli.output import emit, fail, note, table
 
 if TYPE_CHECKING:
@@ -106,6 +106,24 @@ def chart(lang: Lang = Language.JA, as_json: AsJson = False) -> None:
     shown = chart_rows()
     rows = [(each["code"], each[lang.value], each["type"]) for each in shown]
     emit(shown, as_json, lambda console: console.print(table(("code", "account", "type"), rows)))
+
+
+@app.command("deferred")
+def deferred(month: Annotated[str, typer.Argument(metavar="MONTH", help="2026-04.")], as_json: AsJson = False) -> None:
+    """The contract liability (2120) of a month, event by event: opening to closing, tied to the account."""
+    from dataclasses import asdict
+
+    from billing.deferred import contract_liability
+
+    about = month_of(month)
+    with at_the_desk() as (house, _):
+        shown = contract_liability(house.session, about)
+    rows = [*shown.rows(), ("closing", shown.closing_yen)]
+    emit(
+        asdict(shown) | {"month": str(about)},
+        as_json,
+        lambda console: console.print(table(("event", "yen"), rows)),
+    )
 
 
 @app.command("reverse")

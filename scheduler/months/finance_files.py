@@ -1,0 +1,122 @@
+"""The month's report as files: a page, a workbook, a CSV per table, and the SHA-256 of each of them.
+
+    write_finance(report, Path("2026-04"), "ja")     report.html  report.xlsx  invoices.csv …  SHA256SUMS
+
+The workbook's summary recomputes every figure by a formula over the sheet behind it, and carries the value for readers
+that do not calculate. Text that begins like a formula is neutralised in both. Streamed, row by row.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from scheduler.months.finance import Figure, FinanceReport, Table
+from scheduler.months.finance_page import finance_page
+from terms.cells import cell
+from terms.rendering import Lang
+
+SUMS = "SHA256SUMS"
+MOST_ROWS = 1_048_575
+"""Rows below the header that a sheet can hold; what is more is in the CSV only, and the summary says so."""
+
+
+def write_finance(
+    report: FinanceReport, folder: Path, lang: Lang, told: Callable[[str], None] = lambda name: None
+) -> list[Path]:
+    """Write all files into a folder, which is made; their paths. `told` hears of each. OSError where that cannot be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for table in report.tables:
+        path = folder / f"{table.key}.csv"
+        told(path.name)
+        with path.open("w", encoding="utf-8-sig", newline="") as out:  # a spreadsheet needs the mark
+            rows = csv.writer(out)
+            rows.writerow([column.key for column in table.columns])
+            rows.writerows([cell(value) for value in row] for row in table.rows())
+        written.append(path)
+    told("report.html")
+    page = folder / "report.html"
+    page.write_text(finance_page(report, lang), encoding="utf-8")
+    told("report.xlsx")
+    book = folder / "report.xlsx"
+    write_workbook(report, book, lang)
+    written += [page, book]
+    sums = folder / SUMS
+    sums.write_text("".join(f"{_digest(path)}  {path.name}\n" for path in sorted(written)), encoding="utf-8")
+    return [*written, sums]
+
+
+def write_workbook(report: FinanceReport, path: Path, lang: Lang) -> None:
+    """The workbook: a summary, then a sheet per table."""
+    import xlsxwriter
+
+    ja = lang == "ja"
+    book = xlsxwriter.Workbook(str(path), {"constant_memory": True, "strings_to_formulas": False,
+                                           "strings_to_urls": False})  # fmt: skip
+    book.set_properties({"title": f"Keizoku {report.month}", "created": report.made_at.replace(tzinfo=None)})
+    formats = {
+        "head": book.add_format({"bold": True, "bottom": 1}),
+        "yen": book.add_format({"num_format": "#,##0"}),
+        "count": book.add_format({"num_format": "0"}),
+        "day": book.add_format({"num_format": "yyyy-mm-dd"}),
+        "text": book.add_format(),
+    }
+    summary = book.add_worksheet("summary")
+    ends = {table.key: _sheet(book, table, formats, ja) for table in report.tables}
+    summary.freeze_panes(1, 0)
+    summary.set_column(0, 0, 44)
+    summary.set_column(1, 1, 18, formats["yen"])
+    summary.write_row(0, 0, ["項目" if ja else "figure", "値" if ja else "value"], formats["head"])
+    figures = (*report.figures, *report.ages, *report.dunning)
+    for at, figure in enumerate(figures, start=1):
+        summary.write_string(at, 0, figure.ja if ja else figure.en)
+        summary.write_formula(at, 1, formula(figure, report.table(figure.table), ends[figure.table]), formats["yen"],
+                              figure.value)  # fmt: skip
+    book.close()
+
+
+def formula(figure: Figure, table: Table, last: int) -> str:
+    """The formula of a figure over the sheet of its table, whose rows end in row `last` (from 1, under a header)."""
+    first = f"'{table.key}'!$A$2:$A${last}"
+    at = next((at for at, column in enumerate(table.columns) if column.key == figure.column), None)
+    if at is None:
+        return f'=COUNTIF({first},"{figure.only}")' if figure.only else f"=COUNTA({first})"
+    over = f"'{table.key}'!${chr(65 + at)}$2:${chr(65 + at)}${last}"
+    return f'=SUMIF({first},"{figure.only}",{over})' if figure.only else f"=SUM({over})"
+
+
+def _sheet(book: Any, table: Table, formats: dict[str, Any], ja: bool) -> int:
+    """Write a sheet; the number of its last row, 2 at least, so that a formula has a range."""
+    sheet = book.add_worksheet(table.key)
+    sheet.freeze_panes(1, 0)
+    for at, column in enumerate(table.columns):
+        sheet.set_column(at, at, 14 if column.kind != "text" else 20)
+        sheet.write_string(0, at, column.ja if ja else column.en, formats["head"])
+    number = 0
+    for number, row in enumerate(table.rows(), start=1):
+        if number > MOST_ROWS:
+            break
+        for at, (value, column) in enumerate(zip(row, table.columns, strict=True)):
+            shown = formats[column.kind]
+            if value is None:
+                continue
+            if isinstance(value, int):
+                sheet.write_number(number, at, value, shown)
+            elif isinstance(value, date):
+                sheet.write_datetime(number, at, value, shown)
+            else:
+                sheet.write_string(number, at, str(cell(str(value))), shown)
+    last = min(number, MOST_ROWS)
+    if last:
+        sheet.autofilter(0, 0, last, len(table.columns) - 1)
+    return max(last + 1, 2)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as written:
+        return hashlib.file_digest(written, "sha256").hexdigest()

@@ -1,0 +1,55 @@
+"""A lived spring for tests of the month's report: one schema, lived once, read by many."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from billing.reconcile_month import reconcile_month
+from db.migrate import create_all
+from db.session import make_engine
+from scheduler.app import House
+from scheduler.months.finance import FinanceReport, finance_report
+from scheduler.night import NightResult, run_night
+from terms.calendar import Month, parse_instant
+from tests.integration.world import house_on, live, open_world
+
+MAY = Month(2026, 5)
+NOW = parse_instant("2026-06-02 09:00")
+
+
+@contextmanager
+def lived_house(database_url: sa.URL | str) -> Iterator[House]:
+    """The small world until the night of 2 June 2026, in a schema of its own."""
+    schema = f"finance{uuid.uuid4().hex}"
+    admin = make_engine(database_url)
+    with admin.begin() as connection:
+        connection.execute(sa.schema.CreateSchema(schema))
+    engine = make_engine(database_url, schema)
+    with engine.begin() as connection:
+        create_all(connection)
+    with house_on(engine) as house:
+        open_world(house)
+        live(house, date(2026, 6, 2), night=_night)
+        yield house
+    engine.dispose()
+    with admin.begin() as connection:
+        connection.execute(sa.schema.DropSchema(schema, cascade=True))
+    admin.dispose()
+
+
+def _night(house: House, on: date, now: datetime) -> NightResult:
+    """A night; on 18 April somebody asks before it for that month's stop, so that May's invoice is reduced."""
+    if on == date(2026, 4, 18):
+        house.sla.claim(id="early", account="u04", month=Month(2026, 4), now=now)
+    return run_night(house, on, now)
+
+
+def report_of(house: House, month: Month = MAY) -> FinanceReport:
+    """The report of a month."""
+    reconciled = reconcile_month(house.session, house.gateway, month, NOW)
+    return finance_report(house.session, house.rules, month, NOW, reconciled)

@@ -1,0 +1,197 @@
+"""The month's report: its figures are the ledger's, in the page, the workbook, the CSV files and the statements."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import sqlalchemy as sa
+
+from billing.deferred import contract_liability
+from billing.exports.writing import balances_before, month_sums
+from billing.issuer import Issuer
+from billing.refusal import Refused
+from billing.statements import return_note_of, statement_of
+from billing.views import trial_balance
+from scheduler.app import House
+from scheduler.months.finance import FinanceReport
+from scheduler.months.finance_files import SUMS, write_finance
+from scheduler.months.finance_page import finance_page
+from terms.calendar import Month
+from tests.integration.finance_world import MAY, lived_house, report_of
+
+MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+Cells = dict[tuple[str, int], object]
+
+
+@pytest.fixture(scope="module")
+def house(database_url: sa.URL | str) -> Iterator[House]:
+    with lived_house(database_url) as lived:
+        yield lived
+
+
+@pytest.fixture(scope="module")
+def report(house: House) -> FinanceReport:
+    return report_of(house)
+
+
+def test_figures_are_the_ledgers(house: House, report: FinanceReport) -> None:
+    moved, closing = month_sums(house.session, MAY), balances_before(house.session, MAY.next())
+    told = {each.key: each.value for each in report.figures}
+    assert told["revenue"] == -(moved["4110"] + moved["4190"])
+    assert told["invoiced"] + told["charged"] + told["tax"] > 0
+    assert told["receivable"] == closing["1140"] == sum(each.value for each in report.ages)
+    assert told["deferred"] == -closing["2120"]
+    assert told["granted"] - told["applied"] - told["refunded"] == -moved["2130"]
+    assert told["granted"] > 0 < told["applied"]
+    assert sum(yen for _, yen in report.revenue) == told["revenue"]
+    trial = {str(row[0]): row[5] for row in report.table("trial").rows()}
+    assert trial == {code: yen for code, yen in closing.items() if yen or code in trial}
+    assert closing == trial_balance(house.session, date(2026, 5, 31))
+
+
+def test_statements_sum_to_invoices(house: House, report: FinanceReport) -> None:
+    numbers = [int(str(row[0])) for row in report.table("invoices").rows()]
+    told = [statement_of(house.session, house.rules, number, Issuer()) for number in numbers]
+    assert sum(each.total_yen for each in told) == report.figure("invoiced").value
+    assert sum(each.charged_yen for each in told) == report.figure("charged").value
+    assert sum(each.tax_yen for each in told) == report.figure("tax").value
+    assert {credit.month for each in told for credit in each.credits} == {"2026-04"}
+
+
+@pytest.mark.parametrize("number", [0, -1, 10**6, 2**63, 10**30])
+def test_a_document_of_nothing_is_refused(house: House, number: int) -> None:
+    with pytest.raises(Refused, match=f"there is no invoice {number};"):
+        statement_of(house.session, house.rules, number, Issuer())
+    with pytest.raises(Refused, match=f"there is no credit {number};"):
+        return_note_of(house.session, house.rules, number, Issuer())
+
+
+def test_no_return_invoice_is_due_for_a_small_credit(house: House) -> None:
+    with pytest.raises(Refused, match="below 10,000 yen no return invoice is due"):
+        return_note_of(house.session, house.rules, 1, Issuer())
+
+
+def test_the_contract_liability_rolls_forward_month_by_month(house: House) -> None:
+    rolled = [contract_liability(house.session, Month(2026, number)) for number in (2, 3, 4, 5)]
+    assert rolled[0].rows() == [("opening", 0)]
+    assert [each.closing_yen for each in rolled[:-1]] == [each.opening_yen for each in rolled[1:]]
+    assert dict(rolled[-1].movements).keys() >= {"term_invoiced", "revenue_recognised", "store_term_started"}
+    assert rolled[-1].closing_yen == sum(yen for _, yen in rolled[-1].rows())
+
+
+def sheets(path: Path) -> dict[str, ElementTree.Element]:
+    with zipfile.ZipFile(path) as book:
+
+        def part(name: str) -> ElementTree.Element:
+            return ElementTree.fromstring(book.read(f"xl/{name}.xml"))  # noqa: S314
+
+        names = [str(each.get("name")) for each in part("workbook").iter(f"{MAIN}sheet")]
+        return {name: part(f"worksheets/sheet{at}") for at, name in enumerate(names, start=1)}
+
+
+def cells_of(sheet: ElementTree.Element) -> tuple[Cells, dict[int, tuple[str, int]]]:
+    """What stands in each cell; and the formulas of column B with the value that they carry, by row."""
+    cells: Cells = {}
+    formulas = {}
+    for each in sheet.iter(f"{MAIN}c"):
+        found = re.fullmatch(r"([A-Z]+)(\d+)", str(each.get("r")))
+        assert found
+        value, formula = each.find(f"{MAIN}v"), each.find(f"{MAIN}f")
+        text = "".join(part.text or "" for part in each.iter(f"{MAIN}t"))
+        if formula is not None and value is not None:
+            formulas[int(found[2])] = (str(formula.text), int(str(value.text)))
+        else:
+            cells[found[1], int(found[2])] = text if value is None else float(str(value.text))
+    return cells, formulas
+
+
+def calculated(formula: str, book: dict[str, Cells]) -> int:
+    """SUM, SUMIF, COUNTIF and COUNTA, as a spreadsheet works them out."""
+    found = re.fullmatch(
+        r"(SUM|SUMIF|COUNTIF|COUNTA)\('(\w+)'!\$(\w)\$2:\$\w\$(\d+)(?:,\"(.*?)\")?(?:,'\w+'!\$(\w)\$2:\$\w\$\d+)?\)",
+        formula,
+    )
+    assert found, formula
+    name, sheet, column, last, only, summed = found.groups()
+    rows = range(2, int(last) + 1)
+    cells = book[sheet]
+    if name == "COUNTA":
+        return sum((column, row) in cells for row in rows)
+    chosen = [row for row in rows if only is None or cells.get((column, row)) == only]
+    if name == "COUNTIF":
+        return len(chosen)
+    return int(sum(float(str(cells.get((summed or column, row), 0))) for row in chosen))
+
+
+def test_the_workbooks_formulas_come_to_its_values_and_the_files_to_their_hashes(
+    report: FinanceReport, tmp_path: Path
+) -> None:
+    written = write_finance(report, tmp_path / "out", "en")
+    folder = tmp_path / "out"
+    hashes = {row.split("  ")[1]: row.split("  ")[0] for row in (folder / SUMS).read_text().splitlines()}
+    assert hashes == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written if path.name != SUMS}
+    assert {path.name for path in folder.iterdir()} == {*hashes, SUMS}
+    book = sheets(folder / "report.xlsx")
+    assert list(book) == ["summary", *(table.key for table in report.tables)]
+    assert all(sheet.find(f".//{MAIN}pane[@state='frozen']") is not None for sheet in book.values())
+    cells = {name: cells_of(sheet)[0] for name, sheet in book.items()}
+    summary, formulas = cells_of(book["summary"])
+    figures = (*report.figures, *report.ages, *report.dunning)
+    told = {row: (summary["A", row], value) for row, (_, value) in formulas.items()}
+    assert list(told.values()) == [(each.en, each.value) for each in figures]
+    assert [calculated(formula, cells) for formula, _ in formulas.values()] == [each.value for each in figures]
+    for table in report.tables:
+        text = (folder / f"{table.key}.csv").read_bytes().decode("utf-8-sig")
+        header, *rows = csv.reader(io.StringIO(text, newline=""))
+        assert header == [column.key for column in table.columns]
+        assert rows == [["" if value is None else str(value) for value in row] for row in table.rows()]
+
+
+def test_exceptions_of_the_reconciliation_are_in_the_report(report: FinanceReport) -> None:
+    assert report.reconciled is not None
+    found = [(row[0], row[2], row[3]) for row in report.table("exceptions").rows()]
+    assert [(each.type.value, each.key, each.yen) for each in report.reconciled.outcome.exceptions] == found
+    assert (report.closed, report.reconciled.unexplained) == (False, ())
+
+
+def test_names_from_outside_are_text_on_the_page_and_no_formula_in_the_files(
+    house: House, report: FinanceReport, tmp_path: Path
+) -> None:
+    house.session.rollback()
+    house.session.execute(
+        sa.text("INSERT INTO people_task (kind, subject, opened_at, detail) VALUES ('k', :subject, :at, '{}')"),
+        {"subject": "=<script>1+1", "at": MAY.start_at},
+    )
+    write_finance(report, tmp_path, "ja")
+    house.session.rollback()
+    assert "&lt;script&gt;1+1" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "'=<script>1+1" in (tmp_path / "exceptions.csv").read_text(encoding="utf-8-sig")
+    assert "'=<script>1+1" in cells_of(sheets(tmp_path / "report.xlsx")["exceptions"])[0].values()
+
+
+def test_a_month_in_which_nothing_happened_is_a_report_of_zeros(house: House, tmp_path: Path) -> None:
+    empty = report_of(house, Month(2026, 2))
+    assert {each.value for each in (*empty.figures, *empty.ages, *empty.dunning)} == {0}
+    write_finance(empty, tmp_path, "ja")
+    cells, formulas = cells_of(sheets(tmp_path / "report.xlsx")["summary"])
+    assert {calculated(formula, {name: cells_of(sheet)[0] for name, sheet in sheets(tmp_path / "report.xlsx").items()})
+            for formula, _ in formulas.values()} == {0}  # fmt: skip
+    assert cells["A", 1] == "項目"
+
+
+def test_every_number_on_the_page_leads_to_a_table_that_is_there(report: FinanceReport) -> None:
+    for lang in ("ja", "en"):
+        page = finance_page(report, "ja" if lang == "ja" else "en")
+        targets = set(re.findall(r'href="#([\w-]+)"', page))
+        assert targets == set(re.findall(r'id="([\w-]+)"', page)) & targets
+        assert {f"t-{each.table}" for each in report.figures} <= targets
+        assert not re.findall(r'(?:src|href)="(?!#|\w+\.csv")', page)
