@@ -164,8 +164,9 @@ def test_9_2__what_claims_share_is_what_each_alone_would_be_told(every: list[Acc
                 for bucket, taken in claimant_month(SERVICE, claimant_of(among, united, POLICY)).items()
             }
             own = json.loads(texts.own_part(decided))
-            shared = json.loads(texts.steps(decided.verdict))
-            assert {**own, "steps": [*own["steps"], *shared]} == decision.to_json()
+            grounds = json.loads(texts.grounds(decided.verdict))
+            shared_steps = json.loads(texts.steps(decided.verdict))
+            assert {**grounds, **own, "steps": [*own["steps"], *shared_steps]} == decision.to_json()
         award = made.award and (made.award.claim_id, made.award.usable_from, made.award.rests_on.worth)
         assert award == award_alone(among, timely, deadline)
         assert evidence_hash("0" * 64, among) == plain_hash("0" * 64, among)
