@@ -1,8 +1,8 @@
-"""Deposits (預り金): what payers sent beyond what they owed. It pays what falls due later, or goes back.
+"""Deposits (預り金): what payers sent beyond what they owed. Kept for them, applied, or sent back.
 
-By the reading `deposit_use` a deposit pays a fee on the day on which it falls due, before a card is asked: nobody owes
-late interest while we hold their money. Until then it is refundable in full. By its alternative it waits until people
-apply it. What a card paid too much is kept apart: it goes back to the card.
+By the reading `deposit_use` a deposit is kept, refundable in full, until its payer asks for it: back, or applied to
+what is due, on that day. By its alternative it pays a fee on the day on which that falls due, before a card is asked:
+nobody owes late interest while we hold their money. What a card paid too much is kept apart: it goes back to the card.
 
 Always holds: a deposit is never used beyond what it holds (accounts are locked first). Amounts are whole yen.
 """
@@ -93,7 +93,7 @@ def anything_due() -> sa.ColumnElement[bool]:
 def apply_due(session: Session, rules: Rules, now: datetime, *, contract_ids: Collection[int] | None = None) -> int:
     """Pay what has fallen due from the deposits of its accounts, if the reading says so; commits; rows written."""
     today = jst_day(now)
-    if rules.terms.at(today).readings["deposit_use"] != "when_due":
+    if not _by_itself(rules, today):
         return 0
     changes = sum(_apply(session, rules, account, now) for account in _waiting(session, today, contract_ids))
     if changes:
@@ -173,6 +173,8 @@ def _apply(
     today = jst_day(now)
     lock_accounts(session, [account])
     funds = _funds(session, account)
+    if not _by_itself(rules, today):  # it was the payer's until today
+        funds = [Fund(today, fund.yen) for fund in funds]
     unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
     payable = [
         each for each in unpaid if each.due_on <= today and not any(tried.outcome is None for tried in each.attempts)
@@ -196,6 +198,11 @@ def _apply(
     everything = Allocation(0, parts.shares, parts.deposit_yen, 0, (*parts.debts, *others))
     correct_interest(session, rules, account, everything, key, now)
     return 2 + len(parts.shares)
+
+
+def _by_itself(rules: Rules, today: date) -> bool:
+    """Whether a deposit pays what falls due without being asked to."""
+    return rules.terms.at(today).readings["deposit_use"] == "when_due"
 
 
 def _divide(rules: Rules, funds: Sequence[Fund], payable: Sequence[Unpaid], today: date) -> Allocation:

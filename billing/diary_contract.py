@@ -45,6 +45,7 @@ def contract_events(session: Session, account: str) -> Iterator[Event]:
     yield from _screenings(session, account)
     yield from _codes(session, account)
     yield from _disclosures(session, account)
+    yield from _service_changes(session, account)
     yield from _claims(session, account)
     yield from _prices(session, account)
     yield from _tasks(session, account)
@@ -147,6 +148,18 @@ def _disclosures(session: Session, account: str) -> Iterator[Event]:
     for row in session.execute(sa.select(operator_act).where(operator_act.c.account == account)):
         facts = {"what": row.what, "recipient": row.recipient, "author": row.author, "ground": row.ground}
         yield Event(row.occurred_at, row.recorded_at, "disclosed", "premium/8.1", facts)
+
+
+def _service_changes(session: Session, account: str) -> Iterator[Event]:
+    """Changes of the service's contents while a contract of the account ran."""
+    ran = sa.exists().where(
+        contract.c.account == account,
+        contract.c.approved_at <= operator_act.c.occurred_at,
+        sa.or_(contract.c.ended_at.is_(None), contract.c.ended_at > operator_act.c.occurred_at),
+    )
+    for row in session.execute(sa.select(operator_act).where(operator_act.c.kind == "service_change", ran)):
+        facts = {"what": row.what, "author": row.author, "ground": row.ground}
+        yield Event(row.occurred_at, row.recorded_at, "service_changed", "premium/11.1", facts)
 
 
 def _claims(session: Session, account: str) -> Iterator[Event]:

@@ -21,6 +21,7 @@ from billing.stages.demands import book_interest, interest_booked
 from billing.stages.termination import save_notice
 from billing.stages.unpaid import interest_owed, load_unpaid, lock_accounts
 from db.session import Session, copy_rows
+from db.tables.books import term_closure
 from db.tables.contracts import contract_fact, term
 from db.tables.money import credit, credit_application, interest_mark, invoice, settlement
 from terms.calendar import jst_day
@@ -48,8 +49,15 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
     today = jst_day(now)
     lock_accounts(session, [account])
     row = session.execute(
-        sa.select(term, invoice.c.id.label("invoice_id"), invoice.c.open_yen, invoice.c.state)
+        sa.select(
+            term,
+            invoice.c.id.label("invoice_id"),
+            invoice.c.open_yen,
+            invoice.c.state,
+            term_closure.c.closed_on.label("earned_on"),
+        )
         .join(invoice, invoice.c.term_id == term.c.id)
+        .outerjoin(term_closure, term_closure.c.term_id == term.c.id)
         .where(term.c.account == account, term.c.starts_on == term_on)
         .order_by(term.c.id.desc())
     ).first()
@@ -92,7 +100,8 @@ def _give_up_fee(session: Session, rules: Rules, row: sa.Row[Any], fact_id: int,
     today = jst_day(now)
     tax_rate = rules.terms.at(row.starts_on).tax.rate
     unearned = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on or row.ends_on, tax_rate)
-    parts = divide_claim(row.open_yen, unearned.yen)
+    # once paid, a term that ended early is earned whole, and stays so when its payment turns out to be another's
+    parts = divide_claim(row.open_yen, unearned.yen if row.earned_on is None else 0)
     copy_rows(
         session,
         settlement,

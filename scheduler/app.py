@@ -16,14 +16,19 @@ from typing import TYPE_CHECKING
 from billing.desk import BillingDesk
 from billing.gateway.port import Gateway
 from billing.gateway.simulated import SimulatedGateway
+from billing.refusal import Refused
 from db.migrate import current_revision, head_revision
 from db.session import DatabaseError, Session, check_server
 from sla.desk import SlaDesk
+from terms.calendar import Month
 from terms.rules import Rules
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import sqlalchemy as sa
 
+    from billing.closing import Closed
     from scheduler.settings import Settings
 
 __all__ = ["House", "gateway_of", "house_on"]
@@ -54,6 +59,16 @@ class House:
         """Facts about stops and claims."""
         return SlaDesk(self.session, self.rules)
 
+    def close_month(self, month: Month, *, by: str = "the diary", now: datetime) -> Closed:
+        """Close a month's books; Refused, with what has to be mended, where a check fails."""
+        from billing.closing import close_month
+
+        closed = close_month(self.session, self.gateway, month, by, now)
+        if not closed.ok:
+            failed = "; ".join(f"{each.name}: {each.found}" for each in closed.checks if not each.ok)
+            raise Refused(f"{month} is not closed: {failed}")
+        return closed
+
 
 @contextmanager
 def house_on(engine: sa.Engine, settings: Settings) -> Iterator[House]:
@@ -82,7 +97,7 @@ def house_on(engine: sa.Engine, settings: Settings) -> Iterator[House]:
 def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
     """Who charges cards, by the settings; let go at the end. Raises SettingsError for a key that cannot be read."""
     if settings.gateway == "simulated":
-        simulated = SimulatedGateway(engine)
+        simulated = SimulatedGateway(engine, settings.simulated_fee_per_mille)
         try:
             yield simulated
         finally:

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from billing.issuer import Issuer, registrations
 from terms.discretion import Discretion
 from terms.own_versions import with_own_versions
 from terms.policy import Terms, UnknownReading
@@ -99,6 +100,9 @@ class Settings(Discretion, BaseSettings):
     stripe_timeout_seconds: float = Field(
         default=30, gt=0, le=600, description="how long a call waits before its outcome counts as unknown"
     )
+    simulated_fee_per_mille: int = Field(
+        default=0, ge=0, le=500, description="what the simulated gateway keeps of a charge, in thousandths"
+    )
     terms_dir: Path | None = Field(
         default=None,
         description="folder (or file) with own versions of the premium terms; checked as by `keizoku terms check`",
@@ -120,10 +124,28 @@ class Settings(Discretion, BaseSettings):
     backup_keep_days: int = Field(default=30, ge=7, description="days for which every backup is kept")
     backup_keep_months: int = Field(default=12, ge=0, description="months of which the first backup is kept")
     backup_at_hour: int = Field(default=4, ge=0, le=23, description="hour (JST) from which the worker makes the day's")
+    issuer_name: str = Field(default="", description="who issues our documents, as it stands on them")
+    issuer_address: str = Field(default="", description="the issuer's address, as it stands on documents")
+    issuer_registrations: tuple[str, ...] = Field(
+        default=(),
+        description="registration numbers of the invoice system, each number/first day[/day after the last]: "
+        "T8010601046367/2023-10-01; without one in force no document is a qualified invoice",
+    )
+    document_font: Path | None = Field(
+        default=None,
+        description="a TrueType font with Japanese to put into PDF documents; empty: IPAex Gothic where Debian's "
+        "fonts-ipaexfont-gothic is installed, else the reader's own Japanese font",
+    )
     readings: dict[str, str] = Field(
         default_factory=dict,
         description="choices where the text leaves a question open, by name; see `keizoku terms readings`",
     )
+
+    @field_validator("issuer_registrations")
+    @classmethod
+    def _registered(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        registrations(texts)
+        return texts
 
     @classmethod
     def settings_customise_sources(
@@ -155,6 +177,10 @@ class Settings(Discretion, BaseSettings):
                 f"{_variable('stripe_secret_key')}"
             )
         return self.stripe_secret_key.get_secret_value()
+
+    def issuer(self) -> Issuer:
+        """Who issues our documents."""
+        return Issuer(self.issuer_name, self.issuer_address, registrations(self.issuer_registrations))
 
     def discretion(self) -> Discretion:
         """The part that the contract leaves to the operator."""

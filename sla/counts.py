@@ -33,7 +33,7 @@ from sla.evidence import (
     read_table,
     users_in,
 )
-from sla.intervals import NOTHING, Span, Spans, normalise, subtract, union
+from sla.intervals import NOTHING, Span, Spans, as_iso, normalise, subtract, union
 from terms.calendar import from_epoch, iso_jst
 from terms.decision import Finding
 
@@ -50,6 +50,18 @@ class CountSeries:
     step_seconds: int | None = None  # JSON: how long a sample holds
     asked: Span | None = None  # the range that the file is about
     only_stops: bool = False  # CSV: what lies between the rows was up
+
+    def told(self) -> str:
+        """What of it is not the default, in one line."""
+        usual = CountSeries()
+        said = {
+            "affected": self.affected if self.affected != usual.affected else "",
+            "total": self.total if self.total != usual.total else "",
+            "step": str(self.step_seconds or ""),
+            "range": "/".join(as_iso((self.asked,))[0]) if self.asked else "",
+            "only-stops": "yes" if self.only_stops else "",
+        }
+        return ", ".join(f"{name}={value}" for name, value in said.items() if value)
 
 
 @dataclass(frozen=True, slots=True)

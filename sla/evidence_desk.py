@@ -328,10 +328,16 @@ class EvidenceDesk:
         return []
 
     def record_observations(
-        self, file: Path | None, rows: Sequence[observation_store.Row], by: str, now: datetime
+        self,
+        file: Path | None,
+        rows: Sequence[observation_store.Row],
+        by: str,
+        now: datetime,
+        reading: observation_store.Reading | None = None,
+        source: str = "",
     ) -> observation_store.Recorded:
-        """The same, with all that became of it."""
-        recorded = observation_store.record(self._session, file, rows, now, by)
+        """The same, with all that became of it; `reading` and `source`: how the file is read, and its name."""
+        recorded = observation_store.record(self._session, file, rows, now, by, reading, source)
         self._commit(self._months(recorded.reach), "observations", now)
         return recorded
 

@@ -23,6 +23,8 @@ from db.tables.evidence import (
     observation,
     outage_count,
     population,
+    unknown_ruling,
+    unknown_time,
 )
 from sla.review import policy_of, reach_seconds
 from sla.unusable import UpdateNotice, is_announced_in_time, published_by
@@ -35,6 +37,7 @@ Window = tuple[datetime, datetime | None]
 IMPORTED_AS = {
     "observations": "observations",
     "counts": "counts",
+    "unknown": "counts",
     "incident": "incidents",
     "notice": "notices",
     "population": "population",
@@ -87,6 +90,8 @@ def pieces_known(session: Session, rules: Rules, month: Month, at: datetime) -> 
         *_population(session, month),
         *_observations(session, near),
         *_counts(session, near),
+        *_unknown_times(session, near),
+        *_unknown_rulings(session, near),
         *_incidents(session, near),
         *_notices(session, near, policy),
         *_interruptions(session, near),
@@ -170,6 +175,37 @@ def _counts(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece
         yield Piece(row.recorded_at, "counts", "", ((row.start, row.end),), {"rows": row.rows})
 
 
+def _unknown_times(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+    """What a series of counts has no sample for, by import."""
+    table = unknown_time.c
+    rows = session.execute(
+        sa.select(
+            table.recorded_at,
+            table.source,
+            table.author,
+            sa.func.sum(sa.extract("epoch", table.to_at - table.from_at)).label("seconds"),
+            sa.func.min(table.from_at).label("start"),
+            sa.func.max(table.to_at).label("end"),
+        )
+        .where(_overlaps(unknown_time, near))
+        .group_by(table.recorded_at, table.source, table.author)
+        .order_by(table.recorded_at, table.source)
+    )
+    for row in rows:
+        yield Piece(
+            row.recorded_at, "unknown", "", ((row.start, row.end),), {"unknown_seconds": int(row.seconds)}, row.author,
+            source=row.source,
+        )  # fmt: skip
+
+
+def _unknown_rulings(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+    query = sa.select(unknown_ruling).where(_overlaps(unknown_ruling, near)).order_by(unknown_ruling.c.id)
+    for row in session.execute(query):
+        facts = {"verdict": row.verdict, "affected": row.affected}
+        window = ((row.from_at, row.to_at),)
+        yield Piece(row.recorded_at, "unknown_ruling", "", window, facts, row.author, row.ground)
+
+
 def _incidents(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
     for row in session.execute(_revisions(near)):
         facts = {"revision": row.revision, "affected": row.affected, "cause": row.cause, "exact": row.exact}
@@ -192,6 +228,7 @@ def _notices(session: Session, near: tuple[datetime, datetime], policy: Policy) 
             "published_at": iso_jst(row.published_at),
             "publish_by_at": iso_jst(from_epoch(published_by(window, policy))),
             "in_time": is_announced_in_time(window, policy),
+            "cancelled": row.cancelled,
         }
         yield Piece(row.recorded_at, "notice", row.uid, ((row.from_at, row.to_at),), facts, row.author)
 

@@ -26,6 +26,7 @@ from sla.imports import Imported, known_import, note_import, sha256_of
 from sla.intervals import as_iso
 from sla.notices import Issue, read_notices
 from sla.observation_store import KIND as OBSERVATIONS
+from sla.observation_store import Reading
 from sla.review import ask_for_reviews, policy_of
 from sla.unusable import UpdateNotice
 from terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
@@ -56,12 +57,15 @@ class ImportDesk:
         self._desk = desk
         self._session = desk.session
 
-    def observations(self, file: Path, *, author: str, now: datetime) -> Imported:
-        """Who could not do what, when (CSV, NDJSON, Parquet)."""
-        before = known_import(self._session, OBSERVATIONS, sha256_of(file))
+    def observations(
+        self, file: Path, *, author: str, now: datetime, reading: Reading | None = None, source: str = ""
+    ) -> Imported:
+        """Who could not do what, when (CSV, NDJSON, Parquet); `source`: its name, where it is one of a folder."""
+        reading = reading or Reading()
+        before = known_import(self._session, OBSERVATIONS, sha256_of(file), reading.told_of(file))
         if before is not None:
             return before
-        imported = self._desk.record_observations(file, (), author, now).imported
+        imported = self._desk.record_observations(file, (), author, now, reading, source).imported
         if imported is None:
             raise AssertionError("a file that was read has its import")
         return imported
@@ -86,7 +90,7 @@ class ImportDesk:
             findings = [*read.findings, *told]
             return Taken(len(taken), new, len(findings), findings)
 
-        return self._once("counts", file, author, now, take)
+        return self._once("counts", file, author, now, take, series.told() if series else "")
 
     def incidents(self, file: Path, *, author: str, now: datetime) -> Imported:
         """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file."""
@@ -157,10 +161,12 @@ class ImportDesk:
 
         return self._once("claims", file, author, now, take)
 
-    def _once(self, kind: str, file: Path, author: str, now: datetime, take: Callable[[], Taken]) -> Imported:
-        """Take a file and write down what became of it; the same bytes again change nothing."""
+    def _once(
+        self, kind: str, file: Path, author: str, now: datetime, take: Callable[[], Taken], read_as: str = ""
+    ) -> Imported:
+        """Take a file and write down what became of it; the same bytes, read the same way, change nothing again."""
         sha256 = sha256_of(file)
-        if before := known_import(self._session, kind, sha256):
+        if before := known_import(self._session, kind, sha256, read_as):
             return before
         taken = take()
         imported = note_import(
@@ -174,6 +180,7 @@ class ImportDesk:
             rows_new=taken.new,
             rows_refused=taken.refused,
             findings=taken.findings,
+            read_as=read_as,
         )
         self._session.commit()
         return imported

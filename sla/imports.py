@@ -1,6 +1,7 @@
 """Imports of evidence: which file was taken when, by whom, with how many rows; the same file is taken once.
 
-A file is known by its bytes and its kind. What was refused of it can be mended and imported again as another
+A file is known by its bytes, its kind, and how people said it is to be read: what was read wrongly can be read again
+as it is meant. What was refused of it can be mended and imported again as another
 file: rows that are known already are passed over, so nothing counts twice.
 """
 
@@ -32,6 +33,7 @@ class Imported:
     rows_refused: int
     author: str
     recorded_at: datetime
+    read_as: str = ""  # what people or the file's folder said that it means
     again: bool = False
     findings: tuple[Finding, ...] = ()
 
@@ -49,6 +51,7 @@ class Imported:
             "kind": self.kind,
             "source": self.source,
             "sha256": self.sha256,
+            "read_as": self.read_as,
             "rows_read": self.rows_read,
             "rows_used": self.rows_used,
             "rows_new": self.rows_new,
@@ -66,10 +69,11 @@ def sha256_of(file: Path) -> str:
         return file_digest(opened, "sha256").hexdigest()
 
 
-def known_import(session: Session, kind: str, sha256: str) -> Imported | None:
-    """The import of the same bytes as the same kind, if there was one."""
-    query = sa.select(evidence_import).where(evidence_import.c.sha256 == sha256, evidence_import.c.kind == kind)
-    row = session.execute(query).one_or_none()
+def known_import(session: Session, kind: str, sha256: str, read_as: str = "") -> Imported | None:
+    """The import of the same bytes as the same kind, read the same way, if there was one."""
+    own = evidence_import.c
+    same = (own.sha256 == sha256, own.kind == kind, own.read_as == read_as)
+    row = session.execute(sa.select(evidence_import).where(*same)).one_or_none()
     return None if row is None else _import_of(row, again=True)
 
 
@@ -85,11 +89,13 @@ def note_import(
     rows_new: int,
     rows_refused: int,
     findings: Sequence[Finding] = (),
+    read_as: str = "",
+    source: str = "",
 ) -> Imported:
-    """Write down what became of a file, in the transaction of its last rows."""
+    """Write down what became of a file, in the transaction of its last rows. `source`: its name, if not the file's."""
     imported = Imported(
         kind=kind,
-        source=file.name,
+        source=source or file.name,
         sha256=sha256,
         rows_read=rows_used + rows_refused,
         rows_used=rows_used,
@@ -98,6 +104,7 @@ def note_import(
         author=author,
         recorded_at=now,
         findings=tuple(findings),
+        read_as=read_as,
     )
     names = (column.name for column in evidence_import.columns if column.name != "id")
     session.execute(sa.insert(evidence_import).values({name: getattr(imported, name) for name in names}))

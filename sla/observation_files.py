@@ -69,6 +69,14 @@ def grouped_files(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
     return [parquet, *others] if parquet else others
 
 
+def partition_of(path: Path, columns: Iterable[str]) -> dict[str, str]:
+    """The columns of a Parquet file that stand in the names of its folders: `symptom=site`."""
+    if path.suffix.lower() != ".parquet":
+        return {}
+    named = (part.partition("=") for part in path.parts[:-1])
+    return {name: value for name, equals, value in named if equals and name in columns}
+
+
 def open_files(
     table: Table, files: Sequence[Path], names: Mapping[str, str], symptom: str | None, *, partitioned: bool
 ) -> ObservationFile | list[Finding]:

@@ -42,6 +42,7 @@ from sla.observation_files import (
     is_written,
     literal,
     open_files,
+    partition_of,
     written_us,
 )
 from terms.calendar import iso_jst, parse_instant
@@ -148,19 +149,6 @@ def open_observations() -> Observations:
     return observed
 
 
-def add_observations(observed: Observations, rows: Iterable[tuple[str, int, int | None]]) -> None:
-    """Add rows that were checked before: user, start, end (None: still open), in epoch seconds."""
-    remaining = iter(rows)
-    while batch := list(islice(remaining, BATCH_ROWS)):
-        users, starts, ends = zip(*batch, strict=True)
-        observed.table.execute(
-            "INSERT INTO taken_row (user_id, started, ended) "
-            "SELECT unnest($users::VARCHAR[]), unnest($starts::BIGINT[]), unnest($ends::BIGINT[])",
-            {"users": list(users), "starts": list(starts), "ends": list(ends)},
-        )
-        observed.take(len(batch))
-
-
 def read_observation_rows(
     observed: Observations, rows: Iterable[Sequence[object] | Mapping[str, object]], source: str
 ) -> ObservationsRead:
@@ -187,6 +175,7 @@ def read_observations(
     given = [paths] if isinstance(paths, Path) else list(paths)
     groups = grouped_files(given)
     partitioned = any(path.is_dir() for path in given) or any(len(group) > 1 for group in groups)
+    partitioned = partitioned or any(partition_of(file, names.values()) for group in groups for file in group)
     reads = [_read_group(observed, group, names, symptom, partitioned) for group in groups]
     empty = [path for path in given if path.is_dir() and not grouped_files([path])]
     nothing = tuple(

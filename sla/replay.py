@@ -14,6 +14,7 @@ from db.tables.claims import claim
 from sla.claim_decision import MonthDecision
 from sla.claims import Assessor, adjudicate_month
 from sla.review import policy_of
+from sla.stages import is_same_answer
 from sla.store import load_account_months
 from sla.unusable import ServiceMonth
 from terms.calendar import Month
@@ -23,15 +24,27 @@ CHUNK_ACCOUNTS = 5_000
 
 
 def replayed_claims(
-    session: Session, rules: Rules, service: ServiceMonth, at: datetime, chunk_accounts: int = CHUNK_ACCOUNTS
-) -> Iterator[tuple[str, MonthDecision]]:
-    """(account, what would be decided on all its claims of the month), account by account."""
+    session: Session,
+    rules: Rules,
+    service: ServiceMonth,
+    at: datetime,
+    if_down: ServiceMonth | None = None,
+    chunk_accounts: int = CHUNK_ACCOUNTS,
+) -> Iterator[tuple[str, MonthDecision | None]]:
+    """(account, what would be decided on all its claims of the month), account by account.
+
+    `if_down`: the month if all its unknown time was down. None for an account whose answer hangs on that: the night
+    leaves its claims as they stand.
+    """
     month, policy = service.month, policy_of(rules, service.month)
     assessor = Assessor(service, policy)
+    other = Assessor(if_down, policy) if if_down is not None else None
     after = ""
     while accounts := _accounts(session, month, at, after, chunk_accounts):
         for among in load_account_months(session, month, policy, accounts, at):
-            yield among.account, adjudicate_month(among, assessor)
+            made = adjudicate_month(among, assessor)
+            held = other is not None and not is_same_answer(made, adjudicate_month(among, other))
+            yield among.account, None if held else made
         after = accounts[-1]
 
 

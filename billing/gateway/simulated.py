@@ -31,9 +31,10 @@ class SimulatedGateway:
     """Stands in for a card gateway on the tables simulated_*; says so by its name."""
 
     name = "simulated"
-    books = None  # nothing moves, so there is nothing to read
+    books = None  # no news comes from it at night; a reconciliation reads billing.gateway.simulated_books
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, fee_per_mille: int = 0) -> None:
+        self.fee_per_mille = fee_per_mille
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Stage 7, delinquency: overdue, suspension, resumption, termination, acceleration, each with its notice.
 
 Everything is derived from what is unpaid now and taken on the day on which it is done. A suspension that this
-stage set is lifted when its reason is gone; one set by people only by people.
+stage set is lifted when its reason is gone; one set by people only by people. Measures look at the contract's own
+fees; default makes all that the user owes due, whichever contract it is of.
 """
 
 from collections import defaultdict
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from billing import notices
 from billing.delinquency import Standing, accelerated, outlook, overdue_days, standing
 from billing.stages.termination import accelerate, save_notice, terminate
-from billing.stages.unpaid import Unpaid, by_contract, load_unpaid, lock_accounts
+from billing.stages.unpaid import Unpaid, by_account, by_contract, load_unpaid, lock_accounts
 from db.probes import TODAY
 from db.session import Session
 from db.tables.contracts import contract, suspension
@@ -35,6 +36,7 @@ class Case:
     running: bool
     suspended: bool
     unpaid: tuple[Unpaid, ...]
+    elsewhere: tuple[Unpaid, ...]  # unpaid fees of the account's other contracts
     told: frozenset[str]  # occasions of its notices that a fee is overdue
 
 
@@ -88,38 +90,45 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
     overdue = sa.select(invoice.c.contract_id).where(_OVERDUE)
     suspended = sa.select(suspension.c.contract_id).where(_SUSPENDED)
     if contract_ids is not None:
-        among = sa.any_(sa.cast(list(contract_ids), _BIGINTS))
+        among = _any(contract_ids)
         overdue = overdue.where(invoice.c.contract_id == among)
         suspended = suspended.where(suspension.c.contract_id == among)
     suspended_ids = set(session.scalars(suspended))
     ids = set(session.scalars(overdue, {TODAY.key: today})) | suspended_ids
     if not ids:
         return []
-    unpaid = by_contract(load_unpaid(session, rules, today, contract_ids=ids))
+    rows = session.execute(
+        sa.select(contract.c.id, contract.c.account, contract.c.ended_on)
+        .where(contract.c.account.in_(sa.select(contract.c.account).where(contract.c.id == _any(ids))))
+        .order_by(contract.c.id)
+    ).all()
+    unpaid = load_unpaid(session, rules, today, contract_ids=[row.id for row in rows])
+    of_contract, of_account = by_contract(unpaid), by_account(unpaid)
     told: dict[int, set[str]] = defaultdict(set)
     for row in session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.occasion).where(
             user_notice.c.kind == "overdue",
-            user_notice.c.contract_id == sa.any_(sa.cast(list(ids), _BIGINTS)),
+            user_notice.c.contract_id == _any(ids),
         )
     ):
         told[row.contract_id].add(row.occasion)
-    rows = session.execute(
-        sa.select(contract.c.id, contract.c.account, contract.c.ended_on)
-        .where(contract.c.id == sa.any_(sa.cast(list(ids), _BIGINTS)))
-        .order_by(contract.c.id)
-    )
     return [
         Case(
             contract_id=row.id,
             account=row.account,
             running=row.ended_on is None,
             suspended=row.id in suspended_ids,
-            unpaid=tuple(unpaid.get(row.id, ())),
+            unpaid=tuple(of_contract.get(row.id, ())),
+            elsewhere=tuple(each for each in of_account.get(row.account, ()) if each.contract_id != row.id),
             told=frozenset(told[row.id]),
         )
         for row in rows
+        if row.id in ids
     ]
+
+
+def _any(ids: Collection[int]) -> sa.CollectionAggregate[bool]:
+    return sa.any_(sa.cast(list(ids), _BIGINTS))
 
 
 def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Ruling]:
@@ -134,7 +143,8 @@ def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Ruling]:
             for each in case.unpaid
             if overdue_days(each.fee, today) > 0 and f"invoice:{each.invoice_id}" not in case.told
         )
-        rulings.append(Ruling(case, state, days, accelerated(fees, today), tell))
+        everything = [*fees, *(each.fee for each in case.elsewhere)]
+        rulings.append(Ruling(case, state, days, accelerated(everything, today), tell))
     return rulings
 
 
@@ -170,8 +180,10 @@ def reconsider(session: Session, rules: Rules, contract_id: int, now: datetime) 
 def _lock(session: Session, cases: Sequence[Case]) -> None:
     """Keep others from paying, leaving and ending until the transaction ends."""
     lock_accounts(session, {case.account for case in cases})
-    ids = sa.any_(sa.cast([case.contract_id for case in cases], _BIGINTS))
-    session.execute(sa.select(contract.c.id).where(contract.c.id == ids).order_by(contract.c.id).with_for_update())
+    ids = [case.contract_id for case in cases]
+    session.execute(
+        sa.select(contract.c.id).where(contract.c.id == _any(ids)).order_by(contract.c.id).with_for_update()
+    )
 
 
 def _carry_out(session: Session, rules: Rules, ruling: Ruling, now: datetime) -> int:

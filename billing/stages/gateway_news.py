@@ -41,19 +41,19 @@ PAYOUTS = ("payout", "payout_cancel", "payout_failure")
 CHUNK = 1_000
 
 
-def poll(session: Session, books: GatewayBooks, now: datetime) -> int:
+def poll(session: Session, books: GatewayBooks, now: datetime, *, first_look: timedelta = FIRST_LOOK) -> int:
     """Record what is new at the gateway and book its fees and payouts; returns the rows written. Commits.
 
     A poll that is broken off is made up by the next: the cursor moves last.
     """
     changes = 0
-    for event_chunk in _chunks(books.events(_since(session, "events", now))):
+    for event_chunk in _chunks(books.events(_since(session, "events", now, first_look))):
         changes += _record_events(session, event_chunk, now)
     _move_cursor(session, "events", now)
-    for movement_chunk in _chunks(books.movements(_since(session, "movements", now))):
+    for movement_chunk in _chunks(books.movements(_since(session, "movements", now, first_look))):
         changes += _record_movements(session, movement_chunk, now)
     _move_cursor(session, "movements", now)
-    for payout_chunk in _chunks(books.payouts(_since(session, "payouts", now))):
+    for payout_chunk in _chunks(books.payouts(_since(session, "payouts", now, first_look))):
         changes += _record_payouts(session, books, payout_chunk, now)
     _move_cursor(session, "payouts", now)
     return changes
@@ -174,12 +174,12 @@ def _insert_new(session: Session, table: sa.Table, rows: Sequence[dict[str, Any]
     return set(session.scalars(statement, list(rows)))
 
 
-def _since(session: Session, name: str, now: datetime) -> datetime:
+def _since(session: Session, name: str, now: datetime, first_look: timedelta) -> datetime:
     seen_to: datetime | None = session.execute(
         sa.select(gateway_cursor.c.seen_to).where(gateway_cursor.c.name == name)
     ).scalar_one_or_none()
     session.rollback()
-    return now - FIRST_LOOK if seen_to is None else seen_to - OVERLAP
+    return now - first_look if seen_to is None else seen_to - OVERLAP
 
 
 def _move_cursor(session: Session, name: str, now: datetime) -> None:

@@ -2,12 +2,14 @@
 
 Due: days before the business date whose recognised yen differ from what is posted. The amount of a day is the sum,
 over the terms that cover it, of each fee's cumulative floor to the end of the day less that to its start; its tax
-likewise. A term that ended early is recognised to its end at once if it is paid, else when it is paid.
+likewise, at the rate of the day on which the term began. A term that ended early is recognised to its end at once if it
+is paid, else when it is paid.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -40,16 +42,20 @@ _DUE_DAYS = sa.text(
     WITH days AS (
         SELECT CAST(day AS date) AS day
         FROM generate_series(CAST(:first_on AS date), CAST(:last_on AS date), '1 day') AS day
+    ), rate AS (
+        SELECT * FROM unnest(CAST(:from_on AS date[]), CAST(:until_on AS date[]), CAST(:tax_over AS bigint[]),
+                             CAST(:tax_under AS bigint[])) AS rate (from_on, until_on, tax_over, tax_under)
     ), through AS (
-        SELECT days.day, term.plan,
+        SELECT days.day, term.plan, tax_over, tax_under,
                term.price_yen * (days.day - term.starts_on) / (term.ends_on - term.starts_on) AS before_yen,
                term.price_yen * (days.day + 1 - term.starts_on) / (term.ends_on - term.starts_on) AS after_yen
         FROM days JOIN term ON term.starts_on <= days.day AND term.ends_on > days.day
              AND (term.closed_on IS NULL OR term.closed_on > days.day) AND term.method <> 'coupon'
+             JOIN rate ON rate.from_on <= term.starts_on AND term.starts_on < rate.until_on
         WHERE term.ends_on > CAST(:first_on AS date)
     ), expected AS (
         SELECT day, plan, sum(after_yen - before_yen) AS yen,
-               sum(after_yen * :tax_over / :tax_under - before_yen * :tax_over / :tax_under) AS tax_yen
+               sum(after_yen * tax_over / tax_under - before_yen * tax_over / tax_under) AS tax_yen
         FROM through GROUP BY day, plan
     ), posted AS (
         SELECT day, plan, max(revision) AS revision, sum(yen) AS yen, sum(tax_yen) AS tax_yen
@@ -104,17 +110,19 @@ def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) 
     first_on = session.execute(sa.select(sa.func.least(first_new, sa.func.coalesce(next_day, first_ever)))).scalar_one()
     if first_on is None or first_on > last_on:
         return []
-    tax_rate = rules.terms.at(last_on).tax.rate
-    rows = session.execute(
-        _DUE_DAYS,
-        {
-            "first_on": first_on,
-            "last_on": last_on,
-            "tax_over": tax_rate.numerator,
-            "tax_under": tax_rate.numerator + tax_rate.denominator,
-        },
-    )
+    rows = session.execute(_DUE_DAYS, {"first_on": first_on, "last_on": last_on} | _tax_rates(rules))
     return [DayDue(*row) for row in rows]
+
+
+def _tax_rates(rules: Rules) -> dict[str, list[Any]]:
+    """The rate that a term's fee holds, by the day on which the term begins, as its invoice shows it."""
+    held = [(version, version.policy.tax.rate) for version in rules.terms.versions if version.policy is not None]
+    return {
+        "from_on": [version.in_force_from for version, _ in held],
+        "until_on": [version.in_force_until or date.max for version, _ in held],
+        "tax_over": [rate.numerator for _, rate in held],
+        "tax_under": [rate.numerator + rate.denominator for _, rate in held],
+    }
 
 
 def save(session: Session, days: Iterable[DayDue], now: datetime) -> int:

@@ -82,12 +82,12 @@ def accelerate(
 ) -> int:
     """What is invoiced and not yet due becomes due today, with its notice (premium/7.2); returns the rows written.
 
-    On termination and on a ground of people that is everything of the contract, else `invoice_ids`. A part that was
+    On termination and on a ground of people that is everything that the user owes, else `invoice_ids`. A part that was
     paid ahead set the count of interest to the old due date: it counts from today instead. Does not commit.
     """
     today = jst_day(now)
     query = sa.update(invoice).where(
-        invoice.c.contract_id == contract_id,
+        invoice.c.account == account,
         invoice.c.state == "open",
         invoice.c.due_on > today,
         invoice.c.accelerated_on.is_(None),

@@ -42,6 +42,7 @@ evidence_import = Table(
     identity(),
     text("kind"),
     text("sha256"),
+    text("read_as"),  # what the file does not say of itself: names of columns or series, a partition; else empty
     text("source"),
     Column("rows_read", BigInteger, nullable=False),
     Column("rows_used", BigInteger, nullable=False),  # good, whether or not they were known before
@@ -49,7 +50,7 @@ evidence_import = Table(
     Column("rows_refused", BigInteger, nullable=False),  # each of them was told as a finding
     text("author"),
     instant("recorded_at"),
-    UniqueConstraint("sha256", "kind"),
+    UniqueConstraint("sha256", "kind", "read_as"),
     CheckConstraint(r"sha256 ~ '^[0-9a-f]{64}$'", name="sha256_is_hex"),
     CheckConstraint(
         "rows_read = rows_used + rows_refused AND rows_new BETWEEN 0 AND rows_used AND rows_refused >= 0",

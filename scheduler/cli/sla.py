@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from scheduler.cli import sla_counts, sla_evidence, sla_months
+from scheduler.cli.evidence_files import columns_named, files_named, symptom_named
 from scheduler.cli.output import emit, fail, note, report_findings, table
 from sla.claim_steps import waterfall_steps
 from sla.counts import CountSeries, CountsRead, read_counts, unknown_time
 from sla.evidence import read_incidents
 from sla.intervals import NOTHING, Spans, as_iso, length, normalise, subtract, union
 from sla.notices import read_notices
-from sla.observation_files import COLUMNS, grouped_files
-from sla.observations import SYMPTOMS, open_observations, read_observations
+from sla.observations import open_observations, read_observations
 from sla.quorum import Population, counted_windows, observed_windows, stops_from
 from sla.review import policy_of
 from sla.timeline import month_svg
@@ -116,13 +116,13 @@ def measure(
     if resolution < 0:
         fail(f"--resolution {resolution}: seconds, 0 or more")
     evidence = Evidence(
-        observations=_files(observations, or_folders=True),
-        columns=_columns(columns),
-        symptom=_symptom(symptom),
-        incidents=_files(incidents),
-        counts=_files(counts),
+        observations=files_named(observations, or_folders=True),
+        columns=columns_named(columns),
+        symptom=symptom_named(symptom),
+        incidents=files_named(incidents),
+        counts=files_named(counts),
         series=_series(count_series, count_step),
-        notices=_files(notices),
+        notices=files_named(notices),
     )
     facts, findings = read_facts(evidence, measured, policy, population, _horizon(as_of, measured))
     result = service_month(facts, policy, resolution)
@@ -250,37 +250,6 @@ def _policy(month: Month) -> Policy:
         fail(f"--month {month}: {error}")
 
 
-def _files(written: Sequence[str] | None, *, or_folders: bool = False) -> tuple[Path, ...]:
-    found: dict[Path, None] = {}
-    for name in written or ():
-        paths = [Path(name)] if Path(name).exists() else _matching(name)
-        if not paths:
-            fail(f"{name}: no such file")
-        for path in paths:
-            if not (path.is_file() or (or_folders and path.is_dir())):
-                fail(f"{path}: not a file")
-            if path.is_dir() and not grouped_files([path]):
-                fail(f"{path}: no observations in this folder")
-            found[path] = None
-    return tuple(found)
-
-
-def _matching(pattern: str) -> list[Path]:
-    path = Path(pattern)
-    start = Path(path.anchor)
-    return sorted(start.glob(str(path.relative_to(start))))
-
-
-def _columns(written: str) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for pair in filter(None, written.split(",")):
-        ours, _, theirs = (part.strip() for part in pair.partition("="))
-        if ours not in COLUMNS or not theirs:
-            fail(f"--columns {pair}: write OURS=THEIRS, with OURS one of {', '.join(COLUMNS)}")
-        names[ours] = theirs
-    return names
-
-
 def _unknown(reads: Sequence[CountsRead], series: CountSeries) -> Spans:
     """When no file has a sample although one of them should."""
     missing = union(*(unknown_time(read.rows, read.blank, series) for read in reads))
@@ -292,12 +261,6 @@ def _series(written: str, step: int) -> CountSeries:
     if not (affected and comma and total):
         fail(f"--count-series {written}: write AFFECTED,TOTAL")
     return sla_counts.count_series(affected, total, step, "", only_stops=False)
-
-
-def _symptom(written: str) -> str | None:
-    if written and written not in SYMPTOMS:
-        fail(f"--symptom {written}: one of {', '.join(SYMPTOMS)}")
-    return written or None
 
 
 def _horizon(written: str, month: Month) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scheduler.cli.context import open_house
+from scheduler.cli.evidence_files import columns_named, files_named, symptom_named
 from scheduler.cli.inputs import (
     AsJson,
     Author,
@@ -31,12 +32,12 @@ from scheduler.cli.output import console, emit, fail, report_findings
 from sla.evidence_lists import incident_list, interruption_list, notice_list, population_list
 from sla.import_desk import ImportDesk
 from sla.imports import Imported, import_list
+from sla.observation_store import Reading, files_in
 from terms.decision import Finding
 
 if TYPE_CHECKING:
     from scheduler.app import House
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE…", exists=True, dir_okay=False)]
 Ics = Annotated[list[Path] | None, typer.Argument(metavar="FILE.ics…", exists=True, dir_okay=False)]
 Cause = Annotated[str, typer.Option(help="fault, partner, system_update, user_environment.")]
 FIRST_DAY = "1970-01-01"
@@ -256,9 +257,31 @@ def list_population(as_json: AsJson = False) -> None:
 
 
 @observations.command("import")
-def import_observations(files: Files, author: Recorder = "", as_json: AsJson = False) -> None:
-    """Record observations: user_id, symptom, started_at, ended_at (CSV, NDJSON, Parquet)."""
-    take_files(files, as_json, lambda desk, path, now: desk.observations(path, author=recorder(author), now=now))
+def import_observations(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE…", help="Files, globs, folders; partitioned Parquet too.")
+    ],
+    columns: Annotated[
+        str, typer.Option(metavar="OURS=THEIRS,…", help="Other names of columns, user_id=site,ended_at=to.")
+    ] = "",
+    symptom: Annotated[
+        str, typer.Option(help="What every row means, where the files do not say: site, login, view.")
+    ] = "",
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
+    """Record observations: user_id, symptom, started_at, ended_at (CSV, NDJSON, Parquet).
+
+    Every file is an import of its own. Of a folder all files are taken, at any depth; Parquet under folders such
+    as symptom=site has that column from there.
+    """
+    reading = Reading(columns_named(columns), symptom_named(symptom))
+    name_of = dict(files_in(files_named(files, or_folders=True)))
+
+    def take(desk: ImportDesk, path: Path, now: datetime) -> Imported:
+        return desk.observations(path, author=recorder(author), now=now, reading=reading, source=name_of[path])
+
+    take_files(list(name_of), as_json, take)
 
 
 def list_imports(as_json: AsJson = False) -> None:

@@ -258,6 +258,9 @@ def _print_replay(console: Console, found: Replay, lang: Language) -> None:
     else:
         told = f"{found.claims:,} claims: {len(verdicts):,} with another outcome, {only_seconds:,} only other seconds"
         told += f", {found.not_yet_received:,} not received by then" if found.not_yet_received else ""
+    if found.claims_held:
+        held_ja = f"、測定値のない時間に結果がかかり、そのままとしたもの {found.claims_held:,}件"
+        told += held_ja if ja else f", {found.claims_held:,} hang on time without a sample and are left as they stand"
     console.print(f"\n{told}")
     if verdicts:
         heads = ("申請", "アカウント", "いま", "再計算") if ja else ("claim", "account", "stands", "replayed")

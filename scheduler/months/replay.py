@@ -15,10 +15,10 @@ from billing.credit import credit_yen
 from db.session import Session, one_snapshot
 from scheduler.months.standing import PENDING, ClaimState, standing_claims, standing_yen
 from sla.intervals import length
-from sla.month_store import load_service_month
+from sla.month_store import load_month_facts, load_service_month
 from sla.replay import replayed_claims
 from sla.review import policy_of
-from sla.unusable import ServiceMonth
+from sla.unusable import ServiceMonth, if_unknown_was_down, service_month
 from terms.calendar import Month, iso_jst
 from terms.policy import UnknownReading
 from terms.rules import Rules
@@ -57,6 +57,7 @@ class Replay:
     replayed: ServiceMonth
     claims: int
     claims_replayed: int
+    claims_held: int  # they hang on unknown time and are left as they stand
     changed_claims: tuple[ClaimChange, ...]
     stands_yen: int
     replayed_yen: int
@@ -94,6 +95,7 @@ class Replay:
             "claims": {
                 "stands": self.claims,
                 "replayed": self.claims_replayed,
+                "held": self.claims_held,
                 "changed": [
                     {"id": each.claim_id, "account": each.account, "stands": each.stands, "replayed": each.replayed}
                     for each in self.changed_claims
@@ -136,16 +138,26 @@ def replay(
     at = as_known_at or EVERYTHING
     with one_snapshot(session):
         stands = load_service_month(session, rules, month, EVERYTHING)
-        replayed = load_service_month(session, otherwise, month, at)
+        facts = load_month_facts(session, other_policy, month, at)
+        resolution = otherwise.discretion.resolution_seconds
+        replayed = service_month(facts, other_policy, resolution)
+        if_down = service_month(if_unknown_was_down(facts), other_policy, resolution) if facts.unknown else None
         claims = standing_claims(session, month, EVERYTHING)
         yen = standing_yen(session, month, EVERYTHING, policy.readings["credit_rounding"])
         rounding = other_policy.readings["credit_rounding"]
         replayed_yen: dict[str, int] = {}
         states: dict[str, ClaimState] = {}
-        for account, decided in replayed_claims(session, otherwise, replayed, at):
+        held: set[str] = set()
+        for account, decided in replayed_claims(session, otherwise, replayed, at, if_down):
+            if decided is None:
+                held.add(account)
+                replayed_yen[account] = yen.get(account, 0)
+                continue
             states |= {each.claim_id: ClaimState.of_decision(each) for each in decided.claims}
             if decided.award is not None:
                 replayed_yen[account] = credit_yen(decided.award.rests_on.worth, rounding)
+    as_they_stand = {claim_id: state for claim_id, (account, state) in claims.items() if account in held}
+    states |= as_they_stand
     changed = (
         ClaimChange(claim_id, account, state, states.get(claim_id))
         for claim_id, (account, state) in claims.items()
@@ -160,6 +172,7 @@ def replay(
         replayed=replayed,
         claims=len(claims),
         claims_replayed=len(states),
+        claims_held=len(as_they_stand),
         changed_claims=tuple(each for each in changed if each.stands is not PENDING or each.replayed is not None),
         stands_yen=sum(yen.values()),
         replayed_yen=sum(replayed_yen.values()),

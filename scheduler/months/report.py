@@ -29,11 +29,11 @@ from scheduler.months.told import piece_told, state_told, windows_told
 from sla.claims import claim_deadline
 from sla.history import Piece, pieces_known
 from sla.intervals import as_iso, length
-from sla.month_store import NoPopulation, load_service_month
+from sla.month_store import NoPopulation, load_month_facts
 from sla.review import policy_of
 from sla.store import form_outages
 from sla.timeline import CLAUSES, LOOKS, month_svg
-from sla.unusable import MonthFacts, ServiceMonth, service_month
+from sla.unusable import MonthFacts, ServiceMonth, if_unknown_was_down, service_month
 from sla.waterfall_picture import waterfall_svg
 from terms import words
 from terms.calendar import Month, iso_jst
@@ -85,6 +85,8 @@ class MonthReport:
             "waits_for": [{"what": each.key, **each.facts, "en": each.told("en")} for each in self.waits],
             "gross_seconds": length(self.service.gross),
             "unusable_seconds": length(self.service.unusable),
+            "unknown_seconds": length(self.service.unknown),
+            "unknown_windows": as_iso(self.service.unknown),
             "buckets": {
                 bucket: {"clause": CLAUSES[bucket], "seconds": seconds}
                 for bucket, seconds in self.service.waterfall().items()
@@ -116,12 +118,15 @@ def month_report(session: Session, rules: Rules, month: Month, at: datetime, now
     """The month as known at `at`; what it waits for as of `now`. Raises UncoveredDate."""
     policy = policy_of(rules, month)
     with one_snapshot(session):
-        waits = list(_waits(session, policy, month, at, now))
+        lacking = []
         try:
-            service = load_service_month(session, rules, month, at)
+            facts = load_month_facts(session, policy, month, at)
         except NoPopulation:
-            service = service_month(MonthFacts(month, ()), policy, rules.discretion.resolution_seconds)
-            waits.append(Waits("users", {}))
+            facts = MonthFacts(month, ())
+            lacking.append(Waits("users", {}))
+        service = service_month(facts, policy, rules.discretion.resolution_seconds)
+        undecided = _undecided(facts, service, policy, rules)
+        waits = [*_waits(session, policy, month, at, now, undecided), *lacking]
         verdicts: dict[tuple[str, str | None, str | None], int] = {}
         for _, state in standing_claims(session, month, at).values():
             verdicts[state.verdict] = verdicts.get(state.verdict, 0) + 1
@@ -172,6 +177,9 @@ def report_csv(report: MonthReport, lang: Lang) -> str:
         name = LOOKS[bucket]
         remark = name.ja if lang == "ja" else name.en
         rows.append(("bucket", "", "", seconds, bucket, f"premium/{CLAUSES[bucket]}", "", "", remark))
+    for span in report.service.unknown:
+        ((start, end),) = as_iso((span,))
+        rows.append(("unknown", start, end, span[1] - span[0], "", "premium/9.3", "", "", ""))
     rows.append(("gross", "", "", length(report.service.gross), "", "premium/9.3", "", "", ""))
     rows += [("waits", "", "", "", "", "", "", "", each.told(lang)) for each in report.waits]
     if report.final:
@@ -199,6 +207,7 @@ def report_page(report: MonthReport, langs: Langs) -> str:
         title=str(report.month),
         made_at=words.instant(report.made_at, ja),
         waits=[say(each.told("ja"), each.told("en")) for each in report.waits],
+        unknown=[(words.windows(as_iso((each,)), ja), each[1] - each[0]) for each in service.unknown],
         gross=length(service.gross),
         unusable=unusable_seconds,
         rate=words.percent(tier.rate, ja) if tier else "0%",
@@ -225,7 +234,17 @@ def _verdict(verdict: tuple[str, str | None, str | None], lang: Lang) -> str:
     return state_told(ClaimState(verdict[0], verdict[1], None, verdict[2]), lang)
 
 
-def _waits(session: Session, policy: Policy, month: Month, at: datetime, now: datetime) -> Iterable[Waits]:
+def _undecided(facts: MonthFacts, service: ServiceMonth, policy: Policy, rules: Rules) -> int:
+    """Seconds that people have to decide on: those of the month, or beside it where a whole stop hangs on them."""
+    if service.unknown or not facts.unknown:
+        return length(service.unknown)
+    if_down = service_month(if_unknown_was_down(facts), policy, rules.discretion.resolution_seconds)
+    return length(facts.unknown) if if_down.unusable != service.unusable else 0
+
+
+def _waits(
+    session: Session, policy: Policy, month: Month, at: datetime, now: datetime, undecided: int
+) -> Iterable[Waits]:
     """What a month is not final for: time, the next night, people."""
     if now < month.end_at:
         yield Waits("month", {})
@@ -240,8 +259,10 @@ def _waits(session: Session, policy: Policy, month: Month, at: datetime, now: da
     if unseen:
         yield Waits("night", {"reviews": unseen})
     pending = sum(state.outcome == "pending" for _, state in standing_claims(session, month, at).values())
+    if undecided:
+        yield Waits("unknown", {"unknown_seconds": undecided})
     if pending:
-        yield Waits("claims", {"claims": pending})
+        yield Waits("held" if undecided and not unseen else "claims", {"claims": pending})
     deadline_at = claim_deadline(month, form_outages(session, month, policy), policy)
     if now < deadline_at:
         yield Waits("deadline", {"deadline_at": iso_jst(deadline_at)})

@@ -14,11 +14,13 @@ def piece_told(piece: Piece, lang: Lang) -> str:
     facts = dict(piece.facts)
     key = f"history.{piece.kind}"
     if piece.kind == "notice":
-        key += ".in_time" if facts["in_time"] else ".late"
+        key += ".cancelled" if facts["cancelled"] else ".in_time" if facts["in_time"] else ".late"
     elif piece.kind == "environment" and not piece.windows:
         key += ".taken_back"
     elif piece.kind == "recognition" and not piece.windows:
         key += ".nothing"
+    elif piece.kind == "unknown_ruling":
+        key += f".{facts['verdict']}"
     elif piece.kind == "incident":
         facts["cause"] = sentence(f"cause.{facts['cause']}", lang, {})
     return sentence(key, lang, facts)

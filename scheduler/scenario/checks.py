@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import billing.views
 import sla.views
-from scheduler.scenario.actions import NotBuiltYetError
 from scheduler.scenario.outcome import Failure, plain
 from scheduler.scenario.schema_words import NOTICE_KINDS, SUBJECTS
 from terms.calendar import from_epoch, parse_instant
@@ -135,7 +134,9 @@ def _night(expectation: Expectation, house: House, nights: Nights) -> Mapping[st
 
 
 def _close(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
-    raise NotBuiltYetError("the month's close")
+    from billing.closing import close_view
+
+    return close_view(house.session, house.gateway, expectation.subject, expectation.at)
 
 
 def _notices(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:

@@ -117,7 +117,8 @@ def _owed(house: House, ask: Asker, account: str, now: datetime, *, at_night: bo
     """What is owed, by every way of asking; the yen that we hold."""
     today = jst_day(now)
     shown = owed_view(house.session, house.rules, account, now)
-    again = replay(house.session, account, now)
+    works_back = house.rules.terms.at(today).readings["set_off_effect"] == "works_back"
+    again = replay(house.session, account, now, works_back=works_back)
     interest = again.interest(now)
     principal = sum(fee.open_yen for fee in again.fees.values())
     assert shown == {

@@ -159,10 +159,10 @@ class Account:
         if left:
             self.sent.append(Fund(today, left))
 
-    def work_back(self, funds: Sequence[Fund], now: datetime) -> None:
-        """Money that we held pays what is due, from the first day on which both could have met."""
+    def meet(self, funds: Sequence[Fund], now: datetime, *, works_back: bool) -> None:
+        """What we held for the user pays what is due: today, or from the first day on which both could have met."""
         today = jst_day(now)
-        funds = [Fund(fund.since, fund.yen) for fund in funds]
+        funds = [Fund(fund.since if works_back else today, fund.yen) for fund in funds]
         days = {fund.since for fund in funds} | {fee.counts_after(today) for fee in self.owing(today)}
         for day in sorted(day for day in days if day <= today):
             held = [fund for fund in funds if fund.since <= day]
@@ -207,8 +207,11 @@ def spend(funds: Sequence[Fund], yen: int) -> list[Fund]:
     return taken
 
 
-def replay(session: Session, account: str, now: datetime) -> Account:
-    """Everything that was recorded about the account's debts until `now`, in order."""
+def replay(session: Session, account: str, now: datetime, *, works_back: bool) -> Account:
+    """Everything that was recorded about the account's debts until `now`, in order.
+
+    `works_back`: whether set-offs and deposits reach back to the day on which they could first have met a debt.
+    """
     state = Account()
     tries: dict[int, list[Try]] = {}
     for row in _rows(session, "SELECT * FROM attempt WHERE account = :account ORDER BY id", account):
@@ -226,9 +229,12 @@ def replay(session: Session, account: str, now: datetime) -> Account:
             state.costs_yen += row.costs_yen
             state.receive(row.yen, at, row.for_term_on)
         elif kind == "set_off":
-            state.work_back([Fund(since, yen) for since, yen in zip(row.since, row.yen, strict=True)], at)
+            held = [Fund(since, yen) for since, yen in zip(row.since, row.yen, strict=True)]
+            state.meet(held, at, works_back=works_back)
         elif kind == "deposit":
-            state.work_back(spend(state.sent, row.yen), at)
+            part = spend(state.sent, row.yen)
+            if row.kind == "applied":
+                state.meet(part, at, works_back=works_back)
         else:
             fee = state.fees[row.invoice_id]
             if kind == "card":
@@ -258,7 +264,7 @@ def _events(session: Session, account: str) -> Iterator[Event]:
         "CAST(sum(yen) AS bigint) AS yen FROM contract_fact AS fact JOIN credit ON credit.account = fact.account "
         "JOIN credit_application AS used ON credit_id = credit.id AND used.recorded_at = fact.recorded_at "
         "WHERE fact.kind = 'set_off' AND fact.account = :account GROUP BY 1, 2, 3) AS used GROUP BY 1",
-        "deposit": "SELECT recorded_at AS at, yen FROM deposit_use WHERE kind = 'applied' AND account = :account",
+        "deposit": "SELECT recorded_at AS at, kind, yen FROM deposit_use WHERE origin = 'sent' AND account = :account",
     }
     for rank, (kind, query) in enumerate(queries.items()):
         for row in _rows(session, query, account):

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from db.session import Session, copy_rows
 from sla.intervals import Span, Spans, normalise
-from sla.observations import add_observations, open_observations
+from sla.observations import open_observations
 from sla.quorum import Population, observed_windows
 from sla.unusable import (
     CLAIMANT_BUCKETS,
@@ -31,6 +31,7 @@ from sla.unusable import (
 )
 from terms.calendar import Month
 from terms.policy import Terms
+from tests.unit.sla.observed import add_observations
 
 MONTHS = 2_500
 TIMELINES = 1_500

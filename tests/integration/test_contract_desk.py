@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from billing.act_desk import act_list
 from billing.contract_desk import Screened
 from billing.contract_lists import application_queue, contract_list, plan_list, price_list
+from billing.diary import told as told_as
+from billing.diary_contract import contract_events
 from billing.price_simulation import Touched
 from billing.refusal import Refused
 from billing.screening import Applicant, Ruling, approve, refer, reject
@@ -249,6 +251,12 @@ def test_11_1__and_8_1__acts_of_the_operator_are_recorded_with_ground_and_author
         ("disclosure", "premium/8.1", "hanako", "the card company", "name, unpaid fees", "sato", "7.1"),
     ]
     assert [act["kind"] for act in act_list(house.session, "jiro")] == ["service_change"]
+    # the diary tells what changed while the contract ran
+    desk.service_change("charts are new", occurred_at=NOW, by="sato", ground="asked for", now=NOW)
+    diary = [event for event in contract_events(house.session, "hanako") if event.clause == "premium/11.1"]
+    assert [told_as(event, "en") for event in diary] == [
+        "The contents of the service were changed: charts are new. By sato, on this ground: asked for."
+    ]
     with pytest.raises(Refused, match="what was done is missing"):
         desk.service_change(" ", occurred_at=NOW, by="sato", ground="x", now=NOW)
     with pytest.raises(Refused, match="lies ahead"):

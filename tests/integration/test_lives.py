@@ -9,11 +9,12 @@ KEIZOKU_TEST_SOAK=200 pytest -n 0 tests/integration/test_lives.py
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -27,6 +28,8 @@ from scheduler.hours import night_at
 from scheduler.night import NightResult, run_night
 from scheduler.runs import StageRun, note
 from terms.calendar import Month, jst_day
+from terms.policy import Terms
+from terms.rules import Rules
 from tests.integration.lives import check, next_busy_night, open_shop
 from tests.integration.world import house_on, rows
 
@@ -37,6 +40,9 @@ ONE_DAY = timedelta(days=1)
 ACCOUNTS = ("hanako", "jiro", "taro")
 STARTS = ("2024-12-30", "2025-01-29", "2026-03-31", "2027-12-30", "2028-02-27")  # around what is odd in a calendar
 
+WORKS_BACK = {"deposit_use": "when_due", "set_off_effect": "works_back"}
+"""The readings by which money that we hold meets debts as early as it can."""
+
 accounts = st.sampled_from(ACCOUNTS)
 minutes = st.integers(1, 600)
 
@@ -46,11 +52,16 @@ ACTS: dict[str, st.SearchStrategy[dict[str, Any]]] = {}
 T = TypeVar("T", bound=Callable[..., None])
 
 
-def act(**facts: st.SearchStrategy[Any]) -> Callable[[T], T]:
+OFTEN: dict[str, int] = {}
+"""Acts that come more often than others, by what every life should see of them."""
+
+
+def act(often: int = 1, /, **facts: st.SearchStrategy[Any]) -> Callable[[T], T]:
     """The method is one of the ACTS."""
 
     def keep(method: T) -> T:
         ACTS[method.__name__] = st.fixed_dictionaries(facts)
+        OFTEN[method.__name__] = often
         return method
 
     return keep
@@ -64,7 +75,6 @@ class Lives(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = ExitStack()
-        self.house = self.stack.enter_context(house_on(self.make_engine()))
         self.claims = 0
         self.last: NightResult | None = None
 
@@ -78,14 +88,23 @@ class Lives(RuleBasedStateMachine):
         plans=st.tuples(*[st.sampled_from(("monthly", "yearly"))] * 3),
         methods=st.tuples(*[st.sampled_from(("card", "card", "other", "app_store"))] * 3),
         cards=st.tuples(*[st.sampled_from(("ok", *CARD_OUTCOMES))] * 3),
+        works_back=st.booleans(),
     )
-    def begin(self, start: str, plans: Sequence[str], methods: Sequence[str], cards: Sequence[str]) -> None:
-        self.night_on = self.first_on = date.fromisoformat(start)  # the business date of the next night
-        self.now = night_at(self.night_on) - timedelta(hours=18)
-        open_shop(self.house, self.now)
+    def begin(
+        self, start: str, plans: Sequence[str], methods: Sequence[str], cards: Sequence[str], works_back: bool
+    ) -> None:
+        self.open(start, works_back=works_back)
         for account, plan, method, card in zip(ACCOUNTS, plans, methods, cards, strict=True):
             self.house.cards.set_card(account, card)
             self.ask(60, "approve", account, plan, method)
+
+    def open(self, start: str, *, works_back: bool = False) -> None:
+        """A shop without accounts, by the readings as they are or by the others."""
+        terms = Terms.load("premium").with_readings(WORKS_BACK if works_back else {})
+        self.house = self.stack.enter_context(house_on(self.make_engine(), Rules(terms)))
+        self.night_on = self.first_on = date.fromisoformat(start)  # the business date of the next night
+        self.now = night_at(self.night_on) - timedelta(hours=18)
+        open_shop(self.house, self.now)
 
     def night(self) -> None:
         """Run the night that comes next, at its time."""
@@ -176,7 +195,7 @@ class Lives(RuleBasedStateMachine):
     def screening_ends(self, account: str, approved: bool, passed: int) -> None:
         self.ask(passed, *(("approve", account) if approved else ("reject", account, "screening")))
 
-    @act(account=accounts, withdrawn=st.booleans(), passed=minutes)
+    @act(2, account=accounts, withdrawn=st.sampled_from((False, False, True)), passed=minutes)
     def ends_use(self, account: str, withdrawn: bool, passed: int) -> None:
         self.ask(passed, "withdraw_end_of_use" if withdrawn else "end_of_use", account)
 
@@ -199,21 +218,30 @@ class Lives(RuleBasedStateMachine):
         self.ask(passed, "new_card", account)
 
     @act(
+        4,
         account=accounts,
+        of=st.sampled_from(("interest", "total", "total")),
         part=st.sampled_from(((0, 1), (1, 3), (1, 1), (5, 4))),
         more=st.integers(0, 40),
         costs=st.sampled_from((0, 0, 110)),
         named=st.booleans(),
         passed=minutes,
     )
-    def pays(self, account: str, part: tuple[int, int], more: int, costs: int, named: bool, passed: int) -> None:
+    def pays(
+        self, account: str, of: str, part: tuple[int, int], more: int, costs: int, named: bool, passed: int
+    ) -> None:
         owed = owed_view(self.house.session, self.house.rules, account, self.now)
-        yen = int(str(owed["total"])) * part[0] // part[1] + more
+        yen = int(str(owed[of])) * part[0] // part[1] + more
         term = self.house.session.scalars(
             sa.text("SELECT max(starts_on) FROM term JOIN invoice ON term_id = term.id WHERE state = 'open' "
                     "AND term.account = :account"), {"account": account},
         ).one() if named else None  # fmt: skip
         self.ask(passed, "pay", account, yen, costs=costs, term=term)
+
+    @act(account=accounts, back=st.sampled_from((None, 1, 100)), passed=minutes)
+    def asks_for_the_deposit(self, account: str, back: int | None, passed: int) -> None:
+        by = {"by": "finance", "ground": "asked for"}
+        self.ask(passed, *(("refund_deposit", account, back) if back else ("apply_deposit", account)), **by)
 
     # People ------------------------------------------------------------------------------------------------------
 
@@ -282,7 +310,9 @@ class Lives(RuleBasedStateMachine):
 
     @rule(
         acts=st.lists(
-            st.one_of([st.tuples(st.just(name), facts) for name, facts in ACTS.items()]), min_size=2, max_size=6
+            st.one_of([st.tuples(st.just(name), facts) for name, facts in ACTS.items() for _ in range(OFTEN[name])]),
+            min_size=2,
+            max_size=6,
         ),
         nights=st.integers(0, 5),
     )
@@ -292,6 +322,50 @@ class Lives(RuleBasedStateMachine):
             getattr(self, name)(**facts)
         if nights:
             self.days_pass_on_which_something_is_due(nights)
+
+
+@pytest.fixture
+def lived(engine_with_tables: Callable[[], sa.Engine]) -> Iterator[Lives]:
+    """Lives whose acts a test tells one by one; what has to hold is looked at after each of them."""
+
+    class Here(Lives):
+        make_engine = staticmethod(engine_with_tables)
+
+    lives = Here()
+    try:
+        yield lives
+    finally:
+        lives.teardown()
+
+
+def test_5_2__interest_is_carried_past_a_payment_too_small_for_it_and_past_a_card_charge(lived: Lives) -> None:
+    lived.open("2025-04-29")
+    lived.house.cards.set_card("hanako", "lost_card")
+    lived.ask(0, "approve", "hanako", "yearly", "card")  # due on 28 April
+
+    def owed(days: int) -> tuple[object, object]:
+        shown = owed_view(lived.house.session, lived.house.rules, "hanako", lived.after(days * 24 * 60))
+        return shown["principal"], shown["interest"]
+
+    assert owed(days=6) == (5_300, 12)  # 12.72
+    lived.ask(1, "pay", "hanako", 5)
+    assert owed(days=2) == (5_300, 11)  # 7 are left, and 4.24 from the next day on
+    lived.registers_another_card("hanako", works=True, passed=1)
+    assert owed(days=3) == (0, 11)
+    lived.ask(1, "pay", "hanako", 20)
+    assert owed(days=0) == (0, 0)
+
+
+def test_5_2__the_debt_that_the_payer_names_is_paid_before_the_one_due_first(lived: Lives) -> None:
+    lived.open("2025-04-29")
+    lived.ask(0, "approve", "jiro", "yearly", "other")  # due on 12 May
+    lived.leaves("jiro", "leave_service", passed=1)
+    lived.ask(2 * 24 * 60, "approve", "jiro", "monthly", "other")  # due on 14 May
+    lived.after(20 * 24 * 60)
+    lived.ask(1, "pay", "jiro", 18 + 100, term=date(2025, 4, 30))  # interest of 8 and 6 days: 16.96 and 1.2
+    left = lived.house.session.execute(sa.text("SELECT open_yen FROM invoice ORDER BY id")).all()
+    assert left == [(5_300,), (400,)]
+    lived.days_pass_on_which_something_is_due(3)
 
 
 def test_lives_keep_every_invariant(engine_with_tables: Callable[[], sa.Engine]) -> None:

@@ -15,11 +15,15 @@ from db.tables.claims import award, claim, claim_decision
 from db.tables.contracts import account, contract, plan, suspension, term
 from db.tables.evidence import incident, month_review, observation
 from db.tables.money import people_task
+from scheduler.months.replay import replay
+from scheduler.months.report import month_report, report_csv, report_page
+from scheduler.months.told import piece_told
 from sla import stages
 from sla.audit import differences
 from sla.counts import CountSeries
 from sla.desk import SlaDesk
 from sla.evidence_lists import incident_list
+from sla.history import pieces_known
 from sla.import_desk import ImportDesk
 from sla.month_store import NoPopulation
 from sla.unknown_store import unknown_list
@@ -573,6 +577,14 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
         "people's decision on unknown time: keizoku sla unknown list",
     )
     assert seen(session, "t1", "2026-05-04")["reason"] == "method"  # whatever it was
+    report = month_report(session, RULES, APRIL, at("2026-05-04"), at("2026-06-04"))
+    assert [(each.key, *each.facts.values()) for each in report.waits] == [("unknown", 10_800), ("held", 1)]
+    assert [row.split(",")[2:5] for row in report_csv(report, "en").splitlines() if row.startswith("unknown,")] == [
+        [hole["from"], hole["to"], "10800"]
+    ]
+    assert "Time without a sample" in report_page(report, ("en",))
+    again = replay(session, RULES, APRIL)
+    assert (again.claims, again.claims_held, again.changed_claims, again.changed_yen) == (2, 1, (), ())
     assert differences(session, date(2026, 5, 3), at("2026-05-03 02:30")) == []
     assert night(session, "2026-05-04") == 0
 
@@ -596,6 +608,14 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
     assert taken(desk, samples(tmp_path, 5, 6, 7), "2026-05-10 09:00") == (3, 3, 0)
     assert unknown_list(session, APRIL, at("2026-05-11")) == []
     assert len(unknown_list(session, APRIL, at("2026-05-11"), decided=True)) == 4
+    pieces = [each for each in pieces_known(session, RULES, APRIL, at("2026-05-11")) if "unknown" in each.kind]
+    assert [(each.kind, piece_told(each, "en"), each.ground, each.source) for each in pieces] == [
+        ("unknown", "3 h without a sample: neither down nor up until people decide", "", "7.json"),
+        ("unknown_ruling", "time without a sample: ruled that 51 users were unable", "logs", ""),
+        ("unknown_ruling", "time without a sample: ruled to have been up", "logs", ""),
+        ("unknown_ruling", "time without a sample: ruled that 50,001 users were unable", "logs", ""),
+        ("unknown_ruling", "time without a sample: the ruling on it is taken back", "logs", ""),
+    ]
 
 
 @pytest.mark.parametrize(

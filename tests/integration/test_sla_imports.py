@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 import sqlalchemy as sa
 
@@ -10,10 +11,12 @@ from db.session import Session
 from db.tables.claims import claim
 from db.tables.contracts import account
 from db.tables.evidence import evidence_import, month_to_review, observation, outage_count
+from sla.counts import CountSeries
 from sla.desk import SlaDesk
 from sla.evidence_lists import incident_list, notice_list, population_list
 from sla.import_desk import ImportDesk
 from sla.imports import Imported, import_list
+from sla.observation_store import Reading, files_in
 from sla.views import month_view
 from terms.calendar import Month, parse_instant
 from terms.discretion import Discretion
@@ -274,3 +277,67 @@ def test_9_4_4__what_a_calendar_no_longer_announces_is_withdrawn_with_its_new_is
     assert {each.rule for each in refused.findings} == {
         "another window was recorded as published then; an edit is a new notice"
     }
+
+
+def parquet(path: Path, select: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as table:
+        table.execute(f"COPY ({select}) TO '{path}' (FORMAT parquet)")
+    return path
+
+
+def test_import__every_file_of_a_folder_is_an_import_and_its_folders_names_are_columns(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    seen = tmp_path / "seen"
+    half_hour = "'2026-04-10 12:00' AS started_at, '2026-04-10 12:30' AS ended_at"
+    same_bytes = f"SELECT 'u' || range AS user_id, {half_hour} FROM range(51)"
+    first = parquet(seen / "symptom=login" / "0.parquet", same_bytes)
+    (seen / "symptom=site").mkdir()
+    (seen / "symptom=site" / "0.parquet").write_bytes(first.read_bytes())
+    written(seen, "late.csv", "user_id,symptom,started_at,ended_at", "u0,view,2026-04-10 12:10,2026-04-10 12:40")
+    (seen / "_SUCCESS.csv").write_text("", encoding="utf-8")
+    found = files_in([seen, seen / "late.csv"])
+    imports = ImportDesk(desk)
+    done = [imports.observations(file, author="sato", now=NOW, source=name) for file, name in found]
+    assert [(each.source, each.read_as, *numbers(each)[1:]) for each in done] == [
+        ("seen/late.csv", "", 1, 1, 1, 0, "sato", False),
+        ("seen/symptom=login/0.parquet", "symptom=login", 51, 51, 51, 0, "sato", False),
+        ("seen/symptom=site/0.parquet", "symptom=site", 51, 51, 51, 0, "sato", False),
+    ]
+    assert unusable(session) == 1_800
+    assert [each.again for each in (imports.observations(*one, author="x", now=LATER) for one in [(first,)])] == [True]
+    assert session.execute(sa.select(sa.func.count()).select_from(evidence_import)).scalar_one() == 3
+
+
+def test_import__a_file_read_by_wrong_names_can_be_read_again_as_it_is_meant(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    imports = ImportDesk(desk)
+    seen = written(tmp_path, "seen.csv", "who,from,to", "u1,2026-04-10 12:00,2026-04-10 12:30")
+    wrong = imports.observations(seen, author="sato", now=NOW)
+    assert (wrong.rows_used, len(wrong.findings)) == (0, 4)
+    reading = Reading({"user_id": "who", "started_at": "from", "ended_at": "to"}, "site")
+    right = imports.observations(seen, author="sato", now=NOW, reading=reading)
+    assert (right.rows_new, right.read_as) == (1, "ended_at=to, started_at=from, symptom=site, user_id=who")
+    assert imports.observations(seen, author="sato", now=NOW, reading=reading).again
+    named = '{"metric": {"__name__": "%s"}, "values": [[1775790000, "%d"], [1775790060, "%d"]]}'
+    answer = f'{{"resultType": "matrix", "result": [{named % ("unable", 60, 0)}, {named % ("all", 1000, 1000)}]}}'
+    counted = written(tmp_path, "counts.json", answer)
+    assert imports.counts(counted, author="sato", now=NOW).rows_new == 0
+    series = CountSeries("unable", "all")
+    again = imports.counts(counted, author="sato", now=NOW, series=series)
+    assert (again.rows_new, again.read_as, again.again) == (2, "affected=unable, total=all", False)
+
+
+def test_import__a_user_with_a_nul_in_it_is_refused_and_the_rest_is_taken(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    period = "'site' AS symptom, '2026-04-10 12:00' AS started_at, '2026-04-10 12:30' AS ended_at"
+    users = f"SELECT 'a' || chr(0) || 'b' AS user_id, {period} UNION ALL SELECT 'c', {period}"
+    done = ImportDesk(desk).observations(parquet(tmp_path / "seen.parquet", users), author="sato", now=NOW)
+    assert (done.rows_read, done.rows_used, done.rows_new, done.rows_refused) == (2, 1, 1, 1)
+    assert told(done) == [(None, "user_id 'a\\x00b'", "a NUL is no text")]
+    line = '{"user_id": "a\\u0000b", "symptom": "site", "started_at": "2026-04-10 12:00"}'
+    done = ImportDesk(desk).observations(written(tmp_path, "seen.ndjson", line), author="sato", now=NOW)
+    assert (done.rows_used, done.rows_refused) == (0, 1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sla.evidence import Count, Incident
 from sla.intervals import Spans, normalise
-from sla.observations import Observations, add_observations, open_observations, read_observation_rows
+from sla.observations import Observations, open_observations, read_observation_rows
 from sla.quorum import (
     Population,
     counted_windows,
@@ -23,6 +23,7 @@ from sla.quorum import (
 )
 from sla.unusable import Cause, Stop
 from terms.policy import Terms
+from tests.unit.sla.observed import add_observations
 
 POLICY = Terms.load().at(date(2026, 4, 1))
 HORIZON = 1_000_000

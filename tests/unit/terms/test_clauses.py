@@ -180,6 +180,7 @@ OTHERS = [
     "price_of_term",
     "method_change",
     "delinquency_schedule",
+    "default_of_contract",
     "acceleration",
     "acceleration_lasts",
     "acceleration_by_people",

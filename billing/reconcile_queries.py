@@ -1,0 +1,144 @@
+"""The facts of a reconciliation as queries on the database, one per table of the workbench, in its columns' order."""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from terms.calendar import Month, day_start_at
+
+_BOOKED = """
+    WITH RECURSIVE whose AS (
+        SELECT entry_id, reverses AS origin FROM people_entry WHERE reverses IS NOT NULL
+        UNION ALL
+        SELECT whose.entry_id, people_entry.reverses FROM whose
+        JOIN people_entry ON people_entry.entry_id = whose.origin WHERE people_entry.reverses IS NOT NULL
+    ), origins AS (
+        SELECT entry_id, min(origin) AS origin FROM whose GROUP BY entry_id
+    ), posted AS (
+        SELECT entry.id, max(coalesce(first.event_key, entry.event_key)) AS event_key,
+               max(coalesce(first.event, entry.event)) AS event, entry.posted_on, entry.belongs_to, entry.account,
+               coalesce(sum(line.yen) FILTER (WHERE line.code = '1131'), 0) AS yen,
+               coalesce(sum(line.yen) FILTER (WHERE line.code = '1180'), 0) AS tax_yen
+        FROM entry JOIN line ON line.entry_id = entry.id
+        LEFT JOIN origins ON origins.entry_id = entry.id LEFT JOIN entry AS first ON first.id = origins.origin
+        WHERE entry.posted_on >= '{first}' AND entry.posted_on < '{past}' AND line.code IN ('1131', '1180')
+        GROUP BY entry.id HAVING bool_or(line.code = '1131')
+    ), told AS (
+        SELECT CASE WHEN event = 'by_people' THEN 'people' ELSE split_part(event_key, ':', 1) END AS word,
+               CASE WHEN event = 'by_people' THEN id::text ELSE split_part(event_key, ':', 2) END AS about,
+               CASE WHEN event_key LIKE 'dispute:%' AND yen > 0 THEN 'in'
+                    WHEN event_key LIKE 'dispute:%' THEN 'out'
+                    WHEN event = 'payout' THEN 'payout' ELSE '' END AS part,
+               event, yen, tax_yen, posted_on, belongs_to, account
+        FROM posted
+    ), booked AS (
+        SELECT word, about, part, sum(yen)::bigint AS yen, sum(tax_yen)::bigint AS tax_yen,
+               min(posted_on) AS posted_on, max(belongs_to) AS belongs_to, max(account) AS account
+        FROM told GROUP BY word, about, part
+    )"""
+"""What the ledger's clearing account has for each thing of ours; what people took back counts to what it was."""
+
+_OURS = """
+    SELECT 'attempt:' || attempt.id, 'charge', attempt.key, attempt.gateway_id,
+           CASE WHEN outcome IS NULL THEN 'unknown' WHEN outcome = 'succeeded' THEN 'done' ELSE 'not_done' END,
+           CASE outcome WHEN 'succeeded' THEN attempt.yen ELSE 0 END, coalesce(booked.yen, 0), 0,
+           coalesce(booked.posted_on, attempt.settled_on, attempt.started_on), booked.belongs_to, attempt.account
+    FROM attempt LEFT JOIN booked ON booked.word = 'attempt' AND booked.about = attempt.id::text
+    WHERE coalesce(attempt.settled_on, attempt.started_on) >= '{first}'
+      AND coalesce(attempt.settled_on, attempt.started_on) < '{past}' OR booked.word IS NOT NULL
+    UNION ALL
+    SELECT 'refund:' || credit_refund.id, 'refund', key, gateway_id,
+           CASE WHEN outcome IS NULL THEN 'unknown' WHEN outcome = 'succeeded' THEN 'done' ELSE 'not_done' END,
+           CASE outcome WHEN 'succeeded' THEN -credit_refund.yen ELSE 0 END, coalesce(booked.yen, 0), 0,
+           coalesce(booked.posted_on, settled_on, requested_on), booked.belongs_to, credit_refund.account
+    FROM credit_refund LEFT JOIN booked ON booked.word = 'refund' AND booked.about = credit_refund.id::text
+    WHERE coalesce(settled_on, requested_on) >= '{first}' AND coalesce(settled_on, requested_on) < '{past}'
+       OR booked.word IS NOT NULL
+    UNION ALL
+    SELECT CASE word WHEN 'people' THEN 'entry:' || about ELSE concat_ws(':', word, about, nullif(part, '')) END,
+           CASE WHEN word = 'dispute' THEN 'dispute' WHEN part = 'payout' THEN 'payout'
+                WHEN word = 'movement' THEN 'fee' WHEN word = 'deposit' THEN 'refund' ELSE 'other' END,
+           CASE word WHEN 'dispute' THEN about || ':' || part WHEN 'movement' THEN about END, NULL,
+           CASE WHEN word = 'people' AND EXISTS (
+               SELECT 1 FROM exception_resolution WHERE exception_resolution.entry_id::text = about
+           ) THEN 'explained' ELSE 'done' END,
+           booked.yen, booked.yen, booked.tax_yen, posted_on, belongs_to, account
+    FROM booked WHERE word NOT IN ('attempt', 'refund')"""
+
+_GATEWAY = """
+    WITH moved AS (
+        SELECT *, (happened_at AT TIME ZONE 'Asia/Tokyo')::date AS on_day,
+               CASE WHEN kind IN ('charge', 'payment') THEN 'charge'
+                    WHEN kind IN ('refund', 'payment_refund') THEN 'refund'
+                    WHEN kind IN ('refund_failure', 'payment_failure_refund') THEN 'refund_failed'
+                    WHEN kind IN ('stripe_fee', 'tax_fee') THEN 'fee'
+                    WHEN kind IN ('payout', 'payout_cancel', 'payout_failure') THEN 'payout'
+                    WHEN kind LIKE '%reserve%' THEN 'reserve'
+                    WHEN kind = 'adjustment' THEN 'dispute'
+                    ELSE 'other' END AS part
+        FROM balance_transaction WHERE happened_at >= '{first_at}' AND happened_at < '{past_at}'
+    )
+    SELECT id, part,
+           CASE WHEN part IN ('charge', 'refund') THEN our_key WHEN part IN ('fee', 'payout') THEN id
+                WHEN part = 'dispute' THEN source || CASE WHEN net > 0 THEN ':in' ELSE ':out' END END,
+           payment, source, CASE WHEN part IN ('charge', 'refund', 'fee', 'payout') THEN amount ELSE net END,
+           0, currency, on_day FROM moved
+    UNION ALL
+    SELECT id || ':fee', 'fee', id, payment, source, -fee, fee_tax, currency, on_day FROM moved
+    WHERE fee <> 0 AND part IN ('charge', 'refund', 'fee', 'payout')"""
+
+_PAYOUTS = """
+    SELECT DISTINCT ON (payout) payout, amount, members.net, (arrives_at AT TIME ZONE 'Asia/Tokyo')::date
+    FROM gateway_payout LEFT JOIN LATERAL (
+        SELECT sum(net)::bigint AS net FROM payout_movement
+        JOIN balance_transaction ON balance_transaction.id = payout_movement.movement
+        WHERE payout_movement.payout = gateway_payout.payout
+    ) AS members ON automatic
+    WHERE currency = 'jpy' AND state = 'paid' AND amount > 0 AND NOT EXISTS (
+        SELECT 1 FROM gateway_payout AS after WHERE after.payout = gateway_payout.payout
+        AND after.state IN ('failed', 'canceled'))
+      AND (arrives_at AT TIME ZONE 'Asia/Tokyo')::date >= '{first}'
+      AND (arrives_at AT TIME ZONE 'Asia/Tokyo')::date < '{past}'
+    ORDER BY payout, gateway_payout.id"""
+
+_BANK = """
+    SELECT 'bank:' || bank_line.id, yen, paid_on, payer ~* '(ストライプ|ストライプ|STRIPE)',
+           newest.kind IS NULL OR newest.kind = 'unmatched',
+           CASE newest.kind WHEN 'matched' THEN 'receipt:' || newest.receipt_id END
+    FROM bank_line LEFT JOIN LATERAL (
+        SELECT kind, receipt_id FROM bank_act WHERE line_id = bank_line.id ORDER BY id DESC LIMIT 1
+    ) AS newest ON true
+    WHERE paid_on >= '{first}' AND paid_on < '{past}'"""
+"""A line is the card processor's where the bank names it as the payer."""
+
+_RECEIPTS = """
+    SELECT 'receipt:' || id, yen, received_on, account FROM receipt
+    WHERE via = 'bank' AND reverses IS NULL AND received_on >= '{first}' AND received_on < '{past}'
+      AND NOT EXISTS (SELECT 1 FROM receipt AS later WHERE later.reverses = receipt.id)"""
+
+LEDGER_MOVED = sa.text(
+    """
+    SELECT coalesce(sum(line.yen), 0) FROM line JOIN entry ON entry.id = line.entry_id
+    WHERE line.code = '1131' AND entry.posted_on >= :first AND entry.posted_on < :past
+    """
+)
+"""What the clearing account moved by in the month, straight from the ledger."""
+
+
+def queries(month: Month, around: timedelta) -> dict[str, str]:
+    """Table of the workbench -> query, with the days written in: COPY takes no parameters."""
+    first, past = month.first_on - around, month.end_on + around
+    days = {
+        "first": first.isoformat(),
+        "past": past.isoformat(),
+        "first_at": day_start_at(first).isoformat(),
+        "past_at": day_start_at(past).isoformat(),
+    }
+    found = {
+        "ours": f"{_BOOKED} {_OURS}",
+        "gateway": _GATEWAY,
+        "payouts": _PAYOUTS,
+        "bank": _BANK,
+        "receipts": _RECEIPTS,
+    }
+    return {table: query.format(**days) for table, query in found.items()}

@@ -1,0 +1,95 @@
+"""`keizoku invoice`: billing statements and credit notes as documents for the user. A receipt is never issued (5.5)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scheduler.cli.context import at_the_desk, settings_of_this_process
+from scheduler.cli.inputs import AsJson, Language
+from scheduler.cli.output import emit, fail, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from billing.statement import Document
+
+app = typer.Typer(help="Billing statements and credit notes, as documents.", no_args_is_help=True)
+
+Lang = Annotated[Language, typer.Option(help="The language of the document.")]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it as a page.")]
+Pdf = Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it as a PDF, A4.")]
+
+
+@app.callback()
+def _invoice() -> None:
+    """Documents about what is invoiced and what is given back; a qualified invoice where a number is in force."""
+
+
+@app.command()
+def show(
+    invoice_id: Annotated[int, typer.Argument(metavar="ID", help="As `keizoku account show` names it.")],
+    lang: Lang = Language.JA,
+    html: Html = None,
+    pdf: Pdf = None,
+    as_json: AsJson = False,
+) -> None:
+    """The billing statement of an invoice: the tax once, after credits; each credit with the month of the stops."""
+    from billing.statement import statement_told
+    from billing.statements import statement_of
+
+    issuer = settings_of_this_process().issuer()
+    with at_the_desk() as (house, _):
+        found = statement_of(house.session, house.rules, invoice_id, issuer)
+    _give(statement_told(found, lang.value), html, pdf, as_json)
+
+
+@app.command("credit-note")
+def credit_note(
+    credit_id: Annotated[int, typer.Argument(metavar="CREDIT", help="As `keizoku account show` names it.")],
+    lang: Lang = Language.JA,
+    html: Html = None,
+    pdf: Pdf = None,
+    as_json: AsJson = False,
+) -> None:
+    """The return invoice of a credit of 10,000 yen or more; below it none is due."""
+    from billing.statement import return_note_told
+    from billing.statements import return_note_of
+
+    issuer = settings_of_this_process().issuer()
+    with at_the_desk() as (house, _):
+        found = return_note_of(house.session, house.rules, credit_id, issuer)
+    _give(return_note_told(found, lang.value), html, pdf, as_json)
+
+
+def _give(document: Document, html: Path | None, pdf: Path | None, as_json: bool) -> None:
+    from billing.documents import FontError, document_html, document_pdf
+
+    written = []
+    try:
+        if html is not None:
+            html.write_text(document_html(document), encoding="utf-8")
+            written.append(str(html))
+        if pdf is not None:
+            pdf.write_bytes(document_pdf(document, settings_of_this_process().document_font))
+            written.append(str(pdf))
+    except FontError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+
+    def draw(console: Console) -> None:
+        console.print(table(("", ""), document.fields, title=document.title, header=False))
+        console.print(table(("", ""), (*document.rows, *document.totals), header=False))
+        for note in document.notes:
+            console.print(note, markup=False, soft_wrap=True)
+
+    if as_json:
+        emit(asdict(document), as_json=True)
+    elif written:
+        emit(f"{document.title}: written to {', '.join(written)}")
+    else:
+        emit(None, human=draw)

@@ -1,0 +1,192 @@
+"""A month's close: what is checked, the lock, the chain, later facts; exceptions that people resolve."""
+
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from billing.audit import audit
+from billing.booking import Posting, post
+from billing.closing import acts, close_month, reopen_month, standing, verify
+from billing.ledger_view import account_book, entry_story
+from billing.reconcile_month import reconcile_month, resolve
+from billing.refusal import Refused
+from billing.views import trial_balance
+from db.tables.money import simulated_charge
+from scheduler.app import House
+from scheduler.night import run_night
+from terms.calendar import Month, parse_instant
+from tests.integration.world import house_on, open_world
+
+APRIL, MAY = Month(2026, 4), Month(2026, 5)
+MAY_2 = parse_instant("2026-05-02 09:00")
+JUNE_2 = parse_instant("2026-06-02 09:00")
+
+
+def nights(house: House, first: date, last: date) -> None:
+    """The night of the last day catches up what it missed; the first one begins the run log."""
+    for on in (first, last):
+        run_night(house, on, parse_instant(f"{on} 02:30"))
+
+
+def april(house: House) -> None:
+    """A card of 500 yen since 1 April 2026, and all nights through 1 May."""
+    open_world(house)
+    house.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
+    nights(house, date(2026, 4, 2), date(2026, 5, 1))
+
+
+def test_a_month_is_closed_once_and_what_comes_later_is_posted_on_the_first_open_day(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        april(house)
+        session, gateway = house.session, house.gateway
+        done = close_month(session, gateway, APRIL, "kato", MAY_2)
+        assert [(each.name, each.ok) for each in done.checks] == [
+            ("nights", True), ("certificate", True), ("reconciliation", True),
+            ("unexplained", True), ("trial balance", True), ("sub-ledgers", True),
+        ]  # fmt: skip
+        # the fee, the charge, thirty days of revenue
+        assert (done.new, done.entries) == (True, 32)
+        again = close_month(session, gateway, APRIL, "sato", JUNE_2)
+        assert (again.new, again.hash, again.entries) == (False, done.hash, 32)
+        assert [each["author"] for each in acts(session)] == ["kato"]
+        fee = {"exempt_yen": 18, "taxable_yen": 0, "tax_yen": 0}
+        (late,) = post(session, [Posting("processor_fee", "movement:t9", date(2026, 4, 30), fee)], MAY_2)
+        session.commit()
+        story = entry_story(session, late)
+        assert (story["posted_on"], story["belongs_to"]) == (date(2026, 5, 1), "2026-04")
+        with pytest.raises(
+            sa.exc.DBAPIError, match="the books are closed before 2026-05-01: nothing is posted on 2026-04"
+        ):
+            session.execute(sa.text(
+                "INSERT INTO entry (posted_on, event, event_key, clause, recorded_at) "
+                "VALUES ('2026-04-30', 'x', 'x', '', now())"
+            ))  # fmt: skip
+        session.rollback()
+        assert verify(session) == []
+
+
+def test_a_close_waits_for_its_nights_and_its_turn(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        open_world(house)
+        house.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
+        nights(house, date(2026, 4, 2), date(2026, 4, 30))
+        session, gateway = house.session, house.gateway
+        with pytest.raises(Refused, match="2026-04 is not over: close it from 2026-05-01 on"):
+            close_month(session, gateway, APRIL, "kato", parse_instant("2026-04-30 23:59"))
+        early = close_month(session, gateway, APRIL, "kato", parse_instant("2026-05-01 00:00"))
+        assert not early.ok
+        assert [each.name for each in early.checks if not each.ok] == ["nights", "certificate", "sub-ledgers"]
+        assert acts(session) == []
+        run_night(house, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))
+        assert close_month(session, gateway, APRIL, "kato", JUNE_2).ok
+        for month, match in ((Month(2026, 3), "closed with the first close"), (Month(2026, 6), "not over")):
+            with pytest.raises(Refused, match=match):
+                close_month(session, gateway, month, "kato", JUNE_2)
+        assert close_month(session, gateway, MAY, "kato", JUNE_2).new
+        with pytest.raises(Refused, match="2026-05 is closed after it"):
+            reopen_month(session, APRIL, "kato", "a late invoice", JUNE_2)
+        with pytest.raises(Refused, match="who reopens and why"):
+            reopen_month(session, MAY, "kato", " ", JUNE_2)
+        reopen_month(session, MAY, "kato", "a late invoice", JUNE_2)
+        assert [each["month"] for each in standing(session)] == ["2026-04"]
+        assert close_month(session, gateway, MAY, "kato", JUNE_2).new
+        assert [(each["month"], each["kind"]) for each in acts(session)] == [
+            ("2026-04", "closed"), ("2026-05", "closed"), ("2026-05", "reopened"), ("2026-05", "closed"),
+        ]  # fmt: skip
+        assert verify(session) == []
+
+
+TAMPERED = {
+    "an amount": (
+        "ALTER TABLE line DISABLE TRIGGER ALL",
+        "UPDATE line SET yen = yen * 2",
+        "not those that were closed",
+    ),
+    "an entry left out": (
+        "ALTER TABLE entry DISABLE TRIGGER ALL",
+        "UPDATE entry SET posted_on = '2026-05-09' WHERE event = 'term_invoiced'",
+        "31 now, 32 then",
+    ),
+    "who closed": (
+        "ALTER TABLE month_act DISABLE TRIGGER ALL",
+        "UPDATE month_act SET author = 'x'",
+        "not as it was written",
+    ),
+}
+
+
+def test_whatever_is_changed_in_a_closed_month_is_found(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        april(house)
+        session = house.session
+        close_month(session, house.gateway, APRIL, "kato", MAY_2)
+        for what, (unlock, change, told) in TAMPERED.items():
+            session.execute(sa.text(unlock))
+            session.execute(sa.text(change))
+            wrong = verify(session)
+            assert len(wrong) == 1, what
+            assert told in wrong[0], what
+            session.rollback()
+        assert verify(session) == []
+
+
+def test_exceptions_keep_a_month_open_until_people_resolve_each(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        april(house)
+        session, gateway = house.session, house.gateway
+        # somebody charged 800 yen by hand at the gateway, without our metadata being ours
+        session.execute(
+            sa.insert(simulated_charge).values(
+                key="by hand",
+                account="hanako",
+                yen=800,
+                answer="succeeded",
+                created_at=parse_instant("2026-04-20 12:00"),
+            )
+        )
+        session.commit()
+        blocked = close_month(session, gateway, APRIL, "kato", MAY_2)
+        assert [(each.name, each.found) for each in blocked.checks if not each.ok] == [
+            ("reconciliation", "1 of 1 exceptions wait")
+        ]
+        found = reconcile_month(session, gateway, APRIL, MAY_2)
+        (only,) = found.open
+        assert (only.type.value, only.left, only.right and only.right.yen, only.yen) == (
+            "gateway_only",
+            None,
+            800,
+            -800,
+        )
+        assert (found.controls["ledger_closing"], found.controls["gateway_closing"]) == (500, 1_300)
+        with pytest.raises(Refused, match="who decides and why"):
+            resolve(session, found, only.key, "kato", "", MAY_2)
+        with pytest.raises(Refused, match="has no exception 'nothing'"):
+            resolve(session, found, "nothing", "kato", "a gift", MAY_2)
+        entry = resolve(session, found, only.key, "kato", "a gift card", MAY_2, lines={"1131": 800, "7120": -800})
+        assert entry is not None
+        after = reconcile_month(session, gateway, APRIL, MAY_2)
+        assert (after.open, after.resolved[only.key].by, after.resolved[only.key].entry) == ((), "kato", entry)
+        with pytest.raises(Refused, match="resolved already, by kato"):
+            resolve(session, after, only.key, "sato", "again", MAY_2)
+        assert account_book(session, "7120")["closing"] == -800
+        today = date(2026, 5, 1)
+        assert audit(session, today, recognised_to=today).differences == ()
+        assert close_month(session, gateway, APRIL, "kato", MAY_2).new
+        # the entry is of May, and stands for the exception of April: nothing new to resolve
+        assert reconcile_month(session, gateway, MAY, JUNE_2).open == ()
+
+
+def test_the_simulated_gateway_keeps_its_fee_and_the_month_still_ties(engine: sa.Engine) -> None:
+    with house_on(engine) as house:
+        open_world(house)
+        house.cards.fee_per_mille = 36
+        house.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
+        nights(house, date(2026, 4, 2), date(2026, 5, 1))
+        found = reconcile_month(house.session, house.gateway, APRIL, MAY_2)
+        assert (found.outcome.exceptions, found.unexplained) == ((), ())
+        # floor(500 x 0.036) = 18, of April and of 1 May; in UTC the charge of 1 May, 02:30 in Japan, is April's
+        assert trial_balance(house.session)["6110"] == 36
+        assert (found.controls["fees_jst"], found.controls["fees_utc"]) == (18, 36)
+        assert (found.controls["ledger_closing"], found.controls["gateway_closing"]) == (482, 482)
+        assert reconcile_month(house.session, house.gateway, APRIL, MAY_2).outcome == found.outcome
