@@ -20,8 +20,8 @@ from sqlalchemy.pool import NullPool
 
 __all__ = [
     "OLDEST_SERVER",
+    "CopyText",
     "DatabaseError",
-    "JsonText",
     "Session",
     "check_server",
     "copy_rows",
@@ -124,8 +124,8 @@ def check_server(session: Session) -> str:
     return text
 
 
-class JsonText(str):
-    """JSON that is written already: what many rows share is serialised once, and `copy_rows` takes it as it is."""
+class CopyText(str):
+    """A value as COPY wants it (JSON, `{1,2}`, a time): what many rows share is written once, `copy_rows` takes it."""
 
     __slots__ = ()
 
@@ -151,7 +151,7 @@ def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], r
                 values = list(row)
                 for place, convert in converters:
                     value = values[place]
-                    if value is not None and type(value) is not JsonText:
+                    if value is not None and type(value) is not CopyText:
                         values[place] = convert(value)
                 copy.write_row(values)
             else:

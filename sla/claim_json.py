@@ -1,7 +1,7 @@
 """Decisions on claims as they are stored and hashed: text in which what claims have in common is written once.
 
-    what the verdict says, encoded once   {"outcome": …, "readings": {…}, "steps": [those of the verdict]}
-    what is the claim's own, filled in    "subject", "account", "received_at", "united_claims", "terms"
+    the verdict's, stored once       its grounds: outcome, clauses, terms, readings; its steps
+    the claim's own, filled in       subject, account, time of receipt, claims decided as one, ids of terms
 
 The text says exactly what `Decision.to_json` and a plain `json.dumps` would (a test holds it): it is only faster.
 """
@@ -9,7 +9,6 @@ The text says exactly what `Decision.to_json` and a plain `json.dumps` would (a 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from hashlib import sha256
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import NamedTuple
@@ -60,7 +59,6 @@ def _spans(spans: Spans | None) -> str:
 class _Common(NamedTuple):
     """The text around what is a claim's own; `terms`: the ends of the terms, after their ids."""
 
-    before_subject: str
     before_account: str
     terms: tuple[str, ...]
     before_arrival: str
@@ -75,25 +73,43 @@ class DecisionTexts:
         self._steps: dict[int, tuple[Step, str]] = {}  # the step is kept, so that its identity stays its own
 
     def own_part(self, made: ClaimDecision) -> str:
-        """The decision without the steps of its verdict."""
-        key = id(made.verdict), id(made.deadline)
-        common = self._common.get(key)
-        if common is None:
-            common = self._common[key] = _common(made)
+        """The decision without what is its verdict's: subject, facts and first steps."""
+        common = self._common_of(made)
         received_at = encode_basestring(iso_jst(made.claim.received_at))
-        ends = zip(made.terms, common.terms, strict=True)
-        terms = ",".join([f'{{"term_id":{term.term_id}{end}' for term, end in ends])
         united, later_steps = _together(made)
         return (
-            f"{common.before_subject}{encode_basestring('claim ' + made.claim_id)}"
+            f'{{"subject":{encode_basestring("claim " + made.claim_id)}'
             f"{common.before_account}{encode_basestring(made.account)}"
-            f',"received_at":{received_at},"united_claims":[{united}],"terms":[{terms}]}},"steps":['
+            f',"received_at":{received_at},"united_claims":[{united}],"terms":{self.terms(made)}}},"steps":['
             f"{common.before_arrival}{common.arrival}{received_at}}}}}{later_steps}]}}"
+        )
+
+    def terms(self, made: ClaimDecision) -> str:
+        """The terms whose fee counts, as a decision and its award name them."""
+        ends = zip(made.terms, self._common_of(made).terms, strict=True)
+        return "[" + ",".join([f'{{"term_id":{term.term_id}{end}' for term, end in ends]) + "]"
+
+    def grounds(self, verdict: Verdict) -> str:
+        """What a decision names of its verdict beside the steps."""
+        return encode(
+            {
+                "outcome": verdict.outcome,
+                "clauses": verdict.clauses,
+                "terms": verdict.version,
+                "readings": verdict.readings,
+            }
         )
 
     def steps(self, verdict: Verdict) -> str:
         """The steps of a verdict."""
         return "[" + ",".join([self._step(step) for step in verdict.steps]) + "]"
+
+    def _common_of(self, made: ClaimDecision) -> _Common:
+        key = id(made.verdict), id(made.deadline)
+        known = self._common.get(key)
+        if known is None:
+            known = self._common[key] = _common(made)
+        return known
 
     def _step(self, step: Step) -> str:
         known = self._steps.get(id(step))
@@ -105,25 +121,17 @@ class DecisionTexts:
 def _common(made: ClaimDecision) -> _Common:
     """Cut out of the decision of one claim: what all with its verdict and deadline have in common."""
     *before, arrival = [step.to_json() for step in made.deadline_steps]
-    whole = made.decision.to_json(0)
-    for own in ("subject", "steps"):
-        del whole[own]
-    facts = whole.pop("facts")
+    facts = dict(made.decision.facts)
     for own in ("account", "received_at", "united_claims", "terms"):
         del facts[own]
     del arrival["facts"]["received_at"]
     ends = [{name: value for name, value in term_json(term).items() if name != "term_id"} for term in made.terms]
     return _Common(
-        before_subject=f'{_open(whole)},"subject":',
-        before_account=f',"facts":{_open(facts)},"account":',
+        before_account=f',"facts":{encode(facts)[:-1]},"account":',
         terms=tuple("," + encode(end)[1:] for end in ends),
         before_arrival="".join(encode(step) + "," for step in before),
         arrival=f'{encode(arrival)[:-2]},"received_at":',
     )
-
-
-def _open(filled: Mapping[str, object]) -> str:
-    return encode(filled)[:-1]
 
 
 def _together(made: ClaimDecision) -> tuple[str, str]:

@@ -4,27 +4,30 @@ A decision made of the same facts as the last one is not written again; an award
 worth more than the one before, and where it is worth less people are told.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from functools import lru_cache
 from hashlib import sha256
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from db.session import JsonText, Session, copy_rows
+from db.session import CopyText, Session, copy_rows
 from db.tables.claims import award, claim_decision, claim_reasoning
 from db.tables.money import people_task
-from sla.claim_decision import MonthDecision, Verdict, term_json
+from sla.claim_decision import MonthDecision, Verdict
 from sla.claim_json import DecisionTexts, encode
-from sla.intervals import Spans, as_iso
+from sla.intervals import as_iso
 from sla.review import OpenReview, close_review, decided_on
 from sla.store import ClaimantFacts
 from terms.money import fraction_text
 
 _DRAW_IDS = sa.text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
+_AWARD_COLUMNS = (
+    *("account", "month", "revision", "claim_id", "rate", "seconds", "windows", "fee_basis"),
+    *("term_ids", "term_prices", "usable_from", "decided_on", "decided_at", "decision_id"),
+)
 _DECISION_COLUMNS = (
     *("id", "claim_id", "revision", "outcome", "reason", "seconds", "rate"),
     *("waterfall", "decision", "reasoning_id", "decided_on", "decided_at", "evidence_hash", "review_id"),
@@ -44,8 +47,9 @@ def save_decided(
     session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime, *, closes: bool
 ) -> int:
     """Write what is new of one chunk and commit; the number of rows written. `closes`: the month is done."""
-    changes, decision_ids = _save_decisions(session, review, decided, now)
-    changes += _save_awards(session, decided, decision_ids, now)
+    texts = DecisionTexts()
+    changes, decision_ids = _save_decisions(session, review, decided, now, texts)
+    changes += _save_awards(session, decided, decision_ids, now, texts)
     changes += _note_falls(session, decided, now)
     if closes:
         close_review(session, review.month, review.up_to_id, now)
@@ -55,7 +59,7 @@ def save_decided(
 
 
 def _save_decisions(
-    session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime
+    session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime, texts: DecisionTexts
 ) -> tuple[int, dict[str, int]]:
     """Write decisions that differ from the last; the newest decision's row of every claim."""
     ids: dict[str, int] = {}
@@ -69,32 +73,31 @@ def _save_decisions(
                 fresh.append((made, last.revision + 1 if last else 1, each.evidence_hash))
     if not fresh:
         return 0, ids
-    texts = DecisionTexts()
     verdicts = {id(made.verdict): made.verdict for made, _, _ in fresh}
     reasonings = _save_reasonings(session, verdicts, texts)
-    waterfalls = {key: JsonText(encode(verdict.waterfall)) for key, verdict in verdicts.items()}
+    waterfalls = {key: CopyText(encode(verdict.waterfall)) for key, verdict in verdicts.items()}
     rates = {key: verdict.tier and fraction_text(verdict.tier.rate) for key, verdict in verdicts.items()}
     drawn = _drawn(session, "claim_decision", len(fresh))
-    on = decided_on(now)
-    rows = []
-    for row_id, (made, revision, made_of) in zip(drawn, fresh, strict=True):
-        ids[made.claim_id] = row_id
-        verdict, key = made.verdict, id(made.verdict)
-        rows.append(
-            (
+    on, at = CopyText(decided_on(now)), CopyText(now.isoformat())
+    ids |= {made.claim_id: row_id for row_id, (made, _, _) in zip(drawn, fresh, strict=True)}
+
+    def rows() -> Iterator[tuple[object, ...]]:  # made while the server takes those before
+        for row_id, (made, revision, made_of) in zip(drawn, fresh, strict=True):
+            verdict, key = made.verdict, id(made.verdict)
+            yield (
                 *(row_id, made.claim_id, revision, verdict.outcome, verdict.reason, verdict.seconds, rates[key]),
-                *(waterfalls[key], JsonText(texts.own_part(made)), reasonings[key]),
-                *(on, now, made_of, review.up_to_id),
+                *(waterfalls[key], CopyText(texts.own_part(made)), reasonings[key]),
+                *(on, at, made_of, review.up_to_id),
             )
-        )
-    return copy_rows(session, claim_decision, _DECISION_COLUMNS, rows), ids
+
+    return copy_rows(session, claim_decision, _DECISION_COLUMNS, rows()), ids
 
 
 def _save_reasonings(session: Session, verdicts: Mapping[int, Verdict], texts: DecisionTexts) -> dict[int, int]:
-    """The row of every verdict's steps, by the verdict's identity; steps that are not there yet are written."""
-    steps = {key: JsonText(texts.steps(verdict)) for key, verdict in verdicts.items()}
-    hashes = {key: sha256(text.encode()).hexdigest() for key, text in steps.items()}
-    wanted = {hashes[key]: text for key, text in steps.items()}
+    """The row of every verdict, by the verdict's identity; what is not there yet is written."""
+    told = {key: (texts.grounds(verdict), texts.steps(verdict)) for key, verdict in verdicts.items()}
+    hashes = {key: sha256("".join(parts).encode()).hexdigest() for key, parts in told.items()}
+    wanted = {hashes[key]: parts for key, parts in told.items()}
     known = session.execute(
         sa.select(claim_reasoning.c.sha256, claim_reasoning.c.id).where(
             claim_reasoning.c.sha256 == sa.any_(sa.literal(list(wanted), sa.ARRAY(sa.Text)))
@@ -103,8 +106,8 @@ def _save_reasonings(session: Session, verdicts: Mapping[int, Verdict], texts: D
     ids: dict[str, int] = {row.sha256: row.id for row in known}
     missing = [each for each in wanted if each not in ids]
     ids |= zip(missing, _drawn(session, "claim_reasoning", len(missing)), strict=True)
-    rows = ((ids[each], each, wanted[each]) for each in missing)
-    copy_rows(session, claim_reasoning, ("id", "sha256", "steps"), rows)
+    rows = ((ids[each], each, *map(CopyText, wanted[each])) for each in missing)
+    copy_rows(session, claim_reasoning, ("id", "sha256", "grounds", "steps"), rows)
     return {key: ids[each] for key, each in hashes.items()}
 
 
@@ -113,36 +116,34 @@ def _drawn(session: Session, table: str, count: int) -> list[int]:
     return list(session.execute(_DRAW_IDS, {"table": table, "count": count}).scalars()) if count else []
 
 
-def _save_awards(session: Session, decided: Sequence[Decided], decision_ids: dict[str, int], now: datetime) -> int:
-    rows = []
+def _save_awards(
+    session: Session, decided: Sequence[Decided], decision_ids: dict[str, int], now: datetime, texts: DecisionTexts
+) -> int:
+    rises = []
     for each in decided:
         new, last = each.decision.award, each.facts.last_award
-        if new is None or new.rests_on.rate is None or (last is not None and new.rests_on.worth <= last.worth):
-            continue
-        rows.append(
-            {
-                "account": each.facts.among.account,
-                "month": str(each.facts.among.month),
-                "revision": last.revision + 1 if last else 1,
-                "claim_id": new.claim_id,
-                "rate": fraction_text(new.rests_on.rate),
-                "seconds": new.rests_on.seconds,
-                "windows": _windows_text(new.rests_on.recognised),
-                "term_ids": list(new.rests_on.term_ids),
-                "term_prices": [term_json(each_term) for each_term in new.rests_on.terms],
-                "fee_basis": str(new.rests_on.monthly_fee),
-                "usable_from": new.usable_from,
-                "decided_on": decided_on(now),
-                "decided_at": now,
-                "decision_id": decision_ids[new.rests_on.claim_id],
-            }
+        if new is not None and (last is None or new.rests_on.worth > last.worth):
+            rises.append((each.facts.among, new, last.revision + 1 if last else 1))
+    if not rises:
+        return 0
+    alike: dict[int, tuple[object, ...]] = {}  # by verdict: what its awards have in common
+    for _, new, _ in rises:
+        verdict = new.rests_on.verdict
+        if verdict.tier is not None and id(verdict) not in alike:
+            windows = CopyText(encode(as_iso(verdict.recognised)))
+            alike[id(verdict)] = fraction_text(verdict.tier.rate), verdict.seconds, windows, str(verdict.fee)
+    month, on, at = str(rises[0][0].month), CopyText(decided_on(now)), CopyText(now.isoformat())
+    rows = (
+        (
+            *(among.account, month, revision, new.claim_id),
+            *alike[id(new.rests_on.verdict)],
+            CopyText("{" + ",".join(map(str, new.rests_on.term_ids)) + "}"),
+            CopyText(texts.terms(new.rests_on)),
+            *(CopyText(new.usable_from), on, at, decision_ids[new.rests_on.claim_id]),
         )
-    return copy_rows(session, award, list(rows[0]), (list(row.values()) for row in rows)) if rows else 0
-
-
-@lru_cache(maxsize=10_000)
-def _windows_text(windows: Spans) -> JsonText:
-    return JsonText(encode(as_iso(windows)))  # most accounts share theirs
+        for among, new, revision in rises
+    )
+    return copy_rows(session, award, _AWARD_COLUMNS, rows)
 
 
 def _note_falls(session: Session, decided: Sequence[Decided], now: datetime) -> int:

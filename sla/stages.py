@@ -22,6 +22,7 @@ from db.session import Session
 from sla.claim_decision import MonthDecision
 from sla.claim_json import evidence_hash, service_hash
 from sla.claims import Assessor, adjudicate_month
+from sla.collector import collector_waits
 from sla.decision_store import Decided, save_decided
 from sla.month_store import load_month_facts
 from sla.review import OpenReview, anything_open, open_reviews, policy_of
@@ -77,7 +78,8 @@ def due(
         while not closes:
             accounts = due_accounts(session, review, after, chunk_accounts)
             closes = len(accounts) < chunk_accounts
-            claimants = load_claimants(session, review, policy, accounts) if accounts else []
+            with collector_waits():
+                claimants = load_claimants(session, review, policy, accounts) if accounts else []
             if claimants and service is None:
                 facts = load_month_facts(session, policy, review.month, now)
                 resolution = rules.discretion.resolution_seconds
@@ -87,6 +89,7 @@ def due(
             after = accounts[-1] if accounts else after
 
 
+@collector_waits()
 def decide(facts: DueClaims, rules: Rules) -> DecidedClaims:
     """Adjudicate every account of the chunk; those whose answer hangs on unknown time are left out."""
     policy = policy_of(rules, facts.review.month)
@@ -113,6 +116,7 @@ def is_same_answer(one: MonthDecision, other: MonthDecision) -> bool:
     return answer(one) == answer(other)
 
 
+@collector_waits()
 def save(session: Session, decisions: DecidedClaims, now: datetime) -> int:
     """Write and commit one chunk; the number of rows written."""
     return save_decided(session, decisions.review, decisions.decided, now, closes=decisions.closes)

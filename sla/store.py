@@ -7,8 +7,9 @@ queries, however many claims are in it. Spans are epoch seconds, cut to the mont
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -165,7 +166,7 @@ def load_terms(
     )
     found: dict[str, list[TermFact]] = defaultdict(list)
     first, last = _span(month)
-    for row in rows:
+    for row in rows.all():
         ran_from, ran_to = _ran(row, at)
         start, end = max(ran_from, first), min(ran_to, last)
         if start < end:
@@ -188,7 +189,8 @@ def _claims(
 ) -> dict[str, list[Claim]]:
     mine = sa.and_(claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim.c.recorded_at, at))
     claims: dict[str, list[Claim]] = defaultdict(list)
-    for row in session.execute(sa.select(claim).where(mine).order_by(claim.c.account, claim.c.received_at, claim.c.id)):
+    asked = sa.select(claim.c.id, claim.c.account, claim.c.received_at, claim.c.windows).where(mine)
+    for row in session.execute(asked.order_by(claim.c.account, claim.c.received_at, claim.c.id)).all():
         windows = None if row.windows is None else read_spans(row.windows)
         claims[row.account].append(Claim(row.id, row.received_at, windows))
     return claims
@@ -277,15 +279,20 @@ def _last_awards(session: Session, month: Month, accounts: Sequence[str]) -> dic
 
 def _ran(row: Any, at: datetime | None) -> Span:
     """[approval or first day, end): an early end counts from its instant, where one is known (by `at`)."""
-    ends = [day_start_at(row.ends_on)]
-    if not _was_known(row.end_recorded_at, at):
-        pass
+    end = _day_start(row.ends_on)
+    if (row.closed_on is None and row.ended_at is None) or not _was_known(row.end_recorded_at, at):
+        early = end
     elif row.closed_on is not None:
-        ends.append(row.closed_at or row.ended_at or day_start_at(row.closed_on))
-    elif row.ended_at is not None:
-        ends.append(row.ended_at)
+        early = epoch_up(row.closed_at or row.ended_at or day_start_at(row.closed_on))
+    else:
+        early = epoch_up(row.ended_at)
     start = epoch(row.starts_at)
-    return start, max(start, epoch_up(min(ends)))
+    return start, max(start, min(end, early))
+
+
+@lru_cache(maxsize=1_000)
+def _day_start(day: date) -> int:
+    return epoch(day_start_at(day))
 
 
 def _known(recorded_at: sa.ColumnElement[Any], at: datetime | None) -> sa.ColumnElement[bool]:

@@ -118,9 +118,7 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
     """
     row = _claim_row(session, claim_id, at)
     decisions = session.execute(
-        sa.select(
-            claim_decision.c.revision, claim_decision.c.decided_at, claim_decision.c.decision, claim_reasoning.c.steps
-        )
+        sa.select(claim_decision.c.revision, claim_decision.c.decided_at, claim_decision.c.decision, claim_reasoning)
         .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
         .where(claim_decision.c.claim_id == claim_id, claim_decision.c.decided_at <= at)
         .order_by(claim_decision.c.revision)
@@ -140,7 +138,7 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
             "windows": row.windows,
         },
         "state": claim_view(session, rules, claim_id, at),
-        "decisions": [(each.revision, each.decided_at, _whole(each.decision, each.steps)) for each in decisions],
+        "decisions": [(each.revision, each.decided_at, _whole(each)) for each in decisions],
         "awards": [dict(each._mapping) for each in awards],
     }
 
@@ -167,9 +165,10 @@ def last_decision(session: Session, claim_id: str, at: datetime) -> sa.Row[Any] 
     ).one_or_none()
 
 
-def _whole(own: dict[str, Any], shared_steps: list[Any]) -> Decision:
-    """A decision as it was made: what is stored with the claim, and the steps that others have too."""
-    return Decision.from_json({**own, "steps": [*own["steps"], *shared_steps]})
+def _whole(row: sa.Row[Any]) -> Decision:
+    """A decision as it was made: what is stored with the claim, and what others have too."""
+    own = row.decision
+    return Decision.from_json({**row.grounds, **own, "steps": [*own["steps"], *row.steps]})
 
 
 def _claim_row(session: Session, claim_id: str, at: datetime) -> sa.Row[Any]:

@@ -55,15 +55,17 @@ claim_ruling = Table(
     Index("ix_claim_ruling_claim_id", "claim_id"),
 )
 
-#: The steps that all decisions of the same circumstances have in common, kept once; never without a decision.
+#: What all decisions of the same circumstances have in common, kept once; never without a decision.
 claim_reasoning = Table(
     "claim_reasoning",
     metadata,
     identity(),
     text("sha256"),
-    Column("steps", JSONB, nullable=False),
+    Column("grounds", JSONB, nullable=False),  # outcome, clauses, terms, readings
+    Column("steps", JSONB, nullable=False),  # the last of every decision
     UniqueConstraint("sha256"),
     CheckConstraint(r"sha256 ~ '^[0-9a-f]{64}$'", name="sha256_is_hex"),
+    CheckConstraint("jsonb_typeof(grounds) = 'object'", name="grounds_are_named"),
     CheckConstraint("jsonb_typeof(steps) = 'array'", name="steps_are_a_list"),
 )
 
@@ -78,7 +80,7 @@ claim_decision = Table(
     Column("seconds", BigInteger, nullable=False),
     text("rate", nullable=True),
     Column("waterfall", JSONB, nullable=False),
-    Column("decision", JSONB, nullable=False),  # its steps are the claim's own; those of its reasoning follow
+    Column("decision", JSONB, nullable=False),  # the claim's own part; the rest is its reasoning's
     Column("reasoning_id", BigInteger, ForeignKey("claim_reasoning.id"), nullable=False),
     day("decided_on"),
     instant("decided_at"),

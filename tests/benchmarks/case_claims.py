@@ -126,9 +126,15 @@ def keizoku(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
         begun = time.perf_counter()
         taken = ImportDesk(SlaDesk(session, rules)).claims(folder / "claims.csv", author="bench", now=LATE_AT)
         submitted = time.perf_counter()
+        submitted_cpu = time.process_time()
+        deciding = deciding_cpu = 0.0
         for facts in due(session, rules, NIGHT_AT.date(), NIGHT_AT):
-            save(session, decide(facts, rules), NIGHT_AT)
-        decided = time.perf_counter()
+            loaded, loaded_cpu = time.perf_counter(), time.process_time()
+            decisions = decide(facts, rules)
+            deciding += time.perf_counter() - loaded
+            deciding_cpu += time.process_time() - loaded_cpu
+            save(session, decisions, NIGHT_AT)
+        decided, decided_cpu = time.perf_counter(), time.process_time()
         query = "SELECT coalesce(reason, outcome), count(*), sum(seconds) FROM claim_decision GROUP BY 1 ORDER BY 1"
         outcomes = [list(row) for row in session.execute(sa.text(query))]
         awards = session.execute(sa.text("SELECT count(*) FROM award")).scalar_one()
@@ -138,7 +144,10 @@ def keizoku(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
         "outcomes": [[reason, rows, int(seconds)] for reason, rows, seconds in outcomes],
         "awards": awards,
         "figures": {
-            "claims_adjudicated_per_second": count / (decided - submitted),
+            "claims_decided_per_second,_facts_loaded": count / deciding,
+            "claims_decided_per_CPU_second,_facts_loaded": count / deciding_cpu,
+            "claims_adjudicated_per_second,_with_the_database": count / (decided - submitted),
+            "claims_adjudicated_per_CPU_second_of_the_engine": count / (decided_cpu - submitted_cpu),
             "claims_submitted_per_second": count / (submitted - begun),
             "claims_submitted_and_adjudicated_per_second": count / (decided - begun),
         },

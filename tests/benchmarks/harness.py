@@ -188,7 +188,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "processors": os.cpu_count(),
         "memory_gb": memory,
-        "load_before": round(os.getloadavg()[0], 1),
+        "load_after": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "versions": versions,
         "measured_on": time.strftime("%Y-%m-%d", time.gmtime()),
@@ -226,7 +226,7 @@ def as_markdown(cases: Mapping[str, Mapping[str, Any]]) -> str:
                 lines += ["", f"- {each['name']}: {each['note']}"]
         versions = ", ".join(f"{name} {version}" for name, version in where["versions"].items())
         there = f"{where['system']}, {where['processors']} processors, {where['memory_gb']} GB"
-        lines += ["", f"Measured on {where['measured_on']}: {there}, load {where['load_before']} before it began;"]
+        lines += ["", f"Measured on {where['measured_on']}: {there}, load {where['load_after']} at its end;"]
         lines += [f"Python {where['python']}, {versions}."]
     return "\n".join(lines) + "\n"
 
