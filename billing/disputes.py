@@ -274,10 +274,15 @@ def _void(
         "unrecognised_yen": parts.unrecognised_yen,
         "recognised_yen": parts.recognised_yen,
         "tax_yen": tax_included_yen(parts.recognised_yen, tax_rate),
-        "receivable_yen": row.open_yen - disputed_yen,
     }
     key = f"dispute:{dispute_id}:void"
-    postings = [Posting("dispute_lost_sale_void", key, on, amounts, charge.account)]
+    straight = disputed_yen == row.open_yen
+    postings = [
+        Posting("dispute_lost_sale_void" if straight else "sale_voided", key, on, amounts, charge.account),
+    ]
+    if disputed_yen and not straight:
+        stays = {"yen": disputed_yen}
+        postings.append(Posting("dispute_lost_claim_stays", f"dispute:{dispute_id}:lost", on, stays, charge.account))
     too_much_yen = interest_booked(session, charge.account) - left_yen
     if too_much_yen > 0:
         book_interest(session, charge.account, "correction", -too_much_yen, key, now)

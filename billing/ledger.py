@@ -187,8 +187,14 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "dispute_lost_sale_void", "", "a dispute is lost, the sale is void",
         "2120 unrecognised_yen; 4110 recognised_yen - tax_yen; 2170 tax_yen",
-        "1132 unrecognised_yen + recognised_yen - receivable_yen; 1140 receivable_yen",
-        tax_of="recognised_yen", optional=("receivable_yen",),
+        "1132 unrecognised_yen + recognised_yen",
+        tax_of="recognised_yen",
+    ),
+    Rule(
+        "sale_voided", "", "after a dispute was lost and the claim stayed, people void the sale",
+        "2120 unrecognised_yen; 4110 recognised_yen - tax_yen; 2170 tax_yen",
+        "1140 unrecognised_yen + recognised_yen",
+        tax_of="recognised_yen",
     ),
     # What will not be paid
     Rule(

@@ -295,6 +295,15 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("dispute_fee", {"yen": -1500}),
         ("payout", {"yen": 500}),
     ],
+    "disputed and lost, the sale void at last": [
+        ("term_invoiced", {"yen": 500}),
+        ("card_charge_succeeded", {"yen": 500}),
+        ("revenue_recognised", {"yen": 500}),
+        ("dispute_opened", {"yen": 500, "fee_yen": 1500}),
+        ("dispute_lost_claim_stays", {"yen": 500}),
+        ("sale_voided", {"unrecognised_yen": 0, "recognised_yen": 500}),
+        ("payout", {"yen": -1500}),
+    ],
     "disputed and lost, paid by bank after all": [
         ("term_invoiced", {"yen": 500}),
         ("card_charge_succeeded", {"yen": 500}),
