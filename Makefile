@@ -18,7 +18,7 @@ demo: $(VENV)/.installed  ## one small month, from outage to credit
 	@$(BIN)/keizoku demo
 
 test: $(VENV)/.installed-test  ## every test but those in a browser
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not browser"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not browser"
 
 check: lint types imports test scenarios  ## everything but the browser
 
