@@ -105,12 +105,12 @@ def _attempts(session: Session, account: str) -> Iterator[Event]:
 def _disputes(session: Session, account: str) -> Iterator[Event]:
     """What the gateway says of disputed charges, each state as it came."""
     rows = session.execute(
-        sa.select(gateway_dispute, attempt.c.id.label("attempt_id"), attempt.c.invoice_id)
+        sa.select(gateway_dispute, attempt.c.id.label("charge"), attempt.c.invoice_id)
         .join(attempt, attempt.c.gateway_id == gateway_dispute.c.payment)
         .where(attempt.c.account == account)
     )
     for row in rows:
-        facts = {"attempt": row.attempt_id, "invoice": row.invoice_id, "yen": row.amount, "dispute": row.dispute}
+        facts = {"attempt": row.charge, "invoice": row.invoice_id, "yen": row.amount, "dispute": row.dispute}
         yield Event(row.happened_at, row.recorded_at, f"dispute_{row.state}", "premium/5.2", facts)
 
 
