@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from billing import closing
 from billing.refusal import Refused
 from scheduler.app import House
 from scheduler.scenario import checks, run
@@ -205,6 +206,7 @@ def test_keys_become_the_keywords_of_the_desk() -> None:
     facts = {"from": 1, "to": 2, "for": 3, "on": 4, "id": 5, "month": Month(2025, 4)}
     assert keywords(Step(now, "stop", facts, 1)) == {
         "from_at": 1, "to_at": 2, "term": 3, "decided_on": 4, "id": 5, "month": Month(2025, 4),
+        "ground": "as the diary states",
     }  # fmt: skip
 
 
@@ -256,10 +258,21 @@ def test_a_failure_shows_the_stated_keys_of_both_sides(monkeypatch: pytest.Monke
     assert "- {total: 600}" in text
 
 
-def test_a_check_that_is_not_built_fails() -> None:
-    with pytest.raises(NotImplementedError, match="the month's close"):
-        checks.failure_of(
-            Expectation(datetime(2025, 4, 1, tzinfo=UTC), None, "close", Month(2025, 3), {"unexplained": 0}, 1),
-            cast(House, None),
-            {},
-        )
+def test_a_close_that_is_not_as_stated_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2025, 4, 1, tzinfo=UTC)
+    expectation = Expectation(now, None, "close", Month(2025, 3), {"unexplained": 0}, 1)
+    asked: list[object] = []
+
+    def close_view(*arguments: object) -> dict[str, Any]:
+        asked.extend(arguments)
+        return {"unexplained": 1, "exceptions": {"missing_payout": 1}}
+
+    monkeypatch.setattr(closing, "close_view", close_view)
+    house = cast(House, SimpleNamespace(session="session", gateway="gateway"))
+    assert checks.failure_of(expectation, house, {}) == Failure(
+        "2025-04-01T09:00:00+09:00",
+        "close",
+        {"month": "2025-03", "unexplained": 0},
+        {"month": "2025-03", "unexplained": 1},
+    )
+    assert asked == ["session", "gateway", Month(2025, 3), now]
