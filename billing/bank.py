@@ -28,6 +28,7 @@ from db.session import Session, copy_rows, release_leader_lock, try_leader_lock
 from db.tables.bank import bank_act, bank_line
 from db.tables.contracts import account as account_table
 from db.tables.contracts import term
+from db.tables.gateway import gateway_payout
 from db.tables.money import invoice
 from terms.calendar import jst_day
 from terms.decision import Finding
@@ -155,6 +156,24 @@ def send_back(session: Session, line_id: int, by: str, ground: str, now: datetim
     line = _open_line(session, line_id)
     _act(session, line_id, "returned", now, by, ground)
     post(session, [Posting("unidentified_returned", f"bank:{line_id}:returned", jst_day(now), {"yen": line.yen})], now)
+    session.commit()
+
+
+def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetime) -> None:
+    """A line of the bank is the processor's payout, which its balance has booked already: 2145 is cleared. Commits."""
+    line = _open_line(session, line_id)
+    paid = sa.select(sa.func.count(sa.distinct(gateway_payout.c.payout))).where(gateway_payout.c.amount == line.yen)
+    shown = (
+        sa.select(sa.func.count())
+        .select_from(bank_act)
+        .join(bank_line, bank_line.c.id == bank_act.c.line_id)
+        .where(bank_act.c.kind == "payout", bank_line.c.yen == line.yen)
+    )
+    if session.execute(shown).scalar_one() >= session.execute(paid).scalar_one():
+        session.rollback()
+        raise Refused(f"payment {line_id}: no payout of the processor of {line.yen} yen is left that it could be")
+    _act(session, line_id, "payout", now, by, ground)
+    post(session, [Posting("payout_at_bank", f"bank:{line_id}:payout", jst_day(now), {"yen": line.yen})], now)
     session.commit()
 
 

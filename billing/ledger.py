@@ -144,6 +144,10 @@ RULES: tuple[Rule, ...] = (
         "1150 undemanded_yen; 2145 costs_yen + interest_yen + principal_yen + deposit_yen",
         optional=("undemanded_yen", "costs_yen", "interest_yen", "principal_yen", "deposit_yen"),
     ),
+    Rule(
+        "payout_at_bank", "", "a receipt turns out to be the processor's payout, booked already from its balance",
+        "2145 yen", "1110 yen",
+    ),
     Rule("unidentified_returned", "", "nobody is found: it goes back to where it came from", "2145 yen", "1110 yen"),
     # SLA credits
     Rule(

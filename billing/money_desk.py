@@ -138,3 +138,7 @@ class MoneyDesk(Desk):
     def send_payment_back(self, payment: int, *, by: str, ground: str, now: datetime) -> None:
         """Nobody can be found for an incoming payment: it went back."""
         bank.send_back(self.session, payment, by, ground, now)
+
+    def payment_is_payout(self, payment: int, *, by: str, ground: str, now: datetime) -> None:
+        """An incoming payment is the processor's payout, which its balance has booked already."""
+        bank.is_payout(self.session, payment, by, ground, now)

@@ -64,7 +64,7 @@ bank_act = Table(
     CheckConstraint(
         "(kind = 'matched' AND change = -1 AND receipt_id IS NOT NULL)"
         " OR (kind = 'unmatched' AND change = 1 AND receipt_id IS NOT NULL)"
-        " OR (kind = 'returned' AND change = -1 AND receipt_id IS NULL)",
+        " OR (kind IN ('returned', 'payout') AND change = -1 AND receipt_id IS NULL)",
         name="kind",
     ),
     Index("ix_bank_act_line_id", "line_id"),

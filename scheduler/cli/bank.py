@@ -94,6 +94,14 @@ def send_back(payment: Payment, author: Author, ground: Ground, as_json: AsJson 
 
 
 @app.command()
+def payout(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """It is the card processor's payout, booked already from its balance: it waits for no payer."""
+    with _acting() as (house, now):
+        house.billing.payment_is_payout(payment, by=author, ground=ground, now=now())
+    emit({"payment": payment, "state": "payout"} if as_json else f"payment {payment} is a payout", as_json)
+
+
+@app.command()
 def references(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJson = False) -> None:
     """What the payer can state with a transfer: the account's reference, and one for each open invoice."""
     from billing.bank import references_of

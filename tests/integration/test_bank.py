@@ -11,6 +11,7 @@ from billing.money_files import Layout
 from billing.refusal import Refused
 from billing.stores import reports
 from billing.views import invoices_view, journal_view, owed_view
+from db.tables.gateway import gateway_payout
 from scheduler.app import House
 from scheduler.night import run_night
 from terms.calendar import parse_instant
@@ -118,6 +119,27 @@ def test_5_2__a_payment_that_nobody_was_found_for_is_matched_later_from_its_own_
             desk.send_payment_back(9, by="keiri", ground="again", now=now)
         assert balances(house, "1110", "2145") == [6_021, -700]
         assert run_night(house, date(2026, 5, 3), parse_instant("2026-05-03 02:30")).certificate == "ok"
+
+
+def test_a_payout_that_the_bank_shows_is_not_counted_twice(engine: sa.Engine, tmp_path: Path) -> None:
+    with house_on(engine) as house:
+        payers(house)
+        assert take(house, tmp_path, "2026-04-09,482,STRIPE JAPAN,\n2026-04-09,482,STRIPE JAPAN,\n") == (2, 0, 0, 0)
+        with pytest.raises(Refused, match="payment 1: no payout of the processor of 482 yen is left"):
+            house.billing.payment_is_payout(1, by="keiri", ground="statement of April", now=NOW)
+        at = parse_instant("2026-04-08 09:00")
+        gateway_says = {"amount": 482, "currency": "jpy", "state": "paid", "automatic": True, "recorded_at": at}
+        house.session.execute(
+            sa.insert(gateway_payout).values(payout="po_1", happened_at=at, arrives_at=at, **gateway_says)
+        )
+        house.billing.payment_is_payout(1, by="keiri", ground="statement of April", now=NOW)
+        with pytest.raises(Refused, match="payment 1: it has its payer, or went back"):
+            house.billing.payment_is_payout(1, by="keiri", ground="again", now=NOW)
+        with pytest.raises(Refused, match="payment 2: no payout of the processor of 482 yen is left"):
+            house.billing.payment_is_payout(2, by="keiri", ground="statement of April", now=NOW)
+        assert [each["state"] for each in bank.lines(house.session)] == ["payout", "open"]
+        assert balances(house, "1110", "2145") == [482, -482]
+        assert run_night(house, date(2026, 4, 21), parse_instant("2026-04-21 02:30")).certificate == "ok"
 
 
 def test_5_2__a_match_taken_back_leaves_the_debt_as_if_the_money_had_not_come(

@@ -816,7 +816,7 @@ CREATE TABLE bank_act (
 	ground TEXT, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_bank_act PRIMARY KEY (id), 
-	CONSTRAINT ck_bank_act_kind CHECK ((kind = 'matched' AND change = -1 AND receipt_id IS NOT NULL) OR (kind = 'unmatched' AND change = 1 AND receipt_id IS NOT NULL) OR (kind = 'returned' AND change = -1 AND receipt_id IS NULL)), 
+	CONSTRAINT ck_bank_act_kind CHECK ((kind = 'matched' AND change = -1 AND receipt_id IS NOT NULL) OR (kind = 'unmatched' AND change = 1 AND receipt_id IS NOT NULL) OR (kind IN ('returned', 'payout') AND change = -1 AND receipt_id IS NULL)), 
 	CONSTRAINT fk_bank_act_line_id FOREIGN KEY(line_id) REFERENCES bank_line (id), 
 	CONSTRAINT fk_bank_act_receipt_id FOREIGN KEY(receipt_id) REFERENCES receipt (id)
 );

@@ -285,6 +285,8 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("revenue_recognised", {"yen": 885}),
         ("term_ended_early_paid", {"yen": 4415}),
         ("payout", {"yen": 5300}),
+        ("unidentified_receipt", {"yen": 5300}),
+        ("payout_at_bank", {"yen": 5300}),
     ],
     "disputed and won": [
         ("term_invoiced", {"yen": 500}),
