@@ -186,7 +186,7 @@ def test_the_commands_for_codes_and_files_say_what_they_did(
         "--plan",
         "monthly",
         "--expires",
-        "2999-12-31",
+        "2199-12-31",
     ]
     assert shown(*issue, "--out", str(keys)).startswith("2 product keys written to ")
     assert "a batch of this name was issued before" in shown(*issue, "--out", str(keys), code=1)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from db.session import Session
-from db.tables.claims import award, claim_decision
+from db.tables.claims import award, claim_decision, claim_reasoning
 from db.tables.contracts import plan, term
 from sla import stages
 from sla.desk import SlaDesk
@@ -50,9 +50,14 @@ def night(session: Session, rules: Rules, on: str) -> None:
 
 
 def last(session: Session, claim_id: str) -> tuple[str, str | None, str | None, str]:
-    query = sa.select(claim_decision).where(claim_decision.c.claim_id == claim_id).order_by(claim_decision.c.revision)
+    query = (
+        sa.select(claim_decision, claim_reasoning.c.grounds)
+        .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
+        .where(claim_decision.c.claim_id == claim_id)
+        .order_by(claim_decision.c.revision)
+    )
     *_, row = session.execute(query)
-    return row.outcome, row.reason, row.rate, row.decision["terms"]
+    return row.outcome, row.reason, row.rate, row.grounds["terms"]
 
 
 def test_9_2__each_month_is_judged_by_its_own_version_however_late(session: Session, rules: Rules) -> None:
