@@ -36,6 +36,7 @@ def test_every_command_of_the_page_does_what_the_page_says(page: Path, database_
     environment = {**os.environ, "KEIZOKU_DATA_DIR": str(database_folder)}
     environment.pop("KEIZOKU_DATABASE_URL", None)
     wrong = []
+    demo_was_here = (ROOT / ".demo").exists()
     server = EmbeddedServer(database_folder, {"fsync": "off"})
     for line in commands(page):
         command, _, comment = line.partition("#")
@@ -52,6 +53,8 @@ def test_every_command_of_the_page_does_what_the_page_says(page: Path, database_
             server.start()
     server.release()
     assert wrong == []
+    # the folder of `make demo` is its own: what else lies there would keep it from running
+    assert (ROOT / ".demo").exists() == demo_was_here
 
 
 def test_no_page_shows_a_shell_command_that_nobody_runs() -> None:
