@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from threading import Event
 from typing import Final
 from uuid import uuid4
@@ -217,7 +217,3 @@ class _Job:
         else:
             log.error("job", **facts, **what_failed(error))
         return kind is not None and issubclass(kind, Exception)
-
-
-LONGEST_HANDOVER: Final = timedelta(minutes=1)
-"""Within this another worker leads after the first one's death: keepalives need 30 s, the next heartbeat 5."""

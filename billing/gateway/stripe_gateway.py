@@ -54,7 +54,7 @@ class StripeGateway:
 
     @property
     def calls(self) -> StripeCalls:
-        """The calls that it makes, for those who read the account's books."""
+        """The calls that it makes: what saving a card (`billing.gateway.stripe_vault`) is given."""
         return self._calls
 
     @property

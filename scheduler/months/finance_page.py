@@ -23,13 +23,13 @@ from terms.rendering import Lang
 
 ON_PAGE = 2_000
 """Rows of a table that the page shows."""
-_JA = {
-    **{en: ja for _, ja, en in AGES},
-    **{kind: ja for kind, ja, _ in DUNNING},
-    "applied": "充当", "granted": "決定", "refunded": "返金", "rejected": "却下", "pending": "判定前",
-    "open": "未了", "paid": "支払済み", "resolved": "解決済み", "opening": "月初残高", "unexplained": "説明なし",
-    "deadline": "申請期限後", "not_member": "会員期間なし", "method": "カード以外", "threshold": "基準時間以下",
-}  # fmt: skip
+_STATES = (
+    ("applied", "充当"), ("granted", "決定"), ("refunded", "返金"), ("rejected", "却下"), ("pending", "判定前"),
+    ("open", "未了"), ("paid", "支払済み"), ("resolved", "解決済み"), ("opening", "月初残高"),
+    ("unexplained", "説明なし"), ("deadline", "申請期限後"), ("not_member", "会員期間なし"), ("method", "カード以外"),
+    ("threshold", "基準時間以下"),
+)  # fmt: skip
+_JA = {**{en: ja for _, ja, en in AGES}, **{kind: ja for kind, ja, _ in DUNNING}, **dict(_STATES)}
 """The words of the tables in Japanese; the files have them as they are."""
 _BLUE, _RED, _INK = "#0059a3", "#a02c00", "#1b1f27"
 

@@ -31,7 +31,7 @@ from tests.integration.world import house_on, open_world
 APRIL_1 = date(2026, 4, 1)
 
 
-def made_worker(engine: sa.Engine, now: Callable[[], datetime], capsys: Any = None) -> Worker:
+def made_worker(engine: sa.Engine, now: Callable[[], datetime]) -> Worker:
     worker = Worker(lambda: house_on(engine), Leadership(engine.connect), json_logger("test"), clock=now)
     worker.beat()
     return worker
