@@ -103,6 +103,11 @@ class Settings(Discretion, BaseSettings):
     simulated_fee_per_mille: int = Field(
         default=0, ge=0, le=500, description="what the simulated gateway keeps of a charge, in thousandths"
     )
+    spark_master: str = Field(
+        default="local[*]",
+        min_length=1,
+        description="where `--engine spark` counts: local[*] (this machine), spark://host:7077, yarn",
+    )
     terms_dir: Path | None = Field(
         default=None,
         description="folder (or file) with own versions of the premium terms; checked as by `keizoku terms check`",

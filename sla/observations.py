@@ -27,7 +27,6 @@ from types import TracebackType
 
 import duckdb
 
-from sla.evidence import TIME_REMEDY
 from sla.observation_files import (
     BATCH_ROWS,
     COLUMNS,
@@ -45,13 +44,12 @@ from sla.observation_files import (
     partition_of,
     written_us,
 )
+from sla.observation_rules import SYMPTOMS, broken_rule, wrong_rule
 from terms.calendar import iso_jst, parse_instant
 from terms.decision import Finding
 
-SYMPTOMS = ("site", "login", "view")
 TOLD_FINDINGS = 100
 MOST_VERDICTS = 10_000  # rows refused of one file that are looked for by their text
-YEAR_9000_US = 221_845_392_000 * 1_000_000
 MEMORY_MB = 320  # of DuckDB, for up to 13 million rows
 BYTES_PER_ROW = 25  # beyond: enough for the partitions that are sorted at once, the rest is on disk
 MOST_MEMORY_MB = 3_072
@@ -281,7 +279,7 @@ def _told_rows(
         if isinstance(row, Finding):
             yield row
         elif wrong := verdicts.get(row[1:]):
-            yield _finding(source, row, wrong)
+            yield broken_rule(source, row, wrong)
 
 
 def _drop_rejects(table: Table) -> None:
@@ -315,7 +313,7 @@ def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Find
         bad = table.execute(
             "SELECT line, u, s, k, e, wrong FROM incoming WHERE wrong IS NOT NULL ORDER BY line"
         ).fetchall()
-        findings += [_finding(source, row[:5], row[5]) for row in bad]
+        findings += [broken_rule(source, row[:5], row[5]) for row in bad]
         taken += _insert_incoming(table)
         refused += len(findings)
         if len(told) < TOLD_FINDINGS:
@@ -330,17 +328,8 @@ def _checked(bulk: Bulk, also: str = "", *, only_values: bool = False) -> str:
     `also`: more columns; `only_values`: no `wrong`, all rows are known to be good.
     """
     symptom = bulk.texts[1]
-    kinds = ", ".join(literal(kind) for kind in SYMPTOMS)
     start_us, end_us = bulk.instants
-    wrong = f"""CASE
-                WHEN {bulk.no_user} THEN 1
-                WHEN CASE WHEN {symptom} IN ({kinds}) THEN false
-                     ELSE {symptom} IS NULL OR trim({symptom}) NOT IN ({kinds}) END THEN 2
-                WHEN {start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {YEAR_9000_US} THEN 3
-                WHEN {end_us} IS NULL AND {bulk.end_is_written} THEN 4
-                WHEN {end_us} NOT BETWEEN 0 AND {YEAR_9000_US} THEN 4
-                WHEN {end_us} <= {start_us} THEN 5
-            END::UTINYINT AS wrong"""
+    wrong = f"({wrong_rule(bulk)})::UTINYINT AS wrong"
     return f"""
         SELECT {also} {bulk.user} AS user_id, {start_us} // 1000000 AS started,
             ({end_us} + 999999) // 1000000 AS ended, try_cast(trim({symptom}) AS symptom) AS symptom
@@ -354,18 +343,6 @@ def _insert_incoming(table: Table) -> int:
     ).fetchall()
     table.execute("DROP TABLE incoming")
     return int(inserted[0][0])
-
-
-def _finding(source: str, row: RawRow, wrong: int) -> Finding:
-    line, _, symptom, start, end = row
-    value, rule, remedy = {
-        1: ("no user_id", "every observation names its user", "fill it in"),
-        2: (f"symptom {symptom!r}", f"a symptom is {', '.join(SYMPTOMS)}", "correct it"),
-        3: (f"started_at {start!r}", "not a time", TIME_REMEDY),
-        4: (f"ended_at {end!r}", "not a time", f"{TIME_REMEDY}, or leave it empty while still open"),
-        5: (f"{start} to {end}", "an observation ends after it starts", "correct one of the times"),
-    }[wrong]
-    return Finding(source, line, value, rule, remedy)
 
 
 def _told(source: str, findings: Sequence[Finding], refused: int) -> tuple[Finding, ...]:

@@ -8,20 +8,22 @@ enough, 50,001 are.
     user b      |------|            need at least 2  ->       [--)
     user a       |-|   (another symptom, same user)
 
-Evidence is of three kinds. Observations name users and are counted as distinct users per instant, by one
-DuckDB query. Incidents and counts state how many users were hit; those of overlapping ones may be the same
-people and never add up, so each has to pass alone. Instants are epoch seconds, spans are [start, end).
+Evidence is of three kinds. Observations name users and are counted as distinct users per instant, by one query
+that DuckDB and Spark both answer (`sla.relations`). Incidents and counts state how many users were hit; those of
+overlapping ones may be the same people and never add up, so each has to pass alone. Instants are epoch seconds,
+spans are [start, end).
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-
-import duckdb
+from itertools import pairwise
 
 from sla.evidence import Count, Incident
 from sla.intervals import NOTHING, Spans, intersect, normalise, subtract
+from sla.relations import BROADCAST, SIDES, Query, Relations, Step, ask, edge
 from sla.unusable import Cause, Stop
+from terms.calendar import DAY_SECONDS
 from terms.decision import decides
 from terms.policy import Policy
 
@@ -62,20 +64,17 @@ def users_needed(users: int, share: Fraction) -> int:
 
 
 @decides("premium/9.3.1", "premium/9.3.2", "premium/9.3.3")
-def observed_windows(
-    observations: duckdb.DuckDBPyConnection, population: Population, policy: Policy, horizon: int
-) -> Spans:
+def observed_windows(observations: Relations, population: Population, policy: Policy, horizon: int) -> Spans:
     """Maximal windows in which enough distinct users were unable, of the relation `observation`.
 
-    It has user_id, started and ended in whole seconds, and is a view of files as they are
-    (`sla.observations`): they are read three times, nothing is copied. A user with overlapping rows, several
-    symptoms, or the same row twice counts once. A row without an end is still open and runs to `horizon`.
+    It has user_id, started and ended in whole seconds from 0 on, and is a view of files as they are
+    (`sla.observations`, `sla.spark_engine`): they are read where they lie, nothing is copied. A user with overlapping
+    rows, several symptoms, or the same row twice counts once. A row without an end is still open and runs to
+    `horizon`.
     """
-    periods = population.periods()
-    needed = [users_needed(users, policy.sla.quorum_share) for _, _, users in periods]
-    rises = [after - before for before, after in zip([0, *needed], needed, strict=False)]
-    steps = {"step_at": [start for start, _, _ in periods], "step_delta": [-rise for rise in rises]}
-    edges = observations.execute(_OBSERVED_WINDOWS, {**steps, "horizon": horizon}).fetchall()
+    needed = [(start, users_needed(users, policy.sla.quorum_share)) for start, _, users in population.periods()]
+    rises = [(at, before - after) for (_, before), (at, after) in pairwise(needed)]
+    edges = ask(observations, quorum_query(needed[0][1], rises, horizon))
     return tuple((start, end) for (start, _), (end, _) in zip(edges[::2], edges[1::2], strict=True))
 
 
@@ -125,53 +124,98 @@ def stops_from(
     return tuple(sorted(stops, key=lambda stop: (stop.start, stop.end, stop.cause, stop.source)))
 
 
-def _edges(rows: str) -> str:
-    """SQL for the instants at which rows (started, ended) begin to be enough, and cease to be.
+def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int) -> Query:
+    """The one definition of what is observed: instants at which the users unable begin and cease to be enough.
 
-    One sweep: +1 where a row starts, -1 where it ends, minus what is needed where the population changes;
-    enough wherever the running sum is not negative.
+    `needed` users are enough at first; `rises` are (instant, change of how many there are above what is needed).
+
+    Rows of each minute, not merged per user, are an upper bound of its users, and cheap to count. `waiting` says for
+    each minute in which a row starts when, from there on, even this bound passes first; a row that has ended by then
+    can decide nothing. Only the others are merged per user: each keeps the seconds its predecessors left.
+
+    Every sum that runs over time runs within a day and begins with what the days before left (`_running`): what
+    meets in one place is a row for each day, whatever the number of observations.
     """
-    return f"""
-        SELECT moment, enough FROM (
-            SELECT moment, enough, lag(enough, 1, false) OVER (ORDER BY moment) AS enough_before FROM (
-                SELECT moment, sum(sum(delta)) OVER (ORDER BY moment) >= 0 AS enough FROM (
-                    SELECT started AS moment, 1 AS delta FROM {rows}
-                    UNION ALL SELECT ended, -1 FROM {rows}
-                    UNION ALL SELECT moment, delta FROM step
-                ) GROUP BY moment
-            )
-        ) WHERE enough <> enough_before"""  # noqa: S608
-
-
-# The rows of each minute, not merged per user, are an upper bound of its users, and cheap to count. `waiting` says
-# for each minute in which a row starts when, from there on, even this bound passes first; a row that has ended by
-# then can decide nothing. Only the others are merged per user: each keeps the seconds its predecessors left.
-_OBSERVED_WINDOWS = f"""
-    WITH step AS (
-        SELECT unnest($step_at::BIGINT[]) AS moment, unnest($step_delta::BIGINT[]) AS delta
-    ), unable AS NOT MATERIALIZED (
-        SELECT user_id, started, coalesce(ended, $horizon::BIGINT) AS ended FROM observation
-        WHERE started < coalesce(ended, $horizon::BIGINT)
-    ), bound AS (
-        SELECT moment, sum(sum(delta)) OVER (ORDER BY moment) >= 0 AS enough FROM (
-            SELECT started // 60 * 60 AS moment, count(*) AS delta FROM unable GROUP BY 1
-            UNION ALL SELECT (ended + 59) // 60 * 60, -count(*) FROM unable GROUP BY 1
-            UNION ALL SELECT moment, delta FROM step
-        ) GROUP BY moment
-    ), waiting AS MATERIALIZED (
-        SELECT moment AS started, min(CASE WHEN enough THEN moment END) OVER (
-            ORDER BY moment ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
-        ) AS passes_from FROM bound
-    ), touching AS (
-        SELECT unable.user_id, unable.started, unable.ended FROM unable
-        JOIN waiting ON waiting.started = unable.started // 60 * 60
-        WHERE unable.ended > waiting.passes_from
-    ), ordered AS (
-        SELECT started, ended, max(ended) OVER (
-            PARTITION BY user_id ORDER BY started ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-        ) AS covered FROM touching
-    ), distinct_users AS MATERIALIZED (
-        SELECT greatest(started, coalesce(covered, started)) AS started, ended FROM ordered
-        WHERE covered IS NULL OR ended > covered
+    steps = ", ".join(f"({at}, {change})" for at, change in [(0, 0), *rises])
+    minutes = edge("started - started % 60", "ended + 59 - (ended + 59) % 60")
+    own_seconds = edge("started", "ended")
+    return Query(
+        [
+            Step("step", f"SELECT moment, delta FROM (VALUES {steps}) AS steps (moment, delta)"),  # noqa: S608
+            Step(
+                "unable",
+                f"""SELECT user_id, started, coalesce(ended, {horizon}) AS ended FROM observation
+                WHERE started < coalesce(ended, {horizon})""",  # noqa: S608
+                keep=False,
+            ),
+            *_running(
+                "bound",
+                f"""SELECT {minutes} AS moment, side AS delta FROM unable CROSS JOIN {SIDES}
+                UNION ALL SELECT moment, delta FROM step""",  # noqa: S608
+            ),
+            Step("passing", f"SELECT day, moment, CASE WHEN balance >= {needed} THEN moment END AS passes FROM bound"),  # noqa: S608
+            Step(
+                "passing_later",
+                """SELECT day, min(min(passes)) OVER (
+                    ORDER BY day ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
+                ) AS passes_later FROM passing GROUP BY day""",
+            ),
+            Step(
+                "waiting",
+                f"""SELECT {BROADCAST.format("passing_later")} moment AS started, coalesce(min(passes) OVER (
+                    PARTITION BY passing.day ORDER BY moment ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+                ), passes_later) AS passes_from FROM passing JOIN passing_later ON passing_later.day = passing.day""",  # noqa: S608
+                keep=True,
+            ),
+            Step(
+                "touching",
+                f"""SELECT {BROADCAST.format("waiting")} unable.user_id, unable.started, unable.ended FROM unable
+                JOIN waiting ON waiting.started = unable.started - unable.started % 60
+                WHERE unable.ended > waiting.passes_from""",  # noqa: S608
+            ),
+            Step(
+                "ordered",
+                """SELECT started, ended, max(ended) OVER (
+                    PARTITION BY user_id ORDER BY started ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ) AS covered FROM touching""",
+            ),
+            Step(
+                "distinct_users",
+                """SELECT greatest(started, coalesce(covered, started)) AS started, ended FROM ordered
+                WHERE covered IS NULL OR ended > covered""",
+            ),
+            *_running(
+                "users",
+                f"""SELECT {own_seconds} AS moment, side AS delta FROM distinct_users CROSS JOIN {SIDES}
+                UNION ALL SELECT moment, delta FROM step""",  # noqa: S608
+            ),
+        ],
+        f"""SELECT moment, balance >= {needed} AS enough FROM users
+        WHERE (balance >= {needed}) <> (balance - delta >= {needed})""",  # noqa: S608
     )
-    {_edges("distinct_users")} ORDER BY moment"""  # noqa: S608
+
+
+def _running(name: str, changes: str) -> list[Step]:
+    """Steps of which the last, `name` (day, moment, delta, balance), says how many there are after each moment.
+
+    The day's own sum is one window of that day; what the days before left is a sum of one row a day.
+    """
+    return [
+        Step(
+            f"{name}_change",
+            f"""SELECT moment - moment % {DAY_SECONDS} AS day, moment, sum(delta) AS delta FROM ({changes}) AS change
+            GROUP BY moment""",  # noqa: S608
+            keep=True,
+        ),
+        Step(
+            f"{name}_day",
+            f"""SELECT day, sum(sum(delta)) OVER (ORDER BY day) - sum(delta) AS left_before FROM {name}_change
+            GROUP BY day""",  # noqa: S608
+        ),
+        Step(
+            name,
+            f"""SELECT {BROADCAST.format(f"{name}_day")} {name}_change.day, moment, delta,
+                left_before + sum(delta) OVER (PARTITION BY {name}_change.day ORDER BY moment) AS balance
+            FROM {name}_change JOIN {name}_day ON {name}_day.day = {name}_change.day""",  # noqa: S608
+        ),
+    ]

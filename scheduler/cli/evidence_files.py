@@ -43,7 +43,7 @@ def columns_named(written: str) -> dict[str, str]:
 
 def symptom_named(written: str) -> str | None:
     """The one symptom of all rows, if they have one; ends the command for what is none."""
-    from sla.observations import SYMPTOMS
+    from sla.observation_rules import SYMPTOMS
 
     if written and written not in SYMPTOMS:
         fail(f"--symptom {written}: one of {', '.join(SYMPTOMS)}")

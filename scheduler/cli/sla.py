@@ -18,6 +18,13 @@ sla_counts.add_to(app)
 sla_months.add_to(app)
 
 
+class Engine(StrEnum):
+    """Who counts the observations."""
+
+    DUCKDB = "duckdb"
+    SPARK = "spark"
+
+
 class Language(StrEnum):
     """The language of sentences and of the picture."""
 
@@ -66,13 +73,22 @@ def measure(
         str,
         typer.Option(metavar="TIME", help="How far observations without an end last (else past the month)."),
     ] = "",
+    claims: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Claims (CSV), to see how many of them would reach which tier."),
+    ] = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(help="Who counts: this machine, or Spark at KEIZOKU_SPARK_MASTER (docs/how-to/scale.md)."),
+    ] = Engine.DUCKDB,
     picture: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Draw the month.")] = None,
     lang: Annotated[Language, typer.Option(help="Of sentences and picture.")] = Language.EN,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; findings still go to stderr.")] = False,
 ) -> None:
     """Measure a month: when more than 5 % of all users had a stop, and what of it is unusable time.
 
-    Rows that cannot be read are told on stderr and left out; exit 1 if there were any.
+    Rows that cannot be read are told on stderr and left out; exit 1 if there were any. With --claims each claimant is
+    taken for a member who pays by card all month; what holds of contracts is decided where they are (`sla month`).
     """
     from scheduler.cli.sla_measure import Evidence, asked_month, asked_series, measure_month
 
@@ -89,6 +105,8 @@ def measure(
         counts=files_named(counts),
         series=asked_series(count_series, count_step),
         notices=files_named(notices),
+        claims=files_named(claims),
+        engine=engine.value,
     )
     code = measure_month(
         evidence,

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import duckdb
 from rich.console import Console
 from rich.markup import escape
 
 from scheduler.cli.output import emit, fail, note, report_findings, table
 from scheduler.cli.sla_counts import count_series
+from sla.claim_files import read_claims
 from sla.claim_steps import waterfall_steps
+from sla.claimants import claimant_rows, recognised_counts, take_claimants
 from sla.counts import CountSeries, CountsRead, read_counts, unknown_time
 from sla.evidence import read_incidents
 from sla.intervals import NOTHING, Spans, as_iso, length, normalise, subtract, union
@@ -29,6 +35,9 @@ from terms.rendering import Lang, sentence
 from terms.rules import Rules
 from terms.words import duration, percent, windows
 
+if TYPE_CHECKING:
+    from sla.spark_engine import SparkEngine
+
 OPEN_UNTIL = timedelta(days=1)
 """How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""
 
@@ -44,6 +53,8 @@ class Evidence:
     counts: tuple[Path, ...]
     series: CountSeries
     notices: tuple[Path, ...]
+    claims: tuple[Path, ...] = ()
+    engine: str = "duckdb"
 
 
 def measure_month(
@@ -61,10 +72,15 @@ def measure_month(
     """Read, work out, draw and print; the exit code, 1 if there were findings."""
     facts, findings = read_facts(evidence, month, policy, population, _horizon(as_of, month))
     result = service_month(facts, policy, resolution)
+    tiers = None
+    if evidence.claims:
+        tiers, told = claims_by_tier(evidence, result, policy)
+        findings += told
     if picture is not None:
         _draw(picture, month_svg(result, policy, lang))
     code = report_findings(findings)
-    emit(as_dict(result, policy), as_json, lambda console: _print(console, result, policy, lang))
+    shown = as_dict(result, policy) | ({"claims": tiers} if tiers is not None else {})
+    emit(shown, as_json, lambda console: _print(console, result, policy, lang, tiers))
     return code
 
 
@@ -76,10 +92,15 @@ def read_facts(
     incidents = [read_incidents(path) for path in evidence.incidents]
     counts = [read_counts(path, evidence.series) for path in evidence.counts]
     notices = [read_notices(path, policy) for path in evidence.notices]
-    with open_observations() as observed:
-        reads = [read_observations(observed, evidence.observations, evidence.columns, evidence.symptom)]
-        observed.settle()
-        seen = observed_windows(observed.table, everyone, policy, horizon)
+    if evidence.engine == "spark":
+        with spark_engine() as spark:
+            reads = [spark.read_observations(evidence.observations, evidence.columns, evidence.symptom)]
+            seen = observed_windows(spark, everyone, policy, horizon)
+    else:
+        with open_observations() as observed:
+            reads = [read_observations(observed, evidence.observations, evidence.columns, evidence.symptom)]
+            observed.settle()
+            seen = observed_windows(observed.table, everyone, policy, horizon)
     counted = counted_windows((row for read in counts for row in read.rows), policy)
     stops = stops_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
     announced = tuple(row for read in notices for row in read.rows)
@@ -87,6 +108,58 @@ def read_facts(
     told = (read.findings for of_kind in (reads, incidents, counts, notices) for read in of_kind)
     findings = [finding for findings in told for finding in findings]
     return facts, findings
+
+
+def claims_by_tier(
+    evidence: Evidence, result: ServiceMonth, policy: Policy
+) -> tuple[list[dict[str, object]], list[Finding]]:
+    """How many accounts that claim the month would reach each tier, the windows of several claims united."""
+    reads = [read_claims(path, Rules(Terms.load()), datetime.max.replace(tzinfo=UTC)) for path in evidence.claims]
+    month, whole = str(result.month), (epoch(result.month.start_at), epoch(result.month.end_at))
+    claimed: dict[str, list[Spans]] = {}
+    for claim in (row for read in reads for row in read.rows if row.month == result.month):
+        claimed.setdefault(claim.account, []).append((whole,) if claim.windows is None else claim.windows)
+    rows = [
+        row
+        for account, windows in claimed.items()
+        for row in claimant_rows(
+            account, month, Claimant((whole,), NOTHING, (whole,), union(*windows), NOTHING, None), whole
+        )
+    ]
+    unusable = [(month, *span) for span in result.unusable]
+    if evidence.engine == "spark":
+        with spark_engine() as spark:
+            spark.take_claimants(unusable, rows)
+            counts = recognised_counts(spark)
+    else:
+        with duckdb.connect() as table:
+            take_claimants(table, unusable, rows)
+            counts = recognised_counts(table)
+    reached: dict[Fraction, int] = dict.fromkeys([Fraction(0), *sorted(tier.rate for tier in policy.sla.tiers)], 0)
+    for _, seconds, claimants in counts:
+        tier = policy.sla.tier(seconds)
+        reached[tier.rate if tier is not None else Fraction(0)] += claimants
+    tiers: list[dict[str, object]] = [
+        {"rate": percent(rate, ja=False), "accounts": accounts} for rate, accounts in reached.items()
+    ]
+    return tiers, [finding for read in reads for finding in read.findings]
+
+
+@contextmanager
+def spark_engine() -> Iterator[SparkEngine]:
+    """Spark at the master of the settings; ends the command in one line where it cannot be had or gives up."""
+    from scheduler.settings import SettingsError, load_settings
+    from sla.spark_engine import SparkUnavailableError, open_spark
+
+    try:
+        master = load_settings().spark_master
+    except SettingsError as error:
+        fail(str(error))
+    try:
+        with open_spark(master) as spark:
+            yield spark
+    except SparkUnavailableError as error:
+        fail(str(error))
 
 
 def as_dict(result: ServiceMonth, policy: Policy) -> dict[str, object]:
@@ -104,7 +177,9 @@ def as_dict(result: ServiceMonth, policy: Policy) -> dict[str, object]:
     }
 
 
-def _print(console: Console, result: ServiceMonth, policy: Policy, lang: Lang) -> None:
+def _print(
+    console: Console, result: ServiceMonth, policy: Policy, lang: Lang, tiers: Sequence[Mapping[str, object]] | None
+) -> None:
     ja = lang == "ja"
     console.print(
         table(
@@ -140,6 +215,9 @@ def _print(console: Console, result: ServiceMonth, policy: Policy, lang: Lang) -
     console.print()
     for told in _sentences(result, policy, lang):
         console.print(escape(told), soft_wrap=True)
+    if tiers is not None:
+        console.print()
+        console.print(table(("credit", "accounts that claim"), ([tier["rate"], tier["accounts"]] for tier in tiers)))
 
 
 def _sentences(result: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str]:

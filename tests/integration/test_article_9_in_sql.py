@@ -239,12 +239,11 @@ SELECT coalesce(range_agg(int8range(at, until)) FILTER (WHERE unable > everyone 
 """
 
 
-def test_9_3__thousands_of_timelines_agree_with_a_count_of_distinct_users(session: Session) -> None:
-    """Each lies in 10,000 seconds of its own, so that all of them are one query of ours and one of the server's."""
-    chance = Random(93)  # noqa: S311
+def some_timelines(chance: Random, count: int) -> tuple[list[tuple[str, int, int]], list[tuple[int, int]]]:
+    """Random rows (user, start, end) and steps of the population, each timeline in 10,000 seconds of its own."""
     seen: list[tuple[str, int, int]] = []
     steps: list[tuple[int, int]] = []
-    for timeline in range(TIMELINES):
+    for timeline in range(count):
         begins = timeline * 10_000
         steps += [
             (begins + at, chance.choice((19, 20, 39, 40, 41, 59, 60, 61, 100))) for at in (0, chance.randint(1, 9_999))
@@ -253,6 +252,13 @@ def test_9_3__thousands_of_timelines_agree_with_a_count_of_distinct_users(sessio
         for _ in range(chance.randint(1, 12)):
             start = chance.choice(edges) + chance.choice((0, 0, 1, 59, 60))
             seen.append((chance.choice("abcdef"), start, start + chance.choice((1, 29, 60, 61, 600, 3_000))))
+    return seen, steps
+
+
+def test_9_3__thousands_of_timelines_agree_with_a_count_of_distinct_users(session: Session) -> None:
+    """All of them are one query of ours and one of the server's."""
+    chance = Random(93)  # noqa: S311
+    seen, steps = some_timelines(chance, TIMELINES)
     tables = {
         "an_observation": "name text, starts bigint, ends bigint, timeline bigint",
         "users": "from_at bigint, everyone bigint",

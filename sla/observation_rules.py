@@ -1,0 +1,52 @@
+"""What a row of observations has to be: five rules, stated once for every engine that reads them.
+
+A row that breaks one is refused and told; the others go on. Instants are microseconds since 1970.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sla.evidence import TIME_REMEDY
+from sla.observation_files import Bulk, RawRow, literal
+from terms.decision import Finding
+
+SYMPTOMS = ("site", "login", "view")
+YEAR_9000_US = 221_845_392_000 * 1_000_000
+
+
+def wrong_rule(bulk: Bulk) -> str:
+    """SQL, the same in DuckDB and Spark: the number of the rule that a row breaks, or NULL."""
+    symptom = bulk.texts[1]
+    kinds = ", ".join(literal(kind) for kind in SYMPTOMS)
+    start_us, end_us = bulk.instants
+    return f"""CASE
+                WHEN {bulk.no_user} THEN 1
+                WHEN CASE WHEN {symptom} IN ({kinds}) THEN false
+                     ELSE {symptom} IS NULL OR trim({symptom}) NOT IN ({kinds}) END THEN 2
+                WHEN {start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {YEAR_9000_US} THEN 3
+                WHEN {end_us} IS NULL AND {bulk.end_is_written} THEN 4
+                WHEN {end_us} NOT BETWEEN 0 AND {YEAR_9000_US} THEN 4
+                WHEN {end_us} <= {start_us} THEN 5
+            END"""
+
+
+def findings_of_rules(source: str, counts: Mapping[int, int]) -> tuple[Finding, ...]:
+    """Findings for rows refused whose lines nobody knows: how many broke each rule."""
+    told = []
+    for wrong, count in sorted(counts.items()):
+        broken = broken_rule(source, (0, "", "…", "…", "…"), wrong)
+        told.append(replace(broken, line=None, value=f"{broken.value}, {count:,} rows"))
+    return tuple(told)
+
+
+def broken_rule(source: str, row: RawRow, wrong: int) -> Finding:
+    """The finding for a row that breaks the rule of this number."""
+    line, _, symptom, start, end = row
+    value, rule, remedy = {
+        1: ("no user_id", "every observation names its user", "fill it in"),
+        2: (f"symptom {symptom!r}", f"a symptom is {', '.join(SYMPTOMS)}", "correct it"),
+        3: (f"started_at {start!r}", "not a time", TIME_REMEDY),
+        4: (f"ended_at {end!r}", "not a time", f"{TIME_REMEDY}, or leave it empty while still open"),
+        5: (f"{start} to {end}", "an observation ends after it starts", "correct one of the times"),
+    }[wrong]
+    return Finding(source, line, value, rule, remedy)
