@@ -44,7 +44,7 @@ def recalculated(folder: Path, *books: Path) -> list[Path]:
 
 
 def retold(book: Path, to: Path, formula: Callable[[str], str]) -> Path:
-    """A copy of a workbook whose formulas carry a value that no figure has; `formula` may change the formula as well."""
+    """A copy of a workbook whose formulas carry a value that no figure has; `formula` may change them as well."""
 
     def cell(found: re.Match[str]) -> str:
         return f"<f>{formula(found[1])}</f><v>{A_LIE}</v>"
