@@ -11,14 +11,14 @@ FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: audit demo test check lint types imports scenarios soak browser mutation bench clean
+.PHONY: audit demo test check lint types imports scenarios soak browser spark mutation bench clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed  ## one small month, from outage to credit
 	@$(BIN)/keizoku demo
 
-test: $(VENV)/.installed-test  ## every test but those in a browser
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not browser"
+test: $(VENV)/.installed-test  ## every test but those in a browser and on Spark
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not browser and not spark"
 
 check: lint types imports test scenarios  ## everything but the browser
 
@@ -53,6 +53,9 @@ audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions,
 browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
 	@$(BIN)/python -m pytest -m browser
 
+spark: $(VENV)/.installed-spark  ## wants Java 17; a real Spark with two workers on this machine
+	@$(BIN)/python -m pytest -m spark tests/spark
+
 # on a machine that does nothing else; CASES=quorum for one of them. Writes docs/benchmarks.md
 CASES ?=
 bench: $(VENV)/.installed-bench
@@ -86,6 +89,12 @@ $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.installed-browser: $(VENV)/.installed-test
 	@$(PIP) --editable '.[test,browser]'
+	@touch $@
+
+# some 450 MB; apart from the others, because nothing else wants it
+$(VENV)/.installed-spark: $(VENV)/.installed-test
+	@echo "installing pyspark" >&2
+	@$(PIP) --editable '.[test,spark]'
 	@touch $@
 
 $(VENV)/.installed-bench: $(VENV)/.installed-test
