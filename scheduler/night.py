@@ -34,8 +34,9 @@ from billing.stages import (
 )
 from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TODAY
 from db.session import Session, release_leader_lock, try_leader_lock
-from scheduler import runs
+from scheduler import runs, sharing
 from scheduler.app import House
+from scheduler.helpers import Helpers
 from terms.calendar import Month, jst_day
 from terms.rules import Rules
 
@@ -87,12 +88,19 @@ class NightResult:
 
 
 def run_night(
-    house: House, business_date: date, now: datetime, progress: Progress | None = None, *, ask_first: bool = True
+    house: House,
+    business_date: date,
+    now: datetime,
+    progress: Progress | None = None,
+    *,
+    ask_first: bool = True,
+    helpers: Helpers | None = None,
 ) -> NightResult:
     """Run the night of a business date at `now`, after the nights missed before it.
 
     A stage that has nothing to do, as one statement for all of them says, is passed over; without `ask_first` every
-    stage looks for itself, to the same end. Raises NightBusyError if another night is running, and what a stage
+    stage looks for itself, to the same end. `helpers` take over ranges of contracts where many are due. Raises
+    NightBusyError if another night is running, and what a stage
     raises for an uncovered date.
     """
     session = house.session
@@ -101,12 +109,14 @@ def run_night(
         raise NightBusyError("another night is running on this database; nothing was done")
     try:
         before = runs.standing(session, business_date)
+        if before.left_open:
+            sharing.close_leftovers(session)
         missed = before.missed
         first_runs = missed if before.ran_before else (*missed, business_date)
         results: list[StageResult] = []
         for on in missed:
-            results += _stages(Work(house, on, now, (), before.floor), progress, ask_first, NOT_WHEN_MISSED)
-        results += _stages(Work(house, business_date, now, first_runs, before.floor), progress, ask_first)
+            results += _stages(Work(house, on, now, (), before.floor), progress, ask_first, helpers, NOT_WHEN_MISSED)
+        results += _stages(Work(house, business_date, now, first_runs, before.floor), progress, ask_first, helpers)
         state, differences = _certify(house, before, now, progress)
     except BaseException:
         with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
@@ -138,6 +148,7 @@ class Work:
     now: datetime
     dates: tuple[date, ...]
     floor: int  # terms up to this id are covered by a certificate
+    within: tuple[int, int] | None = None  # first and last contract of a range; None: all
 
     @property
     def session(self) -> Session:
@@ -151,7 +162,11 @@ class Work:
 
 
 def _stages(
-    work: Work, progress: Progress | None, ask_first: bool, without: Sequence[str] = ()
+    work: Work,
+    progress: Progress | None,
+    ask_first: bool,
+    helpers: Helpers | None = None,
+    without: Sequence[str] = (),
 ) -> Iterator[StageResult]:
     """Run the stages but the audit for one business date; what changed something is noted at once.
 
@@ -167,7 +182,8 @@ def _stages(
                 anything = _ask(work)
             if anything is not None and not anything.get(name, True):
                 continue
-            for written in part(work):
+            due = _SHARED.get(name) if helpers is not None else None
+            for written in part(work) if helpers is None or due is None else helpers.share(name, work, due):
                 changes += written
                 if written:
                     anything = None
@@ -202,7 +218,7 @@ def _disputes(work: Work) -> Iterator[int]:
 
 
 def _terms(work: Work) -> Iterator[int]:
-    for chunk in terms.due(work.session, work.rules, work.on):
+    for chunk in terms.due(work.session, work.rules, work.on, within=work.within):
         yield terms.save(work.session, terms.decide(work.session, work.rules, chunk, work.on, work.now), work.now)
 
 
@@ -218,7 +234,7 @@ def _credits(work: Work) -> Iterator[int]:
 
 
 def _invoices(work: Work) -> Iterator[int]:
-    for chunk in invoices.due(work.session, above=work.floor):
+    for chunk in invoices.due(work.session, above=work.floor, within=work.within):
         yield invoices.save(work.session, invoices.decide(work.rules, chunk), work.now)
 
 
@@ -288,16 +304,36 @@ _PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
 _ANYTHING: Final = sa.select(*(probe.label(name) for name, probe in _PROBES.items()))
 
 
-def _ask(work: Work) -> Mapping[str, bool]:
-    """All probes in one statement: for each part that has one, whether there is anything to do."""
-    values = {
+_SHARED: Final[Mapping[str, sa.Select[int]]] = {
+    "terms": terms.contracts_due(),
+    "invoices": invoices.contracts_due(),
+}
+"""Parts that several processes do, each a range of contracts at a time; with the contracts that are likely to be due.
+
+Of these alone the work is one contract's; credits and refunds are few, delinquency looks at accounts, claims share one
+month's stops, revenue is one entry a day, and the gateway's pace is one for all (docs/how-to/scale.md).
+"""
+
+
+def do_part(name: str, work: Work) -> int:
+    """One part of a stage, for the contracts of `work.within`; the rows written."""
+    return sum(sum(parts[name](work)) for parts in _PARTS.values() if name in parts)
+
+
+def probe_values(work: Work) -> Mapping[str, object]:
+    """What a night's questions are asked with."""
+    return {
         BUSINESS_DATE.key: work.on,
         MONTH.key: str(Month.of(work.on)),
         TODAY.key: jst_day(work.now),
         NOW.key: work.now,
         FLOOR.key: work.floor,
     }
-    return dict(work.session.execute(_ANYTHING, values).one()._mapping)
+
+
+def _ask(work: Work) -> Mapping[str, bool]:
+    """All probes in one statement: for each part that has one, whether there is anything to do."""
+    return dict(work.session.execute(_ANYTHING, probe_values(work)).one()._mapping)
 
 
 def _certify(

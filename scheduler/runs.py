@@ -86,6 +86,7 @@ class Standing:
     last_night: date | None  # the latest business date whose night went through to its certificate
     ran_before: bool  # the night of this date did
     floor: int  # the highest term id that the last certificate covers; 0: none does, or it found differences
+    left_open: bool = False  # a night that shared its work was stopped, and a range of it may still be worked on
 
     @property
     def missed(self) -> tuple[date, ...]:
@@ -99,7 +100,7 @@ class Standing:
 def standing(session: Session, business_date: date) -> Standing:
     """Where the nights stand."""
     row = session.execute(_STANDING, {"business_date": business_date, "last_stage": LAST_STAGE}).one()
-    return Standing(business_date, row.last_night, row.ran_before, row.floor or 0)
+    return Standing(business_date, row.last_night, row.ran_before, row.floor or 0, row.left_open)
 
 
 _STANDING = sa.text(
@@ -109,7 +110,8 @@ _STANDING = sa.text(
            EXISTS (SELECT 1 FROM stage_run WHERE business_date = :business_date AND stage = :last_stage
                    AND finished_at IS NOT NULL) AS ran_before,
            (SELECT CASE state WHEN 'ok' THEN CAST(floors ->> 'term' AS bigint) END
-            FROM certificate ORDER BY id DESC LIMIT 1) AS floor
+            FROM certificate ORDER BY id DESC LIMIT 1) AS floor,
+           EXISTS (SELECT 1 FROM night_range WHERE state = 'open') AS left_open
     """
 )
 

@@ -87,8 +87,8 @@ _STEPS: Final = (
     ),
     Step(
         "stretches",
-        f"""SELECT account, month, lead(moment) OVER own - moment AS seconds,
-            {_sums(_SWEPT, "sum({kind}) OVER own > 0")}
+        f"""SELECT account, month, (lead(moment) OVER own) - moment AS seconds,
+            {_sums(_SWEPT, "(sum({kind}) OVER own) > 0")}
         FROM changes WINDOW own AS (PARTITION BY account, month ORDER BY moment)""",  # noqa: S608
     ),
     Step(

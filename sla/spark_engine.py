@@ -33,6 +33,8 @@ from terms.decision import Finding
 DEFAULT_PORT: Final = 7077
 ANSWER_SECONDS: Final = 5.0
 WORKER_SECONDS: Final = 60.0
+LOCAL_PARTITIONS: Final = 8
+"""Spark's own 200 suit a cluster: on one machine the tasks would cost more than the rows."""
 _INSTANTS: Final = ("timestamp", "timestamp_ntz", "date")
 _WHOLE_NUMBERS: Final = ("byte", "short", "integer", "long")
 
@@ -141,6 +143,8 @@ def _start(master: str, settings: Mapping[str, str], said: IO[bytes]) -> Any:
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
+    if master.startswith("local"):
+        own["spark.sql.shuffle.partitions"] = str(LOCAL_PARTITIONS)
     if master.startswith("local") or "//127." in master or "//localhost" in master:
         own |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
     try:

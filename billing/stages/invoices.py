@@ -56,8 +56,22 @@ def anything_due() -> sa.ColumnElement[bool]:
     return sa.exists(sa.select(term.c.id).where(term.c.id > FLOOR, _UNOPENED))
 
 
-def due(session: Session, *, above: int = 0, contract_ids: Collection[int] | None = None) -> Iterator[DueTerms]:
-    """Chunks of terms with an id above `above` to open; each has to be saved before the next is asked for."""
+def contracts_due() -> sa.Select[int]:
+    """The contracts with terms above the floor, opened or not."""
+    return sa.select(term.c.contract_id).where(term.c.id > FLOOR).distinct()
+
+
+def due(
+    session: Session,
+    *,
+    above: int = 0,
+    contract_ids: Collection[int] | None = None,
+    within: tuple[int, int] | None = None,
+) -> Iterator[DueTerms]:
+    """Chunks of terms with an id above `above` to open; each has to be saved before the next is asked for.
+
+    Of all contracts, of some, or of those with an id from the first to the last of `within`.
+    """
     query = (
         sa.select(term.c.id, term.c.contract_id, term.c.account, term.c.method, term.c.starts_on, term.c.price_yen)
         .where(_UNOPENED)
@@ -66,6 +80,8 @@ def due(session: Session, *, above: int = 0, contract_ids: Collection[int] | Non
     )
     if contract_ids is not None:
         query = query.where(term.c.contract_id == sa.any_(sa.cast(list(contract_ids), sa.ARRAY(sa.BigInteger))))
+    if within is not None:
+        query = query.where(term.c.contract_id.between(*within))
     last = above
     while rows := session.execute(query.where(term.c.id > last)).all():
         terms = tuple(NewTerm(*row) for row in rows)

@@ -1,8 +1,12 @@
-"""What operations did: backups, copy by copy. Append-only; nothing of the contents, no keys."""
+"""What operations did: backups, copy by copy (append-only; nothing of the contents, no keys); a night's shared work.
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Table
+What may change: the state and the changes of a range of `night_range`, once, when its work is done.
+"""
 
-from db.tables.base import identity, instant, metadata, text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
+from sqlalchemy import text as sql_text
+
+from db.tables.base import day, identity, instant, metadata, text
 
 backup_copy = Table(
     "backup_copy",
@@ -20,3 +24,21 @@ backup_copy = Table(
     CheckConstraint("(outcome = 'stored') <= (sha256 IS NOT NULL)", name="stored_is_known"),
     Index("ix_backup_copy_taken_at", "taken_at"),
 )
+
+night_range = Table(
+    "night_range",
+    metadata,
+    identity(),
+    day("business_date"),
+    text("part"),
+    Column("first_contract", BigInteger, nullable=False),
+    Column("last_contract", BigInteger, nullable=False),
+    instant("handed_out_at"),
+    text("state"),
+    Column("changes", Integer, nullable=True),
+    CheckConstraint("state IN ('open', 'done', 'left')", name="state"),
+    CheckConstraint("first_contract <= last_contract", name="range"),
+    CheckConstraint("(state = 'done') = (changes IS NOT NULL)", name="done_is_counted"),
+    Index("ix_night_range_open", "id", postgresql_where=sql_text("state = 'open'")),
+)
+"""Ranges of contracts that the processes of a night take from one another; `left` when the night was stopped first."""

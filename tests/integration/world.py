@@ -20,7 +20,7 @@ from terms.policy import Terms
 from terms.rules import Rules
 
 FIRST_NIGHT = date(2026, 3, 25)
-RUN_LOG = {"stage_run", "certificate"}
+RUN_LOG = {"stage_run", "certificate", "night_range"}
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def spark_master(folder: Path) -> Iterator[str]:
 def _started(running: ExitStack, folder: Path) -> str:
     said = _run(running, folder, "master", "Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
     address = _wait_for(said, _MASTER)
-    options = ("--host", "127.0.0.1", "--cores", "1", "--memory", "900m", "--webui-port", "0")
+    options = ("--host", "127.0.0.1", "--cores", "1", "--memory", "1100m", "--webui-port", "0")
     heard = [
         _run(running, folder, name, "Worker", *options, "--work-dir", str(folder / name), address)
         for name in ("one", "two")
