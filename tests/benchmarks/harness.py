@@ -38,6 +38,7 @@ class Contender:
     """Somebody who does the work: from a folder with the data and their size to a JSON answer.
 
     An answer may have a key `figures`: numbers of its own (rates, parts of the time); they are told, not compared.
+    It may have a key `seconds`: the part of the wall time that counts, where the process has to prepare something.
     `needs`: modules without which it is left out.
     """
 
@@ -95,7 +96,8 @@ def measure(
                 if case.before_run is not None:
                     _apart(case, "before_run", folder, size)
                 _run(case, each, folder, size)
-                tell(f"{case.name}: {each.contender.name}: {each.wall[-1]:.2f} s, {each.peak_mb[-1]:.0f} MB")
+                figures = ", ".join(f"{name} {values[-1]:,.2f}" for name, values in each.figures.items())
+                tell(f"{case.name}: {each.contender.name}: {each.wall[-1]:.2f} s, {each.peak_mb[-1]:.0f} MB; {figures}")
     agreed(case, measured)
     return measured
 
@@ -142,8 +144,8 @@ def _run(case: Case, measured: Measured, folder: Path, size: Mapping[str, int]) 
     answer = dict(json.loads(written.splitlines()[-1]))
     for figure, value in answer.pop("figures", {}).items():
         measured.figures.setdefault(figure, []).append(value)
+    measured.wall.append(answer.pop("seconds", seconds))
     measured.answer = answer
-    measured.wall.append(seconds)
     measured.cpu.append(used.ru_utime + used.ru_stime)
     measured.peak_mb.append(used.ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024))
 
