@@ -282,7 +282,7 @@ def _worth_of_first(first: tuple[Claim, ...], among: AccountMonth, assessor: Ass
     """What the first claims, all in time, are worth, had the later ones not been made."""
     ids = {claim.claim_id for claim in first}
     rulings = tuple(ruling for ruling in among.rulings if ruling.claim_id in ids)
-    return assessor.verdict(replace(among, claims=first, rulings=rulings), first, in_time=True).worth
+    return assessor.verdict(among._replace(claims=first, rulings=rulings), first, in_time=True).worth
 
 
 def claimant_of(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:

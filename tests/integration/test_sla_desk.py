@@ -184,7 +184,8 @@ def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, de
         "h1",
     )
     assert (granted.rate, granted.seconds, granted.fee_basis) == ("0.2", 14_820, "500")
-    assert granted.windows == [
+    (told,) = claim_story(session, RULES, "h1", at("2026-05-03 12:00"))["awards"]
+    assert told["windows"] == [
         ["2026-04-10T09:00:00+09:00", "2026-04-10T12:37:00+09:00"],
         ["2026-04-12T00:30:00+09:00", "2026-04-12T01:00:00+09:00"],
     ]
