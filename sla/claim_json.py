@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from sla.claim_decision import ClaimDecision
+from sla.claim_decision import ClaimDecision, Deadline, Verdict
 from sla.claim_facts import AccountMonth
 from sla.claim_steps import united_steps
 from sla.intervals import as_iso
@@ -68,16 +68,16 @@ class Reasoning(NamedTuple):
 
 
 class ReasoningTexts:
-    """Writes reasonings; a step that many of them have is written once."""
+    """Writes reasonings of one month; what many of them have is written once."""
 
     def __init__(self) -> None:
         self._steps: dict[int, tuple[Step, str]] = {}  # the step is kept, so that its identity stays its own
+        self._grounds: dict[tuple[object, ...], str] = {}
+        self._arrivals: dict[tuple[Deadline, bool], str] = {}
 
     def of(self, made: ClaimDecision) -> Reasoning:
         """What a decision shares with all that have its verdict and its deadline."""
         verdict = made.verdict
-        *_, arrival = first_steps = [step.to_json() for step in made.deadline_steps]
-        del arrival["facts"]["received_at"]
         facts = {
             "month": str(made.month),
             "deadline_at": iso_jst(made.deadline.at),
@@ -85,20 +85,32 @@ class ReasoningTexts:
             "seconds": verdict.seconds,
             "terms": [{"interval": term.interval, "price_yen": term.price_yen} for term in made.terms],
         }
-        grounds = {
-            "outcome": verdict.outcome,
-            "clauses": verdict.clauses,
-            "terms": verdict.version,
-            "readings": verdict.readings,
-        }
         return Reasoning(
-            grounds=encode(grounds),
+            grounds=self._grounds_of(verdict),
             facts=encode(facts),
             waterfall=encode(verdict.waterfall),
             recognised=encode(as_iso(verdict.recognised)),
-            arrival=encode(first_steps),
+            arrival=self._arrival_of(made),
             steps="[" + ",".join([self._step(step) for step in verdict.steps]) + "]",
         )
+
+    def _grounds_of(self, verdict: Verdict) -> str:
+        key = verdict.outcome, verdict.clauses, verdict.version, id(verdict.readings)
+        known = self._grounds.get(key)
+        if known is None:
+            named = ("outcome", "clauses", "terms", "readings")
+            grounds = verdict.outcome, verdict.clauses, verdict.version, verdict.readings
+            known = self._grounds[key] = encode(dict(zip(named, grounds, strict=True)))
+        return known
+
+    def _arrival_of(self, made: ClaimDecision) -> str:
+        key = made.deadline, made.claim.received_at < made.deadline.at
+        known = self._arrivals.get(key)
+        if known is None:
+            *_, arrival = first_steps = [step.to_json() for step in made.deadline_steps]
+            del arrival["facts"]["received_at"]
+            known = self._arrivals[key] = encode(first_steps)
+        return known
 
     def _step(self, step: Step) -> str:
         known = self._steps.get(id(step))
