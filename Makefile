@@ -50,7 +50,7 @@ audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions,
 	@$(PIP) pip-audit
 	@$(BIN)/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
 
-browser: $(VENV)/.installed-browser  ## wants a chromium
+browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
 	@$(BIN)/python -m pytest -m browser
 
 # on a machine that does nothing else; CASES=quorum for one of them. Writes docs/benchmarks.md
