@@ -13,8 +13,6 @@ from db.tables.contracts import contract, plan, price, suspension
 from db.tables.people import screening
 from terms.calendar import iso_jst, jst_day
 
-STATES = ("applied", "rejected", "active", "suspended", "ended")
-
 Row = dict[str, object]
 
 

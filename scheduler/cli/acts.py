@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from billing.act_desk import act_list
 from scheduler.cli.context import at_the_desk
 from scheduler.cli.inputs import AsJson, Ground, Recorder, instant, recorder
 from scheduler.cli.output import emit
@@ -60,6 +59,8 @@ def list_acts(
     as_json: AsJson = False,
 ) -> None:
     """Every recorded act, in order of when it was done."""
+    from billing.act_desk import act_list
+
     with at_the_desk() as (house, _):
         rows = act_list(house.session, account)
     emit(rows if rows or as_json else "no acts are recorded", as_json)

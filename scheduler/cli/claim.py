@@ -25,8 +25,6 @@ from scheduler.cli.inputs import (
 )
 from scheduler.cli.output import emit, fail, report_findings
 from scheduler.cli.sla_evidence import print_imports
-from sla.import_desk import ImportDesk
-from sla.views import UnknownClaim, claim_list, claim_story
 from terms.calendar import iso_jst
 from terms.decision import Finding
 
@@ -79,6 +77,8 @@ def import_claims(file: File, author: Recorder = "", as_json: AsJson = False) ->
 
     Rows that cannot be taken are told with file, line, value, rule and remedy; the good ones are recorded.
     """
+    from sla.import_desk import ImportDesk
+
     with open_house() as house, row_bar("claims") as told:
         done = ImportDesk(house.sla).claims(file, author=recorder(author), now=datetime.now(UTC), told=told)
     raise typer.Exit(print_imports([done], as_json))
@@ -136,6 +136,8 @@ def list_claims(
     as_json: AsJson = False,
 ) -> None:
     """Claims in the order of receipt, each with its newest decision."""
+    from sla.views import claim_list
+
     about = month_of(month) if month else None
     with open_house() as house:
         claims = claim_list(house.session, house.rules, ALL_THAT_IS_KNOWN, about, account)
@@ -146,6 +148,8 @@ def list_claims(
 @app.command()
 def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
     """One claim and its state; `keizoku explain claim ID` says why."""
+    from sla.views import UnknownClaim, claim_story
+
     with open_house() as house:
         try:
             story = claim_story(house.session, house.rules, claim_id, ALL_THAT_IS_KNOWN)

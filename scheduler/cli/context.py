@@ -1,6 +1,7 @@
 """From the settings to an open house: which database, is it up to date, who charges cards.
 
-Every command that works with the database prints on stderr where that is.
+Every command that works with the database prints on stderr where that is. Nothing heavy is imported before it is
+needed: the help of a group answers at once.
 """
 
 from __future__ import annotations
@@ -11,16 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from db.embedded import EmbeddedServer, default_data_dir
-from db.migrate import current_revision, head_revision, upgrade
-from db.session import Session, check_server, make_engine, normalised_url
 from scheduler.cli.output import UserError, note
-from scheduler.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from db.embedded import EmbeddedServer
+    from db.session import Session
     from scheduler.app import House
+    from scheduler.settings import Settings
 
 __all__ = [
     "ALL_THAT_IS_KNOWN",
@@ -49,6 +49,8 @@ class Database:
 
 def settings_of_this_process() -> Settings:
     """The settings; a bad value ends the command with one line."""
+    from scheduler.settings import SettingsError, load_settings
+
     try:
         return load_settings()
     except SettingsError as error:
@@ -57,6 +59,8 @@ def settings_of_this_process() -> Settings:
 
 def embedded_server(settings: Settings) -> EmbeddedServer:
     """The embedded server that the settings mean; nothing is started."""
+    from db.embedded import EmbeddedServer, default_data_dir
+
     return EmbeddedServer(settings.data_dir or default_data_dir())
 
 
@@ -66,6 +70,8 @@ def open_database(settings: Settings, *, quiet: bool = False) -> Iterator[Databa
 
     Where it is is said on stderr, unless `quiet`: a worker opens it for every job.
     """
+    from db.session import normalised_url
+
     if settings.database_url is None:
         with embedded_server(settings) as server:
             yield from _connected(server.url, f"embedded PostgreSQL {{version}} in {server.data_dir}", True, quiet)
@@ -77,6 +83,8 @@ def open_database(settings: Settings, *, quiet: bool = False) -> Iterator[Databa
 
 
 def _connected(url: sa.URL, place: str, embedded: bool, quiet: bool) -> Iterator[Database]:
+    from db.session import check_server, make_engine
+
     engine = make_engine(url)
     try:
         with engine.connect() as session:
@@ -96,6 +104,7 @@ def open_house(settings: Settings | None = None, *, quiet: bool = False) -> Iter
     The embedded database is brought up to date by itself; on a server that is the operator's to do.
     """
     from scheduler.app import house_on
+    from scheduler.settings import SettingsError
 
     settings = settings or settings_of_this_process()
     with ExitStack() as stack:
@@ -122,6 +131,8 @@ def at_the_desk() -> Iterator[tuple[House, datetime]]:
 
 
 def _bring_up_to_date(database: Database) -> None:
+    from db.migrate import current_revision, head_revision, upgrade
+
     current, head = current_revision(database.session), head_revision()
     database.session.rollback()
     if current == head:

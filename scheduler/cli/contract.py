@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from billing.contract_lists import STATES, application_queue, contract_list
+from billing.contract import STATES
 from billing.refusal import Refused
 from billing.screening import NoRuleError, Rule, load_rule
 from scheduler.cli.context import at_the_desk, settings_of_this_process
@@ -72,6 +72,8 @@ def import_applications(file: File, as_json: AsJson = False) -> None:
 @app.command()
 def queue(as_json: AsJson = False) -> None:
     """Applications that wait to be screened, oldest first."""
+    from billing.contract_lists import application_queue
+
     with at_the_desk() as (house, now):
         rows = application_queue(house.session, now)
     emit(rows if rows or as_json else "no application is waiting", as_json)
@@ -183,6 +185,8 @@ def list_contracts(
     as_json: AsJson = False,
 ) -> None:
     """Contracts as they are now, newest first."""
+    from billing.contract_lists import contract_list
+
     if state is not None and state not in STATES:
         fail(f"--state {state}: one of {', '.join(STATES)}")
     with at_the_desk() as (house, _):

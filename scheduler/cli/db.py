@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from db.migrate import current_revision, head_revision, upgrade
 from scheduler.cli.context import Database, embedded_server, open_database, settings_of_this_process
 from scheduler.cli.output import emit, fail
 
@@ -31,6 +30,8 @@ def status(as_json: AsJson = False) -> None:
 @app.command("upgrade")
 def bring_up_to_date(as_json: AsJson = False) -> None:
     """Bring the tables to those of this release; nothing is done twice."""
+    from db.migrate import upgrade
+
     with open_database(settings_of_this_process()) as database:
         upgrade(database.session)
         emit(_standing(database), as_json)
@@ -76,6 +77,8 @@ def roles(
 
 
 def _standing(database: Database) -> dict[str, object]:
+    from db.migrate import current_revision, head_revision
+
     return {
         "place": database.place,
         "revision": current_revision(database.session),

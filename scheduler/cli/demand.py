@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from scheduler.cli.context import open_house
-from scheduler.cli.explain import Language
-from scheduler.cli.inputs import AsJson
+from scheduler.cli.inputs import AsJson, Language
 from scheduler.cli.output import emit, fail
 
 app = typer.Typer(help="Demands for late interest, as documents.", no_args_is_help=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scheduler.cli.output import fail
-from sla.observation_files import COLUMNS, grouped_files
-from sla.observations import SYMPTOMS
 
 
 def files_named(written: Sequence[str] | None, *, or_folders: bool = False) -> tuple[Path, ...]:
     """The files of these names and globs, each once; ends the command for what is none."""
+    from sla.observation_files import grouped_files
+
     found: dict[Path, None] = {}
     for name in written or ():
         if not name.strip():
@@ -30,6 +30,8 @@ def files_named(written: Sequence[str] | None, *, or_folders: bool = False) -> t
 
 def columns_named(written: str) -> dict[str, str]:
     """OURS=THEIRS,… by our names; ends the command for what is none."""
+    from sla.observation_files import COLUMNS
+
     names: dict[str, str] = {}
     for pair in filter(None, written.split(",")):
         ours, _, theirs = (part.strip() for part in pair.partition("="))
@@ -41,6 +43,8 @@ def columns_named(written: str) -> dict[str, str]:
 
 def symptom_named(written: str) -> str | None:
     """The one symptom of all rows, if they have one; ends the command for what is none."""
+    from sla.observations import SYMPTOMS
+
     if written and written not in SYMPTOMS:
         fail(f"--symptom {written}: one of {', '.join(SYMPTOMS)}")
     return written or None

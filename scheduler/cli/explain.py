@@ -12,17 +12,13 @@ from rich.markup import escape
 
 from scheduler.cli import explain_money
 from scheduler.cli.context import ALL_THAT_IS_KNOWN, open_house
-from scheduler.cli.inputs import Language as Language
 from scheduler.cli.output import emit, fail, note, table
-from sla.month_store import NoPopulation
-from sla.told import story_json, told
-from sla.views import UnknownClaim
 from terms.calendar import Month
-from terms.rendering import Lang, sentence
 from terms.words import duration
 
 if TYPE_CHECKING:
     from scheduler.months.claim_page import ClaimExplained
+    from terms.rendering import Lang
 
 app = typer.Typer(help="Why something was decided as it was.", no_args_is_help=True)
 explain_money.add_to(app)
@@ -58,13 +54,14 @@ def claim(
 ) -> None:
     """A claim: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
     from scheduler.months.claim_page import claim_page, claim_picture, explain_claim
+    from sla.month_store import NoPopulation
+    from sla.told import story_json
+    from sla.views import UnknownClaim
 
     with open_house() as house:
         try:
             explained = explain_claim(house.session, house.rules, claim_id, ALL_THAT_IS_KNOWN)
-        except UnknownClaim as unknown:
-            fail(str(unknown))
-        except NoPopulation as error:
+        except (UnknownClaim, NoPopulation) as error:
             fail(str(error))
     langs = LANGS[lang]
     if html is not None:
@@ -86,6 +83,9 @@ def _write(path: Path, text: str, what: str) -> None:
 
 
 def _print(console: Console, explained: ClaimExplained, langs: tuple[Lang, ...]) -> None:
+    from sla.told import told
+    from terms.rendering import sentence
+
     asked, state = explained.story["claim"], explained.story["state"]
     title = f"{asked['id']}  {asked['account']}  {Month.parse(asked['month'])}  {state['outcome']}"
     console.print(f"[bold]{escape(title)}[/bold]")

@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from scheduler.cli.context import open_house
-from scheduler.cli.explain import Language
-from scheduler.cli.inputs import AsJson, day
+from scheduler.cli.inputs import AsJson, Language, day
 from scheduler.cli.output import emit, fail
 from terms.calendar import jst_day
 

@@ -1,23 +1,24 @@
 """`keizoku night`: run the night of a business date, or of several."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from billing.catalog import NoPriceError
-from scheduler.app import House
 from scheduler.cli.context import open_house
 from scheduler.cli.inputs import day as parse_day
 from scheduler.cli.output import console, emit, errors, fail, table
 from scheduler.hours import night_at
-from scheduler.night import STAGES, NightBusyError, NightResult, run_night
-from sla.month_store import NoPopulation
 from terms.calendar import jst_day
-from terms.policy import UncoveredDate
+
+if TYPE_CHECKING:
+    from scheduler.app import House
+    from scheduler.night import NightResult
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -41,6 +42,11 @@ def night(
     Nights that were missed since the last one are caught up first. A second run of a date changes nothing.
     Exit 1 if a certificate names differences or another night is running.
     """
+    from billing.catalog import NoPriceError
+    from scheduler.night import NightBusyError
+    from sla.month_store import NoPopulation
+    from terms.policy import UncoveredDate
+
     real_now = datetime.now(UTC)
     dates = _dates(on, from_, to, jst_day(real_now))
     if not simulate_clock and dates[-1] > jst_day(real_now):
@@ -64,6 +70,8 @@ def night(
 
 def run_nights(house: House, dates: list[date], now: datetime | None) -> list[NightResult]:
     """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
+    from scheduler.night import run_night
+
     with _progress(dates) as told:
         return [run_night(house, each, now or night_at(each), told) for each in dates]
 
@@ -82,7 +90,9 @@ def as_dict(result: NightResult) -> dict[str, object]:
 
 
 @contextmanager
-def _progress(dates: list[date]) -> Iterator["Teller"]:
+def _progress(dates: list[date]) -> Iterator[Teller]:
+    from scheduler.night import STAGES
+
     bars = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -94,14 +104,15 @@ def _progress(dates: list[date]) -> Iterator["Teller"]:
         disable=not errors.is_terminal,
     )
     with bars:
-        yield Teller(bars, dates)
+        yield Teller(bars, dates, STAGES[-1])
 
 
 class Teller:
     """Moves one bar over all nights, and shows the stage and how many rows it has written."""
 
-    def __init__(self, bars: Progress, dates: list[date]) -> None:
+    def __init__(self, bars: Progress, dates: list[date], last_stage: str) -> None:
         self._bars = bars
+        self._last_stage = last_stage
         self._rows = 0
         self._seen: set[date] = set()
         self._task = bars.add_task("nights", total=len(dates), stage="")
@@ -110,7 +121,7 @@ class Teller:
         """Be told (scheduler.night.Progress)."""
         self._rows += rows
         self._bars.update(self._task, description=f"night {business_date}", stage=f"{stage:12} {self._rows:>9,} rows")
-        if stage == STAGES[-1] and business_date not in self._seen:
+        if stage == self._last_stage and business_date not in self._seen:
             self._seen.add(business_date)
             self._bars.advance(self._task)
 
@@ -132,6 +143,8 @@ def _date(text: str, default: date) -> date:
 
 
 def _print(results: list[NightResult]) -> None:
+    from scheduler.night import STAGES
+
     rows = [
         [
             result.business_date,

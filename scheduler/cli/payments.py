@@ -10,9 +10,7 @@ from typing import Annotated
 
 import typer
 
-from billing.refunding import unknown_refunds
 from billing.refusal import Refused
-from billing.views import unknown_charges
 from scheduler.cli.context import open_house
 from scheduler.cli.output import emit, fail
 
@@ -29,6 +27,8 @@ def _payments() -> None:
 @app.command()
 def unknown(as_json: AsJson = False) -> None:
     """Charges without an answer (exit 1 if there are any)."""
+    from billing.views import unknown_charges
+
     with open_house() as house:
         waiting = unknown_charges(house.session)
     emit(waiting if waiting or as_json else "no charge waits for an answer", as_json)
@@ -39,6 +39,8 @@ def unknown(as_json: AsJson = False) -> None:
 @app.command()
 def settle(as_json: AsJson = False) -> None:
     """Look each one up, and send it again under its own key where that is still safe (exit 1 if some stay unknown)."""
+    from billing.views import unknown_charges
+
     with open_house() as house:
         written = house.billing.settle_unknown(now=datetime.now(UTC))
         left = len(unknown_charges(house.session))
@@ -65,6 +67,8 @@ def nothing_charged(
 @app.command()
 def refunds(as_json: AsJson = False) -> None:
     """Refunds to a card without an answer (exit 1 if there are any)."""
+    from billing.refunding import unknown_refunds
+
     with open_house() as house:
         waiting = unknown_refunds(house.session)
     emit(waiting if waiting or as_json else "no refund waits for an answer", as_json)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing.contract_lists import plan_list, price_list
-from billing.price_simulation import Simulation
 from scheduler.cli.context import at_the_desk
 from scheduler.cli.inputs import AsJson, Recorder, day, recorder
 from scheduler.cli.output import emit, fail, note, report_findings
 from terms.calendar import jst_day
+
+if TYPE_CHECKING:
+    from billing.price_simulation import Simulation
 
 plans = typer.Typer(help="Plans of monthly or yearly terms: add, list.", no_args_is_help=True)
 app = typer.Typer(help="Dated prices of plans: add, list, simulate.", no_args_is_help=True)
@@ -45,6 +46,8 @@ def add_plan(
 @plans.command("list")
 def list_plans(as_json: AsJson = False) -> None:
     """Plans with today's prices for new contracts and for renewals, and how many contracts run."""
+    from billing.contract_lists import plan_list
+
     with at_the_desk() as (house, now):
         rows = plan_list(house.session, jst_day(now))
     emit(rows if rows or as_json else "no plans yet: `keizoku plan add`", as_json)
@@ -80,6 +83,8 @@ def add_price(
 @app.command("list")
 def list_prices(plan: Annotated[str | None, typer.Argument(metavar="PLAN")] = None, as_json: AsJson = False) -> None:
     """Every price ever recorded, with its dates; `cohort` is the number of accounts that it is for."""
+    from billing.contract_lists import price_list
+
     with at_the_desk() as (house, _):
         rows = price_list(house.session, plan)
     emit(rows if rows or as_json else "no prices", as_json)

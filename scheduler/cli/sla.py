@@ -1,43 +1,21 @@
 """`keizoku sla`: from files of evidence to unusable time; `measure` needs no database, the rest records and reports."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from __future__ import annotations
+
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from scheduler.cli import sla_counts, sla_evidence, sla_months
 from scheduler.cli.evidence_files import columns_named, files_named, symptom_named
-from scheduler.cli.output import emit, fail, note, report_findings, table
-from sla.claim_steps import waterfall_steps
-from sla.counts import CountSeries, CountsRead, read_counts, unknown_time
-from sla.evidence import read_incidents
-from sla.intervals import NOTHING, Spans, as_iso, length, normalise, subtract, union
-from sla.notices import read_notices
-from sla.observations import open_observations, read_observations
-from sla.quorum import Population, counted_windows, observed_windows, stops_from
-from sla.review import policy_of
-from sla.timeline import month_svg
-from sla.unusable import SERVICE_BUCKETS, Claimant, MonthFacts, ServiceMonth, claimant_month, service_month
-from terms.calendar import Month, epoch, parse_instant
-from terms.decision import Finding
-from terms.policy import Policy, Terms, UncoveredDate
-from terms.rendering import sentence
-from terms.rules import Rules
-from terms.words import duration, percent, windows
+from scheduler.cli.output import fail
 
 app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
 sla_evidence.add_to(app)
 sla_counts.add_to(app)
 sla_months.add_to(app)
-
-OPEN_UNTIL = timedelta(days=1)
-"""How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""
 
 
 class Language(StrEnum):
@@ -45,19 +23,6 @@ class Language(StrEnum):
 
     JA = "ja"
     EN = "en"
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the command was given, before anything was read."""
-
-    observations: tuple[Path, ...]
-    columns: Mapping[str, str]
-    symptom: str | None
-    incidents: tuple[Path, ...]
-    counts: tuple[Path, ...]
-    series: CountSeries
-    notices: tuple[Path, ...]
 
 
 @app.callback()
@@ -109,8 +74,9 @@ def measure(
 
     Rows that cannot be read are told on stderr and left out; exit 1 if there were any.
     """
-    measured = _month(month)
-    policy = _policy(measured)
+    from scheduler.cli.sla_measure import Evidence, asked_month, asked_series, measure_month
+
+    measured, policy = asked_month(month)
     if population < 1:
         fail(f"--population {population}: a service has at least 1 registered user")
     if resolution < 0:
@@ -121,160 +87,19 @@ def measure(
         symptom=symptom_named(symptom),
         incidents=files_named(incidents),
         counts=files_named(counts),
-        series=_series(count_series, count_step),
+        series=asked_series(count_series, count_step),
         notices=files_named(notices),
     )
-    facts, findings = read_facts(evidence, measured, policy, population, _horizon(as_of, measured))
-    result = service_month(facts, policy, resolution)
-    if picture is not None:
-        _draw(picture, month_svg(result, policy, lang.value))
-    code = report_findings(findings)
-    emit(as_dict(result, policy), as_json, lambda console: _print(console, result, policy, lang))
+    code = measure_month(
+        evidence,
+        measured,
+        policy,
+        population=population,
+        resolution=resolution,
+        as_of=as_of,
+        picture=picture,
+        lang=lang.value,
+        as_json=as_json,
+    )
     if code:
         raise typer.Exit(code)
-
-
-def read_facts(
-    evidence: Evidence, month: Month, policy: Policy, population: int, horizon: int
-) -> tuple[MonthFacts, list[Finding]]:
-    """Read all files; what of them is good as facts of the month, and the findings."""
-    everyone = Population.always(population)
-    incidents = [read_incidents(path) for path in evidence.incidents]
-    counts = [read_counts(path, evidence.series) for path in evidence.counts]
-    notices = [read_notices(path, policy) for path in evidence.notices]
-    with open_observations() as observed:
-        reads = [read_observations(observed, evidence.observations, evidence.columns, evidence.symptom)]
-        observed.settle()
-        seen = observed_windows(observed.table, everyone, policy, horizon)
-    counted = counted_windows((row for read in counts for row in read.rows), policy)
-    stops = stops_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
-    announced = tuple(row for read in notices for row in read.rows)
-    facts = MonthFacts(month, stops, announced, unknown=_unknown(counts, evidence.series))
-    told = (read.findings for of_kind in (reads, incidents, counts, notices) for read in of_kind)
-    findings = [finding for findings in told for finding in findings]
-    return facts, findings
-
-
-def as_dict(result: ServiceMonth, policy: Policy) -> dict[str, object]:
-    """A measured month as it is printed in JSON."""
-    return {
-        "month": str(result.month),
-        "terms": policy.version,
-        "stop_windows": as_iso(result.gross),
-        "stop_seconds": length(result.gross),
-        "unusable_windows": as_iso(result.unusable),
-        "unusable_seconds": length(result.unusable),
-        "waterfall": result.waterfall(),
-        "unknown_windows": as_iso(result.unknown),
-        "unknown_seconds": length(result.unknown),
-    }
-
-
-def _print(console: Console, result: ServiceMonth, policy: Policy, lang: Language) -> None:
-    ja = lang is Language.JA
-    console.print(
-        table(
-            ("from – to", "seconds", "bucket", "clause", "why", "cause", "evidence"),
-            (
-                (
-                    windows(as_iso(((piece.start, piece.end),)), ja),
-                    piece.end - piece.start,
-                    piece.bucket,
-                    piece.clause,
-                    piece.reason,
-                    piece.cause,
-                    list(piece.sources),
-                )
-                for piece in result.pieces
-            ),
-            title=f"[bold]{result.month}[/] (terms {policy.version})",
-        )
-    )
-    console.print()
-    console.print(
-        table(
-            ("bucket", "clause", "seconds", ""),
-            (
-                *(
-                    (bucket, SERVICE_BUCKETS[bucket][0], seconds, duration(seconds, ja))
-                    for bucket, seconds in result.waterfall().items()
-                ),
-                ("all stops", "", length(result.gross), duration(length(result.gross), ja)),
-            ),
-        )
-    )
-    console.print()
-    for told in _sentences(result, policy, lang):
-        console.print(escape(told), soft_wrap=True)
-
-
-def _sentences(result: ServiceMonth, policy: Policy, lang: Language) -> Iterator[str]:
-    """What the stops are, what each clause takes out of them, and the tier that the rest reaches."""
-    ja = lang is Language.JA
-    always = result.gross
-    nobody_in_particular = Claimant(always, NOTHING, always, None, NOTHING, None)
-    buckets = claimant_month(result, nobody_in_particular)
-    *steps, _ = waterfall_steps(result.month, result.gross, buckets, policy)
-    for step in steps:
-        yield sentence(step.key, lang.value, step.facts)
-    if result.unknown:
-        when = ", ".join(windows(as_iso(result.unknown), ja).splitlines())
-        long = duration(length(result.unknown), ja)
-        unknown_ja = f"{long}は測定値がなく、停止とも稼働とも数えていません(人が決めます): {when}。"
-        unknown_en = f"For {long} there is no sample; it counts as neither down nor up until people decide: {when}."
-        yield unknown_ja if ja else unknown_en
-    seconds = length(result.unusable)
-    tier = policy.sla.tier(seconds)
-    bound = duration((tier or policy.sla.tiers[0]).over_seconds, ja)
-    told = f"使用不能時間は{duration(seconds, ja)}" if ja else f"Unusable time is {duration(seconds, ja)}"
-    if tier is None:
-        none = f"で、{bound}を超えていません" if ja else f", not more than {bound}: no tier is reached"
-        yield told + none + ("(premium/9.2)。" if ja else " (premium/9.2).")
-    else:
-        rate = percent(tier.rate, ja)
-        more = f"で、{bound}を超え、月額利用料金の{rate}" if ja else f", more than {bound}: {rate} of the monthly fee"
-        yield told + more + (f"の段階です({tier.clause})。" if ja else f" ({tier.clause}).")
-
-
-def _month(written: str) -> Month:
-    try:
-        return Month.parse(written)
-    except ValueError as error:
-        fail(f"--month: {error}")
-
-
-def _policy(month: Month) -> Policy:
-    try:
-        return policy_of(Rules(Terms.load()), month)
-    except UncoveredDate as error:
-        fail(f"--month {month}: {error}")
-
-
-def _unknown(reads: Sequence[CountsRead], series: CountSeries) -> Spans:
-    """When no file has a sample although one of them should."""
-    missing = union(*(unknown_time(read.rows, read.blank, series) for read in reads))
-    return subtract(missing, normalise((row.start, row.end) for read in reads for row in read.rows))
-
-
-def _series(written: str, step: int) -> CountSeries:
-    affected, comma, total = (part.strip() for part in written.partition(","))
-    if not (affected and comma and total):
-        fail(f"--count-series {written}: write AFFECTED,TOTAL")
-    return sla_counts.count_series(affected, total, step, "", only_stops=False)
-
-
-def _horizon(written: str, month: Month) -> int:
-    if not written:
-        return epoch(month.end_at + OPEN_UNTIL)
-    try:
-        return epoch(parse_instant(written))
-    except ValueError as error:
-        fail(f"--as-of: {error}")
-
-
-def _draw(path: Path, svg: str) -> None:
-    try:
-        path.write_text(svg, encoding="utf-8")
-    except OSError as error:
-        fail(f"--picture {path}: {error.strerror}")
-    note(f"picture: {path}")

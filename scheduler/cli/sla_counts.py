@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,10 @@ from scheduler.cli.context import open_house
 from scheduler.cli.inputs import AsJson, Author, File, Ground, OnlyMonth, Recorder, month_of, recorder, window
 from scheduler.cli.output import fail
 from scheduler.cli.sla_evidence import print_list, record_act, take_files
-from sla.counts import CountSeries
 from terms.calendar import epoch, epoch_up
+
+if TYPE_CHECKING:
+    from sla.counts import CountSeries
 
 counts = typer.Typer(help="Users unable of all users, as a monitor counted them.", no_args_is_help=True)
 unknown = typer.Typer(help="Time without a sample: neither down nor up until people decide.", no_args_is_help=True)
@@ -89,6 +91,8 @@ def decide_unknown(
 
 def count_series(affected: str, total: str, step: int, asked: str, *, only_stops: bool) -> CountSeries:
     """How files of counts are to be read, as people said it; ends the command for what cannot be."""
+    from sla.counts import CountSeries
+
     if step < 0:
         fail(f"--step {step}: seconds, 0 or more")
     span = None

@@ -29,14 +29,12 @@ from scheduler.cli.inputs import (
     recorder,
 )
 from scheduler.cli.output import console, emit, fail, report_findings
-from sla.evidence_lists import incident_list, interruption_list, notice_list, population_list
-from sla.import_desk import ImportDesk
-from sla.imports import Imported, import_list
-from sla.observation_store import Reading, files_in
-from terms.decision import Finding
 
 if TYPE_CHECKING:
     from scheduler.app import House
+    from sla.import_desk import ImportDesk
+    from sla.imports import Imported
+    from terms.decision import Finding
 
 Ics = Annotated[list[Path] | None, typer.Argument(metavar="FILE.ics…", exists=True, dir_okay=False)]
 Cause = Annotated[str, typer.Option(help="fault, partner, system_update, user_environment.")]
@@ -107,6 +105,8 @@ def add_notice(
 @notice.command("list")
 def list_notices(month: OnlyMonth = "", as_json: AsJson = False) -> None:
     """Notices by their start, and whether each came in time."""
+    from sla.evidence_lists import notice_list
+
     about = month_of(month) if month else None
     with open_house() as house:
         print_list(notice_list(house.session, house.rules, about), as_json, "no notices")
@@ -132,6 +132,8 @@ def add_interruption(
 @interruption.command("list")
 def list_interruptions(month: OnlyMonth = "", as_json: AsJson = False) -> None:
     """Interruptions with their grounds."""
+    from sla.evidence_lists import interruption_list
+
     about = month_of(month) if month else None
     with open_house() as house:
         print_list(interruption_list(house.session, about), as_json, "no interruptions")
@@ -219,6 +221,8 @@ def list_incidents(
     as_json: AsJson = False,
 ) -> None:
     """Stops as people confirmed them, by their start."""
+    from sla.evidence_lists import incident_list
+
     about = month_of(month) if month else None
     with open_house() as house:
         print_list(incident_list(house.session, about, every_revision=all_), as_json, "no incidents")
@@ -252,6 +256,8 @@ def add_population(
 @population.command("list")
 def list_population(as_json: AsJson = False) -> None:
     """The series that holds, each figure until the next."""
+    from sla.evidence_lists import population_list
+
     with open_house() as house:
         print_list(population_list(house.session), as_json, "nobody has said how many users there are")
 
@@ -275,6 +281,8 @@ def import_observations(
     Every file is an import of its own. Of a folder all files are taken, at any depth; Parquet under folders such
     as symptom=site has that column from there.
     """
+    from sla.observation_store import Reading, files_in
+
     reading = Reading(columns_named(columns), symptom_named(symptom))
     name_of = dict(files_in(files_named(files, or_folders=True)))
 
@@ -286,6 +294,8 @@ def import_observations(
 
 def list_imports(as_json: AsJson = False) -> None:
     """Every file that was imported: kind, digest, rows read, used, refused, by whom."""
+    from sla.imports import import_list
+
     with open_house() as house:
         found = import_list(house.session)
     if as_json:
@@ -311,6 +321,8 @@ def print_imports(done: list[Imported], as_json: bool) -> int:
 
 def take_files(paths: list[Path], as_json: bool, take: Callable[[ImportDesk, Path, datetime], Imported]) -> None:
     """Import each file, tell what became of it, and end the command."""
+    from sla.import_desk import ImportDesk
+
     with open_house() as house:
         desk = ImportDesk(house.sla)
         done = [take(desk, path, datetime.now(UTC)) for path in paths]

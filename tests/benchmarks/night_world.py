@@ -19,6 +19,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+import sla.stages
 from billing.gateway.books import Dispute
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from billing.stages import revenue
@@ -29,6 +30,7 @@ from db.tables.contracts import plan, price
 from scheduler.app import House
 from scheduler.hours import night_at
 from scheduler.night import run_night
+from sla.desk import SlaDesk
 from terms.calendar import parse_instant
 from terms.policy import Terms
 from terms.rules import Rules
@@ -108,7 +110,8 @@ def make_world(folder: Path, size: Mapping[str, int], name: str = "world") -> No
             _fill(session, size)
             made = run_night(house_of(session, size), EVE, night_at(EVE))
             assert made.certificate == "ok", made.differences
-            _award(session, size["credits"])
+            if size["credits"]:
+                _award(session, size["credits"])
             session.commit()
             session.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("VACUUM ANALYZE"))
 
@@ -225,27 +228,6 @@ _EARNED = """
              generate_series(starts_on, CAST(:eve AS date) - 2, interval '1 day') AS day
     ) AS earned GROUP BY day, plan ORDER BY day, plan"""
 
-_AWARDS: Sequence[str] = (
-    "INSERT INTO month_to_review (month, why, recorded_at) VALUES ('2026-03', 'a stop', CAST(:eve AS date) - 1)",
-    """INSERT INTO month_review (month, up_to_id, decided_on, decided_at)
-       VALUES ('2026-03', lastval(), CAST(:eve AS date) - 1, CAST(:eve AS date) - 1)""",
-    """INSERT INTO claim (id, account, month, received_at, recorded_at)
-       SELECT concat('c-', n), account, '2026-03', '2026-03-20', '2026-03-20' FROM numbered""",
-    "INSERT INTO claim_reasoning (id, sha256, grounds, steps) VALUES (1, repeat('0', 64), '{}', '[]')",
-    """INSERT INTO claim_decision (id, claim_id, revision, outcome, seconds, rate, waterfall, decision, reasoning_id,
-                                   decided_on, decided_at, evidence_hash, review_id)
-       SELECT n, concat('c-', n), 1, 'granted', 20000, '0.2', '{}', '{}', 1, CAST(:eve AS date), CAST(:eve AS date), '',
-              (SELECT max(id) FROM month_to_review)
-       FROM numbered""",
-    """INSERT INTO award (account, month, revision, claim_id, rate, seconds, windows, term_ids, term_prices, fee_basis,
-                          usable_from, decided_on, decided_at, decision_id)
-       SELECT account, '2026-03', 1, concat('c-', n), '0.2', 20000, '[]', ARRAY[n],
-              jsonb_build_array(jsonb_build_object('price_yen', yen, 'interval', interval)),
-              CASE interval WHEN 'month' THEN '500' ELSE '1325/3' END, '2026-04-01', CAST(:eve AS date),
-              CAST(:eve AS date), n
-       FROM numbered""",
-)
-
 
 def _fill(session: Session, size: Mapping[str, int]) -> None:
     since = parse_instant("2024-12-02 00:00")
@@ -279,13 +261,14 @@ def _fill(session: Session, size: Mapping[str, int]) -> None:
 
 
 def _award(session: Session, awards: int) -> None:
-    """The first members' claims, granted, with no credit yet."""
-    session.execute(
-        sa.text(
-            "CREATE TEMPORARY TABLE numbered ON COMMIT DROP AS "
-            "SELECT term.id AS n, account, price_yen AS yen, interval FROM term WHERE id <= :awards ORDER BY id"
-        ),
-        {"awards": awards},
-    )
-    for statement in _AWARDS:
-        session.execute(sa.text(statement), {"eve": EVE})
+    """The first members claim for a stop in March, and are granted it; nothing made a credit of it yet."""
+    rules = Rules(Terms.load("premium"))
+    desk = SlaDesk(session, rules)
+    known_at, claimed_at = parse_instant("2026-03-17 09:00"), parse_instant("2026-03-20 09:00")
+    desk.population(parse_instant("2025-01-01 00:00"), 20 * awards + 20, now=known_at)
+    from_at, to_at = parse_instant("2026-03-16 12:00"), parse_instant("2026-03-16 20:00")
+    desk.stop(from_at=from_at, to_at=to_at, affected=2 * awards + 2, now=known_at)
+    for number in range(1, awards + 1):
+        desk.claim(f"c{number}", account_of(number), "2026-03", now=claimed_at)
+    for chunk in sla.stages.due(session, rules, EVE, night_at(EVE)):
+        sla.stages.save(session, sla.stages.decide(chunk, rules), night_at(EVE))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pypdf
 import pytest
-import sqlalchemy as sa
 
+from scheduler.app import House
 from scheduler.months.finance_page import finance_page
-from tests.integration.finance_world import lived_house, report_of
+from tests.integration.finance_world import report_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -33,12 +33,11 @@ def browser() -> Iterator["Browser"]:
 
 
 def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(
-    browser: "Browser", database_url: sa.URL | str, tmp_path: Path
+    browser: "Browser", spring: House, tmp_path: Path
 ) -> None:
     file = tmp_path / "report.html"
-    with lived_house(database_url) as house:
-        report = report_of(house)
-        file.write_text(finance_page(report, "ja"), encoding="utf-8")
+    report = report_of(spring)
+    file.write_text(finance_page(report, "ja"), encoding="utf-8")
     page = browser.new_page(viewport={"width": 1180, "height": 900})
     asked: list[str] = []
     said: list[str] = []

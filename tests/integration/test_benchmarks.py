@@ -25,6 +25,7 @@ def test_a_case_runs_in_processes_of_its_own_and_its_contenders_agree(folder: Pa
         "night_catch_up",
         "night_growth",
         "night_typical",
+        "payments",
         "quorum",
         "reconciliation",
         "scenario",

@@ -57,6 +57,28 @@ def test_help_loads_nothing_heavy() -> None:
     assert all(f" {name} " in answer.stdout for name in cli.COMMANDS)
 
 
+HEAVY = (
+    *("alembic", "apscheduler", "dateutil", "db", "duckdb", "fsspec", "icalendar", "jinja2", "pandas"),
+    *("prometheus_client", "psutil", "psycopg", "pydantic_settings", "pyrage", "pyspark", "reportlab", "sqlalchemy"),
+    *("stripe", "structlog", "xlsxwriter"),
+)
+"""What only work itself wants; what a command wants of them it imports inside."""
+
+
+def test_the_help_of_every_group_loads_nothing_heavy() -> None:
+    """One process for all groups: the first that loads something names it."""
+    code = (
+        "import sys, scheduler.cli\n"
+        "for name in scheduler.cli.COMMANDS:\n"
+        "    try: scheduler.cli.main([name, '--help'])\n"
+        f"    except SystemExit: loaded = [each for each in {HEAVY!r} if each in sys.modules]\n"
+        "    assert not loaded, (name, loaded)\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert all(f"Usage: keizoku {name}" in answer.stdout for name in cli.COMMANDS)
+
+
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_of_the_list_is_there(name: str) -> None:
     module, attribute = cli.COMMANDS[name].place.split(":")
