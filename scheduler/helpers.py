@@ -84,9 +84,12 @@ class Helpers:
         """Do a part together: the rows written, range by range, then those that the helpers wrote."""
         from scheduler.night import do_part, probe_values
 
+        if not self._count:
+            yield do_part(part, work)
+            return
         values = dict(probe_values(work))
         count = work.session.execute(sa.select(sa.func.count()).select_from(due.subquery()), values).scalar_one()
-        if not self._count or count < max(self._least, 2):
+        if count < max(self._least, 2):
             yield do_part(part, work)
             return
         ranges = max(RANGES_EACH * (self._count + 1), -(-count // self._most))

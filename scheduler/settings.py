@@ -103,6 +103,9 @@ class Settings(Discretion, BaseSettings):
     simulated_fee_per_mille: int = Field(
         default=0, ge=0, le=500, description="what the simulated gateway keeps of a charge, in thousandths"
     )
+    night_jobs: int = Field(
+        default=1, ge=1, le=64, description="how many processes share a night's contracts (docs/how-to/scale.md)"
+    )
     spark_master: str = Field(
         default="local[*]",
         min_length=1,

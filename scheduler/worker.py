@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from threading import Event
@@ -30,6 +30,7 @@ from billing.stages import gateway_news
 from db.failures import failure_of
 from scheduler import runs
 from scheduler.app import House
+from scheduler.helpers import Helpers
 from scheduler.hours import NIGHT_AT, last_night_due
 from scheduler.leadership import Leadership, NotLeadingError
 from scheduler.night import NightBusyError, run_night
@@ -63,6 +64,7 @@ class Worker:
     poll_seconds: float = POLL_SECONDS
     retry_seconds: float = RETRY_SECONDS
     backup: Backup | None = None
+    helpers: Callable[[], AbstractContextManager[Helpers | None]] = nullcontext  # for one night
     stopping: Event = field(default_factory=Event)
     _done_to: date | None = None  # the night that is known to be done
     _not_before: float = 0.0  # after a failure the same is not tried at once again
@@ -165,7 +167,8 @@ class Worker:
                 raise NotLeadingError
 
         try:
-            result = run_night(house, due, self.clock(), told)
+            with self.helpers() as helpers:
+                result = run_night(house, due, self.clock(), told, helpers=helpers)
         except NightBusyError:
             job.outcome = "busy"
             return

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import open_house, settings_of_this_process
 from scheduler.cli.inputs import day as parse_day
 from scheduler.cli.output import console, emit, errors, fail, table
 from scheduler.hours import night_at
@@ -35,6 +36,12 @@ def night(
             help="Let each night believe that it is 02:30 JST of its own date (simulated gateway only: for trials).",
         ),
     ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", min=0, max=64, help="Processes that share the contracts; 0: as many as KEIZOKU_NIGHT_JOBS says."
+        ),
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, one object per night.")] = False,
 ) -> None:
     """Renew, invoice, charge, chase, adjudicate, recognise, and certify a business date.
@@ -51,11 +58,12 @@ def night(
     dates = _dates(on, from_, to, jst_day(real_now))
     if not simulate_clock and dates[-1] > jst_day(real_now):
         fail(f"{dates[-1]} is not here yet (today is {jst_day(real_now)} in Japan); use --simulate-clock for a trial")
-    with open_house() as house:
+    settings = settings_of_this_process()
+    with open_house(settings) as house:
         if simulate_clock and house.gateway.name != "simulated":
             fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
         try:
-            results = run_nights(house, dates, None if simulate_clock else real_now)
+            results = run_nights(house, dates, None if simulate_clock else real_now, jobs or settings.night_jobs)
         except NightBusyError as busy:
             fail(str(busy), 1)
         except (NoPopulation, NoPriceError, UncoveredDate) as error:
@@ -68,12 +76,13 @@ def night(
         raise typer.Exit(1)
 
 
-def run_nights(house: House, dates: list[date], now: datetime | None) -> list[NightResult]:
+def run_nights(house: House, dates: list[date], now: datetime | None, jobs: int = 1) -> list[NightResult]:
     """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
+    from scheduler.helpers import Helpers
     from scheduler.night import run_night
 
-    with _progress(dates) as told:
-        return [run_night(house, each, now or night_at(each), told) for each in dates]
+    with _progress(dates) as told, Helpers(jobs - 1, partial(open_house, quiet=True)) as helpers:
+        return [run_night(house, each, now or night_at(each), told, helpers=helpers) for each in dates]
 
 
 def as_dict(result: NightResult) -> dict[str, object]:

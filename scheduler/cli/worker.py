@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
@@ -38,6 +39,7 @@ def worker(
 
     Several may run: one leads, another takes over within a minute of its death. Logs are JSON lines on stderr.
     """
+    from scheduler.helpers import Helpers
     from scheduler.leadership import Leadership, watched_engine
     from scheduler.telemetry import json_logger, serve
     from scheduler.worker import Worker
@@ -58,6 +60,7 @@ def worker(
     with open_database(settings, quiet=True) as database:
         engine = watched_engine(database.url)
         made = Worker(house_of_a_job, Leadership(engine.connect), log, heartbeat_seconds=heartbeat, poll_seconds=poll)
+        made.helpers = partial(Helpers, settings.night_jobs - 1, partial(open_house, quiet=True))
 
         def stop(number: int, frame: FrameType | None) -> None:
             made.stop()
