@@ -87,6 +87,8 @@ def test_9_3__the_command_says_the_same_on_either_engine(
         "3,b,2026-04,2026-05-02 10:00,2026-04-10 12:30/2026-04-10 14:00\n"
     )
     monkeypatch.setenv("KEIZOKU_SPARK_MASTER", master)
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))  # Spark's own settings are the operator's: ours hold few rows
+    (tmp_path / "spark-defaults.conf").write_text("".join(f"{name} {value}\n" for name, value in FOR_TESTS.items()))
     said = []
     for name in ("duckdb", "spark"):
         command = ["sla", "measure", "--month", "2026-04", "--population", "1000", "--observations", str(seen)]
