@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from scheduler.files import whole_file, write_whole
 from scheduler.months.finance import Figure, FinanceReport, Table
 from scheduler.months.finance_page import finance_page
 from terms.cells import cell
@@ -34,20 +35,24 @@ def write_finance(
     for table in report.tables:
         path = folder / f"{table.key}.csv"
         told(path.name)
-        with path.open("w", encoding="utf-8-sig", newline="") as out:  # a spreadsheet needs the mark
+        with (
+            whole_file(path) as partial,
+            partial.open("w", encoding="utf-8-sig", newline="") as out,
+        ):  # a spreadsheet needs the mark
             rows = csv.writer(out)
             rows.writerow([column.key for column in table.columns])
             rows.writerows([cell(value) for value in row] for row in table.rows())
         written.append(path)
     told("report.html")
     page = folder / "report.html"
-    page.write_text(finance_page(report, lang), encoding="utf-8")
+    write_whole(page, finance_page(report, lang))
     told("report.xlsx")
     book = folder / "report.xlsx"
-    write_workbook(report, book, lang)
+    with whole_file(book) as partial:
+        write_workbook(report, partial, lang)
     written += [page, book]
     sums = folder / SUMS
-    sums.write_text("".join(f"{_digest(path)}  {path.name}\n" for path in sorted(written)), encoding="utf-8")
+    write_whole(sums, "".join(f"{_digest(path)}  {path.name}\n" for path in sorted(written)))
     return [*written, sums]
 
 
