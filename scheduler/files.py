@@ -1,11 +1,12 @@
-"""Files written whole: beside their place, then moved there.
+"""A single file that a command writes: whole, or not there (billing/output_files.py), under the name the user gave."""
 
-A disk that fills up half-way leaves what was there before, and no half file that somebody takes for a whole one.
-"""
-
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from billing import output_files
+from billing.refusal import Refused
 
 __all__ = ["whole_file", "write_whole"]
 
@@ -17,14 +18,13 @@ def whole_file(path: Path) -> Iterator[Path]:
     if target.is_relative_to("/dev") or target.is_relative_to("/proc") or (target.exists() and not target.is_file()):
         yield path  # a device or a pipe is written as it is
         return
-    partial = target.with_name(f".{target.name}.partial")
     try:
-        yield partial
-        partial.replace(target)
+        with output_files.whole_file(target) as partial:
+            yield partial
+    except Refused as refused:
+        raise OSError(errno.EBUSY, "is being written by another run", str(path)) from refused
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

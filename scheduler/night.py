@@ -207,8 +207,7 @@ def _terms(work: Work) -> Iterator[int]:
 
 
 def _claims(work: Work) -> Iterator[int]:
-    for chunk in sla.stages.due(work.session, work.rules, work.on, work.now):
-        yield sla.stages.save(work.session, sla.stages.decide(chunk, work.rules), work.now)
+    yield from sla.stages.adjudicate_due(work.session, work.rules, work.on, work.now)
 
 
 def _credits(work: Work) -> Iterator[int]:
