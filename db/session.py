@@ -7,7 +7,7 @@ message.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,9 +19,11 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 __all__ = [
+    "NO_SPACE",
     "OLDEST_SERVER",
     "CopyText",
     "DatabaseError",
+    "DiskFullError",
     "Session",
     "check_server",
     "copy_rows",
@@ -31,6 +33,8 @@ __all__ = [
     "open_session",
     "release_leader_lock",
     "server_version",
+    "text_array",
+    "texts",
     "try_leader_lock",
 ]
 
@@ -41,11 +45,17 @@ OLDEST_SERVER = 15
 """The oldest major version of PostgreSQL whose constraints the tables use."""
 
 CONNECT_SECONDS = 10
+NO_SPACE = "No space left on device"
+"""What the system and PostgreSQL say of a full disk."""
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 class DatabaseError(Exception):
     """The database cannot be used; the message is one line for the person at the keyboard."""
+
+
+class DiskFullError(DatabaseError):
+    """The disk under the database is full."""
 
 
 def make_engine(url: str | URL, schema: str | None = None) -> sa.Engine:
@@ -122,6 +132,18 @@ def check_server(session: Session) -> str:
     if major < OLDEST_SERVER:
         raise DatabaseError(f"the server is PostgreSQL {text}; Keizoku needs {OLDEST_SERVER} or newer")
     return text
+
+
+def text_array(texts: Collection[str]) -> str:
+    """Texts as PostgreSQL writes an array of them: one value that is cheap to hand over, however many they are."""
+    if any(special in "".join(texts) for special in '"\\'):
+        texts = [text.replace("\\", r"\\").replace('"', r"\"") for text in texts]
+    return '{"' + '","'.join(texts) + '"}' if texts else "{}"
+
+
+def texts(values: Collection[str]) -> sa.ColumnElement[Sequence[str]]:
+    """Texts as an array in a statement: `column == sa.any_(texts(names))`."""
+    return sa.cast(sa.literal(text_array(values), sa.Text), sa.ARRAY(sa.Text))
 
 
 class CopyText(str):

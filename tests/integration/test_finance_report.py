@@ -22,12 +22,13 @@ from billing.hand_entries import post_by_hand
 from billing.issuer import Issuer
 from billing.ledger import rules_table
 from billing.ledger_view import BY_PEOPLE
+from billing.output_files import SUMS
 from billing.refusal import Refused
 from billing.statements import return_note_of, statement_of
 from billing.views import trial_balance
 from scheduler.app import House
 from scheduler.months.finance import FinanceReport
-from scheduler.months.finance_files import SUMS, write_finance
+from scheduler.months.finance_files import write_finance
 from scheduler.months.finance_page import finance_page
 from terms.calendar import Month
 from tests.integration.finance_world import MAY, NOW, lived_house, report_of
