@@ -145,7 +145,8 @@ def certify(
     """
     differences = [*found.differences, *also]
     state = "differences" if differences else "ok"
-    floors: Mapping[str, object] = {**found.floors, "carried": found.carried, "whole_on": (whole_on or business_date).isoformat()}
+    since = (whole_on or business_date).isoformat()
+    floors: Mapping[str, object] = {**found.floors, "carried": found.carried, "whole_on": since}
     content = {
         "business_date": business_date.isoformat(),
         "counts": found.counts,
