@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from billing.exports.writing import balances_before, month_entries
+from billing.exports.writing import balances_before
 from billing.ledger import CHART
 from billing.reconcile_month import Reconciled
 from db.session import Session
@@ -207,9 +207,16 @@ def exceptions(session: Session, month: Month, reconciled: Reconciled | None) ->
 
 
 def journal(session: Session, month: Month) -> Iterator[Row]:
-    """Every line of the month's entries."""
-    for each in month_entries(session, month):
-        for code, yen in each.lines:
-            yield (
-                each.id, each.posted_on, each.event, each.clause, each.account or "", code, max(yen, 0), max(-yen, 0),
-            )  # fmt: skip
+    """Every line of the month's entries, as the database gives them: it has more rows than all other tables."""
+    rows = session.execute(
+        sa.select(
+            entry.c.id, entry.c.posted_on, entry.c.event, entry.c.clause, sa.func.coalesce(entry.c.account, ""),
+            line.c.code, sa.func.greatest(line.c.yen, 0), sa.func.greatest(-line.c.yen, 0),
+        )
+        .join(line, line.c.entry_id == entry.c.id)
+        .where(_in(entry.c.posted_on, month))
+        .order_by(entry.c.posted_on, entry.c.id, line.c.seq),
+        execution_options=_STREAMED,
+    )  # fmt: skip
+    for row in rows:
+        yield tuple(row)
