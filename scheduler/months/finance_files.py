@@ -123,21 +123,22 @@ def _sheet(book: Any, table: Table, formats: dict[str, Any], ja: bool, most: int
         sheet.set_column(at, at, 14 if column.kind != "text" else 20)
         sheet.write_string(0, at, column.ja if ja else column.en, formats["head"])
     number, whole = 0, True
-    for row in table.rows():
-        if number == most:
-            whole = False
-            break
-        number += 1
-        for at, (value, column) in enumerate(zip(row, table.columns, strict=True)):
-            shown = formats[column.kind]
-            if value is None:
-                continue
-            if isinstance(value, int):
-                sheet.write_number(number, at, value, shown)
-            elif isinstance(value, date):
-                sheet.write_datetime(number, at, value, shown)
-            else:
-                sheet.write_string(number, at, str(cell(str(value))), shown)
+    with table.reading() as rows:
+        for row in rows:
+            if number == most:
+                whole = False
+                break
+            number += 1
+            for at, (value, column) in enumerate(zip(row, table.columns, strict=True)):
+                shown = formats[column.kind]
+                if value is None:
+                    continue
+                if isinstance(value, int):
+                    sheet.write_number(number, at, value, shown)
+                elif isinstance(value, date):
+                    sheet.write_datetime(number, at, value, shown)
+                else:
+                    sheet.write_string(number, at, str(cell(str(value))), shown)
     if number:
         sheet.autofilter(0, 0, number, len(table.columns) - 1)
     return max(number + 1, 2), whole
