@@ -58,10 +58,11 @@ browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
 spark: $(VENV)/.installed-spark  ## wants Java 17; a real Spark with two workers on this machine
 	@$(BIN)/python -m pytest -m spark tests/spark
 
-# on a machine that does nothing else; CASES=quorum for one of them. Writes docs/benchmarks.md
+# on a machine that does nothing else; CASES=quorum for one of them, SIZE=large for what takes long
 CASES ?=
+SIZE ?= ordinary
 bench: $(VENV)/.installed-bench
-	@$(BIN)/python -m tests.benchmarks.run $(CASES)
+	@$(BIN)/python -m tests.benchmarks.run $(CASES) --size $(SIZE)
 
 # mutmut is asked for here alone: nothing else wants it
 mutation: $(VENV)/.installed-test  ## mutants of what decides that no unit test notices; minutes

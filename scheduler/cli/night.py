@@ -42,6 +42,12 @@ def night(
             "--jobs", min=0, max=64, help="Processes that share the contracts; 0: as many as KEIZOKU_NIGHT_JOBS says."
         ),
     ] = 0,
+    whole_audit: Annotated[
+        bool,
+        typer.Option(
+            "--whole-audit", help="Look at every row again, not only at what came since the last certificate."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, one object per night.")] = False,
 ) -> None:
     """Renew, invoice, charge, chase, adjudicate, recognise, and certify a business date.
@@ -63,7 +69,13 @@ def night(
         if simulate_clock and house.gateway.name != "simulated":
             fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
         try:
-            results = run_nights(house, dates, None if simulate_clock else real_now, jobs or settings.night_jobs)
+            results = run_nights(
+                house,
+                dates,
+                None if simulate_clock else real_now,
+                jobs=jobs or settings.night_jobs,
+                whole_audit=whole_audit,
+            )
         except NightBusyError as busy:
             fail(str(busy), 1)
         except (NoPopulation, NoPriceError, UncoveredDate) as error:
@@ -76,13 +88,18 @@ def night(
         raise typer.Exit(1)
 
 
-def run_nights(house: House, dates: list[date], now: datetime | None, jobs: int = 1) -> list[NightResult]:
+def run_nights(
+    house: House, dates: list[date], now: datetime | None, *, jobs: int = 1, whole_audit: bool = False
+) -> list[NightResult]:
     """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
     from scheduler.helpers import Helpers
     from scheduler.night import run_night
 
     with _progress(dates) as told, Helpers(jobs - 1, partial(open_house, quiet=True)) as helpers:
-        return [run_night(house, each, now or night_at(each), told, helpers=helpers) for each in dates]
+        return [
+            run_night(house, each, now or night_at(each), told, whole_audit=whole_audit, helpers=helpers)
+            for each in dates
+        ]
 
 
 def as_dict(result: NightResult) -> dict[str, object]:

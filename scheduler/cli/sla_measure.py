@@ -16,6 +16,7 @@ from rich.markup import escape
 
 from scheduler.cli.output import emit, fail, note, report_findings, table
 from scheduler.cli.sla_counts import count_series
+from scheduler.files import write_whole
 from sla.claim_files import read_claims
 from sla.claim_steps import waterfall_steps
 from sla.claimants import claimant_rows, recognised_counts, take_claimants
@@ -285,7 +286,7 @@ def _horizon(written: str, month: Month) -> int:
 
 def _draw(path: Path, svg: str) -> None:
     try:
-        path.write_text(svg, encoding="utf-8")
+        write_whole(path, svg)
     except OSError as error:
         fail(f"--picture {path}: {error.strerror}")
     note(f"picture: {path}")
