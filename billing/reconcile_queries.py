@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
+from billing.gateway.port import BANK_NAMES
 from terms.calendar import Month, day_start_at
 
 _BOOKED = """
@@ -141,7 +142,7 @@ LEDGER_MOVED = sa.text(
 """What the clearing account moved by in the month, straight from the ledger."""
 
 
-def queries(month: Month, around: timedelta, processor_names: Sequence[str]) -> dict[str, str]:
+def queries(month: Month, around: timedelta, processor_names: Sequence[str] = BANK_NAMES) -> dict[str, str]:
     """Table of the workbench -> query, with the days and names written in: COPY takes no parameters."""
     first, past = month.first_on - around, month.end_on + around
     days = {
