@@ -19,7 +19,7 @@ POLICY = Terms.load().at(date(2026, 4, 1))
 
 
 def prepare(folder: Path, size: Mapping[str, int]) -> None:
-    """A file for each size, an eighth to all of the observations."""
+    """Files for each size, an eighth to all of the observations."""
     for share in SHARES:
         part = folder / str(share)
         part.mkdir(exist_ok=True)
@@ -29,9 +29,9 @@ def prepare(folder: Path, size: Mapping[str, int]) -> None:
 def duckdb(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     """This process, with every processor of this machine."""
 
-    def windows(file: Path, users: int) -> list[list[int]]:
+    def windows(files: Path, users: int) -> list[list[int]]:
         with open_observations() as observed:
-            read_observations(observed, file)
+            read_observations(observed, files)
             found = observed_windows(observed.table, Population.always(users), POLICY, case_quorum.HORIZON)
         return [list(window) for window in found]
 
@@ -45,13 +45,13 @@ def spark(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     began = time.perf_counter()
     with open_spark("local[*]", {"spark.driver.memory": "4g"}) as engine:
 
-        def windows(file: Path, users: int) -> list[list[int]]:
-            engine.read_observations([file])
+        def windows(files: Path, users: int) -> list[list[int]]:
+            engine.read_observations([files])
             found = observed_windows(engine, Population.always(users), POLICY, case_quorum.HORIZON)
             return [list(window) for window in found]
 
         started = time.perf_counter() - began
-        windows(folder / str(SHARES[0]) / "seen.parquet", _size(size, SHARES[0])["users"])
+        windows(folder / str(SHARES[0]) / "seen", _size(size, SHARES[0])["users"])
         first = time.perf_counter() - began - started
         answer = _at_each_size(folder, size, windows)
     answer["figures"] |= {"seconds_to_start": started, "seconds_of_the_first_question": first}
@@ -65,7 +65,7 @@ def _at_each_size(
     for share in SHARES:
         part = _size(size, share)
         began = time.perf_counter()
-        answer[f"windows_of_{part['observations']}"] = windows(folder / str(share) / "seen.parquet", part["users"])
+        answer[f"windows_of_{part['observations']}"] = windows(folder / str(share) / "seen", part["users"])
         answer["figures"][f"seconds_for_{part['observations']}"] = time.perf_counter() - began
     return answer
 

@@ -165,7 +165,7 @@ def test_9_3__no_step_brings_the_month_to_one_place(engine: SparkEngine, tmp_pat
     """How many rows each task took over: those of users are shared out, and what meets in one is a row a day."""
     observations, users = 60_000, 9_000
     prepare(tmp_path, {"observations": observations, "users": users})
-    engine.read_observations([tmp_path / "seen.parquet"])
+    assert engine.read_observations([tmp_path / "seen"]).taken == observations
     page, application = engine.spark.sparkContext.uiWebUrl, engine.spark.sparkContext.applicationId
     before = set(task_sizes(page, application))
     windows = observed_windows(engine, Population.always(users), POLICY, HORIZON)
