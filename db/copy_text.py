@@ -6,7 +6,7 @@ numbers by one call: half the time of a row after the other.
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
 _SPECIAL = re.compile(r"[\\\t\n\r]")
@@ -27,7 +27,7 @@ def copy_text(rows: Sequence[Sequence[object]]) -> str | None:
 
     ValueError if the rows are not of one length.
     """
-    columns = []
+    columns: list[Iterable[str]] = []
     for values in zip(*rows, strict=True):
         kinds = set(map(type, values))
         if kinds == {int}:

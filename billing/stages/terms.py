@@ -92,9 +92,9 @@ def running() -> sa.Select[tuple[Any, ...]]:
     )
 
 
-def load_facts(session: Session, rules: Rules, rows: Sequence[sa.Row[Any]], on: date) -> list[DueContract]:
+def load_facts(session: Session, rules: Rules, rows: Sequence[Sequence[Any]], on: date) -> list[DueContract]:
     """What bears on the renewal of these running contracts, unpaid fees as of a day."""
-    ids = [row.id for row in rows]
+    ids = [row[0] for row in rows]
     wishes = load_wishes(session, ids)
     suspensions = _suspensions(session, ids)
     unpaid = by_contract(load_unpaid(session, rules, on, contract_ids=ids))
