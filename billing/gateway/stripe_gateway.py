@@ -20,7 +20,15 @@ import stripe
 
 from billing.gateway.books import Dispute
 from billing.gateway.limiter import awake_or_not
-from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult, UnansweredError
+from billing.gateway.port import (
+    BANK_NAMES,
+    Answer,
+    ChargeRequest,
+    ChargeResult,
+    RefundRequest,
+    RefundResult,
+    UnansweredError,
+)
 from billing.gateway.stripe_books import StripeBooks
 from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
 from db.tables.gateway import saved_card
@@ -50,6 +58,7 @@ class StripeGateway:
     """The port on a Stripe account; cards are looked up in `saved_card` on a connection of its own."""
 
     name = "stripe"
+    bank_names: tuple[str, ...] = BANK_NAMES
 
     def __init__(
         self,
