@@ -21,7 +21,7 @@ from itertools import pairwise
 
 from sla.evidence import Count, Incident
 from sla.intervals import NOTHING, Spans, intersect, normalise, subtract
-from sla.relations import BROADCAST, SIDES, Query, Relations, Step, ask, edge
+from sla.relations import BROADCAST, SIDES, Query, Relations, Step, ask, edge, has
 from sla.unusable import Cause, Stop
 from terms.calendar import DAY_SECONDS
 from terms.decision import decides
@@ -29,6 +29,7 @@ from terms.policy import Policy
 
 BEFORE_ALL = -(2**62)
 AFTER_ALL = 2**62
+COUNTED = "observation_minute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,13 @@ def observed_windows(observations: Relations, population: Population, policy: Po
     """Maximal windows in which enough distinct users were unable, of the relation `observation`.
 
     It has user_id, started and ended in whole seconds from 0 on, and is a view of files as they are
-    (`sla.observations`, `sla.spark_engine`): they are read where they lie, nothing is copied. A user with overlapping
-    rows, several symptoms, or the same row twice counts once. A row without an end is still open and runs to
-    `horizon`.
+    (`sla.observations`, `sla.spark_engine`): nothing is copied. Where `observation_minute` counts its rows already,
+    they are read once here, else twice. A user with overlapping rows, several symptoms, or the same row twice counts
+    once. A row without an end is still open and runs to `horizon`.
     """
     needed = [(start, users_needed(users, policy.sla.quorum_share)) for start, _, users in population.periods()]
     rises = [(at, before - after) for (_, before), (at, after) in pairwise(needed)]
-    edges = ask(observations, quorum_query(needed[0][1], rises, horizon))
+    edges = ask(observations, quorum_query(needed[0][1], rises, horizon, counted=has(observations, COUNTED)))
     return tuple((start, end) for (start, _), (end, _) in zip(edges[::2], edges[1::2], strict=True))
 
 
@@ -124,10 +125,11 @@ def stops_from(
     return tuple(sorted(stops, key=lambda stop: (stop.start, stop.end, stop.cause, stop.source)))
 
 
-def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int) -> Query:
+def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, *, counted: bool = False) -> Query:
     """The one definition of what is observed: instants at which the users unable begin and cease to be enough.
 
     `needed` users are enough at first; `rises` are (instant, change of how many there are above what is needed).
+    `counted`: the rows of each minute were counted when they were read, as the relation `observation_minute`.
 
     Rows of each minute, not merged per user, are an upper bound of its users, and cheap to count. `waiting` says for
     each minute in which a row starts when, from there on, even this bound passes first; a row that has ended by then
@@ -137,7 +139,9 @@ def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int) ->
     meets in one place is a row for each day, whatever the number of observations.
     """
     steps = ", ".join(f"({at}, {change})" for at, change in [(0, 0), *rises])
-    minutes = edge("started - started % 60", "ended + 59 - (ended + 59) % 60")
+    by_minute = edge("started - started % 60", "ended + 59 - (ended + 59) % 60")
+    counted_here = f"SELECT {by_minute} AS moment, side AS delta FROM unable CROSS JOIN {SIDES}"  # noqa: S608
+    minutes = f"SELECT moment, delta FROM {COUNTED}" if counted else counted_here  # noqa: S608
     own_seconds = edge("started", "ended")
     return Query(
         [
@@ -150,8 +154,7 @@ def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int) ->
             ),
             *_running(
                 "bound",
-                f"""SELECT {minutes} AS moment, side AS delta FROM unable CROSS JOIN {SIDES}
-                UNION ALL SELECT moment, delta FROM step""",  # noqa: S608
+                f"{minutes} UNION ALL SELECT moment, delta FROM step",  # noqa: S608
             ),
             Step("passing", f"SELECT day, moment, CASE WHEN balance >= {needed} THEN moment END AS passes FROM bound"),  # noqa: S608
             Step(

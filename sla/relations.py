@@ -63,6 +63,14 @@ def ask(relations: Relations, query: Query) -> list[tuple[Any, ...]]:
     return sorted(relations.answer(query))
 
 
+def has(relations: Relations, table: str) -> bool:
+    """Whether it holds a table of that name; an engine of ours holds none but those that every query reads."""
+    if not isinstance(relations, duckdb.DuckDBPyConnection):
+        return False
+    named = relations.execute("FROM duckdb_tables() WHERE table_name = $table", {"table": table})
+    return bool(named.fetchall())
+
+
 def edge(started: str, ended: str) -> str:
     """SQL: the instant of a row's side."""
     return f"CASE WHEN side = 1 THEN {started} ELSE {ended} END"
