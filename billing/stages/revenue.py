@@ -59,6 +59,7 @@ _DUE_DAYS = Question(
              AND (term.closed_on IS NULL OR term.closed_on > days.day) AND term.method <> 'coupon'
              JOIN rate ON rate.from_on <= term.starts_on AND term.starts_on < rate.until_on
         WHERE term.ends_on > (SELECT on_day FROM first)
+          AND (SELECT on_day FROM first) <= CAST(:last_on AS date)  -- no term is read where no day is due
     ), expected AS (
         SELECT day, plan, sum(after_yen - before_yen) AS yen,
                sum(after_yen * tax_over / tax_under - before_yen * tax_over / tax_under) AS tax_yen
