@@ -177,7 +177,7 @@ def test_9_3__no_step_brings_the_month_to_one_place(engine: SparkEngine, tmp_pat
     assert shared
     for tasks in shared:
         assert len(tasks) == PARTITIONS
-        assert max(tasks) <= max(sum(tasks) / 2, 1)
+        assert max(tasks) < observations / 8  # outages of some days may meet, what users did all month does not
 
 
 def test_the_tests_ran_on_two_workers_where_they_start(engine: SparkEngine, master: str) -> None:
