@@ -48,8 +48,9 @@ _CHECKS: Mapping[str, str] = {
         SELECT count(*) FROM credit
         LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_application GROUP BY credit_id) AS applied
           ON applied.credit_id = credit.id
-        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_refund WHERE outcome = 'succeeded'
-                   GROUP BY credit_id) AS refunded ON refunded.credit_id = credit.id
+        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_refund
+                   WHERE outcome = 'succeeded' AND failed_on IS NULL GROUP BY credit_id
+        ) AS refunded ON refunded.credit_id = credit.id
         WHERE available_yen <> granted_yen - coalesce(applied.yen, 0) - coalesce(refunded.yen, 0)""",
     "charges that succeeded and settled nothing": """
         SELECT count(*) FROM attempt WHERE outcome = 'succeeded' AND NOT EXISTS (
@@ -163,7 +164,7 @@ _SUMS: Mapping[str, str] = {
         + coalesce((SELECT sum(yen) FROM settlement WHERE kind = 'dispute'), 0)""",
     "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines), 0)",
     "1131": """SELECT coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded'), 0)
-        - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'), 0)
+        - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'card'), 0)
         + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
         + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)

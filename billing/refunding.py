@@ -23,7 +23,7 @@ from terms.rules import Rules
 
 KINDS = {"credit": credit_refund, "overcharge": overcharge_refund}
 """What goes back, and the table of what was asked for."""
-_SUBJECTS = {"credit": "refund", "overcharge": "overcharge"}
+SUBJECTS = {"credit": "refund", "overcharge": "overcharge"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class OpenRefund:
     @property
     def subject(self) -> str:
         """How tasks of people name it."""
-        return f"{_SUBJECTS[self.kind]} {self.refund_id}"
+        return f"{SUBJECTS[self.kind]} {self.refund_id}"
 
 
 def again(key: str, tried: int) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 import stripe
 
-from billing.gateway.books import Dispute
+from billing.gateway.books import Dispute, RefundState
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult, UnansweredError
 from billing.gateway.stripe_books import StripeBooks
 from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
@@ -123,6 +123,18 @@ class StripeGateway:
             except (UnansweredError, stripe.InvalidRequestError):
                 continue
 
+    def refunds(self, ids: Sequence[str], at: datetime) -> Iterator[RefundState]:
+        """Each refund as it stands now; what does not answer, or is not found, is asked for again."""
+        for each in ids:
+            try:
+                yield self._refund(each)
+            except (UnansweredError, stripe.InvalidRequestError):
+                continue
+
+    def _refund(self, refund_id: str) -> RefundState:
+        made = self._calls.call(lambda client: client.v1.refunds.retrieve(refund_id))
+        return RefundState(made.id, str(made.status), plain(made).get("failure_reason"))
+
     def _charge(self, request: ChargeRequest, card: Card | None) -> ChargeResult:
         if card is None:
             return ChargeResult(request.key, Answer.DECLINED, code=NO_CARD)
@@ -223,6 +235,10 @@ def _word(code: object, otherwise: str) -> str:
 
 
 def _refunded(key: str, made: stripe.Refund) -> RefundResult:
+    """What a refund's state means: what has left the balance was made, and may fail later (billing.late_refunds)."""
+    said = plain(made)
+    if made.status == "succeeded" or said.get("balance_transaction"):
+        return RefundResult(key, Answer.SUCCEEDED, gateway_id=made.id)
     if made.status in ("failed", "canceled"):
-        return RefundResult(key, Answer.DECLINED, code=made.failure_reason or made.status)
-    return RefundResult(key, Answer.SUCCEEDED, gateway_id=made.id)
+        return RefundResult(key, Answer.DECLINED, said.get("failure_reason") or made.status, made.id)
+    return RefundResult(key, Answer.UNKNOWN, made.status, made.id)

@@ -63,6 +63,7 @@ APPEND_ONLY = (
     "payout_movement",
     "gateway_dispute",
     "dispute_choice",
+    "refund_look",
     "backup_copy",
     "month_act",
     "people_entry",
