@@ -43,14 +43,16 @@ scenarios: $(VENV)/.installed-test
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && chmod 755 "$$folder" && \
 	KEIZOKU_DATA_DIR=$$folder $(BIN)/keizoku scenario run tests/scenarios/*.yaml
 
-# about 10 s each; a failure prints the life, and the line that lives it again
+# kills and nights say their figures (WRITE=--write keeps them in docs/); of the lives, about 10 s each, a failure
+# prints the life, and the line that lives it again
 NIGHTS ?= 200
 KILLS ?= 100
-soak: $(VENV)/.installed-test  ## many random lives, nights, kills: make soak LIVES=1000 NIGHTS=200 KILLS=100
+SEED ?= 5
+WRITE ?=
+soak: $(VENV)/.installed-test  ## random nights, kills and lives: make soak NIGHTS=200 KILLS=100 LIVES=1000 SEED=7
+	@$(BIN)/python -m tests.soak --nights $(NIGHTS) --kills $(KILLS) --seed $(SEED) $(WRITE)
 	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/test_lives.py \
 		tests/integration/test_missed_nights.py
-	@KEIZOKU_SOAK_NIGHTS=$(NIGHTS) KEIZOKU_SOAK_KILLS=$(KILLS) $(BIN)/python -m pytest -n 0 \
-		tests/integration/test_random_nights.py tests/integration/test_killed.py
 
 audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
 	@$(PIP) pip-audit

@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -21,6 +20,7 @@ from billing.gateway.port import Gateway, UnansweredError
 from billing.gateway.simulated import SimulatedGateway
 from billing.gateway.simulated_books import SimulatedBooks
 from billing.hand_entries import post_by_hand
+from billing.output_files import scratch
 from billing.reconcile_queries import LEDGER_MOVED, queries
 from billing.reconciliation import Difference, Outcome, fill, reconcile, workbench
 from billing.refusal import Refused
@@ -79,8 +79,8 @@ def reconcile_month(
     told("news", 0, len(STEPS))
     _news(session, gateway, now)
     today = jst_day(now)
-    with TemporaryDirectory(prefix="keizoku-reconcile-") as folder, closing(workbench(Path(folder))) as connection:
-        bank_given = _load(session, connection, Path(folder), month, told)
+    with scratch("keizoku-reconcile-") as folder, closing(workbench(folder)) as connection:
+        bank_given = _load(session, connection, folder, month, told)
         told("match", len(STEPS) - 1, len(STEPS))
         stated = {"ledger": int(session.execute(LEDGER_MOVED, _span(month)).scalar_one())}
         outcome = reconcile(connection, month, today, bank_given=bank_given, stated=stated)

@@ -123,6 +123,12 @@ class EmbeddedServer:
             self._in_use = self._open("in-use")
             fcntl.flock(self._in_use, fcntl.LOCK_SH)
 
+    def keep_running(self) -> None:
+        """Start it again if it was killed since `start`. Raises DatabaseError with the reason."""
+        if self._ping() != Ping.OK:
+            with self._locked():
+                self._ensure_running()
+
     def release(self) -> None:
         """Be no user of it any more; the last one stops it."""
         if self._in_use is None:

@@ -7,7 +7,7 @@ message.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,8 @@ __all__ = [
     "open_session",
     "release_leader_lock",
     "server_version",
+    "text_array",
+    "texts",
     "try_leader_lock",
 ]
 
@@ -122,6 +124,18 @@ def check_server(session: Session) -> str:
     if major < OLDEST_SERVER:
         raise DatabaseError(f"the server is PostgreSQL {text}; Keizoku needs {OLDEST_SERVER} or newer")
     return text
+
+
+def text_array(texts: Collection[str]) -> str:
+    """Texts as PostgreSQL writes an array of them: one value that is cheap to hand over, however many they are."""
+    if any(special in "".join(texts) for special in '"\\'):
+        texts = [text.replace("\\", r"\\").replace('"', r"\"") for text in texts]
+    return '{"' + '","'.join(texts) + '"}' if texts else "{}"
+
+
+def texts(values: Collection[str]) -> sa.ColumnElement[Sequence[str]]:
+    """Texts as an array in a statement: `column == sa.any_(texts(names))`."""
+    return sa.cast(sa.literal(text_array(values), sa.Text), sa.ARRAY(sa.Text))
 
 
 class CopyText(str):

@@ -8,6 +8,7 @@ on which they are done; one leader at a time.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -108,11 +109,11 @@ def run_night(
         results += _stages(Work(house, business_date, now, first_runs, before.floor), progress, ask_first)
         state, differences = _certify(house, before, now, progress)
     except BaseException:
-        session.rollback()
+        with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
+            session.rollback()
+            _unlock(session)
         raise
-    finally:
-        release_leader_lock(session, "night")
-        session.commit()
+    _unlock(session)
     return NightResult(
         business_date=business_date,
         stages=_summed([*results, StageResult("audit", 0)]),
@@ -121,6 +122,11 @@ def run_night(
         caught_up=missed,
         ran_before=before.ran_before,
     )
+
+
+def _unlock(session: Session) -> None:
+    release_leader_lock(session, "night")
+    session.commit()
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +211,7 @@ def _terms(work: Work) -> Iterator[int]:
 
 
 def _claims(work: Work) -> Iterator[int]:
-    for chunk in sla.stages.due(work.session, work.rules, work.on, work.now):
-        yield sla.stages.save(work.session, sla.stages.decide(chunk, work.rules), work.now)
+    yield from sla.stages.adjudicate_due(work.session, work.rules, work.on, work.now)
 
 
 def _credits(work: Work) -> Iterator[int]:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
+from db.failures import failure_of
 from db.session import Session
 from db.tables.books import certificate
 from db.tables.gateway import gateway_cursor
@@ -186,6 +187,9 @@ def what_failed(error: BaseException) -> dict[str, object]:
     ours = [each for each in frames if "site-packages" not in each.filename] or frames
     place = f"{ours[-1].name}:{ours[-1].lineno}" if ours else ""
     found: dict[str, object] = {"error": type(error).__name__, "place": place}
+    failure = failure_of(error)
     if type(error).__module__.split(".")[0] in ("billing", "sla", "scheduler", "terms"):
         found["words"] = str(error)
+    elif failure is not None:
+        found["words"] = str(failure)
     return found

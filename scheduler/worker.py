@@ -4,15 +4,15 @@
     every some minutes  the gateway's news; charges without an answer are looked up
     SIGTERM             the night under way stops at its next chunk; a later one finishes it
 
-One job at a time, and only on the worker that leads. What a job does is safe without all this: the night has a lock
-of its own, and every stage writes only what does not exist yet.
+One job at a time, and only on the worker that leads: asked as a job begins and after every chunk. What a job does is
+safe without all this: the night has a lock of its own, and every stage writes only what does not exist yet.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from threading import Event
@@ -27,10 +27,11 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from billing.gateway.port import UnansweredError
 from billing.stages import gateway_news
+from db.failures import failure_of
 from scheduler import runs
 from scheduler.app import House
 from scheduler.hours import NIGHT_AT, last_night_due
-from scheduler.leadership import Leadership
+from scheduler.leadership import Leadership, NotLeadingError
 from scheduler.night import NightBusyError, run_night
 from scheduler.telemetry import Health, Numbers, what_failed
 from terms.calendar import JST
@@ -41,8 +42,6 @@ RETRY_SECONDS: Final = 60.0
 Backup = Callable[[House, datetime], Mapping[str, object] | None]
 """Makes the day's backup if it is wanted: what it did, or None. Given by who knows the places."""
 OpenHouse = Callable[[], AbstractContextManager[House]]
-
-
 BACKUP_CHECK_SECONDS: Final = 600.0
 
 
@@ -107,7 +106,7 @@ class Worker:
         self.numbers.leader.set(leads)
         self.numbers.reachable.set(self.leadership.reachable)
         if leads and not led:
-            self.log.info("leads")
+            self.log.info("leads", cut_off=self.leadership.cut_off)
         elif led and not leads:
             self.log.warning("lost the lead")
 
@@ -117,7 +116,7 @@ class Worker:
         if not self._may_work() or due == self._done_to or time.monotonic() < self._not_before:
             return
         self._not_before = time.monotonic() + self.retry_seconds
-        with self._job("night") as job, self.open_house() as house:
+        with self._job("night") as job, self._house() as house:
             done = runs.is_done(house.session, due)
             house.session.rollback()
             if done:
@@ -132,7 +131,7 @@ class Worker:
         """The gateway's news, and charges without an answer."""
         if not self._may_work():
             return
-        with self._job("news") as job, self.open_house() as house:
+        with self._job("news") as job, self._house() as house:
             now = self.clock()
             books = house.gateway.books
             try:
@@ -147,7 +146,7 @@ class Worker:
         """Make the day's backup from its hour on, if none lies in every place yet (premium/10.3)."""
         if self.backup is None or not self._may_work():
             return
-        with self._job("backup") as job, self.open_house() as house:
+        with self._job("backup") as job, self._house() as house:
             made = self.backup(house, self.clock())
             if made is None:
                 job.outcome = "nothing_due"
@@ -162,6 +161,8 @@ class Worker:
                 self.log.info("stage", job=job.id, business_date=on.isoformat(), stage=stage, rows=rows)
             if self.stopping.is_set():
                 raise StoppedError
+            if not self.leadership.leads:
+                raise NotLeadingError
 
         try:
             result = run_night(house, due, self.clock(), told)
@@ -177,6 +178,13 @@ class Worker:
         }
         if result.certificate != "ok":
             job.outcome = "differences"
+
+    @contextmanager
+    def _house(self) -> Iterator[House]:
+        """A house whose session ends when another worker takes the lead. Raises NotLeadingError."""
+        with self.open_house() as house:
+            self.leadership.let_in(house.session)
+            yield house
 
     def _may_work(self) -> bool:
         return self.leadership.leads and not self.stopping.is_set()
@@ -207,8 +215,11 @@ class _Job:
             return False
         if isinstance(error, StoppedError):
             self.outcome, error = "stopped", None
+        elif isinstance(error, NotLeadingError):
+            self.outcome, error = "lost_lead", None
         elif error is not None:
-            self.outcome = "failed"
+            failure = failure_of(error)
+            self.outcome = "failed" if failure is None else failure.kind
         self.worker.numbers.jobs.labels(self.name, self.outcome).inc()
         self.worker.numbers.seconds.labels(self.name).observe(seconds)
         facts = {"job": self.id, "name": self.name, "outcome": self.outcome, "seconds": round(seconds, 3), **self.about}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
+from typing import NamedTuple
 
 from sla.claim_facts import Claim, TermFact
 from sla.claim_steps import deadline_steps, united_steps
@@ -61,8 +62,7 @@ class Verdict:
         return "granted" if self.tier else "rejected"
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimDecision:
+class ClaimDecision(NamedTuple):
     """What was decided on one claim: its verdict, and what it does not share with others."""
 
     claim: Claim
@@ -158,8 +158,7 @@ class ClaimDecision:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Award:
+class Award(NamedTuple):
     """What an account gets for a month, and the claim that it rests on."""
 
     claim_id: str
@@ -167,8 +166,7 @@ class Award:
     rests_on: ClaimDecision
 
 
-@dataclass(frozen=True, slots=True)
-class MonthDecision:
+class MonthDecision(NamedTuple):
     """What was decided on all claims of one account and month, and the award they are worth."""
 
     claims: tuple[ClaimDecision, ...]

@@ -1,26 +1,30 @@
-"""Decisions on claims as they are stored and hashed: text in which what claims have in common is written once.
+"""Decisions on claims as they are stored and hashed: what claims have in common is written once.
 
-    the verdict's, stored once       its grounds: outcome, clauses, terms, readings; its steps
-    the claim's own, filled in       subject, account, time of receipt, claims decided as one, ids of terms
+    shared, `claim_reasoning`    its grounds: outcome, clauses, terms, readings; deadline, seconds, prices; steps
+    the claim's own              subject, account, time of receipt, claims decided as one, ids of terms
 
-The text says exactly what `Decision.to_json` and a plain `json.dumps` would (a test holds it): it is only faster.
+`whole_decision` puts the two together again: exactly what `ClaimDecision.decision` says (a test holds it).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from json.encoder import encode_basestring, encode_basestring_ascii
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
-from sla.claim_decision import ClaimDecision, Verdict, term_json
+from sla.claim_decision import ClaimDecision, Deadline, Verdict
 from sla.claim_facts import AccountMonth
 from sla.claim_steps import united_steps
-from sla.intervals import Spans
+from sla.intervals import as_iso
 from sla.unusable import ServiceMonth
 from terms.calendar import iso_jst
-from terms.decision import Step
+from terms.decision import Decision, Step
 from terms.policy import Policy
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _encode_facts = json.JSONEncoder(sort_keys=True, default=iso_jst).encode
@@ -34,81 +38,78 @@ def service_hash(service: ServiceMonth, policy: Policy) -> str:
 
 def evidence_hash(service_hash: str, among: AccountMonth) -> str:
     """What an account's decision was made of, as one number; `service_hash` stands for what all share."""
-    quoted = encode_basestring_ascii
-    claims = ", ".join(
-        [f'[{quoted(each.claim_id)}, "{iso_jst(each.received_at)}", {_spans(each.windows)}]' for each in among.claims]
-    )
-    terms = ", ".join(
+    made_of = (
+        service_hash,
         [
-            f"[{t.term_id}, {t.start}, {t.end}, {quoted(t.method)}, {quoted(t.interval)}, {t.price_yen}]"
-            for t in among.terms
-        ]
+            (claim_id, (received_at - _EPOCH) // _MICROSECOND, windows)
+            for claim_id, received_at, windows in among.claims
+        ],
+        [tuple(term) for term in among.terms],
+        [tuple(ruling) for ruling in among.rulings],
+        (among.suspended, among.environment, among.form_outages),
     )
-    rulings = ", ".join([f"[{quoted(each.claim_id)}, {_spans(each.windows)}]" for each in among.rulings])
-    times = f"[{_spans(among.suspended)}, {_spans(among.environment)}, {_spans(among.form_outages)}]"
-    made_of = f'["{service_hash}", [{claims}], [{terms}], [{rulings}], {times}]'
-    return sha256(made_of.encode()).hexdigest()
+    return sha256(ascii(made_of).encode()).hexdigest()
 
 
-def _spans(spans: Spans | None) -> str:
-    if spans is None:
-        return "null"
-    return "[" + ", ".join([f"[{start}, {end}]" for start, end in spans]) + "]"
+class Reasoning(NamedTuple):
+    """What decisions on claims share, as JSON texts, in the order of the columns of `claim_reasoning`."""
 
-
-class _Common(NamedTuple):
-    """The text around what is a claim's own; `terms`: the ends of the terms, after their ids."""
-
-    before_account: str
-    terms: tuple[str, ...]
-    before_arrival: str
+    grounds: str
+    facts: str
+    waterfall: str
+    recognised: str
     arrival: str
+    steps: str
+
+    @property
+    def sha256(self) -> str:
+        """Its contents as one number."""
+        return sha256("".join(self).encode()).hexdigest()
 
 
-class DecisionTexts:
-    """Texts of the decisions of a chunk. Verdicts are told apart by identity: they have to outlive it."""
+class ReasoningTexts:
+    """Writes reasonings of one month; what many of them have is written once."""
 
     def __init__(self) -> None:
-        self._common: dict[tuple[int, int], _Common] = {}
         self._steps: dict[int, tuple[Step, str]] = {}  # the step is kept, so that its identity stays its own
+        self._grounds: dict[tuple[object, ...], str] = {}
+        self._arrivals: dict[tuple[Deadline, bool], str] = {}
 
-    def own_part(self, made: ClaimDecision) -> str:
-        """The decision without what is its verdict's: subject, facts and first steps."""
-        common = self._common_of(made)
-        received_at = encode_basestring(iso_jst(made.claim.received_at))
-        united, later_steps = _together(made)
-        return (
-            f'{{"subject":{encode_basestring("claim " + made.claim_id)}'
-            f"{common.before_account}{encode_basestring(made.account)}"
-            f',"received_at":{received_at},"united_claims":[{united}],"terms":{self.terms(made)}}},"steps":['
-            f"{common.before_arrival}{common.arrival}{received_at}}}}}{later_steps}]}}"
+    def of(self, made: ClaimDecision) -> Reasoning:
+        """What a decision shares with all that have its verdict and its deadline."""
+        verdict = made.verdict
+        facts = {
+            "month": str(made.month),
+            "deadline_at": iso_jst(made.deadline.at),
+            "reason": verdict.reason,
+            "seconds": verdict.seconds,
+            "terms": [{"interval": term.interval, "price_yen": term.price_yen} for term in made.terms],
+        }
+        return Reasoning(
+            grounds=self._grounds_of(verdict),
+            facts=encode(facts),
+            waterfall=encode(verdict.waterfall),
+            recognised=encode(as_iso(verdict.recognised)),
+            arrival=self._arrival_of(made),
+            steps="[" + ",".join([self._step(step) for step in verdict.steps]) + "]",
         )
 
-    def terms(self, made: ClaimDecision) -> str:
-        """The terms whose fee counts, as a decision and its award name them."""
-        ends = zip(made.terms, self._common_of(made).terms, strict=True)
-        return "[" + ",".join([f'{{"term_id":{term.term_id}{end}' for term, end in ends]) + "]"
-
-    def grounds(self, verdict: Verdict) -> str:
-        """What a decision names of its verdict beside the steps."""
-        return encode(
-            {
-                "outcome": verdict.outcome,
-                "clauses": verdict.clauses,
-                "terms": verdict.version,
-                "readings": verdict.readings,
-            }
-        )
-
-    def steps(self, verdict: Verdict) -> str:
-        """The steps of a verdict."""
-        return "[" + ",".join([self._step(step) for step in verdict.steps]) + "]"
-
-    def _common_of(self, made: ClaimDecision) -> _Common:
-        key = id(made.verdict), id(made.deadline)
-        known = self._common.get(key)
+    def _grounds_of(self, verdict: Verdict) -> str:
+        key = verdict.outcome, verdict.clauses, verdict.version, id(verdict.readings)
+        known = self._grounds.get(key)
         if known is None:
-            known = self._common[key] = _common(made)
+            named = ("outcome", "clauses", "terms", "readings")
+            grounds = verdict.outcome, verdict.clauses, verdict.version, verdict.readings
+            known = self._grounds[key] = encode(dict(zip(named, grounds, strict=True)))
+        return known
+
+    def _arrival_of(self, made: ClaimDecision) -> str:
+        key = made.deadline, made.claim.received_at < made.deadline.at
+        known = self._arrivals.get(key)
+        if known is None:
+            *_, arrival = first_steps = [step.to_json() for step in made.deadline_steps]
+            del arrival["facts"]["received_at"]
+            known = self._arrivals[key] = encode(first_steps)
         return known
 
     def _step(self, step: Step) -> str:
@@ -118,25 +119,27 @@ class DecisionTexts:
         return known[1]
 
 
-def _common(made: ClaimDecision) -> _Common:
-    """Cut out of the decision of one claim: what all with its verdict and deadline have in common."""
-    *before, arrival = [step.to_json() for step in made.deadline_steps]
-    facts = dict(made.decision.facts)
-    for own in ("account", "received_at", "united_claims", "terms"):
-        del facts[own]
-    del arrival["facts"]["received_at"]
-    ends = [{name: value for name, value in term_json(term).items() if name != "term_id"} for term in made.terms]
-    return _Common(
-        before_account=f',"facts":{encode(facts)[:-1]},"account":',
-        terms=tuple("," + encode(end)[1:] for end in ends),
-        before_arrival="".join(encode(step) + "," for step in before),
-        arrival=f'{encode(arrival)[:-2]},"received_at":',
-    )
-
-
-def _together(made: ClaimDecision) -> tuple[str, str]:
-    """The ids of the claims decided as one, and the step that tells it, where there are others."""
-    if len(made.united) == 1:
-        return encode_basestring(made.claim_id), ""
-    united = ",".join([encode_basestring(each.claim_id) for each in made.united])
-    return united, "".join("," + encode(step.to_json()) for step in united_steps(made.others))
+def whole_decision(
+    shared: Any,
+    claim_id: str,
+    account: str,
+    received_at: datetime,
+    term_ids: Sequence[int],
+    united: Sequence[str] | None,
+) -> Decision:
+    """A decision as it was made: `shared` is its row of `claim_reasoning`, the rest the claim's own."""
+    together = list(united or (claim_id,))
+    received = iso_jst(received_at)
+    *before, arrival = shared.arrival
+    steps = [*before, {**arrival, "facts": {**arrival["facts"], "received_at": received}}]
+    steps += [step.to_json() for step in united_steps([each for each in together if each != claim_id])]
+    prices = shared.facts["terms"]
+    facts = {
+        "account": account,
+        "received_at": received,
+        **shared.facts,
+        "united_claims": together,
+        "terms": [{"term_id": term_id, **price} for term_id, price in zip(term_ids, prices, strict=True)],
+    }
+    own = {"subject": f"claim {claim_id}", "facts": facts, "steps": [*steps, *shared.steps]}
+    return Decision.from_json({**shared.grounds, **own})

@@ -17,13 +17,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 
 from sla.claim_decision import Award, ClaimDecision, Deadline, MonthDecision, Verdict
 from sla.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact
 from sla.claim_steps import claimed_steps, deciding_clauses, excluded_steps, outcome_steps
 from sla.intervals import NOTHING, Spans, clip, length, normalise, subtract, union
 from sla.unusable import Claimant, ServiceMonth, claimant_month, narrowed
-from terms.calendar import Month, claim_deadline_at, epoch, jst_day
+from terms.calendar import Month, claim_deadline_at, epoch, from_epoch, jst_day
 from terms.decision import Step, decides
 from terms.policy import Policy, Tier
 
@@ -167,7 +168,13 @@ def adjudicate_month(among: AccountMonth, assessor: Assessor) -> MonthDecision:
 
 def usable_from(received_at: datetime) -> date:
     """The first day of the month after the one in which the claim was received."""
-    return Month.of(jst_day(received_at)).end_on
+    return _month_after(epoch(received_at) // 3600)
+
+
+@lru_cache(maxsize=10_000)
+def _month_after(hour: int) -> date:
+    """The same for all instants of an hour: months begin on the hour in Japan."""
+    return Month.of(jst_day(from_epoch(hour * 3600))).end_on
 
 
 @decides("premium/9.5")
@@ -282,7 +289,7 @@ def _worth_of_first(first: tuple[Claim, ...], among: AccountMonth, assessor: Ass
     """What the first claims, all in time, are worth, had the later ones not been made."""
     ids = {claim.claim_id for claim in first}
     rulings = tuple(ruling for ruling in among.rulings if ruling.claim_id in ids)
-    return assessor.verdict(replace(among, claims=first, rulings=rulings), first, in_time=True).worth
+    return assessor.verdict(among._replace(claims=first, rulings=rulings), first, in_time=True).worth
 
 
 def claimant_of(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:

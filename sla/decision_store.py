@@ -4,38 +4,38 @@ A decision made of the same facts as the last one is not written again; an award
 worth more than the one before, and where it is worth less people are told.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from fractions import Fraction
-from hashlib import sha256
+from json.encoder import encode_basestring as quoted
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from db.session import CopyText, Session, copy_rows
-from db.tables.claims import award, claim_decision, claim_reasoning
+from db.session import Session, copy_rows, text_array, texts
+from db.tables.claims import claim_reasoning
 from db.tables.money import people_task
-from sla.claim_decision import MonthDecision, Verdict
-from sla.claim_json import DecisionTexts, encode
-from sla.intervals import as_iso
+from sla.claim_decision import ClaimDecision, MonthDecision
+from sla.claim_json import Reasoning, ReasoningTexts
 from sla.review import OpenReview, close_review, decided_on
 from sla.store import ClaimantFacts
 from terms.money import fraction_text
 
 _DRAW_IDS = sa.text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
-_AWARD_COLUMNS = (
-    *("account", "month", "revision", "claim_id", "rate", "seconds", "windows", "fee_basis"),
-    *("term_ids", "term_prices", "usable_from", "decided_on", "decided_at", "decision_id"),
-)
 _DECISION_COLUMNS = (
-    *("id", "claim_id", "revision", "outcome", "reason", "seconds", "rate"),
-    *("waterfall", "decision", "reasoning_id", "decided_on", "decided_at", "evidence_hash", "review_id"),
+    *("claim_id", "revision", "outcome", "reason", "seconds", "rate", "reasoning_id"),
+    *("term_ids", "united", "decided_on", "decided_at", "evidence_hash", "review_id"),
+)
+_AWARD_COLUMNS = (
+    *("account", "month", "revision", "claim_id", "decision_revision", "rate", "seconds", "term_ids"),
+    *("term_prices", "fee_basis", "usable_from", "decided_on", "decided_at"),
 )
 
+_PRICED = '{"term_id":%d,"interval":%s,"price_yen":%d}'
 
-@dataclass(frozen=True, slots=True)
-class Decided:
+
+class Decided(NamedTuple):
     """What was decided now on an account's month, what it was made of, and what stood before."""
 
     facts: ClaimantFacts
@@ -47,9 +47,8 @@ def save_decided(
     session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime, *, closes: bool
 ) -> int:
     """Write what is new of one chunk and commit; the number of rows written. `closes`: the month is done."""
-    texts = DecisionTexts()
-    changes, decision_ids = _save_decisions(session, review, decided, now, texts)
-    changes += _save_awards(session, decided, decision_ids, now, texts)
+    changes, revisions = _save_decisions(session, review, decided, now)
+    changes += _save_awards(session, decided, revisions, now)
     changes += _note_falls(session, decided, now)
     if closes:
         close_review(session, review.month, review.up_to_id, now)
@@ -59,55 +58,61 @@ def save_decided(
 
 
 def _save_decisions(
-    session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime, texts: DecisionTexts
+    session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime
 ) -> tuple[int, dict[str, int]]:
-    """Write decisions that differ from the last; the newest decision's row of every claim."""
-    ids: dict[str, int] = {}
-    fresh = []
-    for each in decided:
-        for made in each.decision.claims:
-            last = each.facts.last_decisions.get(made.claim_id)
-            if last is not None and last.evidence_hash == each.evidence_hash:
-                ids[made.claim_id] = last.decision_id
-            else:
-                fresh.append((made, last.revision + 1 if last else 1, each.evidence_hash))
+    """Write decisions that differ from the last; rows written, and the revisions of claims beyond their first."""
+    revisions: dict[str, int] = {}
+    fresh: list[tuple[ClaimDecision, int, str]] = []
+    for facts, decision, made_of in decided:
+        for made in decision.claims:
+            last = facts.last_decisions.get(made.claim.claim_id)
+            revision = 1
+            if last is not None:
+                is_new = last.evidence_hash != made_of
+                revision = revisions[made.claim.claim_id] = last.revision + is_new
+                if not is_new:
+                    continue
+            fresh.append((made, revision, made_of))
     if not fresh:
-        return 0, ids
-    verdicts = {id(made.verdict): made.verdict for made, _, _ in fresh}
-    reasonings = _save_reasonings(session, verdicts, texts)
-    waterfalls = {key: CopyText(encode(verdict.waterfall)) for key, verdict in verdicts.items()}
-    rates = {key: verdict.tier and fraction_text(verdict.tier.rate) for key, verdict in verdicts.items()}
-    drawn = _drawn(session, "claim_decision", len(fresh))
-    on, at = CopyText(decided_on(now)), CopyText(now.isoformat())
-    ids |= {made.claim_id: row_id for row_id, (made, _, _) in zip(drawn, fresh, strict=True)}
+        return 0, revisions
+    reasonings = _save_reasonings(session, [made for made, _, _ in fresh])
+    alike: dict[int, tuple[object, ...]] = {}  # by verdict: what its decisions have in common
+    for made, _, _ in fresh:
+        verdict = made.verdict
+        if id(verdict) not in alike:
+            rate = verdict.tier and fraction_text(verdict.tier.rate)
+            alike[id(verdict)] = verdict.outcome, verdict.reason, verdict.seconds, rate, reasonings[id(verdict)]
+    on, at, review_id = decided_on(now).isoformat(), now.isoformat(), review.up_to_id
 
     def rows() -> Iterator[tuple[object, ...]]:  # made while the server takes those before
-        for row_id, (made, revision, made_of) in zip(drawn, fresh, strict=True):
-            verdict, key = made.verdict, id(made.verdict)
-            yield (
-                *(row_id, made.claim_id, revision, verdict.outcome, verdict.reason, verdict.seconds, rates[key]),
-                *(waterfalls[key], CopyText(texts.own_part(made)), reasonings[key]),
-                *(on, at, made_of, review.up_to_id),
-            )
+        for (claim, _, _, united, _, terms, verdict), revision, made_of in fresh:
+            ids = "{" + ",".join([str(term.term_id) for term in terms]) + "}"
+            together = text_array([each.claim_id for each in united]) if len(united) > 1 else None
+            yield claim.claim_id, revision, *alike[id(verdict)], ids, together, on, at, made_of, review_id
 
-    return copy_rows(session, claim_decision, _DECISION_COLUMNS, rows()), ids
+    return copy_rows(session, "claim_decision", _DECISION_COLUMNS, rows()), revisions
 
 
-def _save_reasonings(session: Session, verdicts: Mapping[int, Verdict], texts: DecisionTexts) -> dict[int, int]:
-    """The row of every verdict, by the verdict's identity; what is not there yet is written."""
-    told = {key: (texts.grounds(verdict), texts.steps(verdict)) for key, verdict in verdicts.items()}
-    hashes = {key: sha256("".join(parts).encode()).hexdigest() for key, parts in told.items()}
-    wanted = {hashes[key]: parts for key, parts in told.items()}
+def _save_reasonings(session: Session, decisions: Iterable[ClaimDecision]) -> dict[int, int]:
+    """The row of every verdict, by the verdict's identity; what is not there yet is written.
+
+    A chunk is of one month, so a verdict has one deadline.
+    """
+    writer = ReasoningTexts()
+    one_of_each = {id(made.verdict): made for made in decisions}
+    told = {key: writer.of(made) for key, made in one_of_each.items()}
+    hashes = {key: reasoning.sha256 for key, reasoning in told.items()}
+    wanted: dict[str, Reasoning] = {hashes[key]: reasoning for key, reasoning in told.items()}
     known = session.execute(
         sa.select(claim_reasoning.c.sha256, claim_reasoning.c.id).where(
-            claim_reasoning.c.sha256 == sa.any_(sa.literal(list(wanted), sa.ARRAY(sa.Text)))
+            claim_reasoning.c.sha256 == sa.any_(texts(wanted))
         )
     )
     ids: dict[str, int] = {row.sha256: row.id for row in known}
     missing = [each for each in wanted if each not in ids]
     ids |= zip(missing, _drawn(session, "claim_reasoning", len(missing)), strict=True)
-    rows = ((ids[each], each, *map(CopyText, wanted[each])) for each in missing)
-    copy_rows(session, claim_reasoning, ("id", "sha256", "grounds", "steps"), rows)
+    rows = ((ids[each], each, *wanted[each]) for each in missing)
+    copy_rows(session, "claim_reasoning", ("id", "sha256", *Reasoning._fields), rows)
     return {key: ids[each] for key, each in hashes.items()}
 
 
@@ -116,34 +121,32 @@ def _drawn(session: Session, table: str, count: int) -> list[int]:
     return list(session.execute(_DRAW_IDS, {"table": table, "count": count}).scalars()) if count else []
 
 
-def _save_awards(
-    session: Session, decided: Sequence[Decided], decision_ids: dict[str, int], now: datetime, texts: DecisionTexts
-) -> int:
+def _save_awards(session: Session, decided: Sequence[Decided], revisions: dict[str, int], now: datetime) -> int:
     rises = []
-    for each in decided:
-        new, last = each.decision.award, each.facts.last_award
+    for facts, decision, _ in decided:
+        new, last = decision.award, facts.last_award
         if new is not None and (last is None or new.rests_on.worth > last.worth):
-            rises.append((each.facts.among, new, last.revision + 1 if last else 1))
+            rises.append((facts.among.account, new, last.revision + 1 if last else 1))
     if not rises:
         return 0
-    alike: dict[int, tuple[object, ...]] = {}  # by verdict: what its awards have in common
+    alike: dict[int, tuple[str, int, str]] = {}  # by verdict: what its awards have in common
     for _, new, _ in rises:
         verdict = new.rests_on.verdict
         if verdict.tier is not None and id(verdict) not in alike:
-            windows = CopyText(encode(as_iso(verdict.recognised)))
-            alike[id(verdict)] = fraction_text(verdict.tier.rate), verdict.seconds, windows, str(verdict.fee)
-    month, on, at = str(rises[0][0].month), CopyText(decided_on(now)), CopyText(now.isoformat())
-    rows = (
-        (
-            *(among.account, month, revision, new.claim_id),
-            *alike[id(new.rests_on.verdict)],
-            CopyText("{" + ",".join(map(str, new.rests_on.term_ids)) + "}"),
-            CopyText(texts.terms(new.rests_on)),
-            *(CopyText(new.usable_from), on, at, decision_ids[new.rests_on.claim_id]),
-        )
-        for among, new, revision in rises
-    )
-    return copy_rows(session, award, _AWARD_COLUMNS, rows)
+            alike[id(verdict)] = fraction_text(verdict.tier.rate), verdict.seconds, str(verdict.fee)
+    month, on, at = str(decided[0].facts.among.month), decided_on(now).isoformat(), now.isoformat()
+
+    def rows() -> Iterator[tuple[object, ...]]:
+        for account, new, revision in rises:
+            terms = new.rests_on.terms
+            rate, seconds, fee = alike[id(new.rests_on.verdict)]
+            ids = "{" + ",".join([str(term.term_id) for term in terms]) + "}"
+            prices = "[" + ",".join([_PRICED % (t.term_id, quoted(t.interval), t.price_yen) for t in terms]) + "]"
+            usable_from = new.usable_from.isoformat()
+            of_decision = new.claim_id, revisions.get(new.claim_id, 1)  # all claims in time have the same verdict
+            yield account, month, revision, *of_decision, rate, seconds, ids, prices, fee, usable_from, on, at
+
+    return copy_rows(session, "award", _AWARD_COLUMNS, rows())
 
 
 def _note_falls(session: Session, decided: Sequence[Decided], now: datetime) -> int:

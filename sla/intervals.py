@@ -6,6 +6,7 @@ equal sets are equal tuples and a length is an exact count of seconds.
     normalise([(10, 20), (15, 30), (30, 40), (50, 50)])  ->  ((10, 40),)
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -42,8 +43,10 @@ def union(*sets: Spans) -> Spans:
 
 def intersect(a: Spans, b: Spans) -> Spans:
     """Seconds that lie in both sets."""
+    if not a or not b:
+        return NOTHING
     shared: list[Span] = []
-    i = j = 0
+    i, j = _first_reached(a, b[0][0]), _first_reached(b, a[0][0])
     while i < len(a) and j < len(b):
         start, end = max(a[i][0], b[j][0]), min(a[i][1], b[j][1])
         if start < end:
@@ -57,9 +60,12 @@ def intersect(a: Spans, b: Spans) -> Spans:
 
 def subtract(a: Spans, b: Spans) -> Spans:
     """Seconds of `a` that do not lie in `b`."""
-    left: list[Span] = []
-    j = 0
-    for start, end in a:
+    if not a or not b:
+        return a
+    first, beyond = _first_reached(a, b[0][0]), bisect_left(a, (b[-1][1],))
+    left = list(a[:first])
+    j = _first_reached(b, a[first][0])
+    for start, end in a[first:beyond]:
         while j < len(b) and b[j][1] <= start:
             j += 1
         k = j
@@ -70,7 +76,13 @@ def subtract(a: Spans, b: Spans) -> Spans:
             k += 1
         if start < end:
             left.append((start, end))
+    left += a[max(first, beyond) :]
     return tuple(left)
+
+
+def _first_reached(spans: Spans, second: int) -> int:
+    """Place of the last span that starts at the second or before it; those before it are over by then."""
+    return max(bisect_left(spans, (second + 1,)) - 1, 0)
 
 
 def clip(spans: Spans, start: int, end: int) -> Spans:

@@ -1,7 +1,7 @@
 """Stage 3 of the night, claims: adjudicate what can be decided, and award.
 
     for facts in due(session, rules, business_date, now):      a chunk of accounts of one month
-        save(session, decide(facts, rules), now)               committed whole, before the next is asked for
+        save(session, decide(facts, rules), now)               committed whole, in order
 
 Due: months that are over by the business date and about which something was recorded since they were last
 decided. A claim for the running month waits. Killed between two chunks, the next run goes on where it
@@ -13,12 +13,15 @@ is the same with all of it up and with all of it down; else its claims wait unti
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 import sqlalchemy as sa
 
 from db.session import Session
+from db.writer import SecondHand
 from sla.claim_decision import MonthDecision
 from sla.claim_json import evidence_hash, service_hash
 from sla.claims import Assessor, adjudicate_month
@@ -31,7 +34,7 @@ from sla.unusable import ServiceMonth, if_unknown_was_down, service_month
 from terms.calendar import Month
 from terms.rules import Rules
 
-CHUNK_ACCOUNTS = 5_000
+CHUNK_ACCOUNTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,24 @@ class DecidedClaims:
     closes: bool
 
 
+def adjudicate_due(
+    session: Session, rules: Rules, business_date: date, now: datetime, chunk_accounts: int = CHUNK_ACCOUNTS
+) -> Iterator[int]:
+    """Decide and write all that is due; the rows of each chunk. With several, one is written while the next is decided.
+
+    Chunks are of different accounts or months, so no chunk is made of what the one before writes.
+    """
+    with ExitStack() as stack:
+        writer: SecondHand | None = None
+        for facts in due(session, rules, business_date, now, chunk_accounts):
+            work = partial(save, decisions=decide(facts, rules), now=now)
+            if writer is None and not facts.closes:
+                writer = stack.enter_context(SecondHand(session.engine))
+            yield work(session) if writer is None else writer.hand(work)
+        if writer is not None:
+            yield writer.wait()
+
+
 def anything_due() -> sa.ColumnElement[bool]:
     """Whether `due` would find a month."""
     return anything_open()
@@ -65,7 +86,7 @@ def anything_due() -> sa.ColumnElement[bool]:
 def due(
     session: Session, rules: Rules, business_date: date, now: datetime, chunk_accounts: int = CHUNK_ACCOUNTS
 ) -> Iterator[DueClaims]:
-    """Chunks of claims to decide; each has to be saved before the next is asked for.
+    """Chunks of claims to decide; they have to be saved in order.
 
     Raises NoPopulation when there is a claim and evidence, and nobody said how many users there are.
     """

@@ -6,16 +6,15 @@ queries, however many claims are in it. Spans are epoch seconds, cut to the mont
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from db.session import Session
+from db.session import Session, texts
 from db.tables.claims import award, claim, claim_decision, claim_ruling
 from db.tables.contracts import contract, suspension, term
 from db.tables.evidence import claim_form_outage, environment_ruling, month_to_review
@@ -27,36 +26,26 @@ from sla.review import OpenReview
 from terms.calendar import Month, day_start_at, epoch, epoch_up
 from terms.policy import Policy
 
-TERM_COLUMNS = (
-    term.c.id,
-    term.c.account,
-    term.c.starts_at,
-    term.c.ends_on,
-    term.c.closed_on,
-    term.c.closed_at,
-)
+#: starts_at, ends_on, closed_on, closed_at of a term, ended_at and end_recorded_at of its contract
+_Dates = tuple[datetime, date, date | None, datetime | None, datetime | None, datetime | None]
 
 
-@dataclass(frozen=True, slots=True)
-class LastDecision:
-    """The newest decision of a claim: its row, its revision, what it was made of, up to which review."""
+class LastDecision(NamedTuple):
+    """The newest decision of a claim: its revision, what it was made of, up to which review."""
 
-    decision_id: int
     revision: int
     evidence_hash: str
     review_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class LastAward:
+class LastAward(NamedTuple):
     """The newest award of an account and month, and the exact yen it is worth."""
 
     revision: int
     worth: Fraction
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimantFacts:
+class ClaimantFacts(NamedTuple):
     """An account's month, with what was decided on it before."""
 
     among: AccountMonth
@@ -88,22 +77,26 @@ def load_claimants(
     """Facts of these accounts' month, in a few queries; without those already decided for this review."""
     month = review.month
     claims, last_decisions = _claims(session, month, accounts), _last_decisions(session, month, accounts)
-    open_accounts = [
-        account
-        for account, own in claims.items()
-        if any(
-            each.claim_id not in last_decisions or last_decisions[each.claim_id].review_id < review.up_to_id
-            for each in own
-        )
-    ]
-    last_awards = _last_awards(session, month, open_accounts)
+    if last_decisions:
+        claims = {
+            account: own
+            for account, own in claims.items()
+            if any(
+                each.claim_id not in last_decisions or last_decisions[each.claim_id].review_id < review.up_to_id
+                for each in own
+            )
+        }
+    last_awards = _last_awards(session, month, list(claims)) if last_decisions else {}  # no award without a decision
+    none: dict[str, LastDecision] = {}
     return [
         ClaimantFacts(
             among,
-            {each.claim_id: last_decisions[each.claim_id] for each in among.claims if each.claim_id in last_decisions},
+            {each.claim_id: last_decisions[each.claim_id] for each in among.claims if each.claim_id in last_decisions}
+            if last_decisions
+            else none,
             last_awards.get(among.account),
         )
-        for among in _account_months(session, month, policy, {each: claims[each] for each in open_accounts}, None)
+        for among in _account_months(session, month, policy, claims, None)
     ]
 
 
@@ -119,6 +112,8 @@ def _account_months(
     session: Session, month: Month, policy: Policy, claims: Mapping[str, Sequence[Claim]], at: datetime | None
 ) -> list[AccountMonth]:
     accounts = list(claims)
+    if not accounts:
+        return []
     terms = load_terms(session, month, accounts, at)
     suspended = _suspensions(session, month, accounts, at)
     rulings = _rulings(session, month, accounts, at)
@@ -148,16 +143,21 @@ def load_terms(
     """
     rows = session.execute(
         sa.select(
-            *TERM_COLUMNS,
+            term.c.id,
+            term.c.account,
             term.c.method,
             term.c.interval,
             term.c.price_yen,
+            term.c.starts_at,
+            term.c.ends_on,
+            term.c.closed_on,
+            term.c.closed_at,
             contract.c.ended_at,
             contract.c.end_recorded_at,
         )
         .join(contract, contract.c.id == term.c.contract_id)
         .where(
-            term.c.account == sa.any_(sa.literal(list(accounts), sa.ARRAY(sa.Text))),
+            _is_of(term.c.account, accounts),
             term.c.starts_at < month.end_at,
             term.c.ends_on > month.first_on,
             _known(term.c.recorded_at, at),
@@ -166,11 +166,17 @@ def load_terms(
     )
     found: dict[str, list[TermFact]] = defaultdict(list)
     first, last = _span(month)
+    spans: dict[_Dates, Span] = {}  # of the few kinds of dates that a month's terms have
     for row in rows.all():
-        ran_from, ran_to = _ran(row, at)
-        start, end = max(ran_from, first), min(ran_to, last)
+        term_id, account, method, interval, price_yen = row[:5]
+        dates = row[5:]
+        span = spans.get(dates)
+        if span is None:
+            ran_from, ran_to = _ran(dates, at)
+            span = spans[dates] = max(ran_from, first), min(ran_to, last)
+        start, end = span
         if start < end:
-            found[row.account].append(TermFact(row.id, start, end, row.method, row.interval, row.price_yen))
+            found[account].append(TermFact(term_id, start, end, method, interval, price_yen))
     return found
 
 
@@ -190,16 +196,15 @@ def _claims(
     mine = sa.and_(claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim.c.recorded_at, at))
     claims: dict[str, list[Claim]] = defaultdict(list)
     asked = sa.select(claim.c.id, claim.c.account, claim.c.received_at, claim.c.windows).where(mine)
-    for row in session.execute(asked.order_by(claim.c.account, claim.c.received_at, claim.c.id)).all():
-        windows = None if row.windows is None else read_spans(row.windows)
-        claims[row.account].append(Claim(row.id, row.received_at, windows))
+    rows = session.execute(asked.order_by(claim.c.account, claim.c.received_at, claim.c.id))
+    for claim_id, account, received_at, windows in rows.all():
+        claims[account].append(Claim(claim_id, received_at, None if windows is None else read_spans(windows)))
     return claims
 
 
 def _last_decisions(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, LastDecision]:
     newest = session.execute(
         sa.select(
-            claim_decision.c.id,
             claim_decision.c.claim_id,
             claim_decision.c.revision,
             claim_decision.c.evidence_hash,
@@ -210,7 +215,7 @@ def _last_decisions(session: Session, month: Month, accounts: Sequence[str]) -> 
         .ext(distinct_on(claim_decision.c.claim_id))
         .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
     )
-    return {row.claim_id: LastDecision(row.id, row.revision, row.evidence_hash, row.review_id) for row in newest}
+    return {row.claim_id: LastDecision(row.revision, row.evidence_hash, row.review_id) for row in newest}
 
 
 def _suspensions(session: Session, month: Month, accounts: Sequence[str], at: datetime | None) -> dict[str, Spans]:
@@ -277,17 +282,16 @@ def _last_awards(session: Session, month: Month, accounts: Sequence[str]) -> dic
     return {row.account: LastAward(row.revision, Fraction(row.rate) * Fraction(row.fee_basis)) for row in rows}
 
 
-def _ran(row: Any, at: datetime | None) -> Span:
+def _ran(dates: _Dates, at: datetime | None) -> Span:
     """[approval or first day, end): an early end counts from its instant, where one is known (by `at`)."""
-    end = _day_start(row.ends_on)
-    if (row.closed_on is None and row.ended_at is None) or not _was_known(row.end_recorded_at, at):
-        early = end
-    elif row.closed_on is not None:
-        early = epoch_up(row.closed_at or row.ended_at or day_start_at(row.closed_on))
-    else:
-        early = epoch_up(row.ended_at)
-    start = epoch(row.starts_at)
-    return start, max(start, min(end, early))
+    starts_at, ends_on, closed_on, closed_at, ended_at, end_recorded_at = dates
+    start, end = epoch(starts_at), _day_start(ends_on)
+    if _was_known(end_recorded_at, at):
+        if closed_on is not None:
+            end = min(end, epoch_up(closed_at or ended_at or day_start_at(closed_on)))
+        elif ended_at is not None:
+            end = min(end, epoch_up(ended_at))
+    return start, max(start, end)
 
 
 @lru_cache(maxsize=1_000)
@@ -305,7 +309,7 @@ def _was_known(recorded_at: datetime | None, at: datetime | None) -> bool:
 
 
 def _is_of(column: sa.ColumnElement[str], accounts: Sequence[str]) -> sa.ColumnElement[bool]:
-    return column == sa.any_(sa.literal(list(accounts), sa.ARRAY(sa.Text)))
+    return column == sa.any_(texts(accounts))
 
 
 def _span(month: Month) -> Span:

@@ -12,12 +12,20 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from db.session import Session
 from db.tables.claims import award, claim, claim_decision, claim_reasoning
 from db.tables.money import credit
+from sla.claim_json import whole_decision
 from sla.intervals import NOTHING, Spans, length
 from sla.month_store import is_unknown_within_reach, load_service_month, read_spans
 from sla.unusable import CLAIMANT_BUCKETS
 from terms.calendar import Month, from_epoch
 from terms.decision import Decision
 from terms.rules import Rules
+
+_REASONING = (
+    claim_reasoning.c.grounds,
+    claim_reasoning.c.facts,
+    claim_reasoning.c.arrival,
+    claim_reasoning.c.steps,
+)
 
 
 class UnknownClaim(LookupError):
@@ -118,13 +126,15 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
     """
     row = _claim_row(session, claim_id, at)
     decisions = session.execute(
-        sa.select(claim_decision.c.revision, claim_decision.c.decided_at, claim_decision.c.decision, claim_reasoning)
+        sa.select(claim_decision, *_REASONING)
         .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
         .where(claim_decision.c.claim_id == claim_id, claim_decision.c.decided_at <= at)
         .order_by(claim_decision.c.revision)
     ).all()
     awards = session.execute(
-        sa.select(award, credit.c.total_yen, credit.c.granted_yen)
+        sa.select(award, claim_reasoning.c.recognised.label("windows"), credit.c.total_yen, credit.c.granted_yen)
+        .join(claim_decision, is_of_award())
+        .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
         .outerjoin(credit, credit.c.award_id == award.c.id)
         .where(award.c.account == row.account, award.c.month == row.month, award.c.decided_at <= at)
         .order_by(award.c.revision)
@@ -138,7 +148,14 @@ def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> 
             "windows": row.windows,
         },
         "state": claim_view(session, rules, claim_id, at),
-        "decisions": [(each.revision, each.decided_at, _whole(each)) for each in decisions],
+        "decisions": [
+            (
+                each.revision,
+                each.decided_at,
+                whole_decision(each, row.id, row.account, row.received_at, each.term_ids, each.united),
+            )
+            for each in decisions
+        ],
         "awards": [dict(each._mapping) for each in awards],
     }
 
@@ -158,17 +175,19 @@ def decided_buckets(decision: Decision) -> dict[str, Spans]:
 def last_decision(session: Session, claim_id: str, at: datetime) -> sa.Row[Any] | None:
     """The decision of the claim that holds at an instant, or None while it is pending."""
     return session.execute(
-        sa.select(claim_decision)
+        sa.select(claim_decision, claim_reasoning.c.waterfall)
+        .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
         .where(claim_decision.c.claim_id == claim_id, claim_decision.c.decided_at <= at)
         .order_by(claim_decision.c.revision.desc())
         .limit(1)
     ).one_or_none()
 
 
-def _whole(row: sa.Row[Any]) -> Decision:
-    """A decision as it was made: what is stored with the claim, and what others have too."""
-    own = row.decision
-    return Decision.from_json({**row.grounds, **own, "steps": [*own["steps"], *row.steps]})
+def is_of_award() -> sa.ColumnElement[bool]:
+    """Whether a decision is the one that an award rests on."""
+    return sa.and_(
+        claim_decision.c.claim_id == award.c.claim_id, claim_decision.c.revision == award.c.decision_revision
+    )
 
 
 def _claim_row(session: Session, claim_id: str, at: datetime) -> sa.Row[Any]:

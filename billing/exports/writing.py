@@ -9,7 +9,6 @@ to sum to the ledger, else nothing is left and a RuntimeError says where (an err
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -23,6 +22,7 @@ from billing.exports.mapping import ExportMapping
 from billing.exports.packages import HEADERS, ROWS
 from billing.exports.plain import CSV_HEADER, beancount_entry, beancount_foot, beancount_head, csv_rows
 from billing.ledger import Line
+from billing.output_files import digest, whole_file
 from db.session import Session, one_snapshot
 from db.tables.books import entry, line
 from terms.calendar import Month
@@ -49,26 +49,24 @@ class Exported:
 def export_month(
     session: Session, month: Month, mapping: ExportMapping, file: Path, told: Told = lambda done, whole: None
 ) -> Exported:
-    """Write a month's journal in the format of the mapping; `told` hears of entries written. OSError if it cannot."""
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        with one_snapshot(session):
-            sums = month_sums(session, month)
-            count = session.execute(
-                sa.select(sa.func.count()).where(entry.c.posted_on >= month.first_on, entry.c.posted_on < month.end_on)
-            ).scalar_one()
-            checked = _Checked(month_entries(session, month), count, told)
-            # what a package's encoding has no character for is shown as "?"
-            with partial.open("w", encoding=mapping.encoding, errors="replace", newline="") as out:
-                if mapping.format == "beancount":
-                    _write_beancount(session, out, checked, month, mapping)
-                else:
-                    _write_rows(out, checked, mapping)
-            if checked.sums != sums:
-                raise RuntimeError(f"the export of {month} does not sum to the ledger: {checked.sums} for {sums}")
-        partial.replace(file)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write a month's journal in the format of the mapping; `told` hears of entries written.
+
+    OSError if it cannot be written, Refused while another run writes the same file.
+    """
+    with whole_file(file) as partial, one_snapshot(session):
+        sums = month_sums(session, month)
+        count = session.execute(
+            sa.select(sa.func.count()).where(entry.c.posted_on >= month.first_on, entry.c.posted_on < month.end_on)
+        ).scalar_one()
+        checked = _Checked(month_entries(session, month), count, told)
+        # what a package's encoding has no character for is shown as "?"
+        with partial.open("w", encoding=mapping.encoding, errors="replace", newline="") as out:
+            if mapping.format == "beancount":
+                _write_beancount(session, out, checked, month, mapping)
+            else:
+                _write_rows(out, checked, mapping)
+        if checked.sums != sums:
+            raise RuntimeError(f"the export of {month} does not sum to the ledger: {checked.sums} for {sums}")
     return Exported(
         file=file,
         format=mapping.format,
@@ -77,7 +75,7 @@ def export_month(
         lines=checked.lines,
         debit_yen=checked.debit_yen,
         credit_yen=checked.debit_yen - sum(sums.values()),
-        sha256=_digest(file),
+        sha256=digest(file),
     )
 
 
@@ -166,8 +164,3 @@ def _write_beancount(
     for each in entries:
         out.write(beancount_entry(each, mapping))
     out.writelines(beancount_foot(month.end_on, balances_before(session, month.next())))
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as written:
-        return hashlib.file_digest(written, "sha256").hexdigest()

@@ -2,11 +2,16 @@
 
     rate 80/s, burst 1:  |·|·|·|·|   a call waits for its turn; a refusal ("too many requests") moves every turn
 
+Always holds: no second has more calls than the rate. Turns are even, but a thread may wake late from its wait, and the
+next ones then come right behind it; so a turn is also never sooner than a window after the call that stands a
+window's worth of calls before it, by the time at which that one really went.
+
 The pace is the machine's, not the contract's: seconds here are the process's own clock.
 """
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 
@@ -27,17 +32,33 @@ class Pace:
         self._sleep = sleep
         self._lock = threading.Lock()
         self._next_turn = 0.0
+        in_window = max(1, int(per_second))
+        self._window = in_window * self._interval
+        self._went: deque[_Turn] = deque(maxlen=in_window)
 
     def wait(self) -> None:
         """Return when it is this call's turn."""
         with self._lock:
             now = self._clock()
-            turn = max(self._next_turn, now)
-            self._next_turn = turn + self._interval
-        if turn > now:
-            self._sleep(turn - now)
+            turn = _Turn(max(self._next_turn, now))
+            self._next_turn = turn.at + self._interval
+            if len(self._went) == self._went.maxlen:
+                turn.at = max(turn.at, self._went[0].at + self._window)
+            self._went.append(turn)
+        if turn.at > now:
+            self._sleep(turn.at - now)
+            turn.at = max(turn.at, self._clock())
 
     def hold(self, seconds: float) -> None:
         """The gateway asked everybody to wait: no turn before that."""
         with self._lock:
             self._next_turn = max(self._next_turn, self._clock() + seconds)
+
+
+class _Turn:
+    """When a call is to go, and then when it went."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: float) -> None:
+        self.at = at

@@ -11,6 +11,7 @@ A new attempt is only made after a definite answer to the one before; the databa
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 import sqlalchemy as sa
 
@@ -29,6 +30,9 @@ from terms.calendar import jst_day
 from terms.rules import Rules
 
 CHUNK = 5_000
+"""Attempts that are committed together, before the first of them is sent."""
+ANSWERS = 1_000
+"""Answers that are booked together, while the gateway is asked on."""
 _BIGINTS = sa.ARRAY(sa.BigInteger)
 _UNANSWERED = attempt.c.outcome.is_(None)
 _PAYABLE = sa.and_(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= TODAY)
@@ -61,9 +65,13 @@ def charge_due(
     changes += deposits.apply_due(session, rules, now, contract_ids=contract_ids)
     for unpaid in _wanted(session, rules, jst_day(now), contract_ids):
         attempts = _begin(session, unpaid, now)
-        results = list(gateway.charge_many([each.request for each in attempts], now))
-        changes += len(attempts) + save_results(session, rules, attempts, results, now)
-        if any(result.answer is Answer.UNKNOWN for result in results):
+        changes += len(attempts)
+        unknown = False
+        answers = gateway.charge_many([each.request for each in attempts], now)
+        while results := list(islice(answers, ANSWERS)):
+            changes += save_results(session, rules, attempts, results, now)
+            unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
+        if unknown:
             changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
     session.commit()
     return changes

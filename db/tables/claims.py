@@ -2,6 +2,7 @@
 
 Append-only. A claim is decided in revisions (`claim_decision`), the newest holds; an award is one per
 account, month and revision, and only ever rises. Windows are JSON lists of `[from, to]` in JST.
+Decisions and awards are narrow, for a month may have a million of them: what they share is in `claim_reasoning`.
 """
 
 from sqlalchemy import (
@@ -9,6 +10,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     Table,
@@ -55,38 +57,45 @@ claim_ruling = Table(
     Index("ix_claim_ruling_claim_id", "claim_id"),
 )
 
-#: What all decisions of the same circumstances have in common, kept once; never without a decision.
+#: What all decisions made in the same circumstances say, kept once; never without a decision. The places of what is
+#: a claim's own (who, when received, decided with which others, ids of terms) are open: `sla.claim_json` fills them.
 claim_reasoning = Table(
     "claim_reasoning",
     metadata,
     identity(),
     text("sha256"),
     Column("grounds", JSONB, nullable=False),  # outcome, clauses, terms, readings
-    Column("steps", JSONB, nullable=False),  # the last of every decision
+    Column("facts", JSONB, nullable=False),  # month, deadline, reason, seconds; intervals and prices of the terms
+    Column("waterfall", JSONB, nullable=False),  # seconds by bucket
+    Column("recognised", JSONB, nullable=False),  # windows
+    Column("arrival", JSONB, nullable=False),  # the first steps: the deadline
+    Column("steps", JSONB, nullable=False),  # the others
     UniqueConstraint("sha256"),
     CheckConstraint(r"sha256 ~ '^[0-9a-f]{64}$'", name="sha256_is_hex"),
-    CheckConstraint("jsonb_typeof(grounds) = 'object'", name="grounds_are_named"),
-    CheckConstraint("jsonb_typeof(steps) = 'array'", name="steps_are_a_list"),
+    CheckConstraint("jsonb_typeof(grounds) = 'object' AND jsonb_typeof(facts) = 'object'", name="grounds_are_named"),
+    CheckConstraint("jsonb_typeof(waterfall) = 'object'", name="waterfall_has_buckets"),
+    CheckConstraint(
+        "jsonb_typeof(steps) = 'array' AND jsonb_typeof(arrival) = 'array' AND jsonb_typeof(recognised) = 'array'",
+        name="steps_are_a_list",
+    ),
 )
 
 claim_decision = Table(
     "claim_decision",
     metadata,
-    identity(),
-    Column("claim_id", Text, ForeignKey("claim.id"), nullable=False),
-    Column("revision", Integer, nullable=False),
+    Column("claim_id", Text, ForeignKey("claim.id"), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
     text("outcome"),
     text("reason", nullable=True),
     Column("seconds", BigInteger, nullable=False),
     text("rate", nullable=True),
-    Column("waterfall", JSONB, nullable=False),
-    Column("decision", JSONB, nullable=False),  # the claim's own part; the rest is its reasoning's
-    Column("reasoning_id", BigInteger, ForeignKey("claim_reasoning.id"), nullable=False),
+    Column("reasoning_id", BigInteger, ForeignKey("claim_reasoning.id"), nullable=False),  # the rest of it
+    Column("term_ids", ARRAY(BigInteger), nullable=False),  # whose fee counts
+    Column("united", ARRAY(Text)),  # the claims decided as one with it, and itself; null: it alone
     day("decided_on"),
     instant("decided_at"),
     text("evidence_hash"),
     Column("review_id", BigInteger, ForeignKey("month_to_review.id"), nullable=False),
-    UniqueConstraint("claim_id", "revision"),
     CheckConstraint("revision >= 1", name="revision_from_one"),
     CheckConstraint("seconds >= 0", name="seconds_not_negative"),
     CheckConstraint("outcome IN ('granted', 'rejected')", name="outcome_known"),
@@ -104,17 +113,17 @@ award = Table(
     text("account"),
     text("month"),
     Column("revision", Integer, nullable=False),
-    Column("claim_id", Text, ForeignKey("claim.id"), nullable=False),
+    text("claim_id"),  # the claim that it rests on, and which decision on it: there is why, and the windows
+    Column("decision_revision", Integer, nullable=False),
     text("rate"),
     Column("seconds", BigInteger, nullable=False),
-    Column("windows", JSONB, nullable=False),
     Column("term_ids", ARRAY(BigInteger), nullable=False),
     Column("term_prices", JSONB, nullable=False),
     text("fee_basis"),  # tax-inclusive yen a month, exact: "500", "1325/3"
     day("usable_from"),
     day("decided_on"),
     instant("decided_at"),
-    Column("decision_id", BigInteger, ForeignKey("claim_decision.id"), nullable=False),
+    ForeignKeyConstraint(["claim_id", "decision_revision"], ["claim_decision.claim_id", "claim_decision.revision"]),
     UniqueConstraint("account", "month", "revision"),
     CheckConstraint("revision >= 1", name="revision_from_one"),
     CheckConstraint("seconds > 0", name="seconds_positive"),

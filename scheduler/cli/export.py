@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import at_the_desk
 from scheduler.cli.inputs import AsJson, month_of, row_bar
 from scheduler.cli.output import emit, fail
 
@@ -50,7 +50,7 @@ def export(
         mapped = mapping_for(form.value, mapping)
     except MappingError as error:
         fail(str(error))
-    with open_house() as house, row_bar(f"entries of {about}") as told:
+    with at_the_desk() as (house, _), row_bar(f"entries of {about}") as told:
         try:
             written = export_month(house.session, about, mapped, out, told)
         except OSError as error:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scheduler.cli.context import at_the_desk, settings_of_this_process
-from scheduler.cli.inputs import AsJson, Language
+from scheduler.cli.inputs import AsJson, Language, month_of, row_bar
 from scheduler.cli.output import emit, fail, table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from billing.statement import Document
+
+
+class Form(StrEnum):
+    """What a document is written as."""
+
+    PDF = "pdf"
+    HTML = "html"
+
 
 app = typer.Typer(help="Billing statements and credit notes, as documents.", no_args_is_help=True)
 
@@ -63,6 +72,39 @@ def credit_note(
     with at_the_desk() as (house, _):
         found = return_note_of(house.session, house.rules, credit_id, issuer)
     _give(return_note_told(found, lang.value), html, pdf, as_json)
+
+
+@app.command("month")
+def month_documents(
+    month: Annotated[str, typer.Argument(metavar="MONTH", help="2026-04.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder, which is made.")],
+    lang: Lang = Language.JA,
+    form: Annotated[Form, typer.Option("--form", help="Of statements and return invoices.")] = Form.PDF,
+    as_json: AsJson = False,
+) -> None:
+    """Write every document of a month: statements, return invoices that are due, demands for late interest.
+
+    What was broken off is continued: files that are whole and of the same facts are kept. SHA256SUMS comes last.
+    """
+    from billing.documents import FontError
+    from billing.month_documents import write_documents
+
+    about = month_of(month)
+    settings = settings_of_this_process()
+    with at_the_desk() as (house, _), row_bar(f"documents of {about}") as told:
+        try:
+            done = write_documents(
+                house.session, house.rules, settings.issuer(), about, out, lang.value, form=form.value,
+                font=settings.document_font, told=told,
+            )  # fmt: skip
+        except FontError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"{error.filename or out}: {error.strerror}")
+    if as_json:
+        emit(asdict(done), as_json=True)
+    else:
+        emit(f"{done.documents:,} documents of {about} in {out}, {done.new:,} of them new: {done.yen:,} yen asked for")
 
 
 def _give(document: Document, html: Path | None, pdf: Path | None, as_json: bool) -> None:

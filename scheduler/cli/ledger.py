@@ -109,21 +109,38 @@ def chart(lang: Lang = Language.JA, as_json: AsJson = False) -> None:
 
 
 @app.command("deferred")
-def deferred(month: Annotated[str, typer.Argument(metavar="MONTH", help="2026-04.")], as_json: AsJson = False) -> None:
-    """The contract liability (2120) of a month, event by event: opening to closing, tied to the account."""
+def deferred(
+    month: Annotated[str, typer.Argument(metavar="[MONTH]", help="2026-04. Default: the month that runs.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """The contract liability (2120) of a month, per plan: opening to closing, and when what is left will be earned.
+
+    Both tie to the account, or nothing is shown. `late`: of days that have passed, the next night recognises it;
+    `when_paid`: of terms that ended early unpaid; `by_people`: posted by hand.
+    """
     from dataclasses import asdict
 
-    from billing.deferred import contract_liability
+    from billing.deferred import COLUMNS, contract_liability
+    from db.session import one_snapshot
+    from terms.calendar import Month, jst_day
 
-    about = month_of(month)
-    with at_the_desk() as (house, _):
-        shown = contract_liability(house.session, about)
-    rows = [*shown.rows(), ("closing", shown.closing_yen)]
-    emit(
-        asdict(shown) | {"month": str(about)},
-        as_json,
-        lambda console: console.print(table(("event", "yen"), rows)),
-    )
+    about = month_of(month) if month else None
+    with at_the_desk() as (house, now), one_snapshot(house.session):
+        about = about or Month.of(jst_day(now))
+        shown = contract_liability(house.session, about, jst_day(now))
+    by_kind = [(each.plan or "-", each.by_kind()) for each in shown.plans]
+    rolled = [(plan, *(kinds[name] for name in COLUMNS)) for plan, kinds in by_kind]
+    rolled.append(("", *(sum(kinds[name] for _, kinds in by_kind) for name in COLUMNS)))
+    ahead = [(each.when, each.plan or "-", each.yen) for each in sorted(shown.schedule, key=lambda part: part.when)]
+    ahead.append(("", "", sum(each.yen for each in shown.schedule)))
+
+    def show(console: Console) -> None:
+        console.print(f"[bold]2120, {about}[/bold]")
+        console.print(table(("plan", *COLUMNS), rolled))
+        console.print(f"[bold]to be earned from {shown.from_on} on[/bold]")
+        console.print(table(("when", "plan", "yen"), ahead))
+
+    emit(asdict(shown) | {"month": str(about), "movements": shown.movements}, as_json, show)
 
 
 @app.command("reverse")

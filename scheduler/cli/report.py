@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from scheduler.cli.context import at_the_desk
-from scheduler.cli.inputs import AsJson, Language, month_of
-from scheduler.cli.output import emit, errors, fail
+from scheduler.cli.inputs import AsJson, Language, month_of, row_bar
+from scheduler.cli.output import emit, fail
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -34,12 +34,15 @@ def report(
     from terms.policy import UncoveredDate
 
     about = month_of(month)
-    with at_the_desk() as (house, now), errors.status(f"{about}: reconciling") as status:
+    with at_the_desk() as (house, now):
         try:
-            reconciled = reconcile_month(house.session, house.gateway, about, now)
-            with one_snapshot(house.session):
+            with row_bar(f"reconciling {about}") as step:
+                reconciled = reconcile_month(
+                    house.session, house.gateway, about, now, lambda _, done, whole: step(done, whole)
+                )
+            with row_bar(f"files of {about}") as step, one_snapshot(house.session):
                 made = finance_report(house.session, house.rules, about, now, reconciled)
-                written = write_finance(made, out, lang.value, lambda name: status.update(f"{about}: {name}"))
+                written = write_finance(made, out, lang.value, lambda _, done, whole: step(done, whole))
         except UncoveredDate as error:
             fail(str(error))
         except OSError as error:

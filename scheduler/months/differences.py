@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from db.session import Session, one_snapshot
-from db.tables.claims import award, claim, claim_decision
+from db.tables.claims import award, claim, claim_decision, claim_reasoning
 from db.tables.evidence import month_to_review
 from db.tables.money import people_task
 from scheduler.months.reviews import FALL
@@ -98,11 +98,12 @@ def _newest_decisions(session: Session, month: Month | None, at: datetime) -> di
             claim.c.month,
             table.claim_id,
             table.rate,
-            table.decision["facts"]["terms"].label("terms"),
-            table.waterfall,
+            claim_reasoning.c.facts["terms"].label("terms"),
+            claim_reasoning.c.waterfall,
             table.review_id,
         )
         .join(claim, claim.c.id == table.claim_id)
+        .join(claim_reasoning, claim_reasoning.c.id == table.reasoning_id)
         .where(table.decided_at <= at, _of(claim.c.month, month))
         .ext(distinct_on(table.claim_id))
         .order_by(table.claim_id, table.revision.desc())
@@ -125,7 +126,11 @@ def _difference(session: Session, rules: Rules, awarded: sa.Row[Any], newest: Se
     would_be_yen = yen_of(now.rate, now.terms, rounding)
     if would_be_yen >= awarded_yen:
         return None
-    then = session.execute(sa.select(claim_decision).where(claim_decision.c.id == awarded.decision_id)).one()
+    then = session.execute(
+        sa.select(claim_decision.c.claim_id, claim_decision.c.review_id, claim_reasoning.c.waterfall)
+        .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
+        .where(claim_decision.c.claim_id == awarded.claim_id, claim_decision.c.revision == awarded.decision_revision)
+    ).one()
     own = next(row for row in newest if row.claim_id == then.claim_id)
     pairs = {bucket: (then.waterfall[bucket], own.waterfall[bucket]) for bucket in CLAIMANT_BUCKETS}
     return Difference(

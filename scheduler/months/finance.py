@@ -23,7 +23,7 @@ from scheduler.months.finance_rows import AGES, DUNNING, Row
 from sla.month_store import NoPopulation, load_service_month
 from sla.review import policy_of
 from sla.unusable import MonthFacts, ServiceMonth, service_month
-from terms.calendar import Month
+from terms.calendar import Month, jst_day
 from terms.policy import Policy
 from terms.rules import Rules
 
@@ -129,6 +129,13 @@ def finance_report(
             figure("tax", "請求書の消費税", "tax on invoices", "invoices", "tax"),
             figure("receivable", "月末の売掛金", "receivable at the month's end", "receivables", "open"),
             figure("deferred", "月末の契約負債", "contract liability at the month's end", "deferred", "yen"),
+            figure(
+                "scheduled",
+                "うち売上になる予定の合計",
+                "of it, to be earned by month",
+                "schedule",
+                "yen",
+            ),
             figure("granted", "認めた減額", "credits granted", "credits", "yen", "granted"),
             figure("applied", "請求に充当した減額", "credits applied", "credits", "yen", "applied"),
             figure("refunded", "返金した減額", "credits refunded", "credits", "yen", "refunded"),
@@ -149,6 +156,7 @@ def _tables(
 ) -> Iterable[Table]:
     yen: Kind = "yen"
     account = Column("account", "アカウント", "account")
+    liability = contract_liability(session, month, jst_day(now))
     yield Table(
         "revenue", "日ごとの売上", "Revenue by day",
         (Column("day", "日", "day", "day"), Column("sales", "利用料売上", "sales", yen),
@@ -157,8 +165,13 @@ def _tables(
     )  # fmt: skip
     yield Table(
         "deferred", "契約負債の増減", "Contract liability, from opening to closing",
-        (Column("event", "事由", "event"), Column("yen", "円", "yen", yen)),
-        lambda: iter(contract_liability(session, month).rows()),
+        (Column("event", "事由", "event"), Column("plan", "プラン", "plan"), Column("yen", "円", "yen", yen)),
+        lambda: iter(liability.rows()),
+    )  # fmt: skip
+    yield Table(
+        "schedule", "契約負債が売上になる月", "When the contract liability will be earned",
+        (Column("when", "月", "when"), Column("plan", "プラン", "plan"), Column("yen", "円", "yen", yen)),
+        lambda: iter(sorted((each.when, each.plan, each.yen) for each in liability.schedule)),
     )  # fmt: skip
     yield Table(
         "trial", "試算表", "Trial balance",

@@ -9,46 +9,50 @@ that do not calculate. Text that begins like a formula is neutralised in both. S
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from billing.output_files import SUMS, whole_folder
 from scheduler.months.finance import Figure, FinanceReport, Table
 from scheduler.months.finance_page import finance_page
 from terms.cells import cell
 from terms.rendering import Lang
 
-SUMS = "SHA256SUMS"
+Told = Callable[[str, int, int], None]
+"""Told the file that is written next, how many are done, of how many."""
 MOST_ROWS = 1_048_575
 """Rows below the header that a sheet can hold; what is more is in the CSV only, and the summary says so."""
 
 
 def write_finance(
-    report: FinanceReport, folder: Path, lang: Lang, told: Callable[[str], None] = lambda name: None
+    report: FinanceReport, folder: Path, lang: Lang, told: Told = lambda name, done, whole: None
 ) -> list[Path]:
-    """Write all files into a folder, which is made; their paths. `told` hears of each. OSError where that cannot be."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for table in report.tables:
-        path = folder / f"{table.key}.csv"
-        told(path.name)
-        with path.open("w", encoding="utf-8-sig", newline="") as out:  # a spreadsheet needs the mark
-            rows = csv.writer(out)
-            rows.writerow([column.key for column in table.columns])
-            rows.writerows([cell(value) for value in row] for row in table.rows())
-        written.append(path)
-    told("report.html")
-    page = folder / "report.html"
-    page.write_text(finance_page(report, lang), encoding="utf-8")
-    told("report.xlsx")
-    book = folder / "report.xlsx"
-    write_workbook(report, book, lang)
-    written += [page, book]
-    sums = folder / SUMS
-    sums.write_text("".join(f"{_digest(path)}  {path.name}\n" for path in sorted(written)), encoding="utf-8")
-    return [*written, sums]
+    """Write all files into a folder, which is made; their paths. `told` hears of each before it is written.
+
+    The folder has its SHA256SUMS when all of it is there. OSError where it cannot be, Refused while another run writes.
+    """
+    names = [f"{table.key}.csv" for table in report.tables] + ["report.html", "report.xlsx"]
+    with whole_folder(folder) as partial:
+        for done, name in enumerate(names):
+            told(name, done, len(names))
+            path = partial / name
+            if name == "report.html":
+                path.write_text(finance_page(report, lang), encoding="utf-8")
+            elif name == "report.xlsx":
+                write_workbook(report, path, lang)
+            else:
+                _write_csv(report.table(path.stem), path)
+        told(SUMS, len(names), len(names))
+    return [folder / name for name in (*names, SUMS)]
+
+
+def _write_csv(table: Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8-sig", newline="") as out:  # a spreadsheet needs the mark
+        rows = csv.writer(out)
+        rows.writerow([column.key for column in table.columns])
+        rows.writerows([cell(value) for value in row] for row in table.rows())
 
 
 def write_workbook(report: FinanceReport, path: Path, lang: Lang) -> None:
@@ -115,8 +119,3 @@ def _sheet(book: Any, table: Table, formats: dict[str, Any], ja: bool) -> int:
     if last:
         sheet.autofilter(0, 0, last, len(table.columns) - 1)
     return max(last + 1, 2)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as written:
-        return hashlib.file_digest(written, "sha256").hexdigest()

@@ -27,7 +27,8 @@ _STATES = (
     ("applied", "充当"), ("granted", "決定"), ("refunded", "返金"), ("rejected", "却下"), ("pending", "判定前"),
     ("open", "未了"), ("paid", "支払済み"), ("resolved", "解決済み"), ("opening", "月初残高"),
     ("unexplained", "説明なし"), ("deadline", "申請期限後"), ("not_member", "会員期間なし"), ("method", "カード以外"),
-    ("threshold", "基準時間以下"),
+    ("threshold", "基準時間以下"), ("late", "計上が遅れている日"), ("when_paid", "支払われたとき"),
+    ("by_people", "手入力の仕訳"),
 )  # fmt: skip
 _JA = {**{en: ja for _, ja, en in AGES}, **{kind: ja for kind, ja, _ in DUNNING}, **dict(_STATES)}
 """The words of the tables in Japanese; the files have them as they are."""

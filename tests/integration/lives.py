@@ -11,11 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from billing.deferral import LATE, WHEN_PAID
+from billing.deferred import contract_liability
 from billing.interest import total_interest
 from billing.stages.unpaid import load_unpaid
 from billing.views import owed_view
 from scheduler.app import House
-from terms.calendar import day_start_at, jst_day
+from terms.calendar import Month, day_start_at, jst_day
 from tests.integration.recomputed import ONE_DAY, RATE, replay
 
 INVOICED = ("card", "other")
@@ -40,6 +42,7 @@ def check(house: House, now: datetime, last_night: date | None, *, at_night: boo
     accounts = ask.column("SELECT id FROM account ORDER BY 1")
     deposits_yen = sum(_owed(house, ask, account, now, at_night=at_night) for account in accounts)
     _books(ask, last_night, deposits_yen)
+    _deferred(house, now)
     house.session.rollback()
 
 
@@ -187,6 +190,16 @@ def _books(ask: Asker, last_night: date | None, deposits_yen: int) -> None:
     )
     assert at.get("1150", 0) == booked >= 0
     assert -at.get("2120", 0) == sum(_unearned(ask, last_night))
+
+
+def _deferred(house: House, now: datetime) -> None:
+    """The schedule of what is deferred ties to the account per plan (or it raises), as do those of months before."""
+    running = Month.of(jst_day(now))
+    for month in (running, running.shift(-1), running.shift(-7)):
+        rolled = contract_liability(house.session, month, jst_day(now))
+        assert sum(part.yen for part in rolled.schedule) == rolled.closing_yen
+        whens = {part.when for part in rolled.schedule}
+        assert whens <= {*(str(running.shift(ahead)) for ahead in range(-7, 14)), LATE, WHEN_PAID}
 
 
 def _unearned(ask: Asker, last_night: date | None) -> Iterator[int]:

@@ -50,8 +50,8 @@ def member(session: Session, name: str, method: str = "card", interval: str = "m
 def night(session: Session, on: str) -> None:
     business_date = date.fromisoformat(on)
     now = day_start_at(business_date) + timedelta(hours=2, minutes=30)
-    for facts in stages.due(session, RULES, business_date, now):
-        stages.save(session, stages.decide(facts, RULES), now)
+    for _ in stages.adjudicate_due(session, RULES, business_date, now):
+        pass
 
 
 def live(session: Session) -> Session:

@@ -98,6 +98,15 @@ class Proxy:
         assert self.loop is not None
         return asyncio.run_coroutine_threadsafe(self._list(kind), self.loop).result(30)
 
+    def forget(self) -> None:
+        """A Stripe on which nothing has happened yet."""
+        assert self.loop is not None
+        asyncio.run_coroutine_threadsafe(self._forward("DELETE", "/_config/data", b""), self.loop).result(30)
+        fresh = Proxy(self.url, self.upstream)
+        for name in ("answers", "created", "calls", "keys", "waiting", "disputes", "sources", "payouts", "paid_by"):
+            setattr(self, name, getattr(fresh, name))
+        self.extra_transactions, self.extra_events, self.fault = [], [], no_fault
+
     def release(self) -> int:
         """Let what was held back go through now."""
         assert self.loop is not None

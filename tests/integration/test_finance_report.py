@@ -15,18 +15,23 @@ from xml.etree import ElementTree
 import pytest
 import sqlalchemy as sa
 
-from billing.deferred import contract_liability
+from billing.deferral import Part
+from billing.deferred import COLUMNS, KINDS, contract_liability
 from billing.exports.writing import balances_before, month_sums
+from billing.hand_entries import post_by_hand
 from billing.issuer import Issuer
+from billing.ledger import rules_table
+from billing.ledger_view import BY_PEOPLE
+from billing.output_files import SUMS
 from billing.refusal import Refused
 from billing.statements import return_note_of, statement_of
 from billing.views import trial_balance
 from scheduler.app import House
 from scheduler.months.finance import FinanceReport
-from scheduler.months.finance_files import SUMS, write_finance
+from scheduler.months.finance_files import write_finance
 from scheduler.months.finance_page import finance_page
 from terms.calendar import Month
-from tests.integration.finance_world import MAY, lived_house, report_of
+from tests.integration.finance_world import MAY, NOW, lived_house, report_of
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 Cells = dict[tuple[str, int], object]
@@ -49,7 +54,7 @@ def test_figures_are_the_ledgers(house: House, report: FinanceReport) -> None:
     assert told["revenue"] == -(moved["4110"] + moved["4190"])
     assert told["invoiced"] + told["charged"] + told["tax"] > 0
     assert told["receivable"] == closing["1140"] == sum(each.value for each in report.ages)
-    assert told["deferred"] == -closing["2120"]
+    assert told["deferred"] == told["scheduled"] == -closing["2120"]
     assert told["granted"] - told["applied"] - told["refunded"] == -moved["2130"]
     assert told["granted"] > 0 < told["applied"]
     assert sum(yen for _, yen in report.revenue) == told["revenue"]
@@ -81,11 +86,49 @@ def test_no_return_invoice_is_due_for_a_small_credit(house: House) -> None:
 
 
 def test_the_contract_liability_rolls_forward_month_by_month(house: House) -> None:
-    rolled = [contract_liability(house.session, Month(2026, number)) for number in (2, 3, 4, 5)]
-    assert rolled[0].rows() == [("opening", 0)]
+    rolled = [contract_liability(house.session, Month(2026, number), NOW.date()) for number in (2, 3, 4, 5)]
+    assert (rolled[0].rows(), rolled[0].schedule) == ([], ())
     assert [each.closing_yen for each in rolled[:-1]] == [each.opening_yen for each in rolled[1:]]
     assert dict(rolled[-1].movements).keys() >= {"term_invoiced", "revenue_recognised", "store_term_started"}
-    assert rolled[-1].closing_yen == sum(yen for _, yen in rolled[-1].rows())
+    for each in rolled:
+        assert each.closing_yen == sum(yen for _, _, yen in each.rows()) == sum(part.yen for part in each.schedule)
+        for plan in each.plans:
+            kinds = plan.by_kind()
+            assert kinds["closing"] == sum(kinds[name] for name in COLUMNS if name != "closing") == plan.closing_yen
+
+
+def test_what_is_deferred_will_be_earned_as_its_months_later_show(house: House) -> None:
+    """What was to come at April's end came in May: its part of the terms that had begun by then."""
+    april = contract_liability(house.session, Month(2026, 4), NOW.date())
+    assert {each.when for each in april.schedule} >= {"2026-05"}
+    came = house.session.execute(
+        sa.text(
+            "SELECT term.plan, sum(price_yen * (least(ends_on, date '2026-06-01') - starts_on) / (ends_on - starts_on)"
+            " - price_yen * (date '2026-05-01' - starts_on) / (ends_on - starts_on)) FROM term"
+            " WHERE starts_on < '2026-05-01' AND ends_on > '2026-05-01' AND method <> 'coupon' AND"
+            " (closed_on IS NULL OR closed_on >= '2026-05-01') GROUP BY term.plan"
+        )
+    )
+    assert {(plan, int(yen)) for plan, yen in came} == {
+        (each.plan, each.yen) for each in april.schedule if each.when == "2026-05"
+    }
+
+
+def test_every_event_that_moves_the_contract_liability_has_its_place_in_the_roll_forward() -> None:
+    moving = {
+        row.event for row in rules_table() if "2120" in {account.code for account, _ in (*row.debit, *row.credit)}
+    }
+    assert moving | set(BY_PEOPLE) == set(KINDS)
+
+
+def test_what_people_post_to_the_contract_liability_is_shown_apart(house: House) -> None:
+    house.session.rollback()
+    before = contract_liability(house.session, MAY, NOW.date())
+    post_by_hand(house.session, {"2120": -70, "7120": 70}, date(2026, 5, 30), "kato", "a test", NOW, commit=False)
+    after = contract_liability(house.session, MAY, NOW.date())
+    house.session.rollback()
+    assert after.closing_yen - before.closing_yen == 70
+    assert set(after.schedule) - set(before.schedule) == {Part("", "by_people", 70)}
 
 
 def sheets(path: Path) -> dict[str, ElementTree.Element]:

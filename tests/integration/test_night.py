@@ -188,10 +188,10 @@ REFUSED = {
     "two attempts in flight": "INSERT INTO attempt (invoice_id, account, key, yen, wanted_on, started_on, started_at) "
     "SELECT invoice_id, account, 'k' || n, yen, wanted_on, started_on, started_at FROM attempt, "
     "generate_series(1, 2) AS n WHERE attempt.id = (SELECT min(id) FROM attempt)",
-    "an award's revision again": "INSERT INTO award (account, month, revision, claim_id, rate, seconds, windows, "
-    "term_ids, term_prices, fee_basis, usable_from, decided_on, decided_at, decision_id) SELECT account, month, "
-    "revision, claim_id, rate, seconds, windows, term_ids, term_prices, fee_basis, usable_from, decided_on, "
-    "decided_at, decision_id FROM award LIMIT 1",
+    "an award's revision again": "INSERT INTO award (account, month, revision, claim_id, decision_revision, rate, "
+    "seconds, term_ids, term_prices, fee_basis, usable_from, decided_on, decided_at) SELECT account, month, revision, "
+    "claim_id, decision_revision, rate, seconds, term_ids, term_prices, fee_basis, usable_from, decided_on, decided_at "
+    "FROM award LIMIT 1",
     "a credit used beyond what was granted": "UPDATE credit SET available_yen = -1",
     "an invoice paid beyond its total": "UPDATE invoice SET open_yen = -1",
     "a second running contract": "INSERT INTO contract (account, plan, method, applied_at, recorded_at) "

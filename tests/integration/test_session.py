@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -19,8 +20,10 @@ from db.session import (
     normalised_url,
     release_leader_lock,
     server_version,
+    texts,
     try_leader_lock,
 )
+from db.writer import SecondHand
 from tests.conftest import SERVER_MAJOR, SERVER_URL
 
 SAMPLE = sa.Table(
@@ -74,6 +77,29 @@ def test_copied_rows_belong_to_the_transaction(empty: sa.Engine) -> None:
         copy_rows(session, SAMPLE, ["id"], [(1,)])
         session.rollback()
         assert session.execute(sa.select(sa.func.count()).select_from(SAMPLE)).scalar_one() == 0
+
+
+def test_pieces_are_written_in_order_and_nothing_after_one_that_failed(empty: sa.Engine) -> None:
+    with empty.begin() as own:
+        own.exec_driver_sql("CREATE TABLE written (n int)")
+
+    def write(own: Session, number: int) -> int:
+        own.execute(sa.text("INSERT INTO written SELECT 10 / (3 - :n)"), {"n": number})
+        own.commit()
+        return number
+
+    with SecondHand(empty) as writer:
+        assert [writer.hand(partial(write, number=number)) for number in (1, 2, 3)] == [0, 1, 2]
+        with pytest.raises(sa.exc.DataError, match="division by zero"):
+            writer.hand(partial(write, number=4))
+        assert writer.wait() == 0
+    with empty.connect() as own:
+        assert own.execute(sa.text("SELECT array_agg(n) FROM written")).scalar_one() == [5, 10]
+
+
+@pytest.mark.parametrize("names", [[], [""], ["a", "b,c", "{d}"], ['e"f', "g\\h", "NULL", "花子 \n"]])
+def test_texts_in_a_statement_are_the_texts(session: Session, names: list[str]) -> None:
+    assert session.execute(sa.select(texts(names))).scalar_one() == names
 
 
 def test_an_instant_without_zone_is_refused(empty: sa.Engine) -> None:

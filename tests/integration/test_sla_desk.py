@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from psycopg.errors import CheckViolation
 from sqlalchemy.exc import IntegrityError
 
 from db.session import Session
@@ -105,10 +106,7 @@ def night(session: Session, on: str, chunk_accounts: int = stages.CHUNK_ACCOUNTS
     """The claims stage of a business date, at 02:30."""
     business_date = date.fromisoformat(on)
     now = day_start_at(business_date) + timedelta(hours=2, minutes=30)
-    return sum(
-        stages.save(session, stages.decide(facts, RULES), now)
-        for facts in stages.due(session, RULES, business_date, now, chunk_accounts)
-    )
+    return sum(stages.adjudicate_due(session, RULES, business_date, now, chunk_accounts))
 
 
 def seen(session: Session, claim_id: str, when: str = "2026-12-31") -> dict[str, Any]:
@@ -184,7 +182,8 @@ def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, de
         "h1",
     )
     assert (granted.rate, granted.seconds, granted.fee_basis) == ("0.2", 14_820, "500")
-    assert granted.windows == [
+    (told,) = claim_story(session, RULES, "h1", at("2026-05-03 12:00"))["awards"]
+    assert told["windows"] == [
         ["2026-04-10T09:00:00+09:00", "2026-04-10T12:37:00+09:00"],
         ["2026-04-12T00:30:00+09:00", "2026-04-12T01:00:00+09:00"],
     ]
@@ -225,6 +224,24 @@ def test_9_2__a_killed_night_goes_on_where_it_stopped(session: Session, desk: Sl
     assert len(awards(session)) == 2
     assert night(session, "2026-05-03", 2) == 7  # three decisions, three awards, the month's review
     assert [row.account for row in awards(session)] == [f"user{number}" for number in range(5)]
+    assert night(session, "2026-05-03", 2) == 0
+
+
+def test_9_2__an_error_while_one_chunk_is_written_leaves_the_chunks_before_it(session: Session, desk: SlaDesk) -> None:
+    """The next is being decided meanwhile; nothing of it is written, and the next night does the rest."""
+    long_stop(desk)
+    for number in range(5):
+        member(session, f"user{number}")
+        desk.claim(f"c{number}", f"user{number}", APRIL, now=at("2026-05-02 09:00"))
+    session.execute(sa.text("ALTER TABLE award ADD CONSTRAINT not_now CHECK (account <> 'user2')"))
+    session.commit()
+    with pytest.raises(CheckViolation, match="not_now"):
+        night(session, "2026-05-03", 2)
+    session.rollback()
+    assert [row.account for row in awards(session)] == ["user0", "user1"]
+    session.execute(sa.text("ALTER TABLE award DROP CONSTRAINT not_now"))
+    session.commit()
+    assert night(session, "2026-05-03", 2) == 7  # three decisions, three awards, the month's review
     assert night(session, "2026-05-03", 2) == 0
 
 

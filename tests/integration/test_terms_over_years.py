@@ -45,8 +45,8 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> Rules:
 
 def night(session: Session, rules: Rules, on: str) -> None:
     business_date = date.fromisoformat(on)
-    for facts in stages.due(session, rules, business_date, day_start_at(business_date)):
-        stages.save(session, stages.decide(facts, rules), day_start_at(business_date))
+    for _ in stages.adjudicate_due(session, rules, business_date, day_start_at(business_date)):
+        pass
 
 
 def last(session: Session, claim_id: str) -> tuple[str, str | None, str | None, str]:

@@ -1,6 +1,5 @@
 """Article 9: adjudication of claims, to the second, and what makes an award."""
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
@@ -92,7 +91,7 @@ def test_9_2__the_threshold_is_the_same_in_february() -> None:
 
 
 def test_9_2__partial_recognition_decides_on_what_is_left() -> None:
-    ruled = replace(month_of(), rulings=(Ruling("c1", ((NOON, NOON + 13_000),)),))
+    ruled = month_of()._replace(rulings=(Ruling("c1", ((NOON, NOON + 13_000),)),))
     decided = decide(stopped_for(30_000), ruled)
     assert (decided.seconds, decided.rate) == (13_000, Fraction(1, 5))
     assert decided.waterfall["not_recognised"] == 17_000
@@ -100,31 +99,31 @@ def test_9_2__partial_recognition_decides_on_what_is_left() -> None:
 
 def test_9_2__the_newest_ruling_on_a_claim_holds() -> None:
     rulings = (Ruling("c1", ()), Ruling("c1", ((NOON, NOON + 30_000),)))
-    decided = decide(stopped_for(30_000), replace(month_of(), rulings=rulings))
+    decided = decide(stopped_for(30_000), month_of()._replace(rulings=rulings))
     assert (decided.seconds, decided.waterfall["not_recognised"]) == (30_000, 0)
 
 
 def test_9_2__what_people_refused_is_not_recognised_by_claiming_it_again() -> None:
     again = Claim("c2", at("2026-05-03 09:00"))
-    among = replace(month_of(MAY_2, again), rulings=(Ruling("c1", ()),))
+    among = month_of(MAY_2, again)._replace(rulings=(Ruling("c1", ()),))
     assert decide(stopped_for(30_000), among, again).seconds == 0
 
 
 def test_9_2__only_claimed_windows_count() -> None:
-    claim = replace(MAY_2, windows=((NOON, NOON + 13_000),))
+    claim = MAY_2._replace(windows=((NOON, NOON + 13_000),))
     decided = decide(stopped_for(30_000), month_of(claim), claim)
     assert (decided.seconds, decided.waterfall["not_claimed"]) == (13_000, 17_000)
 
 
 def test_9_2__timely_claims_of_a_month_are_united() -> None:
-    first = replace(MAY_2, windows=((NOON, NOON + 10_000),))
+    first = MAY_2._replace(windows=((NOON, NOON + 10_000),))
     second = Claim("c2", at("2026-05-20 09:00"), ((NOON + 9_000, NOON + 20_000),))
     among = month_of(first, second)
     assert [decide(stopped_for(30_000), among, each).seconds for each in (first, second)] == [20_000, 20_000]
 
 
 def test_9_4_3__a_ruling_on_the_claimants_environment_takes_its_seconds_out() -> None:
-    among = replace(month_of(), environment=((NOON, NOON + 20_000),))
+    among = month_of()._replace(environment=((NOON, NOON + 20_000),))
     decided = decide(stopped_for(30_000), among)
     assert (decided.seconds, decided.waterfall["environment"], decided.reason) == (
         10_000,
@@ -134,7 +133,7 @@ def test_9_4_3__a_ruling_on_the_claimants_environment_takes_its_seconds_out() ->
 
 
 def test_9_4_5__own_suspension_takes_its_seconds_out() -> None:
-    among = replace(month_of(), suspended=((NOON, NOON + 20_000),))
+    among = month_of()._replace(suspended=((NOON, NOON + 20_000),))
     assert decide(stopped_for(30_000), among).waterfall["suspended"] == 20_000
 
 
@@ -168,7 +167,7 @@ def test_9_5__the_deadline_moves_by_the_time_our_form_was_down_in_its_last_72_ho
 
 
 def test_9_5__a_late_claim_does_not_join_the_timely_ones() -> None:
-    first = replace(MAY_2, windows=((NOON, NOON + 10_000),))
+    first = MAY_2._replace(windows=((NOON, NOON + 10_000),))
     late = Claim("c2", at("2026-06-02 09:00"))
     among = month_of(first, late)
     assert decide(stopped_for(30_000), among, first).seconds == 10_000
@@ -238,7 +237,7 @@ def test_9_2__an_award_is_usable_from_the_month_after_its_claim() -> None:
 
 def test_9_2__an_award_rests_on_the_claim_that_brought_it_there() -> None:
     claims = (
-        replace(MAY_2, windows=((NOON, NOON + 10_000),)),
+        MAY_2._replace(windows=((NOON, NOON + 10_000),)),
         Claim("c2", at("2026-05-20 09:00"), ((NOON, NOON + 13_000),)),
         Claim("c3", at("2026-05-25 09:00"), ((NOON, NOON + 14_000),)),
     )
@@ -253,8 +252,7 @@ def every_kind() -> list[Decision]:
     half: Spans = (span("2026-04-10 06:00", "2026-04-10 11:00"),)
     second = Claim("c2", at("2026-05-31 23:30"), half)
     down: Spans = (span("2026-05-31 22:00", "2026-05-31 23:00"),)
-    rich = replace(
-        month_of(replace(MAY_2, windows=half), second),
+    rich = month_of(MAY_2._replace(windows=half), second)._replace(
         form_outages=down,
         suspended=(span("2026-04-10 06:00", "2026-04-10 06:10"),),
         environment=(span("2026-04-10 06:10", "2026-04-10 06:20"),),
@@ -322,25 +320,25 @@ def test_9_2__a_decision_says_all_that_it_rests_on() -> None:
 
 def test_9_5__a_claim_on_the_deadline_is_late_and_is_not_united_with_those_in_time() -> None:
     first, second = (NOON, NOON + 10_000), (NOON + 20_000, NOON + 29_000)
-    in_time = replace(MAY_2, windows=(first,))
+    in_time = MAY_2._replace(windows=(first,))
     late = Claim("c2", at("2026-06-01 00:00"), (second,))
     among = month_of(in_time, late)
     service = april(first, second)
     assert (decide(service, among, in_time).seconds, decide(service, among, late).seconds) == (10_000, 9_000)
     assert decide(service, among, late).reason == "deadline"
-    down = replace(among, form_outages=(span("2026-05-31 23:00", "2026-05-31 23:30"),))
+    down = among._replace(form_outages=(span("2026-05-31 23:00", "2026-05-31 23:30"),))
     assert (decide(service, down, late).reason, decide(service, down, late).seconds) == (None, 19_000)
 
 
 def test_9_2__an_award_rests_on_the_first_claim_that_is_worth_as_much_with_its_own_rulings() -> None:
     again = Claim("c2", at("2026-06-02 09:00"))
-    later = replace(again, received_at=at("2026-05-20 09:00"))
+    later = again._replace(received_at=at("2026-05-20 09:00"))
     assessor = Assessor(stopped_for(30_000), POLICY)
     first = adjudicate_month(month_of(MAY_2, later), assessor)
     assert first.award is not None
     assert (first.award.claim_id, first.award.usable_from, len(first.claims)) == ("c1", date(2026, 6, 1), 2)
-    narrowed = replace(
-        month_of(replace(MAY_2, windows=((NOON, NOON + 1),)), later), rulings=(Ruling("c2", ((NOON, NOON + 13_000),)),)
+    narrowed = month_of(MAY_2._replace(windows=((NOON, NOON + 1),)), later)._replace(
+        rulings=(Ruling("c2", ((NOON, NOON + 13_000),)),)
     )
     second = adjudicate_month(narrowed, assessor)
     assert second.award is not None
@@ -350,18 +348,17 @@ def test_9_2__an_award_rests_on_the_first_claim_that_is_worth_as_much_with_its_o
 def test_9_2__rulings_on_two_claims_narrow_each_its_own_windows() -> None:
     hours = [NOON + 3_600 * hour for hour in range(7)]
     one, two = (
-        replace(MAY_2, claim_id=name, windows=((hours[at_], hours[at_ + 3]),)) for name, at_ in (("c1", 0), ("c2", 3))
+        MAY_2._replace(claim_id=name, windows=((hours[at_], hours[at_ + 3]),)) for name, at_ in (("c1", 0), ("c2", 3))
     )
     rulings = (Ruling("c1", ((hours[0], hours[2]),)), Ruling("c2", ((hours[3], hours[5]),)))
-    decided = decide(april((hours[0], hours[6])), replace(month_of(one, two), rulings=rulings), one)
+    decided = decide(april((hours[0], hours[6])), month_of(one, two)._replace(rulings=rulings), one)
     assert decided.recognised == ((hours[0], hours[2]), (hours[3], hours[5]))
 
 
 def test_9_2__an_award_does_not_rest_on_a_claim_that_people_narrowed_below_the_threshold() -> None:
     first, second = (NOON, NOON + 15_000), (NOON + 20_000, NOON + 30_000)
     later = Claim("c2", at("2026-06-02 09:00"), (second,))
-    among = replace(
-        month_of(replace(MAY_2, windows=(first,)), replace(later, received_at=at("2026-05-20 09:00"))),
+    among = month_of(MAY_2._replace(windows=(first,)), later._replace(received_at=at("2026-05-20 09:00")))._replace(
         rulings=(Ruling("c1", ((NOON, NOON + 5_000),)),),
     )
     award = adjudicate_month(among, Assessor(april(first, second), POLICY)).award
@@ -383,12 +380,12 @@ def test_9_2__what_an_assessor_knows_of_one_account_is_not_told_of_another() -> 
         month_of(terms=(term(price_yen=5_300, interval="year"),)),
         month_of(terms=(term(method="app_store"),)),
         month_of(terms=(term(end="2026-04-10 13:00"),)),
-        replace(month_of(), rulings=(Ruling("c1", ((NOON, NOON + 13_000),)),)),
-        replace(month_of(), rulings=(Ruling("c1", ()),)),
-        replace(month_of(), environment=((NOON, NOON + 20_000),)),
-        replace(month_of(), suspended=((NOON, NOON + 20_000),)),
+        month_of()._replace(rulings=(Ruling("c1", ((NOON, NOON + 13_000),)),)),
+        month_of()._replace(rulings=(Ruling("c1", ()),)),
+        month_of()._replace(environment=((NOON, NOON + 20_000),)),
+        month_of()._replace(suspended=((NOON, NOON + 20_000),)),
         month_of(MAY_2, other_claim),
-        replace(month_of(MAY_2, other_claim), rulings=(Ruling("c1", ()),)),
+        month_of(MAY_2, other_claim)._replace(rulings=(Ruling("c1", ()),)),
         month_of(Claim("c1", at("2026-06-02 09:00"))),
     )
     for among in (*accounts, *reversed(accounts)):

@@ -1,0 +1,37 @@
+"""A whole month in the real tables, with faults of every type and kind: found, typed, valued, and nothing else."""
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from billing.reconcile_month import reconcile_month
+from billing.reconciliation import ExceptionType
+from scheduler.app import House
+from tests.benchmarks.month import MONTH, NOW, write_month
+from tests.benchmarks.month_faults import VARIANTS, Expected
+from tests.integration.world import house_on
+
+CONTRACTS, TRANSACTIONS, FAULTS = 2_000, 10_000, 84
+
+MOVEMENTS = sa.text("SELECT count(*) FROM balance_transaction WHERE happened_at >= :first AND happened_at < :past")
+
+
+@pytest.fixture
+def world(engine: sa.Engine) -> Iterator[tuple[House, list[Expected]]]:
+    with house_on(engine) as house:
+        yield house, write_month(house.session, house.rules, CONTRACTS, TRANSACTIONS, FAULTS)
+
+
+def test_every_planted_fault_is_found_with_its_type_sides_and_amount_and_none_is_invented(
+    world: tuple[House, list[Expected]],
+) -> None:
+    house, planted = world
+    found = reconcile_month(house.session, house.gateway, MONTH, NOW)
+    assert sorted((each.type.value, each.key, each.yen) for each in found.outcome.exceptions) == planted
+    assert found.unexplained == ()
+    assert len(planted) == FAULTS == 6 * len(ExceptionType)  # every type six times, so each of its kinds twice or more
+    assert set(VARIANTS) == set(ExceptionType)
+    assert (
+        house.session.execute(MOVEMENTS, {"first": MONTH.start_at, "past": MONTH.end_at}).scalar_one() == TRANSACTIONS
+    )

@@ -1,0 +1,147 @@
+"""`make soak`: random nights and kills at full size, with their progress, and the figures that they end in.
+
+python -m tests.soak [--nights 200] [--kills 100] [--seed 5] [--write]
+
+`--write` puts the figures where they are kept: docs/soak.json, and between the marks in docs/why/reliability.md.
+Exit 1 where anything was not as it has to be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from db.embedded import EmbeddedServer
+from db.migrate import create_all
+from db.session import make_engine
+from tests.integration.kills import FAST, random_kills
+from tests.integration.random_nights import random_nights
+from tests.integration.stripe_proxy import running_proxy
+
+PAGE = Path("docs/why/reliability.md")
+FIGURES = Path("docs/soak.json")
+BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
+Figures = dict[str, Any]
+
+
+def nights(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Random nights against a gateway that fails; raises AssertionError with what is wrong at the end."""
+    with _folder() as folder, EmbeddedServer(folder, FAST) as server, running_proxy() as proxy:
+        engine = make_engine(server.url)
+        with engine.begin() as session:
+            create_all(session)
+        weather = random_nights(engine, proxy, seed, count, lambda _: told())
+        engine.dispose()
+    return {
+        "nights": weather.nights,
+        "calls to the gateway": weather.calls,
+        "faults": dict(sorted(weather.faults.items())),
+        "attempts": dict(sorted(weather.attempts.items())),
+        "left without an answer for a while": len(weather.unknown),
+        "made sure of by people": weather.by_people,
+        "invoices": dict(sorted(weather.invoices.items())),
+    }
+
+
+def kills(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Random kills, each held against an undisturbed night."""
+    with _folder() as folder, running_proxy() as proxy:
+        damage = random_kills(folder, proxy, seed, count, lambda _: told())
+    return {
+        "kills": dict(sorted(damage.kinds.items())),
+        "moments": {"statements": damage.statements, "calls": damage.calls},
+        "what the disturbed worker said": dict(sorted(damage.said.items())),
+        "differences": damage.differences,
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Run both, print the figures, write them if asked to."""
+    parser = argparse.ArgumentParser(prog="soak")
+    parser.add_argument("--nights", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--write", action="store_true", help="keep the figures in the documents")
+    asked = parser.parse_args(arguments)
+    figures: Figures = {"commit": _commit(), "on": datetime.now(UTC).date().isoformat(), "seed": asked.seed}
+    for run, count in ((kills, asked.kills), (nights, asked.nights)):
+        began = time.monotonic()
+        with _progress(run.__name__, count) as told:
+            figures |= run(count, asked.seed, told)
+        figures[f"seconds of {run.__name__}"] = round(time.monotonic() - began)
+    sys.stdout.write(f"{as_text(figures)}\n")
+    if asked.write:
+        FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        page = PAGE.read_text(encoding="utf-8")
+        before, _, rest = page.partition(BEGIN)
+        _, _, after = rest.partition(END)
+        PAGE.write_text(f"{before}{BEGIN}\n\n{as_text(figures)}\n\n{END}{after}", encoding="utf-8")
+    return 1 if figures["differences"] else 0
+
+
+def as_text(figures: Mapping[str, Any]) -> str:
+    """The figures as a table of the page."""
+    rows = ["| figure | found |", "|---|---|"]
+    for name, value in figures.items():
+        if isinstance(value, Mapping):
+            shown = ", ".join(f"{each} {number:,}" for each, number in value.items())
+        elif isinstance(value, list):
+            shown = "; ".join(value) or "0"
+        else:
+            shown = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
+        rows.append(f"| {name} | {shown} |")
+    return "\n".join(rows)
+
+
+@contextmanager
+def _progress(name: str, count: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, a line for every tenth part elsewhere."""
+    console = Console(stderr=True)
+    done = 0
+
+    def plainly() -> None:
+        nonlocal done
+        done += 1
+        if done % max(count // 10, 1) == 0:
+            console.print(f"{name}: {done} of {count}", highlight=False)
+
+    if not console.is_terminal:
+        yield plainly
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task(name, total=count)
+        yield lambda: bars.advance(task)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="keizoku-soak-"))
+    folder.chmod(0o755)  # as root the server's own account passes through it
+    try:
+        yield folder
+    finally:
+        EmbeddedServer(folder).stop(force=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _commit() -> str:
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return asked.stdout.strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
