@@ -8,6 +8,7 @@ owes nothing.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -23,12 +24,37 @@ from db.tables.money import credit, credit_application, invoice, settlement
 from terms.rules import Rules
 
 CHUNK = 10_000
-_UNOPENED = sa.or_(
-    sa.and_(term.c.method.in_(INVOICED), ~sa.exists().where(invoice.c.term_id == term.c.id)),
-    sa.and_(
-        term.c.method.in_(POSTED_ONLY), ~sa.exists().where(entry.c.event_key == sa.func.concat("term:", term.c.id))
-    ),
+_LAST = sa.bindparam("last", type_=sa.BigInteger())
+_living, _voided = invoice.alias("living"), invoice.alias("voided")
+_posted = (
+    sa.select(sa.true().label("known"))
+    .where(term.c.method.in_(POSTED_ONLY), entry.c.event_key == sa.func.concat("term:", term.c.id))
+    .limit(1)
+    .lateral("posted")
 )
+
+
+def _unopened(above: sa.ColumnElement[int]) -> sa.Select[tuple[Any, ...]]:
+    """Terms with an id above `above` that nothing was opened for.
+
+    As joins that each have an index, and the bound on both sides: "no invoice, or no entry" as conditions beside an OR
+    read every invoice for every term.
+    """
+    return (
+        sa.select(term.c.id, term.c.contract_id, term.c.account, term.c.method, term.c.starts_on, term.c.price_yen)
+        .outerjoin(
+            _living, sa.and_(_living.c.term_id == term.c.id, _living.c.term_id > above, _living.c.state != "void")
+        )
+        .outerjoin(_voided, sa.and_(_voided.c.term_id == term.c.id, _voided.c.state == "void"))
+        .outerjoin(_posted, sa.true())
+        .where(
+            term.c.id > above,
+            term.c.method.in_((*INVOICED, *POSTED_ONLY)),
+            _living.c.id.is_(None),
+            _voided.c.id.is_(None),
+            _posted.c.known.is_(None),
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +79,27 @@ class DueTerms:
 
 def anything_due() -> sa.ColumnElement[bool]:
     """Whether `due` would find a term above the floor."""
-    return sa.exists(sa.select(term.c.id).where(term.c.id > FLOOR, _UNOPENED))
+    return sa.exists(_unopened(FLOOR))
 
 
-def due(session: Session, *, above: int = 0, contract_ids: Collection[int] | None = None) -> Iterator[DueTerms]:
-    """Chunks of terms with an id above `above` to open; each has to be saved before the next is asked for."""
-    query = (
-        sa.select(term.c.id, term.c.contract_id, term.c.account, term.c.method, term.c.starts_on, term.c.price_yen)
-        .where(_UNOPENED)
-        .order_by(term.c.id)
-        .limit(CHUNK)
-    )
+def due(
+    session: Session,
+    *,
+    above: int = 0,
+    contract_ids: Collection[int] | None = None,
+    within: tuple[int, int] | None = None,
+) -> Iterator[DueTerms]:
+    """Chunks of terms with an id above `above` to open; each has to be saved before the next is asked for.
+
+    Of all contracts, of some, or of those with an id from the first to the last of `within`.
+    """
+    query = _unopened(_LAST).order_by(term.c.id).limit(CHUNK)
     if contract_ids is not None:
         query = query.where(term.c.contract_id == sa.any_(sa.cast(list(contract_ids), sa.ARRAY(sa.BigInteger))))
+    if within is not None:
+        query = query.where(term.c.contract_id.between(*within))
     last = above
-    while rows := session.execute(query.where(term.c.id > last)).all():
+    while rows := session.execute(query, {_LAST.key: last}).all():
         terms = tuple(NewTerm(*row) for row in rows)
         last = terms[-1].term_id
         yield DueTerms(terms, _credits(session, [each.account for each in terms]))

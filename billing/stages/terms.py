@@ -45,12 +45,22 @@ def anything_due() -> sa.ColumnElement[bool]:
 
 
 def due(
-    session: Session, rules: Rules, business_date: date, *, contract_id: int | None = None
+    session: Session,
+    rules: Rules,
+    business_date: date,
+    *,
+    contract_id: int | None = None,
+    within: tuple[int, int] | None = None,
 ) -> Iterator[list[DueContract]]:
-    """Chunks of contracts to renew or end; each chunk has to be saved before the next is asked for."""
+    """Chunks of contracts to renew or end; each chunk has to be saved before the next is asked for.
+
+    All contracts, one, or those with an id from the first to the last of `within`.
+    """
     query = running().where(_OVER).order_by(contract.c.id).limit(CHUNK)
     if contract_id is not None:
         query = query.where(contract.c.id == contract_id)
+    if within is not None:
+        query = query.where(contract.c.id.between(*within))
     # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
     query = query.with_for_update(of=contract, skip_locked=contract_id is None)
     last = 0

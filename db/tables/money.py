@@ -58,6 +58,7 @@ invoice = Table(
     CheckConstraint("issued_on <= due_on", name="due_after_issue"),
     CheckConstraint("(accelerated_on IS NULL) = (accelerated_at IS NULL)", name="accelerated"),
     Index("uq_invoice_term", "term_id", unique=True, postgresql_where=sql("state <> 'void'")),
+    Index("ix_invoice_void", "term_id", postgresql_where=sql("state = 'void'")),
     Index("ix_invoice_open", "account", postgresql_where=sql("state = 'open'")),
     Index("ix_invoice_contract_id", "contract_id"),
 )

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,15 +30,20 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("cases", nargs="*", choices=[[], *cases], metavar="CASE", help=", ".join(cases))
     parser.add_argument("--tiny", action="store_true", help="tiny sizes, to see that it works")
     parser.add_argument("--runs", type=int, default=RUNS, help="at most so many of each contender")
+    parser.add_argument("--keep", type=Path, help="make the data in this folder and leave them; writes no page")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=NUMBER", help="another size, to look at; writes no page"
+    )
     asked = parser.parse_args(arguments)
+    otherwise = {name: int(number) for name, _, number in (each.partition("=") for each in asked.set)}
     figures = json.loads(JSON_FILE.read_text(encoding="utf-8")) if JSON_FILE.exists() else {}
     for name in asked.cases or cases:
         case = cases[name]
-        size = case.tiny if asked.tiny else case.size
-        with TemporaryDirectory(prefix="keizoku-bench-") as folder:
+        size = {**(case.tiny if asked.tiny else case.size), **otherwise}
+        with nullcontext(asked.keep) if asked.keep else TemporaryDirectory(prefix="keizoku-bench-") as folder:
             Path(folder).chmod(0o755)
             figures[name] = summary(case, measure(case, Path(folder), size, asked.runs), size)
-    if asked.tiny:
+    if asked.tiny or asked.keep or otherwise:
         return
     figures = {name: figures[name] for name in cases if name in figures}
     JSON_FILE.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

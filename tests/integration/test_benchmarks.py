@@ -19,7 +19,18 @@ def folder(database_folder: Path) -> Iterator[Path]:
 
 def test_a_case_runs_in_processes_of_its_own_and_its_contenders_agree(folder: Path) -> None:
     cases = all_cases()
-    assert sorted(cases) == ["claims", "payments", "quorum", "reconciliation", "scenario", "startup"]
+    assert sorted(cases) == [
+        "claims",
+        "night",
+        "night_catch_up",
+        "night_growth",
+        "night_typical",
+        "payments",
+        "quorum",
+        "reconciliation",
+        "scenario",
+        "startup",
+    ]
     whole = cases["quorum"]
     case = replace(
         whole, contenders=[each for each in whole.contenders if "DuckDB" in each.name or each.name == "Keizoku"]

@@ -1066,6 +1066,8 @@ CREATE INDEX ix_invoice_contract_id ON invoice (contract_id);
 
 CREATE INDEX ix_invoice_open ON invoice (account) WHERE state = 'open';
 
+CREATE INDEX ix_invoice_void ON invoice (term_id) WHERE state = 'void';
+
 CREATE UNIQUE INDEX uq_invoice_term ON invoice (term_id) WHERE state <> 'void';
 
 CREATE TABLE credit (
