@@ -61,10 +61,11 @@ audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions,
 browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
 	@$(BIN)/python -m pytest -m browser
 
-# on a machine that does nothing else; CASES=quorum for one of them. Writes docs/benchmarks.md
+# on a machine that does nothing else; CASES=quorum for one of them, SIZE=large for what takes long
 CASES ?=
+SIZE ?= ordinary
 bench: $(VENV)/.installed-bench
-	@$(BIN)/python -m tests.benchmarks.run $(CASES)
+	@$(BIN)/python -m tests.benchmarks.run $(CASES) --size $(SIZE)
 
 # mutmut is asked for here alone: nothing else wants it
 mutation: $(VENV)/.installed-test  ## mutants of what decides that no unit test notices; minutes

@@ -33,7 +33,7 @@ import sqlalchemy as sa
 from psycopg.pq import PGconn, Ping
 
 from db.programs import MAJOR, Account, account_of, programs_folder, run_program, server_account, succeeds
-from db.session import DatabaseError
+from db.session import NO_SPACE, DatabaseError, DiskFullError
 
 __all__ = ["EmbeddedServer", "default_data_dir"]
 
@@ -288,13 +288,13 @@ class EmbeddedServer:
         self._sweep(socket_dir)
         wanted = {**SETTINGS, "unix_socket_directories": str(socket_dir), **self.settings}
         options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in wanted.items())
-        log_length = self.log_file.stat().st_size if self.log_file.exists() else 0
+        said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
         code, words = self._run(
             "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", self.log_file.name, "-o", options
         )
         if code == 0 or self._postmaster() is not None:
             return
-        said = self._log_since(log_length)
+        said = self._log_since(said_before)
         if "shared memory block" in said and time.monotonic() < deadline:
             time.sleep(0.2)  # processes of a server killed a moment ago are still going away
             return
@@ -368,8 +368,8 @@ class EmbeddedServer:
 
     def _failure(self, what: str, said: str = "") -> DatabaseError:
         """One line: what happened, what the server said last, and where to read on."""
-        if "No space left on device" in said:
-            return DatabaseError(f"the disk is full: the embedded PostgreSQL {what} in {self.data_dir}")
+        if NO_SPACE in said:
+            return DiskFullError(f"the disk is full: the embedded PostgreSQL {what} in {self.data_dir}")
         last = [line.strip() for line in said.splitlines() if line.strip()][-3:]
         reason = f": {' | '.join(last)}" if last else ""
         return DatabaseError(f"the embedded PostgreSQL {what} in {self.data_dir}{reason} (log: {self.log_file})")

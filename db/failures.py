@@ -9,12 +9,15 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import psycopg
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
-__all__ = ["Failure", "Kind", "failure_of"]
+from db.session import NO_SPACE, DiskFullError
+
+__all__ = ["AGAIN", "BACK", "FREE_SOME", "Failure", "Kind", "disk_is_full", "failure_of", "reason_in_log"]
 
 Kind = Literal["database_gone", "disk_full", "database_broke_off", "database_refuses"]
 """As it stands in the worker's log and numbers."""
@@ -37,24 +40,24 @@ class Failure:
         return self.kind != "database_refuses"
 
 
-_AGAIN: Final = "what was committed stays, nothing is half done: run the same command again"
-_FREE: Final = f"free some space, then: {_AGAIN}"
-_BACK: Final = f"see that it runs and can be reached, then: {_AGAIN}"
+AGAIN: Final = "what was committed stays, nothing is half done: run the same command again"
+FREE_SOME: Final = f"free some space, then: {AGAIN}"
+BACK: Final = f"see that it runs and can be reached, then: {AGAIN}"
 
 # by SQLSTATE, or by its class where it has two letters (PostgreSQL, appendix A)
 _STATES: Final[dict[str, tuple[Kind, str, str]]] = {
-    "53100": ("disk_full", "the disk of the database is full", _FREE),
-    "53200": ("database_broke_off", "the database has no memory left", _AGAIN),
-    "53300": ("database_gone", "the database takes no more connections", _BACK),
-    "53400": ("disk_full", "the database may write no more temporary files (temp_file_limit)", f"raise it, {_AGAIN}"),
-    "08": ("database_gone", "the connection to the database was lost", _BACK),
-    "57014": ("database_broke_off", "the database cancelled a statement (statement_timeout, or its operator)", _AGAIN),
-    "57": ("database_gone", "the database ended the connection", _BACK),
-    "25P03": ("database_gone", "the database ended a connection that was silent for too long", _BACK),
+    "53100": ("disk_full", "the disk of the database is full", FREE_SOME),
+    "53200": ("database_broke_off", "the database has no memory left", AGAIN),
+    "53300": ("database_gone", "the database takes no more connections", BACK),
+    "53400": ("disk_full", "the database may write no more temporary files (temp_file_limit)", f"raise it, {AGAIN}"),
+    "08": ("database_gone", "the connection to the database was lost", BACK),
+    "57014": ("database_broke_off", "the database cancelled a statement (statement_timeout, or its operator)", AGAIN),
+    "57": ("database_gone", "the database ended the connection", BACK),
+    "25P03": ("database_gone", "the database ended a connection that was silent for too long", BACK),
     "25006": ("database_refuses", "the database only lets itself be read (a standby?)", "name the one that is written"),
-    "40": ("database_broke_off", "the database rolled a transaction back that stood in another's way", _AGAIN),
-    "55P03": ("database_broke_off", "the database did not get a lock in time", _AGAIN),
-    "58": ("disk_full", "the database cannot write to its disk", f"look at its disk and its log, then: {_AGAIN}"),
+    "40": ("database_broke_off", "the database rolled a transaction back that stood in another's way", AGAIN),
+    "55P03": ("database_broke_off", "the database did not get a lock in time", AGAIN),
+    "58": ("disk_full", "the database cannot write to its disk", f"look at its disk and its log, then: {AGAIN}"),
     "42501": ("database_refuses", "the login may not do this in the database", "`keizoku db roles` says who may"),
 }
 
@@ -62,12 +65,13 @@ _STATES: Final[dict[str, tuple[Kind, str, str]]] = {
 def failure_of(error: BaseException) -> Failure | None:
     """What befell the database, if that is what this error, or the first one behind it, tells; None for all else.
 
-    A lost connection makes a second error where the code tidies up; the first one says what happened.
+    A lost connection makes a second error where the code tidies up: the first one says what happened. A full disk
+    says more than the connection that was lost by it.
     """
-    found = None
-    for each in _chain(error):
-        found = _one(each) or found
-    return found
+    found = [each for each in map(_one, _chain(error)) if each is not None]
+    full = [each for each in found if each.kind == "disk_full"]
+    chosen = full or found
+    return chosen[-1] if chosen else None
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -80,8 +84,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _one(error: BaseException) -> Failure | None:
+    if isinstance(error, DiskFullError):
+        return Failure("disk_full", str(error), FREE_SOME)
     if isinstance(error, PendingRollbackError):
-        return Failure("database_gone", "the connection to the database was lost", _BACK)
+        return Failure("database_gone", "the connection to the database was lost", BACK)
     origin = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(origin, psycopg.Error):
         return None
@@ -91,9 +97,7 @@ def _one(error: BaseException) -> Failure | None:
         kind, what, remedy = named
         return Failure(kind, f"{what}: {_first_line(origin)}", remedy)
     if not state and isinstance(origin, psycopg.OperationalError | psycopg.InterfaceError):
-        return Failure(
-            "database_gone", f"the database cannot be reached or has gone away: {_first_line(origin)}", _BACK
-        )
+        return Failure("database_gone", f"the database cannot be reached or has gone away: {_first_line(origin)}", BACK)
     return None
 
 
@@ -105,5 +109,19 @@ def _first_line(error: psycopg.Error) -> str:
 
 
 def disk_is_full(error: BaseException) -> bool:
-    """A file of ours could not be written for want of space (also a quota's), or its disk fails."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+    """Whether this error, or one behind it, is a disk or a quota without room; libraries keep the system's words."""
+    return any(
+        (isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT)) or NO_SPACE in str(each)
+        for each in _chain(error)
+    )
+
+
+def reason_in_log(log_file: Path, since: int) -> DiskFullError | None:
+    """Why the embedded server went away, where what it said after `since` bytes names a reason that people can mend."""
+    try:
+        with log_file.open(errors="replace") as log:
+            log.seek(since)
+            full = NO_SPACE in log.read()
+    except OSError:
+        return None
+    return DiskFullError(f"the disk is full: the embedded PostgreSQL went away (log: {log_file})") if full else None

@@ -19,9 +19,11 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 __all__ = [
+    "NO_SPACE",
     "OLDEST_SERVER",
     "CopyText",
     "DatabaseError",
+    "DiskFullError",
     "Session",
     "check_server",
     "copy_rows",
@@ -43,11 +45,17 @@ OLDEST_SERVER = 15
 """The oldest major version of PostgreSQL whose constraints the tables use."""
 
 CONNECT_SECONDS = 10
+NO_SPACE = "No space left on device"
+"""What the system and PostgreSQL say of a full disk."""
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 class DatabaseError(Exception):
     """The database cannot be used; the message is one line for the person at the keyboard."""
+
+
+class DiskFullError(DatabaseError):
+    """The disk under the database is full."""
 
 
 def make_engine(url: str | URL, schema: str | None = None) -> sa.Engine:

@@ -21,7 +21,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from db.session import Session, make_engine, try_leader_lock
+from db.session import DatabaseError, Session, make_engine, try_leader_lock
 
 LOCK = "worker"
 LEASE_SECONDS: Final = 30.0
@@ -86,6 +86,7 @@ class Leadership:
         self._until = 0.0
         self._one_at_a_time = RLock()  # the heart asks, and so does every job as it begins
         self.reachable = False  # the database answered the last time it was asked
+        self.taken = 0  # how often the lead was taken
         self.cut_off = 0  # sessions of others' jobs that were ended when the lead was taken
 
     @property
@@ -137,9 +138,10 @@ class Leadership:
                 self._session.exec_driver_sql("SELECT 1")
             elif try_leader_lock(self._session, LOCK):
                 self._holds = True
+                self.taken += 1
                 self.cut_off = self._session.execute(_CUT_OFF, {"worker": self._worker}).scalar_one()
             self._session.commit()
-        except DBAPIError:
+        except (DBAPIError, DatabaseError):
             self.give_up()
             self.reachable = False
         else:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from db.session import Session
 from db.tables import metadata
+from scheduler.files import whole_file
 from terms.cells import cell_text
 from terms.decision import decides
 
@@ -40,7 +41,10 @@ def write_member(session: Session, account: str, folder: Path) -> dict[str, int]
         key = list(table.primary_key.columns)
         rows = session.execute(sa.select(table).where(column == account).order_by(*key)).all()
         if rows:
-            with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as out:
+            with (
+                whole_file(folder / f"{name}.csv") as partial,
+                partial.open("w", encoding="utf-8", newline="") as out,
+            ):
                 lines = csv.writer(out)
                 lines.writerow(table.c.keys())
                 lines.writerows([_cell(value) for value in row] for row in rows)

@@ -97,7 +97,7 @@ class Worker:
 
     def beat(self) -> None:
         """Ask for the lead, and note that we live."""
-        led = self.leadership.leads
+        led, taken = self.leadership.leads, self.leadership.taken
         leads = self.leadership.ask()
         now = self.clock()
         self.health.beat_at, self.health.leads = now, leads
@@ -105,7 +105,7 @@ class Worker:
             self.health.answered_at = now
         self.numbers.leader.set(leads)
         self.numbers.reachable.set(self.leadership.reachable)
-        if leads and not led:
+        if self.leadership.taken > taken:
             self.log.info("leads", cut_off=self.leadership.cut_off)
         elif led and not leads:
             self.log.warning("lost the lead")

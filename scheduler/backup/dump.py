@@ -78,6 +78,13 @@ def identity_in(file: Path) -> Any:
 
 def dump(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path) -> None:
     """Dump the database as it is in an exported snapshot, encrypted. Raises BackupError."""
+    try:
+        _encrypted(url, snapshot, recipients, target)
+    except (OSError, pyrage.EncryptError) as error:  # a full disk is also told when the file is closed
+        raise BackupError(f"the dump was not written: {_words(error)}") from error
+
+
+def _encrypted(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path) -> None:
     command = [client_program("pg_dump"), "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"]
     with (
         target.open("wb") as out,
@@ -87,9 +94,9 @@ def dump(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path) ->
     ):
         try:
             pyrage.encrypt_io(_pipe(process.stdout), out, list(recipients))
-        except (OSError, pyrage.EncryptError) as error:
+        except BaseException:
             process.kill()
-            raise BackupError(f"the dump was not written: {_words(error)}") from error
+            raise
         said = _pipe(process.stderr).read()
         _check(process.wait(), said, "pg_dump")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -61,6 +62,8 @@ class Store:
                 out.write(json.dumps(mark, sort_keys=True).encode())
             self.fs.invalidate_cache()
         except Exception as error:  # every file system has errors of its own
+            with suppress(StoreError):
+                self.remove(backup)  # half a copy takes room
             raise StoreError(f"{self.name}: not written ({_reason(error)})") from error
 
     def copies(self) -> list[Copy]:

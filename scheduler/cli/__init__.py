@@ -4,8 +4,10 @@
 with a Typer application in it, and add a row to COMMANDS.
 """
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple, NoReturn
 
@@ -104,9 +106,16 @@ def _keizoku(
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and exit: 0 fine, 1 a finding, 2 a mistake in how it was called, 130 interrupted."""
+    """Run one command and exit.
+
+    0 fine, 1 a finding, 2 a mistake in how it was called, 3 broken off by what it stands on (the database went away, a
+    disk is full: run it again), 130 interrupted.
+    """
     try:
-        typer.main.get_command(app).main(arguments, prog_name="keizoku")
+        try:
+            typer.main.get_command(app).main(arguments, prog_name="keizoku")
+        finally:
+            _hand_over()
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
@@ -114,3 +123,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
         sys.exit(explain_failure(error))
     sys.exit(0)
+
+
+def _hand_over() -> None:
+    """Give stdout what is still held back, while an error of it can still be told; a reader who left wants no more."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        with suppress(OSError, ValueError):  # at its end the interpreter would try once more, and say so
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
+        sys.exit(1)

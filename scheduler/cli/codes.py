@@ -164,7 +164,8 @@ def _write(out: Path, codes: Sequence[Code]) -> None:
     except FileExistsError:
         raise UserError(f"{out} is there already; codes are written to a new file") from None
     except OSError as error:
-        raise UserError(f"{out}: {error.strerror}") from None
+        out.unlink(missing_ok=True)  # half a list; ours, since it was not there before
+        raise UserError(f"{out}: {error.strerror}") from error
 
 
 key = _commands("product_key")

@@ -6,7 +6,7 @@ needed: the help of a group answers at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,6 +45,8 @@ class Database:
     url: sa.URL
     place: str
     embedded: bool
+    keep_running: Callable[[], None]
+    """Starts an embedded server again that was killed meanwhile; a server is others' to start."""
 
 
 def settings_of_this_process() -> Settings:
@@ -74,21 +76,41 @@ def open_database(settings: Settings, *, quiet: bool = False) -> Iterator[Databa
 
     if settings.database_url is None:
         with embedded_server(settings) as server:
-            yield from _connected(server.url, f"embedded PostgreSQL {{version}} in {server.data_dir}", True, quiet)
+            place = f"embedded PostgreSQL {{version}} in {server.data_dir}"
+            with _reason_told(server):
+                yield from _connected(server.url, place, server.keep_running, quiet)
     else:
         url = normalised_url(settings.database_url.get_secret_value())
         named = url.query.get("host", "the local socket")
         host = url.host or (named if isinstance(named, str) else ", ".join(named))
-        yield from _connected(url, f"server {host}/{url.database or ''}, PostgreSQL {{version}}", False, quiet)
+        yield from _connected(url, f"server {host}/{url.database or ''}, PostgreSQL {{version}}", None, quiet)
 
 
-def _connected(url: sa.URL, place: str, embedded: bool, quiet: bool) -> Iterator[Database]:
+@contextmanager
+def _reason_told(server: EmbeddedServer) -> Iterator[None]:
+    """Where our own server goes away meanwhile and its log says that its disk is full, the error says so too."""
+    said_before = server.log_file.stat().st_size
+    try:
+        yield
+    except Exception as error:
+        from db.failures import failure_of, reason_in_log
+
+        failure = failure_of(error)
+        if failure is not None and failure.kind == "database_gone":
+            why = reason_in_log(server.log_file, said_before)
+            if why is not None:
+                raise why from error
+        raise
+
+
+def _connected(url: sa.URL, place: str, keep_running: Callable[[], None] | None, quiet: bool) -> Iterator[Database]:
     from db.session import check_server, make_engine
 
     engine = make_engine(url)
     try:
         with engine.connect() as session:
-            found = Database(session, url, place.format(version=check_server(session)), embedded)
+            named = place.format(version=check_server(session))
+            found = Database(session, url, named, keep_running is not None, keep_running or (lambda: None))
             session.rollback()
             if not quiet:
                 note(f"database: {found.place}")

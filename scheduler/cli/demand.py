@@ -10,6 +10,7 @@ import typer
 from scheduler.cli.context import open_house
 from scheduler.cli.inputs import AsJson, Language
 from scheduler.cli.output import emit, fail
+from scheduler.files import write_whole
 
 app = typer.Typer(help="Demands for late interest, as documents.", no_args_is_help=True)
 
@@ -49,7 +50,7 @@ def show(
             fail(str(refused))
     if html is not None:
         try:
-            html.write_text(demand_html(found), encoding="utf-8")
+            write_whole(html, demand_html(found))
         except OSError as error:
             fail(f"{html}: {error.strerror}")
     if as_json:

@@ -19,6 +19,7 @@ from scheduler.demo.page import amount, demo_page
 from scheduler.demo.place import NotADemo, clear, default_dir, examples_dir, fresh_house
 from scheduler.demo.play import play, played_until
 from scheduler.demo.summary import Figure, Summary, summarise
+from scheduler.files import write_whole
 from scheduler.settings import SettingsError
 from terms import words
 from terms.rules import Rules
@@ -51,7 +52,7 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
         command = f"KEIZOKU_DATA_DIR={folder} {_program()} explain claim {summary.explained} --lang en"
         html = demo_page(house, summary, played_until(), command)
     try:
-        page.write_text(html, encoding="utf-8")
+        write_whole(page, html)
     except OSError as error:
         fail(f"the page could not be written to {page}: {error.strerror}; name another place by --out")
     if as_json:

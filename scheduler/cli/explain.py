@@ -13,6 +13,7 @@ from rich.markup import escape
 from scheduler.cli import explain_money
 from scheduler.cli.context import ALL_THAT_IS_KNOWN, open_house
 from scheduler.cli.output import emit, fail, note, table
+from scheduler.files import write_whole
 from terms.calendar import Month
 from terms.words import duration
 
@@ -76,7 +77,7 @@ def claim(
 
 def _write(path: Path, text: str, what: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         fail(f"{path}: {error.strerror}")
     note(f"{what}: {path}")

@@ -12,6 +12,7 @@ import typer
 from scheduler.cli.context import at_the_desk, settings_of_this_process
 from scheduler.cli.inputs import AsJson, Language, month_of, row_bar
 from scheduler.cli.output import emit, fail, table
+from scheduler.files import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,10 +114,10 @@ def _give(document: Document, html: Path | None, pdf: Path | None, as_json: bool
     written = []
     try:
         if html is not None:
-            html.write_text(document_html(document), encoding="utf-8")
+            write_whole(html, document_html(document))
             written.append(str(html))
         if pdf is not None:
-            pdf.write_bytes(document_pdf(document, settings_of_this_process().document_font))
+            write_whole(pdf, document_pdf(document, settings_of_this_process().document_font))
             written.append(str(pdf))
     except FontError as error:
         fail(str(error))

@@ -1,6 +1,7 @@
 """How every command speaks: results to stdout, everything else to stderr, JSON when asked.
 
-Exit codes: 0 fine, 1 a finding, 2 the command could not be done as asked.
+Exit codes: 0 fine, 1 a finding, 2 the command could not be done as asked, 3 it was broken off by what it stands on
+(the database went away, a disk is full): what was committed stays, run it again.
 """
 
 import dataclasses
@@ -44,6 +45,10 @@ console = _console(stderr=False)
 """For results; text in [brackets] is markup, so what comes from data is escaped."""
 errors = _console(stderr=True)
 """For everything else."""
+
+
+BROKEN_OFF = 3
+"""Exit code: the database went away or a disk is full; the same command does once that is mended."""
 
 
 class UserError(Exception):
@@ -117,18 +122,21 @@ def explain_failure(error: Exception) -> int:
 
 def explained(error: BaseException) -> tuple[str, int] | None:
     """The one line that people can act on, and its exit code; None for what only a programmer can mend."""
-    if isinstance(error, UserError):
-        return str(error), error.code
-    from sqlalchemy.exc import DataError, OperationalError
+    from sqlalchemy.exc import DataError
 
     from billing.gateway.port import GatewayRefusesUsError
+    from db.failures import FREE_SOME, disk_is_full, failure_of
     from db.session import DatabaseError
 
+    if isinstance(error, UserError):
+        return (f"{error}; {FREE_SOME}", BROKEN_OFF) if disk_is_full(error) else (str(error), error.code)
+    failure = failure_of(error)
+    if failure is not None:
+        return str(failure), BROKEN_OFF if failure.passes else 2
     if isinstance(error, DatabaseError | GatewayRefusesUsError):
         return str(error), 2
-    if isinstance(error, OperationalError):
-        reason = " ".join(str(error.orig).split())
-        return f"the database cannot be reached or has gone away: {reason}", 2
+    if disk_is_full(error):
+        return f"the disk is full: {' '.join(str(error).split())}; {FREE_SOME}", BROKEN_OFF
     if isinstance(error, DataError):  # a number or a letter beyond what its columns hold
         return f"a value that cannot be: {str(error.orig).splitlines()[0]}", 2
     return None

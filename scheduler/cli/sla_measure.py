@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from scheduler.cli.output import emit, fail, note, report_findings, table
 from scheduler.cli.sla_counts import count_series
+from scheduler.files import write_whole
 from sla.claim_steps import waterfall_steps
 from sla.counts import CountSeries, CountsRead, read_counts, unknown_time
 from sla.evidence import read_incidents
@@ -207,7 +208,7 @@ def _horizon(written: str, month: Month) -> int:
 
 def _draw(path: Path, svg: str) -> None:
     try:
-        path.write_text(svg, encoding="utf-8")
+        write_whole(path, svg)
     except OSError as error:
         fail(f"--picture {path}: {error.strerror}")
     note(f"picture: {path}")

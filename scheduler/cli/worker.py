@@ -33,6 +33,10 @@ def worker(
     ] = "127.0.0.1:9464",
     heartbeat: Annotated[float, typer.Option("--heartbeat", min=0.1, help="Seconds between heartbeats.")] = 5.0,
     poll: Annotated[float, typer.Option("--poll", min=0.1, help="Seconds between looks at the gateway's news.")] = 300,
+    lease: Annotated[
+        float,
+        typer.Option("--lease", min=0.5, help="Seconds of silence after which another worker takes the lead."),
+    ] = 30.0,
 ) -> None:
     """Run unattended: the night at 02:30 JST and what was missed, the gateway's news, until SIGTERM.
 
@@ -43,8 +47,11 @@ def worker(
     from scheduler.worker import Worker
 
     host, port = _address(listen)
+    if lease < 2 * heartbeat:
+        fail(f"--lease {lease:g}: has to be at least twice the heartbeat of {heartbeat:g} s")
     settings = settings_of_this_process()
-    log = json_logger(uuid4().hex[:12])
+    worker_id = uuid4().hex[:12]
+    log = json_logger(worker_id)
 
     with open_house(settings):
         pass  # the tables are up to date, or this says what to do
@@ -57,7 +64,15 @@ def worker(
     # kept open: an embedded server runs as long as the worker does
     with open_database(settings, quiet=True) as database:
         engine = watched_engine(database.url)
-        made = Worker(house_of_a_job, Leadership(engine.connect), log, heartbeat_seconds=heartbeat, poll_seconds=poll)
+
+        def connect() -> sa.Connection:
+            database.keep_running()
+            return engine.connect()
+
+        leadership = Leadership(connect, worker_id, lease)
+        made = Worker(house_of_a_job, leadership, log, heartbeat_seconds=heartbeat, poll_seconds=poll)
+        if settings.backup_stores:
+            made.backup = _backup(settings, database.url, made)
 
         def stop(number: int, frame: FrameType | None) -> None:
             made.stop()

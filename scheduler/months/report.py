@@ -22,6 +22,7 @@ from markupsafe import Markup
 from db.session import Session, one_snapshot
 from db.tables.evidence import month_review, month_to_review
 from db.tables.money import people_task
+from scheduler.files import write_whole
 from scheduler.months.reviews import FALL
 from scheduler.months.standing import ClaimState, standing_claims, standing_yen
 from scheduler.months.templates import Langs, both, templates_in
@@ -156,7 +157,7 @@ def write_report(report: MonthReport, folder: Path, langs: Langs) -> list[Path]:
     paths = []
     for ending, content in contents.items():
         path = folder / f"sla-{report.month}.{ending}"
-        path.write_bytes(content)
+        write_whole(path, content)
         paths.append(path)
     return paths
 

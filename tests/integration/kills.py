@@ -31,7 +31,7 @@ import sqlalchemy as sa
 from billing.gateway.stripe_calls import StripeCalls
 from billing.gateway.stripe_gateway import StripeGateway
 from db.embedded import EmbeddedServer
-from db.migrate import create_all
+from db.migrate import upgrade
 from db.session import make_engine
 from scheduler.app import House
 from scheduler.hours import night_at
@@ -82,7 +82,7 @@ def random_kills(
     dice = random.Random(seed)  # noqa: S311  a test's dice
     damage = Damage()
     with EmbeddedServer(folder, FAST) as server:
-        worlds = {"": _Simulated(server), "call": _Stripe(server, proxy)}
+        worlds = {"": Simulated(server), "call": Stripe(server, proxy)}
         for each in worlds.values():
             each.prepare()
         damage.statements, damage.calls = worlds[""].moments, worlds["call"].moments
@@ -98,7 +98,7 @@ def random_kills(
     return damage
 
 
-class _World:
+class World:
     """A database before its busy night, and how that night ends undisturbed."""
 
     on: date
@@ -114,8 +114,8 @@ class _World:
         """Make the database to copy, and run the night once undisturbed."""
         self._alone(f"CREATE DATABASE {self.template}")
         engine = make_engine(self.server.url.set(database=self.template))
-        with engine.begin() as session:
-            create_all(session)
+        with engine.connect() as session:
+            upgrade(session)
         self.furnish(engine)
         engine.dispose()
         self.undisturbed, self.moments, said = self._night("", 0)
@@ -127,10 +127,7 @@ class _World:
         return said, [table for table in self.undisturbed if found[table] != self.undisturbed[table]]
 
     def _night(self, kind: str, moment: int) -> tuple[Rows, int, str]:
-        copy = f"{self.template}_copy"
-        self._alone(f"CREATE DATABASE {copy} TEMPLATE {self.template} STRATEGY file_copy")
-        url = self.server.url.set(database=copy)
-        try:
+        with self.copied() as url:
             self.begin(url)
             worker = Child(lambda told: self.work(url, kind, moment, told))
             self.watch(worker, kind, moment)
@@ -147,6 +144,14 @@ class _World:
                 with self.taking_over(url):
                     pass
             return self.reckoned(url), worker.moments, said
+
+    @contextmanager
+    def copied(self) -> Iterator[sa.URL]:
+        """A copy of the database, for one night."""
+        copy = f"{self.template}_copy"
+        self._alone(f"CREATE DATABASE {copy} TEMPLATE {self.template} STRATEGY file_copy")
+        try:
+            yield self.server.url.set(database=copy)
         finally:
             self.server.keep_running()
             self._alone(f"DROP DATABASE IF EXISTS {copy} WITH (FORCE)")
@@ -221,7 +226,7 @@ class _World:
             admin.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(statement)
 
 
-class _Simulated(_World):
+class Simulated(World):
     """Every method of payment, a month long; moments are statements, also those of the simulated gateway."""
 
     on = date(2026, 4, 26)  # renewals and charges, one of them with a lost answer
@@ -255,7 +260,7 @@ class _Simulated(_World):
         sa.event.listen(engine, "before_cursor_execute" if moment % 2 else "after_cursor_execute", statement)
 
 
-class _Stripe(_World):
+class Stripe(World):
     """Cards on a server that speaks like Stripe; moments are calls, and half of those that are killed go through."""
 
     on = date(2026, 5, 2)  # renewals of all

@@ -1,13 +1,16 @@
 """The benchmarks run, at tiny sizes and without a stopwatch: contenders agree, and the page has every one of them."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from db.embedded import EmbeddedServer
-from tests.benchmarks.harness import Measured, agreed, as_markdown, measure, summary
+from tests.benchmarks.growth_picture import growth_svg
+from tests.benchmarks.harness import Contender, Measured, agreed, as_markdown, measure, summary, takes_part
 from tests.benchmarks.run import all_cases
 
 
@@ -18,33 +21,61 @@ def folder(database_folder: Path) -> Iterator[Path]:
 
 
 def test_a_case_runs_in_processes_of_its_own_and_its_contenders_agree(folder: Path) -> None:
-    cases = all_cases()
-    assert sorted(cases) == [
-        "claims",
-        "night",
-        "night_catch_up",
-        "night_growth",
-        "night_typical",
-        "payments",
-        "quorum",
-        "reconciliation",
-        "scenario",
-        "startup",
-    ]
-    whole = cases["quorum"]
+    whole = all_cases()["quorum"]
     case = replace(
         whole, contenders=[each for each in whole.contenders if "DuckDB" in each.name or each.name == "Keizoku"]
     )
     told: list[str] = []
-    measured = measure(case, folder, case.tiny, 1, told.append)
-    assert [each.contender.name for each in measured] == ["Keizoku", "plain DuckDB window query"]
-    assert len(told) == 2
+    measured = measure(case, folder, case.tiny, 1, told.append, cold=True)
+    assert [(each.contender.name, len(each.wall)) for each in measured] == [
+        ("Keizoku", 1),
+        ("plain DuckDB window query", 1),
+    ]
+    assert all(each.cold is not None for each in measured)
+    assert len(told) == 5  # the data, a cold and a warm run of both
     assert len(measured[0].answer["windows"]) == 3  # of four outages: one is not enough
     page = as_markdown({"quorum": summary(case, measured, case.tiny)})
     assert [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| ")][1:] == [
         [" Keizoku ", " 1 "],
         [" plain DuckDB window query ", " 1 "],
     ]
+
+
+@pytest.mark.parametrize("name", ["claims", "quorum_growth", "startup"])
+def test_every_case_works_at_a_tiny_size(name: str, folder: Path) -> None:
+    """In this process, one contender after the other; what others test themselves is not in the list."""
+    case = all_cases()[name]
+    answers = []
+    with EmbeddedServer(folder) if name == "claims" else nullcontext():  # one start for all
+        case.prepare(folder, case.tiny)
+        for contender in case.contenders:
+            if case.before_run is not None:
+                case.before_run(folder, case.tiny)
+            answer = dict(contender.work(folder, case.tiny))
+            answers.append({key: value for key, value in answer.items() if key not in ("figures", "seconds")})
+    assert answers == [answers[0]] * len(case.contenders)
+
+
+def test_growth_is_fitted_drawn_and_told() -> None:
+    case = replace(all_cases()["quorum"], contenders=[Contender(f"{times} ×", lambda *_: {}) for times in (1, 2, 4, 8)])
+    measured = [
+        Measured(each, wall=[2 * 3**power, 99.0, 2 * 3**power], cpu=[1.0] * 3, peak_mb=[1.0] * 3)
+        for power, each in enumerate(case.contenders)
+    ]
+    found = summary(case, measured, case.tiny)
+    assert found["growth"] == {"times": [1, 2, 4, 8], "seconds": [2, 6, 18, 54], "exponent": 1.58}  # log2 of 3
+    assert "to the power of 1.58" in as_markdown({"quorum": found})
+    picture = growth_svg({"quorum": found})
+    assert ElementTree.fromstring(picture).tag.endswith("svg")  # noqa: S314
+    assert picture.count("<circle") == 4
+
+
+def test_a_size_that_is_too_much_for_a_peer_is_told() -> None:
+    case = all_cases()["quorum"]
+    names = [each.name for each in case.contenders if takes_part(each, {"observations": 10**8})]
+    assert names == ["Keizoku", "plain DuckDB window query"]
+    ours = [Measured(each, wall=[1.0], cpu=[1.0], peak_mb=[1.0]) for each in case.contenders[:2]]
+    assert "range_agg." in as_markdown({"quorum": summary(case, ours, case.large[-1])})
 
 
 def test_contenders_that_disagree_are_no_benchmark() -> None:

@@ -159,30 +159,30 @@ def test_two_worker_processes_one_leads_and_the_other_takes_over_when_it_is_kill
     keizoku = [sys.executable, "-c", "from scheduler.cli import main; main()"]
     subprocess.run([*keizoku, "db", "upgrade"], env=environment, check=True)
     command = [*keizoku, "worker", "--heartbeat", "0.2", "--listen", "127.0.0.1:0"]
-    with _running(command, environment) as first:
-        port = _wait(first, "listens")["port"]
-        _wait(first, "leads")
-        with _running(command, environment) as second:
+    with running(command, environment) as first:
+        port = wait_for(first, "listens")["port"]
+        wait_for(first, "leads")
+        with running(command, environment) as second:
             _two_workers(first, second, port)
 
 
 def _two_workers(first: subprocess.Popen[str], second: subprocess.Popen[str], port: int) -> None:
-    _wait(first, "job")  # today's night, on an empty house
+    wait_for(first, "job")  # today's night, on an empty house
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
         assert json.load(answer) == {"healthy": True, "database": True, "leads": True}
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
         assert b"keizoku_worker_leads 1.0" in answer.read()
     killed_at = time.monotonic()
     first.kill()
-    _wait(second, "leads")
+    wait_for(second, "leads")
     assert time.monotonic() - killed_at < 60
     second.send_signal(signal.SIGTERM)
-    _wait(second, "stopped")
+    wait_for(second, "stopped")
     assert second.wait(30) == 0
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """A process whose stderr is read, ended with the block."""
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -202,7 +202,7 @@ def _lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
 
-def _wait(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
+def wait_for(process: subprocess.Popen[str], event: str) -> dict[str, Any]:
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("{"):

@@ -1,6 +1,7 @@
 """The command line: quick to answer, one line for a mistake, JSON for programs."""
 
 import datetime as dt
+import errno
 import importlib
 import json
 import subprocess
@@ -10,13 +11,16 @@ from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 import typer
 
-from db.session import DatabaseError
+from db.failures import AGAIN, BACK, FREE_SOME, reason_in_log
+from db.session import DatabaseError, DiskFullError
 from scheduler import cli
-from scheduler.cli.output import UserError, emit, report_findings
+from scheduler.cli.output import UserError, emit, explained, report_findings
+from scheduler.files import write_whole
 from terms.decision import Finding
 
 
@@ -107,9 +111,30 @@ def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]
         (UserError("no such account: X", 1), 1, "error: no such account: X"),
         (DatabaseError("the disk is full"), 2, "error: the disk is full"),
         (
-            sa.exc.OperationalError("SELECT secret", {}, Exception("server closed\nthe connection")),
+            sa.exc.OperationalError("SELECT secret", {}, psycopg.OperationalError("server closed\nthe connection")),
+            3,
+            f"error: the database cannot be reached or has gone away: server closed the connection; {BACK}",
+        ),
+        (
+            psycopg.errors.DiskFull("could not extend file"),
+            3,
+            f"error: the disk of the database is full: could not extend file; {FREE_SOME}",
+        ),
+        (
+            sa.exc.OperationalError("SELECT secret", {}, psycopg.errors.DeadlockDetected("deadlock detected")),
+            3,
+            f"error: the database rolled a transaction back that stood in another's way: deadlock detected; {AGAIN}",
+        ),
+        (
+            sa.exc.ProgrammingError("SELECT secret", {}, psycopg.errors.InsufficientPrivilege("permission denied")),
             2,
-            "error: the database cannot be reached or has gone away: server closed the connection",
+            "error: the login may not do this in the database: permission denied; `keizoku db roles` says who may",
+        ),
+        (DiskFullError("the disk is full: here"), 3, f"error: the disk is full: here; {FREE_SOME}"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/var/report.html"),
+            3,
+            f"error: the disk is full: [Errno 28] No space left on device: '/var/report.html'; {FREE_SOME}",
         ),
         (
             sa.exc.DataError("SELECT secret", {}, Exception("bigint out of range\nwhere")),
@@ -131,6 +156,54 @@ def test_a_mistake_is_one_line_and_an_exit_code(
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.strip() == line
+
+
+def test_a_full_disk_under_stdout_is_one_line_and_an_exit_code() -> None:
+    command = [sys.executable, "-c", "from scheduler.cli import main; main()", "settings", "--json"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended.returncode == 3
+    assert ended.stderr == f"error: the disk is full: [Errno 28] No space left on device; {FREE_SOME}\n"
+
+
+def test_a_reader_who_leaves_is_no_mistake() -> None:
+    keizoku = f"{sys.executable} -c 'from scheduler.cli import main; main()' settings --json"
+    ended = subprocess.run(["/bin/sh", "-c", f"{keizoku} | true"], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "page.html"
+    write_whole(page, "first")
+    write_whole(page, "whole")
+
+    def half(path: Path, content: bytes) -> int:
+        path.write_text(content[:2].decode())
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(OSError, match=r"No space left on device: .*/page.html") as full:
+        write_whole(page, "another")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("page.html", "whole")]
+    monkeypatch.undo()
+    assert explained(full.value) == (f"the disk is full: {full.value}; {FREE_SOME}", 3)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_whole(Path("/dev/full"), "x")
+    write_whole(Path("/dev/null"), "x")
+
+
+def test_a_server_whose_disk_filled_up_says_so_in_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "server.log"
+    log.write_text('PANIC:  could not write to file "pg_wal/xlogtemp.7": No space left on device\n')
+    told = f"the disk is full: the embedded PostgreSQL went away (log: {log})"
+    assert str(reason_in_log(log, 0)) == told
+    assert reason_in_log(log, log.stat().st_size) is None
+    assert reason_in_log(tmp_path / "none", 0) is None
+    lost = sa.exc.OperationalError("SELECT secret", {}, psycopg.OperationalError("server closed the connection"))
+    said = reason_in_log(log, 0)
+    assert said is not None
+    said.__cause__ = lost
+    assert explained(said) == (f"{told}; {FREE_SOME}", 3)
 
 
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +238,7 @@ def test_a_server_that_does_not_answer_is_one_line_without_the_password(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("KEIZOKU_DATABASE_URL", "postgresql://u:sesame@127.0.0.1:1/d")
-    assert run("db", "status") == 2
+    assert run("db", "status") == 3
     shown = capsys.readouterr().err
     assert shown.startswith("error: the database cannot be reached")
     assert shown.count("\n") == 1

@@ -1,0 +1,33 @@
+"""A single file that a command writes: whole, or not there (billing/output_files.py), under the name the user gave."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from billing import output_files
+from billing.refusal import Refused
+
+__all__ = ["whole_file", "write_whole"]
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write what becomes `path` when the block ends well. An OSError names `path`."""
+    target = path.resolve()
+    if target.is_relative_to("/dev") or target.is_relative_to("/proc") or (target.exists() and not target.is_file()):
+        yield path  # a device or a pipe is written as it is
+        return
+    try:
+        with output_files.whole_file(target) as partial:
+            yield partial
+    except Refused as refused:
+        raise OSError(errno.EBUSY, "is being written by another run", str(path)) from refused
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a text (UTF-8) or bytes. Raises OSError."""
+    with whole_file(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
