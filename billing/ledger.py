@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 from terms.money import tax_included_yen
@@ -294,6 +295,7 @@ def chart(codes: Mapping[str, str] | None = None) -> dict[str, Account]:
     return renamed
 
 
+@cache
 def tax_carriers(event: str) -> frozenset[str] | None:
     """The accounts whose lines the tax of an event is split from; None for an event without a rule of its own."""
     read = _BY_EVENT.get(event)

@@ -106,18 +106,22 @@ _GATEWAY = """
     WHERE fee <> 0 AND part IN ('charge', 'refund', 'refund_failed', 'fee', 'payout')"""
 
 _PAYOUTS = """
-    SELECT DISTINCT ON (payout) payout, amount, members.net, (arrives_at AT TIME ZONE 'Asia/Tokyo')::date
-    FROM gateway_payout LEFT JOIN LATERAL (
-        SELECT sum(net)::bigint AS net FROM payout_movement
-        JOIN balance_transaction ON balance_transaction.id = payout_movement.movement
-        WHERE payout_movement.payout = gateway_payout.payout
-    ) AS members ON automatic
-    WHERE currency = 'jpy' AND state = 'paid' AND amount > 0 AND NOT EXISTS (
-        SELECT 1 FROM gateway_payout AS after WHERE after.payout = gateway_payout.payout
-        AND after.state IN ('failed', 'canceled'))
-      AND (arrives_at AT TIME ZONE 'Asia/Tokyo')::date >= '{first}'
-      AND (arrives_at AT TIME ZONE 'Asia/Tokyo')::date < '{past}'
-    ORDER BY payout, gateway_payout.id"""
+    WITH paid AS (
+        SELECT DISTINCT ON (payout) payout, amount, automatic, (arrives_at AT TIME ZONE 'Asia/Tokyo')::date AS on_day
+        FROM gateway_payout
+        WHERE currency = 'jpy' AND state = 'paid' AND amount > 0 AND NOT EXISTS (
+            SELECT 1 FROM gateway_payout AS after WHERE after.payout = gateway_payout.payout
+            AND after.state IN ('failed', 'canceled'))
+          AND (arrives_at AT TIME ZONE 'Asia/Tokyo')::date >= '{first}'
+          AND (arrives_at AT TIME ZONE 'Asia/Tokyo')::date < '{past}'
+        ORDER BY payout, id
+    ), members AS (
+        SELECT payout_movement.payout, sum(net)::bigint AS net
+        FROM payout_movement JOIN balance_transaction ON balance_transaction.id = payout_movement.movement
+        WHERE payout_movement.payout IN (SELECT payout FROM paid WHERE automatic) GROUP BY payout_movement.payout
+    )
+    SELECT payout, amount, members.net, on_day FROM paid LEFT JOIN members USING (payout) ORDER BY payout"""
+"""The movements of all payouts are summed at once: payout by payout, each of them would be looked up by its key."""
 
 _BANK = """
     SELECT 'bank:' || bank_line.id, yen, paid_on, payer ~* '(ストライプ|ストライプ|STRIPE)',

@@ -221,7 +221,7 @@ class Outcome:
         return dict(sorted(found.items()))
 
 
-def workbench(folder: Path, memory: str = "512MB", threads: int = 2) -> duckdb.DuckDBPyConnection:
+def workbench(folder: Path, memory: str = "320MB", threads: int = 2) -> duckdb.DuckDBPyConnection:
     """An empty place for the facts, with a bound on its memory; what is more goes to the folder."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory,

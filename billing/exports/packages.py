@@ -162,12 +162,13 @@ _KIN = str.maketrans({"〜": "～", "−": "－", "—": "―", "‖": "∥", "�
 
 def _in_cp932(text: str) -> str:
     """Text that can be written in cp932: what it has no character for is shown by 〓, as printers did."""
-    return "".join(each if _fits(each) else "〓" for each in text.translate(_KIN))
+    kin = text.translate(_KIN)
+    return kin if _fits(kin) else "".join(each if _fits(each) else "〓" for each in kin)
 
 
-def _fits(character: str) -> bool:
+def _fits(text: str) -> bool:
     try:
-        character.encode("cp932")
+        text.encode("cp932")
     except UnicodeEncodeError:
         return False
     return True

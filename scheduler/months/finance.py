@@ -9,7 +9,8 @@ of the month's end. Read only. A table is streamed: a month of any size takes th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -49,6 +50,16 @@ class Table:
     en: str
     columns: tuple[Column, ...]
     rows: Callable[[], Iterator[Row]]
+
+    @contextmanager
+    def reading(self) -> Iterator[Iterator[Row]]:
+        """The rows, for who may not read them to their end."""
+        rows = self.rows()
+        try:
+            yield rows
+        finally:
+            if isinstance(rows, Generator):
+                rows.close()
 
 
 @dataclass(frozen=True, slots=True)

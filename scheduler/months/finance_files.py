@@ -23,7 +23,12 @@ from terms.rendering import Lang
 Told = Callable[[str, int, int], None]
 """Told the file that is written next, how many are done, of how many."""
 MOST_ROWS = 1_048_575
-"""Rows below the header that a sheet can hold; what is more is in the CSV only, and the summary says so."""
+"""Rows below the header that a sheet can hold."""
+LIST_ROWS = 100_000
+"""Rows of a sheet that no figure is the sum of, so that the workbook of a large month can still be opened.
+
+What is more, of either kind, is in the CSV only, and the summary says so.
+"""
 
 
 def write_finance(
@@ -52,7 +57,7 @@ def _write_csv(table: Table, path: Path) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as out:  # a spreadsheet needs the mark
         rows = csv.writer(out)
         rows.writerow([column.key for column in table.columns])
-        rows.writerows([cell(value) for value in row] for row in table.rows())
+        rows.writerows([cell(value) if type(value) is str else value for value in row] for row in table.rows())
 
 
 def write_workbook(report: FinanceReport, path: Path, lang: Lang) -> None:
@@ -71,16 +76,29 @@ def write_workbook(report: FinanceReport, path: Path, lang: Lang) -> None:
         "text": book.add_format(),
     }
     summary = book.add_worksheet("summary")
-    ends = {table.key: _sheet(book, table, formats, ja) for table in report.tables}
+    figures = (*report.figures, *report.ages, *report.dunning)
+    summed = {figure.table for figure in figures}
+    ends: dict[str, int] = {}
+    cut: dict[str, int] = {}
+    for table in report.tables:
+        most = MOST_ROWS if table.key in summed else LIST_ROWS
+        ends[table.key], whole = _sheet(book, table, formats, ja, most)
+        if not whole:
+            cut[table.key] = most
     summary.freeze_panes(1, 0)
     summary.set_column(0, 0, 44)
     summary.set_column(1, 1, 18, formats["yen"])
     summary.write_row(0, 0, ["項目" if ja else "figure", "値" if ja else "value"], formats["head"])
-    figures = (*report.figures, *report.ages, *report.dunning)
     for at, figure in enumerate(figures, start=1):
         summary.write_string(at, 0, figure.ja if ja else figure.en)
+        if figure.table in cut:  # a formula over a part would come to something else
+            summary.write_number(at, 1, figure.value, formats["yen"])
+            continue
         summary.write_formula(at, 1, formula(figure, report.table(figure.table), ends[figure.table]), formats["yen"],
                               figure.value)  # fmt: skip
+    for at, (key, most) in enumerate(cut.items(), start=len(figures) + 2):
+        told = f"{key}: 先頭の{most:,}行(全行は{key}.csv)" if ja else f"{key}: the first {most:,} rows; all: {key}.csv"
+        summary.write_string(at, 0, told)
     book.close()
 
 
@@ -94,28 +112,33 @@ def formula(figure: Figure, table: Table, last: int) -> str:
     return f'=SUMIF({first},"{figure.only}",{over})' if figure.only else f"=SUM({over})"
 
 
-def _sheet(book: Any, table: Table, formats: dict[str, Any], ja: bool) -> int:
-    """Write a sheet; the number of its last row, 2 at least, so that a formula has a range."""
+def _sheet(book: Any, table: Table, formats: dict[str, Any], ja: bool, most: int) -> tuple[int, bool]:
+    """Write a sheet of at most so many rows; the number of its last one, and whether it has all of them.
+
+    The last is 2 at least, so that a formula has a range.
+    """
     sheet = book.add_worksheet(table.key)
     sheet.freeze_panes(1, 0)
     for at, column in enumerate(table.columns):
         sheet.set_column(at, at, 14 if column.kind != "text" else 20)
         sheet.write_string(0, at, column.ja if ja else column.en, formats["head"])
-    number = 0
-    for number, row in enumerate(table.rows(), start=1):
-        if number > MOST_ROWS:
-            break
-        for at, (value, column) in enumerate(zip(row, table.columns, strict=True)):
-            shown = formats[column.kind]
-            if value is None:
-                continue
-            if isinstance(value, int):
-                sheet.write_number(number, at, value, shown)
-            elif isinstance(value, date):
-                sheet.write_datetime(number, at, value, shown)
-            else:
-                sheet.write_string(number, at, str(cell(str(value))), shown)
-    last = min(number, MOST_ROWS)
-    if last:
-        sheet.autofilter(0, 0, last, len(table.columns) - 1)
-    return max(last + 1, 2)
+    number, whole = 0, True
+    with table.reading() as rows:
+        for row in rows:
+            if number == most:
+                whole = False
+                break
+            number += 1
+            for at, (value, column) in enumerate(zip(row, table.columns, strict=True)):
+                shown = formats[column.kind]
+                if value is None:
+                    continue
+                if isinstance(value, int):
+                    sheet.write_number(number, at, value, shown)
+                elif isinstance(value, date):
+                    sheet.write_datetime(number, at, value, shown)
+                else:
+                    sheet.write_string(number, at, str(cell(str(value))), shown)
+    if number:
+        sheet.autofilter(0, 0, number, len(table.columns) - 1)
+    return max(number + 1, 2), whole

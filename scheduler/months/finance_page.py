@@ -42,7 +42,8 @@ def finance_page(report: FinanceReport, lang: Lang) -> str:
     unusable = length(report.service.unusable)
     tables = []
     for table in report.tables:
-        rows = list(islice(table.rows(), ON_PAGE + 1))
+        with table.reading() as every:
+            rows = list(islice(every, ON_PAGE + 1))
         tables.append((table, [[_shown(value, column, ja) for value, column in zip(row, table.columns, strict=True)]
                                for row in rows[:ON_PAGE]], len(rows) > ON_PAGE))  # fmt: skip
     return templates_in().get_template("finance.html.j2").render(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
-from billing.exports.writing import balances_before, month_entries
+from billing.exports.writing import balances_before
 from billing.ledger import CHART
 from billing.reconcile_month import Reconciled
 from db.session import Session
@@ -31,7 +32,8 @@ from terms.calendar import Month, jst_day
 from terms.rules import Rules
 
 Row = tuple[object, ...]
-_STREAMED = {"yield_per": 5_000}
+_AT_ONCE = 5_000
+"""Rows that are fetched at once: a month of any size takes the same memory."""
 AGES: tuple[tuple[int, str, str], ...] = (
     (0, "期日前", "not due"),
     (30, "1〜30日", "1–30 days"),
@@ -47,6 +49,12 @@ DUNNING: tuple[tuple[str, str, str], ...] = (
     ("termination", "解除", "terminated"),
     ("write_off", "債権放棄", "written off"),
 )
+
+
+def _stream(session: Session, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+    """The rows of a query from a cursor of the server, which is closed with this generator, read to the end or not."""
+    with session.execute(query, execution_options={"yield_per": _AT_ONCE}) as rows:
+        yield from rows
 
 
 def _in(column: sa.ColumnElement[date], month: Month) -> sa.ColumnElement[bool]:
@@ -101,12 +109,12 @@ def receivables(session: Session, month: Month) -> Iterator[Row]:
         .subquery()
     )
     open_yen = invoice.c.total_yen - sa.func.coalesce(settled.c.yen, 0)
-    rows = session.execute(
+    rows = _stream(
+        session,
         sa.select(invoice.c.id, invoice.c.account, invoice.c.due_on, open_yen.label("open_yen"))
         .outerjoin(settled, settled.c.invoice_id == invoice.c.id)
         .where(invoice.c.issued_on <= last_on, invoice.c.state != "void", open_yen > 0)
         .order_by(invoice.c.due_on, invoice.c.id),
-        execution_options=_STREAMED,
     )
     for row in rows:
         days = max(0, (last_on - row.due_on).days)
@@ -116,12 +124,12 @@ def receivables(session: Session, month: Month) -> Iterator[Row]:
 
 def invoices(session: Session, month: Month) -> Iterator[Row]:
     """Every invoice issued in the month."""
-    rows = session.execute(
+    rows = _stream(
+        session,
         sa.select(invoice, term.c.plan)
         .join(term, term.c.id == invoice.c.term_id)
         .where(_in(invoice.c.issued_on, month), invoice.c.state != "void")
         .order_by(invoice.c.id),
-        execution_options=_STREAMED,
     )
     for row in rows:
         yield (
@@ -159,9 +167,9 @@ def credits(session: Session, month: Month) -> Iterator[Row]:
             .where(_in(credit_refund.c.failed_on, month)),
         ),
     ):
-        rows = session.execute(
+        rows = _stream(
+            session,
             query.add_columns(credit.c.account, credit.c.month, credit.c.id).order_by(sa.text('"on"'), credit.c.id),
-            execution_options=_STREAMED,
         )
         for row in rows:
             yield what, row.on, row.account, row.month, row.id, int(row.yen)
@@ -186,7 +194,7 @@ def dunning(session: Session, month: Month) -> Iterator[Row]:
         sa.literal("demand").label("kind"), demand.c.demanded_on.label("on"), demand.c.account, demand.c.id
     ).where(_in(demand.c.demanded_on, month))
     both = notices.union_all(demands).subquery()
-    rows = session.execute(sa.select(both).order_by(both.c.on, both.c.kind, both.c.id), execution_options=_STREAMED)
+    rows = _stream(session, sa.select(both).order_by(both.c.on, both.c.kind, both.c.id))
     for row in rows:
         yield row.kind, row.on, row.account
 
@@ -213,9 +221,16 @@ def exceptions(session: Session, month: Month, reconciled: Reconciled | None) ->
 
 
 def journal(session: Session, month: Month) -> Iterator[Row]:
-    """Every line of the month's entries."""
-    for each in month_entries(session, month):
-        for code, yen in each.lines:
-            yield (
-                each.id, each.posted_on, each.event, each.clause, each.account or "", code, max(yen, 0), max(-yen, 0),
-            )  # fmt: skip
+    """Every line of the month's entries, as the database gives them: it has more rows than all other tables."""
+    rows = _stream(
+        session,
+        sa.select(
+            entry.c.id, entry.c.posted_on, entry.c.event, entry.c.clause, sa.func.coalesce(entry.c.account, ""),
+            line.c.code, sa.func.greatest(line.c.yen, 0), sa.func.greatest(-line.c.yen, 0),
+        )
+        .join(line, line.c.entry_id == entry.c.id)
+        .where(_in(entry.c.posted_on, month))
+        .order_by(entry.c.posted_on, entry.c.id, line.c.seq),
+    )  # fmt: skip
+    for row in rows:
+        yield tuple(row)

@@ -35,7 +35,15 @@ def write_month(session: Session, rules: Rules, contracts: int, transactions: in
     """Fill a database that has its tables and nothing in them; what a reconciliation of April has to find. Commits."""
     for code, interval in (("monthly", "month"), ("yearly", "year")):
         session.execute(sa.insert(plan).values(code=code, interval=interval, recorded_at=LONG_AGO))
-    session.execute(sa.insert(claim_reasoning).values(id=1, sha256="0" * 64, grounds={}, steps=[]))
+    bare: dict[str, object] = {
+        "grounds": {},
+        "facts": {},
+        "waterfall": {},
+        "recognised": [],
+        "arrival": [],
+        "steps": [],
+    }
+    session.execute(sa.insert(claim_reasoning).values(id=1, sha256="0" * 64, **bare))
     session.execute(sa.insert(month_to_review).values(id=1, month="2026-03", why="claims", recorded_at=LONG_AGO))
     month = GeneratedMonth(Rows(session, NOW))
     places = planted_at(contracts, faults)

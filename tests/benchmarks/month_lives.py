@@ -202,10 +202,10 @@ class GeneratedMonth:
         rows, award_id = self.rows, self.rows.number("award")
         at, name = instant(on, 9_000), f"march-{bill.number}"
         rows.put("claim", name, bill.account, "2026-03", at, "web", at)
-        rows.put("claim_decision", award_id, name, 1, "granted", 20_000, "0.20", {}, {}, 1, on, at, "0" * 64, 1)
+        rows.put("claim_decision", name, 1, "granted", 20_000, "0.20", 1, [bill.term_id], on, at, "0" * 64, 1)
         rows.put(
-            "award", award_id, bill.account, "2026-03", 1, name, "0.20", 20_000, [], [bill.term_id], {}, "500", on, on,
-            at, award_id,
+            "award", award_id, bill.account, "2026-03", 1, name, 1, "0.20", 20_000, [bill.term_id], {}, "500", on, on,
+            at,
         )  # fmt: skip
         credit_id = rows.number("credit")
         rows.put("credit", credit_id, award_id, bill.account, "2026-03", yen, yen, on, on, left_yen, at)

@@ -34,10 +34,10 @@ COLUMNS: dict[str, str] = {
     "receipt": "id account yen via received_on received_at costs_yen recorded_at",
     "allocation": "receipt_id account kind invoice_id yen allocated_on",
     "claim": "id account month received_at author recorded_at",
-    "claim_decision": "id claim_id revision outcome seconds rate waterfall decision reasoning_id decided_on decided_at "
+    "claim_decision": "claim_id revision outcome seconds rate reasoning_id term_ids decided_on decided_at "
     "evidence_hash review_id",
-    "award": "id account month revision claim_id rate seconds windows term_ids term_prices fee_basis usable_from "
-    "decided_on decided_at decision_id",
+    "award": "id account month revision claim_id decision_revision rate seconds term_ids term_prices fee_basis "
+    "usable_from decided_on decided_at",
     "credit": "id award_id account month total_yen granted_yen granted_on usable_from available_yen recorded_at",
     "credit_application": "credit_id invoice_id yen applied_on recorded_at",
     "credit_refund": "id credit_id attempt_id account key yen requested_on requested_at outcome gateway_id settled_on "

@@ -27,8 +27,9 @@ from billing.refusal import Refused
 from billing.statements import return_note_of, statement_of
 from billing.views import trial_balance
 from scheduler.app import House
+from scheduler.months import finance_files
 from scheduler.months.finance import FinanceReport
-from scheduler.months.finance_files import write_finance
+from scheduler.months.finance_files import write_finance, write_workbook
 from scheduler.months.finance_page import finance_page
 from terms.calendar import Month
 from tests.integration.finance_world import MAY, NOW, lived_house, report_of
@@ -197,6 +198,29 @@ def test_the_workbooks_formulas_come_to_its_values_and_the_files_to_their_hashes
         header, *rows = csv.reader(io.StringIO(text, newline=""))
         assert header == [column.key for column in table.columns]
         assert rows == [["" if value is None else str(value) for value in row] for row in table.rows()]
+
+
+def test_a_sheet_that_would_be_too_long_ends_early_and_the_summary_says_so(
+    report: FinanceReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finance_files, "LIST_ROWS", 7)
+    monkeypatch.setattr(finance_files, "MOST_ROWS", 10)
+    write_workbook(report, tmp_path / "report.xlsx", "en")
+    book = sheets(tmp_path / "report.xlsx")
+    lengths = {table.key: sum(1 for _ in table.rows()) for table in report.tables}
+    summed = {figure.table for figure in (*report.figures, *report.ages, *report.dunning)}
+    most = {key: 10 if key in summed else 7 for key in lengths}
+    cut = {key for key, length in lengths.items() if length > most[key]}
+    assert {"ledger", "revenue"} <= cut
+    rows = {key: max((row for _, row in cells_of(book[key])[0]), default=1) - 1 for key in lengths}
+    assert rows == {key: min(lengths[key], most[key]) for key in lengths}
+    cells, formulas = cells_of(book["summary"])
+    figures = (*report.figures, *report.ages, *report.dunning)
+    for row, figure in enumerate(figures, start=2):
+        value = float(str(cells["B", row])) if figure.table in cut else formulas[row][1]
+        assert value == figure.value
+    notes = [text for (column, row), text in cells.items() if column == "A" and row > len(figures) + 2]
+    assert sorted(map(str, notes)) == sorted(f"{key}: the first {most[key]} rows; all: {key}.csv" for key in cut)
 
 
 def test_exceptions_of_the_reconciliation_are_in_the_report(report: FinanceReport) -> None:

@@ -1,11 +1,12 @@
-"""A whole month in the real tables, with faults of every type and kind: found, typed, valued, and nothing else."""
+"""A whole month in the real tables, with faults of every type and kind: found, typed, valued, resolved, closed."""
 
 from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
 
-from billing.reconcile_month import reconcile_month
+from billing.closing import close_month, verify
+from billing.reconcile_month import reconcile_month, resolve
 from billing.reconciliation import ExceptionType
 from scheduler.app import House
 from tests.benchmarks.month import MONTH, NOW, write_month
@@ -15,6 +16,7 @@ from tests.integration.world import house_on
 CONTRACTS, TRANSACTIONS, FAULTS = 2_000, 10_000, 84
 
 MOVEMENTS = sa.text("SELECT count(*) FROM balance_transaction WHERE happened_at >= :first AND happened_at < :past")
+ENTRIES = sa.text("SELECT count(*) FROM entry WHERE posted_on < :past")
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def world(engine: sa.Engine) -> Iterator[tuple[House, list[Expected]]]:
         yield house, write_month(house.session, house.rules, CONTRACTS, TRANSACTIONS, FAULTS)
 
 
-def test_every_planted_fault_is_found_with_its_type_sides_and_amount_and_none_is_invented(
+def test_every_planted_fault_is_found_as_it_is_none_is_invented_and_resolved_they_let_the_month_be_closed(
     world: tuple[House, list[Expected]],
 ) -> None:
     house, planted = world
@@ -35,3 +37,10 @@ def test_every_planted_fault_is_found_with_its_type_sides_and_amount_and_none_is
     assert (
         house.session.execute(MOVEMENTS, {"first": MONTH.start_at, "past": MONTH.end_at}).scalar_one() == TRANSACTIONS
     )
+
+    for each in found.open:
+        resolve(house.session, found, each.key, "kato", "as planted", NOW)
+    closed = close_month(house.session, house.gateway, MONTH, "kato", NOW)
+    assert [each.name for each in closed.checks if not each.ok] == []
+    assert closed.entries == house.session.execute(ENTRIES, {"past": MONTH.end_on}).scalar_one()
+    assert verify(house.session) == []
