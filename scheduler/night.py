@@ -18,6 +18,7 @@ import sqlalchemy as sa
 import sla.audit
 import sla.stages
 from billing import disputes, late_refunds
+from billing.audit import EVERYTHING, Base
 from billing.audit import audit as audit_billing
 from billing.gateway.port import UnansweredError
 from billing.stages import (
@@ -53,6 +54,9 @@ STAGES: Final = (
 NOT_WHEN_MISSED: Final = ("payments", "delinquency", "audit")
 """Stages that take the day on which they are done: a missed night leaves them to the one that catches up."""
 
+WHOLE_AUDIT_DAYS: Final = 7
+"""So often the audit looks at everything; in between at what came since the last certificate."""
+
 Progress = Callable[[date, str, int], None]
 """Told the business date, the stage, and how many rows more it has written."""
 
@@ -87,13 +91,20 @@ class NightResult:
 
 
 def run_night(
-    house: House, business_date: date, now: datetime, progress: Progress | None = None, *, ask_first: bool = True
+    house: House,
+    business_date: date,
+    now: datetime,
+    progress: Progress | None = None,
+    *,
+    ask_first: bool = True,
+    whole_audit: bool = False,
 ) -> NightResult:
     """Run the night of a business date at `now`, after the nights missed before it.
 
     A stage that has nothing to do, as one statement for all of them says, is passed over; without `ask_first` every
-    stage looks for itself, to the same end. Raises NightBusyError if another night is running, and what a stage
-    raises for an uncovered date.
+    stage looks for itself, to the same end. The audit builds on the last certificate; with `whole_audit`, once a week
+    and wherever it finds a difference it looks at everything. Raises NightBusyError if another night is running, and
+    what a stage raises for an uncovered date.
     """
     session = house.session
     if not try_leader_lock(session, "night"):
@@ -107,7 +118,7 @@ def run_night(
         for on in missed:
             results += _stages(Work(house, on, now, (), before.floor), progress, ask_first, NOT_WHEN_MISSED)
         results += _stages(Work(house, business_date, now, first_runs, before.floor), progress, ask_first)
-        state, differences = _certify(house, before, now, progress)
+        state, differences = _certify(house, before, now, progress, whole=whole_audit)
     except BaseException:
         with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
             session.rollback()
@@ -305,21 +316,34 @@ def _ask(work: Work) -> Mapping[str, bool]:
 
 
 def _certify(
-    house: House, before: runs.Standing, now: datetime, progress: Progress | None
+    house: House, before: runs.Standing, now: datetime, progress: Progress | None, *, whole: bool
 ) -> tuple[str, tuple[str, ...]]:
     """Derive again what should exist, and write the certificate or the differences."""
     session = house.session
     on, last = before.business_date, before.last_night
+    recognised_to = max(on, last or on)
+    base, whole_on = (EVERYTHING, on) if whole else _base(before)
     session.commit()  # a rollback would take the driver's prepared statements with it
     # one snapshot for all questions: what people do meanwhile is seen whole or not at all
     session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
-    found = audit_billing(session, on, recognised_to=max(on, last or on), above=before.floor)
+    found = audit_billing(session, on, recognised_to=recognised_to, base=base)
+    if found.differences and base is not EVERYTHING:
+        # it may be of a row that came in below a floor while the last one looked: everything knows
+        found, whole_on = audit_billing(session, on, recognised_to=recognised_to), on
     also = sla.audit.differences(session, on, now)
     session.commit()
-    state = runs.certify(session, on, found, also, now, without=before.missed)
+    state = runs.certify(session, on, found, also, now, whole_on=whole_on, without=before.missed)
     if progress is not None:
         progress(on, "audit", 0)
     return state, (*found.differences, *also)
+
+
+def _base(before: runs.Standing) -> tuple[Base, date]:
+    """What this night's audit builds on, and the business date when everything was looked at last."""
+    on, whole_on = before.business_date, before.audited_whole_on
+    if not before.base.whole or whole_on is None or not 0 <= (on - whole_on).days < WHOLE_AUDIT_DAYS:
+        return EVERYTHING, on
+    return before.base, whole_on
 
 
 def _summed(results: Sequence[StageResult]) -> tuple[StageResult, ...]:

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from billing.audit import Audit
+from billing.audit import EVERYTHING, Audit, Base
 from db.session import Session
 from db.tables.books import stage_run
 
@@ -85,7 +85,13 @@ class Standing:
     business_date: date
     last_night: date | None  # the latest business date whose night went through to its certificate
     ran_before: bool  # the night of this date did
-    floor: int  # the highest term id that the last certificate covers; 0: none does, or it found differences
+    base: Base  # what the last certificate says, to build on; EVERYTHING: there is none, or it found differences
+    audited_whole_on: date | None = None  # the business date of the last audit that looked at everything
+
+    @property
+    def floor(self) -> int:
+        """The highest term id that the last certificate covers; 0: none does, or it found differences."""
+        return self.base.floors.get("term", 0)
 
     @property
     def missed(self) -> tuple[date, ...]:
@@ -99,7 +105,14 @@ class Standing:
 def standing(session: Session, business_date: date) -> Standing:
     """Where the nights stand."""
     row = session.execute(_STANDING, {"business_date": business_date, "last_stage": LAST_STAGE}).one()
-    return Standing(business_date, row.last_night, row.ran_before, row.floor or 0)
+    if row.state != "ok":
+        return Standing(business_date, row.last_night, row.ran_before, EVERYTHING)
+    floors = dict(row.floors)
+    carried, whole_on = floors.pop("carried", {}), floors.pop("whole_on", None)
+    base = Base(floors, carried, row.sums, row.issued_at)
+    return Standing(
+        business_date, row.last_night, row.ran_before, base, date.fromisoformat(whole_on) if whole_on else None
+    )
 
 
 _STANDING = sa.text(
@@ -108,22 +121,32 @@ _STANDING = sa.text(
             WHERE stage = :last_stage AND finished_at IS NOT NULL) AS last_night,
            EXISTS (SELECT 1 FROM stage_run WHERE business_date = :business_date AND stage = :last_stage
                    AND finished_at IS NOT NULL) AS ran_before,
-           (SELECT CASE state WHEN 'ok' THEN CAST(floors ->> 'term' AS bigint) END
-            FROM certificate ORDER BY id DESC LIMIT 1) AS floor
+           newest.state, newest.floors, newest.sums, newest.issued_at
+    FROM (SELECT) AS one
+    LEFT JOIN (SELECT state, floors, sums, issued_at FROM certificate ORDER BY id DESC LIMIT 1) AS newest ON true
     """
 )
 
 
 def certify(
-    session: Session, business_date: date, found: Audit, also: Sequence[str], at: datetime, without: Sequence[date] = ()
+    session: Session,
+    business_date: date,
+    found: Audit,
+    also: Sequence[str],
+    at: datetime,
+    *,
+    whole_on: date | None = None,
+    without: Sequence[date] = (),
 ) -> str:
     """Write the certificate unless the last one of this date says the same; returns its state. Commits.
 
     With it the audit goes into the run log, also for the dates `without` a night of their own that this one stands for.
+    `whole_on`: the date whose audit looked at everything last, if not this one.
     """
     differences = [*found.differences, *also]
     state = "differences" if differences else "ok"
-    floors: Mapping[str, int] = {"term": found.last_term_id}
+    since = (whole_on or business_date).isoformat()
+    floors: Mapping[str, object] = {**found.floors, "carried": found.carried, "whole_on": since}
     content = {
         "business_date": business_date.isoformat(),
         "counts": found.counts,

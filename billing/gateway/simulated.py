@@ -27,6 +27,17 @@ CARD_OUTCOMES = (
 )
 _SUCCEEDED = "succeeded"
 _LOST_ANSWER = ("timeout_before", "error_500")
+_TEXTS = sa.ARRAY(sa.Text)
+_Results = dict[str, ChargeResult]
+_MAKE = sa.text(
+    """
+    INSERT INTO simulated_charge (key, account, yen, answer, created_at)
+    SELECT asked.*, :at FROM unnest(
+        CAST(:keys AS text[]), CAST(:accounts AS text[]), CAST(:yen AS bigint[]), CAST(:answers AS text[])
+    ) AS asked
+    ON CONFLICT DO NOTHING RETURNING id, key, answer, created_at
+    """
+)
 
 
 class SimulatedGateway:
@@ -82,38 +93,10 @@ class SimulatedGateway:
 
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
         """Answer every request by the outcome set for its card, once per key."""
-        accounts = [request.account for request in requests]
-        cards: dict[str, str] = {
-            row.account: row.outcome
-            for row in self._connection.execute(
-                sa.select(simulated_card.c.account, simulated_card.c.outcome).where(
-                    simulated_card.c.account.in_(accounts)
-                )
-            )
-        }
+        cards = self._cards(requests)
         known = self.find_charges(requests, at)
-        fresh = [
-            request
-            for request in requests
-            if request.key not in known and cards.get(request.account, "ok") not in _LOST_ANSWER
-        ]
-        if fresh:
-            self._connection.execute(
-                insert(simulated_charge).on_conflict_do_nothing(),
-                [
-                    {
-                        "key": request.key,
-                        "account": request.account,
-                        "yen": request.yen,
-                        "answer": _answer_kept(cards.get(request.account, "ok")),
-                        "created_at": at,
-                    }
-                    for request in fresh
-                ],
-            )
-            made = self.find_charges(fresh, at)
-        else:
-            made = {}
+        fresh = [each for each in requests if each.key not in known and cards.get(each.account) not in _LOST_ANSWER]
+        made = self._make(fresh, cards, at)
         for request in requests:
             outcome = cards.get(request.account, "ok")
             if request.key in known:
@@ -123,11 +106,37 @@ class SimulatedGateway:
             else:
                 yield made[request.key]
 
+    def _cards(self, requests: Sequence[ChargeRequest]) -> dict[str, str]:
+        """The outcomes that are set for the requests' cards; the others are "ok"."""
+        accounts = sa.literal(list({each.account for each in requests}), _TEXTS)
+        cards = simulated_card.c
+        rows = self._connection.execute(
+            sa.select(cards.account, cards.outcome).where(cards.account == sa.any_(accounts))
+        )
+        return {row.account: row.outcome for row in rows}
+
+    def _make(self, requests: Sequence[ChargeRequest], cards: Mapping[str, str], at: datetime) -> _Results:
+        """One statement for all of them; a charge that another has made under its key meanwhile is that one's."""
+        if not requests:
+            return {}
+        rows = self._connection.execute(
+            _MAKE,
+            {
+                "keys": [each.key for each in requests],
+                "accounts": [each.account for each in requests],
+                "yen": [each.yen for each in requests],
+                "answers": [_answer_kept(cards.get(each.account, "ok")) for each in requests],
+                "at": at,
+            },
+        )
+        made = {row.key: _result(row.id, row.key, row.answer, row.created_at) for row in rows}
+        missing = [each for each in requests if each.key not in made]
+        return made | dict(self.find_charges(missing, at)) if missing else made
+
     def find_charges(self, requests: Sequence[ChargeRequest], at: datetime) -> Mapping[str, ChargeResult]:
         """What was made under these keys; looking up always answers."""
-        rows = self._connection.execute(
-            sa.select(simulated_charge).where(simulated_charge.c.key.in_([request.key for request in requests]))
-        )
+        keys = sa.literal([request.key for request in requests], _TEXTS)
+        rows = self._connection.execute(sa.select(simulated_charge).where(simulated_charge.c.key == sa.any_(keys)))
         return {row.key: _result(row.id, row.key, row.answer, row.created_at) for row in rows}
 
     def refund(self, request: RefundRequest, at: datetime) -> RefundResult:

@@ -220,6 +220,8 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
 def _mark_interest(session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, date]], now: datetime) -> None:
     marks = []
     for each, on in paid:
+        if on <= each.counts_after and not each.carried_yen:
+            continue  # nothing has accrued: most fees are paid on the day on which they are due
         policy = rules.terms.at(on)
         left = settle_fee(each.debt, on, policy.late_interest.rate, policy.readings["late_interest_day_count"])
         if left.carried_yen:

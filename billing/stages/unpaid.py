@@ -74,10 +74,15 @@ def load_unpaid(
     )
     if account is not None:
         marks = marks.where(interest_mark.c.account == account)
+    if invoice_ids is not None:
+        marks = marks.where(interest_mark.c.invoice_id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+    elif contract_ids is not None:
+        among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+        marks = marks.where(interest_mark.c.invoice_id.in_(among))
     latest = marks.subquery("latest_mark")
     query = (
         sa.select(
-            invoice,
+            *(invoice.c[name] for name in _TOLD),
             term.c.starts_on,
             latest.c.counts_after,
             latest.c.carried_yen,
@@ -86,7 +91,6 @@ def load_unpaid(
         )
         .join(term, term.c.id == invoice.c.term_id)
         .outerjoin(latest, latest.c.invoice_id == invoice.c.id)
-        .order_by(invoice.c.due_on, invoice.c.id)
     )
     owing: sa.ColumnElement[bool] = invoice.c.state == "open"
     if with_carried:
@@ -203,6 +207,10 @@ def interest_owed(unpaid: Sequence[Unpaid], rules: Rules, today: date) -> tuple[
 
 
 _BIGINTS = sa.ARRAY(sa.BigInteger)
+_TOLD = (
+    *("id", "contract_id", "account", "method", "issued_on", "issued_at", "due_on", "accelerated_on"),
+    *("state", "total_yen", "open_yen"),
+)
 
 
 def _attempts(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[PastAttempt]]:

@@ -35,6 +35,12 @@ def night(
             help="Let each night believe that it is 02:30 JST of its own date (simulated gateway only: for trials).",
         ),
     ] = False,
+    whole_audit: Annotated[
+        bool,
+        typer.Option(
+            "--whole-audit", help="Look at every row again, not only at what came since the last certificate."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, one object per night.")] = False,
 ) -> None:
     """Renew, invoice, charge, chase, adjudicate, recognise, and certify a business date.
@@ -55,7 +61,7 @@ def night(
         if simulate_clock and house.gateway.name != "simulated":
             fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
         try:
-            results = run_nights(house, dates, None if simulate_clock else real_now)
+            results = run_nights(house, dates, None if simulate_clock else real_now, whole_audit=whole_audit)
         except NightBusyError as busy:
             fail(str(busy), 1)
         except (NoPopulation, NoPriceError, UncoveredDate) as error:
@@ -68,12 +74,14 @@ def night(
         raise typer.Exit(1)
 
 
-def run_nights(house: House, dates: list[date], now: datetime | None) -> list[NightResult]:
+def run_nights(
+    house: House, dates: list[date], now: datetime | None, *, whole_audit: bool = False
+) -> list[NightResult]:
     """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
     from scheduler.night import run_night
 
     with _progress(dates) as told:
-        return [run_night(house, each, now or night_at(each), told) for each in dates]
+        return [run_night(house, each, now or night_at(each), told, whole_audit=whole_audit) for each in dates]
 
 
 def as_dict(result: NightResult) -> dict[str, object]:

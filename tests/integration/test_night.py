@@ -8,11 +8,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from billing.audit import EVERYTHING, audit
 from db.migrate import create_all
 from db.session import Session, make_engine
 from scheduler.app import House
 from scheduler.hours import night_at
 from scheduler.night import STAGES, NightBusyError, NightResult, run_night
+from scheduler.runs import standing
 from tests.integration.world import KilledError, Rows, house_on, kill_after, live, open_world, rows
 
 LAST = date(2026, 6, 5)
@@ -24,7 +26,10 @@ def test_a_second_run_of_every_night_changes_nothing_and_every_certificate_is_ok
         open_world(house)
 
         def twice(house: House, on: date, now: datetime) -> NightResult:
+            base = standing(house.session, on).base
             first = run_night(house, on, now)
+            audits = [audit(house.session, on, recognised_to=on, base=each) for each in (base, EVERYTHING)]
+            assert audits[0] == audits[1]
             before = rows(house.session)
             second = run_night(house, on, now)
             everywhere = run_night(house, on, now, ask_first=False)  # every stage looks, whatever the probes say
