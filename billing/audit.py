@@ -88,7 +88,8 @@ _CHECKS: Mapping[str, str] = {
         LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_application
                    WHERE credit_id IN (SELECT id FROM touched_credits) GROUP BY credit_id) AS applied
           ON applied.credit_id = credit.id
-        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL
+        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_refund
+                   WHERE outcome = 'succeeded' AND failed_on IS NULL
                    AND credit_id IN (SELECT id FROM touched_credits) GROUP BY credit_id) AS refunded
           ON refunded.credit_id = credit.id
         WHERE available_yen <> granted_yen - coalesce(applied.yen, 0) - coalesce(refunded.yen, 0)""",
