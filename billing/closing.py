@@ -16,19 +16,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing.audit import audit
 from billing.booking import CLOSE_LOCK
 from billing.gateway.port import Gateway
 from billing.ledger_view import month_balances, trial
 from billing.reconcile_month import Reconciled, Told, reconcile_month
 from billing.refusal import Refused
+from billing.sub_ledgers import SUB_LEDGERS, sub_ledgers
 from db.session import Session, driver_cursor
 from db.tables.books import certificate, entry, stage_run
 from db.tables.closing import month_act
 from terms.calendar import Month, jst_day
-
-SUB_LEDGERS = ("1131", "1140", "2120", "2130")
-"""Accounts whose rows the audit sums up again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +157,7 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
     ).one_or_none()
     balances = trial(session)
     off_yen = balances["debit"] - balances["credit"]
-    recognised_to = max(last_night or month.end_on, month.end_on)
-    differences = audit(session, jst_day(now), recognised_to=recognised_to).differences
-    sub = [each for each in differences if any(f"account {code} " in each for code in SUB_LEDGERS)]
+    sub = [each.told(month) for each in sub_ledgers(session, month, jst_day(now)) if not each.ties]
     session.rollback()
     done = last_night is not None and last_night >= month.end_on
     certified = newest is not None and newest.state == "ok" and newest.business_date >= month.end_on

@@ -89,6 +89,13 @@ class RollForward:
 
 def contract_liability(session: Session, month: Month, today: date) -> RollForward:
     """The month's deferred revenue as it is booked by now; what nights have recognised ahead of today has passed."""
+    rolled = roll_forward(session, month, today)
+    _tied(rolled)
+    return rolled
+
+
+def roll_forward(session: Session, month: Month, today: date) -> RollForward:
+    """The same for a check that tells what does not tie."""
     recognised_to = session.execute(sa.select(sa.func.max(revenue_posting.c.day))).scalar_one()
     passed_to = max(today, recognised_to + timedelta(days=1)) if recognised_to is not None else today
     from_on = min(passed_to, month.end_on)
@@ -106,7 +113,7 @@ def contract_liability(session: Session, month: Month, today: date) -> RollForwa
         for plan, events in sorted(moved.items())
         if events or opening[plan]
     )
-    rolled = RollForward(
+    return RollForward(
         month=month,
         from_on=from_on,
         opening_yen=-balances_before(session, month).get(ACCOUNT, 0),
@@ -114,8 +121,6 @@ def contract_liability(session: Session, month: Month, today: date) -> RollForwa
         plans=plans,
         schedule=_schedule(session, month, from_on, by_people),
     )
-    _tied(rolled)
-    return rolled
 
 
 def _schedule(session: Session, month: Month, from_on: date, by_people: Mapping[str, int]) -> tuple[Part, ...]:

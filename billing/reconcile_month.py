@@ -6,7 +6,7 @@ Nothing but the gateway's news is written; reconciling again gives the same. Mem
 go from the server into files and from there into DuckDB.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -80,7 +80,7 @@ def reconcile_month(
     _news(session, gateway, now)
     today = jst_day(now)
     with scratch("keizoku-reconcile-") as folder, closing(workbench(folder)) as connection:
-        bank_given = _load(session, connection, folder, month, told)
+        bank_given = _load(session, connection, folder, month, gateway.bank_names, told)
         told("match", len(STEPS) - 1, len(STEPS))
         stated = {"ledger": int(session.execute(LEDGER_MOVED, _span(month)).scalar_one())}
         outcome = reconcile(connection, month, today, bank_given=bank_given, stated=stated)
@@ -175,9 +175,16 @@ def _news(session: Session, gateway: Gateway, now: datetime) -> None:
             session.rollback()
 
 
-def _load(session: Session, connection: duckdb.DuckDBPyConnection, folder: Path, month: Month, told: Told) -> bool:
+def _load(
+    session: Session,
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    month: Month,
+    names: Sequence[str],
+    told: Told,
+) -> bool:
     """Stream the facts; whether a statement of the bank is at hand for the month."""
-    for done, (table, query) in enumerate(queries(month, AROUND).items(), start=1):
+    for done, (table, query) in enumerate(queries(month, AROUND, names).items(), start=1):
         told(table, done, len(STEPS))
         file = folder / f"{table}.csv"
         statement = f"COPY ({query}) TO STDOUT (FORMAT csv)".encode()

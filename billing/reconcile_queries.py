@@ -1,9 +1,12 @@
 """The facts of a reconciliation as queries on the database, one per table of the workbench, in its columns' order."""
 
+import unicodedata
+from collections.abc import Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
 
+from billing.gateway.port import BANK_NAMES
 from terms.calendar import Month, day_start_at
 
 _BOOKED = """
@@ -124,14 +127,16 @@ _PAYOUTS = """
 """The movements of all payouts are summed at once: payout by payout, each of them would be looked up by its key."""
 
 _BANK = """
-    SELECT 'bank:' || bank_line.id, yen, paid_on, payer ~* '(ストライプ|ストライプ|STRIPE)',
+    SELECT 'bank:' || bank_line.id, yen, paid_on,
+           EXISTS (SELECT 1 FROM unnest(ARRAY[{processor}]::text[]) AS name
+                   WHERE strpos(upper(normalize(payer, NFKC)), name) > 0),
            newest.kind IS NULL OR newest.kind = 'unmatched',
            CASE newest.kind WHEN 'matched' THEN 'receipt:' || newest.receipt_id END
     FROM bank_line LEFT JOIN LATERAL (
         SELECT kind, receipt_id FROM bank_act WHERE line_id = bank_line.id ORDER BY id DESC LIMIT 1
     ) AS newest ON true
     WHERE paid_on >= '{first}' AND paid_on < '{past}'"""
-"""A line is the card processor's where the bank names it as the payer."""
+"""A line is the card processor's where the payer has one of its names in it, whatever the width and case of letters."""
 
 _RECEIPTS = """
     SELECT 'receipt:' || id, yen, received_on, account FROM receipt
@@ -147,14 +152,15 @@ LEDGER_MOVED = sa.text(
 """What the clearing account moved by in the month, straight from the ledger."""
 
 
-def queries(month: Month, around: timedelta) -> dict[str, str]:
-    """Table of the workbench -> query, with the days written in: COPY takes no parameters."""
+def queries(month: Month, around: timedelta, processor_names: Sequence[str] = BANK_NAMES) -> dict[str, str]:
+    """Table of the workbench -> query, with the days and names written in: COPY takes no parameters."""
     first, past = month.first_on - around, month.end_on + around
     days = {
         "first": first.isoformat(),
         "past": past.isoformat(),
         "first_at": day_start_at(first).isoformat(),
         "past_at": day_start_at(past).isoformat(),
+        "processor": ", ".join(_literal(unicodedata.normalize("NFKC", name).upper()) for name in processor_names),
     }
     found = {
         "ours": f"{_BOOKED} {_OURS}",
@@ -164,3 +170,8 @@ def queries(month: Month, around: timedelta) -> dict[str, str]:
         "receipts": _RECEIPTS,
     }
     return {table: query.format(**days) for table, query in found.items()}
+
+
+def _literal(text: str) -> str:
+    """A string of SQL."""
+    return "'" + text.replace("'", "''") + "'"

@@ -98,6 +98,7 @@ def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
     """Who charges cards, by the settings; let go at the end. Raises SettingsError for a key that cannot be read."""
     if settings.gateway == "simulated":
         simulated = SimulatedGateway(engine, settings.simulated_fee_per_mille)
+        simulated.bank_names = settings.processor_bank_names
         try:
             yield simulated
         finally:
@@ -113,6 +114,7 @@ def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
         timeout_seconds=settings.stripe_timeout_seconds,
     )
     stripe = StripeGateway(engine, calls, concurrent=settings.stripe_calls_at_once)
+    stripe.bank_names = settings.processor_bank_names
     try:
         yield stripe
     finally:

@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from billing.gateway.port import BANK_NAMES
 from billing.issuer import Issuer, registrations
 from terms.discretion import Discretion
 from terms.own_versions import with_own_versions
@@ -103,6 +104,11 @@ class Settings(Discretion, BaseSettings):
     simulated_fee_per_mille: int = Field(
         default=0, ge=0, le=500, description="what the simulated gateway keeps of a charge, in thousandths"
     )
+    processor_bank_names: tuple[str, ...] = Field(
+        default=BANK_NAMES,
+        description="names of the card processor in the bank's lines; a payer that has one of them in it, whatever the "
+        "width and case of its letters, is the processor",
+    )
     terms_dir: Path | None = Field(
         default=None,
         description="folder (or file) with own versions of the premium terms; checked as by `keizoku terms check`",
@@ -140,6 +146,13 @@ class Settings(Discretion, BaseSettings):
         default_factory=dict,
         description="choices where the text leaves a question open, by name; see `keizoku terms readings`",
     )
+
+    @field_validator("processor_bank_names")
+    @classmethod
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(name.strip() and name.isprintable() for name in names):
+            raise ValueError("a name has letters, and no control characters")
+        return names
 
     @field_validator("issuer_registrations")
     @classmethod

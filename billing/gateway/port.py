@@ -13,6 +13,9 @@ from typing import Protocol
 
 from billing.gateway.books import Dispute, GatewayBooks, RefundState
 
+BANK_NAMES = ("ストライプ", "STRIPE")
+"""What a bank's line of the processor's payout has in its payer's name; an operator may set others."""
+
 
 class GatewayRefusesUsError(Exception):
     """The gateway refuses our key or our account; nothing can be charged until that is mended."""
@@ -78,6 +81,7 @@ class Gateway(Protocol):
     """What every gateway can do. `at` is the caller's clock; a gateway with a clock of its own ignores it."""
 
     name: str
+    bank_names: tuple[str, ...]  # the payer of its payouts, as the bank's lines have it
 
     @property
     def books(self) -> GatewayBooks | None:

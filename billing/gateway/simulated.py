@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from billing.gateway.books import Dispute, RefundState
-from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
+from billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from db.tables.gateway import simulated_dispute
 from db.tables.money import simulated_card, simulated_charge, simulated_refund
 
@@ -44,6 +44,7 @@ class SimulatedGateway:
     """Stands in for a card gateway on the tables simulated_*; says so by its name."""
 
     name = "simulated"
+    bank_names: tuple[str, ...] = BANK_NAMES
     books = None  # no news comes from it at night; a reconciliation reads billing.gateway.simulated_books
 
     def __init__(self, engine: sa.Engine, fee_per_mille: int = 0) -> None:

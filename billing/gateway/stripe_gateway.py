@@ -19,7 +19,15 @@ import sqlalchemy as sa
 import stripe
 
 from billing.gateway.books import Dispute, RefundState
-from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult, UnansweredError
+from billing.gateway.port import (
+    BANK_NAMES,
+    Answer,
+    ChargeRequest,
+    ChargeResult,
+    RefundRequest,
+    RefundResult,
+    UnansweredError,
+)
 from billing.gateway.stripe_books import StripeBooks
 from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
 from db.tables.gateway import saved_card
@@ -46,6 +54,7 @@ class StripeGateway:
     """The port on a Stripe account; cards are looked up in `saved_card` on a connection of its own."""
 
     name = "stripe"
+    bank_names: tuple[str, ...] = BANK_NAMES
 
     def __init__(self, engine: sa.Engine, calls: StripeCalls, *, concurrent: int = CONCURRENT) -> None:
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")

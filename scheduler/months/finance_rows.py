@@ -100,7 +100,7 @@ def trial(session: Session, month: Month) -> Iterator[Row]:
 
 
 def receivables(session: Session, month: Month) -> Iterator[Row]:
-    """What is open at the month's end, with its age class."""
+    """What was open at the month's end, with its age class; what was given up later was open then."""
     last_on = month.end_on - timedelta(days=1)
     settled = (
         sa.select(settlement.c.invoice_id, sa.func.sum(settlement.c.yen).label("yen"))
@@ -113,7 +113,7 @@ def receivables(session: Session, month: Month) -> Iterator[Row]:
         session,
         sa.select(invoice.c.id, invoice.c.account, invoice.c.due_on, open_yen.label("open_yen"))
         .outerjoin(settled, settled.c.invoice_id == invoice.c.id)
-        .where(invoice.c.issued_on <= last_on, invoice.c.state != "void", open_yen > 0)
+        .where(invoice.c.issued_on <= last_on, open_yen > 0)
         .order_by(invoice.c.due_on, invoice.c.id),
     )
     for row in rows:
@@ -123,12 +123,12 @@ def receivables(session: Session, month: Month) -> Iterator[Row]:
 
 
 def invoices(session: Session, month: Month) -> Iterator[Row]:
-    """Every invoice issued in the month."""
+    """Every invoice issued in the month, also those given up since."""
     rows = _stream(
         session,
         sa.select(invoice, term.c.plan)
         .join(term, term.c.id == invoice.c.term_id)
-        .where(_in(invoice.c.issued_on, month), invoice.c.state != "void")
+        .where(_in(invoice.c.issued_on, month))
         .order_by(invoice.c.id),
     )
     for row in rows:

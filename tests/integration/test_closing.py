@@ -11,7 +11,9 @@ from billing.closing import acts, close_month, reopen_month, standing, verify
 from billing.ledger_view import account_book, entry_story
 from billing.reconcile_month import reconcile_month, resolve
 from billing.refusal import Refused
+from billing.sub_ledgers import sub_ledgers
 from billing.views import trial_balance
+from db.tables.bank import bank_line
 from db.tables.money import simulated_charge
 from scheduler.app import House
 from scheduler.night import run_night
@@ -190,3 +192,47 @@ def test_the_simulated_gateway_keeps_its_fee_and_the_month_still_ties(engine: sa
         assert (found.controls["fees_jst"], found.controls["fees_utc"]) == (18, 36)
         assert (found.controls["ledger_closing"], found.controls["gateway_closing"]) == (482, 482)
         assert reconcile_month(house.session, house.gateway, APRIL, MAY_2).outcome == found.outcome
+
+
+def test_the_processor_in_the_banks_lines_is_known_by_its_names(engine: sa.Engine) -> None:
+    payers = (
+        "ストライプジヤパン(カ",
+        "ストライプジャパン(株)",
+        "Stripe Japan",
+        "ABC O'Brien Pay",
+        "PINSTRI PE",
+        "ヤマダ ハナコ",
+    )
+    with house_on(engine) as house:
+        for number, payer in enumerate(payers, start=1):
+            house.session.execute(
+                sa.insert(bank_line).values(
+                    source="april.csv", line=number, paid_on=date(2026, 4, 10), yen=1_000 + number, payer=payer,
+                    reference="", nth=1, recorded_at=MAY_2,
+                )
+            )  # fmt: skip
+        house.session.commit()
+
+        def of_processor() -> list[int]:
+            found = reconcile_month(house.session, house.gateway, APRIL, MAY_2)
+            assert found.unexplained == ()
+            assert {each.type.value for each in found.outcome.exceptions} == {"payout_missing"}
+            return [each.right.yen - 1_000 for each in found.outcome.exceptions if each.right is not None]
+
+        assert of_processor() == [1, 2, 3]
+        house.cards.bank_names = ("o'brien", "やまだ", "ヤマダ")
+        assert of_processor() == [4, 6]
+
+
+def test_a_close_looks_at_the_months_end_not_at_what_came_since(engine: sa.Engine) -> None:
+    """In May a fee is owed that May's own nights have not booked yet: April's sub-ledgers hold, May's do not."""
+    with house_on(engine) as house:
+        april(house)
+        session = house.session
+        assert all(each.ties for each in sub_ledgers(session, APRIL, MAY_2.date()))
+        post(session, [Posting("term_invoiced", "term:1:again", date(2026, 5, 1), {"yen": 40}, "hanako")], MAY_2)
+        session.commit()
+        assert all(each.ties for each in sub_ledgers(session, APRIL, MAY_2.date()))
+        assert close_month(session, house.gateway, APRIL, "kato", MAY_2).ok
+        wrong = [each.told(MAY) for each in sub_ledgers(session, MAY, MAY_2.date()) if each.code == "1140"]
+        assert wrong == ["account 1140 stands at 40 yen on 2026-05-31, its rows say 0"]

@@ -1,6 +1,7 @@
 """Every command in README and docs works: each `$ keizoku …` line of a console block is run, in order, per page.
 
-A page's first command finds nothing, as a reader's does; the server that it made is kept up for the others.
+A page's first command finds nothing, as a reader's does; the server that it made is kept up for the others. What it
+writes lands beside links to what the checkout has, and goes with them.
 `make` lines are held to the Makefile's targets (CI runs them). A line's comment may name its exit code: `# exit 1`.
 """
 
@@ -38,6 +39,11 @@ def test_every_command_of_the_page_does_what_the_page_says(page: Path, database_
     wrong = []
     demo_was_here = (ROOT / ".demo").exists()
     server = EmbeddedServer(database_folder, {"fsync": "off"})
+    checkout = database_folder / "checkout"
+    checkout.mkdir(parents=True)
+    for each in ROOT.iterdir():
+        if each.name != ".demo":
+            (checkout / each.name).symlink_to(each)
     for line in commands(page):
         command, _, comment = line.partition("#")
         expected = int(found[1]) if (found := re.search(r"exit (\d)", comment)) else 0
@@ -45,7 +51,7 @@ def test_every_command_of_the_page_does_what_the_page_says(page: Path, database_
             command = f"make --dry-run {command.removeprefix('make ')}"
         command = re.sub(r"^keizoku\b", lambda _: KEIZOKU, command)
         done = subprocess.run(
-            ["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+            ["bash", "-c", command], cwd=checkout, env=environment, capture_output=True, text=True, check=False
         )
         if done.returncode != expected:
             wrong.append((line, done.returncode, done.stderr[-500:]))
