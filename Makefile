@@ -56,7 +56,7 @@ soak: $(VENV)/.installed-test  ## random nights, kills and lives: make soak NIGH
 
 audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
 	@$(PIP) pip-audit
-	@$(BIN)/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
+	@$(BIN)/python -m tests.known_vulnerabilities constraints.txt
 
 browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
 	@$(BIN)/python -m pytest -m browser

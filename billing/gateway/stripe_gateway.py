@@ -30,7 +30,7 @@ from billing.gateway.port import (
 )
 from billing.gateway.stripe_books import StripeBooks
 from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
-from db.tables.gateway import saved_card
+from db.tables.gateway import card_end, saved_card
 
 ATTEMPT, INVOICE = "keizoku_attempt", "keizoku_invoice"
 CONCURRENT = 16
@@ -212,20 +212,26 @@ class StripeGateway:
         return ChargeResult(key, answer, code, intent.id, happened_at)
 
     def _cards(self, requests: Sequence[ChargeRequest]) -> dict[str, Card]:
-        """The card of each request: the last one saved when the request was first sent."""
+        """The card of each request: the last one saved, and not ended, when the request was first sent."""
         if not requests:
             return {}
         accounts = sa.literal(sorted({each.account for each in requests}), sa.ARRAY(sa.Text))
         rows = self._connection.execute(
-            sa.select(saved_card).where(saved_card.c.account == sa.any_(accounts)).order_by(saved_card.c.id)
+            sa.select(saved_card, card_end.c.ended_at)
+            .outerjoin(card_end, card_end.c.card_id == saved_card.c.id)
+            .where(saved_card.c.account == sa.any_(accounts))
+            .order_by(saved_card.c.id)
         ).all()
-        saved: dict[str, list[Any]] = {}
+        of_account: dict[str, list[Any]] = {}
         for row in rows:
-            saved.setdefault(row.account, []).append(row)
+            of_account.setdefault(row.account, []).append(row)
         cards: dict[str, Card] = {}
         for each in requests:
-            for row in saved.get(each.account, ()):
-                if each.first_sent_at is None or row.recorded_at <= each.first_sent_at:
+            for row in of_account.get(each.account, ()):
+                sent_at = each.first_sent_at
+                saved = sent_at is None or row.recorded_at <= sent_at
+                ended = row.ended_at is not None and (sent_at is None or row.ended_at <= sent_at)
+                if saved and not ended:
                     cards[each.key] = Card(row.customer_id, row.payment_method_id)
         return cards
 

@@ -36,6 +36,15 @@ saved_card = Table(
     Index("ix_saved_card_account", "account", "id"),
 )
 
+card_end = Table(
+    "card_end",
+    metadata,
+    Column("card_id", BigInteger, ForeignKey("saved_card.id"), primary_key=True),
+    instant("ended_at"),
+    instant("recorded_at"),
+)
+"""A saved card that is charged no more; attempts that began before it ended keep it."""
+
 gateway_event = Table(
     "gateway_event",
     metadata,

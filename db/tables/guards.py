@@ -57,6 +57,7 @@ APPEND_ONLY = (
     "award",
     "gateway_customer",
     "saved_card",
+    "card_end",
     "gateway_event",
     "balance_transaction",
     "gateway_payout",
