@@ -22,7 +22,7 @@ test: $(VENV)/.installed-test  ## every test but those in a browser
 
 # the oldest major version that is supported: on Debian 12 apt-get install postgresql-15 puts its programs there
 SERVER ?= /usr/lib/postgresql/15/bin
-TESTS ?= -m database
+TESTS ?= -m database tests/integration
 test-server: $(VENV)/.installed-test  ## the database's tests on a server made from SERVER's programs; TESTS chooses
 	@$(BIN)/python -m tests.other_server $(SERVER) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 

@@ -72,6 +72,10 @@ class MoneyDesk(Desk):
         """People have made sure that a refund without an answer was never made; the next night asks anew."""
         refunding.nothing_refunded(self.session, key, by, ground, now)
 
+    def refund_dealt_with(self, refund: str, *, by: str, ground: str, now: datetime) -> None:
+        """People have dealt with a refund that failed; it leaves their list."""
+        refunding.dealt_with(self.session, refund, by, ground, now)
+
     def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
         """Give up the unpaid fee of a term that is over with its interest, or the interest that a late payment left."""
         write_off(self.session, self.rules, account, term, Act(by, ground), now)

@@ -10,6 +10,8 @@ from billing.account_story import state_at
 from billing.gateway.stripe_calls import StripeCalls
 from billing.gateway.stripe_gateway import StripeGateway
 from billing.reconcile_month import reconcile_month
+from billing.refunding import failed_refunds
+from billing.refusal import Refused
 from billing.views import credit_view, trial_balance
 from scheduler.app import House
 from scheduler.hours import night_at
@@ -93,6 +95,17 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
         ):
             seen = {"until": parse_instant(f"{until} 00:00"), "known_at": parse_instant(f"{known} 00:00")}
             assert state_at(session, house.rules, "jiro", **seen)["credit_yen"] == yen
+        (listed,) = failed_refunds(session)
+        assert {name: listed[name] for name in ("refund", "account", "yen", "code")} == {
+            "refund": "refund 1",
+            "account": "jiro",
+            "yen": 200,
+            "code": "lost_or_stolen_card",
+        }
+        now = parse_instant("2026-05-11 10:00")
+        house.billing.refund_dealt_with("refund 1", by="keiri", ground="by bank", now=now)
+        with pytest.raises(Refused, match="no failed refund of this name"):
+            house.billing.refund_dealt_with("refund 1", by="keiri", ground="by bank", now=now)
         # it is not sent again by itself
         _night(house, proxy, date(2026, 5, 12))
         assert session.execute(sa.text("SELECT count(*) FROM credit_refund")).scalar_one() == 1
