@@ -266,7 +266,7 @@ def test_the_settings_hold_pace_calls_at_once_and_the_wait_for_an_answer(
         under_way, most, all_three = [0], [0], threading.Barrier(3)
         lock = threading.Lock()
 
-        def charge(request: ChargeRequest, card: object) -> ChargeResult:
+        def charge(request: ChargeRequest, card: object, until: float) -> ChargeResult:
             with lock:
                 under_way[0] += 1
                 most[0] = max(most[0], under_way[0])
