@@ -12,7 +12,6 @@ Always holds:
   they cannot write another row.
 """
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from threading import RLock
@@ -21,6 +20,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from billing.gateway.limiter import awake_or_not
 from db.session import DatabaseError, Session, make_engine, try_leader_lock
 
 LOCK = "worker"
@@ -60,11 +60,6 @@ class NotLeadingError(Exception):
 def watched_engine(url: sa.URL, schema: str | None = None) -> sa.Engine:
     """An engine whose connections are found dead within half a minute, by the client and by the server."""
     return make_engine(url.update_query_dict({k: v for k, v in KEEPALIVES.items() if k not in url.query}), schema)
-
-
-def awake_or_not() -> float:
-    """Seconds on a clock that also counts while the process, and where the system can say so the machine, sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class Leadership:

@@ -95,8 +95,8 @@ class Worker:
         """Ask it to end; returns at once."""
         self.stopping.set()
 
-    def beat(self) -> None:
-        """Ask for the lead, and note that we live."""
+    def beat(self) -> bool:
+        """Ask for the lead, and note that we live; whether we lead."""
         led, taken = self.leadership.leads, self.leadership.taken
         leads = self.leadership.ask()
         now = self.clock()
@@ -109,6 +109,7 @@ class Worker:
             self.log.info("leads", cut_off=self.leadership.cut_off)
         elif led and not leads:
             self.log.warning("lost the lead")
+        return leads
 
     def night_if_due(self) -> None:
         """Run the night that is due, with those missed before it; nothing where all are done."""

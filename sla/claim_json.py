@@ -115,7 +115,8 @@ class ReasoningTexts:
     def _step(self, step: Step) -> str:
         known = self._steps.get(id(step))
         if known is None:
-            known = self._steps[id(step)] = step, encode(step.to_json())
+            text = encode({"clause": step.clause, "key": step.key, "facts": step.facts})
+            known = self._steps[id(step)] = step, text
         return known[1]
 
 

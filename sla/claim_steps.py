@@ -5,6 +5,8 @@ Decides nothing; the sentences are in terms/sentences/sla.toml.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from fractions import Fraction
+from functools import lru_cache
 
 from sla.intervals import Spans, as_iso, length
 from terms.calendar import Month
@@ -113,12 +115,21 @@ def outcome_steps(
             facts = {"threshold_seconds": threshold_seconds, "missing_seconds": threshold_seconds - seconds}
         yield Step(clause, f"claim.rejected.{reason}", facts)
         return
-    yield Step(tier.clause, "claim.granted", {"over_seconds": tier.over_seconds, "rate": tier.rate})
-    interval, price_yen = dearest
-    yield Step("premium/9.2", f"claim.fee.{interval}", {"price_yen": price_yen})
+    yield _granted(tier.clause, tier.over_seconds, tier.rate)
+    yield _fee(*dearest)
     if tier.up_to_seconds is not None:
         next_tier = {"next_seconds": tier.up_to_seconds, "missing_seconds": tier.up_to_seconds - seconds}
         yield Step("premium/9.2", "claim.next_tier", next_tier)
+
+
+@lru_cache(maxsize=100)
+def _granted(clause: str, over_seconds: int, rate: Fraction) -> Step:
+    return Step(clause, "claim.granted", {"over_seconds": over_seconds, "rate": rate})
+
+
+@lru_cache(maxsize=1_000)
+def _fee(interval: str, price_yen: int) -> Step:
+    return Step("premium/9.2", f"claim.fee.{interval}", {"price_yen": price_yen})
 
 
 def _clock(second_of_day: int) -> str:

@@ -29,6 +29,7 @@ from terms.decision import Step, decides
 from terms.policy import Policy, Tier
 
 VERDICTS_KEPT = 20_000
+NO_FEE = Fraction(0)
 
 Circumstances = tuple[object, ...]
 
@@ -54,15 +55,17 @@ READINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a month means for all accounts alike in terms, suspensions and rulings, before anything is claimed.
+    """What a month means for all accounts alike in terms, suspensions and environment, before anything is claimed.
 
-    `eligible` and `seconds` by bucket; `barred`: the reason that rejects whatever is claimed.
+    `eligible` and `seconds` by bucket; `barred`: the reason that rejects whatever is claimed; `counting`: the terms
+    whose seconds count, each with its place among the account's and its exact fee of a month.
     """
 
     eligible: dict[str, Spans]
     seconds: dict[str, int]
     steps: tuple[Step, ...]
     barred: str | None
+    counting: tuple[tuple[int, TermFact, Fraction], ...]
 
 
 class Assessor:
@@ -73,7 +76,7 @@ class Assessor:
         self.policy = policy
         self.readings = {name: choice for name, choice in policy.chosen if name in READINGS}
         self._verdicts: dict[Circumstances, Verdict] = {}
-        self._standings: dict[Claimant, Standing] = {}
+        self._standings: dict[Circumstances, Standing] = {}
         self._deadlines: dict[Spans, Deadline] = {}
 
     def verdict(self, among: AccountMonth, united: tuple[Claim, ...], *, in_time: bool) -> Verdict:
@@ -83,15 +86,16 @@ class Assessor:
         if known is None:
             if len(self._verdicts) >= VERDICTS_KEPT:
                 self._verdicts.clear()
-            known = self._verdicts[circumstances] = _verdict(among, united, in_time, self)
+            standing = self._standing(among, circumstances[0])
+            known = self._verdicts[circumstances] = _verdict(among, united, in_time, standing, self)
         return known
 
-    def standing(self, claimant: Claimant) -> Standing:
-        """What the month means for a claimant before anything is claimed."""
-        alike = replace(claimant, claimed=None, recognised=None)
-        known = self._standings.get(alike)
+    def _standing(self, among: AccountMonth, terms: object) -> Standing:
+        """What the month means for an account before anything is claimed; `terms`: what of them matters."""
+        circumstances = terms, among.suspended, among.environment
+        known = self._standings.get(circumstances)
         if known is None:
-            known = self._standings[alike] = _standing(alike, self)
+            known = self._standings[circumstances] = _standing(among, self)
         return known
 
     def deadline(self, among: AccountMonth) -> Deadline:
@@ -231,9 +235,11 @@ def _of_claim(
     return ClaimDecision(claim, among.account, among.month, united, deadline, terms, verdict)
 
 
-def _standing(claimant: Claimant, assessor: Assessor) -> Standing:
-    service = assessor.service
-    eligible = claimant_month(service, claimant)
+def _standing(among: AccountMonth, assessor: Assessor) -> Standing:
+    service, policy = assessor.service, assessor.policy
+    claimant = claimant_of(among, (), policy)
+    eligible = claimant_month(service, replace(claimant, claimed=None))
+    counting = eligible_terms(among.terms, policy)
     month = _span(service.month)
     barred: str | None = None
     if not clip(claimant.member, *month):
@@ -243,16 +249,17 @@ def _standing(claimant: Claimant, assessor: Assessor) -> Standing:
     return Standing(
         eligible=eligible,
         seconds={bucket: length(spans) for bucket, spans in eligible.items()},
-        steps=tuple(excluded_steps(service.month, service.gross, eligible, assessor.policy)),
+        steps=tuple(excluded_steps(service.month, service.gross, eligible, policy)),
         barred=barred,
+        counting=tuple([(at, term, term.monthly_fee) for at, term in enumerate(among.terms) if term in counting]),
     )
 
 
-def _verdict(among: AccountMonth, united: tuple[Claim, ...], in_time: bool, assessor: Assessor) -> Verdict:
+def _verdict(
+    among: AccountMonth, united: tuple[Claim, ...], in_time: bool, standing: Standing, assessor: Assessor
+) -> Verdict:
     policy = assessor.policy
-    claimant = claimant_of(among, united, policy)
-    standing = assessor.standing(claimant)
-    buckets = narrowed(standing.eligible, claimant)
+    buckets = narrowed(standing.eligible, claimed_by(united), recognised_by_people(among, united))
     recognised = buckets["recognised"]
     by_claim = {bucket: length(buckets[bucket]) for bucket in ("not_claimed", "not_recognised", "recognised")}
     seconds = by_claim["recognised"]
@@ -261,10 +268,9 @@ def _verdict(among: AccountMonth, united: tuple[Claim, ...], in_time: bool, asse
     if reason is None and tier is None:
         reason = "threshold"
     granted = tier if reason is None else None
-    terms = touched_terms(among.terms, recognised, policy)
-    dearest = max(terms, key=lambda term: term.monthly_fee, default=None)
+    touched = [each for each in standing.counting if clip(recognised, each[1].start, each[1].end)]
+    _, dearest, fee_yen = max(touched, key=lambda each: each[2], default=(0, None, NO_FEE))
     fee = (dearest.interval, dearest.price_yen) if dearest else None
-    fee_yen = monthly_fee(terms)
     return Verdict(
         version=policy.version,
         readings=assessor.readings,
@@ -273,9 +279,9 @@ def _verdict(among: AccountMonth, united: tuple[Claim, ...], in_time: bool, asse
         seconds=seconds,
         waterfall={**standing.seconds, **by_claim},
         recognised=recognised,
-        touched=tuple(place for place, term in enumerate(among.terms) if term in terms),
+        touched=tuple([place for place, _, _ in touched]),
         fee=fee_yen,
-        worth=fee_yen * (granted.rate if granted else 0),
+        worth=fee_yen * granted.rate if granted else NO_FEE,
         clauses=deciding_clauses(reason, granted),
         steps=(
             *standing.steps,
@@ -294,24 +300,36 @@ def _worth_of_first(first: tuple[Claim, ...], among: AccountMonth, assessor: Ass
 
 def claimant_of(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:
     """The circumstances by which the united claims of an account see the month."""
-    everything: Spans = (_span(among.month),)
+    return Claimant(
+        member=normalise((term.start, term.end) for term in among.terms),
+        suspended=among.suspended,
+        card=normalise((term.start, term.end) for term in eligible_terms(among.terms, policy)),
+        claimed=claimed_by(united),
+        environment=among.environment,
+        recognised=recognised_by_people(among, united),
+    )
+
+
+def claimed_by(united: tuple[Claim, ...]) -> Spans | None:
+    """What united claims claim; None: every window."""
     claimed: Spans | None = NOTHING
     for claim in united:
         claimed = None if claim.windows is None or claimed is None else union(claimed, claim.windows)
+    return claimed
+
+
+def recognised_by_people(among: AccountMonth, united: tuple[Claim, ...]) -> Spans | None:
+    """What rulings on united claims leave; None: nobody ruled anything out."""
+    if not among.rulings:
+        return None
+    everything: Spans = (_span(among.month),)
     refused = NOTHING
     windows_of = {claim.claim_id: claim.windows for claim in united}
     for ruling in among.rulings:
         if ruling.claim_id in windows_of:
             ruled_on = windows_of[ruling.claim_id]
             refused = subtract(union(refused, everything if ruled_on is None else ruled_on), ruling.windows)
-    return Claimant(
-        member=normalise((term.start, term.end) for term in among.terms),
-        suspended=among.suspended,
-        card=normalise((term.start, term.end) for term in eligible_terms(among.terms, policy)),
-        claimed=claimed,
-        environment=among.environment,
-        recognised=subtract(everything, refused) if refused else None,
-    )
+    return subtract(everything, refused) if refused else None
 
 
 def _span(month: Month) -> tuple[int, int]:

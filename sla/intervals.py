@@ -8,9 +8,10 @@ equal sets are equal tuples and a length is an exact count of seconds.
 
 from bisect import bisect_left
 from collections.abc import Iterable
+from datetime import date, timedelta
 from functools import lru_cache
 
-from terms.calendar import from_epoch, iso_jst
+from terms.calendar import DAY_SECONDS, from_epoch, iso_jst
 
 Span = tuple[int, int]
 Spans = tuple[Span, ...]
@@ -113,4 +114,14 @@ def as_iso(spans: Spans) -> list[list[str]]:
 
 @lru_cache(maxsize=100_000)
 def _iso(second: int) -> str:
-    return iso_jst(from_epoch(second))
+    """What `iso_jst` says; worked out plainly, for Japan has been nine hours ahead since before 1970."""
+    if second < 0:
+        return iso_jst(from_epoch(second))
+    day, of_day = divmod(second + 9 * 3600, DAY_SECONDS)
+    minute, of_minute = divmod(of_day, 60)
+    return f"{_iso_day(day)}T{minute // 60:02d}:{minute % 60:02d}:{of_minute:02d}+09:00"
+
+
+@lru_cache(maxsize=10_000)
+def _iso_day(days: int) -> str:
+    return (date(1970, 1, 1) + timedelta(days=days)).isoformat()

@@ -3,6 +3,7 @@
 Files of millions of rows (Parquet, CSV, NDJSON) become one DuckDB relation, which `sla.quorum` counts:
 
     observation(user_id, started, ended, symptom)      epoch seconds; ended NULL: still open
+    observation_minute(moment, delta)                  rows that start in a minute, less those that end before it
 
     Parquet files ───────────────────────────── read in place ──┐
     CSV, NDJSON ──parsed once──> a temporary Parquet file ──────┼──> observation
@@ -89,12 +90,15 @@ class Observations:
     def clear(self) -> None:
         """Forget every row."""
         self.table.execute("DELETE FROM taken_row")
+        self.table.execute("DELETE FROM observation_minute")
         self.rows = 0
         self._relations.clear()
         self._show()
 
-    def add_relation(self, good_rows: str, count: int) -> None:
-        """Count in the rows of a query that has the four columns of `observation`."""
+    def add_relation(self, good_rows: str, count: int, *, counted: bool = False) -> None:
+        """Take in the rows of a query that has the four columns of `observation`; `counted`: by the minute too."""
+        if not counted:
+            self.count_minutes(f"(SELECT *, NULL AS wrong FROM ({good_rows}))")  # noqa: S608
         self._relations.append(good_rows)
         self.rows += count
         self._show()
@@ -103,6 +107,31 @@ class Observations:
         """Count in so many rows that were put into the table."""
         self.rows += count
         self._show()
+
+    def count_minutes(self, checked: str) -> tuple[int, int]:
+        """Read rows with their verdict `wrong`, and count the good ones by the minute; how many are good, how many not.
+
+        A row that is still open never ends here: what is counted is at least what there is, all that it is used for.
+        """
+        self.table.execute(
+            f"""CREATE OR REPLACE TEMP TABLE counted AS
+            SELECT from_minute, to_minute, grouping(from_minute) = 0 AS starts,
+                count(*) FILTER (WHERE wrong IS NULL) AS good, count(*) FILTER (WHERE wrong IS NOT NULL) AS bad
+            FROM (
+                SELECT CASE WHEN counts THEN started // 60 * 60 END AS from_minute,
+                    CASE WHEN counts THEN (ended + 59) // 60 * 60 END AS to_minute, wrong
+                FROM (SELECT *, wrong IS NULL AND (ended IS NULL OR ended > started) AS counts FROM {checked})
+            ) GROUP BY GROUPING SETS ((from_minute), (to_minute))"""  # noqa: S608
+        )
+        self.table.execute(
+            """INSERT INTO observation_minute
+            SELECT from_minute, good FROM counted WHERE starts AND from_minute IS NOT NULL
+            UNION ALL SELECT to_minute, -good FROM counted WHERE NOT starts AND to_minute IS NOT NULL"""
+        )
+        good, bad = self.table.execute(
+            "SELECT coalesce(sum(good), 0), coalesce(sum(bad), 0) FROM counted WHERE starts"
+        ).fetchall()[0]
+        return int(good), int(bad)
 
     def free_file(self) -> Path:
         """A name for another temporary file."""
@@ -144,6 +173,7 @@ def open_observations() -> Observations:
     table.execute("SET preserve_insertion_order = false")
     table.execute(f"CREATE TYPE symptom AS ENUM ({', '.join(literal(symptom) for symptom in SYMPTOMS)})")
     table.execute("CREATE TABLE taken_row (user_id VARCHAR, started BIGINT, ended BIGINT, symptom symptom)")
+    table.execute("CREATE TABLE observation_minute (moment BIGINT, delta BIGINT)")
     observed = Observations(table, folder)
     observed.clear()
     return observed
@@ -213,12 +243,12 @@ def _take_in_place(observed: Observations, file: ObservationFile) -> Observation
     """Add the good rows of a relation that stays where it is; None, and nothing added, if it cannot be read."""
     try:
         checked = _checked(file.bulk)
-        taken, refused = _taken_and_refused(observed, f"({checked})")
+        taken, refused = observed.count_minutes(f"({checked})")
     except duckdb.Error:
         return None
     good = f"{_checked(file.bulk, only_values=True)}" if not refused else f"{checked}"
     where = " WHERE wrong IS NULL" if refused else ""
-    observed.add_relation(f"SELECT user_id, started, ended, symptom FROM ({good}){where}", taken)  # noqa: S608
+    observed.add_relation(f"SELECT user_id, started, ended, symptom FROM ({good}){where}", taken, counted=True)  # noqa: S608
     return _told_bulk(observed, file, taken, refused)
 
 
@@ -232,16 +262,10 @@ def _take_parsed(observed: Observations, file: ObservationFile) -> ObservationsR
         parsed.unlink(missing_ok=True)
         return None
     relation = f"read_parquet({file_literal(parsed)})"
-    taken, refused = _taken_and_refused(observed, relation)
+    taken, refused = observed.count_minutes(relation)
     good = f"SELECT user_id, started, ended, symptom::symptom AS symptom FROM {relation} WHERE wrong IS NULL"  # noqa: S608
-    observed.add_relation(good, taken)
+    observed.add_relation(good, taken, counted=True)
     return _told_bulk(observed, file, taken, refused)
-
-
-def _taken_and_refused(observed: Observations, checked: str) -> tuple[int, int]:
-    query = f"SELECT count(*) FILTER (WHERE wrong IS NULL), count(*) FILTER (WHERE wrong IS NOT NULL) FROM {checked}"  # noqa: S608
-    taken, refused = observed.table.execute(query).fetchall()[0]
-    return int(taken), int(refused)
 
 
 def _told_bulk(observed: Observations, file: ObservationFile, taken: int, refused: int) -> ObservationsRead:
@@ -316,7 +340,7 @@ def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Find
             "SELECT line, u, s, k, e, wrong FROM incoming WHERE wrong IS NOT NULL ORDER BY line"
         ).fetchall()
         findings += [_finding(source, row[:5], row[5]) for row in bad]
-        taken += _insert_incoming(table)
+        taken += _insert_incoming(observed)
         refused += len(findings)
         if len(told) < TOLD_FINDINGS:
             told += sorted(findings, key=lambda finding: finding.line or 0)
@@ -348,7 +372,9 @@ def _checked(bulk: Bulk, also: str = "", *, only_values: bool = False) -> str:
         FROM {bulk.relation}"""  # noqa: S608
 
 
-def _insert_incoming(table: Table) -> int:
+def _insert_incoming(observed: Observations) -> int:
+    table = observed.table
+    observed.count_minutes("incoming")
     inserted = table.execute(
         "INSERT INTO taken_row SELECT user_id, started, ended, symptom FROM incoming WHERE wrong IS NULL"
     ).fetchall()

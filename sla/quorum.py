@@ -67,15 +67,18 @@ def observed_windows(
 ) -> Spans:
     """Maximal windows in which enough distinct users were unable, of the relation `observation`.
 
-    It has user_id, started and ended in whole seconds, and is a view of files as they are
-    (`sla.observations`): they are read three times, nothing is copied. A user with overlapping rows, several
+    It has user_id, started and ended in whole seconds, and is a view of files as they are (`sla.observations`):
+    nothing is copied. Where `observation_minute` counts its rows already, they are read once here, else three times.
+    A user with overlapping rows, several
     symptoms, or the same row twice counts once. A row without an end is still open and runs to `horizon`.
     """
     periods = population.periods()
     needed = [users_needed(users, policy.sla.quorum_share) for _, _, users in periods]
     rises = [after - before for before, after in zip([0, *needed], needed, strict=False)]
     steps = {"step_at": [start for start, _, _ in periods], "step_delta": [-rise for rise in rises]}
-    edges = observations.execute(_OBSERVED_WINDOWS, {**steps, "horizon": horizon}).fetchall()
+    counted = observations.execute("FROM duckdb_tables() WHERE table_name = 'observation_minute'").fetchall()
+    query = _OBSERVED_WINDOWS.format(minutes=_COUNTED_WHEN_READ if counted else _COUNTED_HERE)
+    edges = observations.execute(query, {**steps, "horizon": horizon}).fetchall()
     return tuple((start, end) for (start, _), (end, _) in zip(edges[::2], edges[1::2], strict=True))
 
 
@@ -143,6 +146,10 @@ def _edges(rows: str) -> str:
         ) WHERE enough <> enough_before"""  # noqa: S608
 
 
+_COUNTED_WHEN_READ = "SELECT moment, delta FROM observation_minute"
+_COUNTED_HERE = """SELECT started // 60 * 60 AS moment, count(*) AS delta FROM unable GROUP BY 1
+            UNION ALL SELECT (ended + 59) // 60 * 60, -count(*) FROM unable GROUP BY 1"""
+
 # The rows of each minute, not merged per user, are an upper bound of its users, and cheap to count. `waiting` says
 # for each minute in which a row starts when, from there on, even this bound passes first; a row that has ended by
 # then can decide nothing. Only the others are merged per user: each keeps the seconds its predecessors left.
@@ -154,9 +161,7 @@ _OBSERVED_WINDOWS = f"""
         WHERE started < coalesce(ended, $horizon::BIGINT)
     ), bound AS (
         SELECT moment, sum(sum(delta)) OVER (ORDER BY moment) >= 0 AS enough FROM (
-            SELECT started // 60 * 60 AS moment, count(*) AS delta FROM unable GROUP BY 1
-            UNION ALL SELECT (ended + 59) // 60 * 60, -count(*) FROM unable GROUP BY 1
-            UNION ALL SELECT moment, delta FROM step
+            {{minutes}} UNION ALL SELECT moment, delta FROM step
         ) GROUP BY moment
     ), waiting AS MATERIALIZED (
         SELECT moment AS started, min(CASE WHEN enough THEN moment END) OVER (

@@ -214,16 +214,20 @@ def claimant_month(service: ServiceMonth, claimant: Claimant, without: Collectio
     own = _take_in_order(left, takers, rest="recognised")
     environment_seconds = union(service.buckets["environment"], own.pop("environment"))
     merged = {**service.buckets, **own, "environment": environment_seconds}
-    return narrowed(merged, claimant, without)
+    return narrowed(merged, claimant.claimed, claimant.recognised, without)
 
 
-def narrowed(eligible: Mapping[str, Spans], claimant: Claimant, without: Collection[str] = ()) -> dict[str, Spans]:
-    """A claimant's month before anything was claimed, narrowed to what is claimed and what people recognise of it."""
+def narrowed(
+    eligible: Mapping[str, Spans], asked: Spans | None, by_people: Spans | None, without: Collection[str] = ()
+) -> dict[str, Spans]:
+    """A claimant's month before anything was claimed, narrowed to what is asked for and what people recognise of it."""
     left = eligible["recognised"]
-    claimed = left if claimant.claimed is None or "not_claimed" in without else intersect(left, claimant.claimed)
-    narrow = claimant.recognised is not None and "not_recognised" not in without
-    recognised = intersect(claimed, claimant.recognised or NOTHING) if narrow else claimed
-    own = {"not_claimed": subtract(left, claimed), "not_recognised": subtract(claimed, recognised)}
+    claimed = left if asked is None or "not_claimed" in without else intersect(left, asked)
+    recognised = claimed if by_people is None or "not_recognised" in without else intersect(claimed, by_people)
+    own = {
+        "not_claimed": NOTHING if claimed is left else subtract(left, claimed),
+        "not_recognised": NOTHING if recognised is claimed else subtract(claimed, recognised),
+    }
     merged = {**eligible, **own, "recognised": recognised}
     return {bucket: merged[bucket] for bucket in CLAIMANT_BUCKETS}
 

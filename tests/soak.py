@@ -69,41 +69,52 @@ def kills(count: int, seed: int, told: Callable[[], None]) -> Figures:
 
 
 def main(arguments: list[str]) -> int:
-    """Run both, print the figures, write them if asked to."""
+    """Run both, print the figures, keep them if asked to. A part of size 0 is left out; what is kept of it stays."""
     parser = argparse.ArgumentParser(prog="soak")
     parser.add_argument("--nights", type=int, default=200)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="keep the figures in the documents")
     asked = parser.parse_args(arguments)
-    figures: Figures = {"commit": _commit(), "on": datetime.now(UTC).date().isoformat(), "seed": asked.seed}
-    for run, count in ((kills, asked.kills), (nights, asked.nights)):
-        began = time.monotonic()
-        with _progress(run.__name__, count) as told:
-            figures |= run(count, asked.seed, told)
-        figures[f"seconds of {run.__name__}"] = round(time.monotonic() - began)
-    sys.stdout.write(f"{as_text(figures)}\n")
+    found: Figures = {}
+    for part, count in ((kills, asked.kills), (nights, asked.nights)):
+        if count:
+            began = time.monotonic()
+            with _progress(part.__name__, count) as told:
+                figures = part(count, asked.seed, told)
+            about = {"commit": _commit(), "on": datetime.now(UTC).date().isoformat(), "seed": asked.seed}
+            found[part.__name__] = {**about, "seconds": round(time.monotonic() - began), **figures}
+            sys.stdout.write(f"{as_text({part.__name__: found[part.__name__]})}\n")
     if asked.write:
-        FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        page = PAGE.read_text(encoding="utf-8")
-        before, _, rest = page.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        PAGE.write_text(f"{before}{BEGIN}\n\n{as_text(figures)}\n\n{END}{after}", encoding="utf-8")
-    return 1 if figures["differences"] else 0
+        keep(found)
+    return 1 if found.get("kills", {}).get("differences") else 0
 
 
-def as_text(figures: Mapping[str, Any]) -> str:
-    """The figures as a table of the page."""
-    rows = ["| figure | found |", "|---|---|"]
-    for name, value in figures.items():
-        if isinstance(value, Mapping):
-            shown = ", ".join(f"{each} {number:,}" for each, number in value.items())
-        elif isinstance(value, list):
-            shown = "; ".join(value) or "0"
-        else:
-            shown = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
-        rows.append(f"| {name} | {shown} |")
-    return "\n".join(rows)
+def keep(found: Mapping[str, Any], figures: Path = FIGURES, page: Path = PAGE) -> None:
+    """Put the figures found in the place of those kept before, in the file and on the page."""
+    kept = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else {}
+    kept = {**kept, **found}
+    figures.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    page.write_text(f"{before}{begin}\n\n{as_text(kept)}\n\n{end}{after}", encoding="utf-8")
+
+
+def as_text(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    """The figures as tables of the page, one a part."""
+    tables = []
+    for part, figures in parts.items():
+        rows = [f"| {part} | |", "|---|---|"]
+        for name, value in figures.items():
+            if isinstance(value, Mapping):
+                shown = "; ".join(f"{each}: {number:,}" for each, number in value.items())
+            elif isinstance(value, list):
+                shown = "; ".join(value) or "0"
+            else:
+                shown = f"{value:,}" if isinstance(value, int) and name != "seed" else str(value)
+            rows.append(f"| {name} | {shown} |")
+        tables.append("\n".join(rows))
+    return "\n\n".join(tables)
 
 
 @contextmanager

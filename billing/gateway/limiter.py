@@ -62,3 +62,8 @@ class _Turn:
 
     def __init__(self, at: float) -> None:
         self.at = at
+
+
+def awake_or_not() -> float:
+    """Seconds on a clock that goes on while the process stands still and, where the system has one, the machine."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

@@ -9,7 +9,7 @@ sent, so that its parameters are the same. An intent that waits for the user is 
 beside a later attempt.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ import sqlalchemy as sa
 import stripe
 
 from billing.gateway.books import Dispute
+from billing.gateway.limiter import awake_or_not
 from billing.gateway.port import (
     BANK_NAMES,
     Answer,
@@ -35,6 +36,9 @@ from db.tables.gateway import saved_card
 ATTEMPT, INVOICE = "keizoku_attempt", "keizoku_invoice"
 CONCURRENT = 16
 """Calls under way at once: at 80 a second enough for answers that take 200 ms."""
+SENDING_SECONDS = 3_600
+"""For so long a batch is sent. After a process stood still for longer, others have taken care of these attempts, and
+Stripe may know their keys no more."""
 LOOK_BACK = timedelta(hours=1)
 """Clocks differ: an intent is looked for from so much before its attempt."""
 
@@ -56,7 +60,15 @@ class StripeGateway:
     name = "stripe"
     bank_names: tuple[str, ...] = BANK_NAMES
 
-    def __init__(self, engine: sa.Engine, calls: StripeCalls, *, concurrent: int = CONCURRENT) -> None:
+    def __init__(
+        self,
+        engine: sa.Engine,
+        calls: StripeCalls,
+        *,
+        concurrent: int = CONCURRENT,
+        clock: Callable[[], float] = awake_or_not,
+    ) -> None:
+        self._clock = clock
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._calls = calls
         self._pool = ThreadPoolExecutor(max_workers=concurrent, thread_name_prefix="stripe")
@@ -79,7 +91,8 @@ class StripeGateway:
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
         """Charge each request to its saved card, several at once; raises GatewayRefusesUsError."""
         cards = self._cards(requests)
-        under_way = [self._pool.submit(self._charge, each, cards.get(each.key)) for each in requests]
+        until = self._clock() + SENDING_SECONDS
+        under_way = [self._pool.submit(self._charge, each, cards.get(each.key), until) for each in requests]
         try:
             for answered in as_completed(under_way):
                 yield answered.result()
@@ -132,7 +145,7 @@ class StripeGateway:
             except (UnansweredError, stripe.InvalidRequestError):
                 continue
 
-    def _charge(self, request: ChargeRequest, card: Card | None) -> ChargeResult:
+    def _charge(self, request: ChargeRequest, card: Card | None, until: float) -> ChargeResult:
         if card is None:
             return ChargeResult(request.key, Answer.DECLINED, code=NO_CARD)
         params: Any = {
@@ -145,8 +158,14 @@ class StripeGateway:
             "metadata": {KEY: request.key, ATTEMPT: str(request.attempt_id), INVOICE: str(request.invoice_id)},
         }
         key = f"{request.key}:{card.customer_id}"
+
+        def send(client: stripe.StripeClient) -> stripe.PaymentIntent:
+            if self._clock() > until:
+                raise UnansweredError("not sent: the process stood still")
+            return client.v1.payment_intents.create(params, {"idempotency_key": key})
+
         try:
-            intent = self._calls.call(lambda client: client.v1.payment_intents.create(params, {"idempotency_key": key}))
+            intent = self._calls.call(send)
         except UnansweredError as error:
             return ChargeResult(request.key, Answer.UNKNOWN, code=str(error))
         except stripe.CardError as error:

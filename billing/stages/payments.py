@@ -97,6 +97,7 @@ def settle_in_flight(
     oldest = now - timedelta(hours=rules.discretion.retry_resend_hours)
     # what was paid in another way meanwhile is not charged again
     again = [each for each in missing if each.started_at > oldest and each.open_yen >= each.request.yen]
+    again = _still_unanswered(session, again)
     if again:
         results = list(gateway.charge_many([each.request for each in again], now))
         changes += save_results(session, rules, again, results, now)
@@ -317,6 +318,13 @@ def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[I
         )
         for row in session.execute(query)
     ]
+
+
+def _still_unanswered(session: Session, attempts: Sequence[InFlight]) -> list[InFlight]:
+    """Those that nobody has settled while they were looked up: asked of the session, which ends with our lead."""
+    ids = sa.literal([each.request.attempt_id for each in attempts], _BIGINTS)
+    still = set(session.scalars(sa.select(attempt.c.id).where(attempt.c.id == sa.any_(ids), _UNANSWERED)))
+    return [each for each in attempts if each.request.attempt_id in still]
 
 
 def _outcome(result: ChargeResult, hard_codes: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import psutil
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 600.0
 _Forked = multiprocessing.get_context("fork")
 
 

@@ -165,7 +165,7 @@ class World:
                 lambda: _given(house), Leadership(engine.connect, "other"), json_logger("other"),
                 clock=lambda: night_at(self.on), retry_seconds=0,
             )  # fmt: skip
-            until(lambda: _leads_after_a_beat(other))
+            until(other.beat)
             other.night_if_due()
             yield
             other.leadership.give_up()
@@ -191,11 +191,11 @@ class World:
         )  # fmt: skip
         threading.Thread(target=_beats, args=(worker,), daemon=True).start()
         until(lambda: worker.leadership.leads)
-        said = _outcome_of_night(worker)
+        said = outcome_of_night(worker)
         if kind == "cut":
             assert said in ("database_gone", "lost_lead"), said
             until(lambda: worker.leadership.leads)  # it comes back, and nobody else has led
-            said = f"{said}, then {_outcome_of_night(worker)}"
+            said = f"{said}, then {outcome_of_night(worker)}"
         elif kind.startswith("stopped"):
             assert not worker.leadership.ask()  # the other one leads
         worker.leadership.give_up()
@@ -317,7 +317,7 @@ def _calls(proxy: Proxy) -> StripeCalls:
     return StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=10, retries=0)
 
 
-def _outcome_of_night(worker: Worker) -> str:
+def outcome_of_night(worker: Worker) -> str:
     """Run the night that is due; the outcome that its job was counted under."""
     worker.night_if_due()
     [sample] = [
@@ -328,11 +328,6 @@ def _outcome_of_night(worker: Worker) -> str:
     ] or ["nothing_due"]
     worker.numbers.jobs.clear()
     return str(sample)
-
-
-def _leads_after_a_beat(worker: Worker) -> bool:
-    worker.beat()
-    return worker.leadership.leads
 
 
 def _beats(worker: Worker) -> None:

@@ -56,7 +56,7 @@ def random_nights(
     calls = StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=TIMEOUT_SECONDS, retries=0)
     gateway = StripeGateway(engine, calls)
     # people at a page, and the quiet nights at the end, wait for an answer: a busy machine is no fault of the gateway
-    patient = StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=30, retries=0)
+    patient = StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=600, retries=0)
     quiet = StripeGateway(engine, patient)
     proxy.stall_seconds, proxy.shuffle = STALL_SECONDS, random.Random(seed)  # noqa: S311
     deck: list[str] = []

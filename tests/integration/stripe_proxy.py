@@ -88,19 +88,19 @@ class Proxy:
         assert self.loop is not None
         body = "&".join(f"{name}={value}" for name, value in (data or {}).items()).encode()
         asked = asyncio.run_coroutine_threadsafe(self._forward(method, path, body), self.loop)
-        status, text = asked.result(30)
+        status, text = asked.result(600)
         assert status < 300, (status, text)
         return json.loads(text)
 
     def all_of(self, kind: str) -> list[dict[str, Any]]:
         """Every object of a kind, newest first, with the test's own times."""
         assert self.loop is not None
-        return asyncio.run_coroutine_threadsafe(self._list(kind), self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(self._list(kind), self.loop).result(600)
 
     def forget(self) -> None:
         """A Stripe on which nothing has happened yet."""
         assert self.loop is not None
-        asyncio.run_coroutine_threadsafe(self._forward("DELETE", "/_config/data", b""), self.loop).result(30)
+        asyncio.run_coroutine_threadsafe(self._forward("DELETE", "/_config/data", b""), self.loop).result(600)
         fresh = Proxy(self.url, self.upstream)
         for name in ("answers", "created", "calls", "keys", "waiting", "disputes", "sources", "payouts", "paid_by"):
             setattr(self, name, getattr(fresh, name))
@@ -109,7 +109,7 @@ class Proxy:
     def release(self) -> int:
         """Let what was held back go through now."""
         assert self.loop is not None
-        return asyncio.run_coroutine_threadsafe(self._release(), self.loop).result(30)
+        return asyncio.run_coroutine_threadsafe(self._release(), self.loop).result(600)
 
     def dispute(self, intent_id: str, fee: int = 1_500) -> str:
         """A cardholder disputes a payment: the money and a fee leave the balance."""
@@ -359,7 +359,7 @@ def _serve(proxy: Proxy, ready: threading.Event) -> None:
     proxy.loop = loop
 
     async def start() -> web.AppRunner:
-        proxy.client = ClientSession(connector=TCPConnector(limit=64), timeout=ClientTimeout(total=60))
+        proxy.client = ClientSession(connector=TCPConnector(limit=64), timeout=ClientTimeout(total=600))
         application = web.Application()
         application.router.add_route("*", "/{tail:.*}", proxy.handle)
         runner = web.AppRunner(application, handle_signals=False)

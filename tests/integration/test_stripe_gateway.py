@@ -96,6 +96,21 @@ def test_5_1_1_a__a_saved_card_is_charged_once_per_key_with_nothing_personal(
     assert gateway.find_charges([request("once")], NOW) == {first.key: first}
 
 
+def test_5_2__a_batch_of_a_process_that_stood_still_is_not_sent_any_more(
+    session: Session, engine: sa.Engine, proxy: Proxy, calls: StripeCalls, gateway: StripeGateway
+) -> None:
+    for account in ("late-1", "late-2"):
+        save_card(session, calls, proxy, account)
+    seconds = iter((0.0, 3_600.0, 3_600.1))
+    stood_still = StripeGateway(engine, calls, concurrent=1, clock=lambda: next(seconds))
+    sent, unsent = stood_still.charge_many([request("late-1"), request("late-2")], NOW)
+    stood_still.close()
+    assert (sent.answer, unsent.answer) == (Answer.SUCCEEDED, Answer.UNKNOWN)
+    assert unsent.code == "not sent: the process stood still"
+    assert [charges_of(proxy, account, session) for account in ("late-1", "late-2")] == [[500], []]
+    assert list(gateway.find_charges([request("late-1"), request("late-2")], NOW)) == [sent.key]
+
+
 @pytest.mark.parametrize("kind", ["lost", "reset", "error_500", "stall"])
 def test_5_2__what_has_no_answer_is_unknown_and_a_resend_charges_once(
     kind: str, session: Session, proxy: Proxy, calls: StripeCalls, gateway: StripeGateway

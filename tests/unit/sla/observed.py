@@ -9,8 +9,10 @@ def add_observations(observed: Observations, rows: Iterable[tuple[str, int, int 
     """Add rows: user, start, end (None: still open)."""
     users, starts, ends = zip(*rows, strict=True) if (rows := list(rows)) else ((), (), ())
     observed.table.execute(
-        "INSERT INTO taken_row (user_id, started, ended) "
-        "SELECT unnest($users::VARCHAR[]), unnest($starts::BIGINT[]), unnest($ends::BIGINT[])",
+        "CREATE OR REPLACE TEMP TABLE stated AS SELECT unnest($users::VARCHAR[]) AS user_id, "
+        "unnest($starts::BIGINT[]) AS started, unnest($ends::BIGINT[]) AS ended, NULL AS wrong",
         {"users": list(users), "starts": list(starts), "ends": list(ends)},
     )
+    observed.table.execute("INSERT INTO taken_row (user_id, started, ended) SELECT user_id, started, ended FROM stated")
+    observed.count_minutes("stated")
     observed.take(len(rows))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sla.intervals import NOTHING, Spans, as_iso, bridge, clip, intersect, length, normalise, subtract, union
+from terms.calendar import from_epoch, iso_jst
 
 VECTORS = Path(__file__).parents[4] / "shared" / "vectors" / "sla.json"
 # What other systems' own tests expect: window, down, maintenance (counted as up), seconds up.
@@ -103,3 +104,8 @@ def test_the_vectors_of_other_systems_are_those_above() -> None:
             assert expected["down_unsched"] == window[1] - window[0] - up_seconds
         else:
             assert expected["all"]["ok"] == up_seconds
+
+
+@given(st.integers(-(10**9), 7_258_118_400))
+def test_times_are_those_of_the_calendar(second: int) -> None:
+    assert as_iso(((second, second + 1),)) == [[iso_jst(from_epoch(second)), iso_jst(from_epoch(second + 1))]]
