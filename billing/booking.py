@@ -5,8 +5,8 @@ belongs to a day that is closed is posted on the first open one, and names its m
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
@@ -22,30 +22,40 @@ CLOSE_LOCK: sa.ColumnElement[int] = sa.func.hashtextextended(
 """Held shared by whoever posts, alone by whoever closes a month (db/tables/guards.py takes the same)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+_DRAW: Final = sa.text(
+    "SELECT array_agg(nextval(CAST(:sequence AS regclass))) FROM generate_series(1, CAST(:count AS integer))"
+)
+"""As one array: a row for each key costs more than the key."""
+
+
+class Posting(NamedTuple):
     """An event to book: its name in the table of journal rules, its own key, its JST day, its named amounts."""
 
     event: str
     key: str
     posted_on: date
     amounts: Mapping[str, int]
-    account: str | None = field(default=None)
+    account: str | None = None
 
 
 def next_ids(session: Session, table: sa.Table, count: int) -> Sequence[int]:
     """Draw `count` keys from the table's own sequence."""
     if not count:
         return ()
-    return session.scalars(
-        sa.text("SELECT nextval(CAST(:sequence AS regclass)) FROM generate_series(1, :count)"),
-        {"sequence": f"{table.name}_id_seq", "count": count},
-    ).all()
+    drawn: list[int] = session.execute(_DRAW, {"sequence": f"{table.name}_id_seq", "count": count}).scalar_one()
+    return drawn
 
 
 def post(session: Session, postings: Iterable[Posting], recorded_at: datetime) -> list[int]:
     """Book the postings; returns the entries' ids in order (0 for an event with nothing to book)."""
-    drafts = [(posting, journal(posting.event, **posting.amounts)) for posting in postings]
+    made: dict[object, Entry] = {}  # many events of a night are of the same kind and amount: one draft does for them
+    drafts: list[tuple[Posting, Entry]] = []
+    for posting in postings:
+        kind = (posting.event, *posting.amounts.items())
+        draft = made.get(kind)
+        if draft is None:
+            draft = made[kind] = journal(posting.event, **posting.amounts)
+        drafts.append((posting, draft))
     return post_entries(session, drafts, recorded_at)
 
 

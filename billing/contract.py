@@ -11,6 +11,7 @@ Decides premium/3.3 (forming, renewal by itself), premium/6.1 (no renewal on req
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from billing.payment_method import method_of_term
 from terms.calendar import Interval, TermRule, boundary, day_start_at
@@ -37,8 +38,7 @@ class Wish:
     method: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RunningContract:
+class RunningContract(NamedTuple):
     """A contract with at least one term. `next_seq` is the number of the term that would follow."""
 
     contract_id: int
@@ -56,8 +56,7 @@ class RunningContract:
     wishes: tuple[Wish, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NewTerm:
+class NewTerm(NamedTuple):
     """A term that should exist: [starts_on, ends_on), used from `starts_at` on."""
 
     contract_id: int
@@ -86,8 +85,7 @@ class ContractEnd:
     clause: str
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(NamedTuple):
     """What follows the last term as of a business date."""
 
     terms: tuple[NewTerm, ...]
@@ -145,6 +143,8 @@ def end_requested(wishes: Sequence[Wish], ends_on: date, days_before: int) -> bo
     A request counts up to the last day of the term (less `days_before`); one received later counts for the term
     that has begun. It can be withdrawn until the term ends.
     """
+    if not wishes:
+        return False
     deadline_at = day_start_at(ends_on - timedelta(days=days_before))
     end_at = day_start_at(ends_on)
     standing = False
@@ -186,7 +186,9 @@ def decide_renewal(
             prepaid_terms=contract.prepaid_terms,
             prepaid_method=contract.prepaid_method,
             fallback=contract.fallback,
-            changes=[(wish.at, wish.method) for wish in contract.wishes if wish.method is not None],
+            changes=[(wish.at, wish.method) for wish in contract.wishes if wish.method is not None]
+            if contract.wishes
+            else (),
             starts_at=day_start_at(ends_on),
         )
         if method is None:

@@ -61,7 +61,7 @@ def method_of_term(
     """
     if prepaid_method is not None and seq < prepaid_terms:
         return prepaid_method
-    asked = [method for at, method in sorted(changes) if at < starts_at]
+    asked = [method for at, method in sorted(changes) if at < starts_at] if changes else ()
     if asked:
         return asked[-1]
     return fallback if current in PREPAID else current

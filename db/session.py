@@ -7,16 +7,21 @@ message.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
-from sqlalchemy.engine import URL, make_url
+from psycopg.rows import dict_row
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
+
+from db.copy_text import CopyText, copy_text
 
 __all__ = [
     "NO_SPACE",
@@ -45,6 +50,7 @@ OLDEST_SERVER = 15
 """The oldest major version of PostgreSQL whose constraints the tables use."""
 
 CONNECT_SECONDS = 10
+_ROWS_AT_ONCE = 1_000
 NO_SPACE = "No space left on device"
 """What the system and PostgreSQL say of a full disk."""
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -146,12 +152,6 @@ def texts(values: Collection[str]) -> sa.ColumnElement[Sequence[str]]:
     return sa.cast(sa.literal(text_array(values), sa.Text), sa.ARRAY(sa.Text))
 
 
-class CopyText(str):
-    """A value as COPY wants it (JSON, `{1,2}`, a time): what many rows share is written once, `copy_rows` takes it."""
-
-    __slots__ = ()
-
-
 def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Write many rows by COPY inside the session's transaction; the number of rows written.
 
@@ -165,21 +165,52 @@ def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], r
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         target, sql.SQL(", ").join(sql.Identifier(column) for column in columns)
     )
-    converters = [] if isinstance(table, str) else _converters(session, table, columns)
+    converters, instants = ([], []) if isinstance(table, str) else _converters(session, table, columns)
     count = 0
+    left = iter(rows)
     with driver_cursor(session) as cursor, cursor.copy(statement) as copy:
-        for row in rows:
+        while some := list(islice(left, _ROWS_AT_ONCE)):
             if converters:
-                values = list(row)
-                for place, convert in converters:
-                    value = values[place]
-                    if value is not None and type(value) is not CopyText:
-                        values[place] = convert(value)
-                copy.write_row(values)
+                some = [_converted(row, converters) for row in some]
+            for place in instants:
+                _refuse_naive({row[place] for row in some})
+            text = copy_text(some)
+            if text is not None:
+                copy.write(text)
             else:
-                copy.write_row(row)
-            count += 1
+                for row in some:
+                    copy.write_row(row)
+            count += len(some)
     return count
+
+
+class Question:
+    """A long statement that is asked often: compiled once for all, and read by the server once for each session.
+
+    The usual way compiles a statement and looks for its parameters anew each time; for the audit that costs more than
+    the answer. The values are given by name, of the driver's own types; rows come as dictionaries.
+    """
+
+    def __init__(self, statement: sa.TextClause) -> None:
+        compiled = statement.compile(dialect=_numbered_dialect())
+        self._text = sql.SQL(str(compiled))  # made of this program's own statements
+        self._names: Sequence[str] = compiled.positiontup or ()
+        self._fixed: Mapping[str, Any] = compiled.params
+
+    def ask(self, session: Session, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """All rows of the answer, in the session's transaction."""
+        if not session.in_transaction():
+            session.begin()
+        connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
+        given = {**self._fixed, **values}
+        with psycopg.RawCursor(connection, row_factory=dict_row) as cursor:
+            cursor.execute(self._text, [given[name] for name in self._names], prepare=True)
+            return cursor.fetchall() if cursor.description is not None else []
+
+
+def _numbered_dialect() -> Dialect:
+    """Parameters as the server itself numbers them."""
+    return PGDialect_psycopg(paramstyle="numeric_dollar")
 
 
 def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
@@ -190,23 +221,36 @@ def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
     return connection.cursor()
 
 
-def _converters(session: Session, table: sa.Table, columns: Sequence[str]) -> list[tuple[int, Callable[[Any], Any]]]:
-    """For the columns that need one: place in the row, and what makes the driver's value of ours."""
-    found: list[tuple[int, Callable[[Any], Any]]] = []
+_Converters = list[tuple[int, Callable[[Any], Any]]]
+
+
+def _converters(session: Session, table: sa.Table, columns: Sequence[str]) -> tuple[_Converters, list[int]]:
+    """For the columns that need one: place in the row, what makes the driver's value of ours; places of instants."""
+    found: _Converters = []
+    instants: list[int] = []
     for place, name in enumerate(columns):
         column = table.c[name]
         convert = column.type.dialect_impl(session.dialect).bind_processor(session.dialect)
         if convert is not None:
             found.append((place, convert))
         elif isinstance(column.type, sa.DateTime) and column.type.timezone:
-            found.append((place, _aware))
-    return found
+            instants.append(place)
+    return found, instants
 
 
-def _aware(value: dt.datetime) -> dt.datetime:
-    if value.tzinfo is None:
-        raise ValueError(f"{value.isoformat()} has no zone; an instant needs one")
-    return value
+def _converted(row: Sequence[object], converters: _Converters) -> Sequence[object]:
+    values = list(row)
+    for place, convert in converters:
+        value = values[place]
+        if value is not None and type(value) is not CopyText:
+            values[place] = convert(value)
+    return values
+
+
+def _refuse_naive(instants: Iterable[object]) -> None:
+    for value in instants:
+        if isinstance(value, dt.datetime) and value.tzinfo is None:
+            raise ValueError(f"{value.isoformat()} has no zone; an instant needs one")
 
 
 def try_leader_lock(session: Session, name: str) -> bool:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from calendar import isleap, monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -24,6 +25,7 @@ DAY_SECONDS = 86_400
 Interval = Literal["month", "year"]
 TermRule = Literal["anchored", "civil_code"]
 
+_REMEMBERED = 8_192  # days, or boundaries: a night asks for few, and for each of them a thousand times
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
 
@@ -103,6 +105,7 @@ class YearsAndDays(NamedTuple):
     leap_days: int  # remaining days that lie in years of 366 days
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def boundary(anchor: date, interval: Interval, n: int, rule: TermRule = "anchored") -> date:
     """The first day of the n-th term after the one that begins on `anchor` (0: the anchor itself).
 
@@ -125,6 +128,7 @@ def jst_day(instant: datetime) -> date:
     return _aware(instant).astimezone(JST).date()
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def day_start_at(day: date) -> datetime:
     """00:00 JST of a day, as an instant in UTC."""
     return datetime.combine(day, time(0), JST).astimezone(UTC)

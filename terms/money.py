@@ -36,7 +36,8 @@ def tax_included_yen(total_yen: int, rate: Fraction) -> int:
     """
     if total_yen < 0:
         raise ValueError(f"tax is taken from a document's total, which is never below zero: {total_yen}")
-    return floor_yen(total_yen * rate / (1 + rate))
+    # in whole numbers: rate = n / d makes rate / (1 + rate) = n / (n + d)
+    return total_yen * rate.numerator // (rate.numerator + rate.denominator)
 
 
 def cumulative_floor(total: int, part: int, whole: int) -> int:

@@ -8,7 +8,7 @@ owes nothing.
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -57,8 +57,7 @@ def _unopened(above: sa.ColumnElement[int]) -> sa.Select[tuple[Any, ...]]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class NewTerm:
+class NewTerm(NamedTuple):
     """A term that nothing was opened for."""
 
     term_id: int
@@ -100,7 +99,7 @@ def due(
         query = query.where(term.c.contract_id.between(*within))
     last = above
     while rows := session.execute(query, {_LAST.key: last}).all():
-        terms = tuple(NewTerm(*row) for row in rows)
+        terms = tuple(map(NewTerm._make, rows))
         last = terms[-1].term_id
         yield DueTerms(terms, _credits(session, [each.account for each in terms]))
         if len(terms) < CHUNK:
@@ -110,14 +109,20 @@ def due(
 def decide(rules: Rules, facts: DueTerms) -> list[tuple[NewTerm, InvoiceDraft | None]]:
     """The invoice of each term, or None where the term is only opened in the journal.
 
-    Within a chunk an account's credits are drawn down in the order of its terms.
+    Within a chunk an account's credits are drawn down in the order of its terms; where there are none, invoices of the
+    same price, method and day are one and the same draft.
     """
     drafts: list[tuple[NewTerm, InvoiceDraft | None]] = []
+    alike: dict[tuple[int, str, date], InvoiceDraft] = {}
     for each in facts.terms:
         if each.method not in INVOICED:
             drafts.append((each, None))
             continue
         credits = facts.credits.get(each.account, [])
+        known = None if credits else alike.get(kind := (each.price_yen, each.method, each.starts_on))
+        if known is not None:
+            drafts.append((each, known))
+            continue
         draft = draft_invoice(
             price_yen=each.price_yen,
             method=each.method,
@@ -127,6 +132,8 @@ def decide(rules: Rules, facts: DueTerms) -> list[tuple[NewTerm, InvoiceDraft | 
             minimum_card_yen=rules.discretion.minimum_card_charge_yen,
             tax_rate=rules.terms.at(each.starts_on).tax.rate,
         )
+        if not credits:
+            alike[kind] = draft
         if draft.applied:
             used = dict(draft.applied)
             facts.credits[each.account] = [

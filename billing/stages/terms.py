@@ -5,10 +5,9 @@ derived as in the delinquency stage, so that a night does not renew what it susp
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -30,8 +29,7 @@ _BIGINTS = sa.ARRAY(sa.BigInteger)
 _OVER = sa.and_(contract.c.ended_on.is_(None), contract.c.renews_on <= BUSINESS_DATE)
 
 
-@dataclass(frozen=True, slots=True)
-class DueContract:
+class DueContract(NamedTuple):
     """A contract whose last term is over by the business date, and what bears on its renewal."""
 
     contract: RunningContract
@@ -94,33 +92,46 @@ def running() -> sa.Select[tuple[Any, ...]]:
     )
 
 
-def load_facts(session: Session, rules: Rules, rows: Sequence[sa.Row[Any]], on: date) -> list[DueContract]:
+def load_facts(session: Session, rules: Rules, rows: Sequence[Sequence[Any]], on: date) -> list[DueContract]:
     """What bears on the renewal of these running contracts, unpaid fees as of a day."""
-    ids = [row.id for row in rows]
+    ids = [row[0] for row in rows]
     wishes = load_wishes(session, ids)
     suspensions = _suspensions(session, ids)
     unpaid = by_contract(load_unpaid(session, rules, on, contract_ids=ids))
     return [
         DueContract(
             RunningContract(
-                contract_id=row.id,
-                account=row.account,
-                plan=row.plan,
-                interval=row.interval,
-                method=row.method,
-                anchor_on=row.anchor_on,
-                next_seq=row.seq + 1,
-                last_ends_on=row.renews_on,
-                last_price_yen=row.price_yen,
-                prepaid_terms=prepaid_terms(row.paid_months, row.interval),
-                prepaid_method=row.prepaid_method,
-                fallback=row.fallback,
-                wishes=tuple(wishes.get(row.id, ())),
+                contract_id=contract_id,
+                account=account,
+                plan=plan_code,
+                interval=interval,
+                method=method,
+                anchor_on=anchor_on,
+                next_seq=seq + 1,
+                last_ends_on=renews_on,
+                last_price_yen=price_yen,
+                prepaid_terms=prepaid_terms(paid_months, interval),
+                prepaid_method=prepaid_method,
+                fallback=fallback,
+                wishes=tuple(wishes.get(contract_id, ())),
             ),
-            tuple(unpaid.get(row.id, ())),
-            tuple(suspensions.get(row.id, ())),
+            tuple(unpaid.get(contract_id, ())),
+            tuple(suspensions.get(contract_id, ())),
         )
-        for row in rows
+        for (
+            contract_id,
+            account,
+            plan_code,
+            interval,
+            method,
+            anchor_on,
+            renews_on,
+            paid_months,
+            prepaid_method,
+            fallback,
+            seq,
+            price_yen,
+        ) in rows
     ]
 
 
@@ -235,6 +246,8 @@ def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
 
 def suspended_at(facts: DueContract, rules: Rules, on: date) -> bool:
     """Whether use is suspended as a day begins: by people, or because a fee has been unpaid for too long by then."""
+    if not facts.suspensions and not facts.unpaid:
+        return False
     at = day_start_at(on)
     if any(start <= at and (end is None or end > at) for start, end in facts.suspensions):
         return True

@@ -172,6 +172,10 @@ def test_5_2__an_old_first_that_is_run_again_later_demands_nothing_more(engine: 
 REFUSED = {
     "an entry that does not balance": "INSERT INTO line (entry_id, seq, code, yen) "
     "SELECT min(id), 90, '1110', 5 FROM entry",
+    "lines that come after an entry's own": "INSERT INTO line (entry_id, seq, code, yen) "
+    "SELECT min(id), 89 + n, '1110', 10 * n - 15 FROM entry, generate_series(1, 2) AS n GROUP BY n",
+    "other first lines for an entry": "INSERT INTO line (entry_id, seq, code, yen) "
+    "SELECT min(id), n, '1110', 10 * n - 15 FROM entry, generate_series(1, 2) AS n GROUP BY n",
     "a line changed": "UPDATE line SET yen = yen + 1",
     "an entry removed": "DELETE FROM entry",
     "a journal emptied": "TRUNCATE line",

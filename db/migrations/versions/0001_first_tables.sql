@@ -1278,18 +1278,20 @@ CREATE INDEX ix_credit_refund_credit_id ON credit_refund (credit_id);
 CREATE UNIQUE INDEX uq_credit_refund_in_flight ON credit_refund (credit_id, attempt_id) WHERE outcome IS NULL;
 
 CREATE OR REPLACE FUNCTION keizoku_entry_balances() RETURNS trigger LANGUAGE plpgsql AS $guard$
-DECLARE bad bigint;
+DECLARE bad bigint; off_by numeric;
 BEGIN
-  SELECT entry_id INTO bad FROM new_lines GROUP BY entry_id HAVING sum(yen) <> 0 LIMIT 1;
-  IF FOUND THEN
+  -- numbered 1, 2, … within the statement: lines that come later would have to be numbered from 1 too, and the primary
+  -- key refuses that, also of two transactions at once
+  SELECT entry_id, sum(yen) INTO bad, off_by FROM new_lines GROUP BY entry_id
+  HAVING sum(yen) <> 0 OR min(seq) <> 1 OR max(seq) <> count(*) LIMIT 1;
+  IF NOT FOUND THEN
+    RETURN NULL;
+  END IF;
+  IF off_by <> 0 THEN
     RAISE EXCEPTION 'journal entry % does not balance', bad USING ERRCODE = 'check_violation';
   END IF;
-  SELECT entry_id INTO bad FROM new_lines GROUP BY entry_id
-  HAVING count(*) <> (SELECT count(*) FROM line WHERE line.entry_id = new_lines.entry_id) LIMIT 1;
-  IF FOUND THEN
-    RAISE EXCEPTION 'journal entry % has lines already', bad USING ERRCODE = 'check_violation';
-  END IF;
-  RETURN NULL;
+  RAISE EXCEPTION 'journal entry % has lines already, or they are not numbered from 1', bad
+    USING ERRCODE = 'check_violation';
 END
 $guard$;
 

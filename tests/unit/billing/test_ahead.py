@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -47,7 +46,7 @@ def test_4_3__a_price_is_told_once_and_again_when_it_changes_or_is_withdrawn() -
     assert told_on(9) == [("term:2028-02-29:1:600", "price")]
     assert told_on(9, Told(True, (600,))) == []
     assert told_on(9, Told(True, (550,))) == [("term:2028-02-29:2:600", "price")]
-    withdrawn = replace(TERM, price_yen=500)
+    withdrawn = TERM._replace(price_yen=500)
     assert told_on(9, Told(True, (600,)), term=withdrawn) == [("term:2028-02-29:2:500", "price")]
     assert told_on(9, Told(True, (600, 500)), term=withdrawn) == []
     assert told_on(9, now_yen=600) == []
@@ -55,7 +54,7 @@ def test_4_3__a_price_is_told_once_and_again_when_it_changes_or_is_withdrawn() -
 
 @pytest.mark.parametrize("method", ["coupon", "product_key", "app_store"])
 def test_3_3__what_is_paid_in_advance_or_by_a_store_is_not_told(method: str) -> None:
-    assert told_on(3, term=replace(TERM, method=method)) == []
+    assert told_on(3, term=TERM._replace(method=method)) == []
 
 
 def test_3_3__the_documents_name_days_yen_and_the_last_day_to_ask() -> None:
@@ -70,7 +69,7 @@ def test_3_3__the_documents_name_days_yen_and_the_last_day_to_ask() -> None:
         "From the term that begins on 2028-02-29 your fee changes from 500 yen to 600 yen, tax included. If you do not "
         "wish to go on at that price, please ask to end use by 2028-02-25; going on counts as consent. (Article 4.3)"
     )
-    ((_, withdrawn),) = notices_ahead(replace(TERM, price_yen=500), 500, Told(True, (600,)), WINDOWS, date(2028, 2, 27))
+    ((_, withdrawn),) = notices_ahead(TERM._replace(price_yen=500), 500, Told(True, (600,)), WINDOWS, date(2028, 2, 27))
     assert withdrawn.body_en == (
         "The change of price that we told you of is withdrawn: the term from 2028-02-29 costs 500 yen as before, tax "
         "included. (Article 4.3)"
