@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db.session import Session
+from db.session import Question, Session
 
 _MARGIN = timedelta(days=1)
 """Clocks of several machines differ, and what is recorded during a night bears the time of its beginning."""
@@ -298,11 +298,13 @@ def _summed_on(name: str, table: str, what: str) -> str:
     )
 
 
-_AUDIT = sa.text(_all_at_once()).bindparams(
-    sa.bindparam("business_date", type_=sa.Date()),
-    sa.bindparam("day_after", type_=sa.Date()),
-    sa.bindparam("since", type_=sa.DateTime(timezone=True)),
-    *(sa.bindparam(name, type_=sa.BigInteger()) for name in (*_FLOORS, "attempt", *_CARRIED)),
+_AUDIT = Question(
+    sa.text(_all_at_once()).bindparams(
+        sa.bindparam("business_date", type_=sa.Date()),
+        sa.bindparam("day_after", type_=sa.Date()),
+        sa.bindparam("since", type_=sa.DateTime(timezone=True)),
+        *(sa.bindparam(name, type_=sa.BigInteger()) for name in (*_FLOORS, "attempt", *_CARRIED)),
+    )
 )
 
 
@@ -342,7 +344,7 @@ def audit(session: Session, business_date: date, *, recognised_to: date, base: B
     """
     if base is EVERYTHING:  # its joins of whole tables would go through files
         session.execute(sa.text("SET LOCAL work_mem = '64MB'"))
-    row = session.execute(_AUDIT, _asked(business_date, recognised_to, base)).one()._mapping
+    [row] = _AUDIT.ask(session, _asked(business_date, recognised_to, base))
     moved: Mapping[str, int] = row["journal"]
     found = {name: int(value) for name, value in row.items() if name != "journal"}
     codes = sorted({*base.sums, *moved})

@@ -119,11 +119,16 @@ def standing(session: Session) -> list[dict[str, Any]]:
     return held
 
 
-def verify(session: Session, told: Told | None = None) -> list[str]:
-    """What does not hold of the chain: an act changed or left out, an entry of a closed month changed or added."""
+def verify(session: Session, told: Told | None = None, kept: str = "") -> list[str]:
+    """What does not hold of the chain: an act changed or left out, an entry of a closed month changed or added.
+
+    A chain that was cut at its end is whole in itself: `kept` is the hash of an act, kept elsewhere, that it must have.
+    """
     wrong: list[str] = []
     previous = ""
     every = acts(session)
+    if kept and kept not in {act["hash"] for act in every}:
+        wrong.append(f"no act has the hash {kept}: the chain was cut, or is another")
     for act in every:
         if act["previous"] != previous:
             wrong.append(f"act {act['id']} ({act['month']}): the act before it is not the one that it names")

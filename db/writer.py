@@ -17,11 +17,18 @@ from db.session import Session
 
 
 class SecondHand:
-    """Writes in order, one piece of work at a time. What a piece raises, the next call raises: nothing follows it."""
+    """Writes for a session, in order, one piece of work at a time. What a piece raises, the next call raises.
 
-    def __init__(self, engine: sa.Engine) -> None:
+    Its connection goes by the session's name (`application_name`): who ends the sessions of that name ends both.
+    """
+
+    def __init__(self, session: Session) -> None:
         self._stack = ExitStack()
-        self._session = self._stack.enter_context(engine.connect())
+        self._session = self._stack.enter_context(session.engine.connect())
+        name = session.execute(sa.text("SELECT current_setting('application_name')")).scalar_one()
+        self._session.execute(sa.text("SELECT set_config('application_name', :name, false)"), {"name": name})
+        self._session.commit()
+        session.execute(sa.text("SELECT 1"))  # one that was ended before the other had its name ends here
         self._thread = self._stack.enter_context(ThreadPoolExecutor(1, "second-hand"))
         self._at_work: Future[int] | None = None
 

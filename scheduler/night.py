@@ -175,7 +175,7 @@ def _stages(
         changes = 0
         for name, part in _PARTS[stage].items() if stage not in without else ():
             if ask_first and anything is None and name in _PROBES:
-                anything = _ask(work)
+                anything = _ask(work, name)
             if anything is not None and not anything.get(name, True):
                 continue
             for written in part(work):
@@ -300,11 +300,15 @@ _PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
 }
 """For parts that can say beforehand whether they have nothing. A new part needs none, and then runs every night."""
 
-_ANYTHING: Final = sa.select(*(probe.label(name) for name, probe in _PROBES.items()))
+_ASKED: Final = tuple(name for stage in STAGES[:-1] for name in _PARTS[stage] if name in _PROBES)
+_ANYTHING: Final = {
+    first: sa.select(*(_PROBES[name].label(name) for name in _ASKED[place:])) for place, first in enumerate(_ASKED)
+}
+"""From each part on, the probes that are still to be asked."""
 
 
-def _ask(work: Work) -> Mapping[str, bool]:
-    """All probes in one statement: for each part that has one, whether there is anything to do."""
+def _ask(work: Work, first: str) -> Mapping[str, bool]:
+    """The probes from this part on in one statement: for each that has one, whether there is anything to do."""
     values = {
         BUSINESS_DATE.key: work.on,
         MONTH.key: str(Month.of(work.on)),
@@ -312,7 +316,7 @@ def _ask(work: Work) -> Mapping[str, bool]:
         NOW.key: work.now,
         FLOOR.key: work.floor,
     }
-    return dict(work.session.execute(_ANYTHING, values).one()._mapping)
+    return dict(work.session.execute(_ANYTHING[first], values).one()._mapping)
 
 
 def _certify(

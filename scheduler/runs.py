@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from billing.audit import EVERYTHING, Audit, Base
-from db.session import Session
+from db.session import Question, Session
 from db.tables.books import stage_run
 
 LAST_STAGE = "audit"
@@ -37,20 +37,20 @@ def note(session: Session, stages: Sequence[StageRun]) -> None:
 
 
 def _write(session: Session, stages: Sequence[StageRun]) -> None:
-    session.execute(
-        _NOTE,
-        {
-            "dates": [each.business_date for each in stages],
-            "stages": [each.stage for each in stages],
-            "began": [each.started_at for each in stages],
-            "ended": [each.finished_at for each in stages],
-            "changes": [each.changes for each in stages],
-        },
-    )
+    _NOTE.ask(session, _noted(stages))
 
 
-_NOTE = sa.text(
-    """
+def _noted(stages: Sequence[StageRun]) -> dict[str, object]:
+    return {
+        "dates": [each.business_date for each in stages],
+        "stages": [each.stage for each in stages],
+        "began": [each.started_at for each in stages],
+        "ended": [each.finished_at for each in stages],
+        "changes": [each.changes for each in stages],
+    }
+
+
+_INTO_RUN_LOG = """
     INSERT INTO stage_run (business_date, stage, started_at, finished_at, changes, runs)
     SELECT noted.*, 1 FROM unnest(
         CAST(:dates AS date[]), CAST(:stages AS text[]), CAST(:began AS timestamptz[]),
@@ -58,9 +58,8 @@ _NOTE = sa.text(
     ) AS noted
     ON CONFLICT (business_date, stage) DO UPDATE SET
         runs = stage_run.runs + 1, changes = stage_run.changes + excluded.changes,
-        started_at = excluded.started_at, finished_at = excluded.finished_at
-    """
-)
+        started_at = excluded.started_at, finished_at = excluded.finished_at"""
+_NOTE = Question(sa.text(_INTO_RUN_LOG))
 
 
 def last_night(session: Session) -> date | None:
@@ -104,19 +103,19 @@ class Standing:
 
 def standing(session: Session, business_date: date) -> Standing:
     """Where the nights stand."""
-    row = session.execute(_STANDING, {"business_date": business_date, "last_stage": LAST_STAGE}).one()
-    if row.state != "ok":
-        return Standing(business_date, row.last_night, row.ran_before, EVERYTHING)
-    floors = dict(row.floors)
+    [row] = _STANDING.ask(session, {"business_date": business_date, "last_stage": LAST_STAGE})
+    if row["state"] != "ok":
+        return Standing(business_date, row["last_night"], row["ran_before"], EVERYTHING)
+    floors = dict(row["floors"])
     carried, whole_on = floors.pop("carried", {}), floors.pop("whole_on", None)
-    base = Base(floors, carried, row.sums, row.issued_at)
-    return Standing(
-        business_date, row.last_night, row.ran_before, base, date.fromisoformat(whole_on) if whole_on else None
-    )
+    base = Base(floors, carried, row["sums"], row["issued_at"])
+    audited = date.fromisoformat(whole_on) if whole_on else None
+    return Standing(business_date, row["last_night"], row["ran_before"], base, audited)
 
 
-_STANDING = sa.text(
-    """
+_STANDING = Question(
+    sa.text(
+        """
     SELECT (SELECT max(business_date) FROM stage_run
             WHERE stage = :last_stage AND finished_at IS NOT NULL) AS last_night,
            EXISTS (SELECT 1 FROM stage_run WHERE business_date = :business_date AND stage = :last_stage
@@ -125,6 +124,7 @@ _STANDING = sa.text(
     FROM (SELECT) AS one
     LEFT JOIN (SELECT state, floors, sums, issued_at FROM certificate ORDER BY id DESC LIMIT 1) AS newest ON true
     """
+    ).bindparams(sa.bindparam("business_date", type_=sa.Date()), sa.bindparam("last_stage", type_=sa.Text()))
 )
 
 
@@ -155,34 +155,38 @@ def certify(
         "floors": floors,
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-    session.execute(
-        _CERTIFY,
+    audits = [StageRun(each, LAST_STAGE, at, at, 0) for each in (*without, business_date)]
+    _CERTIFY.ask(
+        session,
         {
             "business_date": business_date,
             "issued_at": at,
             "state": state,
             "counts": json.dumps(found.counts),
             "sums": json.dumps(found.sums),
-            "differences": json.dumps(differences, ensure_ascii=False),
+            "named": json.dumps(differences, ensure_ascii=False),
             "floors": json.dumps(floors),
             "hash": digest,
+            **_noted(audits),
         },
     )
-    _write(session, [StageRun(on, LAST_STAGE, at, at, 0) for on in (*without, business_date)])
     session.commit()
     return state
 
 
-_CERTIFY = sa.text(
-    """
+_CERTIFY = Question(
+    sa.text(
+        f"""
+    WITH noted AS ({_INTO_RUN_LOG})
     INSERT INTO certificate (business_date, issued_at, state, counts, sums, differences, floors, hash)
     SELECT fresh.* FROM (VALUES (
         CAST(:business_date AS date), CAST(:issued_at AS timestamptz), CAST(:state AS text), CAST(:counts AS jsonb),
-        CAST(:sums AS jsonb), CAST(:differences AS jsonb), CAST(:floors AS jsonb), CAST(:hash AS text)
+        CAST(:sums AS jsonb), CAST(:named AS jsonb), CAST(:floors AS jsonb), CAST(:hash AS text)
     )) AS fresh (business_date, issued_at, state, counts, sums, differences, floors, hash)
     WHERE fresh.hash IS DISTINCT FROM (
         SELECT last.hash FROM certificate AS last WHERE last.business_date = fresh.business_date
         ORDER BY last.id DESC LIMIT 1
     )
-    """
+    """  # noqa: S608 - both parts are of this file
+    )
 )

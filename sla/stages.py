@@ -72,7 +72,7 @@ def adjudicate_due(
         for facts in due(session, rules, business_date, now, chunk_accounts):
             work = partial(save, decisions=decide(facts, rules), now=now)
             if writer is None and not facts.closes:
-                writer = stack.enter_context(SecondHand(session.engine))
+                writer = stack.enter_context(SecondHand(session))
             yield work(session) if writer is None else writer.hand(work)
         if writer is not None:
             yield writer.wait()

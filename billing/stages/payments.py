@@ -59,11 +59,17 @@ def charge_due(
     now: datetime,
     *,
     contract_ids: Collection[int] | None = None,
+    within: tuple[int, int] | None = None,
 ) -> int:
-    """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written."""
-    changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
-    changes += deposits.apply_due(session, rules, now, contract_ids=contract_ids)
-    for unpaid in _wanted(session, rules, jst_day(now), contract_ids):
+    """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written.
+
+    Of all contracts, of some, or, for one of several workers, of those with an id from the first to the last of
+    `within`. Deposits belong to accounts: a range leaves them, and whoever takes the whole applies them first.
+    """
+    changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, within=within)
+    if within is None:
+        changes += deposits.apply_due(session, rules, now, contract_ids=contract_ids)
+    for unpaid in _wanted(session, rules, jst_day(now), contract_ids, within):
         attempts = _begin(session, unpaid, now)
         changes += len(attempts)
         unknown = False
@@ -72,19 +78,25 @@ def charge_due(
             changes += save_results(session, rules, attempts, results, now)
             unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
         if unknown:
-            changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
+            changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, within=within)
     session.commit()
     return changes
 
 
 def settle_in_flight(
-    session: Session, rules: Rules, gateway: Gateway, now: datetime, *, contract_ids: Collection[int] | None = None
+    session: Session,
+    rules: Rules,
+    gateway: Gateway,
+    now: datetime,
+    *,
+    contract_ids: Collection[int] | None = None,
+    within: tuple[int, int] | None = None,
 ) -> int:
     """Look up every attempt without an answer; resend it under its own key, or leave it to people when too old.
 
     Also one whose lookup never says more than that it is under way is left to people once it is too old.
     """
-    attempts = _in_flight(session, contract_ids)
+    attempts = _in_flight(session, contract_ids, within)
     if not attempts:
         return 0
     found = gateway.find_charges([each.request for each in attempts], now)
@@ -122,7 +134,7 @@ def settle_in_flight(
 
 def look_up(session: Session, rules: Rules, gateway: Gateway, attempt_id: int, now: datetime) -> int:
     """Look one attempt up, if it has no answer yet, and save a definite one; nothing is sent again. Commits."""
-    waiting = [each for each in _in_flight(session, None) if each.request.attempt_id == attempt_id]
+    waiting = [each for each in _in_flight(session) if each.request.attempt_id == attempt_id]
     found = gateway.find_charges([each.request for each in waiting], now) if waiting else {}
     changes = save_results(session, rules, waiting, found.values(), now)
     session.commit()
@@ -246,7 +258,11 @@ def abandon(session: Session, attempt_id: int, now: datetime) -> int:
 
 
 def _wanted(
-    session: Session, rules: Rules, today: date, contract_ids: Collection[int] | None
+    session: Session,
+    rules: Rules,
+    today: date,
+    contract_ids: Collection[int] | None,
+    within: tuple[int, int] | None,
 ) -> Iterable[list[Unpaid]]:
     """Chunks of open card invoices that want an attempt by today.
 
@@ -255,8 +271,7 @@ def _wanted(
     query = (
         sa.select(invoice.c.id).where(_PAYABLE).order_by(invoice.c.id).limit(CHUNK).with_for_update(skip_locked=True)
     )
-    if contract_ids is not None:
-        query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+    query = query.where(*_among(contract_ids, within))
     last = 0
     while ids := session.scalars(query.where(invoice.c.id > last), {TODAY.key: today}).all():
         last = ids[-1]
@@ -301,15 +316,25 @@ def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[In
     return [InFlight(request, now, request.yen) for request in requests]
 
 
-def _in_flight(session: Session, contract_ids: Collection[int] | None) -> list[InFlight]:
+def _among(contract_ids: Collection[int] | None, within: tuple[int, int] | None) -> list[sa.ColumnElement[bool]]:
+    """Whose invoices."""
+    found: list[sa.ColumnElement[bool]] = []
+    if contract_ids is not None:
+        found.append(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+    if within is not None:
+        found.append(invoice.c.contract_id.between(*within))
+    return found
+
+
+def _in_flight(
+    session: Session, contract_ids: Collection[int] | None = None, within: tuple[int, int] | None = None
+) -> list[InFlight]:
     query = (
         sa.select(attempt, invoice.c.open_yen)
         .join(invoice, invoice.c.id == attempt.c.invoice_id)
-        .where(_UNANSWERED)
+        .where(_UNANSWERED, *_among(contract_ids, within))
         .order_by(attempt.c.id)
     )
-    if contract_ids is not None:
-        query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     return [
         InFlight(
             ChargeRequest(row.key, row.account, row.id, row.invoice_id, row.yen, row.started_at),

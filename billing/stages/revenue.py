@@ -17,7 +17,7 @@ from billing import code_batches
 from billing.booking import Posting, post
 from billing.payment_method import POSTED_ONLY, prepaid_terms
 from billing.revenue import Recognised, recognised_between
-from db.session import Session, copy_rows
+from db.session import Question, Session, copy_rows
 from db.tables.books import entry, revenue_posting, term_closure
 from db.tables.contracts import contract, plan, term
 from db.tables.money import invoice, settlement
@@ -37,11 +37,17 @@ class DayDue:
     tax_yen: int
 
 
-_DUE_DAYS = sa.text(
-    """
-    WITH days AS (
+_DUE_DAYS = Question(
+    sa.text(
+        """
+    WITH first AS (
+        SELECT least(
+            (SELECT min(starts_on) FROM term WHERE id > :above),
+            coalesce((SELECT max(day) + 1 FROM revenue_posting), (SELECT min(starts_on) FROM term))
+        ) AS on_day
+    ), days AS (
         SELECT CAST(day AS date) AS day
-        FROM generate_series(CAST(:first_on AS date), CAST(:last_on AS date), '1 day') AS day
+        FROM first, generate_series(first.on_day, CAST(:last_on AS date), '1 day') AS day
     ), rate AS (
         SELECT * FROM unnest(CAST(:from_on AS date[]), CAST(:until_on AS date[]), CAST(:tax_over AS bigint[]),
                              CAST(:tax_under AS bigint[])) AS rate (from_on, until_on, tax_over, tax_under)
@@ -52,14 +58,15 @@ _DUE_DAYS = sa.text(
         FROM days JOIN term ON term.starts_on <= days.day AND term.ends_on > days.day
              AND (term.closed_on IS NULL OR term.closed_on > days.day) AND term.method <> 'coupon'
              JOIN rate ON rate.from_on <= term.starts_on AND term.starts_on < rate.until_on
-        WHERE term.ends_on > CAST(:first_on AS date)
+        WHERE term.ends_on > (SELECT on_day FROM first)
+          AND (SELECT on_day FROM first) <= CAST(:last_on AS date)  -- no term is read where no day is due
     ), expected AS (
         SELECT day, plan, sum(after_yen - before_yen) AS yen,
                sum(after_yen * tax_over / tax_under - before_yen * tax_over / tax_under) AS tax_yen
         FROM through GROUP BY day, plan
     ), posted AS (
         SELECT day, plan, max(revision) AS revision, sum(yen) AS yen, sum(tax_yen) AS tax_yen
-        FROM revenue_posting WHERE day BETWEEN :first_on AND :last_on GROUP BY day, plan
+        FROM revenue_posting WHERE day BETWEEN (SELECT on_day FROM first) AND :last_on GROUP BY day, plan
     )
     SELECT day, plan, coalesce(posted.revision, 0) + 1 AS revision,
            CAST(coalesce(expected.yen, 0) - coalesce(posted.yen, 0) AS bigint) AS yen,
@@ -69,6 +76,7 @@ _DUE_DAYS = sa.text(
        OR coalesce(expected.tax_yen, 0) <> coalesce(posted.tax_yen, 0)
     ORDER BY day, plan
     """
+    ).bindparams(sa.bindparam("above", type_=sa.BigInteger()), sa.bindparam("last_on", type_=sa.Date()))
 )
 
 
@@ -106,15 +114,8 @@ def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) 
     Looked at: every day since the last one posted, and every day that a term recorded since the last certificate
     (id above `above`) covers.
     """
-    last_on = business_date - timedelta(days=1)
-    first_new = sa.select(sa.func.min(term.c.starts_on)).where(term.c.id > above).scalar_subquery()
-    next_day = sa.select(sa.func.max(revenue_posting.c.day) + 1).scalar_subquery()
-    first_ever = sa.select(sa.func.min(term.c.starts_on)).scalar_subquery()
-    first_on = session.execute(sa.select(sa.func.least(first_new, sa.func.coalesce(next_day, first_ever)))).scalar_one()
-    if first_on is None or first_on > last_on:
-        return []
-    rows = session.execute(_DUE_DAYS, {"first_on": first_on, "last_on": last_on} | _tax_rates(rules))
-    return [DayDue(*row) for row in rows]
+    asked = {"above": above, "last_on": business_date - timedelta(days=1)} | _tax_rates(rules)
+    return [DayDue(**row) for row in _DUE_DAYS.ask(session, asked)]
 
 
 def _tax_rates(rules: Rules) -> dict[str, list[Any]]:

@@ -88,7 +88,7 @@ def test_pieces_are_written_in_order_and_nothing_after_one_that_failed(empty: sa
         own.commit()
         return number
 
-    with SecondHand(empty) as writer:
+    with empty.connect() as first, SecondHand(first) as writer:
         assert [writer.hand(partial(write, number=number)) for number in (1, 2, 3)] == [0, 1, 2]
         with pytest.raises(sa.exc.DataError, match="division by zero"):
             writer.hand(partial(write, number=4))
@@ -100,6 +100,21 @@ def test_pieces_are_written_in_order_and_nothing_after_one_that_failed(empty: sa
 @pytest.mark.parametrize("names", [[], [""], ["a", "b,c", "{d}"], ['e"f', "g\\h", "NULL", "花子 \n"]])
 def test_texts_in_a_statement_are_the_texts(session: Session, names: list[str]) -> None:
     assert session.execute(sa.select(texts(names))).scalar_one() == names
+
+
+def test_who_ends_a_session_by_its_name_ends_its_second_hand(empty: sa.Engine) -> None:
+    named = "FROM pg_stat_activity WHERE application_name = 'a job of this test'"
+    end = sa.text(f"SELECT count(pg_terminate_backend(pid, 5000)) {named}")
+    with empty.connect() as first, empty.connect() as other:
+        first.execute(sa.text("SET application_name = 'a job of this test'"))
+        first.commit()
+        with SecondHand(first) as writer:
+            assert other.execute(end).scalar_one() == 2
+            writer.hand(lambda own: own.execute(sa.text("SELECT 1")).scalar_one())
+            with pytest.raises(sa.exc.OperationalError):
+                writer.wait()
+            with pytest.raises(sa.exc.OperationalError):
+                first.execute(sa.text("SELECT 1"))
 
 
 def test_an_instant_without_zone_is_refused(empty: sa.Engine) -> None:
