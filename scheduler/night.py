@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 import sla.audit
 import sla.stages
-from billing import disputes
+from billing import disputes, late_refunds
 from billing.audit import EVERYTHING, Base
 from billing.audit import audit as audit_billing
 from billing.gateway.port import UnansweredError
@@ -184,7 +184,7 @@ def _stages(
         changes = 0
         for name, part in _PARTS[stage].items() if stage not in without else ():
             if ask_first and anything is None and name in _PROBES:
-                anything = _ask(work)
+                anything = _ask(work, name)
             if anything is not None and not anything.get(name, True):
                 continue
             due = _SHARED.get(name) if helpers is not None else None
@@ -220,6 +220,10 @@ def _evidence(work: Work) -> Iterator[int]:
 
 def _disputes(work: Work) -> Iterator[int]:
     yield disputes.take_news(work.session, work.rules, work.house.gateway, work.now)
+
+
+def _late_refunds(work: Work) -> Iterator[int]:
+    yield late_refunds.take_news(work.session, work.house.gateway, work.now)
 
 
 def _terms(work: Work) -> Iterator[int]:
@@ -280,7 +284,7 @@ def _used_up_keys(work: Work) -> Iterator[int]:
 
 
 _PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
-    "evidence": {"evidence": _evidence, "disputes": _disputes},
+    "evidence": {"evidence": _evidence, "disputes": _disputes, "refunds": _late_refunds},
     "terms": {"terms": _terms},
     "claims": {"claims": _claims},
     "credits": {"credits": _credits},
@@ -293,6 +297,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
 
 _PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "disputes": disputes.anything_due(),
+    "refunds": late_refunds.anything_due(),
     "terms": terms.anything_due(),
     "claims": sla.stages.anything_due(),
     "credits": credits.anything_due(),
@@ -305,7 +310,11 @@ _PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
 }
 """For parts that can say beforehand whether they have nothing. A new part needs none, and then runs every night."""
 
-_ANYTHING: Final = sa.select(*(probe.label(name) for name, probe in _PROBES.items()))
+_ASKED: Final = tuple(name for stage in STAGES[:-1] for name in _PARTS[stage] if name in _PROBES)
+_ANYTHING: Final = {
+    first: sa.select(*(_PROBES[name].label(name) for name in _ASKED[place:])) for place, first in enumerate(_ASKED)
+}
+"""From each part on, the probes that are still to be asked."""
 
 
 _SHARED: Final[Mapping[str, sa.Select[int]]] = {
@@ -335,9 +344,9 @@ def probe_values(work: Work) -> Mapping[str, object]:
     }
 
 
-def _ask(work: Work) -> Mapping[str, bool]:
-    """All probes in one statement: for each part that has one, whether there is anything to do."""
-    return dict(work.session.execute(_ANYTHING, probe_values(work)).one()._mapping)
+def _ask(work: Work, first: str) -> Mapping[str, bool]:
+    """The probes from this part on in one statement: for each that has one, whether there is anything to do."""
+    return dict(work.session.execute(_ANYTHING[first], probe_values(work)).one()._mapping)
 
 
 def _certify(
