@@ -11,7 +11,7 @@ FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: audit demo test check lint types imports scenarios soak browser mutation bench clean
+.PHONY: audit demo test test-server check lint types imports scenarios soak browser mutation bench clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed  ## one small month, from outage to credit
@@ -19,6 +19,12 @@ demo: $(VENV)/.installed  ## one small month, from outage to credit
 
 test: $(VENV)/.installed-test  ## every test but those in a browser
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not browser"
+
+# the oldest major version that is supported: on Debian 12 apt-get install postgresql-15 puts its programs there
+SERVER ?= /usr/lib/postgresql/15/bin
+TESTS ?= -m database tests/integration
+test-server: $(VENV)/.installed-test  ## the database's tests on a server made from SERVER's programs; TESTS chooses
+	@$(BIN)/python -m tests.other_server $(SERVER) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
 check: lint types imports test scenarios  ## everything but the browser
 
@@ -50,7 +56,7 @@ soak: $(VENV)/.installed-test  ## random nights, kills and lives: make soak NIGH
 
 audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
 	@$(PIP) pip-audit
-	@$(BIN)/pip-audit --progress-spinner off --requirement constraints.txt --no-deps --disable-pip
+	@$(BIN)/python -m tests.known_vulnerabilities constraints.txt
 
 browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
 	@$(BIN)/python -m pytest -m browser

@@ -167,11 +167,13 @@ def _credit_at(session: Session, account: str, on: date, known_at: datetime) -> 
             credit_application.c.recorded_at <= known_at,
         )
     )
+    came_back = sa.and_(credit_refund.c.failed_on <= on, credit_refund.c.failure_recorded_at <= known_at)
     refunded = sa.select(sa.func.coalesce(sa.func.sum(credit_refund.c.yen), 0)).where(
         credit_refund.c.account == account,
         credit_refund.c.outcome == "succeeded",
         credit_refund.c.settled_on <= on,
         credit_refund.c.answer_recorded_at <= known_at,
+        came_back.is_not(True),
     )
     row = session.execute(
         sa.select(granted.scalar_subquery() - applied.scalar_subquery() - refunded.scalar_subquery())

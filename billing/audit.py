@@ -34,7 +34,7 @@ _TOUCHED_INVOICES = """
 _TOUCHED_CREDITS = """
     SELECT id FROM credit WHERE id > :credit
     UNION SELECT credit_id FROM credit_application WHERE id > :credit_application
-    UNION SELECT credit_id FROM credit_refund WHERE answer_recorded_at >= :since"""
+    UNION SELECT credit_id FROM credit_refund WHERE answer_recorded_at >= :since OR failure_recorded_at >= :since"""
 
 _TOUCHED_RECEIPTS = """
     SELECT id FROM receipt WHERE id > :receipt UNION SELECT receipt_id FROM allocation WHERE id > :allocation"""
@@ -88,7 +88,8 @@ _CHECKS: Mapping[str, str] = {
         LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_application
                    WHERE credit_id IN (SELECT id FROM touched_credits) GROUP BY credit_id) AS applied
           ON applied.credit_id = credit.id
-        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_refund WHERE outcome = 'succeeded'
+        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_refund
+                   WHERE outcome = 'succeeded' AND failed_on IS NULL
                    AND credit_id IN (SELECT id FROM touched_credits) GROUP BY credit_id) AS refunded
           ON refunded.credit_id = credit.id
         WHERE available_yen <> granted_yen - coalesce(applied.yen, 0) - coalesce(refunded.yen, 0)""",
@@ -210,7 +211,7 @@ _SUMS: Mapping[str, str] = {
         + (SELECT yen FROM taken_by_disputes)""",
     "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines), 0)",
     "1131": """SELECT (SELECT yen FROM charged)
-        - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded'), 0)
+        - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'card'), 0)
         + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
         + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)

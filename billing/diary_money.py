@@ -141,8 +141,9 @@ def _receipts(session: Session, account: str) -> Iterator[Event]:
 
 def _deposits(session: Session, account: str) -> Iterator[Event]:
     for row in session.execute(sa.select(deposit_use).where(deposit_use.c.account == account)):
-        facts = {"yen": row.yen, "author": row.author, "ground": row.ground}
-        yield Event(row.recorded_at, row.recorded_at, f"deposit_{row.kind}", "premium/5.2", facts)
+        facts = {"yen": abs(row.yen), "author": row.author, "ground": row.ground}
+        kind = f"deposit_{row.kind}" if row.yen > 0 else "deposit_came_back"
+        yield Event(row.recorded_at, row.recorded_at, kind, "premium/5.2", facts)
 
 
 def _acts(session: Session, account: str) -> Iterator[Event]:
@@ -184,6 +185,9 @@ def _credits(session: Session, account: str) -> Iterator[Event]:
         else:
             kind = "refunded" if row.outcome == "succeeded" else "refund_failed"
             yield Event(row.settled_at, row.answer_recorded_at, kind, "premium/9.2", facts)
+        if row.failed_at is not None:
+            came_back = {**facts, "code": row.failed_code}
+            yield Event(row.failed_at, row.failure_recorded_at, "refund_came_back", "premium/9.2", came_back)
 
 
 def _documents(session: Session, account: str) -> Iterator[Event]:

@@ -127,6 +127,9 @@ RULES: tuple[Rule, ...] = (
     Rule("deposit_refunded", "", "a deposit is sent back", "2140 yen", "1110 yen"),
     Rule("overcharge_refunded", "", "what a card paid too much goes back to it", "2140 yen", "1131 yen"),
     Rule(
+        "overcharge_refund_failed", "", "that refund fails: the money is the payer's again", "1131 yen", "2140 yen",
+    ),
+    Rule(
         "deposit_applied", "premium/5.2", "a deposit pays what has become due since",
         "1150 undemanded_yen; 2140 interest_yen + principal_yen",
         "7110 undemanded_yen; 1150 interest_yen; 1140 principal_yen",

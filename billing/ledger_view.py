@@ -17,7 +17,7 @@ from db.tables.books import entry, line, revenue_posting
 from db.tables.closing import people_entry
 from db.tables.codes import code_batch
 from db.tables.contracts import contract, contract_fact, term
-from db.tables.gateway import balance_transaction, gateway_dispute
+from db.tables.gateway import balance_transaction, gateway_dispute, overcharge_refund
 from db.tables.money import (
     attempt,
     credit,
@@ -50,6 +50,7 @@ _BEHIND: dict[str, sa.Column[Any]] = {
     "invoice": invoice.c.id,
     "award": credit.c.award_id,
     "movement": balance_transaction.c.id,
+    "overcharge": overcharge_refund.c.id,
     "dispute": gateway_dispute.c.dispute,
 }
 """What the first word of an event's key names: the table and the column that the second word is looked for in."""

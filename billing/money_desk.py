@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from billing import bank, deposits, disputes, refunding, simulated_disputes, stores
+from billing import bank, deposits, disputes, late_refunds, refunding, simulated_cards, stores
 from billing.desk_base import Desk
 from billing.giving_up import Act, set_off, write_off
 from billing.interest_preview import preview
@@ -72,6 +72,10 @@ class MoneyDesk(Desk):
         """People have made sure that a refund without an answer was never made; the next night asks anew."""
         refunding.nothing_refunded(self.session, key, by, ground, now)
 
+    def refund_dealt_with(self, refund: str, *, by: str, ground: str, now: datetime) -> None:
+        """People have dealt with a refund that failed; it leaves their list."""
+        refunding.dealt_with(self.session, refund, by, ground, now)
+
     def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
         """Give up the unpaid fee of a term that is over with its interest, or the interest that a late payment left."""
         write_off(self.session, self.rules, account, term, Act(by, ground), now)
@@ -87,8 +91,17 @@ class MoneyDesk(Desk):
 
         Real disputes come from the gateway: `take_disputes`.
         """
-        simulated_disputes.dispute(self.session, self.gateway, account, term, outcome, decided_on, now)
+        simulated_cards.dispute(self.session, self.gateway, account, term, outcome, decided_on, now)
         self.take_disputes(now=now)
+
+    def refund_fails(self, account: str, *, now: datetime) -> None:
+        """An account's card takes no refund from now on, and what went back to it comes back: simulated cards only."""
+        simulated_cards.fail_refunds(self.session, self.gateway, account, now)
+        self.take_refund_news(now=now)
+
+    def take_refund_news(self, *, now: datetime) -> int:
+        """Fetch every refund of which the gateway tells, and book what failed after it had succeeded; rows written."""
+        return late_refunds.take_news(self.session, self.gateway, now)
 
     def take_disputes(self, *, now: datetime) -> int:
         """Fetch every dispute that is not over, and book what is new; rows written."""

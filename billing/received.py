@@ -132,7 +132,11 @@ def fees_received(session: Session, account: str) -> list[Received]:
 def _by_card(session: Session, account: str) -> list[Received]:
     refunds: dict[int, list[Returned]] = defaultdict(list)
     for row in session.execute(
-        sa.select(credit_refund).where(credit_refund.c.account == account, credit_refund.c.outcome == "succeeded")
+        sa.select(credit_refund).where(
+            credit_refund.c.account == account,
+            credit_refund.c.outcome == "succeeded",
+            credit_refund.c.failed_on.is_(None),
+        )
     ):
         refunds[row.attempt_id].append(Returned(row.settled_at, row.yen))
     for row in session.execute(

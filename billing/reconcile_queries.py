@@ -32,7 +32,8 @@ _BOOKED = """
                CASE WHEN event_key LIKE 'dispute:%' AND yen > 0 THEN 'in'
                     WHEN event_key LIKE 'dispute:%' THEN 'out'
                     WHEN event = 'payout' THEN 'payout'
-                    WHEN event IN ('key_sold', 'key_revoked') THEN event_key ELSE '' END AS part,
+                    WHEN event IN ('key_sold', 'key_revoked') THEN event_key
+                    WHEN event IN ('refund_failed', 'overcharge_refund_failed') THEN 'failed' ELSE '' END AS part,
                event, yen, tax_yen, posted_on, belongs_to, account
         FROM posted
     ), booked AS (
@@ -55,7 +56,8 @@ _OURS = """
            CASE WHEN outcome IS NULL THEN 'unknown' WHEN outcome = 'succeeded' THEN 'done' ELSE 'not_done' END,
            CASE outcome WHEN 'succeeded' THEN -credit_refund.yen ELSE 0 END, coalesce(booked.yen, 0), 0,
            coalesce(booked.posted_on, settled_on, requested_on), booked.belongs_to, credit_refund.account
-    FROM credit_refund LEFT JOIN booked ON booked.word = 'refund' AND booked.about = credit_refund.id::text
+    FROM credit_refund
+    LEFT JOIN booked ON booked.word = 'refund' AND booked.about = credit_refund.id::text AND booked.part = ''
     WHERE coalesce(settled_on, requested_on) >= '{first}' AND coalesce(settled_on, requested_on) < '{past}'
        OR booked.word IS NOT NULL
     UNION ALL
@@ -63,18 +65,25 @@ _OURS = """
                 ELSE concat_ws(':', word, about, nullif(part, '')) END,
            CASE WHEN word IN ('contract', 'batch') AND part <> '' THEN CASE WHEN yen > 0 THEN 'charge' ELSE 'refund' END
                 WHEN word = 'dispute' THEN 'dispute' WHEN part = 'payout' THEN 'payout'
+                WHEN part = 'failed' THEN 'refund_failed'
                 WHEN word = 'movement' THEN 'fee' WHEN word IN ('deposit', 'overcharge') THEN 'refund'
                 ELSE 'other' END,
            CASE WHEN word IN ('contract', 'batch') AND part <> '' THEN part
                 WHEN word = 'dispute' THEN about || ':' || part
                 WHEN word = 'movement' THEN about
                 WHEN word = 'overcharge' THEN (
-                    SELECT key FROM overcharge_refund WHERE overcharge_refund.id::text = about) END, NULL,
+                    SELECT key FROM overcharge_refund WHERE overcharge_refund.id::text = about)
+                WHEN word = 'refund' THEN (
+                    SELECT key FROM credit_refund WHERE credit_refund.id::text = about) END,
+           CASE WHEN word = 'overcharge' THEN (
+                    SELECT gateway_id FROM overcharge_refund WHERE overcharge_refund.id::text = about)
+                WHEN word = 'refund' THEN (
+                    SELECT gateway_id FROM credit_refund WHERE credit_refund.id::text = about) END,
            CASE WHEN word = 'people' AND EXISTS (
                SELECT 1 FROM exception_resolution WHERE exception_resolution.entry_id::text = about
            ) THEN 'explained' ELSE 'done' END,
            booked.yen, booked.yen, booked.tax_yen, posted_on, belongs_to, account
-    FROM booked WHERE word NOT IN ('attempt', 'refund')"""
+    FROM booked WHERE word <> 'attempt' AND (word <> 'refund' OR part = 'failed')"""
 
 _GATEWAY = """
     WITH moved AS (
@@ -90,13 +99,14 @@ _GATEWAY = """
         FROM balance_transaction WHERE happened_at >= '{first_at}' AND happened_at < '{past_at}'
     )
     SELECT id, part,
-           CASE WHEN part IN ('charge', 'refund') THEN our_key WHEN part IN ('fee', 'payout') THEN id
+           CASE WHEN part IN ('charge', 'refund', 'refund_failed') THEN our_key WHEN part IN ('fee', 'payout') THEN id
                 WHEN part = 'dispute' THEN source || CASE WHEN net > 0 THEN ':in' ELSE ':out' END END,
-           payment, source, CASE WHEN part IN ('charge', 'refund', 'fee', 'payout') THEN amount ELSE net END,
+           payment, source,
+           CASE WHEN part IN ('charge', 'refund', 'refund_failed', 'fee', 'payout') THEN amount ELSE net END,
            CASE part WHEN 'fee' THEN fee_tax ELSE 0 END, currency, on_day FROM moved
     UNION ALL
     SELECT id || ':fee', 'fee', id, payment, source, -fee, fee_tax, currency, on_day FROM moved
-    WHERE fee <> 0 AND part IN ('charge', 'refund', 'fee', 'payout')"""
+    WHERE fee <> 0 AND part IN ('charge', 'refund', 'refund_failed', 'fee', 'payout')"""
 
 _PAYOUTS = """
     WITH paid AS (

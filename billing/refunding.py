@@ -17,13 +17,13 @@ from billing.people import close_task, open_task
 from billing.refusal import Refused
 from db.session import Session
 from db.tables.gateway import overcharge_refund
-from db.tables.money import attempt, credit_refund
+from db.tables.money import attempt, credit_refund, people_task
 from terms.calendar import jst_day
 from terms.rules import Rules
 
 KINDS = {"credit": credit_refund, "overcharge": overcharge_refund}
 """What goes back, and the table of what was asked for."""
-_SUBJECTS = {"credit": "refund", "overcharge": "overcharge"}
+SUBJECTS = {"credit": "refund", "overcharge": "overcharge"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class OpenRefund:
     @property
     def subject(self) -> str:
         """How tasks of people name it."""
-        return f"{_SUBJECTS[self.kind]} {self.refund_id}"
+        return f"{SUBJECTS[self.kind]} {self.refund_id}"
 
 
 def again(key: str, tried: int) -> str:
@@ -124,6 +124,29 @@ def unknown_refunds(session: Session) -> list[dict[str, object]]:
         for kind in KINDS
         for each in open_refunds(session, kind)
     ]
+
+
+def failed_refunds(session: Session) -> list[dict[str, object]]:
+    """Refunds that failed and wait for people: what did not go back, to whom, why, since when; the oldest first."""
+    rows = session.execute(
+        sa.select(people_task)
+        .where(people_task.c.kind == "refund_failed", people_task.c.closed_at.is_(None))
+        .order_by(people_task.c.id)
+    )
+    return [{"refund": row.subject, **row.detail, "listed_at": row.opened_at} for row in rows]
+
+
+def dealt_with(session: Session, refund: str, by: str, ground: str, now: datetime) -> None:
+    """People have dealt with a refund that failed (paid in another way, set off, …); commits.
+
+    What it moved in the books is theirs to post. Raises Refused for a refund that is not on the list.
+    """
+    if not by.strip() or not ground.strip():
+        raise Refused("an act of people has an author and a ground: say both")
+    if not close_task(session, "refund_failed", refund, by, ground, now):
+        session.rollback()
+        raise Refused(f"{refund}: no failed refund of this name is listed (see `keizoku payments failed-refunds`)")
+    session.commit()
 
 
 def nothing_refunded(session: Session, key: str, by: str, ground: str, now: datetime) -> None:

@@ -160,11 +160,11 @@ def charges_view(session: Session, account: str) -> View:
 
 
 def refunds_view(session: Session, account: str) -> View:
-    """What the simulated gateway gave back."""
+    """What the simulated gateway gave back, but for what came back from the card."""
     return _count_and_yen(
         session,
         sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(simulated_refund.c.yen), 0)).where(
-            simulated_refund.c.account == account
+            simulated_refund.c.account == account, simulated_refund.c.failed_at.is_(None)
         ),
     )
 
@@ -209,7 +209,9 @@ def credit_view(session: Session, account: str) -> View:
     ).scalar_one()
     refunded = session.execute(
         sa.select(sa.func.coalesce(sa.func.sum(credit_refund.c.yen), 0)).where(
-            credit_refund.c.account == account, credit_refund.c.outcome == "succeeded"
+            credit_refund.c.account == account,
+            credit_refund.c.outcome == "succeeded",
+            credit_refund.c.failed_on.is_(None),
         )
     ).scalar_one()
     return {"available": int(available), "applied": int(applied), "refunded": int(refunded)}

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 import sla.audit
 import sla.stages
-from billing import disputes
+from billing import disputes, late_refunds
 from billing.audit import EVERYTHING, Base
 from billing.audit import audit as audit_billing
 from billing.gateway.port import UnansweredError
@@ -212,6 +212,10 @@ def _disputes(work: Work) -> Iterator[int]:
     yield disputes.take_news(work.session, work.rules, work.house.gateway, work.now)
 
 
+def _late_refunds(work: Work) -> Iterator[int]:
+    yield late_refunds.take_news(work.session, work.house.gateway, work.now)
+
+
 def _terms(work: Work) -> Iterator[int]:
     for chunk in terms.due(work.session, work.rules, work.on):
         yield terms.save(work.session, terms.decide(work.session, work.rules, chunk, work.on, work.now), work.now)
@@ -270,7 +274,7 @@ def _used_up_keys(work: Work) -> Iterator[int]:
 
 
 _PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
-    "evidence": {"evidence": _evidence, "disputes": _disputes},
+    "evidence": {"evidence": _evidence, "disputes": _disputes, "refunds": _late_refunds},
     "terms": {"terms": _terms},
     "claims": {"claims": _claims},
     "credits": {"credits": _credits},
@@ -283,6 +287,7 @@ _PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
 
 _PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "disputes": disputes.anything_due(),
+    "refunds": late_refunds.anything_due(),
     "terms": terms.anything_due(),
     "claims": sla.stages.anything_due(),
     "credits": credits.anything_due(),

@@ -23,8 +23,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make
 from db.failures import failure_of
 from db.session import Session
 from db.tables.books import certificate
-from db.tables.gateway import gateway_cursor
-from db.tables.money import attempt, people_task
+from db.tables.gateway import gateway_cursor, overcharge_refund
+from db.tables.money import attempt, credit_refund, people_task
 from scheduler import runs
 from scheduler.hours import last_night_due
 from terms.calendar import jst_day
@@ -32,6 +32,10 @@ from terms.calendar import jst_day
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+_REFUNDS_UNKNOWN = sa.select(
+    sa.select(sa.func.count()).where(credit_refund.c.outcome.is_(None)).scalar_subquery()
+    + sa.select(sa.func.count()).where(overcharge_refund.c.outcome.is_(None)).scalar_subquery()
+)
 NIGHT_BUCKETS = (1, 5, 15, 60, 300, 900, 3_600, 10_800)
 
 
@@ -52,6 +56,7 @@ class Numbers:
         self.attempts = self._gauge("keizoku_attempts_today", "Card charges begun today, in Japan", "outcome")
         self.unknown = self._gauge("keizoku_attempts_unknown", "Charges without an answer")
         self.unknown_age = self._gauge("keizoku_attempts_unknown_oldest_seconds", "Age of the oldest of them")
+        self.refunds_unknown = self._gauge("keizoku_refunds_unknown", "Refunds without an answer")
         self.tasks = self._gauge("keizoku_people_tasks_open", "What waits for people", "kind")
         self.news_age = self._gauge("keizoku_gateway_news_age_seconds", "Since the gateway's news were read")
 
@@ -76,6 +81,7 @@ class Numbers:
         ).one()
         self.unknown.set(waiting)
         self.unknown_age.set((now - oldest).total_seconds() if oldest is not None else 0)
+        self.refunds_unknown.set(session.execute(_REFUNDS_UNKNOWN).scalar_one())
         self.tasks.clear()
         for kind, count in session.execute(
             sa.select(people_task.c.kind, sa.func.count())

@@ -22,6 +22,7 @@ from db.session import Session, make_engine, open_session
 from scheduler.scenario.pytest_plugin import SERVER
 
 SERVER_URL = "KEIZOKU_TEST_DATABASE_URL"
+SERVER_MAJOR = "KEIZOKU_TEST_SERVER_MAJOR"
 SERVER_DIR = "KEIZOKU_TEST_DATA_DIR"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Nothing of a test has to outlive a power cut."""
@@ -39,6 +40,33 @@ LONG = (
 )
 """What takes longest begins first: workers then end at about the same time."""
 
+EVERY_SERVER = (
+    "test_at_once.py",
+    "test_backup.py",
+    "test_bank.py",
+    "test_closing.py",
+    "test_codes.py",
+    "test_contract_desk.py",
+    "test_default_desk.py",
+    "test_disputes.py",
+    "test_gateway_news.py",
+    "test_late_refunds.py",
+    "test_migrations.py",
+    "test_money_desk.py",
+    "test_night.py",
+    "test_overcharges.py",
+    "test_probes.py",
+    "test_revenue_stage.py",
+    "test_roles.py",
+    "test_session.py",
+    "test_sla_desk.py",
+    "test_unknown_charges.py",
+    "test_unknown_refunds.py",
+    "test_worker.py",
+)
+"""What CI runs once more on the oldest server that is supported (marked `database`): every table, constraint, guard
+and role, every stage of the night, every desk, locks, migrations and backups. docs/why/testing.md says what is not."""
+
 hypothesis_settings.register_profile("keizoku", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("keizoku")
 
@@ -53,9 +81,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVER] = _server  # for scenarios
 
 
+def pytest_report_header() -> str | None:
+    """Which server the run has, where it is not the embedded one."""
+    major = os.environ.get(SERVER_MAJOR)
+    return f"server: PostgreSQL {major}" if major else None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first, the rest as it was."""
+    """The long files first, the rest as it was; those for every server get their mark before -m chooses."""
     rank = {name: number for number, name in enumerate(LONG)}
+    for item in items:
+        if item.path.name in EVERY_SERVER:
+            item.add_marker("database")
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
 
 

@@ -70,6 +70,21 @@ class Dispute:
     closed_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RefundState:
+    """A refund as it stands now, in the gateway's words; `failed_at` where the gateway says when."""
+
+    id: str
+    state: str
+    code: str | None = None
+    failed_at: datetime | None = None
+
+    @property
+    def failed(self) -> bool:
+        """The money came back from the card, or never left: for good."""
+        return self.state in ("failed", "canceled")
+
+
 class GatewayBooks(Protocol):
     """What can be read from a gateway's account. All raise `UnansweredError`-like errors of their gateway."""
 

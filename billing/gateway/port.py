@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from billing.gateway.books import Dispute, GatewayBooks
+from billing.gateway.books import Dispute, GatewayBooks, RefundState
 
 BANK_NAMES = ("ストライプ", "STRIPE")
 """What a bank's line of the processor's payout has in its payer's name; an operator may set others."""
@@ -98,6 +98,10 @@ class Gateway(Protocol):
 
     def disputes(self, ids: Sequence[str], at: datetime) -> Iterator[Dispute]:
         """The disputes with these ids as they stand now; one that cannot be had now is left out."""
+        ...
+
+    def refunds(self, ids: Sequence[str], at: datetime) -> Iterator[RefundState]:
+        """The refunds with these ids as they stand now; one that cannot be had now is left out."""
         ...
 
     def refund(self, request: RefundRequest, at: datetime) -> RefundResult:

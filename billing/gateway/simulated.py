@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from billing.gateway.books import Dispute
+from billing.gateway.books import Dispute, RefundState
 from billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from db.tables.gateway import simulated_dispute
 from db.tables.money import simulated_card, simulated_charge, simulated_refund
@@ -64,6 +64,27 @@ class SimulatedGateway:
     def set_refund_fails(self, account: str) -> None:
         """From now on refunds to this account's card fail."""
         self._put_card(account, refund_fails=True)
+
+    def fail_refunds(self, account: str, at: datetime) -> list[str]:
+        """What went back to this account's card comes back now, and no refund reaches it any more; their ids."""
+        self.set_refund_fails(account)
+        failed = self._connection.execute(
+            sa.update(simulated_refund)
+            .where(simulated_refund.c.account == account, simulated_refund.c.failed_at.is_(None))
+            .values(failed_at=at)
+            .returning(simulated_refund.c.id)
+        )
+        return [f"sim_re_{number}" for number in sorted(failed.scalars())]
+
+    def refunds(self, ids: Sequence[str], at: datetime) -> Iterator[RefundState]:
+        """Each refund as it stands at `at`."""
+        numbers = [int(each.removeprefix("sim_re_")) for each in ids if each.startswith("sim_re_")]
+        rows = self._connection.execute(sa.select(simulated_refund).where(simulated_refund.c.id.in_(numbers)))
+        for row in rows.all():
+            if row.failed_at is not None and row.failed_at <= at:
+                yield RefundState(f"sim_re_{row.id}", "failed", "lost_or_stolen_card", row.failed_at)
+            else:
+                yield RefundState(f"sim_re_{row.id}", "succeeded")
 
     def _put_card(self, account: str, **values: object) -> None:
         row: dict[str, object] = {"account": account, "outcome": "ok", "refund_fails": False} | values
@@ -136,7 +157,7 @@ class SimulatedGateway:
             ).scalar_one_or_none()
             refunded = self._connection.execute(
                 sa.select(sa.func.coalesce(sa.func.sum(simulated_refund.c.yen), 0)).where(
-                    simulated_refund.c.charge_id == charge_id
+                    simulated_refund.c.charge_id == charge_id, simulated_refund.c.failed_at.is_(None)
                 )
             ).scalar_one()
             if fails:

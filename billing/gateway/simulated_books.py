@@ -48,6 +48,12 @@ class SimulatedBooks:
         for row in self._session.execute(refunds.order_by(simulated_refund.c.id)).all():
             behind = (f"sim_re_{row.id}", f"sim_ch_{row.charge_id}", row.key)
             yield _movement(f"sim_txn_re_{row.id}", "refund", -row.yen, 0, behind, row.created_at)
+        failed = sa.select(simulated_refund).where(
+            simulated_refund.c.failed_at <= self._now, _new("sim_txn_rf_", simulated_refund.c.id)
+        )
+        for row in self._session.execute(failed.order_by(simulated_refund.c.id)).all():
+            behind = (f"sim_re_{row.id}", f"sim_ch_{row.charge_id}", row.key)
+            yield _movement(f"sim_txn_rf_{row.id}", "refund_failure", row.yen, 0, behind, row.failed_at)
         yield from self._disputes()
 
     def _keys(self) -> Iterator[Movement]:

@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 import stripe
 
-from billing.gateway.books import Dispute
+from billing.gateway.books import Dispute, RefundState
 from billing.gateway.limiter import awake_or_not
 from billing.gateway.port import (
     BANK_NAMES,
@@ -31,7 +31,7 @@ from billing.gateway.port import (
 )
 from billing.gateway.stripe_books import StripeBooks
 from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
-from db.tables.gateway import saved_card
+from db.tables.gateway import card_end, saved_card
 
 ATTEMPT, INVOICE = "keizoku_attempt", "keizoku_invoice"
 CONCURRENT = 16
@@ -145,6 +145,18 @@ class StripeGateway:
             except (UnansweredError, stripe.InvalidRequestError):
                 continue
 
+    def refunds(self, ids: Sequence[str], at: datetime) -> Iterator[RefundState]:
+        """Each refund as it stands now; what does not answer, or is not found, is asked for again."""
+        for each in ids:
+            try:
+                yield self._refund(each)
+            except (UnansweredError, stripe.InvalidRequestError):
+                continue
+
+    def _refund(self, refund_id: str) -> RefundState:
+        made = self._calls.call(lambda client: client.v1.refunds.retrieve(refund_id))
+        return RefundState(made.id, str(made.status), plain(made).get("failure_reason"))
+
     def _charge(self, request: ChargeRequest, card: Card | None, until: float) -> ChargeResult:
         if card is None:
             return ChargeResult(request.key, Answer.DECLINED, code=NO_CARD)
@@ -219,20 +231,26 @@ class StripeGateway:
         return ChargeResult(key, answer, code, intent.id, happened_at)
 
     def _cards(self, requests: Sequence[ChargeRequest]) -> dict[str, Card]:
-        """The card of each request: the last one saved when the request was first sent."""
+        """The card of each request: the last one saved, and not ended, when the request was first sent."""
         if not requests:
             return {}
         accounts = sa.literal(sorted({each.account for each in requests}), sa.ARRAY(sa.Text))
         rows = self._connection.execute(
-            sa.select(saved_card).where(saved_card.c.account == sa.any_(accounts)).order_by(saved_card.c.id)
+            sa.select(saved_card, card_end.c.ended_at)
+            .outerjoin(card_end, card_end.c.card_id == saved_card.c.id)
+            .where(saved_card.c.account == sa.any_(accounts))
+            .order_by(saved_card.c.id)
         ).all()
-        saved: dict[str, list[Any]] = {}
+        of_account: dict[str, list[Any]] = {}
         for row in rows:
-            saved.setdefault(row.account, []).append(row)
+            of_account.setdefault(row.account, []).append(row)
         cards: dict[str, Card] = {}
         for each in requests:
-            for row in saved.get(each.account, ()):
-                if each.first_sent_at is None or row.recorded_at <= each.first_sent_at:
+            for row in of_account.get(each.account, ()):
+                sent_at = each.first_sent_at
+                saved = sent_at is None or row.recorded_at <= sent_at
+                ended = row.ended_at is not None and (sent_at is None or row.ended_at <= sent_at)
+                if saved and not ended:
                     cards[each.key] = Card(row.customer_id, row.payment_method_id)
         return cards
 
@@ -251,6 +269,10 @@ def _word(code: object, otherwise: str) -> str:
 
 
 def _refunded(key: str, made: stripe.Refund) -> RefundResult:
+    """What a refund's state means: what has left the balance was made, and may fail later (billing.late_refunds)."""
+    said = plain(made)
+    if made.status == "succeeded" or said.get("balance_transaction"):
+        return RefundResult(key, Answer.SUCCEEDED, gateway_id=made.id)
     if made.status in ("failed", "canceled"):
-        return RefundResult(key, Answer.DECLINED, code=made.failure_reason or made.status)
-    return RefundResult(key, Answer.SUCCEEDED, gateway_id=made.id)
+        return RefundResult(key, Answer.DECLINED, said.get("failure_reason") or made.status, made.id)
+    return RefundResult(key, Answer.UNKNOWN, made.status, made.id)

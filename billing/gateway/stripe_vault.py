@@ -2,6 +2,7 @@
 
     begin_card ──> customer, SetupIntent ──> client secret ──> the host's page confirms it with the card holder
     finish_card ──> the SetupIntent is fetched again ──> succeeded: one row of `saved_card`
+    detach_card ──> Stripe lets go of the payment method ──> one row of `card_end`
 
 Card numbers never reach us; a customer at Stripe carries our account id and nothing personal.
 """
@@ -17,8 +18,10 @@ from sqlalchemy.dialects.postgresql import insert
 from billing.gateway.port import UnansweredError
 from billing.gateway.stripe_calls import StripeCalls
 from billing.refusal import Refused
+from billing.stages.unpaid import lock_accounts
 from db.session import Session
-from db.tables.gateway import gateway_customer, saved_card
+from db.tables.gateway import card_end, gateway_customer, saved_card
+from db.tables.money import attempt
 
 ACCOUNT = "keizoku_account"
 
@@ -76,6 +79,38 @@ def finish_card(session: Session, calls: StripeCalls, account: str, setup_id: st
         .returning(saved_card.c.id)
     ).first()
     return kept is not None
+
+
+def detach_card(session: Session, calls: StripeCalls, account: str, card: str, now: datetime) -> bool:
+    """Let go of a saved card, at Stripe first; False if it had ended. Commits.
+
+    Raises Refused for a card that the account has not, while a charge has no answer, and where Stripe is silent.
+    """
+    lock_accounts(session, [account])
+    rows = session.execute(
+        sa.select(saved_card.c.id, card_end.c.ended_at)
+        .outerjoin(card_end, card_end.c.card_id == saved_card.c.id)
+        .where(saved_card.c.account == account, saved_card.c.payment_method_id == card)
+    ).all()
+    in_flight = sa.exists().where(attempt.c.account == account, attempt.c.outcome.is_(None))
+    if not rows or session.execute(sa.select(in_flight)).scalar_one():
+        session.rollback()
+        why = f"has no saved card {card}" if not rows else "a charge has no answer yet; try again after it has one"
+        raise Refused(f"account {account}: {why}")
+    living = [row.id for row in rows if row.ended_at is None]
+    if living:
+        try:
+            calls.call(lambda client: client.v1.payment_methods.detach(card))
+        except stripe.InvalidRequestError:
+            pass  # it is attached to nobody any more
+        except UnansweredError as error:
+            session.rollback()
+            raise Refused(f"account {account}: Stripe did not let go of {card} ({error}); try again") from error
+        session.execute(
+            sa.insert(card_end), [{"card_id": each, "ended_at": now, "recorded_at": now} for each in living]
+        )
+    session.commit()
+    return bool(living)
 
 
 def _customer(session: Session, calls: StripeCalls, account: str, now: datetime) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import stripe
 from sqlalchemy.dialects.postgresql import insert
 
-from billing import disputes
+from billing import disputes, late_refunds
 from billing.gateway.port import Gateway, UnansweredError
 from billing.gateway.stripe_gateway import ATTEMPT
 from billing.stages import gateway_news, payments
@@ -29,7 +29,7 @@ TOLERANCE_SECONDS = 300
 """How old a signature may be: an older one may be a replay."""
 ABOUT_CHARGES = ("payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled")
 ABOUT_DISPUTES = "charge.dispute."
-ABOUT_MONEY = ("payout.", "balance.", "charge.refunded", "refund.")
+ABOUT_MONEY = ("payout.", "balance.", "charge.refund", "refund.")
 LARGEST_BYTES = 1_000_000
 
 
@@ -155,4 +155,5 @@ def _fetch_anew(
         return disputes.take_news(session, rules, gateway, now)
     if kind in ABOUT_CHARGES:
         return 0 if attempt_id is None else payments.look_up(session, rules, gateway, attempt_id, now)
-    return 0 if gateway.books is None else gateway_news.poll(session, gateway.books, now)
+    changes = 0 if gateway.books is None else gateway_news.poll(session, gateway.books, now)
+    return changes + late_refunds.take_news(session, gateway, now)

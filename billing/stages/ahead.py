@@ -43,10 +43,13 @@ def due(session: Session, rules: Rules, today: date) -> Iterator[list[Upcoming]]
         return
     prices = load_prices(session)
     wanted = _wanted(prices, settings, today)
-    if wanted is None:
+    plans = _plans(prices, settings, today)
+    if wanted is None or not plans:
         return
     query = (
         running()
+        # implied by what is wanted; said apart, it keeps the server from joining every contract with its terms first
+        .where(contract.c.plan == sa.any_(sa.cast(plans, sa.ARRAY(sa.Text))))
         .where(contract.c.renews_on > today, contract.c.renews_on <= today + timedelta(days=longest), wanted)
         .order_by(contract.c.id)
         .limit(CHUNK)
@@ -135,6 +138,15 @@ def _wanted(prices: Sequence[Price], settings: Discretion, today: date) -> sa.Co
             other = sa.or_(other, contract.c.account == sa.any_(sa.cast(members, sa.ARRAY(sa.Text))))
         conditions.append(sa.and_(contract.c.renews_on <= today + timedelta(days=settings.price_notice_days), other))
     return sa.or_(*conditions) if conditions else None
+
+
+def _plans(prices: Sequence[Price], settings: Discretion, today: date) -> list[str]:
+    """Plans of which a contract may have to be told something: by their interval, or by a price ahead."""
+    days = {"month": settings.renewal_notice_days_month, "year": settings.renewal_notice_days_year}
+    if settings.price_notice_days and any(each.cohort for each in prices):
+        return sorted({each.plan for each in prices})
+    by_interval = {each.plan for each in prices if days[each.interval]}
+    return sorted({*by_interval, *(code for code, *_ in _prices_ahead(prices, today, settings.price_notice_days))})
 
 
 def _prices_ahead(prices: Sequence[Price], today: date, days: int) -> list[tuple[str, date, date, int]]:

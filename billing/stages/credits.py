@@ -29,7 +29,8 @@ from terms.rules import Rules
 CHUNK = 5_000
 _NO_CREDIT = ~sa.exists().where(credit.c.award_id == award.c.id)
 _UNANSWERED = credit_refund.c.outcome.is_(None)
-_NOT_MADE = credit_refund.c.outcome.in_(("failed", "abandoned"))
+_FAILED = sa.or_(credit_refund.c.outcome == "failed", credit_refund.c.failure_recorded_at.is_not(None))
+_NOT_MADE = sa.or_(credit_refund.c.outcome == "abandoned", _FAILED)
 _later = gateway_dispute.alias("later_state")
 _won = sa.exists().where(_later.c.dispute == gateway_dispute.c.dispute, _later.c.state == "won")
 _LEFT_OVER = sa.and_(
@@ -42,7 +43,7 @@ _LEFT_OVER = sa.and_(
         contract.c.method == "card",
     ),
     ~sa.exists().where(credit_refund.c.credit_id == credit.c.id, _UNANSWERED),
-    ~sa.exists().where(credit_refund.c.credit_id == credit.c.id, credit_refund.c.outcome == "failed"),
+    ~sa.exists().where(credit_refund.c.credit_id == credit.c.id, _FAILED),
 )
 
 
@@ -191,6 +192,7 @@ def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[
         sa.select(sa.func.coalesce(sa.func.sum(overcharge_refund.c.yen), 0))
         .where(overcharge_refund.c.attempt_id == attempt.c.id)
         .where(sa.or_(overcharge_refund.c.outcome.is_(None), overcharge_refund.c.outcome == "succeeded"))
+        .where(overcharge_refund.c.failure_recorded_at.is_(None))
         .scalar_subquery()
     )
     charges = session.execute(

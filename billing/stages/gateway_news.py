@@ -34,7 +34,8 @@ OVERLAP = timedelta(hours=1)
 """What a gateway dates before the last poll but shows only after it is asked for again."""
 FIRST_LOOK = timedelta(days=30)
 """How far a first poll looks back: as long as events are kept."""
-BOOKED_ELSEWHERE = ("charge", "payment", "refund", "payment_refund", "adjustment")
+REFUND_FAILURES = ("refund_failure", "payment_failure_refund")
+BOOKED_ELSEWHERE = ("charge", "payment", "refund", "payment_refund", *REFUND_FAILURES, "adjustment")
 """Kinds whose amount is booked by the attempt, the refund or the dispute that they come from; their fee is not."""
 DISPUTE_IDS = ("dp_", "du_")
 """How ids of disputes begin: an adjustment for anything else is booked by nobody but people."""

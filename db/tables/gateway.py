@@ -2,7 +2,8 @@
 
 Only ids of the gateway and of ours; no card number and nothing personal ever reaches these rows. All but the
 cursor is append-only: what the gateway says anew about an object is a further row with its own time. Set once:
-overcharge_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}.
+overcharge_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}, and, after it had succeeded,
+overcharge_refund.{failed_on, failed_at, failed_code, failure_recorded_at}.
 """
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
@@ -35,6 +36,15 @@ saved_card = Table(
     Index("ix_saved_card_account", "account", "id"),
 )
 
+card_end = Table(
+    "card_end",
+    metadata,
+    Column("card_id", BigInteger, ForeignKey("saved_card.id"), primary_key=True),
+    instant("ended_at"),
+    instant("recorded_at"),
+)
+"""A saved card that is charged no more; attempts that began before it ended keep it."""
+
 gateway_event = Table(
     "gateway_event",
     metadata,
@@ -43,6 +53,11 @@ gateway_event = Table(
     text("about"),  # the object that the event speaks of, by its id
     instant("happened_at"),
     instant("recorded_at"),
+    Index(
+        "ix_gateway_event_refund",
+        "about",
+        postgresql_where=sql("kind IN ('refund.failed', 'refund.updated', 'charge.refund.updated')"),
+    ),
     Index("ix_gateway_event_dispute", "about", postgresql_where=sql("starts_with(kind, 'charge.dispute.')")),
 )
 
@@ -71,7 +86,23 @@ balance_transaction = Table(
     instant("recorded_at"),
     CheckConstraint("net = amount - fee", name="net"),
     Index("ix_balance_transaction_happened_at", "happened_at"),
+    Index(
+        "ix_balance_transaction_refund_failure",
+        "source",
+        postgresql_where=sql("kind IN ('refund_failure', 'payment_failure_refund')"),
+    ),
 )
+
+refund_look = Table(
+    "refund_look",
+    metadata,
+    Column("reason", TEXT, primary_key=True),  # the event, or the movement, that made us ask
+    text("refund"),
+    text("state"),  # succeeded, pending, requires_action, failed, canceled; none_of_ours
+    text("code", nullable=True),
+    instant("recorded_at"),
+)
+"""What the gateway said of a refund each time that its news made us fetch it again."""
 
 gateway_payout = Table(
     "gateway_payout",
@@ -158,10 +189,16 @@ overcharge_refund = Table(
     day("settled_on", nullable=True),
     instant("settled_at", nullable=True),
     instant("answer_recorded_at", nullable=True),
+    day("failed_on", nullable=True),
+    instant("failed_at", nullable=True),
+    text("failed_code", nullable=True),
+    instant("failure_recorded_at", nullable=True),
     UniqueConstraint("key"),
     CheckConstraint("yen > 0", name="positive"),
     CheckConstraint("outcome IN ('succeeded', 'failed', 'abandoned')", name="outcome"),
     CheckConstraint("(outcome IS NULL) = (answer_recorded_at IS NULL)", name="answer_recorded"),
+    CheckConstraint("failure_recorded_at IS NULL OR (outcome = 'succeeded' AND failed_at IS NOT NULL)", name="failed"),
+    CheckConstraint("(failed_on IS NULL) = (failure_recorded_at IS NULL)", name="failure_recorded"),
     Index(
         "uq_overcharge_refund_attempt",
         "attempt_id",
@@ -169,5 +206,6 @@ overcharge_refund = Table(
         postgresql_where=sql("outcome IS DISTINCT FROM 'abandoned'"),
     ),
     Index("ix_overcharge_refund_account", "account"),
+    Index("ix_overcharge_refund_gateway_id", "gateway_id"),
 )
 """What a card paid beyond what was owed, on its way back to the card."""

@@ -8,7 +8,7 @@ Always holds (by the constraints below):
 Columns that may change: invoice.{state, open_yen, paid_on} (caches of its settlements), invoice.{accelerated_on,
 accelerated_at} (set once), attempt.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at} (set once),
 credit.available_yen (cache), credit_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}
-(set once),
+(set once), credit_refund.{failed_on, failed_at, failed_code, failure_recorded_at} (set once, after it had succeeded),
 people_task.{closed_at, closed_by, closed_ground} (set once).
 A receipt, an allocation or a settlement below zero takes an earlier one back (`receipt.reverses`); a settlement of
 kind `dispute` takes back what a card had paid.
@@ -145,7 +145,7 @@ deposit_use = Table(
     CheckConstraint("kind IN ('applied', 'refunded')", name="kind"),
     CheckConstraint("origin IN ('sent', 'card')", name="origin"),
     CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
-    CheckConstraint("yen > 0", name="positive"),
+    CheckConstraint("yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0)", name="positive_or_came_back"),
     Index("ix_deposit_use_account", "account"),
 )
 
@@ -305,12 +305,19 @@ credit_refund = Table(
     day("settled_on", nullable=True),
     instant("settled_at", nullable=True),
     instant("answer_recorded_at", nullable=True),
+    day("failed_on", nullable=True),
+    instant("failed_at", nullable=True),
+    text("failed_code", nullable=True),
+    instant("failure_recorded_at", nullable=True),
     UniqueConstraint("key"),
     CheckConstraint("yen > 0", name="positive"),
     CheckConstraint("outcome IN ('succeeded', 'failed', 'abandoned')", name="outcome"),
     CheckConstraint("(outcome IS NULL) = (answer_recorded_at IS NULL)", name="answer_recorded"),
+    CheckConstraint("failure_recorded_at IS NULL OR (outcome = 'succeeded' AND failed_at IS NOT NULL)", name="failed"),
+    CheckConstraint("(failed_on IS NULL) = (failure_recorded_at IS NULL)", name="failure_recorded"),
     Index("ix_credit_refund_credit_id", "credit_id"),
     Index("ix_credit_refund_attempt_id", "attempt_id"),
+    Index("ix_credit_refund_gateway_id", "gateway_id"),
     Index(
         "uq_credit_refund_in_flight", "credit_id", "attempt_id", unique=True, postgresql_where=sql("outcome IS NULL")
     ),
@@ -374,5 +381,6 @@ simulated_refund = Table(
     Column("account", TEXT, nullable=False),
     yen("yen"),
     instant("created_at"),
+    instant("failed_at", nullable=True),
     UniqueConstraint("key"),
 )

@@ -1,7 +1,7 @@
 """PostgreSQL's own dump, encrypted with age as it is written; and back into an empty database.
 
 pg_dump ──pipe──> age (public keys) ──> file          no unencrypted byte touches a disk
-file ──> age (the identity) ──pipe──> pg_restore
+file ──> age (the identity) ──pipe──> pg_restore ──its script──> psql, in one transaction
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,6 +27,11 @@ _VARIABLES = {
     "sslcert": "PGSSLCERT",
     "sslkey": "PGSSLKEY",
 }
+
+_SINCE_17 = b"SET transaction_timeout = 0;\n"
+_FOR_ANY_SERVER = b"SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout';\n"
+"""A dump's script sets this near its beginning, before any row; an older server does not know it."""
+_PIECE = 1 << 20
 
 
 class BackupError(Exception):
@@ -109,24 +115,68 @@ def decrypt_bytes(content: bytes, identity: Any) -> bytes:
 
 
 def restore(file: Path, identity: Any, url: sa.URL) -> None:
-    """Write an encrypted dump into an empty database, all or nothing. Raises BackupError."""
-    command = [client_program("pg_restore"), "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
-    _through(file, identity, [*command, f"--dbname={url.database or ''}"], _environment(url))
+    """Write an encrypted dump into an empty database, all or nothing. Raises BackupError.
+
+    pg_restore itself refuses servers older than 17: it sets what they do not know. Only a whole script is committed.
+    """
+    command = [
+        client_program("psql"),
+        "--no-psqlrc",
+        "--quiet",
+        "--set=ON_ERROR_STOP=1",
+        f"--dbname={url.database or ''}",
+    ]
+    with subprocess.Popen(  # noqa: S603  our own program, no shell
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment(url)
+    ) as psql:
+        script = _pipe(psql.stdin)
+        try:
+            _write(script, b"BEGIN;\n")
+            _through(file, identity, ["--no-owner", "--no-privileges", "--file=-"], script)
+            _write(script, b"COMMIT;\n")
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                script.close()
+        said = _pipe(psql.stderr).read()
+        _check(psql.wait(), said, "psql")
+
+
+def _write(script: IO[bytes], words: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the program says why it ended
+        script.write(words)
+
+
+def _hand_on(made: IO[bytes], script: IO[bytes]) -> None:
+    """Hand pg_restore's script on, to its end, whether or not anybody still reads it."""
+    for line in made:
+        _write(script, _FOR_ANY_SERVER if line == _SINCE_17 else line)
+        if line == _SINCE_17:
+            break
+    while piece := made.read(_PIECE):
+        _write(script, piece)
 
 
 def contents(file: Path, identity: Any) -> None:
     """Read an encrypted dump from end to end without writing it anywhere. Raises BackupError."""
-    _through(file, identity, [client_program("pg_restore"), "--file=/dev/null"], dict(os.environ))
+    _through(file, identity, ["--file=/dev/null"])
 
 
-def _through(file: Path, identity: Any, command: list[str], environment: Mapping[str, str]) -> None:
+def _through(file: Path, identity: Any, options: Sequence[str], script: IO[bytes] | None = None) -> None:
+    """Decrypt a dump into pg_restore, and hand on what it makes of it."""
     with (
         file.open("rb") as encrypted,
         subprocess.Popen(  # noqa: S603  our own program, no shell
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
+            [client_program("pg_restore"), *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if script is None else subprocess.PIPE,
+            stderr=subprocess.PIPE,
         ) as process,
     ):
         failed: Exception | None = None
+        reader = None
+        if script is not None:
+            reader = threading.Thread(target=_hand_on, args=(_pipe(process.stdout), script))
+            reader.start()
         try:
             _decrypt(encrypted, _pipe(process.stdin), identity)
         except BrokenPipeError:
@@ -138,9 +188,11 @@ def _through(file: Path, identity: Any, command: list[str], environment: Mapping
             _pipe(process.stdin).close()
         said = _pipe(process.stderr).read()
         code = process.wait()
+        if reader is not None:
+            reader.join()
     if failed is not None:
         raise BackupError(f"the backup does not open with this key, or is damaged: {_words(failed)}") from failed
-    _check(code, said, command[0].rsplit("/", 1)[-1])
+    _check(code, said, "pg_restore")
 
 
 def _decrypt(encrypted: IO[bytes], out: IO[bytes], identity: Any) -> None:

@@ -76,6 +76,35 @@ def refunds(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command("failed-refunds")
+def failed_refunds(as_json: AsJson = False) -> None:
+    """Refunds that failed, at once or days later, and wait for people (exit 1 if there are any)."""
+    from billing.refunding import failed_refunds as list_failed
+
+    with open_house() as house:
+        waiting = list_failed(house.session)
+    emit(waiting if waiting or as_json else "no refund has failed that people have not dealt with", as_json)
+    if waiting:
+        raise typer.Exit(1)
+
+
+@app.command("refund-dealt-with")
+def refund_dealt_with(
+    refund: Annotated[
+        str, typer.Argument(help='The refund, as `keizoku payments failed-refunds` lists it: "refund 7".')
+    ],
+    by: Annotated[str, typer.Option("--by", help="Who dealt with it.")],
+    ground: Annotated[str, typer.Option("--ground", help="How: paid by bank, set off, …")],
+) -> None:
+    """People have dealt with a refund that failed: it leaves the list. Postings of theirs are theirs to make."""
+    with open_house() as house:
+        try:
+            house.billing.refund_dealt_with(refund, by=by, ground=ground, now=datetime.now(UTC))
+        except Refused as refused:
+            fail(str(refused), 1)
+    emit(f"{refund} is dealt with")
+
+
 @app.command("nothing-refunded")
 def nothing_refunded(
     key: Annotated[str, typer.Argument(help="The refund's key, as `keizoku payments refunds` lists it.")],

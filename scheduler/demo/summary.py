@@ -251,7 +251,12 @@ def _claims(claims: Iterable[Mapping[str, Any]]) -> Iterable[Figure]:
 
 
 def _credits(session: Session) -> Iterable[Figure]:
-    refunded = _one(session, sa.func.sum(credit_refund.c.yen), credit_refund.c.outcome == "succeeded")
+    refunded = _one(
+        session,
+        sa.func.sum(credit_refund.c.yen),
+        credit_refund.c.outcome == "succeeded",
+        credit_refund.c.failed_on.is_(None),
+    )
     yield Figure(
         "accounts_credited",
         "減額対象の会員",

@@ -160,6 +160,12 @@ def credits(session: Session, month: Month) -> Iterator[Row]:
             .join(credit, credit.c.id == credit_refund.c.credit_id)
             .where(*refunded),
         ),
+        (
+            "refunded",  # less what came back from the card
+            sa.select(credit_refund.c.failed_on.label("on"), (-credit_refund.c.yen).label("yen"))
+            .join(credit, credit.c.id == credit_refund.c.credit_id)
+            .where(_in(credit_refund.c.failed_on, month)),
+        ),
     ):
         rows = _stream(
             session,

@@ -74,9 +74,6 @@ def perform(step: Step, house: House) -> Sequence[Finding]:
         case "card":
             house.cards.set_card(step.facts["account"], step.facts["outcome"])
             return ()
-        case "refund_fails":
-            house.cards.set_refund_fails(step.facts["account"])
-            return ()
         case "new_card":
             house.cards.set_card(step.facts["account"], "ok")  # the card works before the desk tries it
             desk: object = house.billing

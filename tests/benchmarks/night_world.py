@@ -20,7 +20,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import sla.stages
-from billing.gateway.books import Dispute
+from billing.gateway.books import Dispute, RefundState
 from billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from billing.stages import revenue
 from db.embedded import EmbeddedServer
@@ -78,6 +78,10 @@ class GatewayAtOnce:
 
     def disputes(self, ids: Sequence[str], at: datetime) -> Iterator[Dispute]:
         """Nobody disputes anything."""
+        return iter(())
+
+    def refunds(self, ids: Sequence[str], at: datetime) -> Iterator[RefundState]:
+        """No refund comes back."""
         return iter(())
 
     def refund(self, request: RefundRequest, at: datetime) -> RefundResult:

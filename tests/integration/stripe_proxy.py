@@ -73,6 +73,7 @@ class Proxy:
     keys: list[str] = field(default_factory=list)
     waiting: list[tuple[str, str, bytes, dict[str, str], str | None]] = field(default_factory=list)
     disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changed: dict[str, dict[str, Any]] = field(default_factory=dict)
     extra_transactions: list[dict[str, Any]] = field(default_factory=list)
     extra_events: list[dict[str, Any]] = field(default_factory=list)
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -130,6 +131,13 @@ class Proxy:
         self._move(number, -intent["amount"], fee)
         self._tell("charge.dispute.created", self.disputes[number])
         return number
+
+    def fail_refund(self, refund_id: str, tell: str = "refund.failed") -> None:
+        """The card's bank sends a refund back, which localstripe never does."""
+        refund = self.ask("GET", f"/v1/refunds/{refund_id}")
+        self.changed[refund_id] = {"status": "failed", "failure_reason": "lost_or_stolen_card"}
+        self._move(refund_id, refund["amount"], 0, kind="refund_failure")
+        self._tell(tell, {**refund, **self.changed[refund_id]})
 
     def pay_out(self) -> str:
         """An automatic payout of all that no earlier one took: localstripe knows euros only."""
@@ -205,7 +213,7 @@ class Proxy:
         self._begin(key)
         status, text = await self._forward(method, path, body)
         for kind in STAMPED:
-            await self._list(kind)
+            await self._list(kind, 200)  # what is new; all of them every time made long runs ever slower
         text = self._stamped(text)
         if key is not None:
             self.answers[key] = (f"{path}?{body.decode()}", status, text)
@@ -267,8 +275,8 @@ class Proxy:
         async with self.client.request(method, self.upstream + path, data=body or None, headers=headers) as answer:
             return answer.status, await answer.text()
 
-    async def _list(self, kind: str) -> list[dict[str, Any]]:
-        status, text = await self._forward("GET", f"/v1/{kind}?limit=1000000", b"")
+    async def _list(self, kind: str, newest: int = 1_000_000) -> list[dict[str, Any]]:
+        status, text = await self._forward("GET", f"/v1/{kind}?limit={newest}", b"")
         assert status == 200, text
         found = [self._stamp(each) for each in json.loads(text)["data"]]
         if kind in ("charges", "refunds"):
@@ -285,6 +293,7 @@ class Proxy:
 
     def _stamp(self, value: dict[str, Any]) -> dict[str, Any]:
         """An object with the test's own time in it: that at which it was seen first."""
+        value |= self.changed.get(value.get("id", ""), {})
         if "id" in value and "created" in value:
             value["created"] = self.created.setdefault(value["id"], self._now())
             if "available_on" in value:

@@ -1,6 +1,7 @@
 """Sessions: zone, schema, COPY and locks, on a real server."""
 
 import datetime as dt
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -8,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 
+from db.programs import MAJOR
 from db.session import (
+    OLDEST_SERVER,
     DatabaseError,
     Session,
     check_server,
@@ -16,10 +19,12 @@ from db.session import (
     make_engine,
     normalised_url,
     release_leader_lock,
+    server_version,
     texts,
     try_leader_lock,
 )
 from db.writer import SecondHand
+from tests.conftest import SERVER_MAJOR, SERVER_URL
 
 SAMPLE = sa.Table(
     "sample",
@@ -36,6 +41,17 @@ SAMPLE = sa.Table(
 @pytest.fixture
 def empty(engine_for_schema: Callable[[], sa.Engine]) -> sa.Engine:
     return engine_for_schema()
+
+
+def test_the_run_has_the_server_that_it_names(empty: sa.Engine) -> None:
+    with empty.connect() as session:
+        major, text = server_version(session)
+    named = os.environ.get(SERVER_MAJOR)
+    if SERVER_URL not in os.environ:
+        assert major == MAJOR
+    elif named is not None:
+        assert (major, text.split(".")[0]) == (int(named), named)
+    assert major >= OLDEST_SERVER
 
 
 def test_copied_rows_come_back_as_they_went(empty: sa.Engine) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from billing.gateway.limiter import Pace
-from billing.gateway.port import Answer, ChargeRequest, GatewayRefusesUsError, RefundRequest
+from billing.gateway.port import Answer, ChargeRequest, ChargeResult, GatewayRefusesUsError, RefundRequest
 from billing.gateway.stripe_calls import StripeCalls
 from billing.gateway.stripe_gateway import StripeGateway
 from billing.gateway.stripe_vault import begin_card, finish_card
 from billing.refusal import Refused
 from db.session import Session
 from db.tables.gateway import saved_card
+from scheduler.app import gateway_of
+from scheduler.settings import Settings
 from tests.integration.stripe_proxy import KEY, Proxy, no_fault, running_proxy
 
 NOW = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
@@ -248,3 +252,29 @@ def test_turns_come_at_an_even_pace_and_a_hold_moves_them_all() -> None:
     assert waited == [0.25, 0.25, 2.0]
     with pytest.raises(ValueError, match="positive"):
         Pace(0)
+
+
+def test_the_settings_hold_pace_calls_at_once_and_the_wait_for_an_answer(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gateway_of(Settings(gateway="stripe", stripe_secret_key=SecretStr("sk_test_none")), engine) as stripe:
+        assert isinstance(stripe, StripeGateway)
+        pace = stripe.calls.pace
+        assert (round(1 / pace._interval), stripe._pool._max_workers) == (80, 16)
+    wanted = Settings(gateway="stripe", stripe_secret_key=SecretStr("sk_test_none"), stripe_calls_at_once=3)
+    with gateway_of(wanted, engine) as stripe:
+        under_way, most, all_three = [0], [0], threading.Barrier(3)
+        lock = threading.Lock()
+
+        def charge(request: ChargeRequest, card: object, until: float) -> ChargeResult:
+            with lock:
+                under_way[0] += 1
+                most[0] = max(most[0], under_way[0])
+            all_three.wait(20)  # three are let in together, again and again; a fourth never joins them
+            with lock:
+                under_way[0] -= 1
+            return ChargeResult(request.key, Answer.DECLINED)
+
+        monkeypatch.setattr(stripe, "_charge", charge)
+        answered = list(stripe.charge_many([request("busy", f"key-{number}") for number in range(12)], NOW))
+        assert (len(answered), most[0]) == (12, 3)

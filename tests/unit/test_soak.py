@@ -1,8 +1,11 @@
 """The figures of the long run: their tables."""
 
+import json
 from pathlib import Path
 
-from tests.soak import BEGIN, END, as_text, keep
+from tests.soak import BEGIN, END, FIGURES, PAGE, as_text, keep
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def test_the_figures_of_a_part_take_the_place_of_those_kept_before(tmp_path: Path) -> None:
@@ -16,3 +19,10 @@ def test_the_figures_of_a_part_take_the_place_of_those_kept_before(tmp_path: Pat
         f"| nights | |\n|---|---|\n| nights | 1,000 |\n| faults | lost: 1,200; late: 3 |\n\n{END} after"
     )
     assert as_text({"kills": {"differences": ["cut at 3: term", "x"]}}).endswith("| differences | cut at 3: term; x |")
+
+
+def test_the_page_shows_the_figures_that_are_kept_and_they_are_without_a_difference() -> None:
+    figures = json.loads((REPOSITORY / FIGURES).read_text(encoding="utf-8"))
+    shown = (REPOSITORY / PAGE).read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert shown.strip() == as_text(figures)
+    assert figures["kills"]["differences"] == []

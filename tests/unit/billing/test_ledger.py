@@ -31,6 +31,7 @@ def _lines(event: str, tax_rate: Fraction | None = TAX, /, **amounts: int) -> li
         ("revenue_recognised", {"yen": -16, "tax_yen": -2}, [("2120", -16), ("4110", 14), ("2170", 2)]),
         ("card_charge_succeeded", {"yen": 500}, [("1131", 500), ("1140", -500)]),
         ("card_overcharged", {"yen": 500}, [("1131", 500), ("2140", -500)]),
+        ("overcharge_refund_failed", {"yen": 500}, [("1131", 500), ("2140", -500)]),
         ("charge_failed", {}, []),
         ("interest_demanded", {"yen": 6}, [("1150", 6), ("7110", -6)]),
         (
@@ -337,6 +338,8 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("term_invoiced", {"yen": 500}),
         ("bank_receipt", {"principal_yen": 500}),
         ("card_overcharged", {"yen": 500}),
+        ("overcharge_refunded", {"yen": 500}),
+        ("overcharge_refund_failed", {"yen": 500}),
         ("overcharge_refunded", {"yen": 500}),
         ("revenue_recognised", {"yen": 500}),
     ],

@@ -1,4 +1,4 @@
-"""Disputes of simulated cards, for scenarios and tests: a cardholder disputes the charge that paid a term."""
+"""What happens to simulated cards later, for scenarios and tests: a charge is disputed, a refund comes back."""
 
 from datetime import date, datetime
 
@@ -41,4 +41,21 @@ def dispute(
         .values(**told, happened_at=now, recorded_at=now)
         .on_conflict_do_nothing(index_elements=["id"])
     )
+    session.commit()
+
+
+def fail_refunds(session: Session, gateway: Gateway, account: str, now: datetime) -> None:
+    """What went back to the account's card comes back, and nothing goes there any more; the gateway tells; commits.
+
+    Raises Refused where cards are real.
+    """
+    if not isinstance(gateway, SimulatedGateway):
+        raise Refused(f"failed refunds of real cards come from {gateway.name} itself: `keizoku payments refunds`")
+    for refund_id in gateway.fail_refunds(account, now):
+        told = {"id": f"sim_evt_{refund_id}", "kind": "refund.failed", "about": refund_id}
+        session.execute(
+            insert(gateway_event)
+            .values(**told, happened_at=now, recorded_at=now)
+            .on_conflict_do_nothing(index_elements=["id"])
+        )
     session.commit()
