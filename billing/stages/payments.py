@@ -268,24 +268,25 @@ def _wanted(
 
     They stay locked until their attempts are committed; what somebody else is charging just now is left out.
     """
-    query = (
-        sa.select(invoice.c.id).where(_PAYABLE).order_by(invoice.c.id).limit(CHUNK).with_for_update(skip_locked=True)
-    )
-    query = query.where(*_among(contract_ids, within))
-    last = 0
-    while ids := session.scalars(query.where(invoice.c.id > last), {TODAY.key: today}).all():
-        last = ids[-1]
+    query = sa.select(invoice.c.id).where(_PAYABLE, *_among(contract_ids, within))
+    payable = session.scalars(query.order_by(invoice.c.id), {TODAY.key: today}).all()
+    for begun in range(0, len(payable), CHUNK):
+        locked = (
+            sa.select(invoice.c.id)
+            .where(invoice.c.id == sa.any_(sa.cast(payable[begun : begun + CHUNK], _BIGINTS)))
+            .order_by(invoice.c.id)
+            .with_for_update(skip_locked=True)
+        )
         wanted = [
             each
-            for each in load_unpaid(session, rules, today, invoice_ids=ids)
-            if each.wanted_on is not None
+            for each in load_unpaid(session, rules, today, invoice_ids=session.scalars(locked).all())
+            if each.method == "card"
+            and each.wanted_on is not None
             and each.wanted_on <= today
             and each.open_yen >= rules.discretion.minimum_card_charge_yen
         ]
         if wanted:
             yield wanted
-        if len(ids) < CHUNK:
-            return
 
 
 def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[InFlight]:

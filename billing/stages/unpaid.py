@@ -67,41 +67,29 @@ def load_unpaid(
 
     `with_carried` adds paid invoices on which whole yen of interest are still owed.
     """
-    marks = (
-        sa.select(interest_mark.c.invoice_id, interest_mark.c.counts_after, interest_mark.c.carried_yen)
-        .ext(distinct_on(interest_mark.c.invoice_id))
-        .order_by(interest_mark.c.invoice_id, interest_mark.c.id.desc())
-    )
-    if account is not None:
-        marks = marks.where(interest_mark.c.account == account)
-    if invoice_ids is not None:
-        marks = marks.where(interest_mark.c.invoice_id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
-    elif contract_ids is not None:
-        among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
-        marks = marks.where(interest_mark.c.invoice_id.in_(among))
-    latest = marks.subquery("latest_mark")
+    bill = _bills(invoice_ids)
+    latest = _latest_marks(bill, account, contract_ids, of_each=not with_carried)
     query = (
         sa.select(
-            *(invoice.c[name] for name in _TOLD),
+            *(bill.c[name] for name in _TOLD),
             term.c.starts_on,
             latest.c.counts_after,
             latest.c.carried_yen,
-            lost_last(settlement.c.settled_on).label("lost_on"),
-            lost_last(settlement.c.recorded_at).label("lost_at"),
+            _lost_last(bill, settlement.c.settled_on).label("lost_on"),
+            _lost_last(bill, settlement.c.recorded_at).label("lost_at"),
         )
-        .join(term, term.c.id == invoice.c.term_id)
-        .outerjoin(latest, latest.c.invoice_id == invoice.c.id)
+        .select_from(bill)
+        .join(term, term.c.id == bill.c.term_id)
+        .outerjoin(latest, latest.c.invoice_id == bill.c.id)
     )
-    owing: sa.ColumnElement[bool] = invoice.c.state == "open"
+    owing: sa.ColumnElement[bool] = bill.c.state == "open"
     if with_carried:
         owing = sa.or_(owing, latest.c.carried_yen > 0)
     query = query.where(owing)
     if contract_ids is not None:
-        query = query.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+        query = query.where(bill.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
     if account is not None:
-        query = query.where(invoice.c.account == account)
-    if invoice_ids is not None:
-        query = query.where(invoice.c.id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+        query = query.where(bill.c.account == account)
     rows = session.execute(query).all()
     if not rows:
         return []
@@ -145,15 +133,6 @@ def load_unpaid(
             )
         )
     return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
-
-
-def lost_last(column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
-    """The last day, or instant, of a dispute that took an invoice's payment back."""
-    return (
-        sa.select(sa.func.max(column))
-        .where(settlement.c.invoice_id == invoice.c.id, settlement.c.kind == "dispute")
-        .scalar_subquery()
-    )
 
 
 def fell_due_on(due_on: date, accelerated_on: date | None, lost_on: date | None) -> date:
@@ -211,6 +190,45 @@ _TOLD = (
     *("id", "contract_id", "account", "method", "issued_on", "issued_at", "due_on", "accelerated_on"),
     *("state", "total_yen", "open_yen"),
 )
+
+
+def _bills(invoice_ids: Collection[int] | None) -> sa.FromClause:
+    """The invoices to look at. Named ones are fetched first, by their ids.
+
+    Left to itself the database may go through all open invoices to find them, once for every chunk of a night.
+    """
+    if invoice_ids is None:
+        return invoice
+    named = sa.select(invoice).where(invoice.c.id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+    return named.cte("bill").prefix_with("MATERIALIZED")
+
+
+def _latest_marks(
+    bill: sa.FromClause, account: str | None, contract_ids: Collection[int] | None, *, of_each: bool
+) -> sa.FromClause:
+    """The newest interest mark by invoice: looked up for each bill, or read for all at once."""
+    marks = sa.select(interest_mark.c.invoice_id, interest_mark.c.counts_after, interest_mark.c.carried_yen)
+    if of_each:
+        own = marks.where(interest_mark.c.invoice_id == bill.c.id)
+        return own.order_by(interest_mark.c.id.desc()).limit(1).lateral("latest_mark")
+    marks = marks.ext(distinct_on(interest_mark.c.invoice_id)).order_by(
+        interest_mark.c.invoice_id, interest_mark.c.id.desc()
+    )
+    if account is not None:
+        marks = marks.where(interest_mark.c.account == account)
+    if contract_ids is not None:
+        among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+        marks = marks.where(interest_mark.c.invoice_id.in_(among))
+    return marks.subquery("latest_mark")
+
+
+def _lost_last(bill: sa.FromClause, column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+    """The last day, or instant, of a dispute that took an invoice's payment back."""
+    return (
+        sa.select(sa.func.max(column))
+        .where(settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute")
+        .scalar_subquery()
+    )
 
 
 def _attempts(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[PastAttempt]]:
