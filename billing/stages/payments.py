@@ -22,7 +22,7 @@ from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from billing.payment_method import decline_kind
 from billing.people import close_task, open_task
 from billing.settling import settle_invoices
-from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
+from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts, open_in_time
 from db.probes import TODAY
 from db.session import Session, copy_rows
 from db.tables.money import attempt, interest_mark, invoice, settlement
@@ -190,13 +190,16 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
     """A card charge settles one invoice's open fee whole; interest accrued on it stays owed and is marked."""
     lock_accounts(session, {request.account for request, _ in paid})
     by_invoice = {request.invoice_id: (request, on) for request, on in paid}
+    in_time = open_in_time(session, by_invoice)
+    fees = {invoice_id: yen for invoice_id, (yen, due_on) in in_time.items() if by_invoice[invoice_id][1] <= due_on}
     owed: dict[int, Unpaid] = {}
-    for day in sorted({on for _, on in paid}):
-        ids = [request.invoice_id for request, on in paid if on == day]
+    for day in sorted({on for request, on in paid if request.invoice_id not in fees}):
+        ids = [request.invoice_id for request, on in paid if on == day and request.invoice_id not in fees]
         owed |= {each.invoice_id: each for each in load_unpaid(session, rules, day, invoice_ids=ids)}
+    fees |= {invoice_id: each.open_yen for invoice_id, each in owed.items()}
     settled: list[tuple[ChargeRequest, date, int]] = []
     for invoice_id, (request, on) in by_invoice.items():
-        open_yen = owed[invoice_id].open_yen if invoice_id in owed else 0
+        open_yen = fees.get(invoice_id, 0)
         if open_yen:
             settled.append((request, on, min(open_yen, request.yen)))
         if request.yen > open_yen:
@@ -214,7 +217,8 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
         ((r.invoice_id, r.account, "card", yen, on, r.attempt_id, now) for r, on, yen in settled),
     )
     settle_invoices(session, [(r.invoice_id, yen, on) for r, on, yen in settled])
-    _mark_interest(session, rules, [(owed[r.invoice_id], on) for r, on, _ in settled], now)
+    late = [(owed[r.invoice_id], on) for r, on, _ in settled if r.invoice_id in owed]
+    _mark_interest(session, rules, late, now)
     post(
         session,
         [
@@ -224,7 +228,7 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
         + [
             Posting("card_overcharged", f"attempt:{r.attempt_id}:over", on, {"yen": over}, r.account)
             for r, on in paid
-            if (over := r.yen - (owed[r.invoice_id].open_yen if r.invoice_id in owed else 0)) > 0
+            if (over := r.yen - fees.get(r.invoice_id, 0)) > 0
         ],
         now,
     )

@@ -135,6 +135,21 @@ def load_unpaid(
     return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
 
 
+def open_in_time(session: Session, invoice_ids: Collection[int]) -> dict[int, tuple[int, date]]:
+    """Of these invoices, the open ones that bear no interest up to their day: their open yen, and that day.
+
+    Nothing was accelerated, taken back by a dispute, or marked by an earlier payment; all others are for `load_unpaid`.
+    """
+    bill = _bills(invoice_ids)
+    query = sa.select(bill.c.id, bill.c.open_yen, bill.c.due_on).where(
+        bill.c.state == "open",
+        bill.c.accelerated_on.is_(None),
+        ~sa.exists().where(interest_mark.c.invoice_id == bill.c.id),
+        ~sa.exists().where(settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute"),
+    )
+    return {row.id: (row.open_yen, row.due_on) for row in session.execute(query)}
+
+
 def fell_due_on(due_on: date, accelerated_on: date | None, lost_on: date | None) -> date:
     """When a fee fell due: on its day, earlier by acceleration, or again on the day of a lost dispute.
 
