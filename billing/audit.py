@@ -185,18 +185,21 @@ _OPEN_LINES = """
     LEFT JOIN (SELECT line_id, sum(change) AS change FROM bank_act GROUP BY line_id) AS acts
       ON acts.line_id = bank_line.id"""
 
-_MOVEMENTS = """
+MOVEMENTS = """
     SELECT kind IN ('payout', 'payout_cancel', 'payout_failure') AS is_payout,
-           CASE WHEN kind IN ('charge', 'payment', 'refund', 'payment_refund') THEN -fee ELSE amount END AS yen
+           CASE WHEN kind IN ('charge', 'payment', 'refund', 'payment_refund') THEN -fee ELSE amount END AS yen,
+           CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
     FROM balance_transaction
     WHERE currency = 'jpy' AND kind IN ('charge', 'payment', 'refund', 'payment_refund', 'stripe_fee', 'tax_fee',
                                         'payout', 'payout_cancel', 'payout_failure')"""
+"""What the gateway's balance tells of its own accord: fees and payouts, with their JST days."""
 
-_DISPUTES = """
+DISPUTES = """
     SELECT CASE state WHEN 'open' THEN amount WHEN 'won' THEN -amount ELSE 0 END AS yen,
-           fee - coalesce(lag(fee) OVER (PARTITION BY dispute ORDER BY id), 0) AS fee
+           fee - coalesce(lag(fee) OVER (PARTITION BY dispute ORDER BY id), 0) AS fee,
+           CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
     FROM gateway_dispute WHERE attempt_id IS NOT NULL"""
-"""What each state of a dispute moved, and what its fee was more or less than before."""
+"""What each state of a dispute moved, and what its fee was more or less than before, on its JST day."""
 
 _BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM people_entry JOIN line USING (entry_id) GROUP BY line.code"
 
@@ -269,8 +272,8 @@ def _all_at_once() -> str:
         "keys": _KEYS,
         "batches": _BATCHES,
         "open_lines": _OPEN_LINES,
-        "movements": _MOVEMENTS,
-        "our_disputes": _DISPUTES,
+        "movements": MOVEMENTS,
+        "our_disputes": DISPUTES,
         "by_people": _BY_PEOPLE,
         "touched_contracts": _TOUCHED_CONTRACTS,
         "ended_contracts": _ENDED_CONTRACTS,

@@ -270,8 +270,10 @@ def use_deposit(
     now: datetime,
     by: str | None,
     ground: str | None,
+    *,
+    used_on: date | None = None,
 ) -> int:
-    """Note what became of a part of a deposit; its id. Does not commit."""
+    """Note what became of a part of a deposit, on its day (default: today); its id. Does not commit."""
     return int(
         session.execute(
             sa.insert(deposit_use)
@@ -280,7 +282,7 @@ def use_deposit(
                 kind=kind,
                 origin=origin,
                 yen=yen,
-                used_on=jst_day(now),
+                used_on=used_on or jst_day(now),
                 author=by,
                 ground=ground,
                 recorded_at=now,

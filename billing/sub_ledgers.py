@@ -17,6 +17,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from billing.audit import DISPUTES, MOVEMENTS
 from billing.deferral import LATE
 from billing.deferred import ACCOUNT, roll_forward
 from billing.exports.writing import balances_before
@@ -59,7 +60,7 @@ _SUMS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "1131": """
             coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded' AND settled_on < :past), 0)
-            - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND settled_on < :past), 0)
+            - coalesce((SELECT sum(yen) FROM refunded), 0)
             - coalesce((SELECT sum(yen) FROM deposit_use
                         WHERE kind = 'refunded' AND origin = 'card' AND used_on < :past), 0)
             + coalesce((SELECT sum(paid_terms * price_yen) FROM sold_keys), 0)
@@ -68,12 +69,7 @@ _SUMS: Final[Mapping[str, str]] = MappingProxyType(
             - coalesce((SELECT sum(code_batch.yen) FROM code_end JOIN code ON code.id = code_end.code_id
                         JOIN code_batch ON code_batch.id = code.batch_id
                         WHERE code_end.kind = 'revoked' AND code_end.ended_on < :past), 0)
-            + coalesce((SELECT sum(CASE WHEN kind IN ('charge', 'payment', 'refund', 'payment_refund')
-                                        THEN -fee ELSE amount END)
-                        FROM balance_transaction WHERE currency = 'jpy'
-                          AND kind IN ('charge', 'payment', 'refund', 'payment_refund', 'stripe_fee', 'tax_fee',
-                                       'payout', 'payout_cancel', 'payout_failure')
-                          AND CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) < :past), 0)
+            + coalesce((SELECT sum(yen) FROM movements WHERE on_day < :past), 0)
             - coalesce((SELECT sum(yen + fee) FROM moved_by_disputes WHERE on_day < :past), 0)""",
         "1140": """
             coalesce((SELECT sum(total_yen) FROM invoice WHERE issued_on < :past), 0)
@@ -82,7 +78,7 @@ _SUMS: Final[Mapping[str, str]] = MappingProxyType(
         "2130": """
             - coalesce((SELECT sum(granted_yen) FROM credit WHERE granted_on < :past), 0)
             + coalesce((SELECT sum(yen) FROM credit_application WHERE applied_on < :past), 0)
-            + coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND settled_on < :past), 0)""",
+            + coalesce((SELECT sum(yen) FROM refunded), 0)""",
     }
 )
 SUB_LEDGERS: Final = (*_SUMS, ACCOUNT)
@@ -91,18 +87,16 @@ _BY_HAND = """coalesce((SELECT sum(line.yen) FROM people_entry JOIN line USING (
 _COLUMNS = ", ".join(f'({rows}) + {_BY_HAND.format(code)} AS "{code}"' for code, rows in _SUMS.items())
 _ROWS = sa.text(
     f"""
-    WITH sold_keys AS (
+    WITH refunded AS (
+        SELECT yen FROM credit_refund WHERE outcome = 'succeeded' AND settled_on < :past
+          AND (failed_on IS NULL OR failed_on >= :past)
+    ), sold_keys AS (
         SELECT contract.paid_months / CASE plan.interval WHEN 'year' THEN 12 ELSE 1 END AS paid_terms,
                (SELECT min(price_yen) FROM term
                 WHERE term.contract_id = contract.id AND term.method = 'product_key') AS price_yen
         FROM contract JOIN plan ON plan.code = contract.plan
         WHERE contract.prepaid_method = 'product_key' AND contract.anchor_on < :past
           AND NOT EXISTS (SELECT 1 FROM code_redemption WHERE code_redemption.contract_id = contract.id)
-    ), moved_by_disputes AS (
-        SELECT CASE state WHEN 'open' THEN amount WHEN 'won' THEN -amount ELSE 0 END AS yen,
-               fee - coalesce(lag(fee) OVER (PARTITION BY dispute ORDER BY id), 0) AS fee,
-               CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
-        FROM gateway_dispute WHERE attempt_id IS NOT NULL
-    )
+    ), movements AS ({MOVEMENTS}), moved_by_disputes AS ({DISPUTES})
     SELECT {_COLUMNS}"""  # noqa: S608 - all of it is ours
 )

@@ -12,6 +12,7 @@ from billing.gateway.stripe_gateway import StripeGateway
 from billing.reconcile_month import reconcile_month
 from billing.refunding import failed_refunds
 from billing.refusal import Refused
+from billing.sub_ledgers import sub_ledgers
 from billing.views import credit_view, trial_balance
 from scheduler.app import House
 from scheduler.hours import night_at
@@ -112,6 +113,7 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
         reconciled = reconcile_month(session, stripe, MAY, parse_instant("2026-06-02 09:00"))
         assert (reconciled.outcome.counts, reconciled.unexplained) == ({}, ())
         assert reconciled.outcome.sums["ledger"] == reconciled.outcome.sums["gateway"]
+        assert [each for each in sub_ledgers(session, MAY, date(2026, 6, 2)) if not each.ties] == []
     stripe.close()
 
 
@@ -131,6 +133,8 @@ def test_5_2__what_a_card_paid_too_much_and_sends_back_again_is_held_for_its_pay
     assert night(29).changes == 0
     balances = trial_balance(house.session)
     assert (balances["1131"], balances["2140"]) == (500, -500)
+    back = house.session.execute(sa.text("SELECT yen, used_on FROM deposit_use WHERE yen < 0")).all()
+    assert [tuple(row) for row in back] == [(-500, date(2026, 3, 28))]  # the day of its entry
     tasks = [tuple(row)[:2] for row in house.session.execute(TASKS)]
     assert tasks == [("charged_too_much", "attempt 1"), ("refund_failed", "overcharge 1")]
     later = parse_instant("2026-03-29 10:00")
