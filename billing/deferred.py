@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from billing.deferral import Held, Part, schedule
 from billing.exports.writing import balances_before
+from billing.reversals import ORIGINS
 from db.session import Session
 from db.tables.books import revenue_posting
 from terms.calendar import Month
@@ -148,15 +149,7 @@ def _tied(rolled: RollForward) -> None:
         raise RuntimeError(f"{ACCOUNT} in {rolled.month}: the schedule has {ahead}, the account has not")
 
 
-_LINES = """
-    WITH RECURSIVE taken_back AS (
-        SELECT entry_id, reverses AS origin FROM people_entry WHERE reverses IS NOT NULL
-        UNION ALL
-        SELECT taken_back.entry_id, people_entry.reverses FROM taken_back
-        JOIN people_entry ON people_entry.entry_id = taken_back.origin WHERE people_entry.reverses IS NOT NULL
-    ), origins AS (
-        SELECT entry_id, min(origin) AS origin FROM taken_back GROUP BY entry_id
-    ), posted AS (
+_LINES = f"""{ORIGINS}, posted AS (
         SELECT entry.id, entry.event, entry.posted_on, -line.yen AS yen,
                coalesce(first.id, entry.id) AS origin, coalesce(first.event_key, entry.event_key) AS origin_key
         FROM line JOIN entry ON entry.id = line.entry_id
@@ -180,7 +173,7 @@ _LINES = """
                coalesce(term.plan, revenue_posting.plan, '') AS plan
         FROM told LEFT JOIN term ON term.id = told.term_id
         LEFT JOIN revenue_posting ON revenue_posting.entry_id = told.origin
-    )"""
+    )"""  # noqa: S608 - all of it is ours
 """Every line of the account before the month's end, with the term or the plan that it is about; what people took back
 is about what it was."""
 

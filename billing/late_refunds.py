@@ -21,7 +21,7 @@ from billing.deposits import CARD, use_deposit
 from billing.gateway.books import RefundState
 from billing.gateway.port import Gateway
 from billing.people import open_task
-from billing.refunding import KINDS, SUBJECTS
+from billing.refunding import KINDS, SUBJECTS, subject_of
 from billing.stages.gateway_news import REFUND_FAILURES
 from billing.stages.unpaid import lock_accounts
 from db.session import Session
@@ -62,11 +62,6 @@ class Made:
     outcome: str | None
     settled_on: date | None
     has_failed: bool
-
-    @property
-    def subject(self) -> str:
-        """How tasks of people name it."""
-        return f"{SUBJECTS[self.kind]} {self.refund_id}"
 
 
 def anything_due() -> sa.ColumnElement[bool]:
@@ -177,5 +172,5 @@ def _fail(session: Session, made: Made, state: RefundState, failed_at: datetime,
         use_deposit(session, made.account, "refunded", CARD, -made.yen, now, "keizoku", GROUND, used_on=on)
         post(session, [Posting("overcharge_refund_failed", key, on, amounts, made.account)], now)
     detail = {"account": made.account, "yen": made.yen, "code": state.code or state.state, "failed_on": on.isoformat()}
-    open_task(session, "refund_failed", made.subject, detail, now)
+    open_task(session, "refund_failed", subject_of(made.kind, made.refund_id), detail, now)
     return 3

@@ -7,17 +7,12 @@ from datetime import timedelta
 import sqlalchemy as sa
 
 from billing.gateway.port import BANK_NAMES
+from billing.reversals import ORIGINS
 from terms.calendar import Month, day_start_at
 
-_BOOKED = """
-    WITH RECURSIVE whose AS (
-        SELECT entry_id, reverses AS origin FROM people_entry WHERE reverses IS NOT NULL
-        UNION ALL
-        SELECT whose.entry_id, people_entry.reverses FROM whose
-        JOIN people_entry ON people_entry.entry_id = whose.origin WHERE people_entry.reverses IS NOT NULL
-    ), origins AS (
-        SELECT entry_id, min(origin) AS origin FROM whose GROUP BY entry_id
-    ), posted AS (
+_BOOKED = (
+    ORIGINS  # noqa: S608 - all of it is ours
+    + """, posted AS (
         SELECT entry.id, max(coalesce(first.event_key, entry.event_key)) AS event_key,
                max(coalesce(first.event, entry.event)) AS event, entry.posted_on, entry.belongs_to, entry.account,
                coalesce(sum(line.yen) FILTER (WHERE line.code = '1131'), 0) AS yen,
@@ -41,6 +36,7 @@ _BOOKED = """
                min(posted_on) AS posted_on, max(belongs_to) AS belongs_to, max(account) AS account
         FROM told GROUP BY word, about, part
     )"""
+)
 """What the ledger's clearing account has for each thing of ours; what people took back counts to what it was."""
 
 _OURS = """

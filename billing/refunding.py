@@ -38,7 +38,12 @@ class OpenRefund:
     @property
     def subject(self) -> str:
         """How tasks of people name it."""
-        return f"{SUBJECTS[self.kind]} {self.refund_id}"
+        return subject_of(self.kind, self.refund_id)
+
+
+def subject_of(kind: str, refund_id: int) -> str:
+    """How tasks of people name a refund: "refund 7", "overcharge 2"."""
+    return f"{SUBJECTS[kind]} {refund_id}"
 
 
 def again(key: str, tried: int) -> str:

@@ -22,8 +22,7 @@ def dispute(
 
     Raises Refused where no card paid the term, or cards are real.
     """
-    if not isinstance(gateway, SimulatedGateway):
-        raise Refused(f"disputes of real cards come from {gateway.name} itself: `keizoku payments disputes`")
+    simulated = _simulated(gateway, "disputes of real cards", "disputes")
     charged: str | None = session.execute(
         sa.select(attempt.c.gateway_id)
         .join(invoice, invoice.c.id == attempt.c.invoice_id)
@@ -34,13 +33,8 @@ def dispute(
     ).scalar_one_or_none()
     if charged is None:
         raise Refused(f"account {account}: no card paid the term of {term_on}, so nothing can be disputed")
-    dispute_id = gateway.open_dispute(charged, outcome, now, max(now, day_start_at(decided_on)))
-    told = {"id": f"sim_evt_{dispute_id}", "kind": "charge.dispute.created", "about": dispute_id}
-    session.execute(
-        insert(gateway_event)
-        .values(**told, happened_at=now, recorded_at=now)
-        .on_conflict_do_nothing(index_elements=["id"])
-    )
+    dispute_id = simulated.open_dispute(charged, outcome, now, max(now, day_start_at(decided_on)))
+    _tell(session, "charge.dispute.created", dispute_id, now)
     session.commit()
 
 
@@ -49,13 +43,21 @@ def fail_refunds(session: Session, gateway: Gateway, account: str, now: datetime
 
     Raises Refused where cards are real.
     """
-    if not isinstance(gateway, SimulatedGateway):
-        raise Refused(f"failed refunds of real cards come from {gateway.name} itself: `keizoku payments refunds`")
-    for refund_id in gateway.fail_refunds(account, now):
-        told = {"id": f"sim_evt_{refund_id}", "kind": "refund.failed", "about": refund_id}
-        session.execute(
-            insert(gateway_event)
-            .values(**told, happened_at=now, recorded_at=now)
-            .on_conflict_do_nothing(index_elements=["id"])
-        )
+    for refund_id in _simulated(gateway, "failed refunds of real cards", "refunds").fail_refunds(account, now):
+        _tell(session, "refund.failed", refund_id, now)
     session.commit()
+
+
+def _simulated(gateway: Gateway, what: str, command: str) -> SimulatedGateway:
+    if not isinstance(gateway, SimulatedGateway):
+        raise Refused(f"{what} come from {gateway.name} itself: `keizoku payments {command}`")
+    return gateway
+
+
+def _tell(session: Session, kind: str, about: str, now: datetime) -> None:
+    """The gateway's event, once."""
+    session.execute(
+        insert(gateway_event)
+        .values(id=f"sim_evt_{about}", kind=kind, about=about, happened_at=now, recorded_at=now)
+        .on_conflict_do_nothing(index_elements=["id"])
+    )

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import at_the_desk, open_house
 from scheduler.cli.inputs import AsJson, Language, day, instant
 from scheduler.cli.output import emit, fail, table
 from terms.calendar import JST, day_start_at
@@ -167,13 +167,8 @@ def set_off(
 
 def _act(act: Callable[[BillingDesk, datetime], object], done: str, as_json: bool) -> None:
     """Do it, or say in one line why it cannot be done."""
-    from billing.refusal import Refused
-
-    with open_house() as house:
-        try:
-            act(house.billing, datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        act(house.billing, now)
     emit({"done": done} if as_json else done, as_json)
 
 

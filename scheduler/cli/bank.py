@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import at_the_desk, open_house
 from scheduler.cli.inputs import AsJson, Author, File, Ground, Recorder, day, recorder
 from scheduler.cli.money_files import LayoutFile, end_of_import, layout_of
 from scheduler.cli.output import emit, fail
-
-if TYPE_CHECKING:
-    from scheduler.app import House
 
 app = typer.Typer(help="Incoming transfers: import, list, match to their payers.", no_args_is_help=True)
 
@@ -71,16 +66,16 @@ def match(
 ) -> None:
     """This payment is the account's: it counts from the day on which the bank had it."""
     named = day(term) if term else None
-    with _acting() as (house, now):
-        house.billing.match_payment(payment, account, costs=costs, term=named, by=author, ground=ground, now=now())
+    with at_the_desk() as (house, now):
+        house.billing.match_payment(payment, account, costs=costs, term=named, by=author, ground=ground, now=now)
     emit({"payment": payment, "account": account} if as_json else f"payment {payment} is {account}'s", as_json)
 
 
 @app.command()
 def unmatch(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """It was another's: what it settled stands open again, and it waits for its payer."""
-    with _acting() as (house, now):
-        account = house.billing.unmatch_payment(payment, by=author, ground=ground, now=now())
+    with at_the_desk() as (house, now):
+        account = house.billing.unmatch_payment(payment, by=author, ground=ground, now=now)
     told = f"payment {payment} is {account}'s no more; match it, or send it back"
     emit({"payment": payment, "was": account} if as_json else told, as_json)
 
@@ -88,16 +83,16 @@ def unmatch(payment: Payment, author: Author, ground: Ground, as_json: AsJson = 
 @app.command("send-back")
 def send_back(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Nobody can be found: record that the payment went back to where it came from."""
-    with _acting() as (house, now):
-        house.billing.send_payment_back(payment, by=author, ground=ground, now=now())
+    with at_the_desk() as (house, now):
+        house.billing.send_payment_back(payment, by=author, ground=ground, now=now)
     emit({"payment": payment, "state": "returned"} if as_json else f"payment {payment} went back", as_json)
 
 
 @app.command()
 def payout(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """It is the card processor's payout, booked already from its balance: it waits for no payer."""
-    with _acting() as (house, now):
-        house.billing.payment_is_payout(payment, by=author, ground=ground, now=now())
+    with at_the_desk() as (house, now):
+        house.billing.payment_is_payout(payment, by=author, ground=ground, now=now)
     emit({"payment": payment, "state": "payout"} if as_json else f"payment {payment} is a payout", as_json)
 
 
@@ -106,18 +101,6 @@ def references(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_js
     """What the payer can state with a transfer: the account's reference, and one for each open invoice."""
     from billing.bank import references_of
 
-    with _acting() as (house, _):
+    with at_the_desk() as (house, _):
         found = references_of(house.session, account)
     emit(found, as_json)
-
-
-@contextmanager
-def _acting() -> Iterator[tuple[House, Callable[[], datetime]]]:
-    """An open house and a clock; what is Refused ends the command with one line."""
-    from billing.refusal import Refused
-
-    with open_house() as house:
-        try:
-            yield house, lambda: datetime.now(UTC)
-        except Refused as refused:
-            fail(str(refused), 1)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import at_the_desk, open_house
 from scheduler.cli.inputs import AsJson
-from scheduler.cli.output import emit, fail
+from scheduler.cli.output import emit
 
 app = typer.Typer(help="Cards saved at Stripe; a card that a user registered anew.", no_args_is_help=True)
 
@@ -24,16 +23,11 @@ def _card() -> None:
 @app.command()
 def new(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJson = False) -> None:
     """Record that a new card is registered at the gateway; what is open is charged to it at once."""
-    from billing.refusal import Refused
     from billing.views import attempts_view, owed_view
 
-    now = datetime.now(UTC)
-    with open_house() as house:
-        try:
-            before = len(attempts_view(house.session, account))
-            house.billing.new_card(account, now=now)
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        before = len(attempts_view(house.session, account))
+        house.billing.new_card(account, now=now)
         tried = attempts_view(house.session, account)[before:]
         owed = owed_view(house.session, house.rules, account, now)
     result = {"account": account, "charges": tried, "still_owed": owed["total"]}
@@ -44,13 +38,8 @@ def new(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJ
 @app.command()
 def begin(account: Account, as_json: AsJson = False) -> None:
     """Begin to save a card: prints the client secret that the page of its holder hands to Stripe's form."""
-    from billing.refusal import Refused
-
-    with open_house() as house:
-        try:
-            setup = house.billing.begin_card(account, now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        setup = house.billing.begin_card(account, now=now)
     result = {"account": account, "setup": setup.setup_id, "client_secret": setup.client_secret}
     emit(result if as_json else [f"{name}: {value}" for name, value in result.items()], as_json)
 
@@ -62,15 +51,11 @@ def finish(
     as_json: AsJson = False,
 ) -> None:
     """Keep a card that its holder has confirmed; what is open is charged to it (exit 1 if it is not confirmed)."""
-    from billing.refusal import Refused
     from billing.views import attempts_view
 
-    with open_house() as house:
-        try:
-            before = len(attempts_view(house.session, account))
-            kept = house.billing.finish_card(account, setup, now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        before = len(attempts_view(house.session, account))
+        kept = house.billing.finish_card(account, setup, now=now)
         tried = attempts_view(house.session, account)[before:]
     told = ["the card is kept" if kept else "the card was kept before"]
     told += [f"{each['yen']:,} yen: {each['outcome']}" for each in tried]
@@ -93,11 +78,6 @@ def detach(
     card: Annotated[str, typer.Argument(metavar="CARD", help="As `keizoku card list` has it: pm_…")],
 ) -> None:
     """A card is charged no more, here and at Stripe; a fee that falls due without one waits for a new card."""
-    from billing.refusal import Refused
-
-    with open_house() as house:
-        try:
-            ended = house.billing.detach_card(account, card, now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        ended = house.billing.detach_card(account, card, now=now)
     emit(f"{card} is charged no more" if ended else f"{card} had ended before")

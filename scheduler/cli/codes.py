@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import at_the_desk, open_house
 from scheduler.cli.inputs import AsJson, Author, Ground, Recorder, day, recorder
 from scheduler.cli.output import UserError, emit, fail
 
@@ -41,15 +40,8 @@ def _commands(kind: str) -> typer.Typer:
     app = typer.Typer(help=f"{names.capitalize()}: issue, list, check, redeem, revoke.", no_args_is_help=True)
 
     def issue_batch(order: BatchOrder, out: Path, author: str, as_json: bool) -> None:
-        from billing.refusal import Refused
-
-        with open_house() as house:
-            try:
-                house.billing.issue_codes(
-                    order, lambda codes: _write(out, codes), by=recorder(author), now=datetime.now(UTC)
-                )
-            except Refused as refused:
-                fail(str(refused), 1)
+        with at_the_desk() as (house, now):
+            house.billing.issue_codes(order, lambda codes: _write(out, codes), by=recorder(author), now=now)
         result = {"batch": order.name, "codes": order.codes, "file": str(out)}
         emit(result if as_json else f"{order.codes:,} {names} written to {out}; they are kept nowhere else", as_json)
 
@@ -99,13 +91,8 @@ def _commands(kind: str) -> typer.Typer:
     @app.command()
     def check(code: Typed, as_json: AsJson = False) -> None:
         """What a code would pay for; exit 1 and why, if it is mistyped, unknown, redeemed, expired or revoked."""
-        from billing.refusal import Refused
-
-        with open_house() as house:
-            try:
-                promise = house.billing.check_code(code, now=datetime.now(UTC))
-            except Refused as refused:
-                fail(str(refused), 1)
+        with at_the_desk() as (house, now):
+            promise = house.billing.check_code(code, now=now)
         told = {
             "batch": promise.batch,
             "method": promise.kind,
@@ -123,26 +110,16 @@ def _commands(kind: str) -> typer.Typer:
         as_json: AsJson = False,
     ) -> None:
         """Apply for a contract with a code; the application then waits for its approval."""
-        from billing.refusal import Refused
-
-        with open_house() as house:
-            try:
-                contract_id = house.billing.redeem(account, code, fallback=fallback, now=datetime.now(UTC))
-            except Refused as refused:
-                fail(str(refused), 1)
+        with at_the_desk() as (house, now):
+            contract_id = house.billing.redeem(account, code, fallback=fallback, now=now)
         result = {"account": account, "contract": contract_id}
         emit(result if as_json else f"{account}: redeemed; contract {contract_id} waits for its approval", as_json)
 
     @app.command()
     def revoke(batch: BatchName, author: Author, ground: Ground, as_json: AsJson = False) -> None:
         """Take back every code of a batch that nobody has redeemed; what was paid for it goes back to its buyer."""
-        from billing.refusal import Refused
-
-        with open_house() as house:
-            try:
-                codes = house.billing.revoke_batch(batch, kind, by=author, ground=ground, now=datetime.now(UTC))
-            except Refused as refused:
-                fail(str(refused), 1)
+        with at_the_desk() as (house, now):
+            codes = house.billing.revoke_batch(batch, kind, by=author, ground=ground, now=now)
         emit({"batch": batch, "revoked": codes} if as_json else f"{batch}: {codes:,} codes revoked", as_json)
 
     return app

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from scheduler.cli.context import open_house
+from scheduler.cli.context import at_the_desk, open_house
 from scheduler.cli.inputs import AsJson, Author, Ground
-from scheduler.cli.output import emit, fail
+from scheduler.cli.output import emit
 
 app = typer.Typer(help="What payers sent beyond what they owed: list, refund, apply.", no_args_is_help=True)
 
@@ -43,24 +42,14 @@ def refund(
     as_json: AsJson = False,
 ) -> None:
     """Record that people sent a deposit back: by bank what the payer sent, to the card what it paid too much."""
-    from billing.refusal import Refused
-
-    with open_house() as house:
-        try:
-            sent = house.billing.refund_deposit(account, yen, by=author, ground=ground, now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        sent = house.billing.refund_deposit(account, yen, by=author, ground=ground, now=now)
     emit({"account": account, "refunded": sent} if as_json else f"{account}: {sent:,} yen refunded", as_json)
 
 
 @app.command()
 def apply(account: Account, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Pay what is due from the deposit now, because the payer asked for it."""
-    from billing.refusal import Refused
-
-    with open_house() as house:
-        try:
-            used = house.billing.apply_deposit(account, by=author, ground=ground, now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        used = house.billing.apply_deposit(account, by=author, ground=ground, now=now)
     emit({"account": account, "applied": used} if as_json else f"{account}: {used:,} yen applied", as_json)

@@ -4,19 +4,23 @@ The night looks each one up and sends it again under its own key within 23 hours
 is followed by the next only after 24: run `keizoku payments settle` some time in between.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing.refusal import Refused
-from scheduler.cli.context import open_house
-from scheduler.cli.output import emit, fail
+from scheduler.cli.context import at_the_desk, open_house
+from scheduler.cli.inputs import AsJson
+from scheduler.cli.output import emit
+
+if TYPE_CHECKING:
+    from db.session import Session
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 @app.callback()
@@ -29,11 +33,7 @@ def unknown(as_json: AsJson = False) -> None:
     """Charges without an answer (exit 1 if there are any)."""
     from billing.views import unknown_charges
 
-    with open_house() as house:
-        waiting = unknown_charges(house.session)
-    emit(waiting if waiting or as_json else "no charge waits for an answer", as_json)
-    if waiting:
-        raise typer.Exit(1)
+    _told(unknown_charges, "no charge waits for an answer", as_json)
 
 
 @app.command()
@@ -56,11 +56,8 @@ def nothing_charged(
     ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
 ) -> None:
     """People have made sure that a charge never reached the card: the next night may try anew."""
-    with open_house() as house:
-        try:
-            house.billing.nothing_charged(attempt, by=by, ground=ground, now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        house.billing.nothing_charged(attempt, by=by, ground=ground, now=now)
     emit(f"attempt {attempt} is over; the fee is wanted again")
 
 
@@ -69,11 +66,7 @@ def refunds(as_json: AsJson = False) -> None:
     """Refunds to a card without an answer (exit 1 if there are any)."""
     from billing.refunding import unknown_refunds
 
-    with open_house() as house:
-        waiting = unknown_refunds(house.session)
-    emit(waiting if waiting or as_json else "no refund waits for an answer", as_json)
-    if waiting:
-        raise typer.Exit(1)
+    _told(unknown_refunds, "no refund waits for an answer", as_json)
 
 
 @app.command("failed-refunds")
@@ -81,11 +74,7 @@ def failed_refunds(as_json: AsJson = False) -> None:
     """Refunds that failed, at once or days later, and wait for people (exit 1 if there are any)."""
     from billing.refunding import failed_refunds as list_failed
 
-    with open_house() as house:
-        waiting = list_failed(house.session)
-    emit(waiting if waiting or as_json else "no refund has failed that people have not dealt with", as_json)
-    if waiting:
-        raise typer.Exit(1)
+    _told(list_failed, "no refund has failed that people have not dealt with", as_json)
 
 
 @app.command("refund-dealt-with")
@@ -97,11 +86,8 @@ def refund_dealt_with(
     ground: Annotated[str, typer.Option("--ground", help="How: paid by bank, set off, …")],
 ) -> None:
     """People have dealt with a refund that failed: it leaves the list. Postings of theirs are theirs to make."""
-    with open_house() as house:
-        try:
-            house.billing.refund_dealt_with(refund, by=by, ground=ground, now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        house.billing.refund_dealt_with(refund, by=by, ground=ground, now=now)
     emit(f"{refund} is dealt with")
 
 
@@ -112,11 +98,8 @@ def nothing_refunded(
     ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
 ) -> None:
     """People have made sure that a refund was never made: the next night asks for it anew."""
-    with open_house() as house:
-        try:
-            house.billing.nothing_refunded(key, by=by, ground=ground, now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        house.billing.nothing_refunded(key, by=by, ground=ground, now=now)
     emit(f"refund {key} is over; the next night asks anew")
 
 
@@ -145,9 +128,15 @@ def dispute_lost(
     ground: Annotated[str, typer.Option("--ground", help="Why.")],
 ) -> None:
     """People choose what the loss of a dispute means, before or after it is lost (default: setting dispute_lost)."""
-    with open_house() as house:
-        try:
-            house.billing.dispute_lost(dispute, choice.value, by=by, ground=ground, now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused), 1)
+    with at_the_desk() as (house, now):
+        house.billing.dispute_lost(dispute, choice.value, by=by, ground=ground, now=now)
     emit(f"dispute {dispute}: if it is lost, {choice.value}")
+
+
+def _told(waiting: Callable[[Session], Sequence[object]], nothing: str, as_json: bool) -> None:
+    """What waits for somebody, or `nothing`; exit 1 if anything does."""
+    with open_house() as house:
+        rows = waiting(house.session)
+    emit(rows if rows or as_json else nothing, as_json)
+    if rows:
+        raise typer.Exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,12 +11,13 @@ import sqlalchemy as sa
 from db.session import DatabaseError, make_engine
 from scheduler.app import house_on
 from scheduler.settings import Settings
+from tests.integration.pages import python_blocks
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "embed.md"
 
 
 def test_the_web_shop_of_the_page_runs(database_url: sa.URL | str, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = python_blocks(PAGE)
     assert len(blocks) > 5
     name = f"shop_{uuid4().hex}"
     server = make_engine(database_url).execution_options(isolation_level="AUTOCOMMIT")

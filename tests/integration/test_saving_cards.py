@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,13 +17,13 @@ from billing.gateway.port import Answer
 from billing.gateway.stripe_calls import StripeCalls
 from billing.gateway.stripe_gateway import StripeGateway
 from billing.refusal import Refused
-from db.migrate import upgrade
 from scheduler.app import House
 from scheduler.cli.card import app
 from terms.policy import Terms
 from terms.rules import Rules
+from tests.integration.pages import python_blocks, url_of_new_database
 from tests.integration.stripe_proxy import KEY, Proxy, no_fault, running_proxy
-from tests.integration.test_stripe_gateway import DECLINES, GOOD, fails_once, request
+from tests.integration.test_stripe_gateway import DECLINES, confirm, fails_once, request
 from tests.integration.world import house_on, open_world
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "cards.md"
@@ -43,32 +42,11 @@ def proxy(stripe_server: Proxy) -> Iterator[Proxy]:
     stripe_server.fault = no_fault
 
 
-def confirm(proxy: Proxy, setup_id: str, number: str = GOOD) -> str:
-    """What the card holder does in the browser; the card's id."""
-    card = {
-        "type": "card",
-        "card[number]": number,
-        "card[exp_month]": "12",
-        "card[exp_year]": "2030",
-        "card[cvc]": "123",
-    }
-    method = str(proxy.ask("POST", "/v1/payment_methods", card)["id"])
-    customer = proxy.ask("GET", f"/v1/setup_intents/{setup_id}")["customer"]
-    proxy.ask("POST", f"/v1/payment_methods/{method}/attach", {"customer": customer})
-    proxy.ask("POST", f"/v1/setup_intents/{setup_id}/confirm", {"payment_method": method})
-    return method
-
-
 def test_5_1_1_a__the_page_runs_and_its_commands_do_the_same(
     engine_for_schema: Callable[[], sa.Engine], proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (block,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    empty = engine_for_schema()
-    with empty.connect() as session:
-        upgrade(session)
-        session.commit()
-        schema = session.execute(sa.text("SELECT current_schema()")).scalar_one()
-    url = empty.url.update_query_dict({"options": f"-c search_path={schema}"}).render_as_string(hide_password=False)
+    (block,) = python_blocks(PAGE)
+    url = url_of_new_database(engine_for_schema)
     monkeypatch.setenv("SHOP_DATABASE_URL", url)
     monkeypatch.setenv("KEIZOKU_DATABASE_URL", url)
     monkeypatch.setenv("KEIZOKU_GATEWAY", "stripe")

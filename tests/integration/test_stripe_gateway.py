@@ -55,14 +55,26 @@ def gateway(engine: sa.Engine, calls: StripeCalls) -> Iterator[StripeGateway]:
     gateway.close()
 
 
+def confirm(proxy: Proxy, setup_id: str, number: str = GOOD) -> str:
+    """What the card holder does in the browser; the card's id."""
+    card = {
+        "type": "card",
+        "card[number]": number,
+        "card[exp_month]": "12",
+        "card[exp_year]": "2030",
+        "card[cvc]": "123",
+    }
+    method = str(proxy.ask("POST", "/v1/payment_methods", card)["id"])
+    customer = proxy.ask("GET", f"/v1/setup_intents/{setup_id}")["customer"]
+    proxy.ask("POST", f"/v1/payment_methods/{method}/attach", {"customer": customer})
+    proxy.ask("POST", f"/v1/setup_intents/{setup_id}/confirm", {"payment_method": method})
+    return method
+
+
 def save_card(session: Session, calls: StripeCalls, proxy: Proxy, account: str, number: str = GOOD) -> str:
     """What a host's page does: the card holder enters a card and confirms it."""
     setup = begin_card(session, calls, account, NOW)
-    card = {"type": "card", "card[number]": number, "card[exp_month]": "12", "card[exp_year]": "2030", "card[cvc]": "1"}
-    method = proxy.ask("POST", "/v1/payment_methods", {**card, "card[cvc]": "123"})
-    customer = proxy.ask("GET", f"/v1/setup_intents/{setup.setup_id}")["customer"]
-    proxy.ask("POST", f"/v1/payment_methods/{method['id']}/attach", {"customer": customer})
-    proxy.ask("POST", f"/v1/setup_intents/{setup.setup_id}/confirm", {"payment_method": method["id"]})
+    confirm(proxy, setup.setup_id, number)
     if number == WANTS_USER:
         return setup.setup_id
     assert finish_card(session, calls, account, setup.setup_id, NOW)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,12 +17,12 @@ from billing.gateway.stripe_calls import StripeCalls
 from billing.gateway.stripe_gateway import StripeGateway
 from billing.gateway.webhook import Answer, Told, handle
 from billing.stages import payments
-from db.migrate import upgrade
 from db.session import Session
 from db.tables.gateway import gateway_event
 from scheduler.app import House
 from terms.policy import Terms
 from terms.rules import Rules
+from tests.integration.pages import python_blocks, url_of_new_database
 from tests.integration.stripe_proxy import KEY, Proxy, running_proxy
 from tests.integration.test_stripe_gateway import save_card
 from tests.integration.world import house_on, open_world
@@ -139,14 +138,9 @@ def test_5_2__a_success_is_booked_when_stripe_says_it_again_not_because_an_event
 def test_the_page_runs(
     engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (block,) = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    empty = engine_for_schema()
-    with empty.connect() as session:
-        upgrade(session)
-        session.commit()
-        schema = session.execute(sa.text("SELECT current_schema()")).scalar_one()
-    url = empty.url.update_query_dict({"options": f"-c search_path={schema}"})
-    monkeypatch.setenv("SHOP_DATABASE_URL", url.render_as_string(hide_password=False))
+    (block,) = python_blocks(PAGE)
+    url = url_of_new_database(engine_for_schema)
+    monkeypatch.setenv("SHOP_DATABASE_URL", url)
     monkeypatch.setenv("SHOP_STRIPE_ENDPOINT_SECRET", SECRET)
     page: dict[str, Any] = {}
     exec(compile(block, str(PAGE), "exec"), page)  # noqa: S102
