@@ -252,7 +252,7 @@ def approve(
     )
     terms.save_terms(session, first, now)
     post(session, keys, now)
-    for chunk in invoices.due(session, contract_ids=list(approvals)):
+    for chunk in invoices.all_due(session, contract_ids=list(approvals)):
         invoices.save(session, invoices.decide(rules, chunk), now, commit=False)
     session.commit()
     payments.charge_due(session, rules, gateway, now, contract_ids=list(approvals))

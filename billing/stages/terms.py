@@ -4,7 +4,7 @@ Due: running contracts whose last term ends by the business date. What is suspen
 derived as in the delinquency stage, so that a night does not renew what it suspends.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -54,24 +54,22 @@ def due(
     *,
     contract_id: int | None = None,
     within: tuple[int, int] | None = None,
-) -> Iterator[list[DueContract]]:
-    """Chunks of contracts to renew or end; each chunk has to be saved before the next is asked for.
+    after: int = 0,
+) -> list[DueContract]:
+    """The next CHUNK contracts to renew or end with an id above `after`, in order; they are locked until saved.
 
-    All contracts, one, or those with an id from the first to the last of `within`.
+    Of all contracts, of one, or of those with an id from the first to the last of `within`. A chunk that is not full
+    is the last.
     """
-    query = running().where(_OVER).order_by(contract.c.id).limit(CHUNK)
+    query = running().where(_OVER, contract.c.id > after).order_by(contract.c.id).limit(CHUNK)
     if contract_id is not None:
         query = query.where(contract.c.id == contract_id)
     if within is not None:
         query = query.where(contract.c.id.between(*within))
     # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
     query = query.with_for_update(of=contract, skip_locked=contract_id is None)
-    last = 0
-    while rows := session.execute(query.where(contract.c.id > last), {BUSINESS_DATE.key: business_date}).all():
-        last = rows[-1].id
-        yield load_facts(session, rules, rows, business_date)
-        if len(rows) < CHUNK:
-            return
+    rows = session.execute(query, {BUSINESS_DATE.key: business_date}).all()
+    return load_facts(session, rules, rows, business_date) if rows else []
 
 
 def running() -> sa.Select[tuple[Any, ...]]:
