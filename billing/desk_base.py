@@ -56,9 +56,10 @@ class Desk:
                 contract.c.account == account, contract.c.ended_on.is_(None), contract.c.renews_on <= today
             )
         ).all():
-            for chunk in terms.due(self.session, self.rules, today, contract_id=contract_id):
-                terms.save(self.session, terms.decide(self.session, self.rules, chunk, today, now), now)
-            for opened in invoices.due(self.session, contract_ids=[contract_id]):
+            due = terms.due(self.session, self.rules, today, contract_id=contract_id)
+            if due:
+                terms.save(self.session, terms.decide(self.session, self.rules, due, today, now), now)
+            for opened in invoices.all_due(self.session, contract_ids=[contract_id]):
                 invoices.save(self.session, invoices.decide(self.rules, opened), now)
 
     def _fact(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -35,6 +36,7 @@ from billing.stages import (
 )
 from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TODAY
 from db.session import Session, release_leader_lock, try_leader_lock
+from db.writer import Turns
 from scheduler import runs, sharing
 from scheduler.app import House
 from scheduler.helpers import Helpers
@@ -227,8 +229,13 @@ def _late_refunds(work: Work) -> Iterator[int]:
 
 
 def _terms(work: Work) -> Iterator[int]:
-    for chunk in terms.due(work.session, work.rules, work.on, within=work.within):
-        yield terms.save(work.session, terms.decide(work.session, work.rules, chunk, work.on, work.now), work.now)
+    with Turns(work.session) as turns:
+        after, more = 0, True
+        while more and (facts := terms.due(turns.free, work.rules, work.on, within=work.within, after=after)):
+            after, more = facts[-1].contract.contract_id, len(facts) == terms.CHUNK
+            renewals = terms.decide(turns.free, work.rules, facts, work.on, work.now)
+            yield turns.write(partial(terms.save, renewals=renewals, now=work.now), last=not more)
+        yield turns.wait()
 
 
 def _claims(work: Work) -> Iterator[int]:
@@ -242,8 +249,13 @@ def _credits(work: Work) -> Iterator[int]:
 
 
 def _invoices(work: Work) -> Iterator[int]:
-    for chunk in invoices.due(work.session, above=work.floor, within=work.within):
-        yield invoices.save(work.session, invoices.decide(work.rules, chunk), work.now)
+    with Turns(work.session) as turns:
+        above, more = work.floor, True
+        while more and (facts := invoices.due(turns.free, above=above, within=work.within)).terms:
+            above, more = facts.terms[-1].term_id, len(facts.terms) == invoices.CHUNK
+            drafts = invoices.decide(work.rules, facts)
+            yield turns.write(partial(invoices.save, drafts=drafts, now=work.now), last=not more)
+        yield turns.wait()
 
 
 def _payments(work: Work) -> Iterator[int]:

@@ -41,7 +41,8 @@ class Bulk:
     no_user: str
     instants: tuple[str, str]
     end_is_written: str
-    in_place: bool  # typed columns, cheap to read again; text is parsed once
+    in_place: bool  # cheap to read again; text is parsed once
+    typed: bool = False  # instants are: whether any row breaks a rule, the file's own statistics mostly know
 
 
 Rows = Generator[RawRow | Finding, None, None]
@@ -211,11 +212,12 @@ def _parquet(
     bulk = Bulk(
         relation=relation,
         texts=texts,
-        user=user if whole_numbers else f"trim({text_user})",
+        user=user if whole_numbers else _trimmed(text_user),
         no_user=f"{user} IS NULL" if whole_numbers else is_blank(text_user),
         instants=(start_us, end_us),
         end_is_written=is_written(end) if types[names["ended_at"]] == "VARCHAR" else f"{end} IS NOT NULL",
         in_place=True,
+        typed="VARCHAR" not in (types[names["started_at"]], types[names["ended_at"]]),
     )
     return ObservationFile(bulk, [(str(file), _parquet_rows(table, file, partitioned, texts)) for file in files])
 
@@ -247,7 +249,12 @@ def _text_bulk(relation: str, texts: Sequence[str]) -> Bulk:
 
 def is_blank(text: str) -> str:
     """SQL: whether a text is NULL or nothing but spaces; most are settled by their first character."""
-    return f"CASE WHEN {text} >= '!' THEN false ELSE coalesce(trim({text}), '') = '' END"
+    return f"({text} IS NULL OR ({text} < '!' AND trim({text}) = ''))"
+
+
+def _trimmed(text: str) -> str:
+    """SQL: a text without spaces around it; only one with a space, or with letters beyond ASCII, is looked through."""
+    return f"CASE WHEN contains({text}, ' ') OR strlen({text}) <> length({text}) THEN trim({text}) ELSE {text} END"
 
 
 def is_written(text: str) -> str:

@@ -3,7 +3,7 @@
 A row that breaks one is refused and told; the others go on. Instants are microseconds since 1970.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from sla.evidence import TIME_REMEDY
@@ -14,20 +14,26 @@ SYMPTOMS = ("site", "login", "view")
 YEAR_9000_US = 221_845_392_000 * 1_000_000
 
 
-def wrong_rule(bulk: Bulk) -> str:
-    """SQL, the same in DuckDB and Spark: the number of the rule that a row breaks, or NULL."""
+def rules(bulk: Bulk) -> dict[int, str]:
+    """Each rule by its number as SQL, the same in DuckDB and Spark: true for a row that breaks it."""
     symptom = bulk.texts[1]
     kinds = ", ".join(literal(kind) for kind in SYMPTOMS)
     start_us, end_us = bulk.instants
-    return f"""CASE
-                WHEN {bulk.no_user} THEN 1
-                WHEN CASE WHEN {symptom} IN ({kinds}) THEN false
-                     ELSE {symptom} IS NULL OR trim({symptom}) NOT IN ({kinds}) END THEN 2
-                WHEN {start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {YEAR_9000_US} THEN 3
-                WHEN {end_us} IS NULL AND {bulk.end_is_written} THEN 4
-                WHEN {end_us} NOT BETWEEN 0 AND {YEAR_9000_US} THEN 4
-                WHEN {end_us} <= {start_us} THEN 5
-            END"""
+    return {
+        1: bulk.no_user,
+        2: f"({symptom} IS NULL OR ({symptom} NOT IN ({kinds}) AND trim({symptom}) NOT IN ({kinds})))",
+        3: f"({start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {YEAR_9000_US})",
+        4: f"(({end_us} IS NULL AND {bulk.end_is_written}) OR {end_us} NOT BETWEEN 0 AND {YEAR_9000_US})",
+        5: f"{end_us} <= {start_us}",
+    }
+
+
+def wrong_rule(bulk: Bulk, broken: Collection[int] | None = None) -> str:
+    """SQL: the number of the first rule that a row breaks, or NULL; `broken`: those that any row breaks, if known."""
+    cases = [
+        f"WHEN {breaks} THEN {number}" for number, breaks in rules(bulk).items() if broken is None or number in broken
+    ]
+    return f"CASE {' '.join(cases)} END" if cases else "NULL"
 
 
 def findings_of_rules(source: str, counts: Mapping[int, int]) -> tuple[Finding, ...]:

@@ -17,7 +17,7 @@ cannot be read in bulk is read row by row. A hundred findings of a file are told
 carry a zone or are JST; a start rounds down to whole seconds, an end up.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
@@ -45,7 +45,8 @@ from sla.observation_files import (
     partition_of,
     written_us,
 )
-from sla.observation_rules import SYMPTOMS, broken_rule, wrong_rule
+from sla.observation_rules import SYMPTOMS, broken_rule, rules, wrong_rule
+from sla.relations import SIDES, edge
 from terms.calendar import iso_jst, parse_instant
 from terms.decision import Finding
 
@@ -96,7 +97,7 @@ class Observations:
     def add_relation(self, good_rows: str, count: int, *, counted: bool = False) -> None:
         """Take in the rows of a query that has the four columns of `observation`; `counted`: by the minute too."""
         if not counted:
-            self.count_minutes(f"(SELECT *, NULL AS wrong FROM ({good_rows}))")  # noqa: S608
+            self.count_minutes(f"FROM ({good_rows}) WHERE ended IS NULL OR ended > started")
         self._relations.append(good_rows)
         self.rows += count
         self._show()
@@ -106,30 +107,19 @@ class Observations:
         self.rows += count
         self._show()
 
-    def count_minutes(self, checked: str) -> tuple[int, int]:
-        """Read rows with their verdict `wrong`, and count the good ones by the minute; how many are good, how many not.
+    def count_minutes(self, good_rows: str) -> int:
+        """Count by the minute the rows of a query, each of which ends after it starts; how many there are.
 
         A row that is still open never ends here: what is counted is at least what there is, all that it is used for.
         """
+        moment = edge("started // 60 * 60", "(ended + 59) // 60 * 60")
         self.table.execute(
             f"""CREATE OR REPLACE TEMP TABLE counted AS
-            SELECT from_minute, to_minute, grouping(from_minute) = 0 AS starts,
-                count(*) FILTER (WHERE wrong IS NULL) AS good, count(*) FILTER (WHERE wrong IS NOT NULL) AS bad
-            FROM (
-                SELECT CASE WHEN counts THEN started // 60 * 60 END AS from_minute,
-                    CASE WHEN counts THEN (ended + 59) // 60 * 60 END AS to_minute, wrong
-                FROM (SELECT *, wrong IS NULL AND (ended IS NULL OR ended > started) AS counts FROM {checked})
-            ) GROUP BY GROUPING SETS ((from_minute), (to_minute))"""  # noqa: S608
+            SELECT moment, sum(side) AS delta, count(*) AS edges
+            FROM (SELECT {moment} AS moment, side FROM ({good_rows}) CROSS JOIN {SIDES}) GROUP BY moment"""  # noqa: S608
         )
-        self.table.execute(
-            """INSERT INTO observation_minute
-            SELECT from_minute, good FROM counted WHERE starts AND from_minute IS NOT NULL
-            UNION ALL SELECT to_minute, -good FROM counted WHERE NOT starts AND to_minute IS NOT NULL"""
-        )
-        good, bad = self.table.execute(
-            "SELECT coalesce(sum(good), 0), coalesce(sum(bad), 0) FROM counted WHERE starts"
-        ).fetchall()[0]
-        return int(good), int(bad)
+        self.table.execute("INSERT INTO observation_minute SELECT moment, delta FROM counted WHERE moment IS NOT NULL")
+        return _count(self.table, "SELECT coalesce(sum(edges), 0) // 2 FROM counted")
 
     def free_file(self) -> Path:
         """A name for another temporary file."""
@@ -239,15 +229,27 @@ def _read_group(
 
 def _take_in_place(observed: Observations, file: ObservationFile) -> ObservationsRead | None:
     """Add the good rows of a relation that stays where it is; None, and nothing added, if it cannot be read."""
+    table, bulk = observed.table, file.bulk
     try:
-        checked = _checked(file.bulk)
-        taken, refused = observed.count_minutes(f"({checked})")
+        broken = _broken_rules(table, bulk) if bulk.typed else set(rules(bulk))
+        good = f"FROM ({_checked(bulk, broken=broken)}) WHERE wrong IS NULL"
+        taken = observed.count_minutes(good)
+        refused = _count(table, f"SELECT count(*) FROM {bulk.relation}") - taken  # noqa: S608
     except duckdb.Error:
         return None
-    good = f"{_checked(file.bulk, only_values=True)}" if not refused else f"{checked}"
-    where = " WHERE wrong IS NULL" if refused else ""
-    observed.add_relation(f"SELECT user_id, started, ended, symptom FROM ({good}){where}", taken, counted=True)  # noqa: S608
+    if not refused:
+        good = f"FROM ({_checked(bulk, broken=())})"
+    observed.add_relation(f"SELECT user_id, started, ended, symptom {good}", taken, counted=True)
     return _told_bulk(observed, file, taken, refused)
+
+
+def _broken_rules(table: Table, bulk: Bulk) -> set[int]:
+    """The rules that any row breaks. One at a time: a file's own statistics settle most without reading a row."""
+    return {
+        number
+        for number, breaks in rules(bulk).items()
+        if table.execute(f"SELECT 1 FROM {bulk.relation} WHERE {breaks} LIMIT 1").fetchall()  # noqa: S608
+    }
 
 
 def _take_parsed(observed: Observations, file: ObservationFile) -> ObservationsRead | None:
@@ -260,8 +262,9 @@ def _take_parsed(observed: Observations, file: ObservationFile) -> ObservationsR
         parsed.unlink(missing_ok=True)
         return None
     relation = f"read_parquet({file_literal(parsed)})"
-    taken, refused = observed.count_minutes(relation)
     good = f"SELECT user_id, started, ended, symptom::symptom AS symptom FROM {relation} WHERE wrong IS NULL"  # noqa: S608
+    taken = observed.count_minutes(good)
+    refused = _count(observed.table, f"SELECT count(*) FROM {relation}") - taken  # noqa: S608
     observed.add_relation(good, taken, counted=True)
     return _told_bulk(observed, file, taken, refused)
 
@@ -346,24 +349,23 @@ def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Find
     return ObservationsRead(taken, refused, _told(source, told, refused))
 
 
-def _checked(bulk: Bulk, also: str = "", *, only_values: bool = False) -> str:
+def _checked(bulk: Bulk, also: str = "", broken: Collection[int] | None = None) -> str:
     """SQL for rows in whole seconds, each with the number of the rule that it breaks, or NULL: column `wrong`.
 
-    `also`: more columns; `only_values`: no `wrong`, all rows are known to be good.
+    `also`: more columns; `broken`: the rules that any row breaks, if that is known.
     """
     symptom = bulk.texts[1]
     start_us, end_us = bulk.instants
-    wrong = f"({wrong_rule(bulk)})::UTINYINT AS wrong"
     return f"""
         SELECT {also} {bulk.user} AS user_id, {start_us} // 1000000 AS started,
-            ({end_us} + 999999) // 1000000 AS ended, try_cast(trim({symptom}) AS symptom) AS symptom
-            {"" if only_values else f", {wrong}"}
+            ({end_us} + 999999) // 1000000 AS ended, try_cast(trim({symptom}) AS symptom) AS symptom,
+            ({wrong_rule(bulk, broken)})::UTINYINT AS wrong
         FROM {bulk.relation}"""  # noqa: S608
 
 
 def _insert_incoming(observed: Observations) -> int:
     table = observed.table
-    observed.count_minutes("incoming")
+    observed.count_minutes("FROM incoming WHERE wrong IS NULL")
     inserted = table.execute(
         "INSERT INTO taken_row SELECT user_id, started, ended, symptom FROM incoming WHERE wrong IS NULL"
     ).fetchall()

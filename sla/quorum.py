@@ -30,6 +30,8 @@ from terms.policy import Policy
 BEFORE_ALL = -(2**62)
 AFTER_ALL = 2**62
 COUNTED = "observation_minute"
+MOST_CANDIDATES = 64
+"""Spans that a row is held against; of more, those with the smallest gaps between them are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,13 @@ def observed_windows(observations: Relations, population: Population, policy: Po
     once. A row without an end is still open and runs to `horizon`.
     """
     needed = [(start, users_needed(users, policy.sla.quorum_share)) for start, _, users in population.periods()]
+    at_first = needed[0][1]
     rises = [(at, before - after) for (_, before), (at, after) in pairwise(needed)]
-    edges = ask(observations, quorum_query(needed[0][1], rises, horizon, counted=has(observations, COUNTED)))
-    return tuple((start, end) for (start, _), (end, _) in zip(edges[::2], edges[1::2], strict=True))
+    bound = bound_query(at_first, rises, horizon, counted=has(observations, COUNTED))
+    candidates = _between(ask(observations, bound))
+    if not candidates:
+        return NOTHING
+    return _between(ask(observations, quorum_query(at_first, rises, horizon, candidates)))
 
 
 def incident_windows(incident: Incident, population: Population, policy: Policy) -> Spans:
@@ -125,56 +131,35 @@ def stops_from(
     return tuple(sorted(stops, key=lambda stop: (stop.start, stop.end, stop.cause, stop.source)))
 
 
-def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, *, counted: bool = False) -> Query:
-    """The one definition of what is observed: instants at which the users unable begin and cease to be enough.
+def bound_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, *, counted: bool = False) -> Query:
+    """Where enough users may have been unable at all: instants at which even an upper bound of them passes or ceases.
 
-    `needed` users are enough at first; `rises` are (instant, change of how many there are above what is needed).
-    `counted`: the rows of each minute were counted when they were read, as the relation `observation_minute`.
-
-    Rows of each minute, not merged per user, are an upper bound of its users, and cheap to count. `waiting` says for
-    each minute in which a row starts when, from there on, even this bound passes first; a row that has ended by then
-    can decide nothing. Only the others are merged per user: each keeps the seconds its predecessors left.
-
-    Every sum that runs over time runs within a day and begins with what the days before left (`_running`): what
-    meets in one place is a row for each day, whatever the number of observations.
+    The bound is the number of rows of each minute, not merged per user: cheap to count. `needed` users are enough at
+    first; `rises` are (instant, change of how many there are above what is needed). `counted`: the rows of each minute
+    were counted when they were read, as the relation `observation_minute`.
     """
-    steps = ", ".join(f"({at}, {change})" for at, change in [(0, 0), *rises])
     by_minute = edge("started - started % 60", "ended + 59 - (ended + 59) % 60")
     counted_here = f"SELECT {by_minute} AS moment, side AS delta FROM unable CROSS JOIN {SIDES}"  # noqa: S608
     minutes = f"SELECT moment, delta FROM {COUNTED}" if counted else counted_here  # noqa: S608
+    return _passing(needed, rises, [_unable(horizon)], minutes)
+
+
+def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, candidates: Spans) -> Query:
+    """The one definition of what is observed: instants at which the users unable begin and cease to be enough.
+
+    Only rows that touch one of the `candidates`, outside which the quorum cannot be reached (`bound_query`), are
+    merged per user: each keeps the seconds its predecessors left.
+    """
     own_seconds = edge("started", "ended")
-    return Query(
+    return _passing(
+        needed,
+        rises,
         [
-            Step("step", f"SELECT moment, delta FROM (VALUES {steps}) AS steps (moment, delta)"),  # noqa: S608
-            Step(
-                "unable",
-                f"""SELECT user_id, started, coalesce(ended, {horizon}) AS ended FROM observation
-                WHERE started < coalesce(ended, {horizon})""",  # noqa: S608
-                keep=False,
-            ),
-            *_running(
-                "bound",
-                f"{minutes} UNION ALL SELECT moment, delta FROM step",  # noqa: S608
-            ),
-            Step("passing", f"SELECT day, moment, CASE WHEN balance >= {needed} THEN moment END AS passes FROM bound"),  # noqa: S608
-            Step(
-                "passing_later",
-                """SELECT day, min(min(passes)) OVER (
-                    ORDER BY day ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING
-                ) AS passes_later FROM passing GROUP BY day""",
-            ),
-            Step(
-                "waiting",
-                f"""SELECT {BROADCAST.format("passing_later")} moment AS started, coalesce(min(passes) OVER (
-                    PARTITION BY passing.day ORDER BY moment ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
-                ), passes_later) AS passes_from FROM passing JOIN passing_later ON passing_later.day = passing.day""",  # noqa: S608
-                keep=True,
-            ),
+            _unable(horizon),
             Step(
                 "touching",
-                f"""SELECT {BROADCAST.format("waiting")} unable.user_id, unable.started, unable.ended FROM unable
-                JOIN waiting ON waiting.started = unable.started - unable.started % 60
-                WHERE unable.ended > waiting.passes_from""",  # noqa: S608
+                f"""SELECT user_id, started, ended FROM unable
+                WHERE ended > {_next_candidate(_fewer(candidates, MOST_CANDIDATES))}""",  # noqa: S608
             ),
             Step(
                 "ordered",
@@ -187,38 +172,72 @@ def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, *,
                 """SELECT greatest(started, coalesce(covered, started)) AS started, ended FROM ordered
                 WHERE covered IS NULL OR ended > covered""",
             ),
-            *_running(
-                "users",
-                f"""SELECT {own_seconds} AS moment, side AS delta FROM distinct_users CROSS JOIN {SIDES}
-                UNION ALL SELECT moment, delta FROM step""",  # noqa: S608
-            ),
         ],
-        f"""SELECT moment, balance >= {needed} AS enough FROM users
-        WHERE (balance >= {needed}) <> (balance - delta >= {needed})""",  # noqa: S608
+        f"SELECT {own_seconds} AS moment, side AS delta FROM distinct_users CROSS JOIN {SIDES}",  # noqa: S608
     )
 
 
-def _running(name: str, changes: str) -> list[Step]:
-    """Steps of which the last, `name` (day, moment, delta, balance), says how many there are after each moment.
+def _between(edges: Iterable[tuple[int, bool]]) -> Spans:
+    """Spans out of the instants at which something begins and ceases in turn; what does not cease lasts."""
+    moments = [moment for moment, _ in edges]
+    ends = [*moments[1::2], AFTER_ALL]
+    return tuple(zip(moments[::2], ends, strict=False))
 
-    The day's own sum is one window of that day; what the days before left is a sum of one row a day.
+
+def _fewer(spans: Spans, most: int) -> Spans:
+    """Spans joined over their smallest gaps until there are at most so many: no second of them is lost."""
+    wide = sorted(range(1, len(spans)), key=lambda later: spans[later - 1][1] - spans[later][0])[: most - 1]
+    return tuple((spans[first][0], spans[until - 1][1]) for first, until in pairwise([0, *sorted(wide), len(spans)]))
+
+
+def _next_candidate(spans: Spans) -> str:
+    """SQL: the beginning of the first span that is not over when a row starts; NULL after all of them."""
+    if len(spans) == 1:
+        start, end = spans[0]
+        return f"CASE WHEN started < {end} THEN {start} END"
+    middle = len(spans) // 2
+    earlier, later = _next_candidate(spans[:middle]), _next_candidate(spans[middle:])
+    return f"CASE WHEN started < {spans[middle - 1][1]} THEN {earlier} ELSE {later} END"
+
+
+def _unable(horizon: int) -> Step:
+    return Step(
+        "unable",
+        f"""SELECT user_id, started, coalesce(ended, {horizon}) AS ended FROM observation
+        WHERE started < coalesce(ended, {horizon})""",  # noqa: S608
+        keep=False,
+    )
+
+
+def _passing(needed: int, rises: Iterable[tuple[int, int]], before: Iterable[Step], changes: str) -> Query:
+    """Instants at which the sum of `changes` (moment, delta) begins and ceases to be what is needed.
+
+    The sum runs within a day and begins with what the days before left: what meets in one place is a row for each
+    day, whatever the number of observations.
     """
-    return [
-        Step(
-            f"{name}_change",
-            f"""SELECT moment - moment % {DAY_SECONDS} AS day, moment, sum(delta) AS delta FROM ({changes}) AS change
-            GROUP BY moment""",  # noqa: S608
-            keep=True,
-        ),
-        Step(
-            f"{name}_day",
-            f"""SELECT day, sum(sum(delta)) OVER (ORDER BY day) - sum(delta) AS left_before FROM {name}_change
-            GROUP BY day""",  # noqa: S608
-        ),
-        Step(
-            name,
-            f"""SELECT {BROADCAST.format(f"{name}_day")} {name}_change.day, moment, delta,
-                left_before + sum(delta) OVER (PARTITION BY {name}_change.day ORDER BY moment) AS balance
-            FROM {name}_change JOIN {name}_day ON {name}_day.day = {name}_change.day""",  # noqa: S608
-        ),
-    ]
+    steps = ", ".join(f"({at}, {change})" for at, change in [(0, 0), *rises])
+    return Query(
+        [
+            Step("step", f"SELECT moment, delta FROM (VALUES {steps}) AS steps (moment, delta)"),  # noqa: S608
+            *before,
+            Step(
+                "changed",
+                f"""SELECT moment - moment % {DAY_SECONDS} AS day, moment, sum(delta) AS delta
+                FROM ({changes} UNION ALL SELECT moment, delta FROM step) AS one GROUP BY moment""",  # noqa: S608
+                keep=True,
+            ),
+            Step(
+                "by_day",
+                """SELECT day, sum(sum(delta)) OVER (ORDER BY day) - sum(delta) AS left_before FROM changed
+                GROUP BY day""",
+            ),
+            Step(
+                "running",
+                f"""SELECT {BROADCAST.format("by_day")} moment, delta,
+                    left_before + sum(delta) OVER (PARTITION BY changed.day ORDER BY moment) AS balance
+                FROM changed JOIN by_day ON by_day.day = changed.day""",  # noqa: S608
+            ),
+        ],
+        f"""SELECT moment, balance >= {needed} AS enough FROM running
+        WHERE (balance >= {needed}) <> (balance - delta >= {needed})""",  # noqa: S608
+    )

@@ -19,7 +19,7 @@ from billing.people import open_task
 from billing.refunding import answer_of, open_refunds, save_answer
 from db.session import Session
 from db.tables.claims import award
-from db.tables.contracts import account, contract
+from db.tables.contracts import contract
 from db.tables.gateway import gateway_dispute, overcharge_refund
 from db.tables.money import attempt, credit, credit_refund
 from terms.calendar import Month, jst_day
@@ -70,11 +70,8 @@ def anything_due() -> sa.ColumnElement[bool]:
     )
 
 
-def due(session: Session, *, within: tuple[int, int] | None = None) -> list[sa.Row[tuple[object, ...]]]:
-    """Awards that have no credit yet, in the order of their revisions, with what was granted before.
-
-    Of all accounts, or of those with a number from the first to the last of `within`.
-    """
+def due(session: Session) -> list[sa.Row[tuple[object, ...]]]:
+    """Awards that have no credit yet, in the order of their revisions, with what was granted before."""
     before = (
         sa.select(sa.func.coalesce(sa.func.sum(credit.c.granted_yen), 0))
         .where(credit.c.account == award.c.account, credit.c.month == award.c.month)
@@ -87,9 +84,6 @@ def due(session: Session, *, within: tuple[int, int] | None = None) -> list[sa.R
         .order_by(award.c.account, award.c.month, award.c.revision)
         .limit(CHUNK)
     )
-    if within is not None:
-        numbered = sa.select(account.c.id).where(account.c.number.between(*within))
-        query = query.where(award.c.account.in_(numbered))
     return list(session.execute(query))
 
 

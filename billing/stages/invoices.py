@@ -17,7 +17,7 @@ from billing.credit import OpenCredit
 from billing.invoice import InvoiceDraft, draft_invoice
 from billing.payment_method import INVOICED, POSTED_ONLY, opening
 from db.probes import FLOOR
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, numbers
 from db.tables.books import entry
 from db.tables.contracts import term
 from db.tables.money import credit, credit_application, invoice, settlement
@@ -92,23 +92,27 @@ def due(
     above: int = 0,
     contract_ids: Collection[int] | None = None,
     within: tuple[int, int] | None = None,
-) -> Iterator[DueTerms]:
-    """Chunks of terms with an id above `above` to open; each has to be saved before the next is asked for.
+) -> DueTerms:
+    """A chunk of terms with an id above `above` to open, in the order of their ids; their credits stay locked.
 
-    Of all contracts, of some, or of those with an id from the first to the last of `within`.
+    Of all contracts, of some, or of those with an id from the first to the last of `within`. A chunk that is not full
+    is the last.
     """
     query = _unopened(_LAST).order_by(term.c.id).limit(CHUNK)
     if contract_ids is not None:
-        query = query.where(term.c.contract_id == sa.any_(sa.cast(list(contract_ids), sa.ARRAY(sa.BigInteger))))
+        query = query.where(term.c.contract_id == sa.any_(numbers(contract_ids)))
     if within is not None:
         query = query.where(term.c.contract_id.between(*within))
-    last = above
-    while rows := session.execute(query, {_LAST.key: last}).all():
-        terms = tuple(map(NewTerm._make, rows))
-        last = terms[-1].term_id
-        yield DueTerms(terms, _credits(session, [each.account for each in terms]))
-        if len(terms) < CHUNK:
-            return
+    terms = tuple(map(NewTerm._make, session.execute(query, {_LAST.key: above})))
+    return DueTerms(terms, _credits(session, [each.account for each in terms]) if terms else {})
+
+
+def all_due(session: Session, *, contract_ids: Collection[int]) -> Iterator[DueTerms]:
+    """Chunk after chunk of these contracts; each has to be saved before the next is asked for."""
+    after = 0
+    while (facts := due(session, above=after, contract_ids=contract_ids)).terms:
+        yield facts
+        after = facts.terms[-1].term_id
 
 
 def decide(rules: Rules, facts: DueTerms) -> list[tuple[NewTerm, InvoiceDraft | None]]:

@@ -9,9 +9,12 @@ A new attempt is only made after a definite answer to the one before; the databa
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -19,13 +22,14 @@ from billing import deposits
 from billing.allocation import settle_fee
 from billing.booking import Posting, next_ids, post
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
-from billing.payment_method import decline_kind
+from billing.payment_method import decline_kind, next_attempt_wanted_on
 from billing.people import close_task, open_task
 from billing.settling import settle_invoices
-from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts, open_in_time
+from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts, plain_fees
 from db.probes import TODAY
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, numbers, plain_array, text_array
 from db.tables.money import attempt, interest_mark, invoice, settlement
+from db.writer import HANDS, SecondHand
 from terms.calendar import jst_day
 from terms.rules import Rules
 
@@ -33,7 +37,6 @@ CHUNK = 5_000
 """Attempts that are committed together, before the first of them is sent."""
 ANSWERS = 1_000
 """Answers that are booked together, while the gateway is asked on."""
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 _UNANSWERED = attempt.c.outcome.is_(None)
 _PAYABLE = sa.and_(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= TODAY)
 
@@ -45,6 +48,17 @@ class InFlight:
     request: ChargeRequest
     started_at: datetime
     open_yen: int
+
+
+class Wanted(NamedTuple):
+    """An attempt to be made: of the open yen of an invoice that fell due on a day, since when, the how manieth."""
+
+    due_on: date
+    invoice_id: int
+    account: str
+    yen: int
+    wanted_on: date
+    number: int
 
 
 def anything_due() -> sa.ColumnElement[bool]:
@@ -59,26 +73,30 @@ def charge_due(
     now: datetime,
     *,
     contract_ids: Collection[int] | None = None,
-    within: tuple[int, int] | None = None,
 ) -> int:
     """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written.
 
-    Of all contracts, of some, or, for one of several workers, of those with an id from the first to the last of
-    `within`. Deposits belong to accounts: a range leaves them, and whoever takes the whole applies them first.
+    Of many, answers are booked on a second connection while more is asked and the next attempts are committed.
     """
-    changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, within=within)
-    if within is None:
-        changes += deposits.apply_due(session, rules, now, contract_ids=contract_ids)
-    for unpaid in _wanted(session, rules, jst_day(now), contract_ids, within):
-        attempts = _begin(session, unpaid, now)
-        changes += len(attempts)
-        unknown = False
-        answers = gateway.charge_many([each.request for each in attempts], now)
-        while results := list(islice(answers, ANSWERS)):
-            changes += save_results(session, rules, attempts, results, now)
-            unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
-        if unknown:
-            changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, within=within)
+    changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
+    changes += deposits.apply_due(session, rules, now, contract_ids=contract_ids)
+    with ExitStack() as stack:
+        writer: SecondHand | None = None
+        for wanted in _wanted(session, rules, jst_day(now), contract_ids):
+            attempts = _begin(session, wanted, now)
+            changes += len(attempts)
+            unknown = False
+            answers = gateway.charge_many([each.request for each in attempts], now)
+            if len(attempts) > ANSWERS and writer is None:
+                writer = stack.enter_context(SecondHand(session, HANDS, ahead=CHUNK // ANSWERS))
+            while results := list(islice(answers, ANSWERS)):
+                unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
+                save = partial(save_results, rules=rules, attempts=attempts, results=results, now=now)
+                changes += save(session) if writer is None else writer.hand(save)
+            if unknown:
+                changes += writer.wait() if writer is not None else 0
+                changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
+        changes += writer.wait() if writer is not None else 0
     session.commit()
     return changes
 
@@ -90,13 +108,12 @@ def settle_in_flight(
     now: datetime,
     *,
     contract_ids: Collection[int] | None = None,
-    within: tuple[int, int] | None = None,
 ) -> int:
     """Look up every attempt without an answer; resend it under its own key, or leave it to people when too old.
 
     Also one whose lookup never says more than that it is under way is left to people once it is too old.
     """
-    attempts = _in_flight(session, contract_ids, within)
+    attempts = _in_flight(session, contract_ids)
     if not attempts:
         return 0
     found = gateway.find_charges([each.request for each in attempts], now)
@@ -165,12 +182,12 @@ def save_results(
             "WHERE attempt.id = answer.id AND attempt.outcome IS NULL RETURNING attempt.id"
         ),
         {
-            "ids": [request.attempt_id for request, _, _ in answers],
-            "outcomes": [_outcome(result, hard_codes) for _, result, _ in answers],
-            "codes": [result.code for _, result, _ in answers],
-            "gateway_ids": [result.gateway_id for _, result, _ in answers],
-            "days": [jst_day(at) for _, _, at in answers],
-            "instants": [at for _, _, at in answers],
+            "ids": plain_array(request.attempt_id for request, _, _ in answers),
+            "outcomes": text_array([_outcome(result, hard_codes) for _, result, _ in answers]),
+            "codes": text_array([result.code for _, result, _ in answers]),
+            "gateway_ids": text_array([result.gateway_id for _, result, _ in answers]),
+            "days": plain_array(jst_day(at) for _, _, at in answers),
+            "instants": plain_array(at for _, _, at in answers),
             "now": now,
         },
     )
@@ -188,10 +205,10 @@ def save_results(
 
 def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeRequest, date]], now: datetime) -> None:
     """A card charge settles one invoice's open fee whole; interest accrued on it stays owed and is marked."""
-    lock_accounts(session, {request.account for request, _ in paid})
+    lock_accounts(session, {request.account for request, _ in paid}, against_attempts=False)
     by_invoice = {request.invoice_id: (request, on) for request, on in paid}
-    in_time = open_in_time(session, by_invoice)
-    fees = {invoice_id: yen for invoice_id, (yen, due_on) in in_time.items() if by_invoice[invoice_id][1] <= due_on}
+    plain = plain_fees(session, by_invoice).values()
+    fees = {each.invoice_id: each.open_yen for each in plain if by_invoice[each.invoice_id][1] <= each.due_on}
     owed: dict[int, Unpaid] = {}
     for day in sorted({on for request, on in paid if request.invoice_id not in fees}):
         ids = [request.invoice_id for request, on in paid if on == day and request.invoice_id not in fees]
@@ -266,47 +283,49 @@ def _wanted(
     rules: Rules,
     today: date,
     contract_ids: Collection[int] | None,
-    within: tuple[int, int] | None,
-) -> Iterable[list[Unpaid]]:
-    """Chunks of open card invoices that want an attempt by today.
+) -> Iterable[list[Wanted]]:
+    """Chunks of open card invoices that want an attempt by today, in the order in which they fell due.
 
     They stay locked until their attempts are committed; what somebody else is charging just now is left out.
     """
-    query = sa.select(invoice.c.id).where(_PAYABLE, *_among(contract_ids, within))
+    retries = rules.discretion.retry_after_days
+    query = sa.select(invoice.c.id).where(_PAYABLE, *_among(contract_ids))
     payable = session.scalars(query.order_by(invoice.c.id), {TODAY.key: today}).all()
     for begun in range(0, len(payable), CHUNK):
         locked = (
             sa.select(invoice.c.id)
-            .where(invoice.c.id == sa.any_(sa.cast(payable[begun : begun + CHUNK], _BIGINTS)))
+            .where(invoice.c.id == sa.any_(numbers(payable[begun : begun + CHUNK])))
             .order_by(invoice.c.id)
             .with_for_update(skip_locked=True)
         )
-        wanted = [
-            each
-            for each in load_unpaid(session, rules, today, invoice_ids=session.scalars(locked).all())
-            if each.method == "card"
-            and each.wanted_on is not None
-            and each.wanted_on <= today
-            and each.open_yen >= rules.discretion.minimum_card_charge_yen
+        ids = session.scalars(locked).all()
+        untried = plain_fees(session, ids, untried=True)
+        fees = [
+            Wanted(fee.due_on, fee.invoice_id, fee.account, fee.open_yen, wanted_on, 1)
+            for fee in untried.values()
+            if (wanted_on := next_attempt_wanted_on(fee.due_on, (), retries, None, None)) is not None
         ]
+        others = load_unpaid(session, rules, today, invoice_ids=[each for each in ids if each not in untried])
+        fees += [
+            Wanted(each.due_on, each.invoice_id, each.account, each.open_yen, each.wanted_on, len(each.attempts) + 1)
+            for each in others
+            if each.method == "card" and each.wanted_on is not None
+        ]
+        least_yen = rules.discretion.minimum_card_charge_yen
+        wanted = sorted(fee for fee in fees if fee.wanted_on <= today and fee.yen >= least_yen)
         if wanted:
             yield wanted
 
 
-def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[InFlight]:
+def _begin(session: Session, wanted: Sequence[Wanted], now: datetime) -> list[InFlight]:
     """Commit one attempt row per fee, each with its own key, before anything is asked of the gateway."""
     today = jst_day(now)
-    ids = next_ids(session, attempt, len(unpaid))
+    ids = next_ids(session, attempt, len(wanted))
     requests = [
         ChargeRequest(
-            f"keizoku-{each.invoice_id}-{len(each.attempts) + 1}",
-            each.account,
-            attempt_id,
-            each.invoice_id,
-            each.open_yen,
-            now,
+            f"keizoku-{each.invoice_id}-{each.number}", each.account, attempt_id, each.invoice_id, each.yen, now
         )
-        for attempt_id, each in zip(ids, unpaid, strict=True)
+        for attempt_id, each in zip(ids, wanted, strict=True)
     ]
     copy_rows(
         session,
@@ -314,30 +333,23 @@ def _begin(session: Session, unpaid: Sequence[Unpaid], now: datetime) -> list[In
         ("id", "invoice_id", "account", "key", "yen", "wanted_on", "started_on", "started_at"),
         (
             (r.attempt_id, r.invoice_id, r.account, r.key, r.yen, each.wanted_on, today, now)
-            for r, each in zip(requests, unpaid, strict=True)
+            for r, each in zip(requests, wanted, strict=True)
         ),
     )
     session.commit()
     return [InFlight(request, now, request.yen) for request in requests]
 
 
-def _among(contract_ids: Collection[int] | None, within: tuple[int, int] | None) -> list[sa.ColumnElement[bool]]:
+def _among(contract_ids: Collection[int] | None) -> list[sa.ColumnElement[bool]]:
     """Whose invoices."""
-    found: list[sa.ColumnElement[bool]] = []
-    if contract_ids is not None:
-        found.append(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
-    if within is not None:
-        found.append(invoice.c.contract_id.between(*within))
-    return found
+    return [] if contract_ids is None else [invoice.c.contract_id == sa.any_(numbers(contract_ids))]
 
 
-def _in_flight(
-    session: Session, contract_ids: Collection[int] | None = None, within: tuple[int, int] | None = None
-) -> list[InFlight]:
+def _in_flight(session: Session, contract_ids: Collection[int] | None = None) -> list[InFlight]:
     query = (
         sa.select(attempt, invoice.c.open_yen)
         .join(invoice, invoice.c.id == attempt.c.invoice_id)
-        .where(_UNANSWERED, *_among(contract_ids, within))
+        .where(_UNANSWERED, *_among(contract_ids))
         .order_by(attempt.c.id)
     )
     return [
@@ -352,7 +364,7 @@ def _in_flight(
 
 def _still_unanswered(session: Session, attempts: Sequence[InFlight]) -> list[InFlight]:
     """Those that nobody has settled while they were looked up: asked of the session, which ends with our lead."""
-    ids = sa.literal([each.request.attempt_id for each in attempts], _BIGINTS)
+    ids = numbers(each.request.attempt_id for each in attempts)
     still = set(session.scalars(sa.select(attempt.c.id).where(attempt.c.id == sa.any_(ids), _UNANSWERED)))
     return [each for each in attempts if each.request.attempt_id in still]
 

@@ -4,7 +4,7 @@ Due: running contracts whose last term ends by the business date. What is suspen
 derived as in the delinquency stage, so that a night does not renew what it suspends.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,13 +19,12 @@ from billing.people import open_task
 from billing.stages.prices import load_prices, renewal_rules
 from billing.stages.unpaid import Unpaid, by_contract, load_unpaid
 from db.probes import BUSINESS_DATE
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, numbers, plain_array, text_array
 from db.tables.contracts import contract, contract_fact, plan, suspension, term
 from terms.calendar import day_start_at
 from terms.rules import Rules
 
 CHUNK = 10_000
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 _OVER = sa.and_(contract.c.ended_on.is_(None), contract.c.renews_on <= BUSINESS_DATE)
 
 
@@ -54,24 +53,22 @@ def due(
     *,
     contract_id: int | None = None,
     within: tuple[int, int] | None = None,
-) -> Iterator[list[DueContract]]:
-    """Chunks of contracts to renew or end; each chunk has to be saved before the next is asked for.
+    after: int = 0,
+) -> list[DueContract]:
+    """The next CHUNK contracts to renew or end with an id above `after`, in order; they are locked until saved.
 
-    All contracts, one, or those with an id from the first to the last of `within`.
+    Of all contracts, of one, or of those with an id from the first to the last of `within`. A chunk that is not full
+    is the last.
     """
-    query = running().where(_OVER).order_by(contract.c.id).limit(CHUNK)
+    query = running().where(_OVER, contract.c.id > after).order_by(contract.c.id).limit(CHUNK)
     if contract_id is not None:
         query = query.where(contract.c.id == contract_id)
     if within is not None:
         query = query.where(contract.c.id.between(*within))
     # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
     query = query.with_for_update(of=contract, skip_locked=contract_id is None)
-    last = 0
-    while rows := session.execute(query.where(contract.c.id > last), {BUSINESS_DATE.key: business_date}).all():
-        last = rows[-1].id
-        yield load_facts(session, rules, rows, business_date)
-        if len(rows) < CHUNK:
-            return
+    rows = session.execute(query, {BUSINESS_DATE.key: business_date}).all()
+    return load_facts(session, rules, rows, business_date) if rows else []
 
 
 def running() -> sa.Select[tuple[Any, ...]]:
@@ -169,9 +166,9 @@ def save(session: Session, renewals: Sequence[Renewal], now: datetime) -> int:
             "AS fresh (id, ends_on, method) WHERE contract.id = fresh.id"
         ),
         {
-            "ids": list(last),
-            "ends": [each.ends_on for each in last.values()],
-            "methods": [each.method for each in last.values()],
+            "ids": plain_array(last),
+            "ends": plain_array(each.ends_on for each in last.values()),
+            "methods": text_array([each.method for each in last.values()]),
         },
     )
     for end in ends:
@@ -275,7 +272,7 @@ def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
             contract_fact.c.detail,
         )
         .where(
-            contract_fact.c.contract_id == sa.any_(sa.cast(ids, _BIGINTS)),
+            contract_fact.c.contract_id == sa.any_(numbers(ids)),
             contract_fact.c.kind.in_(("end_of_use", "withdraw_end_of_use", "change_method")),
         )
         .order_by(contract_fact.c.id)
@@ -290,7 +287,7 @@ def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
 def _suspensions(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[datetime, datetime | None]]]:
     rows = session.execute(
         sa.select(suspension.c.contract_id, suspension.c.from_at, suspension.c.lifted_at).where(
-            suspension.c.contract_id == sa.any_(sa.cast(ids, _BIGINTS))
+            suspension.c.contract_id == sa.any_(numbers(ids))
         )
     )
     grouped: dict[int, list[tuple[datetime, datetime | None]]] = {}

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from billing.delinquency import UnpaidFee
 from billing.interest import Debt, total_interest
 from billing.payment_method import PastAttempt, fault_days, next_attempt_wanted_on
-from db.session import Session
+from db.session import Session, numbers
 from db.tables.contracts import account as account_table
 from db.tables.contracts import contract_fact, term
 from db.tables.money import attempt, interest_mark, invoice, settlement
@@ -87,7 +87,7 @@ def load_unpaid(
         owing = sa.or_(owing, latest.c.carried_yen > 0)
     query = query.where(owing)
     if contract_ids is not None:
-        query = query.where(bill.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+        query = query.where(bill.c.contract_id == sa.any_(numbers(contract_ids)))
     if account is not None:
         query = query.where(bill.c.account == account)
     rows = session.execute(query).all()
@@ -135,19 +135,31 @@ def load_unpaid(
     return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
 
 
-def open_in_time(session: Session, invoice_ids: Collection[int]) -> dict[int, tuple[int, date]]:
-    """Of these invoices, the open ones that bear no interest up to their day: their open yen, and that day.
+class PlainFee(NamedTuple):
+    """An open fee that nothing has happened to: its whole story is its open yen and the day on which it is due."""
 
-    Nothing was accelerated, taken back by a dispute, or marked by an earlier payment; all others are for `load_unpaid`.
+    invoice_id: int
+    account: str
+    open_yen: int
+    due_on: date
+
+
+def plain_fees(session: Session, invoice_ids: Collection[int], *, untried: bool = False) -> dict[int, PlainFee]:
+    """Of these invoices, the open ones that bear no interest up to their day, by id.
+
+    Nothing was accelerated, taken back by a dispute, or marked by an earlier payment; and, if asked for, no attempt
+    was made. All others are for `load_unpaid`.
     """
     bill = _bills(invoice_ids)
-    query = sa.select(bill.c.id, bill.c.open_yen, bill.c.due_on).where(
+    query = sa.select(bill.c.id, bill.c.account, bill.c.open_yen, bill.c.due_on).where(
         bill.c.state == "open",
         bill.c.accelerated_on.is_(None),
         ~sa.exists().where(interest_mark.c.invoice_id == bill.c.id),
         ~sa.exists().where(settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute"),
     )
-    return {row.id: (row.open_yen, row.due_on) for row in session.execute(query)}
+    if untried:
+        query = query.where(~sa.exists().where(attempt.c.invoice_id == bill.c.id))
+    return {row[0]: PlainFee._make(row) for row in session.execute(query)}
 
 
 def fell_due_on(due_on: date, accelerated_on: date | None, lost_on: date | None) -> date:
@@ -159,16 +171,17 @@ def fell_due_on(due_on: date, accelerated_on: date | None, lost_on: date | None)
     return first if lost_on is None else max(first, lost_on)
 
 
-def lock_accounts(session: Session, accounts: Collection[str]) -> None:
-    """Keep others from settling debts of these accounts until the transaction ends.
+def lock_accounts(session: Session, accounts: Collection[str], *, against_attempts: bool = True) -> None:
+    """Keep others from settling debts of these accounts until the transaction ends, and from beginning attempts.
 
-    A statement of its own: what is read after it sees all that the others did before.
+    A statement of its own: what is read after it sees all that the others did before. A night books answers while it
+    commits the next attempts, perhaps of the same account: without `against_attempts` they may begin meanwhile.
     """
     session.execute(
         sa.select(account_table.c.id)
         .where(account_table.c.id == sa.any_(sa.cast(sorted(accounts), sa.ARRAY(sa.Text))))
         .order_by(account_table.c.id)
-        .with_for_update()
+        .with_for_update(key_share=not against_attempts)
     )
 
 
@@ -200,7 +213,6 @@ def interest_owed(unpaid: Sequence[Unpaid], rules: Rules, today: date) -> tuple[
     return owed.total_yen, owed.per_debt_yen
 
 
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 _TOLD = (
     *("id", "contract_id", "account", "method", "issued_on", "issued_at", "due_on", "accelerated_on"),
     *("state", "total_yen", "open_yen"),
@@ -214,7 +226,7 @@ def _bills(invoice_ids: Collection[int] | None) -> sa.FromClause:
     """
     if invoice_ids is None:
         return invoice
-    named = sa.select(invoice).where(invoice.c.id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+    named = sa.select(invoice).where(invoice.c.id == sa.any_(numbers(invoice_ids)))
     return named.cte("bill").prefix_with("MATERIALIZED")
 
 
@@ -232,7 +244,7 @@ def _latest_marks(
     if account is not None:
         marks = marks.where(interest_mark.c.account == account)
     if contract_ids is not None:
-        among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+        among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(numbers(contract_ids)))
         marks = marks.where(interest_mark.c.invoice_id.in_(among))
     return marks.subquery("latest_mark")
 
@@ -257,7 +269,7 @@ def _attempts(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[Pa
             attempt.c.outcome,
             attempt.c.settled_on,
         )
-        .where(attempt.c.invoice_id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+        .where(attempt.c.invoice_id == sa.any_(numbers(invoice_ids)))
         .order_by(attempt.c.id)
     )
     for row in rows:

@@ -34,7 +34,7 @@ _TICKS_PER_SECOND = 100
 
 @dataclass
 class Clock:
-    """Where the time of nights went: wall seconds and rows by stage, and the server's own processor time."""
+    """Where the time of nights went: wall seconds and rows by stage, and the server's whole processor time."""
 
     stages: dict[str, float] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
@@ -121,11 +121,22 @@ def copy_in(session: Session, folder: Path, clock: Clock) -> int:
 
 
 def _server_seconds(session: Session) -> float:
-    """Processor time of the session's own server process so far; 0 where the system does not tell."""
+    """Processor time so far of the whole server, also of its processes that have ended; 0 where it is not told."""
     pid = session.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
     session.commit()
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        parent = _stat(Path(f"/proc/{pid}/stat"))[1]
+        living = [fields for file in Path("/proc").glob("[0-9]*/stat") if (fields := _stat(file))[1] == parent]
+        ended = _stat(Path(f"/proc/{parent}/stat"))
     except OSError:
         return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_SECOND
+    return (sum(fields[11] + fields[12] for fields in living) + sum(ended[11:15])) / _TICKS_PER_SECOND
+
+
+def _stat(file: Path) -> list[int]:
+    """The numbers after a process's name and state, from the state on as 0, its parent, …; all 0 if it just ended."""
+    try:
+        told = file.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return [0] * 16
+    return [0, *map(int, told[1:16])]

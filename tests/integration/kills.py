@@ -30,6 +30,7 @@ import sqlalchemy as sa
 
 from billing.gateway.stripe_calls import StripeCalls
 from billing.gateway.stripe_gateway import StripeGateway
+from billing.stages import invoices, payments, terms
 from db.embedded import EmbeddedServer
 from db.migrate import upgrade
 from db.session import make_engine
@@ -183,6 +184,7 @@ class World:
 
     def work(self, url: sa.URL, kind: str, moment: int, told: Told) -> str:
         """What the child does: lead, begin the night, and have it end one way or another."""
+        in_small_pieces()
         engine, watched = make_engine(url), make_engine(url)
         self.count(engine, url, kind, moment, told)
         worker = Worker(
@@ -315,6 +317,12 @@ class Stripe(World):
 
 def _calls(proxy: Proxy) -> StripeCalls:
     return StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=10, retries=0)
+
+
+def in_small_pieces() -> None:
+    """In this process a stage takes a few at a time, so that several hands have work also in a small world."""
+    terms.CHUNK = invoices.CHUNK = 2
+    payments.CHUNK, payments.ANSWERS = 4, 2
 
 
 def outcome_of_night(worker: Worker) -> str:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from billing.stages import invoices, payments, terms
 from db.migrate import create_all
 from db.session import make_engine
 from db.tables.operations import night_range
@@ -104,6 +105,18 @@ def alone(world: tuple[sa.Engine, sa.URL, str]) -> tuple[Rows, int]:
     found, ranges, changes = ends(world, 1)
     assert ranges == {}
     return found, changes
+
+
+def test_several_hands_end_the_same_night_alike(
+    world: tuple[sa.Engine, sa.URL, str], alone: tuple[Rows, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for stage, name, size in ((terms, "CHUNK", 5), (invoices, "CHUNK", 5), (payments, "CHUNK", 6)):
+        monkeypatch.setattr(stage, name, size)
+    monkeypatch.setattr(payments, "ANSWERS", 2)
+    rows_alone, changes = alone
+    found, ranges, said = ends(world, 1)
+    assert {table for table in found if found[table] != rows_alone[table]} == set()
+    assert (ranges, said) == ({}, changes)
 
 
 def test_one_two_and_four_processes_end_the_same_night_alike(

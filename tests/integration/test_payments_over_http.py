@@ -8,23 +8,10 @@ import sqlalchemy as sa
 
 import billing.stages.payments
 from billing.gateway.limiter import Pace
-from billing.gateway.simulated import SimulatedGateway
-from billing.stages.payments import charge_due
-from db.session import Session
-from scheduler.hours import night_at
-from terms.policy import Terms
-from terms.rules import Rules
 from tests.benchmarks.card_server import running_cards, seen
-from tests.benchmarks.case_payments import DUE_ON, charged, open_fees
+from tests.benchmarks.case_payments import charged, open_fees
 
 FEES = 60
-
-
-@pytest.fixture
-def gateway(engine: sa.Engine) -> Iterator[SimulatedGateway]:
-    gateway = SimulatedGateway(engine)
-    yield gateway
-    gateway.close()
 
 
 @pytest.fixture
@@ -60,15 +47,6 @@ def test_5_1__fees_charged_many_at_once_are_each_charged_and_booked_once(
     again = charged(engine, card_server, per_second=1_000)
     del again["seconds"]
     assert (again, seen(card_server)["calls"]) == (expected, 0)
-
-
-def test_5_1__ranges_of_contracts_make_the_whole(session: Session, gateway: SimulatedGateway) -> None:
-    rules, now = Rules(Terms.load("premium")), night_at(DUE_ON)
-    open_fees(session, 10)
-    settled = [charge_due(session, rules, gateway, now, within=part) for part in ((1, 4), (5, 5), (6, 100), (1, 100))]
-    assert settled == [12, 3, 15, 0]  # of each fee: the attempt, its answer, the settlement
-    accounts = session.scalars(sa.text("SELECT account FROM settlement ORDER BY id")).all()
-    assert accounts == [f"member-{number}" for number in range(1, 11)]
 
 
 def test_no_second_has_more_calls_than_the_pace_though_threads_wake_late() -> None:

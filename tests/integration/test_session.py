@@ -23,7 +23,7 @@ from db.session import (
     texts,
     try_leader_lock,
 )
-from db.writer import SecondHand
+from db.writer import SecondHand, Turns
 from tests.conftest import SERVER_MAJOR, SERVER_URL
 
 SAMPLE = sa.Table(
@@ -95,6 +95,56 @@ def test_pieces_are_written_in_order_and_nothing_after_one_that_failed(empty: sa
         assert writer.wait() == 0
     with empty.connect() as own:
         assert own.execute(sa.text("SELECT array_agg(n) FROM written")).scalar_one() == [5, 10]
+
+
+def test_what_one_connection_reads_and_locks_it_writes_while_another_reads(empty: sa.Engine) -> None:
+    with empty.begin() as own:
+        own.exec_driver_sql("CREATE TABLE piece (n int PRIMARY KEY, by int)")
+        own.exec_driver_sql("INSERT INTO piece SELECT n FROM generate_series(1, 9) AS n")
+    backend = sa.text("SELECT pg_backend_pid()")
+
+    def write(own: Session, number: int, by: int) -> int:
+        assert own.execute(backend).scalar_one() == by
+        own.execute(sa.text("UPDATE piece SET by = :by WHERE n = :n"), {"by": by, "n": number})
+        own.commit()
+        return 1
+
+    with empty.connect() as first, Turns(first) as turns:
+        written, by = 0, []
+        for number in range(1, 10):
+            locked = sa.text("SELECT n FROM piece WHERE n = :n FOR UPDATE")
+            assert turns.free.execute(locked, {"n": number}).scalar_one() == number
+            by.append(turns.free.execute(backend).scalar_one())
+            written += turns.write(partial(write, number=number, by=by[-1]), last=number == 9)
+        assert written + turns.wait() == 9
+    with empty.connect() as own:
+        found = own.execute(sa.text("SELECT by FROM piece ORDER BY n")).scalars().all()
+    assert (found, 1 < len(set(by)) <= 3) == (by, True)
+
+
+def test_one_piece_alone_is_written_on_the_session_itself(empty: sa.Engine) -> None:
+    with empty.connect() as first, Turns(first) as turns:
+        assert turns.write(lambda own: 7 if own is first else 0, last=True) == 7
+        assert (turns.wait(), turns.free) == (0, first)
+
+
+def test_in_turns_nothing_is_begun_after_a_piece_that_failed(empty: sa.Engine) -> None:
+    begun: list[int] = []
+
+    def write(own: Session, number: int) -> int:
+        begun.append(number)
+        return int(own.execute(sa.text("SELECT 10 / (2 - :n)"), {"n": number}).scalar_one())
+
+    def write_many(session: Session) -> None:
+        with Turns(session) as turns:
+            for number in range(1, 100):
+                turns.free.execute(sa.text("SELECT 1"))
+                turns.write(partial(write, number=number), last=False)
+
+    with empty.connect() as first, pytest.raises(sa.exc.DataError, match="division by zero"):
+        write_many(first)
+    assert begun[:2] == [1, 2]
+    assert len(begun) <= 4  # those that were under way when it failed
 
 
 @pytest.mark.parametrize("names", [[], [""], ["a", "b,c", "{d}"], ['e"f', "g\\h", "NULL", "花子 \n"]])

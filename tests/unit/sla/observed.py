@@ -10,9 +10,9 @@ def add_observations(observed: Observations, rows: Iterable[tuple[str, int, int 
     users, starts, ends = zip(*rows, strict=True) if (rows := list(rows)) else ((), (), ())
     observed.table.execute(
         "CREATE OR REPLACE TEMP TABLE stated AS SELECT unnest($users::VARCHAR[]) AS user_id, "
-        "unnest($starts::BIGINT[]) AS started, unnest($ends::BIGINT[]) AS ended, NULL AS wrong",
+        "unnest($starts::BIGINT[]) AS started, unnest($ends::BIGINT[]) AS ended",
         {"users": list(users), "starts": list(starts), "ends": list(ends)},
     )
     observed.table.execute("INSERT INTO taken_row (user_id, started, ended) SELECT user_id, started, ended FROM stated")
-    observed.count_minutes("stated")
+    observed.count_minutes("FROM stated WHERE ended IS NULL OR ended > started")
     observed.take(len(rows))

@@ -109,6 +109,48 @@ def test_9_3__refused_rows_of_parquet_are_told_with_their_places(table: Observat
     assert [finding.value for finding in read.findings] == [told[0] for told in TOLD]
 
 
+TYPED = """SELECT u AS user_id, s AS symptom, make_timestamptz(k) AS started_at, make_timestamptz(e) AS ended_at
+    FROM (VALUES {}) AS typed (u, s, k, e)"""
+
+
+@pytest.mark.parametrize(
+    ("row", "finding"),
+    [
+        ("(NULL, 'site', 0, 9)", TOLD[0]),
+        ("('  ', 'site', 0, 9)", TOLD[0]),
+        ("('a', 'slow', 0, 9)", TOLD[1]),
+        ("('a', NULL, 0, 9)", ("symptom None", "a symptom is site, login, view", "correct it")),
+        ("('a', 'site', NULL, 9)", ("started_at None", "not a time", TIME)),
+        ("('a', 'site', -1, 9)", ("started_at '1970-01-01 08:59:59.999999+09'", "not a time", TIME)),
+        ("('a', 'site', 0, 221845392000000001)", None),
+        ("('a', 'site', 9, 9)", None),
+    ],
+)
+def test_9_3__each_rule_holds_for_typed_parquet_whose_statistics_answer_it(
+    table: Observations, tmp_path: Path, row: str, finding: tuple[str, str, str] | None
+) -> None:
+    """Good rows around it: still open, with spaces, half a second; the bad one alone is refused."""
+    path = tmp_path / "seen.parquet"
+    good = "(' b ', ' view ', 0, NULL), ('\u3000c', 'site', 1500000, 2000000), ('d e', 'login', 0, 1)"
+    table.table.execute(f"COPY ({TYPED.format(f'{good}, {row}')}) TO '{path}' (FORMAT parquet)")
+    read = read_observations(table, path)
+    assert (read.taken, read.refused, [each.line for each in read.findings]) == (3, 1, [4])
+    if finding:
+        assert read.findings == (Finding(str(path), 4, *finding),)
+    assert rows_of(table) == [("b", 0, None), ("c", 1, 2), ("d e", 0, 1)]
+
+
+def test_9_3__a_user_has_no_spaces_around_him_whatever_his_letters(table: Observations, tmp_path: Path) -> None:
+    """Whoever has neither a space nor a letter beyond ASCII is taken as he is: it comes to the same."""
+    users = ["a", "a b", " a", "a ", "\u3000名", "名\u3000", "名", "é\xa0", "\ta", "a\t", " x y ", "user-00000001"]
+    path = tmp_path / "seen.parquet"
+    rows = ", ".join(f"('{user}', 'site', 0, 1)" for user in users)
+    table.table.execute(f"COPY ({TYPED.format(rows)}) TO '{path}' (FORMAT parquet)")
+    assert read_observations(table, path).taken == len(users)
+    trimmed = table.table.execute("SELECT trim(unnest($users::VARCHAR[]))", {"users": users}).fetchall()
+    assert sorted(user for user, _, _ in rows_of(table)) == sorted(user for (user,) in trimmed)
+
+
 def test_9_3__clean_ndjson_may_leave_an_open_end_out(table: Observations, tmp_path: Path) -> None:
     lines = (
         '{"user_id": 7, "symptom": "site", "started_at": "2026-04-10T00:00:00Z"}\n'

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sla import quorum
 from sla.evidence import Count, Incident
 from sla.intervals import Spans, normalise
 from sla.observations import Observations, open_observations, read_observation_rows
@@ -193,6 +194,30 @@ def test_9_3__splitting_and_repeating_rows_does_not_matter(
         inside = end is not None and cut < end
         split += [(user, start, cut), (user, cut, end)] if inside else [(user, start, end)] * 2
     assert windows(split[::-1], population, 450) == windows(rows, population, 450)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, quorum.MOST_CANDIDATES])
+def test_9_3__hundreds_of_stops_are_all_found_however_few_spans_a_row_is_held_against(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every 200 s two users are unable together for 40 s, or one of them twice."""
+    monkeypatch.setattr(quorum, "MOST_CANDIDATES", most)
+    rows: list[Row] = []
+    for at in range(1_000, 61_000, 200):
+        rows += [("a", at, at + 50), ("b" if at % 3 else "a", at + 10, at + 90)]
+    both = tuple((at + 10, at + 50) for at in range(1_000, 61_000, 200) if at % 3)
+    assert len(both) == 200
+    assert windows(rows, 39) == both
+    assert windows([*rows, ("c", 30_005, 30_100)], 39) == normalise([*both, (30_005, 30_090)])
+
+
+def test_9_3__spans_are_joined_over_their_smallest_gaps() -> None:
+    spans = ((0, 10), (12, 20), (50, 60), (63, 70), (200, 210))
+    assert quorum._fewer(spans, 5) == spans
+    assert quorum._fewer(spans, 3) == ((0, 20), (50, 70), (200, 210))
+    assert quorum._fewer(spans, 2) == ((0, 70), (200, 210))
+    assert quorum._fewer(spans, 1) == ((0, 210),)
+    assert quorum._between([(5, True), (9, False), (11, True)]) == ((5, 9), (11, quorum.AFTER_ALL))
 
 
 def test_9_3__one_query_reads_any_relation_called_observation() -> None:

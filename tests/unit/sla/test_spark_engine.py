@@ -9,7 +9,7 @@ import pytest
 
 import sla
 from sla.claimants import CLAIMANT_SECONDS, RECOGNISED_COUNTS
-from sla.quorum import quorum_query
+from sla.quorum import bound_query, quorum_query
 from sla.relations import Query, Step
 from sla.spark_engine import SparkUnavailableError, open_spark
 
@@ -30,7 +30,8 @@ def test_9_3__there_is_one_definition_of_what_is_observed_and_one_of_what_is_a_c
     assert homes == {"quorum.py"}
     homes = {path.name for path in rooms.glob("*.py") if "WINDOW own" in path.read_text(encoding="utf-8")}
     assert homes == {"claimants.py"}
-    for query in (quorum_query(51, [(10, -3)], 100), CLAIMANT_SECONDS, RECOGNISED_COUNTS):
+    observed = [bound_query(51, [(10, -3)], 100), quorum_query(51, [(10, -3)], 100, ((0, 60), (120, 180)))]
+    for query in (*observed, CLAIMANT_SECONDS, RECOGNISED_COUNTS):
         for text in (*(step.sql for step in query.steps), query.answer):
             assert [word for word in ONLY_DUCKDB if word in text] == []
 
