@@ -301,6 +301,9 @@ def _summed_on(name: str, table: str, what: str) -> str:
     )
 
 
+_ROOM = sa.text("SET LOCAL work_mem = '64MB'")
+"""Joins of whole tables, or of a large night's rows, would go through files."""
+
 _AUDIT = Question(
     sa.text(_all_at_once()).bindparams(
         sa.bindparam("business_date", type_=sa.Date()),
@@ -345,8 +348,7 @@ def audit(session: Session, business_date: date, *, recognised_to: date, base: B
 
     Counts and sums are those of everything, whatever the base. Without one every row is looked at.
     """
-    if base is EVERYTHING:  # its joins of whole tables would go through files
-        session.execute(sa.text("SET LOCAL work_mem = '64MB'"))
+    session.execute(_ROOM)
     [row] = _AUDIT.ask(session, _asked(business_date, recognised_to, base))
     moved: Mapping[str, int] = row["journal"]
     found = {name: int(value) for name, value in row.items() if name != "journal"}

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from billing.catalog import NoPriceError, Price, price_at
 from billing.screened import applicants
 from billing.stages.prices import load_prices
-from db.session import Session
+from db.session import Session, numbers
 from db.tables.contracts import contract, plan, price, suspension
 from db.tables.people import screening
 from terms.calendar import iso_jst, jst_day
@@ -25,7 +25,7 @@ def application_queue(session: Session, now: datetime) -> list[Row]:
             sa.select(screening.c.contract_id, screening.c.ground)
             .where(
                 screening.c.outcome == "referred",
-                screening.c.contract_id == sa.any_(sa.cast(list(waiting), sa.ARRAY(sa.BigInteger))),
+                screening.c.contract_id == sa.any_(numbers(waiting)),
             )
             .order_by(screening.c.id)
         )

@@ -20,7 +20,7 @@ from billing.settling import book_undemanded, correct_interest, settle_parts
 from billing.stages.demands import book_interest
 from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts
 from db.probes import TODAY
-from db.session import Session
+from db.session import Session, numbers
 from db.tables.contracts import account as account_table
 from db.tables.gateway import overcharge_refund
 from db.tables.money import allocation, attempt, deposit_use, invoice, people_task, settlement
@@ -28,7 +28,6 @@ from terms.calendar import jst_day
 from terms.rules import Rules
 
 SENT, CARD = "sent", "card"  # where the money of a deposit came from
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +161,7 @@ def _waiting(session: Session, today: date, contract_ids: Collection[int] | None
     )
     due = sa.exists().where(invoice.c.account == held.c.account, _DUE)
     if contract_ids is not None:
-        due = due.where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+        due = due.where(invoice.c.contract_id == sa.any_(numbers(contract_ids)))
     query = sa.select(held.c.account).where(due, held.c.yen > used).order_by(held.c.account)
     return list(session.scalars(query, {TODAY.key: today}))
 

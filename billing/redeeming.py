@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from billing.codes import Code, CodeTypo, read_code
 from billing.payment_method import PREPAID, prepaid_terms
 from billing.refusal import Refused
-from db.session import Session
+from db.session import Session, numbers
 from db.tables.codes import code, code_batch, code_end, code_redemption
 from db.tables.contracts import contract, plan
 from terms.calendar import jst_day
@@ -121,7 +121,7 @@ def _held(contract_ids: Sequence[int]) -> sa.Select[Any]:
         )
         .join(code, code.c.id == code_redemption.c.code_id)
         .join(code_batch, code_batch.c.id == code.c.batch_id)
-        .where(contract.c.id == sa.any_(sa.cast(list(contract_ids), sa.ARRAY(sa.BigInteger))))
+        .where(contract.c.id == sa.any_(numbers(contract_ids)))
     )
 
 

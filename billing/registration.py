@@ -24,7 +24,7 @@ from billing.screened import agreed_versions, note_screening
 from billing.screening import PEOPLE
 from billing.stages import invoices, payments, terms
 from billing.stages.prices import load_prices, renewal_rules
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, numbers
 from db.tables.contracts import METHODS, contract
 from db.tables.contracts import account as account_table
 from db.tables.contracts import plan as plan_table
@@ -35,8 +35,6 @@ from terms.rules import Rules
 
 LONGEST_ACCOUNT = 200
 """Letters of an account's id, the host's own."""
-
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +188,7 @@ def approve(
         sa.select(contract, plan_table.c.interval)
         .join(plan_table, plan_table.c.code == contract.c.plan)
         .where(
-            contract.c.id == sa.any_(sa.cast(list(approvals), _BIGINTS)),
+            contract.c.id == sa.any_(numbers(approvals)),
             contract.c.approved_at.is_(None),
             contract.c.rejected_at.is_(None),
         )

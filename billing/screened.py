@@ -10,13 +10,11 @@ import sqlalchemy as sa
 
 from billing.refusal import Refused
 from billing.screening import PEOPLE, Applicant, EarlierContract, unlisted
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, numbers
 from db.tables.contracts import contract
 from db.tables.money import invoice
 from db.tables.people import consent, screening
 from terms.rules import Rules
-
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 
 
 def reject(session: Session, rules: Rules, account: str, ground: str, now: datetime, *, by: str = PEOPLE) -> None:
@@ -102,7 +100,7 @@ def agreed_versions(session: Session, contract_ids: Sequence[int]) -> dict[int, 
     """contract id -> terms -> version agreed to."""
     rows = session.execute(
         sa.select(consent.c.contract_id, consent.c.terms, consent.c.version)
-        .where(consent.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+        .where(consent.c.contract_id == sa.any_(numbers(contract_ids)))
         .order_by(consent.c.id)
     )
     found: dict[int, dict[str, str]] = {}

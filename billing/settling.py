@@ -13,7 +13,7 @@ from billing.booking import Posting, post
 from billing.interest import total_interest
 from billing.stages.demands import book_interest, interest_booked
 from billing.stages.unpaid import Unpaid
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, plain_array
 from db.tables.money import interest_mark, settlement
 from terms.calendar import jst_day
 from terms.rules import Rules
@@ -66,9 +66,9 @@ def settle_invoices(session: Session, settled: Sequence[tuple[int, int, date]]) 
             "AS settled (id, yen, paid_on) WHERE invoice.id = settled.id"
         ),
         {
-            "ids": [invoice_id for invoice_id, _, _ in settled],
-            "yen": [yen for _, yen, _ in settled],
-            "days": [on for _, _, on in settled],
+            "ids": plain_array(invoice_id for invoice_id, _, _ in settled),
+            "yen": plain_array(yen for _, yen, _ in settled),
+            "days": plain_array(on for _, _, on in settled),
         },
     )
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -35,7 +35,9 @@ __all__ = [
     "driver_cursor",
     "make_engine",
     "normalised_url",
+    "numbers",
     "open_session",
+    "plain_array",
     "release_leader_lock",
     "server_version",
     "text_array",
@@ -140,16 +142,29 @@ def check_server(session: Session) -> str:
     return text
 
 
-def text_array(texts: Collection[str]) -> str:
+def text_array(values: Collection[str | None]) -> str:
     """Texts as PostgreSQL writes an array of them: one value that is cheap to hand over, however many they are."""
+    if None in values:
+        return "{" + ",".join("NULL" if each is None else text_array([each])[1:-1] for each in values) + "}"
+    texts = cast("Collection[str]", values)
     if any(special in "".join(texts) for special in '"\\'):
         texts = [text.replace("\\", r"\\").replace('"', r"\"") for text in texts]
     return '{"' + '","'.join(texts) + '"}' if texts else "{}"
 
 
+def plain_array(values: Iterable[int | dt.date]) -> str:
+    """The same of numbers, days and aware instants."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
 def texts(values: Collection[str]) -> sa.ColumnElement[Sequence[str]]:
     """Texts as an array in a statement: `column == sa.any_(texts(names))`."""
     return sa.cast(sa.literal(text_array(values), sa.Text), sa.ARRAY(sa.Text))
+
+
+def numbers(values: Iterable[int]) -> sa.ColumnElement[Sequence[int]]:
+    """Ids as an array in a statement: `column == sa.any_(numbers(ids))`; a list costs the driver half a µs a value."""
+    return sa.cast(sa.literal(plain_array(values), sa.Text), sa.ARRAY(sa.BigInteger))
 
 
 def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:

@@ -17,7 +17,7 @@ from billing.contract import NewTerm, RenewalRules, decide_renewal
 from billing.notices import Notice
 from billing.stages.prices import load_prices, renewal_rules
 from billing.stages.terms import CHUNK, DueContract, load_facts, running, suspended_at
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, numbers
 from db.tables.contracts import contract, plan, term
 from db.tables.money import user_notice
 from terms.calendar import jst_day
@@ -188,7 +188,7 @@ def _told(session: Session, renews_on: dict[int, date]) -> dict[int, Told]:
     rows = session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.kind, user_notice.c.occasion)
         .where(
-            user_notice.c.contract_id == sa.any_(sa.cast(list(renews_on), sa.ARRAY(sa.BigInteger))),
+            user_notice.c.contract_id == sa.any_(numbers(renews_on)),
             user_notice.c.kind.in_(("renewal", "price")),
         )
         .order_by(user_notice.c.id)

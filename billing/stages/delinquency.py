@@ -17,14 +17,13 @@ from billing.delinquency import Standing, accelerated, outlook, overdue_days, st
 from billing.stages.termination import accelerate, save_notice, terminate
 from billing.stages.unpaid import Unpaid, by_account, by_contract, load_unpaid, lock_accounts
 from db.probes import TODAY
-from db.session import Session
+from db.session import Session, numbers
 from db.tables.contracts import contract, suspension
 from db.tables.money import invoice, user_notice
 from terms.calendar import jst_day
 from terms.rules import Rules
 
 CHUNK = 500
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +127,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
 
 
 def _any(ids: Collection[int]) -> sa.CollectionAggregate[bool]:
-    return sa.any_(sa.cast(list(ids), _BIGINTS))
+    return sa.any_(numbers(ids))
 
 
 def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Ruling]:

@@ -17,7 +17,7 @@ from billing.credit import OpenCredit
 from billing.invoice import InvoiceDraft, draft_invoice
 from billing.payment_method import INVOICED, POSTED_ONLY, opening
 from db.probes import FLOOR
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, numbers
 from db.tables.books import entry
 from db.tables.contracts import term
 from db.tables.money import credit, credit_application, invoice, settlement
@@ -100,7 +100,7 @@ def due(
     """
     query = _unopened(_LAST).order_by(term.c.id).limit(CHUNK)
     if contract_ids is not None:
-        query = query.where(term.c.contract_id == sa.any_(sa.cast(list(contract_ids), sa.ARRAY(sa.BigInteger))))
+        query = query.where(term.c.contract_id == sa.any_(numbers(contract_ids)))
     if within is not None:
         query = query.where(term.c.contract_id.between(*within))
     terms = tuple(map(NewTerm._make, session.execute(query, {_LAST.key: above})))

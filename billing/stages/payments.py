@@ -25,9 +25,9 @@ from billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from billing.payment_method import decline_kind, next_attempt_wanted_on
 from billing.people import close_task, open_task
 from billing.settling import settle_invoices
-from billing.stages.unpaid import PlainFee, Unpaid, load_unpaid, lock_accounts, plain_fees
+from billing.stages.unpaid import Unpaid, load_unpaid, lock_accounts, plain_fees
 from db.probes import TODAY
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, numbers, plain_array, text_array
 from db.tables.money import attempt, interest_mark, invoice, settlement
 from db.writer import HANDS, SecondHand
 from terms.calendar import jst_day
@@ -37,7 +37,6 @@ CHUNK = 5_000
 """Attempts that are committed together, before the first of them is sent."""
 ANSWERS = 1_000
 """Answers that are booked together, while the gateway is asked on."""
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 _UNANSWERED = attempt.c.outcome.is_(None)
 _PAYABLE = sa.and_(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= TODAY)
 
@@ -52,8 +51,9 @@ class InFlight:
 
 
 class Wanted(NamedTuple):
-    """An attempt to be made: of an invoice's open yen, its how manieth, wanted since which day."""
+    """An attempt to be made: of the open yen of an invoice that fell due on a day, since when, the how manieth."""
 
+    due_on: date
     invoice_id: int
     account: str
     yen: int
@@ -182,12 +182,12 @@ def save_results(
             "WHERE attempt.id = answer.id AND attempt.outcome IS NULL RETURNING attempt.id"
         ),
         {
-            "ids": [request.attempt_id for request, _, _ in answers],
-            "outcomes": [_outcome(result, hard_codes) for _, result, _ in answers],
-            "codes": [result.code for _, result, _ in answers],
-            "gateway_ids": [result.gateway_id for _, result, _ in answers],
-            "days": [jst_day(at) for _, _, at in answers],
-            "instants": [at for _, _, at in answers],
+            "ids": plain_array(request.attempt_id for request, _, _ in answers),
+            "outcomes": text_array([_outcome(result, hard_codes) for _, result, _ in answers]),
+            "codes": text_array([result.code for _, result, _ in answers]),
+            "gateway_ids": text_array([result.gateway_id for _, result, _ in answers]),
+            "days": plain_array(jst_day(at) for _, _, at in answers),
+            "instants": plain_array(at for _, _, at in answers),
             "now": now,
         },
     )
@@ -288,29 +288,31 @@ def _wanted(
 
     They stay locked until their attempts are committed; what somebody else is charging just now is left out.
     """
+    retries = rules.discretion.retry_after_days
     query = sa.select(invoice.c.id).where(_PAYABLE, *_among(contract_ids))
     payable = session.scalars(query.order_by(invoice.c.id), {TODAY.key: today}).all()
     for begun in range(0, len(payable), CHUNK):
         locked = (
             sa.select(invoice.c.id)
-            .where(invoice.c.id == sa.any_(sa.cast(payable[begun : begun + CHUNK], _BIGINTS)))
+            .where(invoice.c.id == sa.any_(numbers(payable[begun : begun + CHUNK])))
             .order_by(invoice.c.id)
             .with_for_update(skip_locked=True)
         )
         ids = session.scalars(locked).all()
         untried = plain_fees(session, ids, untried=True)
-        fees: list[tuple[PlainFee | Unpaid, date | None, int]] = [
-            (fee, next_attempt_wanted_on(fee.due_on, (), rules.discretion.retry_after_days, None, None), 1)
+        fees = [
+            Wanted(fee.due_on, fee.invoice_id, fee.account, fee.open_yen, wanted_on, 1)
             for fee in untried.values()
+            if (wanted_on := next_attempt_wanted_on(fee.due_on, (), retries, None, None)) is not None
         ]
         others = load_unpaid(session, rules, today, invoice_ids=[each for each in ids if each not in untried])
-        fees += [(each, each.wanted_on, len(each.attempts) + 1) for each in others if each.method == "card"]
-        fees.sort(key=lambda fee: (fee[0].due_on, fee[0].invoice_id))
-        wanted = [
-            Wanted(fee.invoice_id, fee.account, fee.open_yen, wanted_on, number)
-            for fee, wanted_on, number in fees
-            if wanted_on is not None and wanted_on <= today and fee.open_yen >= rules.discretion.minimum_card_charge_yen
+        fees += [
+            Wanted(each.due_on, each.invoice_id, each.account, each.open_yen, each.wanted_on, len(each.attempts) + 1)
+            for each in others
+            if each.method == "card" and each.wanted_on is not None
         ]
+        least_yen = rules.discretion.minimum_card_charge_yen
+        wanted = sorted(fee for fee in fees if fee.wanted_on <= today and fee.yen >= least_yen)
         if wanted:
             yield wanted
 
@@ -340,7 +342,7 @@ def _begin(session: Session, wanted: Sequence[Wanted], now: datetime) -> list[In
 
 def _among(contract_ids: Collection[int] | None) -> list[sa.ColumnElement[bool]]:
     """Whose invoices."""
-    return [] if contract_ids is None else [invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS))]
+    return [] if contract_ids is None else [invoice.c.contract_id == sa.any_(numbers(contract_ids))]
 
 
 def _in_flight(session: Session, contract_ids: Collection[int] | None = None) -> list[InFlight]:
@@ -362,7 +364,7 @@ def _in_flight(session: Session, contract_ids: Collection[int] | None = None) ->
 
 def _still_unanswered(session: Session, attempts: Sequence[InFlight]) -> list[InFlight]:
     """Those that nobody has settled while they were looked up: asked of the session, which ends with our lead."""
-    ids = sa.literal([each.request.attempt_id for each in attempts], _BIGINTS)
+    ids = numbers(each.request.attempt_id for each in attempts)
     still = set(session.scalars(sa.select(attempt.c.id).where(attempt.c.id == sa.any_(ids), _UNANSWERED)))
     return [each for each in attempts if each.request.attempt_id in still]
 

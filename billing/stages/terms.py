@@ -19,13 +19,12 @@ from billing.people import open_task
 from billing.stages.prices import load_prices, renewal_rules
 from billing.stages.unpaid import Unpaid, by_contract, load_unpaid
 from db.probes import BUSINESS_DATE
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, numbers, plain_array, text_array
 from db.tables.contracts import contract, contract_fact, plan, suspension, term
 from terms.calendar import day_start_at
 from terms.rules import Rules
 
 CHUNK = 10_000
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 _OVER = sa.and_(contract.c.ended_on.is_(None), contract.c.renews_on <= BUSINESS_DATE)
 
 
@@ -167,9 +166,9 @@ def save(session: Session, renewals: Sequence[Renewal], now: datetime) -> int:
             "AS fresh (id, ends_on, method) WHERE contract.id = fresh.id"
         ),
         {
-            "ids": list(last),
-            "ends": [each.ends_on for each in last.values()],
-            "methods": [each.method for each in last.values()],
+            "ids": plain_array(last),
+            "ends": plain_array(each.ends_on for each in last.values()),
+            "methods": text_array([each.method for each in last.values()]),
         },
     )
     for end in ends:
@@ -273,7 +272,7 @@ def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
             contract_fact.c.detail,
         )
         .where(
-            contract_fact.c.contract_id == sa.any_(sa.cast(ids, _BIGINTS)),
+            contract_fact.c.contract_id == sa.any_(numbers(ids)),
             contract_fact.c.kind.in_(("end_of_use", "withdraw_end_of_use", "change_method")),
         )
         .order_by(contract_fact.c.id)
@@ -288,7 +287,7 @@ def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
 def _suspensions(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[datetime, datetime | None]]]:
     rows = session.execute(
         sa.select(suspension.c.contract_id, suspension.c.from_at, suspension.c.lifted_at).where(
-            suspension.c.contract_id == sa.any_(sa.cast(ids, _BIGINTS))
+            suspension.c.contract_id == sa.any_(numbers(ids))
         )
     )
     grouped: dict[int, list[tuple[datetime, datetime | None]]] = {}

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from billing.delinquency import UnpaidFee
 from billing.interest import Debt, total_interest
 from billing.payment_method import PastAttempt, fault_days, next_attempt_wanted_on
-from db.session import Session
+from db.session import Session, numbers
 from db.tables.contracts import account as account_table
 from db.tables.contracts import contract_fact, term
 from db.tables.money import attempt, interest_mark, invoice, settlement
@@ -87,7 +87,7 @@ def load_unpaid(
         owing = sa.or_(owing, latest.c.carried_yen > 0)
     query = query.where(owing)
     if contract_ids is not None:
-        query = query.where(bill.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+        query = query.where(bill.c.contract_id == sa.any_(numbers(contract_ids)))
     if account is not None:
         query = query.where(bill.c.account == account)
     rows = session.execute(query).all()
@@ -213,7 +213,6 @@ def interest_owed(unpaid: Sequence[Unpaid], rules: Rules, today: date) -> tuple[
     return owed.total_yen, owed.per_debt_yen
 
 
-_BIGINTS = sa.ARRAY(sa.BigInteger)
 _TOLD = (
     *("id", "contract_id", "account", "method", "issued_on", "issued_at", "due_on", "accelerated_on"),
     *("state", "total_yen", "open_yen"),
@@ -227,7 +226,7 @@ def _bills(invoice_ids: Collection[int] | None) -> sa.FromClause:
     """
     if invoice_ids is None:
         return invoice
-    named = sa.select(invoice).where(invoice.c.id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+    named = sa.select(invoice).where(invoice.c.id == sa.any_(numbers(invoice_ids)))
     return named.cte("bill").prefix_with("MATERIALIZED")
 
 
@@ -245,7 +244,7 @@ def _latest_marks(
     if account is not None:
         marks = marks.where(interest_mark.c.account == account)
     if contract_ids is not None:
-        among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(sa.cast(list(contract_ids), _BIGINTS)))
+        among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(numbers(contract_ids)))
         marks = marks.where(interest_mark.c.invoice_id.in_(among))
     return marks.subquery("latest_mark")
 
@@ -270,7 +269,7 @@ def _attempts(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[Pa
             attempt.c.outcome,
             attempt.c.settled_on,
         )
-        .where(attempt.c.invoice_id == sa.any_(sa.cast(list(invoice_ids), _BIGINTS)))
+        .where(attempt.c.invoice_id == sa.any_(numbers(invoice_ids)))
         .order_by(attempt.c.id)
     )
     for row in rows:
