@@ -238,6 +238,9 @@ def _target(schema: str | None, name: str, columns: Sequence[str]) -> tuple[sql.
     return table, sql.SQL(", ").join(sql.Identifier(column) for column in columns)
 
 
+NOTHING: Mapping[str, Any] = {}
+
+
 class Question:
     """A statement that is asked often: compiled once for all, and read by the server once for each session.
 
@@ -253,15 +256,33 @@ class Question:
     def _compiled(self) -> tuple[bytes, Sequence[str], Mapping[str, Any]]:
         """The text with the parameters as the server numbers them, their names in order, values that are fixed."""
         compiled = cast("SQLCompiler", self._statement.compile(dialect=PGDialect_psycopg(paramstyle="numeric_dollar")))
-        asked = dict.fromkeys(compiled.bind_names.values())
-        state = compiled.construct_expanded_state({**asked, **compiled.params})
-        return state.statement.encode(), state.positiontup or (), state.parameters
+        asked = dict.fromkeys(parameter.key for parameter in compiled.bind_names if parameter.required)
+        state = compiled.construct_expanded_state({**compiled.params, **asked})
+        fixed = {name: value for name, value in state.parameters.items() if name not in asked}
+        return state.statement.encode(), state.positiontup or (), fixed
 
-    def ask(self, session: Session, values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    def ask(self, session: Session, values: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
         """All rows of the answer, in the session's transaction."""
+        return self._asked(_driver_connection(session), values)
+
+    def ask_and_commit(self, session: Session, values: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
+        """The same, and a commit: one way to the server instead of three, where no transaction is under way."""
+        if session.in_transaction():
+            answer = self.ask(session, values)
+            session.commit()
+            return answer
+        connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
+        usual = connection.autocommit
+        connection.autocommit = True
+        try:
+            return self._asked(connection, values)
+        finally:
+            if not connection.closed:
+                connection.autocommit = usual
+
+    def _asked(self, connection: psycopg.Connection[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
         text, names, fixed = self._compiled
-        connection = _driver_connection(session)
-        given = {**fixed, **(values or {})}
+        given = {**fixed, **values}
         with psycopg.RawCursor(connection, row_factory=dict_row) as cursor:
             cursor.execute(text, [given[name] for name in names], prepare=True)
             return cursor.fetchall() if cursor.description is not None else []
@@ -322,8 +343,9 @@ def release_leader_lock(session: Session, name: str) -> bool:
 
 
 def _asked(session: Session, function: str, name: str) -> bool:
+    call = _LOCK_CALLS[function]
     try:
-        [row] = _LOCK_CALLS[function].ask(session, {"name": name})
+        [row] = (call.ask if session.in_transaction() else call.ask_and_commit)(session, {"name": name})
     except psycopg.Error as error:  # those who ask wait for a lost connection by its usual name
         raise sa.exc.OperationalError(function, None, error) from error
     return bool(row["done"])
