@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
-from psycopg.rows import dict_row
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -251,6 +250,7 @@ class Question:
 
     def __init__(self, statement: sa.ClauseElement) -> None:
         self._statement = statement
+        self._columns: Sequence[str] | None = None
 
     @cached_property
     def _compiled(self) -> tuple[bytes, Sequence[str], Mapping[str, Any]]:
@@ -283,9 +283,11 @@ class Question:
     def _asked(self, connection: psycopg.Connection[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
         text, names, fixed = self._compiled
         given = {**fixed, **values}
-        with psycopg.RawCursor(connection, row_factory=dict_row) as cursor:
+        with psycopg.RawCursor(connection) as cursor:
             cursor.execute(text, [given[name] for name in names], prepare=True)
-            return cursor.fetchall() if cursor.description is not None else []
+            if self._columns is None:  # to learn the names takes the driver longer than to read the rows
+                self._columns = [column.name for column in cursor.description or ()]
+            return [dict(zip(self._columns, row, strict=True)) for row in cursor.fetchall()] if self._columns else []
 
 
 def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
