@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from billing.ledger import Entry, journal
-from db.session import Session, copy_rows
+from db.session import Question, Session, copy_rows
 from db.tables.books import entry, line
 from db.tables.closing import month_act
 from terms.calendar import Month
@@ -22,9 +22,10 @@ CLOSE_LOCK: sa.ColumnElement[int] = sa.func.hashtextextended(
 """Held shared by whoever posts, alone by whoever closes a month (db/tables/guards.py takes the same)."""
 
 
-_DRAW: Final = sa.text(
-    "SELECT array_agg(nextval(CAST(:sequence AS regclass))) FROM generate_series(1, CAST(:count AS integer))"
+_IDS: Final = (
+    "SELECT array_agg(nextval(CAST(:sequence AS regclass))) AS ids FROM generate_series(1, CAST(:count AS integer))"
 )
+_DRAW: Final = Question(sa.text(_IDS))
 """As one array: a row for each key costs more than the key."""
 
 
@@ -42,7 +43,8 @@ def next_ids(session: Session, table: sa.Table, count: int) -> Sequence[int]:
     """Draw `count` keys from the table's own sequence."""
     if not count:
         return ()
-    drawn: list[int] = session.execute(_DRAW, {"sequence": f"{table.name}_id_seq", "count": count}).scalar_one()
+    [row] = _DRAW.ask(session, {"sequence": f"{table.name}_id_seq", "count": str(count)})
+    drawn: list[int] = row["ids"]
     return drawn
 
 
@@ -61,9 +63,13 @@ def post(session: Session, postings: Iterable[Posting], recorded_at: datetime) -
 
 def post_entries(session: Session, drafts: Sequence[tuple[Posting, Entry]], recorded_at: datetime) -> list[int]:
     """Book entries as they are; returns their ids in order (0 for one without lines)."""
-    ids = iter(next_ids(session, entry, sum(1 for _, draft in drafts if draft.lines)))
+    count = sum(1 for _, draft in drafts if draft.lines)
+    if not count:
+        return [0] * len(drafts)
+    [held] = _HELD_OPEN.ask(session, {"sequence": f"{entry.name}_id_seq", "count": str(count)})
+    ids = iter(held["ids"])
     entry_ids = [next(ids) if draft.lines else 0 for _, draft in drafts]
-    first_open = first_open_day(session) if any(entry_ids) else None
+    first_open = _first_open_day(session)
     copy_rows(
         session,
         entry,
@@ -87,13 +93,16 @@ def post_entries(session: Session, drafts: Sequence[tuple[Posting, Entry]], reco
     return entry_ids
 
 
-def first_open_day(session: Session) -> date | None:
-    """The first day on which entries may be posted, kept so until the transaction ends; None: every day is open."""
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(CLOSE_LOCK)))
-    found: date | None = session.execute(
-        sa.select(month_act.c.open_from).order_by(month_act.c.id.desc()).limit(1)
-    ).scalar_one_or_none()
-    return found
+def _first_open_day(session: Session) -> date | None:
+    """The first day on which entries may be posted; None: every day is open."""
+    return next((row["open_from"] for row in _OPEN_FROM.ask(session)), None)
+
+
+# two statements: what was closed while the lock was waited for is seen by the second only
+_HELD_OPEN: Final = Question(
+    sa.select(sa.func.pg_advisory_xact_lock_shared(CLOSE_LOCK).label("held"), sa.text(f"({_IDS}) AS ids"))
+)
+_OPEN_FROM: Final = Question(sa.select(month_act.c.open_from).order_by(month_act.c.id.desc()).limit(1))
 
 
 def _open_day(on: date, first_open: date | None) -> tuple[date, str | None]:

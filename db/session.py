@@ -9,19 +9,22 @@ import datetime as dt
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property, lru_cache
 from itertools import islice
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
-from psycopg.rows import dict_row
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from db.copy_text import CopyText, copy_text
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.compiler import SQLCompiler
 
 __all__ = [
     "NO_SPACE",
@@ -53,6 +56,9 @@ OLDEST_SERVER = 15
 
 CONNECT_SECONDS = 10
 _ROWS_AT_ONCE = 1_000
+_FEW = 8
+"""Rows up to which a COPY, which is never prepared and goes back and forth three times, takes longer than an INSERT."""
+_TAKEN_AS_TEXT = {str, int, bool, type(None), dt.date, dt.datetime}
 NO_SPACE = "No space left on device"
 """What the system and PostgreSQL say of a full disk."""
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -168,27 +174,31 @@ def numbers(values: Iterable[int]) -> sa.ColumnElement[Sequence[int]]:
 
 
 def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-    """Write many rows by COPY inside the session's transaction; the number of rows written.
+    """Write rows inside the session's transaction, by COPY or, where they are few, by INSERT; their number.
 
     Values are as for an INSERT through the table: dicts and lists for JSON columns, lists for arrays, aware
     datetimes for instants (a naive one is refused with ValueError). None is NULL, also in a JSON column.
-    A table given by name takes plain values only.
+    A table given by name takes plain values only. Either way it is one statement, and errors are the driver's.
     """
     name = table if isinstance(table, str) else table.name
     schema = None if isinstance(table, str) else table.schema
-    target = sql.Identifier(name) if schema is None else sql.Identifier(schema, name)
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        target, sql.SQL(", ").join(sql.Identifier(column) for column in columns)
-    )
     converters, instants = ([], []) if isinstance(table, str) else _converters(session, table, columns)
-    count = 0
+
+    def ready(some: list[Sequence[object]]) -> list[Sequence[object]]:
+        if converters:
+            some = [_converted(row, converters) for row in some]
+        for place in instants:
+            _refuse_naive({row[place] for row in some})
+        return some
+
     left = iter(rows)
+    some = ready(list(islice(left, _ROWS_AT_ONCE)))
+    if not some or (len(some) <= _FEW and _inserted(session, schema, name, columns, some)):
+        return len(some)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(*_target(schema, name, columns))
+    count = 0
     with driver_cursor(session) as cursor, cursor.copy(statement) as copy:
-        while some := list(islice(left, _ROWS_AT_ONCE)):
-            if converters:
-                some = [_converted(row, converters) for row in some]
-            for place in instants:
-                _refuse_naive({row[place] for row in some})
+        while some:
             text = copy_text(some)
             if text is not None:
                 copy.write(text)
@@ -196,44 +206,100 @@ def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], r
                 for row in some:
                     copy.write_row(row)
             count += len(some)
+            some = ready(list(islice(left, _ROWS_AT_ONCE)))
     return count
 
 
+def _inserted(
+    session: Session, schema: str | None, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> bool:
+    """Whether the rows were of kinds that an INSERT takes as their text; then they are written."""
+    values = [value for row in rows for value in row]
+    if not _TAKEN_AS_TEXT.issuperset(map(type, values)):
+        return False
+    statement = _insertion(schema, name, tuple(columns), len(rows))
+    connection = _driver_connection(session)
+    with psycopg.RawCursor(connection) as cursor:
+        # as texts, so that the server need not tell apart small and large numbers: one plan for each number of rows
+        cursor.execute(statement, [None if value is None else str(value) for value in values], prepare=True)
+    return True
+
+
+@lru_cache(maxsize=512)
+def _insertion(schema: str | None, name: str, columns: tuple[str, ...], count: int) -> bytes:
+    places = iter(range(1, count * len(columns) + 1))
+    rows = ", ".join(f"({', '.join(f'${next(places)}' for _ in columns)})" for _ in range(count))
+    return sql.SQL("INSERT INTO {} ({}) VALUES {}").format(*_target(schema, name, columns), sql.SQL(rows)).as_bytes()
+
+
+def _target(schema: str | None, name: str, columns: Sequence[str]) -> tuple[sql.Identifier, sql.Composed]:
+    table = sql.Identifier(name) if schema is None else sql.Identifier(schema, name)
+    return table, sql.SQL(", ").join(sql.Identifier(column) for column in columns)
+
+
+NOTHING: Mapping[str, Any] = {}
+
+
 class Question:
-    """A long statement that is asked often: compiled once for all, and read by the server once for each session.
+    """A statement that is asked often: compiled once for all, and read by the server once for each session.
 
     The usual way compiles a statement and looks for its parameters anew each time; for the audit that costs more than
-    the answer. The values are given by name, of the driver's own types; rows come as dictionaries.
+    the answer. The values are given by name, of the driver's own types; rows come as dictionaries. Errors are the
+    driver's, as those of copy_rows.
     """
 
-    def __init__(self, statement: sa.TextClause) -> None:
-        compiled = statement.compile(dialect=_numbered_dialect())
-        self._text = sql.SQL(str(compiled))  # made of this program's own statements
-        self._names: Sequence[str] = compiled.positiontup or ()
-        self._fixed: Mapping[str, Any] = compiled.params
+    def __init__(self, statement: sa.ClauseElement) -> None:
+        self._statement = statement
+        self._columns: Sequence[str] | None = None
 
-    def ask(self, session: Session, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    @cached_property
+    def _compiled(self) -> tuple[bytes, Sequence[str], Mapping[str, Any]]:
+        """The text with the parameters as the server numbers them, their names in order, values that are fixed."""
+        compiled = cast("SQLCompiler", self._statement.compile(dialect=PGDialect_psycopg(paramstyle="numeric_dollar")))
+        asked = dict.fromkeys(parameter.key for parameter in compiled.bind_names if parameter.required)
+        state = compiled.construct_expanded_state({**compiled.params, **asked})
+        fixed = {name: value for name, value in state.parameters.items() if name not in asked}
+        return state.statement.encode(), state.positiontup or (), fixed
+
+    def ask(self, session: Session, values: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
         """All rows of the answer, in the session's transaction."""
-        if not session.in_transaction():
-            session.begin()
+        return self._asked(_driver_connection(session), values)
+
+    def ask_and_commit(self, session: Session, values: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
+        """The same, and a commit: one way to the server instead of three, where no transaction is under way."""
+        if session.in_transaction():
+            answer = self.ask(session, values)
+            session.commit()
+            return answer
         connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
-        given = {**self._fixed, **values}
-        with psycopg.RawCursor(connection, row_factory=dict_row) as cursor:
-            cursor.execute(self._text, [given[name] for name in self._names], prepare=True)
-            return cursor.fetchall() if cursor.description is not None else []
+        usual = connection.autocommit
+        connection.autocommit = True
+        try:
+            return self._asked(connection, values)
+        finally:
+            if not connection.closed:
+                connection.autocommit = usual
 
-
-def _numbered_dialect() -> Dialect:
-    """Parameters as the server itself numbers them."""
-    return PGDialect_psycopg(paramstyle="numeric_dollar")
+    def _asked(self, connection: psycopg.Connection[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        text, names, fixed = self._compiled
+        given = {**fixed, **values}
+        with psycopg.RawCursor(connection) as cursor:
+            cursor.execute(text, [given[name] for name in names], prepare=True)
+            if self._columns is None:  # to learn the names takes the driver longer than to read the rows
+                self._columns = [column.name for column in cursor.description or ()]
+            return [dict(zip(self._columns, row, strict=True)) for row in cursor.fetchall()] if self._columns else []
 
 
 def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
     """psycopg's own cursor in the session's transaction, for what SQLAlchemy has no words for."""
+    return _driver_connection(session).cursor()
+
+
+def _driver_connection(session: Session) -> psycopg.Connection[Any]:
     if not session.in_transaction():
         session.begin()
     connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
-    return connection.cursor()
+    return connection
 
 
 _Converters = list[tuple[int, Callable[[Any], Any]]]
@@ -279,5 +345,16 @@ def release_leader_lock(session: Session, name: str) -> bool:
 
 
 def _asked(session: Session, function: str, name: str) -> bool:
-    key = sa.func.hashtextextended(sa.func.concat("keizoku/", sa.func.current_schema(), "/", name), 0)
-    return bool(session.execute(sa.select(getattr(sa.func, function)(key))).scalar_one())
+    call = _LOCK_CALLS[function]
+    try:
+        [row] = (call.ask if session.in_transaction() else call.ask_and_commit)(session, {"name": name})
+    except psycopg.Error as error:  # those who ask wait for a lost connection by its usual name
+        raise sa.exc.OperationalError(function, None, error) from error
+    return bool(row["done"])
+
+
+_KEY = "hashtextextended(concat('keizoku/', current_schema(), '/', CAST(:name AS text)), 0)"
+_LOCK_CALLS = {
+    function: Question(sa.text(f"SELECT {function}({_KEY}) AS done"))
+    for function in ("pg_try_advisory_lock", "pg_advisory_unlock")
+}

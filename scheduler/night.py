@@ -35,7 +35,7 @@ from billing.stages import (
     terms,
 )
 from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TODAY
-from db.session import Session, release_leader_lock, try_leader_lock
+from db.session import Question, Session, release_leader_lock, try_leader_lock
 from db.writer import Turns
 from scheduler import runs, sharing
 from scheduler.app import House
@@ -324,7 +324,8 @@ _PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
 
 _ASKED: Final = tuple(name for stage in STAGES[:-1] for name in _PARTS[stage] if name in _PROBES)
 _ANYTHING: Final = {
-    first: sa.select(*(_PROBES[name].label(name) for name in _ASKED[place:])) for place, first in enumerate(_ASKED)
+    first: Question(sa.select(*(_PROBES[name].label(name) for name in _ASKED[place:])))
+    for place, first in enumerate(_ASKED)
 }
 """From each part on, the probes that are still to be asked."""
 
@@ -358,7 +359,11 @@ def probe_values(work: Work) -> Mapping[str, object]:
 
 def _ask(work: Work, first: str) -> Mapping[str, bool]:
     """The probes from this part on in one statement: for each that has one, whether there is anything to do."""
-    return dict(work.session.execute(_ANYTHING[first], probe_values(work)).one()._mapping)
+    [said] = _ANYTHING[first].ask(work.session, probe_values(work))
+    return said
+
+
+_ONE_SNAPSHOT: Final = Question(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
 
 
 def _certify(
@@ -371,7 +376,7 @@ def _certify(
     base, whole_on = (EVERYTHING, on) if whole else _base(before)
     session.commit()  # a rollback would take the driver's prepared statements with it
     # one snapshot for all questions: what people do meanwhile is seen whole or not at all
-    session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    _ONE_SNAPSHOT.ask(session)
     found = audit_billing(session, on, recognised_to=recognised_to, base=base)
     if found.differences and base is not EVERYTHING:
         # it may be of a row that came in below a floor while the last one looked: everything knows

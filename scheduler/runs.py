@@ -32,12 +32,7 @@ class StageRun:
 def note(session: Session, stages: Sequence[StageRun]) -> None:
     """Write stages into the run log; a rerun counts up and adds its changes. Commits."""
     if stages:
-        _write(session, stages)
-        session.commit()
-
-
-def _write(session: Session, stages: Sequence[StageRun]) -> None:
-    _NOTE.ask(session, _noted(stages))
+        _NOTE.ask_and_commit(session, _noted(stages))
 
 
 def _noted(stages: Sequence[StageRun]) -> dict[str, object]:
@@ -158,7 +153,7 @@ def certify(
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     audits = [StageRun(each, LAST_STAGE, at, at, 0) for each in (*without, business_date)]
-    _CERTIFY.ask(
+    _CERTIFY.ask_and_commit(
         session,
         {
             "business_date": business_date,
@@ -172,7 +167,6 @@ def certify(
             **_noted(audits),
         },
     )
-    session.commit()
     return state
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from billing.catalog import Price, price_at
 from billing.contract import RenewalRules
-from db.session import Session
+from db.session import Question, Session
 from db.tables.contracts import plan, price
 from terms.calendar import Interval, TermRule
 from terms.rules import Rules
@@ -16,22 +16,22 @@ from terms.rules import Rules
 
 def load_prices(session: Session) -> list[Price]:
     """Every price ever recorded, in the order of recording."""
-    rows = session.execute(
-        sa.select(price, plan.c.interval).join(plan, plan.c.code == price.c.plan).order_by(price.c.id)
-    )
     return [
         Price(
-            plan=row.plan,
-            interval=row.interval,
-            yen=row.yen,
-            announced_on=row.announced_on,
-            for_new_from=row.for_new_from,
-            for_renewals_from=row.for_renewals_from,
-            cohort=frozenset(row.cohort) if row.cohort is not None else None,
-            recorded=row.id,
+            plan=row["plan"],
+            interval=row["interval"],
+            yen=row["yen"],
+            announced_on=row["announced_on"],
+            for_new_from=row["for_new_from"],
+            for_renewals_from=row["for_renewals_from"],
+            cohort=frozenset(row["cohort"]) if row["cohort"] is not None else None,
+            recorded=row["id"],
         )
-        for row in rows
+        for row in _PRICES.ask(session)
     ]
+
+
+_PRICES = Question(sa.select(price, plan.c.interval).join(plan, plan.c.code == price.c.plan).order_by(price.c.id))
 
 
 def load_interval(session: Session, code: str) -> Interval | None:

@@ -31,7 +31,7 @@ def run(
         int | None, typer.Option("--jobs", "-j", min=1, help="How many at once; default: one for each processor.")
     ] = None,
 ) -> None:
-    """Run each file in a schema of its own; the outcomes come in the order of the files.
+    """Run each file on empty tables of its own; the outcomes come in the order of the files.
 
     Exit 1 if an expectation failed, else 2 if a file is no scenario, else 0.
     """

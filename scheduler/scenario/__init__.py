@@ -6,7 +6,8 @@
     document.py      a file → Scenario or findings
     actions.py       a step → a desk's method
     checks.py        an expectation → agreed or not
-    run.py           steps, nights and expectations in order, in a schema of their own
+    run.py           steps, nights and expectations in order
+    slate.py         empty tables for each; many.py runs many, side by side
     report.py        an outcome as people read it; outcome.py as programs do
 
 `docs/how-to/scenarios.md` explains the files to those who write them.

@@ -1,10 +1,11 @@
-"""Many scenario files at once: each in a schema of its own, in processes side by side, outcomes in the files' order.
+"""Many scenario files at once: in processes side by side, each on a slate of its own, outcomes in the files' order.
 
 Whoever is done takes the next file; an outcome that comes before an earlier one waits for it.
 """
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import threading
@@ -12,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.engine import URL
 
 from scheduler.scenario.outcome import Outcome
-from scheduler.scenario.run import OnMoment, run_file
+from scheduler.scenario.run import OnMoment, run_on
+from scheduler.scenario.slate import Slate
 
 __all__ = ["ProcessLostError", "run_files"]
 
@@ -36,17 +39,19 @@ def run_files(
 
     One at a time runs in this process and calls `on_moment` within a file. Outcomes of other processes come without
     the error that stopped them, which need not survive the way. Raises ProcessLostError; what the database
-    refuses is raised as by run_file, once the files under way are done.
+    refuses is raised as by run_on, once the files under way are done.
     """
     jobs = min(jobs, len(files))
     if jobs <= 1:
-        for path in files:
-            yield run_file(path, url, keep_schema, on_moment)
+        with Slate(url, keep=keep_schema) as slate:
+            for path in files:
+                yield run_on(slate, path, on_moment)
         return
     # spawned: a process that is forked would share our session's connection
-    processes = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _end_with_the_caller)
+    begin = partial(_begin, url, keep_schema)
+    processes = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), begin)
     try:
-        begun = [processes.submit(_run, path, url, keep_schema) for path in files]
+        begun = [processes.submit(_run, path) for path in files]
         for future in begun:
             yield future.result()
     except BrokenProcessPool as error:
@@ -55,13 +60,20 @@ def run_files(
         processes.shutdown(cancel_futures=True)
 
 
-def _run(path: Path, url: str | URL, keep_schema: bool) -> Outcome:
-    return replace(run_file(path, url, keep_schema), crash=None)
+_slates: list[Slate] = []
+"""Of this process, if it is one that runs scenarios for another: the one that it writes on."""
 
 
-def _end_with_the_caller() -> None:
-    """A process whose caller was killed ends too, instead of running on for nobody."""
+def _begin(url: str | URL, keep_schema: bool) -> None:
+    """What a process does first. Its slate goes with it; if its caller is killed, it ends too and runs for nobody."""
+    slate = Slate(url, keep=keep_schema)
+    atexit.register(slate.close)
+    _slates.append(slate)
     threading.Thread(target=_wait_and_end, daemon=True).start()
+
+
+def _run(path: Path) -> Outcome:
+    return replace(run_on(_slates[0], path), crash=None)
 
 
 def _wait_and_end() -> None:

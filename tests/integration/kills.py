@@ -241,7 +241,7 @@ class Simulated(World):
     def count(self, engine: sa.Engine, url: sa.URL, kind: str, moment: int, told: Told) -> None:
         pid_file = self.server.cluster / "postmaster.pid"
 
-        def happen(connection: sa.Connection) -> None:
+        def happen(connection: psycopg.Connection[Any]) -> None:
             if kind == "process":
                 os.kill(os.getpid(), signal.SIGKILL)
             elif kind == "stopped":
@@ -249,17 +249,43 @@ class Simulated(World):
             elif kind == "server":
                 os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
             elif kind == "backend":
-                driver: Any = connection.connection.driver_connection
-                os.kill(driver.info.backend_pid, signal.SIGKILL)
+                os.kill(connection.info.backend_pid, signal.SIGKILL)
             elif kind == "cut":
                 _cut_all(url)
 
-        def statement(connection: sa.Connection, *_: object) -> None:
+        def step(connection: psycopg.Connection[Any]) -> None:
             told.moments += 1
             if told.moments == moment:
                 happen(connection)
 
-        sa.event.listen(engine, "before_cursor_execute" if moment % 2 else "after_cursor_execute", statement)
+        _at_every_statement(engine, step, before=bool(moment % 2))
+
+
+def _at_every_statement(engine: sa.Engine, step: Callable[[psycopg.Connection[Any]], None], *, before: bool) -> None:
+    """In this process, which ends with the night: at the driver, where COPY and the short way of asking pass too."""
+    execute, copy = psycopg.Cursor.execute, psycopg.Cursor.copy
+    watched: list[object] = []
+    sa.event.listen(engine, "connect", lambda connection, _: watched.append(connection))
+
+    def passes(cursor: Any, now: bool) -> None:
+        if now and any(cursor.connection is each for each in watched):
+            step(cursor.connection)
+
+    def watched_execute(cursor: Any, *asked: Any, **how: Any) -> Any:
+        passes(cursor, before)
+        done = execute(cursor, *asked, **how)
+        passes(cursor, not before)
+        return done
+
+    @contextmanager
+    def watched_copy(cursor: Any, *asked: Any, **how: Any) -> Iterator[object]:
+        passes(cursor, before)
+        with copy(cursor, *asked, **how) as writing:
+            yield writing
+        passes(cursor, not before)
+
+    for name, instead in (("execute", watched_execute), ("copy", watched_copy)):
+        setattr(psycopg.Cursor, name, instead)
 
 
 class Stripe(World):

@@ -1,16 +1,21 @@
 """The benchmarks run, at tiny sizes and without a stopwatch: contenders agree, and the page has every one of them."""
 
+import json
+import math
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
 from db.embedded import EmbeddedServer
+from tests.benchmarks import crossing
 from tests.benchmarks.growth_picture import growth_svg
 from tests.benchmarks.harness import (
+    JSON_FILE,
     Contender,
     Measured,
     agreed,
@@ -77,6 +82,57 @@ def test_growth_is_fitted_drawn_and_told() -> None:
     picture = growth_svg({"quorum": found})
     assert ElementTree.fromstring(picture).tag.endswith("svg")  # noqa: S314
     assert picture.count("<circle") == 4
+
+
+def engines(duckdb: dict[str, float], spark: dict[str, float]) -> dict[str, Any]:
+    machine = {"measured_on": "2026-04-01", "processors": 2}
+    size = {"observations": 8_000_000, "users": 1_600_000}
+    return {"machine": machine, "size": size, "contenders": [{"figures": duckdb}, {"figures": spark}]}
+
+
+def test_from_how_many_rows_spark_pays_is_worked_out() -> None:
+    """DuckDB 0.5 s and 2 s a million; Spark 10 s to start, 4 s a question and 8 s a million, by hand."""
+    case = engines(
+        {"seconds_for_1000000": 2.5, "seconds_for_2000000": 4.5, "seconds_for_4000000": 8.5},
+        {
+            "seconds_for_1000000": 12.0,
+            "seconds_for_2000000": 20.0,
+            "seconds_for_4000000": 36.0,
+            "seconds_to_start": 10.0,
+            "seconds_of_the_first_question": 18.5,
+        },
+    )
+    duckdb, spark = crossing.prices(case)
+    assert [round(each, 9) for each in (duckdb.to_begin, duckdb.per_million)] == [0.5, 2.0]
+    assert [round(each, 9) for each in (spark.to_begin, spark.per_million)] == [20.5, 8.0]  # 10 + 18.5 − 8
+    assert crossing.crossing_millions(duckdb, spark, 4) == math.inf
+    assert round(crossing.crossing_millions(duckdb, spark, 8), 9) == 20.0  # 20 s are won by 1 s a million
+    page = crossing.told({"engines": case})
+    assert "more than 4 such machines" in page
+    assert "| 4 | never | |\n| 8 | 20 | 40 s |" in page
+    assert crossing.told({"engines": {**case, "contenders": case["contenders"][:1]}}) == crossing.told({})
+
+
+def test_the_page_on_scale_has_the_figures_of_the_benchmark(tmp_path: Path) -> None:
+    page = tmp_path / "scale.md"
+    page.write_text(crossing.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    crossing.write_into(page, json.loads(JSON_FILE.read_text(encoding="utf-8")))
+    assert page.read_text(encoding="utf-8") == crossing.PAGE.read_text(encoding="utf-8")
+    page.write_text("no place", encoding="utf-8")
+    with pytest.raises(ValueError, match="no place"):
+        crossing.write_into(page, {})
+
+
+def test_who_runs_once_at_a_large_size_runs_warm(folder: Path) -> None:
+    whole = all_cases()["startup"]
+    case = replace(
+        whole,
+        large=[whole.tiny],
+        contenders=[replace(whole.contenders[0], large_runs=runs, name=whole.contenders[0].name) for runs in (2, 1)],
+    )
+    often, once = measure(case, folder, case.tiny, 2, lambda _: None, cold=True)
+    assert (len(often.wall), len(once.wall)) == (2, 1)
+    assert (often.cold is None, once.cold is None) == (False, True)
 
 
 def test_a_size_that_is_too_much_for_a_peer_is_told() -> None:

@@ -1,0 +1,141 @@
+"""Where scenarios run: empty tables for each, in a schema that is wiped and written on again.
+
+    with Slate(url) as slate:                the schema is dropped at the end
+        house = slate.house(rules)           empty tables, every key from 1, a simulated gateway
+        …                                    a diary
+        house = slate.house(rules)           wiped: the next diary
+
+The server takes longer to make a schema than most diaries take, and a new connection has every statement to read and
+to plan again. The tables let nobody delete (db/tables/guards.py); a superuser, as on the embedded server, may pass
+over that, and does so within the slate's own schema only. On a server of which we are none each diary gets a schema of
+its own, as it does where the rows are to be kept.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Final, Self
+from uuid import uuid4
+
+import psycopg
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+from billing.gateway.simulated import SimulatedGateway
+from db.migrate import create_all
+from db.session import Session, driver_cursor, make_engine
+from db.tables import metadata
+from scheduler.app import House
+from terms.rules import Rules
+
+__all__ = ["Slate"]
+
+_SETTINGS: Final = (
+    "SET synchronous_commit = off; "  # nobody misses these rows after a power cut
+    "SET plan_cache_mode = force_generic_plan; "
+)
+_STATEMENTS_KEPT: Final = 1_000
+"""More than the engine has: the server reads and plans each once."""
+_KEYS_FROM_1: Final = "SELECT setval(seqrelid, 1, false) FROM pg_sequence JOIN pg_class ON pg_class.oid = seqrelid"
+
+
+class Slate:
+    """A schema for one diary after the other; not for two at once. `keep`: a schema for each, which stays."""
+
+    def __init__(self, url: str | URL, *, keep: bool = False) -> None:
+        self._url, self.keep = url, keep
+        self._schema = ""
+        self._session: Session | None = None
+        self._gateway: SimulatedGateway | None = None
+        self._open = ExitStack()
+
+    @property
+    def schema(self) -> str:
+        """The name of the present schema."""
+        return self._schema
+
+    def house(self, rules: Rules) -> House:
+        """An empty engine. What an earlier one had is gone."""
+        if self._session is not None and (self.keep or not self._wiped(self._session)):
+            self.close()
+        if self._session is None or self._gateway is None:
+            self._session, self._gateway = self._made()
+        return House(session=self._session, rules=rules, gateway=self._gateway)
+
+    def rest(self, *, intact: bool) -> None:
+        """A diary is over: nothing is locked until the next. Not `intact`: an error stopped it half-way."""
+        if self._session is None:
+            return
+        try:
+            if intact and not self.keep:
+                self._session.commit()  # a rollback would take the driver's prepared statements with it
+            else:
+                self._session.rollback()
+        except sa.exc.SQLAlchemyError:
+            self._session.invalidate()  # it may be the connection that is gone
+            self.close()
+
+    def close(self) -> None:
+        """Drop the schema, unless it is to be kept. Raises what the database says to that."""
+        self._session = self._gateway = None
+        self._open.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _made(self) -> tuple[Session, SimulatedGateway]:
+        self._schema = f"scenario_{uuid4().hex[:16]}"
+        with ExitStack() as open_:
+            server = make_engine(self._url)
+            open_.callback(server.dispose)
+            _run_alone(server, f"CREATE SCHEMA {self._schema}")
+            if not self.keep:
+                open_.callback(_run_alone, server, f"DROP SCHEMA {self._schema} CASCADE")
+            engine = make_engine(self._url, schema=self._schema)
+            sa.event.listen(engine, "connect", _keep_statements)
+            open_.callback(engine.dispose)
+            session = open_.enter_context(engine.connect())
+            session.exec_driver_sql(_SETTINGS)
+            session.commit()
+            create_all(session)
+            session.commit()
+            gateway = SimulatedGateway(engine)
+            open_.callback(gateway.close)
+            self._open = open_.pop_all()
+        return session, gateway
+
+    def _wiped(self, session: Session) -> bool:
+        """Whether it could be: every table empty, every key from 1, no lock and no setting of the last diary left."""
+        try:
+            with driver_cursor(session) as cursor:
+                cursor.execute(_wipe(self._schema), prepare=False)
+            session.commit()
+        except (sa.exc.SQLAlchemyError, psycopg.Error):
+            session.invalidate()  # it may be the connection that is gone
+            return False
+        return True
+
+
+def _wipe(schema: str) -> bytes:
+    """Names of tables are written with their schema: whatever the search path, no other is touched."""
+    rows = "".join(f"DELETE FROM {schema}.{table.name}; " for table in metadata.sorted_tables)  # noqa: S608 - our names
+    return (
+        f"SELECT pg_advisory_unlock_all(); DISCARD TEMP; RESET ALL; {_SETTINGS}"
+        f"SET LOCAL session_replication_role = replica; {rows}"
+        f"{_KEYS_FROM_1} WHERE relnamespace = '{schema}'::regnamespace"
+    ).encode()
+
+
+def _keep_statements(connection: psycopg.Connection[object], _record: object) -> None:
+    connection.prepared_max = _STATEMENTS_KEPT
+    connection.prepare_threshold = 1
+
+
+def _run_alone(engine: sa.Engine, statement: str) -> None:
+    with engine.connect() as session:
+        session.exec_driver_sql(statement)
+        session.commit()
