@@ -45,9 +45,9 @@ def crossing_millions(duckdb: Price, spark: Price, machines: int) -> float:
 
 def told(figures: Mapping[str, Mapping[str, Any]]) -> str:
     """The figures as they stand in the page."""
-    if "engines" not in figures:
+    case = figures.get("engines", {"contenders": ()})
+    if len(case["contenders"]) < 2:  # Spark may not be installed
         return "Not measured yet: run `make bench CASES=engines`."
-    case = figures["engines"]
     duckdb, spark = prices(case)
     where, most_rows = case["machine"], next(iter(case["size"].values()))
     too_few = math.floor(spark.per_million / duckdb.per_million)
