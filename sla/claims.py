@@ -95,6 +95,8 @@ class Assessor:
         circumstances = terms, among.suspended, among.environment
         known = self._standings.get(circumstances)
         if known is None:
+            if len(self._standings) >= VERDICTS_KEPT:
+                self._standings.clear()
             known = self._standings[circumstances] = _standing(among, self)
         return known
 

@@ -1,7 +1,7 @@
 """Stage 3 of the night, claims: adjudicate what can be decided, and award.
 
     for facts in due(session, rules, business_date, now):      a chunk of accounts of one month
-        save(session, decide(facts, rules), now)               committed whole, in order
+        save(session, decide(facts), now)                      committed whole, in order
 
 Due: months that are over by the business date and about which something was recorded since they were last
 decided. A claim for the running month waits. Killed between two chunks, the next run goes on where it
@@ -30,7 +30,7 @@ from sla.decision_store import Decided, save_decided
 from sla.month_store import load_month_facts
 from sla.review import OpenReview, anything_open, open_reviews, policy_of
 from sla.store import ClaimantFacts, due_accounts, load_claimants
-from sla.unusable import ServiceMonth, if_unknown_was_down, service_month
+from sla.unusable import if_unknown_was_down, service_month
 from terms.calendar import Month
 from terms.rules import Rules
 
@@ -39,14 +39,15 @@ CHUNK_ACCOUNTS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class DueClaims:
-    """A chunk of accounts of one month; `closes`: the last of the month. No service month: no claimants.
+    """A chunk of accounts of one month; `closes`: the last of the month. No assessor: no claimants.
 
-    `if_down`: the month if all of its unknown time was down, where there is any.
+    `if_down`: for the month if all of its unknown time was down, where there is any. All chunks of a month have the
+    same assessors: what was worked out for one account holds for all accounts alike.
     """
 
     review: OpenReview
-    service: ServiceMonth | None
-    if_down: ServiceMonth | None
+    assessor: Assessor | None
+    if_down: Assessor | None
     claimants: tuple[ClaimantFacts, ...]
     closes: bool
 
@@ -71,7 +72,7 @@ def adjudicate_due(
     with collector_waits(), ExitStack() as stack:
         writer: SecondHand | None = None
         for facts in due(session, rules, business_date, now, chunk_accounts):
-            work = partial(save, decisions=decide(facts, rules), now=now)
+            work = partial(save, decisions=decide(facts), now=now)
             if writer is None and not facts.closes:
                 writer = stack.enter_context(SecondHand(session))
             yield work(session) if writer is None else writer.hand(work)
@@ -93,31 +94,30 @@ def due(
     """
     for review in open_reviews(session, Month.of(business_date), now):
         policy = policy_of(rules, review.month)
-        service: ServiceMonth | None = None
-        if_down: ServiceMonth | None = None
+        assessor: Assessor | None = None
+        if_down: Assessor | None = None
         after = ""
         closes = False
         while not closes:
             accounts = due_accounts(session, review, after, chunk_accounts)
             closes = len(accounts) < chunk_accounts
             claimants = load_claimants(session, review, policy, accounts) if accounts else []
-            if claimants and service is None:
+            if claimants and assessor is None:
                 facts = load_month_facts(session, policy, review.month, now)
                 resolution = rules.discretion.resolution_seconds
-                service = service_month(facts, policy, resolution)
-                if_down = service_month(if_unknown_was_down(facts), policy, resolution) if facts.unknown else None
-            yield DueClaims(review, service, if_down, tuple(claimants), closes)
+                assessor = Assessor(service_month(facts, policy, resolution), policy)
+                if facts.unknown:
+                    if_down = Assessor(service_month(if_unknown_was_down(facts), policy, resolution), policy)
+            yield DueClaims(review, assessor, if_down, tuple(claimants), closes)
             after = accounts[-1] if accounts else after
 
 
-def decide(facts: DueClaims, rules: Rules) -> DecidedClaims:
+def decide(facts: DueClaims) -> DecidedClaims:
     """Adjudicate every account of the chunk; those whose answer hangs on unknown time are left out."""
-    policy = policy_of(rules, facts.review.month)
-    if facts.service is None:
+    assessor, other = facts.assessor, facts.if_down
+    if assessor is None:
         return DecidedClaims(facts.review, (), facts.closes)
-    assessor = Assessor(facts.service, policy)
-    shared = service_hash(facts.service, policy)
-    other = Assessor(facts.if_down, policy) if facts.if_down is not None else None
+    shared = service_hash(assessor.service, assessor.policy)
     decided = []
     for claimant in facts.claimants:
         made = adjudicate_month(claimant.among, assessor)
