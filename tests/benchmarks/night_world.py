@@ -276,4 +276,4 @@ def _award(session: Session, awards: int) -> None:
     for number in range(1, awards + 1):
         desk.claim(f"c{number}", account_of(number), "2026-03", now=claimed_at)
     for chunk in sla.stages.due(session, rules, EVE, night_at(EVE)):
-        sla.stages.save(session, sla.stages.decide(chunk, rules), night_at(EVE))
+        sla.stages.save(session, sla.stages.decide(chunk), night_at(EVE))
