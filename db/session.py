@@ -57,7 +57,7 @@ OLDEST_SERVER = 15
 CONNECT_SECONDS = 10
 _ROWS_AT_ONCE = 1_000
 _FEW = 8
-"""Rows up to which a COPY, which is never prepared and goes back and forth three times, takes longer than an INSERT."""
+"""Rows up to which a COPY, which is never prepared and goes back and forth twice, takes longer than an INSERT."""
 _TAKEN_AS_TEXT = {str, int, bool, type(None), dt.date, dt.datetime}
 NO_SPACE = "No space left on device"
 """What the system and PostgreSQL say of a full disk."""

@@ -65,9 +65,10 @@ def adjudicate_due(
 ) -> Iterator[int]:
     """Decide and write all that is due; the rows of each chunk. With several, one is written while the next is decided.
 
-    Chunks are of different accounts or months, so no chunk is made of what the one before writes.
+    Chunks are of different accounts or months, so no chunk is made of what the one before writes. The collector waits
+    until all are done: let in between two chunks it would look through all that is under way.
     """
-    with ExitStack() as stack:
+    with collector_waits(), ExitStack() as stack:
         writer: SecondHand | None = None
         for facts in due(session, rules, business_date, now, chunk_accounts):
             work = partial(save, decisions=decide(facts, rules), now=now)
@@ -99,8 +100,7 @@ def due(
         while not closes:
             accounts = due_accounts(session, review, after, chunk_accounts)
             closes = len(accounts) < chunk_accounts
-            with collector_waits():
-                claimants = load_claimants(session, review, policy, accounts) if accounts else []
+            claimants = load_claimants(session, review, policy, accounts) if accounts else []
             if claimants and service is None:
                 facts = load_month_facts(session, policy, review.month, now)
                 resolution = rules.discretion.resolution_seconds
@@ -110,7 +110,6 @@ def due(
             after = accounts[-1] if accounts else after
 
 
-@collector_waits()
 def decide(facts: DueClaims, rules: Rules) -> DecidedClaims:
     """Adjudicate every account of the chunk; those whose answer hangs on unknown time are left out."""
     policy = policy_of(rules, facts.review.month)
@@ -137,7 +136,6 @@ def is_same_answer(one: MonthDecision, other: MonthDecision) -> bool:
     return answer(one) == answer(other)
 
 
-@collector_waits()
 def save(session: Session, decisions: DecidedClaims, now: datetime) -> int:
     """Write and commit one chunk; the number of rows written."""
     return save_decided(session, decisions.review, decisions.decided, now, closes=decisions.closes)

@@ -42,9 +42,9 @@ def due(session: Session, rules: Rules, today: date) -> Iterator[list[Upcoming]]
     if not longest:
         return
     prices = load_prices(session)
-    wanted = _wanted(prices, settings, today)
     plans = _plans(prices, settings, today)
-    if wanted is None or not plans:
+    wanted = _wanted(prices, settings, today) if plans else None
+    if wanted is None:
         return
     query = (
         running()

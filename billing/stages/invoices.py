@@ -17,7 +17,7 @@ from billing.credit import OpenCredit
 from billing.invoice import InvoiceDraft, draft_invoice
 from billing.payment_method import INVOICED, POSTED_ONLY, opening
 from db.probes import FLOOR
-from db.session import Session, copy_rows, numbers
+from db.session import Session, copy_rows, numbers, texts
 from db.tables.books import entry
 from db.tables.contracts import term
 from db.tables.money import credit, credit_application, invoice, settlement
@@ -270,7 +270,7 @@ def _credits(session: Session, accounts: Sequence[str]) -> dict[str, list[OpenCr
         sa.select(credit.c.account, credit.c.id, credit.c.available_yen, credit.c.usable_from)
         .where(
             credit.c.available_yen > 0,
-            credit.c.account == sa.any_(sa.cast(list(accounts), sa.ARRAY(sa.Text))),
+            credit.c.account == sa.any_(texts(accounts)),
         )
         .order_by(credit.c.usable_from, credit.c.id)
         .with_for_update()

@@ -205,7 +205,7 @@ def save_results(
 
 def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeRequest, date]], now: datetime) -> None:
     """A card charge settles one invoice's open fee whole; interest accrued on it stays owed and is marked."""
-    lock_accounts(session, {request.account for request, _ in paid}, against_attempts=False)
+    lock_accounts(session, {request.account for request, _ in paid})
     by_invoice = {request.invoice_id: (request, on) for request, on in paid}
     plain = plain_fees(session, by_invoice).values()
     fees = {each.invoice_id: each.open_yen for each in plain if by_invoice[each.invoice_id][1] <= each.due_on}

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from billing.delinquency import UnpaidFee
 from billing.interest import Debt, total_interest
 from billing.payment_method import PastAttempt, fault_days, next_attempt_wanted_on
-from db.session import Session, numbers
+from db.session import Session, numbers, texts
 from db.tables.contracts import account as account_table
 from db.tables.contracts import contract_fact, term
 from db.tables.money import attempt, interest_mark, invoice, settlement
@@ -171,17 +171,17 @@ def fell_due_on(due_on: date, accelerated_on: date | None, lost_on: date | None)
     return first if lost_on is None else max(first, lost_on)
 
 
-def lock_accounts(session: Session, accounts: Collection[str], *, against_attempts: bool = True) -> None:
-    """Keep others from settling debts of these accounts until the transaction ends, and from beginning attempts.
+def lock_accounts(session: Session, accounts: Collection[str]) -> None:
+    """Keep others from settling debts of these accounts until the transaction ends.
 
-    A statement of its own: what is read after it sees all that the others did before. A night books answers while it
-    commits the next attempts, perhaps of the same account: without `against_attempts` they may begin meanwhile.
+    A statement of its own: what is read after it sees all that the others did before. In order, so that two who lock
+    many do not wait for each other.
     """
     session.execute(
         sa.select(account_table.c.id)
-        .where(account_table.c.id == sa.any_(sa.cast(sorted(accounts), sa.ARRAY(sa.Text))))
+        .where(account_table.c.id == sa.any_(texts(accounts)))
         .order_by(account_table.c.id)
-        .with_for_update(key_share=not against_attempts)
+        .with_for_update()
     )
 
 
@@ -283,7 +283,7 @@ def _new_cards(session: Session, accounts: Collection[str]) -> dict[str, datetim
     rows = session.execute(
         sa.select(contract_fact.c.account, sa.func.max(contract_fact.c.occurred_at).label("at"))
         .where(
-            contract_fact.c.account == sa.any_(sa.cast(list(accounts), sa.ARRAY(sa.Text))),
+            contract_fact.c.account == sa.any_(texts(accounts)),
             contract_fact.c.kind == "new_card",
         )
         .group_by(contract_fact.c.account)

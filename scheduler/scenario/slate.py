@@ -64,7 +64,7 @@ class Slate:
         return House(session=self._session, rules=rules, gateway=self._gateway)
 
     def rest(self, *, intact: bool) -> None:
-        """A diary is over: nothing is locked until the next. Not `intact`: an error stopped it half-way."""
+        """A diary is over: nothing is locked until the next. Not `intact`: an error stopped it, this slate is done."""
         if self._session is None:
             return
         try:
@@ -74,6 +74,8 @@ class Slate:
                 self._session.rollback()
         except sa.exc.SQLAlchemyError:
             self._session.invalidate()  # it may be the connection that is gone
+            intact = False
+        if not intact:
             self.close()
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--tiny", action="store_true", help="tiny sizes, to see that it works")
     parser.add_argument("--size", choices=("ordinary", "large"), default="ordinary", help="large: those that take long")
     parser.add_argument("--runs", type=int, default=RUNS, help="at most so many warm ones of each contender")
-    parser.add_argument("--keep", type=Path, help="make the data in this folder and leave them; writes no page")
+    parser.add_argument("--keep", type=Path, help="make the data in this folder, or take those of a run before")
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="NAME=NUMBER", help="another size, to look at; writes no page"
     )
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> None:
         sys.stderr.write(f"[{number} of {len(work)}] {key}\n")
         with _folder(case, size, asked.keep, asked.tiny) as folder:
             found = summary(case, measure(case, folder, size, asked.runs, cold=not asked.tiny), size)
-        if not (asked.tiny or asked.keep or otherwise):
+        if not (asked.tiny or otherwise):
             write_pages({**_written(), key: found}, list(cases))
 
 

@@ -15,7 +15,7 @@ from billing.views import contract_view, credit_view, owed_view
 from scheduler import cli
 from scheduler.app import House
 from scheduler.cli import account as account_cli
-from scheduler.cli import explain_money
+from scheduler.cli import context, explain_money
 from scheduler.cli import interest as interest_cli
 from scheduler.cli import notice as notice_cli
 from scheduler.hours import night_at
@@ -171,7 +171,7 @@ def _an_invoice_tells_how_it_came_about(house: House) -> None:
 def _the_commands_tell_the_same(
     house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (account_cli, explain_money, interest_cli, notice_cli):
+    for module in (account_cli, context, explain_money, interest_cli, notice_cli):
         monkeypatch.setattr(module, "open_house", lambda: nullcontext(house))
 
     def run(*arguments: str) -> tuple[int | str | None, str, str]:
