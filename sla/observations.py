@@ -232,11 +232,12 @@ def _take_in_place(observed: Observations, file: ObservationFile) -> Observation
     table, bulk = observed.table, file.bulk
     try:
         broken = _broken_rules(table, bulk) if bulk.typed else set(rules(bulk))
+        rows = _count(table, f"SELECT count(*) FROM {bulk.relation}")  # noqa: S608
         good = f"FROM ({_checked(bulk, broken=broken)}) WHERE wrong IS NULL"
         taken = observed.count_minutes(good)
-        refused = _count(table, f"SELECT count(*) FROM {bulk.relation}") - taken  # noqa: S608
     except duckdb.Error:
         return None
+    refused = rows - taken
     if not refused:
         good = f"FROM ({_checked(bulk, broken=())})"
     observed.add_relation(f"SELECT user_id, started, ended, symptom {good}", taken, counted=True)

@@ -79,7 +79,8 @@ def observed_windows(observations: Relations, population: Population, policy: Po
     at_first = needed[0][1]
     rises = [(at, before - after) for (_, before), (at, after) in pairwise(needed)]
     bound = bound_query(at_first, rises, horizon, counted=has(observations, COUNTED))
-    candidates = _between(ask(observations, bound))
+    edges = ask(observations, bound)
+    candidates = _between(edges if len(edges) % 2 == 0 else [*edges, (AFTER_ALL, False)])  # what is open has no end yet
     if not candidates:
         return NOTHING
     return _between(ask(observations, quorum_query(at_first, rises, horizon, candidates)))
@@ -178,10 +179,9 @@ def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, ca
 
 
 def _between(edges: Iterable[tuple[int, bool]]) -> Spans:
-    """Spans out of the instants at which something begins and ceases in turn; what does not cease lasts."""
+    """Spans out of the instants at which something begins and ceases in turn."""
     moments = [moment for moment, _ in edges]
-    ends = [*moments[1::2], AFTER_ALL]
-    return tuple(zip(moments[::2], ends, strict=False))
+    return tuple(zip(moments[::2], moments[1::2], strict=True))
 
 
 def _fewer(spans: Spans, most: int) -> Spans:

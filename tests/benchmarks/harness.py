@@ -319,14 +319,15 @@ def as_markdown(cases: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     if any(case.get("growth") for case in cases.values()):
         lines += ["", "![How the time grows with the size](growth.svg)"]
-    for case in cases.values():
-        lines += _case_lines(case)
+    for key, case in cases.items():
+        lines += _case_lines(case, large_rows=key.partition(" ")[2])
     return "\n".join(lines) + "\n"
 
 
-def _case_lines(case: Mapping[str, Any]) -> list[str]:
+def _case_lines(case: Mapping[str, Any], large_rows: str) -> list[str]:
     where = case["machine"]
-    lines = ["", f"## {case['title']}", "", case["about"], "", f"Size: {_sized(case['size'])}.", ""]
+    title = f"{case['title']}: {large_rows}" if large_rows else case["title"]
+    lines = ["", f"## {title}", "", case["about"], "", f"Size: {_sized(case['size'])}.", ""]
     lines += [
         "| | runs | wall s | cold s | CPU s | peak MB | wall, times ours | CPU, times ours |",
         "|---|--:|--:|--:|--:|--:|--:|--:|",

@@ -140,7 +140,9 @@ def test_a_size_that_is_too_much_for_a_peer_is_told() -> None:
     names = [each.name for each in case.contenders if takes_part(each, {"observations": 10**8})]
     assert names == ["Keizoku", "plain DuckDB window query"]
     ours = [Measured(each, wall=[1.0], cpu=[1.0], peak_mb=[1.0]) for each in case.contenders[:2]]
-    assert "range_agg." in as_markdown({"quorum": summary(case, ours, case.large[-1])})
+    page = as_markdown({"quorum 100,000,000": summary(case, ours, case.large[-1])})
+    assert f"## {case.title}: 100,000,000" in page.splitlines()
+    assert "range_agg." in page
 
 
 def test_contenders_that_disagree_are_no_benchmark() -> None:

@@ -70,6 +70,26 @@ def test_copied_rows_come_back_as_they_went(empty: sa.Engine) -> None:
         assert session.execute(sa.select(SAMPLE.c.id).where(SAMPLE.c.facts.is_(sa.null()))).scalars().all() == [2]
 
 
+def test_few_rows_come_back_as_many_do(empty: sa.Engine) -> None:
+    at = dt.datetime(2026, 4, 10, 1, 2, 3, 4, tzinfo=dt.UTC)
+    rows = [
+        (1, "継続\t\\N\n%s $1 '\"", at, dt.date(2026, 4, 10), {"windows": [["a", None]]}),
+        (2, None, None, None, None),
+        (2**40, "", at.astimezone(dt.timezone(dt.timedelta(hours=9))), dt.date(2028, 2, 29), [1, "x"]),
+    ]
+    columns = [column.name for column in SAMPLE.c if not isinstance(column.type, sa.ARRAY)]
+    written = []
+    with empty.connect() as session:
+        SAMPLE.create(session)
+        for fillers in (0, 20):  # by INSERT, by COPY
+            more = [(number, "x", at, None, None) for number in range(100, 100 + fillers)]
+            assert copy_rows(session, SAMPLE, columns, [*rows, *more]) == 3 + fillers
+            found = sa.select(*(SAMPLE.c[name] for name in columns)).where(~SAMPLE.c.id.between(100, 200))
+            written.append([tuple(row) for row in session.execute(found.order_by(SAMPLE.c.id))])
+            session.execute(sa.delete(SAMPLE))
+    assert written == [rows, rows]
+
+
 def test_copied_rows_belong_to_the_transaction(empty: sa.Engine) -> None:
     with empty.connect() as session:
         SAMPLE.create(session)

@@ -217,7 +217,6 @@ def test_9_3__spans_are_joined_over_their_smallest_gaps() -> None:
     assert quorum._fewer(spans, 3) == ((0, 20), (50, 70), (200, 210))
     assert quorum._fewer(spans, 2) == ((0, 70), (200, 210))
     assert quorum._fewer(spans, 1) == ((0, 210),)
-    assert quorum._between([(5, True), (9, False), (11, True)]) == ((5, 9), (11, quorum.AFTER_ALL))
 
 
 def test_9_3__one_query_reads_any_relation_called_observation() -> None:
