@@ -294,7 +294,7 @@ def _wanted(
     for begun in range(0, len(payable), CHUNK):
         locked = (
             sa.select(invoice.c.id)
-            .where(invoice.c.id == sa.any_(numbers(payable[begun : begun + CHUNK])))
+            .where(invoice.c.id == sa.any_(numbers(payable[begun : begun + CHUNK])), invoice.c.method == "card")
             .order_by(invoice.c.id)
             .with_for_update(skip_locked=True)
         )
@@ -305,11 +305,11 @@ def _wanted(
             for fee in untried.values()
             if (wanted_on := next_attempt_wanted_on(fee.due_on, (), retries, None, None)) is not None
         ]
-        others = load_unpaid(session, rules, today, invoice_ids=[each for each in ids if each not in untried])
+        others = [each for each in ids if each not in untried]
         fees += [
             Wanted(each.due_on, each.invoice_id, each.account, each.open_yen, each.wanted_on, len(each.attempts) + 1)
-            for each in others
-            if each.method == "card" and each.wanted_on is not None
+            for each in (load_unpaid(session, rules, today, invoice_ids=others) if others else ())
+            if each.wanted_on is not None
         ]
         least_yen = rules.discretion.minimum_card_charge_yen
         wanted = sorted(fee for fee in fees if fee.wanted_on <= today and fee.yen >= least_yen)

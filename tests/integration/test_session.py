@@ -167,6 +167,27 @@ def test_in_turns_nothing_is_begun_after_a_piece_that_failed(empty: sa.Engine) -
     assert len(begun) <= 4  # those that were under way when it failed
 
 
+def test_what_was_handed_over_is_written_though_the_one_who_hands_over_fails(empty: sa.Engine) -> None:
+    with empty.begin() as own:
+        own.exec_driver_sql("CREATE TABLE kept (n int)")
+
+    def write(own: Session, number: int) -> int:
+        own.execute(sa.text("INSERT INTO kept VALUES (:n)"), {"n": number})
+        own.commit()
+        return 1
+
+    def hand_over(first: Session) -> None:
+        with SecondHand(first, 2, ahead=5) as writer:
+            for number in range(5):
+                writer.hand(partial(write, number=number))
+            raise ConnectionAbortedError
+
+    with empty.connect() as first, pytest.raises(ConnectionAbortedError):
+        hand_over(first)
+    with empty.connect() as own:
+        assert own.execute(sa.text("SELECT array_agg(n ORDER BY n) FROM kept")).scalar_one() == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("names", [[], [""], ["a", "b,c", "{d}"], ['e"f', "g\\h", "NULL", "花子 \n"]])
 def test_texts_in_a_statement_are_the_texts(session: Session, names: list[str]) -> None:
     assert session.execute(sa.select(texts(names))).scalar_one() == names
