@@ -9,7 +9,7 @@ The server is another process and takes its time for rows, keys and commits; the
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Final
@@ -33,23 +33,24 @@ class SecondHand:
     """
 
     def __init__(self, session: Session, hands: int = 1, ahead: int = 1) -> None:
-        self._stack = ExitStack()
         self._ahead = ahead
         self._idle: SimpleQueue[Session] = SimpleQueue()
         name = session.execute(sa.text("SELECT current_setting('application_name')")).scalar_one()
-        for _ in range(hands):
-            own = self._stack.enter_context(session.engine.connect())
-            own.execute(sa.text("SELECT set_config('application_name', :name, false)"), {"name": name})
-            own.commit()
-            self._idle.put(own)
-        session.execute(sa.text("SELECT 1"))  # one that was ended before the others had its name ends here
-        self._threads = self._stack.enter_context(ThreadPoolExecutor(hands, "second-hand"))
+        with ExitStack() as opened:
+            for _ in range(hands):
+                own = opened.enter_context(session.engine.connect())
+                own.execute(sa.text("SELECT set_config('application_name', :name, false)"), {"name": name})
+                own.commit()
+                self._idle.put(own)
+            session.execute(sa.text("SELECT 1"))  # one that was ended before the others had its name ends here
+            self._connections = opened.pop_all()
+        self._threads = ThreadPoolExecutor(hands, "second-hand")
         self._at_work: deque[Future[int]] = deque()
         self._failed = False
 
     def hand(self, work: Write, on: Session | None = None) -> int:
         """Take a piece, to be written on one of its own sessions or on `on`; the rows of those waited for."""
-        written = self._wait_for(self._ahead - 1)
+        written = self._wait_for(0 if self._failed else self._ahead - 1)
         self._at_work.append(self._threads.submit(self._write, work, on))
         return written
 
@@ -72,19 +73,38 @@ class SecondHand:
 
     def _write(self, work: Write, on: Session | None) -> int:
         session = self._idle.get() if on is None else on
+        done = False
         try:
-            return 0 if self._failed else work(session)
+            written = 0 if self._failed else work(session)
+            done = not self._failed
         except BaseException:
             self._failed = True
             raise
         finally:
+            if not done:
+                with suppress(Exception):
+                    session.rollback()  # or others of this night would wait for its locks, and we for them
             self._idle.put(session)
+        return written
 
     def __enter__(self) -> "SecondHand":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._stack.close()  # what was taken is still written: an error of the one who hands over is not the writer's
+        """What was taken is still written, also after an error or Ctrl-C of the one who hands over.
+
+        Nobody else may touch a session while a piece is written on it: a second Ctrl-C waits for that, too.
+        """
+        interrupted: KeyboardInterrupt | None = None
+        with self._connections:
+            while True:
+                try:
+                    self._threads.shutdown(wait=True)
+                    break
+                except KeyboardInterrupt as again:
+                    interrupted = again
+        if interrupted is not None:
+            raise interrupted
 
 
 class Turns:
@@ -96,17 +116,18 @@ class Turns:
             …
             turns.wait()
 
-    One piece alone needs no further connection and gets none.
+    One piece alone needs no further connection and gets none, and `alone` nothing does.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, alone: bool = False) -> None:
         self.free = session
+        self._alone = alone
         self._hands: SecondHand | None = None
 
     def write(self, work: Write, *, last: bool) -> int:
         """Begin to write on `free`; the rows that are known to be written by now."""
         if self._hands is None:
-            if last:
+            if last or self._alone:
                 return work(self.free)
             self._hands = SecondHand(self.free, HANDS, HANDS)
         written = self._hands.hand(work, self.free)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LEAST_SHARED: Final = 2_000
 """Contracts from which on a part is shared: fewer are done before another process has looked at them."""
 MOST_IN_A_RANGE: Final = 5_000
-"""Less than a stage takes at once: a range is one piece, written on the connection that read it."""
+"""Less than a stage takes at once, so that a range is mostly one piece."""
 RANGES_EACH: Final = 3
 """At least so many ranges for each process, so that none waits long for the slowest."""
 

@@ -229,7 +229,7 @@ def _late_refunds(work: Work) -> Iterator[int]:
 
 
 def _terms(work: Work) -> Iterator[int]:
-    with Turns(work.session) as turns:
+    with Turns(work.session, alone=work.within is not None) as turns:
         after, more = 0, True
         while more and (facts := terms.due(turns.free, work.rules, work.on, within=work.within, after=after)):
             after, more = facts[-1].contract.contract_id, len(facts) == terms.CHUNK
@@ -249,7 +249,7 @@ def _credits(work: Work) -> Iterator[int]:
 
 
 def _invoices(work: Work) -> Iterator[int]:
-    with Turns(work.session) as turns:
+    with Turns(work.session, alone=work.within is not None) as turns:
         above, more = work.floor, True
         while more and (facts := invoices.due(turns.free, above=above, within=work.within)).terms:
             above, more = facts.terms[-1].term_id, len(facts.terms) == invoices.CHUNK

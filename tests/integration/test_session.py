@@ -2,7 +2,9 @@
 
 import datetime as dt
 import os
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -25,6 +27,7 @@ from db.session import (
 )
 from db.writer import SecondHand, Turns
 from tests.conftest import SERVER_MAJOR, SERVER_URL
+from tests.integration.forked import until
 
 SAMPLE = sa.Table(
     "sample",
@@ -186,6 +189,64 @@ def test_what_was_handed_over_is_written_though_the_one_who_hands_over_fails(emp
         hand_over(first)
     with empty.connect() as own:
         assert own.execute(sa.text("SELECT array_agg(n ORDER BY n) FROM kept")).scalar_one() == [0, 1, 2, 3, 4]
+
+
+def test_a_piece_that_fails_in_python_lets_go_of_its_locks(empty: sa.Engine) -> None:
+    with empty.begin() as own:
+        own.exec_driver_sql("CREATE TABLE locked AS SELECT 1 AS n")
+    lock = sa.text("SELECT n FROM locked FOR UPDATE")
+
+    def fail(own: Session) -> int:
+        own.execute(lock)
+        raise LookupError("no version of the terms")
+
+    def hand_over(first: Session) -> None:
+        with SecondHand(first, 2, ahead=5) as writer:
+            writer.hand(fail)
+            first.execute(sa.text("SET lock_timeout = '20s'"))
+            until(lambda: first.execute(lock).scalar_one())  # held for a moment at most
+            first.rollback()
+            until(lambda: writer.hand(lambda own: 1) > 1)  # says at once what has failed
+
+    with empty.connect() as first, pytest.raises(LookupError, match="no version"):
+        hand_over(first)
+
+
+def test_a_second_interruption_waits_until_nothing_is_being_written(
+    empty: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with empty.begin() as own:
+        own.exec_driver_sql("CREATE TABLE kept (n int)")
+    go_on = threading.Event()
+    joined = ThreadPoolExecutor.shutdown
+    interruptions = iter((KeyboardInterrupt("again"),))
+
+    def write(own: Session) -> int:
+        own.execute(sa.text("INSERT INTO kept VALUES (1)"))
+        go_on.wait(20)
+        own.execute(sa.text("INSERT INTO kept VALUES (2)"))
+        own.commit()
+        return 2
+
+    def shutdown(pool: ThreadPoolExecutor, wait: bool = True) -> None:
+        for interruption in interruptions:
+            go_on.set()
+            raise interruption
+        joined(pool, wait=wait)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shutdown)
+
+    def hand_over(first: Session) -> None:
+        with Turns(first) as turns:
+            turns.write(write, last=False)
+            raise KeyboardInterrupt("once")
+
+    with empty.connect() as first:
+        with pytest.raises(KeyboardInterrupt, match="again"):
+            hand_over(first)
+        first.rollback()
+        first.commit()
+        assert first.execute(sa.text("SELECT array_agg(n ORDER BY n) FROM kept")).scalar_one() == [1, 2]
 
 
 @pytest.mark.parametrize("names", [[], [""], ["a", "b,c", "{d}"], ['e"f', "g\\h", "NULL", "花子 \n"]])
