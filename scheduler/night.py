@@ -121,8 +121,10 @@ def run_night(
         missed = before.missed
         first_runs = missed if before.ran_before else (*missed, business_date)
         results: list[StageResult] = []
+        floor = before.floor
         for on in missed:
-            results += _stages(Work(house, on, now, (), before.floor), progress, ask_first, helpers, NOT_WHEN_MISSED)
+            results += _stages(Work(house, on, now, (), floor), progress, ask_first, helpers, NOT_WHEN_MISSED)
+            floor = terms.newest(session)  # the night asked for looks at all since the certificate once more
         results += _stages(Work(house, business_date, now, first_runs, before.floor), progress, ask_first, helpers)
         state, differences = _certify(house, before, now, progress, whole=whole_audit)
     except BaseException:

@@ -46,6 +46,11 @@ def contracts_due() -> sa.Select[int]:
     return sa.select(contract.c.id).where(_OVER)
 
 
+def newest(session: Session) -> int:
+    """The newest term's id; 0 without any."""
+    return int(session.execute(sa.select(sa.func.coalesce(sa.func.max(term.c.id), 0))).scalar_one())
+
+
 def due(
     session: Session,
     rules: Rules,
