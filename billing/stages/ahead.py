@@ -17,7 +17,7 @@ from billing.contract import NewTerm, RenewalRules, decide_renewal
 from billing.notices import Notice
 from billing.stages.prices import load_prices, renewal_rules
 from billing.stages.terms import CHUNK, DueContract, load_facts, running, suspended_at
-from db.session import Session, copy_rows, numbers
+from db.session import Session, copy_rows, numbers, texts
 from db.tables.contracts import contract, plan, term
 from db.tables.money import user_notice
 from terms.calendar import jst_day
@@ -49,7 +49,7 @@ def due(session: Session, rules: Rules, today: date) -> Iterator[list[Upcoming]]
     query = (
         running()
         # implied by what is wanted; said apart, it keeps the server from joining every contract with its terms first
-        .where(contract.c.plan == sa.any_(sa.cast(plans, sa.ARRAY(sa.Text))))
+        .where(contract.c.plan == sa.any_(texts(plans)))
         .where(contract.c.renews_on > today, contract.c.renews_on <= today + timedelta(days=longest), wanted)
         .order_by(contract.c.id)
         .limit(CHUNK)
@@ -135,7 +135,7 @@ def _wanted(prices: Sequence[Price], settings: Discretion, today: date) -> sa.Co
         )
         members = sorted({account for each in prices for account in each.cohort or ()})
         if members:
-            other = sa.or_(other, contract.c.account == sa.any_(sa.cast(members, sa.ARRAY(sa.Text))))
+            other = sa.or_(other, contract.c.account == sa.any_(texts(members)))
         conditions.append(sa.and_(contract.c.renews_on <= today + timedelta(days=settings.price_notice_days), other))
     return sa.or_(*conditions) if conditions else None
 
