@@ -31,7 +31,7 @@ from db.session import make_engine
 from tests.integration.disturbed_nights import FAST
 from tests.integration.kills import random_kills
 from tests.integration.random_nights import Weather, random_nights
-from tests.integration.stripe_proxy import running_proxy
+from tests.integration.stripe_running import running_proxy
 
 PAGE = Path("docs/why/reliability.md")
 FIGURES = Path("docs/soak.json")
