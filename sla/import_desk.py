@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from db.session import copy_rows
+from db.session import copy_rows, texts
 from db.tables.claims import claim as claim_table
 from db.tables.contracts import account as account_table
 from db.tables.evidence import maintenance_notice
@@ -240,8 +240,8 @@ class ImportDesk:
         self, file: Path, chunk: Sequence[tuple[int, ClaimRow]], author: str, now: datetime
     ) -> tuple[int, list[Finding], list[Finding]]:
         """How many are new, the findings that refuse a row, and doubts about rows that are taken all the same."""
-        ids = sa.literal([row.id for _, row in chunk], sa.ARRAY(sa.Text))
-        accounts = sa.literal(sorted({row.account for _, row in chunk}), sa.ARRAY(sa.Text))
+        ids = texts([row.id for _, row in chunk])
+        accounts = texts({row.account for _, row in chunk})
         found = self._session.execute(sa.select(claim_table).where(claim_table.c.id == sa.any_(ids)))
         recorded = {each.id: (each.account, each.month, each.received_at, each.windows) for each in found}
         before = set(recorded)
