@@ -149,7 +149,7 @@ def _shared_references(table: str, columns: Mapping[str, str]) -> tuple[str, str
   WHERE NOT EXISTS (SELECT FROM {of} WHERE {of}.id = given.{column}) LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION '{column} % of {table} is no row of {of}', bad USING ERRCODE = 'foreign_key_violation';
-  END IF;"""
+  END IF;"""  # noqa: S608 - our own names
         for column, of in columns.items()
     )
     function = f"""
