@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from billing.delinquency import outlook, standing
 from billing.stages.unpaid import Unpaid, load_unpaid
-from db.session import Session
+from db.session import Session, texts
 from db.tables.contracts import contract, suspension
 from db.tables.money import invoice
 from terms.calendar import jst_day
@@ -93,7 +93,7 @@ def _unpaid(session: Session, rules: Rules, accounts: list[str], at: datetime) -
     grouped: dict[str, list[Unpaid]] = defaultdict(list)
     owing = session.scalars(
         sa.select(invoice.c.contract_id)
-        .where(invoice.c.state == "open", invoice.c.account == sa.any_(sa.cast(accounts, sa.ARRAY(sa.Text))))
+        .where(invoice.c.state == "open", invoice.c.account == sa.any_(texts(accounts)))
         .distinct()
     ).all()
     if owing:

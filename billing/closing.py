@@ -172,7 +172,7 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
             "nights",
             done,
             f"last night {last_night or 'none'}",
-            "" if done else f"run `keizoku night run --date {month.end_on}`: it earns the month's last day",
+            "" if done else f"run `keizoku night --on {month.end_on}`: it earns the month's last day",
         ),
         Check(
             "certificate",
@@ -199,7 +199,7 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
             "sub-ledgers",
             not sub,
             ", ".join(SUB_LEDGERS) if not sub else "; ".join(sub),
-            "" if not sub else "run the night",
+            "" if not sub else "see what `keizoku night --whole-audit` finds",
         ),
     )
 

@@ -3,9 +3,9 @@
     opening 5,300 + billed 500 - recognised 450 - … = closing 5,350 = 2026-05: 450 + 2026-06: 436 + …
 
 Always holds: the closing balance is that of the account, counted apart from plans and movements, and the schedule sums
-to it plan by plan; where they differ nothing is shown (RuntimeError: an error of the program). Whole yen, what we owe
-in service above zero; the month is that of the day on which an entry is posted. SLA credits do not touch the account:
-they reduce revenue (4190) and are owed in 2130. Read only.
+to it plan by plan; where they differ nothing is shown (Refused: the rows behind the account are not those that it was
+posted from). Whole yen, what we owe in service above zero; the month is that of the day on which an entry is posted.
+SLA credits do not touch the account: they reduce revenue (4190) and are owed in 2130. Read only.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from billing.deferral import Held, Part, schedule
 from billing.exports.writing import balances_before
+from billing.refusal import Refused
 from billing.reversals import ORIGINS
 from db.session import Session
 from db.tables.books import revenue_posting
@@ -89,7 +90,10 @@ class RollForward:
 
 
 def contract_liability(session: Session, month: Month, today: date) -> RollForward:
-    """The month's deferred revenue as it is booked by now; what nights have recognised ahead of today has passed."""
+    """The month's deferred revenue as it is booked by now; what nights have recognised ahead of today has passed.
+
+    Refused where it does not tie.
+    """
     rolled = roll_forward(session, month, today)
     _tied(rolled)
     return rolled
@@ -132,21 +136,29 @@ def _schedule(session: Session, month: Month, from_on: date, by_people: Mapping[
 
 
 def _tied(rolled: RollForward) -> None:
-    """RuntimeError where plans, schedule and account do not come to the same."""
+    """Refused where plans, schedule and account do not come to the same."""
     opening, closing = (sum(getattr(each, name) for each in rolled.plans) for name in ("opening_yen", "closing_yen"))
     if (opening, closing) != (rolled.opening_yen, rolled.closing_yen):
-        raise RuntimeError(
-            f"{ACCOUNT} in {rolled.month}: its plans come to {opening} and {closing}, "
-            f"it stands at {rolled.opening_yen} and {rolled.closing_yen}"
+        raise _untied(
+            rolled.month,
+            f"its plans come to {opening} yen at first and {closing} at the end, "
+            f"it stands at {rolled.opening_yen} and {rolled.closing_yen}",
         )
     ahead: dict[str, int] = {each.plan: 0 for each in rolled.plans}
     for part in rolled.schedule:
         ahead[part.plan] = ahead.get(part.plan, 0) + part.yen
     for each in rolled.plans:
-        if ahead.pop(each.plan) != each.closing_yen:
-            raise RuntimeError(f"{ACCOUNT} in {rolled.month}: the schedule of {each.plan!r} is not {each.closing_yen}")
+        to_earn = ahead.pop(each.plan)
+        if to_earn != each.closing_yen:
+            about = f"plan {each.plan}" if each.plan else "entries of no term"
+            raise _untied(rolled.month, f"{about}: {to_earn} yen are to be earned, {each.closing_yen} are in it")
     if any(ahead.values()):
-        raise RuntimeError(f"{ACCOUNT} in {rolled.month}: the schedule has {ahead}, the account has not")
+        raise _untied(rolled.month, f"{ahead} yen are to be earned of plans that are not in it")
+
+
+def _untied(month: Month, difference: str) -> Refused:
+    remedy = f"see what `keizoku night --whole-audit` finds, and the entries in `keizoku ledger account {ACCOUNT}`"
+    return Refused(f"account {ACCOUNT} does not tie in {month}: {difference}; {remedy}")
 
 
 _LINES = f"""{ORIGINS}, posted AS (

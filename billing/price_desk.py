@@ -19,6 +19,7 @@ from billing.price_simulation import Simulation, Subscriber, simulate
 from billing.refusal import Refused
 from billing.stages.prices import load_interval, load_prices
 from billing.stages.terms import load_wishes
+from db.session import texts
 from db.tables.contracts import INTERVALS, contract, plan, price, term
 from terms.calendar import Interval, TermRule, boundary, jst_day
 from terms.decision import Finding
@@ -150,7 +151,7 @@ class PriceDesk(Desk):
             .order_by(contract.c.account)
         )
         if change.cohort is not None:
-            query = query.where(contract.c.account == sa.any_(sa.cast(sorted(change.cohort), sa.ARRAY(sa.Text))))
+            query = query.where(contract.c.account == sa.any_(texts(change.cohort)))
         rows = self.session.execute(query).all()
         wishes = load_wishes(self.session, [row.id for row in rows])
         return [

@@ -24,7 +24,7 @@ from billing.screened import agreed_versions, note_screening
 from billing.screening import PEOPLE
 from billing.stages import invoices, payments, terms
 from billing.stages.prices import load_prices, renewal_rules
-from db.session import Session, copy_rows, numbers
+from db.session import Session, copy_rows, numbers, plain_array, texts
 from db.tables.contracts import METHODS, contract
 from db.tables.contracts import account as account_table
 from db.tables.contracts import plan as plan_table
@@ -119,7 +119,7 @@ def _running(session: Session, accounts: Sequence[str]) -> dict[str, str]:
     """account -> what stands in the way of another contract."""
     rows = session.execute(
         sa.select(contract.c.account, contract.c.approved_at, contract.c.applied_at, contract.c.renews_on).where(
-            contract.c.account == sa.any_(sa.cast(list(accounts), sa.ARRAY(sa.Text))),
+            contract.c.account == sa.any_(texts(accounts)),
             contract.c.ended_on.is_(None),
             contract.c.rejected_at.is_(None),
         )
@@ -237,10 +237,10 @@ def approve(
             "WHERE contract.id = formed.id"
         ),
         {
-            "ids": [each.contract_id for each in first],
-            "instants": [each.starts_at for each in first],
-            "anchors": [each.starts_on for each in first],
-            "ends": [each.ends_on for each in first],
+            "ids": plain_array(each.contract_id for each in first),
+            "instants": plain_array(each.starts_at for each in first),
+            "anchors": plain_array(each.starts_on for each in first),
+            "ends": plain_array(each.ends_on for each in first),
         },
     )
     if by_code:

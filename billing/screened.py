@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from billing.refusal import Refused
 from billing.screening import PEOPLE, Applicant, EarlierContract, unlisted
-from db.session import Session, copy_rows, numbers
+from db.session import Session, copy_rows, numbers, texts
 from db.tables.contracts import contract
 from db.tables.money import invoice
 from db.tables.people import consent, screening
@@ -55,7 +55,7 @@ def applicants(session: Session) -> dict[int, Applicant]:
         .where(contract.c.approved_at.is_(None), contract.c.rejected_at.is_(None))
         .order_by(contract.c.id)
     ).all()
-    accounts = sa.any_(sa.cast([row.account for row in waiting], sa.ARRAY(sa.Text)))
+    accounts = sa.any_(texts([row.account for row in waiting]))
     earlier: dict[str, list[EarlierContract]] = {}
     rejections: dict[str, int] = {}
     for row in session.execute(

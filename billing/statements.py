@@ -50,7 +50,10 @@ def statement_of(session: Session, rules: Rules, invoice_id: int, issuer: Issuer
         void=row.state == "void",
     )
     if found.total_yen - found.charged_yen != row.credit_yen:
-        raise RuntimeError(f"the credits of invoice {invoice_id} do not sum to {row.credit_yen}: {found.credits}")
+        raise Refused(
+            f"invoice {row.id} is reduced by {row.credit_yen} yen, its credits sum to "
+            f"{found.total_yen - found.charged_yen}; see what `keizoku night --whole-audit` finds"
+        )
     return found
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from db.session import Session
     from scheduler.app import House
-    from scheduler.night import Work
+    from scheduler.parts import Work
 
 LEAST_SHARED: Final = 2_000
 """Contracts from which on a part is shared: fewer are done before another process has looked at them."""
@@ -83,7 +83,7 @@ class Helpers:
 
     def share(self, part: str, work: Work, due: sa.Select[int]) -> Iterator[int]:
         """Do a part together: the rows written, range by range, then those that the helpers wrote."""
-        from scheduler.night import do_part, probe_values
+        from scheduler.parts import do_part, probe_values
 
         if not self._count:
             yield do_part(part, work)
@@ -130,7 +130,7 @@ class Helpers:
 
 def _help(open_house: OpenHouse, errands: Connection) -> None:
     """What a helper's process does."""
-    from scheduler.night import Work, do_part
+    from scheduler.parts import Work, do_part
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the night is asked to stop, and tells us by the pipe
     with suppress(EOFError), open_house() as house, house.session.engine.connect() as taking:

@@ -66,12 +66,16 @@ class CountSeries:
 
 @dataclass(frozen=True, slots=True)
 class CountsRead:
-    """Good rows with their lines (CSV), the time that its rows leave unknown, and what was wrong."""
+    """Good rows with their lines (CSV), the time that its rows leave unknown, and what was wrong.
+
+    `blank_rows`: a CSV's rows that say of a time that nobody knows, each with its line.
+    """
 
     rows: tuple[Count, ...]
     blank: Spans
     findings: tuple[Finding, ...]
     lines: tuple[int, ...] = ()
+    blank_rows: tuple[tuple[int, Span], ...] = ()
 
 
 def read_counts(path: Path, series: CountSeries | None = None) -> CountsRead:
@@ -95,17 +99,24 @@ def unknown_time(rows: Iterable[Count], blank: Spans, series: CountSeries | None
 def _read_csv(path: Path) -> CountsRead:
     def count(row: Mapping[str, str]) -> Count | Span:
         start, end = period(row["from"], row["to"])
-        if not (row["affected"] and row["total"]):
+        users = [users_in(row, name) for name in ("affected", "total") if row[name]]
+        if len(users) < 2:
             return start, end
-        affected, total = users_in(row, "affected"), users_in(row, "total")
+        affected, total = users
         if total < 1 or affected > total:
             raise RefusedRowError(f"{affected} of {total}", "affected users are a part of all users", "correct the row")
         return Count(start, end, affected, total)
 
     read = read_table(path, COUNT_COLUMNS, count)
     good = [(row, line) for row, line in zip(read.rows, read.lines, strict=True) if isinstance(row, Count)]
-    blank = normalise(row for row in read.rows if not isinstance(row, Count))
-    return CountsRead(tuple(row for row, _ in good), blank, read.findings, tuple(line for _, line in good))
+    blank = tuple((line, row) for row, line in zip(read.rows, read.lines, strict=True) if not isinstance(row, Count))
+    return CountsRead(
+        rows=tuple(row for row, _ in good),
+        blank=normalise(span for _, span in blank),
+        findings=read.findings,
+        lines=tuple(line for _, line in good),
+        blank_rows=blank,
+    )
 
 
 class _Matrix:

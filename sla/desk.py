@@ -90,8 +90,8 @@ class SlaDesk(EvidenceDesk):
         self._commit([about], f"claim {name}", now, account)
         return name, findings
 
-    def take_unknown(self, spans: Spans, source: str, *, now: datetime, by: str = PEOPLE) -> None:
-        """Time for which a series has no sample, as far as terms reach it; nothing is committed."""
+    def take_unknown(self, spans: Spans, source: str, *, now: datetime, by: str = PEOPLE) -> Spans:
+        """Time for which a series has no sample, as far as terms reach it: what is new; nothing is committed."""
         reached: list[Span] = []
         for span in spans:
             for month in months_touched(span):
@@ -102,6 +102,17 @@ class SlaDesk(EvidenceDesk):
                 reached += clip((span,), epoch(month.start_at), epoch(month.end_at))
         new = add_unknown(self._session, normalise(reached), source, by, now)
         ask_for_review(self._session, self._months(new), f"unknown time of {source}", now)
+        return normalise(new)
+
+    def refused_spans(self, spans: Sequence[Span], source: str) -> list[Finding]:
+        """Findings, with the place of their span from 1 on, for those that no terms reach."""
+        findings = []
+        for place, (start, end) in enumerate(spans, start=1):
+            try:
+                self._covered_span(source, from_epoch(start), from_epoch(end))
+            except Refusal as refusal:
+                findings.append(refusal.at_line(place))
+        return findings
 
     def decide_unknown(
         self,

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from db.session import copy_rows
+from db.session import copy_rows, texts
 from db.tables.claims import claim as claim_table
 from db.tables.contracts import account as account_table
 from db.tables.evidence import maintenance_notice
@@ -23,7 +23,7 @@ from sla.desk import SlaDesk
 from sla.evidence import Incident, Read, UserFigure, read_incidents, read_population
 from sla.ics_events import OUR_PUBLISHED
 from sla.imports import Imported, known_import, note_import, sha256_of
-from sla.intervals import as_iso
+from sla.intervals import as_iso, clip, normalise
 from sla.notices import Issue, read_notices
 from sla.observation_store import KIND as OBSERVATIONS
 from sla.observation_store import Reading
@@ -82,13 +82,16 @@ class ImportDesk:
             refused, new = self._desk.take_counts(rows, now)
             wrong = {each.line for each in refused}
             taken = [row for place, row in enumerate(read.rows, start=1) if place not in wrong]
-            self._desk.take_unknown(unknown_time(taken, read.blank, series), file.name, now=now, by=author)
-            told = [
-                replace(each, source=str(file), line=read.lines[(each.line or 1) - 1] if read.lines else None)
-                for each in refused
-            ]
-            findings = [*read.findings, *told]
-            return Taken(len(taken), new, len(findings), findings)
+            spans = [span for _, span in read.blank_rows]
+            unreached = self._desk.refused_spans(spans, "counts")
+            wrong = {each.line for each in unreached}
+            blank = [span for place, span in enumerate(spans, start=1) if place not in wrong]
+            unknown = unknown_time(taken, normalise(blank) if spans else read.blank, series)
+            added = self._desk.take_unknown(unknown, file.name, now=now, by=author)
+            new += sum(bool(clip(added, *span)) for span in blank)
+            lines = [line for line, _ in read.blank_rows]
+            findings = [*read.findings, *_at_lines(file, refused, read.lines), *_at_lines(file, unreached, lines)]
+            return Taken(len(taken) + len(blank), new, len(findings), findings)
 
         return self._once("counts", file, author, now, take, series.told() if series else "")
 
@@ -240,8 +243,8 @@ class ImportDesk:
         self, file: Path, chunk: Sequence[tuple[int, ClaimRow]], author: str, now: datetime
     ) -> tuple[int, list[Finding], list[Finding]]:
         """How many are new, the findings that refuse a row, and doubts about rows that are taken all the same."""
-        ids = sa.literal([row.id for _, row in chunk], sa.ARRAY(sa.Text))
-        accounts = sa.literal(sorted({row.account for _, row in chunk}), sa.ARRAY(sa.Text))
+        ids = texts([row.id for _, row in chunk])
+        accounts = texts({row.account for _, row in chunk})
         found = self._session.execute(sa.select(claim_table).where(claim_table.c.id == sa.any_(ids)))
         recorded = {each.id: (each.account, each.month, each.received_at, each.windows) for each in found}
         before = set(recorded)
@@ -266,6 +269,11 @@ class ImportDesk:
         asked = [(row.month, row.account, f"claim {key}") for key, (row, _) in fresh.items()]
         ask_for_reviews(self._session, asked, now)
         return len(fresh), wrong, doubts
+
+
+def _at_lines(file: Path, findings: Sequence[Finding], lines: Sequence[int]) -> list[Finding]:
+    """Findings that name the place of their row from 1 on, by the lines of those rows; of no lines, none has one."""
+    return [replace(each, source=str(file), line=lines[(each.line or 1) - 1] if lines else None) for each in findings]
 
 
 def _notice_of(row: sa.Row[Any]) -> UpdateNotice:

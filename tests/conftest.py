@@ -59,6 +59,7 @@ EVERY_SERVER = (
     "test_revenue_stage.py",
     "test_roles.py",
     "test_session.py",
+    "test_sla_claims_stage.py",
     "test_sla_desk.py",
     "test_unknown_charges.py",
     "test_unknown_refunds.py",

@@ -28,9 +28,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from db.embedded import EmbeddedServer
 from db.migrate import create_all
 from db.session import make_engine
-from tests.integration.kills import FAST, random_kills
+from tests.integration.disturbed_nights import FAST
+from tests.integration.kills import random_kills
 from tests.integration.random_nights import Weather, random_nights
-from tests.integration.stripe_proxy import running_proxy
+from tests.integration.stripe_running import running_proxy
 
 PAGE = Path("docs/why/reliability.md")
 FIGURES = Path("docs/soak.json")

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from billing.gateway.books import Dispute, RefundState
 from billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
+from db.session import plain_array, text_array, texts
 from db.tables.gateway import simulated_dispute
 from db.tables.money import simulated_card, simulated_charge, simulated_refund
 
@@ -27,7 +28,6 @@ CARD_OUTCOMES = (
 )
 _SUCCEEDED = "succeeded"
 _LOST_ANSWER = ("timeout_before", "error_500")
-_TEXTS = sa.ARRAY(sa.Text)
 _Results = dict[str, ChargeResult]
 _MAKE = sa.text(
     """
@@ -109,7 +109,7 @@ class SimulatedGateway:
 
     def _cards(self, requests: Sequence[ChargeRequest]) -> dict[str, str]:
         """The outcomes that are set for the requests' cards; the others are "ok"."""
-        accounts = sa.literal(list({each.account for each in requests}), _TEXTS)
+        accounts = texts({each.account for each in requests})
         cards = simulated_card.c
         rows = self._connection.execute(
             sa.select(cards.account, cards.outcome).where(cards.account == sa.any_(accounts))
@@ -123,10 +123,10 @@ class SimulatedGateway:
         rows = self._connection.execute(
             _MAKE,
             {
-                "keys": [each.key for each in requests],
-                "accounts": [each.account for each in requests],
-                "yen": [each.yen for each in requests],
-                "answers": [_answer_kept(cards.get(each.account, "ok")) for each in requests],
+                "keys": text_array([each.key for each in requests]),
+                "accounts": text_array([each.account for each in requests]),
+                "yen": plain_array(each.yen for each in requests),
+                "answers": text_array([_answer_kept(cards.get(each.account, "ok")) for each in requests]),
                 "at": at,
             },
         )
@@ -136,7 +136,7 @@ class SimulatedGateway:
 
     def find_charges(self, requests: Sequence[ChargeRequest], at: datetime) -> Mapping[str, ChargeResult]:
         """What was made under these keys; looking up always answers."""
-        keys = sa.literal([request.key for request in requests], _TEXTS)
+        keys = texts([request.key for request in requests])
         rows = self._connection.execute(sa.select(simulated_charge).where(simulated_charge.c.key == sa.any_(keys)))
         return {row.key: _result(row.id, row.key, row.answer, row.created_at) for row in rows}
 

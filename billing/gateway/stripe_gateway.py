@@ -31,6 +31,7 @@ from billing.gateway.port import (
 )
 from billing.gateway.stripe_books import StripeBooks
 from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
+from db.session import texts
 from db.tables.gateway import card_end, saved_card
 
 ATTEMPT, INVOICE = "keizoku_attempt", "keizoku_invoice"
@@ -234,7 +235,7 @@ class StripeGateway:
         """The card of each request: the last one saved, and not ended, when the request was first sent."""
         if not requests:
             return {}
-        accounts = sa.literal(sorted({each.account for each in requests}), sa.ARRAY(sa.Text))
+        accounts = texts({each.account for each in requests})
         rows = self._connection.execute(
             sa.select(saved_card, card_end.c.ended_at)
             .outerjoin(card_end, card_end.c.card_id == saved_card.c.id)

@@ -14,12 +14,10 @@ from billing import notices
 from billing.booking import Posting, post
 from billing.interest_workings import OpenDebt, Workings, told, work_out
 from billing.stages.unpaid import Unpaid, by_account, load_unpaid
-from db.session import Session, copy_rows
+from db.session import Session, copy_rows, texts
 from db.tables.money import allocation, demand, interest_booking
 from terms.calendar import Month, jst_day
 from terms.rules import Rules
-
-_TEXTS = sa.ARRAY(sa.Text)
 
 
 def demand_month(session: Session, rules: Rules, business_date: date, now: datetime) -> int:
@@ -49,9 +47,7 @@ def demand_interest(
         return 0
     today = jst_day(now)
     rate = rules.terms.at(today).late_interest.rate
-    query = sa.select(demand.c.account).where(
-        demand.c.occasion == occasion, demand.c.account == sa.any_(sa.cast(sorted(owing), _TEXTS))
-    )
+    query = sa.select(demand.c.account).where(demand.c.occasion == occasion, demand.c.account == sa.any_(texts(owing)))
     demanded = set(session.scalars(query))
     booked = interest_booked_by(session, owing)
     found = [
@@ -123,12 +119,10 @@ def interest_booked(session: Session, account: str) -> int:
 
 def interest_booked_by(session: Session, accounts: Collection[str]) -> dict[str, int]:
     """The same for many accounts; those with nothing in the books are left out."""
-    wanted = sa.cast(sorted(accounts), _TEXTS)
-    booked = sa.select(interest_booking.c.account, interest_booking.c.yen).where(
-        interest_booking.c.account == sa.any_(wanted)
-    )
+    wanted = sa.any_(texts(accounts))
+    booked = sa.select(interest_booking.c.account, interest_booking.c.yen).where(interest_booking.c.account == wanted)
     paid = sa.select(allocation.c.account, -allocation.c.yen).where(
-        allocation.c.account == sa.any_(wanted), allocation.c.kind == "interest"
+        allocation.c.account == wanted, allocation.c.kind == "interest"
     )
     both = booked.union_all(paid).subquery()
     rows = session.execute(sa.select(both.c.account, sa.func.sum(both.c.yen)).group_by(both.c.account))

@@ -17,7 +17,7 @@ from billing.credit import OpenCredit
 from billing.invoice import InvoiceDraft, draft_invoice
 from billing.payment_method import INVOICED, POSTED_ONLY, opening
 from db.probes import FLOOR
-from db.session import Session, copy_rows, numbers, texts
+from db.session import Session, copy_rows, numbers, plain_array, texts
 from db.tables.books import entry
 from db.tables.contracts import term
 from db.tables.money import credit, credit_application, invoice, settlement
@@ -261,7 +261,7 @@ def _save_applied(
             "UPDATE credit SET available_yen = available_yen - used.yen FROM "
             "unnest(CAST(:ids AS bigint[]), CAST(:yen AS bigint[])) AS used (id, yen) WHERE credit.id = used.id"
         ),
-        {"ids": list(used), "yen": list(used.values())},
+        {"ids": plain_array(used), "yen": plain_array(used.values())},
     )
 
 

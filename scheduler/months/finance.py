@@ -105,7 +105,7 @@ def finance_report(
 ) -> FinanceReport:
     """The report of a month as it is known now, with its reconciliation if it was done; to be used inside one snapshot.
 
-    Raises UncoveredDate.
+    Raises UncoveredDate, and Refused where the contract liability does not tie.
     """
     policy = policy_of(rules, month)
     try:

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from scheduler.months.claim_page import claim_page, explain_claim
 from scheduler.months.replay import EVERYTHING
 from scheduler.months.report import month_report, report_page
-from tests.integration.month_world import APRIL, RULES, at, live
+from tests.integration.month_world import live
+from tests.integration.sla_world import APRIL, RULES, at
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

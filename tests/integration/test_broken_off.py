@@ -23,8 +23,8 @@ from db.session import Session
 from scheduler import cli
 from scheduler.backup.dump import BackupError, dump, new_key, recipients_of
 from scheduler.cli.output import explained
+from tests.integration.disturbed_nights import FAST, Simulated
 from tests.integration.forked import until
-from tests.integration.kills import FAST, Simulated
 from tests.integration.test_worker import running, wait_for
 
 KEIZOKU = [sys.executable, "-c", "from scheduler.cli import main; main()"]

@@ -18,7 +18,8 @@ from scheduler.night import run_night
 from terms.calendar import parse_instant
 from terms.policy import Terms
 from terms.rules import Rules
-from tests.integration.stripe_proxy import KEY, Proxy, running_proxy
+from tests.integration.stripe_proxy import KEY, Proxy
+from tests.integration.stripe_running import running_proxy
 from tests.integration.test_stripe_gateway import save_card
 from tests.integration.world import house_on, open_world
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 import sqlalchemy as sa
 
+from billing.booking import Posting, post
 from billing.deferral import Part
 from billing.deferred import COLUMNS, KINDS, contract_liability
 from billing.exports.writing import balances_before, month_sums
@@ -28,7 +29,7 @@ from billing.statements import return_note_of, statement_of
 from billing.views import trial_balance
 from scheduler.app import House
 from scheduler.months import finance_files
-from scheduler.months.finance import FinanceReport
+from scheduler.months.finance import FinanceReport, finance_report
 from scheduler.months.finance_files import write_finance, write_workbook
 from scheduler.months.finance_page import finance_page
 from terms.calendar import Month
@@ -130,6 +131,19 @@ def test_what_people_post_to_the_contract_liability_is_shown_apart(house: House)
     house.session.rollback()
     assert after.closing_yen - before.closing_yen == 70
     assert set(after.schedule) - set(before.schedule) == {Part("", "by_people", 70)}
+
+
+def test_a_report_on_books_that_do_not_tie_is_refused_with_what_differs(house: House) -> None:
+    house.session.rollback()
+    of_no_term = Posting("term_invoiced", "term:999999", date(2026, 5, 30), {"yen": 70}, "u00")
+    post(house.session, [of_no_term], NOW)
+    with pytest.raises(Refused) as refused:
+        finance_report(house.session, house.rules, MAY, NOW)
+    house.session.rollback()
+    assert str(refused.value) == (
+        "account 2120 does not tie in 2026-05: entries of no term: 0 yen are to be earned, 70 are in it; "
+        "see what `keizoku night --whole-audit` finds, and the entries in `keizoku ledger account 2120`"
+    )
 
 
 def sheets(path: Path) -> dict[str, ElementTree.Element]:

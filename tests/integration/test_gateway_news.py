@@ -17,7 +17,8 @@ from billing.stages.gateway_news import movement_postings, poll
 from billing.views import trial_balance
 from db.session import Session
 from db.tables.gateway import balance_transaction, gateway_event, gateway_payout, payout_movement
-from tests.integration.stripe_proxy import KEY, Proxy, running_proxy
+from tests.integration.stripe_proxy import KEY, Proxy
+from tests.integration.stripe_running import running_proxy
 from tests.integration.test_stripe_gateway import NOW, request, save_card
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.integration.kills import KINDS, random_kills
-from tests.integration.stripe_proxy import running_proxy
+from tests.integration.stripe_running import running_proxy
 
 KILLS = int(os.environ.get("KEIZOKU_SOAK_KILLS", str(len(KINDS))))
 SEED = int(os.environ.get("KEIZOKU_SOAK_SEED", "10"))

@@ -19,8 +19,8 @@ from scheduler.leadership import Leadership, NotLeadingError, watched_engine
 from scheduler.telemetry import json_logger
 from scheduler.worker import Worker
 from terms.calendar import parse_instant
+from tests.integration.disturbed_nights import outcome_of_night
 from tests.integration.forked import until
-from tests.integration.kills import outcome_of_night
 from tests.integration.test_at_once import figures
 from tests.integration.world import house_on, open_world
 

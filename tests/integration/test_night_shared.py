@@ -23,8 +23,7 @@ from scheduler.helpers import Helpers
 from scheduler.hours import night_at
 from scheduler.night import run_night
 from terms.calendar import parse_instant
-from tests.integration.kills import _same
-from tests.integration.world import Rows, house_on, live, open_world, rows
+from tests.integration.world import Rows, house_on, live, open_world, rows, without_ids
 
 BUSY = date(2026, 4, 26)
 ACCOUNTS = 24
@@ -94,7 +93,7 @@ def ends(world: tuple[sa.Engine, sa.URL, str], processes: int, die_at: int = 0) 
             assert run_night(house, BUSY, night_at(BUSY), helpers=helpers).changes == 0
             states = sa.select(night_range.c.part, night_range.c.state, sa.func.count()).group_by("part", "state")
             ranges = {part: count for part, state, count in house.session.execute(states) if state == "done"}
-            found = _same(rows(house.session), engine)
+            found = without_ids(rows(house.session), engine)
         engine.dispose()
     return found, ranges, night.changes
 

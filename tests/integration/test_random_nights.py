@@ -5,7 +5,8 @@ import os
 import sqlalchemy as sa
 
 from tests.integration.random_nights import random_nights
-from tests.integration.stripe_proxy import FAULTS, running_proxy
+from tests.integration.stripe_proxy import FAULTS
+from tests.integration.stripe_running import running_proxy
 
 NIGHTS = int(os.environ.get("KEIZOKU_SOAK_NIGHTS", "20"))
 SEED = int(os.environ.get("KEIZOKU_SOAK_SEED", "5"))

@@ -22,7 +22,8 @@ from scheduler.cli.card import app
 from terms.policy import Terms
 from terms.rules import Rules
 from tests.integration.pages import python_blocks, url_of_new_database
-from tests.integration.stripe_proxy import KEY, Proxy, no_fault, running_proxy
+from tests.integration.stripe_proxy import KEY, Proxy, no_fault
+from tests.integration.stripe_running import running_proxy
 from tests.integration.test_stripe_gateway import DECLINES, confirm, fails_once, request
 from tests.integration.world import house_on, open_world
 

@@ -80,7 +80,7 @@ def test_few_rows_come_back_as_many_do(empty: sa.Engine) -> None:
         (2, None, None, None, None),
         (2**40, "", at.astimezone(dt.timezone(dt.timedelta(hours=9))), dt.date(2028, 2, 29), [1, "x"]),
     ]
-    columns = [column.name for column in SAMPLE.c if not isinstance(column.type, sa.ARRAY)]
+    columns = [column.name for column in SAMPLE.c if not isinstance(column.type, pg.ARRAY)]
     written = []
     with empty.connect() as session:
         SAMPLE.create(session)

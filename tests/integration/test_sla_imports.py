@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from db.session import Session
 from db.tables.claims import claim
 from db.tables.contracts import account
-from db.tables.evidence import evidence_import, month_to_review, observation, outage_count
+from db.tables.evidence import evidence_import, month_to_review, observation, outage_count, unknown_time
 from sla.counts import CountSeries
 from sla.desk import SlaDesk
 from sla.evidence_lists import incident_list, notice_list, population_list
@@ -113,6 +113,28 @@ def test_import__counts_are_taken_in_bulk_and_told_by_line(session: Session, des
     assert unusable(session) == 1_200
     assert numbers(ImportDesk(desk).counts(file, author="sato", now=LATER))[-1]
     assert session.execute(sa.select(sa.func.count()).select_from(outage_count)).scalar_one() == 2
+
+
+def test_import__every_row_of_counts_is_read_or_refused_also_one_without_numbers(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    file = written(
+        tmp_path,
+        "counts.csv",
+        "from,to,affected,total",
+        "2026-04-10 12:00,2026-04-10 12:10,51,1000",
+        "2026-04-10 12:10,2026-04-10 12:20,,",
+        "2024-04-10 12:10,2024-04-10 12:20,,",
+        "2026-04-10 12:20,2026-04-10 12:30,,many",
+        "2026-04-10 12:30,2026-04-10 12:40,,1000",
+    )
+    done = ImportDesk(desk).counts(file, author="sato", now=LATER)
+    assert numbers(done) == ("counts", 5, 3, 3, 2, "sato", False)
+    assert [(line, value) for line, value, _ in told(done)] == [(5, "total 'many'"), (4, "2024-04")]
+    unknown = session.execute(sa.select(unknown_time.c.from_at, unknown_time.c.to_at)).all()
+    assert [tuple(each) for each in unknown] == [(parse_instant("2026-04-10 12:10"), parse_instant("2026-04-10 12:40"))]
+    more = written(tmp_path, "more.csv", "from,to,affected,total", "2026-04-10 12:10,2026-04-10 12:40,,")
+    assert numbers(ImportDesk(desk).counts(more, author="sato", now=LATER)) == ("counts", 1, 1, 0, 0, "sato", False)
 
 
 def test_import__incidents_that_are_known_are_passed_over_and_other_values_are_refused(

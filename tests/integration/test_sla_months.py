@@ -29,7 +29,8 @@ from sla.month_store import NoPopulation
 from terms.calendar import Month
 from terms.cells import cell
 from terms.policy import UncoveredDate, UnknownReading
-from tests.integration.month_world import APRIL, RULES, at, live, night
+from tests.integration.month_world import live
+from tests.integration.sla_world import APRIL, RULES, at, night
 from tests.integration.world import rows
 
 FIRST = ClaimState("granted", None, 14_820, "0.2")

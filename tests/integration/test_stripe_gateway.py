@@ -21,7 +21,8 @@ from db.session import Session
 from db.tables.gateway import saved_card
 from scheduler.app import gateway_of
 from scheduler.settings import Settings
-from tests.integration.stripe_proxy import KEY, Proxy, no_fault, running_proxy
+from tests.integration.stripe_proxy import KEY, Proxy, no_fault
+from tests.integration.stripe_running import running_proxy
 
 NOW = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
 GOOD, DECLINES, WANTS_USER = "4242424242424242", "4000000000000341", "4000002500003155"

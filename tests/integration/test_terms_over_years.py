@@ -16,7 +16,7 @@ from terms.calendar import Month, day_start_at
 from terms.own_versions import with_own_versions
 from terms.policy import Terms
 from terms.rules import Rules
-from tests.integration.month_world import at, member
+from tests.integration.sla_world import at, member
 
 PREMIUM = Path(__file__).parents[2] / "terms" / "premium"
 OLD, NEW = "2024-12-02", "2027-04-01"
@@ -64,8 +64,10 @@ def test_9_2__each_month_is_judged_by_its_own_version_however_late(session: Sess
     long_ago = at("2025-01-01")
     session.execute(sa.insert(plan).values(code="monthly", interval="month", recorded_at=long_ago))
     session.commit()
-    member(session, "hanako", interval="year", price_yen=6_000)  # one term, 2026-03-20 to 2027-03-20
-    member(session, "taro", interval="year", price_yen=6_000)
+    member(
+        session, "hanako", interval="year", price_yen=6_000, ends_on="2027-03-20"
+    )  # one term, 2026-03-20 to 2027-03-20
+    member(session, "taro", interval="year", price_yen=6_000, ends_on="2027-03-20")
     session.execute(sa.update(term).values(ends_on=date(2027, 6, 20)))  # it reaches beyond both months here
     session.commit()
     desk = SlaDesk(session, rules)

@@ -23,7 +23,8 @@ from scheduler.app import House
 from terms.policy import Terms
 from terms.rules import Rules
 from tests.integration.pages import python_blocks, url_of_new_database
-from tests.integration.stripe_proxy import KEY, Proxy, running_proxy
+from tests.integration.stripe_proxy import KEY, Proxy
+from tests.integration.stripe_running import running_proxy
 from tests.integration.test_stripe_gateway import save_card
 from tests.integration.world import house_on, open_world
 
