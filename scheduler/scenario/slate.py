@@ -1,6 +1,6 @@
 """Where scenarios run: empty tables for each, in a schema that is wiped and written on again.
 
-    with Slate(url) as slate:                the schema is dropped at the end
+    with Slate(url) as slate:                a schema for as long as this lasts
         house = slate.house(rules)           empty tables, every key from 1, a simulated gateway
         …                                    a diary
         house = slate.house(rules)           wiped: the next diary
@@ -8,7 +8,8 @@
 The server takes longer to make a schema than most diaries take, and a new connection has every statement to read and
 to plan again. The tables let nobody delete (db/tables/guards.py); a superuser, as on the embedded server, may pass
 over that, and does so within the slate's own schema only. On a server of which we are none each diary gets a schema of
-its own, as it does where the rows are to be kept.
+its own, as it does where the rows are to be kept. On the embedded server the schema outlasts even the run (lasting.py),
+on any other it is dropped at the end.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from db.migrate import create_all
 from db.session import Session, driver_cursor, make_engine
 from db.tables import metadata
 from scheduler.app import House
+from scheduler.scenario.lasting import lasting_schema
 from terms.rules import Rules
 
 __all__ = ["Slate"]
@@ -79,7 +81,7 @@ class Slate:
             self.close()
 
     def close(self) -> None:
-        """Drop the schema, unless it is to be kept. Raises what the database says to that."""
+        """Drop the schema, unless it lasts or is to be kept. Raises what the database says to that."""
         self._session = self._gateway = None
         self._open.close()
 
@@ -90,21 +92,29 @@ class Slate:
         self.close()
 
     def _made(self) -> tuple[Session, SimulatedGateway]:
-        self._schema = f"scenario_{uuid4().hex[:16]}"
         with ExitStack() as open_:
-            server = make_engine(self._url)
-            open_.callback(server.dispose)
-            _run_alone(server, f"CREATE SCHEMA {self._schema}")
-            if not self.keep:
-                open_.callback(_run_alone, server, f"DROP SCHEMA {self._schema} CASCADE")
-            engine = make_engine(self._url, schema=self._schema)
+            lasting = None if self.keep else open_.enter_context(lasting_schema(self._url))
+            if lasting is None:
+                url, self._schema = self._url, f"scenario_{uuid4().hex[:16]}"
+                server = make_engine(url)
+                open_.callback(server.dispose)
+                _run_alone(server, f"CREATE SCHEMA {self._schema}")
+                if not self.keep:
+                    open_.callback(_run_alone, server, f"DROP SCHEMA {self._schema} CASCADE")
+            else:
+                url, self._schema = lasting.url, lasting.name
+            engine = make_engine(url, schema=self._schema)
             sa.event.listen(engine, "connect", _keep_statements)
             open_.callback(engine.dispose)
             session = open_.enter_context(engine.connect())
             session.exec_driver_sql(_SETTINGS)
             session.commit()
-            create_all(session)
-            session.commit()
+            if lasting is None:
+                create_all(session)
+                session.commit()
+            elif not lasting.fresh:
+                _wipe(session, self._schema)
+                lasting.sweep()
             gateway = SimulatedGateway(engine)
             open_.callback(gateway.close)
             self._open = open_.pop_all()
@@ -113,17 +123,21 @@ class Slate:
     def _wiped(self, session: Session) -> bool:
         """Whether it could be: every table empty, every key from 1, no lock and no setting of the last diary left."""
         try:
-            with driver_cursor(session) as cursor:
-                cursor.execute(_wipe(self._schema), prepare=False)
-            session.commit()
+            _wipe(session, self._schema)
         except (sa.exc.SQLAlchemyError, psycopg.Error):
             session.invalidate()  # it may be the connection that is gone
             return False
         return True
 
 
-def _wipe(schema: str) -> bytes:
+def _wipe(session: Session, schema: str) -> None:
     """Names of tables are written with their schema: whatever the search path, no other is touched."""
+    with driver_cursor(session) as cursor:
+        cursor.execute(_wiping(schema), prepare=False)
+    session.commit()
+
+
+def _wiping(schema: str) -> bytes:
     rows = "".join(f"DELETE FROM {schema}.{table.name}; " for table in metadata.sorted_tables)  # noqa: S608 - our names
     return (
         f"SELECT pg_advisory_unlock_all(); DISCARD TEMP; RESET ALL; {_SETTINGS}"

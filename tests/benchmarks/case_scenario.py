@@ -50,8 +50,9 @@ CASE = Case(
     name="scenario",
     title="A scenario of a year",
     about=(
-        "One contract, from its first day through the nights of a year, in a schema made for it, on the embedded "
-        "PostgreSQL with its ordinary settings, whose own processor time is not in the figures."
+        "One contract, from its first day through the nights of a year, on the embedded PostgreSQL with its ordinary "
+        "settings, which is started and stopped for it and whose own processor time is not in the figures. The tables "
+        "are made by the cold run and wiped by every other one."
     ),
     size={"nights": 365},
     tiny={"nights": 3},

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from db.session import make_engine
 from scheduler.cli.scenario import app
+from scheduler.scenario import lasting
 from scheduler.scenario.report import as_text
 from scheduler.scenario.run import run_file
 
@@ -90,7 +91,10 @@ def own_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
         session.exec_driver_sql(f"DROP DATABASE {name}")
 
 
-def test_no_schema_is_left_behind_unless_it_is_to_be_kept(tmp_path: Path, own_database: sa.URL) -> None:
+def test_no_schema_is_left_behind_unless_it_is_to_be_kept(
+    tmp_path: Path, own_database: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lasting, "CLUSTER_NAME", "of no server: where none may last")
     path = tmp_path / "good.yaml"
     path.write_text(GOOD, encoding="utf-8")
     with make_engine(own_database).connect() as session:

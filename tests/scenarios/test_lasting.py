@@ -1,0 +1,136 @@
+"""On the embedded server a run leaves its tables to the next one: as if new, whatever became of the run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from db.embedded import CLUSTER_NAME
+from db.session import make_engine
+from scheduler.scenario import lasting
+from scheduler.scenario.run import run_file, run_on
+from scheduler.scenario.slate import Slate
+from terms.discretion import Discretion
+from terms.policy import Terms
+from terms.rules import Rules
+
+DIARY = Path(__file__).parent / "premium-9.4.2-short-stop.yaml"
+RULES = Rules(Terms.load(), Discretion())
+
+
+@pytest.fixture
+def lasting_database(database_url: sa.URL | str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.URL]:
+    """The address of a database of scenarios that no other test knows; the first run makes it."""
+    name = f"own_{uuid4().hex}"
+    monkeypatch.setattr(lasting, "DATABASE", name)
+    server = make_engine(database_url).execution_options(isolation_level="AUTOCOMMIT")
+    with server.connect() as session:
+        if session.scalar(sa.text("SELECT current_setting('cluster_name')")) != CLUSTER_NAME:
+            pytest.skip("schemas last on the embedded server only")
+        yield sa.make_url(database_url).set(database=name)
+        session.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
+
+
+def schemas(address: sa.URL) -> dict[str, str]:
+    """Every schema that a run left, with the release of its tables; once nobody is connected any more."""
+    plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        while connection.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' "
+            "AND pid <> pg_backend_pid()"
+        ).fetchall():
+            time.sleep(0.005)
+        return dict(
+            connection.execute(
+                "SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname LIKE 'slate_%'"
+            ).fetchall()
+        )
+
+
+def test_the_next_run_finds_the_tables_of_the_last_one_as_new(database_url: sa.URL, lasting_database: sa.URL) -> None:
+    first = run_file(DIARY, database_url)
+    [(name, release)] = schemas(lasting_database).items()
+    with Slate(database_url) as slate:
+        session = slate.house(RULES).session
+        assert slate.schema == name
+        tables = session.scalars(
+            sa.text(
+                "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+            )
+        ).all()
+        assert {name: session.scalar(sa.text(f"SELECT count(*) FROM {name}")) for name in tables} == dict.fromkeys(
+            tables, 0
+        )
+        begun = "SELECT count(*) FROM pg_sequences WHERE schemaname = current_schema() AND last_value IS NOT NULL"
+        assert session.scalar(sa.text(begun)) == 0
+        planned_for = "SELECT count(*) FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND "
+        assert session.scalar(sa.text(planned_for + "relkind IN ('r', 'i') AND reltuples >= 0")) == 0
+        assert session.scalar(sa.text(planned_for + "relkind = 'r' AND pg_relation_size(oid) > 0")) == 0
+        with pytest.raises(sa.exc.DBAPIError):  # the guards stand
+            session.exec_driver_sql("INSERT INTO line (entry_id, seq, code, yen) VALUES (1, 1, '111', 1)")
+        session.rollback()
+        assert run_on(slate, DIARY) == first
+    assert schemas(lasting_database) == {name: release}
+
+
+def test_two_at_once_have_a_schema_each(database_url: sa.URL, lasting_database: sa.URL) -> None:
+    with Slate(database_url) as one, Slate(database_url) as other:
+        assert one.house(RULES).session is not other.house(RULES).session
+        assert {one.schema, other.schema} == {"slate_0", "slate_1"}
+        assert run_on(one, DIARY).passed
+        assert run_on(other, DIARY).passed
+
+
+def test_tables_of_another_release_are_made_anew(database_url: sa.URL, lasting_database: sa.URL) -> None:
+    with Slate(database_url) as slate:
+        slate.house(RULES)
+    made = schemas(lasting_database)
+    with make_engine(lasting_database).connect() as session:
+        session.exec_driver_sql("COMMENT ON SCHEMA slate_0 IS 'an earlier one'")
+        session.exec_driver_sql("DROP TABLE slate_0.line CASCADE")
+        session.commit()
+    assert run_file(DIARY, database_url).passed
+    assert schemas(lasting_database) == made
+
+
+def test_of_a_killed_run_the_last_statement_is_waited_for_elsewhere(
+    database_url: sa.URL, lasting_database: sa.URL
+) -> None:
+    with Slate(database_url) as slate:
+        slate.house(RULES)
+    assert list(schemas(lasting_database)) == ["slate_0"]
+    # its claim is gone with it, its other connection still writes
+    writes = make_engine(lasting_database.update_query_dict({"application_name": "keizoku slate_0"}), schema="slate_0")
+    with writes.connect() as session:
+        session.exec_driver_sql("INSERT INTO account (id, created_at) VALUES ('left', now())")
+        with Slate(database_url) as slate:
+            slate.house(RULES)
+            assert slate.schema == "slate_1"
+        session.commit()
+    schemas(lasting_database)
+    with Slate(database_url) as slate:
+        session = slate.house(RULES).session
+        assert slate.schema == "slate_0"
+        assert session.scalar(sa.text("SELECT count(*) FROM account")) == 0
+
+
+def test_on_any_other_server_nothing_is_left_behind(
+    database_url: sa.URL, lasting_database: sa.URL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lasting, "CLUSTER_NAME", "another")
+    with Slate(database_url) as slate:
+        slate.house(RULES)
+        assert slate.schema.startswith("scenario_")
+    with make_engine(database_url).connect() as session:
+        found = session.scalars(
+            sa.text("SELECT nspname FROM pg_namespace WHERE nspname = :name"), {"name": slate.schema}
+        )
+        assert found.all() == []
+        named = sa.text("SELECT count(*) FROM pg_database WHERE datname = :name")
+        assert session.scalar(named, {"name": lasting_database.database}) == 0
