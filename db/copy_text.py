@@ -33,7 +33,8 @@ def copy_text(rows: Sequence[Sequence[object]]) -> str | None:
         if kinds == {int}:
             columns.append(map(str, values))
         elif kinds <= _TEXTS:
-            columns.append(map(_escaped, values) if _SPECIAL.search("".join(values)) else values)
+            text = "".join(values)
+            columns.append(map(_escaped, values) if any(special in text for special in _ESCAPES) else values)
         elif kinds <= _PLAIN:
             written = {value: _written(value) for value in set(values)}
             columns.append([written[value] for value in values])

@@ -74,12 +74,12 @@ class DiskFullError(DatabaseError):
 
 
 def make_engine(url: str | URL, schema: str | None = None) -> sa.Engine:
-    """An engine whose connections are in UTC and, if a schema is named, see that schema only.
+    """An engine whose connections are in UTC, write dates as ISO 8601 and, if a schema is named, see that schema only.
 
     Connections are not pooled: closing one ends it, and with it its locks. Raises DatabaseError for an
     address that is not PostgreSQL's, ValueError for a schema name that would need quotes.
     """
-    options = ["-c timezone=UTC"]
+    options = ["-c timezone=UTC", "-c datestyle=ISO"]
     if schema is not None:
         if not _SCHEMA_NAME.fullmatch(schema):
             raise ValueError(f"schema name {schema!r}: small letters, digits and _ only, at most 63")

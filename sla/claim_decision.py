@@ -39,8 +39,8 @@ class Deadline:
 class Verdict:
     """What all claims made in the same circumstances are told, under which terms and readings.
 
-    `touched`: places of the terms whose fee counts among the account's; `steps` are the last of a decision's;
-    `fee` and `worth` are exact yen.
+    `touched`: places of the terms whose fee counts among the account's; `fee` and `worth` are exact yen. The last of a
+    decision's steps are `steps_before`, which hold whatever is claimed, and `steps`.
     """
 
     version: str
@@ -54,6 +54,7 @@ class Verdict:
     fee: Fraction
     worth: Fraction
     clauses: tuple[str, ...]
+    steps_before: tuple[Step, ...]
     steps: tuple[Step, ...]
 
     @property
@@ -154,7 +155,7 @@ class ClaimDecision(NamedTuple):
                 "united_claims": [each.claim_id for each in self.united],
                 "terms": [term_json(term) for term in self.terms],
             },
-            steps=(*self.deadline_steps, *united_steps(self.others), *verdict.steps),
+            steps=(*self.deadline_steps, *united_steps(self.others), *verdict.steps_before, *verdict.steps),
         )
 
 
@@ -175,4 +176,4 @@ class MonthDecision(NamedTuple):
 
 def term_json(term: TermFact) -> dict[str, object]:
     """A term as stored with an award."""
-    return {"term_id": term.term_id, "interval": term.interval, "price_yen": term.price_yen}
+    return {"term_id": term.term_id, "interval": term.kind.interval, "price_yen": term.kind.price_yen}

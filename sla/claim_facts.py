@@ -31,10 +31,12 @@ class Ruling(NamedTuple):
     windows: Spans
 
 
-class TermFact(NamedTuple):
-    """A term as it really ran: [start, end) in epoch seconds, cut where the contract ended early."""
+class TermKind(NamedTuple):
+    """All that matters of a term but whose it is. [start, end) in epoch seconds, as it really ran, within the month.
 
-    term_id: int
+    The terms of a month are of few kinds, for they begin and end on days.
+    """
+
     start: int
     end: int
     method: str
@@ -45,6 +47,13 @@ class TermFact(NamedTuple):
     def monthly_fee(self) -> Fraction:
         """The recurring price for a month, tax included, not rounded: a year's is divided by 12."""
         return Fraction(self.price_yen, MONTHS_OF_INTERVAL[self.interval])
+
+
+class TermFact(NamedTuple):
+    """A term of an account: its id, and the rest."""
+
+    term_id: int
+    kind: TermKind
 
 
 class AccountMonth(NamedTuple):

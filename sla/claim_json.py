@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -37,18 +38,26 @@ def service_hash(service: ServiceMonth, policy: Policy) -> str:
 
 
 def evidence_hash(service_hash: str, among: AccountMonth) -> str:
-    """What an account's decision was made of, as one number; `service_hash` stands for what all share."""
-    made_of = (
-        service_hash,
-        [
-            (claim_id, (received_at - _EPOCH) // _MICROSECOND, windows)
-            for claim_id, received_at, windows in among.claims
-        ],
-        [tuple(term) for term in among.terms],
-        [tuple(ruling) for ruling in among.rulings],
-        (among.suspended, among.environment, among.form_outages),
-    )
-    return sha256(ascii(made_of).encode()).hexdigest()
+    """What an account's decision was made of, as one number; `service_hash` stands for what all share.
+
+    Hashed is what `ascii` writes of (service_hash, claims, terms, rulings, (suspensions, environment, outages of the
+    form)), put together from pieces, for most accounts have most of them in common.
+    """
+    claims = [
+        f"({claim_id!a}, {(received_at - _EPOCH) // _MICROSECOND}, {windows})"
+        for claim_id, received_at, windows in among.claims
+    ]
+    terms = [f"({term_id}, {_written(kind)})" for term_id, kind in among.terms]
+    rulings = ascii([tuple(ruling) for ruling in among.rulings]) if among.rulings else "[]"
+    of_all = _written((among.suspended, among.environment, among.form_outages))
+    text = f"('{service_hash}', [{', '.join(claims)}], [{', '.join(terms)}], {rulings}, ({of_all}))"
+    return sha256(text.encode()).hexdigest()
+
+
+@lru_cache(maxsize=10_000)
+def _written(values: tuple[object, ...]) -> str:
+    """As `ascii` writes several values within a tuple."""
+    return ascii(tuple(values))[1:-1]
 
 
 class Reasoning(NamedTuple):
@@ -71,27 +80,22 @@ class ReasoningTexts:
     """Writes reasonings of one month; what many of them have is written once."""
 
     def __init__(self) -> None:
-        self._steps: dict[int, tuple[Step, str]] = {}  # the step is kept, so that its identity stays its own
+        self._steps: dict[int, tuple[Sequence[Step], str]] = {}  # they are kept, so that their identity stays theirs
         self._grounds: dict[tuple[object, ...], str] = {}
+        self._facts: dict[tuple[Deadline, str | None], str] = {}
         self._arrivals: dict[tuple[Deadline, bool], str] = {}
 
     def of(self, made: ClaimDecision) -> Reasoning:
         """What a decision shares with all that have its verdict and its deadline."""
         verdict = made.verdict
-        facts = {
-            "month": str(made.month),
-            "deadline_at": iso_jst(made.deadline.at),
-            "reason": verdict.reason,
-            "seconds": verdict.seconds,
-            "terms": [{"interval": term.interval, "price_yen": term.price_yen} for term in made.terms],
-        }
+        prices = ",".join([_price(kind.interval, kind.price_yen) for _, kind in made.terms])
         return Reasoning(
             grounds=self._grounds_of(verdict),
-            facts=encode(facts),
-            waterfall=encode(verdict.waterfall),
+            facts=f'{self._facts_of(made)},"seconds":{verdict.seconds},"terms":[{prices}]}}',
+            waterfall=_amounts(verdict.waterfall),
             recognised=encode(as_iso(verdict.recognised)),
             arrival=self._arrival_of(made),
-            steps="[" + ",".join([self._step(step) for step in verdict.steps]) + "]",
+            steps=f"[{self._before(verdict.steps_before)}{_list(verdict.steps)[1:]}",
         )
 
     def _grounds_of(self, verdict: Verdict) -> str:
@@ -103,6 +107,15 @@ class ReasoningTexts:
             known = self._grounds[key] = encode(dict(zip(named, grounds, strict=True)))
         return known
 
+    def _facts_of(self, made: ClaimDecision) -> str:
+        """The beginning of an object."""
+        key = made.deadline, made.verdict.reason
+        known = self._facts.get(key)
+        if known is None:
+            facts = {"month": str(made.month), "deadline_at": iso_jst(made.deadline.at), "reason": made.verdict.reason}
+            known = self._facts[key] = encode(facts)[:-1]
+        return known
+
     def _arrival_of(self, made: ClaimDecision) -> str:
         key = made.deadline, made.claim.received_at < made.deadline.at
         known = self._arrivals.get(key)
@@ -112,12 +125,26 @@ class ReasoningTexts:
             known = self._arrivals[key] = encode(first_steps)
         return known
 
-    def _step(self, step: Step) -> str:
-        known = self._steps.get(id(step))
+    def _before(self, steps: Sequence[Step]) -> str:
+        """Steps that others follow in a list."""
+        known = self._steps.get(id(steps))
         if known is None:
-            text = encode({"clause": step.clause, "key": step.key, "facts": step.facts})
-            known = self._steps[id(step)] = step, text
+            known = self._steps[id(steps)] = steps, "".join([f"{encode(step.to_json())}," for step in steps])
         return known[1]
+
+
+@lru_cache(maxsize=1_000)
+def _price(interval: str, price_yen: int) -> str:
+    return encode({"interval": interval, "price_yen": price_yen})
+
+
+def _list(steps: Iterable[Step]) -> str:
+    return encode([step.to_json() for step in steps])
+
+
+def _amounts(by_name: Mapping[str, int]) -> str:
+    """An object of whole numbers; its names are our own words."""
+    return "{" + ",".join([f'"{name}":{amount}' for name, amount in by_name.items()]) + "}"
 
 
 def whole_decision(

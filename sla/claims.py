@@ -20,7 +20,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 from sla.claim_decision import Award, ClaimDecision, Deadline, MonthDecision, Verdict
-from sla.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact
+from sla.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact, TermKind
 from sla.claim_steps import claimed_steps, deciding_clauses, excluded_steps, outcome_steps
 from sla.intervals import NOTHING, Spans, clip, length, normalise, subtract, union
 from sla.unusable import Claimant, ServiceMonth, claimant_month, narrowed
@@ -65,7 +65,7 @@ class Standing:
     seconds: dict[str, int]
     steps: tuple[Step, ...]
     barred: str | None
-    counting: tuple[tuple[int, TermFact, Fraction], ...]
+    counting: tuple[tuple[int, TermKind, Fraction], ...]
 
 
 class Assessor:
@@ -110,7 +110,7 @@ class Assessor:
 
 def _circumstances(among: AccountMonth, united: tuple[Claim, ...], in_time: bool) -> Circumstances:
     """All that a verdict depends on, beside the month for everyone."""
-    terms = tuple([(term.start, term.end, term.method, term.interval, term.price_yen) for term in among.terms])
+    terms = tuple([term.kind for term in among.terms])
     windows = tuple([claim.windows for claim in united])
     if not among.rulings:
         return terms, windows, (), among.suspended, among.environment, in_time
@@ -161,15 +161,16 @@ def adjudicate_month(among: AccountMonth, assessor: Assessor) -> MonthDecision:
         decisions.append(made)
     if whole is None or whole.verdict.tier is None:
         return MonthDecision(tuple(decisions), None)
-    cause = next(
-        (
-            timely[count - 1]
-            for count in range(1, len(timely))
-            if _worth_of_first(timely[:count], among, assessor) >= whole.worth
-        ),
-        timely[-1],
-    )
+    cause = timely[0] if len(timely) == 1 else _cause(timely, among, assessor, whole.worth)
     return MonthDecision(tuple(decisions), Award(cause.claim_id, usable_from(cause.received_at), whole))
+
+
+def _cause(timely: tuple[Claim, ...], among: AccountMonth, assessor: Assessor, worth: Fraction) -> Claim:
+    """The claim with which those received so far are worth as much as all."""
+    for count in range(1, len(timely)):
+        if _worth_of_first(timely[:count], among, assessor) >= worth:
+            return timely[count - 1]
+    return timely[-1]
 
 
 def usable_from(received_at: datetime) -> date:
@@ -209,7 +210,7 @@ def tier_of(seconds: int, policy: Policy) -> Tier | None:
 @decides("premium/9.6")
 def is_covered(term: TermFact, policy: Policy) -> bool:
     """Whether seconds under this term count at all: only those of a term paid by card."""
-    return term.method == policy.sla.eligible_method
+    return term.kind.method == policy.sla.eligible_method
 
 
 def eligible_terms(terms: Iterable[TermFact], policy: Policy) -> tuple[TermFact, ...]:
@@ -221,19 +222,19 @@ def eligible_terms(terms: Iterable[TermFact], policy: Policy) -> tuple[TermFact,
 
 def touched_terms(terms: Iterable[TermFact], recognised: Spans, policy: Policy) -> tuple[TermFact, ...]:
     """The terms that count in which some of the recognised time lies."""
-    return tuple(term for term in eligible_terms(terms, policy) if clip(recognised, term.start, term.end))
+    return tuple(term for term in eligible_terms(terms, policy) if clip(recognised, term.kind.start, term.kind.end))
 
 
 def monthly_fee(terms: Iterable[TermFact]) -> Fraction:
     """The fee of the month that a rate applies to: the highest of the touched terms."""
-    return max((term.monthly_fee for term in terms), default=Fraction(0))
+    return max((term.kind.monthly_fee for term in terms), default=Fraction(0))
 
 
 def _of_claim(
     claim: Claim, among: AccountMonth, united: tuple[Claim, ...], deadline: Deadline, verdict: Verdict
 ) -> ClaimDecision:
     touched = verdict.touched
-    terms = among.terms if len(touched) == len(among.terms) else tuple(among.terms[place] for place in touched)
+    terms = among.terms if len(touched) == len(among.terms) else tuple([among.terms[place] for place in touched])
     return ClaimDecision(claim, among.account, among.month, united, deadline, terms, verdict)
 
 
@@ -253,7 +254,9 @@ def _standing(among: AccountMonth, assessor: Assessor) -> Standing:
         seconds={bucket: length(spans) for bucket, spans in eligible.items()},
         steps=tuple(excluded_steps(service.month, service.gross, eligible, policy)),
         barred=barred,
-        counting=tuple([(at, term, term.monthly_fee) for at, term in enumerate(among.terms) if term in counting]),
+        counting=tuple(
+            [(at, term.kind, term.kind.monthly_fee) for at, term in enumerate(among.terms) if term in counting]
+        ),
     )
 
 
@@ -285,11 +288,8 @@ def _verdict(
         fee=fee_yen,
         worth=fee_yen * granted.rate if granted else NO_FEE,
         clauses=deciding_clauses(reason, granted),
-        steps=(
-            *standing.steps,
-            *claimed_steps(buckets),
-            *outcome_steps(reason, seconds, granted, fee, among.month, policy),
-        ),
+        steps_before=standing.steps,
+        steps=(*claimed_steps(buckets), *outcome_steps(reason, seconds, granted, fee, among.month, policy)),
     )
 
 
@@ -303,9 +303,9 @@ def _worth_of_first(first: tuple[Claim, ...], among: AccountMonth, assessor: Ass
 def claimant_of(among: AccountMonth, united: tuple[Claim, ...], policy: Policy) -> Claimant:
     """The circumstances by which the united claims of an account see the month."""
     return Claimant(
-        member=normalise((term.start, term.end) for term in among.terms),
+        member=normalise((term.kind.start, term.kind.end) for term in among.terms),
         suspended=among.suspended,
-        card=normalise((term.start, term.end) for term in eligible_terms(among.terms, policy)),
+        card=normalise((term.kind.start, term.kind.end) for term in eligible_terms(among.terms, policy)),
         claimed=claimed_by(united),
         environment=among.environment,
         recognised=recognised_by_people(among, united),

@@ -141,10 +141,10 @@ def _save_awards(session: Session, decided: Sequence[Decided], revisions: dict[s
             terms = new.rests_on.terms
             rate, seconds, fee = alike[id(new.rests_on.verdict)]
             ids = "{" + ",".join([str(term.term_id) for term in terms]) + "}"
-            prices = "[" + ",".join([_PRICED % (t.term_id, quoted(t.interval), t.price_yen) for t in terms]) + "]"
+            prices = ",".join([_PRICED % (term_id, quoted(kind.interval), kind.price_yen) for term_id, kind in terms])
             usable_from = new.usable_from.isoformat()
             of_decision = new.claim_id, revisions.get(new.claim_id, 1)  # all claims in time have the same verdict
-            yield account, month, revision, *of_decision, rate, seconds, ids, prices, fee, usable_from, on, at
+            yield account, month, revision, *of_decision, rate, seconds, ids, f"[{prices}]", fee, usable_from, on, at
 
     return copy_rows(session, "award", _AWARD_COLUMNS, rows())
 

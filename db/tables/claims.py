@@ -89,13 +89,13 @@ claim_decision = Table(
     text("reason", nullable=True),
     Column("seconds", BigInteger, nullable=False),
     text("rate", nullable=True),
-    Column("reasoning_id", BigInteger, ForeignKey("claim_reasoning.id"), nullable=False),  # the rest of it
+    Column("reasoning_id", BigInteger, nullable=False),  # the rest of it; refers by SHARED_REFERENCES (guards)
     Column("term_ids", ARRAY(BigInteger), nullable=False),  # whose fee counts
     Column("united", ARRAY(Text)),  # the claims decided as one with it, and itself; null: it alone
     day("decided_on"),
     instant("decided_at"),
     text("evidence_hash"),
-    Column("review_id", BigInteger, ForeignKey("month_to_review.id"), nullable=False),
+    Column("review_id", BigInteger, nullable=False),  # of month_to_review; refers by SHARED_REFERENCES (guards)
     CheckConstraint("revision >= 1", name="revision_from_one"),
     CheckConstraint("seconds >= 0", name="seconds_not_negative"),
     CheckConstraint("outcome IN ('granted', 'rejected')", name="outcome_known"),
@@ -105,6 +105,8 @@ claim_decision = Table(
         name="grants_a_rate_or_gives_a_reason",
     ),
 )
+
+claim_decision.add_is_dependent_on(claim_reasoning)  # who writes or wipes table after table goes by it
 
 award = Table(
     "award",

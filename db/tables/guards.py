@@ -4,6 +4,9 @@ Each guard is plain SQL, run after the tables are made and by the migrations; fu
 tables, so every scenario's schema has its own.
 """
 
+from collections.abc import Mapping
+from itertools import chain
+
 from sqlalchemy import DDL, event
 
 from db.tables.base import metadata
@@ -129,6 +132,41 @@ REFERENCING NEW TABLE AS new_lines FOR EACH STATEMENT EXECUTE FUNCTION keizoku_e
 """
 
 
+SHARED_REFERENCES = {"claim_decision": {"reasoning_id": "claim_reasoning", "review_id": "month_to_review"}}
+"""Foreign keys that are looked at once for each value in a statement, not once for each row: {table: {column: table}}.
+
+A month's decisions are hundreds of thousands, each chunk of them refers to one review and a few reasonings; a foreign
+key asks for every row, a quarter each of what the row costs. It is the same promise, for rows of both tables are only
+ever added, so that what was there at the start stays.
+"""
+
+
+def _shared_references(table: str, columns: Mapping[str, str]) -> tuple[str, str]:
+    """The function that refuses rows which refer to nothing, and its trigger."""
+    looks = "".join(
+        f"""
+  SELECT {column} INTO bad FROM (SELECT DISTINCT {column} FROM new_rows) given
+  WHERE NOT EXISTS (SELECT FROM {of} WHERE {of}.id = given.{column}) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '{column} % of {table} is no row of {of}', bad USING ERRCODE = 'foreign_key_violation';
+  END IF;"""  # noqa: S608 - our own names
+        for column, of in columns.items()
+    )
+    function = f"""
+CREATE OR REPLACE FUNCTION keizoku_{table}_refers() RETURNS trigger LANGUAGE plpgsql AS $guard$
+DECLARE bad bigint;
+BEGIN{looks}
+  RETURN NULL;
+END
+$guard$
+"""
+    trigger = (
+        f"CREATE TRIGGER {table}_refers AFTER INSERT ON {table} "
+        f"REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keizoku_{table}_refers()"
+    )
+    return function.strip(), trigger
+
+
 def _append_only_trigger(table: str) -> str:
     return (
         f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
@@ -142,6 +180,7 @@ GUARDS: tuple[str, ...] = (
     _BALANCE_TRIGGER.strip(),
     _CLOSED_FUNCTION.strip(),
     _CLOSED_TRIGGER.strip(),
+    *chain.from_iterable(_shared_references(*each) for each in SHARED_REFERENCES.items()),
     *(_append_only_trigger(table) for table in APPEND_ONLY),
 )
 

@@ -6,7 +6,7 @@ table of more than ON_PAGE rows shows the first ones, and the whole is in the CS
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from html import escape
 from itertools import islice
@@ -19,19 +19,28 @@ from scheduler.months.templates import templates_in
 from sla.intervals import length
 from sla.timeline import month_svg
 from terms import words
-from terms.rendering import Lang
+from terms.rendering import Lang, sentence, templates
 
 ON_PAGE = 2_000
 """Rows of a table that the page shows."""
 _STATES = (
-    ("applied", "充当"), ("granted", "決定"), ("refunded", "返金"), ("rejected", "却下"), ("pending", "判定前"),
-    ("open", "未了"), ("paid", "支払済み"), ("resolved", "解決済み"), ("opening", "月初残高"),
-    ("unexplained", "説明なし"), ("deadline", "申請期限後"), ("not_member", "会員期間なし"), ("method", "カード以外"),
-    ("threshold", "基準時間以下"), ("late", "計上が遅れている日"), ("when_paid", "支払われたとき"),
-    ("by_people", "手入力の仕訳"),
+    ("applied", "充当", "applied"), ("granted", "決定", "granted"), ("refunded", "返金", "refunded"),
+    ("rejected", "却下", "rejected"), ("pending", "判定前", "pending"),
+    ("open", "未了", "open"), ("paid", "支払済み", "paid"), ("void", "無効", "void"),
+    ("resolved", "解決済み", "resolved"), ("opening", "月初残高", "opening"),
+    ("unexplained", "説明なし", "unexplained"),
+    ("deadline", "申請期限後", "after the deadline"), ("not_member", "会員期間なし", "not a member"),
+    ("method", "カード以外", "not by card"), ("threshold", "基準時間以下", "at or below the threshold"),
+    ("late", "計上が遅れている日", "days not recognised yet"), ("when_paid", "支払われたとき", "when paid"),
+    ("by_people", "手入力の仕訳", "posted by hand"),
 )  # fmt: skip
-_JA = {**{en: ja for _, ja, en in AGES}, **{kind: ja for kind, ja, _ in DUNNING}, **dict(_STATES)}
-"""The words of the tables in Japanese; the files have them as they are."""
+_JA = {**{en: ja for _, ja, en in AGES}, **{code: ja for code, ja, _ in (*DUNNING, *_STATES)}}
+_EN = {code: en for code, _, en in (*DUNNING, *_STATES)}
+_CODED: Mapping[str, tuple[str, ...]] = {
+    "event": ("entry",), "kind": ("exception", "task"),
+    "age": (), "outcome": (), "reason": (), "state": (), "what": (), "when": (),
+}  # fmt: skip
+"""Columns of codes, which the page calls by their names: in the sentences under `word.*`, or above."""
 _BLUE, _RED, _INK = "#0059a3", "#a02c00", "#1b1f27"
 
 
@@ -44,7 +53,7 @@ def finance_page(report: FinanceReport, lang: Lang) -> str:
     for table in report.tables:
         with table.reading() as every:
             rows = list(islice(every, ON_PAGE + 1))
-        tables.append((table, [[_shown(value, column, ja) for value, column in zip(row, table.columns, strict=True)]
+        tables.append((table, [[_shown(value, column, lang) for value, column in zip(row, table.columns, strict=True)]
                                for row in rows[:ON_PAGE]], len(rows) > ON_PAGE))  # fmt: skip
     return templates_in().get_template("finance.html.j2").render(
         report=report,
@@ -83,7 +92,7 @@ def _bars(rows: Iterable[tuple[str, int, str, str]], sign: str) -> str:
     return "".join((*parts, "</svg>"))
 
 
-def _shown(value: object, column: Column, ja: bool) -> tuple[str, str]:
+def _shown(value: object, column: Column, lang: Lang) -> tuple[str, str]:
     """A cell as it is read, and as it is sorted by."""
     if value is None:
         return "", ""
@@ -91,4 +100,15 @@ def _shown(value: object, column: Column, ja: bool) -> tuple[str, str]:
         return (f"{value:,}" if column.kind == "yen" else str(value)), str(value)
     if isinstance(value, date):
         return value.isoformat(), value.isoformat()
-    return (_JA.get(str(value), str(value)) if ja else str(value)), str(value)
+    return _word(str(value), column, lang), str(value)
+
+
+def _word(code: str, column: Column, lang: Lang) -> str:
+    """What a code is called; other texts, such as an account called "open", as they are."""
+    if column.key not in _CODED:
+        return code
+    for group in _CODED[column.key]:
+        key = f"word.{group}.{code}"
+        if key in templates():
+            return sentence(key, lang, {})
+    return (_JA if lang == "ja" else _EN).get(code, code)

@@ -67,7 +67,7 @@ def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(
     ledger.locator("input").fill("CREDIT_GRANTED")
     rows = ledger.locator("tbody tr:visible")
     assert rows.count() == int(ledger.locator(".shown").inner_text()) > 0
-    assert set(rows.locator("td:nth-child(3)").all_inner_texts()) == {"credit_granted"}
+    assert set(rows.locator("td:nth-child(3)").all_inner_texts()) == {"減額の決定"}
 
     assert page.evaluate("document.documentElement.scrollWidth") == 1180
     printed = pypdf.PdfReader(BytesIO(page.pdf(prefer_css_page_size=True)))

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Literal
 from xml.etree import ElementTree
 
 import pytest
@@ -21,9 +22,10 @@ from billing.deferred import COLUMNS, KINDS, contract_liability
 from billing.exports.writing import balances_before, month_sums
 from billing.hand_entries import post_by_hand
 from billing.issuer import Issuer
-from billing.ledger import rules_table
+from billing.ledger import RULES, rules_table
 from billing.ledger_view import BY_PEOPLE
 from billing.output_files import SUMS
+from billing.reconciliation import ExceptionType
 from billing.refusal import Refused
 from billing.statements import return_note_of, statement_of
 from billing.views import trial_balance
@@ -33,6 +35,7 @@ from scheduler.months.finance import FinanceReport, finance_report
 from scheduler.months.finance_files import write_finance, write_workbook
 from scheduler.months.finance_page import finance_page
 from terms.calendar import Month
+from terms.rendering import templates
 from tests.integration.finance_world import MAY, NOW, lived_house, report_of
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -267,6 +270,20 @@ def test_a_month_in_which_nothing_happened_is_a_report_of_zeros(house: House, tm
     assert {calculated(formula, {name: cells_of(sheet)[0] for name, sheet in sheets(tmp_path / "report.xlsx").items()})
             for formula, _ in formulas.values()} == {0}  # fmt: skip
     assert cells["A", 1] == "項目"
+
+
+def test_every_event_and_exception_has_a_name_in_both_languages() -> None:
+    codes = [f"entry.{event}" for event in (*(rule.event for rule in RULES), *BY_PEOPLE)]
+    codes += [f"exception.{each.value}" for each in ExceptionType]
+    assert [code for code in codes if f"word.{code}" not in templates()] == []
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_the_page_has_no_code_where_people_read_a_name(report: FinanceReport, lang: Literal["ja", "en"]) -> None:
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", finance_page(report, lang))
+    assert [cell for cell in cells if re.fullmatch(r"[a-z]+(_[a-z]+)+", cell)] == []
+    names = {"ja": ["利用料金の請求", "減額の決定", "充当"], "en": ["fee invoiced", "credit granted", "applied"]}
+    assert [name for name in names[lang] if name not in cells] == []
 
 
 def test_every_number_on_the_page_leads_to_a_table_that_is_there(report: FinanceReport) -> None:

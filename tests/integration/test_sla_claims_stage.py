@@ -338,6 +338,11 @@ def test_tables__refuse_what_must_never_be(session: Session, desk: SlaDesk) -> N
     with pytest.raises(IntegrityError, match="uq_award"):
         session.execute(sa.insert(award).values({**row, "id": row["id"] + 1}))
     session.rollback()
+    for column, of in (("reasoning_id", "claim_reasoning"), ("review_id", "month_to_review")):
+        decided = dict(session.execute(sa.select(claim_decision)).one()._mapping)
+        with pytest.raises(IntegrityError, match=f"{column} -1 of claim_decision is no row of {of}"):
+            session.execute(sa.insert(claim_decision).values({**decided, "revision": 2, column: -1}))
+        session.rollback()
     with pytest.raises(IntegrityError, match="only ever added"):
         session.execute(sa.update(claim_decision).values(seconds=0))
     session.rollback()

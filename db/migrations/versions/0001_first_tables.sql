@@ -586,9 +586,7 @@ CREATE TABLE claim_decision (
 	CONSTRAINT ck_claim_decision_outcome_known CHECK (outcome IN ('granted', 'rejected')), 
 	CONSTRAINT ck_claim_decision_reason_known CHECK (reason IN ('deadline', 'not_member', 'method', 'threshold')), 
 	CONSTRAINT ck_claim_decision_grants_a_rate_or_gives_a_reason CHECK ((outcome = 'granted') = (rate IS NOT NULL) AND (outcome = 'rejected') = (reason IS NOT NULL)), 
-	CONSTRAINT fk_claim_decision_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
-	CONSTRAINT fk_claim_decision_reasoning_id FOREIGN KEY(reasoning_id) REFERENCES claim_reasoning (id), 
-	CONSTRAINT fk_claim_decision_review_id FOREIGN KEY(review_id) REFERENCES month_to_review (id)
+	CONSTRAINT fk_claim_decision_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id)
 );
 
 CREATE TABLE alternative_consent (
@@ -1377,6 +1375,25 @@ $guard$;
 
 CREATE TRIGGER entry_day_is_open AFTER INSERT ON entry
 REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION keizoku_day_is_open();
+
+CREATE OR REPLACE FUNCTION keizoku_claim_decision_refers() RETURNS trigger LANGUAGE plpgsql AS $guard$
+DECLARE bad bigint;
+BEGIN
+  SELECT reasoning_id INTO bad FROM (SELECT DISTINCT reasoning_id FROM new_rows) given
+  WHERE NOT EXISTS (SELECT FROM claim_reasoning WHERE claim_reasoning.id = given.reasoning_id) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'reasoning_id % of claim_decision is no row of claim_reasoning', bad USING ERRCODE = 'foreign_key_violation';
+  END IF;
+  SELECT review_id INTO bad FROM (SELECT DISTINCT review_id FROM new_rows) given
+  WHERE NOT EXISTS (SELECT FROM month_to_review WHERE month_to_review.id = given.review_id) LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'review_id % of claim_decision is no row of month_to_review', bad USING ERRCODE = 'foreign_key_violation';
+  END IF;
+  RETURN NULL;
+END
+$guard$;
+
+CREATE TRIGGER claim_decision_refers AFTER INSERT ON claim_decision REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keizoku_claim_decision_refers();
 
 CREATE TRIGGER entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entry FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 

@@ -6,7 +6,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sla.claim_facts import AccountMonth, Claim, TermFact
+from sla.claim_facts import AccountMonth, Claim, TermFact, TermKind
 from sla.claims import Assessor, adjudicate_month
 from sla.intervals import Spans, clip, intersect, length, normalise, union
 from sla.unusable import Cause, Claimant, MonthFacts, ServiceMonth, Stop, UpdateNotice, claimant_month, service_month
@@ -85,7 +85,7 @@ def test_9_2__the_order_in_which_claims_are_loaded_does_not_matter(
     made = tuple(
         Claim(f"c{number}", from_epoch(received + seconds), windows) for number, (seconds, windows) in enumerate(asked)
     )
-    term = TermFact(1, epoch(month.start_at), epoch(month.end_at), "card", "month", 500)
+    term = TermFact(1, TermKind(epoch(month.start_at), epoch(month.end_at), "card", "month", 500))
     among = AccountMonth("u", month, made, (term,))
     whole = adjudicate_month(among, assessor)
     other = adjudicate_month(among._replace(claims=tuple(random.sample(made, len(made)))), assessor)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from sla.claim_decision import MonthDecision
-from sla.claim_facts import AccountMonth, Claim, ClaimFacts, Ruling, TermFact
+from sla.claim_facts import AccountMonth, Claim, ClaimFacts, Ruling, TermFact, TermKind
 from sla.claims import Assessor, adjudicate, adjudicate_month, claim_deadline, monthly_fee, usable_from
 from sla.intervals import Spans
 from sla.unusable import CLAIMANT_BUCKETS, Cause, MonthFacts, ServiceMonth, Stop, service_month
@@ -45,7 +45,7 @@ def term(
     price_yen: int = 500,
     term_id: int = 1,
 ) -> TermFact:
-    return TermFact(term_id, *span(start, end), method, interval, price_yen)
+    return TermFact(term_id, TermKind(*span(start, end), method, interval, price_yen))
 
 
 def month_of(*claims: Claim, terms: tuple[TermFact, ...] = (term(),)) -> AccountMonth:

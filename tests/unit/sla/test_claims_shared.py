@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sla.claim_decision import Deadline, MonthDecision
-from sla.claim_facts import AccountMonth, Claim, Ruling, TermFact
+from sla.claim_facts import AccountMonth, Claim, Ruling, TermFact, TermKind
 from sla.claim_json import Reasoning, ReasoningTexts, evidence_hash, service_hash, whole_decision
 from sla.claim_steps import deadline_steps, deciding_clauses, outcome_steps, united_steps, waterfall_steps
 from sla.claims import READINGS, Assessor, adjudicate_month, claimant_of, deadline_of, touched_terms, usable_from
@@ -58,7 +58,7 @@ def accounts(draw: st.DrawFn) -> AccountMonth:
     edges = draw(st.sampled_from([[FIRST, *cuts, LAST], cuts]))
     kinds = [draw(term_kinds) for _ in edges[1:]]
     terms = tuple(
-        TermFact(draw(st.integers(1, 10**12)), start, end, *kind)
+        TermFact(draw(st.integers(1, 10**12)), TermKind(start, end, *kind))
         for start, end, kind in zip(edges, edges[1:], kinds, strict=False)
         if start < end
     )
@@ -93,7 +93,8 @@ def told_alone(
         reason = barred if holds else reason
     granted = None if reason else tier
     terms = touched_terms(among.terms, buckets["recognised"], POLICY)
-    dearest = max(terms, key=lambda term: term.monthly_fee, default=None)
+    dearest = max(terms, key=lambda term: term.kind.monthly_fee, default=None)
+    priced = (dearest.kind.interval, dearest.kind.price_yen) if dearest else None
     decision = Decision(
         subject=f"claim {claim.claim_id}",
         outcome="granted" if granted else "rejected",
@@ -108,18 +109,16 @@ def told_alone(
             "reason": reason,
             "seconds": seconds,
             "united_claims": [each.claim_id for each in united],
-            "terms": [{"term_id": t.term_id, "interval": t.interval, "price_yen": t.price_yen} for t in terms],
+            "terms": [{"term_id": i, "interval": kind.interval, "price_yen": kind.price_yen} for i, kind in terms],
         },
         steps=(
             *deadline_steps(APRIL, claim.received_at, deadline.ordinary_at, deadline.at),
             *united_steps([each.claim_id for each in united if each is not claim]),
             *waterfall_steps(APRIL, SERVICE.gross, buckets, POLICY),
-            *outcome_steps(
-                reason, seconds, granted, (dearest.interval, dearest.price_yen) if dearest else None, APRIL, POLICY
-            ),
+            *outcome_steps(reason, seconds, granted, priced, APRIL, POLICY),
         ),
     )
-    fee = dearest.monthly_fee if dearest else Fraction(0)
+    fee = dearest.kind.monthly_fee if dearest else Fraction(0)
     return decision, buckets["recognised"], fee * (granted.rate if granted else 0), granted.rate if granted else None
 
 
@@ -192,7 +191,7 @@ def plain_hash(service: str, among: AccountMonth) -> str:
     made_of: Any = (
         service,
         [(each.claim_id, round(Fraction(each.received_at.timestamp()) * 10**6), each.windows) for each in among.claims],
-        [(t.term_id, t.start, t.end, t.method, t.interval, t.price_yen) for t in among.terms],
+        [(t.term_id, *t.kind) for t in among.terms],
         [(ruling.claim_id, ruling.windows) for ruling in among.rulings],
         (among.suspended, among.environment, among.form_outages),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from sla.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact
+from sla.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact, TermKind
 from sla.deciding import deciding_exclusions
 from sla.intervals import Spans
 from sla.unusable import Cause, EnvironmentRuling, Interruption, MonthFacts, Stop, UpdateNotice
@@ -37,7 +37,7 @@ def deciding(
 ) -> list[tuple[tuple[str, ...], int, str]]:
     facts = MonthFacts(APRIL, tuple(stops), **more)  # type: ignore[arg-type]
     claim = Claim("c", parse_instant(received), windows)
-    term = TermFact(1, at("2026-03-20 10:00"), at("2026-05-20"), method, "month", 500)
+    term = TermFact(1, TermKind(at("2026-03-20 10:00"), at("2026-05-20"), method, "month", 500))
     among = AccountMonth("hanako", APRIL, (claim,), (term,))
     found = deciding_exclusions(facts, ClaimFacts(claim, among), POLICY, 0)
     return [(each.buckets, each.seconds, each.tier.clause) for each in found]

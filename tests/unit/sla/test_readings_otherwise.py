@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from sla.claim_facts import AccountMonth, Claim, TermFact
+from sla.claim_facts import AccountMonth, Claim, TermFact, TermKind
 from sla.claims import Assessor, adjudicate_month, claim_deadline
 from sla.unusable import Cause, MonthFacts, Stop, UpdateNotice, published_by, service_month
 from terms.calendar import Month, epoch, from_epoch, iso_jst, parse_instant
@@ -91,8 +91,8 @@ def test_9_6__six_hours_of_which_two_under_a_card(choice: str, expected: tuple[s
     facts = MonthFacts(APRIL, (Stop(at("2026-04-15 20:00"), at("2026-04-16 02:00"), Cause.FAULT, "s"),))
     service = service_month(facts, policy.model_copy(update={"sla": _without_night(policy)}), 0)
     terms = (
-        TermFact(1, at("2026-03-16 00:00"), at("2026-04-16 00:00"), "app_store", "month", 800),
-        TermFact(2, at("2026-04-16 00:00"), at("2026-05-16 00:00"), "card", "month", 500),
+        TermFact(1, TermKind(at("2026-03-16 00:00"), at("2026-04-16 00:00"), "app_store", "month", 800)),
+        TermFact(2, TermKind(at("2026-04-16 00:00"), at("2026-05-16 00:00"), "card", "month", 500)),
     )
     among = AccountMonth("hanako", APRIL, (Claim("c", parse_instant("2026-05-02 09:00")),), terms)
     (decided,) = adjudicate_month(among, Assessor(service, policy)).claims
