@@ -28,7 +28,7 @@ from billing.stages import (
     revenue,
     terms,
 )
-from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TODAY
+from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TELLS_MONTHLY, TODAY
 from db.session import Question, Session
 from db.writer import Turns, Write
 from scheduler.app import House
@@ -201,6 +201,7 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "payments": payments.anything_due(),
     "overcharges": overcharges.anything_due(),
     "delinquency": delinquency.anything_due(),
+    "ahead": ahead.anything_due(),
     "closed_terms": revenue.anything_to_close(),
     "used_up_keys": revenue.anything_to_expire(),
 }
@@ -238,6 +239,7 @@ def probe_values(work: Work) -> Mapping[str, object]:
         TODAY.key: jst_day(work.now),
         NOW.key: work.now,
         FLOOR.key: work.floor,
+        TELLS_MONTHLY.key: bool(work.rules.discretion.renewal_notice_days_month),
     }
 
 
