@@ -243,7 +243,7 @@ def copy_together(session: Session, *several: Rows) -> None:
         for each, some in zip(left, begun, strict=True)
         if some
     ]
-    if sum(map(len, begun)) > _FEW or not _inserted(session, few):
+    if few and (sum(map(len, begun)) > _FEW or not _inserted(session, few)):
         for each, some in zip(left, begun, strict=True):
             copy_rows(session, each.table, each.columns, chain(some, each.rows))
 

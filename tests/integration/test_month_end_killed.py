@@ -114,7 +114,8 @@ def in_a_child(engine: sa.Engine, job: Job, folder: Path, die_at: int = 0) -> tu
                 happens()
 
         own = make_engine(engine.url, "public")
-        sa.event.listen(own, "before_cursor_execute", happens)
+        for each in ("before_cursor_execute", "begin", "commit"):
+            sa.event.listen(own, each, happens)
         with house_on(own) as house:
             sys.addaudithook(audit)
             job(house, folder)
