@@ -28,7 +28,7 @@ from sla.notices import Issue, read_notices
 from sla.observation_store import KIND as OBSERVATIONS
 from sla.observation_store import Reading
 from sla.review import ask_for_reviews, policy_of
-from sla.unusable import UpdateNotice
+from sla.stops import UpdateNotice
 from terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
 from terms.decision import Finding
 

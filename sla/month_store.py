@@ -28,17 +28,9 @@ from sla.observation_files import literal
 from sla.observations import open_observations
 from sla.quorum import Population, counted_windows, observed_windows, stops_from
 from sla.review import policy_of
+from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
 from sla.unknown_store import load_unknown, ruled_down
-from sla.unusable import (
-    Cause,
-    EnvironmentRuling,
-    Interruption,
-    MonthFacts,
-    ServiceMonth,
-    Stop,
-    UpdateNotice,
-    service_month,
-)
+from sla.unusable import MonthFacts, ServiceMonth, service_month
 from terms.calendar import Month, epoch, epoch_up, parse_instant
 from terms.policy import Policy
 from terms.rules import Rules
