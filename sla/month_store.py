@@ -143,16 +143,18 @@ def _notices(session: Session, reach: tuple[datetime, datetime], at: datetime) -
         .where(sa.tuple_(table.calendar, table.uid).in_(near), table.recorded_at <= at)
         .order_by(table.from_at, table.id)
     )
-    return tuple(
-        UpdateNotice(
-            row.uid,
-            epoch_up(row.published_at),
-            epoch(row.from_at),
-            epoch_up(row.to_at),
-            cancelled=row.cancelled,
-            calendar=row.calendar,
-        )
-        for row in rows
+    return tuple(notice_of(row) for row in rows)
+
+
+def notice_of(row: Any) -> UpdateNotice:
+    """A publication as it was recorded."""
+    return UpdateNotice(
+        row.uid,
+        epoch_up(row.published_at),
+        epoch(row.from_at),
+        epoch_up(row.to_at),
+        cancelled=row.cancelled,
+        calendar=row.calendar,
     )
 
 
