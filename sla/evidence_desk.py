@@ -39,7 +39,8 @@ from sla.checks import (
 from sla.evidence import Incident
 from sla.intervals import Span
 from sla.review import ask_for_review, months_touched, policy_of, reach_seconds
-from sla.unusable import UpdateNotice, is_announced_in_time, published_by
+from sla.stops import UpdateNotice
+from sla.unusable import is_announced_in_time, published_by
 from terms.calendar import JST, Month, epoch, epoch_up, from_epoch, iso_jst
 from terms.decision import Finding
 from terms.policy import UncoveredDate
