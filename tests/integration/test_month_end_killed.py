@@ -83,7 +83,8 @@ def report(house: House, folder: Path) -> object:
 
 def exports(house: House, folder: Path) -> object:
     return [
-        export_month(house.session, MAY, mapping_for(form), folder / f"may.{form}") for form in ("yayoi", "beancount")
+        export_month(house.session, MAY, mapping_for(form), folder / f"may.{form}")
+        for form in ("yayoi", "freee", "beancount")
     ]
 
 
@@ -114,8 +115,7 @@ def in_a_child(engine: sa.Engine, job: Job, folder: Path, die_at: int = 0) -> tu
                 happens()
 
         own = make_engine(engine.url, "public")
-        for each in ("before_cursor_execute", "begin", "commit"):
-            sa.event.listen(own, each, happens)
+        sa.event.listen(own, "before_cursor_execute", happens)
         with house_on(own) as house:
             sys.addaudithook(audit)
             job(house, folder)
