@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from billing.audit import EVERYTHING, Audit, Base
-from db.session import Question, Session
+from db.session import Question, Session, plain_array, text_array
 from db.tables.books import stage_run
 
 LAST_STAGE = "audit"
@@ -37,11 +37,11 @@ def note(session: Session, stages: Sequence[StageRun]) -> None:
 
 def _noted(stages: Sequence[StageRun]) -> dict[str, object]:
     return {
-        "dates": [each.business_date for each in stages],
-        "stages": [each.stage for each in stages],
-        "began": [each.started_at for each in stages],
-        "ended": [each.finished_at for each in stages],
-        "changes": [each.changes for each in stages],
+        "dates": plain_array(each.business_date for each in stages),
+        "stages": text_array([each.stage for each in stages]),
+        "began": text_array([each.started_at.isoformat() for each in stages]),
+        "ended": text_array([each.finished_at.isoformat() for each in stages]),
+        "changes": plain_array(each.changes for each in stages),
     }
 
 

@@ -9,7 +9,6 @@ is paid, else when it is paid.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,7 +16,7 @@ from billing import code_batches
 from billing.booking import Posting, post
 from billing.payment_method import POSTED_ONLY, prepaid_terms
 from billing.revenue import Recognised, recognised_between
-from db.session import Question, Rows, Session, copy_rows
+from db.session import Question, Rows, Session, copy_rows, plain_array
 from db.tables.books import entry, revenue_posting, term_closure
 from db.tables.contracts import contract, plan, term
 from db.tables.money import invoice, settlement
@@ -118,14 +117,14 @@ def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) 
     return [DayDue(**row) for row in _DUE_DAYS.ask(session, asked)]
 
 
-def _tax_rates(rules: Rules) -> dict[str, list[Any]]:
+def _tax_rates(rules: Rules) -> dict[str, str]:
     """The rate that a term's fee holds, by the day on which the term begins, as its invoice shows it."""
     held = [(version, version.policy.tax.rate) for version in rules.terms.versions if version.policy is not None]
     return {
-        "from_on": [version.in_force_from for version, _ in held],
-        "until_on": [version.in_force_until or date.max for version, _ in held],
-        "tax_over": [rate.numerator for _, rate in held],
-        "tax_under": [rate.numerator + rate.denominator for _, rate in held],
+        "from_on": plain_array(version.in_force_from for version, _ in held),
+        "until_on": plain_array(version.in_force_until or date.max for version, _ in held),
+        "tax_over": plain_array(rate.numerator for _, rate in held),
+        "tax_under": plain_array(rate.numerator + rate.denominator for _, rate in held),
     }
 
 

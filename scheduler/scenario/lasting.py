@@ -11,7 +11,7 @@ On a server that is not the embedded one nothing is left behind.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -43,19 +43,23 @@ class LastingSchema:
     fresh: bool
     _claim: _Connection
 
-    def sweep(self) -> None:
+    def used(self) -> list[str]:
+        """The tables that hold anything, or did."""
+        found = self._claim.execute(
+            "SELECT relname FROM pg_class "
+            "WHERE relnamespace = %s::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0",
+            [self.name],
+        )
+        return [name for (name,) in found]
+
+    def sweep(self, used: Sequence[str]) -> None:
         """Tables that were wiped as they were when new: no deleted rows in them, and the planner is told nothing.
 
         No autovacuum comes by in the seconds of a run. What a vacuum counts, no row, would be planned for a whole year.
         """
-        used = _answer(
-            self._claim,
-            "SELECT string_agg(oid::regclass::text, ', ') FROM pg_class "
-            "WHERE relnamespace = %s::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0",
-            self.name,
-        )
-        if used is not None:
-            self._claim.execute(f"VACUUM {used}".encode())
+        if used:
+            named = sql.SQL(", ").join(sql.Identifier(self.name, table) for table in used)
+            self._claim.execute(sql.SQL("VACUUM {}").format(named))
         self._claim.execute(
             "SELECT pg_clear_relation_stats(%s, relname) FROM pg_class "
             "WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'i') AND reltuples >= 0",

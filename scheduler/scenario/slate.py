@@ -14,6 +14,7 @@ on any other it is dropped at the end.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Final, Self
@@ -113,8 +114,9 @@ class Slate:
                 create_all(session)
                 session.commit()
             elif not lasting.fresh:
-                _wipe(session, self._schema)
-                lasting.sweep()
+                used = lasting.used()
+                _wipe(session, self._schema, used)
+                lasting.sweep(used)
             gateway = SimulatedGateway(engine)
             open_.callback(gateway.close)
             self._open = open_.pop_all()
@@ -123,27 +125,24 @@ class Slate:
     def _wiped(self, session: Session) -> bool:
         """Whether it could be: every table empty, every key from 1, no lock and no setting of the last diary left."""
         try:
-            _wipe(session, self._schema)
+            _wipe(session, self._schema, [table.name for table in metadata.sorted_tables])
         except (sa.exc.SQLAlchemyError, psycopg.Error):
             session.invalidate()  # it may be the connection that is gone
             return False
         return True
 
 
-def _wipe(session: Session, schema: str) -> None:
+def _wipe(session: Session, schema: str, tables: Iterable[str]) -> None:
     """Names of tables are written with their schema: whatever the search path, no other is touched."""
-    with driver_cursor(session) as cursor:
-        cursor.execute(_wiping(schema), prepare=False)
-    session.commit()
-
-
-def _wiping(schema: str) -> bytes:
-    rows = "".join(f"DELETE FROM {schema}.{table.name}; " for table in metadata.sorted_tables)  # noqa: S608 - our names
-    return (
+    rows = "".join(f"DELETE FROM {schema}.{table}; " for table in tables)  # noqa: S608 - our names
+    wiping = (
         f"SELECT pg_advisory_unlock_all(); DISCARD TEMP; RESET ALL; {_SETTINGS}"
         f"SET LOCAL session_replication_role = replica; {rows}"
         f"{_KEYS_FROM_1} WHERE relnamespace = '{schema}'::regnamespace"
-    ).encode()
+    )
+    with driver_cursor(session) as cursor:
+        cursor.execute(wiping.encode(), prepare=False)
+    session.commit()
 
 
 def _keep_statements(connection: psycopg.Connection[object], _record: object) -> None:
