@@ -301,7 +301,7 @@ def _summed_on(name: str, table: str, what: str) -> str:
     )
 
 
-_ROOM = sa.text("SET LOCAL work_mem = '64MB'")
+_ROOM = Question(sa.text("SET LOCAL work_mem = '64MB'"))
 """Joins of whole tables, or of a large night's rows, would go through files."""
 
 _AUDIT = Question(
@@ -348,7 +348,7 @@ def audit(session: Session, business_date: date, *, recognised_to: date, base: B
 
     Counts and sums are those of everything, whatever the base. Without one every row is looked at.
     """
-    session.execute(_ROOM)
+    _ROOM.ask(session)
     [row] = _AUDIT.ask(session, _asked(business_date, recognised_to, base))
     moved: Mapping[str, int] = row["journal"]
     found = {name: int(value) for name, value in row.items() if name != "journal"}
