@@ -9,10 +9,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from billing.contract_lists import state_of_contract
 from billing.delinquency import outlook, standing
 from billing.stages.unpaid import Unpaid, load_unpaid
 from db.session import Session, texts
-from db.tables.contracts import contract, suspension
+from db.tables.contracts import contract
 from db.tables.money import invoice
 from terms.calendar import jst_day
 from terms.rules import Rules
@@ -33,20 +34,8 @@ def account_list(
 ) -> list[Row]:
     """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next."""
     today = jst_day(at)
-    open_suspension = (
-        sa.select(suspension.c.id)
-        .where(suspension.c.contract_id == contract.c.id, suspension.c.lifted_at.is_(None))
-        .exists()
-    )
-    told = sa.case(
-        (contract.c.rejected_at.is_not(None), "rejected"),
-        (contract.c.approved_at.is_(None), "applied"),
-        (contract.c.ended_on.is_not(None), "ended"),
-        (open_suspension, "suspended"),
-        else_="active",
-    ).label("state")
     newest = (
-        sa.select(contract.c.account, contract.c.plan, contract.c.method, contract.c.ended_on, told)
+        sa.select(contract.c.account, contract.c.plan, contract.c.method, contract.c.ended_on, state_of_contract())
         .ext(distinct_on(contract.c.account))
         .order_by(contract.c.account, contract.c.id.desc())
         .subquery("newest")

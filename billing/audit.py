@@ -207,7 +207,7 @@ _SUMS: Mapping[str, str] = {
     "1140": _RECEIVABLE,
     "1150": _INTEREST,
     "1110": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
-        - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'sent'), 0)
+        - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'bank'), 0)
         + coalesce((SELECT sum(yen) FROM store_payout), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
         - coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)""",
     "1132": """SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)
@@ -215,7 +215,7 @@ _SUMS: Mapping[str, str] = {
     "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines), 0)",
     "1131": """SELECT (SELECT yen FROM charged)
         - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL), 0)
-        - coalesce((SELECT sum(yen) FROM deposit_use WHERE kind = 'refunded' AND origin = 'card'), 0)
+        - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card'), 0)
         + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
         + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)
         + coalesce((SELECT sum(yen) FROM movements), 0)
@@ -301,7 +301,7 @@ def _summed_on(name: str, table: str, what: str) -> str:
     )
 
 
-_ROOM = sa.text("SET LOCAL work_mem = '64MB'")
+_ROOM = Question(sa.text("SET LOCAL work_mem = '64MB'"))
 """Joins of whole tables, or of a large night's rows, would go through files."""
 
 _AUDIT = Question(
@@ -348,7 +348,7 @@ def audit(session: Session, business_date: date, *, recognised_to: date, base: B
 
     Counts and sums are those of everything, whatever the base. Without one every row is looked at.
     """
-    session.execute(_ROOM)
+    _ROOM.ask(session)
     [row] = _AUDIT.ask(session, _asked(business_date, recognised_to, base))
     moved: Mapping[str, int] = row["journal"]
     found = {name: int(value) for name, value in row.items() if name != "journal"}

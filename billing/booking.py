@@ -4,14 +4,14 @@ Each posting has an event key of its own; the database refuses the same key twic
 belongs to a day that is closed is posted on the first open one, and names its month.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
 from billing.ledger import Entry, journal
-from db.session import Question, Session, copy_rows
+from db.session import Question, Rows, Session, copy_rows, copy_together
 from db.tables.books import entry, line
 from db.tables.closing import month_act
 from terms.calendar import Month
@@ -48,7 +48,13 @@ def next_ids(session: Session, table: sa.Table, count: int) -> Sequence[int]:
     return drawn
 
 
-def post(session: Session, postings: Iterable[Posting], recorded_at: datetime) -> list[int]:
+Beside = Callable[[Sequence[int]], Rows]
+"""Of the entries' ids, rows that point at them: written with them."""
+
+
+def post(
+    session: Session, postings: Iterable[Posting], recorded_at: datetime, beside: Beside | None = None
+) -> list[int]:
     """Book the postings; returns the entries' ids in order (0 for an event with nothing to book)."""
     made: dict[object, Entry] = {}  # many events of a night are of the same kind and amount: one draft does for them
     drafts: list[tuple[Posting, Entry]] = []
@@ -58,20 +64,24 @@ def post(session: Session, postings: Iterable[Posting], recorded_at: datetime) -
         if draft is None:
             draft = made[kind] = journal(posting.event, **posting.amounts)
         drafts.append((posting, draft))
-    return post_entries(session, drafts, recorded_at)
+    return post_entries(session, drafts, recorded_at, beside)
 
 
-def post_entries(session: Session, drafts: Sequence[tuple[Posting, Entry]], recorded_at: datetime) -> list[int]:
+def post_entries(
+    session: Session, drafts: Sequence[tuple[Posting, Entry]], recorded_at: datetime, beside: Beside | None = None
+) -> list[int]:
     """Book entries as they are; returns their ids in order (0 for one without lines)."""
     count = sum(1 for _, draft in drafts if draft.lines)
     if not count:
-        return [0] * len(drafts)
+        entry_ids = [0] * len(drafts)
+        if beside is not None:
+            copy_rows(session, *beside(entry_ids))
+        return entry_ids
     [held] = _HELD_OPEN.ask(session, {"sequence": f"{entry.name}_id_seq", "count": str(count)})
     ids = iter(held["ids"])
     entry_ids = [next(ids) if draft.lines else 0 for _, draft in drafts]
     first_open = _first_open_day(session)
-    copy_rows(
-        session,
+    entries = Rows(
         entry,
         ("id", "posted_on", "belongs_to", "event", "event_key", "clause", "account", "recorded_at"),
         (
@@ -80,8 +90,7 @@ def post_entries(session: Session, drafts: Sequence[tuple[Posting, Entry]], reco
             if entry_id
         ),
     )
-    copy_rows(
-        session,
+    lines = Rows(
         line,
         ("entry_id", "seq", "code", "yen"),
         (
@@ -90,6 +99,7 @@ def post_entries(session: Session, drafts: Sequence[tuple[Posting, Entry]], reco
             for seq, each in enumerate(draft.lines, start=1)
         ),
     )
+    copy_together(session, entries, lines, *(() if beside is None else (beside(entry_ids),)))
     return entry_ids
 
 

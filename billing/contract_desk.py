@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from billing import contract as life
 from billing import registration, screened
 from billing.application_files import TakenFile, import_applications
+from billing.contract_facts import record_fact
 from billing.desk_base import Desk
 from billing.payment_method import refuse_change
 from billing.refusal import Refused
@@ -145,7 +146,7 @@ class ContractDesk(Desk):
         ends_on = self._use_ends_on(row, (life.Wish(life.END_OF_USE, now),))
         if ends_on is None:
             raise Refused(f"account {account}: a request of {iso_jst(now)} is older than one that is recorded already")
-        self._fact(row.id, account, life.END_OF_USE, now)
+        record_fact(self.session, row.id, account, life.END_OF_USE, now)
         self.session.commit()
         return ends_on
 
@@ -154,7 +155,7 @@ class ContractDesk(Desk):
         row = self._running(account, now)
         if self._use_ends_on(row, ()) is None:
             raise Refused(f"account {account}: no request to end use stands, so none can be withdrawn (premium/6.1)")
-        self._fact(row.id, account, "withdraw_end_of_use", now)
+        record_fact(self.session, row.id, account, "withdraw_end_of_use", now)
         self.session.commit()
 
     def change_method(self, account: str, method: str, *, store_stop_recorded: bool = False, now: datetime) -> None:
@@ -168,7 +169,7 @@ class ContractDesk(Desk):
     def new_card(self, account: str, *, now: datetime) -> None:
         """The user registered another card (premium/5.4): what is open is charged to it at once."""
         row = self._latest(account)
-        self._fact(row.id, account, "new_card", now)
+        record_fact(self.session, row.id, account, "new_card", now)
         self.session.commit()
         contract_ids = self.session.scalars(sa.select(contract.c.id).where(contract.c.account == account)).all()
         payments.charge_due(self.session, self.rules, self.gateway, now, contract_ids=contract_ids)
@@ -198,11 +199,11 @@ class ContractDesk(Desk):
 
     def _record(self, account: str, kind: str, now: datetime, detail: dict[str, object] | None = None) -> None:
         row = self._running(account, now)
-        self._fact(row.id, account, kind, now, detail=detail)
+        record_fact(self.session, row.id, account, kind, now, detail=detail)
         self.session.commit()
 
     def _end(self, account: str, kind: str, reason: str, now: datetime) -> None:
         row = self._running(account, now)
-        self._fact(row.id, account, kind, now)
+        record_fact(self.session, row.id, account, kind, now)
         terms.save_end(self.session, life.end_now(row.id, account, now, jst_day(now), reason), now)
         self.session.commit()

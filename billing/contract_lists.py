@@ -47,22 +47,27 @@ def application_queue(session: Session, now: datetime) -> list[Row]:
     ]
 
 
-def contract_list(
-    session: Session, *, state: str | None = None, plan_code: str | None = None, account: str | None = None, limit: int
-) -> list[Row]:
-    """Contracts as they are now, newest first, at most `limit` of them."""
+def state_of_contract() -> sa.Label[str]:
+    """What a contract is now, in a word, as a column beside it."""
     open_suspension = (
         sa.select(suspension.c.id)
         .where(suspension.c.contract_id == contract.c.id, suspension.c.lifted_at.is_(None))
         .exists()
     )
-    told = sa.case(
+    return sa.case(
         (contract.c.rejected_at.is_not(None), "rejected"),
         (contract.c.approved_at.is_(None), "applied"),
         (contract.c.ended_on.is_not(None), "ended"),
         (open_suspension, "suspended"),
         else_="active",
     ).label("state")
+
+
+def contract_list(
+    session: Session, *, state: str | None = None, plan_code: str | None = None, account: str | None = None, limit: int
+) -> list[Row]:
+    """Contracts as they are now, newest first, at most `limit` of them."""
+    told = state_of_contract()
     query = sa.select(contract, told).order_by(contract.c.id.desc()).limit(limit)
     if state is not None:
         query = query.where(told == state)

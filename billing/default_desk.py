@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from billing import mail, notices
+from billing.contract_facts import record_fact
 from billing.desk_base import Desk
 from billing.refusal import Refused
 from billing.stages.termination import accelerate, save_notice, terminate
@@ -41,7 +42,7 @@ class DefaultDesk(Desk):
             self.session.rollback()
             raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
         detail: dict[str, object] | None = {"accelerates": True} if accelerates else None
-        self._fact(row.id, account, "suspend", now, author=by, ground=ground, detail=detail)
+        record_fact(self.session, row.id, account, "suspend", now, author=by, ground=ground, detail=detail)
         suspension_id = self.session.execute(
             sa.insert(suspension)
             .values(contract_id=row.id, account=account, from_at=now, set_by="people", ground=ground, recorded_at=now)
@@ -67,7 +68,7 @@ class DefaultDesk(Desk):
         if not lifted:
             self.session.rollback()
             raise Refused(f"account {account}: it is not suspended (premium/7.1)")
-        self._fact(row.id, account, "resume", now, author=by, ground=ground)
+        record_fact(self.session, row.id, account, "resume", now, author=by, ground=ground)
         notice = notices.resumption(jst_day(now))
         save_notice(self.session, account, row.id, notice, f"suspension:{max(lifted)}", now)
         self.session.commit()
@@ -76,7 +77,7 @@ class DefaultDesk(Desk):
         """End the contract for a ground that people state (premium/7.1); what is unpaid stays owed."""
         _stated(account, by, ground)
         row = self._held(account, now)
-        self._fact(row.id, account, "terminate", now, author=by, ground=ground)
+        record_fact(self.session, row.id, account, "terminate", now, author=by, ground=ground)
         notice = notices.termination_by_people(jst_day(now), ground)
         terminate(self.session, self.rules, row.id, account, notice, now, ground=ground)
         self.session.commit()

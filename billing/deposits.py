@@ -28,6 +28,7 @@ from terms.calendar import jst_day
 from terms.rules import Rules
 
 SENT, CARD = "sent", "card"  # where the money of a deposit came from
+BANK = "bank"  # through what it goes back; or CARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,16 @@ def apply_by_people(session: Session, rules: Rules, account: str, by: str, groun
     return before.sent_yen - deposit_of(session, account).sent_yen
 
 
-def refund(session: Session, account: str, yen: int | None, by: str, ground: str, now: datetime) -> int:
-    """Note that people sent a deposit back (all of it, or `yen`), what the payer sent first; commits; the yen."""
+def refund(
+    session: Session, account: str, yen: int | None, by: str, ground: str, now: datetime, through: str = CARD
+) -> int:
+    """Note that people sent a deposit back (all of it, or `yen`), what the payer sent first; commits; the yen.
+
+    What the payer sent goes back by bank (1110). What a card paid too much goes back `through` that card (1131), as the
+    gateway shows, or the bank.
+    """
+    if through not in (CARD, BANK):
+        raise Refused(f"a deposit goes back through card or bank, not {through!r}")
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
         raise Refused(f"account {account!r} is not known")
     lock_accounts(session, [account])
@@ -128,12 +137,10 @@ def refund(session: Session, account: str, yen: int | None, by: str, ground: str
         )
     today = jst_day(now)
     sent_yen = min(wanted, held.sent_yen)
-    for origin, event, part in (
-        (SENT, "deposit_refunded", sent_yen),
-        (CARD, "overcharge_refunded", wanted - sent_yen),
-    ):
+    for origin, way, part in ((SENT, BANK, sent_yen), (CARD, through, wanted - sent_yen)):
         if part:
-            use_id = use_deposit(session, account, "refunded", origin, part, now, by, ground)
+            use_id = use_deposit(session, account, "refunded", origin, part, now, by, ground, through=way)
+            event = "overcharge_refunded" if way == CARD else "deposit_refunded"
             post(session, [Posting(event, f"deposit:{use_id}", today, {"yen": part}, account)], now)
     if wanted > sent_yen and deposit_of(session, account).card_yen == 0:
         session.execute(
@@ -270,9 +277,13 @@ def use_deposit(
     by: str | None,
     ground: str | None,
     *,
+    through: str | None = None,
     used_on: date | None = None,
 ) -> int:
-    """Note what became of a part of a deposit, on its day (default: today); its id. Does not commit."""
+    """Note what became of a part of a deposit, on its day (default: today); its id. Does not commit.
+
+    `through`: how it went back, if it did: CARD or BANK.
+    """
     return int(
         session.execute(
             sa.insert(deposit_use)
@@ -280,6 +291,7 @@ def use_deposit(
                 account=account,
                 kind=kind,
                 origin=origin,
+                through=through,
                 yen=yen,
                 used_on=used_on or jst_day(now),
                 author=by,

@@ -9,7 +9,7 @@ from billing.gateway.port import Gateway
 from billing.refusal import Refused
 from billing.stages import delinquency, invoices, terms
 from db.session import Session
-from db.tables.contracts import contract, contract_fact
+from db.tables.contracts import contract
 from terms.calendar import jst_day
 from terms.rules import Rules
 
@@ -61,27 +61,3 @@ class Desk:
                 terms.save(self.session, terms.decide(self.session, self.rules, due, today, now), now)
             for opened in invoices.all_due(self.session, contract_ids=[contract_id]):
                 invoices.save(self.session, invoices.decide(self.rules, opened), now)
-
-    def _fact(
-        self,
-        contract_id: int,
-        account: str,
-        kind: str,
-        now: datetime,
-        *,
-        author: str | None = None,
-        ground: str | None = None,
-        detail: dict[str, object] | None = None,
-    ) -> None:
-        self.session.execute(
-            sa.insert(contract_fact).values(
-                contract_id=contract_id,
-                account=account,
-                kind=kind,
-                occurred_at=now,
-                recorded_at=now,
-                author=author,
-                ground=ground,
-                detail=detail,
-            )
-        )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from billing import notices
 from billing.allocation import Allocation, Fund, allocate, allocate_back
 from billing.booking import Posting, post
+from billing.contract_facts import record_fact
 from billing.refusal import Refused
 from billing.revenue import divide_claim, remaining
 from billing.settling import book_undemanded, correct_interest, settle_invoices, settle_parts
@@ -22,7 +23,7 @@ from billing.stages.termination import save_notice
 from billing.stages.unpaid import interest_owed, load_unpaid, lock_accounts
 from db.session import Session, copy_rows
 from db.tables.books import term_closure
-from db.tables.contracts import contract_fact, term
+from db.tables.contracts import term
 from db.tables.money import credit, credit_application, interest_mark, invoice, settlement
 from terms.calendar import jst_day
 from terms.money import tax_included_yen
@@ -194,19 +195,4 @@ def record_act(
     detail: dict[str, int] | None = None,
 ) -> int:
     """Record an act of people on a contract; its id. Does not commit."""
-    return int(
-        session.execute(
-            sa.insert(contract_fact)
-            .values(
-                contract_id=contract_id,
-                account=account,
-                kind=kind,
-                occurred_at=now,
-                recorded_at=now,
-                author=act.by,
-                ground=act.ground,
-                detail=detail,
-            )
-            .returning(contract_fact.c.id)
-        ).scalar_one()
-    )
+    return record_fact(session, contract_id, account, kind, now, author=act.by, ground=act.ground, detail=detail)

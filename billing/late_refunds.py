@@ -169,7 +169,9 @@ def _fail(session: Session, made: Made, state: RefundState, failed_at: datetime,
         )
         post(session, [Posting("refund_failed", key, on, amounts, made.account)], now)
     else:
-        use_deposit(session, made.account, "refunded", CARD, -made.yen, now, "keizoku", GROUND, used_on=on)
+        use_deposit(
+            session, made.account, "refunded", CARD, -made.yen, now, "keizoku", GROUND, through=CARD, used_on=on
+        )
         post(session, [Posting("overcharge_refund_failed", key, on, amounts, made.account)], now)
     detail = {"account": made.account, "yen": made.yen, "code": state.code or state.state, "failed_on": on.isoformat()}
     open_task(session, "refund_failed", subject_of(made.kind, made.refund_id), detail, now)

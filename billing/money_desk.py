@@ -46,9 +46,14 @@ class MoneyDesk(Desk):
         """Late interest of the account on any day, past or to come; nothing is saved (premium/5.2)."""
         return preview(self.session, self.rules, account, on)
 
-    def refund_deposit(self, account: str, yen: int | None = None, *, by: str, ground: str, now: datetime) -> int:
-        """People sent a deposit back, all of it or `yen`; returns the yen."""
-        return deposits.refund(self.session, account, yen, by, ground, now)
+    def refund_deposit(
+        self, account: str, yen: int | None = None, *, by: str, ground: str, now: datetime, through: str = deposits.CARD
+    ) -> int:
+        """People sent a deposit back, all of it or `yen`; returns the yen.
+
+        `through`: how what a card paid too much went back, "card" or "bank"; what the payer sent goes back by bank.
+        """
+        return deposits.refund(self.session, account, yen, by, ground, now, through)
 
     def apply_deposit(self, account: str, *, by: str, ground: str, now: datetime) -> int:
         """The payer asked that what is due be paid from the deposit now; returns the yen used."""

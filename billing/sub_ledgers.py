@@ -61,8 +61,7 @@ _SUMS: Final[Mapping[str, str]] = MappingProxyType(
         "1131": """
             coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded' AND settled_on < :past), 0)
             - coalesce((SELECT sum(yen) FROM refunded), 0)
-            - coalesce((SELECT sum(yen) FROM deposit_use
-                        WHERE kind = 'refunded' AND origin = 'card' AND used_on < :past), 0)
+            - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card' AND used_on < :past), 0)
             + coalesce((SELECT sum(paid_terms * price_yen) FROM sold_keys), 0)
             + coalesce((SELECT sum(codes * yen) FROM code_batch
                         WHERE kind = 'product_key' AND issued_on < :past), 0)

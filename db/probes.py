@@ -6,10 +6,11 @@ it may say yes for nothing, and never no for something. All probes of a night ar
 
 import sqlalchemy as sa
 
-__all__ = ["BUSINESS_DATE", "FLOOR", "MONTH", "NOW", "TODAY"]
+__all__ = ["BUSINESS_DATE", "FLOOR", "MONTH", "NOW", "TELLS_MONTHLY", "TODAY"]
 
 BUSINESS_DATE = sa.bindparam("business_date", type_=sa.Date())  # the night's business date
 MONTH = sa.bindparam("month", type_=sa.Text())  # the business date's month: "2026-04"
 TODAY = sa.bindparam("today", type_=sa.Date())  # the JST day on which the night runs
 NOW = sa.bindparam("now", type_=sa.DateTime(timezone=True))  # the night's clock
+TELLS_MONTHLY = sa.bindparam("tells_monthly", type_=sa.Boolean())  # renewals of monthly plans are told, too
 FLOOR = sa.bindparam("floor", type_=sa.BigInteger())  # terms up to this id are covered by a certificate

@@ -7,11 +7,11 @@ message.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
-from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from itertools import chain, count, islice
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import UserDefinedType
 
 from db.copy_text import CopyText, copy_text
+from db.driver_rows import driver_rows
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -33,9 +34,11 @@ __all__ = [
     "CopyText",
     "DatabaseError",
     "DiskFullError",
+    "Rows",
     "Session",
     "check_server",
     "copy_rows",
+    "copy_together",
     "driver_cursor",
     "make_engine",
     "normalised_url",
@@ -126,11 +129,17 @@ def one_snapshot(session: Session) -> Iterator[Session]:
     What the session has not committed is rolled back first.
     """
     session.rollback()
-    session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
+    connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True  # told by the BEGIN
     try:
         yield session
-    finally:
+        session.commit()  # of nothing; after a rollback the driver has every statement to prepare again
+    except BaseException:
         session.rollback()
+        raise
+    finally:
+        if not connection.closed:
+            connection.isolation_level = connection.read_only = None
 
 
 def server_version(session: Session) -> tuple[int, str]:
@@ -191,6 +200,14 @@ def numbers(values: Iterable[int]) -> sa.ColumnElement[Any]:
     return sa.literal(plain_array(values), _ArrayText("BIGINT"))
 
 
+class Rows(NamedTuple):
+    """What is to be written into a table: its columns, and in each row their values (see copy_rows)."""
+
+    table: sa.Table | str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[object]]
+
+
 def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """Write rows inside the session's transaction, by COPY or, where they are few, by INSERT; their number.
 
@@ -198,23 +215,12 @@ def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], r
     datetimes for instants (a naive one is refused with ValueError). None is NULL, also in a JSON column.
     A table given by name takes plain values only. Either way it is one statement, and errors are the driver's.
     """
-    name = table if isinstance(table, str) else table.name
-    schema = None if isinstance(table, str) else table.schema
-    converters, instants = ([], []) if isinstance(table, str) else _converters(session, table, columns)
-
-    def ready(some: list[Sequence[object]]) -> list[Sequence[object]]:
-        if converters:
-            some = [_converted(row, converters) for row in some]
-        for place in instants:
-            _refuse_naive({row[place] for row in some})
-        return some
-
-    left = iter(rows)
-    some = ready(list(islice(left, _ROWS_AT_ONCE)))
-    if not some or (len(some) <= _FEW and _inserted(session, schema, name, columns, some)):
+    ready, left = driver_rows(table, tuple(columns)), iter(rows)
+    some = ready(islice(left, _ROWS_AT_ONCE))
+    if not some or (len(some) <= _FEW and _inserted(session, [Rows(table, columns, some)])):
         return len(some)
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(*_target(schema, name, columns))
-    count = 0
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(*_target(table, columns))
+    written = 0
     with driver_cursor(session) as cursor, cursor.copy(statement) as copy:
         while some:
             text = copy_text(some)
@@ -223,19 +229,31 @@ def copy_rows(session: Session, table: sa.Table | str, columns: Sequence[str], r
             else:
                 for row in some:
                     copy.write_row(row)
-            count += len(some)
-            some = ready(list(islice(left, _ROWS_AT_ONCE)))
-    return count
+            written += len(some)
+            some = ready(islice(left, _ROWS_AT_ONCE))
+    return written
 
 
-def _inserted(
-    session: Session, schema: str | None, name: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
-) -> bool:
+def copy_together(session: Session, *several: Rows) -> None:
+    """Write rows of several tables, those that others point at first; where all are few, by one statement."""
+    left = [each._replace(rows=iter(each.rows)) for each in several]
+    begun = [list(islice(each.rows, _FEW + 1)) for each in left]
+    few = [
+        each._replace(rows=driver_rows(each.table, tuple(each.columns))(some))
+        for each, some in zip(left, begun, strict=True)
+        if some
+    ]
+    if few and (sum(map(len, begun)) > _FEW or not _inserted(session, few)):
+        for each, some in zip(left, begun, strict=True):
+            copy_rows(session, each.table, each.columns, chain(some, each.rows))
+
+
+def _inserted(session: Session, several: Sequence[Rows]) -> bool:
     """Whether the rows were of kinds that an INSERT takes as their text; then they are written."""
-    values = [value for row in rows for value in row]
+    values = [value for each in several for row in each.rows for value in row]
     if not _TAKEN_AS_TEXT.issuperset(map(type, values)):
         return False
-    statement = _insertion(schema, name, tuple(columns), len(rows))
+    statement = _insertion(*((each.table, tuple(each.columns), len(list(each.rows))) for each in several))
     connection = _driver_connection(session)
     with psycopg.RawCursor(connection) as cursor:
         # as texts, so that the server need not tell apart small and large numbers: one plan for each number of rows
@@ -244,15 +262,19 @@ def _inserted(
 
 
 @lru_cache(maxsize=512)
-def _insertion(schema: str | None, name: str, columns: tuple[str, ...], count: int) -> bytes:
-    places = iter(range(1, count * len(columns) + 1))
-    rows = ", ".join(f"({', '.join(f'${next(places)}' for _ in columns)})" for _ in range(count))
-    return sql.SQL("INSERT INTO {} ({}) VALUES {}").format(*_target(schema, name, columns), sql.SQL(rows)).as_bytes()
+def _insertion(*several: tuple[sa.Table | str, tuple[str, ...], int]) -> bytes:
+    """One statement; all but the last INSERT stand before it by a name."""
+    places, inserts = count(1), []
+    for table, columns, number in several:
+        rows = ", ".join(f"({', '.join(f'${next(places)}' for _ in columns)})" for _ in range(number))
+        inserts.append(sql.SQL("INSERT INTO {} ({}) VALUES {}").format(*_target(table, columns), sql.SQL(rows)))
+    named = [sql.SQL("{} AS ({})").format(sql.Identifier(f"part {at}"), each) for at, each in enumerate(inserts[:-1])]
+    return sql.SQL("WITH {} {}" if named else "{}{}").format(sql.SQL(", ").join(named), inserts[-1]).as_bytes()
 
 
-def _target(schema: str | None, name: str, columns: Sequence[str]) -> tuple[sql.Identifier, sql.Composed]:
-    table = sql.Identifier(name) if schema is None else sql.Identifier(schema, name)
-    return table, sql.SQL(", ").join(sql.Identifier(column) for column in columns)
+def _target(table: sa.Table | str, columns: Sequence[str]) -> tuple[sql.Identifier, sql.Composed]:
+    names = (table,) if isinstance(table, str) else (table.schema, table.name)
+    return sql.Identifier(*filter(None, names)), sql.SQL(", ").join(sql.Identifier(column) for column in columns)
 
 
 NOTHING: Mapping[str, Any] = {}
@@ -318,38 +340,6 @@ def _driver_connection(session: Session) -> psycopg.Connection[Any]:
         session.begin()
     connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
     return connection
-
-
-_Converters = list[tuple[int, Callable[[Any], Any]]]
-
-
-def _converters(session: Session, table: sa.Table, columns: Sequence[str]) -> tuple[_Converters, list[int]]:
-    """For the columns that need one: place in the row, what makes the driver's value of ours; places of instants."""
-    found: _Converters = []
-    instants: list[int] = []
-    for place, name in enumerate(columns):
-        column = table.c[name]
-        convert = column.type.dialect_impl(session.dialect).bind_processor(session.dialect)
-        if convert is not None:
-            found.append((place, convert))
-        elif isinstance(column.type, sa.DateTime) and column.type.timezone:
-            instants.append(place)
-    return found, instants
-
-
-def _converted(row: Sequence[object], converters: _Converters) -> Sequence[object]:
-    values = list(row)
-    for place, convert in converters:
-        value = values[place]
-        if value is not None and type(value) is not CopyText:
-            values[place] = convert(value)
-    return values
-
-
-def _refuse_naive(instants: Iterable[object]) -> None:
-    for value in instants:
-        if isinstance(value, dt.datetime) and value.tzinfo is None:
-            raise ValueError(f"{value.isoformat()} has no zone; an instant needs one")
 
 
 def try_leader_lock(session: Session, name: str) -> bool:

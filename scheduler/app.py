@@ -19,7 +19,6 @@ from billing.gateway.simulated import SimulatedGateway
 from billing.refusal import Refused
 from db.migrate import current_revision, head_revision
 from db.session import DatabaseError, Session, check_server
-from sla.desk import SlaDesk
 from terms.calendar import Month
 from terms.rules import Rules
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from billing.closing import Closed
     from scheduler.settings import Settings
+    from sla.desk import SlaDesk
 
 __all__ = ["House", "gateway_of", "house_on"]
 
@@ -57,6 +57,8 @@ class House:
     @cached_property
     def sla(self) -> SlaDesk:
         """Facts about stops and claims."""
+        from sla.desk import SlaDesk
+
         return SlaDesk(self.session, self.rules)
 
     def close_month(self, month: Month, *, by: str = "the diary", now: datetime) -> Closed:

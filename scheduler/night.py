@@ -19,13 +19,14 @@ import sla.audit
 from billing.audit import EVERYTHING, Base
 from billing.audit import audit as audit_billing
 from billing.stages import terms
-from db.session import Question, Session, release_leader_lock, try_leader_lock
+from db.session import Session, one_snapshot, release_leader_lock, try_leader_lock
 from scheduler import runs, sharing
 from scheduler.app import House
 from scheduler.helpers import Helpers
 from scheduler.parts import PARTS, PROBES, SHARED, Work, ask
 
 STAGES: Final = (*PARTS, "audit")
+_LAST_WRITER: Final = STAGES[-2]
 NOT_WHEN_MISSED: Final = ("payments", "delinquency", "audit")
 """Stages that take the day on which they are done: a missed night leaves them to the one that catches up."""
 
@@ -95,10 +96,13 @@ def run_night(
         results: list[StageResult] = []
         floor = before.floor
         for on in missed:
-            results += _stages(Work(house, on, now, (), floor), progress, ask_first, helpers, NOT_WHEN_MISSED)
+            missed_night = Work(house, on, now, (), floor)
+            results += _stages(missed_night, runs.note, progress, ask_first, helpers, NOT_WHEN_MISSED)
             floor = terms.newest(session)  # the night asked for looks at all since the certificate once more
-        results += _stages(Work(house, business_date, now, first_runs, before.floor), progress, ask_first, helpers)
-        state, differences = _certify(house, before, now, progress, whole=whole_audit)
+        unnoted: list[runs.StageRun] = []
+        night = Work(house, business_date, now, first_runs, before.floor)
+        results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, helpers)
+        state, differences = _certify(house, before, now, unnoted, progress, whole=whole_audit)
     except BaseException:
         with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
             session.rollback()
@@ -122,6 +126,7 @@ def _unlock(session: Session) -> None:
 
 def _stages(
     work: Work,
+    note_last: Callable[[Session, Sequence[runs.StageRun]], None],
     progress: Progress | None,
     ask_first: bool,
     helpers: Helpers | None = None,
@@ -129,6 +134,7 @@ def _stages(
 ) -> Iterator[StageResult]:
     """Run the stages but the audit for one business date; what changed something is noted at once.
 
+    The last stage, and what has changed nothing before it, goes to `note_last`: the certificate notes it with itself.
     What the probes said holds until this night has written something; what others write after it comes after the
     stage, as it always may.
     """
@@ -151,34 +157,35 @@ def _stages(
         if progress is not None:
             progress(work.on, stage, 0)
         waiting.append(runs.StageRun(work.on, stage, work.now, work.now, changes))
-        if changes:
+        if changes and stage != _LAST_WRITER:
             runs.note(work.session, waiting)
             waiting = []
         yield StageResult(stage, changes)
-    runs.note(work.session, waiting)
-
-
-_ONE_SNAPSHOT: Final = Question(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    note_last(work.session, waiting)
 
 
 def _certify(
-    house: House, before: runs.Standing, now: datetime, progress: Progress | None, *, whole: bool
+    house: House,
+    before: runs.Standing,
+    now: datetime,
+    unnoted: Sequence[runs.StageRun],
+    progress: Progress | None,
+    *,
+    whole: bool,
 ) -> tuple[str, tuple[str, ...]]:
-    """Derive again what should exist, and write the certificate or the differences."""
+    """Derive again what should exist, and write the certificate or the differences, and into the run log."""
     session = house.session
     on, last = before.business_date, before.last_night
     recognised_to = max(on, last or on)
     base, whole_on = (EVERYTHING, on) if whole else _base(before)
     session.commit()  # a rollback would take the driver's prepared statements with it
-    # one snapshot for all questions: what people do meanwhile is seen whole or not at all
-    _ONE_SNAPSHOT.ask(session)
-    found = audit_billing(session, on, recognised_to=recognised_to, base=base)
-    if found.differences and base is not EVERYTHING:
-        # it may be of a row that came in below a floor while the last one looked: everything knows
-        found, whole_on = audit_billing(session, on, recognised_to=recognised_to), on
-    also = sla.audit.differences(session, on, now)
-    session.commit()
-    state = runs.certify(session, on, found, also, now, whole_on=whole_on, without=before.missed)
+    with one_snapshot(session):  # for all questions: what people do meanwhile is seen whole or not at all
+        found = audit_billing(session, on, recognised_to=recognised_to, base=base)
+        if found.differences and base is not EVERYTHING:
+            # it may be of a row that came in below a floor while the last one looked: everything knows
+            found, whole_on = audit_billing(session, on, recognised_to=recognised_to), on
+        also = sla.audit.differences(session, on, now)
+    state = runs.certify(session, on, found, also, now, unnoted, whole_on=whole_on, without=before.missed)
     if progress is not None:
         progress(on, "audit", 0)
     return state, (*found.differences, *also)

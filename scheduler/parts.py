@@ -14,7 +14,6 @@ from typing import Final
 
 import sqlalchemy as sa
 
-import sla.stages
 from billing import disputes, late_refunds
 from billing.gateway.port import UnansweredError
 from billing.stages import (
@@ -29,10 +28,11 @@ from billing.stages import (
     revenue,
     terms,
 )
-from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TODAY
+from db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TELLS_MONTHLY, TODAY
 from db.session import Question, Session
 from db.writer import Turns, Write
 from scheduler.app import House
+from sla.review import anything_open
 from terms.calendar import Month, jst_day
 from terms.rules import Rules
 
@@ -117,7 +117,9 @@ def _terms(work: Work) -> Iterator[int]:
 
 
 def _claims(work: Work) -> Iterator[int]:
-    yield from sla.stages.adjudicate_due(work.session, work.rules, work.on, work.now)
+    from sla.stages import adjudicate_due  # with all that measures a month: most nights have no claim
+
+    yield from adjudicate_due(work.session, work.rules, work.on, work.now)
 
 
 def _credits(work: Work) -> Iterator[int]:
@@ -193,12 +195,13 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "disputes": disputes.anything_due(),
     "refunds": late_refunds.anything_due(),
     "terms": terms.anything_due(),
-    "claims": sla.stages.anything_due(),
+    "claims": anything_open(),
     "credits": credits.anything_due(),
     "invoices": invoices.anything_due(),
     "payments": payments.anything_due(),
     "overcharges": overcharges.anything_due(),
     "delinquency": delinquency.anything_due(),
+    "ahead": ahead.anything_due(),
     "closed_terms": revenue.anything_to_close(),
     "used_up_keys": revenue.anything_to_expire(),
 }
@@ -236,6 +239,7 @@ def probe_values(work: Work) -> Mapping[str, object]:
         TODAY.key: jst_day(work.now),
         NOW.key: work.now,
         FLOOR.key: work.floor,
+        TELLS_MONTHLY.key: bool(work.rules.discretion.renewal_notice_days_month),
     }
 
 

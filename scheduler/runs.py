@@ -131,13 +131,15 @@ def certify(
     found: Audit,
     also: Sequence[str],
     at: datetime,
+    unnoted: Sequence[StageRun] = (),
     *,
     whole_on: date | None = None,
     without: Sequence[date] = (),
 ) -> str:
     """Write the certificate unless the last one of this date says the same; returns its state. Commits.
 
-    With it the audit goes into the run log, also for the dates `without` a night of their own that this one stands for.
+    With it what is `unnoted` goes into the run log, and the audit, also for the dates `without` a night of their own
+    that this one stands for.
     `whole_on`: the date whose audit looked at everything last, if not this one.
     """
     differences = [*found.differences, *also]
@@ -164,7 +166,7 @@ def certify(
             "named": json.dumps(differences, ensure_ascii=False),
             "floors": json.dumps(floors),
             "hash": digest,
-            **_noted(audits),
+            **_noted([*unnoted, *audits]),
         },
     )
     return state

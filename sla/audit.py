@@ -3,13 +3,13 @@
 Claims of a month with unknown time may wait for people; `keizoku sla unknown list` names them.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from fractions import Fraction
 
 import sqlalchemy as sa
 
 from db.session import Question, Session
-from sla.month_store import is_unknown_within_reach
 from terms.calendar import Month
 
 # a month about which something was recorded after the night began waits for the next one; few awards are revised, so
@@ -35,11 +35,7 @@ _ASKED = Question(
 def differences(session: Session, business_date: date, now: datetime) -> list[str]:
     """What should not be as of a night that began at `now`, in words; empty where all is as it should be."""
     [row] = _ASKED.ask(session, {"month": str(Month.of(business_date)), "now": now})
-    undecided = sum(
-        claims
-        for month, claims in row["undecided"] or ()
-        if not is_unknown_within_reach(session, Month.parse(month), now)
-    )
+    undecided = _undecided(session, row["undecided"], now) if row["undecided"] else 0
     falling = sum(
         Fraction(later_rate) * Fraction(later_basis) < Fraction(rate) * Fraction(basis)
         for rate, basis, later_rate, later_basis in row["revised"] or ()
@@ -50,3 +46,10 @@ def differences(session: Session, business_date: date, now: datetime) -> list[st
     if falling:
         found.append(f"{falling} awards are worth less than the one before them")
     return found
+
+
+def _undecided(session: Session, waiting: Sequence[tuple[str, int]], now: datetime) -> int:
+    """The claims without a decision that wait for nobody, of (month, claims)."""
+    from sla.month_store import is_unknown_within_reach  # most nights need nothing of how a month is measured
+
+    return sum(claims for month, claims in waiting if not is_unknown_within_reach(session, Month.parse(month), now))

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from sla.evidence import GROUND_NEEDED, LAST_SECOND, LONGEST_SECONDS, MOST_USERS
 from sla.intervals import Span, Spans, normalise
-from sla.unusable import Cause
+from sla.stops import Cause
 from terms.calendar import epoch, epoch_up, iso_jst
 from terms.decision import Finding
 

@@ -15,7 +15,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from sla.unusable import Cause
+from sla.stops import Cause
 from terms.calendar import epoch, epoch_up, parse_instant
 from terms.decision import Finding
 

@@ -5,11 +5,13 @@ have to be looked at again, and commits. What is wrong comes back as findings; a
 recorded. Nothing is decided here: that is the night's.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -23,7 +25,6 @@ from db.tables.evidence import (
     outage_count,
     population,
 )
-from sla import observation_store
 from sla.checks import (
     Refusal,
     finding,
@@ -38,11 +39,15 @@ from sla.checks import (
 from sla.evidence import Incident
 from sla.intervals import Span
 from sla.review import ask_for_review, months_touched, policy_of, reach_seconds
-from sla.unusable import UpdateNotice, is_announced_in_time, published_by
+from sla.stops import UpdateNotice
+from sla.unusable import is_announced_in_time, published_by
 from terms.calendar import JST, Month, epoch, epoch_up, from_epoch, iso_jst
 from terms.decision import Finding
 from terms.policy import UncoveredDate
 from terms.rules import Rules
+
+if TYPE_CHECKING:
+    from sla import observation_store
 
 CountRow = Sequence[Any]  # from, to, affected, total
 PEOPLE = "people"  # author of a stop whose reporter gave no name
@@ -337,6 +342,8 @@ class EvidenceDesk:
         source: str = "",
     ) -> observation_store.Recorded:
         """The same, with all that became of it; `reading` and `source`: how the file is read, and its name."""
+        from sla import observation_store  # with DuckDB, which no other evidence needs
+
         recorded = observation_store.record(self._session, file, rows, now, by, reading, source)
         self._commit(self._months(recorded.reach), "observations", now)
         return recorded

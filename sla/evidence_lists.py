@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from db.session import Session
 from db.tables.evidence import incident, interruption, maintenance_notice, population
 from sla.review import policy_of
-from sla.unusable import UpdateNotice, is_announced_in_time
+from sla.stops import UpdateNotice
+from sla.unusable import is_announced_in_time
 from terms.calendar import Month, epoch, epoch_up, iso_jst
 from terms.policy import UncoveredDate
 from terms.rules import Rules

@@ -11,16 +11,11 @@ A ruling on one stop (premium/9.4.3) excuses a second only if no other evidence 
 neither ruled so nor of that cause.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from sla.intervals import NOTHING, Span, Spans, clip, intersect, normalise, subtract, union
-
-if TYPE_CHECKING:
-    from sla.unusable import EnvironmentRuling, Stop, UpdateNotice
+from sla.stops import Cause, EnvironmentRuling, Stop, UpdateNotice
 
 AFTER_ALL = 2**62
 
@@ -61,7 +56,7 @@ def seconds_ruled(stops: Iterable[Stop], rulings: Iterable[EnvironmentRuling]) -
         return NOTHING
     standing: list[Span] = []
     for stop in stops:
-        if stop.cause != "user_environment":
+        if stop.cause is not Cause.USER_ENVIRONMENT:
             excused = union(of_all, ruled.get(stop.incident, NOTHING)) if stop.incident else of_all
             standing += subtract(((stop.start, stop.end),), excused)
     return subtract(union(*ruled.values()), normalise(standing))

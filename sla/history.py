@@ -27,7 +27,8 @@ from db.tables.evidence import (
     unknown_time,
 )
 from sla.review import policy_of, reach_seconds
-from sla.unusable import UpdateNotice, is_announced_in_time, published_by
+from sla.stops import UpdateNotice
+from sla.unusable import is_announced_in_time, published_by
 from terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst, parse_instant
 from terms.policy import Policy
 from terms.rules import Rules

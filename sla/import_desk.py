@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import sqlalchemy as sa
 
@@ -24,12 +24,13 @@ from sla.evidence import Incident, Read, UserFigure, read_incidents, read_popula
 from sla.ics_events import OUR_PUBLISHED
 from sla.imports import Imported, known_import, note_import, sha256_of
 from sla.intervals import as_iso, clip, normalise
+from sla.month_store import notice_of
 from sla.notices import Issue, read_notices
 from sla.observation_store import KIND as OBSERVATIONS
 from sla.observation_store import Reading
 from sla.review import ask_for_reviews, policy_of
-from sla.unusable import UpdateNotice
-from terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
+from sla.stops import UpdateNotice
+from terms.calendar import Month, from_epoch, iso_jst
 from terms.decision import Finding
 
 CHUNK_CLAIMS = 5_000
@@ -80,17 +81,16 @@ class ImportDesk:
             read = read_counts(file, series)
             rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
             refused, new = self._desk.take_counts(rows, now)
-            wrong = {each.line for each in refused}
-            taken = [row for place, row in enumerate(read.rows, start=1) if place not in wrong]
+            taken = _left(read.rows, refused)
             spans = [span for _, span in read.blank_rows]
             unreached = self._desk.refused_spans(spans, "counts")
-            wrong = {each.line for each in unreached}
-            blank = [span for place, span in enumerate(spans, start=1) if place not in wrong]
+            blank = _left(spans, unreached)
             unknown = unknown_time(taken, normalise(blank) if spans else read.blank, series)
             added = self._desk.take_unknown(unknown, file.name, now=now, by=author)
             new += sum(bool(clip(added, *span)) for span in blank)
             lines = [line for line, _ in read.blank_rows]
             findings = [*read.findings, *_at_lines(file, refused, read.lines), *_at_lines(file, unreached, lines)]
+            findings.sort(key=lambda each: each.line or 0)
             return Taken(len(taken) + len(blank), new, len(findings), findings)
 
         return self._once("counts", file, author, now, take, series.told() if series else "")
@@ -226,7 +226,7 @@ class ImportDesk:
                 own.calendar == calendar, sa.or_(own.uid == uid, own.uid.startswith(f"{uid}#", autoescape=True))
             )
             for row in self._session.execute(query.order_by(own.published_at, own.id)):
-                standing[row.uid] = _notice_of(row)
+                standing[row.uid] = notice_of(row)
             withdrawn += [
                 replace(notice, published_at=issue.published_at, cancelled=True)
                 for name, notice in standing.items()
@@ -237,7 +237,7 @@ class ImportDesk:
     def _issues_of(self, notice: UpdateNotice) -> list[UpdateNotice]:
         own = maintenance_notice.c
         query = sa.select(maintenance_notice).where(own.calendar == notice.calendar, own.uid == notice.uid)
-        return [_notice_of(row) for row in self._session.execute(query)]
+        return [notice_of(row) for row in self._session.execute(query)]
 
     def _take_claims(
         self, file: Path, chunk: Sequence[tuple[int, ClaimRow]], author: str, now: datetime
@@ -271,17 +271,12 @@ class ImportDesk:
         return len(fresh), wrong, doubts
 
 
+def _left(rows: Sequence[Row], refused: Sequence[Finding]) -> list[Row]:
+    """The rows whose place, from 1 on, no finding names."""
+    wrong = {each.line for each in refused}
+    return [row for place, row in enumerate(rows, start=1) if place not in wrong]
+
+
 def _at_lines(file: Path, findings: Sequence[Finding], lines: Sequence[int]) -> list[Finding]:
     """Findings that name the place of their row from 1 on, by the lines of those rows; of no lines, none has one."""
     return [replace(each, source=str(file), line=lines[(each.line or 1) - 1] if lines else None) for each in findings]
-
-
-def _notice_of(row: sa.Row[Any]) -> UpdateNotice:
-    return UpdateNotice(
-        row.uid,
-        epoch_up(row.published_at),
-        epoch(row.from_at),
-        epoch_up(row.to_at),
-        cancelled=row.cancelled,
-        calendar=row.calendar,
-    )

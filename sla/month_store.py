@@ -28,17 +28,9 @@ from sla.observation_files import literal
 from sla.observations import open_observations
 from sla.quorum import Population, counted_windows, observed_windows, stops_from
 from sla.review import policy_of
+from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
 from sla.unknown_store import load_unknown, ruled_down
-from sla.unusable import (
-    Cause,
-    EnvironmentRuling,
-    Interruption,
-    MonthFacts,
-    ServiceMonth,
-    Stop,
-    UpdateNotice,
-    service_month,
-)
+from sla.unusable import MonthFacts, ServiceMonth, service_month
 from terms.calendar import Month, epoch, epoch_up, parse_instant
 from terms.policy import Policy
 from terms.rules import Rules
@@ -151,16 +143,18 @@ def _notices(session: Session, reach: tuple[datetime, datetime], at: datetime) -
         .where(sa.tuple_(table.calendar, table.uid).in_(near), table.recorded_at <= at)
         .order_by(table.from_at, table.id)
     )
-    return tuple(
-        UpdateNotice(
-            row.uid,
-            epoch_up(row.published_at),
-            epoch(row.from_at),
-            epoch_up(row.to_at),
-            cancelled=row.cancelled,
-            calendar=row.calendar,
-        )
-        for row in rows
+    return tuple(notice_of(row) for row in rows)
+
+
+def notice_of(row: Any) -> UpdateNotice:
+    """A publication as it was recorded."""
+    return UpdateNotice(
+        row.uid,
+        epoch_up(row.published_at),
+        epoch(row.from_at),
+        epoch_up(row.to_at),
+        cancelled=row.cancelled,
+        calendar=row.calendar,
     )
 
 

@@ -34,7 +34,8 @@ from sla.ics_events import (
     window_of,
     withdrawn_at,
 )
-from sla.unusable import UpdateNotice, is_announced_in_time, published_by
+from sla.stops import UpdateNotice
+from sla.unusable import is_announced_in_time, published_by
 from terms.calendar import epoch, epoch_up, from_epoch, iso_jst
 from terms.decision import Finding
 from terms.policy import Policy

@@ -20,7 +20,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from sla.intervals import NOTHING, Span, Spans, bridge, clip, intersect, length, normalise, subtract
-from sla.unusable import Interruption, UpdateNotice
+from sla.stops import Interruption, UpdateNotice
 from terms.calendar import DAY_SECONDS, epoch, from_epoch
 from terms.sla_periods import SlaPeriod, announced_by, zone_day, zone_day_at
 from terms.sla_policy import Announced, ByCause, ByContract, Exclusion, Recurring, SlaPolicy, StopCause

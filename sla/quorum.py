@@ -22,7 +22,7 @@ from itertools import pairwise
 from sla.evidence import Count, Incident
 from sla.intervals import NOTHING, Spans, intersect, normalise, subtract
 from sla.relations import BROADCAST, SIDES, Query, Relations, Step, ask, edge, has
-from sla.unusable import Cause, Stop
+from sla.stops import Cause, Stop
 from terms.calendar import DAY_SECONDS
 from terms.decision import decides
 from terms.policy import Policy

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 
-import sqlalchemy as sa
-
 from db.session import Session
 from db.writer import SecondHand
 from sla.claim_decision import MonthDecision
@@ -28,7 +26,7 @@ from sla.claims import Assessor, adjudicate_month
 from sla.collector import collector_waits
 from sla.decision_store import Decided, save_decided
 from sla.month_store import load_month_facts
-from sla.review import OpenReview, anything_open, open_reviews, policy_of
+from sla.review import OpenReview, open_reviews, policy_of
 from sla.store import ClaimantFacts, due_accounts, load_claimants
 from sla.unusable import if_unknown_was_down, service_month
 from terms.calendar import Month
@@ -78,11 +76,6 @@ def adjudicate_due(
             yield work(session) if writer is None else writer.hand(work)
         if writer is not None:
             yield writer.wait()
-
-
-def anything_due() -> sa.ColumnElement[bool]:
-    """Whether `due` would find a month."""
-    return anything_open()
 
 
 def due(

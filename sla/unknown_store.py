@@ -10,8 +10,8 @@ from db.session import Session
 from db.tables.evidence import outage_count, unknown_ruling, unknown_time
 from sla.evidence import Incident
 from sla.intervals import NOTHING, Span, Spans, clip, length, normalise
+from sla.stops import Cause
 from sla.unknown import UnknownRuling, Verdict, holding, still_unknown
-from sla.unusable import Cause
 from terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
 
 Listed = list[dict[str, object]]

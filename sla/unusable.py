@@ -14,75 +14,14 @@ Where causes overlap the one that favours the user holds: fault, partner, system
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from itertools import chain
 
 from sla.excused import announced_windows, seconds_ruled
 from sla.intervals import NOTHING, Span, Spans, clip, intersect, length, normalise, subtract, union
+from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
 from terms.calendar import DAY_SECONDS, Month, epoch, from_epoch, notice_deadline_at
 from terms.decision import decides
 from terms.policy import Policy
-
-
-class Cause(StrEnum):
-    """Why a stop happened, strongest first: inside an overlap the first one named here holds."""
-
-    FAULT = "fault"  # our own systems; also whatever nobody has named another cause for
-    PARTNER = "partner"  # a partner's, and a person confirmed that our own pages could not be viewed
-    SYSTEM_UPDATE = "system_update"  # our update, announced or not
-    USER_ENVIRONMENT = "user_environment"  # depends on the users' own environment
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Time in which more than the quorum of all users could not use the service, with its cause.
-
-    `exact` evidence was confirmed to the second: a gap between two exact edges is never bridged.
-    `incident`: the stop of people that it rests on, if it does.
-    """
-
-    start: int
-    end: int
-    cause: Cause
-    source: str
-    exact: bool = False
-    incident: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateNotice:
-    """One publication of one maintenance window; an edit of it is another, `cancelled` its withdrawal."""
-
-    uid: str
-    published_at: int
-    start: int
-    end: int
-    cancelled: bool = False
-    calendar: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Interruption:
-    """The service interrupted under the terms; counts only with a ground and an approver."""
-
-    start: int
-    end: int
-    ground: str
-    approved_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class EnvironmentRuling:
-    """People's ruling that these seconds depend on users' environments; counts only with a ground.
-
-    It is on one stop of people (`incident`); without one, on all evidence of those seconds.
-    """
-
-    spans: Spans
-    by: str
-    ground: str
-    source: str
-    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,17 +86,22 @@ def waits_for(session: Session, month: Month, at: datetime) -> str:
     return "the first night after the end of its month"
 
 
-def claim_list(
-    session: Session, rules: Rules, at: datetime, month: Month | None = None, account: str | None = None
-) -> list[dict[str, Any]]:
-    """Claims in the order of receipt, each with its newest decision."""
-    newest = (
+def newest_decisions(at: datetime) -> sa.Subquery:
+    """The decision on each claim that held at an instant."""
+    return (
         sa.select(claim_decision)
         .where(claim_decision.c.decided_at <= at)
         .ext(distinct_on(claim_decision.c.claim_id))
         .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
         .subquery()
     )
+
+
+def claim_list(
+    session: Session, rules: Rules, at: datetime, month: Month | None = None, account: str | None = None
+) -> list[dict[str, Any]]:
+    """Claims in the order of receipt, each with its newest decision."""
+    newest = newest_decisions(at)
     query = (
         sa.select(
             claim.c.id,

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ SERVER_MAJOR = "KEIZOKU_TEST_SERVER_MAJOR"
 SERVER_DIR = "KEIZOKU_TEST_DATA_DIR"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Nothing of a test has to outlive a power cut."""
+OwnDatabase = Callable[[], AbstractContextManager[sa.Engine]]
 
 LONG = (
     "test_demo.py",  # one demo for the file's tests: first of all, so that no other worker takes some of them
@@ -163,23 +164,31 @@ def database_with_tables(database_url: sa.URL | str, run_alone: Callable[[str], 
     run_alone(f"DROP DATABASE {name}")
 
 
-@pytest.fixture
-def engine_with_tables(
+@pytest.fixture(scope="session")
+def own_database(
     database_url: sa.URL | str, run_alone: Callable[[str], object], database_with_tables: str
-) -> Iterator[Callable[[], sa.Engine]]:
-    """A function that makes an engine on a fresh database with all tables; the databases go away with the test."""
-    made: dict[str, sa.Engine] = {}
+) -> OwnDatabase:
+    """An engine on a fresh database with all tables, which goes away with the block: for what tests of a file share."""
 
-    def fresh() -> sa.Engine:
+    @contextmanager
+    def own() -> Iterator[sa.Engine]:
         name = f"t{uuid.uuid4().hex}"
         run_alone(f"CREATE DATABASE {name} TEMPLATE {database_with_tables} STRATEGY file_copy")
-        made[name] = make_engine(sa.make_url(database_url).set(database=name), "public")
-        return made[name]
+        engine = make_engine(sa.make_url(database_url).set(database=name), "public")
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+            run_alone(f"DROP DATABASE {name} WITH (FORCE)")
 
-    yield fresh
-    for name, engine in made.items():
-        engine.dispose()
-        run_alone(f"DROP DATABASE {name} WITH (FORCE)")
+    return own
+
+
+@pytest.fixture
+def engine_with_tables(own_database: OwnDatabase) -> Iterator[Callable[[], sa.Engine]]:
+    """A function that makes an engine on a fresh database with all tables; the databases go away with the test."""
+    with ExitStack() as made:
+        yield lambda: made.enter_context(own_database())
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from billing.contract import NewTerm, RenewalRules, decide_renewal
 from billing.notices import Notice
 from billing.stages.prices import load_prices, renewal_rules
 from billing.stages.terms import CHUNK, DueContract, load_facts, running, suspended_at
+from db.probes import TELLS_MONTHLY
 from db.session import Session, copy_rows, numbers, texts
-from db.tables.contracts import contract, plan, term
+from db.tables.contracts import contract, plan, price, term
 from db.tables.money import user_notice
 from terms.calendar import jst_day
 from terms.discretion import Discretion
@@ -33,6 +34,17 @@ class Upcoming:
     interval: str
     now_yen: int
     told: Told
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether there is a plan of which `due` might find a contract: by its interval, or by prices that differ."""
+    other_prices = sa.select(price.c.plan).group_by(price.c.plan)
+    return sa.or_(
+        TELLS_MONTHLY,
+        sa.exists().where(plan.c.interval != "month"),
+        sa.exists(other_prices.having(sa.func.min(price.c.yen) != sa.func.max(price.c.yen))),
+        sa.exists().where(price.c.cohort.is_not(None)),
+    )
 
 
 def due(session: Session, rules: Rules, today: date) -> Iterator[list[Upcoming]]:

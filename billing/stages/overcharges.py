@@ -50,7 +50,7 @@ def refund_overcharges(session: Session, rules: Rules, gateway: Gateway, now: da
             continue
         if result.answer is Answer.SUCCEEDED:
             account, yen = refund.request.account, refund.request.yen
-            use_deposit(session, account, "refunded", CARD, yen, now, "keizoku", GROUND)
+            use_deposit(session, account, "refunded", CARD, yen, now, "keizoku", GROUND, through=CARD)
             post(
                 session,
                 [Posting("overcharge_refunded", f"overcharge:{refund.refund_id}", jst_day(now), {"yen": yen}, account)],

@@ -17,7 +17,7 @@ from billing import code_batches
 from billing.booking import Posting, post
 from billing.payment_method import POSTED_ONLY, prepaid_terms
 from billing.revenue import Recognised, recognised_between
-from db.session import Question, Session, copy_rows
+from db.session import Question, Rows, Session, copy_rows
 from db.tables.books import entry, revenue_posting, term_closure
 from db.tables.contracts import contract, plan, term
 from db.tables.money import invoice, settlement
@@ -134,7 +134,7 @@ def save(session: Session, days: Iterable[DayDue], now: datetime) -> int:
     days = list(days)
     if not days:
         return 0
-    entry_ids = post(
+    post(
         session,
         [
             Posting(
@@ -146,14 +146,13 @@ def save(session: Session, days: Iterable[DayDue], now: datetime) -> int:
             for each in days
         ],
         now,
-    )
-    copy_rows(
-        session,
-        revenue_posting,
-        ("day", "plan", "revision", "yen", "tax_yen", "entry_id", "recorded_at"),
-        (
-            (each.day, each.plan, each.revision, each.yen, each.tax_yen, entry_id, now)
-            for each, entry_id in zip(days, entry_ids, strict=True)
+        beside=lambda entry_ids: Rows(
+            revenue_posting,
+            ("day", "plan", "revision", "yen", "tax_yen", "entry_id", "recorded_at"),
+            (
+                (each.day, each.plan, each.revision, each.yen, each.tax_yen, entry_id, now)
+                for each, entry_id in zip(days, entry_ids, strict=True)
+            ),
         ),
     )
     session.commit()

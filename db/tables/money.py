@@ -137,6 +137,7 @@ deposit_use = Table(
     Column("account", TEXT, ForeignKey("account.id"), nullable=False),
     text("kind"),
     text("origin"),
+    text("through", nullable=True),
     yen("yen"),
     day("used_on"),
     text("author", nullable=True),
@@ -144,6 +145,10 @@ deposit_use = Table(
     instant("recorded_at"),
     CheckConstraint("kind IN ('applied', 'refunded')", name="kind"),
     CheckConstraint("origin IN ('sent', 'card')", name="origin"),
+    CheckConstraint(
+        "CASE kind WHEN 'refunded' THEN through IN ('bank', 'card') ELSE through IS NULL END IS TRUE", name="through"
+    ),
+    CheckConstraint("through IS DISTINCT FROM 'card' OR origin = 'card'", name="to_the_card_that_paid"),
     CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
     CheckConstraint("yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0)", name="positive_or_came_back"),
     Index("ix_deposit_use_account", "account"),

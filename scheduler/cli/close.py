@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.cli.context import at_the_desk
-from scheduler.cli.inputs import AsJson, Author, Ground, Recorder, month_of, recorder, row_bar
+from scheduler.cli.inputs import AsJson, Author, Ground, MonthArgument, Recorder, month_of, recorder, row_bar
 from scheduler.cli.month_group import MonthGroup
 from scheduler.cli.output import emit, table
 
@@ -20,8 +20,6 @@ app = typer.Typer(
     help="keizoku close 2026-04: check a month's books and lock them.",
     no_args_is_help=True,
 )
-
-MonthArgument = Annotated[str, typer.Argument(metavar="MONTH", help="Such as 2026-04; JST.")]
 
 
 @app.callback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -13,6 +14,13 @@ from scheduler.cli.output import emit
 app = typer.Typer(help="What payers sent beyond what they owed: list, refund, apply.", no_args_is_help=True)
 
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
+
+
+class Through(StrEnum):
+    """How money goes back."""
+
+    CARD = "card"
+    BANK = "bank"
 
 
 @app.callback()
@@ -39,11 +47,15 @@ def refund(
     author: Author,
     ground: Ground,
     yen: Annotated[int | None, typer.Option(help="Only so much. Default: all of it.")] = None,
+    through: Annotated[
+        Through,
+        typer.Option(help="How what a card paid too much went back: to the card, as the gateway shows it; or by bank."),
+    ] = Through.CARD,
     as_json: AsJson = False,
 ) -> None:
-    """Record that people sent a deposit back: by bank what the payer sent, to the card what it paid too much."""
+    """Record that people sent a deposit back: what the payer sent by bank, what a card paid too much `--through` it."""
     with at_the_desk() as (house, now):
-        sent = house.billing.refund_deposit(account, yen, by=author, ground=ground, now=now)
+        sent = house.billing.refund_deposit(account, yen, by=author, ground=ground, now=now, through=through.value)
     emit({"account": account, "refunded": sent} if as_json else f"{account}: {sent:,} yen refunded", as_json)
 
 

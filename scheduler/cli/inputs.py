@@ -32,6 +32,7 @@ From = Annotated[str, typer.Option("--from", help="JST unless it has an offset: 
 To = Annotated[str, typer.Option("--to", help="The end, not included.")]
 Windows = Annotated[list[str] | None, typer.Option("--window", metavar="FROM/TO", help="May be repeated.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
+MonthArgument = Annotated[str, typer.Argument(metavar="MONTH", help="Such as 2026-04; JST.")]
 OnlyMonth = Annotated[str, typer.Option("--month", help="Only of this month: 2026-04.")]
 
 

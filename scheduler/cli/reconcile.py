@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scheduler.cli.context import at_the_desk
-from scheduler.cli.inputs import AsJson, Author, Ground, Language, Recorder, month_of, recorder, row_bar
+from scheduler.cli.inputs import AsJson, Author, Ground, Language, MonthArgument, Recorder, month_of, recorder, row_bar
 from scheduler.cli.ledger import hand_lines
 from scheduler.cli.money_files import LayoutFile, layout_of
 from scheduler.cli.month_group import MonthGroup
@@ -26,8 +26,6 @@ app = typer.Typer(
     help="keizoku reconcile 2026-04: a month's books against the gateway's and the bank's, nothing left unexplained.",
     no_args_is_help=True,
 )
-
-MonthArgument = Annotated[str, typer.Argument(metavar="MONTH", help="Such as 2026-04; JST.")]
 
 
 @app.callback()

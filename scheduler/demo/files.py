@@ -22,7 +22,7 @@ from scheduler.app import House
 from sla.evidence import Incident, read_incidents
 from sla.notices import read_notices
 from sla.review import policy_of
-from sla.unusable import UpdateNotice
+from sla.stops import UpdateNotice
 from terms.calendar import Month, from_epoch, jst_day, parse_instant
 from terms.decision import Finding
 from terms.rules import Rules

@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from billing.credit import award_yen
 from db.session import Session
-from db.tables.claims import award, claim, claim_decision
+from db.tables.claims import award, claim
 from sla.claim_decision import ClaimDecision
+from sla.views import newest_decisions
 from terms.calendar import Month
 from terms.money import fraction_text
 
@@ -51,13 +52,7 @@ PENDING = ClaimState("pending")
 
 def standing_claims(session: Session, month: Month, at: datetime) -> dict[str, tuple[str, ClaimState]]:
     """claim -> (account, state) of every claim of the month, in the order of ids."""
-    newest = (
-        sa.select(claim_decision)
-        .where(claim_decision.c.decided_at <= at)
-        .ext(distinct_on(claim_decision.c.claim_id))
-        .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
-        .subquery()
-    )
+    newest = newest_decisions(at)
     rows = session.execute(
         sa.select(claim.c.id, claim.c.account, newest.c.outcome, newest.c.reason, newest.c.seconds, newest.c.rate)
         .outerjoin(newest, newest.c.claim_id == claim.c.id)

@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 import billing.views
-import sla.views
 from scheduler.scenario.outcome import Failure, plain
 from scheduler.scenario.schema_words import NOTICE_KINDS, SUBJECTS
 from terms.calendar import from_epoch, parse_instant
@@ -139,6 +138,18 @@ def _close(expectation: Expectation, house: House, nights: Nights) -> Mapping[st
     return close_view(house.session, house.gateway, expectation.subject, expectation.at)
 
 
+def _claim(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+    from sla.views import claim_view
+
+    return claim_view(house.session, house.rules, expectation.subject, expectation.at)
+
+
+def _month(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+    from sla.views import month_view
+
+    return month_view(house.session, house.rules, expectation.subject, expectation.at)
+
+
 def _notices(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
     """Only the kinds that the format knows: files that expect a list whole stay right when a kind is added."""
     shown = billing.views.notices_view(house.session, expectation.subject)
@@ -173,8 +184,8 @@ _LOOKS: Final[Mapping[str, Look]] = {
     "owed": _then(billing.views.owed_view),
     "demands": _now(billing.views.demands_view),
     "notices": _notices,
-    "claim": _then(sla.views.claim_view),
-    "month": _then(sla.views.month_view),
+    "claim": _claim,
+    "month": _month,
     "credit": _now(billing.views.credit_view),
     "refunds": _now(billing.views.refunds_view),
     "journal": _journal,

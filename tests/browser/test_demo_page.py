@@ -1,6 +1,5 @@
 """The demo's page in a browser: it opens without a network, runs no script, fits its window, and prints."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,12 +21,10 @@ from terms.rules import Rules
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
+pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = os.environ.get("KEIZOKU_CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 RULES = Rules(Terms.load(), Discretion())
 
 
@@ -48,14 +45,6 @@ def page_file() -> Iterator[Path]:
     yield file
     EmbeddedServer(folder / "demo").stop(force=True)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def test_the_page_asks_for_nothing_else_and_has_nothing_to_complain(browser: "Browser", page_file: Path) -> None:

@@ -1,7 +1,5 @@
 """The month's report in a browser: offline, nothing to complain about, tables sort and filter, figures lead to rows."""
 
-import os
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,20 +14,9 @@ from tests.integration.finance_world import report_of
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
+pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = os.environ.get("KEIZOKU_CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(

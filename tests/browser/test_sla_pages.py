@@ -1,7 +1,5 @@
 """A claim's page and a month's report in a browser: offline, no script, nothing to complain about, text as text."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,20 +15,9 @@ from tests.integration.sla_world import APRIL, RULES, at
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
+pytest.importorskip("playwright.sync_api", reason="the extra `browser` is not installed")
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = os.environ.get("KEIZOKU_CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def heard(page: "Page") -> tuple[list[str], list[str]]:

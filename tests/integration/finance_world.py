@@ -1,8 +1,7 @@
-"""A lived spring for tests of the month's report: one schema, lived once, read by many."""
+"""A lived spring for tests of the month's report: lived once, read by many."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -10,8 +9,6 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from billing.reconcile_month import reconcile_month
-from db.migrate import create_all
-from db.session import make_engine
 from scheduler.app import House
 from scheduler.months.finance import FinanceReport, finance_report
 from scheduler.night import NightResult, run_night
@@ -23,23 +20,12 @@ NOW = parse_instant("2026-06-02 09:00")
 
 
 @contextmanager
-def lived_house(database_url: sa.URL | str) -> Iterator[House]:
-    """The small world until the night of 2 June 2026, in a schema of its own."""
-    schema = f"finance{uuid.uuid4().hex}"
-    admin = make_engine(database_url)
-    with admin.begin() as connection:
-        connection.execute(sa.schema.CreateSchema(schema))
-    engine = make_engine(database_url, schema)
-    with engine.begin() as connection:
-        create_all(connection)
+def lived_house(engine: sa.Engine) -> Iterator[House]:
+    """The small world until the night of 2 June 2026."""
     with house_on(engine) as house:
         open_world(house)
         live(house, date(2026, 6, 2), night=_night)
         yield house
-    engine.dispose()
-    with admin.begin() as connection:
-        connection.execute(sa.schema.DropSchema(schema, cascade=True))
-    admin.dispose()
 
 
 def _night(house: House, on: date, now: datetime) -> NightResult:

@@ -16,19 +16,8 @@ from db.session import Session, copy_rows
 from sla.intervals import Span, Spans, normalise
 from sla.observations import open_observations
 from sla.quorum import Population, observed_windows
-from sla.unusable import (
-    CLAIMANT_BUCKETS,
-    SERVICE_BUCKETS,
-    Cause,
-    Claimant,
-    EnvironmentRuling,
-    Interruption,
-    MonthFacts,
-    Stop,
-    UpdateNotice,
-    claimant_month,
-    service_month,
-)
+from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from sla.unusable import CLAIMANT_BUCKETS, SERVICE_BUCKETS, Claimant, MonthFacts, claimant_month, service_month
 from terms.calendar import Month
 from terms.policy import Terms
 from tests.unit.sla.observed import add_observations

@@ -7,18 +7,15 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import duckdb
 import pytest
-import sqlalchemy as sa
 
 from billing.gateway.simulated import SimulatedGateway
-from db.migrate import create_all
-from db.session import make_engine
 from scheduler.app import House
 from scheduler.demo.files import BrokenExample, read_acts
 from scheduler.demo.page import demo_page
@@ -30,6 +27,7 @@ from terms.calendar import Month, parse_instant
 from terms.discretion import Discretion
 from terms.policy import Terms
 from terms.rules import Rules
+from tests.conftest import OwnDatabase
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "2026-04"
@@ -56,24 +54,14 @@ class Demo:
 
 
 @pytest.fixture(scope="module")
-def demo(database_url: sa.URL | str) -> Iterator[Demo]:
-    schema = f"t{uuid4().hex}"
-    with make_engine(database_url).begin() as admin:
-        admin.execute(sa.schema.CreateSchema(schema))
-    engine = make_engine(database_url, schema)
-    gateway = SimulatedGateway(engine)
-    with engine.connect() as session:
-        create_all(session)
-        session.commit()
+def demo(own_database: OwnDatabase) -> Iterator[Demo]:
+    with own_database() as engine, closing(SimulatedGateway(engine)) as gateway, engine.connect() as session:
         house = House(session=session, rules=RULES, gateway=gateway)
         played = play(house, read_acts(EXAMPLE, RULES, EVERY))
         summary = summarise(house, played, played_until())
         claims = claim_list(session, RULES, played_until(), Month(2026, 4))
         outcomes = {each["id"]: each["reason"] or each["outcome"] for each in claims}
         yield Demo(played, summary, outcomes, demo_page(house, summary, played_until(), COMMAND))
-    gateway.close()
-    with make_engine(database_url).begin() as admin:
-        admin.execute(sa.schema.DropSchema(schema, cascade=True))
 
 
 def test_the_example_month_is_what_its_generator_writes(tmp_path: Path) -> None:

@@ -5,13 +5,11 @@ import io
 import re
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from billing.booking import Posting, post
 from billing.exports import writing
@@ -19,9 +17,9 @@ from billing.exports.mapping import FORMATS, mapping_for
 from billing.exports.packages import FREEE_HEADER, MONEYFORWARD_HEADER
 from billing.exports.writing import Exported, balances_before, export_month, month_sums
 from billing.ledger import CHART, RULES
-from db.migrate import create_all
-from db.session import Session, make_engine
+from db.session import Session
 from terms.calendar import Month, parse_instant
+from tests.conftest import OwnDatabase
 
 APRIL = Month(2026, 4)
 CODES = {account.ja: account.code for account in CHART}
@@ -48,21 +46,11 @@ def book(session: Session) -> None:
 
 
 @pytest.fixture(scope="module")
-def booked(database_url: sa.URL | str) -> Iterator[Session]:
+def booked(own_database: OwnDatabase) -> Iterator[Session]:
     """One ledger for all of them: an export writes nothing."""
-    schema = f"exports{uuid.uuid4().hex}"
-    engine = make_engine(database_url, schema)
-    with make_engine(database_url).begin() as admin:
-        admin.execute(sa.schema.CreateSchema(schema))
-    with engine.connect() as session:
-        create_all(session)
-        session.commit()
+    with own_database() as engine, engine.connect() as session:
         book(session)
         yield session
-        session.rollback()
-    engine.dispose()
-    with make_engine(database_url).begin() as admin:
-        admin.execute(sa.schema.DropSchema(schema, cascade=True))
 
 
 def written(session: Session, form: str, folder: Path) -> tuple[Exported, Path]:

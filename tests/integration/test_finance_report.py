@@ -36,6 +36,7 @@ from scheduler.months.finance_files import write_finance, write_workbook
 from scheduler.months.finance_page import finance_page
 from terms.calendar import Month
 from terms.rendering import templates
+from tests.conftest import OwnDatabase
 from tests.integration.finance_world import MAY, NOW, lived_house, report_of
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -43,8 +44,8 @@ Cells = dict[tuple[str, int], object]
 
 
 @pytest.fixture(scope="module")
-def house(database_url: sa.URL | str) -> Iterator[House]:
-    with lived_house(database_url) as lived:
+def house(own_database: OwnDatabase) -> Iterator[House]:
+    with own_database() as engine, lived_house(engine) as lived:
         yield lived
 
 

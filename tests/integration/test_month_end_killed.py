@@ -83,7 +83,8 @@ def report(house: House, folder: Path) -> object:
 
 def exports(house: House, folder: Path) -> object:
     return [
-        export_month(house.session, MAY, mapping_for(form), folder / f"may.{form}") for form in ("yayoi", "beancount")
+        export_month(house.session, MAY, mapping_for(form), folder / f"may.{form}")
+        for form in ("yayoi", "freee", "beancount")
     ]
 
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from billing.audit import EVERYTHING, audit
-from db.migrate import create_all
-from db.session import Session, make_engine
+from db.session import Session
 from scheduler.app import House
 from scheduler.hours import night_at
 from scheduler.night import STAGES, NightBusyError, NightResult, run_night
 from scheduler.runs import standing
+from tests.conftest import OwnDatabase
 from tests.integration.world import KilledError, Rows, house_on, kill_after, live, open_world, rows
 
 LAST = date(2026, 6, 5)
@@ -55,21 +54,12 @@ def house_balances(session: Session) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(database_url: sa.URL | str) -> Iterator[Rows]:
+def undisturbed(own_database: OwnDatabase) -> Iterator[Rows]:
     """The rows of a life in which every night ran once and whole."""
-    schema = f"undisturbed_{uuid4().hex}"
-    server = make_engine(database_url)
-    with server.begin() as connection:
-        connection.execute(sa.schema.CreateSchema(schema))
-    engine = make_engine(database_url, schema)
-    with engine.begin() as connection:
-        create_all(connection)
-    with house_on(engine) as house:
+    with own_database() as engine, house_on(engine) as house:
         open_world(house)
         live(house, LAST)
         yield rows(house.session)
-    with server.begin() as connection:
-        connection.execute(sa.schema.DropSchema(schema, cascade=True))
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -108,10 +108,19 @@ def test_5_2__a_refund_that_fails_is_left_to_people_who_close_it(house: House, g
     assert gateway.asked == 1
     assert _tasks(house) == [("charged_too_much", "attempt 1", None), ("refund_failed", "overcharge 1", None)]
     now = parse_instant("2026-03-27 10:00")
-    assert house.billing.refund_deposit("hanako", by="keiri", ground="sent by bank", now=now) == 500
+    with pytest.raises(Refused, match="through card or bank, not 'cash'"):
+        house.billing.refund_deposit("hanako", by="keiri", ground="?", now=now, through="cash")
+    assert house.billing.refund_deposit("hanako", by="keiri", ground="a transfer", now=now, through="bank") == 500
     assert _tasks(house)[0] == ("charged_too_much", "attempt 1", "keiri")
     assert _night(house, 28).certificate == "ok"
     assert gateway.asked == 1
+    balances = trial_balance(house.session)
+    assert {code: balances[code] for code in ("1110", "1131", "1140", "2140")} == {
+        "1110": 0,  # what was sent by bank went back by bank
+        "1131": 500,  # and what the card was charged stays with the gateway
+        "1140": 0,
+        "2140": 0,
+    }
 
 
 def test_5_2__a_refund_without_an_answer_is_never_sent_twice_and_people_can_say_that_it_was_not_made(

@@ -6,16 +6,25 @@ A probe may say yes for nothing; what is held here is that it never says no for 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from billing.gateway.simulated import SimulatedGateway
 from billing.refusal import Refused
+from billing.stages import ahead
+from billing.stages.prices import load_prices
 from db.migrate import create_all
+from db.tables.contracts import plan, price
 from scheduler.app import House
 from scheduler.hours import night_at
 from scheduler.night import run_night
+from scheduler.parts import Work, ask
 from terms.calendar import Month, parse_instant
+from terms.discretion import Discretion
+from terms.policy import Terms
+from terms.rules import Rules
 from tests.integration.world import house_on, open_world
 
 FIRST, NIGHTS = date(2026, 3, 27), 38
@@ -107,3 +116,40 @@ def _live_a_day(house: House, on: date, acts: list[tuple[str, str]]) -> None:
             WHAT_PEOPLE_DO[name](house, account, night_at(on) - timedelta(hours=12) + timedelta(minutes=20 * hour))
         except Refused:
             house.session.rollback()
+
+
+TOLD, NOT_TOLD = Discretion(renewal_notice_days_month=3), Discretion()
+MONTHLY, YEARLY = {"basic": "month", "plus": "month"}, {"basic": "month", "whole": "year"}
+
+
+@pytest.mark.parametrize(
+    ("intervals", "prices", "settings", "due"),
+    [
+        (MONTHLY, [("basic", 500, None), ("plus", 900, None)], NOT_TOLD, False),
+        (MONTHLY, [("basic", 500, None), ("basic", 500, None)], NOT_TOLD, False),
+        (MONTHLY, [("basic", 500, None)], TOLD, True),
+        (MONTHLY, [("basic", 500, None), ("basic", 600, None)], NOT_TOLD, True),
+        (MONTHLY, [("basic", 500, None), ("basic", 500, ["hanako"])], NOT_TOLD, True),
+        (YEARLY, [("basic", 500, None), ("whole", 5_000, None)], NOT_TOLD, True),
+    ],
+)
+def test_notices_ahead_are_passed_over_only_where_no_plan_can_have_one(
+    session: sa.Connection,
+    intervals: dict[str, str],
+    prices: list[tuple[str, int, list[str] | None]],
+    settings: Discretion,
+    due: bool,
+) -> None:
+    at, on = night_at(FIRST), FIRST
+    session.execute(
+        sa.insert(plan), [{"code": code, "interval": each, "recorded_at": at} for code, each in intervals.items()]
+    )
+    known = {"announced_on": on, "for_new_from": on, "for_renewals_from": on, "recorded_at": at}
+    session.execute(
+        sa.insert(price), [{"plan": code, "yen": yen, "cohort": cohort, **known} for code, yen, cohort in prices]
+    )
+    house = House(session, Rules(Terms.load(), settings), SimulatedGateway(session.engine))
+    said = ask(Work(house, on, at, (on,), 0), "disputes")
+    house.cards.close()
+    assert said["ahead"] is due
+    assert due or not ahead._plans(load_prices(session), settings, on)

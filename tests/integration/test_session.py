@@ -15,11 +15,14 @@ from db.programs import MAJOR
 from db.session import (
     OLDEST_SERVER,
     DatabaseError,
+    Rows,
     Session,
     check_server,
     copy_rows,
+    copy_together,
     make_engine,
     normalised_url,
+    one_snapshot,
     release_leader_lock,
     server_version,
     texts,
@@ -100,6 +103,69 @@ def test_copied_rows_belong_to_the_transaction(empty: sa.Engine) -> None:
         copy_rows(session, SAMPLE, ["id"], [(1,)])
         session.rollback()
         assert session.execute(sa.select(sa.func.count()).select_from(SAMPLE)).scalar_one() == 0
+
+
+def test_rows_of_several_tables_are_written_together(empty: sa.Engine) -> None:
+    at = dt.datetime(2026, 4, 10, 1, 2, 3, 4, tzinfo=dt.UTC)
+    tables = sa.MetaData()
+    whole = sa.Table("whole", tables, sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("facts", pg.JSONB))
+    to_whole: sa.Column[int] = sa.Column("whole", sa.ForeignKey("whole.id"), nullable=False)
+    part = sa.Table("part", tables, to_whole, sa.Column("at", sa.DateTime(timezone=True)))
+    statements: list[int] = []
+    with empty.connect() as session:
+        tables.create_all(session)
+        for size, facts in ((1, None), (6, None), (7, None), (1, {"a": "$1"})):  # the first two: at most 8, and plain
+            wholes: list[tuple[object, ...]] = [(number, facts) for number in range(size)]
+            parts: list[tuple[object, ...]] = [(number, at) for number in range(0, size, 3)]
+            copy_together(
+                session,
+                Rows(whole, ("id", "facts"), iter(wholes)),
+                Rows(part, ("whole", "at"), iter(parts)),
+                Rows(part, ("at", "whole"), ()),
+            )
+            assert [tuple(row) for row in session.execute(sa.select(whole).order_by(whole.c.id))] == wholes
+            assert [tuple(row) for row in session.execute(sa.select(part).order_by(part.c.whole))] == parts
+            same = sa.text(
+                "SELECT count(DISTINCT command) FROM (SELECT cmin::text AS command FROM whole UNION ALL "
+                "SELECT cmin::text FROM part) AS written"
+            )
+            statements.append(session.execute(same).scalar_one())
+            session.execute(sa.delete(part))
+            session.execute(sa.delete(whole))
+        copy_together(session)
+        with pytest.raises(ValueError, match="has no zone"):
+            copy_together(
+                session, Rows(whole, ("id",), [(1,)]), Rows(part, ("whole", "at"), [(1, at.replace(tzinfo=None))])
+            )
+    assert statements == [1, 1, 2, 2]
+
+
+def test_a_snapshot_sees_nothing_new_and_writes_nothing_and_is_over_afterwards(empty: sa.Engine) -> None:
+    counted = sa.select(sa.func.count()).select_from(SAMPLE)
+    with empty.connect() as session, empty.connect() as other:
+        SAMPLE.create(session)
+        session.commit()
+        copy_rows(session, SAMPLE, ["id"], [(1,)])  # not committed: gone
+        with one_snapshot(session):
+            assert session.execute(counted).scalar_one() == 0
+            copy_rows(other, SAMPLE, ["id"], [(2,)])
+            other.commit()
+            assert session.execute(counted).scalar_one() == 0
+        with pytest.raises(sa.exc.InternalError, match="read-only"), one_snapshot(session):
+            session.execute(sa.insert(SAMPLE).values(id=3))
+        with pytest.raises(sa.exc.DataError), one_snapshot(session):
+            session.execute(sa.text("SELECT 1 / 0"))
+        copy_rows(session, SAMPLE, ["id"], [(4,)])
+        copy_rows(other, SAMPLE, ["id"], [(5,)])
+        other.commit()
+        assert session.execute(counted).scalar_one() == 3
+        session.commit()
+    with empty.connect() as session:  # the connection is lost meanwhile
+        process = session.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+        with empty.connect() as other:
+            other.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": process})
+        with pytest.raises(sa.exc.OperationalError), one_snapshot(session):
+            session.execute(counted)
 
 
 def test_pieces_are_written_in_order_and_nothing_after_one_that_failed(empty: sa.Engine) -> None:

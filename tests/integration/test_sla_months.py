@@ -2,7 +2,6 @@
 
 import csv
 import json
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,8 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from db.migrate import create_all
-from db.session import Session, make_engine, one_snapshot
+from db.session import Session, one_snapshot
 from db.tables.contracts import account, contract
 from db.tables.money import people_task
 from scheduler.months.claim_page import claim_page, claim_picture, explain_claim
@@ -29,6 +27,7 @@ from sla.month_store import NoPopulation
 from terms.calendar import Month
 from terms.cells import cell
 from terms.policy import UncoveredDate, UnknownReading
+from tests.conftest import OwnDatabase
 from tests.integration.month_world import live
 from tests.integration.sla_world import APRIL, RULES, at, night
 from tests.integration.world import rows
@@ -38,18 +37,10 @@ RAISED = ClaimState("granted", None, 32_820, "0.4")
 
 
 @pytest.fixture(scope="module")
-def lived(database_url: sa.URL | str) -> Iterator[Session]:
+def lived(own_database: OwnDatabase) -> Iterator[Session]:
     """That April once for all tests that only read."""
-    schema = f"t{uuid.uuid4().hex}"
-    with make_engine(database_url).begin() as admin:
-        admin.execute(sa.schema.CreateSchema(schema))
-    engine = make_engine(database_url, schema)
-    with engine.begin() as connection:
-        create_all(connection)
-    with engine.connect() as session:
+    with own_database() as engine, engine.connect() as session:
         yield live(session)
-    with make_engine(database_url).begin() as admin:
-        admin.execute(sa.schema.DropSchema(schema, cascade=True))
 
 
 def test_9_2__a_claims_page_explains_itself_in_both_languages(lived: Session) -> None:

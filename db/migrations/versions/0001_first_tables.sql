@@ -783,6 +783,7 @@ CREATE TABLE deposit_use (
 	account TEXT NOT NULL, 
 	kind TEXT NOT NULL, 
 	origin TEXT NOT NULL, 
+	through TEXT, 
 	yen BIGINT NOT NULL, 
 	used_on DATE NOT NULL, 
 	author TEXT, 
@@ -791,6 +792,8 @@ CREATE TABLE deposit_use (
 	CONSTRAINT pk_deposit_use PRIMARY KEY (id), 
 	CONSTRAINT ck_deposit_use_kind CHECK (kind IN ('applied', 'refunded')), 
 	CONSTRAINT ck_deposit_use_origin CHECK (origin IN ('sent', 'card')), 
+	CONSTRAINT ck_deposit_use_through CHECK (CASE kind WHEN 'refunded' THEN through IN ('bank', 'card') ELSE through IS NULL END IS TRUE), 
+	CONSTRAINT ck_deposit_use_to_the_card_that_paid CHECK (through IS DISTINCT FROM 'card' OR origin = 'card'), 
 	CONSTRAINT ck_deposit_use_refund_by_people CHECK (kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)), 
 	CONSTRAINT ck_deposit_use_positive_or_came_back CHECK (yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0)), 
 	CONSTRAINT fk_deposit_use_account FOREIGN KEY(account) REFERENCES account (id)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sla.claim_facts import AccountMonth, Claim, TermFact, TermKind
 from sla.claims import Assessor, adjudicate_month
 from sla.intervals import Spans, clip, intersect, length, normalise, union
-from sla.unusable import Cause, Claimant, MonthFacts, ServiceMonth, Stop, UpdateNotice, claimant_month, service_month
+from sla.stops import Cause, Stop, UpdateNotice
+from sla.unusable import Claimant, MonthFacts, ServiceMonth, claimant_month, service_month
 from terms.calendar import Month, epoch, from_epoch
 from terms.policy import Terms
 

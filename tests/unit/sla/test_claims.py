@@ -9,7 +9,8 @@ from sla.claim_decision import MonthDecision
 from sla.claim_facts import AccountMonth, Claim, ClaimFacts, Ruling, TermFact, TermKind
 from sla.claims import Assessor, adjudicate, adjudicate_month, claim_deadline, monthly_fee, usable_from
 from sla.intervals import Spans
-from sla.unusable import CLAIMANT_BUCKETS, Cause, MonthFacts, ServiceMonth, Stop, service_month
+from sla.stops import Cause, Stop
+from sla.unusable import CLAIMANT_BUCKETS, MonthFacts, ServiceMonth, service_month
 from terms.calendar import Month, epoch, parse_instant
 from terms.decision import Decision
 from terms.policy import Terms

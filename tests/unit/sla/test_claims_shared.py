@@ -17,7 +17,8 @@ from sla.claim_steps import deadline_steps, deciding_clauses, outcome_steps, uni
 from sla.claims import READINGS, Assessor, adjudicate_month, claimant_of, deadline_of, touched_terms, usable_from
 from sla.intervals import Spans, clip, length, normalise
 from sla.month_store import read_spans
-from sla.unusable import Cause, MonthFacts, ServiceMonth, Stop, claimant_month, service_month
+from sla.stops import Cause, Stop
+from sla.unusable import MonthFacts, ServiceMonth, claimant_month, service_month
 from terms.calendar import Month, epoch, from_epoch
 from terms.decision import Decision
 from terms.policy import Terms

@@ -7,7 +7,8 @@ import pytest
 from sla.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact, TermKind
 from sla.deciding import deciding_exclusions
 from sla.intervals import Spans
-from sla.unusable import Cause, EnvironmentRuling, Interruption, MonthFacts, Stop, UpdateNotice
+from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from sla.unusable import MonthFacts
 from terms.calendar import Month, epoch, parse_instant
 from terms.policy import Terms
 

@@ -6,7 +6,7 @@ import pytest
 
 from sla.counts import read_counts
 from sla.evidence import Count, Incident, read_incidents
-from sla.unusable import Cause
+from sla.stops import Cause
 from terms.calendar import epoch, parse_instant
 from terms.decision import Finding
 

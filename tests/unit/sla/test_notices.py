@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sla.notices import read_notices
-from sla.unusable import UpdateNotice
+from sla.stops import UpdateNotice
 from terms.calendar import epoch, parse_instant
 from terms.policy import Terms
 

@@ -14,16 +14,8 @@ from sla.intervals import Spans, length
 from sla.policy_engine import Credit, PolicyOutcome, evaluate
 from sla.policy_seconds import CauseRuling, Outage, PolicyFacts
 from sla.quorum import Population, stops_from
-from sla.unusable import (
-    SERVICE_BUCKETS,
-    Cause,
-    EnvironmentRuling,
-    Interruption,
-    MonthFacts,
-    Stop,
-    UpdateNotice,
-    service_month,
-)
+from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from sla.unusable import SERVICE_BUCKETS, MonthFacts, service_month
 from terms.calendar import Month, epoch, parse_instant
 from terms.policy import Terms
 from terms.sla_periods import SlaPeriod, period_of

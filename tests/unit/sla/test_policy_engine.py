@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sla.intervals import length, union
 from sla.policy_engine import Credit, evaluate
 from sla.policy_seconds import CauseRuling, Outage, PolicyFacts, recurring_windows
-from sla.unusable import Interruption, UpdateNotice
+from sla.stops import Interruption, UpdateNotice
 from terms.calendar import epoch
 from terms.sla_periods import period_of
 from terms.sla_policy import Recurring, StopCause

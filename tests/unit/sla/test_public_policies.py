@@ -7,7 +7,7 @@ import pytest
 
 from sla.policy_engine import Credit, PolicyOutcome, evaluate
 from sla.policy_seconds import Outage, PolicyFacts
-from sla.unusable import UpdateNotice
+from sla.stops import UpdateNotice
 from terms.calendar import epoch
 from terms.money import fraction_text
 from terms.sla_periods import SlaPeriod, period_of

@@ -22,7 +22,7 @@ from sla.quorum import (
     stops_from,
     users_needed,
 )
-from sla.unusable import Cause, Stop
+from sla.stops import Cause, Stop
 from terms.policy import Terms
 from tests.unit.sla.observed import add_observations
 

@@ -7,7 +7,8 @@ import pytest
 
 from sla.claim_facts import AccountMonth, Claim, TermFact, TermKind
 from sla.claims import Assessor, adjudicate_month, claim_deadline
-from sla.unusable import Cause, MonthFacts, Stop, UpdateNotice, published_by, service_month
+from sla.stops import Cause, Stop, UpdateNotice
+from sla.unusable import MonthFacts, published_by, service_month
 from terms.calendar import Month, epoch, from_epoch, iso_jst, parse_instant
 from terms.policy import Policy, Terms
 

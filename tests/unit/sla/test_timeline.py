@@ -7,15 +7,14 @@ from xml.etree import ElementTree
 import pytest
 
 from sla.intervals import Spans
+from sla.stops import Cause, Stop
 from sla.timeline import CLAUSES, LOOKS, Lang, month_svg
 from sla.unusable import (
     CLAIMANT_BUCKETS,
     SERVICE_BUCKETS,
-    Cause,
     Claimant,
     MonthFacts,
     ServiceMonth,
-    Stop,
     claimant_month,
     service_month,
 )

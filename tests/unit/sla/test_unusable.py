@@ -11,16 +11,12 @@ import pytest
 from sla.evidence import Incident
 from sla.intervals import as_iso, length
 from sla.quorum import Population, stops_from
+from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
 from sla.unusable import (
     CLAIMANT_BUCKETS,
-    Cause,
     Claimant,
-    EnvironmentRuling,
-    Interruption,
     MonthFacts,
     ServiceMonth,
-    Stop,
-    UpdateNotice,
     claimant_month,
     if_unknown_was_down,
     published_by,

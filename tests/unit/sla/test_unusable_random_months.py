@@ -7,17 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sla.intervals import Spans, length, normalise, union
-from sla.unusable import (
-    SERVICE_BUCKETS,
-    Cause,
-    EnvironmentRuling,
-    Interruption,
-    MonthFacts,
-    Stop,
-    UpdateNotice,
-    published_by,
-    service_month,
-)
+from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from sla.unusable import SERVICE_BUCKETS, MonthFacts, published_by, service_month
 from terms.calendar import Month, epoch
 from terms.policy import Policy
 from tests.unit.sla.test_unusable import APRIL, POLICY, at, notice

@@ -2,8 +2,9 @@
 
 from xml.etree import ElementTree
 
+from sla.stops import Cause, Stop
 from sla.timeline import Lang
-from sla.unusable import Cause, MonthFacts, ServiceMonth, Stop, service_month
+from sla.unusable import MonthFacts, ServiceMonth, service_month
 from sla.waterfall_picture import stacked, waterfall_svg
 from terms.calendar import Month, epoch, parse_instant
 from terms.policy import Terms
