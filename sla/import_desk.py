@@ -81,17 +81,16 @@ class ImportDesk:
             read = read_counts(file, series)
             rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
             refused, new = self._desk.take_counts(rows, now)
-            wrong = {each.line for each in refused}
-            taken = [row for place, row in enumerate(read.rows, start=1) if place not in wrong]
+            taken = _left(read.rows, refused)
             spans = [span for _, span in read.blank_rows]
             unreached = self._desk.refused_spans(spans, "counts")
-            wrong = {each.line for each in unreached}
-            blank = [span for place, span in enumerate(spans, start=1) if place not in wrong]
+            blank = _left(spans, unreached)
             unknown = unknown_time(taken, normalise(blank) if spans else read.blank, series)
             added = self._desk.take_unknown(unknown, file.name, now=now, by=author)
             new += sum(bool(clip(added, *span)) for span in blank)
             lines = [line for line, _ in read.blank_rows]
             findings = [*read.findings, *_at_lines(file, refused, read.lines), *_at_lines(file, unreached, lines)]
+            findings.sort(key=lambda each: each.line or 0)
             return Taken(len(taken) + len(blank), new, len(findings), findings)
 
         return self._once("counts", file, author, now, take, series.told() if series else "")
@@ -270,6 +269,12 @@ class ImportDesk:
         asked = [(row.month, row.account, f"claim {key}") for key, (row, _) in fresh.items()]
         ask_for_reviews(self._session, asked, now)
         return len(fresh), wrong, doubts
+
+
+def _left(rows: Sequence[Row], refused: Sequence[Finding]) -> list[Row]:
+    """The rows whose place, from 1 on, no finding names."""
+    wrong = {each.line for each in refused}
+    return [row for place, row in enumerate(rows, start=1) if place not in wrong]
 
 
 def _at_lines(file: Path, findings: Sequence[Finding], lines: Sequence[int]) -> list[Finding]:

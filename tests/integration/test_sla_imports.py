@@ -130,7 +130,7 @@ def test_import__every_row_of_counts_is_read_or_refused_also_one_without_numbers
     )
     done = ImportDesk(desk).counts(file, author="sato", now=LATER)
     assert numbers(done) == ("counts", 5, 3, 3, 2, "sato", False)
-    assert [(line, value) for line, value, _ in told(done)] == [(5, "total 'many'"), (4, "2024-04")]
+    assert [(line, value) for line, value, _ in told(done)] == [(4, "2024-04"), (5, "total 'many'")]
     unknown = session.execute(sa.select(unknown_time.c.from_at, unknown_time.c.to_at)).all()
     assert [tuple(each) for each in unknown] == [(parse_instant("2026-04-10 12:10"), parse_instant("2026-04-10 12:40"))]
     more = written(tmp_path, "more.csv", "from,to,affected,total", "2026-04-10 12:10,2026-04-10 12:40,,")
