@@ -142,7 +142,7 @@ def test_health_wants_a_beat_and_an_answer_of_the_database_within_a_minute() -> 
 
 
 @pytest.fixture
-def own_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
+def empty_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
     """A database of its own on the server of the tests: commands know no schema but the default one."""
     url = normalised_url(database_url)
     name = f"worker_{uuid.uuid4().hex[:12]}"
@@ -154,8 +154,8 @@ def own_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
         autocommit.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def test_two_worker_processes_one_leads_and_the_other_takes_over_when_it_is_killed(own_database: sa.URL) -> None:
-    address = own_database.set(drivername="postgresql").render_as_string(hide_password=False)
+def test_two_worker_processes_one_leads_and_the_other_takes_over_when_it_is_killed(empty_database: sa.URL) -> None:
+    address = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
     environment = {**os.environ, "KEIZOKU_DATABASE_URL": address}
     keizoku = [sys.executable, "-c", "from scheduler.cli import main; main()"]
     subprocess.run([*keizoku, "db", "upgrade"], env=environment, check=True)

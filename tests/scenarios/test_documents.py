@@ -81,7 +81,7 @@ def test_the_command_runs_every_file_and_its_exit_code_tells(
 
 
 @pytest.fixture
-def own_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
+def empty_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
     """A database in which nobody else runs scenarios meanwhile."""
     name = f"own_{uuid4().hex}"
     server = make_engine(database_url).execution_options(isolation_level="AUTOCOMMIT")
@@ -92,18 +92,18 @@ def own_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
 
 
 def test_no_schema_is_left_behind_unless_it_is_to_be_kept(
-    tmp_path: Path, own_database: sa.URL, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lasting, "CLUSTER_NAME", "of no server: where none may last")
     path = tmp_path / "good.yaml"
     path.write_text(GOOD, encoding="utf-8")
-    with make_engine(own_database).connect() as session:
+    with make_engine(empty_database).connect() as session:
 
         def schemas() -> set[str]:
             found = session.scalars(sa.text("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'scenario_%'"))
             return set(found)
 
-        assert run_file(path, own_database).passed
+        assert run_file(path, empty_database).passed
         assert schemas() == set()
-        kept = run_file(path, own_database, keep_schema=True)
+        kept = run_file(path, empty_database, keep_schema=True)
         assert schemas() == {kept.schema}
