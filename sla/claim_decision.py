@@ -40,7 +40,7 @@ class Verdict:
     """What all claims made in the same circumstances are told, under which terms and readings.
 
     `touched`: places of the terms whose fee counts among the account's; `fee` and `worth` are exact yen. The last of a
-    decision's steps are `steps_before`, which hold whatever is claimed, and `steps`.
+    decision's steps are `steps_before`, which hold whatever is claimed, and `steps`, of which there is always one.
     """
 
     version: str

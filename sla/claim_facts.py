@@ -34,7 +34,7 @@ class Ruling(NamedTuple):
 class TermKind(NamedTuple):
     """All that matters of a term but whose it is. [start, end) in epoch seconds, as it really ran, within the month.
 
-    The terms of a month are of few kinds, for they begin and end on days.
+    The terms of a month are of few kinds, for most begin and end on days (the first begins when it was approved).
     """
 
     start: int

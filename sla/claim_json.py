@@ -20,7 +20,7 @@ from sla.claim_facts import AccountMonth
 from sla.claim_steps import united_steps
 from sla.intervals import as_iso
 from sla.unusable import ServiceMonth
-from terms.calendar import iso_jst
+from terms.calendar import Month, iso_jst
 from terms.decision import Decision, Step
 from terms.policy import Policy
 
@@ -82,7 +82,7 @@ class ReasoningTexts:
     def __init__(self) -> None:
         self._steps: dict[int, tuple[Sequence[Step], str]] = {}  # they are kept, so that their identity stays theirs
         self._grounds: dict[tuple[object, ...], str] = {}
-        self._facts: dict[tuple[Deadline, str | None], str] = {}
+        self._facts: dict[tuple[Month, Deadline, str | None], str] = {}
         self._arrivals: dict[tuple[Deadline, bool], str] = {}
 
     def of(self, made: ClaimDecision) -> Reasoning:
@@ -109,7 +109,7 @@ class ReasoningTexts:
 
     def _facts_of(self, made: ClaimDecision) -> str:
         """The beginning of an object."""
-        key = made.deadline, made.verdict.reason
+        key = made.month, made.deadline, made.verdict.reason
         known = self._facts.get(key)
         if known is None:
             facts = {"month": str(made.month), "deadline_at": iso_jst(made.deadline.at), "reason": made.verdict.reason}

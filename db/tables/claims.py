@@ -106,8 +106,6 @@ claim_decision = Table(
     ),
 )
 
-claim_decision.add_is_dependent_on(claim_reasoning)  # who writes or wipes table after table goes by it
-
 award = Table(
     "award",
     metadata,

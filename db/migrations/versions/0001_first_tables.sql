@@ -1382,14 +1382,14 @@ REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION keizoku
 CREATE OR REPLACE FUNCTION keizoku_claim_decision_refers() RETURNS trigger LANGUAGE plpgsql AS $guard$
 DECLARE bad bigint;
 BEGIN
-  SELECT reasoning_id INTO bad FROM (SELECT DISTINCT reasoning_id FROM new_rows) given
-  WHERE NOT EXISTS (SELECT FROM claim_reasoning WHERE claim_reasoning.id = given.reasoning_id) LIMIT 1;
-  IF FOUND THEN
+  EXECUTE format('SELECT reasoning_id FROM (SELECT DISTINCT reasoning_id FROM new_rows) given WHERE NOT EXISTS '
+    '(SELECT FROM %I.claim_reasoning found WHERE found.id = given.reasoning_id) LIMIT 1', TG_TABLE_SCHEMA) INTO bad;
+  IF bad IS NOT NULL THEN
     RAISE EXCEPTION 'reasoning_id % of claim_decision is no row of claim_reasoning', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
-  SELECT review_id INTO bad FROM (SELECT DISTINCT review_id FROM new_rows) given
-  WHERE NOT EXISTS (SELECT FROM month_to_review WHERE month_to_review.id = given.review_id) LIMIT 1;
-  IF FOUND THEN
+  EXECUTE format('SELECT review_id FROM (SELECT DISTINCT review_id FROM new_rows) given WHERE NOT EXISTS '
+    '(SELECT FROM %I.month_to_review found WHERE found.id = given.review_id) LIMIT 1', TG_TABLE_SCHEMA) INTO bad;
+  IF bad IS NOT NULL THEN
     RAISE EXCEPTION 'review_id % of claim_decision is no row of month_to_review', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
   RETURN NULL;
