@@ -17,7 +17,8 @@ from moto.server import ThreadedMotoServer
 from db.migrate import upgrade
 from db.session import make_engine, normalised_url
 from db.tables import metadata
-from scheduler.backup import keeper
+from db.tables.claims import claim_decision
+from scheduler.backup import keeper, proof
 from scheduler.backup.dump import BackupError, new_key
 from scheduler.backup.stores import Store
 from scheduler.hours import night_at
@@ -177,3 +178,15 @@ def test_an_address_is_shown_without_its_secret() -> None:
 
     assert _without_secret("sftp://user:secret@host/folder") == "sftp://host/folder"
     assert json.dumps(_without_secret("/var/backups")) == '"/var/backups"'
+
+
+def test_a_decision_that_refers_to_nothing_is_told_of_a_restored_database(session: sa.Connection) -> None:
+    session.execute(sa.text("SET LOCAL session_replication_role = replica"))  # as if a dump had come without the rows
+    decided = {"claim_id": "c1", "revision": 1, "outcome": "rejected", "reason": "method", "seconds": 0, "term_ids": []}
+    made = {"reasoning_id": 7, "review_id": 8, "decided_on": LAST_NIGHT, "decided_at": NOW, "evidence_hash": "0" * 64}
+    session.execute(sa.insert(claim_decision).values(**decided, **made))
+    found = proof.take(session)
+    assert proof.differences(found, found) == [
+        "claim_decision.reasoning_id: 1 rows refer to rows that are not there",
+        "claim_decision.review_id: 1 rows refer to rows that are not there",
+    ]

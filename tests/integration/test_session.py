@@ -350,6 +350,12 @@ def test_a_session_is_in_utc_and_sees_its_schema_only(session: Session) -> None:
     assert path == session.exec_driver_sql("SELECT current_schema()").scalar_one()
 
 
+def test_a_session_writes_dates_as_iso_whatever_its_address_or_server_says(empty: sa.Engine) -> None:
+    german = empty.url.update_query_dict({"options": "-c datestyle=German"})
+    with make_engine(german).connect() as session:
+        assert session.exec_driver_sql("SELECT CAST(DATE '2026-04-10' AS text)").scalar_one() == "2026-04-10"
+
+
 def test_one_session_at_a_time_leads_in_a_schema(engine_for_schema: Callable[[], sa.Engine]) -> None:
     here, elsewhere = engine_for_schema(), engine_for_schema()
     with here.connect() as first, here.connect() as second, elsewhere.connect() as other:

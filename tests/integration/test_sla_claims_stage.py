@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from psycopg.errors import CheckViolation
+from psycopg.errors import CheckViolation, ForeignKeyViolation
 from sqlalchemy.exc import IntegrityError
 
-from db.session import Session
+from db.session import Session, copy_rows
 from db.tables.claims import award, claim_decision
 from db.tables.contracts import suspension
 from db.tables.evidence import month_review
+from db.tables.guards import APPEND_ONLY, SHARED_REFERENCES
 from db.tables.money import people_task
 from sla import stages
 from sla.audit import differences
@@ -338,10 +339,14 @@ def test_tables__refuse_what_must_never_be(session: Session, desk: SlaDesk) -> N
     with pytest.raises(IntegrityError, match="uq_award"):
         session.execute(sa.insert(award).values({**row, "id": row["id"] + 1}))
     session.rollback()
-    for column, of in (("reasoning_id", "claim_reasoning"), ("review_id", "month_to_review")):
-        decided = dict(session.execute(sa.select(claim_decision)).one()._mapping)
-        with pytest.raises(IntegrityError, match=f"{column} -1 of claim_decision is no row of {of}"):
-            session.execute(sa.insert(claim_decision).values({**decided, "revision": 2, column: -1}))
+    for table, columns in SHARED_REFERENCES.items():
+        assert {table, *columns.values()} <= set(APPEND_ONLY)  # or what the trigger saw could go
+    [decided] = session.execute(sa.select(claim_decision))
+    for column, of in SHARED_REFERENCES["claim_decision"].items():
+        rows = [{**decided._mapping, "revision": revision} for revision in range(2, 102)]
+        rows[50][column] = -1
+        with pytest.raises(ForeignKeyViolation, match=f"{column} -1 of claim_decision is no row of {of}"):
+            copy_rows(session, claim_decision, list(rows[0]), [tuple(row.values()) for row in rows])
         session.rollback()
     with pytest.raises(IntegrityError, match="only ever added"):
         session.execute(sa.update(claim_decision).values(seconds=0))

@@ -44,7 +44,11 @@ hours = st.integers(0, 30 * 24).map(lambda hour: FIRST + hour * HOUR)
 spans = st.tuples(hours, st.sampled_from([1, HOUR, 9 * HOUR, 3 * DAY, 40 * DAY])).map(lambda s: (s[0], s[0] + s[1]))
 within = st.lists(spans, max_size=2).map(lambda each: clip(normalise(each), FIRST, LAST))
 names = st.sampled_from(["u1", "花子", 'a"b\\c', "tab\tline\n", "☃\u2028"])
-claim_times = st.sampled_from([FIRST, DEADLINE - 1, DEADLINE, DEADLINE + 2 * HOUR]).map(from_epoch)
+claim_times = st.builds(
+    lambda second, fraction: from_epoch(second) + timedelta(microseconds=fraction),
+    st.sampled_from([FIRST, DEADLINE - 1, DEADLINE, DEADLINE + 2 * HOUR]),
+    st.sampled_from([0, 1, 999_999]),
+)
 term_kinds = st.tuples(
     st.sampled_from(["card", "other"]), st.sampled_from(["month", "year"]), st.sampled_from([1, 500])
 )
@@ -191,7 +195,10 @@ def test_9_2__what_claims_share_is_what_each_alone_would_be_told(every: list[Acc
 def plain_hash(service: str, among: AccountMonth) -> str:
     made_of: Any = (
         service,
-        [(each.claim_id, round(Fraction(each.received_at.timestamp()) * 10**6), each.windows) for each in among.claims],
+        [
+            (each.claim_id, each.received_at.microsecond + 10**6 * epoch(each.received_at), each.windows)
+            for each in among.claims
+        ],
         [(t.term_id, *t.kind) for t in among.terms],
         [(ruling.claim_id, ruling.windows) for ruling in among.rulings],
         (among.suspended, among.environment, among.form_outages),
