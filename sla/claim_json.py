@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from sla.claim_decision import ClaimDecision, Deadline, Verdict
-from sla.claim_facts import AccountMonth
+from sla.claim_facts import AccountMonth, TermKind
 from sla.claim_steps import united_steps
 from sla.intervals import as_iso
 from sla.unusable import ServiceMonth
@@ -88,7 +88,7 @@ class ReasoningTexts:
     def of(self, made: ClaimDecision) -> Reasoning:
         """What a decision shares with all that have its verdict and its deadline."""
         verdict = made.verdict
-        prices = ",".join([_price(kind.interval, kind.price_yen) for _, kind in made.terms])
+        prices = ",".join([price_json(kind) for _, kind in made.terms])
         return Reasoning(
             grounds=self._grounds_of(verdict),
             facts=f'{self._facts_of(made)},"seconds":{verdict.seconds},"terms":[{prices}]}}',
@@ -133,9 +133,10 @@ class ReasoningTexts:
         return known[1]
 
 
-@lru_cache(maxsize=1_000)
-def _price(interval: str, price_yen: int) -> str:
-    return encode({"interval": interval, "price_yen": price_yen})
+@lru_cache(maxsize=10_000)
+def price_json(kind: TermKind) -> str:
+    """What a term costs, as an object."""
+    return encode({"interval": kind.interval, "price_yen": kind.price_yen})
 
 
 def _list(steps: Iterable[Step]) -> str:

@@ -7,7 +7,6 @@ worth more than the one before, and where it is worth less people are told.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from fractions import Fraction
-from json.encoder import encode_basestring as quoted
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -16,8 +15,9 @@ from sqlalchemy.dialects.postgresql import insert
 from db.session import Session, copy_rows, text_array, texts
 from db.tables.claims import claim_reasoning
 from db.tables.money import people_task
-from sla.claim_decision import ClaimDecision, MonthDecision
-from sla.claim_json import Reasoning, ReasoningTexts
+from sla.claim_decision import ClaimDecision, Deadline, MonthDecision, Verdict
+from sla.claim_json import Reasoning, ReasoningTexts, price_json
+from sla.claims import VERDICTS_KEPT
 from sla.review import OpenReview, close_review, decided_on
 from sla.store import ClaimantFacts
 from terms.money import fraction_text
@@ -32,8 +32,6 @@ _AWARD_COLUMNS = (
     *("term_prices", "fee_basis", "usable_from", "decided_on", "decided_at"),
 )
 
-_PRICED = '{"term_id":%d,"interval":%s,"price_yen":%d}'
-
 
 class Decided(NamedTuple):
     """What was decided now on an account's month, what it was made of, and what stood before."""
@@ -44,10 +42,16 @@ class Decided(NamedTuple):
 
 
 def save_decided(
-    session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime, *, closes: bool
+    session: Session,
+    review: OpenReview,
+    decided: Sequence[Decided],
+    now: datetime,
+    known: "KnownReasonings",
+    *,
+    closes: bool,
 ) -> int:
     """Write what is new of one chunk and commit; the number of rows written. `closes`: the month is done."""
-    changes, revisions = _save_decisions(session, review, decided, now)
+    changes, revisions = _save_decisions(session, review, decided, now, known)
     changes += _save_awards(session, decided, revisions, now)
     changes += _note_falls(session, decided, now)
     if closes:
@@ -58,7 +62,7 @@ def save_decided(
 
 
 def _save_decisions(
-    session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime
+    session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime, known: "KnownReasonings"
 ) -> tuple[int, dict[str, int]]:
     """Write decisions that differ from the last; rows written, and the revisions of claims beyond their first."""
     revisions: dict[str, int] = {}
@@ -75,7 +79,7 @@ def _save_decisions(
             fresh.append((made, revision, made_of))
     if not fresh:
         return 0, revisions
-    reasonings = _save_reasonings(session, [made for made, _, _ in fresh])
+    reasonings = known.save(session, [made for made, _, _ in fresh])
     alike: dict[int, tuple[object, ...]] = {}  # by verdict: what its decisions have in common
     for made, _, _ in fresh:
         verdict = made.verdict
@@ -93,27 +97,47 @@ def _save_decisions(
     return copy_rows(session, "claim_decision", _DECISION_COLUMNS, rows()), revisions
 
 
-def _save_reasonings(session: Session, decisions: Iterable[ClaimDecision]) -> dict[int, int]:
-    """The row of every verdict, by the verdict's identity; what is not there yet is written.
+class KnownReasonings:
+    """The rows of the reasonings that were written or found for a month, by verdict and deadline.
 
-    A chunk is of one month, so a verdict has one deadline.
+    Both are kept, so that their identity stays theirs. Who has one for all chunks of a month saves them in order and
+    begins anew after a chunk that was not committed.
     """
-    writer = ReasoningTexts()
-    one_of_each = {id(made.verdict): made for made in decisions}
-    told = {key: writer.of(made) for key, made in one_of_each.items()}
-    hashes = {key: reasoning.sha256 for key, reasoning in told.items()}
-    wanted: dict[str, Reasoning] = {hashes[key]: reasoning for key, reasoning in told.items()}
-    known = session.execute(
-        sa.select(claim_reasoning.c.sha256, claim_reasoning.c.id).where(
-            claim_reasoning.c.sha256 == sa.any_(texts(wanted))
+
+    def __init__(self) -> None:
+        self._texts = ReasoningTexts()
+        self._rows: dict[tuple[int, int], tuple[Verdict, Deadline, int]] = {}
+
+    def save(self, session: Session, decisions: Iterable[ClaimDecision]) -> dict[int, int]:
+        """The row of every verdict, by the verdict's identity; what is not there yet is written.
+
+        A chunk has one deadline: it is of one month, and read at once.
+        """
+        one_of_each = {(id(made.verdict), id(made.deadline)): made for made in decisions}
+        if len(self._rows) + len(one_of_each) > VERDICTS_KEPT:
+            self._rows.clear()
+        new = {key: made for key, made in one_of_each.items() if key not in self._rows}
+        if new:
+            ids = self._written(session, [self._texts.of(made) for made in new.values()])
+            for (key, made), row in zip(new.items(), ids, strict=True):
+                self._rows[key] = made.verdict, made.deadline, row
+        return {key[0]: self._rows[key][2] for key in one_of_each}
+
+    def _written(self, session: Session, reasonings: Sequence[Reasoning]) -> list[int]:
+        """The row of each, in order."""
+        hashes = [reasoning.sha256 for reasoning in reasonings]
+        wanted = dict(zip(hashes, reasonings, strict=True))
+        known = session.execute(
+            sa.select(claim_reasoning.c.sha256, claim_reasoning.c.id).where(
+                claim_reasoning.c.sha256 == sa.any_(texts(wanted))
+            )
         )
-    )
-    ids: dict[str, int] = {row.sha256: row.id for row in known}
-    missing = [each for each in wanted if each not in ids]
-    ids |= zip(missing, _drawn(session, "claim_reasoning", len(missing)), strict=True)
-    rows = ((ids[each], each, *wanted[each]) for each in missing)
-    copy_rows(session, "claim_reasoning", ("id", "sha256", *Reasoning._fields), rows)
-    return {key: ids[each] for key, each in hashes.items()}
+        ids: dict[str, int] = {row.sha256: row.id for row in known}
+        missing = [each for each in wanted if each not in ids]
+        ids |= zip(missing, _drawn(session, "claim_reasoning", len(missing)), strict=True)
+        rows = ((ids[each], each, *wanted[each]) for each in missing)
+        copy_rows(session, "claim_reasoning", ("id", "sha256", *Reasoning._fields), rows)
+        return [ids[each] for each in hashes]
 
 
 def _drawn(session: Session, table: str, count: int) -> list[int]:
@@ -141,7 +165,7 @@ def _save_awards(session: Session, decided: Sequence[Decided], revisions: dict[s
             terms = new.rests_on.terms
             rate, seconds, fee = alike[id(new.rests_on.verdict)]
             ids = "{" + ",".join([str(term.term_id) for term in terms]) + "}"
-            prices = ",".join([_PRICED % (term_id, quoted(kind.interval), kind.price_yen) for term_id, kind in terms])
+            prices = ",".join([f'{{"term_id":{term_id},{price_json(kind)[1:]}' for term_id, kind in terms])
             usable_from = new.usable_from.isoformat()
             of_decision = new.claim_id, revisions.get(new.claim_id, 1)  # all claims in time have the same verdict
             yield account, month, revision, *of_decision, rate, seconds, ids, f"[{prices}]", fee, usable_from, on, at
@@ -154,8 +178,10 @@ def _note_falls(session: Session, decided: Sequence[Decided], now: datetime) -> 
     rows = []
     for each in decided:
         last, new = each.facts.last_award, each.decision.award
+        if last is None:
+            continue
         worth = new.rests_on.worth if new else Fraction(0)
-        if last is not None and worth < last.worth:
+        if worth < last.worth:
             among = each.facts.among
             rows.append(
                 {

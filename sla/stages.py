@@ -24,7 +24,7 @@ from sla.claim_decision import MonthDecision
 from sla.claim_json import evidence_hash, service_hash
 from sla.claims import Assessor, adjudicate_month
 from sla.collector import collector_waits
-from sla.decision_store import Decided, save_decided
+from sla.decision_store import Decided, KnownReasonings, save_decided
 from sla.month_store import load_month_facts
 from sla.review import OpenReview, open_reviews, policy_of
 from sla.store import ClaimantFacts, due_accounts, load_claimants
@@ -40,13 +40,14 @@ class DueClaims:
     """A chunk of accounts of one month; `closes`: the last of the month. No assessor: no claimants.
 
     `if_down`: for the month if all of its unknown time was down, where there is any. All chunks of a month have the
-    same assessors: what was worked out for one account holds for all accounts alike.
+    same assessors and know the same reasonings: what was worked out for one account holds for all accounts alike.
     """
 
     review: OpenReview
     assessor: Assessor | None
     if_down: Assessor | None
     claimants: tuple[ClaimantFacts, ...]
+    reasonings: KnownReasonings
     closes: bool
 
 
@@ -56,6 +57,7 @@ class DecidedClaims:
 
     review: OpenReview
     decided: tuple[Decided, ...]
+    reasonings: KnownReasonings
     closes: bool
 
 
@@ -89,6 +91,7 @@ def due(
         policy = policy_of(rules, review.month)
         assessor: Assessor | None = None
         if_down: Assessor | None = None
+        reasonings = KnownReasonings()
         after = ""
         closes = False
         while not closes:
@@ -101,7 +104,7 @@ def due(
                 assessor = Assessor(service_month(facts, policy, resolution), policy)
                 if facts.unknown:
                     if_down = Assessor(service_month(if_unknown_was_down(facts), policy, resolution), policy)
-            yield DueClaims(review, assessor, if_down, tuple(claimants), closes)
+            yield DueClaims(review, assessor, if_down, tuple(claimants), reasonings, closes)
             after = accounts[-1] if accounts else after
 
 
@@ -109,14 +112,14 @@ def decide(facts: DueClaims) -> DecidedClaims:
     """Adjudicate every account of the chunk; those whose answer hangs on unknown time are left out."""
     assessor, other = facts.assessor, facts.if_down
     if assessor is None:
-        return DecidedClaims(facts.review, (), facts.closes)
+        return DecidedClaims(facts.review, (), facts.reasonings, facts.closes)
     shared = service_hash(assessor.service, assessor.policy)
     decided = []
     for claimant in facts.claimants:
         made = adjudicate_month(claimant.among, assessor)
         if other is None or is_same_answer(made, adjudicate_month(claimant.among, other)):
             decided.append(Decided(claimant, made, evidence_hash(shared, claimant.among)))
-    return DecidedClaims(facts.review, tuple(decided), facts.closes)
+    return DecidedClaims(facts.review, tuple(decided), facts.reasonings, facts.closes)
 
 
 def is_same_answer(one: MonthDecision, other: MonthDecision) -> bool:
@@ -131,4 +134,5 @@ def is_same_answer(one: MonthDecision, other: MonthDecision) -> bool:
 
 def save(session: Session, decisions: DecidedClaims, now: datetime) -> int:
     """Write and commit one chunk; the number of rows written."""
-    return save_decided(session, decisions.review, decisions.decided, now, closes=decisions.closes)
+    known = decisions.reasonings
+    return save_decided(session, decisions.review, decisions.decided, now, known, closes=decisions.closes)

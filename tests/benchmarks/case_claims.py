@@ -203,7 +203,7 @@ CASE = Case(
     about=(
         "The night's stage decides all claims of one month: facts loaded, decisions, waterfalls, steps and awards "
         "written, every chunk committed, on the embedded PostgreSQL with its ordinary settings. A fifth state windows "
-        "of their own. Beside it the same rows by plain COPY, into the same tables."
+        "of their own, 6,460 different ones to the second. Beside it the same rows by plain COPY, into the same tables."
     ),
     size={"claims": 500_000},
     tiny={"claims": 40},
