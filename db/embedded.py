@@ -271,7 +271,7 @@ class EmbeddedServer:
     def _server_address(self) -> str:
         """Of the database that every server has, as libpq takes it."""
         url = self.url.set(drivername="postgresql", database="postgres").update_query_dict({"connect_timeout": "5"})
-        return url.render_as_string(hide_password=False)
+        return url.render_as_string(hide_password=False).replace("+", "%20")  # libpq knows no other space
 
     def _ping(self) -> Ping:
         return Ping(PGconn.ping(self._server_address().encode()))
@@ -376,7 +376,7 @@ class EmbeddedServer:
         """One line: what happened, what the server said last, and where to read on."""
         if NO_SPACE in said:
             return DiskFullError(f"the disk is full: the embedded PostgreSQL {what} in {self.data_dir}")
-        last = [line.strip() for line in said.splitlines() if line.strip()][-3:]
+        last = [line.strip() for line in said.splitlines() if line.strip() and "is starting up" not in line][-3:]
         reason = f": {' | '.join(last)}" if last else ""
         return DatabaseError(f"the embedded PostgreSQL {what} in {self.data_dir}{reason} (log: {self.log_file})")
 

@@ -134,6 +134,7 @@ def run_program(
         stderr=said,
         cwd=folder,
         env=_ENVIRONMENT,
+        start_new_session=enough is not None,  # left behind, it must not pass Ctrl-C on to the server
         **_switch(account),
     )
 

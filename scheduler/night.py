@@ -87,6 +87,7 @@ def run_night(
     if not try_leader_lock(session, "night"):
         session.rollback()
         raise NightBusyError("another night is running on this database; nothing was done")
+    unnoted: list[runs.StageRun] = []
     try:
         before = runs.standing(session, business_date)
         if before.left_open:
@@ -99,13 +100,14 @@ def run_night(
             missed_night = Work(house, on, now, (), floor)
             results += _stages(missed_night, runs.note, progress, ask_first, helpers, NOT_WHEN_MISSED)
             floor = terms.newest(session)  # the night asked for looks at all since the certificate once more
-        unnoted: list[runs.StageRun] = []
         night = Work(house, business_date, now, first_runs, before.floor)
         results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, helpers)
         state, differences = _certify(house, before, now, unnoted, progress, whole=whole_audit)
     except BaseException:
         with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
             session.rollback()
+            if unnoted:  # their rows are committed; the certificate would have noted them
+                runs.note(session, unnoted)
             _unlock(session)
         raise
     _unlock(session)

@@ -25,6 +25,7 @@ from sqlalchemy.engine import URL
 
 from db import migrate, tables
 from db.embedded import CLUSTER_NAME
+from db.programs import MAJOR
 from db.session import CONNECT_SECONDS, normalised_url
 
 __all__ = ["DATABASE", "LastingSchema", "lasting_schema"]
@@ -96,7 +97,7 @@ def _by_socket(url: URL) -> bool:
 def _connected(address: URL) -> _Connection | None:
     """A connection of its own, which goes with the process, and its claim with it."""
     with suppress(psycopg.OperationalError):
-        plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
+        plain = address.set(drivername="postgresql").render_as_string(hide_password=False).replace("+", "%20")
         return psycopg.connect(plain, autocommit=True, connect_timeout=CONNECT_SECONDS)
     return None
 
@@ -109,7 +110,7 @@ def _connected_to_new(url: URL, address: URL) -> _Connection | None:
     with server:
         if not _may_stay(server):
             return None
-        with suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):  # by another, just now
+        with suppress(psycopg.Error):  # made by another just now, or not to be had: then nothing stays
             server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
     return _connected(address)
 
@@ -119,8 +120,10 @@ def _may_stay(connection: _Connection) -> bool:
     return bool(
         _answer(
             connection,
-            "SELECT current_setting('cluster_name') = %s AND rolsuper FROM pg_roles WHERE rolname = current_user",
+            "SELECT current_setting('cluster_name') = %s AND current_setting('server_version_num')::int / 10000 = %s "
+            "AND rolsuper FROM pg_roles WHERE rolname = current_user",
             CLUSTER_NAME,
+            MAJOR,
         )
     )
 

@@ -8,14 +8,14 @@
 The server takes longer to make a schema than most diaries take, and a new connection has every statement to read and
 to plan again. The tables let nobody delete (db/tables/guards.py); a superuser, as on the embedded server, may pass
 over that, and does so within the slate's own schema only. On a server of which we are none each diary gets a schema of
-its own, as it does where the rows are to be kept. On the embedded server the schema outlasts even the run (lasting.py),
-on any other it is dropped at the end.
+its own, as it does where the rows are to be kept. On the embedded server the schema outlasts even the run, emptied
+(lasting.py), on any other it is dropped at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Final, Self
 from uuid import uuid4
@@ -29,7 +29,7 @@ from db.migrate import create_all
 from db.session import Session, driver_cursor, make_engine
 from db.tables import metadata
 from scheduler.app import House
-from scheduler.scenario.lasting import lasting_schema
+from scheduler.scenario.lasting import LastingSchema, lasting_schema
 from terms.rules import Rules
 
 __all__ = ["Slate"]
@@ -113,10 +113,10 @@ class Slate:
             if lasting is None:
                 create_all(session)
                 session.commit()
-            elif not lasting.fresh:
-                used = lasting.used()
-                _wipe(session, self._schema, used)
-                lasting.sweep(used)
+            else:
+                if not lasting.fresh:
+                    _empty(session, lasting)  # of a run that was killed
+                open_.callback(_leave_nothing, session, lasting)
             gateway = SimulatedGateway(engine)
             open_.callback(gateway.close)
             self._open = open_.pop_all()
@@ -130,6 +130,19 @@ class Slate:
             session.invalidate()  # it may be the connection that is gone
             return False
         return True
+
+
+def _empty(session: Session, lasting: LastingSchema) -> None:
+    used = lasting.used()
+    _wipe(session, lasting.name, used)
+    lasting.sweep(used)
+
+
+def _leave_nothing(session: Session, lasting: LastingSchema) -> None:
+    """Whose rows they are is nobody's business afterwards. Where that fails, the next run sees to it."""
+    with suppress(sa.exc.SQLAlchemyError, psycopg.Error):
+        session.rollback()
+        _empty(session, lasting)
 
 
 def _wipe(session: Session, schema: str, tables: Iterable[str]) -> None:

@@ -9,12 +9,13 @@ from sqlalchemy.exc import IntegrityError
 
 from billing.audit import EVERYTHING, audit
 from db.session import Session
+from db.tables.books import stage_run
 from scheduler.app import House
 from scheduler.hours import night_at
 from scheduler.night import STAGES, NightBusyError, NightResult, run_night
 from scheduler.runs import standing
 from tests.conftest import OwnDatabase
-from tests.integration.world import KilledError, Rows, house_on, kill_after, live, open_world, rows
+from tests.integration.world import FIRST_NIGHT, KilledError, Rows, house_on, kill_after, live, open_world, rows
 
 LAST = date(2026, 6, 5)
 Engines = Callable[[], sa.Engine]
@@ -77,6 +78,34 @@ def test_a_night_killed_after_any_stage_and_run_again_leaves_the_same_rows(
         open_world(house)
         live(house, LAST, night=killed)
         assert rows(house.session) == undisturbed
+
+
+def test_a_night_broken_off_in_its_audit_keeps_in_the_run_log_what_it_did(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = FIRST_NIGHT + timedelta(days=3)
+
+    def fail(*_given: object, **_named: object) -> None:
+        raise KilledError
+
+    def noted(house: House) -> dict[str, tuple[int, int]]:
+        query = sa.select(stage_run.c.stage, stage_run.c.changes, stage_run.c.runs)
+        found = house.session.execute(query.where(stage_run.c.business_date == last))
+        return {row.stage: (row.changes, row.runs) for row in found}
+
+    with house_on(engine) as house:
+        open_world(house)
+        live(house, last - timedelta(days=1))
+        with monkeypatch.context() as patched:
+            patched.setattr("scheduler.night.audit_billing", fail)
+            with pytest.raises(KilledError):
+                run_night(house, last, night_at(last))
+        broken_off = noted(house)
+        assert set(broken_off) == {*STAGES} - {"audit"}
+        assert broken_off["revenue"] > (0, 1)
+        assert run_night(house, last, night_at(last)).certificate == "ok"
+        again = {stage: (changes, 2) for stage, (changes, _) in broken_off.items()}
+        assert noted(house) == {**again, "audit": (0, 1)}
 
 
 def test_missed_nights_leave_terms_invoices_and_revenue_as_if_none_was_missed(

@@ -41,10 +41,12 @@ def schemas(address: sa.URL) -> dict[str, str]:
     """Every schema that a run left, with the release of its tables; once nobody is connected any more."""
     plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
+        patience = time.monotonic() + 20
         while connection.execute(
             "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' "
             "AND pid <> pg_backend_pid()"
         ).fetchall():
+            assert time.monotonic() < patience, "somebody stays connected"
             time.sleep(0.005)
         return dict(
             connection.execute(
