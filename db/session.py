@@ -36,6 +36,7 @@ __all__ = [
     "DiskFullError",
     "Rows",
     "Session",
+    "backend_of",
     "check_server",
     "copy_rows",
     "copy_together",
@@ -333,6 +334,12 @@ class Question:
 def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
     """psycopg's own cursor in the session's transaction, for what SQLAlchemy has no words for."""
     return _driver_connection(session).cursor()
+
+
+def backend_of(session: Session) -> int:
+    """The process of the server that works for this session; on the server's machine."""
+    connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
+    return connection.info.backend_pid
 
 
 def _driver_connection(session: Session) -> psycopg.Connection[Any]:

@@ -41,6 +41,7 @@ class LastingSchema:
 
     url: URL
     name: str
+    number: int
     fresh: bool
     _claim: _Connection
 
@@ -81,11 +82,12 @@ def lasting_schema(url: str | URL) -> Iterator[LastingSchema | None]:
         if not _may_stay(claim):
             yield None
             return
-        name = _claimed(claim)
+        number = _claimed(claim)
+        name = _name(number)
         fresh = not _is_of_this_release(claim, name)
         if fresh:
             _make(claim, name)
-        yield LastingSchema(address.update_query_dict({"application_name": _user_of(name)}), name, fresh, claim)
+        yield LastingSchema(address.update_query_dict({"application_name": _user_of(name)}), name, number, fresh, claim)
 
 
 def _by_socket(url: URL) -> bool:
@@ -128,8 +130,8 @@ def _may_stay(connection: _Connection) -> bool:
     )
 
 
-def _claimed(claim: _Connection) -> str:
-    """The first schema that nobody uses; it is ours as long as this connection lives.
+def _claimed(claim: _Connection) -> int:
+    """The number of the first schema that nobody uses; it is ours as long as this connection lives.
 
     Of somebody who was killed a last statement may be under way: where a connection is left, the schema is not free.
     """
@@ -139,7 +141,7 @@ def _claimed(claim: _Connection) -> str:
             continue
         users = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
         if not _answer(claim, users, _user_of(name)):
-            return name
+            return number
         _answer(claim, "SELECT pg_advisory_unlock(%s, %s)", _LOCK, number)
     raise AssertionError("numbers do not end")
 

@@ -63,7 +63,8 @@ def run_on(slate: Slate, path: Path, on_moment: OnMoment | None = None) -> Outco
         return Outcome(str(path), path.stem, tuple(_of_document(finding) for finding in findings), valid=False)
     house = slate.house(scenario.rules)
     refusals: list[str] = []
-    failures, crash = play(scenario, house, on_moment, refusals)
+    with slate.in_turns():
+        failures, crash = play(scenario, house, on_moment, refusals)
     slate.rest(intact=crash is None)
     return Outcome(
         str(path),

@@ -14,8 +14,9 @@ its own, as it does where the rows are to be kept. On the embedded server the sc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Final, Self
 from uuid import uuid4
@@ -26,7 +27,7 @@ from sqlalchemy.engine import URL
 
 from billing.gateway.simulated import SimulatedGateway
 from db.migrate import create_all
-from db.session import Session, driver_cursor, make_engine
+from db.session import Session, backend_of, driver_cursor, make_engine
 from db.tables import metadata
 from scheduler.app import House
 from scheduler.scenario.lasting import LastingSchema, lasting_schema
@@ -51,6 +52,7 @@ class Slate:
         self._schema = ""
         self._session: Session | None = None
         self._gateway: SimulatedGateway | None = None
+        self._lasting: LastingSchema | None = None
         self._open = ExitStack()
 
     @property
@@ -65,6 +67,26 @@ class Slate:
         if self._session is None or self._gateway is None:
             self._session, self._gateway = self._made()
         return House(session=self._session, rules=rules, gateway=self._gateway)
+
+    @contextmanager
+    def in_turns(self) -> Iterator[None]:
+        """Engine and server on one processor: they take turns, and to wake another up takes longer than an answer.
+
+        Each slate that lasts has a processor of its own, as far as there are any; elsewhere nothing is changed.
+        """
+        usual = (
+            os.sched_getaffinity(0) if self._lasting is not None and hasattr(os, "sched_getaffinity") else set[int]()
+        )
+        one = {sorted(usual)[self._lasting.number % len(usual)]} if self._lasting is not None and usual else usual
+        try:
+            if one and self._session is not None:
+                with suppress(OSError):  # of another user: then it stays as it is
+                    os.sched_setaffinity(backend_of(self._session), one)
+                    os.sched_setaffinity(0, one)
+            yield
+        finally:
+            if usual:
+                os.sched_setaffinity(0, usual)
 
     def rest(self, *, intact: bool) -> None:
         """A diary is over: nothing is locked until the next. Not `intact`: an error stopped it, this slate is done."""
@@ -117,6 +139,7 @@ class Slate:
                 if not lasting.fresh:
                     _empty(session, lasting)  # of a run that was killed
                 open_.callback(_leave_nothing, session, lasting)
+            self._lasting = lasting
             gateway = SimulatedGateway(engine)
             open_.callback(gateway.close)
             self._open = open_.pop_all()

@@ -52,7 +52,7 @@ CASE = Case(
     about=(
         "One contract, from its first day through the nights of a year, on the embedded PostgreSQL with its ordinary "
         "settings, which is started and stopped for it and whose own processor time is not in the figures. The tables "
-        "are made by the cold run and wiped by every other one."
+        "are made by the cold run and emptied at the end of each."
     ),
     size={"nights": 365},
     tiny={"nights": 3},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from db.embedded import CLUSTER_NAME
-from db.session import make_engine
+from db.session import backend_of, make_engine
 from scheduler.scenario import lasting
 from scheduler.scenario.run import run_file, run_on
 from scheduler.scenario.slate import Slate
@@ -136,3 +137,18 @@ def test_on_any_other_server_nothing_is_left_behind(
         assert found.all() == []
         named = sa.text("SELECT count(*) FROM pg_database WHERE datname = :name")
         assert session.scalar(named, {"name": lasting_database.database}) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no word for it")
+def test_a_diary_and_its_server_take_turns_on_a_processor_of_their_own(
+    database_url: sa.URL, lasting_database: sa.URL
+) -> None:
+    assert lasting_database.database
+    usual = os.sched_getaffinity(0)
+    with Slate(database_url) as one, Slate(database_url) as other:
+        for number, slate in enumerate((one, other)):
+            session = slate.house(RULES).session
+            with slate.in_turns():
+                assert os.sched_getaffinity(0) == {sorted(usual)[number % len(usual)]}
+                assert os.sched_getaffinity(backend_of(session)) == os.sched_getaffinity(0)
+            assert os.sched_getaffinity(0) == usual
