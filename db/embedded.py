@@ -33,7 +33,7 @@ import sqlalchemy as sa
 from psycopg.pq import PGconn, Ping
 
 from db.programs import MAJOR, SOON, Account, account_of, programs_folder, run_program, server_account, succeeds
-from db.session import NO_SPACE, DatabaseError, DiskFullError
+from db.session import NO_SPACE, DatabaseError, DiskFullError, libpq_address
 
 __all__ = ["EmbeddedServer", "default_data_dir"]
 
@@ -270,8 +270,7 @@ class EmbeddedServer:
 
     def _server_address(self) -> str:
         """Of the database that every server has, as libpq takes it."""
-        url = self.url.set(drivername="postgresql", database="postgres").update_query_dict({"connect_timeout": "5"})
-        return url.render_as_string(hide_password=False).replace("+", "%20")  # libpq knows no other space
+        return libpq_address(self.url.set(database="postgres").update_query_dict({"connect_timeout": "5"}))
 
     def _ping(self) -> Ping:
         return Ping(PGconn.ping(self._server_address().encode()))

@@ -41,6 +41,7 @@ __all__ = [
     "copy_rows",
     "copy_together",
     "driver_cursor",
+    "libpq_address",
     "make_engine",
     "normalised_url",
     "numbers",
@@ -112,6 +113,11 @@ def normalised_url(url: str | URL) -> URL:
     raise DatabaseError(f"the database address begins with {name}://, and only postgresql:// is spoken here")
 
 
+def libpq_address(url: URL) -> str:
+    """The address for those who speak to libpq directly, password and all; it knows no other space than %20."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False).replace("+", "%20")
+
+
 @contextmanager
 def open_session(url: str | URL, schema: str | None = None) -> Iterator[Session]:
     """One session, closed at the end; what was not committed is rolled back."""
@@ -130,7 +136,7 @@ def one_snapshot(session: Session) -> Iterator[Session]:
     What the session has not committed is rolled back first.
     """
     session.rollback()
-    connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
+    connection = _psycopg(session)
     connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True  # told by the BEGIN
     try:
         yield session
@@ -312,7 +318,7 @@ class Question:
             answer = self.ask(session, values)
             session.commit()
             return answer
-        connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
+        connection = _psycopg(session)
         usual = connection.autocommit
         connection.autocommit = True
         try:
@@ -338,13 +344,17 @@ def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
 
 def backend_of(session: Session) -> int:
     """The process of the server that works for this session; on the server's machine."""
-    connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
-    return connection.info.backend_pid
+    return _psycopg(session).info.backend_pid
 
 
 def _driver_connection(session: Session) -> psycopg.Connection[Any]:
     if not session.in_transaction():
         session.begin()
+    return _psycopg(session)
+
+
+def _psycopg(session: Session) -> psycopg.Connection[Any]:
+    """The driver's connection, whether a transaction is under way or not."""
     connection: psycopg.Connection[Any] = session.connection.driver_connection  # type: ignore[assignment]
     return connection
 

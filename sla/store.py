@@ -126,8 +126,8 @@ def _account_months(
     outages = form_outages(session, month, policy, at)
     return [
         AccountMonth(
-            account,
-            month,
+            account=account,
+            month=month,
             claims=tuple(own),
             terms=tuple(terms.get(account, ())),
             suspended=suspended.get(account, NOTHING),
@@ -196,8 +196,7 @@ def _claims(
     asked = sa.select(claim.c.id, claim.c.account, claim.c.received_at, claim.c.windows).where(mine)
     rows = session.execute(asked.order_by(claim.c.account, claim.c.received_at, claim.c.id))
     for claim_id, account, received_at, windows in rows.all():
-        spans = None if windows is None else read_spans(windows)
-        claims[account].append(Claim(claim_id, received_at, spans))
+        claims[account].append(Claim(claim_id, received_at, None if windows is None else read_spans(windows)))
     return claims
 
 

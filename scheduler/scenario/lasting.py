@@ -26,7 +26,7 @@ from sqlalchemy.engine import URL
 from db import migrate, tables
 from db.embedded import CLUSTER_NAME
 from db.programs import MAJOR
-from db.session import CONNECT_SECONDS, normalised_url
+from db.session import CONNECT_SECONDS, libpq_address, normalised_url
 
 __all__ = ["DATABASE", "LastingSchema", "lasting_schema"]
 
@@ -99,8 +99,7 @@ def _by_socket(url: URL) -> bool:
 def _connected(address: URL) -> _Connection | None:
     """A connection of its own, which goes with the process, and its claim with it."""
     with suppress(psycopg.OperationalError):
-        plain = address.set(drivername="postgresql").render_as_string(hide_password=False).replace("+", "%20")
-        return psycopg.connect(plain, autocommit=True, connect_timeout=CONNECT_SECONDS)
+        return psycopg.connect(libpq_address(address), autocommit=True, connect_timeout=CONNECT_SECONDS)
     return None
 
 

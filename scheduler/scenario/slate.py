@@ -74,19 +74,18 @@ class Slate:
 
         Each slate that lasts has a processor of its own, as far as there are any; elsewhere nothing is changed.
         """
-        usual = (
-            os.sched_getaffinity(0) if self._lasting is not None and hasattr(os, "sched_getaffinity") else set[int]()
-        )
-        one = {sorted(usual)[self._lasting.number % len(usual)]} if self._lasting is not None and usual else usual
+        if self._lasting is None or self._session is None or not hasattr(os, "sched_getaffinity"):
+            yield
+            return
+        usual = os.sched_getaffinity(0)
+        one = {sorted(usual)[self._lasting.number % len(usual)]}
         try:
-            if one and self._session is not None:
-                with suppress(OSError):  # of another user: then it stays as it is
-                    os.sched_setaffinity(backend_of(self._session), one)
-                    os.sched_setaffinity(0, one)
+            with suppress(OSError):  # of another user: then it stays as it is
+                os.sched_setaffinity(backend_of(self._session), one)
+                os.sched_setaffinity(0, one)
             yield
         finally:
-            if usual:
-                os.sched_setaffinity(0, usual)
+            os.sched_setaffinity(0, usual)
 
     def rest(self, *, intact: bool) -> None:
         """A diary is over: nothing is locked until the next. Not `intact`: an error stopped it, this slate is done."""
