@@ -22,7 +22,7 @@ from db.tables.books import entry, line
 from scheduler.months.finance import finance_report
 from scheduler.months.finance_files import write_finance
 from tests.benchmarks import month_server
-from tests.benchmarks.harness import PEER_RUNS, Case, Contender
+from tests.benchmarks.harness import Case, Contender
 from tests.benchmarks.month import MONTH, NOW
 from tests.benchmarks.month_server import Server, opened
 
@@ -141,16 +141,15 @@ CASE = Case(
     prepare=prepare,
     before_run=open_again,
     contenders=[
-        Contender("Keizoku, export as CSV", plain_export, runs=PEER_RUNS, note="the measure of the ratios here."),
+        Contender("Keizoku, export as CSV", plain_export, note="the measure of the ratios here."),
         Contender(
             "pandas read_sql + to_csv",
             pandas_export,
-            runs=PEER_RUNS,
             needs=("pandas",),
             note="the same lines, without names, memos, neutralised cells and the sums held against the ledger.",
         ),
-        Contender("Keizoku, close", close, runs=PEER_RUNS),
-        Contender("Keizoku, report", report, runs=PEER_RUNS),
-        Contender("Keizoku, five exports", exports, runs=PEER_RUNS),
+        Contender("Keizoku, close", close),
+        Contender("Keizoku, report", report),
+        Contender("Keizoku, five exports", exports),
     ],
 )

@@ -12,7 +12,7 @@ from sla.observations import open_observations, read_observations
 from sla.quorum import Population, observed_windows
 from terms.policy import Terms
 from tests.benchmarks import case_quorum
-from tests.benchmarks.harness import PEER_RUNS, Case, Contender
+from tests.benchmarks.harness import Case, Contender
 
 SHARES = (8, 4, 2, 1)
 POLICY = Terms.load().at(date(2026, 4, 1))
@@ -86,11 +86,10 @@ CASE = Case(
     tiny={"observations": 16_000, "users": 3_200},
     prepare=prepare,
     contenders=[
-        Contender("DuckDB", duckdb, runs=PEER_RUNS),
+        Contender("DuckDB", duckdb),
         Contender(
             "Spark, local[*]",
             spark,
-            runs=PEER_RUNS,
             needs=("pyspark",),
             note="CPU and memory of Java are not in these.",
         ),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.harness import PEER_RUNS, Case, Contender
+from tests.benchmarks.harness import Case, Contender
 from tests.benchmarks.night_runs import Clock, run_nights
 from tests.benchmarks.night_world import DUE_ON, copy_of, counted, make_world
 
@@ -45,5 +45,5 @@ CASE = Case(
     size={"contracts": 125_000, "due": 4_125, "credits": 125, "overdue": 62},
     tiny={"contracts": 60, "due": 10, "credits": 2, "overdue": 3},
     prepare=prepare,
-    contenders=[Contender(f"{times} ×", _at(times), runs=PEER_RUNS) for times in TIMES],
+    contenders=[Contender(f"{times} ×", _at(times)) for times in TIMES],
 )

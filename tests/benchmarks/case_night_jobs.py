@@ -13,7 +13,7 @@ from scheduler.app import House
 from scheduler.helpers import Helpers
 from scheduler.hours import night_at
 from scheduler.night import run_night
-from tests.benchmarks.harness import PEER_RUNS, Case, Contender
+from tests.benchmarks.harness import Case, Contender
 from tests.benchmarks.night_runs import Clock
 from tests.benchmarks.night_world import DUE_ON, copy_of, counted, house_of, make_world
 
@@ -56,8 +56,8 @@ CASE = Case(
     tiny={"contracts": 60, "due": 60, "credits": 0, "overdue": 0},
     prepare=make_world,
     contenders=[
-        Contender("one process", by(1), runs=PEER_RUNS, note="CPU and memory of the leader alone, in every row."),
-        Contender("two processes", by(2), runs=PEER_RUNS),
-        Contender("four processes", by(4), runs=PEER_RUNS),
+        Contender("one process", by(1), note="CPU and memory of the leader alone, in every row."),
+        Contender("two processes", by(2)),
+        Contender("four processes", by(4)),
     ],
 )

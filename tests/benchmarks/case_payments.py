@@ -125,5 +125,5 @@ CASE = Case(
     tiny={"charges": 40},
     prepare=fresh_database,
     before_run=fresh_database,
-    contenders=[Contender("Keizoku", keizoku, runs=3, note="memory of the engine, without PostgreSQL and the server.")],
+    contenders=[Contender("Keizoku", keizoku, note="memory of the engine, without PostgreSQL and the server.")],
 )

@@ -15,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from tests.benchmarks.harness import LARGE_PEER_RUNS, Case, Contender
+from tests.benchmarks.harness import Case, Contender
 
 FIRST_SECOND = 1_774_969_200  # 2026-04-01 00:00 JST
 HORIZON = FIRST_SECOND + 31 * 86_400
@@ -183,14 +183,12 @@ CASE = Case(
             staircase,
             needs=("pandas", "pyarrow", "staircase"),
             up_to=30_000_000,
-            large_runs=LARGE_PEER_RUNS,
             note="all rows in memory: 100,000,000 would take about 28 GB.",
         ),
         Contender(
             "PostgreSQL range_agg",
             range_agg,
             up_to=30_000_000,
-            large_runs=LARGE_PEER_RUNS,
             note=(
                 "from an empty table to the answer, on a server that is running; CPU and memory are the client's, "
                 "not the server's. 100,000,000 would take about ten minutes a run."

@@ -17,7 +17,7 @@ from typing import Any
 from billing.reconcile_month import reconcile_month
 from billing.reconciliation import ExceptionType, Outcome, fill, reconcile, workbench
 from terms.calendar import jst_day
-from tests.benchmarks.harness import PEER_RUNS, Case, Contender
+from tests.benchmarks.harness import Case, Contender
 from tests.benchmarks.month import MONTH, NOW
 from tests.benchmarks.month_server import check, check_exceptions, opened, prepare
 
@@ -149,7 +149,6 @@ CASE = Case(
         Contender(
             "pandas merge + datacompy",
             pandas_datacompy,
-            runs=PEER_RUNS,
             needs=("pandas", "datacompy"),
             note="two of the five tables, no types, no rows without a key, no payouts, no bank.",
         ),

@@ -36,9 +36,6 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 JSON_FILE = ROOT / "docs" / "benchmarks.json"
 RUNS = 5
-PEER_RUNS = 5
-LARGE_RUNS = 3
-LARGE_PEER_RUNS = 1
 
 
 @dataclass(frozen=True)
@@ -52,11 +49,9 @@ class Contender:
 
     name: str
     work: Callable[[Path, Mapping[str, int]], Mapping[str, Any]]
-    runs: int = RUNS
     needs: Sequence[str] = ()
     note: str = ""
     up_to: int | None = None
-    large_runs: int = LARGE_RUNS
 
 
 @dataclass(frozen=True)
@@ -121,40 +116,36 @@ def measure(
     case: Case,
     folder: Path,
     size: Mapping[str, int],
-    most_runs: int = RUNS,
+    runs: int = RUNS,
     tell: Callable[[str], object] = lambda told: sys.stderr.write(told + "\n"),
     *,
     cold: bool = False,
 ) -> list[Measured]:
-    """Make the data and run all contenders in rounds. Raises AssertionError when their answers differ.
+    """Make the data and run all contenders in `runs` rounds. Raises AssertionError when their answers differ.
 
-    `cold`: one round more before the others, with the files of the data out of the system's memory; not for who
-    runs only once.
+    `cold`: one round more before the others, with the files of the data out of the system's memory.
     """
     if not (case.keeps and (folder / "made").exists()):
         tell(f"{case.name}: making the data of {_sized(size)}")
         _apart(case, "prepare", folder, size)
         (folder / "made").touch()
     measured = [Measured(contender) for contender in case.contenders if takes_part(contender, size)]
-    large = size in case.large
-    for turn in range(0 if cold else 1, most_runs + 1):
+    for turn in range(0 if cold else 1, runs + 1):
         for each in measured:
-            runs = each.contender.large_runs if large else each.contender.runs
-            if turn <= runs and (turn or runs > 1):  # who runs once, runs warm
-                if case.before_run is not None:
-                    _apart(case, "before_run", folder, size)
-                if not turn:
-                    put_out_of_memory(folder)
-                run = _run(case, each.contender, folder, size)
-                each.answer = run.answer
-                if turn:
-                    each.add(run)
-                else:
-                    each.cold = run.wall
-                told = ", ".join(f"{name.replace('_', ' ')} {value:,.2f}" for name, value in run.figures.items())
-                state = "" if turn else " (cold)"
-                tell(f"{case.name}: {each.contender.name}{state}: {run.wall:.2f} s, {run.peak_mb:.0f} MB; {told}")
-                agreed(case, [one for one in measured if one.answer])
+            if case.before_run is not None:
+                _apart(case, "before_run", folder, size)
+            if not turn:
+                put_out_of_memory(folder)
+            run = _run(case, each.contender, folder, size)
+            each.answer = run.answer
+            if turn:
+                each.add(run)
+            else:
+                each.cold = run.wall
+            told = ", ".join(f"{name.replace('_', ' ')} {value:,.2f}" for name, value in run.figures.items())
+            state = "" if turn else " (cold)"
+            tell(f"{case.name}: {each.contender.name}{state}: {run.wall:.2f} s, {run.peak_mb:.0f} MB; {told}")
+            agreed(case, [one for one in measured if one.answer])
     return measured
 
 

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("cases", nargs="*", choices=[[], *cases], metavar="CASE", help=", ".join(cases))
     parser.add_argument("--tiny", action="store_true", help="tiny sizes, to see that it works")
     parser.add_argument("--size", choices=("ordinary", "large"), default="ordinary", help="large: those that take long")
-    parser.add_argument("--runs", type=int, default=RUNS, help="at most so many warm ones of each contender")
+    parser.add_argument("--runs", type=int, default=RUNS, help="warm ones of each contender")
     parser.add_argument("--keep", type=Path, help="make the data in this folder, or take those of a run before")
     parser.add_argument(
         "--set", nargs="*", default=[], metavar="NAME=NUMBER", help="another size, to look at; writes no page"

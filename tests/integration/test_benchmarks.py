@@ -123,16 +123,14 @@ def test_the_page_on_scale_has_the_figures_of_the_benchmark(tmp_path: Path) -> N
         crossing.write_into(page, {})
 
 
-def test_who_runs_once_at_a_large_size_runs_warm(folder: Path) -> None:
-    whole = all_cases()["startup"]
-    case = replace(
-        whole,
-        large=[whole.tiny],
-        contenders=[replace(whole.contenders[0], large_runs=runs, name=whole.contenders[0].name) for runs in (2, 1)],
-    )
-    often, once = measure(case, folder, case.tiny, 2, lambda _: None, cold=True)
-    assert (len(often.wall), len(once.wall)) == (2, 1)
-    assert (often.cold is None, once.cold is None) == (False, True)
+def test_the_cold_round_comes_before_all_warm_ones_and_is_not_among_them(folder: Path) -> None:
+    case = all_cases()["startup"]
+    told: list[str] = []
+    measured = measure(case, folder, case.tiny, 2, told.append, cold=True)
+    assert [(len(each.wall), each.cold is None) for each in measured] == [(2, False)] * len(case.contenders)
+    assert [line.split(":")[1].endswith("(cold)") for line in told[1:]] == [
+        number < len(case.contenders) for number in range(3 * len(case.contenders))
+    ]
 
 
 def test_a_size_that_is_too_much_for_a_peer_is_told() -> None:
