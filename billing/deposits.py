@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from billing.allocation import Allocation, Fund, allocate_back
 from billing.booking import Posting, post
+from billing.refunding import SUBJECTS
 from billing.refusal import Refused
 from billing.settling import book_undemanded, correct_interest, settle_parts
 from billing.stages.demands import book_interest
@@ -50,6 +51,19 @@ class Deposit:
     def yen(self) -> int:
         """All of it."""
         return self.sent_yen + self.card_yen
+
+
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """What of a deposit went back, in whole yen, by its way."""
+
+    by_bank_yen: int
+    to_card_yen: int
+
+    @property
+    def yen(self) -> int:
+        """All of it."""
+        return self.by_bank_yen + self.to_card_yen
 
 
 def deposit_of(session: Session, account: str) -> Deposit:
@@ -116,11 +130,12 @@ def apply_by_people(session: Session, rules: Rules, account: str, by: str, groun
 
 def refund(
     session: Session, account: str, yen: int | None, by: str, ground: str, now: datetime, through: str = CARD
-) -> int:
-    """Note that people sent a deposit back (all of it, or `yen`), what the payer sent first; commits; the yen.
+) -> SentBack:
+    """Note that people sent a deposit back (all of it, or `yen`), what the payer sent first; commits; what went how.
 
     What the payer sent goes back by bank (1110). What a card paid too much goes back `through` that card (1131), as the
-    gateway shows, or the bank.
+    gateway shows, or the bank. When nothing of that is left, the tasks about it end: the charge that was too much, and
+    refunds of it that failed.
     """
     if through not in (CARD, BANK):
         raise Refused(f"a deposit goes back through card or bank, not {through!r}")
@@ -143,15 +158,19 @@ def refund(
             use_id = use_deposit(session, account, "refunded", origin, part, now, by, ground, through=way)
             event = "overcharge_refunded" if way == CARD else "deposit_refunded"
             post(session, [Posting(event, f"deposit:{use_id}", today, {"yen": part}, account)], now)
-    if wanted > sent_yen and deposit_of(session, account).card_yen == 0:
+    card_yen = wanted - sent_yen
+    if card_yen and deposit_of(session, account).card_yen == 0:
+        task = people_task.c
+        about_it = (task.kind == "charged_too_much") | (
+            (task.kind == "refund_failed") & task.subject.startswith(f"{SUBJECTS['overcharge']} ")
+        )
         session.execute(
             sa.update(people_task)
-            .where(people_task.c.kind == "charged_too_much", people_task.c.closed_at.is_(None))
-            .where(people_task.c.detail["account"].astext == account)
+            .where(task.closed_at.is_(None), task.detail["account"].astext == account, about_it)
             .values(closed_at=now, closed_by=by, closed_ground=ground)
         )
     session.commit()
-    return wanted
+    return SentBack(wanted, 0) if through == BANK else SentBack(sent_yen, card_yen)
 
 
 def _waiting(session: Session, today: date, contract_ids: Collection[int] | None) -> list[str]:

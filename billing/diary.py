@@ -41,7 +41,7 @@ _FIRST: Final = (
 _LAST: Final = ("notice_written", "demanded", "task_opened")
 """Of what holds from the same instant: the cause, then what follows, then what is written about it."""
 
-_WORDS: Final = ("method", "fallback", "reason", "notice", "outcome", "task")
+_WORDS: Final = ("method", "fallback", "reason", "notice", "outcome", "task", "through")
 """Facts whose values are words of ours, told in the language of the sentence."""
 
 

@@ -142,6 +142,8 @@ def _receipts(session: Session, account: str) -> Iterator[Event]:
 def _deposits(session: Session, account: str) -> Iterator[Event]:
     for row in session.execute(sa.select(deposit_use).where(deposit_use.c.account == account)):
         facts = {"yen": abs(row.yen), "author": row.author, "ground": row.ground}
+        if row.kind == "refunded":
+            facts["through"] = row.through
         kind = f"deposit_{row.kind}" if row.yen > 0 else "deposit_came_back"
         yield Event(row.recorded_at, row.recorded_at, kind, "premium/5.2", facts)
 

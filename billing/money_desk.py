@@ -48,8 +48,8 @@ class MoneyDesk(Desk):
 
     def refund_deposit(
         self, account: str, yen: int | None = None, *, by: str, ground: str, now: datetime, through: str = deposits.CARD
-    ) -> int:
-        """People sent a deposit back, all of it or `yen`; returns the yen.
+    ) -> deposits.SentBack:
+        """People sent a deposit back, all of it or `yen`; returns what went by bank and what to the card.
 
         `through`: how what a card paid too much went back, "card" or "bank"; what the payer sent goes back by bank.
         """

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -9,8 +10,24 @@ from sqlalchemy.dialects.postgresql import insert
 from db.session import Session
 from db.tables.money import people_task
 
+TaskKind = Literal[
+    "attempt_unknown",
+    "award_above_finding",
+    "charged_too_much",
+    "credit_over_granted",
+    "credit_without_charge",
+    "dispute_beyond_fee",
+    "dispute_of_unknown_payment",
+    "gateway_movement",
+    "no_price",
+    "refund_failed",
+    "refund_unknown",
+    "store_gross_differs",
+]
+"""What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""
 
-def open_task(session: Session, kind: str, subject: str, detail: Mapping[str, object], now: datetime) -> int:
+
+def open_task(session: Session, kind: TaskKind, subject: str, detail: Mapping[str, object], now: datetime) -> int:
     """Open a task unless the same one was opened before; returns the rows written (0 or 1). Does not commit."""
     opened = session.scalars(
         insert(people_task)
@@ -21,7 +38,7 @@ def open_task(session: Session, kind: str, subject: str, detail: Mapping[str, ob
     return len(opened.all())
 
 
-def close_task(session: Session, kind: str, subject: str, by: str, ground: str, now: datetime) -> int:
+def close_task(session: Session, kind: TaskKind, subject: str, by: str, ground: str, now: datetime) -> int:
     """Note that people have dealt with a task; returns the rows written (0 or 1). Does not commit."""
     return session.execute(
         sa.update(people_task)

@@ -99,6 +99,9 @@ def unknown_time(rows: Iterable[Count], blank: Spans, series: CountSeries | None
 def _read_csv(path: Path) -> CountsRead:
     def count(row: Mapping[str, str]) -> Count | Span:
         start, end = period(row["from"], row["to"])
+        if row["affected"] and not row["total"]:
+            remedy = "add the total; time that nobody knows has no number in affected"
+            raise RefusedRowError(f"{row['affected']} of nothing", "affected users are a part of all users", remedy)
         users = [users_in(row, name) for name in ("affected", "total") if row[name]]
         if len(users) < 2:
             return start, end

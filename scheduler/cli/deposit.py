@@ -53,10 +53,18 @@ def refund(
     ] = Through.CARD,
     as_json: AsJson = False,
 ) -> None:
-    """Record that people sent a deposit back: what the payer sent by bank, what a card paid too much `--through` it."""
+    """Record that people sent a deposit back: what the payer sent by bank, what a card paid too much `--through` it.
+
+    What the payer sent goes back first. The answer tells what went which way.
+    """
     with at_the_desk() as (house, now):
         sent = house.billing.refund_deposit(account, yen, by=author, ground=ground, now=now, through=through.value)
-    emit({"account": account, "refunded": sent} if as_json else f"{account}: {sent:,} yen refunded", as_json)
+    if as_json:
+        parts = {"by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
+        emit({"account": account, "refunded": sent.yen, **parts}, as_json)
+        return
+    ways = ((sent.by_bank_yen, "by bank"), (sent.to_card_yen, "to the card"))
+    emit(f"{account}: refunded " + ", ".join(f"{part:,} yen {way}" for part, way in ways if part), as_json)
 
 
 @app.command()

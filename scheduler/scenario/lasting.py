@@ -40,10 +40,14 @@ class LastingSchema:
     """A schema that is ours for now: where it is, and whether it was just made, thus empty."""
 
     url: URL
-    name: str
     number: int
     fresh: bool
     _claim: _Connection
+
+    @property
+    def name(self) -> str:
+        """Of the schema."""
+        return _name(self.number)
 
     def used(self) -> list[str]:
         """The tables that hold anything, or did."""
@@ -87,7 +91,7 @@ def lasting_schema(url: str | URL) -> Iterator[LastingSchema | None]:
         fresh = not _is_of_this_release(claim, name)
         if fresh:
             _make(claim, name)
-        yield LastingSchema(address.update_query_dict({"application_name": _user_of(name)}), name, number, fresh, claim)
+        yield LastingSchema(address.update_query_dict({"application_name": _user_of(name)}), number, fresh, claim)
 
 
 def _by_socket(url: URL) -> bool:

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -25,6 +25,7 @@ from billing.issuer import Issuer
 from billing.ledger import RULES, rules_table
 from billing.ledger_view import BY_PEOPLE
 from billing.output_files import SUMS
+from billing.people import TaskKind
 from billing.reconciliation import ExceptionType
 from billing.refusal import Refused
 from billing.statements import return_note_of, statement_of
@@ -273,9 +274,10 @@ def test_a_month_in_which_nothing_happened_is_a_report_of_zeros(house: House, tm
     assert cells["A", 1] == "項目"
 
 
-def test_every_event_and_exception_has_a_name_in_both_languages() -> None:
+def test_every_event_exception_and_task_has_a_name_in_both_languages() -> None:
     codes = [f"entry.{event}" for event in (*(rule.event for rule in RULES), *BY_PEOPLE)]
     codes += [f"exception.{each.value}" for each in ExceptionType]
+    codes += [f"task.{each}" for each in get_args(TaskKind)]
     assert [code for code in codes if f"word.{code}" not in templates()] == []
 
 

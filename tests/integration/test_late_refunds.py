@@ -139,7 +139,10 @@ def test_5_2__what_a_card_paid_too_much_and_sends_back_again_is_held_for_its_pay
     tasks = [tuple(row)[:2] for row in house.session.execute(TASKS)]
     assert tasks == [("charged_too_much", "attempt 1"), ("refund_failed", "overcharge 1")]
     later = parse_instant("2026-03-29 10:00")
-    assert house.billing.refund_deposit("hanako", by="keiri", ground="by transfer", now=later, through="bank") == 500
+    assert (
+        house.billing.refund_deposit("hanako", by="keiri", ground="by transfer", now=later, through="bank").yen == 500
+    )
+    assert failed_refunds(house.session) == []
     night(30)
     reconciled = reconcile_month(house.session, house.gateway, Month(2026, 3), parse_instant("2026-04-02 09:00"))
     assert (reconciled.outcome.counts, reconciled.unexplained) == ({}, ())

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from billing.demand_documents import demand_html, demand_of, demands
-from billing.deposits import Deposit, deposits
+from billing.deposits import Deposit, SentBack, deposits
 from billing.refusal import Refused
 from billing.views import journal_view, owed_view
 from scheduler import cli
@@ -86,13 +86,13 @@ def test_5_2__a_deposit_goes_back_once_and_no_further_than_it_reaches(engine: sa
         desk = house.billing
         desk.pay("taro", 3_600, now=now)  # 3,344 of the fee, 1 of interest
         assert deposits(house.session) == [Deposit("taro", 255, 0)]
-        assert desk.refund_deposit("taro", 200, by="keiri", ground="asked for by post", now=now) == 200
+        assert desk.refund_deposit("taro", 200, by="keiri", ground="asked for by post", now=now) == SentBack(200, 0)
         for yen in (56, 0, -1):
             with pytest.raises(Refused, match="we hold 55 yen"):
                 desk.refund_deposit("taro", yen, by="keiri", ground="again", now=now)
         with pytest.raises(Refused, match="nothing is due"):
             desk.apply_deposit("taro", by="keiri", ground="asked", now=now)
-        assert desk.refund_deposit("taro", by="keiri", ground="the rest", now=now) == 55
+        assert desk.refund_deposit("taro", by="keiri", ground="the rest", now=now) == SentBack(55, 0)
         assert deposits(house.session) == []
         assert journal_view(house.session)["balances"] == {
             "1110": 5_345,
@@ -155,7 +155,7 @@ def test_the_commands_for_money_say_what_they_did(
     ]
     by = ("--author", "keiri", "--ground", "asked for")
     assert shown("deposit", "apply", "taro", *by, code=1).startswith("error: account taro: nothing is due")
-    assert shown("deposit", "refund", "taro", *by) == "taro: 5,595 yen refunded\n"
+    assert shown("deposit", "refund", "taro", *by) == "taro: refunded 5,595 yen by bank\n"
     assert shown("deposit", "refund", "taro", *by, code=1).startswith("error: account taro: we hold 0 yen")
     assert json.loads(shown("card", "new", "taro", "--json")) == {"account": "taro", "charges": [], "still_owed": 0}
 

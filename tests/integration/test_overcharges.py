@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from billing.deposits import SentBack
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from billing.gateway.simulated import SimulatedGateway
 from billing.refunding import unknown_refunds
@@ -110,8 +111,10 @@ def test_5_2__a_refund_that_fails_is_left_to_people_who_close_it(house: House, g
     now = parse_instant("2026-03-27 10:00")
     with pytest.raises(Refused, match="through card or bank, not 'cash'"):
         house.billing.refund_deposit("hanako", by="keiri", ground="?", now=now, through="cash")
-    assert house.billing.refund_deposit("hanako", by="keiri", ground="a transfer", now=now, through="bank") == 500
-    assert _tasks(house)[0] == ("charged_too_much", "attempt 1", "keiri")
+    assert house.billing.refund_deposit("hanako", by="keiri", ground="a transfer", now=now, through="bank") == SentBack(
+        by_bank_yen=500, to_card_yen=0
+    )
+    assert _tasks(house) == [("charged_too_much", "attempt 1", "keiri"), ("refund_failed", "overcharge 1", "keiri")]
     assert _night(house, 28).certificate == "ok"
     assert gateway.asked == 1
     balances = trial_balance(house.session)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -45,6 +47,22 @@ def test_the_example_of_the_how_to_comes_true(tmp_path: Path, database_url: sa.U
 def test_the_given_scenarios_come_true(name: str, database_url: sa.URL | str) -> None:
     outcome = run_file(GIVEN / f"{name}.yaml", database_url)
     assert outcome.passed, as_text(outcome)
+
+
+def test_nights_load_nothing_that_measures_a_month_before_there_is_a_claim(database_url: sa.URL | str) -> None:
+    """In a process of its own: renewals, charges and the audit of some nights, whole."""
+    unwanted = ("apscheduler", "duckdb", "jinja2", "sla.desk", "sla.observations", "sla.stages", "stripe")
+    code = (
+        "import pathlib, sys; from scheduler.scenario.run import run_file; "
+        "passed = run_file(pathlib.Path(sys.argv[1]), sys.stdin.read()).passed; "
+        f"print(passed, [name for name in {unwanted!r} if name in sys.modules])"
+    )
+    url = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
+    diary = Path(__file__).parent / "premium-3.3-anchors.yaml"
+    answer = subprocess.run(
+        [sys.executable, "-c", code, str(diary)], input=url, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout == "True []\n"
 
 
 def test_the_command_runs_every_file_and_its_exit_code_tells(

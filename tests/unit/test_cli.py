@@ -83,13 +83,6 @@ def test_the_help_of_every_group_loads_nothing_heavy() -> None:
     assert all(f"Usage: keizoku {name}" in answer.stdout for name in cli.COMMANDS)
 
 
-def test_a_night_loads_nothing_that_measures_a_month_before_there_is_a_claim() -> None:
-    unwanted = ("alembic", "apscheduler", "duckdb", "jinja2", "sla.desk", "sla.observations", "sla.stages", "stripe")
-    code = f"import sys, scheduler.scenario.run; print([name for name in {unwanted!r} if name in sys.modules])"
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert answer.stdout == "[]\n"
-
-
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_of_the_list_is_there(name: str) -> None:
     module, attribute = cli.COMMANDS[name].place.split(":")
