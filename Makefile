@@ -64,7 +64,7 @@ browser: $(VENV)/.installed-browser  ## wants chromium and libreoffice-calc
 spark: $(VENV)/.installed-spark  ## wants Java 17; a real Spark with two workers on this machine
 	@$(BIN)/python -m pytest -m spark tests/spark
 
-# on a machine that does nothing else; CASES=quorum for one of them, SIZE=large for what takes long
+# two hours of a machine that does nothing else; CASES=quorum for one of them, SIZE=large for half an hour more
 CASES ?=
 SIZE ?= ordinary
 bench: $(VENV)/.installed-bench

@@ -303,6 +303,7 @@ def as_markdown(cases: Mapping[str, Mapping[str, Any]]) -> str:
         "# Benchmarks",
         "",
         "Written by `make bench`; one case again: `make bench CASES=quorum`; large sizes: `make bench SIZE=large`.",
+        "All of it takes two hours, the large sizes half an hour more, of two processors with nothing else to do.",
         "Every run is a process of its own. Wall and processor seconds and the peak of its memory are medians of warm",
         "runs; cold: one run with the files of its data out of the system's memory. Ratios are medians of the ratios",
         "within a round, so that a slow moment of the machine hits both. Contenders of a case have to give the same",
