@@ -134,8 +134,7 @@ def refund(
     """Note that people sent a deposit back (all of it, or `yen`), what the payer sent first; commits; what went how.
 
     What the payer sent goes back by bank (1110). What a card paid too much goes back `through` that card (1131), as the
-    gateway shows, or the bank. When nothing of that is left, the tasks about it end: the charge that was too much, and
-    refunds of it that failed.
+    gateway shows, or the bank. When nothing of that is left, the tasks about it end.
     """
     if through not in (CARD, BANK):
         raise Refused(f"a deposit goes back through card or bank, not {through!r}")
@@ -159,18 +158,27 @@ def refund(
             event = "overcharge_refunded" if way == CARD else "deposit_refunded"
             post(session, [Posting(event, f"deposit:{use_id}", today, {"yen": part}, account)], now)
     card_yen = wanted - sent_yen
-    if card_yen and deposit_of(session, account).card_yen == 0:
-        task = people_task.c
-        about_it = (task.kind == "charged_too_much") | (
-            (task.kind == "refund_failed") & task.subject.startswith(f"{SUBJECTS['overcharge']} ")
-        )
-        session.execute(
-            sa.update(people_task)
-            .where(task.closed_at.is_(None), task.detail["account"].astext == account, about_it)
-            .values(closed_at=now, closed_by=by, closed_ground=ground)
-        )
+    if card_yen:
+        end_tasks_when_all_went_back(session, account, by, ground, now)
     session.commit()
     return SentBack(wanted, 0) if through == BANK else SentBack(sent_yen, card_yen)
+
+
+def end_tasks_when_all_went_back(session: Session, account: str, by: str, ground: str, now: datetime) -> int:
+    """Once nothing is held of what a card paid too much, the tasks about it end; rows written. Does not commit.
+
+    They are on charges that were too much, and on refunds of these that failed.
+    """
+    if deposit_of(session, account).card_yen:
+        return 0
+    task = people_task.c
+    failed = sa.and_(task.kind == "refund_failed", task.subject.startswith(f"{SUBJECTS['overcharge']} "))
+    return session.execute(
+        sa.update(people_task)
+        .where(task.closed_at.is_(None), task.detail["account"].astext == account)
+        .where(sa.or_(task.kind == "charged_too_much", failed))
+        .values(closed_at=now, closed_by=by, closed_ground=ground)
+    ).rowcount
 
 
 def _waiting(session: Session, today: date, contract_ids: Collection[int] | None) -> list[str]:

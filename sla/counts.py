@@ -6,8 +6,9 @@ handed back beside the rows, for people to decide.
     samples, step 60 s   |--51--|--52--|             |--50--|
     unknown                            |-------------|          two samples are missing
 
-CSV (from, to, affected, total): each row states its own period. Unknown is a row whose numbers are empty, and
-what lies between the first row and the last without a row, unless the file lists only stops.
+CSV (from, to, affected, total): each row states its own period. Unknown is a row without a number of affected users
+or with numbers that are refused, and what lies between the first row and the last without a row, unless the file
+lists only stops.
 JSON (a matrix): a sample holds for one step, at most until the next sample. The step is stated, else the
 smallest distance of two samples. A value that is no number of users (NaN, 51.5) is a missing sample.
 Both: with the range that was asked for, what no row says at its beginning and end is unknown too.
@@ -68,7 +69,8 @@ class CountSeries:
 class CountsRead:
     """Good rows with their lines (CSV), the time that its rows leave unknown, and what was wrong.
 
-    `blank_rows`: a CSV's rows that say of a time that nobody knows, each with its line.
+    `blank_rows`: a CSV's rows that say of a time that nobody knows, each with its line. `refused`: the periods of its
+    rows whose numbers are refused; nobody knows of these either.
     """
 
     rows: tuple[Count, ...]
@@ -76,6 +78,7 @@ class CountsRead:
     findings: tuple[Finding, ...]
     lines: tuple[int, ...] = ()
     blank_rows: tuple[tuple[int, Span], ...] = ()
+    refused: tuple[Span, ...] = ()
 
 
 def read_counts(path: Path, series: CountSeries | None = None) -> CountsRead:
@@ -97,29 +100,41 @@ def unknown_time(rows: Iterable[Count], blank: Spans, series: CountSeries | None
 
 
 def _read_csv(path: Path) -> CountsRead:
+    refused: list[Span] = []
+
     def count(row: Mapping[str, str]) -> Count | Span:
-        start, end = period(row["from"], row["to"])
-        if row["affected"] and not row["total"]:
-            remedy = "add the total; time that nobody knows has no number in affected"
-            raise RefusedRowError(f"{row['affected']} of nothing", "affected users are a part of all users", remedy)
-        users = [users_in(row, name) for name in ("affected", "total") if row[name]]
-        if len(users) < 2:
-            return start, end
-        affected, total = users
-        if total < 1 or affected > total:
-            raise RefusedRowError(f"{affected} of {total}", "affected users are a part of all users", "correct the row")
-        return Count(start, end, affected, total)
+        span = period(row["from"], row["to"])
+        try:
+            return _of_users(row, span)
+        except RefusedRowError:
+            refused.append(span)
+            raise
 
     read = read_table(path, COUNT_COLUMNS, count)
     good = [(row, line) for row, line in zip(read.rows, read.lines, strict=True) if isinstance(row, Count)]
     blank = tuple((line, row) for row, line in zip(read.rows, read.lines, strict=True) if not isinstance(row, Count))
     return CountsRead(
         rows=tuple(row for row, _ in good),
-        blank=normalise(span for _, span in blank),
+        blank=normalise([*(span for _, span in blank), *refused]),
         findings=read.findings,
         lines=tuple(line for _, line in good),
         blank_rows=blank,
+        refused=tuple(refused),
     )
+
+
+def _of_users(row: Mapping[str, str], span: Span) -> Count | Span:
+    """A row's count; its span where nobody knows. Raises RefusedRowError."""
+    if row["affected"] and not row["total"]:
+        remedy = "add the total; time that nobody knows has no number in affected"
+        raise RefusedRowError(f"{row['affected']} of nothing", "affected users are a part of all users", remedy)
+    users = [users_in(row, name) for name in ("affected", "total") if row[name]]
+    if len(users) < 2:
+        return span
+    affected, total = users
+    if total < 1 or affected > total:
+        raise RefusedRowError(f"{affected} of {total}", "affected users are a part of all users", "correct the row")
+    return Count(*span, affected, total)
 
 
 class _Matrix:

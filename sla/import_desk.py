@@ -85,7 +85,9 @@ class ImportDesk:
             spans = [span for _, span in read.blank_rows]
             unreached = self._desk.refused_spans(spans, "counts")
             blank = _left(spans, unreached)
-            unknown = unknown_time(taken, normalise(blank) if spans else read.blank, series)
+            silent = [*blank, *_left(read.refused, self._desk.refused_spans(read.refused, "counts"))]
+            no_csv = not (spans or read.refused)
+            unknown = unknown_time(taken, read.blank if no_csv else normalise(silent), series)
             added = self._desk.take_unknown(unknown, file.name, now=now, by=author)
             new += sum(bool(clip(added, *span)) for span in blank)
             lines = [line for line, _ in read.blank_rows]

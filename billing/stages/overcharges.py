@@ -8,13 +8,13 @@ Due: open tasks, less what people gave back themselves. A night that is killed a
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from billing import refunding
 from billing.booking import Posting, post
-from billing.deposits import CARD, deposit_of, use_deposit
+from billing.deposits import CARD, deposit_of, end_tasks_when_all_went_back, use_deposit
 from billing.gateway.port import Answer, Gateway
 from billing.people import close_task
 from billing.stages.unpaid import lock_accounts
@@ -24,7 +24,7 @@ from db.tables.money import attempt, people_task, settlement
 from terms.calendar import jst_day
 from terms.rules import Rules
 
-TASK = "charged_too_much"
+TASK: Final = "charged_too_much"
 _OPEN = sa.and_(people_task.c.kind == TASK, people_task.c.closed_at.is_(None))
 GROUND = "the card was charged for what was paid already"
 
@@ -59,7 +59,9 @@ def refund_overcharges(session: Session, rules: Rules, gateway: Gateway, now: da
             attempt_id = session.execute(
                 sa.select(overcharge_refund.c.attempt_id).where(overcharge_refund.c.id == refund.refund_id)
             ).scalar_one()
-            close_task(session, TASK, f"attempt {attempt_id}", "keizoku", f"given back: {refund.request.key}", now)
+            ground = f"given back: {refund.request.key}"
+            close_task(session, TASK, f"attempt {attempt_id}", "keizoku", ground, now)
+            changes += end_tasks_when_all_went_back(session, account, "keizoku", ground, now)
         session.commit()
         changes += 1
     return changes

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from billing.demand_documents import demand_html, demand_of, demands
-from billing.deposits import Deposit, SentBack, deposits
+from billing.deposits import CARD, Deposit, SentBack, deposits, use_deposit
 from billing.refusal import Refused
 from billing.views import journal_view, owed_view
 from scheduler import cli
@@ -155,7 +155,30 @@ def test_the_commands_for_money_say_what_they_did(
     ]
     by = ("--author", "keiri", "--ground", "asked for")
     assert shown("deposit", "apply", "taro", *by, code=1).startswith("error: account taro: nothing is due")
-    assert shown("deposit", "refund", "taro", *by) == "taro: refunded 5,595 yen by bank\n"
+    assert shown("deposit", "refund", "taro", "--yen", "5000", *by) == "taro: refunded 5,000 yen by bank\n"
+    with server.connect() as session:  # what a card had paid too much came back from it
+        use_deposit(
+            session,
+            "taro",
+            "refunded",
+            CARD,
+            -500,
+            parse_instant("2026-06-05 10:00"),
+            "keizoku",
+            "a test",
+            through=CARD,
+        )
+        session.commit()
+    assert shown("deposit", "refund", "taro", "--yen", "700", *by) == (
+        "taro: refunded 595 yen by bank, 105 yen to the card\n"
+    )
+    assert json.loads(shown("deposit", "refund", "taro", "--yen", "5", "--json", *by)) == {
+        "account": "taro",
+        "refunded": 5,
+        "by_bank": 0,
+        "to_card": 5,
+    }
+    assert shown("deposit", "refund", "taro", "--through", "bank", *by) == "taro: refunded 390 yen by bank\n"
     assert shown("deposit", "refund", "taro", *by, code=1).startswith("error: account taro: we hold 0 yen")
     assert json.loads(shown("card", "new", "taro", "--json")) == {"account": "taro", "charges": [], "still_owed": 0}
 

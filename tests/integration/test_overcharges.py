@@ -7,8 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from billing.deposits import SentBack
+from billing.diary import in_order, told
+from billing.diary_money import money_events
 from billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from billing.gateway.simulated import SimulatedGateway
+from billing.people import TaskKind, open_task
 from billing.refunding import unknown_refunds
 from billing.refusal import Refused
 from billing.views import refunds_view, trial_balance
@@ -124,6 +127,71 @@ def test_5_2__a_refund_that_fails_is_left_to_people_who_close_it(house: House, g
         "1140": 0,
         "2140": 0,
     }
+
+
+def test_5_2__what_goes_back_tells_its_way_and_ends_the_tasks_about_it_alone(
+    house: House, gateway: VeiledGateway
+) -> None:
+    gateway.veiled = False
+    gateway.set_refund_fails("hanako")
+    assert _night(house, 27).certificate == "ok"
+    now = parse_instant("2026-03-27 10:00")
+    house.billing.pay("hanako", 500, now=now)
+    others: list[tuple[TaskKind, str, str]] = [
+        ("refund_failed", "refund 7", "hanako"),
+        ("charged_too_much", "attempt 9", "jiro"),
+        ("refund_failed", "overcharge 9", "jiro"),
+    ]
+    for kind, subject, account in others:
+        open_task(house.session, kind, subject, {"account": account}, now)
+    house.session.commit()
+    about_it = [("charged_too_much", "attempt 1"), ("refund_failed", "overcharge 1")]
+
+    def ended() -> list[tuple[str, str]]:
+        return [(kind, subject) for kind, subject, closed_by in _tasks(house) if closed_by]
+
+    by = {"by": "keiri", "ground": "asked"}
+    assert house.billing.refund_deposit("hanako", 700, **by, now=now) == SentBack(by_bank_yen=500, to_card_yen=200)
+    assert ended() == []
+    assert house.billing.refund_deposit("hanako", **by, now=now, through="bank") == SentBack(300, 0)
+    assert ended() == about_it
+    events = [each for each in in_order(money_events(house.session, "hanako")) if each.kind == "deposit_refunded"]
+    assert [(each.facts["yen"], each.facts["through"]) for each in events] == [
+        (500, "bank"),
+        (200, "card"),
+        (300, "bank"),
+    ]
+    assert [[told(each, lang) for each in events[1:]] for lang in ("ja", "en")] == []
+
+
+def test_5_2__the_tasks_of_a_refund_that_failed_end_when_the_last_of_the_cards_money_goes_back_by_itself(
+    house: House, gateway: VeiledGateway
+) -> None:
+    """Two charges too much: the refund of one has failed, and people send it back while the other's is under way."""
+    gateway.veiled = False
+    gateway.set_refund_fails("hanako")
+    assert _night(house, 27).certificate == "ok"
+    house.session.execute(sa.text("UPDATE simulated_card SET refund_fails = false"))
+    house.session.commit()
+    gateway.veiled = True
+    assert run_night(house, RENEWED, night_at(RENEWED)).certificate == "ok"
+    house.billing.pay("hanako", 500, now=parse_instant("2026-04-27 18:00"))
+    gateway.veiled, gateway.refunds_veiled = False, True
+    on = RENEWED + timedelta(days=1)
+    assert run_night(house, on, parse_instant("2026-04-27 23:00")).certificate == "ok"
+    now = parse_instant("2026-04-27 23:30")
+    assert house.billing.refund_deposit("hanako", by="keiri", ground="asked", now=now, through="bank").yen == 500
+    tasks = [
+        ("charged_too_much", "attempt 1"),
+        ("refund_failed", "overcharge 1"),
+        ("charged_too_much", "attempt 2"),
+    ]
+    assert _tasks(house) == [(*each, None) for each in tasks]
+    gateway.refunds_veiled = False
+    on += timedelta(days=1)
+    assert run_night(house, on, night_at(on)).certificate == "ok"
+    assert _tasks(house) == [(*each, "keizoku") for each in tasks]
+    assert run_night(house, on, night_at(on)).changes == 0
 
 
 def test_5_2__a_refund_without_an_answer_is_never_sent_twice_and_people_can_say_that_it_was_not_made(
