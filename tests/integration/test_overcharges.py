@@ -150,10 +150,12 @@ def test_5_2__what_goes_back_tells_its_way_and_ends_the_tasks_about_it_alone(
     def ended() -> list[tuple[str, str]]:
         return [(kind, subject) for kind, subject, closed_by in _tasks(house) if closed_by]
 
-    by = {"by": "keiri", "ground": "asked"}
-    assert house.billing.refund_deposit("hanako", 700, **by, now=now) == SentBack(by_bank_yen=500, to_card_yen=200)
+    def sent_back(yen: int | None, through: str) -> SentBack:
+        return house.billing.refund_deposit("hanako", yen, by="keiri", ground="asked", now=now, through=through)
+
+    assert sent_back(700, "card") == SentBack(by_bank_yen=500, to_card_yen=200)
     assert ended() == []
-    assert house.billing.refund_deposit("hanako", **by, now=now, through="bank") == SentBack(300, 0)
+    assert sent_back(None, "bank") == SentBack(by_bank_yen=300, to_card_yen=0)
     assert ended() == about_it
     events = [each for each in in_order(money_events(house.session, "hanako")) if each.kind == "deposit_refunded"]
     assert [(each.facts["yen"], each.facts["through"]) for each in events] == [
@@ -161,7 +163,14 @@ def test_5_2__what_goes_back_tells_its_way_and_ends_the_tasks_about_it_alone(
         (200, "card"),
         (300, "bank"),
     ]
-    assert [[told(each, lang) for each in events[1:]] for lang in ("ja", "en")] == []
+    assert [told(each, "ja") for each in events[1:]] == [
+        "預り金200円を返しました(カードへの返金)。 担当: keiri、理由: asked。",
+        "預り金300円を返しました(銀行振込)。 担当: keiri、理由: asked。",
+    ]
+    assert [told(each, "en").partition(" By ")[0] for each in events[1:]] == [
+        "200 yen of the deposit was sent back (to the card).",
+        "300 yen of the deposit was sent back (by bank).",
+    ]
 
 
 def test_5_2__the_tasks_of_a_refund_that_failed_end_when_the_last_of_the_cards_money_goes_back_by_itself(
