@@ -49,16 +49,21 @@ def test_the_given_scenarios_come_true(name: str, database_url: sa.URL | str) ->
     assert outcome.passed, as_text(outcome)
 
 
-def test_nights_load_nothing_that_measures_a_month_before_there_is_a_claim(database_url: sa.URL | str) -> None:
-    """In a process of its own: renewals, charges and the audit of some nights, whole."""
-    unwanted = ("alembic", "apscheduler", "duckdb", "jinja2", "sla.desk", "sla.observations", "sla.stages", "stripe")
+def test_nights_load_nothing_that_measures_a_month_before_there_is_a_claim(
+    tmp_path: Path, database_url: sa.URL | str
+) -> None:
+    """In a process of its own: the nights of a month with a renewal. The users are declared at the desk of sla."""
+    unwanted = ("alembic", "apscheduler", "duckdb", "jinja2", "sla.observations", "sla.stages", "stripe")
     code = (
         "import pathlib, sys; from scheduler.scenario.run import run_file; "
         "passed = run_file(pathlib.Path(sys.argv[1]), sys.stdin.read()).passed; "
         f"print(passed, [name for name in {unwanted!r} if name in sys.modules])"
     )
     url = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
-    diary = Path(__file__).parent / "premium-3.3-anchors.yaml"
+    once = "2025-01-11, charges: {account: jiro, count: 1, yen: 500}"
+    twice = "2025-02-11, charges: {account: jiro, count: 2, yen: 1000}"
+    diary = tmp_path / "diary.yaml"
+    diary.write_text(GOOD.replace(once, twice), encoding="utf-8")
     answer = subprocess.run(
         [sys.executable, "-c", code, str(diary)], input=url, capture_output=True, text=True, check=True
     )
