@@ -17,8 +17,9 @@ from sla.evidence_lists import incident_list, notice_list, population_list
 from sla.import_desk import ImportDesk
 from sla.imports import Imported, import_list
 from sla.observation_store import Reading, files_in
+from sla.unknown_store import load_unknown
 from sla.views import month_view
-from terms.calendar import Month, parse_instant
+from terms.calendar import Month, epoch, parse_instant
 from terms.discretion import Discretion
 from terms.policy import Terms
 from terms.rules import Rules
@@ -135,6 +136,22 @@ def test_import__every_row_of_counts_is_read_or_refused_also_one_without_numbers
     assert [tuple(each) for each in unknown] == [(parse_instant("2026-04-10 12:10"), parse_instant("2026-04-10 12:40"))]
     more = written(tmp_path, "more.csv", "from,to,affected,total", "2026-04-10 12:10,2026-04-10 12:40,,")
     assert numbers(ImportDesk(desk).counts(more, author="sato", now=LATER)) == ("counts", 1, 1, 0, 0, "sato", False)
+
+
+def test_import__the_time_of_a_refused_count_is_unknown_until_the_row_is_corrected(
+    session: Session, desk: SlaDesk, tmp_path: Path
+) -> None:
+    header, stops = "from,to,affected,total", CountSeries(only_stops=True)
+    wrong = ("2026-04-10 12:00,2026-04-10 12:10,51,", "2024-04-10 12:00,2024-04-10 12:10,51,")
+    done = ImportDesk(desk).counts(written(tmp_path, "a.csv", header, *wrong), author="sato", now=NOW, series=stops)
+    assert numbers(done) == ("counts", 2, 0, 0, 2, "sato", False)
+    assert [(line, value) for line, value, _ in told(done)] == [(2, "51 of nothing"), (3, "51 of nothing")]
+    month = Month(2026, 4)
+    span = ((epoch(parse_instant("2026-04-10 12:00")), epoch(parse_instant("2026-04-10 12:10"))),)
+    assert load_unknown(session, (month.start_at, month.end_at), NOW) == span
+    right = written(tmp_path, "b.csv", header, "2026-04-10 12:00,2026-04-10 12:10,51,1000")
+    ImportDesk(desk).counts(right, author="sato", now=LATER, series=stops)
+    assert load_unknown(session, (month.start_at, month.end_at), LATER) == ()
 
 
 def test_import__incidents_that_are_known_are_passed_over_and_other_values_are_refused(
