@@ -70,7 +70,7 @@ class CountsRead:
     """Good rows with their lines (CSV), the time that its rows leave unknown, and what was wrong.
 
     `blank_rows`: a CSV's rows that say of a time that nobody knows, each with its line. `refused`: the periods of its
-    rows whose numbers are refused; nobody knows of these either.
+    rows whose numbers are refused.
     """
 
     rows: tuple[Count, ...]
@@ -87,10 +87,19 @@ def read_counts(path: Path, series: CountSeries | None = None) -> CountsRead:
     return _read_matrix(path, known) if path.suffix.lower() == ".json" else _read_csv(path)
 
 
-def unknown_time(rows: Iterable[Count], blank: Spans, series: CountSeries | None = None) -> Spans:
-    """When nobody knows, by these rows of one file: what is blank, and what lies between without a row."""
+def unknown_time(
+    rows: Iterable[Count], blank: Spans, series: CountSeries | None = None, refused: Iterable[Span] = ()
+) -> Spans:
+    """When nobody knows, by these rows of one file: what is blank or refused, and what lies between without a row.
+
+    A refused row is unknown in its own period, but nothing between it and the others is: its times may be wrong.
+    """
     series = series or CountSeries()
     known = normalise((row.start, row.end) for row in rows)
+    return union(_missing(known, blank, series), subtract(normalise(refused), known))
+
+
+def _missing(known: Spans, blank: Spans, series: CountSeries) -> Spans:
     hull = union(known, blank)
     if series.asked is not None:
         hull = union(hull, (series.asked,))
@@ -115,7 +124,7 @@ def _read_csv(path: Path) -> CountsRead:
     blank = tuple((line, row) for row, line in zip(read.rows, read.lines, strict=True) if not isinstance(row, Count))
     return CountsRead(
         rows=tuple(row for row, _ in good),
-        blank=normalise([*(span for _, span in blank), *refused]),
+        blank=normalise(span for _, span in blank),
         findings=read.findings,
         lines=tuple(line for _, line in good),
         blank_rows=blank,
@@ -125,13 +134,12 @@ def _read_csv(path: Path) -> CountsRead:
 
 def _of_users(row: Mapping[str, str], span: Span) -> Count | Span:
     """A row's count; its span where nobody knows. Raises RefusedRowError."""
-    if row["affected"] and not row["total"]:
-        remedy = "add the total; time that nobody knows has no number in affected"
-        raise RefusedRowError(f"{row['affected']} of nothing", "affected users are a part of all users", remedy)
-    users = [users_in(row, name) for name in ("affected", "total") if row[name]]
-    if len(users) < 2:
+    affected, total = (users_in(row, name) if row[name] else None for name in ("affected", "total"))
+    if affected is None:
         return span
-    affected, total = users
+    if total is None:
+        remedy = "add the total; time that nobody knows has no number in affected"
+        raise RefusedRowError(f"{affected} of nothing", "affected users are a part of all users", remedy)
     if total < 1 or affected > total:
         raise RefusedRowError(f"{affected} of {total}", "affected users are a part of all users", "correct the row")
     return Count(*span, affected, total)

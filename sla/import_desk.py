@@ -20,7 +20,7 @@ from db.tables.evidence import population as population_table
 from sla.claim_files import ClaimRow, read_claims
 from sla.counts import CountSeries, read_counts, unknown_time
 from sla.desk import SlaDesk
-from sla.evidence import Incident, Read, UserFigure, read_incidents, read_population
+from sla.evidence import FIRST_SECOND, Incident, Read, UserFigure, read_incidents, read_population
 from sla.ics_events import OUR_PUBLISHED
 from sla.imports import Imported, known_import, note_import, sha256_of
 from sla.intervals import as_iso, clip, normalise
@@ -30,7 +30,7 @@ from sla.observation_store import KIND as OBSERVATIONS
 from sla.observation_store import Reading
 from sla.review import ask_for_reviews, policy_of
 from sla.stops import UpdateNotice
-from terms.calendar import Month, from_epoch, iso_jst
+from terms.calendar import Month, epoch, from_epoch, iso_jst
 from terms.decision import Finding
 
 CHUNK_CLAIMS = 5_000
@@ -85,9 +85,8 @@ class ImportDesk:
             spans = [span for _, span in read.blank_rows]
             unreached = self._desk.refused_spans(spans, "counts")
             blank = _left(spans, unreached)
-            silent = [*blank, *_left(read.refused, self._desk.refused_spans(read.refused, "counts"))]
-            no_csv = not (spans or read.refused)
-            unknown = unknown_time(taken, read.blank if no_csv else normalise(silent), series)
+            refused_until_now = clip(normalise(read.refused), FIRST_SECOND, epoch(now))
+            unknown = unknown_time(taken, normalise(blank) if spans else read.blank, series, refused_until_now)
             added = self._desk.take_unknown(unknown, file.name, now=now, by=author)
             new += sum(bool(clip(added, *span)) for span in blank)
             lines = [line for line, _ in read.blank_rows]

@@ -27,6 +27,7 @@ from terms.rules import Rules
 TASK: Final = "charged_too_much"
 _OPEN = sa.and_(people_task.c.kind == TASK, people_task.c.closed_at.is_(None))
 GROUND = "the card was charged for what was paid already"
+NOTHING_HELD = "nothing that the card paid too much is held any more"
 
 
 def anything_due() -> sa.ColumnElement[bool]:
@@ -59,9 +60,8 @@ def refund_overcharges(session: Session, rules: Rules, gateway: Gateway, now: da
             attempt_id = session.execute(
                 sa.select(overcharge_refund.c.attempt_id).where(overcharge_refund.c.id == refund.refund_id)
             ).scalar_one()
-            ground = f"given back: {refund.request.key}"
-            close_task(session, TASK, f"attempt {attempt_id}", "keizoku", ground, now)
-            changes += end_tasks_when_all_went_back(session, account, "keizoku", ground, now)
+            close_task(session, TASK, f"attempt {attempt_id}", "keizoku", f"given back: {refund.request.key}", now)
+            changes += end_tasks_when_all_went_back(session, account, "keizoku", NOTHING_HELD, now)
         session.commit()
         changes += 1
     return changes

@@ -263,7 +263,7 @@ def asked_month(written: str) -> tuple[Month, Policy]:
 
 def _unknown(reads: Sequence[CountsRead], series: CountSeries) -> Spans:
     """When no file has a sample although one of them should."""
-    missing = union(*(unknown_time(read.rows, read.blank, series) for read in reads))
+    missing = union(*(unknown_time(read.rows, read.blank, series, read.refused) for read in reads))
     return subtract(missing, normalise((row.start, row.end) for read in reads for row in read.rows))
 
 

@@ -14,6 +14,7 @@ from billing.gateway.simulated import SimulatedGateway
 from billing.people import TaskKind, open_task
 from billing.refunding import unknown_refunds
 from billing.refusal import Refused
+from billing.stages.overcharges import NOTHING_HELD
 from billing.views import refunds_view, trial_balance
 from scheduler.app import House
 from scheduler.hours import night_at
@@ -200,6 +201,8 @@ def test_5_2__the_tasks_of_a_refund_that_failed_end_when_the_last_of_the_cards_m
     on += timedelta(days=1)
     assert run_night(house, on, night_at(on)).certificate == "ok"
     assert _tasks(house) == [(*each, "keizoku") for each in tasks]
+    grounds = house.session.scalars(sa.text("SELECT closed_ground FROM people_task ORDER BY id")).all()
+    assert grounds == [NOTHING_HELD, NOTHING_HELD, "given back: keizoku-overcharge-2"]
     assert run_night(house, on, night_at(on)).changes == 0
 
 

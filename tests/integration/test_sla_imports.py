@@ -19,7 +19,7 @@ from sla.imports import Imported, import_list
 from sla.observation_store import Reading, files_in
 from sla.unknown_store import load_unknown
 from sla.views import month_view
-from terms.calendar import Month, epoch, parse_instant
+from terms.calendar import Month, parse_instant
 from terms.discretion import Discretion
 from terms.policy import Terms
 from terms.rules import Rules
@@ -138,20 +138,39 @@ def test_import__every_row_of_counts_is_read_or_refused_also_one_without_numbers
     assert numbers(ImportDesk(desk).counts(more, author="sato", now=LATER)) == ("counts", 1, 1, 0, 0, "sato", False)
 
 
+@pytest.mark.parametrize("only_stops", [False, True])
 def test_import__the_time_of_a_refused_count_is_unknown_until_the_row_is_corrected(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, desk: SlaDesk, tmp_path: Path, only_stops: bool
 ) -> None:
-    header, stops = "from,to,affected,total", CountSeries(only_stops=True)
-    wrong = ("2026-04-10 12:00,2026-04-10 12:10,51,", "2024-04-10 12:00,2024-04-10 12:10,51,")
-    done = ImportDesk(desk).counts(written(tmp_path, "a.csv", header, *wrong), author="sato", now=NOW, series=stops)
-    assert numbers(done) == ("counts", 2, 0, 0, 2, "sato", False)
-    assert [(line, value) for line, value, _ in told(done)] == [(2, "51 of nothing"), (3, "51 of nothing")]
-    month = Month(2026, 4)
-    span = ((epoch(parse_instant("2026-04-10 12:00")), epoch(parse_instant("2026-04-10 12:10"))),)
-    assert load_unknown(session, (month.start_at, month.end_at), NOW) == span
-    right = written(tmp_path, "b.csv", header, "2026-04-10 12:00,2026-04-10 12:10,51,1000")
-    ImportDesk(desk).counts(right, author="sato", now=LATER, series=stops)
-    assert load_unknown(session, (month.start_at, month.end_at), LATER) == ()
+    """Its own time, as far as it is over, and nothing between it and the rows that are taken."""
+    header, series = "from,to,affected,total", CountSeries(only_stops=only_stops)
+    file = written(
+        tmp_path,
+        "a.csv",
+        header,
+        "2026-04-10 12:00,2026-04-10 12:10,51,1000",
+        "2026-04-12 12:00,2026-04-12 12:10,51,",
+        "2024-04-12 12:00,2024-04-12 12:10,NaN,",
+        "2026-04-30 23:50,2027-04-30 23:50,,many",
+    )
+    at = parse_instant("2026-05-01 00:10")
+    done = ImportDesk(desk).counts(file, author="sato", now=at, series=series)
+    assert numbers(done) == ("counts", 4, 1, 1, 3, "sato", False)
+    assert [(line, value) for line, value, _ in told(done)] == [
+        (3, "51 of nothing"),
+        (4, "affected 'NaN'"),
+        (5, "total 'many'"),
+    ]
+    stored = sa.select(unknown_time.c.from_at, unknown_time.c.to_at).order_by(unknown_time.c.from_at)
+    assert [tuple(each) for each in session.execute(stored)] == [
+        (parse_instant("2026-04-12 12:00"), parse_instant("2026-04-12 12:10")),
+        (parse_instant("2026-04-30 23:50"), at),
+    ]
+    reach = Month(2026, 4).start_at, Month(2026, 5).end_at
+    right = ("2026-04-12 12:00,2026-04-12 12:10,51,1000", "2026-04-30 23:50,2026-05-01 00:10,0,1000")
+    stops = CountSeries(only_stops=True)
+    ImportDesk(desk).counts(written(tmp_path, "b.csv", header, *right), author="sato", now=LATER, series=stops)
+    assert load_unknown(session, reach, max(at, LATER)) == ()
 
 
 def test_import__incidents_that_are_known_are_passed_over_and_other_values_are_refused(

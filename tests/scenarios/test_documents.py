@@ -63,6 +63,7 @@ def test_nights_load_nothing_that_measures_a_month_before_there_is_a_claim(
     once = "2025-01-11, charges: {account: jiro, count: 1, yen: 500}"
     twice = "2025-02-11, charges: {account: jiro, count: 2, yen: 1000}"
     diary = tmp_path / "diary.yaml"
+    assert once in GOOD
     diary.write_text(GOOD.replace(once, twice), encoding="utf-8")
     answer = subprocess.run(
         [sys.executable, "-c", code, str(diary)], input=url, capture_output=True, text=True, check=True

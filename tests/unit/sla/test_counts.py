@@ -54,10 +54,15 @@ def test_9_3__a_row_without_numbers_and_time_without_a_row_are_unknown(tmp_path:
     assert (read.lines, told(read)) == ((2, 4), ["1001 of 1000", "total 'many'", "51 of nothing"])
     assert read.blank_rows == tuple(zip((3, 5), minutes((10, 20), (40, 50)), strict=True))
     assert read.refused == minutes((50, 55), (55, 60), (60, 70))
-    assert unknown_time(read.rows, read.blank) == minutes((10, 30), (40, 70))
-    assert unknown_time(read.rows, read.blank, CountSeries(only_stops=True)) == minutes((10, 20), (40, 70))
+    assert unknown_time(read.rows, read.blank) == minutes((10, 30), (40, 50))
+    assert unknown_time(read.rows, read.blank, CountSeries(), read.refused) == minutes((10, 30), (40, 70))
+    only_stops = CountSeries(only_stops=True)
+    assert unknown_time(read.rows, read.blank, only_stops, read.refused) == minutes((10, 20), (40, 70))
+    assert unknown_time(read.rows, read.blank, refused=minutes((5, 15), (90, 95))) == minutes(
+        (10, 30), (40, 50), (90, 95)
+    )
     asked = CountSeries(asked=minutes((-10, 60))[0])
-    assert unknown_time(read.rows, read.blank, asked) == minutes((-10, 0), (10, 30), (40, 70))
+    assert unknown_time(read.rows, read.blank, asked) == minutes((-10, 0), (10, 30), (40, 60))
     assert unknown_time((), ()) == ()
 
 
