@@ -1,0 +1,47 @@
+"""Files of evidence as people import them into a service with a thousand users, and what came of it."""
+
+from datetime import datetime
+from pathlib import Path
+
+from db.session import Session
+from sla.desk import SlaDesk
+from sla.imports import Imported
+from sla.views import month_view
+from terms.calendar import Month, parse_instant
+from terms.discretion import Discretion
+from terms.policy import Terms
+from terms.rules import Rules
+
+RULES = Rules(Terms.load("premium"), Discretion())
+APRIL = Month(2026, 4)
+NOW = parse_instant("2026-05-02 09:00")
+LATER = parse_instant("2026-05-03 09:00")
+
+
+def desk_of_thousand(session: Session) -> SlaDesk:
+    """A desk of a service with a thousand users."""
+    found = SlaDesk(session, RULES)
+    assert found.population(parse_instant("2025-01-01"), 1_000, now=parse_instant("2025-01-01")) == []
+    return found
+
+
+def written(folder: Path, name: str, *lines: str) -> Path:
+    """A file of these lines."""
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def numbers(done: Imported) -> tuple[str, int, int, int, int, str, bool]:
+    """Kind; rows read, used, new, refused; author; whether it was known."""
+    return done.kind, done.rows_read, done.rows_used, done.rows_new, done.rows_refused, done.author, done.again
+
+
+def told(done: Imported) -> list[tuple[int | None, str, str]]:
+    """Line, value and rule of each finding."""
+    return [(each.line, each.value, each.rule) for each in done.findings]
+
+
+def unusable(session: Session, at: datetime = LATER) -> int:
+    """Seconds of April in which too many were unable."""
+    return int(month_view(session, RULES, APRIL, at)["unusable_seconds"])
