@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from billing.allocation import Allocation, Fund, allocate_back
 from billing.booking import Posting, post
+from billing.people import close_tasks
 from billing.refunding import SUBJECTS
 from billing.refusal import Refused
 from billing.settling import book_undemanded, correct_interest, settle_parts
@@ -152,12 +153,12 @@ def refund(
         )
     today = jst_day(now)
     sent_yen = min(wanted, held.sent_yen)
-    for origin, way, part in ((SENT, BANK, sent_yen), (CARD, through, wanted - sent_yen)):
+    card_yen = wanted - sent_yen
+    for origin, way, part in ((SENT, BANK, sent_yen), (CARD, through, card_yen)):
         if part:
             use_id = use_deposit(session, account, "refunded", origin, part, now, by, ground, through=way)
             event = "overcharge_refunded" if way == CARD else "deposit_refunded"
             post(session, [Posting(event, f"deposit:{use_id}", today, {"yen": part}, account)], now)
-    card_yen = wanted - sent_yen
     if card_yen:
         end_tasks_when_all_went_back(session, account, by, ground, now)
     session.commit()
@@ -173,12 +174,8 @@ def end_tasks_when_all_went_back(session: Session, account: str, by: str, ground
         return 0
     task = people_task.c
     failed = sa.and_(task.kind == "refund_failed", task.subject.startswith(f"{SUBJECTS['overcharge']} "))
-    return session.execute(
-        sa.update(people_task)
-        .where(task.closed_at.is_(None), task.detail["account"].astext == account)
-        .where(sa.or_(task.kind == "charged_too_much", failed))
-        .values(closed_at=now, closed_by=by, closed_ground=ground)
-    ).rowcount
+    about_it = sa.or_(task.kind == "charged_too_much", failed)
+    return close_tasks(session, by, ground, now, task.detail["account"].astext == account, about_it)
 
 
 def _waiting(session: Session, today: date, contract_ids: Collection[int] | None) -> list[str]:

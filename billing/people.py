@@ -43,8 +43,14 @@ def open_task(session: Session, kind: TaskKind, subject: str, detail: Mapping[st
 
 def close_task(session: Session, kind: TaskKind, subject: str, by: str, ground: str, now: datetime) -> int:
     """Note that people have dealt with a task; returns the rows written (0 or 1). Does not commit."""
+    one = people_task.c.kind == kind, people_task.c.subject == subject
+    return close_tasks(session, by, ground, now, *one)
+
+
+def close_tasks(session: Session, by: str, ground: str, now: datetime, *which: sa.ColumnElement[bool]) -> int:
+    """The same for all open tasks of which this holds; returns the rows written. Does not commit."""
     return session.execute(
         sa.update(people_task)
-        .where(people_task.c.kind == kind, people_task.c.subject == subject, people_task.c.closed_at.is_(None))
+        .where(people_task.c.closed_at.is_(None), *which)
         .values(closed_at=now, closed_by=by, closed_ground=ground)
     ).rowcount

@@ -28,7 +28,7 @@ from billing.gateway.stripe_gateway import StripeGateway
 from billing.stages import invoices, payments, terms
 from db.embedded import EmbeddedServer
 from db.migrate import upgrade
-from db.session import make_engine
+from db.session import libpq_address, make_engine
 from scheduler.app import House
 from scheduler.hours import night_at
 from scheduler.leadership import Leadership
@@ -319,8 +319,7 @@ def _beats(worker: Worker) -> None:
 
 def _cut_all(url: sa.URL) -> None:
     """End every connection to this database."""
-    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(address, autocommit=True) as admin:
+    with psycopg.connect(libpq_address(url), autocommit=True) as admin:
         admin.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"

@@ -7,13 +7,9 @@ from db.session import Session
 from sla.desk import SlaDesk
 from sla.imports import Imported
 from sla.views import month_view
-from terms.calendar import Month, parse_instant
-from terms.discretion import Discretion
-from terms.policy import Terms
-from terms.rules import Rules
+from terms.calendar import parse_instant
+from tests.integration.sla_world import APRIL, LONG_AGO, RULES
 
-RULES = Rules(Terms.load("premium"), Discretion())
-APRIL = Month(2026, 4)
 NOW = parse_instant("2026-05-02 09:00")
 LATER = parse_instant("2026-05-03 09:00")
 
@@ -21,7 +17,7 @@ LATER = parse_instant("2026-05-03 09:00")
 def desk_of_thousand(session: Session) -> SlaDesk:
     """A desk of a service with a thousand users."""
     found = SlaDesk(session, RULES)
-    assert found.population(parse_instant("2025-01-01"), 1_000, now=parse_instant("2025-01-01")) == []
+    assert found.population(LONG_AGO, 1_000, now=LONG_AGO) == []
     return found
 
 

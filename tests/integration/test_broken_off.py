@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from db.embedded import EmbeddedServer
 from db.failures import BACK, FREE_SOME
-from db.session import Session
+from db.session import Session, libpq_address
 from scheduler import cli
 from scheduler.backup.dump import BackupError, dump, new_key, recipients_of
 from scheduler.cli.output import explained
@@ -45,7 +45,7 @@ def world() -> Iterator[Simulated]:
 def copy(world: Simulated, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.URL]:
     """A copy of that database, which the commands' settings name."""
     with world.copied() as url:
-        monkeypatch.setenv("KEIZOKU_DATABASE_URL", url.set(drivername="postgresql").render_as_string(False))
+        monkeypatch.setenv("KEIZOKU_DATABASE_URL", libpq_address(url))
         yield url
         world.server.keep_running()
 
@@ -131,7 +131,7 @@ def _postmaster(server: EmbeddedServer) -> int:
 
 @contextmanager
 def _admin(url: sa.URL) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-    with psycopg.connect(url.set(drivername="postgresql").render_as_string(False), autocommit=True) as admin:
+    with psycopg.connect(libpq_address(url), autocommit=True) as admin:
         yield admin
 
 

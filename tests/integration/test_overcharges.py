@@ -81,6 +81,16 @@ def _tasks(house: House) -> list[tuple[str, str, str | None]]:
     return [tuple(row) for row in house.session.execute(TASKS)]
 
 
+def _refund_fails(house: House, gateway: VeiledGateway) -> None:
+    """What the card paid too much does not go back to it: two tasks, which one more night leaves as they are."""
+    gateway.veiled = False
+    gateway.set_refund_fails("hanako")
+    for _ in range(2):
+        assert _night(house, 27).certificate == "ok"
+    assert gateway.asked == 1
+    assert _tasks(house) == [("charged_too_much", "attempt 1", None), ("refund_failed", "overcharge 1", None)]
+
+
 def test_5_2__a_lookup_that_never_answers_reaches_people_and_a_late_success_goes_back(
     house: House, gateway: VeiledGateway
 ) -> None:
@@ -106,12 +116,7 @@ def test_5_2__a_lookup_that_never_answers_reaches_people_and_a_late_success_goes
 
 
 def test_5_2__a_refund_that_fails_is_left_to_people_who_close_it(house: House, gateway: VeiledGateway) -> None:
-    gateway.veiled = False
-    gateway.set_refund_fails("hanako")
-    for _ in range(2):
-        assert _night(house, 27).certificate == "ok"
-    assert gateway.asked == 1
-    assert _tasks(house) == [("charged_too_much", "attempt 1", None), ("refund_failed", "overcharge 1", None)]
+    _refund_fails(house, gateway)
     now = parse_instant("2026-03-27 10:00")
     with pytest.raises(Refused, match="through card or bank, not 'cash'"):
         house.billing.refund_deposit("hanako", by="keiri", ground="?", now=now, through="cash")
@@ -133,9 +138,7 @@ def test_5_2__a_refund_that_fails_is_left_to_people_who_close_it(house: House, g
 def test_5_2__what_goes_back_tells_its_way_and_ends_the_tasks_about_it_alone(
     house: House, gateway: VeiledGateway
 ) -> None:
-    gateway.veiled = False
-    gateway.set_refund_fails("hanako")
-    assert _night(house, 27).certificate == "ok"
+    _refund_fails(house, gateway)
     now = parse_instant("2026-03-27 10:00")
     house.billing.pay("hanako", 500, now=now)
     others: list[tuple[TaskKind, str, str]] = [
@@ -178,9 +181,7 @@ def test_5_2__the_tasks_of_a_refund_that_failed_end_when_the_last_of_the_cards_m
     house: House, gateway: VeiledGateway
 ) -> None:
     """Two charges too much: the refund of one has failed, and people send it back while the other's is under way."""
-    gateway.veiled = False
-    gateway.set_refund_fails("hanako")
-    assert _night(house, 27).certificate == "ok"
+    _refund_fails(house, gateway)
     house.session.execute(sa.text("UPDATE simulated_card SET refund_fails = false"))
     house.session.commit()
     gateway.veiled = True

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from db.session import libpq_address, normalised_url
+
 GOOD = """\
 title: One month
 plans: {monthly: {interval: month, prices: [{yen: 500, from: 2024-12-02}]}}
@@ -62,7 +64,7 @@ def test_a_hosts_scenarios_are_tests_beside_its_own(tmp_path: Path, database_url
         diaries__deep__plain_dot_yaml=GOOD,
         test_own_dot_py="def test_own(): pass\n",
     )
-    url = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
+    url = libpq_address(normalised_url(database_url))
     done = pytest_in(tmp_path, "-v", "-n", "1", "--keizoku-database-url", url)
     assert done.returncode == 1, done.stdout + done.stderr
     verdicts = {

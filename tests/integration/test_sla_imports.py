@@ -17,17 +17,8 @@ from sla.import_desk import ImportDesk
 from sla.imports import import_list
 from sla.observation_store import Reading, files_in
 from terms.calendar import parse_instant
-from tests.integration.evidence_files import (
-    APRIL,
-    LATER,
-    NOW,
-    RULES,
-    desk_of_thousand,
-    numbers,
-    told,
-    unusable,
-    written,
-)
+from tests.integration.evidence_files import LATER, NOW, desk_of_thousand, numbers, told, unusable, written
+from tests.integration.sla_world import APRIL, RULES
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client import generate_latest
 
-from db.session import make_engine, normalised_url
+from db.session import libpq_address, make_engine, normalised_url
 from scheduler import runs
 from scheduler.app import House
 from scheduler.hours import last_night_due, night_at
@@ -155,8 +155,7 @@ def empty_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
 
 
 def test_two_worker_processes_one_leads_and_the_other_takes_over_when_it_is_killed(empty_database: sa.URL) -> None:
-    address = empty_database.set(drivername="postgresql").render_as_string(hide_password=False)
-    environment = {**os.environ, "KEIZOKU_DATABASE_URL": address}
+    environment = {**os.environ, "KEIZOKU_DATABASE_URL": libpq_address(empty_database)}
     keizoku = [sys.executable, "-c", "from scheduler.cli import main; main()"]
     subprocess.run([*keizoku, "db", "upgrade"], env=environment, check=True)
     command = [*keizoku, "worker", "--heartbeat", "0.2", "--listen", "127.0.0.1:0"]

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from db.session import make_engine
+from db.session import libpq_address, make_engine, normalised_url
 from scheduler.cli.scenario import app
 from scheduler.scenario import lasting
 from scheduler.scenario.report import as_text
@@ -59,7 +59,7 @@ def test_nights_load_nothing_that_measures_a_month_before_there_is_a_claim(
         "passed = run_file(pathlib.Path(sys.argv[1]), sys.stdin.read()).passed; "
         f"print(passed, [name for name in {unwanted!r} if name in sys.modules])"
     )
-    url = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
+    url = libpq_address(normalised_url(database_url))
     once = "2025-01-11, charges: {account: jiro, count: 1, yen: 500}"
     twice = "2025-02-11, charges: {account: jiro, count: 2, yen: 1000}"
     diary = tmp_path / "diary.yaml"
@@ -74,7 +74,7 @@ def test_nights_load_nothing_that_measures_a_month_before_there_is_a_claim(
 def test_the_command_runs_every_file_and_its_exit_code_tells(
     tmp_path: Path, database_url: sa.URL | str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = database_url if isinstance(database_url, str) else database_url.render_as_string(hide_password=False)
+    url = libpq_address(normalised_url(database_url))
     monkeypatch.setenv("KEIZOKU_DATABASE_URL", url)
     files = {"good": GOOD, "bad": GOOD.replace("yen: 500}}", "yen: 499}}"), "wrong": GOOD.replace("expect", "expct")}
     for name, text in files.items():

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from db.embedded import CLUSTER_NAME
-from db.session import backend_of, make_engine
+from db.session import backend_of, libpq_address, make_engine
 from scheduler.scenario import lasting
 from scheduler.scenario.run import run_file, run_on
 from scheduler.scenario.slate import Slate
@@ -40,8 +40,7 @@ def lasting_database(database_url: sa.URL | str, monkeypatch: pytest.MonkeyPatch
 
 def schemas(address: sa.URL) -> dict[str, str]:
     """Every schema that a run left, with the release of its tables; once nobody is connected any more."""
-    plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as connection:
+    with psycopg.connect(libpq_address(address), autocommit=True) as connection:
         patience = time.monotonic() + 20
         while connection.execute(
             "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' "
