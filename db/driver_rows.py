@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
-from db.copy_text import CopyText
+from keizoku.db.copy_text import CopyText
 
 Row = Sequence[object]
 _DIALECT = PGDialect_psycopg()

@@ -32,8 +32,8 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.pq import PGconn, Ping
 
-from db.programs import MAJOR, SOON, Account, account_of, programs_folder, run_program, server_account, succeeds
-from db.session import NO_SPACE, DatabaseError, DiskFullError, libpq_address
+from keizoku.db.programs import MAJOR, SOON, Account, account_of, programs_folder, run_program, server_account, succeeds
+from keizoku.db.session import NO_SPACE, DatabaseError, DiskFullError, libpq_address
 
 __all__ = ["EmbeddedServer", "default_data_dir"]
 
@@ -94,7 +94,7 @@ class EmbeddedServer:
 
     @property
     def url(self) -> sa.URL:
-        """The address for `db.session.make_engine`."""
+        """The address for `keizoku.db.session.make_engine`."""
         return sa.URL.create(
             "postgresql+psycopg",
             username=ROLE,

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import psycopg
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
-from db.session import NO_SPACE, DiskFullError
+from keizoku.db.session import NO_SPACE, DiskFullError
 
 __all__ = ["AGAIN", "BACK", "FREE_SOME", "Failure", "Kind", "disk_is_full", "failure_of", "reason_in_log"]
 

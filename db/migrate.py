@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
-from db.session import DatabaseError, Session, driver_cursor
+from keizoku.db.session import DatabaseError, Session, driver_cursor
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -34,7 +34,7 @@ def create_all(session: Session) -> None:
 @functools.cache
 def ddl_script() -> str:
     """The SQL that makes every table, index and guard, as the tables declare them now."""
-    from db.tables import metadata
+    from keizoku.db.tables import metadata
 
     statements: list[str] = []
     ordered: list[str] = []

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
 
-from db.session import DatabaseError
+from keizoku.db.session import DatabaseError
 
 __all__ = [
     "MAJOR",

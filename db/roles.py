@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.exc import ProgrammingError
 
-from db.session import DatabaseError, Session, driver_cursor
-from db.tables import metadata
-from db.tables.guards import APPEND_ONLY
+from keizoku.db.session import DatabaseError, Session, driver_cursor
+from keizoku.db.tables import metadata
+from keizoku.db.tables.guards import APPEND_ONLY
 
 NAMES = ("worker", "finance", "support")
 SECRETS = frozenset({"code", "code_batch"})

@@ -22,8 +22,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 from sqlalchemy.types import UserDefinedType
 
-from db.copy_text import CopyText, copy_text
-from db.driver_rows import driver_rows
+from keizoku.db.copy_text import CopyText, copy_text
+from keizoku.db.driver_rows import driver_rows
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler

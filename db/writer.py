@@ -16,7 +16,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from db.session import Session
+from keizoku.db.session import Session
 
 Write = Callable[[Session], int]
 """Writes and commits a piece on the session it is given; the rows it wrote."""

@@ -13,23 +13,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from billing.desk import BillingDesk
-from billing.gateway.port import Gateway
-from billing.gateway.simulated import SimulatedGateway
-from billing.refusal import Refused
-from db.migrate import current_revision, head_revision
-from db.session import DatabaseError, Session, check_server
-from terms.calendar import Month
-from terms.rules import Rules
+from keizoku.billing.gateway.port import Gateway
+from keizoku.billing.gateway.simulated import SimulatedGateway
+from keizoku.billing.refusal import Refused
+from keizoku.billing.services.billing_service import BillingDesk
+from keizoku.db.migrate import current_revision, head_revision
+from keizoku.db.session import DatabaseError, Session, check_server
+from keizoku.terms.calendar import Month
+from keizoku.terms.rules import Rules
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     import sqlalchemy as sa
 
-    from billing.closing import Closed
-    from scheduler.settings import Settings
-    from sla.desk import SlaDesk
+    from keizoku.billing.closing.month_close import Closed
+    from keizoku.scheduler.settings import Settings
+    from keizoku.sla.services.sla_service import SlaDesk
 
 __all__ = ["House", "gateway_of", "house_on"]
 
@@ -57,13 +57,13 @@ class House:
     @cached_property
     def sla(self) -> SlaDesk:
         """Facts about stops and claims."""
-        from sla.desk import SlaDesk
+        from keizoku.sla.services.sla_service import SlaDesk
 
         return SlaDesk(self.session, self.rules)
 
     def close_month(self, month: Month, *, by: str = "the diary", now: datetime) -> Closed:
         """Close a month's books; Refused, with what has to be mended, where a check fails."""
-        from billing.closing import close_month
+        from keizoku.billing.closing.month_close import close_month
 
         closed = close_month(self.session, self.gateway, month, by, now)
         if not closed.ok:
@@ -106,8 +106,8 @@ def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
         finally:
             simulated.close()
         return
-    from billing.gateway.stripe_calls import StripeCalls
-    from billing.gateway.stripe_gateway import StripeGateway
+    from keizoku.billing.gateway.stripe_calls import StripeCalls
+    from keizoku.billing.gateway.stripe_gateway import StripeGateway
 
     calls = StripeCalls.to(
         settings.stripe_key(),

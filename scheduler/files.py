@@ -1,12 +1,12 @@
-"""A single file that a command writes: whole, or not there (billing/output_files.py), under the name the user gave."""
+"""A single file that a command writes: whole, or not there (atomic_files.py), under the name the user gave."""
 
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from billing import output_files
-from billing.refusal import Refused
+from keizoku.billing.documents import atomic_files
+from keizoku.billing.refusal import Refused
 
 __all__ = ["whole_file", "write_whole"]
 
@@ -19,7 +19,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield path  # a device or a pipe is written as it is
         return
     try:
-        with output_files.whole_file(target) as partial:
+        with atomic_files.whole_file(target) as partial:
             yield partial
     except Refused as refused:
         raise OSError(errno.EBUSY, "is being written by another run", str(path)) from refused

@@ -1,7 +1,7 @@
 """The operator's settings: each a variable KEIZOKU_<NAME>, or a line of the TOML file KEIZOKU_SETTINGS_FILE.
 
 The variable wins over the file, the file over the default. What the contract leaves to the operator is
-declared in `terms.discretion`; here are the settings of the machine, and where all of them are read.
+declared in `keizoku.terms.discretion`; here are the settings of the machine, and where all of them are read.
 """
 
 import json
@@ -23,12 +23,12 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from billing.gateway.port import BANK_NAMES
-from billing.issuer import Issuer, registrations
-from terms.discretion import Discretion
-from terms.own_versions import with_own_versions
-from terms.policy import Terms, UnknownReading
-from terms.rules import Rules
+from keizoku.billing.gateway.port import BANK_NAMES
+from keizoku.billing.rules.documents.issuer import Issuer, registrations
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.own_versions import with_own_versions
+from keizoku.terms.policy import Terms, UnknownReading
+from keizoku.terms.rules import Rules
 
 __all__ = ["SettingLine", "Settings", "SettingsError", "load_settings"]
 

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from terms.clauses import Clause
+from keizoku.terms.clauses import Clause
 
 Homes = Mapping[str, tuple[str, ...]]  # clause -> qualified names of functions
 Proofs = Mapping[str, tuple[str, ...]]  # clause -> tests, as "path::name" or "path"
@@ -98,7 +98,7 @@ def _token(clause_id: str) -> str:
 def _home_link(home: str) -> str:
     """A link to the file of "room.module.function"."""
     module, _, function = home.rpartition(".")
-    return f"[{home}](../{module.replace('.', '/')}.py)" if function else home
+    return f"[{home}](../{module.removeprefix('keizoku.').replace('.', '/')}.py)" if function else home
 
 
 def _test_links(proofs: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from terms.files import BadTerms, read_versions
+from keizoku.terms.files import BadTerms, read_versions
 
 Status = Literal["computed", "by_people", "informational"]
 

@@ -15,9 +15,9 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from terms.calendar import Month, iso_jst
-from terms.money import fraction_text
-from terms.rendering import Lang, sentence
+from keizoku.terms.calendar import Month, iso_jst
+from keizoku.terms.money import fraction_text
+from keizoku.terms.rendering import Lang, sentence
 
 Facts = Mapping[str, Any]  # JSON once it is inside a Step or a Decision
 
@@ -91,7 +91,7 @@ class Decision:
     def render(self, lang: Lang) -> list[str]:
         """One sentence per step, in the order of the steps; a sentence may use the decision's facts too.
 
-        Raises UnknownSentence or MissingFact (terms.rendering) when the words and the steps do not fit.
+        Raises UnknownSentence or MissingFact (keizoku.terms.rendering) when the words and the steps do not fit.
         """
         return [sentence(step.key, lang, {**self.facts, **step.facts}) for step in self.steps]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from terms.clauses import Clause
-from terms.policy import Version
+from keizoku.terms.clauses import Clause
+from keizoku.terms.policy import Version
 
 Sides = tuple[str | None, str | None]  # as the old version says it, as the new one does; None: not at all
 

@@ -17,11 +17,11 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from terms.clauses import Clause
-from terms.decision import Finding
-from terms.files import BadTerms, VersionFiles, read_version
-from terms.policy import Terms, Version, make_version, policy_flaws
-from terms.readings import Reading
+from keizoku.terms.clauses import Clause
+from keizoku.terms.decision import Finding
+from keizoku.terms.files import BadTerms, VersionFiles, read_version
+from keizoku.terms.policy import Terms, Version, make_version, policy_flaws
+from keizoku.terms.readings import Reading
 
 CONTRACT = "premium"
 

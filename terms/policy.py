@@ -30,11 +30,11 @@ from pydantic import (
     model_validator,
 )
 
-from terms.calendar import Month, jst_day
-from terms.clauses import Clause, read_clauses
-from terms.files import BadTerms, VersionFiles, read_versions
-from terms.money import fraction_text
-from terms.readings import Reading, read_readings
+from keizoku.terms.calendar import Month, jst_day
+from keizoku.terms.clauses import Clause, read_clauses
+from keizoku.terms.files import BadTerms, VersionFiles, read_versions
+from keizoku.terms.money import fraction_text
+from keizoku.terms.readings import Reading, read_readings
 
 
 class UncoveredDate(LookupError):

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from terms.files import BadTerms
+from keizoku.terms.files import BadTerms
 
 
 class Choice(BaseModel):

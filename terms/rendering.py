@@ -2,7 +2,7 @@
 
 Every *.toml in terms/sentences holds tables `[some.key]` with a template `ja` and a template `en`; a key is
 unique over all files. A template is filled with the facts of its step. By the last word of its name a fact is
-formatted for the language first (terms.words):
+formatted for the language first (keizoku.terms.words):
 
     _at  _on  _month      an instant, a day, a month
     _seconds  _windows    a duration, a list of [from, to]
@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from terms.words import spoken
+from keizoku.terms.words import spoken
 
 Lang = Literal["ja", "en"]
 

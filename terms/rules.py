@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from terms.discretion import Discretion
-from terms.policy import Terms
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.policy import Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from terms.calendar import Month, boundary
-from terms.sla_policy import Announced, ClaimRule, PeriodRule, SlaPolicy
+from keizoku.terms.calendar import Month, boundary
+from keizoku.terms.sla_policy import Announced, ClaimRule, PeriodRule, SlaPolicy
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@
     asked for  claim · eligibility · settlement                until when, by whom, how it is paid
 
 Always holds: every number is exact (text or whole, never a float); nothing changes after reading; a model
-that can be read need not be sensible: gaps, overlaps and the like are for `terms.sla_lint` to find.
-`sla.policy_engine` evaluates a policy; `terms.sla_periods` knows its periods and deadlines.
+that can be read need not be sensible: gaps, overlaps and the like are for `keizoku.terms.sla_lint` to find.
+`keizoku.sla.policies.engine` evaluates a policy; `keizoku.terms.sla_periods` knows its periods and deadlines.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from pydantic import (
     model_validator,
 )
 
-from terms.files import FOLDER, BadTerms, read_toml
-from terms.money import fraction_text
-from terms.policy import Count, SecondOfDay, Share
+from keizoku.terms.files import FOLDER, BadTerms, read_toml
+from keizoku.terms.money import fraction_text
+from keizoku.terms.policy import Count, SecondOfDay, Share
 
 PUBLIC = FOLDER / "public"
 _EXACT = re.compile(r"-?\d{1,20}(\.\d{1,20}|/\d{1,20})?")

@@ -10,8 +10,8 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from typing import Any, Literal
 
-from terms.calendar import JST, Month, from_epoch, parse_instant
-from terms.money import fraction_text
+from keizoku.terms.calendar import JST, Month, from_epoch, parse_instant
+from keizoku.terms.money import fraction_text
 
 _ENGLISH_MONTHS = (
     "January", "February", "March", "April", "May", "June",

@@ -16,10 +16,10 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import settings as hypothesis_settings
 
-from db.embedded import EmbeddedServer
-from db.migrate import create_all
-from db.session import Session, make_engine, open_session
-from scheduler.scenario.pytest_plugin import SERVER
+from keizoku.db.embedded import EmbeddedServer
+from keizoku.db.migrate import create_all
+from keizoku.db.session import Session, make_engine, open_session
+from keizoku.scheduler.scenario.pytest_plugin import SERVER
 
 SERVER_URL = "KEIZOKU_TEST_DATABASE_URL"
 SERVER_MAJOR = "KEIZOKU_TEST_SERVER_MAJOR"
@@ -44,24 +44,24 @@ LONG = (
 EVERY_SERVER = (
     "test_at_once.py",
     "test_backup.py",
-    "test_bank.py",
-    "test_closing.py",
+    "test_bank_transfers.py",
+    "test_month_close.py",
     "test_codes.py",
-    "test_contract_desk.py",
-    "test_default_desk.py",
+    "test_contract_service.py",
+    "test_default_service.py",
     "test_disputes.py",
-    "test_gateway_news.py",
-    "test_late_refunds.py",
+    "test_gateway_events.py",
+    "test_failed_refunds.py",
     "test_migrations.py",
-    "test_money_desk.py",
-    "test_night.py",
-    "test_overcharges.py",
+    "test_money_service.py",
+    "test_nightly_run.py",
+    "test_overpayment_refunds.py",
     "test_probes.py",
     "test_revenue_stage.py",
     "test_roles.py",
     "test_session.py",
     "test_sla_claims_stage.py",
-    "test_sla_desk.py",
+    "test_sla_service.py",
     "test_unknown_charges.py",
     "test_unknown_refunds.py",
     "test_worker.py",

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from db.programs import run_program, server_account
+from keizoku.db.programs import run_program, server_account
 from tests.conftest import FAST, SERVER_MAJOR, SERVER_URL
 
 ROLE = "keizoku"

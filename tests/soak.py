@@ -25,13 +25,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from db.embedded import EmbeddedServer
-from db.migrate import create_all
-from db.session import make_engine
-from tests.integration.disturbed_nights import FAST
-from tests.integration.kills import random_kills
-from tests.integration.random_nights import Weather, random_nights
-from tests.integration.stripe_running import running_proxy
+from keizoku.db.embedded import EmbeddedServer
+from keizoku.db.migrate import create_all
+from keizoku.db.session import make_engine
+from tests.worlds.disturbed_nights import FAST
+from tests.worlds.kills import random_kills
+from tests.worlds.random_nights import Weather, random_nights
+from tests.worlds.stripe_running import running_proxy
 
 PAGE = Path("docs/why/reliability.md")
 FIGURES = Path("docs/soak.json")

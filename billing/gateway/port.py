@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from billing.gateway.books import Dispute, GatewayBooks, RefundState
+from keizoku.billing.gateway.books import Dispute, GatewayBooks, RefundState
 
 BANK_NAMES = ("ストライプ", "STRIPE")
 """What a bank's line of the processor's payout has in its payer's name; an operator may set others."""

@@ -10,11 +10,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from billing.gateway.books import Dispute, RefundState
-from billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
-from db.session import plain_array, text_array, texts
-from db.tables.gateway import simulated_dispute
-from db.tables.money import simulated_card, simulated_charge, simulated_refund
+from keizoku.billing.gateway.books import Dispute, RefundState
+from keizoku.billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
+from keizoku.db.session import plain_array, text_array, texts
+from keizoku.db.tables.gateway import simulated_dispute
+from keizoku.db.tables.money import simulated_card, simulated_charge, simulated_refund
 
 CARD_OUTCOMES = (
     "ok",  # every charge succeeds

@@ -10,13 +10,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from billing.gateway.books import Dispute, GatewayEvent, Movement, Payout
-from billing.gateway.port import UnansweredError
-from db.session import Session
-from db.tables.books import entry, line
-from db.tables.gateway import balance_transaction, simulated_dispute
-from db.tables.money import simulated_charge, simulated_refund
-from terms.calendar import day_start_at, jst_day
+from keizoku.billing.gateway.books import Dispute, GatewayEvent, Movement, Payout
+from keizoku.billing.gateway.port import UnansweredError
+from keizoku.db.session import Session
+from keizoku.db.tables.books import entry, line
+from keizoku.db.tables.gateway import balance_transaction, simulated_dispute
+from keizoku.db.tables.money import simulated_charge, simulated_refund
+from keizoku.terms.calendar import day_start_at, jst_day
 
 
 class SimulatedBooks:

@@ -6,8 +6,8 @@ from typing import Any
 
 import stripe
 
-from billing.gateway.books import Dispute, GatewayEvent, Movement, Payout
-from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
+from keizoku.billing.gateway.books import Dispute, GatewayEvent, Movement, Payout
+from keizoku.billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
 
 _DISPUTE_STATES = {"won": "won", "lost": "lost", "warning_closed": "won"}
 

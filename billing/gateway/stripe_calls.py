@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import stripe
 
-from billing.gateway.limiter import Pace
-from billing.gateway.port import GatewayRefusesUsError, UnansweredError
+from keizoku.billing.gateway.limiter import Pace
+from keizoku.billing.gateway.port import GatewayRefusesUsError, UnansweredError
 
 Result = TypeVar("Result")
 

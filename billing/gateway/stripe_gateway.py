@@ -18,9 +18,9 @@ from typing import Any
 import sqlalchemy as sa
 import stripe
 
-from billing.gateway.books import Dispute, RefundState
-from billing.gateway.limiter import awake_or_not
-from billing.gateway.port import (
+from keizoku.billing.gateway.books import Dispute, RefundState
+from keizoku.billing.gateway.limiter import awake_or_not
+from keizoku.billing.gateway.port import (
     BANK_NAMES,
     Answer,
     ChargeRequest,
@@ -29,10 +29,10 @@ from billing.gateway.port import (
     RefundResult,
     UnansweredError,
 )
-from billing.gateway.stripe_books import StripeBooks
-from billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
-from db.session import texts
-from db.tables.gateway import card_end, saved_card
+from keizoku.billing.gateway.stripe_books import StripeBooks
+from keizoku.billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
+from keizoku.db.session import texts
+from keizoku.db.tables.gateway import card_end, saved_card
 
 ATTEMPT, INVOICE = "keizoku_attempt", "keizoku_invoice"
 CONCURRENT = 16
@@ -76,7 +76,7 @@ class StripeGateway:
 
     @property
     def calls(self) -> StripeCalls:
-        """The calls that it makes: what saving a card (`billing.gateway.stripe_vault`) is given."""
+        """The calls that it makes: what saving a card (`keizoku.billing.cards.saved_cards`) is given."""
         return self._calls
 
     @property
@@ -270,7 +270,7 @@ def _word(code: object, otherwise: str) -> str:
 
 
 def _refunded(key: str, made: stripe.Refund) -> RefundResult:
-    """What a refund's state means: what has left the balance was made, and may fail later (billing.late_refunds)."""
+    """What a refund's state means: what has left the balance was made, and may fail later (failed_refunds)."""
     said = plain(made)
     if made.status == "succeeded" or said.get("balance_transaction"):
         return RefundResult(key, Answer.SUCCEEDED, gateway_id=made.id)

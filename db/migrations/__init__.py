@@ -1,1 +1,1 @@
-"""The migrations, run by `db.migrate`."""
+"""The migrations, run by `keizoku.db.migrate`."""

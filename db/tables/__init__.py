@@ -1,6 +1,6 @@
 """Every table of the house on one MetaData, by aggregate."""
 
-from db.tables import (
+from keizoku.db.tables import (
     bank,
     books,
     claims,
@@ -14,7 +14,7 @@ from db.tables import (
     operations,
     people,
 )
-from db.tables.base import metadata
+from keizoku.db.tables.base import metadata
 
 __all__ = [
     "bank",

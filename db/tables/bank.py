@@ -11,7 +11,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
-from db.tables.base import day, identity, instant, metadata, text, yen
+from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
 money_import = Table(
     "money_import",

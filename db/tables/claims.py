@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from db.tables.base import day, identity, instant, metadata, text
+from keizoku.db.tables.base import day, identity, instant, metadata, text
 
 OUTCOMES = ("granted", "rejected")
 #: Why a claim is rejected, in the order in which the first that holds is given.

@@ -8,7 +8,7 @@ unseen. An entry is reversed once.
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
-from db.tables.base import day, identity, instant, metadata, text, yen
+from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
 month_act = Table(
     "month_act",

@@ -14,7 +14,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TEXT
 
-from db.tables.base import day, identity, instant, metadata, text, yen
+from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
 code_batch = Table(
     "code_batch",

@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 
-from db.tables.base import day, identity, instant, metadata, text, yen
+from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
 METHODS = ("card", "coupon", "product_key", "app_store", "other")
 INTERVALS = ("month", "year")

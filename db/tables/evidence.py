@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from db.tables.base import day, identity, instant, metadata, text
+from keizoku.db.tables.base import day, identity, instant, metadata, text
 
 #: What a user could not do; one list for the database and the readers.
 SYMPTOMS = ("site", "login", "view")

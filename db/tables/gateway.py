@@ -12,7 +12,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TEXT
 
-from db.tables.base import day, identity, instant, metadata, text, yen
+from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
 gateway_customer = Table(
     "gateway_customer",

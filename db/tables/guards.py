@@ -9,7 +9,7 @@ from itertools import chain
 
 from sqlalchemy import DDL, event
 
-from db.tables.base import metadata
+from keizoku.db.tables.base import metadata
 
 APPEND_ONLY = (
     "entry",

@@ -6,7 +6,7 @@ What may change: the state and the changes of a range of `night_range`, once, wh
 from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
 from sqlalchemy import text as sql_text
 
-from db.tables.base import day, identity, instant, metadata, text
+from keizoku.db.tables.base import day, identity, instant, metadata, text
 
 backup_copy = Table(
     "backup_copy",

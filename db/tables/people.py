@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey,
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import TEXT
 
-from db.tables.base import identity, instant, metadata, text
+from keizoku.db.tables.base import identity, instant, metadata, text
 
 consent = Table(
     "consent",

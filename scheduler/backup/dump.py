@@ -17,7 +17,7 @@ from typing import IO, Any
 import pyrage
 import sqlalchemy as sa
 
-from db.programs import client_program
+from keizoku.db.programs import client_program
 
 _VARIABLES = {
     "host": "PGHOST",

@@ -18,10 +18,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db.session import Session, make_engine
-from db.tables.operations import backup_copy
-from scheduler.backup import proof
-from scheduler.backup.dump import (
+from keizoku.db.session import Session, make_engine
+from keizoku.db.tables.operations import backup_copy
+from keizoku.scheduler.backup import proof
+from keizoku.scheduler.backup.dump import (
     BackupError,
     contents,
     decrypt_bytes,
@@ -31,9 +31,9 @@ from scheduler.backup.dump import (
     recipients_of,
     restore,
 )
-from scheduler.backup.plan import Copy, Standing, may_go, standing, stores_wanting
-from scheduler.backup.stores import DUMP, PROOF, Store, StoreError, sha256_of
-from terms.policy import Policy
+from keizoku.scheduler.backup.plan import Copy, Standing, may_go, standing, stores_wanting
+from keizoku.scheduler.backup.stores import DUMP, PROOF, Store, StoreError, sha256_of
+from keizoku.terms.policy import Policy
 
 Told = Callable[[str], None]
 """Told, in words, what is being done."""

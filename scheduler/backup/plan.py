@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from terms.calendar import jst_day
-from terms.decision import decides
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.decision import decides
 
 
 @dataclass(frozen=True, slots=True)

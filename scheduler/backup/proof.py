@@ -14,18 +14,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing.audit import audit
-from db.migrate import current_revision
-from db.session import Session
-from db.tables import metadata
-from db.tables.books import certificate
-from db.tables.guards import SHARED_REFERENCES
-from scheduler import runs
+from keizoku.billing.closing.integrity_audit import audit
+from keizoku.db.migrate import current_revision
+from keizoku.db.session import Session
+from keizoku.db.tables import metadata
+from keizoku.db.tables.books import certificate
+from keizoku.db.tables.guards import SHARED_REFERENCES
+from keizoku.scheduler.night import run_log
 
 
 def take(session: Session) -> dict[str, Any]:
     """The proof of a database, in the transaction that is open."""
-    last = runs.last_night(session)
+    last = run_log.last_night(session)
     newest = session.execute(
         sa.select(certificate.c.business_date, certificate.c.state, certificate.c.hash)
         .order_by(certificate.c.id.desc())

@@ -17,8 +17,8 @@ from typing import Any
 
 import fsspec
 
-from scheduler.backup.plan import Copy
-from terms.calendar import parse_instant
+from keizoku.scheduler.backup.plan import Copy
+from keizoku.terms.calendar import parse_instant
 
 DUMP, PROOF, MARK = ".dump.age", ".proof.age", ".json"
 BLOCK = 1 << 20

@@ -25,38 +25,69 @@ class Target(NamedTuple):
 
 
 COMMANDS: dict[str, Target] = {
-    "demo": Target("scheduler.cli.demo:app", "One small month, from outage to credit: start here."),
-    "terms": Target("scheduler.cli.terms:app", "The contract: clauses, numbers, readings, who decides what."),
-    "scenario": Target("scheduler.cli.scenario:app", "Dated diaries that run the whole engine."),
-    "explain": Target("scheduler.cli.explain:app", "Why something was decided as it was."),
-    "contract": Target("scheduler.cli.contract:app", "Applications, screening, end of use: the life of a contract."),
-    "plan": Target("scheduler.cli.price:plans", "Plans of monthly or yearly terms: add, list."),
-    "price": Target("scheduler.cli.price:app", "Dated prices of plans: add, list, simulate a change."),
-    "acts": Target("scheduler.cli.acts:app", "Acts of the operator: change of service, disclosure."),
-    "sla": Target("scheduler.cli.sla:app", "Stops of the service: measure, record, report, replay a month."),
-    "claim": Target("scheduler.cli.claim:app", "Claims under Article 9: take one, rule on it, list, show."),
-    "night": Target("scheduler.cli.night:app", "Run the night of a business date, or of several."),
-    "worker": Target("scheduler.cli.worker:app", "Run unattended: nights, the gateway's news, health and numbers."),
-    "payments": Target("scheduler.cli.payments:app", "Charges whose answer never came: look up, decide."),
-    "account": Target("scheduler.cli.account:app", "Accounts: state, history, suspend, terminate, write off, set off."),
-    "card": Target("scheduler.cli.card:app", "A card that a user registered anew."),
-    "bank": Target("scheduler.cli.bank:app", "Incoming transfers: import, list, match to their payers."),
-    "store": Target("scheduler.cli.store:app", "Reports of app stores: import, list."),
-    "key": Target("scheduler.cli.codes:key", "Product keys: issue, list, check, redeem, revoke."),
-    "coupon": Target("scheduler.cli.codes:coupon", "Coupons: issue, list, check, redeem, revoke."),
-    "interest": Target("scheduler.cli.interest:app", "Late interest on any day, without saving anything."),
-    "invoice": Target("scheduler.cli.invoice:app", "Billing statements and credit notes, as documents."),
-    "demand": Target("scheduler.cli.demand:app", "Demands for late interest, as documents."),
-    "deposit": Target("scheduler.cli.deposit:app", "What payers sent beyond what they owed: list, refund, apply."),
-    "notice": Target("scheduler.cli.notice:app", "Notices and demands for users: list, show, mark as sent."),
-    "ledger": Target("scheduler.cli.ledger:app", "The books: trial balance, accounts, entries, what is behind them."),
-    "report": Target("scheduler.cli.report:app", "A month for finance: page, workbook, CSV files, their hashes."),
-    "reconcile": Target("scheduler.cli.reconcile:app", "A month's books against the gateway's and the bank's."),
-    "close": Target("scheduler.cli.close:app", "Close a month's books, verify what is closed, reopen."),
-    "export": Target("scheduler.cli.export:app", "A month's journal as an accounting package imports it."),
-    "backup": Target("scheduler.cli.backup:app", "Encrypted copies in three places: run, list, verify, restore."),
-    "settings": Target("scheduler.cli.settings:app", "Every setting with its value, default and meaning."),
-    "db": Target("scheduler.cli.db:app", "The database: where it is, bring it up to date, stop it."),
+    "demo": Target("keizoku.scheduler.cli.operations.demo:app", "One small month, from outage to credit: start here."),
+    "terms": Target(
+        "keizoku.scheduler.cli.terms.contract_terms:app", "The contract: clauses, numbers, readings, who decides what."
+    ),
+    "scenario": Target("keizoku.scheduler.cli.operations.scenario:app", "Dated diaries that run the whole engine."),
+    "explain": Target("keizoku.scheduler.cli.money.explain:app", "Why something was decided as it was."),
+    "contract": Target(
+        "keizoku.scheduler.cli.contracts.contract:app", "Applications, screening, end of use: the life of a contract."
+    ),
+    "plan": Target("keizoku.scheduler.cli.contracts.price:plans", "Plans of monthly or yearly terms: add, list."),
+    "price": Target(
+        "keizoku.scheduler.cli.contracts.price:app", "Dated prices of plans: add, list, simulate a change."
+    ),
+    "acts": Target("keizoku.scheduler.cli.contracts.acts:app", "Acts of the operator: change of service, disclosure."),
+    "sla": Target(
+        "keizoku.scheduler.cli.sla.sla:app", "Stops of the service: measure, record, report, replay a month."
+    ),
+    "claim": Target("keizoku.scheduler.cli.sla.claim:app", "Claims under Article 9: take one, rule on it, list, show."),
+    "night": Target("keizoku.scheduler.cli.operations.night:app", "Run the night of a business date, or of several."),
+    "worker": Target(
+        "keizoku.scheduler.cli.operations.worker:app", "Run unattended: nights, the gateway's news, health and numbers."
+    ),
+    "payments": Target("keizoku.scheduler.cli.money.payments:app", "Charges whose answer never came: look up, decide."),
+    "account": Target(
+        "keizoku.scheduler.cli.contracts.account:app",
+        "Accounts: state, history, suspend, terminate, write off, set off.",
+    ),
+    "card": Target("keizoku.scheduler.cli.contracts.card:app", "A card that a user registered anew."),
+    "bank": Target("keizoku.scheduler.cli.money.bank:app", "Incoming transfers: import, list, match to their payers."),
+    "store": Target("keizoku.scheduler.cli.money.store:app", "Reports of app stores: import, list."),
+    "key": Target("keizoku.scheduler.cli.contracts.codes:key", "Product keys: issue, list, check, redeem, revoke."),
+    "coupon": Target("keizoku.scheduler.cli.contracts.codes:coupon", "Coupons: issue, list, check, redeem, revoke."),
+    "interest": Target(
+        "keizoku.scheduler.cli.money.interest:app", "Late interest on any day, without saving anything."
+    ),
+    "invoice": Target("keizoku.scheduler.cli.money.invoice:app", "Billing statements and credit notes, as documents."),
+    "demand": Target("keizoku.scheduler.cli.money.demand:app", "Demands for late interest, as documents."),
+    "deposit": Target(
+        "keizoku.scheduler.cli.money.deposit:app", "What payers sent beyond what they owed: list, refund, apply."
+    ),
+    "notice": Target(
+        "keizoku.scheduler.cli.contracts.notice:app", "Notices and demands for users: list, show, mark as sent."
+    ),
+    "ledger": Target(
+        "keizoku.scheduler.cli.books.ledger:app", "The books: trial balance, accounts, entries, what is behind them."
+    ),
+    "report": Target(
+        "keizoku.scheduler.cli.books.report:app", "A month for finance: page, workbook, CSV files, their hashes."
+    ),
+    "reconcile": Target(
+        "keizoku.scheduler.cli.books.reconcile:app", "A month's books against the gateway's and the bank's."
+    ),
+    "close": Target("keizoku.scheduler.cli.books.close:app", "Close a month's books, verify what is closed, reopen."),
+    "export": Target(
+        "keizoku.scheduler.cli.books.export:app", "A month's journal as an accounting package imports it."
+    ),
+    "backup": Target(
+        "keizoku.scheduler.cli.operations.backup:app", "Encrypted copies in three places: run, list, verify, restore."
+    ),
+    "settings": Target(
+        "keizoku.scheduler.cli.operations.settings:app", "Every setting with its value, default and meaning."
+    ),
+    "db": Target("keizoku.scheduler.cli.operations.db:app", "The database: where it is, bring it up to date, stop it."),
 }
 """In the order in which a newcomer meets them."""
 
@@ -119,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        from scheduler.cli.output import explain_failure
+        from keizoku.scheduler.cli.shared.output import explain_failure
 
         sys.exit(explain_failure(error))
     sys.exit(0)

@@ -17,15 +17,15 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from billing.registration import Application
-from scheduler.app import House
-from sla.evidence import Incident, read_incidents
-from sla.notices import read_notices
-from sla.review import policy_of
-from sla.stops import UpdateNotice
-from terms.calendar import Month, from_epoch, jst_day, parse_instant
-from terms.decision import Finding
-from terms.rules import Rules
+from keizoku.billing.contracts.registration import Application
+from keizoku.scheduler.app import House
+from keizoku.sla.evidence.incident_files import Incident, read_incidents
+from keizoku.sla.evidence.maintenance_notices import read_notices
+from keizoku.sla.review_queue import policy_of
+from keizoku.sla.rules.outages import UpdateNotice
+from keizoku.terms.calendar import Month, from_epoch, jst_day, parse_instant
+from keizoku.terms.decision import Finding
+from keizoku.terms.rules import Rules
 
 MONTH = Month(2026, 4)
 EVIDENCE_AT = MONTH.end_at + timedelta(minutes=30)

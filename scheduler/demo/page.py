@@ -5,17 +5,17 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from scheduler.app import House
-from scheduler.demo.summary import Figure, Summary
-from scheduler.months.templates import templates_in
-from sla.review import policy_of
-from sla.timeline import CLAUSES, month_svg
-from sla.told import told
-from sla.views import claim_story, decided_buckets
-from terms import words
-from terms.calendar import iso_jst
-from terms.decision import Decision
-from terms.policy import Policy
+from keizoku.scheduler.app import House
+from keizoku.scheduler.demo.summary import Figure, Summary
+from keizoku.scheduler.reports.templates import templates_in
+from keizoku.sla.claims.claim_views import claim_story, decided_buckets
+from keizoku.sla.claims.explanation import told
+from keizoku.sla.pictures.timeline import CLAUSES, month_svg
+from keizoku.sla.review_queue import policy_of
+from keizoku.terms import words
+from keizoku.terms.calendar import iso_jst
+from keizoku.terms.decision import Decision
+from keizoku.terms.policy import Policy
 
 
 def demo_page(house: House, summary: Summary, at: datetime, command: str) -> str:

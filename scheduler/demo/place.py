@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from billing.gateway.simulated import SimulatedGateway
-from db.embedded import ROOT_DIR, EmbeddedServer
-from db.migrate import upgrade
-from db.programs import server_account, succeeds
-from db.session import make_engine
-from scheduler.app import House
-from terms.rules import Rules
+from keizoku.billing.gateway.simulated import SimulatedGateway
+from keizoku.db.embedded import ROOT_DIR, EmbeddedServer
+from keizoku.db.migrate import upgrade
+from keizoku.db.programs import server_account, succeeds
+from keizoku.db.session import make_engine
+from keizoku.scheduler.app import House
+from keizoku.terms.rules import Rules
 
 __all__ = ["NotADemo", "clear", "default_dir", "examples_dir", "fresh_house"]
 

@@ -6,12 +6,12 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from billing.refusal import Refused
-from scheduler.app import House
-from scheduler.demo.files import Act
-from scheduler.hours import night_at
-from scheduler.night import NightResult, run_night
-from terms.calendar import iso_jst
+from keizoku.billing.refusal import Refused
+from keizoku.scheduler.app import House
+from keizoku.scheduler.demo.files import Act
+from keizoku.scheduler.night.nightly_run import NightResult, run_night
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.terms.calendar import iso_jst
 
 FIRST_NIGHT = date(2026, 3, 25)
 LAST_NIGHT = date(2026, 6, 30)

@@ -11,12 +11,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing.ledger import CHART
-from billing.views import trial_balance
-from db.session import Session
-from db.tables.books import certificate, entry, line
-from db.tables.contracts import contract, suspension
-from db.tables.money import (
+from keizoku.billing.accounts.account_views import trial_balance
+from keizoku.billing.rules.journal_rules import CHART
+from keizoku.db.session import Session
+from keizoku.db.tables.books import certificate, entry, line
+from keizoku.db.tables.contracts import contract, suspension
+from keizoku.db.tables.money import (
     allocation,
     attempt,
     credit,
@@ -27,17 +27,17 @@ from db.tables.money import (
     people_task,
     settlement,
 )
-from scheduler.app import House
-from scheduler.demo.files import MONTH
-from scheduler.demo.play import Played
-from sla.intervals import length
-from sla.month_store import load_service_month
-from sla.review import policy_of
-from sla.timeline import LOOKS
-from sla.unusable import ServiceMonth
-from sla.views import claim_list
-from terms.calendar import Month, jst_day
-from terms.words import percent
+from keizoku.scheduler.app import House
+from keizoku.scheduler.demo.files import MONTH
+from keizoku.scheduler.demo.play import Played
+from keizoku.sla.claims.claim_views import claim_list
+from keizoku.sla.months.month_facts import load_service_month
+from keizoku.sla.pictures.timeline import LOOKS
+from keizoku.sla.review_queue import policy_of
+from keizoku.sla.rules.intervals import length
+from keizoku.sla.rules.unusable_time import ServiceMonth
+from keizoku.terms.calendar import Month, jst_day
+from keizoku.terms.words import percent
 
 Json = dict[str, Any]
 

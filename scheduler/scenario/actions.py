@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from terms.decision import Finding
+from keizoku.terms.decision import Finding
 
 if TYPE_CHECKING:
-    from scheduler.app import House
-    from scheduler.scenario.document import Scenario, Step
+    from keizoku.scheduler.app import House
+    from keizoku.scheduler.scenario.document import Scenario, Step
 
 SLA_ACTIONS: Final = frozenset(
     {

@@ -13,17 +13,17 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-import billing.views
-from scheduler.scenario.outcome import Failure, plain
-from scheduler.scenario.schema_words import NOTICE_KINDS, SUBJECTS
-from terms.calendar import from_epoch, parse_instant
+from keizoku.billing.accounts import account_views
+from keizoku.scheduler.scenario.outcome import Failure, plain
+from keizoku.scheduler.scenario.schema_words import NOTICE_KINDS, SUBJECTS
+from keizoku.terms.calendar import from_epoch, parse_instant
 
 if TYPE_CHECKING:
-    from db.session import Session
-    from scheduler.app import House
-    from scheduler.night import NightResult
-    from scheduler.scenario.document import Expectation
-    from terms.rules import Rules
+    from keizoku.db.session import Session
+    from keizoku.scheduler.app import House
+    from keizoku.scheduler.night.nightly_run import NightResult
+    from keizoku.scheduler.scenario.document import Expectation
+    from keizoku.terms.rules import Rules
 
 NOTHING: Final = "(nothing)"  # shown where the engine states nothing under an expected key
 
@@ -122,7 +122,7 @@ def _mappings(actual: object) -> list[Mapping[str, object]]:
 
 
 def _journal(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
-    return billing.views.journal_view(house.session, tuple(expectation.expected.get("balances") or ()))
+    return account_views.journal_view(house.session, tuple(expectation.expected.get("balances") or ()))
 
 
 def _night(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
@@ -133,26 +133,26 @@ def _night(expectation: Expectation, house: House, nights: Nights) -> Mapping[st
 
 
 def _close(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
-    from billing.closing import close_view
+    from keizoku.billing.closing.month_close import close_view
 
     return close_view(house.session, house.gateway, expectation.subject, expectation.at)
 
 
 def _claim(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
-    from sla.views import claim_view
+    from keizoku.sla.claims.claim_views import claim_view
 
     return claim_view(house.session, house.rules, expectation.subject, expectation.at)
 
 
 def _month(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
-    from sla.views import month_view
+    from keizoku.sla.claims.claim_views import month_view
 
     return month_view(house.session, house.rules, expectation.subject, expectation.at)
 
 
 def _notices(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
     """Only the kinds that the format knows: files that expect a list whole stay right when a kind is added."""
-    shown = billing.views.notices_view(house.session, expectation.subject)
+    shown = account_views.notices_view(house.session, expectation.subject)
     return {"list": [each for each in shown if each["kind"] in NOTICE_KINDS]}
 
 
@@ -177,17 +177,17 @@ def _then(view: Callable[[Session, Rules, Any, datetime], Mapping[str, Any]]) ->
 
 Look = Callable[["Expectation", "House", Nights], Mapping[str, Any]]
 _LOOKS: Final[Mapping[str, Look]] = {
-    "contract": _then(billing.views.contract_view),
-    "invoices": _now(billing.views.invoices_view),
-    "attempts": _now(billing.views.attempts_view),
-    "charges": _now(billing.views.charges_view),
-    "owed": _then(billing.views.owed_view),
-    "demands": _now(billing.views.demands_view),
+    "contract": _then(account_views.contract_view),
+    "invoices": _now(account_views.invoices_view),
+    "attempts": _now(account_views.attempts_view),
+    "charges": _now(account_views.charges_view),
+    "owed": _then(account_views.owed_view),
+    "demands": _now(account_views.demands_view),
     "notices": _notices,
     "claim": _claim,
     "month": _month,
-    "credit": _now(billing.views.credit_view),
-    "refunds": _now(billing.views.refunds_view),
+    "credit": _now(account_views.credit_view),
+    "refunds": _now(account_views.refunds_view),
     "journal": _journal,
     "close": _close,
     "night": _night,

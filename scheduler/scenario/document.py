@@ -19,16 +19,16 @@ import yaml
 from pydantic import ValidationError
 from yaml.nodes import Node
 
-from scheduler.hours import night_at
-from scheduler.scenario.page import Page, Unread, compose, did_you_mean, line_of
-from scheduler.scenario.schema_words import ACTIONS, CHECKS, PLAN, POPULATION, PREPAID_METHODS, SUBJECTS
-from scheduler.scenario.values import When, list_of, mapping_of, natural, plain, record_of, refusal, text, when
-from terms.calendar import day_start_at, iso_jst
-from terms.clauses import clauses
-from terms.decision import Finding
-from terms.discretion import Discretion
-from terms.policy import Terms, UnknownReading
-from terms.rules import Rules
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.scenario.page import Page, Unread, compose, did_you_mean, line_of
+from keizoku.scheduler.scenario.schema_words import ACTIONS, CHECKS, PLAN, POPULATION, PREPAID_METHODS, SUBJECTS
+from keizoku.scheduler.scenario.values import When, list_of, mapping_of, natural, plain, record_of, refusal, text, when
+from keizoku.terms.calendar import day_start_at, iso_jst
+from keizoku.terms.clauses import clauses
+from keizoku.terms.decision import Finding
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.policy import Terms, UnknownReading
+from keizoku.terms.rules import Rules
 
 CONTRACT: Final = "premium"
 DEFAULT_POPULATION: Final = 1_000_000

@@ -18,9 +18,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from scheduler.scenario.outcome import Outcome
-from scheduler.scenario.run import OnMoment, run_on
-from scheduler.scenario.slate import Slate
+from keizoku.scheduler.scenario.outcome import Outcome
+from keizoku.scheduler.scenario.run import OnMoment, run_on
+from keizoku.scheduler.scenario.scratch_schema import Slate
 
 __all__ = ["ProcessLostError", "run_files"]
 

@@ -11,8 +11,8 @@ from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
 
-from terms.calendar import Month, iso_jst
-from terms.money import fraction_text
+from keizoku.terms.calendar import Month, iso_jst
+from keizoku.terms.money import fraction_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Final
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from terms.decision import Finding
+from keizoku.terms.decision import Finding
 
 TAG: Final = "tag:yaml.org,2002:"
 

@@ -24,8 +24,8 @@ import pytest
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-    from scheduler.scenario.outcome import Outcome
-    from scheduler.scenario.slate import Slate
+    from keizoku.scheduler.scenario.outcome import Outcome
+    from keizoku.scheduler.scenario.scratch_schema import Slate
 
 __all__ = ["SERVER", "ScenarioFailedError", "ScenarioFile", "ScenarioItem"]
 
@@ -94,7 +94,7 @@ class ScenarioItem(pytest.Item):
 
     def runtest(self) -> None:
         """Run the file; raises ScenarioFailedError."""
-        from scheduler.scenario.run import run_on
+        from keizoku.scheduler.scenario.run import run_on
 
         outcome = run_on(_slate(self.config), self.path)
         if not outcome.passed:
@@ -104,7 +104,7 @@ class ScenarioItem(pytest.Item):
         """Expected beside actual; with the traceback where the program itself failed; one line for no database."""
         if not isinstance(excinfo.value, ScenarioFailedError):
             return _why_no_database(excinfo.value) or super().repr_failure(excinfo, style=style)
-        from scheduler.scenario.report import as_text
+        from keizoku.scheduler.scenario.report import as_text
 
         table = as_text(excinfo.value.outcome)
         crash = excinfo.value.__cause__
@@ -121,7 +121,7 @@ class ScenarioItem(pytest.Item):
 def _slate(config: pytest.Config) -> Slate:
     """On the server, which is opened at the first scenario; both are let go at the end of the session."""
     if _SLATE not in config.stash:
-        from scheduler.scenario.slate import Slate
+        from keizoku.scheduler.scenario.scratch_schema import Slate
 
         stack = ExitStack()
         config.add_cleanup(stack.close)
@@ -132,7 +132,7 @@ def _slate(config: pytest.Config) -> Slate:
 
 @contextmanager
 def _server_of_the_settings() -> Iterator[URL | str]:
-    from scheduler.cli.context import open_database, settings_of_this_process
+    from keizoku.scheduler.cli.shared.context import open_database, settings_of_this_process
 
     with open_database(settings_of_this_process()) as database:
         yield database.url
@@ -140,7 +140,7 @@ def _server_of_the_settings() -> Iterator[URL | str]:
 
 def _why_no_database(error: BaseException) -> str:
     """What a person can act on, where the server or a setting is at fault; empty for any other error."""
-    from scheduler.cli.output import explained
+    from keizoku.scheduler.cli.shared.output import explained
 
     mendable = explained(error)
     return f"{mendable[0]}\n(the server is that of {URL_OPTION}, else of the settings)" if mendable else ""

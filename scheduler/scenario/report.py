@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scheduler.scenario.outcome import Outcome
+from keizoku.scheduler.scenario.outcome import Outcome
 
 
 def report(outcome: Outcome) -> RenderableType:

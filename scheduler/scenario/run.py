@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.engine import URL
 
-from billing.refusal import Refused
-from scheduler.hours import night_at
-from scheduler.night import run_night
-from scheduler.scenario.actions import MAY_BE_REFUSED, declare, perform
-from scheduler.scenario.checks import failure_of, subject_of
-from scheduler.scenario.document import Expectation, Scenario, Step, read_scenario
-from scheduler.scenario.outcome import Failure, Outcome, plain
-from scheduler.scenario.slate import Slate
-from terms.calendar import iso_jst, jst_day
-from terms.decision import Finding
+from keizoku.billing.refusal import Refused
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.scenario.actions import MAY_BE_REFUSED, declare, perform
+from keizoku.scheduler.scenario.checks import failure_of, subject_of
+from keizoku.scheduler.scenario.document import Expectation, Scenario, Step, read_scenario
+from keizoku.scheduler.scenario.outcome import Failure, Outcome, plain
+from keizoku.scheduler.scenario.scratch_schema import Slate
+from keizoku.terms.calendar import iso_jst, jst_day
+from keizoku.terms.decision import Finding
 
 if TYPE_CHECKING:
-    from scheduler.app import House
-    from scheduler.night import NightResult
+    from keizoku.scheduler.app import House
+    from keizoku.scheduler.night.nightly_run import NightResult
 
 _ONE_DAY: Final = timedelta(days=1)
 _DONE: Final = "done"  # what is expected of every step

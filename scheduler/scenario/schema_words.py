@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from scheduler.scenario.page import Key, Kind, Words
-from scheduler.scenario.values import (
+from keizoku.scheduler.scenario.page import Key, Kind, Words
+from keizoku.scheduler.scenario.values import (
     day,
     file_beside,
     flag,

@@ -16,8 +16,8 @@ from typing import Final, NamedTuple, TypeVar
 from yaml.constructor import ConstructorError, SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from scheduler.scenario.page import TAG, UNREAD, Kind, Page, Unread, Words, did_you_mean, is_null, is_true
-from terms.calendar import Month, parse_instant
+from keizoku.scheduler.scenario.page import TAG, UNREAD, Kind, Page, Unread, Words, did_you_mean, is_null, is_true
+from keizoku.terms.calendar import Month, parse_instant
 
 T = TypeVar("T")
 

@@ -19,16 +19,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from db.embedded import EmbeddedServer
-from db.migrate import create_all
-from db.session import Session, copy_rows, driver_cursor, open_session
-from db.tables.contracts import account, contract, plan, term
-from sla.desk import SlaDesk
-from sla.import_desk import ImportDesk
-from sla.stages import adjudicate_due
-from terms.calendar import Month, iso_jst, parse_instant
-from terms.policy import Terms
-from terms.rules import Rules
+from keizoku.db.embedded import EmbeddedServer
+from keizoku.db.migrate import create_all
+from keizoku.db.session import Session, copy_rows, driver_cursor, open_session
+from keizoku.db.tables.contracts import account, contract, plan, term
+from keizoku.sla.claims.claim_stage import adjudicate_due
+from keizoku.sla.services.imports import ImportDesk
+from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.terms.calendar import Month, iso_jst, parse_instant
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
 from tests.benchmarks.harness import Case, Contender
 
 MONTH = Month(2026, 4)

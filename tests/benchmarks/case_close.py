@@ -13,14 +13,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing.closing import close_month, reopen_month, standing
-from billing.exports.mapping import FORMATS, mapping_for
-from billing.exports.writing import export_month
-from billing.reconcile_month import reconcile_month, resolve
-from db.session import Session, one_snapshot
-from db.tables.books import entry, line
-from scheduler.months.finance import finance_report
-from scheduler.months.finance_files import write_finance
+from keizoku.billing.closing.exports.mapping import FORMATS, mapping_for
+from keizoku.billing.closing.exports.writing import export_month
+from keizoku.billing.closing.month_close import close_month, reopen_month, standing
+from keizoku.billing.closing.reconciliation_run import reconcile_month, resolve
+from keizoku.db.session import Session, one_snapshot
+from keizoku.db.tables.books import entry, line
+from keizoku.scheduler.reports.finance import finance_report
+from keizoku.scheduler.reports.finance_files import write_finance
 from tests.benchmarks import month_server
 from tests.benchmarks.harness import Case, Contender
 from tests.benchmarks.month import MONTH, NOW

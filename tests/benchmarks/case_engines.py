@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from sla.observations import open_observations, read_observations
-from sla.quorum import Population, observed_windows
-from terms.policy import Terms
+from keizoku.sla.counting.outage_threshold import Population, observed_windows
+from keizoku.sla.evidence.observations import open_observations, read_observations
+from keizoku.terms.policy import Terms
 from tests.benchmarks import case_quorum
 from tests.benchmarks.harness import Case, Contender
 
@@ -40,7 +40,7 @@ def duckdb(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
 
 def spark(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     """One session for all sizes; the smallest is asked twice, so that Java has been warmed up."""
-    from sla.spark_engine import open_spark
+    from keizoku.sla.counting.spark_engine import open_spark
 
     began = time.perf_counter()
     with open_spark("local[*]", {"spark.driver.memory": "4g"}) as engine:

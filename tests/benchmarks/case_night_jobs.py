@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from db.session import open_session
-from scheduler.app import House
-from scheduler.helpers import Helpers
-from scheduler.hours import night_at
-from scheduler.night import run_night
+from keizoku.db.session import open_session
+from keizoku.scheduler.app import House
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.night.processes import Helpers
+from keizoku.scheduler.night.schedule import night_at
 from tests.benchmarks.harness import Case, Contender
 from tests.benchmarks.night_runs import Clock
 from tests.benchmarks.night_world import DUE_ON, copy_of, counted, house_of, make_world

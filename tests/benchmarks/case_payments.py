@@ -14,15 +14,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing.gateway.stripe_calls import StripeCalls
-from billing.gateway.stripe_gateway import StripeGateway
-from billing.stages.payments import charge_due
-from db.embedded import EmbeddedServer
-from db.migrate import create_all
-from db.session import Session, make_engine, open_session
-from scheduler.hours import night_at
-from terms.policy import Terms
-from terms.rules import Rules
+from keizoku.billing.cards.charge_stage import charge_due
+from keizoku.billing.gateway.stripe_calls import StripeCalls
+from keizoku.billing.gateway.stripe_gateway import StripeGateway
+from keizoku.db.embedded import EmbeddedServer
+from keizoku.db.migrate import create_all
+from keizoku.db.session import Session, make_engine, open_session
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
 from tests.benchmarks.card_server import capacity, running_cards, seen
 from tests.benchmarks.harness import Case, Contender
 

@@ -67,9 +67,9 @@ def _files(folder: Path) -> str:
 
 def keizoku(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     """Our own: the files are checked and counted where they are."""
-    from sla.observations import open_observations, read_observations
-    from sla.quorum import Population, observed_windows
-    from terms.policy import Terms
+    from keizoku.sla.counting.outage_threshold import Population, observed_windows
+    from keizoku.sla.evidence.observations import open_observations, read_observations
+    from keizoku.terms.policy import Terms
 
     with open_observations() as observed:
         taken = read_observations(observed, folder / "seen").taken
@@ -120,8 +120,8 @@ def staircase(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
 
 def range_agg(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     """PostgreSQL multiranges: loaded from the files, one range_agg per user, a running sum over its edges."""
-    from db.embedded import EmbeddedServer
-    from db.session import driver_cursor, open_session
+    from keizoku.db.embedded import EmbeddedServer
+    from keizoku.db.session import driver_cursor, open_session
 
     with EmbeddedServer(folder / "server") as server, open_session(server.url) as session, duckdb.connect() as table:
         begun = time.perf_counter()

@@ -14,9 +14,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from billing.reconcile_month import reconcile_month
-from billing.reconciliation import ExceptionType, Outcome, fill, reconcile, workbench
-from terms.calendar import jst_day
+from keizoku.billing.closing.reconciliation import ExceptionType, Outcome, fill, reconcile, workbench
+from keizoku.billing.closing.reconciliation_run import reconcile_month
+from keizoku.terms.calendar import jst_day
 from tests.benchmarks.harness import Case, Contender
 from tests.benchmarks.month import MONTH, NOW
 from tests.benchmarks.month_server import check, check_exceptions, opened, prepare

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from db.embedded import EmbeddedServer
-from scheduler.scenario.run import run_file
+from keizoku.db.embedded import EmbeddedServer
+from keizoku.scheduler.scenario.run import run_file
 from tests.benchmarks.harness import Case, Contender
 
 FIRST_DAY = date(2025, 1, 10)

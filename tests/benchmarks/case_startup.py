@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.benchmarks.harness import ROOT, Case, Contender
 
-START = "import sys; from scheduler.cli import main; main(sys.argv[1:])"
+START = "import sys; from keizoku.scheduler.cli import main; main(sys.argv[1:])"
 
 
 def prepare(folder: Path, size: Mapping[str, int]) -> None:

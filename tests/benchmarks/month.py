@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from billing.audit import audit
-from billing.stages import revenue
-from db.session import Session
-from db.tables.claims import claim_reasoning
-from db.tables.contracts import plan
-from db.tables.evidence import month_to_review
-from scheduler import runs
-from terms.rules import Rules
+from keizoku.billing.closing import revenue_stage
+from keizoku.billing.closing.integrity_audit import audit
+from keizoku.db.session import Session
+from keizoku.db.tables.claims import claim_reasoning
+from keizoku.db.tables.contracts import plan
+from keizoku.db.tables.evidence import month_to_review
+from keizoku.scheduler.night import run_log
+from keizoku.terms.rules import Rules
 from tests.benchmarks.month_faults import Expected, plant, planted_at
 from tests.benchmarks.month_lives import LAST_NIGHT, LONG_AGO, MONTH, NOW, GeneratedMonth
 from tests.benchmarks.month_rows import CHUNK, Rows
@@ -65,9 +65,9 @@ def write_month(session: Session, rules: Rules, contracts: int, transactions: in
 
 def _nights(session: Session, rules: Rules) -> None:
     """Revenue of the month, and the certificate of its last night."""
-    revenue.save(session, revenue.due(session, rules, LAST_NIGHT), NOW)
+    revenue_stage.save(session, revenue_stage.due(session, rules, LAST_NIGHT), NOW)
     session.execute(sa.text("ANALYZE"))
     session.commit()
     found = audit(session, LAST_NIGHT, recognised_to=LAST_NIGHT)
     assert found.differences == (), found.differences
-    runs.certify(session, LAST_NIGHT, found, (), NOW)
+    run_log.certify(session, LAST_NIGHT, found, (), NOW)

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from billing.ledger import Entry, Line
-from billing.reconciliation import ExceptionType
+from keizoku.billing.closing.reconciliation import ExceptionType
+from keizoku.billing.rules.journal_rules import Entry, Line
 from tests.benchmarks.month_lives import LAST_NIGHT, NOW, GeneratedMonth, start_of
 from tests.benchmarks.month_rows import instant
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from terms.calendar import Month
+from keizoku.terms.calendar import Month
 from tests.benchmarks.month_rows import Rows, instant, payout_of
 
 MONTH = Month(2026, 4)

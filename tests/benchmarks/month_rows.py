@@ -14,12 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from billing.gateway.books import Movement
-from billing.ledger import Entry, journal
-from billing.stages.gateway_news import movement_postings
-from db.session import Session, copy_rows
-from db.tables import metadata
-from terms.calendar import day_start_at, jst_day
+from keizoku.billing.gateway.books import Movement
+from keizoku.billing.gateway.events import movement_postings
+from keizoku.billing.rules.journal_rules import Entry, journal
+from keizoku.db.session import Session, copy_rows
+from keizoku.db.tables import metadata
+from keizoku.terms.calendar import day_start_at, jst_day
 
 COLUMNS: dict[str, str] = {
     "account": "id created_at",

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import psutil
 
-from billing.reconcile_month import AROUND, Reconciled
-from billing.reconcile_queries import queries
-from billing.reconciliation import Outcome
-from db.embedded import EmbeddedServer
-from db.migrate import create_all
-from db.session import Session, driver_cursor, make_engine, open_session
-from scheduler.app import House
-from terms.policy import Terms
-from terms.rules import Rules
+from keizoku.billing.closing.reconciliation import Outcome
+from keizoku.billing.closing.reconciliation_facts import queries
+from keizoku.billing.closing.reconciliation_run import AROUND, Reconciled
+from keizoku.db.embedded import EmbeddedServer
+from keizoku.db.migrate import create_all
+from keizoku.db.session import Session, driver_cursor, make_engine, open_session
+from keizoku.scheduler.app import House
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
 from tests.benchmarks.month import MONTH, write_month
-from tests.integration.world import house_on
+from tests.worlds.world import house_on
 
 PLANTED = "planted.json"
 

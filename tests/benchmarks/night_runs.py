@@ -11,9 +11,9 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from db.session import Session, driver_cursor
-from scheduler.hours import night_at
-from scheduler.night import NightResult, run_night
+from keizoku.db.session import Session, driver_cursor
+from keizoku.scheduler.night.nightly_run import NightResult, run_night
+from keizoku.scheduler.night.schedule import night_at
 from tests.benchmarks.night_world import house_of
 
 WRITTEN: Mapping[str, str] = {

@@ -19,21 +19,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-import sla.stages
-from billing.gateway.books import Dispute, RefundState
-from billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
-from billing.stages import revenue
-from db.embedded import EmbeddedServer
-from db.migrate import create_all
-from db.session import Session, copy_rows, open_session
-from db.tables.contracts import plan, price
-from scheduler.app import House
-from scheduler.hours import night_at
-from scheduler.night import run_night
-from sla.desk import SlaDesk
-from terms.calendar import parse_instant
-from terms.policy import Terms
-from terms.rules import Rules
+from keizoku.billing.closing import revenue_stage
+from keizoku.billing.gateway.books import Dispute, RefundState
+from keizoku.billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
+from keizoku.db.embedded import EmbeddedServer
+from keizoku.db.migrate import create_all
+from keizoku.db.session import Session, copy_rows, open_session
+from keizoku.db.tables.contracts import plan, price
+from keizoku.scheduler.app import House
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.sla.claims import claim_stage
+from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.terms.calendar import parse_instant
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
 
 DUE_ON = date(2026, 4, 10)
 """The business date that is measured; the term of one month that ends on it began on 10 March."""
@@ -258,7 +258,7 @@ def _fill(session: Session, size: Mapping[str, int]) -> None:
         session.execute(sa.text(statement), asked)
     session.execute(sa.text("SET LOCAL session_replication_role = origin"))
     earned = session.execute(sa.text(_EARNED), {"eve": EVE}).all()
-    revenue.save(session, [revenue.DayDue(*row) for row in earned], night_at(EVE) - timedelta(days=1))
+    revenue_stage.save(session, [revenue_stage.DayDue(*row) for row in earned], night_at(EVE) - timedelta(days=1))
     session.execute(sa.text("DROP TABLE member"))
     session.commit()
     session.execute(sa.text("ANALYZE"))
@@ -275,5 +275,5 @@ def _award(session: Session, awards: int) -> None:
     desk.stop(from_at=from_at, to_at=to_at, affected=2 * awards + 2, now=known_at)
     for number in range(1, awards + 1):
         desk.claim(f"c{number}", account_of(number), "2026-03", now=claimed_at)
-    for chunk in sla.stages.due(session, rules, EVE, night_at(EVE)):
-        sla.stages.save(session, sla.stages.decide(chunk), night_at(EVE))
+    for chunk in claim_stage.due(session, rules, EVE, night_at(EVE)):
+        claim_stage.save(session, claim_stage.decide(chunk), night_at(EVE))

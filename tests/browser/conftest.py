@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scheduler.app import House
+from keizoku.scheduler.app import House
 from tests.conftest import OwnDatabase
-from tests.integration.finance_world import lived_house
+from tests.worlds.finance_world import lived_house
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -30,6 +30,6 @@ def browser() -> Iterator["Browser"]:
 
 @pytest.fixture(scope="session")
 def spring(own_database: OwnDatabase) -> Iterator[House]:
-    """The world of tests/integration/finance_world.py; nobody writes into it."""
+    """The world of tests/worlds/finance_world.py; nobody writes into it."""
     with own_database() as engine, lived_house(engine) as house:
         yield house

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from db.embedded import EmbeddedServer
-from scheduler.demo.files import read_acts
-from scheduler.demo.page import demo_page
-from scheduler.demo.place import clear, examples_dir, fresh_house
-from scheduler.demo.play import play, played_until
-from scheduler.demo.summary import summarise
-from terms.discretion import Discretion
-from terms.policy import Terms
-from terms.rules import Rules
+from keizoku.db.embedded import EmbeddedServer
+from keizoku.scheduler.demo.files import read_acts
+from keizoku.scheduler.demo.page import demo_page
+from keizoku.scheduler.demo.place import clear, examples_dir, fresh_house
+from keizoku.scheduler.demo.play import play, played_until
+from keizoku.scheduler.demo.summary import summarise
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

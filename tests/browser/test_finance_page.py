@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pypdf
 import pytest
 
-from scheduler.app import House
-from scheduler.months.finance_page import finance_page
-from tests.integration.finance_world import report_of
+from keizoku.scheduler.app import House
+from keizoku.scheduler.reports.finance_page import finance_page
+from tests.worlds.finance_world import report_of
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

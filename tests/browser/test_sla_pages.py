@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from scheduler.months.claim_page import claim_page, explain_claim
-from scheduler.months.replay import EVERYTHING
-from scheduler.months.report import month_report, report_page
-from tests.integration.month_world import live
-from tests.integration.sla_world import APRIL, RULES, at
+from keizoku.scheduler.reports.claim_page import claim_page, explain_claim
+from keizoku.scheduler.reports.replay import EVERYTHING
+from keizoku.scheduler.reports.sla_report import month_report, report_page
+from tests.worlds.month_world import live
+from tests.worlds.sla_world import APRIL, RULES, at
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -10,10 +10,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from billing.exports.writing import balances_before, month_sums
-from scheduler.app import House
-from scheduler.months.finance_files import write_workbook
-from tests.integration.finance_world import MAY, report_of
+from keizoku.billing.closing.exports.writing import balances_before, month_sums
+from keizoku.scheduler.app import House
+from keizoku.scheduler.reports.finance_files import write_workbook
+from tests.worlds.finance_world import MAY, report_of
 
 pytestmark = pytest.mark.browser
 

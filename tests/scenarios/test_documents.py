@@ -14,11 +14,11 @@ import pytest
 import sqlalchemy as sa
 from typer.testing import CliRunner
 
-from db.session import libpq_address, make_engine, normalised_url
-from scheduler.cli.scenario import app
-from scheduler.scenario import lasting
-from scheduler.scenario.report import as_text
-from scheduler.scenario.run import run_file
+from keizoku.db.session import libpq_address, make_engine, normalised_url
+from keizoku.scheduler.cli.operations.scenario import app
+from keizoku.scheduler.scenario import kept_schema
+from keizoku.scheduler.scenario.report import as_text
+from keizoku.scheduler.scenario.run import run_file
 
 PROJECT = Path(__file__).parents[2]
 GIVEN = PROJECT.parent / "shared" / "scenarios"
@@ -53,9 +53,17 @@ def test_nights_load_nothing_that_measures_a_month_before_there_is_a_claim(
     tmp_path: Path, database_url: sa.URL | str
 ) -> None:
     """In a process of its own: the nights of a month with a renewal. The users are declared at the desk of sla."""
-    unwanted = ("alembic", "apscheduler", "duckdb", "jinja2", "sla.observations", "sla.stages", "stripe")
+    unwanted = (
+        "alembic",
+        "apscheduler",
+        "duckdb",
+        "jinja2",
+        "keizoku.sla.evidence.observations",
+        "keizoku.sla.claims.claim_stage",
+        "stripe",
+    )
     code = (
-        "import pathlib, sys; from scheduler.scenario.run import run_file; "
+        "import pathlib, sys; from keizoku.scheduler.scenario.run import run_file; "
         "passed = run_file(pathlib.Path(sys.argv[1]), sys.stdin.read()).passed; "
         f"print(passed, [name for name in {unwanted!r} if name in sys.modules])"
     )
@@ -118,7 +126,7 @@ def empty_database(database_url: sa.URL | str) -> Iterator[sa.URL]:
 def test_no_schema_is_left_behind_unless_it_is_to_be_kept(
     tmp_path: Path, empty_database: sa.URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lasting, "CLUSTER_NAME", "of no server: where none may last")
+    monkeypatch.setattr(kept_schema, "CLUSTER_NAME", "of no server: where none may last")
     path = tmp_path / "good.yaml"
     path.write_text(GOOD, encoding="utf-8")
     with make_engine(empty_database).connect() as session:

@@ -12,14 +12,14 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from db.embedded import CLUSTER_NAME
-from db.session import backend_of, libpq_address, make_engine
-from scheduler.scenario import lasting
-from scheduler.scenario.run import run_file, run_on
-from scheduler.scenario.slate import Slate
-from terms.discretion import Discretion
-from terms.policy import Terms
-from terms.rules import Rules
+from keizoku.db.embedded import CLUSTER_NAME
+from keizoku.db.session import backend_of, libpq_address, make_engine
+from keizoku.scheduler.scenario import kept_schema
+from keizoku.scheduler.scenario.run import run_file, run_on
+from keizoku.scheduler.scenario.scratch_schema import Slate
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
 
 DIARY = Path(__file__).parent / "premium-9.4.2-short-stop.yaml"
 RULES = Rules(Terms.load(), Discretion())
@@ -29,7 +29,7 @@ RULES = Rules(Terms.load(), Discretion())
 def lasting_database(database_url: sa.URL | str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.URL]:
     """The address of a database of scenarios that no other test knows; the first run makes it."""
     name = f"own_{uuid4().hex}"
-    monkeypatch.setattr(lasting, "DATABASE", name)
+    monkeypatch.setattr(kept_schema, "DATABASE", name)
     server = make_engine(database_url).execution_options(isolation_level="AUTOCOMMIT")
     with server.connect() as session:
         if session.scalar(sa.text("SELECT current_setting('cluster_name')")) != CLUSTER_NAME:
@@ -125,7 +125,7 @@ def test_of_a_killed_run_the_last_statement_is_waited_for_elsewhere(
 def test_on_any_other_server_nothing_is_left_behind(
     database_url: sa.URL, lasting_database: sa.URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lasting, "CLUSTER_NAME", "another")
+    monkeypatch.setattr(kept_schema, "CLUSTER_NAME", "another")
     with Slate(database_url) as slate:
         slate.house(RULES)
         assert slate.schema.startswith("scenario_")

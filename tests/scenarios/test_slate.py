@@ -10,13 +10,13 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
-from db.session import make_engine
-from scheduler.scenario.document import read_scenario
-from scheduler.scenario.run import play, run_on
-from scheduler.scenario.slate import Slate
-from terms.discretion import Discretion
-from terms.policy import Terms
-from terms.rules import Rules
+from keizoku.db.session import make_engine
+from keizoku.scheduler.scenario.document import read_scenario
+from keizoku.scheduler.scenario.run import play, run_on
+from keizoku.scheduler.scenario.scratch_schema import Slate
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
 
 HERE = Path(__file__).parent
 DIARY = HERE / "premium-9.4.2-short-stop.yaml"

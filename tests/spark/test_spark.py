@@ -9,19 +9,19 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from scheduler.cli import app
-from sla.claimants import claimant_seconds, recognised_counts, take_claimants
-from sla.intervals import Spans, intersect, length
-from sla.observations import open_observations, read_observations
-from sla.quorum import Population, observed_windows, stops_from
-from sla.spark_engine import SparkEngine, open_spark
-from sla.unusable import MonthFacts, service_month
-from terms.calendar import Month, epoch, parse_instant
+from keizoku.scheduler.cli import app
+from keizoku.sla.counting.claimants import claimant_seconds, recognised_counts, take_claimants
+from keizoku.sla.counting.outage_threshold import Population, observed_windows, stops_from
+from keizoku.sla.counting.spark_engine import SparkEngine, open_spark
+from keizoku.sla.evidence.observations import open_observations, read_observations
+from keizoku.sla.rules.intervals import Spans, intersect, length
+from keizoku.sla.rules.unusable_time import MonthFacts, service_month
+from keizoku.terms.calendar import Month, epoch, parse_instant
 from tests.benchmarks.case_quorum import HORIZON, prepare
-from tests.integration.test_article_9_in_sql import POLICY, some_timelines
+from tests.integration.sla.test_article_9_in_sql import POLICY, some_timelines
 from tests.spark.cluster import spark_master, task_sizes
+from tests.unit.sla.rules.test_unusable_time import ORACLE
 from tests.unit.sla.test_claimants import months_with_claimants
-from tests.unit.sla.test_unusable import ORACLE
 
 pytestmark = pytest.mark.spark
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from scheduler.telemetry import Numbers
+from keizoku.scheduler.worker.telemetry import Numbers
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "operate.md"
 WATCHED = {

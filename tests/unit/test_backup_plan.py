@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from scheduler.backup.plan import Copy, Standing, may_go, standing, stores_wanting
+from keizoku.scheduler.backup.plan import Copy, Standing, may_go, standing, stores_wanting
 
 STORES = ("/a", "/b", "s3://c")
 NOON = datetime(2026, 4, 10, 3, 0, tzinfo=UTC)

@@ -16,12 +16,12 @@ import pytest
 import sqlalchemy as sa
 import typer
 
-from db.failures import AGAIN, BACK, FREE_SOME, reason_in_log
-from db.session import DatabaseError, DiskFullError
-from scheduler import cli
-from scheduler.cli.output import UserError, emit, explained, report_findings
-from scheduler.files import write_whole
-from terms.decision import Finding
+from keizoku.db.failures import AGAIN, BACK, FREE_SOME, reason_in_log
+from keizoku.db.session import DatabaseError, DiskFullError
+from keizoku.scheduler import cli
+from keizoku.scheduler.cli.shared.output import UserError, emit, explained, report_findings
+from keizoku.scheduler.files import write_whole
+from keizoku.terms.decision import Finding
 
 
 @pytest.fixture(autouse=True)
@@ -46,14 +46,14 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         raise error
 
     monkeypatch.setattr(cli, "broken_app", app, raising=False)
-    monkeypatch.setitem(cli.COMMANDS, "settings", cli.Target("scheduler.cli:broken_app", "breaks"))
+    monkeypatch.setitem(cli.COMMANDS, "settings", cli.Target("keizoku.scheduler.cli:broken_app", "breaks"))
 
 
 def test_help_loads_nothing_heavy() -> None:
     heavy = ("alembic", "db", "duckdb", "pydantic_settings", "psycopg", "sqlalchemy", "terms")
     code = (
-        "import sys, scheduler.cli\n"
-        "try: scheduler.cli.main(['--help'])\n"
+        "import sys, keizoku.scheduler.cli\n"
+        "try: keizoku.scheduler.cli.main(['--help'])\n"
         f"except SystemExit: print([name for name in {heavy!r} if name in sys.modules])"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -72,9 +72,9 @@ HEAVY = (
 def test_the_help_of_every_group_loads_nothing_heavy() -> None:
     """One process for all groups: the first that loads something names it."""
     code = (
-        "import sys, scheduler.cli\n"
-        "for name in scheduler.cli.COMMANDS:\n"
-        "    try: scheduler.cli.main([name, '--help'])\n"
+        "import sys, keizoku.scheduler.cli\n"
+        "for name in keizoku.scheduler.cli.COMMANDS:\n"
+        "    try: keizoku.scheduler.cli.main([name, '--help'])\n"
         f"    except SystemExit: loaded = [each for each in {HEAVY!r} if each in sys.modules]\n"
         "    assert not loaded, (name, loaded)\n"
     )
@@ -159,7 +159,7 @@ def test_a_mistake_is_one_line_and_an_exit_code(
 
 
 def test_a_full_disk_under_stdout_is_one_line_and_an_exit_code() -> None:
-    command = [sys.executable, "-c", "from scheduler.cli import main; main()", "settings", "--json"]
+    command = [sys.executable, "-c", "from keizoku.scheduler.cli import main; main()", "settings", "--json"]
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert ended.returncode == 3
@@ -167,7 +167,7 @@ def test_a_full_disk_under_stdout_is_one_line_and_an_exit_code() -> None:
 
 
 def test_a_reader_who_leaves_is_no_mistake() -> None:
-    keizoku = f"{sys.executable} -c 'from scheduler.cli import main; main()' settings --json"
+    keizoku = f"{sys.executable} -c 'from keizoku.scheduler.cli import main; main()' settings --json"
     ended = subprocess.run(["/bin/sh", "-c", f"{keizoku} | true"], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
 

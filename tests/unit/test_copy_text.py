@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import pytest
 
-from db.copy_text import CopyText, copy_text
+from keizoku.db.copy_text import CopyText, copy_text
 
 DAY = dt.date(2026, 4, 10)
 AT = dt.datetime(2026, 4, 10, 2, 30, tzinfo=dt.UTC)

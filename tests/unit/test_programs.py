@@ -2,7 +2,7 @@
 
 import pytest
 
-from db import programs
+from keizoku.db import programs
 
 
 def test_two_commands_that_make_the_account_at_once_both_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

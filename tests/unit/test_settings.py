@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.settings import Settings, SettingsError, load_settings
-from terms.discretion import Discretion
+from keizoku.scheduler.settings import Settings, SettingsError, load_settings
+from keizoku.terms.discretion import Discretion
 
 
 @pytest.fixture(autouse=True)

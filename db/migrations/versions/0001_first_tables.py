@@ -1,7 +1,7 @@
 """The first tables.
 
 Until the first release its SQL, in the file beside this one, is written anew whenever the tables change:
-`python -c "from db.migrate import ddl_script; print(ddl_script(), end='')"`.
+`python -c "from keizoku.db.migrate import ddl_script; print(ddl_script(), end='')"`.
 From then on it stays as it is, and a change is a revision after it.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alembic import op
 
-from db.session import driver_cursor
+from keizoku.db.session import driver_cursor
 
 revision = "0001"
 down_revision = None

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 
-from billing.reconciliation import BankLine, ExceptionType, Moved, Ours, Payout, Received
-from terms.calendar import Month
+from keizoku.billing.closing.reconciliation import BankLine, ExceptionType, Moved, Ours, Payout, Received
+from keizoku.terms.calendar import Month
 
 MONTH = Month(2026, 4)
 TODAY = date(2026, 5, 1)

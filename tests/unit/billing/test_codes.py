@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.codes import (
+from keizoku.billing.rules.codes import (
     ALPHABET,
     LETTERS,
     MOST_BATCHES,

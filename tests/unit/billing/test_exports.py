@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.exports.entries import BookEntry, TaxLine, folded, sides
-from billing.exports.mapping import FORMATS, PACKAGES, MappingError, mapping_for
-from billing.exports.packages import (
+from keizoku.billing.closing.exports.entries import BookEntry, TaxLine, folded, sides
+from keizoku.billing.closing.exports.mapping import FORMATS, PACKAGES, MappingError, mapping_for
+from keizoku.billing.closing.exports.packages import (
     FREEE_HEADER,
     MONEYFORWARD_HEADER,
     YAYOI_COLUMNS,
@@ -17,8 +17,8 @@ from billing.exports.packages import (
     moneyforward_rows,
     yayoi_rows,
 )
-from billing.exports.plain import beancount_entry, beancount_name
-from billing.ledger import CHART, RULES, Line, journal, reversal
+from keizoku.billing.closing.exports.plain import beancount_entry, beancount_name
+from keizoku.billing.rules.journal_rules import CHART, RULES, Line, journal, reversal
 
 MAPPING = mapping_for("moneyforward")
 ON = date(2026, 4, 10)

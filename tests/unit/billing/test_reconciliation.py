@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from billing.reconciliation import (
+from keizoku.billing.closing.reconciliation import (
     ACTIONS,
     BankLine,
     ExceptionType,
@@ -21,7 +21,7 @@ from billing.reconciliation import (
     reconcile,
     workbench,
 )
-from terms.calendar import Month
+from keizoku.terms.calendar import Month
 from tests.unit.billing.generated_month import MONTH, TABLES, TODAY, write_month
 
 ON = date(2026, 4, 10)

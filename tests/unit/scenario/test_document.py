@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.scenario.document import DEFAULT_POPULATION, EVER_AT, Scenario, read_scenario
-from scheduler.scenario.schema_words import ACTIONS, CHECKS
-from terms.calendar import Month
+from keizoku.scheduler.scenario.document import DEFAULT_POPULATION, EVER_AT, Scenario, read_scenario
+from keizoku.scheduler.scenario.schema_words import ACTIONS, CHECKS
+from keizoku.terms.calendar import Month
 
 EVERYTHING = """\
 title: Every word of the format

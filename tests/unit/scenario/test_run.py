@@ -10,18 +10,18 @@ from typing import Any, cast
 
 import pytest
 
-from billing import closing
-from billing.refusal import Refused
-from scheduler.app import House
-from scheduler.scenario import checks, run
-from scheduler.scenario.actions import keywords
-from scheduler.scenario.checks import agree
-from scheduler.scenario.document import Expectation, Scenario, Step, read_scenario
-from scheduler.scenario.outcome import Failure, Outcome
-from scheduler.scenario.report import as_text
-from scheduler.scenario.run import Night, moments, play
-from terms.calendar import Month
-from terms.decision import Finding
+from keizoku.billing.closing import month_close
+from keizoku.billing.refusal import Refused
+from keizoku.scheduler.app import House
+from keizoku.scheduler.scenario import checks, run
+from keizoku.scheduler.scenario.actions import keywords
+from keizoku.scheduler.scenario.checks import agree
+from keizoku.scheduler.scenario.document import Expectation, Scenario, Step, read_scenario
+from keizoku.scheduler.scenario.outcome import Failure, Outcome
+from keizoku.scheduler.scenario.report import as_text
+from keizoku.scheduler.scenario.run import Night, moments, play
+from keizoku.terms.calendar import Month
+from keizoku.terms.decision import Finding
 
 DIARY = """\
 title: Three days
@@ -267,7 +267,7 @@ def test_a_close_that_is_not_as_stated_fails(monkeypatch: pytest.MonkeyPatch) ->
         asked.extend(arguments)
         return {"unexplained": 1, "exceptions": {"missing_payout": 1}}
 
-    monkeypatch.setattr(closing, "close_view", close_view)
+    monkeypatch.setattr(month_close, "close_view", close_view)
     house = cast(House, SimpleNamespace(session="session", gateway="gateway"))
     assert checks.failure_of(expectation, house, {}) == Failure(
         "2025-04-01T09:00:00+09:00",

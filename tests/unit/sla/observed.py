@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sla.observations import Observations
+from keizoku.sla.evidence.observations import Observations
 
 
 def add_observations(observed: Observations, rows: Iterable[tuple[str, int, int | None]]) -> None:

@@ -3,11 +3,11 @@
 from datetime import date
 from typing import Any
 
-from sla.policy_engine import Credit, PolicyOutcome, evaluate
-from sla.policy_seconds import Outage, PolicyFacts
-from terms.calendar import epoch
-from terms.sla_periods import period_of
-from terms.sla_policy import PeriodRule, SlaPolicy, StopCause, parse_policy
+from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
+from keizoku.sla.policies.seconds import Outage, PolicyFacts
+from keizoku.terms.calendar import epoch
+from keizoku.terms.sla_periods import period_of
+from keizoku.terms.sla_policy import PeriodRule, SlaPolicy, StopCause, parse_policy
 
 PLAIN: dict[str, Any] = {
     "name": "plain",

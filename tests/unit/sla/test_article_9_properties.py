@@ -6,13 +6,13 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sla.claim_facts import AccountMonth, Claim, TermFact, TermKind
-from sla.claims import Assessor, adjudicate_month
-from sla.intervals import Spans, clip, intersect, length, normalise, union
-from sla.stops import Cause, Stop, UpdateNotice
-from sla.unusable import Claimant, MonthFacts, ServiceMonth, claimant_month, service_month
-from terms.calendar import Month, epoch, from_epoch
-from terms.policy import Terms
+from keizoku.sla.rules.claim_facts import AccountMonth, Claim, TermFact, TermKind
+from keizoku.sla.rules.claims import Assessor, adjudicate_month
+from keizoku.sla.rules.intervals import Spans, clip, intersect, length, normalise, union
+from keizoku.sla.rules.outages import Cause, Stop, UpdateNotice
+from keizoku.sla.rules.unusable_time import Claimant, MonthFacts, ServiceMonth, claimant_month, service_month
+from keizoku.terms.calendar import Month, epoch, from_epoch
+from keizoku.terms.policy import Terms
 
 POLICY = Terms.load().at(date(2026, 4, 1))
 YEAR = [Month(2026, 1).shift(number) for number in range(12)]

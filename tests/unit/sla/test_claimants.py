@@ -5,11 +5,18 @@ from random import Random
 import duckdb
 import pytest
 
-from sla.claimants import ClaimantRow, UnusableRow, claimant_rows, claimant_seconds, recognised_counts, take_claimants
-from sla.intervals import length
-from sla.unusable import CLAIMANT_BUCKETS, SERVICE_BUCKETS, claimant_month, service_month
-from terms.calendar import epoch
-from tests.integration.test_article_9_in_sql import POLICY, a_month
+from keizoku.sla.counting.claimants import (
+    ClaimantRow,
+    UnusableRow,
+    claimant_rows,
+    claimant_seconds,
+    recognised_counts,
+    take_claimants,
+)
+from keizoku.sla.rules.intervals import length
+from keizoku.sla.rules.unusable_time import CLAIMANT_BUCKETS, SERVICE_BUCKETS, claimant_month, service_month
+from keizoku.terms.calendar import epoch
+from tests.integration.sla.test_article_9_in_sql import POLICY, a_month
 
 MONTHS = 400
 OWN_BUCKETS = ("environment", *(bucket for bucket in CLAIMANT_BUCKETS if bucket not in SERVICE_BUCKETS))

@@ -10,18 +10,26 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sla.claim_decision import Deadline, MonthDecision
-from sla.claim_facts import AccountMonth, Claim, Ruling, TermFact, TermKind
-from sla.claim_json import Reasoning, ReasoningTexts, evidence_hash, service_hash, whole_decision
-from sla.claim_steps import deadline_steps, deciding_clauses, outcome_steps, united_steps, waterfall_steps
-from sla.claims import READINGS, Assessor, adjudicate_month, claimant_of, deadline_of, touched_terms, usable_from
-from sla.intervals import Spans, clip, length, normalise
-from sla.month_store import read_spans
-from sla.stops import Cause, Stop
-from sla.unusable import MonthFacts, ServiceMonth, claimant_month, service_month
-from terms.calendar import Month, epoch, from_epoch
-from terms.decision import Decision
-from terms.policy import Terms
+from keizoku.sla.claims.decision_json import Reasoning, ReasoningTexts, evidence_hash, service_hash, whole_decision
+from keizoku.sla.months.month_facts import read_spans
+from keizoku.sla.rules.claim_decision import Deadline, MonthDecision
+from keizoku.sla.rules.claim_facts import AccountMonth, Claim, Ruling, TermFact, TermKind
+from keizoku.sla.rules.claim_steps import deadline_steps, deciding_clauses, outcome_steps, united_steps, waterfall_steps
+from keizoku.sla.rules.claims import (
+    READINGS,
+    Assessor,
+    adjudicate_month,
+    claimant_of,
+    deadline_of,
+    touched_terms,
+    usable_from,
+)
+from keizoku.sla.rules.intervals import Spans, clip, length, normalise
+from keizoku.sla.rules.outages import Cause, Stop
+from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, claimant_month, service_month
+from keizoku.terms.calendar import Month, epoch, from_epoch
+from keizoku.terms.decision import Decision
+from keizoku.terms.policy import Terms
 
 POLICY = Terms.load().at(date(2026, 4, 1))
 APRIL = Month(2026, 4)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sla.observations import Observations, open_observations, read_observation_rows, read_observations
-from sla.quorum import Population, observed_windows
-from terms.calendar import epoch, parse_instant
-from terms.decision import Finding
-from terms.policy import Terms
+from keizoku.sla.counting.outage_threshold import Population, observed_windows
+from keizoku.sla.evidence.observations import Observations, open_observations, read_observation_rows, read_observations
+from keizoku.terms.calendar import epoch, parse_instant
+from keizoku.terms.decision import Finding
+from keizoku.terms.policy import Terms
 
 HEADER = "user_id,symptom,started_at,ended_at\n"
 TIME = "write 2026-04-10 09:00 (JST) or 2026-04-10T09:00:00+09:00"

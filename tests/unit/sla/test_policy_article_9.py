@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sla.claims import claim_deadline
-from sla.evidence import Incident
-from sla.intervals import Spans, length
-from sla.policy_engine import Credit, PolicyOutcome, evaluate
-from sla.policy_seconds import CauseRuling, Outage, PolicyFacts
-from sla.quorum import Population, stops_from
-from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
-from sla.unusable import SERVICE_BUCKETS, MonthFacts, service_month
-from terms.calendar import Month, epoch, parse_instant
-from terms.policy import Terms
-from terms.sla_periods import SlaPeriod, period_of
-from terms.sla_policy import (
+from keizoku.sla.counting.outage_threshold import Population, stops_from
+from keizoku.sla.evidence.incident_files import Incident
+from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
+from keizoku.sla.policies.seconds import CauseRuling, Outage, PolicyFacts
+from keizoku.sla.rules.claims import claim_deadline
+from keizoku.sla.rules.intervals import Spans, length
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, service_month
+from keizoku.terms.calendar import Month, epoch, parse_instant
+from keizoku.terms.policy import Terms
+from keizoku.terms.sla_periods import SlaPeriod, period_of
+from keizoku.terms.sla_policy import (
     PUBLIC,
     Announced,
     ByCause,

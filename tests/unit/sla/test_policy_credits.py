@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import pytest
 
-from sla.policy_engine import Credit
-from sla.policy_seconds import Outage
+from keizoku.sla.policies.engine import Credit
+from keizoku.sla.policies.seconds import Outage
 from tests.unit.sla.plain_policy import HOUR, ZERO, hours, outcome, policy, seconds_and_credit
 
 

@@ -5,13 +5,13 @@ from fractions import Fraction
 
 import pytest
 
-from sla.policy_engine import Credit, PolicyOutcome, evaluate
-from sla.policy_seconds import Outage, PolicyFacts
-from sla.stops import UpdateNotice
-from terms.calendar import epoch
-from terms.money import fraction_text
-from terms.sla_periods import SlaPeriod, period_of
-from terms.sla_policy import ByCause, Duration, SlaPolicy, StopCause, public_policies
+from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
+from keizoku.sla.policies.seconds import Outage, PolicyFacts
+from keizoku.sla.rules.outages import UpdateNotice
+from keizoku.terms.calendar import epoch
+from keizoku.terms.money import fraction_text
+from keizoku.terms.sla_periods import SlaPeriod, period_of
+from keizoku.terms.sla_policy import ByCause, Duration, SlaPolicy, StopCause, public_policies
 
 POLICIES = {policy.name: policy for policy in public_policies()}
 JUNE = date(2027, 6, 10)  # 30 days

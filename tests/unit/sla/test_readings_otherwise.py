@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import pytest
 
-from sla.claim_facts import AccountMonth, Claim, TermFact, TermKind
-from sla.claims import Assessor, adjudicate_month, claim_deadline
-from sla.stops import Cause, Stop, UpdateNotice
-from sla.unusable import MonthFacts, published_by, service_month
-from terms.calendar import Month, epoch, from_epoch, iso_jst, parse_instant
-from terms.policy import Policy, Terms
+from keizoku.sla.rules.claim_facts import AccountMonth, Claim, TermFact, TermKind
+from keizoku.sla.rules.claims import Assessor, adjudicate_month, claim_deadline
+from keizoku.sla.rules.outages import Cause, Stop, UpdateNotice
+from keizoku.sla.rules.unusable_time import MonthFacts, published_by, service_month
+from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst, parse_instant
+from keizoku.terms.policy import Policy, Terms
 
 TERMS = Terms.load()
 APRIL = Month(2026, 4)

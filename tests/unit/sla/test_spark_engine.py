@@ -7,11 +7,11 @@ from types import ModuleType
 
 import pytest
 
-import sla
-from sla.claimants import CLAIMANT_SECONDS, RECOGNISED_COUNTS
-from sla.quorum import bound_query, quorum_query
-from sla.relations import Query, Step
-from sla.spark_engine import SparkUnavailableError, open_spark
+from keizoku import sla
+from keizoku.sla.counting.claimants import CLAIMANT_SECONDS, RECOGNISED_COUNTS
+from keizoku.sla.counting.outage_threshold import bound_query, quorum_query
+from keizoku.sla.counting.spark_engine import SparkUnavailableError, open_spark
+from keizoku.sla.evidence.sql_query import Query, Step
 
 ONLY_DUCKDB = ("::", "//", "unnest", "epoch_us", "FILTER", "QUALIFY", "MATERIALIZED")
 
@@ -26,9 +26,9 @@ def told(master: str) -> str:
 def test_9_3__there_is_one_definition_of_what_is_observed_and_one_of_what_is_a_claimants_own() -> None:
     """A running sum of users stands in one file, and no step of a query has words of one engine alone."""
     rooms = Path(sla.__file__).parent
-    homes = {path.name for path in rooms.glob("*.py") if "OVER (" in path.read_text(encoding="utf-8")}
-    assert homes == {"quorum.py"}
-    homes = {path.name for path in rooms.glob("*.py") if "WINDOW own" in path.read_text(encoding="utf-8")}
+    homes = {path.name for path in rooms.rglob("*.py") if "OVER (" in path.read_text(encoding="utf-8")}
+    assert homes == {"outage_threshold.py"}
+    homes = {path.name for path in rooms.rglob("*.py") if "WINDOW own" in path.read_text(encoding="utf-8")}
     assert homes == {"claimants.py"}
     observed = [bound_query(51, [(10, -3)], 100), quorum_query(51, [(10, -3)], 100, ((0, 60), (120, 180)))]
     for query in (*observed, CLAIMANT_SECONDS, RECOGNISED_COUNTS):

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sla.intervals import Spans
-from sla.stops import Cause, Stop
-from sla.timeline import CLAUSES, LOOKS, Lang, month_svg
-from sla.unusable import (
+from keizoku.sla.pictures.timeline import CLAUSES, LOOKS, Lang, month_svg
+from keizoku.sla.rules.intervals import Spans
+from keizoku.sla.rules.outages import Cause, Stop
+from keizoku.sla.rules.unusable_time import (
     CLAIMANT_BUCKETS,
     SERVICE_BUCKETS,
     Claimant,
@@ -18,8 +18,8 @@ from sla.unusable import (
     claimant_month,
     service_month,
 )
-from terms.calendar import Month, epoch, parse_instant
-from terms.policy import Terms
+from keizoku.terms.calendar import Month, epoch, parse_instant
+from keizoku.terms.policy import Terms
 
 POLICY = Terms.load().at(date(2026, 4, 1))
 SVG = "{http://www.w3.org/2000/svg}"

@@ -6,12 +6,12 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sla.intervals import Spans, length, normalise, union
-from sla.stops import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
-from sla.unusable import SERVICE_BUCKETS, MonthFacts, published_by, service_month
-from terms.calendar import Month, epoch
-from terms.policy import Policy
-from tests.unit.sla.test_unusable import APRIL, POLICY, at, notice
+from keizoku.sla.rules.intervals import Spans, length, normalise, union
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, published_by, service_month
+from keizoku.terms.calendar import Month, epoch
+from keizoku.terms.policy import Policy
+from tests.unit.sla.rules.test_unusable_time import APRIL, POLICY, at, notice
 
 # Random months: times on a grid of minutes around the month's end, so that edges meet often.
 MINUTE_ZERO = at("2026-04-29 22:00")

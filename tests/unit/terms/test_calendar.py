@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terms.calendar import (
+from keizoku.terms.calendar import (
     DAY_SECONDS,
     Interval,
     Month,

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from terms.clauses import UnknownClause, clause_named, clauses
-from terms.files import BadTerms
-from terms.policy import Terms
+from keizoku.terms.clauses import UnknownClause, clause_named, clauses
+from keizoku.terms.files import BadTerms
+from keizoku.terms.policy import Terms
 
 SHARED = Path(__file__).parents[4] / "shared"
 CONTRACT = SHARED / "terms" / "premium-2024-12-02.ja.txt"

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terms import decision as decision_module
-from terms import rendering
-from terms.calendar import Month
-from terms.decision import Decision, Finding, Step, decides, homes
-from terms.rendering import MissingFact, UnknownSentence
+from keizoku.terms import decision as decision_module
+from keizoku.terms import rendering
+from keizoku.terms.calendar import Month
+from keizoku.terms.decision import Decision, Finding, Step, decides, homes
+from keizoku.terms.rendering import MissingFact, UnknownSentence
 
 SENTENCES = {
     "demo.late": {

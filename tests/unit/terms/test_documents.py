@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from scheduler.cli.terms import load_homes
-from terms.clause_map import clause_map, proofs_under, unhoused
-from terms.clauses import clauses
-from terms.policy import Terms
-from terms.readings import readings_page
+from keizoku.scheduler.cli.terms.contract_terms import load_homes
+from keizoku.terms.clause_map import clause_map, proofs_under, unhoused
+from keizoku.terms.clauses import clauses
+from keizoku.terms.policy import Terms
+from keizoku.terms.readings import readings_page
 
 ROOT = Path(__file__).parents[3]
 

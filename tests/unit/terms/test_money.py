@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terms.money import ceil_yen, cumulative_floor, floor_yen, fraction_text, tax_included_yen
+from keizoku.terms.money import ceil_yen, cumulative_floor, floor_yen, fraction_text, tax_included_yen
 
 TEN_PERCENT = Fraction(10, 100)
 yen = st.integers(min_value=0, max_value=10**12)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from scheduler.cli import terms as command
-from scheduler.cli.output import UserError
-from terms.sla_policy import PUBLIC
+from keizoku.scheduler.cli.shared.output import UserError
+from keizoku.scheduler.cli.terms import contract_terms as command
+from keizoku.terms.sla_policy import PUBLIC
 
 
 def run(*arguments: str) -> int:

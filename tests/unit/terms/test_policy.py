@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from terms.discretion import Discretion
-from terms.files import BadTerms
-from terms.policy import Policy, Terms, UncoveredDate, UnknownReading
-from terms.rules import Rules
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.files import BadTerms
+from keizoku.terms.policy import Policy, Terms, UncoveredDate, UnknownReading
+from keizoku.terms.rules import Rules
 
 PREMIUM = Path(__file__).parents[3] / "terms" / "premium"
 TIERS = Terms.load("premium").at(date(2026, 4, 10)).sla.tiers

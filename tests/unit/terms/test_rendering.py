@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from terms.rendering import read_templates, templates
-from terms.words import spoken
+from keizoku.terms.rendering import read_templates, templates
+from keizoku.terms.words import spoken
 
 
 @pytest.mark.parametrize(

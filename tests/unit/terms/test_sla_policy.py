@@ -8,9 +8,18 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from terms.files import BadTerms
-from terms.sla_periods import SlaPeriod, announced_by, claim_before, period_of
-from terms.sla_policy import PUBLIC, Announced, PeriodRule, Range, SlaPolicy, parse_policy, public_policies, read_policy
+from keizoku.terms.files import BadTerms
+from keizoku.terms.sla_periods import SlaPeriod, announced_by, claim_before, period_of
+from keizoku.terms.sla_policy import (
+    PUBLIC,
+    Announced,
+    PeriodRule,
+    Range,
+    SlaPolicy,
+    parse_policy,
+    public_policies,
+    read_policy,
+)
 
 GITHUB = PUBLIC / "github.toml"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from scheduler.cli import terms as command
-from scheduler.cli.output import UserError
+from keizoku.scheduler.cli.shared.output import UserError
+from keizoku.scheduler.cli.terms import contract_terms as command
 
 
 def run(*arguments: str) -> int:

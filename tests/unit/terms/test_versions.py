@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from scheduler.cli import terms as command
-from scheduler.cli.output import UserError
-from scheduler.settings import SettingsError, load_settings
-from terms.diff import compare
-from terms.files import BadTerms
-from terms.own_versions import with_own_versions
-from terms.policy import Terms
+from keizoku.scheduler.cli.shared.output import UserError
+from keizoku.scheduler.cli.terms import contract_terms as command
+from keizoku.scheduler.settings import SettingsError, load_settings
+from keizoku.terms.diff import compare
+from keizoku.terms.files import BadTerms
+from keizoku.terms.own_versions import with_own_versions
+from keizoku.terms.policy import Terms
 
 PREMIUM = Path(__file__).parents[3] / "terms" / "premium"
 CHANGED = (

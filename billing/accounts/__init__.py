@@ -1,0 +1,1 @@
+"""What an account is now and was: access, debts, history, explanations. Reads only."""

@@ -1,0 +1,91 @@
+"""Accounts by state and arrears, for people at a desk. Read only; decides nothing.
+
+The state is that of the account's newest contract; what is unpaid is the whole account's, of earlier contracts too.
+"""
+
+from collections import defaultdict
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from keizoku.billing.accounts.contract_lists import state_of_contract
+from keizoku.billing.receivables.open_items import Unpaid, load_unpaid
+from keizoku.billing.rules.delinquency import outlook, standing
+from keizoku.db.session import Session, texts
+from keizoku.db.tables.contracts import contract
+from keizoku.db.tables.money import invoice
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.rules import Rules
+
+STATES = ("applied", "rejected", "active", "suspended", "ended")
+
+Row = dict[str, object]
+
+
+def account_list(
+    session: Session,
+    rules: Rules,
+    at: datetime,
+    *,
+    state: str | None = None,
+    overdue: bool = False,
+    limit: int,
+) -> list[Row]:
+    """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next."""
+    today = jst_day(at)
+    newest = (
+        sa.select(contract.c.account, contract.c.plan, contract.c.method, contract.c.ended_on, state_of_contract())
+        .ext(distinct_on(contract.c.account))
+        .order_by(contract.c.account, contract.c.id.desc())
+        .subquery("newest")
+    )
+    query = sa.select(newest).order_by(newest.c.account).limit(limit)
+    if state is not None:
+        query = query.where(newest.c.state == state)
+    if overdue:
+        query = query.where(
+            sa.select(invoice.c.id)
+            .where(
+                invoice.c.account == newest.c.account,
+                invoice.c.state == "open",
+                sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < today,
+            )
+            .exists()
+        )
+    rows = session.execute(query).all()
+    unpaid = _unpaid(session, rules, [row.account for row in rows], at)
+    settings = rules.discretion
+    found = []
+    for row in rows:
+        fees = [each.fee for each in unpaid[row.account]]
+        _, days = standing(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+        ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
+        runs = row.state in ("active", "suspended") and ahead is not None
+        found.append(
+            {
+                "account": row.account,
+                "state": row.state,
+                "plan": row.plan,
+                "method": row.method,
+                "ended_on": row.ended_on,
+                "unpaid_yen": sum(fee.open_yen for fee in fees),
+                "days_overdue": days,
+                "suspends_on": ahead.suspends_on if runs and ahead is not None else None,
+                "terminates_on": ahead.terminates_on if runs and ahead is not None else None,
+            }
+        )
+    return found
+
+
+def _unpaid(session: Session, rules: Rules, accounts: list[str], at: datetime) -> dict[str, list[Unpaid]]:
+    grouped: dict[str, list[Unpaid]] = defaultdict(list)
+    owing = session.scalars(
+        sa.select(invoice.c.contract_id)
+        .where(invoice.c.state == "open", invoice.c.account == sa.any_(texts(accounts)))
+        .distinct()
+    ).all()
+    if owing:
+        for each in load_unpaid(session, rules, jst_day(at), contract_ids=owing):
+            grouped[each.account].append(each)
+    return grouped

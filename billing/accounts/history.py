@@ -1,0 +1,206 @@
+"""Where an account stands at the end of any day, and its diary until then: as known now, or as it was known then.
+
+    until      what had happened before this instant: the end of a day, or a time
+    known_at   what was recorded by then; a late answer or a missed night of that day is not in it
+
+Every value is derived from rows that are only added, or that are set once with the instant at which they were
+recorded: the state of a past day never changes, only what we know of it does. Read only; decides nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.billing.accounts.contract_history import contract_events
+from keizoku.billing.accounts.money_history import money_events
+from keizoku.billing.receivables.interest_preview import debts_on
+from keizoku.billing.receivables.open_items import interest_owed
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.account_event import Event, known, to_json, told
+from keizoku.billing.rules.delinquency import outlook, standing
+from keizoku.db.session import Session
+from keizoku.db.tables.contracts import account as account_table
+from keizoku.db.tables.contracts import contract, suspension, term
+from keizoku.db.tables.money import allocation, credit, credit_application, credit_refund, deposit_use, receipt
+from keizoku.terms.calendar import iso_jst, jst_day
+from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.rendering import Lang
+from keizoku.terms.rules import Rules
+
+_MOMENT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStory:
+    """The state at a moment, and every event that led to it, in order."""
+
+    account: str
+    until: datetime
+    known_at: datetime
+    state: dict[str, Any]
+    events: tuple[Event, ...]
+
+    def to_json(self, lang: Lang) -> dict[str, Any]:
+        """JSON values for --json."""
+        return {
+            "account": self.account,
+            "until": iso_jst(self.until),
+            "known_at": iso_jst(self.known_at),
+            "state": self.state,
+            "diary": [to_json(event, lang) for event in self.events],
+        }
+
+    def told(self, lang: Lang) -> list[tuple[str, str, str]]:
+        """(when, what happened, clause) in order."""
+        return [(_clock(event.at), told(event, lang), event.clause) for event in self.events]
+
+
+def account_story(session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime) -> AccountStory:
+    """The account as it stood just before `until`, by what was known at `known_at`.
+
+    Raises Refused for an account that is not known, or a day that no terms cover.
+    """
+    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
+        raise Refused(f"account {account!r} is not known")
+    events = [*contract_events(session, account), *money_events(session, account)]
+    try:
+        state = state_at(session, rules, account, until=until, known_at=known_at)
+    except UncoveredDate as error:
+        raise Refused(str(error)) from None
+    return AccountStory(account, until, known_at, state, tuple(known(events, until, known_at)))
+
+
+def state_at(session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime) -> dict[str, Any]:
+    """Contract, access, debts, what comes next, credits and deposit, just before `until` as known at `known_at`."""
+    on = jst_day(until - _MOMENT)
+    state = _contract_at(session, account, until, known_at)
+    debts = debts_on(session, account, on, known_at=known_at)
+    interest_yen, _ = interest_owed(debts, rules, on) if debts else (0, ())
+    settings = rules.discretion
+    fees = [each.fee for each in debts if each.open_yen]
+    _, days = standing(fees, on, settings.suspend_after_days, settings.terminate_after_days)
+    ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
+    runs = state["state"] in ("active", "suspended") and ahead is not None
+    return state | {
+        "unpaid_yen": sum(fee.open_yen for fee in fees),
+        "interest_yen": interest_yen,
+        "days_overdue": days,
+        "unpaid": [
+            {
+                "invoice": each.invoice_id,
+                "term_on": each.term_starts_on.isoformat(),
+                "due_on": each.due_on.isoformat(),
+                "open_yen": each.open_yen,
+            }
+            for each in debts
+            if each.open_yen
+        ],
+        "suspends_on": ahead.suspends_on.isoformat() if runs and ahead is not None else None,
+        "terminates_on": ahead.terminates_on.isoformat() if runs and ahead is not None else None,
+        "credit_yen": _credit_at(session, account, on, known_at),
+        "deposit_yen": _deposit_at(session, account, on, known_at),
+    }
+
+
+def _contract_at(session: Session, account: str, until: datetime, known_at: datetime) -> dict[str, Any]:
+    row = session.execute(
+        sa.select(contract)
+        .where(contract.c.account == account, contract.c.applied_at < until, contract.c.recorded_at <= known_at)
+        .order_by(contract.c.id.desc())
+        .limit(1)
+    ).first()
+    nothing: dict[str, Any] = {
+        "state": None, "access": False, "plan": None, "method": None, "price_yen": None, "term": None,
+        "ended_on": None, "reason": None,
+    }  # fmt: skip
+    if row is None:
+        return nothing
+    view = nothing | {"state": "applied", "plan": row.plan}
+    if row.rejected_at is not None and row.rejected_at < until and row.rejected_at <= known_at:
+        return view | {"state": "rejected", "reason": row.rejected_ground}
+    last = session.execute(
+        sa.select(term)
+        .where(term.c.contract_id == row.id, term.c.starts_at < until, term.c.recorded_at <= known_at)
+        .order_by(term.c.seq.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return view
+    view |= {
+        "method": last.method,
+        "price_yen": last.price_yen,
+        "term": [last.starts_on.isoformat(), last.ends_on.isoformat()],
+    }
+    if row.ended_at is not None and row.ended_at < until and row.end_recorded_at <= known_at:
+        return view | {"state": "ended", "ended_on": row.ended_on.isoformat(), "reason": row.ended_reason}
+    suspended = session.execute(
+        sa.select(suspension.c.ground, suspension.c.set_by)
+        .where(
+            suspension.c.contract_id == row.id,
+            suspension.c.from_at < until,
+            suspension.c.recorded_at <= known_at,
+            sa.or_(
+                suspension.c.lifted_at.is_(None),
+                suspension.c.lifted_at >= until,
+                suspension.c.lift_recorded_at > known_at,
+            ),
+        )
+        .order_by(suspension.c.id)
+    ).first()
+    if suspended is None:
+        return view | {"state": "active", "access": True}
+    return view | {"state": "suspended", "reason": suspended.ground if suspended.set_by == "people" else "overdue"}
+
+
+def _credit_at(session: Session, account: str, on: date, known_at: datetime) -> int:
+    granted = sa.select(sa.func.coalesce(sa.func.sum(credit.c.granted_yen), 0)).where(
+        credit.c.account == account, credit.c.granted_on <= on, credit.c.recorded_at <= known_at
+    )
+    applied = (
+        sa.select(sa.func.coalesce(sa.func.sum(credit_application.c.yen), 0))
+        .join(credit, credit.c.id == credit_application.c.credit_id)
+        .where(
+            credit.c.account == account,
+            credit_application.c.applied_on <= on,
+            credit_application.c.recorded_at <= known_at,
+        )
+    )
+    came_back = sa.and_(credit_refund.c.failed_on <= on, credit_refund.c.failure_recorded_at <= known_at)
+    refunded = sa.select(sa.func.coalesce(sa.func.sum(credit_refund.c.yen), 0)).where(
+        credit_refund.c.account == account,
+        credit_refund.c.outcome == "succeeded",
+        credit_refund.c.settled_on <= on,
+        credit_refund.c.answer_recorded_at <= known_at,
+        came_back.is_not(True),
+    )
+    row = session.execute(
+        sa.select(granted.scalar_subquery() - applied.scalar_subquery() - refunded.scalar_subquery())
+    ).scalar_one()
+    return int(row)
+
+
+def _deposit_at(session: Session, account: str, on: date, known_at: datetime) -> int:
+    """What the payer sent beyond what was owed, less what was used or sent back."""
+    sent = (
+        sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0))
+        .join(receipt, receipt.c.id == allocation.c.receipt_id)
+        .where(
+            allocation.c.account == account,
+            allocation.c.kind == "deposit",
+            allocation.c.allocated_on <= on,
+            receipt.c.recorded_at <= known_at,
+        )
+    )
+    used = sa.select(sa.func.coalesce(sa.func.sum(deposit_use.c.yen), 0)).where(
+        deposit_use.c.account == account,
+        deposit_use.c.origin == "sent",
+        deposit_use.c.used_on <= on,
+        deposit_use.c.recorded_at <= known_at,
+    )
+    return int(session.execute(sa.select(sent.scalar_subquery() - used.scalar_subquery())).scalar_one())
+
+
+def _clock(at: datetime) -> str:
+    return iso_jst(at)[:16].replace("T", " ")

@@ -1,0 +1,159 @@
+"""Stripe tells a host that has a web server: what is told is verified, recorded once, and fetched anew.
+
+    POST body + Stripe-Signature ──> verified (300 s) ──> event recorded ──> what it speaks of is fetched from Stripe
+
+Nothing in the body is believed but the event's id, kind, time and the id of its object. A host answers Stripe with
+`Told.status`: 200 ends Stripe's tries, 400 says that the sender is not Stripe. Polling does the same without an inbound
+port; both may run, in any order, and a thing is still recorded and booked once.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+import stripe
+from sqlalchemy.dialects.postgresql import insert
+
+from keizoku.billing.cards import charge_stage, disputes, failed_refunds
+from keizoku.billing.gateway import events
+from keizoku.billing.gateway.port import Gateway, UnansweredError
+from keizoku.billing.gateway.stripe_gateway import ATTEMPT
+from keizoku.db.session import Session
+from keizoku.db.tables.gateway import gateway_event
+from keizoku.terms.rules import Rules
+
+TOLERANCE_SECONDS = 300
+"""How old a signature may be: an older one may be a replay."""
+ABOUT_CHARGES = ("payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled")
+ABOUT_DISPUTES = "charge.dispute."
+ABOUT_MONEY = ("payout.", "balance.", "charge.refund", "refund.")
+LARGEST_BYTES = 1_000_000
+
+
+class Answer(StrEnum):
+    """What became of an event that was told."""
+
+    TAKEN = "taken"  # recorded; what it speaks of was fetched
+    DUPLICATE = "duplicate"  # told before: nothing is done twice
+    UNKNOWN_TYPE = "unknown_type"  # recorded; nothing of ours speaks of it
+    LATER = "later"  # recorded; Stripe did not answer when asked anew, so the next poll or night asks
+    BAD_SIGNATURE = "bad_signature"  # not from Stripe, or changed on the way
+    REPLAYED = "replayed"  # signed too long ago, or in the future
+    BAD_PAYLOAD = "bad_payload"  # signed, and yet no event
+
+
+_STATUS = {
+    Answer.TAKEN: HTTPStatus.OK,
+    Answer.DUPLICATE: HTTPStatus.OK,
+    Answer.UNKNOWN_TYPE: HTTPStatus.OK,
+    Answer.LATER: HTTPStatus.OK,
+    Answer.BAD_SIGNATURE: HTTPStatus.BAD_REQUEST,
+    Answer.REPLAYED: HTTPStatus.BAD_REQUEST,
+    Answer.BAD_PAYLOAD: HTTPStatus.BAD_REQUEST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The answer to a call, and how many rows it led to."""
+
+    answer: Answer
+    event_id: str | None = None
+    changes: int = 0
+
+    @property
+    def status(self) -> int:
+        """The HTTP status for Stripe."""
+        return int(_STATUS[self.answer])
+
+
+def handle(
+    session: Session, rules: Rules, gateway: Gateway, payload: bytes, signature: str, secret: str, now: datetime
+) -> Told:
+    """Take one call of Stripe's: the raw body, the header Stripe-Signature, the endpoint's signing secret; commits.
+
+    Raises ValueError for an empty secret: whoever signs with nothing could be anybody.
+    """
+    if not secret:
+        raise ValueError("the signing secret of the endpoint is empty")
+    refused = _refusal(payload, signature, secret, now)
+    if refused is not None:
+        return Told(refused)
+    event = _event(payload)
+    if event is None:
+        return Told(Answer.BAD_PAYLOAD)
+    new = session.execute(
+        insert(gateway_event)
+        .values(**event, recorded_at=now)
+        .on_conflict_do_nothing(index_elements=["id"])
+        .returning(gateway_event.c.id)
+    ).first()
+    session.commit()
+    if new is None:
+        return Told(Answer.DUPLICATE, event["id"])
+    kind = event["kind"]
+    if not _speaks_of_ours(kind):
+        return Told(Answer.UNKNOWN_TYPE, event["id"], 1)
+    try:
+        changes = _fetch_anew(session, rules, gateway, kind, _attempt_hint(payload), now)
+    except UnansweredError:
+        session.rollback()
+        return Told(Answer.LATER, event["id"], 1)
+    return Told(Answer.TAKEN, event["id"], 1 + changes)
+
+
+def _refusal(payload: bytes, signature: str, secret: str, now: datetime) -> Answer | None:
+    """Why a call is not believed, or None. The age of its signature is measured by `now`."""
+    if len(payload) > LARGEST_BYTES:
+        return Answer.BAD_PAYLOAD
+    try:
+        text = payload.decode()
+        stripe.WebhookSignature.verify_header(text, signature, secret)
+    except (UnicodeDecodeError, stripe.SignatureVerificationError):
+        return Answer.BAD_SIGNATURE
+    signed_at = datetime.fromtimestamp(_signed_seconds(signature), UTC)
+    return None if abs((now - signed_at).total_seconds()) <= TOLERANCE_SECONDS else Answer.REPLAYED
+
+
+def _signed_seconds(signature: str) -> int:
+    return int(next(part[2:] for part in signature.split(",") if part.startswith("t=")))
+
+
+def _event(payload: bytes) -> dict[str, Any] | None:
+    """Id, kind, object and time of an event; None where the body is none."""
+    try:
+        body = json.loads(payload)
+        return {
+            "id": str(body["id"]),
+            "kind": str(body["type"]),
+            "about": str(body["data"]["object"].get("id", "")),
+            "happened_at": datetime.fromtimestamp(int(body["created"]), UTC),
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        return None
+
+
+def _speaks_of_ours(kind: str) -> bool:
+    return kind in ABOUT_CHARGES or kind.startswith((ABOUT_DISPUTES, *ABOUT_MONEY))
+
+
+def _attempt_hint(payload: bytes) -> int | None:
+    """Which of our attempts the event may be about: it is looked up, whatever the event says of it."""
+    metadata = json.loads(payload)["data"]["object"].get("metadata")
+    named = metadata.get(ATTEMPT) if isinstance(metadata, dict) else None
+    return int(named) if isinstance(named, str) and named.isascii() and named.isdigit() and len(named) < 19 else None
+
+
+def _fetch_anew(
+    session: Session, rules: Rules, gateway: Gateway, kind: str, attempt_id: int | None, now: datetime
+) -> int:
+    """Ask Stripe itself for what the event speaks of; what is booked is what it answers now."""
+    if kind.startswith(ABOUT_DISPUTES):
+        return disputes.take_news(session, rules, gateway, now)
+    if kind in ABOUT_CHARGES:
+        return 0 if attempt_id is None else charge_stage.look_up(session, rules, gateway, attempt_id, now)
+    changes = 0 if gateway.books is None else events.poll(session, gateway.books, now)
+    return changes + failed_refunds.take_news(session, gateway, now)

@@ -1,0 +1,1 @@
+"""A month's books: recognised revenue, reconciliation, integrity audit, close, exports."""

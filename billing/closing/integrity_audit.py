@@ -1,0 +1,384 @@
+"""What the certificate rests on: derived again from contracts and events, held against what is in the rows.
+
+Each check is a query that counts what should not be; each sum is computed twice, from the journal and from the
+rows it stands for. Nothing here repairs anything.
+
+    base: an earlier audit without differences ──> its floors (ids), and what the rows up to them summed to
+    this audit: rows above the floors, the rows that they touch, what is open; plus what was carried
+    without a base: everything
+
+Rows up to a floor are of tables that the database lets nobody change (db/tables/guards.py), or final (an attempt with
+its answer). What changes all the same is asked for whole: open fees, running contracts, days to come.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.db.session import Question, Session
+
+_MARGIN = timedelta(days=1)
+"""Clocks of several machines differ, and what is recorded during a night bears the time of its beginning."""
+
+_TOUCHED_CONTRACTS = """
+    SELECT contract_id AS id FROM term WHERE id > :term
+    UNION SELECT contract_id FROM contract_fact WHERE id > :contract_fact
+    UNION SELECT id FROM contract WHERE id > :contract"""
+
+_TOUCHED_INVOICES = """
+    SELECT id FROM invoice WHERE id > :invoice UNION SELECT invoice_id FROM settlement WHERE id > :settlement"""
+
+_TOUCHED_CREDITS = """
+    SELECT id FROM credit WHERE id > :credit
+    UNION SELECT credit_id FROM credit_application WHERE id > :credit_application
+    UNION SELECT credit_id FROM credit_refund WHERE answer_recorded_at >= :since OR failure_recorded_at >= :since"""
+
+_TOUCHED_RECEIPTS = """
+    SELECT id FROM receipt WHERE id > :receipt UNION SELECT receipt_id FROM allocation WHERE id > :allocation"""
+
+_SETTLED = """
+    SELECT invoice_id, sum(yen) AS yen, sum(yen) FILTER (WHERE kind = 'credit') AS credit_yen FROM settlement
+    WHERE invoice_id IN (SELECT id FROM touched_invoices) GROUP BY invoice_id"""
+
+_JOURNAL = """
+    SELECT coalesce(json_object_agg(code, yen), '{}') AS moved FROM (
+        SELECT code, sum(yen) AS yen FROM line WHERE entry_id > :entry GROUP BY code
+    ) AS by_code"""
+
+_ENDED_CONTRACTS = """
+    SELECT id, ended_on FROM contract WHERE ended_on IS NOT NULL AND end_recorded_at >= :since
+    UNION SELECT contract.id, ended_on FROM contract JOIN term ON term.contract_id = contract.id
+    WHERE term.id > :term AND ended_on IS NOT NULL"""
+
+_CHECKS: Mapping[str, str] = {
+    "contracts whose last term is over and that were neither renewed nor ended": """
+        SELECT count(*) FROM contract WHERE ended_on IS NULL AND renews_on <= :business_date""",
+    "contracts whose last term is not the one they remember": """
+        SELECT count(*) FROM touched_contracts JOIN contract USING (id) JOIN LATERAL (
+            SELECT ends_on, method FROM term WHERE contract_id = contract.id ORDER BY ends_on DESC LIMIT 1
+        ) AS last ON true
+        WHERE contract.ended_on IS NULL
+          AND (last.ends_on, last.method) IS DISTINCT FROM (renews_on, contract.method)""",
+    "approved contracts without a term": """
+        SELECT count(*) FROM contract WHERE approved_at IS NOT NULL AND (renews_on IS NULL OR id > :contract)
+        AND NOT EXISTS (SELECT 1 FROM term WHERE term.contract_id = contract.id)""",
+    "terms that go on after their contract ended": """
+        SELECT count(*) FROM ended_contracts AS contract JOIN term ON term.contract_id = contract.id
+        WHERE coalesce(term.closed_on, term.ends_on) > contract.ended_on""",
+    "terms without their invoice": """
+        SELECT count(*) FROM term WHERE id > :term AND method IN ('card', 'other') AND NOT EXISTS (
+            SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id)""",
+    "terms of stores and keys that the journal does not know": """
+        SELECT count(*) FROM term WHERE id > :term AND method IN ('app_store', 'product_key')
+        AND NOT EXISTS (SELECT 1 FROM entry WHERE event_key = concat('term:', term.id))""",
+    "invoices whose total is not their term's price": """
+        SELECT count(*) FROM invoice JOIN term ON term.id = invoice.term_id
+        WHERE invoice.id > :invoice AND invoice.state <> 'void' AND invoice.total_yen <> term.price_yen""",
+    "invoices whose open amount is not what their settlements leave": """
+        SELECT count(*) FROM touched_invoices JOIN invoice USING (id) LEFT JOIN settled ON settled.invoice_id = id
+        WHERE invoice.state <> 'void' AND open_yen <> total_yen - coalesce(settled.yen, 0)""",
+    "awards without a credit": """
+        SELECT count(*) FROM award WHERE id > :award
+        AND NOT EXISTS (SELECT 1 FROM credit WHERE credit.award_id = award.id)""",
+    "credits whose available amount is not what was granted less what was used": """
+        SELECT count(*) FROM touched_credits JOIN credit USING (id)
+        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_application
+                   WHERE credit_id IN (SELECT id FROM touched_credits) GROUP BY credit_id) AS applied
+          ON applied.credit_id = credit.id
+        LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_refund
+                   WHERE outcome = 'succeeded' AND failed_on IS NULL
+                   AND credit_id IN (SELECT id FROM touched_credits) GROUP BY credit_id) AS refunded
+          ON refunded.credit_id = credit.id
+        WHERE available_yen <> granted_yen - coalesce(applied.yen, 0) - coalesce(refunded.yen, 0)""",
+    "charges that succeeded and settled nothing": """
+        SELECT count(*) FROM attempt WHERE id > :attempt AND outcome = 'succeeded' AND NOT EXISTS (
+            SELECT 1 FROM settlement WHERE settlement.invoice_id = attempt.invoice_id AND kind = 'card'
+            AND source_id = attempt.id)
+        AND NOT EXISTS (SELECT 1 FROM people_task WHERE kind = 'charged_too_much'
+                        AND subject = concat('attempt ', attempt.id))""",
+    "terms that ended early, are paid, and are not recognised to their end": """
+        SELECT count(*) FROM term JOIN invoice
+          ON invoice.contract_id = term.contract_id AND invoice.term_id = term.id AND invoice.state <> 'open'
+        WHERE closed_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_id = term.id)""",
+    "payments whose parts do not make the whole": """
+        SELECT count(*) FROM touched_receipts JOIN receipt USING (id) LEFT JOIN (
+            SELECT receipt_id, sum(yen) AS yen FROM allocation
+            WHERE receipt_id IN (SELECT id FROM touched_receipts) GROUP BY receipt_id
+        ) AS parts ON parts.receipt_id = receipt.id WHERE receipt.yen <> coalesce(parts.yen, 0)""",
+    "invoices whose credit is not what was applied when they were issued": """
+        SELECT count(*) FROM touched_invoices JOIN invoice USING (id) LEFT JOIN settled ON settled.invoice_id = id
+        WHERE invoice.credit_yen <> coalesce(settled.credit_yen, 0)""",
+    "card settlements without a charge that succeeded": """
+        SELECT count(*) FROM settlement LEFT JOIN attempt ON attempt.id = settlement.source_id
+        WHERE settlement.id > :settlement AND settlement.kind = 'card'
+          AND attempt.outcome IS DISTINCT FROM 'succeeded'""",
+    "contracts whose first term does not begin on the day of their approval": """
+        SELECT count(*) FROM contract JOIN term ON term.contract_id = contract.id AND term.follows_on IS NULL
+        WHERE term.id > :term AND (term.starts_on <> contract.anchor_on OR term.starts_at <> contract.approved_at)""",
+    "journal entries without lines": """
+        SELECT count(*) FROM entry WHERE id > :entry
+        AND NOT EXISTS (SELECT 1 FROM line WHERE line.entry_id = entry.id)""",
+    "journal entries that do not balance": """
+        SELECT count(*) FROM (SELECT entry_id FROM line WHERE entry_id > :entry
+                              GROUP BY entry_id HAVING sum(yen) <> 0) AS unbalanced""",
+}
+
+_COUNTED = ("term", "invoice", "attempt", "award", "credit", "entry")
+"""Tables that are counted on from the floor."""
+
+_COUNTS: Mapping[str, str] = {
+    "contracts_running": "SELECT count(*) FROM contract WHERE approved_at IS NOT NULL AND ended_on IS NULL",
+    "invoices_open": "SELECT count(*) FROM invoice WHERE state = 'open'",
+    "attempts_unknown": "SELECT count(*) FROM attempt WHERE outcome IS NULL",
+    "claim_decisions": "SELECT count(*) FROM claim_decision",
+    "tasks_of_people": "SELECT count(*) FROM people_task WHERE closed_at IS NULL",
+}
+
+_RECEIVABLE = "SELECT coalesce(sum(open_yen), 0) FROM invoice WHERE state = 'open'"
+_CREDITS = "SELECT coalesce(sum(available_yen), 0) FROM credit WHERE available_yen > 0"
+_INTEREST = """
+    SELECT coalesce((SELECT sum(yen) FROM interest_booking), 0)
+         - coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'interest'), 0)"""
+_CONTRACT_LIABILITY = """
+    SELECT coalesce(sum(price_yen - price_yen * greatest(0,
+               least(:day_after, coalesce(closed_on, :day_after)) - starts_on) / (ends_on - starts_on)
+               - coalesce(reduced.yen, 0)), 0)
+    FROM (
+        SELECT * FROM term WHERE ends_on > :day_after
+        UNION ALL SELECT * FROM term WHERE ends_on <= :day_after AND closed_on IS NOT NULL
+    ) AS term LEFT JOIN (
+        SELECT ended.id, sum(settlement.yen) AS yen
+        FROM term AS ended JOIN invoice ON invoice.contract_id = ended.contract_id AND invoice.term_id = ended.id
+        JOIN settlement ON settlement.invoice_id = invoice.id AND settlement.kind = 'reduction'
+        WHERE ended.closed_on IS NOT NULL GROUP BY ended.id
+    ) AS reduced USING (id)
+    WHERE method <> 'coupon'
+      AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_closure.term_id = term.id)
+      AND (id <= :term OR method IN ('app_store', 'product_key') OR EXISTS (
+           SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id))"""
+
+
+_KEYS = """
+    SELECT contract.paid_months / CASE plan.interval WHEN 'year' THEN 12 ELSE 1 END AS paid_terms,
+           begun.terms AS begun, begun.price_yen, contract.ended_on IS NOT NULL AS over,
+           EXISTS (SELECT 1 FROM code_redemption WHERE code_redemption.contract_id = contract.id) AS by_code
+    FROM contract JOIN plan ON plan.code = contract.plan JOIN LATERAL (
+        SELECT count(*) AS terms, min(price_yen) AS price_yen FROM term
+        WHERE term.contract_id = contract.id AND term.method = 'product_key'
+    ) AS begun ON begun.terms > 0
+    WHERE contract.prepaid_method = 'product_key'"""
+
+_BATCHES = """
+    SELECT code_batch.codes, code_batch.yen, used.used, ends.ended, ends.revoked FROM code_batch
+    LEFT JOIN (SELECT code.batch_id, count(*) AS used FROM code_redemption JOIN code ON code.id = code_id
+               WHERE contract_id IS NOT NULL GROUP BY code.batch_id) AS used ON used.batch_id = code_batch.id
+    LEFT JOIN (SELECT code.batch_id, count(*) AS ended, count(*) FILTER (WHERE kind = 'revoked') AS revoked
+               FROM code_end JOIN code ON code.id = code_id GROUP BY code.batch_id) AS ends
+      ON ends.batch_id = code_batch.id
+    WHERE code_batch.kind = 'product_key'"""
+
+_OPEN_LINES = """
+    SELECT bank_line.yen * (1 + coalesce(acts.change, 0)) AS yen FROM bank_line
+    LEFT JOIN (SELECT line_id, sum(change) AS change FROM bank_act GROUP BY line_id) AS acts
+      ON acts.line_id = bank_line.id"""
+
+MOVEMENTS = """
+    SELECT kind IN ('payout', 'payout_cancel', 'payout_failure') AS is_payout,
+           CASE WHEN kind IN ('charge', 'payment', 'refund', 'payment_refund') THEN -fee ELSE amount END AS yen,
+           CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
+    FROM balance_transaction
+    WHERE currency = 'jpy' AND kind IN ('charge', 'payment', 'refund', 'payment_refund', 'stripe_fee', 'tax_fee',
+                                        'payout', 'payout_cancel', 'payout_failure')"""
+"""What the gateway's balance tells of its own accord: fees and payouts, with their JST days."""
+
+DISPUTES = """
+    SELECT CASE state WHEN 'open' THEN amount WHEN 'won' THEN -amount ELSE 0 END AS yen,
+           fee - coalesce(lag(fee) OVER (PARTITION BY dispute ORDER BY id), 0) AS fee,
+           CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
+    FROM gateway_dispute WHERE attempt_id IS NOT NULL"""
+"""What each state of a dispute moved, and what its fee was more or less than before, on its JST day."""
+
+_BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM people_entry JOIN line USING (entry_id) GROUP BY line.code"
+
+_SUMS: Mapping[str, str] = {
+    "1140": _RECEIVABLE,
+    "1150": _INTEREST,
+    "1110": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
+        - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'bank'), 0)
+        + coalesce((SELECT sum(yen) FROM store_payout), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
+        - coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)""",
+    "1132": """SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)
+        + (SELECT yen FROM taken_by_disputes)""",
+    "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines), 0)",
+    "1131": """SELECT (SELECT yen FROM charged)
+        - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL), 0)
+        - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card'), 0)
+        + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
+        + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)
+        + coalesce((SELECT sum(yen) FROM movements), 0)
+        - coalesce((SELECT sum(yen + fee) FROM our_disputes), 0)""",
+    "1133": """SELECT (SELECT yen FROM begun_at_stores)
+        - coalesce((SELECT sum(fee_yen) FROM store_report), 0)
+        - coalesce((SELECT sum(yen) FROM store_payout), 0)""",
+    "2125": """SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)
+        - coalesce((SELECT sum((codes - coalesce(used, 0) - coalesce(ended, 0)) * yen) FROM batches), 0)""",
+    "2140": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
+        - (SELECT yen FROM charged) + (SELECT yen FROM settled_by_card)
+        + coalesce((SELECT sum(yen) FROM deposit_use), 0)""",
+    "2120": f"SELECT -({_CONTRACT_LIABILITY.strip()})",
+    "2130": f"SELECT -({_CREDITS})",
+}
+"""What an account of the journal must stand at, computed from the rows it stands for; entries of people come to it."""
+
+
+_FLOORS = (
+    *("award", "allocation", "contract", "contract_fact", "credit", "credit_application", "entry"),
+    *("invoice", "receipt", "settlement", "term"),
+)
+"""Tables with a floor at their newest row; that of attempts lies below the oldest one without an answer."""
+
+_SEALED = """
+    SELECT greatest(:attempt, coalesce(
+        (SELECT min(id) - 1 FROM (SELECT id FROM attempt WHERE outcome IS NULL OFFSET 0) AS unanswered),
+        (SELECT max(id) FROM attempt), 0)) AS id"""
+
+_CARRIED: Mapping[str, tuple[str, str]] = {
+    "charged": ("attempt", "coalesce(sum(yen) FILTER (WHERE outcome = 'succeeded'), 0)"),
+    "begun_at_stores": ("term", "coalesce(sum(price_yen) FILTER (WHERE method = 'app_store'), 0)"),
+    "taken_by_disputes": ("settlement", "coalesce(sum(yen) FILTER (WHERE kind = 'dispute'), 0)"),
+    "settled_by_card": ("settlement", "coalesce(sum(yen) FILTER (WHERE kind = 'card'), 0)"),
+    **{f"{table}_rows": (table, f"count({table}.id)") for table in _COUNTED},
+}
+"""What is summed on from a floor: the table, and what of its rows."""
+
+
+def _of_people(code: str) -> str:
+    return f"coalesce((SELECT yen FROM by_people WHERE code = '{code}'), 0)"  # noqa: S608 - a code of the chart
+
+
+def _all_at_once() -> str:
+    """Every check, sum, count and floor as one statement: a night asks once."""
+    columns = [f'({query.strip()}) AS "check {place}"' for place, query in enumerate(_CHECKS.values())]
+    columns += [f'({query.strip()}) + {_of_people(code)} AS "sum {code}"' for code, query in _SUMS.items()]
+    columns += [f'({query.strip()}) AS "{name}"' for name, query in _COUNTS.items()]
+    columns += [f'(SELECT yen FROM {name}) AS "now {name}"' for name in _CARRIED]  # noqa: S608 - names of this file
+    columns += [f'(SELECT sealed_yen FROM {name}) AS "carried {name}"' for name in _CARRIED]  # noqa: S608
+    columns += [f'coalesce((SELECT max(id) FROM {table}), 0) AS "floor {table}"' for table in _FLOORS]  # noqa: S608
+    columns += ['(SELECT id FROM sealed) AS "floor attempt"', "(SELECT moved FROM journal) AS journal"]
+    named = {
+        "keys": _KEYS,
+        "batches": _BATCHES,
+        "open_lines": _OPEN_LINES,
+        "movements": MOVEMENTS,
+        "our_disputes": DISPUTES,
+        "by_people": _BY_PEOPLE,
+        "touched_contracts": _TOUCHED_CONTRACTS,
+        "ended_contracts": _ENDED_CONTRACTS,
+        "touched_invoices": _TOUCHED_INVOICES,
+        "touched_credits": _TOUCHED_CREDITS,
+        "touched_receipts": _TOUCHED_RECEIPTS,
+        "settled": _SETTLED,
+        "sealed": _SEALED,
+        "journal": _JOURNAL,
+        **{name: _summed_on(name, table, what) for name, (table, what) in _CARRIED.items()},
+    }
+    return f"WITH {', '.join(f'{name} AS ({query})' for name, query in named.items())} SELECT {', '.join(columns)}"
+
+
+def _summed_on(name: str, table: str, what: str) -> str:
+    """From the floor on: to the newest row, and to the floor of the next audit."""
+    if table != "attempt":
+        return f"SELECT :{name} + {what} AS yen, :{name} + {what} AS sealed_yen FROM {table} WHERE id > :{table}"  # noqa: S608
+    sealed = what.replace("outcome =", "attempt.id <= sealed.id AND outcome =")
+    if sealed == what:
+        sealed = f"{what} FILTER (WHERE attempt.id <= sealed.id)"
+    return (
+        f"SELECT :{name} + {what} AS yen, :{name} + {sealed} AS sealed_yen "  # noqa: S608
+        "FROM sealed LEFT JOIN attempt ON attempt.id > :attempt"
+    )
+
+
+_ROOM = Question(sa.text("SET LOCAL work_mem = '64MB'"))
+"""Joins of whole tables, or of a large night's rows, would go through files."""
+
+_AUDIT = Question(
+    sa.text(_all_at_once()).bindparams(
+        sa.bindparam("business_date", type_=sa.Date()),
+        sa.bindparam("day_after", type_=sa.Date()),
+        sa.bindparam("since", type_=sa.DateTime(timezone=True)),
+        *(sa.bindparam(name, type_=sa.BigInteger()) for name in (*_FLOORS, "attempt", *_CARRIED)),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """An audit without differences on which the next one builds; the default is that of an empty database."""
+
+    floors: Mapping[str, int] = field(default_factory=dict)  # rows up to these ids need not be looked at again
+    carried: Mapping[str, int] = field(default_factory=dict)  # what they summed to (yen, rows)
+    sums: Mapping[str, int] = field(default_factory=dict)  # the journal's balances at its floor (yen)
+    issued_at: datetime | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it says enough to build on: one that a release before wrote does not."""
+        return self.floors.keys() >= {*_FLOORS, "attempt"} and self.carried.keys() >= _CARRIED.keys()
+
+
+EVERYTHING = Base()
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was counted, what was summed (yen), and every difference found, in words; what the next can build on."""
+
+    counts: Mapping[str, int]
+    sums: Mapping[str, int]
+    differences: tuple[str, ...]
+    floors: Mapping[str, int]
+    carried: Mapping[str, int]
+
+
+def audit(session: Session, business_date: date, *, recognised_to: date, base: Base = EVERYTHING) -> Audit:
+    """Check as of the business date what came since `base`; revenue is recognised for the days before `recognised_to`.
+
+    Counts and sums are those of everything, whatever the base. Without one every row is looked at.
+    """
+    _ROOM.ask(session)
+    [row] = _AUDIT.ask(session, _asked(business_date, recognised_to, base))
+    moved: Mapping[str, int] = row["journal"]
+    found = {name: int(value) for name, value in row.items() if name != "journal"}
+    codes = sorted({*base.sums, *moved})
+    balances = {code: base.sums.get(code, 0) + int(moved.get(code, 0)) for code in codes}
+    differences = [f"{found[f'check {place}']} {what}" for place, what in enumerate(_CHECKS) if found[f"check {place}"]]
+    for code in _SUMS:
+        stands_at, rows_say = balances.get(code, 0), found[f"sum {code}"]
+        if stands_at != rows_say:
+            differences.append(f"account {code} stands at {stands_at} yen, its rows say {rows_say}")
+    if sum(balances.values()):
+        differences.append(f"the trial balance is off by {sum(balances.values())} yen")
+    counts = {name: found[name] for name in _COUNTS}
+    counts |= {f"{table}s": found[f"now {table}_rows"] for table in _COUNTED if table != "entry"}
+    counts |= {"entries": found["now entry_rows"], "last_term_id": found["floor term"]}
+    return Audit(
+        counts,
+        balances,
+        tuple(differences),
+        {table: found[f"floor {table}"] for table in (*_FLOORS, "attempt")},
+        {name: found[f"carried {name}"] for name in _CARRIED},
+    )
+
+
+def _asked(business_date: date, recognised_to: date, base: Base) -> dict[str, Any]:
+    since = datetime(1, 1, 1, tzinfo=UTC) if base.issued_at is None else base.issued_at - _MARGIN
+    return {
+        "business_date": business_date,
+        "day_after": recognised_to,
+        "since": since,
+        **{table: base.floors.get(table, 0) for table in (*_FLOORS, "attempt")},
+        **{name: base.carried.get(name, 0) for name in _CARRIED},
+    }

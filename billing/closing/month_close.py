@@ -1,0 +1,305 @@
+"""The month's close: checks, the lock, and a chain of hashes over what is closed.
+
+    checks ok ──> act "closed": nothing is posted before the next month's first day (the database refuses it)
+                  hash = SHA-256(hash before │ month │ who │ when │ digest of the days' entries and lines in order)
+    reopened  ──> an act of its own, with ground; the newest closed month first
+
+The first close takes everything before the month's end; each later one the month after it. What becomes known of a
+closed month is posted on the first open day and names its month (posting.py). Closing twice changes nothing.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.billing.closing.reconciliation_run import Reconciled, Told, reconcile_month
+from keizoku.billing.closing.subledgers import SUB_LEDGERS, sub_ledgers
+from keizoku.billing.gateway.port import Gateway
+from keizoku.billing.ledger.posting import CLOSE_LOCK
+from keizoku.billing.ledger.queries import month_balances, trial
+from keizoku.billing.refusal import Refused
+from keizoku.db.session import Session, driver_cursor
+from keizoku.db.tables.books import certificate, entry, stage_run
+from keizoku.db.tables.closing import month_act
+from keizoku.terms.calendar import Month, jst_day
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What has to hold before a month is closed, and what is to be done where it does not."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What a close did: nothing new where the month was closed already."""
+
+    month: Month
+    new: bool
+    checks: tuple[Check, ...]
+    entries: int
+    hash: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the month is closed."""
+        return bool(self.hash)
+
+
+def close_month(
+    session: Session, gateway: Gateway, month: Month, by: str, now: datetime, told: Told | None = None
+) -> Closed:
+    """Check a JST month and close it. Commits; where a check fails nothing is closed and the checks say why.
+
+    Refused for a month that is not over or is not the next one, and without an author.
+    """
+    if not by.strip():
+        raise Refused("a close needs who closes: --author")
+    before = standing(session)
+    standing_act = next((each for each in before if each["month"] == str(month) and each["kind"] == "closed"), None)
+    if standing_act is not None:
+        return Closed(month, False, (), standing_act["entries"], standing_act["hash"])
+    _next_to_close(month, before, now)
+    checks = checks_of(session, month, reconcile_month(session, gateway, month, now, told), now)
+    if not all(each.ok for each in checks):
+        return Closed(month, False, checks, 0, "")
+    session.commit()
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))  # nobody is posting, and nobody will
+    again = standing(session)
+    if again != before:
+        session.rollback()
+        raise Refused(f"{month} or another month was closed or reopened meanwhile: look at `keizoku close list`")
+    from_on = date.fromisoformat(str(before[-1]["to_on"])) if before else None
+    made = _act(session, month, "closed", from_on, month.end_on, month.end_on, by, "", now)
+    session.commit()
+    return Closed(month, True, checks, made["entries"], made["hash"])
+
+
+def reopen_month(session: Session, month: Month, by: str, ground: str, now: datetime) -> str:
+    """Open the newest closed month again. Commits; the new hash. Refused without ground and author, or out of turn."""
+    if not by.strip() or not ground.strip():
+        raise Refused("reopening needs who reopens and why: --author and --ground")
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))
+    closed = standing(session)
+    if not closed or str(month) not in {each["month"] for each in closed}:
+        session.rollback()
+        raise Refused(f"{month} is not closed (see `keizoku close list`)")
+    newest = closed[-1]
+    if newest["month"] != str(month):
+        session.rollback()
+        raise Refused(f"{newest['month']} is closed after it: reopen that first")
+    from_on = newest["from_on"]
+    made = _act(session, month, "reopened", from_on, newest["to_on"], from_on, by, ground, now)
+    session.commit()
+    return str(made["hash"])
+
+
+def acts(session: Session) -> list[dict[str, Any]]:
+    """Every close and reopening, oldest first."""
+    rows = session.execute(sa.select(month_act).order_by(month_act.c.id))
+    return [dict(row._mapping) for row in rows]
+
+
+def standing(session: Session) -> list[dict[str, Any]]:
+    """The closes that hold now, oldest month first."""
+    held: list[dict[str, Any]] = []
+    for act in acts(session):
+        if act["kind"] == "closed":
+            held.append(act)
+        elif held:
+            held.pop()
+    return held
+
+
+def verify(session: Session, told: Told | None = None, kept: str = "") -> list[str]:
+    """What does not hold of the chain: an act changed or left out, an entry of a closed month changed or added.
+
+    A chain that was cut at its end is whole in itself: `kept` is the hash of an act, kept elsewhere, that it must have.
+    """
+    wrong: list[str] = []
+    previous = ""
+    every = acts(session)
+    if kept and kept not in {act["hash"] for act in every}:
+        wrong.append(f"no act has the hash {kept}: the chain was cut, or is another")
+    for act in every:
+        if act["previous"] != previous:
+            wrong.append(f"act {act['id']} ({act['month']}): the act before it is not the one that it names")
+        if act["hash"] != _hash(act):
+            wrong.append(f"act {act['id']} ({act['month']}): it is not as it was written")
+        previous = act["hash"]
+    held = standing(session)
+    for done, act in enumerate(held):
+        if told is not None:
+            told(act["month"], done, len(held))
+        entries, content = _digest(session, act["from_on"], act["to_on"])
+        if (entries, content) != (act["entries"], act["content"]):
+            wrong.append(
+                f"{act['month']}: its entries are not those that were closed "
+                f"({entries} now, {act['entries']} then; closed {act['recorded_at']:%Y-%m-%d} by {act['author']})"
+            )
+    if every and held and every[-1]["open_from"] != held[-1]["to_on"]:
+        wrong.append("the first open day is not the day after the last closed month")
+    return wrong
+
+
+def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datetime) -> tuple[Check, ...]:
+    """All that is checked before a close."""
+    last_night = session.execute(
+        sa.select(sa.func.max(stage_run.c.business_date)).where(
+            stage_run.c.stage == "audit", stage_run.c.finished_at.is_not(None)
+        )
+    ).scalar_one()
+    newest = session.execute(
+        sa.select(certificate.c.business_date, certificate.c.state).order_by(certificate.c.id.desc()).limit(1)
+    ).one_or_none()
+    balances = trial(session)
+    off_yen = balances["debit"] - balances["credit"]
+    sub = [each.told(month) for each in sub_ledgers(session, month, jst_day(now)) if not each.ties]
+    session.rollback()
+    done = last_night is not None and last_night >= month.end_on
+    certified = newest is not None and newest.state == "ok" and newest.business_date >= month.end_on
+    waiting = reconciled.open
+    return (
+        Check(
+            "nights",
+            done,
+            f"last night {last_night or 'none'}",
+            "" if done else f"run `keizoku night --on {month.end_on}`: it earns the month's last day",
+        ),
+        Check(
+            "certificate",
+            certified,
+            f"{newest.state} of {newest.business_date}" if newest is not None else "none",
+            "" if certified else "see what `keizoku night` found, mend it, and run the night again",
+        ),
+        Check(
+            "reconciliation",
+            not waiting,
+            f"{len(waiting)} of {len(reconciled.outcome.exceptions)} exceptions wait",
+            "" if not waiting else f"resolve them: `keizoku reconcile {month}`",
+        ),
+        Check(
+            "unexplained",
+            not reconciled.unexplained,
+            f"{len(reconciled.unexplained)} rows",
+            "; ".join(reconciled.unexplained[:3]),
+        ),
+        Check(
+            "trial balance", off_yen == 0, f"off by {off_yen} yen", "" if not off_yen else "see `keizoku ledger trial`"
+        ),
+        Check(
+            "sub-ledgers",
+            not sub,
+            ", ".join(SUB_LEDGERS) if not sub else "; ".join(sub),
+            "" if not sub else "see what `keizoku night --whole-audit` finds",
+        ),
+    )
+
+
+def close_view(session: Session, gateway: Gateway, month: Month, now: datetime) -> Mapping[str, Any]:
+    """A month as the books stand: closed or not, what nothing explains, exceptions per type, balances."""
+    reconciled = reconcile_month(session, gateway, month, now)
+    held = {each["month"] for each in standing(session)}
+    return {
+        "closed": str(month) in held,
+        "unexplained": len(reconciled.unexplained),
+        "exceptions": reconciled.outcome.counts,
+        "balances": month_balances(session, month),
+    }
+
+
+def _next_to_close(month: Month, before: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    if jst_day(now) < month.end_on:
+        raise Refused(f"{month} is not over: close it from {month.end_on} on")
+    if before:
+        following = Month.parse(str(before[-1]["month"])).next()
+        if month < following:
+            raise Refused(
+                f"{month} lies before {before[-1]['month']}, which is closed: it was closed with the first close"
+            )
+        if month != following:
+            raise Refused(f"{following} is to be closed before {month}")
+
+
+def _act(
+    session: Session,
+    month: Month,
+    kind: str,
+    from_on: date | None,
+    to_on: date,
+    open_from: date | None,
+    by: str,
+    ground: str,
+    now: datetime,
+) -> dict[str, Any]:
+    entries, content = _digest(session, from_on, to_on)
+    previous = session.execute(
+        sa.select(month_act.c.hash).order_by(month_act.c.id.desc()).limit(1)
+    ).scalar_one_or_none()
+    act: dict[str, Any] = {
+        "month": str(month),
+        "kind": kind,
+        "from_on": from_on,
+        "to_on": to_on,
+        "open_from": open_from,
+        "entries": entries,
+        "content": content,
+        "previous": previous or "",
+        "author": by,
+        "ground": ground,
+        "recorded_at": now,
+    }
+    act["hash"] = _hash(act)
+    session.execute(sa.insert(month_act).values(act))
+    return act
+
+
+def _hash(act: Mapping[str, Any]) -> str:
+    """Over everything that an act says; the days and the instant in ISO form, UTC."""
+    said = [
+        act["previous"],
+        act["month"],
+        act["kind"],
+        *(str(act[name] or "") for name in ("from_on", "to_on", "open_from")),
+        str(act["entries"]),
+        act["content"],
+        act["author"],
+        act["ground"],
+        str(int(act["recorded_at"].timestamp() * 1_000_000)),
+    ]
+    return hashlib.sha256("\x1f".join(said).encode()).hexdigest()
+
+
+_ENTRIES = """
+    COPY (
+        SELECT entry.id, posted_on, event, event_key, clause, account, belongs_to,
+               extract(epoch FROM recorded_at), seq, code, yen
+        FROM entry LEFT JOIN line ON line.entry_id = entry.id
+        WHERE {days} ORDER BY posted_on, entry.id, seq
+    ) TO STDOUT (FORMAT csv)"""
+
+
+def _digest(session: Session, from_on: date | None, to_on: date) -> tuple[int, str]:
+    """How many entries the days [from_on, to_on) have, and a digest over them and their lines, in constant memory."""
+    days = f"posted_on < '{to_on.isoformat()}'"
+    counted = sa.select(sa.func.count()).where(entry.c.posted_on < to_on)
+    if from_on is not None:
+        days += f" AND posted_on >= '{from_on.isoformat()}'"
+        counted = counted.where(entry.c.posted_on >= from_on)
+    found = hashlib.sha256()
+    for block in _blocks(session, _ENTRIES.format(days=days)):
+        found.update(block)
+    return int(session.execute(counted).scalar_one()), found.hexdigest()
+
+
+def _blocks(session: Session, statement: str) -> Iterator[Any]:
+    with driver_cursor(session) as cursor, cursor.copy(statement.encode()) as rows:
+        yield from rows

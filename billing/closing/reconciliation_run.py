@@ -1,0 +1,242 @@
+"""A month's facts from the database onto the reconciliation's workbench, and what people make of its exceptions.
+
+    gateway's news fetched ──> facts of the month and the ones around it, streamed ──> billing.closing.reconciliation
+
+Nothing but the gateway's news is written; reconciling again gives the same. Memory does not grow with the month: rows
+go from the server into files and from there into DuckDB.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlalchemy as sa
+
+from keizoku.billing.closing.reconciliation import Difference, Outcome, fill, reconcile, workbench
+from keizoku.billing.closing.reconciliation_facts import LEDGER_MOVED, queries
+from keizoku.billing.documents.atomic_files import scratch
+from keizoku.billing.gateway import events
+from keizoku.billing.gateway.port import Gateway, UnansweredError
+from keizoku.billing.gateway.simulated import SimulatedGateway
+from keizoku.billing.gateway.simulated_books import SimulatedBooks
+from keizoku.billing.ledger.manual_entries import post_by_hand
+from keizoku.billing.refusal import Refused
+from keizoku.db.session import Session, driver_cursor
+from keizoku.db.tables.bank import bank_line
+from keizoku.db.tables.closing import exception_resolution
+from keizoku.terms.calendar import Month, jst_day
+
+AROUND = timedelta(days=40)
+"""How far beyond a month's ends its counterparts are looked for."""
+STEPS = ("news", "ours", "gateway", "payouts", "bank", "receipts", "match")
+
+Told = Callable[[str, int, int], None]
+"""Told the step under way, how many are done, of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What people made of an exception."""
+
+    by: str
+    ground: str
+    entry: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A month reconciled: the outcome, the exceptions that are resolved, and the controls."""
+
+    outcome: Outcome
+    resolved: Mapping[str, Resolution]  # by the exception's key
+    controls: Mapping[str, Any]
+    bank_given: bool
+
+    @property
+    def open(self) -> tuple[Difference, ...]:
+        """Exceptions that wait for people."""
+        return tuple(each for each in self.outcome.exceptions if each.key not in self.resolved)
+
+    @property
+    def unexplained(self) -> tuple[str, ...]:
+        """What no type explains: an error of the program."""
+        return self.outcome.unexplained
+
+
+def reconcile_month(
+    session: Session, gateway: Gateway, month: Month, now: datetime, told: Told | None = None
+) -> Reconciled:
+    """Fetch the gateway's news and reconcile a JST month as of `now`. Commits the news, writes nothing else.
+
+    A gateway that does not answer leaves what is known already.
+    """
+    told = told or _nobody
+    told("news", 0, len(STEPS))
+    _news(session, gateway, now)
+    today = jst_day(now)
+    with scratch("keizoku-reconcile-") as folder, closing(workbench(folder)) as connection:
+        bank_given = _load(session, connection, folder, month, gateway.bank_names, told)
+        told("match", len(STEPS) - 1, len(STEPS))
+        stated = {"ledger": int(session.execute(LEDGER_MOVED, _span(month)).scalar_one())}
+        outcome = reconcile(connection, month, today, bank_given=bank_given, stated=stated)
+    controls = _controls(session, month)
+    session.rollback()
+    told("match", len(STEPS), len(STEPS))
+    return Reconciled(outcome, resolutions(session, outcome), controls, bank_given)
+
+
+def resolutions(session: Session, outcome: Outcome) -> dict[str, Resolution]:
+    """The newest resolution of each exception that has one and still stands at the same amount."""
+    amounts = {each.key: each.yen for each in outcome.exceptions}
+    if not amounts:
+        return {}
+    rows = session.execute(
+        sa.select(exception_resolution)
+        .where(exception_resolution.c.exception.in_(list(amounts)))
+        .order_by(exception_resolution.c.id)
+    )
+    return {
+        row.exception: Resolution(row.author, row.ground, row.entry_id, row.recorded_at)
+        for row in rows
+        if amounts[row.exception] == row.yen
+    }
+
+
+def resolve(
+    session: Session,
+    reconciled: Reconciled,
+    key: str,
+    by: str,
+    ground: str,
+    now: datetime,
+    *,
+    lines: Mapping[str, int] | None = None,
+) -> int | None:
+    """People say what an exception is; with `lines` (code -> yen) an entry is posted for it. Commits; the entry's id.
+
+    Refused without author and ground, for an exception that the month does not have or that is resolved already.
+    """
+    if not by.strip() or not ground.strip():
+        raise Refused("a resolution needs who decides and why: --author and --ground")
+    found = next((each for each in reconciled.outcome.exceptions if each.key == key), None)
+    month = reconciled.outcome.month
+    if found is None:
+        raise Refused(f"{month} has no exception {key!r} (see `keizoku reconcile {month}`)")
+    if key in reconciled.resolved:
+        raise Refused(f"{key} is resolved already, by {reconciled.resolved[key].by}")
+    entry_id = None
+    if lines:
+        entry_id = post_by_hand(
+            session, lines, jst_day(now), by, ground, now, key=f"exception:{now.isoformat()}:{key}", commit=False
+        )
+    session.execute(
+        sa.insert(exception_resolution).values(
+            month=str(month), exception=key, kind=found.type.value, yen=found.yen, told=exception_row(found),
+            entry_id=entry_id, author=by, ground=ground, recorded_at=now,
+        )
+    )  # fmt: skip
+    session.commit()
+    return entry_id
+
+
+def exception_row(each: Difference) -> dict[str, Any]:
+    """An exception as a plain row, for JSON and tables."""
+    sides = {
+        name: None
+        if side is None
+        else {"where": side.where, "ref": side.ref, "yen": side.yen, "on": side.on.isoformat(), "more": side.more}
+        for name, side in (("left", each.left), ("right", each.right))
+    }
+    return {
+        "exception": each.key,
+        "type": each.type.value,
+        **sides,
+        "yen": each.yen,
+        "age_days": each.age_days,
+        "action_ja": each.action_ja,
+        "action_en": each.action_en,
+    }
+
+
+def _news(session: Session, gateway: Gateway, now: datetime) -> None:
+    if isinstance(gateway, SimulatedGateway):
+        events.poll(session, SimulatedBooks(session, now, gateway.fee_per_mille), now)
+        return
+    books = gateway.books
+    if books is not None:
+        try:
+            events.poll(session, books, now)
+        except UnansweredError:
+            session.rollback()
+
+
+def _load(
+    session: Session,
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    month: Month,
+    names: Sequence[str],
+    told: Told,
+) -> bool:
+    """Stream the facts; whether a statement of the bank is at hand for the month."""
+    for done, (table, query) in enumerate(queries(month, AROUND, names).items(), start=1):
+        told(table, done, len(STEPS))
+        file = folder / f"{table}.csv"
+        statement = f"COPY ({query}) TO STDOUT (FORMAT csv)".encode()
+        with file.open("wb") as out, driver_cursor(session) as cursor, cursor.copy(statement) as rows:
+            for block in rows:
+                out.write(block)
+        fill(connection, table, file)
+        file.unlink()
+    return bool(
+        session.execute(
+            sa.select(sa.exists().where(bank_line.c.paid_on >= month.first_on, bank_line.c.paid_on < month.end_on))
+        ).scalar_one()
+    )
+
+
+def _controls(session: Session, month: Month) -> dict[str, Any]:
+    """The clearing account over the month on both sides, and the gateway's fees by Japan's month and by UTC's."""
+    row = session.execute(_CONTROLS, _span(month)).one()._mapping
+    return {name: int(value) for name, value in row.items()}
+
+
+_CONTROLS = sa.text(
+    """
+    SELECT
+      (SELECT coalesce(sum(yen), 0) FROM line JOIN entry ON entry.id = entry_id
+       WHERE code = '1131' AND posted_on < :first) AS ledger_opening,
+      (SELECT coalesce(sum(yen), 0) FROM line JOIN entry ON entry.id = entry_id
+       WHERE code = '1131' AND posted_on < :past) AS ledger_closing,
+      coalesce(sum(net) FILTER (WHERE happened_at < :first_at), 0) AS gateway_opening,
+      coalesce(sum(net) FILTER (WHERE happened_at >= :first_at AND kind NOT LIKE 'payout%'), 0) AS gateway_net,
+      coalesce(-sum(net) FILTER (WHERE happened_at >= :first_at AND kind LIKE 'payout%'), 0) AS gateway_payouts,
+      coalesce(sum(net), 0) AS gateway_closing,
+      coalesce(sum(CASE WHEN kind IN ('stripe_fee', 'tax_fee') THEN -amount ELSE fee END)
+               FILTER (WHERE happened_at >= :first_at), 0) AS fees_jst,
+      (SELECT coalesce(sum(CASE WHEN kind IN ('stripe_fee', 'tax_fee') THEN -amount ELSE fee END), 0)
+       FROM balance_transaction WHERE currency = 'jpy' AND happened_at >= :first_utc AND happened_at < :past_utc
+      ) AS fees_utc
+    FROM balance_transaction WHERE currency = 'jpy' AND happened_at < :past_at
+    """
+)
+
+
+def _span(month: Month) -> dict[str, object]:
+    return {
+        "first": month.first_on,
+        "past": month.end_on,
+        "first_at": month.start_at,
+        "past_at": month.end_at,
+        "first_utc": f"{month.first_on} 00:00+00",
+        "past_utc": f"{month.end_on} 00:00+00",
+    }
+
+
+def _nobody(step: str, done: int, whole: int) -> None:
+    pass

@@ -1,0 +1,101 @@
+"""Accounts at a month's end, as known now: what the journal says, and what the rows that it stands for sum to.
+
+    1131 attempts, refunds, keys, movements, disputes      1140 invoices less settlements
+    2120 terms by their days (contract_liability.py)         2130 credits less what was applied and refunded
+
+What happened after the month is left out on both sides, so that a month can be closed while the next one runs. Whole
+yen, debit positive; what people posted by hand is on both sides. Read only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import Final
+
+import sqlalchemy as sa
+
+from keizoku.billing.closing.contract_liability import ACCOUNT, roll_forward
+from keizoku.billing.closing.exports.writing import balances_before
+from keizoku.billing.closing.integrity_audit import DISPUTES, MOVEMENTS
+from keizoku.billing.rules.deferred_revenue import LATE
+from keizoku.db.session import Session
+from keizoku.terms.calendar import Month
+
+
+@dataclass(frozen=True, slots=True)
+class SubLedger:
+    """An account at a month's end on both sides."""
+
+    code: str
+    journal_yen: int
+    rows_yen: int
+
+    @property
+    def ties(self) -> bool:
+        """Whether both say the same."""
+        return self.journal_yen == self.rows_yen
+
+    def told(self, month: Month) -> str:
+        """The difference in words."""
+        last_on = month.end_on - timedelta(days=1)
+        return f"account {self.code} stands at {self.journal_yen} yen on {last_on}, its rows say {self.rows_yen}"
+
+
+def sub_ledgers(session: Session, month: Month, today: date) -> tuple[SubLedger, ...]:
+    """The accounts of SUB_LEDGERS at a month's end."""
+    rows = session.execute(_ROWS, {"past": month.end_on}).one()._mapping
+    journal = balances_before(session, month.next())
+    found = [SubLedger(code, journal.get(code, 0), int(rows[code])) for code in _SUMS]
+    rolled = roll_forward(session, month, today)
+    # days that have passed and are not recognised yet are what the journal has too much
+    held_yen = sum(part.yen for part in rolled.schedule if part.when != LATE)
+    found.append(SubLedger(ACCOUNT, -rolled.closing_yen, -held_yen))
+    return tuple(sorted(found, key=lambda each: each.code))
+
+
+_SUMS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "1131": """
+            coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded' AND settled_on < :past), 0)
+            - coalesce((SELECT sum(yen) FROM refunded), 0)
+            - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card' AND used_on < :past), 0)
+            + coalesce((SELECT sum(paid_terms * price_yen) FROM sold_keys), 0)
+            + coalesce((SELECT sum(codes * yen) FROM code_batch
+                        WHERE kind = 'product_key' AND issued_on < :past), 0)
+            - coalesce((SELECT sum(code_batch.yen) FROM code_end JOIN code ON code.id = code_end.code_id
+                        JOIN code_batch ON code_batch.id = code.batch_id
+                        WHERE code_end.kind = 'revoked' AND code_end.ended_on < :past), 0)
+            + coalesce((SELECT sum(yen) FROM movements WHERE on_day < :past), 0)
+            - coalesce((SELECT sum(yen + fee) FROM moved_by_disputes WHERE on_day < :past), 0)""",
+        "1140": """
+            coalesce((SELECT sum(total_yen) FROM invoice WHERE issued_on < :past), 0)
+            - coalesce((SELECT sum(settlement.yen) FROM settlement JOIN invoice ON invoice.id = settlement.invoice_id
+                        WHERE settled_on < :past), 0)""",
+        "2130": """
+            - coalesce((SELECT sum(granted_yen) FROM credit WHERE granted_on < :past), 0)
+            + coalesce((SELECT sum(yen) FROM credit_application WHERE applied_on < :past), 0)
+            + coalesce((SELECT sum(yen) FROM refunded), 0)""",
+    }
+)
+SUB_LEDGERS: Final = (*_SUMS, ACCOUNT)
+_BY_HAND = """coalesce((SELECT sum(line.yen) FROM people_entry JOIN line USING (entry_id)
+                        JOIN entry ON entry.id = entry_id WHERE line.code = '{}' AND entry.posted_on < :past), 0)"""
+_COLUMNS = ", ".join(f'({rows}) + {_BY_HAND.format(code)} AS "{code}"' for code, rows in _SUMS.items())
+_ROWS = sa.text(
+    f"""
+    WITH refunded AS (
+        SELECT yen FROM credit_refund WHERE outcome = 'succeeded' AND settled_on < :past
+          AND (failed_on IS NULL OR failed_on >= :past)
+    ), sold_keys AS (
+        SELECT contract.paid_months / CASE plan.interval WHEN 'year' THEN 12 ELSE 1 END AS paid_terms,
+               (SELECT min(price_yen) FROM term
+                WHERE term.contract_id = contract.id AND term.method = 'product_key') AS price_yen
+        FROM contract JOIN plan ON plan.code = contract.plan
+        WHERE contract.prepaid_method = 'product_key' AND contract.anchor_on < :past
+          AND NOT EXISTS (SELECT 1 FROM code_redemption WHERE code_redemption.contract_id = contract.id)
+    ), movements AS ({MOVEMENTS}), moved_by_disputes AS ({DISPUTES})
+    SELECT {_COLUMNS}"""  # noqa: S608 - all of it is ours
+)

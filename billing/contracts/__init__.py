@@ -1,0 +1,1 @@
+"""The life of a contract: application, renewal, notices ahead of it, codes that pay for it."""

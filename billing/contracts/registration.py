@@ -1,0 +1,290 @@
+"""Registration (Article 3): applications, their refusal, and the approval that forms a contract.
+
+One by one at the desk, or many at once when a host moves in. An approval starts the first term, invoices and
+charges it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from psycopg.errors import UniqueViolation
+from sqlalchemy.dialects.postgresql import insert
+
+from keizoku.billing.cards import charge_stage
+from keizoku.billing.contracts import renewal_stage
+from keizoku.billing.contracts.code_redemption import prices_of_codes, use_codes
+from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
+from keizoku.billing.contracts.screening_records import agreed_versions, note_screening
+from keizoku.billing.gateway.port import Gateway
+from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.receivables import invoice_stage
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.consent import Consent, ConsentError, consents, outdated, related_in_force
+from keizoku.billing.rules.contract_lifecycle import NewTerm, first_term
+from keizoku.billing.rules.payment_method import CARD, PREPAID, prepaid_terms
+from keizoku.billing.rules.price_catalog import NoPriceError
+from keizoku.billing.rules.screening import PEOPLE
+from keizoku.db.session import Session, copy_rows, numbers, plain_array, texts
+from keizoku.db.tables.contracts import METHODS, contract
+from keizoku.db.tables.contracts import account as account_table
+from keizoku.db.tables.contracts import plan as plan_table
+from keizoku.db.tables.people import consent
+from keizoku.terms.calendar import Interval, jst_day
+from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.rules import Rules
+
+LONGEST_ACCOUNT = 200
+"""Letters of an account's id, the host's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What a user asks for. `months`: how long a coupon or key pays; `fallback`: the method after it (card).
+
+    `consents` are the versions that the applicant agreed to, as terms/version; none: those in force on that day.
+    """
+
+    account: str
+    plan: str
+    method: str
+    at: datetime
+    months: int | None = None
+    fallback: str | None = None
+    consents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An application that can be taken, with the consents that it carries."""
+
+    application: Application
+    consents: tuple[Consent, ...]
+
+
+def register(
+    session: Session, rules: Rules, applications: Sequence[Application], now: datetime, *, commit: bool = True
+) -> list[int]:
+    """Record applications; returns their contracts' ids. Refused as a whole if one of them cannot be taken."""
+    taken, refused = sift(session, rules, applications)
+    if refused:
+        raise Refused(next(iter(refused.values())))
+    ids = next_ids(session, contract, len(taken))
+    try:
+        _write(session, ids, taken, now)
+    except UniqueViolation:
+        session.rollback()
+        raise Refused("another application of the same account was taken at this moment (premium/3.3)") from None
+    if commit:
+        session.commit()
+    return list(ids)
+
+
+def sift(session: Session, rules: Rules, applications: Sequence[Application]) -> tuple[list[Taken], Mapping[int, str]]:
+    """Those that can be taken, and for the others their place in the list and why not. Writes nothing."""
+    intervals = _intervals(session)
+    running = _running(session, [each.account for each in applications])
+    in_force: dict[date, Mapping[str, str]] = {}
+    taken: list[Taken] = []
+    refused: dict[int, str] = {}
+    seen: set[str] = set()
+    for place, each in enumerate(applications):
+        who = f"account {each.account}"
+        try:
+            _check(each, intervals)
+            if each.account in running:
+                raise Refused(f"{who}: {running[each.account]}; a second one is refused (premium/3.3)")
+            if each.account in seen:
+                raise Refused(f"{who}: it applies twice at once (premium/3.3)")
+            on = jst_day(each.at)
+            if on not in in_force:
+                in_force[on] = versions_in_force(rules, on)
+            taken.append(Taken(each, consents(each.consents, in_force[on])))
+            seen.add(each.account)
+        except Refused as why:
+            refused[place] = str(why)
+        except (ConsentError, UncoveredDate) as why:
+            refused[place] = f"{who}: {why}"
+    return taken, refused
+
+
+def versions_in_force(rules: Rules, on: date) -> dict[str, str]:
+    """name -> version of all terms that an application of that day agrees to. Raises UncoveredDate."""
+    return {
+        rules.terms.contract: rules.terms.at(on).version,
+        **related_in_force(rules.discretion.related_terms, on),
+    }
+
+
+def _running(session: Session, accounts: Sequence[str]) -> dict[str, str]:
+    """account -> what stands in the way of another contract."""
+    rows = session.execute(
+        sa.select(contract.c.account, contract.c.approved_at, contract.c.applied_at, contract.c.renews_on).where(
+            contract.c.account == sa.any_(texts(accounts)),
+            contract.c.ended_on.is_(None),
+            contract.c.rejected_at.is_(None),
+        )
+    )
+    return {
+        row.account: f"a contract is applied for already, since {jst_day(row.applied_at)}"
+        if row.approved_at is None
+        else f"a contract is running, at least until {row.renews_on}"
+        for row in rows
+    }
+
+
+def _write(session: Session, ids: Sequence[int], taken: Sequence[Taken], now: datetime) -> None:
+    session.execute(
+        insert(account_table).on_conflict_do_nothing(index_elements=["id"]),
+        [{"id": each.application.account, "created_at": each.application.at} for each in taken],
+    )
+    applied = [(i, each.application) for i, each in zip(ids, taken, strict=True)]
+    copy_rows(
+        session,
+        contract,
+        (
+            "id",
+            "account",
+            "plan",
+            "method",
+            "applied_at",
+            "paid_months",
+            "prepaid_method",
+            "fallback",
+            "recorded_at",
+        ),
+        (
+            (i, a.account, a.plan, a.method, a.at, a.months, a.method if a.months else None, a.fallback, now)
+            for i, a in applied
+        ),
+    )
+    copy_rows(
+        session,
+        consent,
+        ("contract_id", "account", "terms", "version", "stated", "consented_at", "recorded_at"),
+        (
+            (i, each.application.account, c.terms, c.version, c.stated, each.application.at, now)
+            for i, each in zip(ids, taken, strict=True)
+            for c in each.consents
+        ),
+    )
+
+
+def approve(
+    session: Session,
+    rules: Rules,
+    gateway: Gateway,
+    approvals: Mapping[int, datetime],
+    now: datetime,
+    *,
+    by: str = PEOPLE,
+    ground: str | None = None,
+) -> None:
+    """Form the contracts with these ids, each at its own instant, and charge their first terms at `now`.
+
+    Raises Refused where a plan has no price, no terms are in force on the day, other terms than those agreed to are,
+    or an application is not waiting any more; nothing is formed or kept then.
+    """
+    rows = session.execute(
+        sa.select(contract, plan_table.c.interval)
+        .join(plan_table, plan_table.c.code == contract.c.plan)
+        .where(
+            contract.c.id == sa.any_(numbers(approvals)),
+            contract.c.approved_at.is_(None),
+            contract.c.rejected_at.is_(None),
+        )
+        .order_by(contract.c.id)
+        .with_for_update(of=contract)
+    ).all()
+    if len(rows) < len(approvals):
+        session.rollback()
+        raise Refused("an application was approved or rejected by somebody else at this moment (premium/3.3)")
+    agreed = agreed_versions(session, list(approvals))
+    prices = load_prices(session)
+    by_code = prices_of_codes(session, rows)
+    first: list[NewTerm] = []
+    keys: list[Posting] = []
+    try:
+        for row in rows:
+            on = jst_day(approvals[row.id])
+            if missing := outdated(agreed.get(row.id, {}), versions_in_force(rules, on)):
+                raise Refused(
+                    f"account {row.account}: it has not agreed to {', '.join(missing)}, in force on {on}; reject the "
+                    "application and let the user apply again (premium/3.2)"
+                )
+            term = first_term(
+                contract_id=row.id,
+                account=row.account,
+                plan=row.plan,
+                interval=row.interval,
+                method=row.method,
+                approved_at=approvals[row.id],
+                anchor_on=on,
+                rules=renewal_rules(rules, prices, on),
+                paid_yen=by_code.get(row.id),
+            )
+            first.append(term)
+            if row.method == "product_key" and row.id not in by_code:
+                yen = term.price_yen * prepaid_terms(row.paid_months, row.interval)
+                keys.append(Posting("key_sold", f"contract:{row.id}:key", on, {"yen": yen}, row.account))
+    except (NoPriceError, UncoveredDate, Refused) as error:
+        session.rollback()
+        raise Refused(str(error)) from None
+    session.execute(
+        sa.text(
+            "UPDATE contract SET approved_at = formed.approved_at, anchor_on = formed.anchor_on, "
+            "renews_on = formed.renews_on FROM unnest(CAST(:ids AS bigint[]), CAST(:instants AS timestamptz[]), "
+            "CAST(:anchors AS date[]), CAST(:ends AS date[])) AS formed (id, approved_at, anchor_on, renews_on) "
+            "WHERE contract.id = formed.id"
+        ),
+        {
+            "ids": plain_array(each.contract_id for each in first),
+            "instants": plain_array(each.starts_at for each in first),
+            "anchors": plain_array(each.starts_on for each in first),
+            "ends": plain_array(each.ends_on for each in first),
+        },
+    )
+    if by_code:
+        use_codes(session, {each.contract_id: each.starts_on for each in first})
+    note_screening(
+        session, [(each.contract_id, each.account, each.starts_at) for each in first], "approved", by, ground, now
+    )
+    renewal_stage.save_terms(session, first, now)
+    post(session, keys, now)
+    for chunk in invoice_stage.all_due(session, contract_ids=list(approvals)):
+        invoice_stage.save(session, invoice_stage.decide(rules, chunk), now, commit=False)
+    session.commit()
+    charge_stage.charge_due(session, rules, gateway, now, contract_ids=list(approvals))
+
+
+def _check(application: Application, intervals: Mapping[str, Interval]) -> None:
+    name = application.account
+    if not name.strip() or not name.isprintable() or len(name) > LONGEST_ACCOUNT:
+        shown = repr(name) if len(name) <= LONGEST_ACCOUNT else f"of {len(name)} letters"
+        raise Refused(f"account {shown}: an account has an id of 1 to {LONGEST_ACCOUNT} printable letters")
+    who = f"account {application.account}"
+    if application.plan not in intervals:
+        known = ", ".join(sorted(intervals)) or "none yet"
+        raise Refused(f"{who}: plan {application.plan!r} is not known; there are: {known}")
+    if application.method not in METHODS:
+        raise Refused(
+            f"{who}: {application.method!r} is no method of payment; there are {', '.join(METHODS)} (premium/5.1)"
+        )
+    if (application.method in PREPAID) != (application.months is not None):
+        raise Refused(
+            f"{who}: months are stated for a coupon or a key, and only there; the method is "
+            f"{application.method} (premium/5.1)"
+        )
+    try:
+        prepaid_terms(application.months, intervals[application.plan])
+    except ValueError as error:
+        raise Refused(f"{who}: {error} (premium/5.1)") from None
+    if application.fallback not in (None, CARD):
+        raise Refused(
+            f"{who}: after a coupon or key only a card can follow, not {application.fallback!r} (premium/5.1)"
+        )
+
+
+def _intervals(session: Session) -> dict[str, Interval]:
+    return {row.code: row.interval for row in session.execute(sa.select(plan_table.c.code, plan_table.c.interval))}

@@ -1,0 +1,308 @@
+"""Stage 2, terms of contracts: end those that were ended, renew the rest.
+
+Due: running contracts whose last term ends by the business date. What is suspended or terminated as of that day is
+derived as in the delinquency stage, so that a night does not renew what it suspends.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from functools import partial
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
+from keizoku.billing.receivables.open_items import Unpaid, by_contract, load_unpaid
+from keizoku.billing.rules.contract_lifecycle import (
+    ContractEnd,
+    NewTerm,
+    Renewal,
+    RunningContract,
+    Wish,
+    decide_renewal,
+)
+from keizoku.billing.rules.delinquency import Standing, standing
+from keizoku.billing.rules.payment_method import prepaid_terms
+from keizoku.billing.rules.price_catalog import NoPriceError
+from keizoku.billing.tasks import open_task
+from keizoku.db.probes import BUSINESS_DATE
+from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
+from keizoku.db.tables.contracts import contract, contract_fact, plan, suspension, term
+from keizoku.terms.calendar import day_start_at
+from keizoku.terms.rules import Rules
+
+CHUNK = 10_000
+_OVER = sa.and_(contract.c.ended_on.is_(None), contract.c.renews_on <= BUSINESS_DATE)
+
+
+class DueContract(NamedTuple):
+    """A contract whose last term is over by the business date, and what bears on its renewal."""
+
+    contract: RunningContract
+    unpaid: tuple[Unpaid, ...]
+    suspensions: tuple[tuple[datetime, datetime | None], ...]
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `due` would find a contract."""
+    return sa.exists().where(_OVER)
+
+
+def contracts_due() -> sa.Select[int]:
+    """The contracts that `due` would find."""
+    return sa.select(contract.c.id).where(_OVER)
+
+
+def newest(session: Session) -> int:
+    """The newest term's id; 0 without any."""
+    return int(session.execute(sa.select(sa.func.coalesce(sa.func.max(term.c.id), 0))).scalar_one())
+
+
+def due(
+    session: Session,
+    rules: Rules,
+    business_date: date,
+    *,
+    contract_id: int | None = None,
+    within: tuple[int, int] | None = None,
+    after: int = 0,
+) -> list[DueContract]:
+    """The next CHUNK contracts to renew or end with an id above `after`, in order; they are locked until saved.
+
+    Of all contracts, of one, or of those with an id from the first to the last of `within`. A chunk that is not full
+    is the last.
+    """
+    query = running().where(_OVER, contract.c.id > after).order_by(contract.c.id).limit(CHUNK)
+    if contract_id is not None:
+        query = query.where(contract.c.id == contract_id)
+    if within is not None:
+        query = query.where(contract.c.id.between(*within))
+    # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
+    query = query.with_for_update(of=contract, skip_locked=contract_id is None)
+    rows = session.execute(query, {BUSINESS_DATE.key: business_date}).all()
+    return load_facts(session, rules, rows, business_date) if rows else []
+
+
+def running() -> sa.Select[tuple[Any, ...]]:
+    """Running contracts, each with its last term: the rows that `load_facts` takes."""
+    return (
+        sa.select(
+            contract.c.id,
+            contract.c.account,
+            contract.c.plan,
+            plan.c.interval,
+            contract.c.method,
+            contract.c.anchor_on,
+            contract.c.renews_on,
+            contract.c.paid_months,
+            contract.c.prepaid_method,
+            contract.c.fallback,
+            term.c.seq,
+            term.c.price_yen,
+        )
+        .join(plan, plan.c.code == contract.c.plan)
+        .join(term, sa.and_(term.c.contract_id == contract.c.id, term.c.ends_on == contract.c.renews_on))
+        .where(contract.c.ended_on.is_(None))
+    )
+
+
+def load_facts(session: Session, rules: Rules, rows: Sequence[Sequence[Any]], on: date) -> list[DueContract]:
+    """What bears on the renewal of these running contracts, unpaid fees as of a day."""
+    ids = [row[0] for row in rows]
+    wishes = load_wishes(session, ids)
+    suspensions = _suspensions(session, ids)
+    unpaid = by_contract(load_unpaid(session, rules, on, contract_ids=ids))
+    return [
+        DueContract(
+            RunningContract(
+                contract_id=contract_id,
+                account=account,
+                plan=plan_code,
+                interval=interval,
+                method=method,
+                anchor_on=anchor_on,
+                next_seq=seq + 1,
+                last_ends_on=renews_on,
+                last_price_yen=price_yen,
+                prepaid_terms=prepaid_terms(paid_months, interval),
+                prepaid_method=prepaid_method,
+                fallback=fallback,
+                wishes=tuple(wishes.get(contract_id, ())),
+            ),
+            tuple(unpaid.get(contract_id, ())),
+            tuple(suspensions.get(contract_id, ())),
+        )
+        for (
+            contract_id,
+            account,
+            plan_code,
+            interval,
+            method,
+            anchor_on,
+            renews_on,
+            paid_months,
+            prepaid_method,
+            fallback,
+            seq,
+            price_yen,
+        ) in rows
+    ]
+
+
+def decide(
+    session: Session, rules: Rules, facts: Sequence[DueContract], business_date: date, now: datetime
+) -> list[Renewal]:
+    """What follows each contract's last term. One whose plan has no price for renewals is left to people."""
+    choices = renewal_rules(rules, load_prices(session), business_date)
+    renewals = []
+    for each in facts:
+        try:
+            suspended_on = partial(suspended_at, each, rules)
+            renewals.append(decide_renewal(each.contract, business_date, suspended_on, choices))
+        except NoPriceError as error:
+            detail = {"account": each.contract.account, "plan": each.contract.plan, "why": str(error)}
+            open_task(session, "no_price", f"contract {each.contract.contract_id}", detail, now)
+    return renewals
+
+
+def save(session: Session, renewals: Sequence[Renewal], now: datetime) -> int:
+    """Write new terms and ends, and commit; returns the rows written."""
+    terms = [each for renewal in renewals for each in renewal.terms]
+    ends = [renewal.end for renewal in renewals if renewal.end is not None]
+    save_terms(session, terms, now)
+    last = {each.contract_id: each for each in terms}
+    session.execute(
+        sa.text(
+            "UPDATE contract SET renews_on = fresh.ends_on, method = fresh.method FROM "
+            "unnest(CAST(:ids AS bigint[]), CAST(:ends AS date[]), CAST(:methods AS text[])) "
+            "AS fresh (id, ends_on, method) WHERE contract.id = fresh.id"
+        ),
+        {
+            "ids": plain_array(last),
+            "ends": plain_array(each.ends_on for each in last.values()),
+            "methods": text_array([each.method for each in last.values()]),
+        },
+    )
+    for end in ends:
+        save_end(session, end, now)
+    session.commit()
+    return len(terms) + len(ends)
+
+
+def save_terms(session: Session, terms: Sequence[NewTerm], now: datetime) -> None:
+    """Write terms in order, without committing."""
+    copy_rows(
+        session,
+        term,
+        (
+            "contract_id",
+            "account",
+            "seq",
+            "starts_on",
+            "ends_on",
+            "follows_on",
+            "starts_at",
+            "method",
+            "plan",
+            "interval",
+            "price_yen",
+            "terms_version",
+            "recorded_at",
+        ),
+        (
+            (
+                t.contract_id,
+                t.account,
+                t.seq,
+                t.starts_on,
+                t.ends_on,
+                t.follows_on,
+                t.starts_at,
+                t.method,
+                t.plan,
+                t.interval,
+                t.price_yen,
+                t.terms_version,
+                now,
+            )
+            for t in terms
+        ),
+    )
+
+
+def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
+    """Write the end of a contract, without committing: a term it cuts short is closed, suspensions end with it."""
+    session.execute(
+        sa.update(contract)
+        .where(contract.c.id == end.contract_id, contract.c.ended_on.is_(None))
+        .values(ended_on=end.ended_on, ended_at=end.ended_at, ended_reason=end.reason, end_recorded_at=now)
+    )
+    session.execute(
+        sa.update(term)
+        .where(
+            term.c.contract_id == end.contract_id,
+            term.c.starts_on <= end.ended_on,
+            term.c.ends_on > end.ended_on,
+            term.c.closed_on.is_(None),
+        )
+        .values(closed_on=end.ended_on, closed_at=end.ended_at)
+    )
+    session.execute(
+        sa.update(suspension)
+        .where(suspension.c.contract_id == end.contract_id, suspension.c.lifted_at.is_(None))
+        .values(
+            lifted_at=sa.func.greatest(end.ended_at, suspension.c.from_at),
+            lifted_by="end of contract",
+            lift_recorded_at=now,
+        )
+    )
+
+
+def suspended_at(facts: DueContract, rules: Rules, on: date) -> bool:
+    """Whether use is suspended as a day begins: by people, or because a fee has been unpaid for too long by then."""
+    if not facts.suspensions and not facts.unpaid:
+        return False
+    at = day_start_at(on)
+    if any(start <= at and (end is None or end > at) for start, end in facts.suspensions):
+        return True
+    state, _ = standing(
+        [each.fee for each in facts.unpaid],
+        on,
+        rules.discretion.suspend_after_days,
+        rules.discretion.terminate_after_days,
+    )
+    return state in (Standing.SUSPEND, Standing.TERMINATE)
+
+
+def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
+    """contract id -> what its user asked for, in the order of recording."""
+    rows = session.execute(
+        sa.select(
+            contract_fact.c.contract_id,
+            contract_fact.c.kind,
+            contract_fact.c.occurred_at,
+            contract_fact.c.detail,
+        )
+        .where(
+            contract_fact.c.contract_id == sa.any_(numbers(ids)),
+            contract_fact.c.kind.in_(("end_of_use", "withdraw_end_of_use", "change_method")),
+        )
+        .order_by(contract_fact.c.id)
+    )
+    grouped: dict[int, list[Wish]] = {}
+    for row in rows:
+        method = row.detail["method"] if row.kind == "change_method" else None
+        grouped.setdefault(row.contract_id, []).append(Wish(row.kind, row.occurred_at, method))
+    return grouped
+
+
+def _suspensions(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[datetime, datetime | None]]]:
+    rows = session.execute(
+        sa.select(suspension.c.contract_id, suspension.c.from_at, suspension.c.lifted_at).where(
+            suspension.c.contract_id == sa.any_(numbers(ids))
+        )
+    )
+    grouped: dict[int, list[tuple[datetime, datetime | None]]] = {}
+    for row in rows:
+        grouped.setdefault(row.contract_id, []).append((row.from_at, row.lifted_at))
+    return grouped

@@ -1,0 +1,1 @@
+"""What users are sent and shown: invoices, demands, letters, the outbox."""

@@ -1,0 +1,167 @@
+"""Documents for users, for a mailer to take: what is written, and when each was handed over.
+
+    the night writes it ──> `waiting` lists it ──> the mailer sends it ──> `hand_over` records when
+
+Writing a document does not send it, and a declaration counts from the day on which it reaches the user: so the time
+of the handover is a fact of its own, recorded once and never changed. Notices have ids like N12, demands for late
+interest like D3.
+"""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.documents.notice_text import SUBJECTS
+from keizoku.db.session import Session
+from keizoku.db.tables.money import demand, handover, user_notice
+from keizoku.terms.calendar import iso_jst
+from keizoku.terms.rendering import Lang
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A notice or a demand; instants in JST text, None where it was not handed over."""
+
+    id: str
+    kind: str
+    account: str
+    written_at: str
+    handed_over_at: str | None
+    handed_over_by: str | None
+    subject_ja: str
+    subject_en: str
+    body_ja: str
+    body_en: str
+
+    def in_language(self, lang: Lang) -> dict[str, Any]:
+        """As one row with `subject` and `body` in one language."""
+        row = asdict(self)
+        subject, body = row[f"subject_{lang}"], row[f"body_{lang}"]
+        shared = {name: value for name, value in row.items() if not name.endswith(("_ja", "_en"))}
+        return {**shared, "lang": lang, "subject": subject, "body": body}
+
+    def html(self, lang: Lang) -> str:
+        """As a letter of its own: one page that loads nothing from elsewhere."""
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        templates = Environment(
+            loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+        )
+        return templates.get_template("letter.html.j2").render(self.in_language(lang))
+
+
+def waiting(
+    session: Session,
+    *,
+    account: str | None = None,
+    kinds: Collection[str] = (),
+    also_handed_over: bool = False,
+) -> list[Document]:
+    """Documents that wait for the mailer, in the order in which they were written."""
+    query = _documents()
+    if account is not None:
+        query = query.where(query.selected_columns.account == account)
+    if kinds:
+        query = query.where(query.selected_columns.kind.in_(kinds))
+    if not also_handed_over:
+        query = query.where(query.selected_columns.handed_at.is_(None))
+    columns = query.selected_columns
+    return [
+        _document(row) for row in session.execute(query.order_by(columns.written_at, columns.letter.desc(), columns.id))
+    ]
+
+
+def document(session: Session, document_id: str) -> Document:
+    """One document. Raises Refused for an id that is none."""
+    kind, number = _parse(document_id)
+    query = _documents()
+    columns = query.selected_columns
+    row = session.execute(query.where(columns.letter == kind, columns.id == number)).first()
+    if row is None:
+        raise Refused(f"there is no document {document_id}; `keizoku notice list --all` lists them")
+    return _document(row)
+
+
+def hand_over(session: Session, document_id: str, *, by: str, handed_at: datetime, now: datetime) -> bool:
+    """Record when a document was given to the mailer, once; False where the same time is recorded already. Commits.
+
+    Raises Refused for a time before it was written or still to come, and for another time than the recorded one.
+    """
+    kind, number = _parse(document_id)
+    known = document(session, document_id)
+    when = iso_jst(handed_at)
+    if not by.strip():
+        raise Refused(f"document {document_id}: say who or what sends it")
+    if when < known.written_at or handed_at > now:
+        raise Refused(
+            f"document {document_id}: it was written at {known.written_at} and it is {iso_jst(now)} now; "
+            f"it cannot have been handed over at {when}"
+        )
+    column = "notice_id" if kind == "N" else "demand_id"
+    done = session.execute(
+        insert(handover)
+        .values({column: number, "handed_at": handed_at, "author": by, "recorded_at": now})
+        .on_conflict_do_nothing()
+        .returning(handover.c.id)
+    ).first()
+    session.commit()
+    if done is not None:
+        return True
+    recorded = document(session, document_id).handed_over_at
+    if recorded != when:
+        raise Refused(f"document {document_id}: it was handed over at {recorded} already; that stays")
+    return False
+
+
+def _parse(document_id: str) -> tuple[str, int]:
+    kind, number = document_id[:1].upper(), document_id[1:]
+    if kind not in ("N", "D") or not (number.isascii() and number.isdecimal()) or len(number) > 18:
+        raise Refused(f"not the id of a document: {document_id!r}; notices are N12, demands D3")
+    return kind, int(number)
+
+
+def _documents() -> sa.Select[Any]:
+    sent = (handover.c.handed_at, handover.c.author)
+    notices = sa.select(
+        sa.literal("N").label("letter"),
+        user_notice.c.id,
+        user_notice.c.kind,
+        user_notice.c.account,
+        user_notice.c.written_at,
+        user_notice.c.body_ja,
+        user_notice.c.body_en,
+        *sent,
+    ).outerjoin(handover, handover.c.notice_id == user_notice.c.id)
+    demands = sa.select(
+        sa.literal("D"),
+        demand.c.id,
+        sa.literal("demand"),
+        demand.c.account,
+        demand.c.written_at,
+        demand.c.body_ja,
+        demand.c.body_en,
+        *sent,
+    ).outerjoin(handover, handover.c.demand_id == demand.c.id)
+    return sa.select(sa.union_all(notices, demands).subquery())
+
+
+def _document(row: sa.Row[Any]) -> Document:
+    subject_ja, subject_en = SUBJECTS[row.kind]
+    return Document(
+        id=f"{row.letter}{row.id}",
+        kind=row.kind,
+        account=row.account,
+        written_at=iso_jst(row.written_at),
+        handed_over_at=iso_jst(row.handed_at) if row.handed_at is not None else None,
+        handed_over_by=row.author,
+        subject_ja=subject_ja,
+        subject_en=subject_en,
+        body_ja=row.body_ja,
+        body_en=row.body_en,
+    )

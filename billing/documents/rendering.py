@@ -1,0 +1,106 @@
+"""Documents for users, drawn: a page that opens offline, a PDF that prints on A4. Content comes from elsewhere.
+
+Japanese in the PDF: the font of a file is put into it where one is given or Debian's IPAex Gothic is installed; else it
+names a Japanese font that PDF readers bring (HeiseiKakuGo-W5), and the text can be searched and copied all the same.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from keizoku.billing.rules.documents.invoice_document import Document
+
+_TEMPLATES = Path(__file__).parent
+IPAEX = Path("/usr/share/fonts/opentype/ipaexfont-gothic/ipaexg.ttf")
+"""Where Debian's fonts-ipaexfont-gothic puts it."""
+_INK, _SOFT, _LINE = "#1c2733", "#5a6b7b", "#d6dee6"  # those of the page
+
+
+class FontError(Exception):
+    """A font cannot be used for documents."""
+
+
+def document_html(document: Document) -> str:
+    """A document as a page."""
+    return _template().render(document=document)
+
+
+def document_pdf(document: Document, font: Path | None = None) -> bytes:
+    """A document as a PDF on A4; the same document gives the same bytes. Raises FontError."""
+    from reportlab.lib import colors
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.lib.units import mm
+    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table
+
+    named = _font(font)
+    cjk = "CJK" if document.lang == "ja" else None
+    body = ParagraphStyle("body", fontName=named, fontSize=10, leading=16, textColor=_INK, wordWrap=cjk)
+    soft = ParagraphStyle("soft", body, textColor=_SOFT, fontSize=9, leading=14)
+    title = ParagraphStyle("title", body, fontSize=17, leading=26)
+    right = ParagraphStyle("right", body, alignment=2, wordWrap=None)
+    line = ("LINEBELOW", (0, 0), (-1, -1), 0.5, colors.HexColor(_LINE))
+    top = ("VALIGN", (0, 0), (-1, -1), "TOP")
+
+    def text(told: str, style: ParagraphStyle = body) -> Paragraph:
+        return Paragraph(escape(told), style)
+
+    def amounts(rows: tuple[tuple[str, int], ...]) -> Table:
+        unit = "円" if document.lang == "ja" else " yen"
+        drawn = [[text(told), text(f"{yen:,}{unit}", right)] for told, yen in rows]
+        return Table(drawn, colWidths=[124 * mm, 46 * mm], style=[line, top])
+
+    fields = [[text(name, soft), text(told)] for name, told in document.fields]
+    story = [
+        text(document.title, title),
+        Spacer(1, 4 * mm),
+        Table(fields, colWidths=[46 * mm, 124 * mm], style=[top]),
+        Spacer(1, 6 * mm),
+        amounts(document.rows),
+        Spacer(1, 5 * mm),
+        amounts(document.totals),
+        Spacer(1, 6 * mm),
+        *(text(note, soft) for note in document.notes),
+    ]
+    out = BytesIO()
+    margins: dict[str, Any] = dict.fromkeys(("leftMargin", "rightMargin", "topMargin", "bottomMargin"), 20 * mm)
+    SimpleDocTemplate(out, pagesize=A4, title=document.title, lang=document.lang, invariant=1, **margins).build(story)
+    return out.getvalue()
+
+
+@cache
+def _font(file: Path | None) -> str:
+    """The name of the font to draw with, registered once."""
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+    from reportlab.pdfbase.ttfonts import TTFError, TTFont
+
+    chosen = file or (IPAEX if IPAEX.is_file() else None)
+    if chosen is None:
+        pdfmetrics.registerFont(UnicodeCIDFont("HeiseiKakuGo-W5"))
+        return "HeiseiKakuGo-W5"
+    try:
+        found = TTFont(f"document-{chosen.stem}", str(chosen))
+    except (OSError, TTFError) as error:
+        raise FontError(f"{chosen}: cannot be put into a PDF; a TrueType font is wanted ({error})") from error
+    pdfmetrics.registerFont(found)
+    return str(found.fontName)
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["yen"] = lambda amount: f"{amount:,}"
+    return environment.get_template("document.html.j2")

@@ -1,0 +1,1 @@
+"""What happens while a fee stays unpaid: demands, suspension, termination, write-off."""

@@ -1,0 +1,251 @@
+"""Stage 7, delinquency: overdue, suspension, resumption, termination, acceleration, each with its notice.
+
+Everything is derived from what is unpaid now and taken on the day on which it is done. A suspension that this
+stage set is lifted when its reason is gone; one set by people only by people. Measures look at the contract's own
+fees; default makes all that the user owes due, whichever contract it is of.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from keizoku.billing.dunning.termination import accelerate, save_notice, terminate
+from keizoku.billing.receivables.open_items import Unpaid, by_account, by_contract, load_unpaid, lock_accounts
+from keizoku.billing.rules.delinquency import Standing, accelerated, outlook, overdue_days, standing
+from keizoku.billing.rules.documents import notice_text
+from keizoku.db.probes import TODAY
+from keizoku.db.session import Session, numbers
+from keizoku.db.tables.contracts import contract, suspension
+from keizoku.db.tables.money import invoice, user_notice
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.rules import Rules
+
+CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A contract with an overdue fee, or with a suspension that was set for one."""
+
+    contract_id: int
+    account: str
+    running: bool
+    suspended: bool
+    unpaid: tuple[Unpaid, ...]
+    elsewhere: tuple[Unpaid, ...]  # unpaid fees of the account's other contracts
+    told: frozenset[str]  # occasions of its notices that a fee is overdue
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What follows from a case on a day."""
+
+    case: Case
+    state: Standing
+    days: int
+    accelerate: tuple[int, ...] = ()
+    tell: tuple[Unpaid, ...] = ()  # fees that are overdue and that nothing was said about yet
+
+    @property
+    def suspends(self) -> bool:
+        """Whether access is to be switched off now."""
+        return self.case.running and self.state is Standing.SUSPEND and not self.case.suspended
+
+    @property
+    def terminates(self) -> bool:
+        """Whether the contract is to end now."""
+        return self.case.running and self.state is Standing.TERMINATE
+
+    @property
+    def lifts(self) -> bool:
+        """Whether the reason of a suspension is gone."""
+        return self.case.running and self.case.suspended and self.state in (Standing.GOOD, Standing.OVERDUE)
+
+    @property
+    def acts(self) -> bool:
+        """Whether anything is to be written."""
+        return bool(self.tell or self.accelerate or self.suspends or self.terminates or self.lifts)
+
+    @property
+    def open_yen(self) -> int:
+        """All unpaid fees of the contract."""
+        return sum(each.open_yen for each in self.case.unpaid)
+
+
+_OVERDUE = sa.and_(invoice.c.state == "open", sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < TODAY)
+_SUSPENDED = sa.and_(suspension.c.set_by == "delinquency", suspension.c.lifted_at.is_(None))
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether `due` would find a contract."""
+    return sa.or_(sa.exists().where(_OVERDUE), sa.exists().where(_SUSPENDED))
+
+
+def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection[int] | None = None) -> list[Case]:
+    """Contracts (some, or all) with a fee overdue on `today`, and those suspended for one."""
+    overdue = sa.select(invoice.c.contract_id).where(_OVERDUE)
+    suspended = sa.select(suspension.c.contract_id).where(_SUSPENDED)
+    if contract_ids is not None:
+        among = _any(contract_ids)
+        overdue = overdue.where(invoice.c.contract_id == among)
+        suspended = suspended.where(suspension.c.contract_id == among)
+    suspended_ids = set(session.scalars(suspended))
+    ids = set(session.scalars(overdue, {TODAY.key: today})) | suspended_ids
+    if not ids:
+        return []
+    rows = session.execute(
+        sa.select(contract.c.id, contract.c.account, contract.c.ended_on)
+        .where(contract.c.account.in_(sa.select(contract.c.account).where(contract.c.id == _any(ids))))
+        .order_by(contract.c.id)
+    ).all()
+    unpaid = load_unpaid(session, rules, today, contract_ids=[row.id for row in rows])
+    of_contract, of_account = by_contract(unpaid), by_account(unpaid)
+    told: dict[int, set[str]] = defaultdict(set)
+    for row in session.execute(
+        sa.select(user_notice.c.contract_id, user_notice.c.occasion).where(
+            user_notice.c.kind == "overdue",
+            user_notice.c.contract_id == _any(ids),
+        )
+    ):
+        told[row.contract_id].add(row.occasion)
+    return [
+        Case(
+            contract_id=row.id,
+            account=row.account,
+            running=row.ended_on is None,
+            suspended=row.id in suspended_ids,
+            unpaid=tuple(of_contract.get(row.id, ())),
+            elsewhere=tuple(each for each in of_account.get(row.account, ()) if each.contract_id != row.id),
+            told=frozenset(told[row.id]),
+        )
+        for row in rows
+        if row.id in ids
+    ]
+
+
+def _any(ids: Collection[int]) -> sa.CollectionAggregate[bool]:
+    return sa.any_(numbers(ids))
+
+
+def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Ruling]:
+    """The standing of each case, and what becomes due at once."""
+    settings = rules.discretion
+    rulings = []
+    for case in cases:
+        fees = [each.fee for each in case.unpaid]
+        state, days = standing(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+        tell = tuple(
+            each
+            for each in case.unpaid
+            if overdue_days(each.fee, today) > 0 and f"invoice:{each.invoice_id}" not in case.told
+        )
+        everything = [*fees, *(each.fee for each in case.elsewhere)]
+        rulings.append(Ruling(case, state, days, accelerated(everything, today), tell))
+    return rulings
+
+
+def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetime) -> int:
+    """Write what changed, and commit in chunks; returns the rows written.
+
+    Between the look and the deed somebody may have paid, or left: what is to be done is decided again under locks, so
+    that nobody is suspended or terminated for a debt that is no more.
+    """
+    changes = 0
+    today = jst_day(now)
+    acting = [ruling.case for ruling in rulings if ruling.acts]
+    for start in range(0, len(acting), CHUNK):
+        cases = acting[start : start + CHUNK]
+        _lock(session, cases)
+        present = due(session, rules, today, contract_ids=[case.contract_id for case in cases])
+        changes += sum(_carry_out(session, rules, ruling, now) for ruling in decide(rules, present, today))
+        session.commit()
+    return changes
+
+
+def reconsider(session: Session, rules: Rules, contract_id: int, now: datetime) -> int:
+    """Lift a suspension at once when a payment took its reason away; everything else waits for the night."""
+    today = jst_day(now)
+    changes = 0
+    for ruling in decide(rules, due(session, rules, today, contract_ids=[contract_id]), today):
+        if ruling.lifts:
+            changes += _lift(session, ruling.case, now)
+    session.commit()
+    return changes
+
+
+def _lock(session: Session, cases: Sequence[Case]) -> None:
+    """Keep others from paying, leaving and ending until the transaction ends."""
+    lock_accounts(session, {case.account for case in cases})
+    ids = [case.contract_id for case in cases]
+    session.execute(
+        sa.select(contract.c.id).where(contract.c.id == _any(ids)).order_by(contract.c.id).with_for_update()
+    )
+
+
+def _carry_out(session: Session, rules: Rules, ruling: Ruling, now: datetime) -> int:
+    """Write what follows for one contract; returns the rows written. Does not commit."""
+    case, today = ruling.case, jst_day(now)
+    changes = 0
+    for each in ruling.tell:
+        notice = _overdue(rules, each, today, case.running)
+        changes += save_notice(session, case.account, case.contract_id, notice, f"invoice:{each.invoice_id}", now)
+    if ruling.accelerate:
+        occasion = f"invoice:{min(ruling.accelerate)}"
+        changes += accelerate(session, case.account, case.contract_id, occasion, now, invoice_ids=ruling.accelerate)
+    if ruling.terminates:
+        notice = notice_text.termination(today, ruling.days, ruling.open_yen)
+        changes += terminate(session, rules, case.contract_id, case.account, notice, now)
+    elif ruling.suspends:
+        notice = notice_text.suspension(today, ruling.days, ruling.open_yen)
+        suspension_id = session.execute(
+            sa.insert(suspension)
+            .values(
+                contract_id=case.contract_id,
+                account=case.account,
+                from_at=now,
+                set_by="delinquency",
+                ground=f"fees unpaid for {ruling.days} days",
+                recorded_at=now,
+            )
+            .returning(suspension.c.id)
+        ).scalar_one()
+        occasion = f"suspension:{suspension_id}"
+        changes += 1 + save_notice(session, case.account, case.contract_id, notice, occasion, now)
+    elif ruling.lifts:
+        changes += _lift(session, case, now)
+    return changes
+
+
+def _lift(session: Session, case: Case, now: datetime) -> int:
+    """End the suspension that this stage set; access is back, and is told so, unless people hold it off too."""
+    lifted = session.scalars(
+        sa.update(suspension)
+        .where(
+            suspension.c.contract_id == case.contract_id,
+            suspension.c.set_by == "delinquency",
+            suspension.c.lifted_at.is_(None),
+        )
+        .values(lifted_at=now, lifted_by="delinquency", lift_recorded_at=now)
+        .returning(suspension.c.id)
+    ).all()
+    changes = len(lifted)
+    held = sa.select(suspension.c.id).where(
+        suspension.c.contract_id == case.contract_id, suspension.c.lifted_at.is_(None)
+    )
+    if lifted and session.execute(held).first() is None:
+        notice = notice_text.resumption(jst_day(now))
+        changes += save_notice(session, case.account, case.contract_id, notice, f"suspension:{max(lifted)}", now)
+    return changes
+
+
+def _overdue(rules: Rules, fee: Unpaid, today: date, running: bool) -> notice_text.Notice:
+    settings = rules.discretion
+    ahead = outlook([fee.fee], settings.suspend_after_days, settings.terminate_after_days)
+    suspends_on = max(ahead.suspends_on, today) if running and ahead is not None else None
+    chargeable = fee.method == "card" and fee.open_yen >= settings.minimum_card_charge_yen
+    wanted_on = max(fee.wanted_on, today) if fee.wanted_on is not None else None
+    method = "card" if chargeable else "other"
+    return notice_text.overdue(notice_text.OverdueFee(fee.due_on, fee.open_yen, method, wanted_on, suspends_on))

@@ -1,0 +1,198 @@
+"""Acts of people on what is owed: a fee written off, credits set off against debts, each with author and ground.
+
+Decides nothing of the contract: the journal's rules and the order of allocation (Civil Code 488-490, 505, 512) say
+what follows. Each act is one transaction; its record is a contract_fact.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.billing.contracts.contract_events import record_fact
+from keizoku.billing.dunning.interest_demand_stage import book_interest, interest_booked
+from keizoku.billing.dunning.termination import save_notice
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.open_items import interest_owed, load_unpaid, lock_accounts
+from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_invoices, settle_parts
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.documents import notice_text
+from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate, allocate_back
+from keizoku.billing.rules.revenue_recognition import divide_claim, remaining
+from keizoku.db.session import Session, copy_rows
+from keizoku.db.tables.books import term_closure
+from keizoku.db.tables.contracts import term
+from keizoku.db.tables.money import credit, credit_application, interest_mark, invoice, settlement
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.money import tax_included_yen
+from keizoku.terms.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Who did it, on what ground."""
+
+    by: str
+    ground: str
+
+    def __post_init__(self) -> None:
+        if not self.by.strip() or not self.ground.strip():
+            raise Refused("an act of people has an author and a ground: say both")
+
+
+def write_off(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:
+    """Give up what is open of a term's fee, if the term is over, and the interest on it; the user is told; commits.
+
+    Where the fee was paid late, what is given up is the interest that it left.
+    """
+    today = jst_day(now)
+    lock_accounts(session, [account])
+    row = session.execute(
+        sa.select(
+            term,
+            invoice.c.id.label("invoice_id"),
+            invoice.c.open_yen,
+            invoice.c.state,
+            term_closure.c.closed_on.label("earned_on"),
+        )
+        .join(invoice, invoice.c.term_id == term.c.id)
+        .outerjoin(term_closure, term_closure.c.term_id == term.c.id)
+        .where(term.c.account == account, term.c.starts_on == term_on)
+        .order_by(term.c.id.desc())
+    ).first()
+    every = load_unpaid(session, rules, today, account=account, with_carried=True)
+    given_up = [each for each in every if row is not None and each.invoice_id == row.invoice_id]
+    interest_yen, _ = interest_owed(given_up, rules, today)
+    if row is None or not (row.open_yen or interest_yen):
+        raise Refused(f"account {account}: the term of {term_on} has neither an open fee nor interest to write off")
+    if row.open_yen and row.closed_on is None and row.ends_on > today:
+        raise Refused(
+            f"account {account}: the term of {term_on} runs until {row.ends_on}; write its fee off when it is over, "
+            "or end the contract first"
+        )
+    detail = {"invoice": row.invoice_id, "interest_yen": interest_yen}
+    fact_id = record_act(session, row.contract_id, account, "write_off", act, now, detail)
+    postings = [_give_up_fee(session, rules, row, fact_id, now)] if row.open_yen else []
+    session.execute(
+        sa.insert(interest_mark).values(
+            invoice_id=row.invoice_id,
+            account=account,
+            counts_after=today,
+            carried_yen=0,
+            marked_on=today,
+            recorded_at=now,
+        )
+    )
+    left_yen, _ = interest_owed([each for each in every if each not in given_up], rules, today)
+    booked_yen = max(0, interest_booked(session, account) - left_yen)
+    if booked_yen:
+        book_interest(session, account, "write_off", -booked_yen, f"act:{fact_id}", now)
+        postings.append(Posting("interest_written_off", f"act:{fact_id}:interest", today, {"yen": booked_yen}, account))
+    post(session, postings, now)
+    notice = notice_text.write_off(today, row.starts_on, row.open_yen, interest_yen)
+    save_notice(session, account, row.contract_id, notice, f"act:{fact_id}", now)
+    session.commit()
+
+
+def _give_up_fee(session: Session, rules: Rules, row: sa.Row[Any], fact_id: int, now: datetime) -> Posting:
+    """Settle the open fee of a term: what was not earned is taken back, the rest is bad debt; its posting."""
+    today = jst_day(now)
+    tax_rate = rules.terms.at(row.starts_on).tax.rate
+    unearned = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on or row.ends_on, tax_rate)
+    # once paid, a term that ended early is earned whole, and stays so when its payment turns out to be another's
+    parts = divide_claim(row.open_yen, unearned.yen if row.earned_on is None else 0)
+    copy_rows(
+        session,
+        settlement,
+        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
+        [
+            (row.invoice_id, row.account, kind, yen, today, fact_id, now)
+            for kind, yen in (("reduction", parts.unrecognised_yen), ("write_off", parts.recognised_yen))
+            if yen
+        ],
+    )
+    settle_invoices(session, [(row.invoice_id, row.open_yen, today)])
+    session.execute(sa.update(invoice).where(invoice.c.id == row.invoice_id).values(state="void", paid_on=None))
+    amounts = {
+        "unrecognised_yen": parts.unrecognised_yen,
+        "recognised_yen": parts.recognised_yen,
+        "tax_yen": tax_included_yen(parts.recognised_yen, tax_rate),
+    }
+    return Posting("write_off", f"act:{fact_id}", today, amounts, row.account)
+
+
+def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetime) -> None:
+    """Set open credits off against interest, then fees, the debt due first; the user gets a notice; commits.
+
+    By the reading `set_off_effect` it works back to the day on which both could first be set off (Civil Code 506 II).
+    """
+    today = jst_day(now)
+    lock_accounts(session, [account])
+    every = load_unpaid(session, rules, today, account=account, with_carried=True)
+    unpaid = [each for each in every if each.due_on <= today]  # both debts have to be due (Civil Code 505)
+    credits = session.execute(
+        sa.select(credit.c.id, credit.c.available_yen, credit.c.granted_on)
+        .where(credit.c.account == account, credit.c.available_yen > 0)
+        .order_by(credit.c.usable_from, credit.c.id)
+        .with_for_update()
+    ).all()
+    if not unpaid or not credits:
+        what = "nothing is due" if not unpaid else "there is no open credit"
+        raise Refused(f"account {account}: {what}, so nothing can be set off")
+    policy = rules.terms.at(today)
+    debts = [each.debt for each in unpaid]
+    rate, day_count = policy.late_interest.rate, policy.readings["late_interest_day_count"]
+    if policy.readings["set_off_effect"] == "works_back":
+        funds = [Fund(row.granted_on, row.available_yen) for row in credits]
+        parts = allocate_back(funds, debts, today, rate, day_count)
+    else:
+        parts = allocate(sum(row.available_yen for row in credits), 0, debts, today, rate, day_count)
+    used_yen = parts.interest_yen + parts.principal_yen
+    contract_id = unpaid[0].contract_id
+    fact_id = record_act(session, contract_id, account, "set_off", act, now)
+    undemanded_yen = book_undemanded(session, account, parts, f"act:{fact_id}", now)
+    _use_credits(session, parts, [(row.id, row.available_yen) for row in credits], now)
+    settle_parts(session, account, "set_off", parts, unpaid, fact_id, now)
+    if parts.interest_yen:
+        book_interest(session, account, "set_off", -parts.interest_yen, f"act:{fact_id}:paid", now)
+    amounts = {
+        "undemanded_yen": undemanded_yen,
+        "interest_yen": parts.interest_yen,
+        "principal_yen": parts.principal_yen,
+    }
+    post(session, [Posting("set_off", f"act:{fact_id}", today, amounts, account)], now)
+    correct_interest(session, rules, account, parts, f"act:{fact_id}", now)
+    save_notice(session, account, contract_id, notice_text.set_off(today, used_yen), f"act:{fact_id}", now)
+    session.commit()
+
+
+def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[int, int]], now: datetime) -> None:
+    """Draw the credits down in order, invoice by invoice."""
+    wanted = [(share.invoice_id, share.interest_yen + share.principal_yen) for share in parts.shares]
+    left = dict(credits)
+    rows = []
+    for invoice_id, yen in wanted:
+        for credit_id in left:
+            part = min(yen, left[credit_id])
+            if part:
+                rows.append((credit_id, invoice_id, part, jst_day(now), now))
+                left[credit_id] -= part
+                yen -= part
+    copy_rows(session, credit_application, ("credit_id", "invoice_id", "yen", "applied_on", "recorded_at"), rows)
+    for credit_id, available in left.items():
+        session.execute(sa.update(credit).where(credit.c.id == credit_id).values(available_yen=available))
+
+
+def record_act(
+    session: Session,
+    contract_id: int,
+    account: str,
+    kind: str,
+    act: Act,
+    now: datetime,
+    detail: dict[str, int] | None = None,
+) -> int:
+    """Record an act of people on a contract; its id. Does not commit."""
+    return record_fact(session, contract_id, account, kind, now, author=act.by, ground=act.ground, detail=detail)

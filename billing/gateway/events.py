@@ -1,0 +1,204 @@
+"""What the gateway knows and we do not yet: its events, how its balance moved, payouts.
+
+    events since the cursor   ──> recorded once ──> what they speak of is fetched again, by whoever deals with it
+    balance movements         ──> recorded once, with the entries of their fees and payouts, on their own days
+
+Events may come twice, out of order or never: a row exists once, whatever came, and what is booked is booked in the
+transaction that records it. A movement that no rule of the journal knows goes to people; nothing is skipped.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from keizoku.billing.gateway.books import GatewayBooks, GatewayEvent, Movement, Payout
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.tasks import open_task
+from keizoku.db.session import Session
+from keizoku.db.tables.gateway import (
+    balance_transaction,
+    gateway_cursor,
+    gateway_event,
+    gateway_payout,
+    payout_movement,
+)
+from keizoku.terms.calendar import jst_day
+
+Item = TypeVar("Item")
+
+OVERLAP = timedelta(hours=1)
+"""What a gateway dates before the last poll but shows only after it is asked for again."""
+FIRST_LOOK = timedelta(days=30)
+"""How far a first poll looks back: as long as events are kept."""
+REFUND_FAILURES = ("refund_failure", "payment_failure_refund")
+BOOKED_ELSEWHERE = ("charge", "payment", "refund", "payment_refund", *REFUND_FAILURES, "adjustment")
+"""Kinds whose amount is booked by the attempt, the refund or the dispute that they come from; their fee is not."""
+DISPUTE_IDS = ("dp_", "du_")
+"""How ids of disputes begin: an adjustment for anything else is booked by nobody but people."""
+FEES = ("stripe_fee", "tax_fee")
+PAYOUTS = ("payout", "payout_cancel", "payout_failure")
+CHUNK = 1_000
+
+
+def poll(session: Session, books: GatewayBooks, now: datetime) -> int:
+    """Record what is new at the gateway and book its fees and payouts; returns the rows written. Commits.
+
+    A poll that is broken off is made up by the next: the cursor moves last.
+    """
+    changes = 0
+    for event_chunk in _chunks(books.events(_since(session, "events", now))):
+        changes += _record_events(session, event_chunk, now)
+    _move_cursor(session, "events", now)
+    for movement_chunk in _chunks(books.movements(_since(session, "movements", now))):
+        changes += _record_movements(session, movement_chunk, now)
+    _move_cursor(session, "movements", now)
+    for payout_chunk in _chunks(books.payouts(_since(session, "payouts", now))):
+        changes += _record_payouts(session, books, payout_chunk, now)
+    _move_cursor(session, "payouts", now)
+    return changes
+
+
+def _record_events(session: Session, events: Sequence[GatewayEvent], now: datetime) -> int:
+    once = {each.id: each for each in events}
+    added = _insert_new(
+        session,
+        gateway_event,
+        [
+            {
+                "id": each.id,
+                "kind": each.kind,
+                "about": each.about,
+                "happened_at": each.happened_at,
+                "recorded_at": now,
+            }
+            for each in once.values()
+        ],
+    )
+    session.commit()
+    return len(added)
+
+
+def _record_movements(session: Session, movements: Sequence[Movement], now: datetime) -> int:
+    once = {each.id: each for each in movements}
+    added = _insert_new(
+        session,
+        balance_transaction,
+        [
+            {
+                "id": each.id,
+                "kind": each.kind,
+                "amount": each.amount,
+                "fee": each.fee,
+                "fee_tax": each.fee_tax,
+                "net": each.net,
+                "currency": each.currency,
+                "source": each.source,
+                "payment": each.payment,
+                "our_key": each.our_key,
+                "happened_at": each.happened_at,
+                "available_at": each.available_at,
+                "recorded_at": now,
+            }
+            for each in once.values()
+        ],
+    )
+    new = [once[movement_id] for movement_id in sorted(added)]
+    post(session, [posting for each in new for posting in movement_postings(each)], now)
+    for each in new:
+        if _for_people(each):
+            detail = {"kind": each.kind, "net": each.net, "currency": each.currency, "source": each.source}
+            open_task(session, "gateway_movement", each.id, detail, now)
+    session.commit()
+    return len(new)
+
+
+def movement_postings(movement: Movement) -> list[Posting]:
+    """The entries of a movement's fee and payout, on its own JST day; none for what is left to people."""
+    if _for_people(movement):
+        return []
+    on, key = jst_day(movement.happened_at), f"movement:{movement.id}"
+    if movement.kind in PAYOUTS:
+        return [Posting("payout", key, on, {"yen": -movement.amount})]
+    fee = -movement.amount if movement.kind in FEES else movement.fee
+    # the dispute's own fee is booked with the dispute
+    if not fee or movement.kind == "adjustment":
+        return []
+    if movement.fee_tax:
+        taxed = {"taxable_yen": fee, "tax_yen": movement.fee_tax, "exempt_yen": 0}
+        return [Posting("processor_fee", key, on, taxed)]
+    return [Posting("processor_fee", key, on, {"exempt_yen": fee, "taxable_yen": 0, "tax_yen": 0})]
+
+
+def _for_people(movement: Movement) -> bool:
+    """Another currency, a kind that no rule of the journal knows, or an adjustment that is not for a dispute."""
+    if movement.kind == "adjustment" and not (movement.source or "").startswith(DISPUTE_IDS):
+        return True
+    return movement.currency != "jpy" or movement.kind not in (*BOOKED_ELSEWHERE, *FEES, *PAYOUTS)
+
+
+def _record_payouts(session: Session, books: GatewayBooks, payouts: Sequence[Payout], now: datetime) -> int:
+    once = {(each.id, each.state): each for each in payouts}
+    added = session.execute(
+        insert(gateway_payout)
+        .on_conflict_do_nothing(index_elements=["payout", "state"])
+        .returning(gateway_payout.c.payout, gateway_payout.c.state),
+        [
+            {
+                "payout": each.id,
+                "amount": each.amount,
+                "currency": each.currency,
+                "state": each.state,
+                "automatic": each.automatic,
+                "happened_at": each.happened_at,
+                "arrives_at": each.arrives_at,
+                "recorded_at": now,
+            }
+            for each in once.values()
+        ],
+    ).all()
+    changes = len(added)
+    for row in added:
+        if once[row.payout, row.state].automatic:
+            members = [
+                {"movement": movement, "payout": row.payout, "recorded_at": now}
+                for movement in books.movements_of(row.payout)
+            ]
+            if members:
+                changes += len(_insert_new(session, payout_movement, members, key="movement"))
+    session.commit()
+    return changes
+
+
+def _insert_new(session: Session, table: sa.Table, rows: Sequence[dict[str, Any]], key: str = "id") -> set[str]:
+    """Insert the rows whose key is not there yet; their keys."""
+    statement = insert(table).on_conflict_do_nothing(index_elements=[key]).returning(table.c[key])
+    return set(session.scalars(statement, list(rows)))
+
+
+def _since(session: Session, name: str, now: datetime) -> datetime:
+    seen_to: datetime | None = session.execute(
+        sa.select(gateway_cursor.c.seen_to).where(gateway_cursor.c.name == name)
+    ).scalar_one_or_none()
+    session.rollback()
+    return now - FIRST_LOOK if seen_to is None else seen_to - OVERLAP
+
+
+def _move_cursor(session: Session, name: str, now: datetime) -> None:
+    session.execute(
+        insert(gateway_cursor)
+        .values(name=name, seen_to=now)
+        .on_conflict_do_update(
+            index_elements=["name"], set_={"seen_to": sa.func.greatest(gateway_cursor.c.seen_to, now)}
+        )
+    )
+    session.commit()
+
+
+def _chunks(items: Iterable[Item]) -> Iterator[list[Item]]:
+    remaining = iter(items)
+    while chunk := list(islice(remaining, CHUNK)):
+        yield chunk

@@ -1,0 +1,256 @@
+"""The books read from the outside in: a balance ─> its entries ─> the event behind each ─> its clause.
+
+Everything as of any JST day and as known at any instant; amounts in whole yen, debit positive. Nothing is written.
+"""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.journal_rules import CHART, Account, AccountType, rules_table
+from keizoku.db.session import Session
+from keizoku.db.tables.bank import bank_line
+from keizoku.db.tables.books import entry, line, revenue_posting
+from keizoku.db.tables.closing import people_entry
+from keizoku.db.tables.codes import code_batch
+from keizoku.db.tables.contracts import contract, contract_fact, term
+from keizoku.db.tables.gateway import balance_transaction, gateway_dispute, overcharge_refund
+from keizoku.db.tables.money import attempt, credit, credit_refund, demand, deposit_use, invoice, receipt
+from keizoku.terms.calendar import Month
+from keizoku.terms.clauses import clauses
+
+View = dict[str, Any]
+
+_ACCOUNTS = {each.code: each for each in CHART}
+_RULES = {each.event: each for each in rules_table()}
+BY_PEOPLE = {"reversal": "people take an entry back", "by_people": "people post by hand"}
+"""Events that no row of ours stands behind but an act of people."""
+
+_BEHIND: dict[str, sa.Column[Any]] = {
+    "term": term.c.id,
+    "attempt": attempt.c.id,
+    "refund": credit_refund.c.id,
+    "receipt": receipt.c.id,
+    "deposit": deposit_use.c.id,
+    "act": contract_fact.c.id,
+    "contract": contract.c.id,
+    "batch": code_batch.c.id,
+    "bank": bank_line.c.id,
+    "invoice": invoice.c.id,
+    "award": credit.c.award_id,
+    "movement": balance_transaction.c.id,
+    "overcharge": overcharge_refund.c.id,
+    "dispute": gateway_dispute.c.dispute,
+}
+"""What the first word of an event's key names: the table and the column that the second word is looked for in."""
+_TOO_LONG_TO_SHOW = ("body_ja", "body_en", "calculation")
+
+
+def trial(session: Session, as_of: date | None = None, known_at: datetime | None = None) -> View:
+    """The trial balance through a JST day: every account of the chart that has a line, and the totals."""
+    sums = (
+        sa.select(
+            line.c.code,
+            sa.func.coalesce(sa.func.sum(line.c.yen).filter(line.c.yen > 0), 0).label("debit"),
+            sa.func.coalesce(-sa.func.sum(line.c.yen).filter(line.c.yen < 0), 0).label("credit"),
+        )
+        .join(entry, entry.c.id == line.c.entry_id)
+        .where(*_seen(as_of, known_at))
+        .group_by(line.c.code)
+        .order_by(line.c.code)
+    )
+    rows = [
+        {**_named(row.code), "debit": int(row.debit), "credit": int(row.credit), "balance": int(row.debit - row.credit)}
+        for row in session.execute(sums)
+    ]
+    debit, credited = sum(row["debit"] for row in rows), sum(row["credit"] for row in rows)
+    return {"as_of": as_of, "known_at": known_at, "accounts": rows, "debit": debit, "credit": credited}
+
+
+def account_of(code: str) -> Account:
+    """The account of the chart with this code. Refused where there is none."""
+    if code not in _ACCOUNTS:
+        raise Refused(f"the chart has no account {code!r} (see `keizoku ledger chart`)")
+    return _ACCOUNTS[code]
+
+
+def account_book(
+    session: Session,
+    code: str,
+    *,
+    since: date | None = None,
+    as_of: date | None = None,
+    known_at: datetime | None = None,
+    customer: str | None = None,
+) -> View:
+    """An account's opening balance before `since`, every line through `as_of`, the running and closing balance."""
+    found = account_of(code)
+    seen = [line.c.code == code, *_seen(as_of, known_at)]
+    if customer is not None:
+        seen.append(entry.c.account == customer)
+    opening = 0
+    if since is not None:
+        before = sa.select(sa.func.coalesce(sa.func.sum(line.c.yen), 0)).join(entry, entry.c.id == line.c.entry_id)
+        opening = int(session.execute(before.where(*seen, entry.c.posted_on < since)).scalar_one())
+        seen.append(entry.c.posted_on >= since)
+    rows = list(_with_balance(session, seen, opening))
+    return {
+        **_named(found.code),
+        "as_of": as_of,
+        "known_at": known_at,
+        "opening": opening,
+        "lines": rows,
+        "closing": rows[-1]["balance"] if rows else opening,
+    }
+
+
+def entry_story(session: Session, entry_id: int) -> View:
+    """One entry: its lines, the rule that made it, the row of the event behind it, its clause, who reversed it."""
+    row = session.execute(sa.select(entry).where(entry.c.id == entry_id)).one_or_none()
+    if row is None:
+        raise Refused(f"there is no entry {entry_id} (see `keizoku ledger account CODE`)")
+    lines = session.execute(
+        sa.select(line.c.code, line.c.yen).where(line.c.entry_id == entry_id).order_by(line.c.seq)
+    ).all()
+    rule = _RULES.get(row.event)
+    told: View = dict(row._mapping) | {
+        "occasion": rule.occasion if rule else BY_PEOPLE.get(row.event, ""),
+        "lines": [{**_named(each.code), "yen": int(each.yen)} for each in lines],
+        "clause": _clause(row.clause),
+        "behind": _behind(session, row.event_key),
+        "by_people": None,
+        "reversed_by": None,
+    }
+    for act in session.execute(
+        sa.select(people_entry).where(sa.or_(people_entry.c.entry_id == entry_id, people_entry.c.reverses == entry_id))
+    ):
+        if act.entry_id == entry_id:
+            told["by_people"] = {"author": act.author, "ground": act.ground, "reverses": act.reverses}
+        else:
+            told["reversed_by"] = {"entry": act.entry_id, "author": act.author, "ground": act.ground}
+    return told
+
+
+def chart_rows() -> list[View]:
+    """The chart of accounts."""
+    return [_named(each.code) for each in CHART]
+
+
+def rule_rows() -> list[View]:
+    """The journal rules: what each event posts, and by which clause."""
+    return [
+        {
+            "event": each.event,
+            "occasion": each.occasion,
+            "debit": [{**_named(account.code), "amounts": amounts} for account, amounts in each.debit],
+            "credit": [{**_named(account.code), "amounts": amounts} for account, amounts in each.credit],
+            "clause": each.clause,
+        }
+        for each in rules_table()
+    ]
+
+
+def month_balances(session: Session, month: Month) -> dict[str, dict[str, int]]:
+    """Opening, movement and closing of every account over a JST month."""
+    in_month = entry.c.posted_on >= month.first_on
+    rows = session.execute(
+        sa.select(
+            line.c.code,
+            sa.func.coalesce(sa.func.sum(line.c.yen).filter(~in_month), 0).label("opening"),
+            sa.func.coalesce(sa.func.sum(line.c.yen).filter(in_month), 0).label("moved"),
+        )
+        .join(entry, entry.c.id == line.c.entry_id)
+        .where(entry.c.posted_on < month.end_on)
+        .group_by(line.c.code)
+        .order_by(line.c.code)
+    )
+    return {
+        row.code: {"opening": int(row.opening), "moved": int(row.moved), "closing": int(row.opening + row.moved)}
+        for row in rows
+    }
+
+
+def _seen(as_of: date | None, known_at: datetime | None) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
+    if as_of is not None:
+        conditions.append(entry.c.posted_on <= as_of)
+    if known_at is not None:
+        conditions.append(entry.c.recorded_at <= known_at)
+    return conditions
+
+
+def _with_balance(session: Session, seen: list[sa.ColumnElement[bool]], opening: int) -> Iterator[View]:
+    balance = opening
+    query = (
+        sa.select(entry, line.c.yen)
+        .join(line, line.c.entry_id == entry.c.id)
+        .where(*seen)
+        .order_by(entry.c.posted_on, entry.c.id, line.c.seq)
+    )
+    for row in session.execute(query):
+        balance += row.yen
+        yield {
+            "date": row.posted_on,
+            "entry": row.id,
+            "event": row.event,
+            "key": row.event_key,
+            "account": row.account,
+            "belongs_to": row.belongs_to,
+            "yen": int(row.yen),
+            "balance": int(balance),
+        }
+
+
+def _named(code: str) -> View:
+    found = _ACCOUNTS.get(code, Account(code, "", "", AccountType.ASSET))
+    return {"code": code, "ja": found.ja, "en": found.en, "type": found.type.value}
+
+
+def _clause(clause_id: str) -> View | None:
+    if not clause_id:
+        return None
+    found = clauses().get(clause_id)
+    return {"id": clause_id, "ja": found.gist_ja if found else "", "en": found.gist_en if found else ""}
+
+
+def _behind(session: Session, key: str) -> View | None:
+    """The row that an event's key names, without what is too long for a table."""
+    word, _, rest = key.partition(":")
+    query: sa.Select[Any]
+    if word == "revenue":
+        day, plan, revision = _ends(rest)
+        query = sa.select(revenue_posting).where(
+            revenue_posting.c.day == sa.cast(day, sa.Date),
+            revenue_posting.c.plan == plan,
+            revenue_posting.c.revision == int(revision),
+        )
+        return _row(session, "revenue_posting", query)
+    if word == "demand":
+        whose = sa.func.concat(demand.c.account, ":", demand.c.occasion)
+        return _row(session, "demand", sa.select(demand).where(whose == rest))
+    column = _BEHIND.get(word)
+    if column is None:
+        return None
+    wanted = rest.split(":")[0]
+    whole = isinstance(column.type, sa.BigInteger)
+    if whole and not wanted.isdecimal():
+        return None
+    query = sa.select(column.table).where(column == (int(wanted) if whole else wanted)).limit(1)
+    return _row(session, column.table.name, query)
+
+
+def _ends(rest: str) -> tuple[str, str, str]:
+    """DAY, PLAN, REVISION of "DAY:PLAN:REVISION"; a plan's code may have colons."""
+    day, _, more = rest.partition(":")
+    plan, _, revision = more.rpartition(":")
+    return day, plan, revision
+
+
+def _row(session: Session, table: str, query: sa.Select[Any]) -> View | None:
+    found = session.execute(query).first()
+    if found is None:
+        return None
+    return {"table": table, "row": {k: v for k, v in found._mapping.items() if k not in _TOO_LONG_TO_SHOW}}

@@ -1,0 +1,185 @@
+"""CSV files of banks and stores, read under a layout that names their columns. Pure but for reading the file.
+
+    [columns]                    ours = "theirs"
+    amount = "お預り金額"
+    [constants]                  ours = a value that all rows have
+    store = "google_play"
+    [ignore]                     rows whose value begins so are passed over
+    payer = ["ストライプ"]
+
+Nothing is repaired silently: a row that cannot be used is a Finding with its line. Days and yen are read as banks
+write them: 2025-04-30, 2025/4/30, 20250430, 2025年4月30日; 5,300, ¥5300, 5300円, full-width digits.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from keizoku.billing.refusal import Refused
+from keizoku.terms.decision import Finding
+
+_DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))")
+_YEN = re.compile(r"[¥\\]?(-?)[¥\\]?(\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.0+)?円?")
+LONGEST_TEXT = 200
+
+
+class Layout(BaseModel):
+    """How a file of another system is written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoding: Literal["auto", "utf-8", "cp932"] = "auto"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    skip_lines: int = Field(default=0, ge=0)
+    columns: dict[str, str] = Field(default_factory=dict)
+    constants: dict[str, str] = Field(default_factory=dict)
+    ignore: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+
+class BadValue(ValueError):
+    """A value that is not what its column holds: (value, rule, remedy)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyFile:
+    """What a file holds: its digest, (line, values by our column) of each row, what is wrong, rows passed over."""
+
+    sha256: str
+    rows: tuple[tuple[int, Mapping[str, str]], ...]
+    findings: tuple[Finding, ...]
+    passed_over: int
+
+
+def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
+    """The layout of a TOML file, or the one of our own columns. Raises Refused in one line."""
+    if path is None:
+        return Layout()
+    try:
+        layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Refused(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        told = error.errors()[0]
+        raise Refused(f"{path}: {'.'.join(str(part) for part in told['loc'])}: {told['msg']}") from None
+    for name in (*layout.columns, *layout.constants, *layout.ignore):
+        if name not in columns:
+            near = get_close_matches(name, columns, n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(columns)}"
+            raise Refused(f"{path}: {name} is no column of ours{hint}")
+    return layout
+
+
+def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], layout: Layout) -> MoneyFile:
+    """The rows of a file by our columns; those that are not needed may lack. Raises OSError if it cannot be opened."""
+    raw = path.read_bytes()
+    digest, source = sha256(raw).hexdigest(), str(path)
+    text = _decoded(raw, layout.encoding)
+    if text is None:
+        wanted = "UTF-8 or cp932" if layout.encoding == "auto" else layout.encoding
+        finding = Finding(source, None, "its letters", f"the file is not {wanted}", "save it so, or name its encoding")
+        return MoneyFile(digest, (), (finding,), 0)
+    lines = text.splitlines(keepends=True)[layout.skip_lines :]
+    reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
+    rows: list[tuple[int, Mapping[str, str]]] = []
+    findings: list[Finding] = []
+    passed_over = 0
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        if not any(header):
+            finding = Finding(source, None, "no header", "the file is empty", "export it again")
+            return MoneyFile(digest, (), (finding,), 0)
+        places, findings = _places(source, header, columns, needed, layout)
+        if findings:
+            return MoneyFile(digest, (), tuple(findings), 0)
+        for values in reader:
+            line = reader.line_num + layout.skip_lines
+            if not any(value.strip() for value in values):
+                continue
+            if len(values) != len(header):
+                rule = f"the header has {len(header)} columns, this row {len(values)}"
+                told = layout.delimiter.join(values)[:80]
+                findings.append(Finding(source, line, told, rule, "quote values that hold the delimiter"))
+                continue
+            row = {name: values[place].strip() for name, place in places.items()} | layout.constants
+            ignored = any(row.get(name, "").startswith(tuple(starts)) for name, starts in layout.ignore.items())
+            if ignored:
+                passed_over += 1
+            else:
+                rows.append((line, row))
+    except csv.Error as error:
+        line = reader.line_num + layout.skip_lines
+        findings.append(Finding(source, line, str(error), "rows are CSV", "close quotes, one row a line"))
+    return MoneyFile(digest, tuple(rows), tuple(findings), passed_over)
+
+
+def day_of(written: str) -> date:
+    """A day as banks write it. Raises BadValue."""
+    found = _DAY.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
+    if found is not None:
+        year, *rest = (int(part) for part in found.groups() if part is not None)
+        try:
+            return date(year, rest[0], rest[1])
+        except ValueError:
+            pass
+    raise BadValue(written, "it is no day", "write it as 2025-04-30")
+
+
+def yen_of(written: str) -> int:
+    """Whole yen as banks and stores write them; below zero with a minus. Raises BadValue."""
+    found = _YEN.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
+    if found is None:
+        raise BadValue(written, "it is no amount of whole yen", "write it as 5300")
+    return int(found[1] + found[2].replace(",", ""))
+
+
+def text_of(written: str) -> str:
+    """A text of a bank: width and spaces made even. Raises BadValue for one that is too long or has control letters."""
+    told = " ".join(unicodedata.normalize("NFKC", written).split())
+    if len(told) > LONGEST_TEXT or not told.isprintable():
+        raise BadValue(told[:40], f"a text has at most {LONGEST_TEXT} printable letters", "shorten it")
+    return told
+
+
+def _decoded(raw: bytes, encoding: str) -> str | None:
+    if b"\0" in raw:  # no text of a bank; UTF-16, or no text at all
+        return None
+    for name in ("utf-8-sig", "cp932") if encoding == "auto" else ("utf-8-sig" if encoding == "utf-8" else "cp932",):
+        try:
+            return raw.decode(name)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def _places(
+    source: str, header: Sequence[str], columns: Sequence[str], needed: Sequence[str], layout: Layout
+) -> tuple[dict[str, int], list[Finding]]:
+    """Where each of our columns stands in the file; findings for those that lack or stand twice."""
+    places: dict[str, int] = {}
+    findings = []
+    for ours in columns:
+        theirs = layout.columns.get(ours, ours)
+        if ours in layout.constants:
+            continue
+        count = header.count(theirs)
+        if count == 1:
+            places[ours] = header.index(theirs)
+        elif count or ours in needed or ours in layout.columns:
+            rule = f"the header has it {count} times" if count else f"the header lacks it: {', '.join(header)[:120]}"
+            remedy = f'name the file\'s own column in the layout: [columns] {ours} = "…"'
+            findings.append(Finding(source, layout.skip_lines + 1, theirs, rule, remedy))
+    return places, findings

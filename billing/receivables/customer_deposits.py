@@ -1,0 +1,337 @@
+"""Deposits (預り金): what payers sent beyond what they owed. Kept for them, applied, or sent back.
+
+By the reading `deposit_use` a deposit is kept, refundable in full, until its payer asks for it: back, or applied to
+what is due, on that day. By its alternative it pays a fee on the day on which that falls due, before a card is asked:
+nobody owes late interest while we hold their money. What a card paid too much is kept apart: it goes back to the card,
+or by bank where people say so.
+
+Always holds: a deposit is never used beyond what it holds (accounts are locked first). Amounts are whole yen.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from keizoku.billing.dunning.interest_demand_stage import book_interest
+from keizoku.billing.gateway.refunds import SUBJECTS
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.open_items import Unpaid, load_unpaid, lock_accounts
+from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
+from keizoku.billing.tasks import close_tasks
+from keizoku.db.probes import TODAY
+from keizoku.db.session import Session, numbers
+from keizoku.db.tables.contracts import account as account_table
+from keizoku.db.tables.gateway import overcharge_refund
+from keizoku.db.tables.money import allocation, attempt, deposit_use, invoice, people_task, settlement
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.rules import Rules
+
+SENT, CARD = "sent", "card"  # where the money of a deposit came from
+BANK = "bank"  # through what it goes back; or CARD
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """What we hold for an account, in whole yen: sent by the payer, or charged to a card too much."""
+
+    account: str
+    sent_yen: int
+    card_yen: int
+    going_back_yen: int = 0  # of the card's part: a refund is under way
+
+    @property
+    def card_free_yen(self) -> int:
+        """Of what was charged too much, what no refund is under way for."""
+        return self.card_yen - self.going_back_yen
+
+    @property
+    def yen(self) -> int:
+        """All of it."""
+        return self.sent_yen + self.card_yen
+
+
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """What of a deposit went back, in whole yen, by its way."""
+
+    by_bank_yen: int
+    to_card_yen: int
+
+    @property
+    def yen(self) -> int:
+        """All of it."""
+        return self.by_bank_yen + self.to_card_yen
+
+
+def deposit_of(session: Session, account: str) -> Deposit:
+    """What we hold for one account."""
+    sent = _sum(session, allocation.c.yen, allocation.c.account == account, allocation.c.kind == "deposit")
+    charged = _sum(session, attempt.c.yen, attempt.c.account == account, attempt.c.outcome == "succeeded")
+    settled = _sum(session, settlement.c.yen, *_card_settlements(account)) if charged else 0
+    used = {
+        row.origin: int(row.yen)
+        for row in session.execute(
+            sa.select(deposit_use.c.origin, sa.func.sum(deposit_use.c.yen).label("yen"))
+            .where(deposit_use.c.account == account)
+            .group_by(deposit_use.c.origin)
+        )
+    }
+    back = overcharge_refund.c
+    going = _sum(session, back.yen, back.account == account, back.outcome.is_(None)) if charged > settled else 0
+    return Deposit(account, sent - used.get(SENT, 0), charged - settled - used.get(CARD, 0), going)
+
+
+def deposits(session: Session) -> list[Deposit]:
+    """Every account for which we hold something."""
+    holders = sa.union(
+        sa.select(allocation.c.account).where(allocation.c.kind == "deposit"),
+        sa.select(attempt.c.account)
+        .outerjoin(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == attempt.c.id))
+        .where(attempt.c.outcome == "succeeded", attempt.c.yen > sa.func.coalesce(settlement.c.yen, 0)),
+    ).subquery()
+    found = [
+        deposit_of(session, account) for account in session.scalars(sa.select(holders.c.account).order_by("account"))
+    ]
+    return [each for each in found if each.yen]
+
+
+_DUE = sa.and_(invoice.c.state == "open", sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) <= TODAY)
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether there is a fee that `apply_due` would pay if its account had a deposit."""
+    return sa.exists(sa.select(invoice.c.id).where(_DUE))
+
+
+def apply_due(session: Session, rules: Rules, now: datetime, *, contract_ids: Collection[int] | None = None) -> int:
+    """Pay what has fallen due from the deposits of its accounts, if the reading says so; commits; rows written."""
+    today = jst_day(now)
+    if not _by_itself(rules, today):
+        return 0
+    changes = sum(_apply(session, rules, account, now) for account in _waiting(session, today, contract_ids))
+    if changes:
+        session.commit()
+    return changes
+
+
+def apply_by_people(session: Session, rules: Rules, account: str, by: str, ground: str, now: datetime) -> int:
+    """Pay what is due from the account's deposit now; commits; the yen used."""
+    before = deposit_of(session, account)
+    if not _apply(session, rules, account, now, by=by, ground=ground):
+        session.rollback()
+        what = "nothing is due" if before.sent_yen else "no deposit is held"
+        raise Refused(f"account {account}: {what}, so nothing can be applied")
+    session.commit()
+    return before.sent_yen - deposit_of(session, account).sent_yen
+
+
+def refund(
+    session: Session, account: str, yen: int | None, by: str, ground: str, now: datetime, through: str = CARD
+) -> SentBack:
+    """Note that people sent a deposit back (all of it, or `yen`), what the payer sent first; commits; what went how.
+
+    What the payer sent goes back by bank (1110). What a card paid too much goes back `through` that card (1131), as the
+    gateway shows, or the bank. When nothing of that is left, the tasks about it end.
+    """
+    if through not in (CARD, BANK):
+        raise Refused(f"a deposit goes back through card or bank, not {through!r}")
+    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
+        raise Refused(f"account {account!r} is not known")
+    lock_accounts(session, [account])
+    held = deposit_of(session, account)
+    free_yen = held.sent_yen + held.card_free_yen
+    wanted = free_yen if yen is None else yen
+    if not 0 < wanted <= free_yen:
+        session.rollback()
+        under_way = f", {held.going_back_yen} of it on its way back to the card" if held.going_back_yen else ""
+        raise Refused(
+            f"account {account}: we hold {held.yen} yen{under_way}; between 1 and {free_yen} can go back, not {wanted}"
+        )
+    today = jst_day(now)
+    sent_yen = min(wanted, held.sent_yen)
+    card_yen = wanted - sent_yen
+    for origin, way, part in ((SENT, BANK, sent_yen), (CARD, through, card_yen)):
+        if part:
+            use_id = use_deposit(session, account, "refunded", origin, part, now, by, ground, through=way)
+            event = "overcharge_refunded" if way == CARD else "deposit_refunded"
+            post(session, [Posting(event, f"deposit:{use_id}", today, {"yen": part}, account)], now)
+    if card_yen:
+        end_tasks_when_all_went_back(session, account, by, ground, now)
+    session.commit()
+    return SentBack(wanted, 0) if through == BANK else SentBack(sent_yen, card_yen)
+
+
+def end_tasks_when_all_went_back(session: Session, account: str, by: str, ground: str, now: datetime) -> int:
+    """Once nothing is held of what a card paid too much, the tasks about it end; rows written. Does not commit.
+
+    They are on charges that were too much, and on refunds of these that failed.
+    """
+    if deposit_of(session, account).card_yen:
+        return 0
+    task = people_task.c
+    failed = sa.and_(task.kind == "refund_failed", task.subject.startswith(f"{SUBJECTS['overcharge']} "))
+    about_it = sa.or_(task.kind == "charged_too_much", failed)
+    return close_tasks(session, by, ground, now, task.detail["account"].astext == account, about_it)
+
+
+def _waiting(session: Session, today: date, contract_ids: Collection[int] | None) -> list[str]:
+    """Accounts with a deposit and a fee that is due."""
+    held = (
+        sa.select(allocation.c.account, sa.func.sum(allocation.c.yen).label("yen"))
+        .where(allocation.c.kind == "deposit")
+        .group_by(allocation.c.account)
+        .subquery()
+    )
+    used = (
+        sa.select(sa.func.coalesce(sa.func.sum(deposit_use.c.yen), 0))
+        .where(deposit_use.c.account == held.c.account, deposit_use.c.origin == SENT)
+        .scalar_subquery()
+    )
+    due = sa.exists().where(invoice.c.account == held.c.account, _DUE)
+    if contract_ids is not None:
+        due = due.where(invoice.c.contract_id == sa.any_(numbers(contract_ids)))
+    query = sa.select(held.c.account).where(due, held.c.yen > used).order_by(held.c.account)
+    return list(session.scalars(query, {TODAY.key: today}))
+
+
+def _apply(
+    session: Session, rules: Rules, account: str, now: datetime, *, by: str | None = None, ground: str | None = None
+) -> int:
+    """Lock, look again, and pay; rows written. Does not commit."""
+    today = jst_day(now)
+    lock_accounts(session, [account])
+    funds = _funds(session, account)
+    if not _by_itself(rules, today):  # it was the payer's until today
+        funds = [Fund(today, fund.yen) for fund in funds]
+    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
+    payable = [
+        each for each in unpaid if each.due_on <= today and not any(tried.outcome is None for tried in each.attempts)
+    ]
+    parts = _divide(rules, funds, payable, today)
+    used_yen = parts.interest_yen + parts.principal_yen
+    if not used_yen:
+        return 0
+    use_id = use_deposit(session, account, "applied", SENT, used_yen, now, by, ground)
+    key = f"deposit:{use_id}"
+    amounts = {
+        "undemanded_yen": book_undemanded(session, account, parts, key, now),
+        "interest_yen": parts.interest_yen,
+        "principal_yen": parts.principal_yen,
+    }
+    settle_parts(session, account, "deposit", parts, unpaid, use_id, now)
+    if parts.interest_yen:
+        book_interest(session, account, "deposit", -parts.interest_yen, f"{key}:paid", now)
+    post(session, [Posting("deposit_applied", key, today, amounts, account)], now)
+    others = tuple(each.debt for each in unpaid if each not in payable)
+    everything = Allocation(0, parts.shares, parts.deposit_yen, 0, (*parts.debts, *others))
+    correct_interest(session, rules, account, everything, key, now)
+    return 2 + len(parts.shares)
+
+
+def _by_itself(rules: Rules, today: date) -> bool:
+    """Whether a deposit pays what falls due without being asked to."""
+    return rules.terms.at(today).readings["deposit_use"] == "when_due"
+
+
+def _divide(rules: Rules, funds: Sequence[Fund], payable: Sequence[Unpaid], today: date) -> Allocation:
+    """Where the deposit goes: as far as it reaches, but never so that a card could not be asked for the rest."""
+    policy = rules.terms.at(today)
+    least_yen = rules.discretion.minimum_card_charge_yen
+    by_card = {each.invoice_id for each in payable if each.method == "card"}
+    held_yen = sum(fund.yen for fund in funds)
+    while True:
+        parts = allocate_back(
+            _first(funds, held_yen),
+            [each.debt for each in payable],
+            today,
+            policy.late_interest.rate,
+            policy.readings["late_interest_day_count"],
+        )
+        paid = {share.invoice_id for share in parts.shares if share.principal_yen}
+        short = [
+            least_yen - debt.principal_yen
+            for debt in parts.debts
+            if debt.invoice_id in by_card & paid and 0 < debt.principal_yen < least_yen
+        ]
+        if not short:
+            return parts
+        held_yen = max(0, parts.interest_yen + parts.principal_yen - max(short))
+
+
+def _first(funds: Sequence[Fund], yen: int) -> list[Fund]:
+    """The first `yen` of the funds, oldest first."""
+    kept = []
+    for fund in funds:
+        part = min(fund.yen, yen)
+        if part:
+            kept.append(Fund(fund.since, part))
+        yen -= part
+    return kept
+
+
+def _funds(session: Session, account: str) -> list[Fund]:
+    """What is left of the money that the payer sent, by the day on which we had it; the oldest is used first."""
+    rows = session.execute(
+        sa.select(allocation.c.allocated_on, allocation.c.yen)
+        .where(allocation.c.account == account, allocation.c.kind == "deposit")
+        .order_by(allocation.c.allocated_on, allocation.c.id)
+    ).all()
+    gone_yen = _sum(session, deposit_use.c.yen, deposit_use.c.account == account, deposit_use.c.origin == SENT)
+    gone_yen -= sum(row.yen for row in rows if row.yen < 0)  # taken back with its receipt
+    funds = []
+    for row in rows:
+        if row.yen > 0:
+            part = min(row.yen, gone_yen)
+            gone_yen -= part
+            if row.yen > part:
+                funds.append(Fund(row.allocated_on, row.yen - part))
+    return funds
+
+
+def use_deposit(
+    session: Session,
+    account: str,
+    kind: str,
+    origin: str,
+    yen: int,
+    now: datetime,
+    by: str | None,
+    ground: str | None,
+    *,
+    through: str | None = None,
+    used_on: date | None = None,
+) -> int:
+    """Note what became of a part of a deposit, on its day (default: today); its id. Does not commit.
+
+    `through`: how it went back, if it did: CARD or BANK.
+    """
+    return int(
+        session.execute(
+            sa.insert(deposit_use)
+            .values(
+                account=account,
+                kind=kind,
+                origin=origin,
+                through=through,
+                yen=yen,
+                used_on=used_on or jst_day(now),
+                author=by,
+                ground=ground,
+                recorded_at=now,
+            )
+            .returning(deposit_use.c.id)
+        ).scalar_one()
+    )
+
+
+def _card_settlements(account: str) -> tuple[sa.ColumnElement[bool], ...]:
+    charged = sa.select(attempt.c.invoice_id).where(attempt.c.account == account, attempt.c.outcome == "succeeded")
+    return settlement.c.kind == "card", settlement.c.invoice_id.in_(charged)
+
+
+def _sum(session: Session, column: sa.ColumnElement[int], *where: sa.ColumnElement[bool]) -> int:
+    return int(session.execute(sa.select(sa.func.coalesce(sa.func.sum(column), 0)).where(*where)).scalar_one())

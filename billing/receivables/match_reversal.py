@@ -1,0 +1,159 @@
+"""A transfer was matched to the wrong payer: its receipt is taken back with a ground, by new rows that mirror it.
+
+Nothing is rewritten: a receipt below zero points at the one that it takes back, its parts likewise; the fees stand open
+again, and interest counts again as it did before the money was thought to be there. The money itself waits for its
+payer (2145). Only the newest act on the account's debts can be taken back: later ones rest on it.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.billing.dunning.interest_demand_stage import book_interest
+from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.receivables.customer_deposits import deposit_of
+from keizoku.billing.receivables.open_items import lock_accounts
+from keizoku.billing.refusal import Refused
+from keizoku.db.session import Session, copy_rows
+from keizoku.db.tables.bank import bank_act
+from keizoku.db.tables.money import allocation, interest_booking, interest_mark, invoice, receipt, settlement
+from keizoku.terms.calendar import jst_day
+
+
+def unmatch(session: Session, line_id: int, by: str, ground: str, now: datetime) -> str:
+    """Take a match back; commits; the account whose it was thought to be."""
+    act = session.execute(
+        sa.select(bank_act).where(bank_act.c.line_id == line_id).order_by(bank_act.c.id.desc()).limit(1)
+    ).one_or_none()
+    if act is None or act.kind != "matched":
+        session.rollback()
+        raise Refused(f"payment {line_id}: it is matched to nobody (see `keizoku bank list`)")
+    lock_accounts(session, [act.account])
+    row = session.execute(sa.select(receipt).where(receipt.c.id == act.receipt_id)).one()
+    _refuse_if_later(session, row, line_id)
+    parts = session.execute(sa.select(allocation).where(allocation.c.receipt_id == row.id)).all()
+    (mirror_id,) = next_ids(session, receipt, 1)
+    values = dict(row._mapping) | {
+        "id": mirror_id,
+        "yen": -row.yen,
+        "costs_yen": -row.costs_yen,
+        "reverses": row.id,
+        "recorded_at": now,
+    }
+    session.execute(sa.insert(receipt).values(values))
+    copy_rows(
+        session,
+        allocation,
+        ("receipt_id", "account", "kind", "invoice_id", "yen", "allocated_on"),
+        [(mirror_id, p.account, p.kind, p.invoice_id, -p.yen, p.allocated_on) for p in parts],
+    )
+    _reopen(session, row, parts, mirror_id, now)
+    amounts = {f"{kind}_yen": sum(p.yen for p in parts if p.kind == kind) for kind in _KINDS}
+    amounts["undemanded_yen"] = _unbook(session, row, now)
+    post(session, [Posting("receipt_unmatched", f"receipt:{mirror_id}", jst_day(now), amounts, row.account)], now)
+    session.execute(
+        sa.insert(bank_act).values(
+            line_id=line_id,
+            kind="unmatched",
+            change=1,
+            account=row.account,
+            receipt_id=row.id,
+            author=by,
+            ground=ground,
+            recorded_at=now,
+        )
+    )
+    session.commit()
+    return str(row.account)
+
+
+_KINDS = ("costs", "interest", "principal", "deposit")
+
+
+def _refuse_if_later(session: Session, row: sa.Row[Any], line_id: int) -> None:
+    """What rests on the receipt stands in its way."""
+    taken_back = sa.select(receipt.c.reverses).where(receipt.c.reverses.is_not(None))
+    touched = sa.select(interest_mark.c.invoice_id).where(
+        interest_mark.c.account == row.account, interest_mark.c.recorded_at == row.recorded_at
+    )
+    named = sa.select(allocation.c.invoice_id).where(allocation.c.receipt_id == row.id)
+    ours = sa.or_(settlement.c.invoice_id.in_(touched), settlement.c.invoice_id.in_(named))
+    later = {
+        "a later payment": sa.select(receipt.c.id).where(
+            receipt.c.account == row.account,
+            receipt.c.id > row.id,
+            receipt.c.reverses.is_(None),
+            receipt.c.id.not_in(taken_back),
+        ),
+        "a later settlement of the same fee": sa.select(settlement.c.id).where(
+            ours, settlement.c.recorded_at > row.recorded_at, settlement.c.kind != "receipt"
+        ),
+    }
+    for what, query in later.items():
+        if session.execute(query.limit(1)).first() is not None:
+            session.rollback()
+            raise Refused(f"payment {line_id}: {what} of account {row.account} rests on it; take that back first")
+    kept_yen = session.execute(
+        sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0)).where(
+            allocation.c.receipt_id == row.id, allocation.c.kind == "deposit"
+        )
+    ).scalar_one()
+    if deposit_of(session, row.account).sent_yen < kept_yen:
+        session.rollback()
+        raise Refused(f"payment {line_id}: account {row.account} has used or got back what was left of it")
+
+
+def _reopen(session: Session, row: sa.Row[Any], parts: list[sa.Row[Any]] | Any, mirror_id: int, now: datetime) -> None:
+    """Fees stand open again, and interest counts as it did before."""
+    principal = {p.invoice_id: p.yen for p in parts if p.kind == "principal"}
+    copy_rows(
+        session,
+        settlement,
+        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
+        [(i, row.account, "receipt", -yen, row.received_on, mirror_id, now) for i, yen in principal.items()],
+    )
+    for invoice_id, yen in principal.items():
+        session.execute(
+            sa.update(invoice)
+            .where(invoice.c.id == invoice_id)
+            .values(open_yen=invoice.c.open_yen + yen, state="open", paid_on=None)
+        )
+    marks = session.execute(
+        sa.select(interest_mark)
+        .where(interest_mark.c.account == row.account, interest_mark.c.recorded_at == row.recorded_at)
+        .where(interest_mark.c.marked_on == row.received_on)
+    ).all()
+    for mark in marks:
+        before = session.execute(
+            sa.select(interest_mark.c.counts_after, interest_mark.c.carried_yen)
+            .where(interest_mark.c.invoice_id == mark.invoice_id, interest_mark.c.id < mark.id)
+            .order_by(interest_mark.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+        due_on = session.execute(
+            sa.select(sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)).where(invoice.c.id == mark.invoice_id)
+        ).scalar_one()
+        session.execute(
+            sa.insert(interest_mark).values(
+                invoice_id=mark.invoice_id,
+                account=row.account,
+                counts_after=due_on if before is None else before.counts_after,
+                carried_yen=0 if before is None else before.carried_yen,
+                marked_on=row.received_on,
+                recorded_at=now,
+            )
+        )
+
+
+def _unbook(session: Session, row: sa.Row[Any], now: datetime) -> int:
+    """Interest that went into the books because it was paid leaves them; whole yen."""
+    yen = session.execute(
+        sa.select(interest_booking.c.yen).where(
+            interest_booking.c.account == row.account, interest_booking.c.occasion == f"receipt:{row.id}"
+        )
+    ).scalar_one_or_none()
+    if not yen:
+        return 0
+    book_interest(session, row.account, "correction", -yen, f"receipt:{row.id}:unmatched", now)
+    return int(yen)

@@ -1,0 +1,135 @@
+"""Late interest on overdue fees (遅延損害金).
+
+Decides premium/5.2 (rate, days) and its rounding: simple interest on the unpaid fee only, from the day
+after the due date to the day of payment, both inclusive; whole yen come out once, after all debts of the
+account are summed.
+
+    5,300 due 2025-04-30, paid 05-30:  05-01 ───── 30 days ───── 05-30   5,300 × 14.6 % × 30/365 = 63.6 → 63
+    5,300 due 2027-02-28, paid 02-29:  03-01 ─ one year, with 02-29 ─    5,300 × 14.6 %          = 773.8 → 773
+
+Days are JST dates, amounts whole yen, shares of a year exact `Fraction`s. Errors: ValueError for an unknown
+day count or amounts below zero (programmer errors).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import NamedTuple
+
+from keizoku.terms.calendar import whole_years_and_rest
+from keizoku.terms.decision import decides
+from keizoku.terms.money import floor_yen
+
+YEARS_THEN_SPLIT = "years_then_split"  # whole years, then days by the length of the year that they lie in
+FIXED_365 = "fixed_365"  # every day is 1/365: passes 14.6 % a year in leap years; for comparison only
+
+DayRange = tuple[date, date]  # half-open: from the first day up to, but not including, the second
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Days without a gap that bear interest, and the share of a year that they make."""
+
+    first_on: date
+    last_on: date
+    years: int  # whole years counted from first_on; 0 under fixed_365
+    common_days: int  # further days, each 1/365
+    leap_days: int  # further days, each 1/366
+
+    @property
+    def year_share(self) -> Fraction:
+        """What a year's interest is multiplied by."""
+        return self.years + Fraction(self.common_days, 365) + Fraction(self.leap_days, 366)
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """An invoice's unpaid fee, and its interest as the last allocation left it."""
+
+    invoice_id: int
+    principal_yen: int
+    counts_after: date  # the due date, or the day of the last allocation: interest counts from the day after
+    carried_yen: int = 0  # whole yen accrued up to that day and still unpaid
+    excluded: tuple[DayRange, ...] = ()  # days on which our or the gateway's fault kept the fee from being charged
+
+    def __post_init__(self) -> None:
+        if self.principal_yen < 0 or self.carried_yen < 0:
+            raise ValueError(f"nobody owes less than nothing: {self}")
+
+
+class Interest(NamedTuple):
+    """What several debts of one account have accrued by a day."""
+
+    exact: Fraction  # carried yen and the fractions since, before rounding
+    total_yen: int  # the same, rounded down once: what may be demanded
+    per_debt_yen: tuple[int, ...]  # the total split over the debts, in their order
+
+
+@decides("premium/5.2")
+def accrued(
+    principal_yen: int,
+    after: date,
+    through: date,
+    rate: Fraction,
+    day_count: str,
+    excluded: Sequence[DayRange] = (),
+) -> Fraction:
+    """Interest for the days after `after` up to and including `through`, exact; nothing if there are none.
+
+    A fee bears interest while its payment is late, for whatever reason the card company refused it. The
+    contract names the yearly rate and no day count. Settled for the user: a year costs the yearly rate also
+    when it has 366 days. Each stretch between excluded days is counted on its own.
+    """
+    runs = interest_runs(after, through, day_count, excluded)
+    return principal_yen * rate * sum((run.year_share for run in runs), Fraction(0))
+
+
+def total_interest(debts: Sequence[Debt], through: date, rate: Fraction, day_count: str) -> Interest:
+    """What all debts have accrued through a day, rounded down once for the whole.
+
+    A debt's whole yen are what the running sum passes with it, so that the parts make the total:
+    0.6 and 0.6 are 1 yen together, and it belongs to the second.
+    """
+    running = Fraction(0)
+    per_debt_yen: list[int] = []
+    for debt in debts:
+        before_yen = floor_yen(running)
+        running += debt.carried_yen
+        running += accrued(debt.principal_yen, debt.counts_after, through, rate, day_count, debt.excluded)
+        per_debt_yen.append(floor_yen(running) - before_yen)
+    return Interest(running, floor_yen(running), tuple(per_debt_yen))
+
+
+def interest_runs(after: date, through: date, day_count: str, excluded: Sequence[DayRange] = ()) -> tuple[Run, ...]:
+    """The stretches of days that bear interest, in order: what `accrued` sums, and an explanation shows."""
+    if day_count not in (YEARS_THEN_SPLIT, FIXED_365):
+        raise ValueError(f"premium/5.2: unknown day count {day_count!r}; one of {YEARS_THEN_SPLIT}, {FIXED_365}")
+    runs: list[Run] = []
+    for first_on, end_on in _stretches(after + _ONE_DAY, through + _ONE_DAY, excluded):
+        last_on = end_on - _ONE_DAY
+        if day_count == FIXED_365:
+            runs.append(Run(first_on, last_on, 0, (end_on - first_on).days, 0))
+        else:
+            runs.append(Run(first_on, last_on, *whole_years_and_rest(first_on, last_on)))
+    return tuple(runs)
+
+
+def _stretches(start_on: date, end_on: date, excluded: Sequence[DayRange]) -> list[DayRange]:
+    """[start, end) without the excluded days, which may overlap and come in any order."""
+    kept: list[DayRange] = []
+    for gap_start, gap_end in sorted(excluded):
+        if gap_start >= end_on:
+            break
+        if gap_end <= max(start_on, gap_start):
+            continue
+        if start_on < gap_start:
+            kept.append((start_on, gap_start))
+        start_on = gap_end
+    if start_on < end_on:
+        kept.append((start_on, end_on))
+    return kept

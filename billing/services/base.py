@@ -1,0 +1,65 @@
+"""What every desk of billing stands on: a session, the rules, a gateway; an account's contract as it is now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from keizoku.billing.contracts import renewal_stage
+from keizoku.billing.dunning import delinquency_stage
+from keizoku.billing.gateway.port import Gateway
+from keizoku.billing.receivables import invoice_stage
+from keizoku.billing.refusal import Refused
+from keizoku.db.session import Session
+from keizoku.db.tables.contracts import contract
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Acts on one session, under the rules, with a gateway for cards."""
+
+    session: Session
+    rules: Rules
+    gateway: Gateway
+
+    def _reconsider(self, account: str, now: datetime) -> None:
+        """A suspension whose reason a payment or an act took away is lifted at once."""
+        for contract_id in self.session.scalars(
+            sa.select(contract.c.id).where(contract.c.account == account, contract.c.ended_on.is_(None))
+        ).all():
+            delinquency_stage.reconsider(self.session, self.rules, contract_id, now)
+
+    def _latest(self, account: str) -> sa.Row[tuple[object, ...]]:
+        row = self.session.execute(
+            sa.select(contract)
+            .where(contract.c.account == account, contract.c.approved_at.is_not(None))
+            .order_by(contract.c.id.desc())
+            .limit(1)
+        ).first()
+        if row is None:
+            raise Refused(f"account {account!r} has no contract; approve one first")
+        return row
+
+    def _running(self, account: str, now: datetime) -> sa.Row[tuple[object, ...]]:
+        self._latest(account)
+        self._bring_up_to_date(account, now)
+        row = self._latest(account)
+        if row.ended_on is not None:
+            raise Refused(f"account {account}: its contract ended on {row.ended_on}")
+        return row
+
+    def _bring_up_to_date(self, account: str, now: datetime) -> None:
+        """A contract whose last term is over by now, before its night has run, is renewed or ended first."""
+        today = jst_day(now)
+        for contract_id in self.session.scalars(
+            sa.select(contract.c.id).where(
+                contract.c.account == account, contract.c.ended_on.is_(None), contract.c.renews_on <= today
+            )
+        ).all():
+            due = renewal_stage.due(self.session, self.rules, today, contract_id=contract_id)
+            if due:
+                renewal_stage.save(self.session, renewal_stage.decide(self.session, self.rules, due, today, now), now)
+            for opened in invoice_stage.all_due(self.session, contract_ids=[contract_id]):
+                invoice_stage.save(self.session, invoice_stage.decide(self.rules, opened), now)

@@ -1,0 +1,54 @@
+"""The desk for coupons and product keys: batches of codes, and what users redeem.
+
+One method per act, with `now`, the instant at which it is received. Each act is committed; what cannot be done is
+Refused in one line.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from keizoku.billing.contracts import code_batches
+from keizoku.billing.contracts.code_batches import BatchOrder
+from keizoku.billing.contracts.code_redemption import Promise, hold_code, look_up
+from keizoku.billing.rules.codes import Code, draw_secret
+from keizoku.billing.services.contracts import ContractDesk
+
+
+@dataclass(frozen=True, slots=True)
+class CodeDesk(ContractDesk):
+    """Acts on batches and codes."""
+
+    def issue_codes(
+        self,
+        order: BatchOrder,
+        hand_out: Callable[[Sequence[Code]], None],
+        *,
+        by: str,
+        now: datetime,
+        draw: Callable[[], str] = draw_secret,
+    ) -> int:
+        """Issue a batch; `hand_out` takes its codes, which are kept nowhere. Returns the batch's id."""
+        return code_batches.issue(self.session, order, by, now, hand_out, draw)
+
+    def revoke_batch(self, name: str, kind: str, *, by: str, ground: str, now: datetime) -> int:
+        """Take back what nobody has redeemed of a batch; how many codes."""
+        return code_batches.revoke(self.session, name, kind, by, ground, now)
+
+    def check_code(self, text: str, *, now: datetime) -> Promise:
+        """What a typed code would pay for; Refused says what is wrong with it. Nothing is redeemed."""
+        return look_up(self.session, text, now)
+
+    def redeem(self, account: str, text: str, *, fallback: str | None = None, now: datetime) -> int:
+        """Apply with a code, which says plan, method and months (premium/5.1.1.b); returns the contract's id.
+
+        The application then waits for its approval, like any other; turned down, the code is free again.
+        """
+        self._bring_up_to_date(account, now)
+        try:
+            promise = look_up(self.session, text, now, hold=True)
+            hold_code(self.session, promise, account, now)
+            return self.register(account, promise.plan, promise.kind, months=promise.months, fallback=fallback, now=now)
+        except BaseException:
+            self.session.rollback()
+            raise

@@ -1,0 +1,213 @@
+"""The desk for the life of a contract: registration and what users ask for. Prices: `price_desk`.
+
+One method per act, with the account, what is asked, and the instant `now` at which it is received. Each act is
+committed; what cannot be done is Refused in one line. The night does the rest.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import cast
+
+import sqlalchemy as sa
+
+from keizoku.billing.cards import charge_stage
+from keizoku.billing.contracts import registration, renewal_stage, screening_records
+from keizoku.billing.contracts.application_import import TakenFile, import_applications
+from keizoku.billing.contracts.contract_events import record_fact
+from keizoku.billing.contracts.price_lookup import load_interval
+from keizoku.billing.contracts.registration import Application
+from keizoku.billing.contracts.renewal_stage import load_wishes
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules import contract_lifecycle as life
+from keizoku.billing.rules.payment_method import refuse_change
+from keizoku.billing.rules.screening import PEOPLE, Rule, apply_rule
+from keizoku.billing.services.base import Desk
+from keizoku.db.tables.contracts import contract, term
+from keizoku.terms.calendar import TermRule, boundary, iso_jst, jst_day
+
+MONTH_AT_LEAST_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What became of an application under a rule, and on which ground."""
+
+    account: str
+    outcome: str
+    ground: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContractDesk(Desk):
+    """Acts on contracts."""
+
+    # Registration (Article 3) -----------------------------------------------------------------------------------
+
+    def register(
+        self,
+        account: str,
+        plan: str,
+        method: str,
+        *,
+        months: int | None = None,
+        fallback: str | None = None,
+        consents: Sequence[str] = (),
+        now: datetime,
+    ) -> int:
+        """Take an application; returns the contract's id. A second one while one runs is refused.
+
+        `consents` are the versions that the applicant agreed to, as terms/version (premium/3.2); none: those in force.
+        """
+        self._bring_up_to_date(account, now)
+        application = Application(account, plan, method, now, months, fallback, tuple(consents))
+        return registration.register(self.session, self.rules, [application], now)[0]
+
+    def approve(
+        self,
+        account: str,
+        plan: str | None = None,
+        method: str | None = None,
+        *,
+        months: int | None = None,
+        fallback: str | None = None,
+        consents: Sequence[str] = (),
+        by: str = PEOPLE,
+        ground: str | None = None,
+        now: datetime,
+    ) -> int:
+        """Form the contract at this instant: its first term starts, is invoiced and charged; returns its id.
+
+        With plan and method the account registers and is approved at once.
+        """
+        if plan is not None and method is not None:
+            self._bring_up_to_date(account, now)
+            application = Application(account, plan, method, now, months, fallback, tuple(consents))
+            registration.register(self.session, self.rules, [application], now, commit=False)
+        contract_id = self.session.execute(
+            sa.select(contract.c.id).where(
+                contract.c.account == account, contract.c.approved_at.is_(None), contract.c.rejected_at.is_(None)
+            )
+        ).scalar_one_or_none()
+        if contract_id is None:
+            raise Refused(f"account {account}: no application is waiting; register it first (premium/3.3)")
+        registration.approve(self.session, self.rules, self.gateway, {contract_id: now}, now, by=by, ground=ground)
+        return int(contract_id)
+
+    def import_applications(self, path: Path, *, now: datetime) -> TakenFile:
+        """Take the applications of a CSV file: the good rows, and a finding for each of the others."""
+        return import_applications(self.session, self.rules, path, now, self._bring_up_to_date)
+
+    def enrol(self, applications: Sequence[Application], *, now: datetime) -> list[int]:
+        """Register and approve many at once, each at its own instant, and charge them at `now`; returns their ids."""
+        ids = registration.register(self.session, self.rules, applications, now, commit=False)
+        approvals = {contract_id: each.at for contract_id, each in zip(ids, applications, strict=True)}
+        registration.approve(self.session, self.rules, self.gateway, approvals, now)
+        return ids
+
+    def reject(self, account: str, ground: str, *, by: str = PEOPLE, now: datetime) -> None:
+        """Turn an application down, with a ground of the operator's list (premium/3.5)."""
+        screening_records.reject(self.session, self.rules, account, ground, now, by=by)
+
+    def screen(
+        self, rule: Rule, *, accounts: Collection[str] | None = None, by: str = "rule", now: datetime
+    ) -> list[Screened]:
+        """Let the operator's rule decide on the waiting applications; what it refers stays with people."""
+        done = []
+        grounds = self.rules.discretion.screening_grounds
+        for contract_id, applicant in screening_records.applicants(self.session).items():
+            if accounts is not None and applicant.account not in accounts:
+                continue
+            ruling = apply_rule(rule, applicant, grounds)
+            try:
+                match ruling.outcome:
+                    case "approved":
+                        registration.approve(
+                            self.session, self.rules, self.gateway, {contract_id: now}, now, by=by, ground=ruling.ground
+                        )
+                    case "rejected":
+                        screening_records.reject(
+                            self.session, self.rules, applicant.account, ruling.ground or "", now, by=by
+                        )
+                    case "referred":
+                        screening_records.refer(
+                            self.session, contract_id, applicant.account, ruling.ground or "", now, by=by
+                        )
+                done.append(Screened(applicant.account, ruling.outcome, ruling.ground))
+            except Refused as why:
+                done.append(Screened(applicant.account, "referred", str(why)))
+        return done
+
+    # The user's wishes -------------------------------------------------------------------------------------------
+
+    def end_of_use(self, account: str, *, now: datetime) -> date:
+        """The user asks not to renew (premium/6.1); returns the first day without the contract."""
+        row = self._running(account, now)
+        before = self._use_ends_on(row, ())
+        if before is not None:
+            raise Refused(f"account {account}: use ends on {before} already, by an earlier request (premium/6.1)")
+        ends_on = self._use_ends_on(row, (life.Wish(life.END_OF_USE, now),))
+        if ends_on is None:
+            raise Refused(f"account {account}: a request of {iso_jst(now)} is older than one that is recorded already")
+        record_fact(self.session, row.id, account, life.END_OF_USE, now)
+        self.session.commit()
+        return ends_on
+
+    def withdraw_end_of_use(self, account: str, *, now: datetime) -> None:
+        """The user takes that back, until the term ends."""
+        row = self._running(account, now)
+        if self._use_ends_on(row, ()) is None:
+            raise Refused(f"account {account}: no request to end use stands, so none can be withdrawn (premium/6.1)")
+        record_fact(self.session, row.id, account, "withdraw_end_of_use", now)
+        self.session.commit()
+
+    def change_method(self, account: str, method: str, *, store_stop_recorded: bool = False, now: datetime) -> None:
+        """The user asks for another method from the next renewal on (premium/5.1)."""
+        row = self._running(account, now)
+        why = refuse_change(row.method, method, store_stop_recorded=store_stop_recorded)
+        if why is not None:
+            raise Refused(f"account {account}: {why}")
+        self._record(account, "change_method", now, detail={"method": method})
+
+    def new_card(self, account: str, *, now: datetime) -> None:
+        """The user registered another card (premium/5.4): what is open is charged to it at once."""
+        row = self._latest(account)
+        record_fact(self.session, row.id, account, "new_card", now)
+        self.session.commit()
+        contract_ids = self.session.scalars(sa.select(contract.c.id).where(contract.c.account == account)).all()
+        charge_stage.charge_due(self.session, self.rules, self.gateway, now, contract_ids=contract_ids)
+        self._reconsider(account, now)
+
+    def leave_service(self, account: str, *, now: datetime) -> None:
+        """The user left the service (premium/6.2): access ends at once, nothing is given back."""
+        self._end(account, "leave_service", life.LEFT_SERVICE, now)
+
+    def delete_user(self, account: str, *, now: datetime) -> None:
+        """The user id was deleted (premium/13): access ends at once, nothing is given back."""
+        self._end(account, "delete_user", life.USER_DELETED, now)
+
+    # Inside ------------------------------------------------------------------------------------------------------
+
+    def _use_ends_on(self, row: sa.Row[tuple[object, ...]], more: Sequence[life.Wish]) -> date | None:
+        """When use ends by the wishes so far and `more`; the terms ahead are looked at as far as a request can wait."""
+        anchor_on, renews_on = row.anchor_on, row.renews_on
+        interval = load_interval(self.session, row.plan) or "month"
+        rule = cast("TermRule", self.rules.terms.at(renews_on).readings["term_rule"])
+        days_before = self.rules.discretion.end_of_use_days_before
+        ahead = 2 + days_before // MONTH_AT_LEAST_DAYS
+        seq = self.session.execute(sa.select(sa.func.max(term.c.seq)).where(term.c.contract_id == row.id)).scalar_one()
+        ends = [boundary(anchor_on, interval, seq + 1 + step, rule) for step in range(ahead)]
+        wishes = load_wishes(self.session, [row.id]).get(row.id, [])
+        return life.use_ends_on([*wishes, *more], ends, days_before)
+
+    def _record(self, account: str, kind: str, now: datetime, detail: dict[str, object] | None = None) -> None:
+        row = self._running(account, now)
+        record_fact(self.session, row.id, account, kind, now, detail=detail)
+        self.session.commit()
+
+    def _end(self, account: str, kind: str, reason: str, now: datetime) -> None:
+        row = self._running(account, now)
+        record_fact(self.session, row.id, account, kind, now)
+        renewal_stage.save_end(self.session, life.end_now(row.id, account, now, jst_day(now), reason), now)
+        self.session.commit()

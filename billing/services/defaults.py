@@ -1,0 +1,106 @@
+"""The desk for default: what people rule against a contract, and what they hand to the mailer.
+
+One method per act, with its author, its ground and `now`. Each act is committed; what cannot be done is Refused in one
+line. What follows from unpaid fees is the night's (keizoku.billing.dunning.delinquency_stage), not people's.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from keizoku.billing.contracts.contract_events import record_fact
+from keizoku.billing.documents import outbox
+from keizoku.billing.dunning.termination import accelerate, save_notice, terminate
+from keizoku.billing.receivables.open_items import lock_accounts
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.documents import notice_text
+from keizoku.billing.services.base import Desk
+from keizoku.db.tables.contracts import contract, suspension
+from keizoku.terms.calendar import jst_day
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultDesk(Desk):
+    """Acts of people on a contract in default, and on its documents."""
+
+    def suspend(
+        self, account: str, ground: str, *, by: str = "people", accelerates: bool = False, now: datetime
+    ) -> None:
+        """Switch access off, for a ground that people state (premium/7.1).
+
+        `accelerates`: people find that the ground holds (premium/7.1.1), so what is invoiced and not yet due becomes
+        due at once (premium/7.2); a suspension while they still look into it does not.
+        """
+        _stated(account, by, ground)
+        row = self._held(account, now)
+        open_one = sa.select(suspension.c.id).where(
+            suspension.c.contract_id == row.id,
+            suspension.c.set_by == "people",
+            suspension.c.lifted_at.is_(None),
+        )
+        if self.session.execute(open_one).first() is not None:
+            self.session.rollback()
+            raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
+        detail: dict[str, object] | None = {"accelerates": True} if accelerates else None
+        record_fact(self.session, row.id, account, "suspend", now, author=by, ground=ground, detail=detail)
+        suspension_id = self.session.execute(
+            sa.insert(suspension)
+            .values(contract_id=row.id, account=account, from_at=now, set_by="people", ground=ground, recorded_at=now)
+            .returning(suspension.c.id)
+        ).scalar_one()
+        occasion = f"suspension:{suspension_id}"
+        notice = notice_text.suspension_by_people(jst_day(now), ground)
+        save_notice(self.session, account, row.id, notice, occasion, now)
+        if accelerates:
+            accelerate(self.session, account, row.id, occasion, now, ground=ground)
+        self.session.commit()
+
+    def resume(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
+        """Lift every suspension; one for fees that are still unpaid comes back by night."""
+        _stated(account, by, ground)
+        row = self._held(account, now)
+        lifted = self.session.scalars(
+            sa.update(suspension)
+            .where(suspension.c.contract_id == row.id, suspension.c.lifted_at.is_(None))
+            .values(lifted_at=now, lifted_by=by, lift_recorded_at=now)
+            .returning(suspension.c.id)
+        ).all()
+        if not lifted:
+            self.session.rollback()
+            raise Refused(f"account {account}: it is not suspended (premium/7.1)")
+        record_fact(self.session, row.id, account, "resume", now, author=by, ground=ground)
+        notice = notice_text.resumption(jst_day(now))
+        save_notice(self.session, account, row.id, notice, f"suspension:{max(lifted)}", now)
+        self.session.commit()
+
+    def terminate(self, account: str, ground: str, *, by: str = "people", now: datetime) -> None:
+        """End the contract for a ground that people state (premium/7.1); what is unpaid stays owed."""
+        _stated(account, by, ground)
+        row = self._held(account, now)
+        record_fact(self.session, row.id, account, "terminate", now, author=by, ground=ground)
+        notice = notice_text.termination_by_people(jst_day(now), ground)
+        terminate(self.session, self.rules, row.id, account, notice, now, ground=ground)
+        self.session.commit()
+
+    def _held(self, account: str, now: datetime) -> sa.Row[tuple[object, ...]]:
+        """The running contract, locked until the act is committed: the night and others wait, and see it done."""
+        row = self._running(account, now)
+        lock_accounts(self.session, [account])
+        ended_on = self.session.execute(
+            sa.select(contract.c.ended_on).where(contract.c.id == row.id).with_for_update()
+        ).scalar_one()
+        if ended_on is not None:
+            self.session.rollback()
+            raise Refused(f"account {account}: its contract ended on {ended_on}")
+        return row
+
+    def hand_over(self, document: str, *, by: str, handed_at: datetime | None = None, now: datetime) -> bool:
+        """A document was given to the mailer at `handed_at` (default: now); False where that was known already."""
+        return outbox.hand_over(self.session, document, by=by, handed_at=handed_at or now, now=now)
+
+
+def _stated(account: str, by: str, ground: str) -> None:
+    """A measure of people has an author and a ground; the user is told the ground."""
+    if not by.strip() or not ground.strip():
+        raise Refused(f"account {account}: say who decides so and on what ground (premium/7.1)")

@@ -1,0 +1,172 @@
+"""The desk for money: what payers, stores and cards did, and what people give up or make sure of.
+
+One method per act, with `now`, the instant at which it is received. Each act is committed; what cannot be done is
+Refused in one line.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from keizoku.billing.cards import charge_stage, disputes, failed_refunds, simulated_events
+from keizoku.billing.dunning.write_off import Act, set_off, write_off
+from keizoku.billing.gateway import refunds
+from keizoku.billing.receivables import bank_transfers, customer_deposits, store_reports
+from keizoku.billing.receivables.csv_layout import Layout
+from keizoku.billing.receivables.import_log import MoneyImport
+from keizoku.billing.receivables.interest_preview import preview
+from keizoku.billing.receivables.match_reversal import unmatch
+from keizoku.billing.receivables.receipts import Payment, receive
+from keizoku.billing.receivables.store_reports import StoreReport, take_report
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.documents.late_interest_statement import Workings
+from keizoku.billing.services.base import Desk
+from keizoku.billing.tasks import close_task
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyDesk(Desk):
+    """Acts on money owed and received."""
+
+    def pay(
+        self,
+        account: str,
+        yen: int,
+        via: str = "bank",
+        *,
+        costs: int = 0,
+        term: date | None = None,
+        now: datetime,
+    ) -> None:
+        """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489)."""
+        self._latest(account)
+        receive(self.session, self.rules, Payment(account, yen, via, costs, term), now)
+        self._reconsider(account, now)
+
+    def preview_interest(self, account: str, on: date) -> Workings:
+        """Late interest of the account on any day, past or to come; nothing is saved (premium/5.2)."""
+        return preview(self.session, self.rules, account, on)
+
+    def refund_deposit(
+        self,
+        account: str,
+        yen: int | None = None,
+        *,
+        by: str,
+        ground: str,
+        now: datetime,
+        through: str = customer_deposits.CARD,
+    ) -> customer_deposits.SentBack:
+        """People sent a deposit back, all of it or `yen`; returns what went by bank and what to the card.
+
+        `through`: how what a card paid too much went back, "card" or "bank"; what the payer sent goes back by bank.
+        """
+        return customer_deposits.refund(self.session, account, yen, by, ground, now, through)
+
+    def apply_deposit(self, account: str, *, by: str, ground: str, now: datetime) -> int:
+        """The payer asked that what is due be paid from the deposit now; returns the yen used."""
+        used_yen = customer_deposits.apply_by_people(self.session, self.rules, account, by, ground, now)
+        self._reconsider(account, now)
+        return used_yen
+
+    def settle_unknown(self, *, now: datetime) -> int:
+        """Look up, and send again within the hours of the setting, every charge without an answer; rows written."""
+        return charge_stage.settle_in_flight(self.session, self.rules, self.gateway, now)
+
+    def nothing_charged(self, attempt: int, *, by: str, ground: str, now: datetime) -> None:
+        """People have made sure that a charge without an answer never reached the card; another may be tried."""
+        if not charge_stage.abandon(self.session, attempt, now):
+            self.session.rollback()
+            raise Refused(f"attempt {attempt}: it is not waiting for an answer (see `keizoku payments unknown`)")
+        close_task(self.session, "attempt_unknown", f"attempt {attempt}", by, ground, now)
+        self.session.commit()
+
+    def nothing_refunded(self, key: str, *, by: str, ground: str, now: datetime) -> None:
+        """People have made sure that a refund without an answer was never made; the next night asks anew."""
+        refunds.nothing_refunded(self.session, key, by, ground, now)
+
+    def refund_dealt_with(self, refund: str, *, by: str, ground: str, now: datetime) -> None:
+        """People have dealt with a refund that failed; it leaves their list."""
+        refunds.dealt_with(self.session, refund, by, ground, now)
+
+    def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
+        """Give up the unpaid fee of a term that is over with its interest, or the interest that a late payment left."""
+        write_off(self.session, self.rules, account, term, Act(by, ground), now)
+        self._reconsider(account, now)
+
+    def set_off(self, account: str, *, by: str, ground: str = "set-off by notice", now: datetime) -> None:
+        """Set open credits off against what is owed, by notice."""
+        set_off(self.session, self.rules, account, Act(by, ground), now)
+        self._reconsider(account, now)
+
+    def dispute(self, account: str, term: date, outcome: str, *, decided_on: date, now: datetime) -> None:
+        """A cardholder disputes the charge of a term, which is decided on a day: simulated cards only.
+
+        Real disputes come from the gateway: `take_disputes`.
+        """
+        simulated_events.dispute(self.session, self.gateway, account, term, outcome, decided_on, now)
+        self.take_disputes(now=now)
+
+    def refund_fails(self, account: str, *, now: datetime) -> None:
+        """An account's card takes no refund from now on, and what went back to it comes back: simulated cards only."""
+        simulated_events.fail_refunds(self.session, self.gateway, account, now)
+        self.take_refund_news(now=now)
+
+    def take_refund_news(self, *, now: datetime) -> int:
+        """Fetch every refund of which the gateway tells, and book what failed after it had succeeded; rows written."""
+        return failed_refunds.take_news(self.session, self.gateway, now)
+
+    def take_disputes(self, *, now: datetime) -> int:
+        """Fetch every dispute that is not over, and book what is new; rows written."""
+        return disputes.take_news(self.session, self.rules, self.gateway, now)
+
+    def dispute_lost(self, dispute: str, choice: str, *, by: str, ground: str, now: datetime) -> None:
+        """People choose what the loss of a dispute means: `claim_stays` or `sale_void`; before or after the loss."""
+        account = disputes.choose(self.session, self.rules, dispute, choice, Act(by, ground), now)
+        self._reconsider(account, now)
+
+    def store_report(self, account: str, term: date, gross: int, fee: int, *, now: datetime) -> None:
+        """A store reports what it collected for a term."""
+        take_report(self.session, self.rules, StoreReport(account, term, gross, fee), now)
+
+    def import_store_reports(
+        self, file: Path, *, layout: Layout | None = None, author: str, now: datetime
+    ) -> MoneyImport:
+        """A store's file of reports; its rows are taken once, bad ones are findings."""
+        return store_reports.import_reports(self.session, self.rules, file, layout or Layout(), author, now)
+
+    def import_bank(self, file: Path, *, layout: Layout | None = None, author: str, now: datetime) -> MoneyImport:
+        """A bank's file of incoming payments; those with our reference find their account by themselves."""
+        done = bank_transfers.import_bank(self.session, self.rules, file, layout or Layout(), author, now)
+        for account in bank_transfers.matched_at(self.session, now):
+            self._reconsider(account, now)
+        return done
+
+    def match_payment(
+        self,
+        payment: int,
+        account: str,
+        *,
+        costs: int = 0,
+        term: date | None = None,
+        by: str,
+        ground: str,
+        now: datetime,
+    ) -> None:
+        """People found whose an incoming payment is; it counts from the bank's day."""
+        bank_transfers.match(
+            self.session, self.rules, payment, account, by, ground, now, costs_yen=costs, for_term_on=term
+        )
+        self._reconsider(account, now)
+
+    def unmatch_payment(self, payment: int, *, by: str, ground: str, now: datetime) -> str:
+        """It was another's: what it settled stands open again; the account whose it was thought to be."""
+        return unmatch(self.session, payment, by, ground, now)
+
+    def send_payment_back(self, payment: int, *, by: str, ground: str, now: datetime) -> None:
+        """Nobody can be found for an incoming payment: it went back."""
+        bank_transfers.send_back(self.session, payment, by, ground, now)
+
+    def payment_is_payout(self, payment: int, *, by: str, ground: str, now: datetime) -> None:
+        """An incoming payment is the processor's payout, which its balance has booked already."""
+        bank_transfers.is_payout(self.session, payment, by, ground, now)

@@ -1,0 +1,98 @@
+"""The desk for acts of the operator that the contract allows and nothing computes: recorded, never judged.
+
+premium/11.1: the contents of the service were changed. premium/8.1: data went to a card company to collect a debt.
+Rows are only ever added; a mistaken one is followed by one that says so.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from keizoku.billing.refusal import Refused
+from keizoku.billing.services.base import Desk
+from keizoku.db.session import Session
+from keizoku.db.tables.contracts import account as account_table
+from keizoku.db.tables.people import operator_act
+from keizoku.terms.calendar import iso_jst
+from keizoku.terms.decision import decides
+
+SERVICE_CHANGE = "service_change"
+DISCLOSURE = "disclosure"
+
+
+@dataclass(frozen=True, slots=True)
+class ActDesk(Desk):
+    """Acts of the operator around contracts."""
+
+    @decides("premium/11.1")
+    def service_change(self, what: str, *, occurred_at: datetime, by: str, ground: str, now: datetime) -> int:
+        """Record that contents were changed, added or withdrawn, and since when; returns the record's id."""
+        return self._act(SERVICE_CHANGE, None, what, None, occurred_at, by, ground, now)
+
+    @decides("premium/8.1")
+    def disclosure(
+        self, account: str, what: str, *, recipient: str, occurred_at: datetime, by: str, ground: str, now: datetime
+    ) -> int:
+        """Record that data of an account went to a recipient: name the kinds of data, never the data themselves."""
+        known = self.session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first()
+        if known is None:
+            raise Refused(f"account {account!r} is not known")
+        if not recipient.strip():
+            raise Refused("a disclosure names its recipient (premium/8.1)")
+        return self._act(DISCLOSURE, account, what, recipient, occurred_at, by, ground, now)
+
+    def _act(
+        self,
+        kind: str,
+        account: str | None,
+        what: str,
+        recipient: str | None,
+        occurred_at: datetime,
+        by: str,
+        ground: str,
+        now: datetime,
+    ) -> int:
+        for name, told in (("what was done", what), ("the author", by), ("the ground", ground)):
+            if not told.strip():
+                raise Refused(f"{kind}: {name} is missing; an act is recorded with all of them")
+        if occurred_at > now:
+            raise Refused(f"{kind}: {iso_jst(occurred_at)} lies ahead; record what has happened")
+        act_id = self.session.execute(
+            sa.insert(operator_act)
+            .values(
+                kind=kind,
+                account=account,
+                what=what,
+                recipient=recipient,
+                ground=ground,
+                author=by,
+                occurred_at=occurred_at,
+                recorded_at=now,
+            )
+            .returning(operator_act.c.id)
+        ).scalar_one()
+        self.session.commit()
+        return int(act_id)
+
+
+def act_list(session: Session, account: str | None = None) -> list[dict[str, object]]:
+    """The acts in order of when they happened; of one account: those on it, and changes of the service."""
+    query = sa.select(operator_act).order_by(operator_act.c.occurred_at, operator_act.c.id)
+    if account is not None:
+        query = query.where(sa.or_(operator_act.c.account == account, operator_act.c.account.is_(None)))
+    return [
+        {
+            "id": row.id,
+            "clause": "premium/11.1" if row.kind == SERVICE_CHANGE else "premium/8.1",
+            "kind": row.kind,
+            "account": row.account,
+            "what": row.what,
+            "recipient": row.recipient,
+            "ground": row.ground,
+            "author": row.author,
+            "occurred_at": iso_jst(row.occurred_at),
+            "recorded_at": iso_jst(row.recorded_at),
+        }
+        for row in session.execute(query)
+    ]

@@ -1,0 +1,56 @@
+"""What the house leaves to people: a list of tasks, each opened once with its facts."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from keizoku.db.session import Session
+from keizoku.db.tables.money import people_task
+
+TaskKind = Literal[
+    "attempt_unknown",
+    "award_above_finding",
+    "charged_too_much",
+    "credit_over_granted",
+    "credit_without_charge",
+    "dispute_beyond_fee",
+    "dispute_of_unknown_payment",
+    "gateway_movement",
+    "no_price",
+    "refund_failed",
+    "refund_unknown",
+    "store_gross_differs",
+]
+"""What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml).
+
+`award_above_finding` is written by sla, which knows nothing of this room (sla/claims/decision_store.py).
+"""
+
+
+def open_task(session: Session, kind: TaskKind, subject: str, detail: Mapping[str, object], now: datetime) -> int:
+    """Open a task unless the same one was opened before; returns the rows written (0 or 1). Does not commit."""
+    opened = session.scalars(
+        insert(people_task)
+        .values(kind=kind, subject=subject, detail=dict(detail), opened_at=now)
+        .on_conflict_do_nothing(index_elements=["kind", "subject"])
+        .returning(people_task.c.id)
+    )
+    return len(opened.all())
+
+
+def close_task(session: Session, kind: TaskKind, subject: str, by: str, ground: str, now: datetime) -> int:
+    """Note that people have dealt with a task; returns the rows written (0 or 1). Does not commit."""
+    one = people_task.c.kind == kind, people_task.c.subject == subject
+    return close_tasks(session, by, ground, now, *one)
+
+
+def close_tasks(session: Session, by: str, ground: str, now: datetime, *which: sa.ColumnElement[bool]) -> int:
+    """The same for all open tasks of which this holds; returns the rows written. Does not commit."""
+    return session.execute(
+        sa.update(people_task)
+        .where(people_task.c.closed_at.is_(None), *which)
+        .values(closed_at=now, closed_by=by, closed_ground=ground)
+    ).rowcount

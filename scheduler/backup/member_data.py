@@ -1,0 +1,61 @@
+"""A member's own data as CSV (premium/10.4): every row that names the account, one file a table.
+
+What is handed over is what the house holds of this account; ids of other members stand in none of these rows.
+Cells that a spreadsheet would take for a formula are disarmed with a leading apostrophe.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from keizoku.db.session import Session
+from keizoku.db.tables import metadata
+from keizoku.scheduler.files import whole_file
+from keizoku.terms.cells import cell_text
+from keizoku.terms.decision import decides
+
+NOT_THEIRS = frozenset({"simulated_card", "simulated_charge", "simulated_refund", "saved_card", "gateway_customer"})
+"""Ids that only the gateway understands."""
+
+
+@decides("premium/10.4")
+def tables_of_members() -> Mapping[str, sa.Column[str]]:
+    """The tables whose rows belong to an account, and the column that names it."""
+    found = {table.name: table.c["account"] for table in metadata.sorted_tables if "account" in table.c}
+    return {"account": metadata.tables["account"].c.id, **found}
+
+
+def write_member(session: Session, account: str, folder: Path) -> dict[str, int]:
+    """Write the account's rows into `folder`, one CSV a table; rows per file, empty tables left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written: dict[str, int] = {}
+    for name, column in tables_of_members().items():
+        table = metadata.tables[name]
+        if name in NOT_THEIRS:
+            continue
+        key = list(table.primary_key.columns)
+        rows = session.execute(sa.select(table).where(column == account).order_by(*key)).all()
+        if rows:
+            with (
+                whole_file(folder / f"{name}.csv") as partial,
+                partial.open("w", encoding="utf-8", newline="") as out,
+            ):
+                lines = csv.writer(out)
+                lines.writerow(table.c.keys())
+                lines.writerows([_cell(value) for value in row] for row in rows)
+            written[name] = len(rows)
+    session.rollback()
+    return written
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value.isoformat() if hasattr(value, "isoformat") else cell_text(value)

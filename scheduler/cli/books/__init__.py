@@ -1,0 +1,1 @@
+"""Commands on the ledger, the month's close, reports and exports."""

@@ -1,0 +1,104 @@
+"""`keizoku close`: close a month's books, verify the chain of what is closed, reopen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.inputs import (
+    AsJson,
+    Author,
+    Ground,
+    MonthArgument,
+    Recorder,
+    month_of,
+    recorder,
+    row_bar,
+)
+from keizoku.scheduler.cli.shared.month_group import MonthGroup
+from keizoku.scheduler.cli.shared.output import emit, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    cls=MonthGroup,
+    help="keizoku close 2026-04: check a month's books and lock them.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _close() -> None:
+    """What is closed stays as it is: later facts are posted on the first open day, and name their month."""
+
+
+@app.command("month")
+def close(month: MonthArgument, author: Recorder = "", as_json: AsJson = False) -> None:
+    """Check that everything of the month is there and reconciled, and close it. Closing twice changes nothing.
+
+    Exit 1 where a check fails: nothing is closed then, and what to do stands beside it.
+    """
+    from keizoku.billing.closing.month_close import close_month
+
+    wanted = month_of(month)
+    with at_the_desk() as (house, now), row_bar(f"closing {wanted}") as told:
+        done = close_month(
+            house.session, house.gateway, wanted, recorder(author), now, lambda _, at, whole: told(at, whole)
+        )
+    emit(done, as_json, lambda console: _print(console, done))
+    if not done.ok:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_acts(as_json: AsJson = False) -> None:
+    """Every close and reopening, oldest first: who, when, why, and its hash in the chain."""
+    from keizoku.billing.closing.month_close import acts
+
+    with at_the_desk() as (house, _):
+        found = acts(house.session)
+    names = ("id", "month", "kind", "entries", "author", "ground", "recorded_at", "hash")
+    rows = [[each[name] for name in names] for each in found]
+    emit(found, as_json, lambda console: console.print(table(names, rows) if rows else "nothing is closed"))
+
+
+@app.command("verify")
+def verify(
+    kept: Annotated[str, typer.Option("--hash", help="Of an act, kept elsewhere: the chain has to have it.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Work out the chain again from the entries; exit 1 with every place where it does not hold."""
+    from keizoku.billing.closing.month_close import standing, verify
+
+    with at_the_desk() as (house, _), row_bar("verifying") as told:
+        wrong = verify(house.session, lambda _, done, whole: told(done, whole), kept.strip().lower())
+        closed = len(standing(house.session))
+    fine = f"{closed} closed months are as they were closed"
+    emit({"closed": closed, "wrong": wrong} if as_json else (wrong or fine), as_json)
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command("reopen")
+def reopen(month: MonthArgument, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Open the last closed month again; that it was closed, by whom and why it is open again stays."""
+    from keizoku.billing.closing.month_close import reopen_month
+
+    with at_the_desk() as (house, _):
+        made = reopen_month(house.session, month_of(month), author, ground, datetime.now(UTC))
+    emit({"month": month, "hash": made} if as_json else f"{month} is open again", as_json)
+
+
+def _print(console: Console, done: Any) -> None:
+    if done.checks:
+        rows = [("ok" if each.ok else "fails", each.name, each.found, each.remedy) for each in done.checks]
+        console.print(table(("", "check", "found", "what to do"), rows))
+    if not done.ok:
+        console.print(f"{done.month} is not closed")
+        return
+    how = "is closed" if done.new else "is closed already; nothing changed"
+    console.print(f"{done.month} {how}: {done.entries:,} entries, {done.hash}", soft_wrap=True)

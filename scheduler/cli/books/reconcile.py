@@ -1,0 +1,179 @@
+"""`keizoku reconcile`: a month's books against the gateway's and the bank's, and what people make of differences."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from keizoku.scheduler.cli.books.ledger import hand_lines
+from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.inputs import (
+    AsJson,
+    Author,
+    Ground,
+    Language,
+    MonthArgument,
+    Recorder,
+    month_of,
+    recorder,
+    row_bar,
+)
+from keizoku.scheduler.cli.shared.money_files import LayoutFile, layout_of
+from keizoku.scheduler.cli.shared.month_group import MonthGroup
+from keizoku.scheduler.cli.shared.output import emit, errors, fail, note, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from keizoku.billing.closing.reconciliation_run import Reconciled
+    from keizoku.scheduler.app import House
+
+app = typer.Typer(
+    cls=MonthGroup,
+    help="keizoku reconcile 2026-04: a month's books against the gateway's and the bank's, nothing left unexplained.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _reconcile() -> None:
+    """Sides: our events and the ledger, the gateway's movements, payouts, bank lines. Every row ends in one place."""
+
+
+@app.command("month")
+def reconcile(
+    month: MonthArgument,
+    bank: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The bank's file, imported first if it is new."),
+    ] = None,
+    bank_mapping: LayoutFile = None,
+    store: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A store's report, imported first; repeatable."),
+    ] = None,
+    author: Recorder = "",
+    lang: Annotated[Language, typer.Option("--lang", help="Suggested actions in Japanese or English.")] = Language.JA,
+    as_json: AsJson = False,
+) -> None:
+    """Reconcile a month: what matches, every exception with both sides, amount, age, what to do about it.
+
+    Exit 1 while an exception waits for people. Reconciling again changes nothing.
+    """
+    wanted = month_of(month)
+    with at_the_desk() as (house, now):
+        _take_files(house, bank, bank_mapping, store or [], recorder(author))
+        found = reconciled_with_bar(house, wanted, now)
+    emit(_row(found), as_json, lambda console: _print(console, found, lang))
+    for each in found.unexplained:
+        errors.print(f"[red]unexplained[/]: {each}", soft_wrap=True)
+    if found.open or found.unexplained:
+        raise typer.Exit(1)
+
+
+@app.command("resolve")
+def resolve(
+    month: MonthArgument,
+    exception: Annotated[str, typer.Argument(metavar="EXCEPTION", help="As `keizoku reconcile MONTH` names it.")],
+    author: Author,
+    ground: Ground,
+    entry: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--entry", metavar="CODE=YEN", help="A line of an entry to post for it, debit positive; repeatable."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what an exception is, who says so and why; with --entry it is posted as well, in the first open month."""
+    from keizoku.billing.closing import reconciliation_run
+
+    with at_the_desk() as (house, now):
+        found = reconciled_with_bar(house, month_of(month), now)
+        posted = reconciliation_run.resolve(
+            house.session,
+            found,
+            exception,
+            author,
+            ground,
+            datetime.now(UTC),
+            lines=hand_lines(entry) if entry else None,
+        )
+    told = f"{exception} is resolved" + (f", entry {posted} is posted" if posted else "")
+    emit({"exception": exception, "entry": posted} if as_json else told, as_json)
+
+
+def reconciled_with_bar(house: House, month: Any, now: datetime) -> Reconciled:
+    """The month reconciled, with a bar of its steps on stderr."""
+    from keizoku.billing.closing.reconciliation_run import reconcile_month
+
+    with row_bar(f"reconciling {month}") as told:
+        return reconcile_month(house.session, house.gateway, month, now, lambda _, done, whole: told(done, whole))
+
+
+def _take_files(house: House, bank: Path | None, mapping: Path | None, stores: list[Path], author: str) -> None:
+    from keizoku.billing.receivables.bank_transfers import COLUMNS
+
+    now = datetime.now(UTC)
+    taken = (
+        [house.billing.import_bank(bank, layout=layout_of(mapping, COLUMNS), author=author, now=now)] if bank else []
+    )
+    taken += [house.billing.import_store_reports(each, author=author, now=now) for each in stores]
+    for done in taken:
+        note(f"{done.source}: {done.rows_new} new, {done.rows_known} known, {done.rows_refused} refused")
+        for finding in done.findings:
+            errors.print(str(finding), soft_wrap=True, markup=False)
+    if any(done.rows_refused for done in taken):
+        fail("a file has rows that cannot be used: mend them, then reconcile", 1)
+
+
+def _row(found: Reconciled) -> dict[str, Any]:
+    from keizoku.billing.closing.reconciliation_run import exception_row
+
+    return {
+        "month": str(found.outcome.month),
+        "bank_given": found.bank_given,
+        "rows": found.outcome.rows,
+        "sums": found.outcome.sums,
+        "matched": found.outcome.matched,
+        "controls": found.controls,
+        "counts": found.outcome.counts,
+        "exceptions": [
+            {**exception_row(each), "resolution": found.resolved.get(each.key)} for each in found.outcome.exceptions
+        ],
+        "open": len(found.open),
+        "unexplained": found.unexplained,
+    }
+
+
+def _print(console: Console, found: Reconciled, lang: Language) -> None:
+    outcome = found.outcome
+    console.print(f"[bold]{outcome.month}[/bold]")
+    sides = [(side, rows, outcome.sums[side]) for side, rows in outcome.rows.items()]
+    console.print(table(("side", "rows", "yen"), sides))
+    console.print(table(("matched", "rows"), outcome.matched.items()))
+    console.print(table(("control", "yen"), found.controls.items()))
+    if not found.bank_given:
+        console.print(
+            "[dim]no statement of the bank is at hand for the month: --bank FILE, or `keizoku bank import`[/dim]"
+        )
+    if not outcome.exceptions:
+        console.print("no exceptions")
+        return
+    rows = [
+        (
+            each.key,
+            f"{each.left.where} {each.left.yen:,} {each.left.on}" if each.left else "",
+            f"{each.right.where} {each.right.yen:,} {each.right.on}" if each.right else "",
+            each.yen,
+            each.age_days,
+            f"resolved by {found.resolved[each.key].by}: {found.resolved[each.key].ground}"
+            if each.key in found.resolved
+            else (each.action_ja if lang is Language.JA else each.action_en),
+        )
+        for each in outcome.exceptions
+    ]
+    console.print(table(("exception", "one side", "other side", "yen", "days", "what to do"), rows))

@@ -1,0 +1,54 @@
+"""`keizoku report`: a month as finance holds it in its hands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.inputs import AsJson, Language, month_of, row_bar
+from keizoku.scheduler.cli.shared.output import emit, fail
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def report(
+    month: Annotated[str, typer.Argument(metavar="MONTH", help="2026-04.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder, which is made.")],
+    lang: Annotated[Language, typer.Option(help="The language of page and workbook.")] = Language.JA,
+    as_json: AsJson = False,
+) -> None:
+    """Write a month's report: a page that opens offline, a workbook, a CSV per table, and their SHA-256.
+
+    Revenue, contract liability, receivables by age, credits, claims, availability, dunning, the reconciliation's
+    exceptions and what waits for people, the journal. Every figure leads to the table that it is the sum of. Nothing is
+    changed; only the gateway's news are fetched, as `keizoku reconcile` does.
+    """
+    from keizoku.billing.closing.reconciliation_run import reconcile_month
+    from keizoku.db.session import one_snapshot
+    from keizoku.scheduler.reports.finance import finance_report
+    from keizoku.scheduler.reports.finance_files import write_finance
+    from keizoku.terms.policy import UncoveredDate
+
+    about = month_of(month)
+    with at_the_desk() as (house, now):
+        try:
+            with row_bar(f"reconciling {about}") as step:
+                reconciled = reconcile_month(
+                    house.session, house.gateway, about, now, lambda _, done, whole: step(done, whole)
+                )
+            with row_bar(f"files of {about}") as step, one_snapshot(house.session):
+                made = finance_report(house.session, house.rules, about, now, reconciled)
+                written = write_finance(made, out, lang.value, lambda _, done, whole: step(done, whole))
+        except UncoveredDate as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"{error.filename or out}: {error.strerror}")
+    if as_json:
+        figures = {each.key: each.value for each in (*made.figures, *made.ages, *made.dunning)}
+        emit({"month": str(about), "figures": figures, "files": [str(path) for path in written]}, as_json=True)
+    else:
+        emit([str(path) for path in written])

@@ -1,0 +1,1 @@
+"""Commands on accounts, applications, contracts, prices and codes."""

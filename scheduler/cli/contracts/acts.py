@@ -1,0 +1,66 @@
+"""`keizoku acts`: acts of the operator that the contract allows and nothing computes, recorded with their grounds."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.inputs import AsJson, Ground, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.output import emit
+
+app = typer.Typer(help="Acts of the operator: change of service, disclosure.", no_args_is_help=True)
+
+At = Annotated[str, typer.Option("--at", help="When it was done, JST unless it has an offset. Default: now.")]
+
+
+@app.command("service-change")
+def service_change(
+    what: Annotated[str, typer.Option(help="What was changed, added or withdrawn.")],
+    ground: Ground,
+    at: At = "",
+    author: Recorder = "",
+) -> None:
+    """Record that the contents of the service were changed (11.1)."""
+    with at_the_desk() as (house, now):
+        act_id = house.billing.service_change(
+            what, occurred_at=instant(at) if at else now, by=recorder(author), ground=ground, now=now
+        )
+    emit(f"act {act_id} recorded")
+
+
+@app.command()
+def disclosure(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT")],
+    recipient: Annotated[str, typer.Option("--to", help="Who was given them: the card company.")],
+    what: Annotated[str, typer.Option(help="Which kinds of data; never the data themselves.")],
+    ground: Ground,
+    at: At = "",
+    author: Recorder = "",
+) -> None:
+    """Record that data of a user went to a card company to collect a debt (8.1)."""
+    with at_the_desk() as (house, now):
+        act_id = house.billing.disclosure(
+            account,
+            what,
+            recipient=recipient,
+            occurred_at=instant(at) if at else now,
+            by=recorder(author),
+            ground=ground,
+            now=now,
+        )
+    emit(f"act {act_id} recorded")
+
+
+@app.command("list")
+def list_acts(
+    account: Annotated[str | None, typer.Option(help="Those on this account, and changes of the service.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Every recorded act, in order of when it was done."""
+    from keizoku.billing.services.operator_acts import act_list
+
+    with at_the_desk() as (house, _):
+        rows = act_list(house.session, account)
+    emit(rows if rows or as_json else "no acts are recorded", as_json)

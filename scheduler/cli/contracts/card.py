@@ -1,0 +1,83 @@
+"""`keizoku card`: cards saved at the gateway (5.1.1.a), and one that a user registered anew (5.4)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.inputs import AsJson
+from keizoku.scheduler.cli.shared.output import emit
+
+app = typer.Typer(help="Cards saved at Stripe; a card that a user registered anew.", no_args_is_help=True)
+
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Our account id.")]
+
+
+@app.callback()
+def _card() -> None:
+    """Cards (5.4). Card numbers never reach us: the gateway keeps them."""
+
+
+@app.command()
+def new(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJson = False) -> None:
+    """Record that a new card is registered at the gateway; what is open is charged to it at once."""
+    from keizoku.billing.accounts.account_views import attempts_view, owed_view
+
+    with at_the_desk() as (house, now):
+        before = len(attempts_view(house.session, account))
+        house.billing.new_card(account, now=now)
+        tried = attempts_view(house.session, account)[before:]
+        owed = owed_view(house.session, house.rules, account, now)
+    result = {"account": account, "charges": tried, "still_owed": owed["total"]}
+    told = [f"{each['yen']:,} yen: {each['outcome']}" for each in tried] or ["nothing was open"]
+    emit(result if as_json else [*told, f"still owed: {owed['total']:,} yen"], as_json)
+
+
+@app.command()
+def begin(account: Account, as_json: AsJson = False) -> None:
+    """Begin to save a card: prints the client secret that the page of its holder hands to Stripe's form."""
+    with at_the_desk() as (house, now):
+        setup = house.billing.begin_card(account, now=now)
+    result = {"account": account, "setup": setup.setup_id, "client_secret": setup.client_secret}
+    emit(result if as_json else [f"{name}: {value}" for name, value in result.items()], as_json)
+
+
+@app.command()
+def finish(
+    account: Account,
+    setup: Annotated[str, typer.Argument(metavar="SETUP", help="What `keizoku card begin` printed: seti_…")],
+    as_json: AsJson = False,
+) -> None:
+    """Keep a card that its holder has confirmed; what is open is charged to it (exit 1 if it is not confirmed)."""
+    from keizoku.billing.accounts.account_views import attempts_view
+
+    with at_the_desk() as (house, now):
+        before = len(attempts_view(house.session, account))
+        kept = house.billing.finish_card(account, setup, now=now)
+        tried = attempts_view(house.session, account)[before:]
+    told = ["the card is kept" if kept else "the card was kept before"]
+    told += [f"{each['yen']:,} yen: {each['outcome']}" for each in tried]
+    emit({"account": account, "kept": kept, "charges": tried} if as_json else told, as_json)
+
+
+@app.command("list")
+def list_cards(account: Account, as_json: AsJson = False) -> None:
+    """Every card that was saved for an account, the newest first, and which one is charged."""
+    from dataclasses import asdict
+
+    with open_house() as house:
+        rows = [asdict(each) for each in house.billing.cards(account)]
+    emit(rows if rows or as_json else f"no card is saved for {account}", as_json)
+
+
+@app.command()
+def detach(
+    account: Account,
+    card: Annotated[str, typer.Argument(metavar="CARD", help="As `keizoku card list` has it: pm_…")],
+) -> None:
+    """A card is charged no more, here and at Stripe; a fee that falls due without one waits for a new card."""
+    with at_the_desk() as (house, now):
+        ended = house.billing.detach_card(account, card, now=now)
+    emit(f"{card} is charged no more" if ended else f"{card} had ended before")

@@ -1,0 +1,149 @@
+"""`keizoku key` and `keizoku coupon`: codes by the batch (5.1(1)), one set of commands for both.
+
+A key is sold when it is issued; a coupon is free. Codes are written to a file once and kept nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder, day, recorder
+from keizoku.scheduler.cli.shared.output import UserError, emit, fail
+
+if TYPE_CHECKING:
+    from keizoku.billing.contracts.code_batches import BatchOrder
+    from keizoku.billing.rules.codes import Code
+
+Batch = Annotated[str, typer.Option("--batch", help="A name of your own, once.")]
+Count = Annotated[int, typer.Option("--count", min=1, help="How many codes.")]
+Months = Annotated[int, typer.Option("--months", min=1, help="How long one code pays.")]
+Plan = Annotated[str, typer.Option("--plan", help="For which plan.")]
+Expires = Annotated[str, typer.Option("--expires", help="The last day on which a code can be redeemed.")]
+Out = Annotated[Path, typer.Option("--out", help="A new file for the codes, one a line; readable by you alone.")]
+BatchName = Annotated[str, typer.Argument(metavar="BATCH")]
+Typed = Annotated[str, typer.Argument(metavar="CODE")]
+
+KeyPrice = Annotated[int | None, typer.Option("--yen", help="Price of one key. Default: the plan's for its months.")]
+Fallback = Annotated[str | None, typer.Option(help="The method after it: card. Default: the contract ends.")]
+
+NAMES = {"product_key": "product keys", "coupon": "coupons"}
+
+
+def _commands(kind: str) -> typer.Typer:
+    names = NAMES[kind]
+    app = typer.Typer(help=f"{names.capitalize()}: issue, list, check, redeem, revoke.", no_args_is_help=True)
+
+    def issue_batch(order: BatchOrder, out: Path, author: str, as_json: bool) -> None:
+        with at_the_desk() as (house, now):
+            house.billing.issue_codes(order, lambda codes: _write(out, codes), by=recorder(author), now=now)
+        result = {"batch": order.name, "codes": order.codes, "file": str(out)}
+        emit(result if as_json else f"{order.codes:,} {names} written to {out}; they are kept nowhere else", as_json)
+
+    if kind == "coupon":
+
+        @app.command()
+        def issue(
+            batch: Batch, count: Count, months: Months, plan: Plan, expires: Expires, out: Out,
+            author: Recorder = "", as_json: AsJson = False,
+        ) -> None:  # fmt: skip
+            """Issue a batch of free coupons. The codes are written to a new file, once."""
+            issue_batch(_order(batch, kind, plan, months, count, expires), out, author, as_json)
+
+    else:
+
+        @app.command("issue")
+        def issue_keys(
+            batch: Batch, count: Count, months: Months, plan: Plan, expires: Expires, out: Out,
+            yen: KeyPrice = None,
+            author: Recorder = "", as_json: AsJson = False,
+        ) -> None:  # fmt: skip
+            """Issue a batch of product keys, sold today. The codes are written to a new file, once."""
+            issue_batch(_order(batch, kind, plan, months, count, expires, yen), out, author, as_json)
+
+    @app.command("list")
+    def list_batches(as_json: AsJson = False) -> None:
+        """Every batch, and what became of its codes."""
+        from keizoku.billing.contracts.code_batches import batches
+
+        with open_house() as house:
+            found = batches(house.session, kind)
+        emit(found if found or as_json else f"no {names}", as_json)
+
+    @app.command()
+    def show(batch: BatchName, as_json: AsJson = False) -> None:
+        """One batch: used, held by applications, expired, revoked, open, and what is owed for it."""
+        from keizoku.billing.contracts.code_batches import batches
+        from keizoku.billing.refusal import Refused
+
+        with open_house() as house:
+            try:
+                (found,) = batches(house.session, kind, batch)
+            except Refused as refused:
+                fail(str(refused))
+        emit(found, as_json)
+
+    @app.command()
+    def check(code: Typed, as_json: AsJson = False) -> None:
+        """What a code would pay for; exit 1 and why, if it is mistyped, unknown, redeemed, expired or revoked."""
+        with at_the_desk() as (house, now):
+            promise = house.billing.check_code(code, now=now)
+        told = {
+            "batch": promise.batch,
+            "method": promise.kind,
+            "plan": promise.plan,
+            "months": promise.months,
+            "until": promise.expires_on,
+        }
+        emit(told, as_json)
+
+    @app.command()
+    def redeem(
+        code: Typed,
+        account: Annotated[str, typer.Option(help="Who applies with it.")],
+        fallback: Fallback = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Apply for a contract with a code; the application then waits for its approval."""
+        with at_the_desk() as (house, now):
+            contract_id = house.billing.redeem(account, code, fallback=fallback, now=now)
+        result = {"account": account, "contract": contract_id}
+        emit(result if as_json else f"{account}: redeemed; contract {contract_id} waits for its approval", as_json)
+
+    @app.command()
+    def revoke(batch: BatchName, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+        """Take back every code of a batch that nobody has redeemed; what was paid for it goes back to its buyer."""
+        with at_the_desk() as (house, now):
+            codes = house.billing.revoke_batch(batch, kind, by=author, ground=ground, now=now)
+        emit({"batch": batch, "revoked": codes} if as_json else f"{batch}: {codes:,} codes revoked", as_json)
+
+    return app
+
+
+def _order(
+    batch: str, kind: str, plan: str, months: int, count: int, expires: str, yen: int | None = None
+) -> BatchOrder:
+    from keizoku.billing.contracts.code_batches import BatchOrder
+
+    return BatchOrder(batch, kind, plan, months, count, day(expires), yen)
+
+
+def _write(out: Path, codes: Sequence[Code]) -> None:
+    """To a file that was not there before, readable by its owner alone."""
+    try:
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            file.writelines(f"{code}\n" for code in codes)
+    except FileExistsError:
+        raise UserError(f"{out} is there already; codes are written to a new file") from None
+    except OSError as error:
+        out.unlink(missing_ok=True)  # half a list; ours, since it was not there before
+        raise UserError(f"{out}: {error.strerror}") from error
+
+
+key = _commands("product_key")
+coupon = _commands("coupon")

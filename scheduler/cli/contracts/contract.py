@@ -1,0 +1,201 @@
+"""`keizoku contract`: applications and their screening, what users ask for, lists.
+
+Every command is one call on the billing desk, at the present instant. What cannot be done is said in one line,
+exit code 1.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.contract_lifecycle import STATES
+from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
+from keizoku.scheduler.cli.shared.context import at_the_desk, settings_of_this_process
+from keizoku.scheduler.cli.shared.inputs import AsJson, File, Recorder, recorder
+from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
+
+app = typer.Typer(help="Applications, screening, end of use: the life of a contract.", no_args_is_help=True)
+
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The user's account.")]
+Accounts = Annotated[list[str], typer.Argument(metavar="ACCOUNT…", help="One account or several.")]
+
+
+@app.command()
+def apply(
+    account: Account,
+    plan: Annotated[str, typer.Option(help="A plan of `keizoku plan list`.")],
+    method: Annotated[str, typer.Option(help="card, coupon, product_key, app_store, other.")],
+    months: Annotated[int | None, typer.Option(min=1, help="How long a coupon or key pays for.")] = None,
+    fallback: Annotated[str | None, typer.Option(help="card: the method after a coupon or key is used up.")] = None,
+    consent: Annotated[
+        list[str] | None,
+        typer.Option("--consent", metavar="TERMS/VERSION", help="May be repeated. None: to the versions in force."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take an application (3.2). With a rule (setting `screening`) it is screened at once, else people decide."""
+    rule = _rule()
+    with at_the_desk() as (house, now):
+        contract_id = house.billing.register(
+            account, plan, method, months=months, fallback=fallback, consents=consent or (), now=now
+        )
+        screened = house.billing.screen(rule, accounts=[account], now=now) if rule is not None else []
+    outcome = screened[0].outcome if screened else "applied"
+    ground = screened[0].ground if screened else None
+    told = f"account {account}: {outcome}{f' ({ground})' if ground else ''}, contract {contract_id}"
+    emit(
+        {"contract": contract_id, "account": account, "outcome": outcome, "ground": ground} if as_json else told,
+        as_json,
+    )
+
+
+@app.command("import")
+def import_applications(file: File, as_json: AsJson = False) -> None:
+    """Take applications of a file: account, plan, method, applied_at, months, fallback, consents (CSV).
+
+    Rows that cannot be taken are told with file, line, value, rule and remedy; the good ones are taken. Exit 1 then.
+    """
+    with at_the_desk() as (house, now):
+        done = house.billing.import_applications(file, now=now)
+    if as_json:
+        emit(done, as_json=True)
+    else:
+        report_findings(done.findings)
+        emit(f"{file}: {done.rows} rows, {done.taken} applications taken")
+    raise typer.Exit(1 if done.findings else 0)
+
+
+@app.command()
+def queue(as_json: AsJson = False) -> None:
+    """Applications that wait to be screened, oldest first."""
+    from keizoku.billing.accounts.contract_lists import application_queue
+
+    with at_the_desk() as (house, now):
+        rows = application_queue(house.session, now)
+    emit(rows if rows or as_json else "no application is waiting", as_json)
+
+
+@app.command()
+def screen(as_json: AsJson = False) -> None:
+    """Let the rule of the setting `screening` decide on every waiting application; exit 1 if some stay with people."""
+    rule = _rule()
+    if rule is None:
+        fail("people screen applications (setting screening): see `keizoku contract queue`, then approve or reject")
+    with at_the_desk() as (house, now):
+        done = house.billing.screen(rule, now=now)
+    emit(
+        done if as_json else [f"{each.account}: {each.outcome} {each.ground or ''}".rstrip() for each in done], as_json
+    )
+    raise typer.Exit(1 if any(each.outcome == "referred" for each in done) else 0)
+
+
+@app.command()
+def approve(
+    accounts: Accounts,
+    author: Recorder = "",
+    ground: Annotated[str | None, typer.Option(help="Why, where there is something to say.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve applications: each contract is formed at this instant, its first term invoiced and charged (3.3)."""
+    done, refused = [], []
+    with at_the_desk() as (house, _):
+        for account in accounts:
+            try:
+                contract_id = house.billing.approve(account, by=recorder(author), ground=ground, now=datetime.now(UTC))
+                done.append({"account": account, "contract": contract_id})
+            except Refused as why:
+                house.session.rollback()
+                refused.append(str(why))
+    if as_json:
+        emit({"approved": done, "refused": refused}, as_json=True)
+    else:
+        emit([f"account {each['account']}: approved, contract {each['contract']}" for each in done])
+        report_findings(refused)
+    raise typer.Exit(1 if refused else 0)
+
+
+@app.command()
+def reject(
+    account: Account,
+    ground: Annotated[str, typer.Option(help="One of screening_grounds, or no_duty; a colon and more may follow.")],
+    author: Recorder = "",
+) -> None:
+    """Turn an application down, with its ground (3.5)."""
+    with at_the_desk() as (house, now):
+        house.billing.reject(account, ground, by=recorder(author), now=now)
+    emit(f"account {account}: rejected")
+
+
+@app.command("end-of-use")
+def end_of_use(account: Account, as_json: AsJson = False) -> None:
+    """The user asks not to renew (6.1); says on which day the contract is over."""
+    with at_the_desk() as (house, now):
+        ends_on = house.billing.end_of_use(account, now=now)
+    emit({"account": account, "ends_on": ends_on} if as_json else f"account {account}: ends on {ends_on}", as_json)
+
+
+@app.command("withdraw-end-of-use")
+def withdraw_end_of_use(account: Account) -> None:
+    """The user takes a request to end use back, until the term ends."""
+    with at_the_desk() as (house, now):
+        house.billing.withdraw_end_of_use(account, now=now)
+    emit(f"account {account}: renews")
+
+
+@app.command("change-method")
+def change_method(
+    account: Account,
+    method: Annotated[str, typer.Argument(help="card, app_store, other.")],
+    store_stop_recorded: Annotated[
+        bool, typer.Option("--store-stop-recorded", help="The user has stopped the subscription in the store.")
+    ] = False,
+) -> None:
+    """The user asks for another method of payment, from the next renewal on (5.1)."""
+    with at_the_desk() as (house, now):
+        house.billing.change_method(account, method, store_stop_recorded=store_stop_recorded, now=now)
+    emit(f"account {account}: {method} from the next renewal on")
+
+
+@app.command()
+def leave(account: Account) -> None:
+    """The user left the base service (6.2): access ends at once, nothing is given back."""
+    with at_the_desk() as (house, now):
+        house.billing.leave_service(account, now=now)
+    emit(f"account {account}: left")
+
+
+@app.command("delete-user")
+def delete_user(account: Account) -> None:
+    """The user id was deleted (13): access ends at once, nothing is given back."""
+    with at_the_desk() as (house, now):
+        house.billing.delete_user(account, now=now)
+    emit(f"account {account}: its user id is deleted")
+
+
+@app.command("list")
+def list_contracts(
+    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(STATES)}.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Only of this plan.")] = None,
+    account: Annotated[str | None, typer.Option(help="Only of this account.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Contracts as they are now, newest first."""
+    from keizoku.billing.accounts.contract_lists import contract_list
+
+    if state is not None and state not in STATES:
+        fail(f"--state {state}: one of {', '.join(STATES)}")
+    with at_the_desk() as (house, _):
+        rows = contract_list(house.session, state=state, plan_code=plan, account=account, limit=limit)
+    emit(rows if rows or as_json else "no contracts", as_json)
+
+
+def _rule() -> Rule | None:
+    try:
+        return load_rule(settings_of_this_process().screening)
+    except NoRuleError as error:
+        fail(str(error))

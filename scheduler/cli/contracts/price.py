@@ -1,0 +1,161 @@
+"""`keizoku plan` and `keizoku price`: plans, their dated prices, and what a change would do before it is made (4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.inputs import AsJson, Recorder, day, recorder
+from keizoku.scheduler.cli.shared.output import emit, fail, note, report_findings
+from keizoku.terms.calendar import jst_day
+
+if TYPE_CHECKING:
+    from keizoku.billing.rules.price_simulation import Simulation
+
+plans = typer.Typer(help="Plans of monthly or yearly terms: add, list.", no_args_is_help=True)
+app = typer.Typer(help="Dated prices of plans: add, list, simulate.", no_args_is_help=True)
+
+Plan = Annotated[str, typer.Argument(metavar="PLAN", help="A plan of `keizoku plan list`.")]
+Yen = Annotated[int, typer.Argument(metavar="YEN", help="Whole yen of a term, tax included.")]
+Announced = Annotated[str, typer.Option("--announced", metavar="DATE", help="When users were or will be told.")]
+NewFrom = Annotated[str, typer.Option("--new-from", metavar="DATE", help="First day for new contracts.")]
+RenewalsFrom = Annotated[str, typer.Option("--renewals-from", metavar="DATE", help="First day for renewals.")]
+Cohort = Annotated[
+    list[str] | None, typer.Option("--account", metavar="ACCOUNT", help="Only for this account; may be repeated.")
+]
+CohortFile = Annotated[
+    Path | None, typer.Option("--accounts", exists=True, dir_okay=False, help="Only for these: a file, one a line.")
+]
+
+
+@plans.command("add")
+def add_plan(
+    code: Annotated[str, typer.Argument(metavar="CODE")],
+    interval: Annotated[str, typer.Argument(metavar="INTERVAL", help="month or year.")],
+) -> None:
+    """Declare a plan. It can be sold once it has a price."""
+    with at_the_desk() as (house, now):
+        house.billing.add_plan(code, interval, now=now)
+    emit(f"plan {code}: terms of one {interval}")
+
+
+@plans.command("list")
+def list_plans(as_json: AsJson = False) -> None:
+    """Plans with today's prices for new contracts and for renewals, and how many contracts run."""
+    from keizoku.billing.accounts.contract_lists import plan_list
+
+    with at_the_desk() as (house, now):
+        rows = plan_list(house.session, jst_day(now))
+    emit(rows if rows or as_json else "no plans yet: `keizoku plan add`", as_json)
+
+
+@app.command("add")
+def add_price(
+    plan: Plan,
+    yen: Yen,
+    announced: Announced,
+    new_from: NewFrom,
+    renewals_from: RenewalsFrom,
+    account: Cohort = None,
+    accounts: CohortFile = None,
+    author: Recorder = "",
+) -> None:
+    """Record a price with its three dates. Too short a notice is refused, with the earliest days that would do."""
+    days = [day(each) for each in (announced, new_from, renewals_from)]
+    with at_the_desk() as (house, now):
+        house.billing.price(
+            plan,
+            yen,
+            announced=days[0],
+            for_new_from=days[1],
+            for_renewals_from=days[2],
+            cohort=_cohort(account, accounts),
+            by=recorder(author),
+            now=now,
+        )
+    emit(f"plan {plan}: {yen:,} yen for new contracts from {days[1]}, for renewals from {days[2]}")
+
+
+@app.command("list")
+def list_prices(plan: Annotated[str | None, typer.Argument(metavar="PLAN")] = None, as_json: AsJson = False) -> None:
+    """Every price ever recorded, with its dates; `cohort` is the number of accounts that it is for."""
+    from keizoku.billing.accounts.contract_lists import price_list
+
+    with at_the_desk() as (house, _):
+        rows = price_list(house.session, plan)
+    emit(rows if rows or as_json else "no prices", as_json)
+
+
+@app.command("simulate")
+def simulate_price(
+    plan: Plan,
+    yen: Yen,
+    announced: Announced,
+    new_from: NewFrom,
+    renewals_from: RenewalsFrom,
+    account: Cohort = None,
+    accounts: CohortFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Whom a change would touch, when, from what to what. Saves nothing; exit 1 if it would be refused."""
+    days = [day(each) for each in (announced, new_from, renewals_from)]
+    with at_the_desk() as (house, now):
+        simulation, findings = house.billing.simulate_price(
+            plan,
+            yen,
+            announced=days[0],
+            for_new_from=days[1],
+            for_renewals_from=days[2],
+            cohort=_cohort(account, accounts),
+            now=now,
+        )
+    if as_json:
+        emit({**_plain(simulation), "refused": findings, "accounts": simulation.touched}, as_json=True)
+    else:
+        for line in _told(simulation):
+            note(line)
+        emit(simulation.by_date() or "no running contract is touched")
+        report_findings(findings)
+    raise typer.Exit(1 if findings else 0)
+
+
+def _plain(simulation: Simulation) -> dict[str, Any]:
+    change = simulation.change
+    return {
+        "plan": change.plan,
+        "yen": change.yen,
+        "new_contracts": {
+            "from": change.for_new_from,
+            "before_yen": simulation.new_before_yen,
+            "after_yen": simulation.new_after_yen,
+        },
+        "touched": len(simulation.touched),
+        "ending_before": simulation.ending,
+        "untouched": simulation.untouched,
+        "by_date": simulation.by_date(),
+    }
+
+
+def _told(simulation: Simulation) -> Iterator[str]:
+    change = simulation.change
+    before = "no price" if simulation.new_before_yen is None else f"{simulation.new_before_yen:,} yen"
+    yield f"new contracts from {change.for_new_from}: {before} -> {simulation.new_after_yen:,} yen"
+    yield (
+        f"running contracts touched: {len(simulation.touched):,}; ending before it: {simulation.ending:,}; "
+        f"not touched: {simulation.untouched:,}"
+    )
+
+
+def _cohort(named: list[str] | None, file: Path | None) -> list[str] | None:
+    """The accounts that a price is for; None: all."""
+    if not named and file is None:
+        return None
+    try:
+        listed = file.read_text(encoding="utf-8-sig").splitlines() if file is not None else []
+    except UnicodeDecodeError:
+        fail(f"{file}: not UTF-8; save the file as UTF-8")
+    return [*(named or ()), *(line.strip() for line in listed if line.strip())]

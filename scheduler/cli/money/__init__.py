@@ -1,0 +1,1 @@
+"""Commands on invoices, payments, transfers, stores, deposits and their explanations."""

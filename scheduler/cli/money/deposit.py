@@ -1,0 +1,75 @@
+"""`keizoku deposit`: what payers sent beyond what they owed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground
+from keizoku.scheduler.cli.shared.output import emit
+
+app = typer.Typer(help="What payers sent beyond what they owed: list, refund, apply.", no_args_is_help=True)
+
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
+
+
+class Through(StrEnum):
+    """How money goes back."""
+
+    CARD = "card"
+    BANK = "bank"
+
+
+@app.callback()
+def _deposit() -> None:
+    """Deposits: what payers sent, or cards were charged, beyond what was owed."""
+
+
+@app.command("list")
+def list_deposits(as_json: AsJson = False) -> None:
+    """Every account for which we hold something, with where the money came from."""
+    from keizoku.billing.receivables.customer_deposits import deposits
+
+    with open_house() as house:
+        rows = [
+            {"account": each.account, "yen": each.yen, "sent": each.sent_yen, "by_card": each.card_yen}
+            for each in deposits(house.session)
+        ]
+    emit(rows if rows or as_json else "no deposits", as_json)
+
+
+@app.command()
+def refund(
+    account: Account,
+    author: Author,
+    ground: Ground,
+    yen: Annotated[int | None, typer.Option(help="Only so much. Default: all of it.")] = None,
+    through: Annotated[
+        Through,
+        typer.Option(help="How what a card paid too much went back: to the card, as the gateway shows it; or by bank."),
+    ] = Through.CARD,
+    as_json: AsJson = False,
+) -> None:
+    """Record that people sent a deposit back: what the payer sent by bank, what a card paid too much `--through` it.
+
+    What the payer sent goes back first. The answer tells what went which way.
+    """
+    with at_the_desk() as (house, now):
+        sent = house.billing.refund_deposit(account, yen, by=author, ground=ground, now=now, through=through.value)
+    if as_json:
+        parts = {"by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
+        emit({"account": account, "refunded": sent.yen, **parts}, as_json)
+        return
+    ways = ((sent.by_bank_yen, "by bank"), (sent.to_card_yen, "to the card"))
+    emit(f"{account}: refunded " + ", ".join(f"{part:,} yen {way}" for part, way in ways if part), as_json)
+
+
+@app.command()
+def apply(account: Account, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Pay what is due from the deposit now, because the payer asked for it."""
+    with at_the_desk() as (house, now):
+        used = house.billing.apply_deposit(account, by=author, ground=ground, now=now)
+    emit({"account": account, "applied": used} if as_json else f"{account}: {used:,} yen applied", as_json)

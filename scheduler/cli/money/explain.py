@@ -1,0 +1,111 @@
+"""`keizoku explain`: why something was decided as it was, to the second and the yen."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from keizoku.scheduler.cli.money import explain_money
+from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_house
+from keizoku.scheduler.cli.shared.output import emit, fail, note, table
+from keizoku.scheduler.files import write_whole
+from keizoku.terms.calendar import Month
+from keizoku.terms.words import duration
+
+if TYPE_CHECKING:
+    from keizoku.scheduler.reports.claim_page import ClaimExplained
+    from keizoku.terms.rendering import Lang
+
+app = typer.Typer(help="Why something was decided as it was.", no_args_is_help=True)
+explain_money.add_to(app)
+
+
+class Languages(StrEnum):
+    """The language of an explanation, or both on one page."""
+
+    JA = "ja"
+    EN = "en"
+    BOTH = "both"
+
+
+LANGS: dict[Languages, tuple[Lang, ...]] = {
+    Languages.JA: ("ja",),
+    Languages.EN: ("en",),
+    Languages.BOTH: ("ja", "en"),
+}
+
+
+@app.callback()
+def explain() -> None:
+    """Why something was decided as it was, to the second and the yen."""
+
+
+@app.command()
+def claim(
+    claim_id: Annotated[str, typer.Argument(metavar="ID")],
+    lang: Annotated[Languages, typer.Option(help="The language of the sentences; both: on one page.")] = Languages.JA,
+    html: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Write a page that opens offline.")] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Write the pictures alone.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """A claim: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
+    from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim
+    from keizoku.sla.claims.claim_views import UnknownClaim
+    from keizoku.sla.claims.explanation import story_json
+    from keizoku.sla.months.month_facts import NoPopulation
+
+    with open_house() as house:
+        try:
+            explained = explain_claim(house.session, house.rules, claim_id, ALL_THAT_IS_KNOWN)
+        except (UnknownClaim, NoPopulation) as error:
+            fail(str(error))
+    langs = LANGS[lang]
+    if html is not None:
+        _write(html, claim_page(explained, langs), "page")
+    if svg is not None:
+        _write(svg, claim_picture(explained, langs[0]), "picture")
+    if as_json:
+        emit({**story_json(explained.story, langs[0]), "deciding": explained.deciding_told(langs[0])}, as_json=True)
+    else:
+        emit(None, human=lambda console: _print(console, explained, langs))
+
+
+def _write(path: Path, text: str, what: str) -> None:
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+    note(f"{what}: {path}")
+
+
+def _print(console: Console, explained: ClaimExplained, langs: tuple[Lang, ...]) -> None:
+    from keizoku.sla.claims.explanation import told
+    from keizoku.terms.rendering import sentence
+
+    asked, state = explained.story["claim"], explained.story["state"]
+    title = f"{asked['id']}  {asked['account']}  {Month.parse(asked['month'])}  {state['outcome']}"
+    console.print(f"[bold]{escape(title)}[/bold]")
+    for lang in langs:
+        for clause, words in told(explained.story, lang):
+            console.print(f"{escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
+        for words in explained.deciding_told(lang):
+            console.print(escape(words), soft_wrap=True)
+    decision = explained.decision
+    if decision is None:
+        return
+    lang, ja = langs[0], langs[0] == "ja"
+    rows: list[tuple[str, int, str]] = [
+        (sentence(f"claim.bucket.{bucket}", lang, {}), seconds, duration(seconds, ja))
+        for bucket, seconds in state["waterfall"].items()
+    ]
+    total = sum(state["waterfall"].values())
+    rows.append((sentence("claim.bucket.total", lang, {}), total, duration(total, ja)))
+    console.print()
+    console.print(table(("", "s", ""), rows, header=False))
+    readings = ", ".join(f"{name}={choice}" for name, choice in decision.readings.items())
+    console.print(f"[dim]terms {escape(decision.terms)}; readings: {escape(readings)}[/dim]", soft_wrap=True)

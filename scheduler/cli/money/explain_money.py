@@ -1,0 +1,93 @@
+"""`keizoku explain cap | invoice | interest`: where an amount comes from, to the yen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.inputs import AsJson, Language, instant
+from keizoku.scheduler.cli.shared.output import emit, fail
+
+Lang = Annotated[Language, typer.Option(help="The language of the sentences.")]
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
+
+
+def cap(
+    account: Account,
+    on: Annotated[
+        str, typer.Option("--on", help="The day of the event, or its time: '2026-04-10' is the day's beginning.")
+    ],
+    damage: Annotated[int | None, typer.Option(min=0, help="A damage in yen: what of it is to be paid.")] = None,
+    lang: Lang = Language.JA,
+    as_json: AsJson = False,
+) -> None:
+    """The limit of damages (12.2): fees actually received in the year before the event, receipt by receipt."""
+    from keizoku.billing.accounts.liability_explanation import cap_story
+    from keizoku.billing.refusal import Refused
+
+    event_at = instant(on)
+    if event_at > datetime.now(UTC):
+        fail(f"{on} is still to come: the limit counts what was received before the event")
+    with open_house() as house:
+        try:
+            story = cap_story(house.session, house.rules, account, event_at, damage_yen=damage)
+        except Refused as refused:
+            fail(str(refused))
+    if as_json:
+        emit(story.to_json(lang.value), as_json=True)
+    else:
+        emit(
+            None, human=lambda console: _print(console, account, (("premium/12.2", t) for t in story.told(lang.value)))
+        )
+
+
+def invoice(
+    number: Annotated[int, typer.Argument(metavar="ID", help="As `keizoku account show` names it.")],
+    lang: Lang = Language.JA,
+    as_json: AsJson = False,
+) -> None:
+    """An invoice: the term, its price and why that one, credits, tax, attempts, what settled it, what is open."""
+    from keizoku.billing.accounts.invoice_explanation import invoice_story
+    from keizoku.billing.refusal import Refused
+
+    with open_house() as house:
+        try:
+            story = invoice_story(house.session, house.rules, number)
+        except Refused as refused:
+            fail(str(refused))
+    if as_json:
+        emit(story.to_json(lang.value), as_json=True)
+    else:
+        title = f"{number}  {story.invoice['account']}  {story.invoice['state']}"
+        emit(None, human=lambda console: _print(console, title, story.told(lang.value)))
+
+
+def interest(
+    account: Account,
+    on: Annotated[str, typer.Option("--on", help="The day of payment, past or to come. Default: today.")] = "",
+    lang: Lang = Language.JA,
+    as_json: AsJson = False,
+) -> None:
+    """Late interest (5.2) step by step, as `keizoku interest preview` works it out."""
+    from keizoku.scheduler.cli.money.interest import preview
+
+    preview(account, on, lang, as_json)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Make these commands of the group `explain`."""
+    for command in (cap, invoice, interest):
+        app.command()(command)
+
+
+def _print(console: Console, title: str, sentences: Iterable[tuple[str, str]]) -> None:
+    """A title, then each sentence with its clause."""
+    console.print(f"[bold]{escape(title)}[/bold]")
+    for clause, words in sentences:
+        console.print(f"{escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)

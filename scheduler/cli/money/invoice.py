@@ -1,0 +1,138 @@
+"""`keizoku invoice`: billing statements and credit notes as documents for the user. A receipt is never issued (5.5)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import at_the_desk, settings_of_this_process
+from keizoku.scheduler.cli.shared.inputs import AsJson, Language, month_of, row_bar
+from keizoku.scheduler.cli.shared.output import emit, fail, table
+from keizoku.scheduler.files import write_whole
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from keizoku.billing.rules.documents.invoice_document import Document
+
+
+class Form(StrEnum):
+    """What a document is written as."""
+
+    PDF = "pdf"
+    HTML = "html"
+
+
+app = typer.Typer(help="Billing statements and credit notes, as documents.", no_args_is_help=True)
+
+Lang = Annotated[Language, typer.Option(help="The language of the document.")]
+Html = Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it as a page.")]
+Pdf = Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it as a PDF, A4.")]
+
+
+@app.callback()
+def _invoice() -> None:
+    """Documents about what is invoiced and what is given back; a qualified invoice where a number is in force."""
+
+
+@app.command()
+def show(
+    invoice_id: Annotated[int, typer.Argument(metavar="ID", help="As `keizoku account show` names it.")],
+    lang: Lang = Language.JA,
+    html: Html = None,
+    pdf: Pdf = None,
+    as_json: AsJson = False,
+) -> None:
+    """The billing statement of an invoice: the tax once, after credits; each credit with the month of the stops."""
+    from keizoku.billing.documents.invoice_documents import statement_of
+    from keizoku.billing.rules.documents.invoice_document import statement_told
+
+    issuer = settings_of_this_process().issuer()
+    with at_the_desk() as (house, _):
+        found = statement_of(house.session, house.rules, invoice_id, issuer)
+    _give(statement_told(found, lang.value), html, pdf, as_json)
+
+
+@app.command("credit-note")
+def credit_note(
+    credit_id: Annotated[int, typer.Argument(metavar="CREDIT", help="As `keizoku account show` names it.")],
+    lang: Lang = Language.JA,
+    html: Html = None,
+    pdf: Pdf = None,
+    as_json: AsJson = False,
+) -> None:
+    """The return invoice of a credit of 10,000 yen or more; below it none is due."""
+    from keizoku.billing.documents.invoice_documents import return_note_of
+    from keizoku.billing.rules.documents.invoice_document import return_note_told
+
+    issuer = settings_of_this_process().issuer()
+    with at_the_desk() as (house, _):
+        found = return_note_of(house.session, house.rules, credit_id, issuer)
+    _give(return_note_told(found, lang.value), html, pdf, as_json)
+
+
+@app.command("month")
+def month_documents(
+    month: Annotated[str, typer.Argument(metavar="MONTH", help="2026-04.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder, which is made.")],
+    lang: Lang = Language.JA,
+    form: Annotated[Form, typer.Option("--form", help="Of statements and return invoices.")] = Form.PDF,
+    as_json: AsJson = False,
+) -> None:
+    """Write every document of a month: statements, return invoices that are due, demands for late interest.
+
+    What was broken off is continued: files that are whole and of the same facts are kept. SHA256SUMS comes last.
+    """
+    from keizoku.billing.documents.month_folder import write_documents
+    from keizoku.billing.documents.rendering import FontError
+
+    about = month_of(month)
+    settings = settings_of_this_process()
+    with at_the_desk() as (house, _), row_bar(f"documents of {about}") as told:
+        try:
+            done = write_documents(
+                house.session, house.rules, settings.issuer(), about, out, lang.value, form=form.value,
+                font=settings.document_font, told=told,
+            )  # fmt: skip
+        except FontError as error:
+            fail(str(error))
+        except OSError as error:
+            fail(f"{error.filename or out}: {error.strerror}")
+    if as_json:
+        emit(asdict(done), as_json=True)
+    else:
+        emit(f"{done.documents:,} documents of {about} in {out}, {done.new:,} of them new: {done.yen:,} yen asked for")
+
+
+def _give(document: Document, html: Path | None, pdf: Path | None, as_json: bool) -> None:
+    from keizoku.billing.documents.rendering import FontError, document_html, document_pdf
+
+    written = []
+    try:
+        if html is not None:
+            write_whole(html, document_html(document))
+            written.append(str(html))
+        if pdf is not None:
+            write_whole(pdf, document_pdf(document, settings_of_this_process().document_font))
+            written.append(str(pdf))
+    except FontError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+
+    def draw(console: Console) -> None:
+        console.print(table(("", ""), document.fields, title=document.title, header=False))
+        console.print(table(("", ""), (*document.rows, *document.totals), header=False))
+        for note in document.notes:
+            console.print(note, markup=False, soft_wrap=True)
+
+    if as_json:
+        emit(asdict(document), as_json=True)
+    elif written:
+        emit(f"{document.title}: written to {', '.join(written)}")
+    else:
+        emit(None, human=draw)

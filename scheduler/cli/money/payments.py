@@ -1,0 +1,142 @@
+"""`keizoku payments`: charges whose answer never came.
+
+The night looks each one up and sends it again under its own key within 23 hours. A night that begins a charge at 02:30
+is followed by the next only after 24: run `keizoku payments settle` some time in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.inputs import AsJson
+from keizoku.scheduler.cli.shared.output import emit
+
+if TYPE_CHECKING:
+    from keizoku.db.session import Session
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _payments() -> None:
+    """Charges whose answer never came: look up, decide."""
+
+
+@app.command()
+def unknown(as_json: AsJson = False) -> None:
+    """Charges without an answer (exit 1 if there are any)."""
+    from keizoku.billing.accounts.account_views import unknown_charges
+
+    _told(unknown_charges, "no charge waits for an answer", as_json)
+
+
+@app.command()
+def settle(as_json: AsJson = False) -> None:
+    """Look each one up, and send it again under its own key where that is still safe (exit 1 if some stay unknown)."""
+    from keizoku.billing.accounts.account_views import unknown_charges
+
+    with open_house() as house:
+        written = house.billing.settle_unknown(now=datetime.now(UTC))
+        left = len(unknown_charges(house.session))
+    emit({"rows_written": written, "still_unknown": left}, as_json)
+    if left:
+        raise typer.Exit(1)
+
+
+@app.command("nothing-charged")
+def nothing_charged(
+    attempt: Annotated[int, typer.Argument(help="The attempt, as `keizoku payments unknown` lists it.")],
+    by: Annotated[str, typer.Option("--by", help="Who made sure.")],
+    ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
+) -> None:
+    """People have made sure that a charge never reached the card: the next night may try anew."""
+    with at_the_desk() as (house, now):
+        house.billing.nothing_charged(attempt, by=by, ground=ground, now=now)
+    emit(f"attempt {attempt} is over; the fee is wanted again")
+
+
+@app.command()
+def refunds(as_json: AsJson = False) -> None:
+    """Refunds to a card without an answer (exit 1 if there are any)."""
+    from keizoku.billing.gateway.refunds import unknown_refunds
+
+    _told(unknown_refunds, "no refund waits for an answer", as_json)
+
+
+@app.command("failed-refunds")
+def failed_refunds(as_json: AsJson = False) -> None:
+    """Refunds that failed, at once or days later, and wait for people (exit 1 if there are any)."""
+    from keizoku.billing.gateway.refunds import failed_refunds as list_failed
+
+    _told(list_failed, "no refund has failed that people have not dealt with", as_json)
+
+
+@app.command("refund-dealt-with")
+def refund_dealt_with(
+    refund: Annotated[
+        str, typer.Argument(help='The refund, as `keizoku payments failed-refunds` lists it: "refund 7".')
+    ],
+    by: Annotated[str, typer.Option("--by", help="Who dealt with it.")],
+    ground: Annotated[str, typer.Option("--ground", help="How: paid by bank, set off, …")],
+) -> None:
+    """People have dealt with a refund that failed: it leaves the list. Postings of theirs are theirs to make."""
+    with at_the_desk() as (house, now):
+        house.billing.refund_dealt_with(refund, by=by, ground=ground, now=now)
+    emit(f"{refund} is dealt with")
+
+
+@app.command("nothing-refunded")
+def nothing_refunded(
+    key: Annotated[str, typer.Argument(help="The refund's key, as `keizoku payments refunds` lists it.")],
+    by: Annotated[str, typer.Option("--by", help="Who made sure.")],
+    ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
+) -> None:
+    """People have made sure that a refund was never made: the next night asks for it anew."""
+    with at_the_desk() as (house, now):
+        house.billing.nothing_refunded(key, by=by, ground=ground, now=now)
+    emit(f"refund {key} is over; the next night asks anew")
+
+
+@app.command()
+def disputes(as_json: AsJson = False) -> None:
+    """Disputes of cardholders, each with its newest state; the open ones first."""
+    from keizoku.billing.cards.disputes import disputes as list_disputes
+
+    with open_house() as house:
+        rows = list_disputes(house.session)
+    emit(rows if rows or as_json else "no charge was ever disputed", as_json)
+
+
+class Choice(StrEnum):
+    """What a lost dispute means."""
+
+    CLAIM_STAYS = "claim_stays"
+    SALE_VOID = "sale_void"
+
+
+@app.command("dispute-lost")
+def dispute_lost(
+    dispute: Annotated[str, typer.Argument(help="The dispute, as `keizoku payments disputes` lists it.")],
+    choice: Annotated[Choice, typer.Option("--choice", help="Is the fee owed again, or is nothing owed?")],
+    by: Annotated[str, typer.Option("--by", help="Who chose.")],
+    ground: Annotated[str, typer.Option("--ground", help="Why.")],
+) -> None:
+    """People choose what the loss of a dispute means, before or after it is lost (default: setting dispute_lost)."""
+    with at_the_desk() as (house, now):
+        house.billing.dispute_lost(dispute, choice.value, by=by, ground=ground, now=now)
+    emit(f"dispute {dispute}: if it is lost, {choice.value}")
+
+
+def _told(waiting: Callable[[Session], Sequence[object]], nothing: str, as_json: bool) -> None:
+    """What waits for somebody, or `nothing`; exit 1 if anything does."""
+    with open_house() as house:
+        rows = waiting(house.session)
+    emit(rows if rows or as_json else nothing, as_json)
+    if rows:
+        raise typer.Exit(1)

@@ -1,0 +1,47 @@
+"""`keizoku store`: what app stores report about the terms that they collected for us."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.inputs import AsJson, File, Recorder, recorder
+from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
+from keizoku.scheduler.cli.shared.output import emit
+
+app = typer.Typer(help="Reports of app stores: import, list.", no_args_is_help=True)
+
+
+@app.callback()
+def _store() -> None:
+    """App stores (5.1(2)): they bill their customers, report their fee, and pay out."""
+
+
+@app.command("import")
+def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", as_json: AsJson = False) -> None:
+    """Take a store's report (CSV: store, account, term, gross, fee, fee_tax, currency, paid_out_on, payout_id).
+
+    The last four may be empty or missing. A row that is known is passed by, and may add its payout. Exit 1 if a row
+    could not be used.
+    """
+    from keizoku.billing.receivables.store_reports import COLUMNS
+
+    layout = layout_of(mapping, COLUMNS)
+    with open_house() as house:
+        done = house.billing.import_store_reports(file, layout=layout, author=recorder(author), now=datetime.now(UTC))
+    end_of_import(done, as_json)
+
+
+@app.command("list")
+def list_reports(
+    account: Annotated[str | None, typer.Option(help="Only this account's.")] = None, as_json: AsJson = False
+) -> None:
+    """Every term begun through a store: what was reported and paid out, and what is still missing."""
+    from keizoku.billing.receivables.store_reports import reports
+
+    with open_house() as house:
+        found = reports(house.session, account)
+    emit(found if found or as_json else "no terms through a store", as_json)

@@ -1,0 +1,1 @@
+"""Commands that run Keizoku: database, night, worker, backup, demo, scenarios, settings."""

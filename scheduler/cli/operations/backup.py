@@ -1,0 +1,205 @@
+"""`keizoku backup`: encrypted copies of the database in three places (Article 10)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import open_database, open_house, settings_of_this_process
+from keizoku.scheduler.cli.shared.output import emit, errors, fail
+from keizoku.terms.calendar import iso_jst
+
+if TYPE_CHECKING:
+    from keizoku.scheduler.backup.keeper import Rules
+    from keizoku.scheduler.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Backup = Annotated[str, typer.Option("--backup", help="Which one, as `keizoku backup list` names it; else the newest.")]
+Identity = Annotated[
+    Path | None,
+    typer.Option("--identity", help="File with the secret key of age; else the setting backup_identity_file."),
+]
+
+
+@app.callback()
+def _backup() -> None:
+    """Encrypted copies of the database in three places: run, list, verify, restore."""
+
+
+@app.command()
+def key(file: Annotated[Path, typer.Argument(help="Where the secret key goes; must not be there yet.")]) -> None:
+    """Make a pair of keys: the secret one into a file, the public one printed for KEIZOKU_BACKUP_RECIPIENTS.
+
+    Keep the file away from the machine that makes backups: whoever has it reads them all.
+    """
+    from keizoku.scheduler.backup.dump import new_key
+
+    secret, public = new_key()
+    try:
+        with file.open("x") as out:
+            file.chmod(0o600)
+            out.write(f"{secret}\n")
+    except OSError as error:
+        fail(f"{file}: {error.strerror}")
+    emit(public)
+
+
+@app.command()
+def run(as_json: AsJson = False) -> None:
+    """Make a backup and write it to every place (exit 1 if one of them did not take it)."""
+    from keizoku.scheduler.backup import keeper
+    from keizoku.scheduler.backup.dump import BackupError
+
+    settings = settings_of_this_process()
+    with open_database(settings) as database:
+        try:
+            stored = keeper.run(database.session, database.url, rules_of(settings), datetime.now(UTC), _told)
+        except BackupError as error:
+            fail(str(error), 1)
+    emit([_row(each) for each in stored], as_json)
+    if any(each.why for each in stored):
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """Every whole copy in every place (exit 1 if none of the last 7 days lies in all of them: premium/10.3)."""
+    from keizoku.scheduler.backup import keeper
+
+    rules = rules_of(settings_of_this_process())
+    copies, unreadable = keeper.listed(rules)
+    now = datetime.now(UTC)
+    stands = keeper.stands(rules, now)
+    rows = [
+        {
+            "backup": each.backup,
+            "taken_at": iso_jst(each.taken_at),
+            "store": each.store,
+            "bytes": each.bytes,
+            "sha256": each.sha256,
+        }
+        for each in copies
+    ]
+    if as_json:
+        emit({"copies": rows, "unreadable": unreadable, "too_old": stands.too_old, "wanted": stands.wanted}, True)
+    else:
+        emit(rows or "no backup lies anywhere")
+        for line in unreadable:
+            errors.print(line, markup=False, soft_wrap=True)
+    if stands.too_old:
+        days = rules.policy.backup.longest_pause_days
+        errors.print(f"no backup of the last {days} days lies in every place (premium/10.3)", markup=False)
+    if stands.too_old or unreadable:
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(backup: Backup = "", identity: Identity = None, as_json: AsJson = False) -> None:
+    """Read the copies of a backup back: the bytes are those that were written; with the key, they open to the end."""
+    from keizoku.scheduler.backup import keeper
+    from keizoku.scheduler.backup.dump import BackupError
+
+    settings = settings_of_this_process()
+    try:
+        found = keeper.verify(rules_of(settings), backup or None, identity or settings.backup_identity_file)
+    except BackupError as error:
+        fail(str(error), 1)
+    emit(
+        [
+            {
+                "backup": each.backup,
+                "store": each.store,
+                "whole": not each.complaints,
+                "why": "; ".join(each.complaints),
+            }
+            for each in found
+        ],
+        as_json,
+    )
+    if any(each.complaints for each in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def restore(
+    into: Annotated[str, typer.Argument(help="Address of an empty database: postgresql://user@host/database.")],
+    backup: Backup = "",
+    identity: Identity = None,
+    as_json: AsJson = False,
+) -> None:
+    """Restore a backup into an empty database, and prove it: the same rows, sums and certificate (exit 1 if not)."""
+    from keizoku.db.session import normalised_url
+    from keizoku.scheduler.backup import keeper
+    from keizoku.scheduler.backup.dump import BackupError
+
+    settings = settings_of_this_process()
+    key_file = identity or settings.backup_identity_file
+    if key_file is None:
+        fail("the secret key is needed: --identity FILE, or KEIZOKU_BACKUP_IDENTITY_FILE")
+    try:
+        lines = keeper.restore_into(rules_of(settings), normalised_url(into), key_file, backup or None, _told)
+    except BackupError as error:
+        fail(str(error), 1)
+    emit({"proven": not lines, "differences": lines} if as_json else lines or "restored, and proven", as_json)
+    if lines:
+        raise typer.Exit(1)
+
+
+@app.command()
+def member(
+    account: Annotated[str, typer.Argument(help="The account.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the CSV files.")],
+    as_json: AsJson = False,
+) -> None:
+    """A member's own data as CSV files, one for every kind of row (premium/10.4)."""
+    from keizoku.scheduler.backup.member_data import write_member
+
+    with open_house() as house:
+        try:
+            written = write_member(house.session, account, out)
+        except OSError as error:
+            fail(f"{out}: {error.strerror}")
+    if not written:
+        fail(f"account {account}: nothing is held of it", 1)
+    emit(written, as_json)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Where backups go, by the settings; a place that cannot be spoken to ends the command with one line."""
+    from keizoku.scheduler.backup.keeper import Rules
+    from keizoku.scheduler.backup.stores import Store, StoreError
+
+    try:
+        stores = tuple(Store.at(each) for each in settings.backup_stores)
+    except StoreError as error:
+        _bad_store(error)
+    return Rules(
+        stores,
+        settings.backup_recipients,
+        settings.backup_keep_days,
+        settings.backup_keep_months,
+        settings.rules().terms.at(datetime.now(UTC).date()),
+    )
+
+
+def _bad_store(error: Exception) -> NoReturn:
+    fail(f"KEIZOKU_BACKUP_STORES: {error}")
+
+
+def _told(what: str) -> None:
+    errors.print(f"{what} …", markup=False)
+
+
+def _verdict(backup: str, store: str, complaints: tuple[str, ...]) -> dict[str, object]:
+    return {"backup": backup, "store": store, "whole": not complaints, "why": "; ".join(complaints)}
+
+
+def _row(each: object) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(each)  # type: ignore[call-overload,no-any-return]

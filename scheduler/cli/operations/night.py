@@ -1,0 +1,195 @@
+"""`keizoku night`: run the night of a business date, or of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from keizoku.scheduler.cli.shared.context import open_house, settings_of_this_process
+from keizoku.scheduler.cli.shared.inputs import day as parse_day
+from keizoku.scheduler.cli.shared.output import console, emit, errors, fail, table
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.terms.calendar import jst_day
+
+if TYPE_CHECKING:
+    from keizoku.scheduler.app import House
+    from keizoku.scheduler.night.nightly_run import NightResult
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def night(
+    on: Annotated[str, typer.Option("--on", help="The business date, 2026-04-01; default: today in Japan.")] = "",
+    from_: Annotated[str, typer.Option("--from", help="The first of several business dates.")] = "",
+    to: Annotated[str, typer.Option("--to", help="The last of several business dates.")] = "",
+    simulate_clock: Annotated[
+        bool,
+        typer.Option(
+            "--simulate-clock",
+            help="Let each night believe that it is 02:30 JST of its own date (simulated gateway only: for trials).",
+        ),
+    ] = False,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", min=0, max=64, help="Processes that share the contracts; 0: as many as KEIZOKU_NIGHT_JOBS says."
+        ),
+    ] = 0,
+    whole_audit: Annotated[
+        bool,
+        typer.Option(
+            "--whole-audit", help="Look at every row again, not only at what came since the last certificate."
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, one object per night.")] = False,
+) -> None:
+    """Renew, invoice, charge, chase, adjudicate, recognise, and certify a business date.
+
+    Nights that were missed since the last one are caught up first. A second run of a date changes nothing.
+    Exit 1 if a certificate names differences or another night is running.
+    """
+    from keizoku.billing.rules.price_catalog import NoPriceError
+    from keizoku.scheduler.night.nightly_run import NightBusyError
+    from keizoku.sla.months.month_facts import NoPopulation
+    from keizoku.terms.policy import UncoveredDate
+
+    real_now = datetime.now(UTC)
+    dates = _dates(on, from_, to, jst_day(real_now))
+    if not simulate_clock and dates[-1] > jst_day(real_now):
+        fail(f"{dates[-1]} is not here yet (today is {jst_day(real_now)} in Japan); use --simulate-clock for a trial")
+    settings = settings_of_this_process()
+    with open_house(settings) as house:
+        if simulate_clock and house.gateway.name != "simulated":
+            fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
+        try:
+            results = run_nights(
+                house,
+                dates,
+                None if simulate_clock else real_now,
+                jobs=jobs or settings.night_jobs,
+                whole_audit=whole_audit,
+            )
+        except NightBusyError as busy:
+            fail(str(busy), 1)
+        except (NoPopulation, NoPriceError, UncoveredDate) as error:
+            fail(f"the night stopped: {error}. What was done before stays done; mend this and run it again", 1)
+    if as_json:
+        emit([as_dict(result) for result in results], as_json=True)
+    else:
+        _print(results)
+    if any(result.certificate != "ok" for result in results):
+        raise typer.Exit(1)
+
+
+def run_nights(
+    house: House, dates: list[date], now: datetime | None, *, jobs: int = 1, whole_audit: bool = False
+) -> list[NightResult]:
+    """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
+    from keizoku.scheduler.night.nightly_run import run_night
+    from keizoku.scheduler.night.processes import Helpers
+
+    with _progress(dates) as told, Helpers(jobs - 1, partial(open_house, quiet=True)) as helpers:
+        return [
+            run_night(house, each, now or night_at(each), told, whole_audit=whole_audit, helpers=helpers)
+            for each in dates
+        ]
+
+
+def as_dict(result: NightResult) -> dict[str, object]:
+    """A result as it is printed in JSON."""
+    return {
+        "business_date": result.business_date,
+        "changes": result.changes,
+        "ran_before": result.ran_before,
+        "caught_up": list(result.caught_up),
+        "stages": {stage.stage: stage.changes for stage in result.stages},
+        "certificate": result.certificate,
+        "differences": list(result.differences),
+    }
+
+
+@contextmanager
+def _progress(dates: list[date]) -> Iterator[Teller]:
+    from keizoku.scheduler.night.nightly_run import STAGES
+
+    bars = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[stage]}"),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+    with bars:
+        yield Teller(bars, dates, STAGES[-1])
+
+
+class Teller:
+    """Moves one bar over all nights, and shows the stage and how many rows it has written."""
+
+    def __init__(self, bars: Progress, dates: list[date], last_stage: str) -> None:
+        self._bars = bars
+        self._last_stage = last_stage
+        self._rows = 0
+        self._seen: set[date] = set()
+        self._task = bars.add_task("nights", total=len(dates), stage="")
+
+    def __call__(self, business_date: date, stage: str, rows: int) -> None:
+        """Be told (keizoku.scheduler.night.nightly_run.Progress)."""
+        self._rows += rows
+        self._bars.update(self._task, description=f"night {business_date}", stage=f"{stage:12} {self._rows:>9,} rows")
+        if stage == self._last_stage and business_date not in self._seen:
+            self._seen.add(business_date)
+            self._bars.advance(self._task)
+
+
+def _dates(on: str, from_: str, to: str, today: date) -> list[date]:
+    if on and (from_ or to):
+        fail("--on names one date, --from and --to several: give one or the other")
+    if bool(from_) != bool(to):
+        fail("--from and --to go together")
+    first = _date(from_ or on, today)
+    last = _date(to, today) if to else first
+    if last < first:
+        fail(f"--from {first} comes after --to {last}")
+    return [first + timedelta(days=day) for day in range((last - first).days + 1)]
+
+
+def _date(text: str, default: date) -> date:
+    return parse_day(text) if text else default
+
+
+def _print(results: list[NightResult]) -> None:
+    from keizoku.scheduler.night.nightly_run import STAGES
+
+    rows = [
+        [
+            result.business_date,
+            *(stage.changes for stage in result.stages if stage.stage not in ("evidence", "audit")),
+            _word(result),
+            result.certificate,
+        ]
+        for result in results
+    ]
+    columns = ["night", *(stage for stage in STAGES if stage not in ("evidence", "audit")), "", "certificate"]
+    console.print(table(columns, rows))
+    for result in results:
+        for difference in result.differences:
+            errors.print(f"{result.business_date}: {difference}", markup=False, soft_wrap=True)
+
+
+def _word(result: NightResult) -> str:
+    if result.ran_before and not result.changes:
+        return "ran before, nothing changed"
+    if result.caught_up:
+        return f"caught up {len(result.caught_up)} missed"
+    return ""

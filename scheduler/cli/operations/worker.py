@@ -1,0 +1,131 @@
+"""`keizoku worker`: wakes the night, reads the gateway's news; one leads, others wait."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import open_database, open_house, settings_of_this_process
+from keizoku.scheduler.cli.shared.output import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    import sqlalchemy as sa
+
+    from keizoku.scheduler.app import House
+    from keizoku.scheduler.settings import Settings
+    from keizoku.scheduler.worker.worker import Backup, Worker
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def worker(
+    listen: Annotated[
+        str, typer.Option("--listen", help="Where /healthz and /metrics answer: host:port; empty: nowhere.")
+    ] = "127.0.0.1:9464",
+    heartbeat: Annotated[float, typer.Option("--heartbeat", min=0.1, help="Seconds between heartbeats.")] = 5.0,
+    poll: Annotated[float, typer.Option("--poll", min=0.1, help="Seconds between looks at the gateway's news.")] = 300,
+    lease: Annotated[
+        float,
+        typer.Option("--lease", min=0.5, help="Seconds of silence after which another worker takes the lead."),
+    ] = 30.0,
+) -> None:
+    """Run unattended: the night at 02:30 JST and what was missed, the gateway's news, until SIGTERM.
+
+    Several may run: one leads, another takes over within a minute of its death. Logs are JSON lines on stderr.
+    """
+    from keizoku.scheduler.night.processes import Helpers
+    from keizoku.scheduler.worker.leadership import Leadership, watched_engine
+    from keizoku.scheduler.worker.telemetry import json_logger, serve
+    from keizoku.scheduler.worker.worker import Worker
+
+    host, port = _address(listen)
+    if lease < 2 * heartbeat:
+        fail(f"--lease {lease:g}: has to be at least twice the heartbeat of {heartbeat:g} s")
+    settings = settings_of_this_process()
+    worker_id = uuid4().hex[:12]
+    log = json_logger(worker_id)
+
+    with open_house(settings):
+        pass  # the tables are up to date, or this says what to do
+
+    @contextmanager
+    def house_of_a_job() -> Iterator[House]:
+        with open_house(settings, quiet=True) as house:
+            yield house
+
+    # kept open: an embedded server runs as long as the worker does
+    with open_database(settings, quiet=True) as database:
+        engine = watched_engine(database.url)
+
+        def connect() -> sa.Connection:
+            database.keep_running()
+            return engine.connect()
+
+        leadership = Leadership(connect, worker_id, lease)
+        made = Worker(house_of_a_job, leadership, log, heartbeat_seconds=heartbeat, poll_seconds=poll)
+        made.helpers = partial(Helpers, settings.night_jobs - 1, partial(open_house, quiet=True))
+        if settings.backup_stores:
+            made.backup = _backup(settings, database.url, made)
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            made.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+        silence = None
+        if host:
+            try:
+                bound, silence = serve(host, port, made.numbers, made.health, lambda: datetime.now(UTC))
+            except OSError as error:
+                fail(f"--listen {listen}: {error.strerror}")
+            log.info("listens", host=host, port=bound)
+        try:
+            made.run()
+        finally:
+            if silence is not None:
+                silence()
+            engine.dispose()
+
+
+def _backup(settings: Settings, url: sa.URL, worker: Worker) -> Backup:
+    """The day's backup, from its hour in Japan on."""
+    from keizoku.scheduler.backup import keeper
+    from keizoku.scheduler.cli.operations.backup import rules_of
+    from keizoku.terms.calendar import JST
+
+    rules = rules_of(settings)
+    rules.check()
+
+    def wanted(house: House, now: datetime) -> dict[str, object] | None:
+        last = keeper.last_whole_at(house.session, [store.name for store in rules.stores])
+        house.session.rollback()
+        if last is not None:
+            worker.numbers.backup_age.set((now - last).total_seconds())
+        if now.astimezone(JST).hour < settings.backup_at_hour or not keeper.stands(rules, now).wanted:
+            return None
+        stored = keeper.run(house.session, url, rules, now)
+        failed = [each.store for each in stored if each.why]
+        if not failed:
+            worker.numbers.backup_age.set(0)
+        return {"backup": stored[0].backup, "bytes": stored[0].bytes, "failed": failed}
+
+    return wanted
+
+
+def _address(listen: str) -> tuple[str, int]:
+    if not listen:
+        return "", 0
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        fail(f"--listen {listen!r}: has to be host:port, such as 127.0.0.1:9464")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,1 @@
+"""What the groups of commands share: context, output, reading files."""

@@ -1,0 +1,165 @@
+"""From the settings to an open house: which database, is it up to date, who charges cards.
+
+Every command that works with the database prints on stderr where that is. Nothing heavy is imported before it is
+needed: the help of a group answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from keizoku.scheduler.cli.shared.output import UserError, note
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from keizoku.db.embedded import EmbeddedServer
+    from keizoku.db.session import Session
+    from keizoku.scheduler.app import House
+    from keizoku.scheduler.settings import Settings
+
+__all__ = [
+    "ALL_THAT_IS_KNOWN",
+    "Database",
+    "at_the_desk",
+    "embedded_server",
+    "open_database",
+    "open_house",
+    "settings_of_this_process",
+]
+
+
+ALL_THAT_IS_KNOWN = datetime(9999, 12, 31, tzinfo=UTC)
+"""As of when commands that only read ask: nothing is left out, not even what a simulated clock wrote ahead."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """An open database: a session on it, its address for further ones, and where it is in words."""
+
+    session: Session
+    url: sa.URL
+    place: str
+    embedded: bool
+    keep_running: Callable[[], None]
+    """Starts an embedded server again that was killed meanwhile; a server is others' to start."""
+
+
+def settings_of_this_process() -> Settings:
+    """The settings; a bad value ends the command with one line."""
+    from keizoku.scheduler.settings import SettingsError, load_settings
+
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise UserError(str(error)) from error
+
+
+def embedded_server(settings: Settings) -> EmbeddedServer:
+    """The embedded server that the settings mean; nothing is started."""
+    from keizoku.db.embedded import EmbeddedServer, default_data_dir
+
+    return EmbeddedServer(settings.data_dir or default_data_dir())
+
+
+@contextmanager
+def open_database(settings: Settings, *, quiet: bool = False) -> Iterator[Database]:
+    """A session on the server of the settings, which is started if it is the embedded one.
+
+    Where it is is said on stderr, unless `quiet`: a worker opens it for every job.
+    """
+    from keizoku.db.session import normalised_url
+
+    if settings.database_url is None:
+        with embedded_server(settings) as server:
+            place = f"embedded PostgreSQL {{version}} in {server.data_dir}"
+            with _reason_told(server):
+                yield from _connected(server.url, place, server.keep_running, quiet)
+    else:
+        url = normalised_url(settings.database_url.get_secret_value())
+        named = url.query.get("host", "the local socket")
+        host = url.host or (named if isinstance(named, str) else ", ".join(named))
+        yield from _connected(url, f"server {host}/{url.database or ''}, PostgreSQL {{version}}", None, quiet)
+
+
+@contextmanager
+def _reason_told(server: EmbeddedServer) -> Iterator[None]:
+    """Where our own server goes away meanwhile and its log says that its disk is full, the error says so too."""
+    said_before = server.log_file.stat().st_size
+    try:
+        yield
+    except Exception as error:
+        from keizoku.db.failures import failure_of, reason_in_log
+
+        failure = failure_of(error)
+        if failure is not None and failure.kind == "database_gone":
+            why = reason_in_log(server.log_file, said_before)
+            if why is not None:
+                raise why from error
+        raise
+
+
+def _connected(url: sa.URL, place: str, keep_running: Callable[[], None] | None, quiet: bool) -> Iterator[Database]:
+    from keizoku.db.session import check_server, make_engine
+
+    engine = make_engine(url)
+    try:
+        with engine.connect() as session:
+            named = place.format(version=check_server(session))
+            found = Database(session, url, named, keep_running is not None, keep_running or (lambda: None))
+            session.rollback()
+            if not quiet:
+                note(f"database: {found.place}")
+            yield found
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_house(settings: Settings | None = None, *, quiet: bool = False) -> Iterator[House]:
+    """The house on a database that is up to date.
+
+    The embedded database is brought up to date by itself; on a server that is the operator's to do.
+    """
+    from keizoku.scheduler.app import house_on
+    from keizoku.scheduler.settings import SettingsError
+
+    settings = settings or settings_of_this_process()
+    with ExitStack() as stack:
+        try:
+            settings.rules()  # what is set wrongly is said before a server is started
+            database = stack.enter_context(open_database(settings, quiet=quiet))
+            _bring_up_to_date(database)
+            house = stack.enter_context(house_on(database.session.engine, settings))
+        except SettingsError as error:
+            raise UserError(str(error)) from error
+        yield house
+
+
+@contextmanager
+def at_the_desk() -> Iterator[tuple[House, datetime]]:
+    """The house and the present instant; what the desk refuses ends the command in one line, exit code 1."""
+    from keizoku.billing.refusal import Refused
+
+    with open_house() as house:
+        try:
+            yield house, datetime.now(UTC)
+        except Refused as refused:
+            raise UserError(str(refused), 1) from refused
+
+
+def _bring_up_to_date(database: Database) -> None:
+    from keizoku.db.migrate import current_revision, head_revision, upgrade
+
+    current, head = current_revision(database.session), head_revision()
+    database.session.rollback()
+    if current == head:
+        return
+    if not database.embedded:
+        state = "empty" if current is None else f"at revision {current}"
+        raise UserError(f"the database is {state}, this release wants {head}: run `keizoku db upgrade`")
+    upgrade(database.session)

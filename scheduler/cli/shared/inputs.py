@@ -1,0 +1,90 @@
+"""What people type at several commands: times, months, windows, files, who they are."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from keizoku.scheduler.cli.shared.output import errors, fail
+from keizoku.terms.calendar import Month, parse_instant
+
+
+class Language(StrEnum):
+    """The language of an explanation or a document."""
+
+    JA = "ja"
+    EN = "en"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Author = Annotated[str, typer.Option(help="Who decides so.")]
+Ground = Annotated[str, typer.Option(help="Why.")]
+Recorder = Annotated[str, typer.Option("--author", help="Who records it. Default: your login name.")]
+From = Annotated[str, typer.Option("--from", help="JST unless it has an offset: '2026-04-10 09:00'.")]
+To = Annotated[str, typer.Option("--to", help="The end, not included.")]
+Windows = Annotated[list[str] | None, typer.Option("--window", metavar="FROM/TO", help="May be repeated.")]
+File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
+MonthArgument = Annotated[str, typer.Argument(metavar="MONTH", help="Such as 2026-04; JST.")]
+OnlyMonth = Annotated[str, typer.Option("--month", help="Only of this month: 2026-04.")]
+
+
+YEARS: Final = range(1970, 2201)
+"""What lies outside them is a slip of the hand."""
+
+
+def instant(text: str) -> datetime:
+    """A time as people write it; ends the command for what is none."""
+    try:
+        at = parse_instant(text)
+    except ValueError as error:
+        fail(str(error))
+    return at if at.year in YEARS else fail(f"{text}: years go from {YEARS[0]} to {YEARS[-1]}")
+
+
+def day(text: str) -> date:
+    """A day as people write it; ends the command for what is none."""
+    try:
+        on = date.fromisoformat(text.strip())
+    except ValueError:
+        fail(f"not a day: {text!r}; write it as 2026-04-10")
+    return on if on.year in YEARS else fail(f"{text}: years go from {YEARS[0]} to {YEARS[-1]}")
+
+
+def month_of(text: str) -> Month:
+    """A month as people write it; ends the command for what is none, and for the last one, which has no end."""
+    try:
+        month = Month.parse(text)
+        month.next()
+    except ValueError as error:
+        fail(str(error))
+    return month
+
+
+def window(text: str) -> tuple[datetime, datetime]:
+    """FROM/TO; ends the command for what is none."""
+    start, slash, end = text.partition("/")
+    if not slash:
+        fail(f"not a window: {text!r}; write FROM/TO, such as '2026-04-10 09:00/2026-04-10 12:37'")
+    return instant(start), instant(end)
+
+
+def recorder(author: str) -> str:
+    """Who records: as told, else who is logged in."""
+    return author or getpass.getuser()
+
+
+@contextmanager
+def row_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar of rows on stderr, on a terminal, that goes when all is done; to be told (done, of how many)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
+        task = bars.add_task(what, total=None)
+        yield lambda done, whole: bars.update(task, completed=done, total=whole)

@@ -1,0 +1,170 @@
+"""How every command speaks: results to stdout, everything else to stderr, JSON when asked.
+
+Exit codes: 0 fine, 1 a finding, 2 the command could not be done as asked, 3 it was broken off by what it stands on
+(the database went away, a disk is full): what was committed stays, run it again.
+"""
+
+import dataclasses
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+__all__ = [
+    "UserError",
+    "console",
+    "emit",
+    "errors",
+    "explain_failure",
+    "explained",
+    "fail",
+    "note",
+    "report_findings",
+    "table",
+]
+
+WIDTH_OF_A_FILE = 200
+"""Columns of a table that goes to a file or another program, where no terminal says how wide it is."""
+
+
+def _console(*, stderr: bool) -> Console:
+    to_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, highlight=False, width=None if to_terminal else WIDTH_OF_A_FILE)
+
+
+console = _console(stderr=False)
+"""For results; text in [brackets] is markup, so what comes from data is escaped."""
+errors = _console(stderr=True)
+"""For everything else."""
+
+
+BROKEN_OFF = 3
+"""Exit code: the database went away or a disk is full; the same command does once that is mended."""
+
+
+class UserError(Exception):
+    """What the person at the keyboard can mend; the message is one line, `code` the exit code."""
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def emit(result: object, as_json: bool = False, human: Callable[[Console], None] | None = None) -> None:
+    """Print a result: as JSON, or as `human` draws it, or as a plain table or line."""
+    if as_json:
+        sys.stdout.write(json.dumps(result, default=_jsonable, ensure_ascii=False, indent=2) + "\n")
+    elif human is not None:
+        human(console)
+    elif isinstance(result, Mapping):
+        console.print(table(("", ""), ((name, value) for name, value in result.items()), header=False))
+    elif isinstance(result, Sequence) and result and all(isinstance(row, Mapping) for row in result):
+        names = list(result[0])
+        console.print(table(names, ([row.get(name) for name in names] for row in result)))
+    elif isinstance(result, Sequence) and not isinstance(result, str):
+        for line in result:
+            console.print(escape(str(line)), soft_wrap=True)
+    else:
+        console.print(escape(str(result)), soft_wrap=True)
+
+
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None, header: bool = True
+) -> Table:
+    """A table of plain values; whole numbers to the right with thousands."""
+    drawn = Table(title=title, title_justify="left", show_header=header, box=None, pad_edge=False)
+    for name in columns:
+        drawn.add_column(name, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    return drawn
+
+
+def note(message: str) -> None:
+    """One line to stderr: where we work, what is being waited for."""
+    errors.print(escape(message), style="dim", soft_wrap=True)
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """End the command with one line."""
+    raise UserError(message, code)
+
+
+def report_findings(findings: Iterable[object], as_json: bool = False) -> int:
+    """Print each finding on a line of stderr (as JSON: one list to stdout); the exit code, 1 if any."""
+    found = list(findings)
+    if as_json:
+        emit(found, as_json=True)
+    else:
+        for finding in found:
+            errors.print(escape(str(finding)), soft_wrap=True)
+    return 1 if found else 0
+
+
+def explain_failure(error: Exception) -> int:
+    """One line for what people can mend, and its exit code; what only a programmer can is raised again."""
+    mendable = explained(error)
+    if mendable is None:
+        raise error
+    message, code = mendable
+    errors.print(f"[red]error[/]: {escape(message)}", soft_wrap=True)
+    return code
+
+
+def explained(error: BaseException) -> tuple[str, int] | None:
+    """The one line that people can act on, and its exit code; None for what only a programmer can mend."""
+    from sqlalchemy.exc import DataError
+
+    from keizoku.billing.gateway.port import GatewayRefusesUsError
+    from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of
+    from keizoku.db.session import DatabaseError
+
+    if isinstance(error, UserError):
+        return (f"{error}; {FREE_SOME}", BROKEN_OFF) if disk_is_full(error) else (str(error), error.code)
+    failure = failure_of(error)
+    if failure is not None:
+        return str(failure), BROKEN_OFF if failure.passes else 2
+    if isinstance(error, DatabaseError | GatewayRefusesUsError):
+        return str(error), 2
+    if disk_is_full(error):
+        return f"the disk is full: {' '.join(str(error).split())}; {FREE_SOME}", BROKEN_OFF
+    if isinstance(error, DataError):  # a number or a letter beyond what its columns hold
+        return f"a value that cannot be: {str(error.orig).splitlines()[0]}", 2
+    return None
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value)
+    return escape(str(value))
+
+
+def _jsonable(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, dt.date):  # a datetime is one too
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset | Iterator):
+        return list(value)
+    if isinstance(value, Decimal | Fraction | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

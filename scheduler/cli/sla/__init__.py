@@ -1,0 +1,1 @@
+"""Commands on outages, evidence, months of Article 9 and claims."""

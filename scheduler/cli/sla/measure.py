@@ -1,0 +1,299 @@
+"""What `keizoku sla measure` does: files of evidence read, the month worked out from them, printed or drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+from rich.console import Console
+from rich.markup import escape
+
+from keizoku.scheduler.cli.shared.output import emit, fail, note, report_findings, table
+from keizoku.scheduler.cli.sla.counts import count_series
+from keizoku.scheduler.files import write_whole
+from keizoku.sla.counting.claimants import claimant_rows, recognised_counts, take_claimants
+from keizoku.sla.counting.outage_threshold import Population, counted_windows, observed_windows, stops_from
+from keizoku.sla.evidence.claim_files import read_claims
+from keizoku.sla.evidence.count_files import CountSeries, CountsRead, read_counts, unknown_time
+from keizoku.sla.evidence.incident_files import read_incidents
+from keizoku.sla.evidence.maintenance_notices import read_notices
+from keizoku.sla.evidence.observations import open_observations, read_observations
+from keizoku.sla.pictures.timeline import month_svg
+from keizoku.sla.review_queue import policy_of
+from keizoku.sla.rules.claim_steps import waterfall_steps
+from keizoku.sla.rules.intervals import NOTHING, Spans, as_iso, length, normalise, subtract, union
+from keizoku.sla.rules.unusable_time import (
+    SERVICE_BUCKETS,
+    Claimant,
+    MonthFacts,
+    ServiceMonth,
+    claimant_month,
+    service_month,
+)
+from keizoku.terms.calendar import Month, epoch, parse_instant
+from keizoku.terms.decision import Finding
+from keizoku.terms.policy import Policy, Terms, UncoveredDate
+from keizoku.terms.rendering import Lang, sentence
+from keizoku.terms.rules import Rules
+from keizoku.terms.words import duration, percent, windows
+
+if TYPE_CHECKING:
+    from keizoku.sla.counting.spark_engine import SparkEngine
+
+OPEN_UNTIL = timedelta(days=1)
+"""How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the command was given, before anything was read."""
+
+    observations: tuple[Path, ...]
+    columns: Mapping[str, str]
+    symptom: str | None
+    incidents: tuple[Path, ...]
+    counts: tuple[Path, ...]
+    series: CountSeries
+    notices: tuple[Path, ...]
+    claims: tuple[Path, ...] = ()
+    engine: str = "duckdb"
+
+
+def measure_month(
+    evidence: Evidence,
+    month: Month,
+    policy: Policy,
+    *,
+    population: int,
+    resolution: int,
+    as_of: str,
+    picture: Path | None,
+    lang: Lang,
+    as_json: bool,
+) -> int:
+    """Read, work out, draw and print; the exit code, 1 if there were findings."""
+    facts, findings = read_facts(evidence, month, policy, population, _horizon(as_of, month))
+    result = service_month(facts, policy, resolution)
+    tiers = None
+    if evidence.claims:
+        tiers, told = claims_by_tier(evidence, result, policy)
+        findings += told
+    if picture is not None:
+        _draw(picture, month_svg(result, policy, lang))
+    code = report_findings(findings)
+    shown = as_dict(result, policy) | ({"claims": tiers} if tiers is not None else {})
+    emit(shown, as_json, lambda console: _print(console, result, policy, lang, tiers))
+    return code
+
+
+def read_facts(
+    evidence: Evidence, month: Month, policy: Policy, population: int, horizon: int
+) -> tuple[MonthFacts, list[Finding]]:
+    """Read all files; what of them is good as facts of the month, and the findings."""
+    everyone = Population.always(population)
+    incidents = [read_incidents(path) for path in evidence.incidents]
+    counts = [read_counts(path, evidence.series) for path in evidence.counts]
+    notices = [read_notices(path, policy) for path in evidence.notices]
+    if evidence.engine == "spark":
+        with spark_engine() as spark:
+            reads = [spark.read_observations(evidence.observations, evidence.columns, evidence.symptom)]
+            seen = observed_windows(spark, everyone, policy, horizon)
+    else:
+        with open_observations() as observed:
+            reads = [read_observations(observed, evidence.observations, evidence.columns, evidence.symptom)]
+            observed.settle()
+            seen = observed_windows(observed.table, everyone, policy, horizon)
+    counted = counted_windows((row for read in counts for row in read.rows), policy)
+    stops = stops_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
+    announced = tuple(row for read in notices for row in read.rows)
+    facts = MonthFacts(month, stops, announced, unknown=_unknown(counts, evidence.series))
+    told = (read.findings for of_kind in (reads, incidents, counts, notices) for read in of_kind)
+    findings = [finding for findings in told for finding in findings]
+    return facts, findings
+
+
+def claims_by_tier(
+    evidence: Evidence, result: ServiceMonth, policy: Policy
+) -> tuple[list[dict[str, object]], list[Finding]]:
+    """How many accounts that claim the month would reach each tier, the windows of several claims united."""
+    reads = [read_claims(path, Rules(Terms.load()), datetime.max.replace(tzinfo=UTC)) for path in evidence.claims]
+    month, whole = str(result.month), (epoch(result.month.start_at), epoch(result.month.end_at))
+    claimed: dict[str, list[Spans]] = {}
+    for claim in (row for read in reads for row in read.rows if row.month == result.month):
+        claimed.setdefault(claim.account, []).append((whole,) if claim.windows is None else claim.windows)
+    rows = [
+        row
+        for account, windows in claimed.items()
+        for row in claimant_rows(
+            account, month, Claimant((whole,), NOTHING, (whole,), union(*windows), NOTHING, None), whole
+        )
+    ]
+    unusable = [(month, *span) for span in result.unusable]
+    if evidence.engine == "spark":
+        with spark_engine() as spark:
+            spark.take_claimants(unusable, rows)
+            counts = recognised_counts(spark)
+    else:
+        with duckdb.connect() as table:
+            take_claimants(table, unusable, rows)
+            counts = recognised_counts(table)
+    reached: dict[Fraction, int] = dict.fromkeys([Fraction(0), *sorted(tier.rate for tier in policy.sla.tiers)], 0)
+    for _, seconds, claimants in counts:
+        tier = policy.sla.tier(seconds)
+        reached[tier.rate if tier is not None else Fraction(0)] += claimants
+    tiers: list[dict[str, object]] = [
+        {"rate": percent(rate, ja=False), "accounts": accounts} for rate, accounts in reached.items()
+    ]
+    return tiers, [finding for read in reads for finding in read.findings]
+
+
+@contextmanager
+def spark_engine() -> Iterator[SparkEngine]:
+    """Spark at the master of the settings; ends the command in one line where it cannot be had or gives up."""
+    from keizoku.scheduler.settings import SettingsError, load_settings
+    from keizoku.sla.counting.spark_engine import SparkUnavailableError, open_spark
+
+    try:
+        master = load_settings().spark_master
+    except SettingsError as error:
+        fail(str(error))
+    try:
+        with open_spark(master) as spark:
+            yield spark
+    except SparkUnavailableError as error:
+        fail(str(error))
+
+
+def as_dict(result: ServiceMonth, policy: Policy) -> dict[str, object]:
+    """A measured month as it is printed in JSON."""
+    return {
+        "month": str(result.month),
+        "terms": policy.version,
+        "stop_windows": as_iso(result.gross),
+        "stop_seconds": length(result.gross),
+        "unusable_windows": as_iso(result.unusable),
+        "unusable_seconds": length(result.unusable),
+        "waterfall": result.waterfall(),
+        "unknown_windows": as_iso(result.unknown),
+        "unknown_seconds": length(result.unknown),
+    }
+
+
+def _print(
+    console: Console, result: ServiceMonth, policy: Policy, lang: Lang, tiers: Sequence[Mapping[str, object]] | None
+) -> None:
+    ja = lang == "ja"
+    console.print(
+        table(
+            ("from – to", "seconds", "bucket", "clause", "why", "cause", "evidence"),
+            (
+                (
+                    windows(as_iso(((piece.start, piece.end),)), ja),
+                    piece.end - piece.start,
+                    piece.bucket,
+                    piece.clause,
+                    piece.reason,
+                    piece.cause,
+                    list(piece.sources),
+                )
+                for piece in result.pieces
+            ),
+            title=f"[bold]{result.month}[/] (terms {policy.version})",
+        )
+    )
+    console.print()
+    console.print(
+        table(
+            ("bucket", "clause", "seconds", ""),
+            (
+                *(
+                    (bucket, SERVICE_BUCKETS[bucket][0], seconds, duration(seconds, ja))
+                    for bucket, seconds in result.waterfall().items()
+                ),
+                ("all stops", "", length(result.gross), duration(length(result.gross), ja)),
+            ),
+        )
+    )
+    console.print()
+    for told in _sentences(result, policy, lang):
+        console.print(escape(told), soft_wrap=True)
+    if tiers is not None:
+        console.print()
+        console.print(table(("credit", "accounts that claim"), ([tier["rate"], tier["accounts"]] for tier in tiers)))
+
+
+def _sentences(result: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str]:
+    """What the stops are, what each clause takes out of them, and the tier that the rest reaches."""
+    ja = lang == "ja"
+    always = result.gross
+    nobody_in_particular = Claimant(always, NOTHING, always, None, NOTHING, None)
+    buckets = claimant_month(result, nobody_in_particular)
+    *steps, _ = waterfall_steps(result.month, result.gross, buckets, policy)
+    for step in steps:
+        yield sentence(step.key, lang, step.facts)
+    if result.unknown:
+        when = ", ".join(windows(as_iso(result.unknown), ja).splitlines())
+        long = duration(length(result.unknown), ja)
+        unknown_ja = f"{long}は測定値がなく、停止とも稼働とも数えていません(人が決めます): {when}。"
+        unknown_en = f"For {long} there is no sample; it counts as neither down nor up until people decide: {when}."
+        yield unknown_ja if ja else unknown_en
+    seconds = length(result.unusable)
+    tier = policy.sla.tier(seconds)
+    bound = duration((tier or policy.sla.tiers[0]).over_seconds, ja)
+    told = f"使用不能時間は{duration(seconds, ja)}" if ja else f"Unusable time is {duration(seconds, ja)}"
+    if tier is None:
+        none = f"で、{bound}を超えていません" if ja else f", not more than {bound}: no tier is reached"
+        yield told + none + ("(premium/9.2)。" if ja else " (premium/9.2).")
+    else:
+        rate = percent(tier.rate, ja)
+        more = f"で、{bound}を超え、月額利用料金の{rate}" if ja else f", more than {bound}: {rate} of the monthly fee"
+        yield told + more + (f"の段階です({tier.clause})。" if ja else f" ({tier.clause}).")
+
+
+def asked_month(written: str) -> tuple[Month, Policy]:
+    """The month and what measures it; ends the command for one that is none, or that no version covers."""
+    try:
+        month = Month.parse(written)
+    except ValueError as error:
+        fail(f"--month: {error}")
+    try:
+        return month, policy_of(Rules(Terms.load()), month)
+    except UncoveredDate as error:
+        fail(f"--month {month}: {error}")
+
+
+def _unknown(reads: Sequence[CountsRead], series: CountSeries) -> Spans:
+    """When no file has a sample although one of them should."""
+    missing = union(*(unknown_time(read.rows, read.blank, series, read.refused) for read in reads))
+    return subtract(missing, normalise((row.start, row.end) for read in reads for row in read.rows))
+
+
+def asked_series(written: str, step: int) -> CountSeries:
+    """The two series of counts, as --count-series names them; ends the command for what cannot be."""
+    affected, comma, total = (part.strip() for part in written.partition(","))
+    if not (affected and comma and total):
+        fail(f"--count-series {written}: write AFFECTED,TOTAL")
+    return count_series(affected, total, step, "", only_stops=False)
+
+
+def _horizon(written: str, month: Month) -> int:
+    if not written:
+        return epoch(month.end_at + OPEN_UNTIL)
+    try:
+        return epoch(parse_instant(written))
+    except ValueError as error:
+        fail(f"--as-of: {error}")
+
+
+def _draw(path: Path, svg: str) -> None:
+    try:
+        write_whole(path, svg)
+    except OSError as error:
+        fail(f"--picture {path}: {error.strerror}")
+    note(f"picture: {path}")

@@ -1,0 +1,1 @@
+"""Commands on the contract as data: clauses, readings, versions, policies."""

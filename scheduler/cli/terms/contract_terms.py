@@ -1,0 +1,233 @@
+"""`keizoku terms`: what the contract says in our words, which doubts are settled how, and the clause map.
+
+Reads the TOML in terms/ only; `map` also imports every module of billing and sla, to learn which function
+decides which clause, and reads the tests of the checkout.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
+from keizoku.scheduler.cli.terms import policies
+from keizoku.scheduler.cli.terms.terms_diff import print_diff
+from keizoku.terms import decision
+from keizoku.terms.clause_map import Homes, clause_map, proofs_under, unhoused
+from keizoku.terms.clauses import Clause, UnknownClause, clause_named
+from keizoku.terms.diff import compare
+from keizoku.terms.files import BadTerms, read_toml, read_version
+from keizoku.terms.own_versions import with_own_versions
+from keizoku.terms.policy import Terms, Version, make_version
+from keizoku.terms.readings import Reading, readings_page
+
+__all__ = ["app", "load_homes"]
+
+app = typer.Typer(help="The contract: clauses, numbers, readings.", no_args_is_help=True)
+app.command("lint")(policies.lint_policy)
+app.command("policies")(policies.list_policies)
+app.command("policy")(policies.show_policy)
+
+
+class Language(StrEnum):
+    """The language of gists and readings."""
+
+    JA = "ja"
+    EN = "en"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Contract = Annotated[str, typer.Option(help="The contract, a folder of terms/.")]
+Lang = Annotated[Language | None, typer.Option(help="One language only.")]
+
+
+@app.command("list")
+def list_clauses(contract: Contract = "premium", lang: Lang = None, as_json: AsJson = False) -> None:
+    """Every clause with its gist and who decides by it."""
+    version = _newest(contract)
+
+    def human(console: Console) -> None:
+        languages = _languages(lang)
+        columns = ["clause", *(f"gist ({one})" for one in languages), "status"]
+        rows = [
+            [clause.id, *(clause.gist(one.value) for one in languages), clause.status.replace("_", " ")]
+            for clause in version.clauses.values()
+        ]
+        console.print(table(columns, rows, title=f"{version.title} ({version.version})"))
+
+    emit([clause.model_dump() for clause in version.clauses.values()], as_json, human)
+
+
+@app.command()
+def show(
+    clause: Annotated[str, typer.Argument(help="A clause id such as premium/9.4.2, or just 9.4.2.")],
+    contract: Contract = "premium",
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """One clause: its gist, who decides by it and why, its numbers and readings."""
+    version = _newest(clause.partition("/")[0] if "/" in clause else contract)
+    found = _clause(version, clause)
+    sources = version.policy.sources() if version.policy else []
+    numbers = {path: value or None for path, value, source in sources if source == found.id}
+    readings = [reading for reading in version.readings.values() if reading.clause == found.id]
+
+    def human(console: Console) -> None:
+        console.print(f"[bold]{escape(found.id)}[/bold]  {escape(version.title)} ({version.version})")
+        for one in _languages(lang):
+            console.print(escape(found.gist(one.value)))
+        console.print(escape(f"{found.status.replace('_', ' ')}: {found.why}"))
+        for path, value in numbers.items():
+            console.print(escape(f"  {path} = {value or 'left blank'}"))
+        for reading in readings:
+            console.print(escape(f"  reading {reading.name}: {reading.default}"))
+
+    emit(
+        {**found.model_dump(), "numbers": numbers, "readings": [_reading(one) for one in readings]},
+        as_json,
+        human,
+    )
+
+
+@app.command("readings")
+def list_readings(
+    contract: Contract = "premium",
+    lang: Lang = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the page of the documents.")] = False,
+    output: Annotated[Path, typer.Option(help="The generated page.")] = Path("docs/why/readings.md"),
+    as_json: AsJson = False,
+) -> None:
+    """Every question that the text leaves open, how we read it (*), and what else could be chosen."""
+    readings = _newest(contract).readings.values()
+    if write:
+        output.write_text(readings_page(_newest(contract).readings), encoding="utf-8")
+        return
+
+    def human(console: Console) -> None:
+        for reading in readings:
+            console.print(f"[bold]{escape(reading.name)}[/bold]  {escape(reading.clause)}")
+            for one in _languages(lang):
+                for line in _reading_lines(reading, ja=one is Language.JA):
+                    console.print(escape(line))
+
+    emit([_reading(reading) for reading in readings], as_json, human)
+
+
+@app.command("diff")
+def diff_versions(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="CONTRACT/VERSION, or the file of an own version.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="CONTRACT/VERSION, or the file of an own version.")],
+    lang: Lang = None,
+    as_json: AsJson = False,
+) -> None:
+    """Two versions of a contract: clauses added, removed, changed; numbers and readings side by side."""
+    try:
+        found = compare(_version_named(old), _version_named(new))
+    except ValueError as error:
+        fail(str(error))
+    emit(found.to_json(), as_json, lambda console: print_diff(console, found, [one.value for one in _languages(lang)]))
+
+
+@app.command("check")
+def check_versions(
+    path: Annotated[Path, typer.Argument(exists=True, help="A folder of own versions, or the TOML of one.")],
+    as_json: AsJson = False,
+) -> None:
+    """Whether own versions of the premium terms can be used: days, clauses, numbers, readings (exit 1 if not)."""
+    merged, findings = with_own_versions(Terms.load(), path)
+    code = report_findings(findings, as_json)
+    if not code and not as_json:
+        emit([f"{each.version}: {each.in_force_from} to {each.in_force_until or 'open'}" for each in merged.versions])
+    raise typer.Exit(code)
+
+
+@app.command("map")
+def map_clauses(
+    write: Annotated[bool, typer.Option("--write", help="Write the file.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only check that the file is up to date.")] = False,
+    output: Annotated[Path, typer.Option(help="The generated file.")] = Path("docs/clause-map.md"),
+    tests: Annotated[Path, typer.Option(help="The folder of tests.")] = Path("tests"),
+    contract: Contract = "premium",
+) -> None:
+    """The clause map: each clause with the function that decides it and the tests that prove it.
+
+    With --write or --check: exit code 1 if a computed clause lacks its home or its test, or the file is old.
+    """
+    if not tests.is_dir():
+        fail(f"no folder {tests}: the clause map is made in a checkout of the project")
+    known = _newest(contract).clauses
+    homes, proofs = load_homes(), proofs_under(tests, known)
+    text = clause_map(known, homes, proofs)
+    if not (write or check):
+        typer.echo(text, nl=False)
+        return
+    if write:
+        output.write_text(text, encoding="utf-8")
+    complaints = unhoused(known, homes, proofs)
+    if not output.exists() or output.read_text(encoding="utf-8") != text:
+        complaints.append(f"{output}: not up to date; write it with `keizoku terms map --write`")
+    raise typer.Exit(report_findings(complaints))
+
+
+def load_homes() -> Homes:
+    """clause -> the functions that decide it, after importing every module of the rooms that decide."""
+    importlib.import_module("keizoku.scheduler.backup.member_data")
+    for room in ("billing", "sla", "keizoku.scheduler.backup"):
+        package = importlib.import_module(room)
+        for module in pkgutil.walk_packages(package.__path__, f"{room}."):
+            importlib.import_module(module.name)
+    return decision.homes()
+
+
+def _version_named(wanted: str) -> Version:
+    """CONTRACT/VERSION of this release, or the main file of a version elsewhere."""
+    try:
+        if wanted.endswith(".toml"):
+            file = Path(wanted)
+            contract = read_toml(file).get("contract", {}).get("name", "")
+            return make_version(read_version(str(contract), file))
+        contract, _, version = wanted.partition("/")
+        versions = {each.version: each for each in Terms.load(contract).versions}
+    except BadTerms as error:
+        fail(str(error))
+    if version not in versions:
+        fail(f"{contract} has no version {version!r}; it has {', '.join(versions)}")
+    return versions[version]
+
+
+def _newest(contract: str) -> Version:
+    try:
+        return Terms.load(contract).versions[-1]
+    except BadTerms as error:
+        fail(str(error))
+
+
+def _clause(version: Version, wanted: str) -> Clause:
+    try:
+        return clause_named(version.clauses, wanted)
+    except UnknownClause as unknown:
+        fail(str(unknown))
+
+
+def _languages(lang: Language | None) -> tuple[Language, ...]:
+    return (lang,) if lang else (Language.JA, Language.EN)
+
+
+def _reading(reading: Reading) -> dict[str, Any]:
+    return {**reading.model_dump(), "alternatives": [choice.name for choice in reading.alternatives]}
+
+
+def _reading_lines(reading: Reading, *, ja: bool) -> list[str]:
+    lines = [f"    {reading.question_ja if ja else reading.question_en}"]
+    for choice in reading.choices:
+        mark = "*" if choice.name == reading.default else " "
+        lines.append(f"  {mark} {choice.name}: {choice.ja if ja else choice.en}")
+    lines.append(f"    {'理由' if ja else 'because'}: {reading.reason_ja if ja else reading.reason_en}")
+    return lines

@@ -1,0 +1,1 @@
+"""The nightly run: its stages in order, its log, its processes and its schedule."""

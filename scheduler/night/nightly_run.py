@@ -1,0 +1,208 @@
+"""The night: nine stages for one business date, each writing what should exist and does not yet.
+
+    evidence → terms → claims → credits → invoices → payments → delinquency → revenue → audit
+
+Always holds: a second run of a date changes nothing; a run that was killed is finished by the next; nights that were
+missed are caught up first, their terms, invoices and revenue on their proper dates, charges and notices on the day
+on which they are done; one leader at a time.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+import sqlalchemy as sa
+
+from keizoku.billing.closing.integrity_audit import EVERYTHING, Base
+from keizoku.billing.closing.integrity_audit import audit as audit_billing
+from keizoku.billing.contracts import renewal_stage
+from keizoku.db.session import Session, one_snapshot, release_leader_lock, try_leader_lock
+from keizoku.scheduler.app import House
+from keizoku.scheduler.night import ranges, run_log
+from keizoku.scheduler.night.processes import Helpers
+from keizoku.scheduler.night.stages import PARTS, PROBES, SHARED, Work, ask
+from keizoku.sla.claims import integrity_audit as claim_audit
+
+STAGES: Final = (*PARTS, "audit")
+_LAST_WRITER: Final = STAGES[-2]
+NOT_WHEN_MISSED: Final = ("payments", "delinquency", "audit")
+"""Stages that take the day on which they are done: a missed night leaves them to the one that catches up."""
+
+WHOLE_AUDIT_DAYS: Final = 7
+"""So often the audit looks at everything; in between at what came since the last certificate."""
+
+Progress = Callable[[date, str, int], None]
+"""Told the business date, the stage, and how many rows more it has written."""
+
+
+class NightBusyError(Exception):
+    """Another night is running on this database; nothing was done. Wait for it, then run this one again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """A stage of a night and the rows it wrote."""
+
+    stage: str
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NightResult:
+    """What a run of a night did."""
+
+    business_date: date
+    stages: tuple[StageResult, ...]
+    certificate: str
+    differences: tuple[str, ...]
+    caught_up: tuple[date, ...]
+    ran_before: bool
+
+    @property
+    def changes(self) -> int:
+        """Rows written, other than the run log and the certificate."""
+        return sum(stage.changes for stage in self.stages)
+
+
+def run_night(
+    house: House,
+    business_date: date,
+    now: datetime,
+    progress: Progress | None = None,
+    *,
+    ask_first: bool = True,
+    helpers: Helpers | None = None,
+    whole_audit: bool = False,
+) -> NightResult:
+    """Run the night of a business date at `now`, after the nights missed before it.
+
+    A stage that has nothing to do, as one statement for all of them says, is passed over; without `ask_first` every
+    stage looks for itself, to the same end. `helpers` take over ranges of contracts where many are due. The audit
+    builds on the last certificate; with `whole_audit`, once a week and wherever it finds a difference it looks at
+    everything. Raises NightBusyError if another night is running, and what a stage raises for an uncovered date.
+    """
+    session = house.session
+    if not try_leader_lock(session, "night"):
+        session.rollback()
+        raise NightBusyError("another night is running on this database; nothing was done")
+    unnoted: list[run_log.StageRun] = []
+    try:
+        before = run_log.standing(session, business_date)
+        if before.left_open:
+            ranges.close_leftovers(session)
+        missed = before.missed
+        first_runs = missed if before.ran_before else (*missed, business_date)
+        results: list[StageResult] = []
+        floor = before.floor
+        for on in missed:
+            missed_night = Work(house, on, now, (), floor)
+            results += _stages(missed_night, run_log.note, progress, ask_first, helpers, NOT_WHEN_MISSED)
+            floor = renewal_stage.newest(session)  # the night asked for looks at all since the certificate once more
+        night = Work(house, business_date, now, first_runs, before.floor)
+        results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, helpers)
+        state, differences = _certify(house, before, now, unnoted, progress, whole=whole_audit)
+    except BaseException:
+        with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
+            session.rollback()
+            if unnoted:  # their rows are committed; the certificate would have noted them
+                run_log.note(session, unnoted)
+            _unlock(session)
+        raise
+    _unlock(session)
+    return NightResult(
+        business_date=business_date,
+        stages=_summed([*results, StageResult("audit", 0)]),
+        certificate=state,
+        differences=differences,
+        caught_up=missed,
+        ran_before=before.ran_before,
+    )
+
+
+def _unlock(session: Session) -> None:
+    release_leader_lock(session, "night")
+    session.commit()
+
+
+def _stages(
+    work: Work,
+    note_last: Callable[[Session, Sequence[run_log.StageRun]], None],
+    progress: Progress | None,
+    ask_first: bool,
+    helpers: Helpers | None = None,
+    without: Sequence[str] = (),
+) -> Iterator[StageResult]:
+    """Run the stages but the audit for one business date; what changed something is noted at once.
+
+    The last stage, and what has changed nothing before it, goes to `note_last`: the certificate notes it with itself.
+    What the probes said holds until this night has written something; what others write after it comes after the
+    stage, as it always may.
+    """
+    waiting: list[run_log.StageRun] = []
+    anything: Mapping[str, bool] | None = None
+    for stage, parts in PARTS.items():
+        changes = 0
+        for name, part in parts.items() if stage not in without else ():
+            if ask_first and anything is None and name in PROBES:
+                anything = ask(work, name)
+            if anything is not None and not anything.get(name, True):
+                continue
+            due = SHARED.get(name) if helpers is not None else None
+            for written in part(work) if helpers is None or due is None else helpers.share(name, work, due):
+                changes += written
+                if written:
+                    anything = None
+                if progress is not None:
+                    progress(work.on, stage, written)
+        if progress is not None:
+            progress(work.on, stage, 0)
+        waiting.append(run_log.StageRun(work.on, stage, work.now, work.now, changes))
+        if changes and stage != _LAST_WRITER:
+            run_log.note(work.session, waiting)
+            waiting = []
+        yield StageResult(stage, changes)
+    note_last(work.session, waiting)
+
+
+def _certify(
+    house: House,
+    before: run_log.Standing,
+    now: datetime,
+    unnoted: Sequence[run_log.StageRun],
+    progress: Progress | None,
+    *,
+    whole: bool,
+) -> tuple[str, tuple[str, ...]]:
+    """Derive again what should exist, and write the certificate or the differences, and into the run log."""
+    session = house.session
+    on, last = before.business_date, before.last_night
+    recognised_to = max(on, last or on)
+    base, whole_on = (EVERYTHING, on) if whole else _base(before)
+    session.commit()  # a rollback would take the driver's prepared statements with it
+    with one_snapshot(session):  # for all questions: what people do meanwhile is seen whole or not at all
+        found = audit_billing(session, on, recognised_to=recognised_to, base=base)
+        if found.differences and base is not EVERYTHING:
+            # it may be of a row that came in below a floor while the last one looked: everything knows
+            found, whole_on = audit_billing(session, on, recognised_to=recognised_to), on
+        also = claim_audit.differences(session, on, now)
+    state = run_log.certify(session, on, found, also, now, unnoted, whole_on=whole_on, without=before.missed)
+    if progress is not None:
+        progress(on, "audit", 0)
+    return state, (*found.differences, *also)
+
+
+def _base(before: run_log.Standing) -> tuple[Base, date]:
+    """What this night's audit builds on, and the business date when everything was looked at last."""
+    on, whole_on = before.business_date, before.audited_whole_on
+    if not before.base.whole or whole_on is None or not 0 <= (on - whole_on).days < WHOLE_AUDIT_DAYS:
+        return EVERYTHING, on
+    return before.base, whole_on
+
+
+def _summed(results: Sequence[StageResult]) -> tuple[StageResult, ...]:
+    totals = dict.fromkeys(STAGES, 0)
+    for result in results:
+        totals[result.stage] += result.changes
+    return tuple(StageResult(stage, changes) for stage, changes in totals.items())

@@ -1,0 +1,190 @@
+"""The run log: which stage of which business date was run, when, and what it changed; and the certificates.
+
+One row per stage and business date; a rerun counts up and leaves what the first run changed.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+
+from keizoku.billing.closing.integrity_audit import EVERYTHING, Audit, Base
+from keizoku.db.session import Question, Session, plain_array, text_array
+from keizoku.db.tables.books import stage_run
+
+LAST_STAGE = "audit"
+
+
+@dataclass(frozen=True, slots=True)
+class StageRun:
+    """A stage that went through: when it began and ended, and the rows it wrote."""
+
+    business_date: date
+    stage: str
+    started_at: datetime
+    finished_at: datetime
+    changes: int
+
+
+def note(session: Session, stages: Sequence[StageRun]) -> None:
+    """Write stages into the run log; a rerun counts up and adds its changes. Commits."""
+    if stages:
+        _NOTE.ask_and_commit(session, _noted(stages))
+
+
+def _noted(stages: Sequence[StageRun]) -> dict[str, object]:
+    return {
+        "dates": plain_array(each.business_date for each in stages),
+        "stages": text_array([each.stage for each in stages]),
+        "began": text_array([each.started_at.isoformat() for each in stages]),
+        "ended": text_array([each.finished_at.isoformat() for each in stages]),
+        "changes": plain_array(each.changes for each in stages),
+    }
+
+
+_INTO_RUN_LOG = """
+    INSERT INTO stage_run (business_date, stage, started_at, finished_at, changes, runs)
+    SELECT noted.*, 1 FROM unnest(
+        CAST(:dates AS date[]), CAST(:stages AS text[]), CAST(:began AS timestamptz[]),
+        CAST(:ended AS timestamptz[]), CAST(:changes AS integer[])
+    ) AS noted
+    ON CONFLICT (business_date, stage) DO UPDATE SET
+        runs = stage_run.runs + 1, changes = stage_run.changes + excluded.changes,
+        started_at = excluded.started_at, finished_at = excluded.finished_at"""
+_NOTE = Question(sa.text(_INTO_RUN_LOG))
+
+
+def last_night(session: Session) -> date | None:
+    """The latest business date whose night went through to its certificate."""
+    latest: date | None = session.execute(
+        sa.select(sa.func.max(stage_run.c.business_date)).where(
+            stage_run.c.stage == LAST_STAGE, stage_run.c.finished_at.is_not(None)
+        )
+    ).scalar_one()
+    return latest
+
+
+def is_done(session: Session, business_date: date) -> bool:
+    """Whether the night of this date went through before."""
+    return standing(session, business_date).ran_before
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the nights stand before this one of `business_date`."""
+
+    business_date: date
+    last_night: date | None  # the latest business date whose night went through to its certificate
+    ran_before: bool  # the night of this date did
+    base: Base  # what the last certificate says, to build on; EVERYTHING: there is none, or it found differences
+    audited_whole_on: date | None = None  # the business date of the last audit that looked at everything
+    left_open: bool = False  # a night that shared its work was stopped, and a range of it may still be worked on
+
+    @property
+    def floor(self) -> int:
+        """The highest term id that the last certificate covers; 0: none does, or it found differences."""
+        return self.base.floors.get("term", 0)
+
+    @property
+    def missed(self) -> tuple[date, ...]:
+        """Business dates between the last night that went through and this one."""
+        if self.last_night is None:
+            return ()
+        days = (self.business_date - self.last_night).days
+        return tuple(self.last_night + timedelta(days=day) for day in range(1, days))
+
+
+def standing(session: Session, business_date: date) -> Standing:
+    """Where the nights stand."""
+    [row] = _STANDING.ask(session, {"business_date": business_date, "last_stage": LAST_STAGE})
+    if row["state"] != "ok":
+        return Standing(business_date, row["last_night"], row["ran_before"], EVERYTHING, left_open=row["left_open"])
+    floors = dict(row["floors"])
+    carried, whole_on = floors.pop("carried", {}), floors.pop("whole_on", None)
+    base = Base(floors, carried, row["sums"], row["issued_at"])
+    audited = date.fromisoformat(whole_on) if whole_on else None
+    return Standing(business_date, row["last_night"], row["ran_before"], base, audited, row["left_open"])
+
+
+_STANDING = Question(
+    sa.text(
+        """
+    SELECT (SELECT max(business_date) FROM stage_run
+            WHERE stage = :last_stage AND finished_at IS NOT NULL) AS last_night,
+           EXISTS (SELECT 1 FROM stage_run WHERE business_date = :business_date AND stage = :last_stage
+                   AND finished_at IS NOT NULL) AS ran_before,
+           EXISTS (SELECT 1 FROM night_range WHERE state = 'open') AS left_open,
+           newest.state, newest.floors, newest.sums, newest.issued_at
+    FROM (SELECT) AS one
+    LEFT JOIN (SELECT state, floors, sums, issued_at FROM certificate ORDER BY id DESC LIMIT 1) AS newest ON true
+    """
+    ).bindparams(sa.bindparam("business_date", type_=sa.Date()), sa.bindparam("last_stage", type_=sa.Text()))
+)
+
+
+def certify(
+    session: Session,
+    business_date: date,
+    found: Audit,
+    also: Sequence[str],
+    at: datetime,
+    unnoted: Sequence[StageRun] = (),
+    *,
+    whole_on: date | None = None,
+    without: Sequence[date] = (),
+) -> str:
+    """Write the certificate unless the last one of this date says the same; returns its state. Commits.
+
+    With it what is `unnoted` goes into the run log, and the audit, also for the dates `without` a night of their own
+    that this one stands for.
+    `whole_on`: the date whose audit looked at everything last, if not this one.
+    """
+    differences = [*found.differences, *also]
+    state = "differences" if differences else "ok"
+    since = (whole_on or business_date).isoformat()
+    floors: Mapping[str, object] = {**found.floors, "carried": found.carried, "whole_on": since}
+    content = {
+        "business_date": business_date.isoformat(),
+        "counts": found.counts,
+        "sums": found.sums,
+        "differences": differences,
+        "floors": floors,
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    audits = [StageRun(each, LAST_STAGE, at, at, 0) for each in (*without, business_date)]
+    _CERTIFY.ask_and_commit(
+        session,
+        {
+            "business_date": business_date,
+            "issued_at": at,
+            "state": state,
+            "counts": json.dumps(found.counts),
+            "sums": json.dumps(found.sums),
+            "named": json.dumps(differences, ensure_ascii=False),
+            "floors": json.dumps(floors),
+            "hash": digest,
+            **_noted([*unnoted, *audits]),
+        },
+    )
+    return state
+
+
+_CERTIFY = Question(
+    sa.text(
+        f"""
+    WITH noted AS ({_INTO_RUN_LOG})
+    INSERT INTO certificate (business_date, issued_at, state, counts, sums, differences, floors, hash)
+    SELECT fresh.* FROM (VALUES (
+        CAST(:business_date AS date), CAST(:issued_at AS timestamptz), CAST(:state AS text), CAST(:counts AS jsonb),
+        CAST(:sums AS jsonb), CAST(:named AS jsonb), CAST(:floors AS jsonb), CAST(:hash AS text)
+    )) AS fresh (business_date, issued_at, state, counts, sums, differences, floors, hash)
+    WHERE fresh.hash IS DISTINCT FROM (
+        SELECT last.hash FROM certificate AS last WHERE last.business_date = fresh.business_date
+        ORDER BY last.id DESC LIMIT 1
+    )
+    """  # noqa: S608 - both parts are of this file
+    )
+)

@@ -1,0 +1,241 @@
+"""What finance reads of a month: figures, and the tables that each of them is the sum of.
+
+    report = finance_report(session, rules, Month(2026, 4), now)
+    report.table("invoices")                  columns, and rows that are read again each time they are asked for
+
+Days are JST; the month is that of the day on which something was issued, granted, posted or written; what is open is as
+of the month's end. Read only. A table is streamed: a month of any size takes the same memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from keizoku.billing.closing.contract_liability import contract_liability
+from keizoku.billing.closing.month_close import standing
+from keizoku.billing.closing.reconciliation_run import Reconciled
+from keizoku.db.session import Session
+from keizoku.scheduler.reports import finance_rows
+from keizoku.scheduler.reports.finance_rows import AGES, DUNNING, Row
+from keizoku.sla.months.month_facts import NoPopulation, load_service_month
+from keizoku.sla.review_queue import policy_of
+from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, service_month
+from keizoku.terms.calendar import Month, jst_day
+from keizoku.terms.policy import Policy
+from keizoku.terms.rules import Rules
+
+Kind = Literal["text", "yen", "count", "day"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its key, its names, what stands in it."""
+
+    key: str
+    ja: str
+    en: str
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table behind a figure; `rows` reads it."""
+
+    key: str
+    ja: str
+    en: str
+    columns: tuple[Column, ...]
+    rows: Callable[[], Iterator[Row]]
+
+    @contextmanager
+    def reading(self) -> Iterator[Iterator[Row]]:
+        """The rows, for who may not read them to their end."""
+        rows = self.rows()
+        try:
+            yield rows
+        finally:
+            if isinstance(rows, Generator):
+                rows.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number, and the table (with what it is filtered by) whose column sums to it."""
+
+    key: str
+    ja: str
+    en: str
+    value: int
+    table: str
+    column: str
+    only: str = ""  # rows that have this in their first column; empty: all
+
+
+@dataclass(frozen=True, slots=True)
+class FinanceReport:
+    """All that is shown of a month, on the page, in the workbook and in the CSV files."""
+
+    month: Month
+    made_at: datetime
+    policy: Policy
+    service: ServiceMonth
+    figures: tuple[Figure, ...]
+    revenue: tuple[tuple[str, int], ...]  # by day, net
+    ages: tuple[Figure, ...]
+    dunning: tuple[Figure, ...]
+    tables: tuple[Table, ...]
+    closed: bool  # whether the month is closed now
+    reconciled: Reconciled | None
+
+    def table(self, key: str) -> Table:
+        """One table."""
+        return next(each for each in self.tables if each.key == key)
+
+    def figure(self, key: str) -> Figure:
+        """One figure."""
+        return next(each for each in (*self.figures, *self.ages, *self.dunning) if each.key == key)
+
+
+def finance_report(
+    session: Session, rules: Rules, month: Month, now: datetime, reconciled: Reconciled | None = None
+) -> FinanceReport:
+    """The report of a month as it is known now, with its reconciliation if it was done; to be used inside one snapshot.
+
+    Raises UncoveredDate, and Refused where the contract liability does not tie.
+    """
+    policy = policy_of(rules, month)
+    try:
+        service = load_service_month(session, rules, month, now)
+    except NoPopulation:
+        service = service_month(MonthFacts(month, ()), policy, rules.discretion.resolution_seconds)
+    tables = tuple(_tables(session, rules, month, now, reconciled))
+    by_key = {table.key: table for table in tables}
+    found: dict[tuple[str, str, str], int] = {}
+    for table in tables:
+        numbers = [at for at, column in enumerate(table.columns) if column.kind == "yen"]
+        for row in table.rows() if table.key != "ledger" else ():
+            for only in ("", str(row[0])):
+                for at in numbers:
+                    key = (table.key, table.columns[at].key, only)
+                    found[key] = found.get(key, 0) + int(str(row[at] or 0))
+                counted = (table.key, "", only)
+                found[counted] = found.get(counted, 0) + 1
+
+    def figure(key: str, ja: str, en: str, table: str, column: str, only: str = "") -> Figure:
+        return Figure(key, ja, en, found.get((table, column, only), 0), table, column, only)
+
+    return FinanceReport(
+        month=month,
+        made_at=now,
+        policy=policy,
+        service=service,
+        figures=(
+            figure("revenue", "売上(減額控除後、税抜)", "revenue, net of reductions, without tax", "revenue", "net"),
+            figure("invoiced", "請求額", "invoiced", "invoices", "total"),
+            figure("charged", "減額後の請求額", "invoiced after credits", "invoices", "charged"),
+            figure("tax", "請求書の消費税", "tax on invoices", "invoices", "tax"),
+            figure("receivable", "月末の売掛金", "receivable at the month's end", "receivables", "open"),
+            figure("deferred", "月末の契約負債", "contract liability at the month's end", "deferred", "yen"),
+            figure(
+                "scheduled",
+                "うち売上になる予定の合計",
+                "of it, to be earned by month",
+                "schedule",
+                "yen",
+            ),
+            figure("granted", "認めた減額", "credits granted", "credits", "yen", "granted"),
+            figure("applied", "請求に充当した減額", "credits applied", "credits", "yen", "applied"),
+            figure("refunded", "返金した減額", "credits refunded", "credits", "yen", "refunded"),
+            figure("claims", "申請", "claims", "claims", ""),
+            figure("exceptions", "例外と未決事項", "exceptions, and what waits for people", "exceptions", ""),
+        ),
+        revenue=tuple((str(row[0]), int(str(row[3]))) for row in by_key["revenue"].rows()),
+        ages=tuple(figure(f"age{days}", ja, en, "receivables", "open", en) for days, ja, en in AGES),
+        dunning=tuple(figure(f"dunning_{kind}", ja, en, "dunning", "", kind) for kind, ja, en in DUNNING),
+        tables=tables,
+        closed=any(act["month"] == str(month) for act in standing(session)),
+        reconciled=reconciled,
+    )
+
+
+def _tables(
+    session: Session, rules: Rules, month: Month, now: datetime, reconciled: Reconciled | None
+) -> Iterable[Table]:
+    yen: Kind = "yen"
+    account = Column("account", "アカウント", "account")
+    liability = contract_liability(session, month, jst_day(now))
+    yield Table(
+        "revenue", "日ごとの売上", "Revenue by day",
+        (Column("day", "日", "day", "day"), Column("sales", "利用料売上", "sales", yen),
+         Column("reductions", "売上値引", "SLA reductions", yen), Column("net", "差引", "net", yen)),
+        lambda: finance_rows.revenue(session, month),
+    )  # fmt: skip
+    yield Table(
+        "deferred", "契約負債の増減", "Contract liability, from opening to closing",
+        (Column("event", "事由", "event"), Column("plan", "プラン", "plan"), Column("yen", "円", "yen", yen)),
+        lambda: iter(liability.rows()),
+    )  # fmt: skip
+    yield Table(
+        "schedule", "契約負債が売上になる月", "When the contract liability will be earned",
+        (Column("when", "月", "when"), Column("plan", "プラン", "plan"), Column("yen", "円", "yen", yen)),
+        lambda: iter(sorted((each.when, each.plan, each.yen) for each in liability.schedule)),
+    )  # fmt: skip
+    yield Table(
+        "trial", "試算表", "Trial balance",
+        (Column("code", "科目", "code"), Column("name", "名称", "name"), Column("opening", "月初", "opening", yen),
+         Column("debit", "借方", "debit", yen), Column("credit", "貸方", "credit", yen),
+         Column("closing", "月末", "closing", yen)),
+        lambda: finance_rows.trial(session, month),
+    )  # fmt: skip
+    yield Table(
+        "receivables", "月末に未収の請求", "Open invoices at the month's end",
+        (Column("age", "年齢", "age"), Column("invoice", "請求", "invoice", "count"), account,
+         Column("due_on", "支払期日", "due on", "day"), Column("days", "遅延日数", "days overdue", "count"),
+         Column("open", "未収", "open", yen)),
+        lambda: finance_rows.receivables(session, month),
+    )  # fmt: skip
+    yield Table(
+        "invoices", "今月の請求", "Invoices of the month",
+        (Column("invoice", "請求", "invoice", "count"), account, Column("plan", "プラン", "plan"),
+         Column("issued_on", "発行日", "issued on", "day"), Column("due_on", "支払期日", "due on", "day"),
+         Column("total", "利用料金", "fee", yen), Column("credit", "減額", "credit", yen),
+         Column("charged", "請求額", "charged", yen), Column("tax", "消費税", "tax", yen),
+         Column("state", "状態", "state")),
+        lambda: finance_rows.invoices(session, month),
+    )  # fmt: skip
+    yield Table(
+        "credits", "減額", "Credits",
+        (Column("what", "区分", "what"), Column("day", "日", "day", "day"), account,
+         Column("month", "停止の月", "month of the stops"), Column("credit", "減額番号", "credit", "count"),
+         Column("yen", "円", "yen", yen)),
+        lambda: finance_rows.credits(session, month),
+    )  # fmt: skip
+    yield Table(
+        "claims", "今月の停止についての申請", "Claims for the stops of the month",
+        (Column("outcome", "結果", "outcome"), Column("claim", "申請", "claim"), account,
+         Column("received_on", "受付日", "received on", "day"), Column("reason", "理由", "reason"),
+         Column("seconds", "認定秒", "recognised seconds", "count"), Column("rate", "率", "rate")),
+        lambda: finance_rows.claims(session, rules, month, now),
+    )  # fmt: skip
+    yield Table(
+        "dunning", "督促の経過", "Dunning",
+        (Column("kind", "区分", "kind"), Column("day", "日", "day", "day"), account),
+        lambda: finance_rows.dunning(session, month),
+    )  # fmt: skip
+    yield Table(
+        "exceptions", "例外と未決事項", "Exceptions and what waits for people",
+        (Column("kind", "区分", "kind"), Column("since", "いつから", "since", "day"),
+         Column("subject", "対象", "subject"), Column("yen", "円", "yen", yen), Column("state", "状態", "state")),
+        lambda: finance_rows.exceptions(session, month, reconciled),
+    )  # fmt: skip
+    yield Table(
+        "ledger", "仕訳", "Journal",
+        (Column("entry", "仕訳", "entry", "count"), Column("day", "日", "day", "day"), Column("event", "事由", "event"),
+         Column("clause", "条項", "clause"), account, Column("code", "科目", "code"),
+         Column("debit", "借方", "debit", yen), Column("credit", "貸方", "credit", yen)),
+        lambda: finance_rows.journal(session, month),
+    )  # fmt: skip

@@ -1,0 +1,189 @@
+"""What if: a month and all its claims as known at an instant, or read otherwise, against what stands now.
+
+    evidence, claims, rulings recorded by `as_known_at` ─┐
+    readings chosen for this once ───────────────────────┴─> month, claims, yen ──> less what stands
+
+In one read-only transaction: the database itself refuses to save. Seconds and yen are whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from keizoku.billing.rules.sla_credit import credit_yen
+from keizoku.db.session import Session, one_snapshot
+from keizoku.scheduler.reports.claim_states import PENDING, ClaimState, standing_claims, standing_yen
+from keizoku.sla.claims.replay import replayed_claims
+from keizoku.sla.months.month_facts import load_month_facts, load_service_month
+from keizoku.sla.review_queue import policy_of
+from keizoku.sla.rules.intervals import length
+from keizoku.sla.rules.unusable_time import ServiceMonth, if_unknown_was_down, service_month
+from keizoku.terms.calendar import Month, iso_jst
+from keizoku.terms.policy import UnknownReading
+from keizoku.terms.rules import Rules
+
+EVERYTHING = datetime(9999, 12, 31, tzinfo=UTC)
+"""As known at the end of time: nothing that was recorded is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimChange:
+    """A claim whose state would be another one; `replayed` None: it was not known yet."""
+
+    claim_id: str
+    account: str
+    stands: ClaimState
+    replayed: ClaimState | None
+
+
+@dataclass(frozen=True, slots=True)
+class YenChange:
+    """An account whose award for the month would be worth more or less."""
+
+    account: str
+    stands_yen: int
+    replayed_yen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The month as it stands and as it was replayed; of the claims and accounts only those that differ."""
+
+    month: Month
+    as_known_at: datetime | None
+    readings: Mapping[str, str]
+    stands: ServiceMonth
+    replayed: ServiceMonth
+    claims: int
+    claims_replayed: int
+    claims_held: int  # they hang on unknown time and are left as they stand
+    changed_claims: tuple[ClaimChange, ...]
+    stands_yen: int
+    replayed_yen: int
+    changed_yen: tuple[YenChange, ...] = field(default=())
+
+    def buckets(self) -> dict[str, tuple[int, int]]:
+        """bucket -> seconds as they stand and as replayed; `gross` is their sum."""
+        stands, replayed = self.stands.waterfall(), self.replayed.waterfall()
+        both = {bucket: (stands[bucket], replayed[bucket]) for bucket in stands}
+        return {"gross": (length(self.stands.gross), length(self.replayed.gross)), **both}
+
+    def verdicts(self) -> tuple[ClaimChange, ...]:
+        """The claims whose outcome, reason or rate would change."""
+        return tuple(
+            each
+            for each in self.changed_claims
+            if each.replayed is not None and each.replayed.verdict != each.stands.verdict
+        )
+
+    @property
+    def not_yet_received(self) -> int:
+        """How many claims were not known by then."""
+        return self.claims - self.claims_replayed
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is printed in JSON."""
+        return {
+            "month": str(self.month),
+            "as_known_at": iso_jst(self.as_known_at) if self.as_known_at else None,
+            "readings": dict(self.readings),
+            "seconds": {
+                bucket: {"stands": stands, "replayed": replayed, "difference": replayed - stands}
+                for bucket, (stands, replayed) in self.buckets().items()
+            },
+            "claims": {
+                "stands": self.claims,
+                "replayed": self.claims_replayed,
+                "held": self.claims_held,
+                "changed": [
+                    {"id": each.claim_id, "account": each.account, "stands": each.stands, "replayed": each.replayed}
+                    for each in self.changed_claims
+                ],
+            },
+            "yen": {
+                "stands": self.stands_yen,
+                "replayed": self.replayed_yen,
+                "difference": self.replayed_yen - self.stands_yen,
+                "accounts": [
+                    {
+                        "account": each.account,
+                        "stands": each.stands_yen,
+                        "replayed": each.replayed_yen,
+                        "difference": each.replayed_yen - each.stands_yen,
+                    }
+                    for each in self.changed_yen
+                ],
+            },
+        }
+
+
+def replay(
+    session: Session,
+    rules: Rules,
+    month: Month,
+    *,
+    as_known_at: datetime | None = None,
+    readings: Mapping[str, str] | None = None,
+) -> Replay:
+    """Work the month out again and hold it against what stands. Nothing is saved.
+
+    `stands` is the month by all that is known now, the newest decisions, the newest awards. Raises UncoveredDate,
+    UnknownReading (also for a reading that Article 9 does not ask), NoPopulation.
+    """
+    chosen = dict(readings or {})
+    otherwise = Rules(rules.terms.with_readings(chosen), rules.discretion)
+    policy, other_policy = policy_of(rules, month), policy_of(otherwise, month)
+    _asked_by_article_9(rules, chosen)
+    at = as_known_at or EVERYTHING
+    with one_snapshot(session):
+        stands = load_service_month(session, rules, month, EVERYTHING)
+        facts = load_month_facts(session, other_policy, month, at)
+        resolution = otherwise.discretion.resolution_seconds
+        replayed = service_month(facts, other_policy, resolution)
+        if_down = service_month(if_unknown_was_down(facts), other_policy, resolution) if facts.unknown else None
+        claims = standing_claims(session, month, EVERYTHING)
+        yen = standing_yen(session, month, EVERYTHING, policy.readings["credit_rounding"])
+        rounding = other_policy.readings["credit_rounding"]
+        replayed_yen: dict[str, int] = {}
+        states: dict[str, ClaimState] = {}
+        held: set[str] = set()
+        for account, decided in replayed_claims(session, otherwise, replayed, at, if_down):
+            if decided is None:
+                held.add(account)
+                replayed_yen[account] = yen.get(account, 0)
+                continue
+            states |= {each.claim_id: ClaimState.of_decision(each) for each in decided.claims}
+            if decided.award is not None:
+                replayed_yen[account] = credit_yen(decided.award.rests_on.worth, rounding)
+    as_they_stand = {claim_id: state for claim_id, (account, state) in claims.items() if account in held}
+    states |= as_they_stand
+    changed = (
+        ClaimChange(claim_id, account, state, states.get(claim_id))
+        for claim_id, (account, state) in claims.items()
+        if states.get(claim_id) != state
+    )
+    pairs = ((each, yen.get(each, 0), replayed_yen.get(each, 0)) for each in sorted(yen | replayed_yen))
+    return Replay(
+        month=month,
+        as_known_at=as_known_at,
+        readings=chosen,
+        stands=stands,
+        replayed=replayed,
+        claims=len(claims),
+        claims_replayed=len(states),
+        claims_held=len(as_they_stand),
+        changed_claims=tuple(each for each in changed if each.stands is not PENDING or each.replayed is not None),
+        stands_yen=sum(yen.values()),
+        replayed_yen=sum(replayed_yen.values()),
+        changed_yen=tuple(YenChange(*pair) for pair in pairs if pair[1] != pair[2]),
+    )
+
+
+def _asked_by_article_9(rules: Rules, chosen: Mapping[str, str]) -> None:
+    for version in rules.terms.versions:
+        for name in chosen:
+            reading = version.readings.get(name)
+            if reading is not None and not reading.clause.startswith("premium/9."):
+                why = f"it is of {reading.clause}, and no month of Article 9 depends on it"
+                raise UnknownReading(f"the reading {name!r} changes nothing here: {why}")

@@ -1,0 +1,282 @@
+"""The month's report of the service: HTML that opens offline, CSV and JSON, all of one `MonthReport`.
+
+    report = month_report(session, rules, month, at, now)
+    write_report(report, folder, ("ja",))    sla-2026-04.html  sla-2026-04.csv  sla-2026-04.json
+
+Every window with its bucket, clause, cause and evidence, the sums, what was known when, and whether the month is
+final or waits, and for what. Read only; seconds and yen are whole. A cell of the CSV is never a formula.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from markupsafe import Markup
+
+from keizoku.db.session import Session, one_snapshot
+from keizoku.db.tables.evidence import month_review, month_to_review
+from keizoku.db.tables.money import people_task
+from keizoku.scheduler.files import write_whole
+from keizoku.scheduler.reports.claim_states import ClaimState, standing_claims, standing_yen
+from keizoku.scheduler.reports.review_log import FALL
+from keizoku.scheduler.reports.sentences import piece_told, state_told, windows_told
+from keizoku.scheduler.reports.templates import Langs, both, templates_in
+from keizoku.sla.claims.claim_store import form_outages
+from keizoku.sla.months.history import Piece, pieces_known
+from keizoku.sla.months.month_facts import NoPopulation, load_month_facts
+from keizoku.sla.pictures.timeline import CLAUSES, LOOKS, month_svg
+from keizoku.sla.pictures.waterfall import waterfall_svg
+from keizoku.sla.review_queue import policy_of
+from keizoku.sla.rules.claims import claim_deadline
+from keizoku.sla.rules.intervals import as_iso, length
+from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, if_unknown_was_down, service_month
+from keizoku.terms import words
+from keizoku.terms.calendar import Month, iso_jst
+from keizoku.terms.cells import cell
+from keizoku.terms.policy import Policy
+from keizoku.terms.rendering import Lang, sentence
+from keizoku.terms.rules import Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """One thing that keeps a month from being final."""
+
+    key: str
+    facts: Mapping[str, Any]
+
+    def told(self, lang: Lang) -> str:
+        """In words."""
+        return sentence(f"waits.{self.key}", lang, self.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class MonthReport:
+    """All that is reported of a month as known at an instant."""
+
+    month: Month
+    made_at: datetime
+    policy: Policy
+    service: ServiceMonth
+    waits: tuple[Waits, ...]
+    evidence: tuple[Piece, ...]  # claims aside
+    claims: Mapping[tuple[str, str | None, str | None], int]  # verdict -> how many
+    awarded_yen: int
+    accounts: int
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing is waited for."""
+        return not self.waits
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "month": str(self.month),
+            "made_at": iso_jst(self.made_at),
+            "terms": self.policy.version,
+            "readings": dict(self.policy.readings),
+            "final": self.final,
+            "waits_for": [{"what": each.key, **each.facts, "en": each.told("en")} for each in self.waits],
+            "gross_seconds": length(self.service.gross),
+            "unusable_seconds": length(self.service.unusable),
+            "unknown_seconds": length(self.service.unknown),
+            "unknown_windows": as_iso(self.service.unknown),
+            "buckets": {
+                bucket: {"clause": CLAUSES[bucket], "seconds": seconds}
+                for bucket, seconds in self.service.waterfall().items()
+            },
+            "windows": [
+                {
+                    "from": start,
+                    "to": end,
+                    "seconds": piece.end - piece.start,
+                    "bucket": piece.bucket,
+                    "clause": piece.clause,
+                    "cause": piece.cause,
+                    "evidence": list(piece.sources),
+                }
+                for piece in self.service.pieces
+                for start, end in as_iso(((piece.start, piece.end),))
+            ],
+            "evidence": [piece.to_json() for piece in self.evidence],
+            "claims": [
+                {"outcome": outcome, "reason": reason, "rate": rate, "claims": count}
+                for (outcome, reason, rate), count in self.claims.items()
+            ],
+            "awarded_yen": self.awarded_yen,
+            "accounts_awarded": self.accounts,
+        }
+
+
+def month_report(session: Session, rules: Rules, month: Month, at: datetime, now: datetime) -> MonthReport:
+    """The month as known at `at`; what it waits for as of `now`. Raises UncoveredDate."""
+    policy = policy_of(rules, month)
+    with one_snapshot(session):
+        lacking = []
+        try:
+            facts = load_month_facts(session, policy, month, at)
+        except NoPopulation:
+            facts = MonthFacts(month, ())
+            lacking.append(Waits("users", {}))
+        service = service_month(facts, policy, rules.discretion.resolution_seconds)
+        undecided = _undecided(facts, service, policy, rules)
+        waits = [*_waits(session, policy, month, at, now, undecided), *lacking]
+        verdicts: dict[tuple[str, str | None, str | None], int] = {}
+        for _, state in standing_claims(session, month, at).values():
+            verdicts[state.verdict] = verdicts.get(state.verdict, 0) + 1
+        yen = standing_yen(session, month, at, policy.readings["credit_rounding"])
+        evidence = tuple(each for each in pieces_known(session, rules, month, at) if each.kind != "claim")
+    return MonthReport(
+        month=month,
+        made_at=now,
+        policy=policy,
+        service=service,
+        waits=tuple(waits),
+        evidence=evidence,
+        claims=dict(sorted(verdicts.items(), key=lambda each: tuple(str(word) for word in each[0]))),
+        awarded_yen=sum(yen.values()),
+        accounts=len(yen),
+    )
+
+
+def write_report(report: MonthReport, folder: Path, langs: Langs) -> list[Path]:
+    """Write the three files into a folder, which is made; their paths. OSError where that cannot be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {
+        "html": report_page(report, langs).encode(),
+        "csv": report_csv(report, _lang(langs[-1])).encode("utf-8-sig"),  # Excel needs the mark to read Japanese
+        "json": (json.dumps(report.to_json(), ensure_ascii=False, indent=2) + "\n").encode(),
+    }
+    paths = []
+    for ending, content in contents.items():
+        path = folder / f"sla-{report.month}.{ending}"
+        write_whole(path, content)
+        paths.append(path)
+    return paths
+
+
+def report_csv(report: MonthReport, lang: Lang) -> str:
+    """Windows, then the sum of each bucket, then what is waited for; `kind` tells which a row is."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(("kind", "month", "from", "to", "seconds", "bucket", "clause", "cause", "evidence", "remark"))
+    rows: list[tuple[object, ...]] = []
+    for piece in report.service.pieces:
+        ((start, end),) = as_iso(((piece.start, piece.end),))
+        seconds, name = piece.end - piece.start, LOOKS[piece.bucket]
+        remark = name.ja if lang == "ja" else name.en
+        evidence = "; ".join(piece.sources)
+        rows.append(("window", start, end, seconds, piece.bucket, piece.clause, piece.cause, evidence, remark))
+    for bucket, seconds in report.service.waterfall().items():
+        name = LOOKS[bucket]
+        remark = name.ja if lang == "ja" else name.en
+        rows.append(("bucket", "", "", seconds, bucket, f"premium/{CLAUSES[bucket]}", "", "", remark))
+    for span in report.service.unknown:
+        ((start, end),) = as_iso((span,))
+        rows.append(("unknown", start, end, span[1] - span[0], "", "premium/9.3", "", "", ""))
+    rows.append(("gross", "", "", length(report.service.gross), "", "premium/9.3", "", "", ""))
+    rows += [("waits", "", "", "", "", "", "", "", each.told(lang)) for each in report.waits]
+    if report.final:
+        rows.append(("final", *[""] * 8))
+    writer.writerows([cell(value) for value in (row[0], str(report.month), *row[1:])] for row in rows)
+    return out.getvalue()
+
+
+def report_page(report: MonthReport, langs: Langs) -> str:
+    """The page in one language or both; it runs no script and asks for nothing else."""
+    lang = _lang(langs[-1])
+    ja = lang == "ja"
+    service = report.service
+
+    def say(japanese: object, english: object) -> Markup:
+        return both(japanese, english, langs)
+
+    unusable_seconds = length(service.unusable)
+    tier = report.policy.sla.tier(unusable_seconds)
+    return templates_in().get_template("report.html.j2").render(
+        langs=langs,
+        say=say,
+        report=report,
+        month=say(words.month(report.month, ja=True), words.month(report.month, ja=False)),
+        title=str(report.month),
+        made_at=words.instant(report.made_at, ja),
+        waits=[say(each.told("ja"), each.told("en")) for each in report.waits],
+        unknown=[(words.windows(as_iso((each,)), ja), each[1] - each[0]) for each in service.unknown],
+        gross=length(service.gross),
+        unusable=unusable_seconds,
+        rate=words.percent(tier.rate, ja) if tier else "0%",
+        pictures=[Markup(each) for each in (  # noqa: S704
+            waterfall_svg(service.buckets, report.policy, lang), month_svg(service, report.policy, lang))],
+        buckets=list(service.waterfall().items()),
+        windows=[
+            (words.windows(as_iso(((piece.start, piece.end),)), ja), piece.end - piece.start, piece,
+             say(sentence(f"cause.{piece.cause}", "ja", {}), sentence(f"cause.{piece.cause}", "en", {})))
+            for piece in service.pieces
+        ],
+        evidence=[
+            (words.instant(each.recorded_at, ja), each, say(piece_told(each, "ja"), piece_told(each, "en")),
+             windows_told(each, lang))
+            for each in report.evidence
+        ],
+        claims=[(say(_verdict(verdict, "ja"), _verdict(verdict, "en")), count)
+                for verdict, count in report.claims.items()],
+        awarded=words.yen(report.awarded_yen, ja),
+    )  # fmt: skip
+
+
+def _verdict(verdict: tuple[str, str | None, str | None], lang: Lang) -> str:
+    return state_told(ClaimState(verdict[0], verdict[1], None, verdict[2]), lang)
+
+
+def _undecided(facts: MonthFacts, service: ServiceMonth, policy: Policy, rules: Rules) -> int:
+    """Seconds that people have to decide on: those of the month, or beside it where a whole stop hangs on them."""
+    if service.unknown or not facts.unknown:
+        return length(service.unknown)
+    if_down = service_month(if_unknown_was_down(facts), policy, rules.discretion.resolution_seconds)
+    return length(facts.unknown) if if_down.unusable != service.unusable else 0
+
+
+def _waits(
+    session: Session, policy: Policy, month: Month, at: datetime, now: datetime, undecided: int
+) -> Iterable[Waits]:
+    """What a month is not final for: time, the next night, people."""
+    if now < month.end_at:
+        yield Waits("month", {})
+    seen = sa.select(sa.func.coalesce(sa.func.max(month_review.c.up_to_id), 0)).where(
+        month_review.c.month == str(month)
+    )
+    unseen = session.execute(
+        sa.select(sa.func.count()).where(
+            month_to_review.c.month == str(month), month_to_review.c.id > seen.scalar_subquery()
+        )
+    ).scalar_one()
+    if unseen:
+        yield Waits("night", {"reviews": unseen})
+    pending = sum(state.outcome == "pending" for _, state in standing_claims(session, month, at).values())
+    if undecided:
+        yield Waits("unknown", {"unknown_seconds": undecided})
+    if pending:
+        yield Waits("held" if undecided and not unseen else "claims", {"claims": pending})
+    deadline_at = claim_deadline(month, form_outages(session, month, policy), policy)
+    if now < deadline_at:
+        yield Waits("deadline", {"deadline_at": iso_jst(deadline_at)})
+    tasks = session.execute(
+        sa.select(sa.func.count()).where(
+            people_task.c.kind == FALL,
+            people_task.c.detail["month"].astext == str(month),
+            people_task.c.closed_at.is_(None),
+        )
+    ).scalar_one()
+    if tasks:
+        yield Waits("finance", {"tasks": tasks})
+
+
+def _lang(lang: str) -> Lang:
+    return "ja" if lang == "ja" else "en"

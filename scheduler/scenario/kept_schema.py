@@ -1,0 +1,188 @@
+"""Tables that outlast a run: on the embedded server a schema stays for the next, in a database of its own.
+
+The server takes longer to make a schema than most diaries take, and to drop it. Whoever runs scenarios claims the first
+schema that nobody uses and wipes it before anything else, so it does not matter in what state a killed run left it; as
+many stay as ran at once. Each says, as its comment, of which release its tables are: after an upgrade it is made anew.
+
+The database is not the user's, so that no backup and no export ever meets these rows; it may be dropped at any time.
+On a server that is not the embedded one nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+from sqlalchemy.engine import URL
+
+from keizoku.db import migrate, tables
+from keizoku.db.embedded import CLUSTER_NAME
+from keizoku.db.programs import MAJOR
+from keizoku.db.session import CONNECT_SECONDS, libpq_address, normalised_url
+
+__all__ = ["DATABASE", "LastingSchema", "lasting_schema"]
+
+DATABASE: Final = "keizoku_scenarios"
+_LOCK: Final = 0x51A7E  # the first half of the locks' keys; the second is the schema's number
+_Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class LastingSchema:
+    """A schema that is ours for now: where it is, and whether it was just made, thus empty."""
+
+    url: URL
+    number: int
+    fresh: bool
+    _claim: _Connection
+
+    @property
+    def name(self) -> str:
+        """Of the schema."""
+        return _name(self.number)
+
+    def used(self) -> list[str]:
+        """The tables that hold anything, or did."""
+        found = self._claim.execute(
+            "SELECT relname FROM pg_class "
+            "WHERE relnamespace = %s::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0",
+            [self.name],
+        )
+        return [name for (name,) in found]
+
+    def sweep(self, used: Sequence[str]) -> None:
+        """Tables that were wiped as they were when new: no deleted rows in them, and the planner is told nothing.
+
+        No autovacuum comes by in the seconds of a run. What a vacuum counts, no row, would be planned for a whole year.
+        """
+        if used:
+            named = sql.SQL(", ").join(sql.Identifier(self.name, table) for table in used)
+            self._claim.execute(sql.SQL("VACUUM {}").format(named))
+        self._claim.execute(
+            "SELECT pg_clear_relation_stats(%s, relname) FROM pg_class "
+            "WHERE relnamespace = %s::regnamespace AND relkind IN ('r', 'i') AND reltuples >= 0",
+            [self.name, self.name],
+        )
+
+
+@contextmanager
+def lasting_schema(url: str | URL) -> Iterator[LastingSchema | None]:
+    """Claim a schema until the end of the context; None where none may stay. Wipe it before use unless it is fresh."""
+    usual = normalised_url(url)
+    address = usual.set(database=DATABASE)
+    claim = _connected(address) or _connected_to_new(usual, address) if _by_socket(usual) else None
+    if claim is None:
+        yield None
+        return
+    with claim:
+        if not _may_stay(claim):
+            yield None
+            return
+        number = _claimed(claim)
+        name = _name(number)
+        fresh = not _is_of_this_release(claim, name)
+        if fresh:
+            _make(claim, name)
+        yield LastingSchema(address.update_query_dict({"application_name": _user_of(name)}), number, fresh, claim)
+
+
+def _by_socket(url: URL) -> bool:
+    """The embedded server is reached in no other way: nobody else's is asked in vain."""
+    host = url.query.get("host")
+    return url.host is None and isinstance(host, str) and host.startswith("/")
+
+
+def _connected(address: URL) -> _Connection | None:
+    """A connection of its own, which goes with the process, and its claim with it."""
+    with suppress(psycopg.OperationalError):
+        return psycopg.connect(libpq_address(address), autocommit=True, connect_timeout=CONNECT_SECONDS)
+    return None
+
+
+def _connected_to_new(url: URL, address: URL) -> _Connection | None:
+    """The same, to a database that is made first, where we may leave one behind."""
+    server = _connected(url)
+    if server is None:
+        return None
+    with server:
+        if not _may_stay(server):
+            return None
+        with suppress(psycopg.Error):  # made by another just now, or not to be had: then nothing stays
+            server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+    return _connected(address)
+
+
+def _may_stay(connection: _Connection) -> bool:
+    """The server is the embedded one, and we may pass over the tables' guards to wipe them."""
+    return bool(
+        _answer(
+            connection,
+            "SELECT current_setting('cluster_name') = %s AND current_setting('server_version_num')::int / 10000 = %s "
+            "AND rolsuper FROM pg_roles WHERE rolname = current_user",
+            CLUSTER_NAME,
+            MAJOR,
+        )
+    )
+
+
+def _claimed(claim: _Connection) -> int:
+    """The number of the first schema that nobody uses; it is ours as long as this connection lives.
+
+    Of somebody who was killed a last statement may be under way: where a connection is left, the schema is not free.
+    """
+    for number in count():
+        name = _name(number)
+        if not _answer(claim, "SELECT pg_try_advisory_lock(%s, %s)", _LOCK, number):
+            continue
+        users = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
+        if not _answer(claim, users, _user_of(name)):
+            return number
+        _answer(claim, "SELECT pg_advisory_unlock(%s, %s)", _LOCK, number)
+    raise AssertionError("numbers do not end")
+
+
+def _name(number: int) -> str:
+    return f"slate_{number}"
+
+
+def _user_of(name: str) -> str:
+    """How a connection that works in the schema calls itself."""
+    return f"keizoku {name}"
+
+
+def _is_of_this_release(claim: _Connection, name: str) -> bool:
+    said = _answer(claim, "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", name)
+    return bool(said == _release())
+
+
+def _make(claim: _Connection, name: str) -> None:
+    """Instead of what is there by this name: all or nothing."""
+    named = sql.Identifier(name)
+    with claim.transaction():
+        claim.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(named))
+        claim.execute(sql.SQL("CREATE SCHEMA {}").format(named))
+        claim.execute(sql.SQL("SET LOCAL search_path = {}").format(named))
+        claim.execute(migrate.ddl_script().encode())
+        claim.execute(sql.SQL("COMMENT ON SCHEMA {} IS {}").format(named, _release()))
+
+
+def _release() -> str:
+    """Another one for tables that are declared in another way: to compile them takes longer than to read this."""
+    told = hashlib.sha256(sa.__version__.encode())
+    for source in (*sorted(Path(tables.__file__).parent.glob("*.py")), Path(migrate.__file__)):
+        told.update(source.read_bytes())
+    return told.hexdigest()
+
+
+def _answer(connection: _Connection, question: str, *values: object) -> object:
+    """The one value of the one row; None where there is no row."""
+    row = connection.execute(question.encode(), values).fetchone()
+    return None if row is None else row[0]

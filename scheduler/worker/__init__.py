@@ -1,0 +1,1 @@
+"""The process that runs unattended: leadership, waking, telemetry."""

@@ -1,0 +1,234 @@
+"""The worker: wakes the night, reads the gateway's news, and leads or waits. Wiring only.
+
+    every few seconds   ask for the lead; is a night due? (level-triggered: the run log says so)
+    every some minutes  the gateway's news; charges without an answer are looked up
+    SIGTERM             the night under way stops at its next chunk; a later one finishes it
+
+One job at a time, and only on the worker that leads: asked as a job begins and after every chunk. What a job does is
+safe without all this: the night has a lock of its own, and every stage writes only what does not exist yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from threading import Event
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from keizoku.billing.gateway import events
+from keizoku.billing.gateway.port import UnansweredError
+from keizoku.db.failures import failure_of
+from keizoku.scheduler.app import House
+from keizoku.scheduler.night import run_log
+from keizoku.scheduler.night.nightly_run import NightBusyError, run_night
+from keizoku.scheduler.night.processes import Helpers
+from keizoku.scheduler.night.schedule import NIGHT_AT, last_night_due
+from keizoku.scheduler.worker.leadership import Leadership, NotLeadingError
+from keizoku.scheduler.worker.telemetry import Health, Numbers, what_failed
+from keizoku.terms.calendar import JST
+
+HEARTBEAT_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 300.0
+RETRY_SECONDS: Final = 60.0
+Backup = Callable[[House, datetime], Mapping[str, object] | None]
+"""Makes the day's backup if it is wanted: what it did, or None. Given by who knows the places."""
+OpenHouse = Callable[[], AbstractContextManager[House]]
+BACKUP_CHECK_SECONDS: Final = 600.0
+
+
+class StoppedError(Exception):
+    """The worker was asked to stop; what was committed stays, the next night goes on from there."""
+
+
+@dataclass
+class Worker:
+    """One worker process. `open_house` gives a house of its own to every job; `clock` is the only clock."""
+
+    open_house: OpenHouse
+    leadership: Leadership
+    log: structlog.typing.FilteringBoundLogger
+    numbers: Numbers = field(default_factory=Numbers)
+    health: Health = field(default_factory=Health)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
+    poll_seconds: float = POLL_SECONDS
+    retry_seconds: float = RETRY_SECONDS
+    backup: Backup | None = None
+    helpers: Callable[[], AbstractContextManager[Helpers | None]] = nullcontext  # for one night
+    stopping: Event = field(default_factory=Event)
+    _done_to: date | None = None  # the night that is known to be done
+    _not_before: float = 0.0  # after a failure the same is not tried at once again
+
+    def run(self) -> None:
+        """Work until `stop` is called, then let the job under way end at its next chunk."""
+        scheduler = BackgroundScheduler(
+            timezone=JST,
+            executors={"default": ThreadPoolExecutor(1), "heart": ThreadPoolExecutor(1)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+        beat = IntervalTrigger(seconds=self.heartbeat_seconds, timezone=JST)
+        scheduler.add_job(self.beat, beat, executor="heart", next_run_time=datetime.now(JST))
+        # at its hour, and whenever it turns out that one is due: after a start, a take-over or a failure
+        scheduler.add_job(self.night_if_due, CronTrigger(hour=NIGHT_AT.hour, minute=NIGHT_AT.minute, timezone=JST))
+        scheduler.add_job(self.night_if_due, IntervalTrigger(seconds=self.heartbeat_seconds, timezone=JST))
+        scheduler.add_job(self.read_news, IntervalTrigger(seconds=self.poll_seconds, timezone=JST))
+        if self.backup is not None:
+            scheduler.add_job(self.back_up, IntervalTrigger(seconds=BACKUP_CHECK_SECONDS, timezone=JST))
+        self.log.info("started")
+        scheduler.start()
+        try:
+            self.stopping.wait()
+        finally:
+            scheduler.shutdown(wait=True)
+            self.leadership.give_up()
+            self.log.info("stopped")
+
+    def stop(self) -> None:
+        """Ask it to end; returns at once."""
+        self.stopping.set()
+
+    def beat(self) -> bool:
+        """Ask for the lead, and note that we live; whether we lead."""
+        led, taken = self.leadership.leads, self.leadership.taken
+        leads = self.leadership.ask()
+        now = self.clock()
+        self.health.beat_at, self.health.leads = now, leads
+        if self.leadership.reachable:
+            self.health.answered_at = now
+        self.numbers.leader.set(leads)
+        self.numbers.reachable.set(self.leadership.reachable)
+        if self.leadership.taken > taken:
+            self.log.info("leads", cut_off=self.leadership.cut_off)
+        elif led and not leads:
+            self.log.warning("lost the lead")
+        return leads
+
+    def night_if_due(self) -> None:
+        """Run the night that is due, with those missed before it; nothing where all are done."""
+        due = last_night_due(self.clock())
+        if not self._may_work() or due == self._done_to or time.monotonic() < self._not_before:
+            return
+        self._not_before = time.monotonic() + self.retry_seconds
+        with self._job("night") as job, self._house() as house:
+            done = run_log.is_done(house.session, due)
+            house.session.rollback()
+            if done:
+                job.outcome = "nothing_due"
+            else:
+                self._run_night(house, due, job)
+            self.numbers.read(house.session, self.clock())
+            if job.outcome != "busy":
+                self._done_to, self._not_before = due, 0.0
+
+    def read_news(self) -> None:
+        """The gateway's news, and charges without an answer."""
+        if not self._may_work():
+            return
+        with self._job("news") as job, self._house() as house:
+            now = self.clock()
+            books = house.gateway.books
+            try:
+                job.about["rows"] = events.poll(house.session, books, now) if books is not None else 0
+                job.about["settled"] = house.billing.settle_unknown(now=now)
+            except UnansweredError:
+                house.session.rollback()
+                job.outcome = "gateway_silent"
+            self.numbers.read(house.session, self.clock())
+
+    def back_up(self) -> None:
+        """Make the day's backup from its hour on, if none lies in every place yet (premium/10.3)."""
+        if self.backup is None or not self._may_work():
+            return
+        with self._job("backup") as job, self._house() as house:
+            made = self.backup(house, self.clock())
+            if made is None:
+                job.outcome = "nothing_due"
+            else:
+                job.about |= made
+                job.outcome = "incomplete" if made.get("failed") else "done"
+
+    def _run_night(self, house: House, due: date, job: _Job) -> None:
+        def told(on: date, stage: str, rows: int) -> None:
+            self.numbers.rows.labels(stage).inc(rows)
+            if rows:
+                self.log.info("stage", job=job.id, business_date=on.isoformat(), stage=stage, rows=rows)
+            if self.stopping.is_set():
+                raise StoppedError
+            if not self.leadership.leads:
+                raise NotLeadingError
+
+        try:
+            with self.helpers() as helpers:
+                result = run_night(house, due, self.clock(), told, helpers=helpers)
+        except NightBusyError:
+            job.outcome = "busy"
+            return
+        job.about |= {
+            "business_date": due.isoformat(),
+            "caught_up": len(result.caught_up),
+            "rows": result.changes,
+            "certificate": result.certificate,
+            "differences": len(result.differences),
+        }
+        if result.certificate != "ok":
+            job.outcome = "differences"
+
+    @contextmanager
+    def _house(self) -> Iterator[House]:
+        """A house whose session ends when another worker takes the lead. Raises NotLeadingError."""
+        with self.open_house() as house:
+            self.leadership.let_in(house.session)
+            yield house
+
+    def _may_work(self) -> bool:
+        return self.leadership.leads and not self.stopping.is_set()
+
+    def _job(self, name: str) -> _Job:
+        return _Job(name, self)
+
+
+@dataclass
+class _Job:
+    """One run of a job: its id, its outcome in numbers and log; an error ends the job, not the worker."""
+
+    name: str
+    worker: Worker
+    id: str = field(default_factory=lambda: uuid4().hex[:12])
+    outcome: str = "done"
+    about: dict[str, object] = field(default_factory=dict)
+    began: float = 0.0
+
+    def __enter__(self) -> _Job:
+        self.began = time.monotonic()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        seconds = time.monotonic() - self.began
+        log = self.worker.log
+        if error is None and self.outcome == "nothing_due":
+            return False
+        if isinstance(error, StoppedError):
+            self.outcome, error = "stopped", None
+        elif isinstance(error, NotLeadingError):
+            self.outcome, error = "lost_lead", None
+        elif error is not None:
+            failure = failure_of(error)
+            self.outcome = "failed" if failure is None else failure.kind
+        self.worker.numbers.jobs.labels(self.name, self.outcome).inc()
+        self.worker.numbers.seconds.labels(self.name).observe(seconds)
+        facts = {"job": self.id, "name": self.name, "outcome": self.outcome, "seconds": round(seconds, 3), **self.about}
+        if error is None:
+            log.info("job", **facts)
+        else:
+            log.error("job", **facts, **what_failed(error))
+        return kind is not None and issubclass(kind, Exception)

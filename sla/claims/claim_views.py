@@ -1,0 +1,202 @@
+"""What support and the scenarios see of a claim and of a month, as known at an instant.
+
+Read-only; `at` leaves out whatever was recorded later.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from keizoku.db.session import Session
+from keizoku.db.tables.claims import award, claim, claim_decision, claim_reasoning
+from keizoku.db.tables.money import credit
+from keizoku.sla.claims.decision_json import whole_decision
+from keizoku.sla.months.month_facts import is_unknown_within_reach, load_service_month, read_spans
+from keizoku.sla.rules.intervals import NOTHING, Spans, length
+from keizoku.sla.rules.unusable_time import CLAIMANT_BUCKETS
+from keizoku.terms.calendar import Month, from_epoch
+from keizoku.terms.decision import Decision
+from keizoku.terms.rules import Rules
+
+_REASONING = (
+    claim_reasoning.c.grounds,
+    claim_reasoning.c.facts,
+    claim_reasoning.c.arrival,
+    claim_reasoning.c.steps,
+)
+
+
+class UnknownClaim(LookupError):
+    """No claim has this id."""
+
+
+def claim_view(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
+    """The claim as decided by `at`: outcome, seconds, rate, credit, reason, waterfall. Raises UnknownClaim.
+
+    `credit` is the yen awarded to the account for the month so far; a pending claim has no seconds yet.
+    """
+    row = _claim_row(session, claim_id, at)
+    decided = last_decision(session, claim_id, at)
+    credit_yen = session.execute(
+        sa.select(sa.func.coalesce(sa.func.sum(credit.c.granted_yen), 0)).where(
+            credit.c.account == row.account, credit.c.month == row.month, credit.c.recorded_at <= at
+        )
+    ).scalar_one()
+    if decided is None:
+        return {
+            "outcome": "pending",
+            "seconds": None,
+            "rate": None,
+            "credit": int(credit_yen),
+            "reason": None,
+            "waterfall": None,
+            "waits_for": waits_for(session, Month.parse(row.month), at),
+        }
+    return {
+        "outcome": decided.outcome,
+        "seconds": decided.seconds,
+        "rate": decided.rate,
+        "credit": int(credit_yen),
+        "reason": decided.reason,
+        "waterfall": {bucket: decided.waterfall[bucket] for bucket in CLAIMANT_BUCKETS},
+    }
+
+
+def month_view(session: Session, rules: Rules, month: Month, at: datetime) -> dict[str, Any]:
+    """The month for everyone: gross and unusable seconds, windows of unusable time as aware pairs.
+
+    `unknown`: time without a sample on which nobody has decided; while there is any, the month is not `final`.
+    """
+    service = load_service_month(session, rules, month, at)
+    return {
+        "stop_seconds": length(service.gross),
+        "unusable_seconds": length(service.unusable),
+        "windows": [(from_epoch(start), from_epoch(end)) for start, end in service.unusable],
+        "unknown": [(from_epoch(start), from_epoch(end)) for start, end in service.unknown],
+        "final": not service.unknown,
+    }
+
+
+def waits_for(session: Session, month: Month, at: datetime) -> str:
+    """Why a claim of the month has no decision yet."""
+    if is_unknown_within_reach(session, month, at):
+        return "people's decision on unknown time: keizoku sla unknown list"
+    return "the first night after the end of its month"
+
+
+def newest_decisions(at: datetime) -> sa.Subquery:
+    """The decision on each claim that held at an instant."""
+    return (
+        sa.select(claim_decision)
+        .where(claim_decision.c.decided_at <= at)
+        .ext(distinct_on(claim_decision.c.claim_id))
+        .order_by(claim_decision.c.claim_id, claim_decision.c.revision.desc())
+        .subquery()
+    )
+
+
+def claim_list(
+    session: Session, rules: Rules, at: datetime, month: Month | None = None, account: str | None = None
+) -> list[dict[str, Any]]:
+    """Claims in the order of receipt, each with its newest decision."""
+    newest = newest_decisions(at)
+    query = (
+        sa.select(
+            claim.c.id,
+            claim.c.account,
+            claim.c.month,
+            claim.c.received_at,
+            sa.func.coalesce(newest.c.outcome, "pending").label("outcome"),
+            newest.c.reason,
+            newest.c.seconds,
+            newest.c.rate,
+        )
+        .outerjoin(newest, newest.c.claim_id == claim.c.id)
+        .where(claim.c.recorded_at <= at)
+        .order_by(claim.c.received_at, claim.c.id)
+    )
+    if month is not None:
+        query = query.where(claim.c.month == str(month))
+    if account is not None:
+        query = query.where(claim.c.account == account)
+    return [dict(row._mapping) for row in session.execute(query)]
+
+
+def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
+    """All that explains a claim: the claim, every decision so far, its newest award and the yen of the month.
+
+    Raises UnknownClaim. Decisions are `keizoku.terms.decision.Decision`; the last is the one that holds.
+    """
+    row = _claim_row(session, claim_id, at)
+    decisions = session.execute(
+        sa.select(claim_decision, *_REASONING)
+        .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
+        .where(claim_decision.c.claim_id == claim_id, claim_decision.c.decided_at <= at)
+        .order_by(claim_decision.c.revision)
+    ).all()
+    awards = session.execute(
+        sa.select(award, claim_reasoning.c.recognised.label("windows"), credit.c.total_yen, credit.c.granted_yen)
+        .join(claim_decision, is_of_award())
+        .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
+        .outerjoin(credit, credit.c.award_id == award.c.id)
+        .where(award.c.account == row.account, award.c.month == row.month, award.c.decided_at <= at)
+        .order_by(award.c.revision)
+    ).all()
+    return {
+        "claim": {
+            "id": row.id,
+            "account": row.account,
+            "month": row.month,
+            "received_at": row.received_at,
+            "windows": row.windows,
+        },
+        "state": claim_view(session, rules, claim_id, at),
+        "decisions": [
+            (
+                each.revision,
+                each.decided_at,
+                whole_decision(each, row.id, row.account, row.received_at, each.term_ids, each.united),
+            )
+            for each in decisions
+        ],
+        "awards": [dict(each._mapping) for each in awards],
+    }
+
+
+def decided_buckets(decision: Decision) -> dict[str, Spans]:
+    """The claimant's month as it was decided: from the steps of the decision that was saved."""
+    found: dict[str, Spans] = dict.fromkeys(CLAIMANT_BUCKETS, NOTHING)
+    for step in decision.steps:
+        if "excluded_windows" in step.facts:
+            bucket = step.key.removeprefix("claim.excluded.").partition(".")[0]
+            found[bucket] = read_spans(step.facts["excluded_windows"])
+        elif "recognised_windows" in step.facts:
+            found["recognised"] = read_spans(step.facts["recognised_windows"])
+    return found
+
+
+def last_decision(session: Session, claim_id: str, at: datetime) -> sa.Row[Any] | None:
+    """The decision of the claim that holds at an instant, or None while it is pending."""
+    return session.execute(
+        sa.select(claim_decision, claim_reasoning.c.waterfall)
+        .join(claim_reasoning, claim_reasoning.c.id == claim_decision.c.reasoning_id)
+        .where(claim_decision.c.claim_id == claim_id, claim_decision.c.decided_at <= at)
+        .order_by(claim_decision.c.revision.desc())
+        .limit(1)
+    ).one_or_none()
+
+
+def is_of_award() -> sa.ColumnElement[bool]:
+    """Whether a decision is the one that an award rests on."""
+    return sa.and_(
+        claim_decision.c.claim_id == award.c.claim_id, claim_decision.c.revision == award.c.decision_revision
+    )
+
+
+def _claim_row(session: Session, claim_id: str, at: datetime) -> sa.Row[Any]:
+    row = session.execute(sa.select(claim).where(claim.c.id == claim_id, claim.c.recorded_at <= at)).one_or_none()
+    if row is None:
+        raise UnknownClaim(f"no claim has the id {claim_id!r}; `keizoku claim list` shows them")
+    return row

@@ -1,0 +1,1 @@
+"""How many users were affected, and for which claimant: one portable query."""

@@ -1,0 +1,1 @@
+"""Observations, counts, incidents and maintenance notices: reading and keeping them."""

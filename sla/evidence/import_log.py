@@ -1,0 +1,124 @@
+"""Imports of evidence: which file was taken when, by whom, with how many rows; the same file is taken once.
+
+A file is known by its bytes, its kind, and how people said it is to be read: what was read wrongly can be read again
+as it is meant. What was refused of it can be mended and imported again as another
+file: rows that are known already are passed over, so nothing counts twice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.db.session import Session
+from keizoku.db.tables.evidence import evidence_import
+from keizoku.terms.calendar import iso_jst
+from keizoku.terms.decision import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a file: its rows, what was wrong, whether it had been imported before (`again`)."""
+
+    kind: str
+    source: str
+    sha256: str
+    rows_read: int
+    rows_used: int  # good rows, whether or not they were known
+    rows_new: int
+    rows_refused: int
+    author: str
+    recorded_at: datetime
+    read_as: str = ""  # what people or the file's folder said that it means
+    again: bool = False
+    findings: tuple[Finding, ...] = ()
+
+    def told(self) -> str:
+        """One line for people."""
+        rows = f"{self.rows_read:,} rows read, {self.rows_used:,} used ({self.rows_new:,} new), {self.rows_refused:,}"
+        if self.again:
+            when = f"{iso_jst(self.recorded_at)} by {self.author}"
+            return f"{self.source}: the same file was imported {when} ({rows} refused); nothing was changed"
+        return f"{self.source}: {rows} refused"
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is printed in JSON."""
+        return {
+            "kind": self.kind,
+            "source": self.source,
+            "sha256": self.sha256,
+            "read_as": self.read_as,
+            "rows_read": self.rows_read,
+            "rows_used": self.rows_used,
+            "rows_new": self.rows_new,
+            "rows_refused": self.rows_refused,
+            "author": self.author,
+            "recorded_at": iso_jst(self.recorded_at),
+            "imported_before": self.again,
+            "findings": list(self.findings),
+        }
+
+
+def sha256_of(file: Path) -> str:
+    """The digest of a file's bytes. OSError if it cannot be opened."""
+    with file.open("rb") as opened:
+        return file_digest(opened, "sha256").hexdigest()
+
+
+def known_import(session: Session, kind: str, sha256: str, read_as: str = "") -> Imported | None:
+    """The import of the same bytes as the same kind, read the same way, if there was one."""
+    own = evidence_import.c
+    same = (own.sha256 == sha256, own.kind == kind, own.read_as == read_as)
+    row = session.execute(sa.select(evidence_import).where(*same)).one_or_none()
+    return None if row is None else _import_of(row, again=True)
+
+
+def note_import(
+    session: Session,
+    kind: str,
+    file: Path,
+    sha256: str,
+    author: str,
+    now: datetime,
+    *,
+    rows_used: int,
+    rows_new: int,
+    rows_refused: int,
+    findings: Sequence[Finding] = (),
+    read_as: str = "",
+    source: str = "",
+) -> Imported:
+    """Write down what became of a file, in the transaction of its last rows. `source`: its name, if not the file's."""
+    imported = Imported(
+        kind=kind,
+        source=source or file.name,
+        sha256=sha256,
+        rows_read=rows_used + rows_refused,
+        rows_used=rows_used,
+        rows_new=rows_new,
+        rows_refused=rows_refused,
+        author=author,
+        recorded_at=now,
+        findings=tuple(findings),
+        read_as=read_as,
+    )
+    names = (column.name for column in evidence_import.columns if column.name != "id")
+    session.execute(sa.insert(evidence_import).values({name: getattr(imported, name) for name in names}))
+    return imported
+
+
+def import_list(session: Session, kind: str | None = None) -> list[Imported]:
+    """Every import, oldest first."""
+    query = sa.select(evidence_import).order_by(evidence_import.c.id)
+    if kind is not None:
+        query = query.where(evidence_import.c.kind == kind)
+    return [_import_of(row) for row in session.execute(query)]
+
+
+def _import_of(row: sa.Row[Any], *, again: bool = False) -> Imported:
+    values = {name: value for name, value in row._mapping.items() if name != "id"}
+    return Imported(**values, again=again)

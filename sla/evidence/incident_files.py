@@ -1,0 +1,248 @@
+"""Readers of what people write down about stops: incidents and numbers of users, as CSV.
+
+A reader returns the good rows and a Finding for each other one: file, line, value, rule, remedy. Nothing is
+repaired silently, and one bad row stops no good one. Times carry a zone or are JST; a start is rounded down
+to whole seconds, an end up. (Observations: `observations`; counts: `count_files`; announced maintenance:
+`keizoku.sla.evidence.maintenance_notices`.)
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+from io import StringIO
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from keizoku.sla.rules.outages import Cause
+from keizoku.terms.calendar import epoch, epoch_up, parse_instant
+from keizoku.terms.decision import Finding
+
+INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
+COUNT_COLUMNS = ("from", "to", "affected", "total")
+POPULATION_COLUMNS = ("from", "users")
+
+FIRST_SECOND = 0  # 1970
+LAST_SECOND = 221_845_392_000  # the year 9000
+LONGEST_SECONDS = 366 * 86_400  # of one period; a longer one is a slip of the year
+MOST_USERS = 10**12  # a greater number is a slip, and no database counts it
+
+TIME_REMEDY = "write 2026-04-10 09:00 (JST) or 2026-04-10T09:00:00+09:00"
+
+#: cause -> rule and remedy, where people have to say why: the cause decides whether the stop counts
+GROUND_NEEDED = {
+    Cause.USER_ENVIRONMENT: (
+        "that a stop depends on users' environment is people's decision (premium/9.4.3)",
+        "state the ground",
+    ),
+    Cause.PARTNER: (
+        "a partner's stop counts only if our own pages could not be viewed (premium/9.3.3)",
+        "state in the ground who confirmed that; if they could be viewed, it is no stop",
+    ),
+}
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A stop as people confirmed it: so many users, for one cause. `exact`: known to the second."""
+
+    id: str
+    start: int
+    end: int
+    affected: int
+    cause: Cause
+    ground: str
+    author: str
+    exact: bool = False
+    named: str = ""  # what it is called as evidence, if not by its id
+
+    @property
+    def evidence(self) -> str:
+        """What it is called as evidence."""
+        return self.named or f"incident {self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """So many of all users unable, as a monitor counted them over a period."""
+
+    start: int
+    end: int
+    affected: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class UserFigure:
+    """Registered users of the whole service from an instant on."""
+
+    from_at: datetime
+    users: int
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[Row]):
+    """What a reader made of its input; `lines` of the rows, where the format has lines."""
+
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...]
+    lines: tuple[int, ...] = ()
+
+
+class RefusedRowError(ValueError):
+    """A row that cannot be taken: value, rule and remedy of its finding."""
+
+    def __init__(self, value: str, rule: str, remedy: str) -> None:
+        super().__init__(value, rule, remedy)
+        self.value, self.rule, self.remedy = value, rule, remedy
+
+
+def read_incidents(path: Path) -> Read[Incident]:
+    """Incidents (id, from, to, affected, cause, ground, author); an empty cause is a fault."""
+    seen: dict[str, Incident] = {}
+
+    def incident(row: Mapping[str, str]) -> Incident:
+        start, end = period(row["from"], row["to"])
+        cause, ground = _cause(row["cause"]), row["ground"]
+        if not ground and cause in GROUND_NEEDED:
+            raise RefusedRowError(f"cause {cause} without a ground", *GROUND_NEEDED[cause])
+        read = Incident(
+            filled(row, "id"),
+            start,
+            end,
+            users_in(row, "affected"),
+            cause,
+            ground,
+            row["author"],
+        )
+        if seen.setdefault(read.id, read) != read:
+            raise RefusedRowError(
+                read.id, "an incident of this id stands above with other values", "give it an id of its own"
+            )
+        return read
+
+    read = read_table(path, INCIDENT_COLUMNS, incident)
+    line_of = dict(zip(reversed(read.rows), reversed(read.lines), strict=True))  # a row told twice: its first line
+    rows = tuple(dict.fromkeys(read.rows))
+    return Read(rows, read.findings, tuple(line_of[row] for row in rows))
+
+
+def read_population(path: Path) -> Read[UserFigure]:
+    """Numbers of users of the whole service (from, users), each until the next."""
+
+    def figure(row: Mapping[str, str]) -> UserFigure:
+        from_at, users = instant(row["from"]), users_in(row, "users")
+        if users < 1:
+            raise RefusedRowError("0 users", "a service has at least one user", "write all registered users")
+        return UserFigure(from_at, users)
+
+    return read_table(path, POPULATION_COLUMNS, figure)
+
+
+def period(from_text: str, to_text: str) -> tuple[int, int]:
+    """Two written times as whole seconds, outward. Raises RefusedRowError where they are no period."""
+    start_at, end_at = instant(from_text), instant(to_text)
+    if end_at <= start_at:
+        raise RefusedRowError(f"{from_text} to {to_text}", "a period ends after it starts", "correct one of the times")
+    if (end_at - start_at).total_seconds() > LONGEST_SECONDS:
+        value = f"{from_text} to {to_text}"
+        raise RefusedRowError(value, "a period is at most a year long", "correct one of the times")
+    return epoch(start_at), epoch_up(end_at)
+
+
+def header_findings(source: str, wanted: Iterable[str], present: Sequence[str]) -> list[Finding]:
+    """One finding per column that a file lacks, naming the nearest that it has, or has twice."""
+    findings = []
+    for name in sorted({name for name in present if present.count(name) > 1}):
+        rule = "a column has one place"
+        findings.append(Finding(source, 1, f"column {name!r} twice", rule, "rename one of them"))
+    for name in wanted:
+        if name not in present:
+            nearest = get_close_matches(name, present, n=1, cutoff=0.5)
+            has = f"the nearest is {nearest[0]!r}" if nearest else f"it has {', '.join(present) or 'none'}"
+            findings.append(Finding(source, 1, f"no column {name!r}", f"the file needs it; {has}", "rename or add it"))
+    return findings
+
+
+def read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str, str]], Row]) -> Read[Row]:
+    """The rows of a CSV file as `to_row` makes them of values by column; what it refuses is a finding."""
+    findings: list[Finding] = []
+    rows: list[Row] = []
+    lines: list[int] = []
+    for line, record in _records(path, columns, findings):
+        try:
+            rows.append(to_row(record))
+            lines.append(line)
+        except RefusedRowError as refused:
+            findings.append(Finding(str(path), line, refused.value, refused.rule, refused.remedy))
+    return Read(tuple(rows), tuple(findings), tuple(lines))
+
+
+def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line, values by column, stripped) of each record; what is wrong with the file goes to the findings."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes().count(b"\n", 0, error.start) + 1
+        findings.append(Finding(str(path), line, "not UTF-8", "files are UTF-8", "save the file as UTF-8"))
+        return
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        lacking = header_findings(str(path), columns, header)
+        findings += lacking
+        if lacking:
+            return
+        for values in reader:
+            if not any(value.strip() for value in values):
+                continue
+            if len(values) != len(header):
+                value = ",".join(values)[:80]
+                rule = f"the header has {len(header)} columns, this row {len(values)}"
+                findings.append(Finding(str(path), reader.line_num, value, rule, "quote values that hold a comma"))
+                continue
+            if any("\0" in value for value in values):
+                value = ",".join(values)[:80].replace("\0", "\\0")
+                findings.append(Finding(str(path), reader.line_num, value, "a NUL is no text", "remove it"))
+                continue
+            yield reader.line_num, dict(zip(header, (value.strip() for value in values), strict=True))
+    except csv.Error as error:
+        findings.append(Finding(str(path), reader.line_num, str(error), "rows are CSV", "close quotes, one row a line"))
+
+
+def instant(written: str) -> datetime:
+    """A written time. Raises RefusedRowError for what is none, and for one that no evidence has."""
+    try:
+        at = parse_instant(written)
+    except ValueError:
+        raise RefusedRowError(f"{written!r:.60}", "not a time", TIME_REMEDY) from None
+    if not FIRST_SECOND <= epoch(at) <= LAST_SECOND:
+        raise RefusedRowError(repr(written), "a time from 1970 to 8999", TIME_REMEDY)
+    return at
+
+
+def filled(row: Mapping[str, str], column: str) -> str:
+    """The value of a column that is needed. Raises RefusedRowError where it is empty."""
+    if not row[column]:
+        raise RefusedRowError(f"{column} is empty", f"{column} is needed", "fill it in")
+    return row[column]
+
+
+def users_in(row: Mapping[str, str], column: str) -> int:
+    """The number of users in a column. Raises RefusedRowError for what is none."""
+    written = row[column].replace(",", "")
+    if not (written.isascii() and written.isdigit()) or len(written) > 18 or int(written) > MOST_USERS:
+        raise RefusedRowError(f"{column} {row[column]!r:.60}", "a whole number of users", "write it like 60000")
+    return int(written)
+
+
+def _cause(written: str) -> Cause:
+    try:
+        return Cause(written or Cause.FAULT)
+    except ValueError:
+        nearest = get_close_matches(written, list(Cause), n=1)
+        hint = f"{nearest[0]}?" if nearest else "one of these"
+        raise RefusedRowError(f"cause {written!r}", f"a cause is {', '.join(Cause)}", f"write {hint}") from None

@@ -1,0 +1,58 @@
+"""What a row of observations has to be: five rules, stated once for every engine that reads them.
+
+A row that breaks one is refused and told; the others go on. Instants are microseconds since 1970.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from keizoku.sla.evidence.incident_files import TIME_REMEDY
+from keizoku.sla.evidence.observation_files import Bulk, RawRow, literal
+from keizoku.terms.decision import Finding
+
+SYMPTOMS = ("site", "login", "view")
+YEAR_9000_US = 221_845_392_000 * 1_000_000
+
+
+def rules(bulk: Bulk) -> dict[int, str]:
+    """Each rule by its number as SQL, the same in DuckDB and Spark: true for a row that breaks it."""
+    symptom = bulk.texts[1]
+    kinds = ", ".join(literal(kind) for kind in SYMPTOMS)
+    start_us, end_us = bulk.instants
+    return {
+        1: bulk.no_user,
+        2: f"({symptom} IS NULL OR ({symptom} NOT IN ({kinds}) AND trim({symptom}) NOT IN ({kinds})))",
+        3: f"({start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {YEAR_9000_US})",
+        4: f"(({end_us} IS NULL AND {bulk.end_is_written}) OR {end_us} NOT BETWEEN 0 AND {YEAR_9000_US})",
+        5: f"{end_us} <= {start_us}",
+    }
+
+
+def wrong_rule(bulk: Bulk, broken: Collection[int] | None = None) -> str:
+    """SQL: the number of the first rule that a row breaks, or NULL; `broken`: those that any row breaks, if known."""
+    cases = [
+        f"WHEN {breaks} THEN {number}" for number, breaks in rules(bulk).items() if broken is None or number in broken
+    ]
+    return f"CASE {' '.join(cases)} END" if cases else "NULL"
+
+
+def findings_of_rules(source: str, counts: Mapping[int, int]) -> tuple[Finding, ...]:
+    """Findings for rows refused whose lines nobody knows: how many broke each rule."""
+    told = []
+    for wrong, count in sorted(counts.items()):
+        broken = broken_rule(source, (0, "", "…", "…", "…"), wrong)
+        told.append(replace(broken, line=None, value=f"{broken.value}, {count:,} rows"))
+    return tuple(told)
+
+
+def broken_rule(source: str, row: RawRow, wrong: int) -> Finding:
+    """The finding for a row that breaks the rule of this number."""
+    line, _, symptom, start, end = row
+    value, rule, remedy = {
+        1: ("no user_id", "every observation names its user", "fill it in"),
+        2: (f"symptom {symptom!r}", f"a symptom is {', '.join(SYMPTOMS)}", "correct it"),
+        3: (f"started_at {start!r}", "not a time", TIME_REMEDY),
+        4: (f"ended_at {end!r}", "not a time", f"{TIME_REMEDY}, or leave it empty while still open"),
+        5: (f"{start} to {end}", "an observation ends after it starts", "correct one of the times"),
+    }[wrong]
+    return Finding(source, line, value, rule, remedy)

@@ -1,0 +1,316 @@
+"""What was known of a month, and when: every piece of evidence, ruling, notice and claim in the order we learned it.
+
+Read-only. A piece touches the month when its own time does, or reaches so near that the length of a whole stop can
+depend on it; of a stop that was corrected, every revision is told. Observations and counts are told by import.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.db.session import Session
+from keizoku.db.tables.claims import alternative_consent, claim, claim_ruling
+from keizoku.db.tables.evidence import (
+    claim_form_outage,
+    environment_ruling,
+    evidence_import,
+    incident,
+    interruption,
+    maintenance_notice,
+    observation,
+    outage_count,
+    population,
+    unknown_ruling,
+    unknown_time,
+)
+from keizoku.sla.review_queue import policy_of, reach_seconds
+from keizoku.sla.rules.outages import UpdateNotice
+from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
+from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst, parse_instant
+from keizoku.terms.policy import Policy
+from keizoku.terms.rules import Rules
+
+Window = tuple[datetime, datetime | None]
+
+IMPORTED_AS = {
+    "observations": "observations",
+    "counts": "counts",
+    "unknown": "counts",
+    "incident": "incidents",
+    "notice": "notices",
+    "population": "population",
+    "claim": "claims",
+}
+"""kind of a piece -> kind of the import that may have brought it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One thing that became known. `windows`: when it holds; an end of None is still open."""
+
+    recorded_at: datetime
+    kind: str
+    subject: str  # the id of a stop, notice or claim; "" where there is none
+    windows: tuple[Window, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    author: str = ""
+    ground: str = ""
+    source: str = ""  # the file that brought it; "" by hand
+    account: str = ""
+
+    @property
+    def known_at(self) -> datetime:
+        """When we learned it."""
+        return self.recorded_at
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is printed in JSON."""
+        return {
+            "recorded_at": iso_jst(self.recorded_at),
+            "kind": self.kind,
+            "subject": self.subject,
+            "account": self.account,
+            "windows": [[iso_jst(start), iso_jst(end) if end else None] for start, end in self.windows],
+            "facts": dict(self.facts),
+            "author": self.author,
+            "ground": self.ground,
+            "import": self.source,
+        }
+
+
+def pieces_known(session: Session, rules: Rules, month: Month, at: datetime) -> list[Piece]:
+    """All that was known of the month by `at`, in the order of recording. Raises UncoveredDate."""
+    policy = policy_of(rules, month)
+    reach = timedelta(seconds=reach_seconds(rules, month))
+    near = (month.start_at - reach, month.end_at + reach)
+    imports = _imports(session)
+    found = [
+        *_population(session, month),
+        *_observations(session, near),
+        *_counts(session, near),
+        *_unknown_times(session, near),
+        *_unknown_rulings(session, near),
+        *_incidents(session, near),
+        *_notices(session, near, policy),
+        *_interruptions(session, near),
+        *_environments(session, month, near),
+        *_claims(session, month),
+        *_form_outages(session, month, policy),
+        *_rulings(session, month),
+        *_consents(session, month),
+    ]
+    told = (_with_import(each, imports) for each in found if each.recorded_at <= at)
+    return sorted(told, key=lambda piece: piece.recorded_at)
+
+
+def _imports(session: Session) -> dict[tuple[str, datetime], str]:
+    """(kind, when) -> file; files of one kind taken at the same instant are named together."""
+    files: dict[tuple[str, datetime], list[str]] = {}
+    for row in session.execute(sa.select(evidence_import).order_by(evidence_import.c.id)):
+        files.setdefault((row.kind, row.recorded_at), []).append(row.source)
+    return {key: ", ".join(names) for key, names in files.items()}
+
+
+def _with_import(piece: Piece, imports: Mapping[tuple[str, datetime], str]) -> Piece:
+    source = imports.get((IMPORTED_AS.get(piece.kind, ""), piece.recorded_at), "")
+    if not source:
+        return piece
+    return Piece(
+        piece.recorded_at,
+        piece.kind,
+        piece.subject,
+        piece.windows,
+        piece.facts,
+        piece.author,
+        piece.ground,
+        source,
+        piece.account,
+    )
+
+
+def _population(session: Session, month: Month) -> Iterator[Piece]:
+    table = population.c
+    query = sa.select(population).where(table.from_at < month.end_at).order_by(table.id)
+    for row in session.execute(query):
+        facts = {"users": row.users, "from_at": iso_jst(row.from_at)}
+        yield Piece(row.recorded_at, "population", "", ((row.from_at, None),), facts, row.author)
+
+
+def _observations(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+    table = observation.c
+    still_open = sa.func.bool_or(table.ended_at.is_(None))
+    rows = session.execute(
+        sa.select(
+            table.recorded_at,
+            sa.func.count().label("rows"),
+            sa.func.min(table.started_at).label("start"),
+            sa.func.max(table.ended_at).label("end"),
+            still_open.label("open"),
+        )
+        .where(table.started_at < near[1], sa.or_(table.ended_at.is_(None), table.ended_at > near[0]))
+        .group_by(table.recorded_at)
+        .order_by(table.recorded_at)
+    )
+    for row in rows:
+        window = (row.start, None if row.open else row.end)
+        yield Piece(row.recorded_at, "observations", "", (window,), {"rows": row.rows})
+
+
+def _counts(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+    table = outage_count.c
+    rows = session.execute(
+        sa.select(
+            table.recorded_at,
+            sa.func.count().label("rows"),
+            sa.func.min(table.from_at).label("start"),
+            sa.func.max(table.to_at).label("end"),
+        )
+        .where(_overlaps(outage_count, near))
+        .group_by(table.recorded_at)
+        .order_by(table.recorded_at)
+    )
+    for row in rows:
+        yield Piece(row.recorded_at, "counts", "", ((row.start, row.end),), {"rows": row.rows})
+
+
+def _unknown_times(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+    """What a series of counts has no sample for, by import."""
+    table = unknown_time.c
+    rows = session.execute(
+        sa.select(
+            table.recorded_at,
+            table.source,
+            table.author,
+            sa.func.sum(sa.extract("epoch", table.to_at - table.from_at)).label("seconds"),
+            sa.func.min(table.from_at).label("start"),
+            sa.func.max(table.to_at).label("end"),
+        )
+        .where(_overlaps(unknown_time, near))
+        .group_by(table.recorded_at, table.source, table.author)
+        .order_by(table.recorded_at, table.source)
+    )
+    for row in rows:
+        yield Piece(
+            row.recorded_at, "unknown", "", ((row.start, row.end),), {"unknown_seconds": int(row.seconds)}, row.author,
+            source=row.source,
+        )  # fmt: skip
+
+
+def _unknown_rulings(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+    query = sa.select(unknown_ruling).where(_overlaps(unknown_ruling, near)).order_by(unknown_ruling.c.id)
+    for row in session.execute(query):
+        facts = {"verdict": row.verdict, "affected": row.affected}
+        window = ((row.from_at, row.to_at),)
+        yield Piece(row.recorded_at, "unknown_ruling", "", window, facts, row.author, row.ground)
+
+
+def _incidents(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+    for row in session.execute(_revisions(near)):
+        facts = {"revision": row.revision, "affected": row.affected, "cause": row.cause, "exact": row.exact}
+        window = ((row.from_at, row.to_at),)
+        yield Piece(row.recorded_at, "incident", row.incident_id, window, facts, row.author, row.ground or "")
+
+
+def _revisions(near: tuple[datetime, datetime]) -> sa.Select[Any]:
+    """Every revision of the stops of which any revision is near."""
+    ids = sa.select(incident.c.incident_id).where(_overlaps(incident, near))
+    return sa.select(incident).where(incident.c.incident_id.in_(ids)).order_by(incident.c.id)
+
+
+def _notices(session: Session, near: tuple[datetime, datetime], policy: Policy) -> Iterator[Piece]:
+    for row in session.execute(
+        sa.select(maintenance_notice).where(_overlaps(maintenance_notice, near)).order_by(maintenance_notice.c.id)
+    ):
+        window = UpdateNotice(row.uid, epoch_up(row.published_at), epoch(row.from_at), epoch_up(row.to_at))
+        facts = {
+            "published_at": iso_jst(row.published_at),
+            "publish_by_at": iso_jst(from_epoch(published_by(window, policy))),
+            "in_time": is_announced_in_time(window, policy),
+            "cancelled": row.cancelled,
+        }
+        yield Piece(row.recorded_at, "notice", row.uid, ((row.from_at, row.to_at),), facts, row.author)
+
+
+def _interruptions(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+    query = sa.select(interruption).where(_overlaps(interruption, near)).order_by(interruption.c.id)
+    for row in session.execute(query):
+        facts = {"approver": row.approved_by}
+        window = ((row.from_at, row.to_at),)
+        yield Piece(row.recorded_at, "interruption", "", window, facts, row.author, row.ground)
+
+
+def _environments(session: Session, month: Month, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+    stops = sa.select(incident.c.incident_id).where(_overlaps(incident, near))
+    claims = sa.select(claim.c.id).where(claim.c.month == str(month))
+    query = sa.select(environment_ruling, claim.c.account).outerjoin(claim, claim.c.id == environment_ruling.c.claim_id)
+    ruled = sa.or_(environment_ruling.c.incident_id.in_(stops), environment_ruling.c.claim_id.in_(claims))
+    for row in session.execute(query.where(ruled).order_by(environment_ruling.c.id)):
+        on = "claim" if row.claim_id else "stop"
+        yield Piece(
+            row.recorded_at,
+            "environment",
+            row.claim_id or row.incident_id,
+            _windows(row.windows),
+            {"on": on},
+            row.author,
+            row.ground,
+            account=row.account or "",
+        )
+
+
+def _claims(session: Session, month: Month) -> Iterator[Piece]:
+    query = sa.select(claim).where(claim.c.month == str(month)).order_by(claim.c.received_at, claim.c.id)
+    for row in session.execute(query):
+        facts = {"received_at": iso_jst(row.received_at), "whole": row.windows is None}
+        yield Piece(
+            row.recorded_at, "claim", row.id, _windows(row.windows or ()), facts, row.account, account=row.account
+        )
+
+
+def _rulings(session: Session, month: Month) -> Iterator[Piece]:
+    query = (
+        sa.select(claim_ruling, claim.c.account)
+        .join(claim, claim.c.id == claim_ruling.c.claim_id)
+        .where(claim.c.month == str(month))
+        .order_by(claim_ruling.c.id)
+    )
+    for row in session.execute(query):
+        windows = _windows(row.windows)
+        yield Piece(
+            row.recorded_at, "recognition", row.claim_id, windows, {}, row.author, row.ground, account=row.account
+        )
+
+
+def _consents(session: Session, month: Month) -> Iterator[Piece]:
+    query = (
+        sa.select(alternative_consent, claim.c.account)
+        .join(claim, claim.c.id == alternative_consent.c.claim_id)
+        .where(claim.c.month == str(month))
+        .order_by(alternative_consent.c.id)
+    )
+    for row in session.execute(query):
+        facts = {"what": row.what}
+        yield Piece(
+            row.recorded_at, "consent", row.claim_id, (), facts, row.author, row.ground or "", account=row.account
+        )
+
+
+def _form_outages(session: Session, month: Month, policy: Policy) -> Iterator[Piece]:
+    """Those in the hours before the month's ordinary deadline."""
+    until = claim_deadline_at(month, policy.sla.claim_months_after)
+    near = (until - timedelta(hours=policy.sla.claim_form_grace_hours), until)
+    query = sa.select(claim_form_outage).where(_overlaps(claim_form_outage, near)).order_by(claim_form_outage.c.id)
+    for row in session.execute(query):
+        window = ((row.from_at, row.to_at),)
+        yield Piece(row.recorded_at, "form_down", "", window, {}, row.author, row.ground or "")
+
+
+def _windows(stored: Iterable[Iterable[str]]) -> tuple[Window, ...]:
+    return tuple((parse_instant(start), parse_instant(end)) for start, end in stored)
+
+
+def _overlaps(table: sa.Table, near: tuple[datetime, datetime]) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.from_at < near[1], table.c.to_at > near[0])

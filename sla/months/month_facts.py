@@ -1,0 +1,250 @@
+"""Loads what is known about a month's stops, and computes the month as it holds for everyone.
+
+Evidence is read a day beyond both ends of the month: further a stop can only be longer than any minimum.
+Observations stream from PostgreSQL into a temporary file that DuckDB reads where it is: memory stays flat.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+
+from keizoku.db.session import Session, driver_cursor
+from keizoku.db.tables.evidence import (
+    environment_ruling,
+    incident,
+    interruption,
+    maintenance_notice,
+    observation,
+    outage_count,
+    population,
+)
+from keizoku.sla.counting.outage_threshold import Population, counted_windows, observed_windows, stops_from
+from keizoku.sla.evidence.incident_files import Count, Incident
+from keizoku.sla.evidence.observation_files import literal
+from keizoku.sla.evidence.observations import open_observations
+from keizoku.sla.evidence.unknown_store import load_unknown, ruled_down
+from keizoku.sla.review_queue import policy_of
+from keizoku.sla.rules.intervals import NOTHING, Span, Spans, intersect, normalise
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, service_month
+from keizoku.terms.calendar import Month, epoch, epoch_up, parse_instant
+from keizoku.terms.policy import Policy
+from keizoku.terms.rules import Rules
+
+BEYOND = timedelta(days=1)
+
+
+class NoPopulation(LookupError):
+    """Nobody has recorded how many users the whole service has; record it with `keizoku sla population add USERS`."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+def load_service_month(session: Session, rules: Rules, month: Month, at: datetime) -> ServiceMonth:
+    """The month as known at an instant. Raises NoPopulation, UncoveredDate."""
+    policy = policy_of(rules, month)
+    facts = load_month_facts(session, policy, month, at)
+    return service_month(facts, policy, rules.discretion.resolution_seconds)
+
+
+def load_month_facts(session: Session, policy: Policy, month: Month, at: datetime) -> MonthFacts:
+    """All that was recorded by `at` and bears on the month. Raises NoPopulation."""
+    reach = (month.start_at - BEYOND, month.end_at + BEYOND)
+    return MonthFacts(
+        month=month,
+        stops=_stops(session, policy, reach, at),
+        notices=_notices(session, reach, at),
+        interruptions=_interruptions(session, reach, at),
+        environments=_environments(session, at),
+        unknown=load_unknown(session, reach, at),
+    )
+
+
+def is_unknown_within_reach(session: Session, month: Month, at: datetime) -> bool:
+    """Whether claims of the month may wait for people: some time that bears on it is unknown."""
+    return bool(load_unknown(session, (month.start_at - BEYOND, month.end_at + BEYOND), at))
+
+
+def load_population(session: Session, at: datetime) -> Population:
+    """Registered users of the service over time, as known at an instant. Raises NoPopulation."""
+    rows = session.execute(
+        sa.select(population.c.from_at, population.c.users)
+        .where(population.c.recorded_at <= at)
+        .order_by(population.c.id)
+    ).all()
+    if not rows:
+        raise NoPopulation
+    return Population(tuple((epoch(row.from_at), row.users) for row in rows))
+
+
+def read_spans(windows: Iterable[Iterable[str]]) -> Spans:
+    """A set of seconds from JSON pairs of times, outward to whole seconds."""
+    return normalise((epoch(parse_instant(start)), epoch_up(parse_instant(end))) for start, end in windows)
+
+
+def _stops(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> tuple[Stop, ...]:
+    incidents = [*_incidents(session, at, reach), *ruled_down(session, reach, at)]
+    counted = counted_windows(_counts(session, reach, at), policy)
+    any_observed = _any_observed(session, reach, at)
+    if not (incidents or any_observed):
+        return stops_from(NOTHING, (), Population.always(1), policy, counted)
+    users = load_population(session, at)
+    observed = _observed(session, users, policy, reach, at) if any_observed else NOTHING
+    return stops_from(observed, incidents, users, policy, counted)
+
+
+def _incidents(session: Session, at: datetime, reach: tuple[datetime, datetime] | None = None) -> list[Incident]:
+    newest = (
+        sa.select(incident)
+        .where(incident.c.recorded_at <= at)
+        .ext(distinct_on(incident.c.incident_id))
+        .order_by(incident.c.incident_id, incident.c.revision.desc())
+        .subquery()
+    )
+    query = sa.select(newest).order_by(newest.c.from_at, newest.c.incident_id)
+    if reach is not None:
+        query = query.where(_overlaps(newest.c.from_at, newest.c.to_at, reach))
+    return [
+        Incident(
+            id=row.incident_id,
+            start=epoch(row.from_at),
+            end=epoch_up(row.to_at),
+            affected=row.affected,
+            cause=Cause(row.cause),
+            ground=row.ground or "",
+            author=row.author,
+            exact=row.exact,
+        )
+        for row in session.execute(query)
+    ]
+
+
+def _counts(session: Session, reach: tuple[datetime, datetime], at: datetime) -> list[Count]:
+    table = outage_count.c
+    rows = session.execute(
+        sa.select(table.from_at, table.to_at, table.affected, table.total).where(
+            _overlaps(table.from_at, table.to_at, reach), table.recorded_at <= at
+        )
+    )
+    return [Count(epoch(row.from_at), epoch_up(row.to_at), row.affected, row.total) for row in rows]
+
+
+def _notices(session: Session, reach: tuple[datetime, datetime], at: datetime) -> tuple[UpdateNotice, ...]:
+    """Every publication of the events that announce anything of the period: one may have moved or withdrawn it."""
+    table = maintenance_notice.c
+    near = sa.select(table.calendar, table.uid).where(_overlaps(table.from_at, table.to_at, reach))
+    rows = session.execute(
+        sa.select(table.calendar, table.uid, table.published_at, table.from_at, table.to_at, table.cancelled)
+        .where(sa.tuple_(table.calendar, table.uid).in_(near), table.recorded_at <= at)
+        .order_by(table.from_at, table.id)
+    )
+    return tuple(notice_of(row) for row in rows)
+
+
+def notice_of(row: Any) -> UpdateNotice:
+    """A publication as it was recorded."""
+    return UpdateNotice(
+        row.uid,
+        epoch_up(row.published_at),
+        epoch(row.from_at),
+        epoch_up(row.to_at),
+        cancelled=row.cancelled,
+        calendar=row.calendar,
+    )
+
+
+def _interruptions(session: Session, reach: tuple[datetime, datetime], at: datetime) -> tuple[Interruption, ...]:
+    table = interruption.c
+    rows = session.execute(
+        sa.select(table.from_at, table.to_at, table.ground, table.approved_by)
+        .where(_overlaps(table.from_at, table.to_at, reach), table.recorded_at <= at)
+        .order_by(table.from_at, table.id)
+    )
+    return tuple(Interruption(epoch(row.from_at), epoch_up(row.to_at), row.ground, row.approved_by) for row in rows)
+
+
+def _environments(session: Session, at: datetime) -> tuple[EnvironmentRuling, ...]:
+    """Rulings on stops, each inside its stop as now known; an empty one takes the earlier ones back."""
+    table = environment_ruling.c
+    rows = session.execute(
+        sa.select(table.incident_id, table.windows, table.author, table.ground)
+        .where(table.incident_id.is_not(None), table.recorded_at <= at)
+        .order_by(table.id)
+    ).all()
+    if not rows:
+        return ()
+    spans_of: dict[str, Span] = {each.id: (each.start, each.end) for each in _incidents(session, at)}
+    holding: dict[str, list[EnvironmentRuling]] = {}
+    for row in rows:
+        spans = intersect(read_spans(row.windows), (spans_of[row.incident_id],))
+        if not row.windows:
+            holding.pop(row.incident_id, None)
+        elif spans:
+            source = f"ruling on stop {row.incident_id}"
+            ruling = EnvironmentRuling(spans, row.author, row.ground, source, row.incident_id)
+            holding.setdefault(row.incident_id, []).append(ruling)
+    return tuple(ruling for rulings in holding.values() for ruling in rulings)
+
+
+def _any_observed(session: Session, reach: tuple[datetime, datetime], at: datetime) -> bool:
+    return bool(session.execute(sa.select(sa.exists().where(*_observed_within(reach, at)))).scalar_one())
+
+
+def _observed(
+    session: Session, users: Population, policy: Policy, reach: tuple[datetime, datetime], at: datetime
+) -> Spans:
+    horizon = min(epoch_up(at), epoch(reach[1]))
+    with open_observations() as observed:
+        file = observed.free_file()
+        rows = _export(session, file, reach, at)
+        observed.add_relation(_EXPORTED.format(file=literal(str(file))), rows)
+        return observed_windows(observed.table, users, policy, horizon)
+
+
+def _export(session: Session, file: Path, reach: tuple[datetime, datetime], at: datetime) -> int:
+    """Whole seconds outward; a row that was still open counts only until one with its end is known. Rows written."""
+    bounds = {"from_at": reach[0], "to_at": reach[1], "at": at}
+    with (
+        file.open("wb") as out,
+        driver_cursor(session) as cursor,
+        cursor.copy(_EXPORT, bounds) as copy,
+    ):
+        for block in copy:
+            out.write(block)
+        return cursor.rowcount
+
+
+_EXPORTED = """
+    SELECT user_id, started, ended, NULL AS symptom FROM read_csv({file}, header = false, auto_detect = false,
+        delim = ',', quote = '"', escape = '"',
+        columns = {{'user_id': 'VARCHAR', 'started': 'BIGINT', 'ended': 'BIGINT'}})
+"""
+_EXPORT = """
+    COPY (
+        SELECT user_id, extract(epoch FROM started_at)::bigint, extract(epoch FROM ended_at)::bigint
+        FROM observation o
+        WHERE started_at < %(to_at)s AND recorded_at <= %(at)s
+          AND (ended_at IS NULL OR ended_at > %(from_at)s)
+          AND (ended_at IS NOT NULL OR NOT EXISTS (
+              SELECT 1 FROM observation closed
+              WHERE closed.user_id = o.user_id AND closed.symptom = o.symptom
+                AND closed.started_at = o.started_at AND closed.ended_at IS NOT NULL AND closed.recorded_at <= %(at)s))
+    ) TO STDOUT (FORMAT csv)
+"""
+
+
+def _observed_within(reach: tuple[datetime, datetime], at: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    table = observation.c
+    open_or_later = sa.or_(table.ended_at.is_(None), table.ended_at > reach[0])
+    return table.started_at < reach[1], open_or_later, table.recorded_at <= at
+
+
+def _overlaps(
+    from_at: sa.ColumnElement[Any], to_at: sa.ColumnElement[Any], reach: tuple[datetime, datetime]
+) -> sa.ColumnElement[bool]:
+    return sa.and_(from_at < reach[1], to_at > reach[0])

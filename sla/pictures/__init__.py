@@ -1,0 +1,1 @@
+"""A month drawn: time line and waterfall."""

@@ -1,0 +1,1 @@
+"""Other stated availability promises, worked out on the same evidence."""

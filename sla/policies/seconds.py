@@ -1,0 +1,267 @@
+"""Which seconds count under any stated SLA: predicate, whole stops, exclusions in the order listed.
+
+    outages ──predicate──> whole stops ──> too_short │ each exclusion in turn │ … │ counted
+                                                                               └── partial_step
+
+Decides nothing of the premium terms (`sla.rules.unusable_time` does); the same arithmetic for policies that are data
+(`keizoku.terms.sla_policy`). Every second of the whole stops lands in exactly one bucket, the first that takes it.
+Counts of overlapping outages may be the same people: the largest holds, they never add up (state distinct
+ones as one outage per moment). Where causes overlap the strongest holds. Instants are epoch seconds, spans
+are [start, end).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from keizoku.sla.rules.intervals import NOTHING, Span, Spans, bridge, clip, intersect, length, normalise, subtract
+from keizoku.sla.rules.outages import Interruption, UpdateNotice
+from keizoku.terms.calendar import DAY_SECONDS, epoch, from_epoch
+from keizoku.terms.sla_periods import SlaPeriod, announced_by, zone_day, zone_day_at
+from keizoku.terms.sla_policy import Announced, ByCause, ByContract, Exclusion, Recurring, SlaPolicy, StopCause
+
+BEFORE_ALL = -(2**62)
+AFTER_ALL = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Some of the population could not use the service; `known_at`: when the provider learned of it."""
+
+    start: int
+    end: int
+    affected: int
+    cause: StopCause = StopCause.FAULT
+    known_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRuling:
+    """People's ruling that these seconds have another cause; holds only with a name and a ground."""
+
+    spans: Spans
+    cause: StopCause
+    by: str
+    ground: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFacts:
+    """All that decides a period under a policy; evidence reaches beyond the period where a stop does."""
+
+    period: SlaPeriod
+    outages: tuple[Outage, ...]
+    population: tuple[tuple[int, int], ...] = ((BEFORE_ALL, 1),)  # (from, size), each until the next
+    notices: tuple[UpdateNotice, ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
+    rulings: tuple[CauseRuling, ...] = ()
+    unknown: Spans = NOTHING  # time for which there is no evidence
+    announced_seconds_used: int = 0  # of a yearly budget, earlier in the year in which the period begins
+    resolution_seconds: int = 0  # the evidence's own: shorter gaps cannot be told from a stop
+    form_outages: Spans = NOTHING  # when nobody could submit a claim
+    method: str | None = None
+    plan: str | None = None
+
+    @property
+    def span(self) -> Span:
+        """The period in epoch seconds."""
+        return epoch(self.period.start_at), epoch(self.period.end_at)
+
+    def sizes(self) -> list[tuple[int, int, int]]:
+        """(from, to, size) of the population without a gap; the first size also holds for the time before."""
+        steps = sorted(dict(self.population).items())
+        if not steps or any(size < 1 for _, size in steps):
+            raise ValueError("A population needs at least one figure, and each of at least 1.")
+        ends = [*(start for start, _ in steps[1:]), AFTER_ALL]
+        starts = [BEFORE_ALL, *ends[:-1]]
+        return [(start, end, size) for start, end, (_, size) in zip(starts, ends, steps, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of an outage that is a stop, under one size of the population."""
+
+    start: int
+    end: int
+    affected: int
+    population: int
+    cause: StopCause
+    known_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """What became of the whole stops; nothing is cut to the period yet. `buckets` end with "counted"."""
+
+    wholes: Spans
+    pieces: tuple[Piece, ...]
+    buckets: Mapping[str, Spans]
+
+    @property
+    def counted(self) -> Spans:
+        """What is left after all exclusions."""
+        return self.buckets["counted"]
+
+
+def seconds_of(policy: SlaPolicy, facts: PolicyFacts) -> Seconds:
+    """Put every second of the whole stops into its bucket."""
+    pieces = _stops(policy, facts)
+    covered = normalise((piece.start, piece.end) for piece in pieces)
+    wholes = bridge(covered, facts.resolution_seconds)
+    pieces += _bridges(subtract(wholes, covered), pieces)
+    causes = _by_cause(pieces)
+    minimum = policy.duration.minimum_seconds
+    buckets: dict[str, Spans] = {"too_short": NOTHING}
+    left = wholes
+    if policy.duration.judged == "whole_stop":
+        buckets["too_short"] = _shorter(wholes, minimum)
+        left = subtract(left, buckets["too_short"])
+    for exclusion in policy.exclusions:
+        taken = intersect(left, _taker(exclusion, policy, facts, causes, wholes))
+        if isinstance(exclusion, Announced) and exclusion.yearly_seconds is not None:
+            taken = _within_budget(taken, exclusion.yearly_seconds, facts)
+        buckets[exclusion.name] = taken
+        left = subtract(left, taken)
+    if policy.duration.judged == "after_exclusions":
+        buckets["too_short"] = _shorter(left, minimum)
+        left = subtract(left, buckets["too_short"])
+    step = policy.duration.step_seconds
+    steps = normalise((start, end - (end - start) % step) for start, end in left)
+    return Seconds(wholes, tuple(pieces), {**buckets, "partial_step": subtract(left, steps), "counted": steps})
+
+
+def weights(seconds: Seconds, counted: Spans) -> Iterator[tuple[int, int, int, int]]:
+    """Counted seconds cut wherever who is affected changes: (start, end, affected, population).
+
+    Of several outages at one moment the one with the largest share of the population holds.
+    """
+    edges = {edge for piece in seconds.pieces for edge in (piece.start, piece.end)}
+    cuts = sorted(edges | {edge for span in counted for edge in span})
+    begun = sorted(seconds.pieces, key=lambda piece: piece.start)
+    live: list[Piece] = []
+    at, run = 0, 0
+    for start, end in pairwise(cuts):
+        live = [piece for piece in live if piece.end > start]
+        while at < len(begun) and begun[at].start <= start:
+            live.append(begun[at])
+            at += 1
+        while run < len(counted) and counted[run][1] <= start:
+            run += 1
+        if live and run < len(counted) and counted[run][0] <= start:
+            most = max(live, key=lambda piece: Fraction(piece.affected, piece.population))
+            yield start, end, most.affected, most.population
+
+
+def recurring_windows(rule: Recurring, start: int, end: int) -> Spans:
+    """The windows of a rule that touch [start, end), in the rule's own zone and its clock changes."""
+    zone = ZoneInfo(rule.zone)
+    day, last = zone_day(from_epoch(start), rule.zone) - timedelta(days=1), zone_day(from_epoch(end), rule.zone)
+    over_midnight = rule.to_second <= rule.from_second
+    spans: list[Span] = []
+    while day <= last:
+        if day.isoweekday() in rule.weekdays:
+            until = day + timedelta(days=1) if over_midnight else day
+            spans.append((_wall(day, rule.from_second, zone), _wall(until, rule.to_second, zone)))
+        day += timedelta(days=1)
+    return clip(normalise(span for span in spans if span[0] < span[1]), start, end)
+
+
+def _stops(policy: SlaPolicy, facts: PolicyFacts) -> list[Piece]:
+    """The parts of outages at which the predicate holds, each outage alone."""
+    sizes = facts.sizes()
+    outages = list(facts.outages)
+    if policy.unknown == "down":
+        seen = normalise((outage.start, outage.end) for outage in outages)
+        everyone = max(size for _, _, size in sizes)
+        outages += [Outage(start, end, everyone) for start, end in subtract(facts.unknown, seen)]
+    return [
+        Piece(max(start, outage.start), min(end, outage.end), min(outage.affected, size), size, outage.cause, known)
+        for outage in outages
+        for known in [outage.start if outage.known_at is None else outage.known_at]
+        for start, end, size in sizes
+        if max(start, outage.start) < min(end, outage.end)
+        and policy.predicate.holds(Fraction(min(outage.affected, size), size))
+    ]
+
+
+def _bridges(gaps: Spans, pieces: Sequence[Piece]) -> list[Piece]:
+    """A gap that the evidence cannot see takes the cause and the weight of the stops at its two ends."""
+    gap_before, gap_after = {gap[1]: gap for gap in gaps}, {gap[0]: gap for gap in gaps}
+    return [
+        Piece(*gap, piece.affected, piece.population, piece.cause, piece.known_at)
+        for piece in pieces
+        for gap in (gap_before.get(piece.start), gap_after.get(piece.end))
+        if gap is not None
+    ]
+
+
+def _by_cause(pieces: Sequence[Piece]) -> dict[StopCause, Spans]:
+    """Each stopped second under its strongest cause."""
+    taken: Spans = NOTHING
+    causes: dict[StopCause, Spans] = {}
+    for cause in StopCause:
+        own = normalise((piece.start, piece.end) for piece in pieces if piece.cause is cause)
+        causes[cause] = subtract(own, taken)
+        taken = normalise((*taken, *own))
+    return causes
+
+
+def _shorter(runs: Spans, minimum: int) -> Spans:
+    return tuple(run for run in runs if run[1] - run[0] < minimum)
+
+
+def _taker(
+    exclusion: Exclusion,
+    policy: SlaPolicy,
+    facts: PolicyFacts,
+    causes: Mapping[StopCause, Spans],
+    wholes: Spans,
+) -> Spans:
+    """The seconds that an exclusion would take, before those that others took first."""
+    if isinstance(exclusion, Recurring):
+        return recurring_windows(exclusion, wholes[0][0], wholes[-1][1]) if wholes else NOTHING
+    if isinstance(exclusion, ByContract):
+        recorded = [one for one in facts.interruptions if one.ground.strip() and one.approved_by.strip()]
+        return normalise((one.start, one.end) for one in recorded)
+    if isinstance(exclusion, ByCause):
+        ruled = [one for one in facts.rulings if one.by.strip() and one.ground.strip()]
+        spans = [span for one in ruled if one.cause in exclusion.causes for span in one.spans]
+        return normalise([*spans, *(span for cause in exclusion.causes for span in causes[cause])])
+    zone = policy.period.zone
+    in_time = normalise(
+        (notice.start, notice.end)
+        for notice in facts.notices
+        if notice.published_at <= epoch(announced_by(exclusion, from_epoch(notice.start), zone))
+    )
+    if not exclusion.causes:
+        return in_time
+    return intersect(in_time, normalise(span for cause in exclusion.causes for span in causes[cause]))
+
+
+def _within_budget(taken: Spans, budget: int, facts: PolicyFacts) -> Spans:
+    """Of the announced seconds in the period, the earliest in each calendar year up to its budget."""
+    start, end = facts.span
+    kept = [*clip(taken, BEFORE_ALL, start), *clip(taken, end, AFTER_ALL)]
+    first, last = facts.period.first_on.year, (facts.period.end_on - timedelta(days=1)).year
+    for year in range(first, last + 1):
+        zone = facts.period.zone
+        opens, closes = (epoch(zone_day_at(date(each, 1, 1), zone)) for each in (year, year + 1))
+        allowance = budget - (facts.announced_seconds_used if year == first else 0)
+        for span in clip(taken, max(start, opens), min(end, closes)):
+            seconds = min(allowance, length((span,)))
+            if seconds > 0:
+                kept.append((span[0], span[0] + seconds))
+                allowance -= seconds
+    return normalise(kept)
+
+
+def _wall(day: date, second: int, zone: ZoneInfo) -> int:
+    """A time on the wall clock of a day, as an instant; 24:00 is the next day's 00:00."""
+    days, second = divmod(second, DAY_SECONDS)
+    local = datetime.combine(day + timedelta(days=days), time(second // 3600, second % 3600 // 60), zone)
+    return epoch(local.astimezone(UTC))

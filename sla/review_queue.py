@@ -1,0 +1,125 @@
+"""Which months have to be looked at again, and up to where a night has done so.
+
+    the desk records a fact ──> month_to_review(month, account | every claim)      same transaction
+    the night, month over   ──> decides, then month_review(month, up to that row)
+
+So a night on which nothing became known costs one small query, however many claims there ever were.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from keizoku.db.session import Session
+from keizoku.db.tables.evidence import month_review, month_to_review
+from keizoku.sla.rules.intervals import Span
+from keizoku.terms.calendar import Month, from_epoch, jst_day
+from keizoku.terms.policy import Policy
+from keizoku.terms.rules import Rules
+
+# one probe of the index per month, not a scan: rows of months long decided stay for ever
+_OPEN_REVIEWS = sa.text(
+    """
+    WITH RECURSIVE known (month) AS (
+        (SELECT month FROM month_to_review ORDER BY month LIMIT 1)
+        UNION ALL
+        SELECT (SELECT later.month FROM month_to_review later
+                WHERE later.month > known.month ORDER BY later.month LIMIT 1)
+        FROM known WHERE known.month IS NOT NULL
+    )
+    SELECT known.month, newest.id AS up_to_id, coalesce(done.up_to_id, 0) AS after_id
+    FROM known
+    LEFT JOIN LATERAL (SELECT max(d.up_to_id) AS up_to_id FROM month_review d
+                       WHERE d.month = known.month) done ON true
+    LEFT JOIN LATERAL (SELECT min(r.id) AS from_id FROM month_to_review r
+                       WHERE r.month = known.month AND r.id > coalesce(done.up_to_id, 0)
+                         AND r.recorded_at > :now) unknown ON true
+    CROSS JOIN LATERAL (SELECT r.id FROM month_to_review r
+                        WHERE r.month = known.month AND (unknown.from_id IS NULL OR r.id < unknown.from_id)
+                        ORDER BY r.id DESC LIMIT 1) newest
+    WHERE known.month < :month AND newest.id > coalesce(done.up_to_id, 0)
+    ORDER BY known.month
+    """
+)
+
+
+_OPEN_MONTHS = _OPEN_REVIEWS.columns(sa.column("month")).subquery("open_months")
+
+
+def anything_open() -> sa.ColumnElement[bool]:
+    """Whether `open_reviews` would find a month."""
+    return sa.exists(sa.select(_OPEN_MONTHS.c.month))
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReview:
+    """A month to look at again, for the rows of `month_to_review` in (after_id, up_to_id]."""
+
+    month: Month
+    after_id: int
+    up_to_id: int
+
+
+def policy_of(rules: Rules, month: Month) -> Policy:
+    """The policy that measures a month (`Terms.of_month`). Raises UncoveredDate: no version reaches it."""
+    return rules.terms.of_month(month)
+
+
+def months_touched(span: Span, reach_seconds: int = 0) -> Iterator[Month]:
+    """The months that a span reaches, widened on both sides by `reach_seconds`."""
+    month = Month.of(from_epoch(span[0] - reach_seconds))
+    last = Month.of(from_epoch(span[1] + reach_seconds - 1))
+    while month <= last:
+        yield month
+        month = month.next()
+
+
+def reach_seconds(rules: Rules, month: Month) -> int:
+    """How far from a changed stop the length of another whole stop can depend on it."""
+    return policy_of(rules, month).sla.minimum_stop_seconds + rules.discretion.resolution_seconds
+
+
+def ask_for_review(
+    session: Session, months: Iterable[Month], why: str, now: datetime, account: str | None = None
+) -> None:
+    """Say that claims of these months have to be decided again; to be committed with the fact itself.
+
+    The lock makes the rows appear in the order of their ids, so that no night passes one over.
+    """
+    ask_for_reviews(session, [(month, account, why) for month in sorted(set(months))], now)
+
+
+def ask_for_reviews(session: Session, asked: Sequence[tuple[Month, str | None, str]], now: datetime) -> None:
+    """The same for many: (month, account or None for every claim, why)."""
+    rows = [{"month": str(month), "account": account, "why": why, "recorded_at": now} for month, account, why in asked]
+    if rows:
+        session.execute(sa.text("LOCK TABLE month_to_review IN SHARE ROW EXCLUSIVE MODE"))
+        session.execute(sa.insert(month_to_review), rows)
+
+
+def open_reviews(session: Session, before: Month, now: datetime) -> list[OpenReview]:
+    """Each month before `before` with something recorded that no night has looked at yet, oldest first.
+
+    What was recorded after `now`, while the night runs, is not in its evidence: it is left to the next one.
+    """
+    rows = session.execute(_OPEN_REVIEWS, {"month": str(before), "now": now})
+    return [OpenReview(Month.parse(row.month), row.after_id, row.up_to_id) for row in rows]
+
+
+def close_review(session: Session, month: Month, up_to_id: int, now: datetime) -> None:
+    """Say that all claims of the month are decided as of this row; to be committed after the last chunk."""
+    session.execute(
+        sa.insert(month_review).values(
+            month=str(month),
+            up_to_id=up_to_id,
+            decided_on=decided_on(now),
+            decided_at=now,
+        )
+    )
+
+
+def decided_on(now: datetime) -> date:
+    """The JST day on which something is done."""
+    return jst_day(now)

@@ -1,0 +1,62 @@
+"""Which seconds announced updates and rulings on environments reach: what `sla.rules.unusable_time` excludes with them.
+
+An announcement (premium/9.4.4) is a chain of publications of one event. At each instant the newest publication
+up to then says what is announced; of that, covered is what was announced in time and never withdrawn since:
+
+    published in time      |=== 10:00 - 12:00 ===|
+    widened, too late      |=== 10:00 - 14:00 ============|      covered: 10:00 - 12:00
+    cancelled at 11:00                                           covered: 10:00 - 11:00
+
+A ruling on one stop (premium/9.4.3) excuses a second only if no other evidence shows a stop in it that is
+neither ruled so nor of that cause.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, intersect, normalise, subtract, union
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Stop, UpdateNotice
+
+AFTER_ALL = 2**62
+
+
+def announced_windows(
+    notices: Iterable[UpdateNotice], is_in_time: Callable[[UpdateNotice], bool]
+) -> dict[tuple[str, str], Spans]:
+    """By calendar and event: the seconds that are covered."""
+    ordered = sorted(notices, key=lambda notice: (notice.calendar, notice.uid, notice.published_at))
+    covered = {}
+    for event, issued in groupby(ordered, key=lambda notice: (notice.calendar, notice.uid)):
+        publications = [list(issues) for _, issues in groupby(issued, key=lambda notice: notice.published_at)]
+        covered[event] = _covered(publications, is_in_time)
+    return covered
+
+
+def _covered(publications: Sequence[Sequence[UpdateNotice]], is_in_time: Callable[[UpdateNotice], bool]) -> Spans:
+    held: list[Spans] = []
+    kept = NOTHING
+    ends = [issues[0].published_at for issues in publications[1:]]
+    for issues, until in zip(publications, [*ends, AFTER_ALL], strict=True):
+        withdrawn = {(notice.start, notice.end) for notice in issues if notice.cancelled}
+        standing = [notice for notice in issues if (notice.start, notice.end) not in withdrawn]
+        announced = normalise((notice.start, notice.end) for notice in standing)
+        in_time = normalise((notice.start, notice.end) for notice in standing if is_in_time(notice))
+        kept = union(intersect(kept, announced), in_time)
+        held.append(clip(kept, issues[0].published_at, until))
+    return union(*held)
+
+
+def seconds_ruled(stops: Iterable[Stop], rulings: Iterable[EnvironmentRuling]) -> Spans:
+    """The seconds that rulings excuse: those of their own stops, where no other stop stands beside them."""
+    ruled: dict[str, Spans] = {}
+    for ruling in rulings:
+        ruled[ruling.incident] = union(ruled.get(ruling.incident, NOTHING), ruling.spans)
+    of_all = ruled.get("", NOTHING)
+    if not ruled:
+        return NOTHING
+    standing: list[Span] = []
+    for stop in stops:
+        if stop.cause is not Cause.USER_ENVIRONMENT:
+            excused = union(of_all, ruled.get(stop.incident, NOTHING)) if stop.incident else of_all
+            standing += subtract(((stop.start, stop.end),), excused)
+    return subtract(union(*ruled.values()), normalise(standing))

@@ -1,0 +1,1 @@
+"""What a host or the command line calls about outages and claims."""

@@ -1,0 +1,394 @@
+"""The desk where evidence comes in: population, stops, counts, observations, notices, interruptions.
+
+Each method takes one kind of fact and `now`, checks it, records it with both its times, says which months
+have to be looked at again, and commits. What is wrong comes back as findings; a refused fact is not
+recorded. Nothing is decided here: that is the night's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from keizoku.db.session import Session
+from keizoku.db.tables.claims import claim as claim_table
+from keizoku.db.tables.evidence import incident, interruption, maintenance_notice, outage_count, population
+from keizoku.sla.evidence.incident_files import Incident
+from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of, reach_seconds
+from keizoku.sla.rules.intervals import Span
+from keizoku.sla.rules.outages import UpdateNotice
+from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
+from keizoku.sla.services.fact_checks import (
+    Refusal,
+    finding,
+    grounded_cause,
+    known_cause,
+    known_time,
+    nearest_of,
+    needed,
+    not_negative,
+    period,
+)
+from keizoku.terms.calendar import JST, Month, epoch, epoch_up, from_epoch, iso_jst
+from keizoku.terms.decision import Finding
+from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.rules import Rules
+
+if TYPE_CHECKING:
+    from keizoku.sla.evidence import observation_store
+
+CountRow = Sequence[Any]  # from, to, affected, total
+PEOPLE = "people"  # author of a stop whose reporter gave no name
+
+
+class EvidenceDesk:
+    """Takes evidence on one session; `rules` say which months it reaches."""
+
+    def __init__(self, session: Session, rules: Rules) -> None:
+        self._session = session
+        self._rules = rules
+
+    @property
+    def session(self) -> Session:
+        """The session that it works on."""
+        return self._session
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that it asks."""
+        return self._rules
+
+    def population(self, from_at: datetime, users: int, *, now: datetime, by: str = PEOPLE) -> list[Finding]:
+        """Registered users of the whole service from an instant on (the first figure: ever since)."""
+        try:
+            if users < 1:
+                raise Refusal("population", str(users), "a service has at least one user", "write all registered users")
+            not_negative("population", users)
+            known_time("population", from_at)
+        except Refusal as refusal:
+            return [refusal.finding]
+        self._session.execute(sa.insert(population).values(from_at=from_at, users=users, author=by, recorded_at=now))
+        months = self._session.execute(sa.select(claim_table.c.month).distinct()).scalars()
+        self._commit([Month.parse(month) for month in months], "population", now)
+        return []
+
+    def stop(
+        self,
+        from_at: datetime,
+        to_at: datetime,
+        affected: int,
+        *,
+        now: datetime,
+        cause: str = "fault",
+        id: str | None = None,  # noqa: A002
+        ground: str | None = None,
+        by: str = PEOPLE,
+        exact: bool = True,
+    ) -> list[Finding]:
+        """A stop as people confirmed it, to the second: so many users, one cause."""
+        try:
+            span = self._covered_span("stop", from_at, to_at)
+            not_negative("stop", affected)
+            known_cause("stop", cause)
+            grounded_cause("stop", cause, ground)
+            needed("stop", id=id if id is not None else "to be found", by=by)
+        except Refusal as refusal:
+            return [refusal.finding]
+        values = {
+            "revision": 1,
+            "from_at": from_at,
+            "to_at": to_at,
+            "affected": affected,
+            "cause": cause,
+            "ground": ground,
+            "author": by,
+            "exact": exact,
+            "recorded_at": now,
+        }
+        incident_id = id or self._free_stop_id(from_at)
+        while not self._add(incident, {"incident_id": incident_id, **values}):
+            if id is not None:
+                remedy = "correct that one: keizoku sla incident correct"
+                return [finding("stop", incident_id, "a stop of this id is recorded", remedy)]
+            incident_id = self._free_stop_id(from_at)  # another one took it just now
+        self._commit(self._months([span]), f"stop {incident_id}", now)
+        return []
+
+    def is_known_stop(self, told: Incident) -> bool:
+        """Whether the stop is recorded with just these values."""
+        last = self._last_stop(told.id)
+        return last is not None and (told.start, told.end, told.affected, told.cause) == (
+            epoch(last.from_at),
+            epoch_up(last.to_at),
+            last.affected,
+            last.cause,
+        )
+
+    def take_incident(self, told: Incident, *, now: datetime) -> list[Finding]:
+        """A stop as a file states it."""
+        return self.stop(
+            from_epoch(told.start),
+            from_epoch(told.end),
+            told.affected,
+            cause=told.cause,
+            id=told.id,
+            ground=told.ground or None,
+            by=told.author or PEOPLE,
+            exact=told.exact,
+            now=now,
+        )
+
+    def correct_stop(
+        self,
+        id: str,  # noqa: A002
+        *,
+        now: datetime,
+        from_at: datetime | None = None,
+        to_at: datetime | None = None,
+        affected: int | None = None,
+        cause: str | None = None,
+        ground: str | None = None,
+        by: str = PEOPLE,
+    ) -> list[Finding]:
+        """What is now known of a recorded stop, as a new revision; 0 affected: it never was."""
+        while (last := self._last_stop(id)) is not None:
+            starts_at, ends_at = from_at or last.from_at, to_at or last.to_at
+            users, why = last.affected if affected is None else affected, cause or last.cause
+            try:
+                span = self._covered_span("correct_stop", starts_at, ends_at)
+                not_negative("correct_stop", users)
+                known_cause("correct_stop", why)
+                grounded_cause("correct_stop", why, ground if why != last.cause else ground or last.ground)
+            except Refusal as refusal:
+                return [refusal.finding]
+            values = {
+                "incident_id": id,
+                "revision": last.revision + 1,
+                "from_at": starts_at,
+                "to_at": ends_at,
+                "affected": users,
+                "cause": why,
+                "ground": ground or last.ground,
+                "author": by,
+                "exact": last.exact,
+                "recorded_at": now,
+            }
+            if self._add(incident, values):
+                break  # else another correction came first: this one is of what that one says
+        if last is None:
+            return [self._unknown_stop("correct_stop", id)]
+        before = (epoch(last.from_at), epoch_up(last.to_at))
+        self._commit(self._months([before, span]), f"stop {id} corrected", now)
+        return []
+
+    def counts(self, rows: Sequence[CountRow], *, now: datetime) -> list[Finding]:
+        """Users unable of all users, by period, as a monitor counted them; good rows are taken."""
+        findings, _ = self.take_counts(rows, now)
+        self._session.commit()
+        return findings
+
+    def take_counts(self, rows: Sequence[CountRow], now: datetime) -> tuple[list[Finding], int]:
+        """Findings with the place of their row from 1 on, and how many rows were new; nothing is committed."""
+        findings: list[Finding] = []
+        good = []
+        for line, (from_at, to_at, affected, total) in enumerate(rows, start=1):
+            try:
+                self._covered_span("counts", from_at, to_at)
+                not_negative("counts", affected)
+                not_negative("counts", total)
+                if total < 1 or affected > total:
+                    raise Refusal("counts", f"{affected} of {total}", "the affected are a part of all", "correct it")
+            except Refusal as refusal:
+                findings.append(refusal.at_line(line))
+                continue
+            values = {"from_at": from_at, "to_at": to_at, "affected": affected, "total": total, "recorded_at": now}
+            good.append(values)
+        if not good:
+            return findings, 0
+        table = outage_count.c
+        adding = insert(outage_count).on_conflict_do_nothing().returning(table.from_at, table.to_at)
+        added = self._session.execute(adding, good).all()
+        spans = [(epoch(row.from_at), epoch_up(row.to_at)) for row in added]
+        ask_for_review(self._session, self._months(spans), "counts", now)
+        return findings, len(added)
+
+    def observations(
+        self,
+        *,
+        now: datetime,
+        file: Path | None = None,
+        rows: Sequence[observation_store.Row] | None = None,
+        by: str = PEOPLE,
+    ) -> list[Finding]:
+        """Who could not do what, when: a file (CSV, NDJSON, Parquet) or rows; known ones are passed over."""
+        return list(self.record_observations(file, rows or (), by, now).findings)
+
+    def notice(
+        self,
+        id: str,  # noqa: A002
+        published: datetime,
+        from_at: datetime,
+        to_at: datetime,
+        *,
+        now: datetime,
+        by: str = PEOPLE,
+        ground: str | None = None,
+        cancelled: bool = False,
+        calendar: str = "",
+    ) -> list[Finding]:
+        """An update announced at `published`. Published too late it is recorded and excludes nothing.
+
+        A later publication under the same id replaces it from then on; `cancelled`: it is withdrawn from then on.
+        `ground`: where it was published.
+        """
+        _, refused, doubts = self.take_notice(
+            id, published, from_at, to_at, now=now, by=by, ground=ground, cancelled=cancelled, calendar=calendar
+        )
+        return [*refused, *doubts]
+
+    def take_notice(
+        self,
+        id: str,  # noqa: A002
+        published: datetime,
+        from_at: datetime,
+        to_at: datetime,
+        *,
+        now: datetime,
+        by: str,
+        ground: str | None = None,
+        cancelled: bool = False,
+        calendar: str = "",
+    ) -> tuple[bool, list[Finding], list[Finding]]:
+        """The same: whether it is new, what refuses it, and doubts about one that is taken all the same."""
+        try:
+            needed("notice", id=id, by=by)
+            known_time("notice", published)
+            span = self._covered_span("notice", from_at, to_at)
+        except Refusal as refusal:
+            return False, [refusal.finding], []
+        values = {
+            "calendar": calendar,
+            "uid": id,
+            "published_at": published,
+            "from_at": from_at,
+            "to_at": to_at,
+            "cancelled": cancelled,
+            "author": by,
+            "ground": ground,
+            "recorded_at": now,
+        }
+        is_new = self._add(maintenance_notice, values)
+        if is_new:
+            table = maintenance_notice.c
+            issues = sa.select(table.from_at, table.to_at).where(table.calendar == calendar, table.uid == id)
+            spans = [(epoch(row.from_at), epoch_up(row.to_at)) for row in self._session.execute(issues)]
+            self._commit(self._months(spans), f"notice {id}", now)
+        policy = policy_of(self._rules, Month.of(from_at))
+        window = UpdateNotice(id, epoch_up(published), *span)
+        if cancelled or is_announced_in_time(window, policy):
+            return is_new, [], []
+        until = iso_jst(from_epoch(published_by(window, policy)))
+        rule = f"an update on this day has to be announced by {until} (premium/9.4.4)"
+        value = f"{id} published {iso_jst(published)}"
+        return is_new, [], [finding("notice", value, rule, "recorded; its window excludes nothing")]
+
+    def interruption(
+        self,
+        from_at: datetime,
+        to_at: datetime,
+        ground: str,
+        approved_by: str,
+        *,
+        now: datetime,
+        by: str = PEOPLE,
+    ) -> list[Finding]:
+        """The service interrupted under the terms: with its ground and who approved it."""
+        try:
+            span = self._covered_span("interruption", from_at, to_at)
+            needed("interruption", ground=ground, approved_by=approved_by)
+        except Refusal as refusal:
+            return [refusal.finding]
+        values = {
+            "from_at": from_at,
+            "to_at": to_at,
+            "ground": ground,
+            "approved_by": approved_by,
+            "author": by,
+            "recorded_at": now,
+        }
+        if self._add(interruption, values):
+            self._commit(self._months([span]), "interruption", now)
+        return []
+
+    def record_observations(
+        self,
+        file: Path | None,
+        rows: Sequence[observation_store.Row],
+        by: str,
+        now: datetime,
+        reading: observation_store.Reading | None = None,
+        source: str = "",
+    ) -> observation_store.Recorded:
+        """The same, with all that became of it; `reading` and `source`: how the file is read, and its name."""
+        from keizoku.sla.evidence import observation_store  # with DuckDB, which no other evidence needs
+
+        recorded = observation_store.record(self._session, file, rows, now, by, reading, source)
+        self._commit(self._months(recorded.reach), "observations", now)
+        return recorded
+
+    def _covered_span(self, source: str, from_at: datetime, to_at: datetime) -> Span:
+        """Whole seconds, outward. Raises Refusal for an empty period and one that no terms reach."""
+        span = period(source, from_at, to_at)
+        for month in months_touched(span):
+            self._month_in_terms(source, month)
+        return span
+
+    def _month_in_terms(self, source: str, month: Month) -> None:
+        try:
+            policy_of(self._rules, month)
+        except UncoveredDate as uncovered:
+            raise Refusal(source, str(month), str(uncovered), "add that version of the terms") from None
+
+    def _months(self, spans: Iterable[Span]) -> list[Month]:
+        """The months whose unusable time these spans bear on, as far as the terms reach."""
+        months = []
+        for span in spans:
+            reach = reach_seconds(self._rules, Month.of(from_epoch(span[0])))
+            for month in months_touched(span, reach):
+                try:
+                    self._month_in_terms("", month)
+                except Refusal:
+                    continue
+                months.append(month)
+        return months
+
+    def _last_stop(self, incident_id: str) -> sa.Row[Any] | None:
+        query = sa.select(incident).where(incident.c.incident_id == incident_id)
+        return self._session.execute(query.order_by(incident.c.revision.desc()).limit(1)).one_or_none()
+
+    def _unknown_stop(self, source: str, incident_id: str) -> Finding:
+        known = self._session.execute(sa.select(incident.c.incident_id).distinct()).scalars()
+        return finding(source, incident_id, "no stop has this id", nearest_of(incident_id, known))
+
+    def _free_stop_id(self, from_at: datetime) -> str:
+        """An id from the time it began, numbered where several began together."""
+        stem = from_at.astimezone(JST).strftime("stop-%Y%m%d-%H%M")
+        query = sa.select(incident.c.incident_id).where(incident.c.incident_id.startswith(stem))
+        used = set(self._session.execute(query).scalars())
+        names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+        return next(name for name in names if name not in used)
+
+    def _add(self, table: sa.Table, values: dict[str, Any]) -> bool:
+        """Record a fact once; False if it was known."""
+        done = self._session.execute(insert(table).values(**values).on_conflict_do_nothing().returning(table.c.id))
+        return done.one_or_none() is not None
+
+    def _commit(self, months: Iterable[Month], why: str, now: datetime, account: str | None = None) -> None:
+        ask_for_review(self._session, months, why, now, account)
+        self._session.commit()

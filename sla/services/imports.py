@@ -1,0 +1,290 @@
+"""The desk for whole files: observations, counts, incidents, notices, numbers of users, claims.
+
+A file is checked row by row; bad rows come back as findings with file and line, good ones are recorded, and the
+import itself is: bytes, rows, author. The same bytes again change nothing, rows that are known are passed over.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from keizoku.db.session import copy_rows, texts
+from keizoku.db.tables.claims import claim as claim_table
+from keizoku.db.tables.contracts import account as account_table
+from keizoku.db.tables.evidence import maintenance_notice
+from keizoku.db.tables.evidence import population as population_table
+from keizoku.sla.evidence.claim_files import ClaimRow, read_claims
+from keizoku.sla.evidence.count_files import CountSeries, read_counts, unknown_time
+from keizoku.sla.evidence.ics_events import OUR_PUBLISHED
+from keizoku.sla.evidence.import_log import Imported, known_import, note_import, sha256_of
+from keizoku.sla.evidence.incident_files import (
+    FIRST_SECOND,
+    Incident,
+    Read,
+    UserFigure,
+    read_incidents,
+    read_population,
+)
+from keizoku.sla.evidence.maintenance_notices import Issue, read_notices
+from keizoku.sla.evidence.observation_store import KIND as OBSERVATIONS
+from keizoku.sla.evidence.observation_store import Reading
+from keizoku.sla.months.month_facts import notice_of
+from keizoku.sla.review_queue import ask_for_reviews, policy_of
+from keizoku.sla.rules.intervals import as_iso, clip, normalise
+from keizoku.sla.rules.outages import UpdateNotice
+from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
+from keizoku.terms.decision import Finding
+
+CHUNK_CLAIMS = 5_000
+
+Told = Callable[[int, int], None]
+"""Told how many rows are done, of how many."""
+Row = TypeVar("Row")
+Verdict = tuple[bool, list[Finding]]  # whether the row is new; what was wrong with it, which refuses it
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of the rows of a file: good ones, new ones among them, refused ones, and what is to be told."""
+
+    used: int
+    new: int
+    refused: int
+    findings: Sequence[Finding]
+
+
+class ImportDesk:
+    """Takes files at an SLA desk."""
+
+    def __init__(self, desk: SlaDesk) -> None:
+        self._desk = desk
+        self._session = desk.session
+
+    def observations(
+        self, file: Path, *, author: str, now: datetime, reading: Reading | None = None, source: str = ""
+    ) -> Imported:
+        """Who could not do what, when (CSV, NDJSON, Parquet); `source`: its name, where it is one of a folder."""
+        reading = reading or Reading()
+        before = known_import(self._session, OBSERVATIONS, sha256_of(file), reading.told_of(file))
+        if before is not None:
+            return before
+        imported = self._desk.record_observations(file, (), author, now, reading, source).imported
+        if imported is None:
+            raise AssertionError("a file that was read has its import")
+        return imported
+
+    def counts(self, file: Path, *, author: str, now: datetime, series: CountSeries | None = None) -> Imported:
+        """Users unable of all users, by period (CSV, or a range query's JSON), and when nobody knows.
+
+        Time without a sample is recorded as unknown: claims that it could decide wait until people say what it was.
+        """
+
+        def take() -> Taken:
+            read = read_counts(file, series)
+            rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
+            refused, new = self._desk.take_counts(rows, now)
+            taken = _left(read.rows, refused)
+            spans = [span for _, span in read.blank_rows]
+            unreached = self._desk.refused_spans(spans, "counts")
+            blank = _left(spans, unreached)
+            refused_until_now = clip(normalise(read.refused), FIRST_SECOND, epoch(now))
+            unknown = unknown_time(taken, normalise(blank) if spans else read.blank, series, refused_until_now)
+            added = self._desk.take_unknown(unknown, file.name, now=now, by=author)
+            new += sum(bool(clip(added, *span)) for span in blank)
+            lines = [line for line, _ in read.blank_rows]
+            findings = [*read.findings, *_at_lines(file, refused, read.lines), *_at_lines(file, unreached, lines)]
+            findings.sort(key=lambda each: each.line or 0)
+            return Taken(len(taken) + len(blank), new, len(findings), findings)
+
+        return self._once("counts", file, author, now, take, series.told() if series else "")
+
+    def incidents(self, file: Path, *, author: str, now: datetime) -> Imported:
+        """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file."""
+
+        def take(incident: Incident) -> Verdict:
+            if self._desk.is_known_stop(incident):
+                return False, []
+            named = replace(incident, author=incident.author or author)
+            return True, self._desk.take_incident(named, now=now)
+
+        return self._once("incidents", file, author, now, lambda: self._each(file, read_incidents(file), take))
+
+    def population(self, file: Path, *, author: str, now: datetime) -> Imported:
+        """Registered users of the whole service, as a dated series (CSV)."""
+        newest = sa.select(population_table.c.from_at, population_table.c.users).order_by(population_table.c.id)
+        known = {row.from_at: row.users for row in self._session.execute(newest)}
+
+        def take(figure: UserFigure) -> Verdict:
+            if known.get(figure.from_at) == figure.users:
+                return False, []
+            return True, self._desk.population(figure.from_at, figure.users, now=now, by=author)
+
+        return self._once("population", file, author, now, lambda: self._each(file, read_population(file), take))
+
+    def notices(self, file: Path, *, author: str, now: datetime) -> Imported:
+        """Announced maintenance (iCalendar). One that came too late is recorded, told, and excludes nothing.
+
+        What an event announced before and this file's issue of it no longer has is withdrawn with that issue.
+        """
+        policy = policy_of(self._desk.rules, Month.of(now))
+
+        def take(notice: UpdateNotice) -> Verdict:
+            at = map(from_epoch, (notice.published_at, notice.start, notice.end))
+            is_new, refused, _ = self._desk.take_notice(
+                notice.uid, *at, now=now, by=author, cancelled=notice.cancelled, calendar=notice.calendar
+            )
+            return is_new, refused
+
+        def take_all() -> Taken:
+            read = read_notices(file, policy)
+            good, doubled = self._without_doubled(file, read.rows)
+            taken = self._each(file, Read(good, ()), take)
+            for withdrawn in self._no_longer_announced(read.issues):
+                take(withdrawn)
+            told = [*read.findings, *doubled, *taken.findings]
+            return Taken(taken.used, taken.new, read.refused + len(doubled) + taken.refused, told)
+
+        return self._once("notices", file, author, now, take_all)
+
+    def claims(self, file: Path, *, author: str, now: datetime, told: Told | None = None) -> Imported:
+        """Users' claims (CSV: id, account, month, received_at, windows), in committed chunks."""
+
+        def take() -> Taken:
+            read = read_claims(file, self._desk.rules, now)
+            findings, new, refused = list(read.findings), 0, 0
+            numbered = list(zip(read.lines, read.rows, strict=True))
+            for start in range(0, len(numbered), CHUNK_CLAIMS):
+                chunk = numbered[start : start + CHUNK_CLAIMS]
+                taken, wrong, doubts = self._take_claims(file, chunk, author, now)
+                new, refused = new + taken, refused + len(wrong)
+                findings += [*wrong, *doubts]
+                if start + CHUNK_CLAIMS < len(numbered):
+                    self._session.commit()
+                if told is not None:
+                    told(min(start + CHUNK_CLAIMS, len(numbered)), len(numbered))
+            findings.sort(key=lambda finding: finding.line or 0)
+            return Taken(len(numbered) - refused, new, len(read.findings) + refused, findings)
+
+        return self._once("claims", file, author, now, take)
+
+    def _once(
+        self, kind: str, file: Path, author: str, now: datetime, take: Callable[[], Taken], read_as: str = ""
+    ) -> Imported:
+        """Take a file and write down what became of it; the same bytes, read the same way, change nothing again."""
+        sha256 = sha256_of(file)
+        if before := known_import(self._session, kind, sha256, read_as):
+            return before
+        taken = take()
+        imported = note_import(
+            self._session,
+            kind,
+            file,
+            sha256,
+            author,
+            now,
+            rows_used=taken.used,
+            rows_new=taken.new,
+            rows_refused=taken.refused,
+            findings=taken.findings,
+            read_as=read_as,
+        )
+        self._session.commit()
+        return imported
+
+    def _each(self, file: Path, read: Read[Row], take: Callable[[Row], Verdict]) -> Taken:
+        """Take row by row: a refused one is told with its line, in one list with what the reader told."""
+        new, findings = 0, list(read.findings)
+        refused = 0
+        for place, row in enumerate(read.rows):
+            is_new, wrong = take(row)
+            if wrong:
+                refused += 1
+                findings.append(replace(wrong[0], source=str(file), line=read.lines[place] if read.lines else None))
+            else:
+                new += is_new
+        return Taken(len(read.rows) - refused, new, len(findings), findings)
+
+    def _without_doubled(
+        self, file: Path, notices: Sequence[UpdateNotice]
+    ) -> tuple[tuple[UpdateNotice, ...], list[Finding]]:
+        """Notices, without those that claim the time of publication of another window of the same event."""
+        good, findings = [], []
+        for notice in notices:
+            others = [each for each in self._issues_of(notice) if each.published_at == notice.published_at]
+            if others and notice not in others and not notice.cancelled:
+                value = f"{notice.uid} published {iso_jst(from_epoch(notice.published_at))}"
+                rule = "another window was recorded as published then; an edit is a new notice"
+                findings.append(Finding(str(file), None, value, rule, f"state in {OUR_PUBLISHED} when it was edited"))
+            else:
+                good.append(notice)
+        return tuple(good), findings
+
+    def _no_longer_announced(self, issues: Mapping[tuple[str, str], Issue]) -> list[UpdateNotice]:
+        """Withdrawals: windows of these events that stand as announced, and that their newest issue lacks."""
+        withdrawn = []
+        for (calendar, uid), issue in issues.items():
+            standing: dict[str, UpdateNotice] = {}
+            own = maintenance_notice.c
+            query = sa.select(maintenance_notice).where(
+                own.calendar == calendar, sa.or_(own.uid == uid, own.uid.startswith(f"{uid}#", autoescape=True))
+            )
+            for row in self._session.execute(query.order_by(own.published_at, own.id)):
+                standing[row.uid] = notice_of(row)
+            withdrawn += [
+                replace(notice, published_at=issue.published_at, cancelled=True)
+                for name, notice in standing.items()
+                if name not in issue.windows and not notice.cancelled and notice.published_at < issue.published_at
+            ]
+        return withdrawn
+
+    def _issues_of(self, notice: UpdateNotice) -> list[UpdateNotice]:
+        own = maintenance_notice.c
+        query = sa.select(maintenance_notice).where(own.calendar == notice.calendar, own.uid == notice.uid)
+        return [notice_of(row) for row in self._session.execute(query)]
+
+    def _take_claims(
+        self, file: Path, chunk: Sequence[tuple[int, ClaimRow]], author: str, now: datetime
+    ) -> tuple[int, list[Finding], list[Finding]]:
+        """How many are new, the findings that refuse a row, and doubts about rows that are taken all the same."""
+        ids = texts([row.id for _, row in chunk])
+        accounts = texts({row.account for _, row in chunk})
+        found = self._session.execute(sa.select(claim_table).where(claim_table.c.id == sa.any_(ids)))
+        recorded = {each.id: (each.account, each.month, each.received_at, each.windows) for each in found}
+        before = set(recorded)
+        members = sa.select(account_table.c.id).where(account_table.c.id == sa.any_(accounts))
+        known_accounts = set(self._session.execute(members).scalars())
+        wrong, doubts = [], []
+        fresh: dict[str, tuple[ClaimRow, tuple[object, ...]]] = {}
+        for line, row in chunk:
+            windows = as_iso(row.windows) if row.windows is not None else None
+            values = (row.account, str(row.month), row.received_at, windows)
+            if recorded.setdefault(row.id, values) != values:
+                rule = "a claim of this id is recorded with other values"
+                wrong.append(Finding(str(file), line, row.id, rule, "give the new one an id of its own"))
+            elif row.id not in before and row.id not in fresh:
+                fresh[row.id] = (row, values)
+                if row.account not in known_accounts:
+                    rule = "no account has this id; the claim is recorded and will be rejected"
+                    doubts.append(Finding(str(file), line, row.account, rule, "claim again under the right account"))
+        columns = ("id", "account", "month", "received_at", "windows", "author", "recorded_at")
+        rows = ((key, *values, author, now) for key, (_, values) in fresh.items())
+        copy_rows(self._session, claim_table, columns, rows)
+        asked = [(row.month, row.account, f"claim {key}") for key, (row, _) in fresh.items()]
+        ask_for_reviews(self._session, asked, now)
+        return len(fresh), wrong, doubts
+
+
+def _left(rows: Sequence[Row], refused: Sequence[Finding]) -> list[Row]:
+    """The rows whose place, from 1 on, no finding names."""
+    wrong = {each.line for each in refused}
+    return [row for place, row in enumerate(rows, start=1) if place not in wrong]
+
+
+def _at_lines(file: Path, findings: Sequence[Finding], lines: Sequence[int]) -> list[Finding]:
+    """Findings that name the place of their row from 1 on, by the lines of those rows; of no lines, none has one."""
+    return [replace(each, source=str(file), line=lines[(each.line or 1) - 1] if lines else None) for each in findings]

@@ -1,0 +1,314 @@
+"""The desk where facts for Article 9 come in: the evidence desk, and with it claims and rulings on them.
+
+Each method takes one kind of fact and `now`, checks it, records it with both its times, says whose claims
+have to be looked at again, and commits. What is wrong comes back as findings; a refused fact is not
+recorded. The desk decides no claim: that is the night's.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.db.tables.claims import alternative_consent, claim_ruling
+from keizoku.db.tables.claims import claim as claim_table
+from keizoku.db.tables.contracts import account as account_table
+from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, unknown_ruling
+from keizoku.sla.evidence.unknown_store import add_unknown, recorded_unknown
+from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of
+from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, normalise, subtract
+from keizoku.sla.rules.unknown_time import Verdict
+from keizoku.sla.services.evidence import PEOPLE, EvidenceDesk
+from keizoku.sla.services.fact_checks import Refusal, finding, nearest_of, needed, not_negative, period, spans_of
+from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
+from keizoku.terms.decision import Finding
+from keizoku.terms.policy import UncoveredDate
+
+Window = Sequence[datetime]  # [from, to]
+NEAREST_OF = 1_000  # claims among which the nearest id is looked for
+
+
+class SlaDesk(EvidenceDesk):
+    """Takes facts for Article 9 on one session; `rules` say how far they reach."""
+
+    def claim(
+        self,
+        id: str,  # noqa: A002
+        account: str,
+        month: Month | str,
+        *,
+        now: datetime,
+        windows: Sequence[Window] | None = None,
+        received_at: datetime | None = None,
+        by: str | None = None,
+        ground: str | None = None,
+    ) -> list[Finding]:
+        """A user's claim for a month, for all its windows or those stated; decided when the month is over."""
+        return self.submit_claim(account, month, id, windows, received_at, by=by, ground=ground, now=now)[1]
+
+    def submit_claim(
+        self,
+        account: str,
+        month: Month | str,
+        id: str | None = None,  # noqa: A002
+        windows: Sequence[Window] | None = None,
+        received_at: datetime | None = None,
+        *,
+        now: datetime,
+        by: str | None = None,
+        ground: str | None = None,
+    ) -> tuple[str, list[Finding]]:
+        """The same, with the claim's id: without one it gets account, month, number, however many come at once.
+
+        `by`: who took it down; `ground`: what the user says.
+        """
+        received_at = received_at or now
+        try:
+            about = self._claimed_month(month, received_at, now)
+            needed("claim", id=id if id is not None else "to be found", account=account)
+            spans = spans_of("claim", windows or ())
+        except Refusal as refusal:
+            return id or "", [refusal.finding]
+        values = {
+            "account": account,
+            "month": str(about),
+            "received_at": received_at,
+            "windows": as_iso(spans) if spans else None,
+            "author": by,
+            "ground": ground,
+            "recorded_at": now,
+        }
+        name = id or self._free_claim_id(account, about)
+        while not self._add(claim_table, {"id": name, **values}):
+            if id is not None:
+                remedy = "give the new one an id of its own"
+                return name, [finding("claim", name, "a claim of this id is recorded", remedy)]
+            name = self._free_claim_id(account, about)  # another one took it just now
+        findings = self._claim_doubts(account, about, spans)
+        self._commit([about], f"claim {name}", now, account)
+        return name, findings
+
+    def take_unknown(self, spans: Spans, source: str, *, now: datetime, by: str = PEOPLE) -> Spans:
+        """Time for which a series has no sample, as far as terms reach it: what is new; nothing is committed."""
+        reached: list[Span] = []
+        for span in spans:
+            for month in months_touched(span):
+                try:
+                    self._month_in_terms(source, month)
+                except Refusal:
+                    continue
+                reached += clip((span,), epoch(month.start_at), epoch(month.end_at))
+        new = add_unknown(self._session, normalise(reached), source, by, now)
+        ask_for_review(self._session, self._months(new), f"unknown time of {source}", now)
+        return normalise(new)
+
+    def refused_spans(self, spans: Sequence[Span], source: str) -> list[Finding]:
+        """Findings, with the place of their span from 1 on, for those that no terms reach."""
+        findings = []
+        for place, (start, end) in enumerate(spans, start=1):
+            try:
+                self._covered_span(source, from_epoch(start), from_epoch(end))
+            except Refusal as refusal:
+                findings.append(refusal.at_line(place))
+        return findings
+
+    def decide_unknown(
+        self,
+        from_at: datetime,
+        to_at: datetime,
+        verdict: str,
+        by: str,
+        ground: str,
+        *,
+        now: datetime,
+        affected: int | None = None,
+    ) -> list[Finding]:
+        """People decide what unknown time was: up, down (so many users affected), excluded; unknown: taken back.
+
+        The newest decision on a second holds. Whether down is a stop is for the quorum.
+        """
+        source = "unknown time"
+        try:
+            needed(source, by=by, ground=ground)
+            span = self._covered_span(source, from_at, to_at)
+            if verdict not in list(Verdict):
+                raise Refusal(source, repr(verdict), f"it was {', '.join(Verdict)}", nearest_of(verdict, list(Verdict)))
+            if (verdict == Verdict.DOWN) != (affected is not None):
+                raise Refusal(
+                    source,
+                    f"{verdict}, {affected} users",
+                    "down has a number of affected users, the others none",
+                    "say it",
+                )
+            not_negative(source, affected or 0)
+            missing = recorded_unknown(self._session, (from_at, to_at), now)
+            if subtract((span,), missing):
+                known = "; ".join("/".join(pair) for pair in as_iso(missing)) or "none of it"
+                value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
+                rule = f"only time without a sample is decided; of this, that is {known}"
+                raise Refusal(source, value, rule, "see keizoku sla unknown list")
+        except Refusal as refusal:
+            return [refusal.finding]
+        values = {
+            "from_at": from_at,
+            "to_at": to_at,
+            "verdict": verdict,
+            "affected": affected,
+            "author": by,
+            "ground": ground,
+            "recorded_at": now,
+        }
+        self._session.execute(sa.insert(unknown_ruling).values(values))
+        self._commit(self._months([span]), f"unknown time decided: {verdict}", now)
+        return []
+
+    def _free_claim_id(self, account: str, month: Month) -> str:
+        """An id for a claim that brought none: account, month, number."""
+        stem = f"{account}-{month}-"
+        query = sa.select(claim_table.c.id).where(claim_table.c.id.startswith(stem, autoescape=True))
+        used = set(self._session.execute(query).scalars())
+        return next(name for number in count(1) if (name := f"{stem}{number}") not in used)
+
+    def recognise(self, claim: str, windows: Sequence[Window], by: str, ground: str, *, now: datetime) -> list[Finding]:
+        """People recognise only these windows of a claim; the newest ruling on a claim holds."""
+        return self._rule_on_claim("recognise", claim_ruling, claim, windows, by, ground, now)
+
+    def environment(
+        self,
+        windows: Sequence[Window],
+        by: str,
+        ground: str,
+        *,
+        now: datetime,
+        claim: str | None = None,
+        stop: str | None = None,
+    ) -> list[Finding]:
+        """People rule that time of a claim or stop depends on users' environment; no windows: taken back."""
+        if (claim is None) == (stop is None):
+            return [finding("environment", "claim and stop", "a ruling is on one of the two", "name one of them")]
+        if claim is not None:
+            return self._rule_on_claim("environment", environment_ruling, claim, windows, by, ground, now)
+        try:
+            needed("environment", by=by, ground=ground)
+            spans = spans_of("environment", windows)
+        except Refusal as refusal:
+            return [refusal.finding]
+        last = self._last_stop(str(stop))
+        if last is None:
+            return [self._unknown_stop("environment", str(stop))]
+        values = {
+            "incident_id": stop,
+            "windows": as_iso(spans),
+            "author": by,
+            "ground": ground,
+            "recorded_at": now,
+        }
+        self._session.execute(sa.insert(environment_ruling).values(**values))
+        self._commit(self._months([(epoch(last.from_at), epoch_up(last.to_at))]), f"ruling on stop {stop}", now)
+        return []
+
+    def claim_form_down(
+        self, from_at: datetime, to_at: datetime, *, now: datetime, by: str = PEOPLE, ground: str | None = None
+    ) -> list[Finding]:
+        """Our claim form was down: a deadline shortly after moves by as long."""
+        try:
+            span = period("claim_form_down", from_at, to_at)
+        except Refusal as refusal:
+            return [refusal.finding]
+        values = {"from_at": from_at, "to_at": to_at, "author": by, "ground": ground, "recorded_at": now}
+        if self._add(claim_form_outage, values):
+            self._commit(self._months_with_deadline_near(span), "claim form down", now)
+        return []
+
+    def consent_alternative(
+        self, claim: str, what: str, *, now: datetime, by: str = PEOPLE, ground: str | None = None
+    ) -> list[Finding]:
+        """The user agreed to another remedy than the reduction; it is on record, the award stays."""
+        try:
+            needed("consent_alternative", what=what)
+        except Refusal as refusal:
+            return [refusal.finding]
+        if self._claim_row(claim) is None:
+            return [self._unknown_claim("consent_alternative", claim)]
+        values = {"claim_id": claim, "what": what, "author": by, "ground": ground, "recorded_at": now}
+        self._session.execute(sa.insert(alternative_consent).values(values))
+        self._session.commit()
+        return []
+
+    def _rule_on_claim(
+        self,
+        source: str,
+        table: sa.Table,
+        claim_id: str,
+        windows: Sequence[Window],
+        by: str,
+        ground: str,
+        now: datetime,
+    ) -> list[Finding]:
+        try:
+            needed(source, by=by, ground=ground)
+            spans = spans_of(source, windows)
+        except Refusal as refusal:
+            return [refusal.finding]
+        row = self._claim_row(claim_id)
+        if row is None:
+            return [self._unknown_claim(source, claim_id)]
+        self._session.execute(
+            sa.insert(table).values(claim_id=claim_id, windows=as_iso(spans), author=by, ground=ground, recorded_at=now)
+        )
+        self._commit([Month.parse(row.month)], f"{source} {claim_id}", now, row.account)
+        return []
+
+    def _claimed_month(self, month: Month | str, received_at: datetime, now: datetime) -> Month:
+        """The month that a claim is about. Raises Refusal for none, one not begun, one before the terms."""
+        try:
+            about = Month.parse(month) if isinstance(month, str) else month
+        except ValueError as error:
+            raise Refusal("claim", str(month), "not a month", str(error)) from None
+        self._month_in_terms("claim", about)
+        if received_at > now:
+            raise Refusal("claim", f"received {iso_jst(received_at)}", "it lies ahead", "correct the time")
+        if about > Month.of(received_at):
+            raise Refusal("claim", str(about), "the month has not begun", "claim once there was a stop in it")
+        return about
+
+    def _claim_doubts(self, account: str, month: Month, spans: Spans) -> list[Finding]:
+        """What looks like a mistake in a claim that is taken all the same: its time of receipt counts."""
+        doubts = []
+        query = sa.select(sa.exists().where(account_table.c.id == account))
+        if not self._session.execute(query).scalar_one():
+            rule = "no account has this id; the claim is recorded and will be rejected"
+            doubts.append(finding("claim", account, rule, "claim again under the right account"))
+        if spans and not clip(spans, epoch(month.start_at), epoch(month.end_at)):
+            windows = ", ".join("/".join(pair) for pair in as_iso(spans))
+            rule = f"no window lies in {month}; the claim is recorded"
+            doubts.append(finding("claim", windows, rule, "claim again with windows of that month"))
+        return doubts
+
+    def _claim_row(self, claim_id: str) -> sa.Row[Any] | None:
+        return self._session.execute(sa.select(claim_table).where(claim_table.c.id == claim_id)).one_or_none()
+
+    def _unknown_claim(self, source: str, claim_id: str) -> Finding:
+        query = sa.select(claim_table.c.id).order_by(claim_table.c.recorded_at.desc()).limit(NEAREST_OF)
+        known = self._session.execute(query).scalars()
+        return finding(source, claim_id, "no claim has this id", nearest_of(claim_id, known))
+
+    def _months_with_deadline_near(self, down: Span) -> list[Month]:
+        """The months whose claims' deadline comes while the form is down, or within the hours after."""
+        months = []
+        month, last = Month.of(from_epoch(down[0])), Month.of(from_epoch(down[1]))
+        month, last = month.shift(-12), last.next()
+        while month <= last:
+            try:
+                sla = policy_of(self._rules, month).sla
+            except UncoveredDate:
+                month = month.next()
+                continue
+            ends_at = claim_deadline_at(month, sla.claim_months_after)
+            starts_at = ends_at - timedelta(hours=sla.claim_form_grace_hours)
+            if clip((down,), epoch(starts_at), epoch(ends_at)):
+                months.append(month)
+            month = month.next()
+        return months

@@ -1,0 +1,234 @@
+"""The state of any past day, as known now and as it was known then; the diary; how an invoice came about."""
+
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from keizoku.billing.accounts.account_views import contract_view, credit_view, owed_view
+from keizoku.billing.accounts.history import account_story, state_at
+from keizoku.billing.accounts.invoice_explanation import invoice_story
+from keizoku.billing.refusal import Refused
+from keizoku.scheduler import cli
+from keizoku.scheduler.app import House
+from keizoku.scheduler.cli.contracts import account as account_cli
+from keizoku.scheduler.cli.contracts import notice as notice_cli
+from keizoku.scheduler.cli.money import explain_money
+from keizoku.scheduler.cli.money import interest as interest_cli
+from keizoku.scheduler.cli.shared import context
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.terms.calendar import day_start_at, parse_instant
+from tests.worlds.world import house_on, open_world
+
+ACCOUNTS = ("jiro", "taro", "gone")
+EXPECTED = """\
+Invoice {number} is the fee of the term from 10 April 2026 to the day before 10 April 2027, plan yearly.
+The price is 5,300 yen: it holds for new contracts from 1 January 2025 and was in force on the term's first day \
+(announced 1 January 2025).
+5,300 yen − 0 yen = 5,300 yen. The tax in it (10%), once and after credits, rounded down to the yen: 481 yen.
+Issued on 10 April 2026, due on 10 April 2026.
+"""
+MISSED = {date(2026, 4, 20), date(2026, 4, 21)}
+
+
+def at(text: str) -> datetime:
+    return parse_instant(text)
+
+
+def seen(house: House, account: str, now: datetime) -> dict[str, object]:
+    """What the desks' views show at the present."""
+    contract = contract_view(house.session, house.rules, account, now)
+    owed = owed_view(house.session, house.rules, account, now)
+    term = contract["term"]
+    assert isinstance(term, list)
+    return {
+        "state": contract["state"],
+        "access": contract["access"],
+        "term": [day.isoformat() for day in term],
+        "ended_on": ended_on.isoformat() if isinstance(ended_on := contract["ended_on"], date) else None,
+        "unpaid_yen": owed["principal"],
+        "interest_yen": owed["interest"],
+        "deposit_yen": owed["deposit"],
+        "credit_yen": credit_view(house.session, account)["available"],
+    }
+
+
+def derived(house: House, account: str, until: datetime, known_at: datetime) -> dict[str, object]:
+    state = state_at(house.session, house.rules, account, until=until, known_at=known_at)
+    return {
+        name: state[name]
+        for name in ("state", "access", "term", "ended_on", "unpaid_yen", "interest_yen", "deposit_yen", "credit_yen")
+    }
+
+
+def life(house: House) -> dict[tuple[str, datetime], dict[str, object]]:
+    """Five weeks of three accounts; what the views showed after each night."""
+    open_world(house)
+    desk = house.billing
+    acts: list[tuple[str, Callable[[datetime], object]]] = [
+        ("2026-03-20 09:00", lambda now: desk.approve("taro", "monthly", "card", now=now)),
+        ("2026-04-10 09:00", lambda now: house.cards.set_card("jiro", "lost_card")),
+        ("2026-04-10 09:00", lambda now: desk.approve("jiro", "yearly", "card", now=now)),
+        ("2026-04-10 09:00", lambda now: desk.approve("gone", "monthly", "other", now=now)),
+        ("2026-04-12 12:00", lambda now: desk.leave_service("gone", now=now)),
+        ("2026-04-17 12:00", lambda now: desk.pay("gone", 600, now=now)),
+        ("2026-04-19 12:00", lambda now: desk.pay("jiro", 1_000, costs=10, now=now)),
+        ("2026-04-24 12:00", lambda now: house.cards.set_card("jiro", "ok")),
+        ("2026-04-24 12:00", lambda now: desk.new_card("jiro", now=now)),
+    ]  # fmt: skip
+    shown = {}
+    day = date(2026, 4, 9)
+    while day <= date(2026, 4, 26):
+        now = night_at(day)
+        while acts and at(acts[0][0]) <= now:
+            when, act = acts.pop(0)
+            act(at(when))
+        if day not in MISSED:
+            run_night(house, day, now)
+            for account in ACCOUNTS if day > date(2026, 4, 10) else ("taro",):
+                shown[account, now] = seen(house, account, now)
+        day += timedelta(days=1)
+    return shown
+
+
+def test_the_state_of_every_past_day_is_derived_as_it_was_known_then(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with house_on(engine) as house:
+        shown = life(house)
+        moment = timedelta(microseconds=1)
+        assert {key: derived(house, key[0], key[1] + moment, key[1]) for key in shown} == shown
+        states = {values["state"] for values in shown.values()}
+        assert states == {"active", "suspended", "ended"}
+        # a renewal whose nights were missed: known now, and not known then
+        end_of_20th = day_start_at(date(2026, 4, 21))
+        assert derived(house, "taro", end_of_20th, at("2026-05-01"))["term"] == ["2026-04-20", "2026-05-20"]
+        assert derived(house, "taro", end_of_20th, end_of_20th)["term"] == ["2026-03-20", "2026-04-20"]
+        _the_diary_tells_it(house)
+        _an_invoice_tells_how_it_came_about(house)
+        _the_commands_tell_the_same(house, monkeypatch, capsys)
+        _what_late_payment_left_is_written_off(house)
+
+
+def _the_diary_tells_it(house: House) -> None:
+    story = account_story(
+        house.session, house.rules, "jiro", until=at("2026-04-25 00:00"), known_at=at("2026-05-01 00:00")
+    )
+    assert [(event.kind, event.clause) for event in story.events] == [
+        ("applied", "premium/3.2"),
+        ("consented_by_registering", "premium/3.2"),
+        ("screened_approved", "premium/3.3"),
+        ("approved", "premium/3.3"),
+        ("term_first", "premium/13"),
+        ("invoiced", "premium/4.1"),
+        ("charge_refused_for_good", "premium/5.4"),
+        ("notice_written", "premium/5.2"),
+        ("received", "premium/5.2"),
+        ("suspended", "premium/7.1.2"),
+        ("notice_written", "premium/7.1"),
+        ("new_card", "premium/5.4"),
+        ("charge_succeeded", "premium/5.1.1.a"),
+        ("lifted", "premium/7.1"),
+        ("notice_written", "premium/7.1"),
+    ]
+    assert (story.state["state"], story.state["unpaid_yen"], story.state["suspends_on"]) == ("active", 0, None)
+    # 9 days on 5,300 = 19.08: 10 of costs, 19 of interest, 971 of the fee
+    received = next(text for _, text, _ in story.told("en") if "received" in text)
+    parts = "10 yen for costs, 19 yen for interest, 971 yen for fees, 0 yen kept as a deposit."
+    assert received == f"1,000 yen received: {parts}"
+    assert len(story.told("ja")) == len(story.events)
+    assert story.to_json("en")["state"] == story.state
+    before = account_story(
+        house.session, house.rules, "jiro", until=at("2026-04-11 00:00"), known_at=at("2026-05-01 00:00")
+    )
+    assert before.state["suspends_on"] == "2026-04-20"
+    with pytest.raises(Refused):
+        account_story(house.session, house.rules, "nobody", until=at("2026-04-11"), known_at=at("2026-05-01"))
+
+
+def _an_invoice_tells_how_it_came_about(house: House) -> None:
+    number = house.session.execute(
+        sa.text("SELECT invoice.id FROM invoice JOIN term ON term.id = term_id WHERE invoice.account = 'jiro'")
+    ).scalar_one()
+    story = invoice_story(house.session, house.rules, number)
+    told = story.told("en")
+    assert [clause for clause, _ in told[:4]] == ["premium/4.1", "premium/4.3", "premium/tax", "premium/4.1"]
+    assert [text for _, text in told[:4]] == EXPECTED.format(number=number).splitlines()
+    assert [text for clause, text in told if not clause] == [
+        "19 April 2026 by a payment: 971 yen",
+        "24 April 2026 by card: 4,329 yen",
+        "Paid on 24 April 2026; nothing is open.",
+    ]
+    assert len(story.told("ja")) == len(told)
+    assert story.to_json("ja")["open_yen"] == 0
+    with pytest.raises(Refused):
+        invoice_story(house.session, house.rules, 2**63)
+
+
+def _the_commands_tell_the_same(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in (account_cli, context, explain_money, interest_cli, notice_cli):
+        monkeypatch.setattr(module, "open_house", lambda: nullcontext(house))
+
+    def run(*arguments: str) -> tuple[int | str | None, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        shown = capsys.readouterr()
+        return ended.value.code, shown.out, shown.err
+
+    code, out, _ = run("account", "show", "jiro", "--as-of", "2026-04-23", "--json")
+    assert code == 0
+    state = json.loads(out)["state"]
+    assert (state["state"], state["unpaid_yen"], state["days_overdue"]) == ("suspended", 4_329, 13)
+    code, out, _ = run("account", "show", "taro", "--as-of", "2026-04-20", "--known-at", "2026-04-21", "--lang", "en")
+    assert code == 0
+    assert "Renewed" not in out
+    code, out, _ = run("account", "show", "taro", "--as-of", "2026-04-20", "--lang", "en")
+    assert "Renewed: 20 April 2026" in out
+    assert "(recorded 22 April 2026 02:30 JST)" in out
+    code, out, _ = run("account", "list", "--state", "ended", "--json")
+    assert [row["account"] for row in json.loads(out)] == ["gone"]
+    code, out, _ = run("explain", "cap", "jiro", "--on", "2026-04-25", "--json")
+    assert (code, json.loads(out)["cap_yen"]) == (0, 5_300)
+    # 4,329 bore 5 days of interest after the payment of 04-19: 8.658
+    code, out, _ = run("explain", "interest", "jiro", "--on", "2026-04-25", "--json")
+    assert (code, json.loads(out)["total_yen"]) == (0, 8)
+    code, out, _ = run("explain", "invoice", "2", "--lang", "en")
+    assert "Paid on 24 April 2026; nothing is open." in out
+    code, out, _ = run("notice", "list", "--jsonl", "--account", "jiro")
+    assert [json.loads(line)["kind"] for line in out.splitlines()] == ["overdue", "suspension", "resumption"]
+    for arguments, wrong, line in (
+        (("account", "show", "nobody"), 2, "account 'nobody' is not known"),
+        (("account", "show", "jiro", "--as-of", "9999-12-31"), 2, "still to come"),
+        (("account", "suspend", "gone", "--by", "a", "--ground", "b"), 1, "its contract ended on 2026-04-12"),
+        (("account", "write-off", "jiro", "--term", "soon", "--by", "a", "--ground", "b"), 2, "not a day"),
+        (("explain", "invoice", "99999999999999999999"), 2, "there is no invoice"),
+        (("explain", "cap", "jiro", "--on", "2126-04-25"), 2, "still to come"),
+        (("notice", "show", "X1"), 2, "not the id of a document"),
+        (("notice", "list", "--kind", "letter"), 2, "no such kind: letter"),
+    ):
+        code, out, err = run(*arguments)
+        assert (code, out, err.count("\n")) == (wrong, "", 1)
+        assert line in err
+
+
+def _what_late_payment_left_is_written_off(house: House) -> None:
+    now = at("2026-05-02 12:00")
+    run_night(house, date(2026, 5, 1), night_at(date(2026, 5, 1)))
+    owed = owed_view(house.session, house.rules, "jiro", now)
+    assert (owed["principal"], owed["interest"]) == (0, 8)
+    house.billing.write_off("jiro", date(2026, 4, 10), by="keiri", ground="少額のため", now=now)
+    assert owed_view(house.session, house.rules, "jiro", now)["interest"] == 0
+    story = account_story(house.session, house.rules, "jiro", until=at("2026-05-03"), known_at=now)
+    gave_up = "The unpaid 0 yen of invoice 2 and the interest of 8 yen were written off."
+    assert story.told("en")[-2] == ("2026-05-02 12:00", f"{gave_up} By keiri, on this ground: 少額のため.", "")
+    with pytest.raises(Refused):
+        house.billing.write_off("jiro", date(2026, 4, 10), by="keiri", ground="もう一度", now=now)
+    house.session.rollback()
+    night = run_night(house, date(2026, 5, 3), night_at(date(2026, 5, 3)))
+    assert (night.certificate, night.differences) == ("ok", ())

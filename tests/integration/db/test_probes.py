@@ -1,0 +1,155 @@
+"""The probes of the night: a night that asks first leaves nothing for one in which every stage looks for itself.
+
+A probe may say yes for nothing; what is held here is that it never says no for something.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from keizoku.billing.contracts import renewal_notice_stage
+from keizoku.billing.contracts.price_lookup import load_prices
+from keizoku.billing.gateway.simulated import SimulatedGateway
+from keizoku.billing.refusal import Refused
+from keizoku.db.migrate import create_all
+from keizoku.db.tables.contracts import plan, price
+from keizoku.scheduler.app import House
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.night.stages import Work, ask
+from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
+from tests.worlds.world import house_on, open_world
+
+FIRST, NIGHTS = date(2026, 3, 27), 38
+LEAVES_AFTER = 20  # nights: one month of a key for two is left
+ACCOUNTS = ("hanako", "jiro", "saburo")
+
+
+Act = Callable[[House, str, datetime], object]
+
+
+def _stop(house: House, account: str, now: datetime) -> object:
+    from_at, to_at = parse_instant("2026-04-03 12:00"), parse_instant("2026-04-03 20:00")
+    return house.sla.stop(from_at=from_at, to_at=to_at, affected=60_000, now=now)
+
+
+def _claim(house: House, account: str, now: datetime) -> object:
+    return house.sla.claim(id=f"{account} {now:%m%d%H}", account=account, month=Month(2026, 4), now=now)
+
+
+def _new_card(house: House, account: str, now: datetime) -> None:
+    house.cards.set_card(account, "ok")
+    house.billing.new_card(account, now=now)
+
+
+def _approve(method: str, plan: str = "monthly", months: int | None = None) -> Act:
+    return lambda house, account, now: house.billing.approve(account, plan, method, months=months, now=now)
+
+
+def _card(outcome: str) -> Act:
+    return lambda house, account, now: house.cards.set_card(account, outcome)
+
+
+WHAT_PEOPLE_DO: dict[str, Act] = {
+    "card fails": _card("insufficient_funds"),
+    "card lost": _card("lost_card"),
+    "card mute": _card("timeout_after_success"),
+    "refund fails": lambda house, account, now: house.cards.set_refund_fails(account),
+    "new card": _new_card,
+    "pay": lambda house, account, now: house.billing.pay(account, 300, now=now),
+    "pay too much": lambda house, account, now: house.billing.pay(account, 1_200, now=now),
+    "end of use": lambda house, account, now: house.billing.end_of_use(account, now=now),
+    "leave": lambda house, account, now: house.billing.leave_service(account, now=now),
+    "suspend": lambda house, account, now: house.billing.suspend(account, "asked for", now=now),
+    "terminate": lambda house, account, now: house.billing.terminate(account, "asked for", now=now),
+    "other method": lambda house, account, now: house.billing.change_method(account, "other", now=now),
+    "stop": _stop,
+    "claim": _claim,
+    "approve by card": _approve("card"),
+    "approve for a year": _approve("card", "yearly"),
+    "approve by key": _approve("product_key", months=1),
+    "approve by store": _approve("app_store"),
+}
+ACTS = st.tuples(
+    st.integers(0, NIGHTS - 1),
+    st.sampled_from(sorted(WHAT_PEOPLE_DO)),
+    st.sampled_from(ACCOUNTS),
+)
+
+
+# what fails is long to make smaller
+@settings(max_examples=4, phases=[Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    hanako_by=st.sampled_from(("card", "app_store")),
+    acts=st.lists(ACTS, min_size=4, max_size=14),
+)
+def test_a_night_that_asks_first_leaves_nothing_for_one_that_looks_everywhere(
+    hanako_by: str, acts: list[tuple[int, str, str]], engine_for_schema: Callable[[], sa.Engine]
+) -> None:
+    engine = engine_for_schema()
+    with engine.begin() as connection:
+        create_all(connection)
+    with house_on(engine) as house:
+        open_world(house)
+        _approve(hanako_by)(house, "hanako", night_at(FIRST))
+        _approve("product_key", months=2)(house, "jiro", night_at(FIRST))
+        _approve("other")(house, "saburo", night_at(FIRST))
+        for count in range(NIGHTS):
+            on = FIRST + timedelta(days=count)
+            today = [(name, account) for day, name, account in acts if day == count]
+            _live_a_day(house, on, [*today, ("leave", "jiro")] if count == LEAVES_AFTER else today)
+            assert run_night(house, on, night_at(on)).differences == ()
+            everywhere = run_night(house, on, night_at(on), ask_first=False)
+            assert (everywhere.changes, everywhere.differences) == (0, ())
+
+
+def _live_a_day(house: House, on: date, acts: list[tuple[str, str]]) -> None:
+    for hour, (name, account) in enumerate(acts):
+        try:
+            WHAT_PEOPLE_DO[name](house, account, night_at(on) - timedelta(hours=12) + timedelta(minutes=20 * hour))
+        except Refused:
+            house.session.rollback()
+
+
+TOLD, NOT_TOLD = Discretion(renewal_notice_days_month=3), Discretion()
+MONTHLY, YEARLY = {"basic": "month", "plus": "month"}, {"basic": "month", "whole": "year"}
+
+
+@pytest.mark.parametrize(
+    ("intervals", "prices", "settings", "due"),
+    [
+        (MONTHLY, [("basic", 500, None), ("plus", 900, None)], NOT_TOLD, False),
+        (MONTHLY, [("basic", 500, None), ("basic", 500, None)], NOT_TOLD, False),
+        (MONTHLY, [("basic", 500, None)], TOLD, True),
+        (MONTHLY, [("basic", 500, None), ("basic", 600, None)], NOT_TOLD, True),
+        (MONTHLY, [("basic", 500, None), ("basic", 500, ["hanako"])], NOT_TOLD, True),
+        (YEARLY, [("basic", 500, None), ("whole", 5_000, None)], NOT_TOLD, True),
+    ],
+)
+def test_notices_ahead_are_passed_over_only_where_no_plan_can_have_one(
+    session: sa.Connection,
+    intervals: dict[str, str],
+    prices: list[tuple[str, int, list[str] | None]],
+    settings: Discretion,
+    due: bool,
+) -> None:
+    at, on = night_at(FIRST), FIRST
+    session.execute(
+        sa.insert(plan), [{"code": code, "interval": each, "recorded_at": at} for code, each in intervals.items()]
+    )
+    known = {"announced_on": on, "for_new_from": on, "for_renewals_from": on, "recorded_at": at}
+    session.execute(
+        sa.insert(price), [{"plan": code, "yen": yen, "cohort": cohort, **known} for code, yen, cohort in prices]
+    )
+    house = House(session, Rules(Terms.load(), settings), SimulatedGateway(session.engine))
+    said = ask(Work(house, on, at, (on,), 0), "disputes")
+    house.cards.close()
+    assert said["ahead"] is due
+    assert due or not renewal_notice_stage._plans(load_prices(session), settings, on)

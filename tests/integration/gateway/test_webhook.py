@@ -1,0 +1,163 @@
+"""What Stripe tells a host: verified, recorded once, fetched anew; the how-to page runs as it is printed."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import stripe
+
+from keizoku.billing.cards import charge_stage
+from keizoku.billing.cards.webhook import Answer, Told, handle
+from keizoku.billing.gateway.stripe_calls import StripeCalls
+from keizoku.billing.gateway.stripe_gateway import StripeGateway
+from keizoku.db.session import Session
+from keizoku.db.tables.gateway import gateway_event
+from keizoku.scheduler.app import House
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
+from tests.integration.gateway.test_stripe_gateway import save_card
+from tests.worlds.pages import python_blocks, url_of_new_database
+from tests.worlds.stripe_proxy import KEY, Proxy
+from tests.worlds.stripe_running import running_proxy
+from tests.worlds.world import house_on, open_world
+
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "webhooks.md"
+SECRET = "whsec_of_a_test"  # noqa: S105
+NOW = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
+
+
+def event(kind: str, about: dict[str, Any], number: int = 1) -> bytes:
+    created = int((NOW - timedelta(minutes=1)).timestamp())
+    return json.dumps({"id": f"evt_{number}", "type": kind, "created": created, "data": {"object": about}}).encode()
+
+
+def signed(payload: bytes, at: datetime = NOW, secret: str = SECRET) -> str:
+    header: str = stripe.WebhookSignature.generate_signature_header(payload.decode(), secret, int(at.timestamp()))
+    return header
+
+
+Tell = Callable[..., Told]
+
+
+@pytest.fixture
+def tell(engine: sa.Engine) -> Iterator[Tell]:
+    with house_on(engine) as house:
+
+        def told(payload: bytes, signature: str | None = None) -> Told:
+            header = signed(payload) if signature is None else signature
+            return handle(house.session, house.rules, house.gateway, payload, header, SECRET, NOW)
+
+        yield told
+
+
+def test_what_is_not_from_stripe_or_is_old_writes_nothing(tell: Tell, session: Session) -> None:
+    payload = event("payout.paid", {"id": "po_1"})
+    edge = timedelta(seconds=300)
+    refused = {
+        "": Answer.BAD_SIGNATURE,
+        "t=x,v1=y": Answer.BAD_SIGNATURE,
+        signed(payload, secret="another"): Answer.BAD_SIGNATURE,  # noqa: S106
+        signed(payload + b" "): Answer.BAD_SIGNATURE,
+        signed(payload, NOW - edge - timedelta(seconds=1)): Answer.REPLAYED,
+        signed(payload, NOW + edge + timedelta(seconds=1)): Answer.REPLAYED,
+    }
+    assert {header: tell(payload, header) for header in refused} == {
+        header: Told(answer) for header, answer in refused.items()
+    }
+    for body in (
+        b"[]",
+        b"nonsense",
+        b'{"id": 1, "type": "x", "created": "y", "data": {"object": {}}}',
+        b"x" * 2_000_000,
+    ):
+        assert tell(body) == Told(Answer.BAD_PAYLOAD)
+    assert tell(b"\xff", signed(b"x")) == Told(Answer.BAD_SIGNATURE)
+    assert {Told(answer).status for answer in refused.values()} == {400}
+    assert session.execute(sa.select(sa.func.count()).select_from(gateway_event)).scalar_one() == 0
+    assert tell(payload, signed(payload, NOW - edge)).answer is Answer.TAKEN
+
+
+def test_an_event_counts_once_and_what_nobody_knows_is_kept(tell: Tell) -> None:
+    payload = event("customer.created", {"id": "cus_1"})
+    assert tell(payload) == Told(Answer.UNKNOWN_TYPE, "evt_1", 1)
+    assert tell(payload) == Told(Answer.DUPLICATE, "evt_1")
+    unknown = event("charge.dispute.created", {"id": "dp_unheard"}, 2)
+    assert tell(unknown) == Told(Answer.TAKEN, "evt_2", 1)  # asked for, and not there: nothing is booked
+    assert tell(unknown).status == 200
+
+
+def test_without_a_secret_nobody_is_believed(session: Session) -> None:
+    with pytest.raises(ValueError, match="signing secret"):
+        handle(session, None, None, b"{}", "", "", NOW)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[Proxy]:
+    with running_proxy() as proxy:
+        proxy.clock = lambda: NOW
+        yield proxy
+
+
+def test_5_2__a_success_is_booked_when_stripe_says_it_again_not_because_an_event_does(
+    engine: sa.Engine, proxy: Proxy
+) -> None:
+    calls = StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=0.4, retries=0)
+    gateway = StripeGateway(engine, calls)
+    proxy.stall_seconds = 0.6
+    with engine.connect() as session:
+        house = House(session, Rules(Terms.load("premium")), gateway)
+        open_world(house)
+        save_card(session, calls, proxy, "late")
+        proxy.fault = lambda method, path: "late" if (method, path) == ("POST", "/v1/payment_intents") else None
+        house.billing.approve("late", "monthly", "card", now=NOW)
+        waiting = sa.text("SELECT id, outcome FROM attempt")
+        attempt_id, outcome = session.execute(waiting).one()
+        assert outcome is None
+        proxy.fault = lambda method, path: None
+        lie = event("payment_intent.succeeded", {"id": "pi_x", "metadata": {"keizoku_attempt": str(attempt_id)}}, 7)
+
+        def told(payload: bytes) -> Told:
+            return handle(session, house.rules, gateway, payload, signed(payload), SECRET, NOW)
+
+        assert told(lie) == Told(Answer.TAKEN, "evt_7", 1)  # Stripe knows of none: nothing is booked, nothing is sent
+        assert session.execute(waiting).one().outcome is None
+        assert proxy.release() == 1
+        true = event("payment_intent.succeeded", {"id": "pi_x", "metadata": {"keizoku_attempt": str(attempt_id)}}, 8)
+        assert told(true) == Told(Answer.TAKEN, "evt_8", 3)
+        assert session.execute(waiting).one().outcome == "succeeded"
+        assert charge_stage.look_up(session, house.rules, gateway, attempt_id, NOW) == 0
+    gateway.close()
+
+
+def test_the_page_runs(
+    engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (block,) = python_blocks(PAGE)
+    url = url_of_new_database(engine_for_schema)
+    monkeypatch.setenv("SHOP_DATABASE_URL", url)
+    monkeypatch.setenv("SHOP_STRIPE_ENDPOINT_SECRET", SECRET)
+    page: dict[str, Any] = {}
+    exec(compile(block, str(PAGE), "exec"), page)  # noqa: S102
+    payload = event("customer.created", {"id": "cus_1"})
+    begun: list[str] = []
+
+    def post(signature: str) -> bytes:
+        environ = {"CONTENT_LENGTH": str(len(payload)), "wsgi.input": io.BytesIO(payload)}
+        environ["HTTP_STRIPE_SIGNATURE"] = signature
+        return b"".join(page["application"](environ, lambda status, headers: begun.append(status)))
+
+    now = datetime.now(UTC)
+    assert [post(signed(payload, now)), post(signed(payload, now)), post("t=1,v1=0")] == [
+        b"unknown_type",
+        b"duplicate",
+        b"bad_signature",
+    ]
+    assert begun == ["200 unknown_type", "200 duplicate", "400 bad_signature"]
+    page["engine"].dispose()

@@ -1,0 +1,143 @@
+"""Whole lives through desks, nights and gateway: at their end the balance sheet holds cash and tax alone."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from keizoku.billing.accounts.account_views import trial_balance
+from keizoku.billing.cards.disputes import disputes
+from keizoku.billing.closing.contract_liability import contract_liability
+from keizoku.billing.closing.month_close import close_month, verify
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.rules.journal_rules import CHART, RULES
+from keizoku.db.tables.bank import bank_line
+from keizoku.db.tables.books import entry
+from keizoku.scheduler.app import House
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.terms.calendar import Month, jst_day, parse_instant
+from tests.worlds.world import house_on, open_world
+
+CASH_AND_TAX = {"1110", "1180", "2170"}
+APRIL_1 = date(2026, 4, 1)
+STORE = (
+    "store,account,term,gross,fee,fee_tax,currency,paid_out_on,payout_id\n"
+    "s,store,2026-04-01,500,75,7,JPY,2026-05-20,p1\n"
+)
+BANK = "date,amount,payer,reference\n2026-05-20,321,NOBODY,\n2026-05-20,200,SOMEBODY,\n"
+CARDS = ("renewed", "credited", "refunded", "won", "stays", "voided", "leaves")
+ELSEWHERE = {
+    "charge_failed", "coupon_term_started",  # post nothing
+    "card_overcharged", "overcharge_refunded", "payout_at_bank",  # test_overcharges.py, test_bank.py
+    "deposit_applied", "interest_reduced", "fee_reduced", "set_off",  # test_lives.py, scenarios of 5.2, 7.2, 9.2
+    "dispute_fee", "sale_voided", "key_revoked",  # test_disputes.py, test_codes.py
+    "refund_failed", "overcharge_refund_failed",  # test_late_refunds.py
+    "provision",  # people post it by hand
+}  # fmt: skip
+"""Events of the journal that these lives do not have, and where they are lived."""
+BY = "kato"
+
+
+def begin(house: House, now: datetime) -> None:
+    """All of them on 1 April: seven cards, two who get invoices, a year, a key, a coupon, a store."""
+    desk = house.billing
+    house.cards.fee_per_mille = 36
+    for account in CARDS:
+        desk.approve(account, "monthly", "card", now=now)
+    for account in ("owes", "given up"):
+        desk.approve(account, "monthly", "other", now=now)
+    desk.approve("year", "yearly", "card", now=now)
+    desk.approve("key", "monthly", "product_key", months=1, now=now)
+    desk.approve("two keys", "monthly", "product_key", months=2, now=now)
+    desk.approve("coupon", "monthly", "coupon", months=1, now=now)
+    desk.approve("store", "monthly", "app_store", now=now)
+    for account in ("key", "coupon", "store", "won"):
+        desk.end_of_use(account, now=now)
+
+
+def april(house: House, now: datetime) -> None:
+    """A stop of eight hours, two claims, three disputes, one who leaves the service."""
+    house.sla.stop(from_at=parse_instant("2026-04-16 12:00"), to_at=parse_instant("2026-04-16 20:00"), affected=60_000,
+                   now=now)  # fmt: skip
+    for number, account in enumerate(("credited", "refunded")):
+        house.sla.claim(id=f"c{number}", account=account, month=Month(2026, 4), now=now)
+    for account, outcome in (("won", "won"), ("stays", "lost"), ("voided", "lost")):
+        house.billing.dispute(account, APRIL_1, outcome, decided_on=date(2026, 4, 25), now=now)
+    house.billing.take_disputes(now=now)
+    (found,) = (each for each in disputes(house.session) if each["account"] == "voided")
+    house.billing.dispute_lost(str(found["dispute"]), "sale_void", by=BY, ground="a test", now=now)
+    for account in ("leaves", "two keys"):
+        house.billing.leave_service(account, now=now)
+    house.billing.end_of_use("refunded", now=now)
+
+
+def may(house: House, now: datetime, folder: Path) -> None:
+    """Money that came: of a store, of nobody, of one whose dispute was lost, of one who pays late and too much."""
+    (folder / "store.csv").write_text(STORE, encoding="utf-8")
+    assert house.billing.import_store_reports(folder / "store.csv", author="kato", now=now).rows_new == 1
+    (folder / "bank.csv").write_text(BANK, encoding="utf-8")
+    assert house.billing.import_bank(folder / "bank.csv", author="kato", now=now).rows_new == 2
+    nobody, somebody = house.session.scalars(sa.select(bank_line.c.id).order_by(bank_line.c.id))
+    house.billing.send_payment_back(nobody, by=BY, ground="a test", now=now)
+    house.billing.match_payment(somebody, "given up", by=BY, ground="a test", now=now)
+    house.billing.unmatch_payment(somebody, by=BY, ground="a test", now=now)
+    house.billing.match_payment(somebody, "owes", by=BY, ground="a test", now=now)
+    house.billing.pay("stays", 2_000, now=now)
+    for account in ("renewed", "credited", "stays"):
+        house.billing.end_of_use(account, now=now)
+    house.billing.pay("owes", 300, now=now)
+
+
+def autumn(house: House, now: datetime) -> None:
+    """What is still open is paid with costs, given up, sent back; the year's user leaves; the processor pays out."""
+    desk, session = house.billing, house.session
+    desk.pay("owes", 2_000, costs=110, now=now)
+    for account in ("owes", "stays"):
+        desk.refund_deposit(account, by=BY, ground="a test", now=now)
+    open_terms = session.execute(
+        sa.text("SELECT term.starts_on FROM term JOIN invoice ON invoice.term_id = term.id"
+                " WHERE term.account = 'given up' AND invoice.open_yen > 0 ORDER BY 1")
+    ).scalars().all()  # fmt: skip
+    assert open_terms
+    for term_on in open_terms:
+        desk.write_off("given up", term_on, by=BY, ground="a test", now=now)
+    desk.leave_service("year", now=now)
+
+
+def test_at_the_end_of_whole_lives_the_balance_sheet_holds_cash_and_tax_alone(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    def night(house: House, on: str) -> None:
+        assert run_night(house, date.fromisoformat(on), parse_instant(f"{on} 02:30")).certificate == "ok"
+
+    with house_on(engine) as house:
+        open_world(house)
+        session = house.session
+        begin(house, parse_instant("2026-04-01 10:00"))
+        night(house, "2026-04-02")
+        april(house, parse_instant("2026-04-20 09:00"))
+        for on in ("2026-04-26", "2026-05-01", "2026-05-02"):
+            night(house, on)
+        may(house, parse_instant("2026-05-20 09:00"), tmp_path)
+        for on in ("2026-05-31", "2026-06-01", "2026-06-20", "2026-07-01", "2026-08-01", "2026-09-01"):
+            night(house, on)
+        autumn(house, parse_instant("2026-09-20 09:00"))
+        night(house, "2026-09-21")
+        night(house, "2026-10-01")
+        now = parse_instant("2026-10-02 09:00")
+        for month in (Month(2026, 8), Month(2026, 9)):
+            closed = close_month(session, house.gateway, month, "kato", now)
+            assert [each for each in closed.checks if not each.ok] == []
+        at_processor = trial_balance(session)["1131"]
+        post(session, [Posting("payout", "movement:all", jst_day(now), {"yen": at_processor}, None)], now)
+        session.commit()
+        balances = trial_balance(session)
+        on_sheet = {account.code for account in CHART if account.on_balance_sheet} - CASH_AND_TAX
+        assert {code: yen for code, yen in balances.items() if yen and code in on_sheet} == {}
+        assert sum(balances.values()) == 0
+        assert contract_liability(session, Month(2026, 10), jst_day(now)).schedule == ()
+        assert verify(session) == []
+        lived = set(session.scalars(sa.select(entry.c.event).distinct()))
+        assert {rule.event for rule in RULES} - lived == ELSEWHERE

@@ -1,0 +1,298 @@
+"""The month's report: its figures are the ledger's, in the page, the workbook, the CSV files and the statements."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Literal, get_args
+from xml.etree import ElementTree
+
+import pytest
+import sqlalchemy as sa
+
+from keizoku.billing.accounts.account_views import trial_balance
+from keizoku.billing.closing.contract_liability import COLUMNS, KINDS, contract_liability
+from keizoku.billing.closing.exports.writing import balances_before, month_sums
+from keizoku.billing.closing.reconciliation import ExceptionType
+from keizoku.billing.documents.atomic_files import SUMS
+from keizoku.billing.documents.invoice_documents import return_note_of, statement_of
+from keizoku.billing.ledger.manual_entries import post_by_hand
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.ledger.queries import BY_PEOPLE
+from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.deferred_revenue import Part
+from keizoku.billing.rules.documents.issuer import Issuer
+from keizoku.billing.rules.journal_rules import RULES, rules_table
+from keizoku.billing.tasks import TaskKind
+from keizoku.scheduler.app import House
+from keizoku.scheduler.reports import finance_files
+from keizoku.scheduler.reports.finance import FinanceReport, finance_report
+from keizoku.scheduler.reports.finance_files import write_finance, write_workbook
+from keizoku.scheduler.reports.finance_page import finance_page
+from keizoku.terms.calendar import Month
+from keizoku.terms.rendering import templates
+from tests.conftest import OwnDatabase
+from tests.worlds.finance_world import MAY, NOW, lived_house, report_of
+
+MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+Cells = dict[tuple[str, int], object]
+
+
+@pytest.fixture(scope="module")
+def house(own_database: OwnDatabase) -> Iterator[House]:
+    with own_database() as engine, lived_house(engine) as lived:
+        yield lived
+
+
+@pytest.fixture(scope="module")
+def report(house: House) -> FinanceReport:
+    return report_of(house)
+
+
+def test_figures_are_the_ledgers(house: House, report: FinanceReport) -> None:
+    moved, closing = month_sums(house.session, MAY), balances_before(house.session, MAY.next())
+    told = {each.key: each.value for each in report.figures}
+    assert told["revenue"] == -(moved["4110"] + moved["4190"])
+    assert told["invoiced"] + told["charged"] + told["tax"] > 0
+    assert told["receivable"] == closing["1140"] == sum(each.value for each in report.ages)
+    assert told["deferred"] == told["scheduled"] == -closing["2120"]
+    assert told["granted"] - told["applied"] - told["refunded"] == -moved["2130"]
+    assert told["granted"] > 0 < told["applied"]
+    assert sum(yen for _, yen in report.revenue) == told["revenue"]
+    trial = {str(row[0]): row[5] for row in report.table("trial").rows()}
+    assert trial == {code: yen for code, yen in closing.items() if yen or code in trial}
+    assert closing == trial_balance(house.session, date(2026, 5, 31))
+
+
+def test_statements_sum_to_invoices(house: House, report: FinanceReport) -> None:
+    numbers = [int(str(row[0])) for row in report.table("invoices").rows()]
+    told = [statement_of(house.session, house.rules, number, Issuer()) for number in numbers]
+    assert sum(each.total_yen for each in told) == report.figure("invoiced").value
+    assert sum(each.charged_yen for each in told) == report.figure("charged").value
+    assert sum(each.tax_yen for each in told) == report.figure("tax").value
+    assert {credit.month for each in told for credit in each.credits} == {"2026-04"}
+
+
+@pytest.mark.parametrize("number", [0, -1, 10**6, 2**63, 10**30])
+def test_a_document_of_nothing_is_refused(house: House, number: int) -> None:
+    with pytest.raises(Refused, match=f"there is no invoice {number};"):
+        statement_of(house.session, house.rules, number, Issuer())
+    with pytest.raises(Refused, match=f"there is no credit {number};"):
+        return_note_of(house.session, house.rules, number, Issuer())
+
+
+def test_no_return_invoice_is_due_for_a_small_credit(house: House) -> None:
+    with pytest.raises(Refused, match="below 10,000 yen no return invoice is due"):
+        return_note_of(house.session, house.rules, 1, Issuer())
+
+
+def test_the_contract_liability_rolls_forward_month_by_month(house: House) -> None:
+    rolled = [contract_liability(house.session, Month(2026, number), NOW.date()) for number in (2, 3, 4, 5)]
+    assert (rolled[0].rows(), rolled[0].schedule) == ([], ())
+    assert [each.closing_yen for each in rolled[:-1]] == [each.opening_yen for each in rolled[1:]]
+    assert dict(rolled[-1].movements).keys() >= {"term_invoiced", "revenue_recognised", "store_term_started"}
+    for each in rolled:
+        assert each.closing_yen == sum(yen for _, _, yen in each.rows()) == sum(part.yen for part in each.schedule)
+        for plan in each.plans:
+            kinds = plan.by_kind()
+            assert kinds["closing"] == sum(kinds[name] for name in COLUMNS if name != "closing") == plan.closing_yen
+
+
+def test_what_is_deferred_will_be_earned_as_its_months_later_show(house: House) -> None:
+    """What was to come at April's end came in May: its part of the terms that had begun by then."""
+    april = contract_liability(house.session, Month(2026, 4), NOW.date())
+    assert {each.when for each in april.schedule} >= {"2026-05"}
+    came = house.session.execute(
+        sa.text(
+            "SELECT term.plan, sum(price_yen * (least(ends_on, date '2026-06-01') - starts_on) / (ends_on - starts_on)"
+            " - price_yen * (date '2026-05-01' - starts_on) / (ends_on - starts_on)) FROM term"
+            " WHERE starts_on < '2026-05-01' AND ends_on > '2026-05-01' AND method <> 'coupon' AND"
+            " (closed_on IS NULL OR closed_on >= '2026-05-01') GROUP BY term.plan"
+        )
+    )
+    assert {(plan, int(yen)) for plan, yen in came} == {
+        (each.plan, each.yen) for each in april.schedule if each.when == "2026-05"
+    }
+
+
+def test_every_event_that_moves_the_contract_liability_has_its_place_in_the_roll_forward() -> None:
+    moving = {
+        row.event for row in rules_table() if "2120" in {account.code for account, _ in (*row.debit, *row.credit)}
+    }
+    assert moving | set(BY_PEOPLE) == set(KINDS)
+
+
+def test_what_people_post_to_the_contract_liability_is_shown_apart(house: House) -> None:
+    house.session.rollback()
+    before = contract_liability(house.session, MAY, NOW.date())
+    post_by_hand(house.session, {"2120": -70, "7120": 70}, date(2026, 5, 30), "kato", "a test", NOW, commit=False)
+    after = contract_liability(house.session, MAY, NOW.date())
+    house.session.rollback()
+    assert after.closing_yen - before.closing_yen == 70
+    assert set(after.schedule) - set(before.schedule) == {Part("", "by_people", 70)}
+
+
+def test_a_report_on_books_that_do_not_tie_is_refused_with_what_differs(house: House) -> None:
+    house.session.rollback()
+    of_no_term = Posting("term_invoiced", "term:999999", date(2026, 5, 30), {"yen": 70}, "u00")
+    post(house.session, [of_no_term], NOW)
+    with pytest.raises(Refused) as refused:
+        finance_report(house.session, house.rules, MAY, NOW)
+    house.session.rollback()
+    assert str(refused.value) == (
+        "account 2120 does not tie in 2026-05: entries of no term: 0 yen are to be earned, 70 are in it; "
+        "see what `keizoku night --whole-audit` finds, and the entries in `keizoku ledger account 2120`"
+    )
+
+
+def sheets(path: Path) -> dict[str, ElementTree.Element]:
+    with zipfile.ZipFile(path) as book:
+
+        def part(name: str) -> ElementTree.Element:
+            return ElementTree.fromstring(book.read(f"xl/{name}.xml"))  # noqa: S314
+
+        names = [str(each.get("name")) for each in part("workbook").iter(f"{MAIN}sheet")]
+        return {name: part(f"worksheets/sheet{at}") for at, name in enumerate(names, start=1)}
+
+
+def cells_of(sheet: ElementTree.Element) -> tuple[Cells, dict[int, tuple[str, int]]]:
+    """What stands in each cell; and the formulas of column B with the value that they carry, by row."""
+    cells: Cells = {}
+    formulas = {}
+    for each in sheet.iter(f"{MAIN}c"):
+        found = re.fullmatch(r"([A-Z]+)(\d+)", str(each.get("r")))
+        assert found
+        value, formula = each.find(f"{MAIN}v"), each.find(f"{MAIN}f")
+        text = "".join(part.text or "" for part in each.iter(f"{MAIN}t"))
+        if formula is not None and value is not None:
+            formulas[int(found[2])] = (str(formula.text), int(str(value.text)))
+        else:
+            cells[found[1], int(found[2])] = text if value is None else float(str(value.text))
+    return cells, formulas
+
+
+def calculated(formula: str, book: dict[str, Cells]) -> int:
+    """SUM, SUMIF, COUNTIF and COUNTA, as a spreadsheet works them out."""
+    found = re.fullmatch(
+        r"(SUM|SUMIF|COUNTIF|COUNTA)\('(\w+)'!\$(\w)\$2:\$\w\$(\d+)(?:,\"(.*?)\")?(?:,'\w+'!\$(\w)\$2:\$\w\$\d+)?\)",
+        formula,
+    )
+    assert found, formula
+    name, sheet, column, last, only, summed = found.groups()
+    rows = range(2, int(last) + 1)
+    cells = book[sheet]
+    if name == "COUNTA":
+        return sum((column, row) in cells for row in rows)
+    chosen = [row for row in rows if only is None or cells.get((column, row)) == only]
+    if name == "COUNTIF":
+        return len(chosen)
+    return int(sum(float(str(cells.get((summed or column, row), 0))) for row in chosen))
+
+
+def test_the_workbooks_formulas_come_to_its_values_and_the_files_to_their_hashes(
+    report: FinanceReport, tmp_path: Path
+) -> None:
+    written = write_finance(report, tmp_path / "out", "en")
+    folder = tmp_path / "out"
+    hashes = {row.split("  ")[1]: row.split("  ")[0] for row in (folder / SUMS).read_text().splitlines()}
+    assert hashes == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in written if path.name != SUMS}
+    assert {path.name for path in folder.iterdir()} == {*hashes, SUMS}
+    book = sheets(folder / "report.xlsx")
+    assert list(book) == ["summary", *(table.key for table in report.tables)]
+    assert all(sheet.find(f".//{MAIN}pane[@state='frozen']") is not None for sheet in book.values())
+    cells = {name: cells_of(sheet)[0] for name, sheet in book.items()}
+    summary, formulas = cells_of(book["summary"])
+    figures = (*report.figures, *report.ages, *report.dunning)
+    told = {row: (summary["A", row], value) for row, (_, value) in formulas.items()}
+    assert list(told.values()) == [(each.en, each.value) for each in figures]
+    assert [calculated(formula, cells) for formula, _ in formulas.values()] == [each.value for each in figures]
+    for table in report.tables:
+        text = (folder / f"{table.key}.csv").read_bytes().decode("utf-8-sig")
+        header, *rows = csv.reader(io.StringIO(text, newline=""))
+        assert header == [column.key for column in table.columns]
+        assert rows == [["" if value is None else str(value) for value in row] for row in table.rows()]
+
+
+def test_a_sheet_that_would_be_too_long_ends_early_and_the_summary_says_so(
+    report: FinanceReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finance_files, "LIST_ROWS", 7)
+    monkeypatch.setattr(finance_files, "MOST_ROWS", 10)
+    write_workbook(report, tmp_path / "report.xlsx", "en")
+    book = sheets(tmp_path / "report.xlsx")
+    lengths = {table.key: sum(1 for _ in table.rows()) for table in report.tables}
+    summed = {figure.table for figure in (*report.figures, *report.ages, *report.dunning)}
+    most = {key: 10 if key in summed else 7 for key in lengths}
+    cut = {key for key, length in lengths.items() if length > most[key]}
+    assert {"ledger", "revenue"} <= cut
+    rows = {key: max((row for _, row in cells_of(book[key])[0]), default=1) - 1 for key in lengths}
+    assert rows == {key: min(lengths[key], most[key]) for key in lengths}
+    cells, formulas = cells_of(book["summary"])
+    figures = (*report.figures, *report.ages, *report.dunning)
+    for row, figure in enumerate(figures, start=2):
+        value = float(str(cells["B", row])) if figure.table in cut else formulas[row][1]
+        assert value == figure.value
+    notes = [text for (column, row), text in cells.items() if column == "A" and row > len(figures) + 2]
+    assert sorted(map(str, notes)) == sorted(f"{key}: the first {most[key]} rows; all: {key}.csv" for key in cut)
+
+
+def test_exceptions_of_the_reconciliation_are_in_the_report(report: FinanceReport) -> None:
+    assert report.reconciled is not None
+    found = [(row[0], row[2], row[3]) for row in report.table("exceptions").rows()]
+    assert [(each.type.value, each.key, each.yen) for each in report.reconciled.outcome.exceptions] == found
+    assert (report.closed, report.reconciled.unexplained) == (False, ())
+
+
+def test_names_from_outside_are_text_on_the_page_and_no_formula_in_the_files(
+    house: House, report: FinanceReport, tmp_path: Path
+) -> None:
+    house.session.rollback()
+    house.session.execute(
+        sa.text("INSERT INTO people_task (kind, subject, opened_at, detail) VALUES ('k', :subject, :at, '{}')"),
+        {"subject": "=<script>1+1", "at": MAY.start_at},
+    )
+    write_finance(report, tmp_path, "ja")
+    house.session.rollback()
+    assert "&lt;script&gt;1+1" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "'=<script>1+1" in (tmp_path / "exceptions.csv").read_text(encoding="utf-8-sig")
+    assert "'=<script>1+1" in cells_of(sheets(tmp_path / "report.xlsx")["exceptions"])[0].values()
+
+
+def test_a_month_in_which_nothing_happened_is_a_report_of_zeros(house: House, tmp_path: Path) -> None:
+    empty = report_of(house, Month(2026, 2))
+    assert {each.value for each in (*empty.figures, *empty.ages, *empty.dunning)} == {0}
+    write_finance(empty, tmp_path, "ja")
+    cells, formulas = cells_of(sheets(tmp_path / "report.xlsx")["summary"])
+    assert {calculated(formula, {name: cells_of(sheet)[0] for name, sheet in sheets(tmp_path / "report.xlsx").items()})
+            for formula, _ in formulas.values()} == {0}  # fmt: skip
+    assert cells["A", 1] == "項目"
+
+
+def test_every_event_exception_and_task_has_a_name_in_both_languages() -> None:
+    codes = [f"entry.{event}" for event in (*(rule.event for rule in RULES), *BY_PEOPLE)]
+    codes += [f"exception.{each.value}" for each in ExceptionType]
+    codes += [f"task.{each}" for each in get_args(TaskKind)]
+    assert [code for code in codes if f"word.{code}" not in templates()] == []
+
+
+@pytest.mark.parametrize("lang", ["ja", "en"])
+def test_the_page_has_no_code_where_people_read_a_name(report: FinanceReport, lang: Literal["ja", "en"]) -> None:
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", finance_page(report, lang))
+    assert [cell for cell in cells if re.fullmatch(r"[a-z]+(_[a-z]+)+", cell)] == []
+    names = {"ja": ["利用料金の請求", "減額の決定", "充当"], "en": ["fee invoiced", "credit granted", "applied"]}
+    assert [name for name in names[lang] if name not in cells] == []
+
+
+def test_every_number_on_the_page_leads_to_a_table_that_is_there(report: FinanceReport) -> None:
+    for lang in ("ja", "en"):
+        page = finance_page(report, "ja" if lang == "ja" else "en")
+        targets = set(re.findall(r'href="#([\w-]+)"', page))
+        assert targets == set(re.findall(r'id="([\w-]+)"', page)) & targets
+        assert {f"t-{each.table}" for each in report.figures} <= targets
+        assert not re.findall(r'(?:src|href)="(?!#|\w+\.csv")', page)

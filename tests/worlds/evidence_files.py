@@ -1,0 +1,43 @@
+"""Files of evidence as people import them into a service with a thousand users, and what came of it."""
+
+from datetime import datetime
+from pathlib import Path
+
+from keizoku.db.session import Session
+from keizoku.sla.claims.claim_views import month_view
+from keizoku.sla.evidence.import_log import Imported
+from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.terms.calendar import parse_instant
+from tests.worlds.sla_world import APRIL, LONG_AGO, RULES
+
+NOW = parse_instant("2026-05-02 09:00")
+LATER = parse_instant("2026-05-03 09:00")
+
+
+def desk_of_thousand(session: Session) -> SlaDesk:
+    """A desk of a service with a thousand users."""
+    found = SlaDesk(session, RULES)
+    assert found.population(LONG_AGO, 1_000, now=LONG_AGO) == []
+    return found
+
+
+def written(folder: Path, name: str, *lines: str) -> Path:
+    """A file of these lines."""
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def numbers(done: Imported) -> tuple[str, int, int, int, int, str, bool]:
+    """Kind; rows read, used, new, refused; author; whether it was known."""
+    return done.kind, done.rows_read, done.rows_used, done.rows_new, done.rows_refused, done.author, done.again
+
+
+def told(done: Imported) -> list[tuple[int | None, str, str]]:
+    """Line, value and rule of each finding."""
+    return [(each.line, each.value, each.rule) for each in done.findings]
+
+
+def unusable(session: Session, at: datetime = LATER) -> int:
+    """Seconds of April in which too many were unable."""
+    return int(month_view(session, RULES, APRIL, at)["unusable_seconds"])
