@@ -179,7 +179,7 @@ def map_clauses(
 def load_homes() -> Homes:
     """clause -> the functions that decide it, after importing every module of the rooms that decide."""
     importlib.import_module("keizoku.scheduler.backup.member_data")
-    for room in ("billing", "sla", "keizoku.scheduler.backup"):
+    for room in ("keizoku.billing", "keizoku.sla", "keizoku.scheduler.backup"):
         package = importlib.import_module(room)
         for module in pkgutil.walk_packages(package.__path__, f"{room}."):
             importlib.import_module(module.name)
