@@ -18,11 +18,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.contracts.renewal_stage import save_end
-from keizoku.billing.dunning.interest_demand_stage import book_interest, interest_booked
 from keizoku.billing.dunning.write_off import Act, record_act
 from keizoku.billing.gateway.books import Dispute
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_unpaid, lock_accounts
 from keizoku.billing.receivables.settlement import settle_invoices
 from keizoku.billing.refusal import Refused

@@ -1,7 +1,7 @@
 """Registration (Article 3): applications, their refusal, and the approval that forms a contract.
 
-One by one at the desk, or many at once when a host moves in. An approval starts the first term, invoices and
-charges it.
+One by one at the desk, or many at once when a host moves in. An approval starts the first term and invoices it; the
+service charges it then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,10 @@ import sqlalchemy as sa
 from psycopg.errors import UniqueViolation
 from sqlalchemy.dialects.postgresql import insert
 
-from keizoku.billing.cards import charge_stage
 from keizoku.billing.contracts import renewal_stage
 from keizoku.billing.contracts.code_redemption import prices_of_codes, use_codes
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.contracts.screening_records import agreed_versions, note_screening
-from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import Posting, next_ids, post
 from keizoku.billing.receivables import invoice_stage
 from keizoku.billing.refusal import Refused
@@ -174,14 +172,13 @@ def _write(session: Session, ids: Sequence[int], taken: Sequence[Taken], now: da
 def approve(
     session: Session,
     rules: Rules,
-    gateway: Gateway,
     approvals: Mapping[int, datetime],
     now: datetime,
     *,
     by: str = PEOPLE,
     ground: str | None = None,
 ) -> None:
-    """Form the contracts with these ids, each at its own instant, and charge their first terms at `now`.
+    """Form the contracts with these ids, each at its own instant; their first terms are invoiced. Charging is next.
 
     Raises Refused where a plan has no price, no terms are in force on the day, other terms than those agreed to are,
     or an application is not waiting any more; nothing is formed or kept then.
@@ -255,7 +252,6 @@ def approve(
     for chunk in invoice_stage.all_due(session, contract_ids=list(approvals)):
         invoice_stage.save(session, invoice_stage.decide(rules, chunk), now, commit=False)
     session.commit()
-    charge_stage.charge_due(session, rules, gateway, now, contract_ids=list(approvals))
 
 
 def _check(application: Application, intervals: Mapping[str, Interval]) -> None:

@@ -12,7 +12,8 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.dunning.termination import accelerate, save_notice, terminate
+from keizoku.billing.documents.notices import save_notice
+from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.receivables.open_items import Unpaid, by_account, by_contract, load_unpaid, lock_accounts
 from keizoku.billing.rules.delinquency import Standing, accelerated, outlook, overdue_days, standing
 from keizoku.billing.rules.documents import notice_text

@@ -5,17 +5,18 @@ restart the count. What the payer pays before it was demanded is booked then. It
 that the document can be shown again as it was sent.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.interest_bookings import interest_booked_by, workings_of, write_bookings
 from keizoku.billing.receivables.open_items import Unpaid, by_account, load_unpaid
 from keizoku.billing.rules.documents import notice_text
-from keizoku.billing.rules.documents.late_interest_statement import OpenDebt, Workings, told, work_out
+from keizoku.billing.rules.documents.late_interest_statement import told
 from keizoku.db.session import Session, copy_rows, texts
-from keizoku.db.tables.money import allocation, demand, interest_booking
+from keizoku.db.tables.money import demand
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.rules import Rules
 
@@ -81,7 +82,9 @@ def demand_interest(
         ),
         rows,
     )
-    _book(session, [(each.account, "demand", each.new_yen, today, now, f"demand:{occasion}") for each in fresh])
+    write_bookings(
+        session, [(each.account, "demand", each.new_yen, today, now, f"demand:{occasion}") for each in fresh]
+    )
     post(
         session,
         [
@@ -93,46 +96,3 @@ def demand_interest(
         now,
     )
     return 2 * len(fresh)
-
-
-def workings_of(account: str, unpaid: Sequence[Unpaid], rules: Rules, on: date, demanded_yen: int) -> Workings:
-    """The interest of an account's debts through a day, worked out debt by debt; debts that bear none are left out."""
-    policy = rules.terms.at(on)
-    return work_out(
-        account,
-        [
-            OpenDebt(each.debt, each.term_starts_on, each.due_on)
-            for each in unpaid
-            if each.carried_yen or (each.open_yen and each.due_on < on)
-        ],
-        on,
-        policy.late_interest.rate,
-        policy.readings["late_interest_day_count"],
-        demanded_yen,
-    )
-
-
-def interest_booked(session: Session, account: str) -> int:
-    """Whole yen of interest in the books of an account that are not paid yet (its share of 1150)."""
-    return interest_booked_by(session, [account]).get(account, 0)
-
-
-def interest_booked_by(session: Session, accounts: Collection[str]) -> dict[str, int]:
-    """The same for many accounts; those with nothing in the books are left out."""
-    wanted = sa.any_(texts(accounts))
-    booked = sa.select(interest_booking.c.account, interest_booking.c.yen).where(interest_booking.c.account == wanted)
-    paid = sa.select(allocation.c.account, -allocation.c.yen).where(
-        allocation.c.account == wanted, allocation.c.kind == "interest"
-    )
-    both = booked.union_all(paid).subquery()
-    rows = session.execute(sa.select(both.c.account, sa.func.sum(both.c.yen)).group_by(both.c.account))
-    return {account: int(yen) for account, yen in rows if yen}
-
-
-def book_interest(session: Session, account: str, kind: str, yen: int, occasion: str, now: datetime) -> None:
-    """Note that interest went into the books; does not commit."""
-    _book(session, [(account, kind, yen, jst_day(now), now, occasion)])
-
-
-def _book(session: Session, rows: Sequence[tuple[object, ...]]) -> None:
-    copy_rows(session, interest_booking, ("account", "kind", "yen", "booked_on", "recorded_at", "occasion"), rows)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.contracts.renewal_stage import save_end
+from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.dunning.interest_demand_stage import demand_interest
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.open_items import interest_owed, load_unpaid
@@ -21,7 +22,7 @@ from keizoku.billing.rules.documents.notice_text import Notice, acceleration
 from keizoku.billing.rules.revenue_recognition import remaining
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import term
-from keizoku.db.tables.money import interest_mark, invoice, settlement, user_notice
+from keizoku.db.tables.money import interest_mark, invoice, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
@@ -48,26 +49,6 @@ def terminate(
         changes += _reduce_fee(session, rules, contract_id, now)
     owing = {account: load_unpaid(session, rules, today, account=account, with_carried=True)}
     return changes + demand_interest(session, rules, owing, f"termination:{contract_id}", now)
-
-
-def save_notice(session: Session, account: str, contract_id: int, notice: Notice, occasion: str, now: datetime) -> int:
-    """Write a notice document; `occasion` names its cause, once per contract. Does not commit.
-
-    Sending it is the mailer's (outbox): a declaration counts from the day on which it reaches the user.
-    """
-    session.execute(
-        sa.insert(user_notice).values(
-            account=account,
-            contract_id=contract_id,
-            kind=notice.kind,
-            occasion=occasion,
-            written_on=jst_day(now),
-            written_at=now,
-            body_ja=notice.body_ja,
-            body_en=notice.body_en,
-        )
-    )
-    return 1
 
 
 def accelerate(

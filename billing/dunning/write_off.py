@@ -12,9 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.contract_events import record_fact
-from keizoku.billing.dunning.interest_demand_stage import book_interest, interest_booked
-from keizoku.billing.dunning.termination import save_notice
+from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_unpaid, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_invoices, settle_parts
 from keizoku.billing.refusal import Refused

@@ -14,9 +14,9 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.dunning.interest_demand_stage import book_interest
 from keizoku.billing.gateway.refunds import SUBJECTS
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.interest_bookings import book_interest
 from keizoku.billing.receivables.open_items import Unpaid, load_unpaid, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
 from keizoku.billing.refusal import Refused

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.dunning.interest_demand_stage import workings_of
+from keizoku.billing.receivables.interest_bookings import workings_of
 from keizoku.billing.receivables.open_items import Unpaid, fell_due_on
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.late_interest_statement import Workings

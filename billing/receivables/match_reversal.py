@@ -10,9 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.dunning.interest_demand_stage import book_interest
 from keizoku.billing.ledger.posting import Posting, next_ids, post
 from keizoku.billing.receivables.customer_deposits import deposit_of
+from keizoku.billing.receivables.interest_bookings import book_interest
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session, copy_rows

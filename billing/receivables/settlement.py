@@ -8,8 +8,8 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.dunning.interest_demand_stage import book_interest, interest_booked
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import Unpaid
 from keizoku.billing.rules.late_interest import total_interest
 from keizoku.billing.rules.payment_allocation import Allocation

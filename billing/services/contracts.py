@@ -4,7 +4,7 @@ One method per act, with the account, what is asked, and the instant `now` at wh
 committed; what cannot be done is Refused in one line. The night does the rest.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -92,7 +92,7 @@ class ContractDesk(Desk):
         ).scalar_one_or_none()
         if contract_id is None:
             raise Refused(f"account {account}: no application is waiting; register it first (premium/3.3)")
-        registration.approve(self.session, self.rules, self.gateway, {contract_id: now}, now, by=by, ground=ground)
+        self._form({contract_id: now}, now, by=by, ground=ground)
         return int(contract_id)
 
     def import_applications(self, path: Path, *, now: datetime) -> TakenFile:
@@ -103,7 +103,7 @@ class ContractDesk(Desk):
         """Register and approve many at once, each at its own instant, and charge them at `now`; returns their ids."""
         ids = registration.register(self.session, self.rules, applications, now, commit=False)
         approvals = {contract_id: each.at for contract_id, each in zip(ids, applications, strict=True)}
-        registration.approve(self.session, self.rules, self.gateway, approvals, now)
+        self._form(approvals, now)
         return ids
 
     def reject(self, account: str, ground: str, *, by: str = PEOPLE, now: datetime) -> None:
@@ -123,9 +123,7 @@ class ContractDesk(Desk):
             try:
                 match ruling.outcome:
                     case "approved":
-                        registration.approve(
-                            self.session, self.rules, self.gateway, {contract_id: now}, now, by=by, ground=ruling.ground
-                        )
+                        self._form({contract_id: now}, now, by=by, ground=ruling.ground)
                     case "rejected":
                         screening_records.reject(
                             self.session, self.rules, applicant.account, ruling.ground or "", now, by=by
@@ -188,6 +186,13 @@ class ContractDesk(Desk):
         self._end(account, "delete_user", life.USER_DELETED, now)
 
     # Inside ------------------------------------------------------------------------------------------------------
+
+    def _form(
+        self, approvals: Mapping[int, datetime], now: datetime, *, by: str = PEOPLE, ground: str | None = None
+    ) -> None:
+        """Contracts formed and committed, each at its own instant; then their first terms are charged at `now`."""
+        registration.approve(self.session, self.rules, approvals, now, by=by, ground=ground)
+        charge_stage.charge_due(self.session, self.rules, self.gateway, now, contract_ids=list(approvals))
 
     def _use_ends_on(self, row: sa.Row[tuple[object, ...]], more: Sequence[life.Wish]) -> date | None:
         """When use ends by the wishes so far and `more`; the terms ahead are looked at as far as a request can wait."""

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 
 from keizoku.billing.contracts.contract_events import record_fact
 from keizoku.billing.documents import outbox
-from keizoku.billing.dunning.termination import accelerate, save_notice, terminate
+from keizoku.billing.documents.notices import save_notice
+from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents import notice_text

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.cards import charge_stage, disputes, failed_refunds, overcharge_refund_stage
 from keizoku.billing.closing import revenue_stage
-from keizoku.billing.contracts import renewal_notice_stage, renewal_stage
+from keizoku.billing.contracts import key_expiry, renewal_notice_stage, renewal_stage
 from keizoku.billing.dunning import delinquency_stage, interest_demand_stage
 from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import UnansweredError
@@ -170,7 +170,7 @@ def _closed_terms(work: Work) -> Iterator[int]:
 
 
 def _used_up_keys(work: Work) -> Iterator[int]:
-    yield revenue_stage.expire_keys(work.session, work.now)
+    yield key_expiry.expire_keys(work.session, work.now)
 
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
@@ -200,7 +200,7 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "delinquency": delinquency_stage.anything_due(),
     "ahead": renewal_notice_stage.anything_due(),
     "closed_terms": revenue_stage.anything_to_close(),
-    "used_up_keys": revenue_stage.anything_to_expire(),
+    "used_up_keys": key_expiry.anything_to_expire(),
 }
 """For parts that can say beforehand whether they have nothing. A new part needs none, and then runs every night."""
 
