@@ -19,7 +19,7 @@ from hypothesis import settings as hypothesis_settings
 from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import create_all
 from keizoku.db.session import Session, make_engine, open_session
-from keizoku.scheduler.scenario.pytest_plugin import SERVER
+from keizoku.scheduler.pytest_plugin import SERVER
 
 SERVER_URL = "KEIZOKU_TEST_DATABASE_URL"
 SERVER_MAJOR = "KEIZOKU_TEST_SERVER_MAJOR"

@@ -26,8 +26,8 @@ from keizoku.billing.receivables.interest_bookings import book_interest, interes
 from keizoku.billing.receivables.open_items import interest_owed, load_unpaid, lock_accounts
 from keizoku.billing.receivables.settlement import settle_invoices
 from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
-from keizoku.billing.rules.revenue_recognition import divide_claim, remaining
 from keizoku.billing.tasks import open_task
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.books import term_closure

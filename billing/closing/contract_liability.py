@@ -18,10 +18,10 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.billing.closing.exports.writing import balances_before
+from keizoku.billing.closing.export_files import balances_before
 from keizoku.billing.ledger.reversal_sql import ORIGINS
 from keizoku.billing.refusal import Refused
-from keizoku.billing.rules.deferred_revenue import Held, Part, schedule
+from keizoku.billing.rules.books.deferred_revenue import Held, Part, schedule
 from keizoku.db.session import Session
 from keizoku.db.tables.books import revenue_posting
 from keizoku.terms.calendar import Month

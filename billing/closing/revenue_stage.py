@@ -13,8 +13,8 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.rules.books.revenue_recognition import Recognised, recognised_between
 from keizoku.billing.rules.payment_method import POSTED_ONLY
-from keizoku.billing.rules.revenue_recognition import Recognised, recognised_between
 from keizoku.db.session import Question, Rows, Session, copy_rows, plain_array
 from keizoku.db.tables.books import revenue_posting, term_closure
 from keizoku.db.tables.contracts import term

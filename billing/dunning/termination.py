@@ -17,9 +17,9 @@ from keizoku.billing.dunning.interest_demand_stage import demand_interest
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.open_items import interest_owed, load_unpaid
 from keizoku.billing.receivables.settlement import settle_invoices
+from keizoku.billing.rules.books.revenue_recognition import remaining
 from keizoku.billing.rules.contract_lifecycle import TERMINATION, end_now
 from keizoku.billing.rules.documents.notice_text import Notice, acceleration
-from keizoku.billing.rules.revenue_recognition import remaining
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import interest_mark, invoice, settlement

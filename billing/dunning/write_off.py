@@ -18,9 +18,9 @@ from keizoku.billing.receivables.interest_bookings import book_interest, interes
 from keizoku.billing.receivables.open_items import interest_owed, load_unpaid, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_invoices, settle_parts
 from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.documents import notice_text
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate, allocate_back
-from keizoku.billing.rules.revenue_recognition import divide_claim, remaining
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.books import term_closure
 from keizoku.db.tables.contracts import term

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.posting import Posting, post_entries
 from keizoku.billing.ledger.queries import account_of
 from keizoku.billing.refusal import Refused
-from keizoku.billing.rules.journal_rules import Entry, Line, reversal
+from keizoku.billing.rules.books.journal_rules import Entry, Line, reversal
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.closing import people_entry

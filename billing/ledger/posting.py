@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
-from keizoku.billing.rules.journal_rules import Entry, journal
+from keizoku.billing.rules.books.journal_rules import Entry, journal
 from keizoku.db.session import Question, Rows, Session, copy_rows, copy_together
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.closing import month_act

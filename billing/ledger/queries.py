@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.refusal import Refused
-from keizoku.billing.rules.journal_rules import CHART, Account, AccountType, rules_table
+from keizoku.billing.rules.books.journal_rules import CHART, Account, AccountType, rules_table
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.books import entry, line, revenue_posting

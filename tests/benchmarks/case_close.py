@@ -13,8 +13,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.closing.export_files import export_month
 from keizoku.billing.closing.exports.mapping import FORMATS, mapping_for
-from keizoku.billing.closing.exports.writing import export_month
 from keizoku.billing.closing.month_close import close_month, reopen_month, standing
 from keizoku.billing.closing.reconciliation_run import reconcile_month, resolve
 from keizoku.db.session import Session, one_snapshot

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from keizoku.billing.closing.reconciliation import ExceptionType
-from keizoku.billing.rules.journal_rules import Entry, Line
+from keizoku.billing.rules.books.journal_rules import Entry, Line
 from tests.benchmarks.month_lives import LAST_NIGHT, NOW, GeneratedMonth, start_of
 from tests.benchmarks.month_rows import instant
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.gateway.books import Movement
 from keizoku.billing.gateway.events import movement_postings
-from keizoku.billing.rules.journal_rules import Entry, journal
+from keizoku.billing.rules.books.journal_rules import Entry, journal
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables import metadata
 from keizoku.terms.calendar import day_start_at, jst_day

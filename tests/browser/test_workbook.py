@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from keizoku.billing.closing.exports.writing import balances_before, month_sums
+from keizoku.billing.closing.export_files import balances_before, month_sums
 from keizoku.scheduler.app import House
 from keizoku.scheduler.reports.finance_files import write_workbook
 from tests.worlds.finance_world import MAY, report_of

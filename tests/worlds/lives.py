@@ -15,7 +15,7 @@ from keizoku.billing.accounts.account_views import owed_view
 from keizoku.billing.closing.contract_liability import contract_liability
 from keizoku.billing.closing.subledgers import sub_ledgers
 from keizoku.billing.receivables.open_items import load_unpaid
-from keizoku.billing.rules.deferred_revenue import LATE, WHEN_PAID
+from keizoku.billing.rules.books.deferred_revenue import LATE, WHEN_PAID
 from keizoku.billing.rules.late_interest import total_interest
 from keizoku.scheduler.app import House
 from keizoku.scheduler.reports.finance_rows import receivables

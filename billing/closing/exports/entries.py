@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from keizoku.billing.rules.journal_rules import Line, tax_carriers
+from keizoku.billing.rules.books.journal_rules import Line, tax_carriers
 
 OUT_OF_SCOPE = "out_of_scope"
 

@@ -42,8 +42,8 @@ def export(
     Money Forward, freee and 弥生 take tax-inclusive amounts: the tax stands beside them, not in lines of its own.
     The file sums to the ledger, or it is not written.
     """
+    from keizoku.billing.closing.export_files import export_month
     from keizoku.billing.closing.exports.mapping import MappingError, mapping_for
-    from keizoku.billing.closing.exports.writing import export_month
 
     about = month_of(month)
     try:

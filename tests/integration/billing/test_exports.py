@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from keizoku.billing.closing.exports import writing
+from keizoku.billing.closing import export_files
+from keizoku.billing.closing.export_files import Exported, balances_before, export_month, month_sums
 from keizoku.billing.closing.exports.mapping import FORMATS, mapping_for
 from keizoku.billing.closing.exports.packages import FREEE_HEADER, MONEYFORWARD_HEADER
-from keizoku.billing.closing.exports.writing import Exported, balances_before, export_month, month_sums
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.rules.journal_rules import CHART, RULES
+from keizoku.billing.rules.books.journal_rules import CHART, RULES
 from keizoku.db.session import Session
 from keizoku.terms.calendar import Month, parse_instant
 from tests.conftest import OwnDatabase
@@ -189,8 +189,8 @@ def test_what_does_not_sum_to_the_ledger_is_not_written(
 ) -> None:
     _, file = written(booked, "csv", tmp_path)
     before = file.read_bytes()
-    whole: Callable[..., object] = writing.month_entries
-    monkeypatch.setattr(writing, "month_entries", lambda *facts: list(whole(*facts))[1:])  # type: ignore[call-overload]
+    whole: Callable[..., object] = export_files.month_entries
+    monkeypatch.setattr(export_files, "month_entries", lambda *facts: list(whole(*facts))[1:])  # type: ignore[call-overload]
     with pytest.raises(RuntimeError, match="the export of 2026-04 does not sum to the ledger"):
         written(booked, "csv", tmp_path)
     assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("april.csv", before)]

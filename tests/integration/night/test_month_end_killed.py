@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from keizoku.billing.closing.export_files import export_month
 from keizoku.billing.closing.exports.mapping import mapping_for
-from keizoku.billing.closing.exports.writing import export_month
 from keizoku.billing.closing.month_close import acts, close_month, reopen_month, verify
 from keizoku.billing.closing.reconciliation_run import reconcile_month
 from keizoku.billing.documents.atomic_files import LEFT_AFTER_S, SUMS, alone, digest, scratch, whole_file, whole_folder

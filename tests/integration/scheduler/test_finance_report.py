@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import trial_balance
 from keizoku.billing.closing.contract_liability import COLUMNS, KINDS, contract_liability
-from keizoku.billing.closing.exports.writing import balances_before, month_sums
+from keizoku.billing.closing.export_files import balances_before, month_sums
 from keizoku.billing.closing.reconciliation import ExceptionType
 from keizoku.billing.documents.atomic_files import SUMS
 from keizoku.billing.documents.invoice_documents import return_note_of, statement_of
@@ -26,9 +26,9 @@ from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.ledger.queries import BY_PEOPLE
 from keizoku.billing.refusal import Refused
-from keizoku.billing.rules.deferred_revenue import Part
+from keizoku.billing.rules.books.deferred_revenue import Part
+from keizoku.billing.rules.books.journal_rules import RULES, rules_table
 from keizoku.billing.rules.documents.issuer import Issuer
-from keizoku.billing.rules.journal_rules import RULES, rules_table
 from keizoku.billing.tasks import TaskKind
 from keizoku.scheduler.app import House
 from keizoku.scheduler.reports import finance_files

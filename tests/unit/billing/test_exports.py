@@ -18,7 +18,7 @@ from keizoku.billing.closing.exports.packages import (
     yayoi_rows,
 )
 from keizoku.billing.closing.exports.plain import beancount_entry, beancount_name
-from keizoku.billing.rules.journal_rules import CHART, RULES, Line, journal, reversal
+from keizoku.billing.rules.books.journal_rules import CHART, RULES, Line, journal, reversal
 
 MAPPING = mapping_for("moneyforward")
 ON = date(2026, 4, 10)

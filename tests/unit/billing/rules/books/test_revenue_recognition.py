@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.billing.rules.revenue_recognition import (
+from keizoku.billing.rules.books.revenue_recognition import (
     Division,
     Recognised,
     divide_claim,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final, NamedTuple
 
-from keizoku.billing.rules.revenue_recognition import recognised_through
+from keizoku.billing.rules.books.revenue_recognition import recognised_through
 from keizoku.terms.calendar import Month
 
 LATE: Final = "late"  # of days that have passed: the next night recognises it (below zero: too much is recognised)

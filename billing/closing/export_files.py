@@ -22,7 +22,7 @@ from keizoku.billing.closing.exports.mapping import ExportMapping
 from keizoku.billing.closing.exports.packages import HEADERS, ROWS
 from keizoku.billing.closing.exports.plain import CSV_HEADER, beancount_entry, beancount_foot, beancount_head, csv_rows
 from keizoku.billing.documents.atomic_files import digest, whole_file
-from keizoku.billing.rules.journal_rules import Line
+from keizoku.billing.rules.books.journal_rules import Line
 from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.books import entry, line
 from keizoku.terms.calendar import Month

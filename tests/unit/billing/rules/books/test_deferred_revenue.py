@@ -7,8 +7,8 @@ from itertools import groupby
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keizoku.billing.rules.deferred_revenue import BY_PEOPLE, LATE, WHEN_PAID, Held, Part, schedule
-from keizoku.billing.rules.revenue_recognition import recognised_on
+from keizoku.billing.rules.books.deferred_revenue import BY_PEOPLE, LATE, WHEN_PAID, Held, Part, schedule
+from keizoku.billing.rules.books.revenue_recognition import recognised_on
 from keizoku.terms.calendar import Month
 
 TENTH = Fraction(1, 10)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.billing.rules.journal_rules import CHART, RULES, Entry, journal
-from keizoku.billing.rules.revenue_recognition import divide_claim
+from keizoku.billing.rules.books.journal_rules import CHART, RULES, Entry, journal
+from keizoku.billing.rules.books.revenue_recognition import divide_claim
 
 TAX = Fraction(10, 100)
 CASH_AND_TAX = {"1110", "1180", "2170"}

@@ -1,0 +1,1 @@
+"""The books as rules: journal, recognition, deferral. Pure."""
