@@ -1,0 +1,1 @@
+def stored_year(*a): pass
