@@ -141,7 +141,7 @@ def _run(session: Session, planned: Plan, migrations: Migrations) -> None:
     wrong = differences_on(session, migrations.shape(migrations.head))
     if wrong:
         raise DatabaseError(
-            f"the upgrade would not end in the tables of revision {migrations.head}, and nothing was changed: {wrong[0]}"
+            f"the upgrade would not end in the tables of {migrations.head}, and nothing was changed: {wrong[0]}"
         )
     session.execute(
         sa.text(

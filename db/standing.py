@@ -18,7 +18,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from keizoku.db.releases import OURS, Migrations, newer
-from keizoku.db.schemas import schema_of
+from keizoku.db.schemas import others, schema_of
 from keizoku.db.session import DatabaseError, Session
 from keizoku.db.shape import differences_on
 
@@ -50,6 +50,8 @@ class Standing:
     fingerprint: str | None
     complaint: str | None
     """One line that says what is wrong and what to do; None where the tables are those of this release."""
+    elsewhere: bool = False
+    """It is empty, and another schema of the same database is not."""
 
 
 def standing(session: Session, migrations: Migrations = OURS) -> Standing:
@@ -59,8 +61,14 @@ def standing(session: Session, migrations: Migrations = OURS) -> Standing:
     if version is None:
         if tables is not None and tables == schema:
             return _unknown(named, "holds tables of Keizoku that no `keizoku db upgrade` made")
+        elsewhere = ", ".join(others(session))
         line = f"the database is empty, this release wants {migrations.head}: run `keizoku db upgrade`"
-        return Standing(named, "empty", None, None, None, line)
+        if elsewhere:
+            line = (
+                f"the schema {named} is empty, but the schema {elsewhere} of the same database holds a Keizoku: name "
+                "that one by KEIZOKU_DATABASE_SCHEMA (a second one beside it: `keizoku db upgrade --second`)"
+            )
+        return Standing(named, "empty", None, None, None, line, bool(elsewhere))
     if version != schema:
         line = f"the tables lie in schema {version} and the search path leads to {named} first: name their schema"
         return Standing(named, "unknown", None, None, None, line)
@@ -112,10 +120,17 @@ def _not_known(revision: str) -> str:
     return f"the database is at revision {revision}, which this release does not know: use the release that made it"
 
 
-def check_current(session: Session, migrations: Migrations = OURS) -> None:
-    """Raises DatabaseError, in one line, where the tables are not those of this release; rolls back."""
+def check_current(session: Session, schema: str | None = None, migrations: Migrations = OURS) -> None:
+    """Raises DatabaseError, in one line, where the tables are not those of this release; rolls back.
+
+    So it does where a schema is named and the search path leads to another one.
+    """
     found = standing(session, migrations)
     session.rollback()
+    if schema is not None and found.schema != schema:
+        raise DatabaseError(
+            f"the search path leads to schema {found.schema}, KEIZOKU_DATABASE_SCHEMA names {schema}: let both name one"
+        )
     if found.complaint is not None:
         raise DatabaseError(found.complaint)
 
@@ -133,6 +148,4 @@ def check_untouched(session: Session, migrations: Migrations = OURS, revision: s
     found = touched(session, revision or migrations.head, migrations)
     if found:
         more = f" and {len(found) - 1} more (`keizoku db check`)" if len(found) > 1 else ""
-        raise DatabaseError(
-            f"the tables were changed by hand: {found[0]}{more}; undo the change, or restore a backup"
-        )
+        raise DatabaseError(f"the tables were changed by hand: {found[0]}{more}; undo the change, or restore a backup")

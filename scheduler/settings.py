@@ -25,6 +25,7 @@ from pydantic_settings import (
 
 from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.billing.rules.documents.issuer import Issuer, registrations
+from keizoku.db.session import SCHEMA_NAME
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms, UnknownReading
@@ -82,6 +83,11 @@ class Settings(Discretion, BaseSettings):
     database_url: SecretStr | None = Field(
         default=None,
         description="a PostgreSQL server (postgresql://user@host/database); empty: the embedded one",
+    )
+    database_schema: str = Field(
+        default="public",
+        pattern=f"^{SCHEMA_NAME.pattern}$",
+        description="the schema of that database in which the tables lie, for commands, worker, backups and `house_on`",
     )
     data_dir: Path | None = Field(
         default=None, description="folder of the embedded database; empty: the user's data folder"

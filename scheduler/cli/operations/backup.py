@@ -82,6 +82,7 @@ def list_(as_json: AsJson = False) -> None:
             "store": each.store,
             "bytes": each.bytes,
             "sha256": each.sha256,
+            "release": each.release,
         }
         for each in copies
     ]
@@ -132,7 +133,10 @@ def restore(
     identity: Identity = None,
     as_json: AsJson = False,
 ) -> None:
-    """Restore a backup into an empty database, and prove it: the same rows, sums and certificate (exit 1 if not)."""
+    """Restore a backup into an empty database, and prove it: the same rows, sums and certificate (exit 1 if not).
+
+    The tables of an earlier release are upgraded to those of this one; a backup made by a later release is refused.
+    """
     from keizoku.db.session import normalised_url
     from keizoku.scheduler.backup import keeper
     from keizoku.scheduler.backup.dump import BackupError
