@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
@@ -131,10 +132,10 @@ def _run(session: Session, planned: Plan, migrations: Migrations) -> None:
     config.attributes["session"] = session
     try:
         command.upgrade(config, migrations.head)
-    except sa.exc.DBAPIError as error:
+    except (sa.exc.DBAPIError, psycopg.Error) as error:  # a step may speak to the driver itself
         if failure_of(error) is not None:
             raise
-        said = str(error.orig).strip().splitlines()[0]
+        said = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).strip().splitlines()[0]
         raise DatabaseError(
             f"the upgrade to revision {migrations.head} failed and nothing was changed: {said}"
         ) from error

@@ -23,7 +23,7 @@ from keizoku.scheduler.app import House
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_stripe_gateway import save_card
-from tests.worlds.pages import python_blocks, url_of_new_database
+from tests.worlds.pages import database_of_the_settings, python_blocks
 from tests.worlds.stripe_proxy import KEY, Proxy
 from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import house_on, open_world
@@ -140,8 +140,7 @@ def test_the_page_runs(
     engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (block,) = python_blocks(PAGE)
-    url = url_of_new_database(engine_for_schema)
-    monkeypatch.setenv("SHOP_DATABASE_URL", url)
+    database_of_the_settings(engine_for_schema, monkeypatch)
     monkeypatch.setenv("SHOP_STRIPE_ENDPOINT_SECRET", SECRET)
     page: dict[str, Any] = {}
     exec(compile(block, str(PAGE), "exec"), page)  # noqa: S102
