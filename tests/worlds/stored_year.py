@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,8 +24,11 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import contract_view, owed_view, trial_balance
 from keizoku.billing.closing.integrity_audit import audit
 from keizoku.billing.closing.month_close import close_month
+from keizoku.billing.contracts.code_batches import BatchOrder
+from keizoku.billing.documents.outbox import waiting
 from keizoku.billing.gateway.simulated import CARD_OUTCOMES
 from keizoku.billing.refusal import Refused
+from keizoku.billing.rules.codes import Code
 from keizoku.db.programs import client_program
 from keizoku.db.session import libpq_address
 from keizoku.scheduler.app import House
@@ -37,7 +41,8 @@ DUMP, SAID = "year.sql.xz", "said.json"
 LAST_NIGHT = FIRST_NIGHT + timedelta(days=371)
 NEXT_NIGHT = LAST_NIGHT + timedelta(days=1)
 ONE_DAY = timedelta(days=1)
-ACCOUNTS = [f"u{number:02d}" for number in range(16)]
+BANK_FILES_FROM = night_at(date(2027, 1, 10))
+ACCOUNTS = [f"u{number:02d}" for number in range(30)]
 METHODS = ("card", "card", "card", "other", "other", "app_store")
 
 
@@ -97,8 +102,9 @@ def live_a_year(house: House) -> None:
                 do(house, when)
             house.session.rollback()
         run_night(house, day, night_at(day))
-        if day.day == 10:
-            close_month(house.session, house.gateway, Month.of(day).shift(-1), "finance", night_at(day))
+        if day.day == 10:  # to the first month in which the bank's lines are nobody's
+            with suppress(Refused):
+                close_month(house.session, house.gateway, Month.of(day).shift(-1), "finance", night_at(day))
         day += ONE_DAY
 
 
@@ -107,56 +113,131 @@ Do = Callable[[House, datetime], object]
 
 def _year(chance: random.Random) -> Iterator[tuple[datetime, Do]]:
     """Some acts each week, from June on; what is refused is left."""
+    codes: list[Code] = []
     day = date(2026, 6, 1)
     while day < LAST_NIGHT:
-        for _ in range(4):
+        for kinds in (_of_users,) * 3 + (_of_money,) * 2 + (_of_people,) + (_of_the_service,) * 2:
             at = night_at(day) + timedelta(days=chance.randint(0, 6), minutes=chance.randint(60, 1_200))
-            yield at, _act(chance)
+            yield at, chance.choice(kinds(chance, codes))
         day += 7 * ONE_DAY
 
 
-def _act(chance: random.Random) -> Do:
+def _of_users(chance: random.Random, codes: list[Code]) -> list[Do]:
     account, method = chance.choice(ACCOUNTS), chance.choice(METHODS)
     plan, outcome = chance.choice(("monthly", "yearly")), chance.choice(("ok", *CARD_OUTCOMES))
-    yen, hours, claim = chance.randint(1, 900), chance.randint(4, 16), f"y{chance.randrange(10**6)}"
-    people = {"by": "finance", "ground": "asked for"}
 
-    def pays(house: House, now: datetime) -> object:
-        owed = int(str(owed_view(house.session, house.rules, account, now)["total"]))
-        return house.billing.pay(account, chance_of(owed) or yen, via="bank", now=now)
+    def new_card(house: House, now: datetime) -> None:
+        house.cards.set_card(account, "ok")
+        house.billing.new_card(account, now=now)
 
-    def chance_of(owed: int) -> int:
-        return owed if yen % 3 else owed // 2
+    def redeem(house: House, now: datetime) -> None:
+        if codes:
+            house.billing.redeem(account, str(codes.pop()), now=now)
+            house.billing.approve(account, now=now)
 
-    def price(house: House, now: datetime) -> object:
-        today = jst_day(now)
-        new, renewals = today + 5 * ONE_DAY, today + 40 * ONE_DAY
-        return house.billing.price(
-            "monthly", 500 + yen % 100, announced=today, for_new_from=new, for_renewals_from=renewals, now=now
-        )
-
-    listed: list[Do] = [
-        lambda house, now: house.billing.approve(account, plan, method, now=now),
-        lambda house, now: house.billing.approve(account, plan, method, now=now),
-        lambda house, now: house.billing.register(account, plan, method, now=now),
+    return [
+        *[lambda house, now: house.billing.approve(account, plan, method, now=now)] * 4,
         lambda house, now: house.cards.set_card(account, outcome),
-        lambda house, now: (house.cards.set_card(account, "ok"), house.billing.new_card(account, now=now)),
-        pays,
-        pays,
-        pays,
-        price,
+        new_card,
+        redeem,
         lambda house, now: house.billing.end_of_use(account, now=now),
         lambda house, now: house.billing.withdraw_end_of_use(account, now=now),
         lambda house, now: house.billing.change_method(account, method, store_stop_recorded=True, now=now),
         lambda house, now: house.billing.leave_service(account, now=now),
+    ]
+
+
+def _of_money(chance: random.Random, _: list[Code]) -> list[Do]:
+    account, yen = chance.choice(ACCOUNTS), chance.randint(1, 900)
+    outcome, fee = chance.choice(("won", "lost")), chance.randint(10, 80)
+
+    def pays(house: House, now: datetime) -> None:
+        owed = int(str(owed_view(house.session, house.rules, account, now)["total"]))
+        house.billing.pay(account, (owed if yen % 3 else owed // 2) or yen, via="bank", now=now)
+
+    def disputes(house: House, now: datetime) -> None:
+        term = _last_term(house, account, "card")
+        if term is not None:
+            house.billing.dispute(account, term, outcome, decided_on=jst_day(now) + 20 * ONE_DAY, now=now)
+
+    def store_reports(house: House, now: datetime) -> None:
+        term = _last_term(house, account, "app_store")
+        if term is not None:
+            house.billing.store_report(account, term, 500, fee, now=now)
+
+    def bank_file(house: House, now: datetime) -> None:
+        if now < BANK_FILES_FROM:
+            pays(house, now)
+            return
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "bank.csv"
+            file.write_text(f"date,amount,payer,reference\n{jst_day(now)},{yen},PAYER,{account}\n", encoding="utf-8")
+            house.billing.import_bank(file, author="finance", now=now)
+
+    return [
+        *[pays] * 4,
+        disputes,
+        store_reports,
+        store_reports,
+        bank_file,
+        lambda house, now: house.billing.refund_deposit(account, yen, by="finance", ground="asked for", now=now),
+        lambda house, now: house.billing.apply_deposit(account, by="finance", ground="asked for", now=now),
+        lambda house, now: house.billing.settle_unknown(now=now),
+        lambda house, now: house.billing.set_off(account, by="finance", now=now),
+    ]
+
+
+def _of_people(chance: random.Random, codes: list[Code]) -> list[Do]:
+    account, number = chance.choice(ACCOUNTS), chance.randrange(10**6)
+    plan = chance.choice(("monthly", "yearly"))
+
+    def price(house: House, now: datetime) -> None:
+        today = jst_day(now)
+        new, renewals = today + 5 * ONE_DAY, today + 40 * ONE_DAY
+        yen = (500 if plan == "monthly" else 5_300) + number % 100
+        house.billing.price(plan, yen, announced=today, for_new_from=new, for_renewals_from=renewals, now=now)
+
+    def issue(house: House, now: datetime) -> None:
+        kind = ("product_key", "coupon")[number % 2]
+        order = BatchOrder(f"batch {number}", kind, "monthly", 2, 3, jst_day(now) + 90 * ONE_DAY)
+        house.billing.issue_codes(order, codes.extend, by="sales", now=now)
+
+    def hand_over(house: House, now: datetime) -> None:
+        for each in waiting(house.session)[:3]:
+            house.billing.hand_over(each.id, by="mailer", now=now)
+
+    changed = {"by": "product", "ground": "decided"}
+    return [
+        price,
+        issue,
+        issue,
+        *[hand_over] * 3,
         lambda house, now: house.billing.suspend(account, "ground", now=now),
         lambda house, now: house.billing.resume(account, "ground", now=now),
-        lambda house, now: house.billing.set_off(account, by="finance", now=now),
-        lambda house, now: house.billing.refund_deposit(account, yen, **people, now=now),
-        lambda house, now: house.billing.apply_deposit(account, **people, now=now),
-        lambda house, now: house.billing.settle_unknown(now=now),
-        lambda house, now: house.sla.stop(from_at=now - timedelta(hours=hours), to_at=now, affected=60_000, now=now),
-        lambda house, now: house.sla.claim(id=claim, account=account, month=Month.of(now).shift(-1), now=now),
-        lambda house, now: house.sla.claim(id=claim, account=account, month=Month.of(now), now=now),
+        lambda house, now: house.billing.service_change("a page more", occurred_at=now, **changed, now=now),
     ]
-    return chance.choice(listed)
+
+
+def _of_the_service(chance: random.Random, _: list[Code]) -> list[Do]:
+    account, hours, claim = chance.choice(ACCOUNTS), chance.randint(4, 16), f"y{chance.randrange(10**6)}"
+    ago = chance.randint(0, 1)
+
+    def stop(house: House, now: datetime) -> None:
+        house.sla.stop(from_at=now - timedelta(hours=hours), to_at=now, affected=60_000, now=now)
+
+    def notice(house: House, now: datetime) -> None:
+        house.sla.notice(claim, now, now + 2 * ONE_DAY, now + 2 * ONE_DAY + timedelta(hours=hours), now=now)
+
+    return [
+        *[stop] * 3,
+        notice,
+        lambda house, now: house.sla.interruption(now - timedelta(hours=hours), now, "network", "ops", now=now),
+        *[lambda house, now: house.sla.claim(id=claim, account=account, month=Month.of(now).shift(-ago), now=now)] * 3,
+    ]
+
+
+def _last_term(house: House, account: str, method: str) -> date | None:
+    """The first day of the account's last term that was paid so."""
+    query = sa.text("SELECT max(starts_on) FROM term WHERE account = :account AND method = :method")
+    found: date | None = house.session.execute(query, {"account": account, "method": method}).scalar_one()
+    return found

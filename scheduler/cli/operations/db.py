@@ -165,7 +165,7 @@ def _standing(database: Database) -> tuple[dict[str, object], str | None]:
 
     found = standing(database.session)
     database.session.rollback()
-    shown = {
+    shown: dict[str, object] = {
         "place": database.place,
         "revision": found.revision,
         "wanted": OURS.head,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +16,10 @@ from keizoku.scheduler.app import engine_of, house_on
 from keizoku.scheduler.settings import Settings
 from tests.worlds.pages import python_blocks
 
+SECOND = (
+    "the schema public is empty, but the schema keizoku of the same database holds a Keizoku: name that one by "
+    "KEIZOKU_DATABASE_SCHEMA (a second one beside it: `keizoku db upgrade --second`)"
+)
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "embed.md"
 
 
@@ -61,11 +64,11 @@ def _the_command_line_sees_the_same(monkeypatch: pytest.MonkeyPatch, capsys: pyt
         code, _, err = run(*command)
         assert (code, err.splitlines()[-1]) == (
             2,
-            "error: the schema public is empty, but the schema keizoku of the same database holds a Keizoku: name that "
-            "one by KEIZOKU_DATABASE_SCHEMA (a second one beside it: `keizoku db upgrade --second`)",
+            f"error: {SECOND}",
         )
     assert run("db", "upgrade", "--second")[0] == 0
-    assert json.loads(run("account", "list", "--json")[1])["accounts"] == []
+    code, out, _ = run("account", "list", "--json")
+    assert (code, "u1001" in out) == (0, False)
 
 
 def test_an_engine_that_does_not_fit_is_refused_in_a_line(
@@ -76,15 +79,13 @@ def test_an_engine_that_does_not_fit_is_refused_in_a_line(
     with pytest.raises(DatabaseError, match="the schema public holds tables of Keizoku that no `keizoku db upgrade`"):
         house_on(engine, Settings()).__enter__()
     empty = engine_for_schema()
-    with pytest.raises(DatabaseError, match="the database is empty, this release wants 0001|, but the schema"):
+    with pytest.raises(DatabaseError, match=r"the database is empty, this release wants 0001|, but the schema"):
         house_on(empty, Settings()).__enter__()
     with empty.connect() as session:
         upgrade(session)
     with house_on(empty, Settings()) as house:
         assert house.gateway.name == "simulated"
-    with pytest.raises(
-        DatabaseError, match="the search path leads to schema t.*, KEIZOKU_DATABASE_SCHEMA names public"
-    ):
+    with pytest.raises(DatabaseError, match=r"leads to schema t\w+, KEIZOKU_DATABASE_SCHEMA names public"):
         house_on(empty, Settings(database_schema="public")).__enter__()
     with pytest.raises(DatabaseError, match="no server is named: set KEIZOKU_DATABASE_URL"):
         engine_of(Settings())
