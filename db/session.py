@@ -6,7 +6,6 @@ message.
 """
 
 import datetime as dt
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -24,6 +23,7 @@ from sqlalchemy.types import UserDefinedType
 
 from keizoku.db.copy_text import CopyText, copy_text
 from keizoku.db.driver_rows import driver_rows
+from keizoku.db.schema_name import SCHEMA_NAME
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_SPACE",
     "OLDEST_SERVER",
-    "SCHEMA_NAME",
     "CopyText",
     "DatabaseError",
     "DiskFullError",
@@ -69,8 +68,6 @@ _FEW = 8
 _TAKEN_AS_TEXT = {str, int, bool, type(None), dt.date, dt.datetime}
 NO_SPACE = "No space left on device"
 """What the system and PostgreSQL say of a full disk."""
-SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-"""What a schema of ours may be called: nothing that would need quotes."""
 
 
 class DatabaseError(Exception):

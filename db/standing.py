@@ -30,7 +30,8 @@ _PLACES = sa.text(
     "SELECT current_schema(), "
     "(SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('alembic_version')), "
     "(SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('schema_release')), "
-    "(SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = to_regclass('contract_fact'))"
+    "EXISTS (SELECT FROM pg_proc WHERE proname = 'keizoku_append_only' "
+    "AND pronamespace = current_schema()::regnamespace)"
 )
 _MADE_BY = sa.text(
     "SELECT version_num, release, schema_release.revision, fingerprint "
@@ -59,7 +60,7 @@ def standing(session: Session, migrations: Migrations = OURS) -> Standing:
     schema, version, release, tables = session.execute(_PLACES).one()
     named = schema_of(session) if schema is None else str(schema)
     if version is None:
-        if tables is not None and tables == schema:
+        if tables:
             return _unknown(named, "holds tables of Keizoku that no `keizoku db upgrade` made")
         elsewhere = ", ".join(others(session))
         line = f"the database is empty, this release wants {migrations.head}: run `keizoku db upgrade`"

@@ -25,7 +25,7 @@ from pydantic_settings import (
 
 from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.billing.rules.documents.issuer import Issuer, registrations
-from keizoku.db.session import SCHEMA_NAME
+from keizoku.db.schema_name import SCHEMA_NAME
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms, UnknownReading

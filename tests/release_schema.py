@@ -52,6 +52,7 @@ def main(*arguments: str) -> int:
             upgrade(session, here)
         if "--no-dump" not in arguments:
             stored_year(make_engine(sa.make_url(url)), ROOT / "tests" / "released" / here.release)
+    print(f"release {here.release}: revision {here.head}, fingerprint {here.fingerprint(here.head)}")  # noqa: T201
     return 0
 
 

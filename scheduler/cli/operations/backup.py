@@ -52,11 +52,13 @@ def key(file: Annotated[Path, typer.Argument(help="Where the secret key goes; mu
 @app.command()
 def run(as_json: AsJson = False) -> None:
     """Make a backup and write it to every place (exit 1 if one of them did not take it)."""
+    from keizoku.db.standing import check_current
     from keizoku.scheduler.backup import keeper
     from keizoku.scheduler.backup.dump import BackupError
 
     settings = settings_of_this_process()
     with open_database(settings) as database:
+        check_current(database.session)
         try:
             stored = keeper.run(database.session, database.url, rules_of(settings), datetime.now(UTC), _told)
         except BackupError as error:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from keizoku.db.failures import failure_of
 from keizoku.db.migrate import plan, upgrade
 from keizoku.db.releases import OURS, Migrations
 from keizoku.db.session import DatabaseError, libpq_address, open_session, try_leader_lock
@@ -172,6 +173,18 @@ def test_nobody_is_upgraded_under_a_worker_or_a_night(ours: sa.URL, tmp_path: Pa
         assert upgrade(session).steps == ()  # nothing to do disturbs nobody
     with open_session(ours, "public") as session:
         assert len(upgrade(session, coming).steps) == 1
+
+
+def test_a_table_that_somebody_uses_for_long_gives_the_upgrade_up(
+    ours: sa.URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keizoku.db.migrate._LOCK_SECONDS", 0.2)
+    with open_session(ours, "public") as busy, open_session(ours, "public") as session:
+        busy.exec_driver_sql("SELECT count(*) FROM account")
+        with pytest.raises(sa.exc.OperationalError) as refused:
+            upgrade(session, with_a_remark(tmp_path))
+        assert "the database did not get a lock in time" in str(failure_of(refused.value))
+        check_current(session)
 
 
 def test_no_worker_takes_the_lead_while_an_upgrade_runs(ours: sa.URL, tmp_path: Path) -> None:
