@@ -2,7 +2,7 @@
 
     Terms.load("premium").at(date(2026, 4, 10)).sla.quorum_share  ==  Fraction(1, 20)
 
-Always holds: a day has exactly one version or `at` raises UncoveredDate; every number names an existing
+Always holds: a day has exactly one version or `at` raises UncoveredDateError; every number names an existing
 clause; every reading has one of its choices; nothing changes after loading (`with_readings` returns other
 Terms).
 """
@@ -37,7 +37,7 @@ from keizoku.terms.money import fraction_text
 from keizoku.terms.readings import Reading, read_readings
 
 
-class UncoveredDate(LookupError):
+class UncoveredDateError(LookupError):
     """No version of the terms is in force on this day."""
 
 
@@ -219,28 +219,28 @@ class Terms:
         return cls(contract, tuple(make_version(files) for files in read_versions(contract, folder)))
 
     def version_at(self, day: date) -> Version:
-        """The version in force on a JST day (or at an instant). Raises UncoveredDate."""
+        """The version in force on a JST day (or at an instant). Raises UncoveredDateError."""
         day = jst_day(day) if isinstance(day, datetime) else day
         for version in self.versions:
             if version.covers(day):
                 return version
-        raise UncoveredDate(
+        raise UncoveredDateError(
             f"no version of the {self.contract} terms is in force on {day}; they cover {self._covered()}. "
             f"Add the TOML of the version that held then to terms/{self.contract}/"
         )
 
     def at(self, day: date) -> Policy:
-        """The policy in force on a JST day (or at an instant). Raises UncoveredDate."""
+        """The policy in force on a JST day (or at an instant). Raises UncoveredDateError."""
         return _policy_of(self.version_at(day))
 
     def of_month(self, month: Month) -> Policy:
         """The policy in force in a month: on its first day, or on its last where the terms begin within it.
 
-        Raises UncoveredDate for a month that no version reaches.
+        Raises UncoveredDateError for a month that no version reaches.
         """
         try:
             return self.at(month.first_on).in_month(month)
-        except UncoveredDate:
+        except UncoveredDateError:
             return self.at(month.end_on - timedelta(days=1)).in_month(month)
 
     def with_readings(self, choices: Mapping[str, str]) -> Terms:

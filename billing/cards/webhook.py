@@ -57,7 +57,7 @@ _STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class WebhookAnswer:
     """The answer to a call, and how many rows it led to."""
 
     answer: Answer
@@ -72,7 +72,7 @@ class Told:
 
 def handle(
     session: Session, rules: Rules, gateway: Gateway, payload: bytes, signature: str, secret: str, now: datetime
-) -> Told:
+) -> WebhookAnswer:
     """Take one call of Stripe's: the raw body, the header Stripe-Signature, the endpoint's signing secret; commits.
 
     Raises ValueError for an empty secret: whoever signs with nothing could be anybody.
@@ -81,10 +81,10 @@ def handle(
         raise ValueError("the signing secret of the endpoint is empty")
     refused = _refusal(payload, signature, secret, now)
     if refused is not None:
-        return Told(refused)
+        return WebhookAnswer(refused)
     event = _event(payload)
     if event is None:
-        return Told(Answer.BAD_PAYLOAD)
+        return WebhookAnswer(Answer.BAD_PAYLOAD)
     new = session.execute(
         insert(gateway_event)
         .values(**event, recorded_at=now)
@@ -93,16 +93,16 @@ def handle(
     ).first()
     session.commit()
     if new is None:
-        return Told(Answer.DUPLICATE, event["id"])
+        return WebhookAnswer(Answer.DUPLICATE, event["id"])
     kind = event["kind"]
     if not _speaks_of_ours(kind):
-        return Told(Answer.UNKNOWN_TYPE, event["id"], 1)
+        return WebhookAnswer(Answer.UNKNOWN_TYPE, event["id"], 1)
     try:
         changes = _fetch_anew(session, rules, gateway, kind, _attempt_hint(payload), now)
     except UnansweredError:
         session.rollback()
-        return Told(Answer.LATER, event["id"], 1)
-    return Told(Answer.TAKEN, event["id"], 1 + changes)
+        return WebhookAnswer(Answer.LATER, event["id"], 1)
+    return WebhookAnswer(Answer.TAKEN, event["id"], 1 + changes)
 
 
 def _refusal(payload: bytes, signature: str, secret: str, now: datetime) -> Answer | None:
@@ -152,8 +152,8 @@ def _fetch_anew(
 ) -> int:
     """Ask Stripe itself for what the event speaks of; what is booked is what it answers now."""
     if kind.startswith(ABOUT_DISPUTES):
-        return disputes.take_news(session, rules, gateway, now)
+        return disputes.sync_events(session, rules, gateway, now)
     if kind in ABOUT_CHARGES:
         return 0 if attempt_id is None else charge_stage.look_up(session, rules, gateway, attempt_id, now)
     changes = 0 if gateway.books is None else events.poll(session, gateway.books, now)
-    return changes + failed_refunds.take_news(session, gateway, now)
+    return changes + failed_refunds.sync_events(session, gateway, now)

@@ -14,19 +14,19 @@ import sqlalchemy as sa
 import stripe
 
 from keizoku.billing.cards import charge_stage
-from keizoku.billing.cards.webhook import Answer, Told, handle
+from keizoku.billing.cards.webhook import Answer, WebhookAnswer, handle
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import gateway_event
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_stripe_gateway import save_card
 from tests.worlds.pages import python_blocks, url_of_new_database
 from tests.worlds.stripe_proxy import KEY, Proxy
 from tests.worlds.stripe_running import running_proxy
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "webhooks.md"
 SECRET = "whsec_of_a_test"  # noqa: S105
@@ -43,16 +43,16 @@ def signed(payload: bytes, at: datetime = NOW, secret: str = SECRET) -> str:
     return header
 
 
-Tell = Callable[..., Told]
+Tell = Callable[..., WebhookAnswer]
 
 
 @pytest.fixture
 def tell(engine: sa.Engine) -> Iterator[Tell]:
-    with house_on(engine) as house:
+    with services_on(engine) as services:
 
-        def told(payload: bytes, signature: str | None = None) -> Told:
+        def told(payload: bytes, signature: str | None = None) -> WebhookAnswer:
             header = signed(payload) if signature is None else signature
-            return handle(house.session, house.rules, house.gateway, payload, header, SECRET, NOW)
+            return handle(services.session, services.rules, services.gateway, payload, header, SECRET, NOW)
 
         yield told
 
@@ -69,7 +69,7 @@ def test_what_is_not_from_stripe_or_is_old_writes_nothing(tell: Tell, session: S
         signed(payload, NOW + edge + timedelta(seconds=1)): Answer.REPLAYED,
     }
     assert {header: tell(payload, header) for header in refused} == {
-        header: Told(answer) for header, answer in refused.items()
+        header: WebhookAnswer(answer) for header, answer in refused.items()
     }
     for body in (
         b"[]",
@@ -77,19 +77,19 @@ def test_what_is_not_from_stripe_or_is_old_writes_nothing(tell: Tell, session: S
         b'{"id": 1, "type": "x", "created": "y", "data": {"object": {}}}',
         b"x" * 2_000_000,
     ):
-        assert tell(body) == Told(Answer.BAD_PAYLOAD)
-    assert tell(b"\xff", signed(b"x")) == Told(Answer.BAD_SIGNATURE)
-    assert {Told(answer).status for answer in refused.values()} == {400}
+        assert tell(body) == WebhookAnswer(Answer.BAD_PAYLOAD)
+    assert tell(b"\xff", signed(b"x")) == WebhookAnswer(Answer.BAD_SIGNATURE)
+    assert {WebhookAnswer(answer).status for answer in refused.values()} == {400}
     assert session.execute(sa.select(sa.func.count()).select_from(gateway_event)).scalar_one() == 0
     assert tell(payload, signed(payload, NOW - edge)).answer is Answer.TAKEN
 
 
 def test_an_event_counts_once_and_what_nobody_knows_is_kept(tell: Tell) -> None:
     payload = event("customer.created", {"id": "cus_1"})
-    assert tell(payload) == Told(Answer.UNKNOWN_TYPE, "evt_1", 1)
-    assert tell(payload) == Told(Answer.DUPLICATE, "evt_1")
+    assert tell(payload) == WebhookAnswer(Answer.UNKNOWN_TYPE, "evt_1", 1)
+    assert tell(payload) == WebhookAnswer(Answer.DUPLICATE, "evt_1")
     unknown = event("charge.dispute.created", {"id": "dp_unheard"}, 2)
-    assert tell(unknown) == Told(Answer.TAKEN, "evt_2", 1)  # asked for, and not there: nothing is booked
+    assert tell(unknown) == WebhookAnswer(Answer.TAKEN, "evt_2", 1)  # asked for, and not there: nothing is booked
     assert tell(unknown).status == 200
 
 
@@ -112,27 +112,29 @@ def test_5_2__a_success_is_booked_when_stripe_says_it_again_not_because_an_event
     gateway = StripeGateway(engine, calls)
     proxy.stall_seconds = 0.6
     with engine.connect() as session:
-        house = House(session, Rules(Terms.load("premium")), gateway)
-        open_world(house)
+        services = Services(session, Rules(Terms.load("premium")), gateway)
+        open_world(services)
         save_card(session, calls, proxy, "late")
         proxy.fault = lambda method, path: "late" if (method, path) == ("POST", "/v1/payment_intents") else None
-        house.billing.approve("late", "monthly", "card", now=NOW)
-        waiting = sa.text("SELECT id, outcome FROM attempt")
+        services.billing.approve("late", "monthly", "card", now=NOW)
+        waiting = sa.text("SELECT id, outcome FROM payment_attempt")
         attempt_id, outcome = session.execute(waiting).one()
         assert outcome is None
         proxy.fault = lambda method, path: None
         lie = event("payment_intent.succeeded", {"id": "pi_x", "metadata": {"keizoku_attempt": str(attempt_id)}}, 7)
 
-        def told(payload: bytes) -> Told:
-            return handle(session, house.rules, gateway, payload, signed(payload), SECRET, NOW)
+        def told(payload: bytes) -> WebhookAnswer:
+            return handle(session, services.rules, gateway, payload, signed(payload), SECRET, NOW)
 
-        assert told(lie) == Told(Answer.TAKEN, "evt_7", 1)  # Stripe knows of none: nothing is booked, nothing is sent
+        assert told(lie) == WebhookAnswer(
+            Answer.TAKEN, "evt_7", 1
+        )  # Stripe knows of none: nothing is booked, nothing is sent
         assert session.execute(waiting).one().outcome is None
         assert proxy.release() == 1
         true = event("payment_intent.succeeded", {"id": "pi_x", "metadata": {"keizoku_attempt": str(attempt_id)}}, 8)
-        assert told(true) == Told(Answer.TAKEN, "evt_8", 3)
+        assert told(true) == WebhookAnswer(Answer.TAKEN, "evt_8", 3)
         assert session.execute(waiting).one().outcome == "succeeded"
-        assert charge_stage.look_up(session, house.rules, gateway, attempt_id, NOW) == 0
+        assert charge_stage.look_up(session, services.rules, gateway, attempt_id, NOW) == 0
     gateway.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.db.session import DatabaseError, make_engine
-from keizoku.scheduler.app import house_on
+from keizoku.scheduler.app import services_on
 from keizoku.scheduler.settings import Settings
 from tests.worlds.pages import python_blocks
 
@@ -38,6 +38,6 @@ def test_the_web_shop_of_the_page_runs(database_url: sa.URL | str, monkeypatch: 
 
 def test_an_engine_that_does_not_fit_is_refused_in_a_line(engine: sa.Engine) -> None:
     with pytest.raises(DatabaseError, match=r"the engine speaks sqlite\+pysqlite; Keizoku needs postgresql\+psycopg"):
-        house_on(sa.create_engine("sqlite://"), Settings()).__enter__()
+        services_on(sa.create_engine("sqlite://"), Settings()).__enter__()
     with pytest.raises(DatabaseError, match="the database is empty, this release wants 0001"):
-        house_on(engine, Settings()).__enter__()
+        services_on(engine, Settings()).__enter__()
