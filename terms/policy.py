@@ -32,7 +32,7 @@ from pydantic import (
 
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.clauses import Clause, read_clauses
-from keizoku.terms.files import BadTerms, VersionFiles, read_versions
+from keizoku.terms.files import BadTerms, VersionFiles, one_line, read_versions
 from keizoku.terms.money import fraction_text
 from keizoku.terms.readings import Reading, read_readings
 
@@ -53,6 +53,8 @@ def _share(bound_seconds: int, month: Month) -> int:
 def _exact(value: object) -> Fraction:
     if not isinstance(value, str | Fraction):
         raise ValueError(f'a rate is written as text, such as "0.05": {value!r}')
+    if isinstance(value, str) and not RATE.fullmatch(value):
+        raise ValueError(f'a rate is written as "0.05" or "1/20": {value!r:.60}')
     return Fraction(value)
 
 
@@ -64,6 +66,7 @@ def _second_of_day(value: object) -> object:
     return int(value[:2]) * 3600 + int(value[3:]) * 60
 
 
+RATE = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,18})?|-?[0-9]{1,9}/[1-9][0-9]{0,8}")
 TIER_DAYS = 30
 """The month whose 0.5 % and 1 % are 3.6 and 7.2 hours: the bounds of the tiers as the text has them."""
 
@@ -303,6 +306,8 @@ def make_version(files: VersionFiles) -> Version:
             )
     try:
         title, last_checked_on = str(files.about["title"]), files.about["last_checked_on"]
+        if type(last_checked_on) is not date:
+            raise BadTerms(f"{source}: last_checked_on is a day such as 2026-11-22, not {last_checked_on!r:.60}")
         policy = (
             Policy(
                 contract=files.contract,
@@ -317,7 +322,7 @@ def make_version(files: VersionFiles) -> Version:
     except KeyError as missing:
         raise BadTerms(f"{source}: [contract] needs {missing}") from None
     except ValidationError as error:
-        raise BadTerms(f"{source}: {error}") from None
+        raise BadTerms(f"{source}: {one_line(error)}") from None
     return Version(
         contract=files.contract,
         version=files.version,
@@ -337,10 +342,14 @@ def _numbers(tables: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str,
     values: dict[str, Any] = {}
     sources: list[tuple[str, str, str]] = []
     for section, table in tables.items():
+        if not isinstance(table, dict):
+            raise BadTerms(f"{section}: write it as a table, [{section}], of numbers with their clauses")
         values[section] = {}
         for name, entry in table.items():
             path = f"{section}.{name}"
             if isinstance(entry, list):
+                if not all(isinstance(row, dict) for row in entry):
+                    raise BadTerms(f"{path}: write each row as a table, [[{path}]]")
                 values[section][name] = tuple({"up_to_seconds": None, **row} for row in entry)
                 for place, row in enumerate(entry, 1):
                     clause = str(row.get("clause"))
