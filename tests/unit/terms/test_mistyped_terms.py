@@ -81,8 +81,8 @@ def test_a_value_of_any_type_anywhere_is_refused_in_one_line_or_taken(part: str)
     if part != "main":
         places = places[:15]
     refused = 0
-    for place in places:
-        for strange in STRANGE:
+    for number, place in enumerate(places):
+        for strange in STRANGE[number % 4 :: 4]:  # every kind of place meets every strange value
             changed = {**parts, part: _with(parts[part], place, strange)}
             if not isinstance(changed["main"].get("contract"), dict):
                 continue  # read_version looks at it first: below
