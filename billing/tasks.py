@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.session import Session
-from keizoku.db.tables.money import people_task
+from keizoku.db.tables.money import review_task
 
 TaskKind = Literal[
     "attempt_unknown",
@@ -33,24 +33,24 @@ TaskKind = Literal[
 def open_task(session: Session, kind: TaskKind, subject: str, detail: Mapping[str, object], now: datetime) -> int:
     """Open a task unless the same one was opened before; returns the rows written (0 or 1). Does not commit."""
     opened = session.scalars(
-        insert(people_task)
+        insert(review_task)
         .values(kind=kind, subject=subject, detail=dict(detail), opened_at=now)
         .on_conflict_do_nothing(index_elements=["kind", "subject"])
-        .returning(people_task.c.id)
+        .returning(review_task.c.id)
     )
     return len(opened.all())
 
 
 def close_task(session: Session, kind: TaskKind, subject: str, by: str, ground: str, now: datetime) -> int:
     """Note that people have dealt with a task; returns the rows written (0 or 1). Does not commit."""
-    one = people_task.c.kind == kind, people_task.c.subject == subject
+    one = review_task.c.kind == kind, review_task.c.subject == subject
     return close_tasks(session, by, ground, now, *one)
 
 
 def close_tasks(session: Session, by: str, ground: str, now: datetime, *which: sa.ColumnElement[bool]) -> int:
     """The same for all open tasks of which this holds; returns the rows written. Does not commit."""
     return session.execute(
-        sa.update(people_task)
-        .where(people_task.c.closed_at.is_(None), *which)
+        sa.update(review_task)
+        .where(review_task.c.closed_at.is_(None), *which)
         .values(closed_at=now, closed_by=by, closed_ground=ground)
     ).rowcount

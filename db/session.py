@@ -287,7 +287,7 @@ def _target(table: sa.Table | str, columns: Sequence[str]) -> tuple[sql.Identifi
 NOTHING: Mapping[str, Any] = {}
 
 
-class Question:
+class PreparedQuery:
     """A statement that is asked often: compiled once for all, and read by the server once for each session.
 
     The usual way compiles a statement and looks for its parameters anew each time; for the audit that costs more than
@@ -385,6 +385,6 @@ def _asked(session: Session, function: str, name: str) -> bool:
 
 _KEY = "hashtextextended(concat('keizoku/', current_schema(), '/', CAST(:name AS text)), 0)"
 _LOCK_CALLS = {
-    function: Question(sa.text(f"SELECT {function}({_KEY}) AS done"))
+    function: PreparedQuery(sa.text(f"SELECT {function}({_KEY}) AS done"))
     for function in ("pg_try_advisory_lock", "pg_try_advisory_xact_lock", "pg_advisory_unlock")
 }

@@ -21,11 +21,11 @@ from keizoku.db.session import Session
 Write = Callable[[Session], int]
 """Writes and commits a piece on the session it is given; the rows it wrote."""
 
-HANDS: Final = 2
+WRITERS: Final = 2
 """How many write at once where the pieces do not wait for each other: the server's time is about twice the engine's."""
 
 
-class SecondHand:
+class BackgroundWriter:
     """Writes for a session, one piece of work at a time, or `hands` at a time.
 
     What a piece raises, a later call raises, and after it none is begun. Up to `ahead` pieces wait or are being
@@ -87,7 +87,7 @@ class SecondHand:
             self._idle.put(session)
         return written
 
-    def __enter__(self) -> "SecondHand":
+    def __enter__(self) -> "BackgroundWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -107,7 +107,7 @@ class SecondHand:
             raise interrupted
 
 
-class Turns:
+class AlternatingSessions:
     """Connections in turn: what one has read and locked it also writes, while the next is read on another.
 
         with Turns(session) as turns:
@@ -122,25 +122,25 @@ class Turns:
     def __init__(self, session: Session, *, alone: bool = False) -> None:
         self.free = session
         self._alone = alone
-        self._hands: SecondHand | None = None
+        self._writer: BackgroundWriter | None = None
 
     def write(self, work: Write, *, last: bool) -> int:
         """Begin to write on `free`; the rows that are known to be written by now."""
-        if self._hands is None:
+        if self._writer is None:
             if last or self._alone:
                 return work(self.free)
-            self._hands = SecondHand(self.free, HANDS, HANDS)
-        written = self._hands.hand(work, self.free)
-        self.free = self._hands.idle()
+            self._writer = BackgroundWriter(self.free, WRITERS, WRITERS)
+        written = self._writer.hand(work, self.free)
+        self.free = self._writer.idle()
         return written
 
     def wait(self) -> int:
         """Until all is written; the rows of the last pieces."""
-        return self._hands.wait() if self._hands is not None else 0
+        return self._writer.wait() if self._writer is not None else 0
 
-    def __enter__(self) -> "Turns":
+    def __enter__(self) -> "AlternatingSessions":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._hands is not None:
-            self._hands.__exit__(kind, error, at)
+        if self._writer is not None:
+            self._writer.__exit__(kind, error, at)

@@ -1,6 +1,6 @@
 """The house: one session, the rules, a gateway, and the two desks. The composition root.
 
-with house_on(engine, settings) as house:              the host's engine; docs/how-to/embed.md shows a shop
+with services_on(engine, settings) as house:              the host's engine; docs/how-to/embed.md shows a shop
     house.billing.approve("hanako", now=now)           an act: one call, committed
     owed_view(house.session, house.rules, "hanako", now)
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.refusal import Refused
-from keizoku.billing.services.billing_service import BillingDesk
+from keizoku.billing.services.billing_service import BillingService
 from keizoku.db.session import DatabaseError, Session, check_server, make_engine
 from keizoku.db.standing import check_current
 from keizoku.terms.calendar import Month
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
     from keizoku.billing.closing.month_close import Closed
     from keizoku.scheduler.settings import Settings
-    from keizoku.sla.services.sla_service import SlaDesk
+    from keizoku.sla.services.sla_service import SlaService
 
-__all__ = ["House", "engine_of", "gateway_of", "house_on"]
+__all__ = ["Services", "engine_of", "gateway_of", "services_on"]
 
 
 @dataclass(frozen=True)
-class House:
+class Services:
     """Everything that a command, the worker or a scenario needs, put together once."""
 
     session: Session
@@ -50,16 +50,16 @@ class House:
         return self.gateway
 
     @cached_property
-    def billing(self) -> BillingDesk:
+    def billing(self) -> BillingService:
         """Acts on contracts and money."""
-        return BillingDesk(self.session, self.rules, self.gateway)
+        return BillingService(self.session, self.rules, self.gateway)
 
     @cached_property
-    def sla(self) -> SlaDesk:
+    def sla(self) -> SlaService:
         """Facts about stops and claims."""
-        from keizoku.sla.services.sla_service import SlaDesk
+        from keizoku.sla.services.sla_service import SlaService
 
-        return SlaDesk(self.session, self.rules)
+        return SlaService(self.session, self.rules)
 
     def close_month(self, month: Month, *, by: str = "the diary", now: datetime) -> Closed:
         """Close a month's books; Refused, with what has to be mended, where a check fails."""
@@ -73,7 +73,7 @@ class House:
 
 
 @contextmanager
-def house_on(engine: sa.Engine, settings: Settings) -> Iterator[House]:
+def services_on(engine: sa.Engine, settings: Settings) -> Iterator[Services]:
     """The house on a host's own engine, for one piece of work: what was not committed at the end is lost.
 
     It has a connection of its own from the engine; its time zone does not matter, its search path says where the
@@ -89,7 +89,7 @@ def house_on(engine: sa.Engine, settings: Settings) -> Iterator[House]:
         check_server(session)
         check_current(session, settings.database_schema if "database_schema" in settings.model_fields_set else None)
         with gateway_of(settings, engine) as gateway:
-            yield House(session=session, rules=rules, gateway=gateway)
+            yield Services(session=session, rules=rules, gateway=gateway)
 
 
 def engine_of(settings: Settings) -> sa.Engine:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
     from keizoku.scheduler.scenario.outcome import Outcome
-    from keizoku.scheduler.scenario.scratch_schema import Slate
+    from keizoku.scheduler.scenario.scratch_schema import ScratchSchema
 
 __all__ = ["SERVER", "ScenarioFailedError", "ScenarioFile", "ScenarioItem"]
 
@@ -36,7 +36,7 @@ URL_OPTION: Final = "--keizoku-database-url"
 Server = Callable[[], AbstractContextManager["URL | str"]]
 SERVER: Final = pytest.StashKey[Server]()
 """Opens the server that scenarios run on, for the time of a test session."""
-_SLATE: Final = pytest.StashKey["Slate"]()
+_SCRATCH: Final = pytest.StashKey["ScratchSchema"]()
 _FOLDERS: Final = pytest.StashKey[list[Path]]()
 
 
@@ -96,7 +96,7 @@ class ScenarioItem(pytest.Item):
         """Run the file; raises ScenarioFailedError."""
         from keizoku.scheduler.scenario.run import run_on
 
-        outcome = run_on(_slate(self.config), self.path)
+        outcome = run_on(_scratch(self.config), self.path)
         if not outcome.passed:
             raise ScenarioFailedError(outcome) from outcome.crash
 
@@ -118,16 +118,16 @@ class ScenarioItem(pytest.Item):
         return self.path, 0, f"scenario {self.name}"
 
 
-def _slate(config: pytest.Config) -> Slate:
+def _scratch(config: pytest.Config) -> ScratchSchema:
     """On the server, which is opened at the first scenario; both are let go at the end of the session."""
-    if _SLATE not in config.stash:
-        from keizoku.scheduler.scenario.scratch_schema import Slate
+    if _SCRATCH not in config.stash:
+        from keizoku.scheduler.scenario.scratch_schema import ScratchSchema
 
         stack = ExitStack()
         config.add_cleanup(stack.close)
         url = config.getoption(URL_OPTION) or stack.enter_context(config.stash.get(SERVER, _server_of_the_settings)())
-        config.stash[_SLATE] = stack.enter_context(Slate(url))
-    return config.stash[_SLATE]
+        config.stash[_SCRATCH] = stack.enter_context(ScratchSchema(url))
+    return config.stash[_SCRATCH]
 
 
 @contextmanager

@@ -87,7 +87,7 @@ class Settings(Discretion, BaseSettings):
     database_schema: str = Field(
         default="public",
         pattern=f"^{SCHEMA_NAME.pattern}$",
-        description="the schema of that database in which the tables lie, for commands, worker, backups and `house_on`",
+        description="the schema of that database in which the tables lie, for the library as for every command",
     )
     data_dir: Path | None = Field(
         default=None, description="folder of the embedded database; empty: the user's data folder"

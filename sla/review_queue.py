@@ -63,7 +63,7 @@ class OpenReview:
 
 
 def policy_of(rules: Rules, month: Month) -> Policy:
-    """The policy that measures a month (`Terms.of_month`). Raises UncoveredDate: no version reaches it."""
+    """The policy that measures a month (`Terms.of_month`). Raises UncoveredDateError: no version reaches it."""
     return rules.terms.of_month(month)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from keizoku.terms.files import BadTerms, read_versions
+from keizoku.terms.files import BadTerms, one_line, read_versions
 
 Status = Literal["computed", "by_people", "informational"]
 
@@ -61,8 +61,10 @@ def read_clauses(contract: str, tables: Mapping[str, Any], source: str) -> dict[
             raise BadTerms(f"{source}: clause {clause_id!r} does not begin with {contract}/")
         try:
             found[clause_id] = Clause(id=clause_id, **table)
-        except (ValidationError, TypeError) as error:
-            raise BadTerms(f"{source}: clause {clause_id!r}: {error}") from None
+        except ValidationError as error:
+            raise BadTerms(f"{source}: clause {clause_id!r}: {one_line(error)}") from None
+        except TypeError:
+            raise BadTerms(f"{source}: clause {clause_id!r}: write it as a table of texts") from None
     return found
 
 

@@ -18,11 +18,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pydantic import ValidationError
+
 FOLDER = Path(__file__).parent
 
 
 class BadTerms(ValueError):
     """The terms as written cannot be used."""
+
+
+def one_line(error: ValidationError) -> str:
+    """What a model refuses, as one line: each place and what is wrong there."""
+    return "; ".join(f"{'.'.join(str(part) for part in flaw['loc']) or 'it'}: {flaw['msg']}" for flaw in error.errors())
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,10 @@ def read_version(contract: str, path: Path) -> VersionFiles:
     """The files of one version, from its main file. Raises BadTerms."""
     main = _read(path)
     about = main.pop("contract", {})
+    if not isinstance(about, dict):
+        raise BadTerms(
+            f"{path.name}: [contract] is a table with name, version, title and in_force_from, not {about!r:.60}"
+        )
     name, version, since = about.get("name"), about.get("version"), about.get("in_force_from")
     until = about.get("in_force_until")
     if name != contract or version != path.stem:
@@ -103,6 +114,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise BadTerms(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadTerms(f"{path.name}: {error}") from None
+    except RecursionError:
+        raise BadTerms(f"{path.name}: its lists are nested too deep; terms are tables of numbers") from None
 
 
 def _read(path: Path) -> dict[str, Any]:

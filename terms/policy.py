@@ -2,7 +2,7 @@
 
     Terms.load("premium").at(date(2026, 4, 10)).sla.quorum_share  ==  Fraction(1, 20)
 
-Always holds: a day has exactly one version or `at` raises UncoveredDate; every number names an existing
+Always holds: a day has exactly one version or `at` raises UncoveredDateError; every number names an existing
 clause; every reading has one of its choices; nothing changes after loading (`with_readings` returns other
 Terms).
 """
@@ -32,12 +32,12 @@ from pydantic import (
 
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.clauses import Clause, read_clauses
-from keizoku.terms.files import BadTerms, VersionFiles, read_versions
+from keizoku.terms.files import BadTerms, VersionFiles, one_line, read_versions
 from keizoku.terms.money import fraction_text
 from keizoku.terms.readings import Reading, read_readings
 
 
-class UncoveredDate(LookupError):
+class UncoveredDateError(LookupError):
     """No version of the terms is in force on this day."""
 
 
@@ -53,6 +53,8 @@ def _share(bound_seconds: int, month: Month) -> int:
 def _exact(value: object) -> Fraction:
     if not isinstance(value, str | Fraction):
         raise ValueError(f'a rate is written as text, such as "0.05": {value!r}')
+    if isinstance(value, str) and not RATE.fullmatch(value):
+        raise ValueError(f'a rate is written as "0.05" or "1/20": {value!r:.60}')
     return Fraction(value)
 
 
@@ -64,6 +66,7 @@ def _second_of_day(value: object) -> object:
     return int(value[:2]) * 3600 + int(value[3:]) * 60
 
 
+RATE = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,18})?|-?[0-9]{1,9}/[1-9][0-9]{0,8}")
 TIER_DAYS = 30
 """The month whose 0.5 % and 1 % are 3.6 and 7.2 hours: the bounds of the tiers as the text has them."""
 
@@ -219,28 +222,28 @@ class Terms:
         return cls(contract, tuple(make_version(files) for files in read_versions(contract, folder)))
 
     def version_at(self, day: date) -> Version:
-        """The version in force on a JST day (or at an instant). Raises UncoveredDate."""
+        """The version in force on a JST day (or at an instant). Raises UncoveredDateError."""
         day = jst_day(day) if isinstance(day, datetime) else day
         for version in self.versions:
             if version.covers(day):
                 return version
-        raise UncoveredDate(
+        raise UncoveredDateError(
             f"no version of the {self.contract} terms is in force on {day}; they cover {self._covered()}. "
             f"Add the TOML of the version that held then to terms/{self.contract}/"
         )
 
     def at(self, day: date) -> Policy:
-        """The policy in force on a JST day (or at an instant). Raises UncoveredDate."""
+        """The policy in force on a JST day (or at an instant). Raises UncoveredDateError."""
         return _policy_of(self.version_at(day))
 
     def of_month(self, month: Month) -> Policy:
         """The policy in force in a month: on its first day, or on its last where the terms begin within it.
 
-        Raises UncoveredDate for a month that no version reaches.
+        Raises UncoveredDateError for a month that no version reaches.
         """
         try:
             return self.at(month.first_on).in_month(month)
-        except UncoveredDate:
+        except UncoveredDateError:
             return self.at(month.end_on - timedelta(days=1)).in_month(month)
 
     def with_readings(self, choices: Mapping[str, str]) -> Terms:
@@ -303,6 +306,8 @@ def make_version(files: VersionFiles) -> Version:
             )
     try:
         title, last_checked_on = str(files.about["title"]), files.about["last_checked_on"]
+        if type(last_checked_on) is not date:
+            raise BadTerms(f"{source}: last_checked_on is a day such as 2026-11-22, not {last_checked_on!r:.60}")
         policy = (
             Policy(
                 contract=files.contract,
@@ -317,7 +322,7 @@ def make_version(files: VersionFiles) -> Version:
     except KeyError as missing:
         raise BadTerms(f"{source}: [contract] needs {missing}") from None
     except ValidationError as error:
-        raise BadTerms(f"{source}: {error}") from None
+        raise BadTerms(f"{source}: {one_line(error)}") from None
     return Version(
         contract=files.contract,
         version=files.version,
@@ -337,10 +342,14 @@ def _numbers(tables: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str,
     values: dict[str, Any] = {}
     sources: list[tuple[str, str, str]] = []
     for section, table in tables.items():
+        if not isinstance(table, dict):
+            raise BadTerms(f"{section}: write it as a table, [{section}], of numbers with their clauses")
         values[section] = {}
         for name, entry in table.items():
             path = f"{section}.{name}"
             if isinstance(entry, list):
+                if not all(isinstance(row, dict) for row in entry):
+                    raise BadTerms(f"{path}: write each row as a table, [[{path}]]")
                 values[section][name] = tuple({"up_to_seconds": None, **row} for row in entry)
                 for place, row in enumerate(entry, 1):
                     clause = str(row.get("clause"))

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from keizoku.terms.files import BadTerms
+from keizoku.terms.files import BadTerms, one_line
 
 
 class Choice(BaseModel):
@@ -59,8 +59,10 @@ def read_readings(tables: Mapping[str, Any], source: str) -> dict[str, Reading]:
     for name, table in tables.items():
         try:
             found[name] = Reading(name=name, **table)
-        except (ValidationError, TypeError) as error:
-            raise BadTerms(f"{source}: reading {name!r}: {error}") from None
+        except ValidationError as error:
+            raise BadTerms(f"{source}: reading {name!r}: {one_line(error)}") from None
+        except TypeError:
+            raise BadTerms(f"{source}: reading {name!r}: write it as a table") from None
     return found
 
 

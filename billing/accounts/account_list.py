@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.accounts.contract_lists import state_of_contract
-from keizoku.billing.receivables.open_items import Unpaid, load_unpaid
-from keizoku.billing.rules.delinquency import outlook, standing
+from keizoku.billing.receivables.open_items import OpenItem, load_open_items
+from keizoku.billing.rules.delinquency import default_state, outlook
 from keizoku.db.session import Session, texts
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import invoice
@@ -59,7 +59,7 @@ def account_list(
     found = []
     for row in rows:
         fees = [each.fee for each in unpaid[row.account]]
-        _, days = standing(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+        _, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
         ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
         runs = row.state in ("active", "suspended") and ahead is not None
         found.append(
@@ -78,14 +78,14 @@ def account_list(
     return found
 
 
-def _unpaid(session: Session, rules: Rules, accounts: list[str], at: datetime) -> dict[str, list[Unpaid]]:
-    grouped: dict[str, list[Unpaid]] = defaultdict(list)
+def _unpaid(session: Session, rules: Rules, accounts: list[str], at: datetime) -> dict[str, list[OpenItem]]:
+    grouped: dict[str, list[OpenItem]] = defaultdict(list)
     owing = session.scalars(
         sa.select(invoice.c.contract_id)
         .where(invoice.c.state == "open", invoice.c.account == sa.any_(texts(accounts)))
         .distinct()
     ).all()
     if owing:
-        for each in load_unpaid(session, rules, jst_day(at), contract_ids=owing):
+        for each in load_open_items(session, rules, jst_day(at), contract_ids=owing):
             grouped[each.account].append(each)
     return grouped

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.receivables.customer_deposits import deposit_of
-from keizoku.billing.receivables.open_items import interest_owed, load_unpaid
+from keizoku.billing.receivables.open_items import interest_owed, load_open_items
 from keizoku.billing.receivables.receipts import costs_open
 from keizoku.billing.rules.contract_lifecycle import PREPAID_USED_UP, SUSPENSION, Wish, end_requested
 from keizoku.billing.rules.payment_method import prepaid_terms
@@ -18,12 +18,12 @@ from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.contracts import contract, contract_fact, plan, suspension, term
 from keizoku.db.tables.money import (
-    attempt,
     credit,
     credit_application,
     credit_refund,
     demand,
     invoice,
+    payment_attempt,
     simulated_charge,
     simulated_refund,
     user_notice,
@@ -134,7 +134,9 @@ def invoices_view(session: Session, account: str) -> list[View]:
 
 def attempts_view(session: Session, account: str) -> list[View]:
     """Every attempt at a charge, in order; `outcome` is succeeded, unknown, or the gateway's code of refusal."""
-    rows = session.execute(sa.select(attempt).where(attempt.c.account == account).order_by(attempt.c.id))
+    rows = session.execute(
+        sa.select(payment_attempt).where(payment_attempt.c.account == account).order_by(payment_attempt.c.id)
+    )
     return [
         {
             "on": row.started_on,
@@ -172,7 +174,7 @@ def refunds_view(session: Session, account: str) -> View:
 def owed_view(session: Session, rules: Rules, account: str, at: datetime) -> View:
     """principal, interest, costs, total, deposit at that instant, in whole yen."""
     today = jst_day(at)
-    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
+    unpaid = load_open_items(session, rules, today, account=account, with_accrued=True)
     principal = sum(each.open_yen for each in unpaid)
     interest, _ = interest_owed(unpaid, rules, today)
     costs = costs_open(session, account)
@@ -255,10 +257,10 @@ def _count_and_yen(session: Session, query: sa.Select[Any]) -> View:
 def unknown_charges(session: Session) -> list[View]:
     """Charges without an answer, oldest first."""
     rows = session.execute(
-        sa.select(attempt, invoice.c.open_yen)
-        .join(invoice, invoice.c.id == attempt.c.invoice_id)
-        .where(attempt.c.outcome.is_(None))
-        .order_by(attempt.c.id)
+        sa.select(payment_attempt, invoice.c.open_yen)
+        .join(invoice, invoice.c.id == payment_attempt.c.invoice_id)
+        .where(payment_attempt.c.outcome.is_(None))
+        .order_by(payment_attempt.c.id)
     )
     return [
         {

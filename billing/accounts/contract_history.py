@@ -10,7 +10,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.claims import alternative_consent, claim, claim_decision, claim_ruling
 from keizoku.db.tables.codes import code, code_batch, code_redemption
 from keizoku.db.tables.contracts import contract, contract_fact, price, suspension, term
-from keizoku.db.tables.money import people_task
+from keizoku.db.tables.money import review_task
 from keizoku.db.tables.people import consent, operator_act, screening
 from keizoku.terms.calendar import day_start_at
 
@@ -228,7 +228,7 @@ def _prices(session: Session, account: str) -> Iterator[Event]:
 
 def _tasks(session: Session, account: str) -> Iterator[Event]:
     """What the engine left to people about this account."""
-    for row in session.execute(sa.select(people_task).where(people_task.c.detail["account"].astext == account)):
+    for row in session.execute(sa.select(review_task).where(review_task.c.detail["account"].astext == account)):
         facts: dict[str, Any] = {"task": row.kind, "subject": row.subject}
         yield Event(row.opened_at, row.opened_at, "task_opened", "", facts)
         if row.closed_at is not None:

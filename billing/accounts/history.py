@@ -18,14 +18,14 @@ from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.receivables.interest_preview import debts_on
 from keizoku.billing.receivables.open_items import interest_owed
 from keizoku.billing.refusal import Refused
-from keizoku.billing.rules.account_event import Event, known, to_json, told
-from keizoku.billing.rules.delinquency import outlook, standing
+from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
+from keizoku.billing.rules.delinquency import default_state, outlook
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import contract, suspension, term
 from keizoku.db.tables.money import allocation, credit, credit_application, credit_refund, deposit_use, receipt
 from keizoku.terms.calendar import iso_jst, jst_day
-from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.rendering import Lang
 from keizoku.terms.rules import Rules
 
@@ -33,7 +33,7 @@ _MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class AccountStory:
+class AccountHistory:
     """The state at a moment, and every event that led to it, in order."""
 
     account: str
@@ -52,12 +52,14 @@ class AccountStory:
             "diary": [to_json(event, lang) for event in self.events],
         }
 
-    def told(self, lang: Lang) -> list[tuple[str, str, str]]:
+    def sentences(self, lang: Lang) -> list[tuple[str, str, str]]:
         """(when, what happened, clause) in order."""
-        return [(_clock(event.at), told(event, lang), event.clause) for event in self.events]
+        return [(_clock(event.at), event_sentence(event, lang), event.clause) for event in self.events]
 
 
-def account_story(session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime) -> AccountStory:
+def account_history(
+    session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime
+) -> AccountHistory:
     """The account as it stood just before `until`, by what was known at `known_at`.
 
     Raises Refused for an account that is not known, or a day that no terms cover.
@@ -67,9 +69,9 @@ def account_story(session: Session, rules: Rules, account: str, *, until: dateti
     events = [*contract_events(session, account), *money_events(session, account)]
     try:
         state = state_at(session, rules, account, until=until, known_at=known_at)
-    except UncoveredDate as error:
+    except UncoveredDateError as error:
         raise Refused(str(error)) from None
-    return AccountStory(account, until, known_at, state, tuple(known(events, until, known_at)))
+    return AccountHistory(account, until, known_at, state, tuple(known(events, until, known_at)))
 
 
 def state_at(session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def state_at(session: Session, rules: Rules, account: str, *, until: datetime, k
     interest_yen, _ = interest_owed(debts, rules, on) if debts else (0, ())
     settings = rules.discretion
     fees = [each.fee for each in debts if each.open_yen]
-    _, days = standing(fees, on, settings.suspend_after_days, settings.terminate_after_days)
+    _, days = default_state(fees, on, settings.suspend_after_days, settings.terminate_after_days)
     ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
     runs = state["state"] in ("active", "suspended") and ahead is not None
     return state | {

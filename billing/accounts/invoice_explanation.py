@@ -14,7 +14,7 @@ from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.contracts.price_lookup import load_prices
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.account_event import Event, in_order
-from keizoku.billing.rules.account_event import told as told_event
+from keizoku.billing.rules.account_event import event_sentence as told_event
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract, price, term
@@ -28,7 +28,7 @@ Told = tuple[str, str]  # (clause, sentence)
 
 
 @dataclass(frozen=True, slots=True)
-class InvoiceStory:
+class InvoiceExplanation:
     """An invoice with the rows that made it; `price` is the one that was in force, None where it was paid ahead."""
 
     invoice: dict[str, Any]
@@ -38,7 +38,7 @@ class InvoiceStory:
     settlements: tuple[dict[str, Any], ...]
     events: tuple[Event, ...]
 
-    def told(self, lang: Lang) -> list[Told]:
+    def sentences(self, lang: Lang) -> list[Told]:
         """Sentences with their clauses, from the term to what is open."""
         facts = self.invoice
         lines: list[Told] = [("premium/4.1", sentence("invoice.term", lang, facts)), self._price(lang)]
@@ -74,7 +74,7 @@ class InvoiceStory:
             },
             "credits": list(self.credits),
             "settlements": list(self.settlements),
-            "sentences": [{"clause": clause or None, "text": text} for clause, text in self.told(lang)],
+            "sentences": [{"clause": clause or None, "text": text} for clause, text in self.sentences(lang)],
         }
 
     def _price(self, lang: Lang) -> Told:
@@ -92,7 +92,7 @@ class InvoiceStory:
         return "premium/4.3", line
 
 
-def invoice_story(session: Session, rules: Rules, invoice_id: int) -> InvoiceStory:
+def explain_invoice(session: Session, rules: Rules, invoice_id: int) -> InvoiceExplanation:
     """One invoice. Raises Refused where there is none with this number."""
     if not 0 < invoice_id < 2**63:
         raise Refused(f"there is no invoice {invoice_id}")
@@ -132,7 +132,7 @@ def invoice_story(session: Session, rules: Rules, invoice_id: int) -> InvoiceSto
         "open_yen": row.open_yen,
         "paid_on": row.paid_on.isoformat() if row.paid_on is not None else None,
     }
-    return InvoiceStory(
+    return InvoiceExplanation(
         facts,
         _price_then(session, row, renewal),
         renewal,

@@ -11,16 +11,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.refusal import Refused
-from keizoku.billing.rules.liability_cap import Cap, Received, Returned, Source, liability_cap, still_due_yen
+from keizoku.billing.rules.liability_cap import Cap, FeeReceived, FeeReturned, Source, liability_cap, still_due_yen
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.db.session import Session
 from keizoku.db.tables.codes import code, code_batch, code_redemption
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import contract, term
 from keizoku.db.tables.gateway import gateway_dispute
-from keizoku.db.tables.money import allocation, attempt, credit, credit_refund, receipt, settlement, store_report
+from keizoku.db.tables.money import (
+    allocation,
+    credit,
+    credit_refund,
+    payment_attempt,
+    receipt,
+    settlement,
+    store_report,
+)
 from keizoku.terms.calendar import Month, iso_jst, jst_day
-from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
 
@@ -28,7 +36,7 @@ CLAUSE = "premium/12.2"
 
 
 @dataclass(frozen=True, slots=True)
-class CapStory:
+class LiabilityExplanation:
     """The limit for an event of an account, the credits that count against the same loss, and what that leaves."""
 
     account: str
@@ -98,15 +106,15 @@ class CapStory:
         }
 
 
-def cap_story(
+def explain_liability(
     session: Session, rules: Rules, account: str, event_at: datetime, *, damage_yen: int | None = None
-) -> CapStory:
+) -> LiabilityExplanation:
     """The limit for an event at an instant. Raises Refused for an unknown account or a day without terms."""
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
         raise Refused(f"account {account!r} is not known")
     try:
         years = rules.terms.at(jst_day(event_at)).liability.lookback_years
-    except UncoveredDate as error:
+    except UncoveredDateError as error:
         raise Refused(str(error)) from None
     cap = liability_cap(fees_received(session, account), event_at, years)
     credits = session.execute(
@@ -115,10 +123,12 @@ def cap_story(
         .group_by(credit.c.month)
         .order_by(credit.c.month)
     )
-    return CapStory(account, cap, tuple((Month.parse(row.month), int(row.yen)) for row in credits), damage_yen)
+    return LiabilityExplanation(
+        account, cap, tuple((Month.parse(row.month), int(row.yen)) for row in credits), damage_yen
+    )
 
 
-def fees_received(session: Session, account: str) -> list[Received]:
+def fees_received(session: Session, account: str) -> list[FeeReceived]:
     """Every fee ever received of an account, by whichever way."""
     return [
         *_by_card(session, account),
@@ -129,8 +139,8 @@ def fees_received(session: Session, account: str) -> list[Received]:
     ]
 
 
-def _by_card(session: Session, account: str) -> list[Received]:
-    refunds: dict[int, list[Returned]] = defaultdict(list)
+def _by_card(session: Session, account: str) -> list[FeeReceived]:
+    refunds: dict[int, list[FeeReturned]] = defaultdict(list)
     for row in session.execute(
         sa.select(credit_refund).where(
             credit_refund.c.account == account,
@@ -138,26 +148,26 @@ def _by_card(session: Session, account: str) -> list[Received]:
             credit_refund.c.failed_on.is_(None),
         )
     ):
-        refunds[row.attempt_id].append(Returned(row.settled_at, row.yen))
+        refunds[row.attempt_id].append(FeeReturned(row.settled_at, row.yen))
     for row in session.execute(
-        sa.select(attempt.c.id, gateway_dispute.c.amount, gateway_dispute.c.happened_at)
-        .join(gateway_dispute, gateway_dispute.c.payment == attempt.c.gateway_id)
-        .where(attempt.c.account == account, gateway_dispute.c.state == "lost")
+        sa.select(payment_attempt.c.id, gateway_dispute.c.amount, gateway_dispute.c.happened_at)
+        .join(gateway_dispute, gateway_dispute.c.payment == payment_attempt.c.gateway_id)
+        .where(payment_attempt.c.account == account, gateway_dispute.c.state == "lost")
     ):
-        refunds[row.id].append(Returned(row.happened_at, row.amount, never_received=True))
+        refunds[row.id].append(FeeReturned(row.happened_at, row.amount, never_received=True))
     rows = session.execute(
-        sa.select(attempt.c.id, attempt.c.settled_at, settlement.c.yen)
-        .join(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == attempt.c.id))
-        .where(attempt.c.account == account, attempt.c.outcome == "succeeded")
-        .order_by(attempt.c.id)
+        sa.select(payment_attempt.c.id, payment_attempt.c.settled_at, settlement.c.yen)
+        .join(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == payment_attempt.c.id))
+        .where(payment_attempt.c.account == account, payment_attempt.c.outcome == "succeeded")
+        .order_by(payment_attempt.c.id)
     )
     return [
-        Received(row.settled_at, row.yen, Source.CARD, f"attempt {row.id}", tuple(refunds.get(row.id, ())))
+        FeeReceived(row.settled_at, row.yen, Source.CARD, f"attempt {row.id}", tuple(refunds.get(row.id, ())))
         for row in rows
     ]
 
 
-def _by_bank(session: Session, account: str) -> list[Received]:
+def _by_bank(session: Session, account: str) -> list[FeeReceived]:
     rows = session.execute(
         sa.select(receipt.c.id, receipt.c.received_at, receipt.c.reverses, sa.func.sum(allocation.c.yen).label("yen"))
         .join(allocation, allocation.c.receipt_id == receipt.c.id)
@@ -166,12 +176,12 @@ def _by_bank(session: Session, account: str) -> list[Received]:
         .order_by(receipt.c.id)
     ).all()
     taken_back = {
-        row.reverses: Returned(row.received_at, -int(row.yen), never_received=True)
+        row.reverses: FeeReturned(row.received_at, -int(row.yen), never_received=True)
         for row in rows
         if row.reverses is not None
     }
     return [
-        Received(
+        FeeReceived(
             row.received_at,
             int(row.yen),
             Source.BANK,
@@ -183,26 +193,26 @@ def _by_bank(session: Session, account: str) -> list[Received]:
     ]
 
 
-def _by_deposit(session: Session, account: str) -> list[Received]:
+def _by_deposit(session: Session, account: str) -> list[FeeReceived]:
     rows = session.execute(
         sa.select(settlement)
         .where(settlement.c.account == account, settlement.c.kind == "deposit")
         .order_by(settlement.c.id)
     )
-    return [Received(row.recorded_at, row.yen, Source.DEPOSIT, f"invoice {row.invoice_id}") for row in rows]
+    return [FeeReceived(row.recorded_at, row.yen, Source.DEPOSIT, f"invoice {row.invoice_id}") for row in rows]
 
 
-def _by_store(session: Session, account: str) -> list[Received]:
+def _by_store(session: Session, account: str) -> list[FeeReceived]:
     rows = session.execute(
         sa.select(term.c.id, term.c.starts_at, store_report.c.gross_yen)
         .join(store_report, store_report.c.term_id == term.c.id)
         .where(term.c.account == account)
         .order_by(term.c.id)
     )
-    return [Received(row.starts_at, row.gross_yen, Source.STORE, f"term {row.id}") for row in rows]
+    return [FeeReceived(row.starts_at, row.gross_yen, Source.STORE, f"term {row.id}") for row in rows]
 
 
-def _by_key(session: Session, account: str) -> list[Received]:
+def _by_key(session: Session, account: str) -> list[FeeReceived]:
     rows = session.execute(
         sa.select(
             contract.c.id,
@@ -220,7 +230,7 @@ def _by_key(session: Session, account: str) -> list[Received]:
         .order_by(contract.c.id)
     )
     return [
-        Received(
+        FeeReceived(
             row.approved_at,
             row.sold_yen or row.price_yen * prepaid_terms(row.paid_months, row.interval),
             Source.KEY,

@@ -13,13 +13,13 @@ from keizoku.db.tables.contracts import contract_fact, term
 from keizoku.db.tables.gateway import gateway_dispute
 from keizoku.db.tables.money import (
     allocation,
-    attempt,
     credit,
     credit_refund,
     demand,
     deposit_use,
     handover,
     invoice,
+    payment_attempt,
     receipt,
     settlement,
     store_report,
@@ -94,7 +94,7 @@ def _invoices(session: Session, account: str) -> Iterator[Event]:
 
 
 def _attempts(session: Session, account: str) -> Iterator[Event]:
-    for row in session.execute(sa.select(attempt).where(attempt.c.account == account)):
+    for row in session.execute(sa.select(payment_attempt).where(payment_attempt.c.account == account)):
         facts = {"attempt": row.id, "invoice": row.invoice_id, "yen": row.yen, "code": row.code}
         answered_at_once = row.answer_recorded_at == row.started_at
         if not answered_at_once:
@@ -107,9 +107,9 @@ def _attempts(session: Session, account: str) -> Iterator[Event]:
 def _disputes(session: Session, account: str) -> Iterator[Event]:
     """What the gateway says of disputed charges, each state as it came."""
     rows = session.execute(
-        sa.select(gateway_dispute, attempt.c.id.label("charge"), attempt.c.invoice_id)
-        .join(attempt, attempt.c.gateway_id == gateway_dispute.c.payment)
-        .where(attempt.c.account == account)
+        sa.select(gateway_dispute, payment_attempt.c.id.label("charge"), payment_attempt.c.invoice_id)
+        .join(payment_attempt, payment_attempt.c.gateway_id == gateway_dispute.c.payment)
+        .where(payment_attempt.c.account == account)
     )
     for row in rows:
         facts = {"attempt": row.charge, "invoice": row.invoice_id, "yen": row.amount, "dispute": row.dispute}

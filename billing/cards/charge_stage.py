@@ -21,15 +21,15 @@ import sqlalchemy as sa
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from keizoku.billing.ledger.posting import Posting, next_ids, post
 from keizoku.billing.receivables import customer_deposits
-from keizoku.billing.receivables.open_items import Unpaid, load_unpaid, lock_accounts, plain_fees
+from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts, plain_fees
 from keizoku.billing.receivables.settlement import settle_invoices
 from keizoku.billing.rules.payment_allocation import settle_fee
 from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
 from keizoku.billing.tasks import close_task, open_task
 from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
-from keizoku.db.tables.money import attempt, interest_mark, invoice, settlement
-from keizoku.db.writer import HANDS, SecondHand
+from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement
+from keizoku.db.writer import WRITERS, BackgroundWriter
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
@@ -37,7 +37,7 @@ CHUNK = 5_000
 """Attempts that are committed together, before the first of them is sent."""
 ANSWERS = 1_000
 """Answers that are booked together, while the gateway is asked on."""
-_UNANSWERED = attempt.c.outcome.is_(None)
+_UNANSWERED = payment_attempt.c.outcome.is_(None)
 _PAYABLE = sa.and_(invoice.c.state == "open", invoice.c.method == "card", invoice.c.due_on <= TODAY)
 
 
@@ -50,7 +50,7 @@ class InFlight:
     open_yen: int
 
 
-class Wanted(NamedTuple):
+class DueAttempt(NamedTuple):
     """An attempt to be made: of the open yen of an invoice that fell due on a day, since when, the how manieth."""
 
     due_on: date
@@ -81,14 +81,14 @@ def charge_due(
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
     changes += customer_deposits.apply_due(session, rules, now, contract_ids=contract_ids)
     with ExitStack() as stack:
-        writer: SecondHand | None = None
+        writer: BackgroundWriter | None = None
         for wanted in _wanted(session, rules, jst_day(now), contract_ids):
             attempts = _begin(session, wanted, now)
             changes += len(attempts)
             unknown = False
             answers = gateway.charge_many([each.request for each in attempts], now)
             if len(attempts) > ANSWERS and writer is None:
-                writer = stack.enter_context(SecondHand(session, HANDS, ahead=CHUNK // ANSWERS))
+                writer = stack.enter_context(BackgroundWriter(session, WRITERS, ahead=CHUNK // ANSWERS))
             while results := list(islice(answers, ANSWERS)):
                 unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
                 save = partial(save_results, rules=rules, attempts=attempts, results=results, now=now)
@@ -174,12 +174,12 @@ def save_results(
     answers = [(request, result, result.happened_at or now) for request, result in definite]
     rows = session.execute(
         sa.text(
-            "UPDATE attempt SET outcome = answer.outcome, code = answer.code, gateway_id = answer.gateway_id, "
+            "UPDATE payment_attempt SET outcome = answer.outcome, code = answer.code, gateway_id = answer.gateway_id, "
             "settled_on = answer.settled_on, settled_at = answer.settled_at, answer_recorded_at = :now FROM "
             "unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]), "
             "CAST(:gateway_ids AS text[]), CAST(:days AS date[]), CAST(:instants AS timestamptz[])) "
             "AS answer (id, outcome, code, gateway_id, settled_on, settled_at) "
-            "WHERE attempt.id = answer.id AND attempt.outcome IS NULL RETURNING attempt.id"
+            "WHERE payment_attempt.id = answer.id AND payment_attempt.outcome IS NULL RETURNING payment_attempt.id"
         ),
         {
             "ids": plain_array(request.attempt_id for request, _, _ in answers),
@@ -209,10 +209,10 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
     by_invoice = {request.invoice_id: (request, on) for request, on in paid}
     plain = plain_fees(session, by_invoice).values()
     fees = {each.invoice_id: each.open_yen for each in plain if by_invoice[each.invoice_id][1] <= each.due_on}
-    owed: dict[int, Unpaid] = {}
+    owed: dict[int, OpenItem] = {}
     for day in sorted({on for request, on in paid if request.invoice_id not in fees}):
         ids = [request.invoice_id for request, on in paid if on == day and request.invoice_id not in fees]
-        owed |= {each.invoice_id: each for each in load_unpaid(session, rules, day, invoice_ids=ids)}
+        owed |= {each.invoice_id: each for each in load_open_items(session, rules, day, invoice_ids=ids)}
     fees |= {invoice_id: each.open_yen for invoice_id, each in owed.items()}
     settled: list[tuple[ChargeRequest, date, int]] = []
     for invoice_id, (request, on) in by_invoice.items():
@@ -235,7 +235,7 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
     )
     settle_invoices(session, [(r.invoice_id, yen, on) for r, on, yen in settled])
     late = [(owed[r.invoice_id], on) for r, on, _ in settled if r.invoice_id in owed]
-    _mark_interest(session, rules, late, now)
+    _checkpoint_interest(session, rules, late, now)
     post(
         session,
         [
@@ -251,20 +251,20 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
     )
 
 
-def _mark_interest(session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, date]], now: datetime) -> None:
+def _checkpoint_interest(session: Session, rules: Rules, paid: Sequence[tuple[OpenItem, date]], now: datetime) -> None:
     marks = []
     for each, on in paid:
-        if on <= each.counts_after and not each.carried_yen:
+        if on <= each.accrues_after and not each.accrued_unpaid_yen:
             continue  # nothing has accrued: most fees are paid on the day on which they are due
         policy = rules.terms.at(on)
         left = settle_fee(each.debt, on, policy.late_interest.rate, policy.readings["late_interest_day_count"])
-        if left.carried_yen:
-            marks.append((each.invoice_id, each.account, on, left.carried_yen, now))
+        if left.accrued_unpaid_yen:
+            marks.append((each.invoice_id, each.account, on, left.accrued_unpaid_yen, now))
     if marks:
         copy_rows(
             session,
-            interest_mark,
-            ("invoice_id", "account", "counts_after", "carried_yen", "recorded_at"),
+            interest_checkpoint,
+            ("invoice_id", "account", "accrues_after", "accrued_unpaid_yen", "recorded_at"),
             marks,
         )
 
@@ -272,8 +272,8 @@ def _mark_interest(session: Session, rules: Rules, paid: Sequence[tuple[Unpaid, 
 def abandon(session: Session, attempt_id: int, now: datetime) -> int:
     """People have made sure that nothing was charged: the attempt is over and another may begin. Does not commit."""
     return session.execute(
-        sa.update(attempt)
-        .where(attempt.c.id == attempt_id, attempt.c.outcome.is_(None))
+        sa.update(payment_attempt)
+        .where(payment_attempt.c.id == attempt_id, payment_attempt.c.outcome.is_(None))
         .values(outcome="abandoned", code="by_people", settled_on=jst_day(now), settled_at=now, answer_recorded_at=now)
     ).rowcount
 
@@ -283,7 +283,7 @@ def _wanted(
     rules: Rules,
     today: date,
     contract_ids: Collection[int] | None,
-) -> Iterable[list[Wanted]]:
+) -> Iterable[list[DueAttempt]]:
     """Chunks of open card invoices that want an attempt by today, in the order in which they fell due.
 
     They stay locked until their attempts are committed; what somebody else is charging just now is left out.
@@ -301,14 +301,16 @@ def _wanted(
         ids = session.scalars(locked).all()
         untried = plain_fees(session, ids, untried=True)
         fees = [
-            Wanted(fee.due_on, fee.invoice_id, fee.account, fee.open_yen, wanted_on, 1)
+            DueAttempt(fee.due_on, fee.invoice_id, fee.account, fee.open_yen, wanted_on, 1)
             for fee in untried.values()
             if (wanted_on := next_attempt_wanted_on(fee.due_on, (), retries, None, None)) is not None
         ]
         others = [each for each in ids if each not in untried]
         fees += [
-            Wanted(each.due_on, each.invoice_id, each.account, each.open_yen, each.wanted_on, len(each.attempts) + 1)
-            for each in (load_unpaid(session, rules, today, invoice_ids=others) if others else ())
+            DueAttempt(
+                each.due_on, each.invoice_id, each.account, each.open_yen, each.wanted_on, len(each.attempts) + 1
+            )
+            for each in (load_open_items(session, rules, today, invoice_ids=others) if others else ())
             if each.wanted_on is not None
         ]
         least_yen = rules.discretion.minimum_card_charge_yen
@@ -317,10 +319,10 @@ def _wanted(
             yield wanted
 
 
-def _begin(session: Session, wanted: Sequence[Wanted], now: datetime) -> list[InFlight]:
+def _begin(session: Session, wanted: Sequence[DueAttempt], now: datetime) -> list[InFlight]:
     """Commit one attempt row per fee, each with its own key, before anything is asked of the gateway."""
     today = jst_day(now)
-    ids = next_ids(session, attempt, len(wanted))
+    ids = next_ids(session, payment_attempt, len(wanted))
     requests = [
         ChargeRequest(
             f"keizoku-{each.invoice_id}-{each.number}", each.account, attempt_id, each.invoice_id, each.yen, now
@@ -329,7 +331,7 @@ def _begin(session: Session, wanted: Sequence[Wanted], now: datetime) -> list[In
     ]
     copy_rows(
         session,
-        attempt,
+        payment_attempt,
         ("id", "invoice_id", "account", "key", "yen", "wanted_on", "started_on", "started_at"),
         (
             (r.attempt_id, r.invoice_id, r.account, r.key, r.yen, each.wanted_on, today, now)
@@ -347,10 +349,10 @@ def _among(contract_ids: Collection[int] | None) -> list[sa.ColumnElement[bool]]
 
 def _in_flight(session: Session, contract_ids: Collection[int] | None = None) -> list[InFlight]:
     query = (
-        sa.select(attempt, invoice.c.open_yen)
-        .join(invoice, invoice.c.id == attempt.c.invoice_id)
+        sa.select(payment_attempt, invoice.c.open_yen)
+        .join(invoice, invoice.c.id == payment_attempt.c.invoice_id)
         .where(_UNANSWERED, *_among(contract_ids))
-        .order_by(attempt.c.id)
+        .order_by(payment_attempt.c.id)
     )
     return [
         InFlight(
@@ -365,7 +367,9 @@ def _in_flight(session: Session, contract_ids: Collection[int] | None = None) ->
 def _still_unanswered(session: Session, attempts: Sequence[InFlight]) -> list[InFlight]:
     """Those that nobody has settled while they were looked up: asked of the session, which ends with our lead."""
     ids = numbers(each.request.attempt_id for each in attempts)
-    still = set(session.scalars(sa.select(attempt.c.id).where(attempt.c.id == sa.any_(ids), _UNANSWERED)))
+    still = set(
+        session.scalars(sa.select(payment_attempt.c.id).where(payment_attempt.c.id == sa.any_(ids), _UNANSWERED))
+    )
     return [each for each in attempts if each.request.attempt_id in still]
 
 

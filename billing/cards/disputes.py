@@ -23,7 +23,7 @@ from keizoku.billing.gateway.books import Dispute
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
-from keizoku.billing.receivables.open_items import interest_owed, load_unpaid, lock_accounts
+from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import settle_invoices
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
@@ -33,7 +33,7 @@ from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.books import term_closure
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.gateway import dispute_choice, gateway_dispute, gateway_event
-from keizoku.db.tables.money import attempt, interest_mark, invoice, settlement
+from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.rules import Rules
@@ -55,7 +55,7 @@ def anything_due() -> sa.ColumnElement[bool]:
     return sa.exists(_undecided().subquery().select())
 
 
-def take_news(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
+def sync_events(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
     """Fetch every dispute that is not over, and record and book what is new; commits; returns the rows written."""
     ids = sorted(session.scalars(_undecided()))
     session.commit()
@@ -91,8 +91,8 @@ def _take(session: Session, rules: Rules, dispute: Dispute, now: datetime) -> in
 
 def _charge_of(session: Session, payment: str) -> Disputed | None:
     row = session.execute(
-        sa.select(attempt.c.id, attempt.c.account, attempt.c.invoice_id).where(
-            attempt.c.gateway_id == payment, attempt.c.outcome == "succeeded"
+        sa.select(payment_attempt.c.id, payment_attempt.c.account, payment_attempt.c.invoice_id).where(
+            payment_attempt.c.gateway_id == payment, payment_attempt.c.outcome == "succeeded"
         )
     ).first()
     return None if row is None else Disputed(*row)
@@ -183,13 +183,13 @@ def _lose(
         .where(invoice.c.id == charge.invoice_id)
         .values(open_yen=invoice.c.open_yen + yen, state="open", paid_on=None)
     )
-    carried_yen = session.execute(
-        sa.select(interest_mark.c.carried_yen)
-        .where(interest_mark.c.invoice_id == charge.invoice_id)
-        .order_by(interest_mark.c.id.desc())
+    accrued_unpaid_yen = session.execute(
+        sa.select(interest_checkpoint.c.accrued_unpaid_yen)
+        .where(interest_checkpoint.c.invoice_id == charge.invoice_id)
+        .order_by(interest_checkpoint.c.id.desc())
         .limit(1)
     ).scalar_one_or_none()
-    _count_anew(session, charge, lost_on, carried_yen or 0, now)
+    _count_anew(session, charge, lost_on, accrued_unpaid_yen or 0, now)
     chosen = _chosen(session, dispute.id)
     if (chosen.choice if chosen is not None else rules.discretion.dispute_lost) == SALE_VOIDED:
         by, ground = (chosen.author, chosen.ground) if chosen is not None else ("keizoku", "dispute_lost: sale_void")
@@ -212,14 +212,14 @@ def _settled_by(session: Session, charge: Disputed) -> int:
     return int(session.execute(query).scalar_one())
 
 
-def _count_anew(session: Session, charge: Disputed, on: date, carried_yen: int, now: datetime) -> None:
+def _count_anew(session: Session, charge: Disputed, on: date, accrued_unpaid_yen: int, now: datetime) -> None:
     session.execute(
-        sa.insert(interest_mark).values(
+        sa.insert(interest_checkpoint).values(
             invoice_id=charge.invoice_id,
             account=charge.account,
-            counts_after=on,
-            carried_yen=carried_yen,
-            marked_on=on,
+            accrues_after=on,
+            accrued_unpaid_yen=accrued_unpaid_yen,
+            checkpoint_on=on,
             recorded_at=now,
         )
     )
@@ -268,7 +268,7 @@ def _void(
     session.execute(sa.update(invoice).where(invoice.c.id == charge.invoice_id).values(state="void", paid_on=None))
     _count_anew(session, charge, on, 0, now)
     left_yen, _ = interest_owed(
-        load_unpaid(session, rules, today, account=charge.account, with_carried=True), rules, today
+        load_open_items(session, rules, today, account=charge.account, with_accrued=True), rules, today
     )
     amounts = {
         "unrecognised_yen": parts.unrecognised_yen,
@@ -340,8 +340,8 @@ def _chosen(session: Session, dispute_id: str) -> sa.Row[Any] | None:
 def disputes(session: Session) -> list[dict[str, object]]:
     """Every dispute with its newest state, the open ones first."""
     rows: Sequence[Any] = session.execute(
-        sa.select(gateway_dispute, attempt.c.account, attempt.c.invoice_id)
-        .outerjoin(attempt, attempt.c.id == gateway_dispute.c.attempt_id)
+        sa.select(gateway_dispute, payment_attempt.c.account, payment_attempt.c.invoice_id)
+        .outerjoin(payment_attempt, payment_attempt.c.id == gateway_dispute.c.attempt_id)
         .order_by(gateway_dispute.c.id)
     ).all()
     newest = {row.dispute: row for row in rows}

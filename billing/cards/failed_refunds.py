@@ -78,11 +78,11 @@ def _moved() -> sa.Select[Any]:
     return sa.select(balance_transaction).where(_MOVED, ~looked)
 
 
-def take_news(session: Session, gateway: Gateway, now: datetime) -> int:
+def sync_events(session: Session, gateway: Gateway, now: datetime) -> int:
     """Fetch every refund of which there is news, and book what failed; commits; returns the rows written."""
     changes = 0
     to_ask: dict[str, list[tuple[Reason, Made]]] = {}
-    for reason, made in _news(session):
+    for reason, made in _events(session):
         if made is not None and made.outcome is None:
             continue  # whoever asked for it looks it up first
         if made is None or made.outcome != "succeeded":
@@ -103,7 +103,7 @@ def take_news(session: Session, gateway: Gateway, now: datetime) -> int:
     return changes
 
 
-def _news(session: Session) -> list[tuple[Reason, Made | None]]:
+def _events(session: Session) -> list[tuple[Reason, Made | None]]:
     """Every reason to look with the refund of ours that it speaks of, by the gateway's id or by our key."""
     reasons = [
         Reason(row.id, row.about, None, row.happened_at, False, row.kind == FAILED_EVENT)

@@ -21,7 +21,7 @@ from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
-from keizoku.db.tables.money import attempt
+from keizoku.db.tables.money import payment_attempt
 
 ACCOUNT = "keizoku_account"
 
@@ -92,7 +92,7 @@ def detach_card(session: Session, calls: StripeCalls, account: str, card: str, n
         .outerjoin(card_end, card_end.c.card_id == saved_card.c.id)
         .where(saved_card.c.account == account, saved_card.c.payment_method_id == card)
     ).all()
-    in_flight = sa.exists().where(attempt.c.account == account, attempt.c.outcome.is_(None))
+    in_flight = sa.exists().where(payment_attempt.c.account == account, payment_attempt.c.outcome.is_(None))
     if not rows or session.execute(sa.select(in_flight)).scalar_one():
         session.rollback()
         why = f"has no saved card {card}" if not rows else "a charge has no answer yet; try again after it has one"

@@ -11,7 +11,7 @@ from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.gateway import gateway_event
-from keizoku.db.tables.money import attempt, invoice
+from keizoku.db.tables.money import invoice, payment_attempt
 from keizoku.terms.calendar import day_start_at
 
 
@@ -24,11 +24,11 @@ def dispute(
     """
     simulated = _simulated(gateway, "disputes of real cards", "disputes")
     charged: str | None = session.execute(
-        sa.select(attempt.c.gateway_id)
-        .join(invoice, invoice.c.id == attempt.c.invoice_id)
+        sa.select(payment_attempt.c.gateway_id)
+        .join(invoice, invoice.c.id == payment_attempt.c.invoice_id)
         .join(term, term.c.id == invoice.c.term_id)
-        .where(term.c.account == account, term.c.starts_on == term_on, attempt.c.outcome == "succeeded")
-        .order_by(attempt.c.id.desc())
+        .where(term.c.account == account, term.c.starts_on == term_on, payment_attempt.c.outcome == "succeeded")
+        .order_by(payment_attempt.c.id.desc())
         .limit(1)
     ).scalar_one_or_none()
     if charged is None:

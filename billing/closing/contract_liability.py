@@ -175,8 +175,9 @@ _LINES = f"""{ORIGINS}, posted AS (
                 JOIN invoice ON invoice.id = CAST(contract_fact.detail ->> 'invoice' AS bigint)
                 WHERE contract_fact.id = CAST(split_part(origin_key, ':', 2) AS bigint))
             WHEN origin_key LIKE 'dispute:%' THEN (
-                SELECT invoice.term_id FROM gateway_dispute JOIN attempt ON attempt.id = gateway_dispute.attempt_id
-                JOIN invoice ON invoice.id = attempt.invoice_id
+                SELECT invoice.term_id FROM gateway_dispute
+                JOIN payment_attempt ON payment_attempt.id = gateway_dispute.attempt_id
+                JOIN invoice ON invoice.id = payment_attempt.invoice_id
                 WHERE concat('dispute:', gateway_dispute.dispute, chr(58), 'void') = origin_key LIMIT 1)
             END AS term_id
         FROM posted

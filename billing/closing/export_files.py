@@ -22,7 +22,7 @@ from keizoku.billing.closing.exports.mapping import ExportMapping
 from keizoku.billing.closing.exports.packages import HEADERS, ROWS
 from keizoku.billing.closing.exports.plain import CSV_HEADER, beancount_entry, beancount_foot, beancount_head, csv_rows
 from keizoku.billing.documents.atomic_files import digest, whole_file
-from keizoku.billing.rules.books.journal_rules import Line
+from keizoku.billing.rules.books.journal_rules import JournalLine
 from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.books import entry, line
 from keizoku.terms.calendar import Month
@@ -100,7 +100,7 @@ def month_entries(session: Session, month: Month) -> Iterator[BookEntry]:
             event=first.event,
             clause=first.clause,
             account=first.account,
-            lines=tuple(Line(row.code, row.yen) for row in lines),
+            lines=tuple(JournalLine(row.code, row.yen) for row in lines),
             belongs_to=first.belongs_to or "",
         )
 

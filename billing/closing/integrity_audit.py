@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.db.session import Question, Session
+from keizoku.db.session import PreparedQuery, Session
 
 _MARGIN = timedelta(days=1)
 """Clocks of several machines differ, and what is recorded during a night bears the time of its beginning."""
@@ -94,11 +94,11 @@ _CHECKS: Mapping[str, str] = {
           ON refunded.credit_id = credit.id
         WHERE available_yen <> granted_yen - coalesce(applied.yen, 0) - coalesce(refunded.yen, 0)""",
     "charges that succeeded and settled nothing": """
-        SELECT count(*) FROM attempt WHERE id > :attempt AND outcome = 'succeeded' AND NOT EXISTS (
-            SELECT 1 FROM settlement WHERE settlement.invoice_id = attempt.invoice_id AND kind = 'card'
-            AND source_id = attempt.id)
-        AND NOT EXISTS (SELECT 1 FROM people_task WHERE kind = 'charged_too_much'
-                        AND subject = concat('attempt ', attempt.id))""",
+        SELECT count(*) FROM payment_attempt WHERE id > :payment_attempt AND outcome = 'succeeded' AND NOT EXISTS (
+            SELECT 1 FROM settlement WHERE settlement.invoice_id = payment_attempt.invoice_id AND kind = 'card'
+            AND source_id = payment_attempt.id)
+        AND NOT EXISTS (SELECT 1 FROM review_task WHERE kind = 'charged_too_much'
+                        AND subject = concat('attempt ', payment_attempt.id))""",
     "terms that ended early, are paid, and are not recognised to their end": """
         SELECT count(*) FROM term JOIN invoice
           ON invoice.contract_id = term.contract_id AND invoice.term_id = term.id AND invoice.state <> 'open'
@@ -112,9 +112,9 @@ _CHECKS: Mapping[str, str] = {
         SELECT count(*) FROM touched_invoices JOIN invoice USING (id) LEFT JOIN settled ON settled.invoice_id = id
         WHERE invoice.credit_yen <> coalesce(settled.credit_yen, 0)""",
     "card settlements without a charge that succeeded": """
-        SELECT count(*) FROM settlement LEFT JOIN attempt ON attempt.id = settlement.source_id
+        SELECT count(*) FROM settlement LEFT JOIN payment_attempt ON payment_attempt.id = settlement.source_id
         WHERE settlement.id > :settlement AND settlement.kind = 'card'
-          AND attempt.outcome IS DISTINCT FROM 'succeeded'""",
+          AND payment_attempt.outcome IS DISTINCT FROM 'succeeded'""",
     "contracts whose first term does not begin on the day of their approval": """
         SELECT count(*) FROM contract JOIN term ON term.contract_id = contract.id AND term.follows_on IS NULL
         WHERE term.id > :term AND (term.starts_on <> contract.anchor_on OR term.starts_at <> contract.approved_at)""",
@@ -126,15 +126,15 @@ _CHECKS: Mapping[str, str] = {
                               GROUP BY entry_id HAVING sum(yen) <> 0) AS unbalanced""",
 }
 
-_COUNTED = ("term", "invoice", "attempt", "award", "credit", "entry")
+_COUNTED = ("term", "invoice", "payment_attempt", "award", "credit", "entry")
 """Tables that are counted on from the floor."""
 
 _COUNTS: Mapping[str, str] = {
     "contracts_running": "SELECT count(*) FROM contract WHERE approved_at IS NOT NULL AND ended_on IS NULL",
     "invoices_open": "SELECT count(*) FROM invoice WHERE state = 'open'",
-    "attempts_unknown": "SELECT count(*) FROM attempt WHERE outcome IS NULL",
+    "attempts_unknown": "SELECT count(*) FROM payment_attempt WHERE outcome IS NULL",
     "claim_decisions": "SELECT count(*) FROM claim_decision",
-    "tasks_of_people": "SELECT count(*) FROM people_task WHERE closed_at IS NULL",
+    "tasks_of_people": "SELECT count(*) FROM review_task WHERE closed_at IS NULL",
 }
 
 _RECEIVABLE = "SELECT coalesce(sum(open_yen), 0) FROM invoice WHERE state = 'open'"
@@ -201,7 +201,7 @@ DISPUTES = """
     FROM gateway_dispute WHERE attempt_id IS NOT NULL"""
 """What each state of a dispute moved, and what its fee was more or less than before, on its JST day."""
 
-_BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM people_entry JOIN line USING (entry_id) GROUP BY line.code"
+_BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM manual_entry JOIN line USING (entry_id) GROUP BY line.code"
 
 _SUMS: Mapping[str, str] = {
     "1140": _RECEIVABLE,
@@ -241,12 +241,12 @@ _FLOORS = (
 """Tables with a floor at their newest row; that of attempts lies below the oldest one without an answer."""
 
 _SEALED = """
-    SELECT greatest(:attempt, coalesce(
-        (SELECT min(id) - 1 FROM (SELECT id FROM attempt WHERE outcome IS NULL OFFSET 0) AS unanswered),
-        (SELECT max(id) FROM attempt), 0)) AS id"""
+    SELECT greatest(:payment_attempt, coalesce(
+        (SELECT min(id) - 1 FROM (SELECT id FROM payment_attempt WHERE outcome IS NULL OFFSET 0) AS unanswered),
+        (SELECT max(id) FROM payment_attempt), 0)) AS id"""
 
 _CARRIED: Mapping[str, tuple[str, str]] = {
-    "charged": ("attempt", "coalesce(sum(yen) FILTER (WHERE outcome = 'succeeded'), 0)"),
+    "charged": ("payment_attempt", "coalesce(sum(yen) FILTER (WHERE outcome = 'succeeded'), 0)"),
     "begun_at_stores": ("term", "coalesce(sum(price_yen) FILTER (WHERE method = 'app_store'), 0)"),
     "taken_by_disputes": ("settlement", "coalesce(sum(yen) FILTER (WHERE kind = 'dispute'), 0)"),
     "settled_by_card": ("settlement", "coalesce(sum(yen) FILTER (WHERE kind = 'card'), 0)"),
@@ -267,7 +267,7 @@ def _all_at_once() -> str:
     columns += [f'(SELECT yen FROM {name}) AS "now {name}"' for name in _CARRIED]  # noqa: S608 - names of this file
     columns += [f'(SELECT sealed_yen FROM {name}) AS "carried {name}"' for name in _CARRIED]  # noqa: S608
     columns += [f'coalesce((SELECT max(id) FROM {table}), 0) AS "floor {table}"' for table in _FLOORS]  # noqa: S608
-    columns += ['(SELECT id FROM sealed) AS "floor attempt"', "(SELECT moved FROM journal) AS journal"]
+    columns += ['(SELECT id FROM sealed) AS "floor payment_attempt"', "(SELECT moved FROM journal) AS journal"]
     named = {
         "keys": _KEYS,
         "batches": _BATCHES,
@@ -290,32 +290,32 @@ def _all_at_once() -> str:
 
 def _summed_on(name: str, table: str, what: str) -> str:
     """From the floor on: to the newest row, and to the floor of the next audit."""
-    if table != "attempt":
+    if table != "payment_attempt":
         return f"SELECT :{name} + {what} AS yen, :{name} + {what} AS sealed_yen FROM {table} WHERE id > :{table}"  # noqa: S608
-    sealed = what.replace("outcome =", "attempt.id <= sealed.id AND outcome =")
+    sealed = what.replace("outcome =", "payment_attempt.id <= sealed.id AND outcome =")
     if sealed == what:
-        sealed = f"{what} FILTER (WHERE attempt.id <= sealed.id)"
+        sealed = f"{what} FILTER (WHERE payment_attempt.id <= sealed.id)"
     return (
         f"SELECT :{name} + {what} AS yen, :{name} + {sealed} AS sealed_yen "  # noqa: S608
-        "FROM sealed LEFT JOIN attempt ON attempt.id > :attempt"
+        "FROM sealed LEFT JOIN payment_attempt ON payment_attempt.id > :payment_attempt"
     )
 
 
-_ROOM = Question(sa.text("SET LOCAL work_mem = '64MB'"))
+_ROOM = PreparedQuery(sa.text("SET LOCAL work_mem = '64MB'"))
 """Joins of whole tables, or of a large night's rows, would go through files."""
 
-_AUDIT = Question(
+_AUDIT = PreparedQuery(
     sa.text(_all_at_once()).bindparams(
         sa.bindparam("business_date", type_=sa.Date()),
         sa.bindparam("day_after", type_=sa.Date()),
         sa.bindparam("since", type_=sa.DateTime(timezone=True)),
-        *(sa.bindparam(name, type_=sa.BigInteger()) for name in (*_FLOORS, "attempt", *_CARRIED)),
+        *(sa.bindparam(name, type_=sa.BigInteger()) for name in (*_FLOORS, "payment_attempt", *_CARRIED)),
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class AuditBaseline:
     """An audit without differences on which the next one builds; the default is that of an empty database."""
 
     floors: Mapping[str, int] = field(default_factory=dict)  # rows up to these ids need not be looked at again
@@ -326,10 +326,10 @@ class Base:
     @property
     def whole(self) -> bool:
         """Whether it says enough to build on: one that a release before wrote does not."""
-        return self.floors.keys() >= {*_FLOORS, "attempt"} and self.carried.keys() >= _CARRIED.keys()
+        return self.floors.keys() >= {*_FLOORS, "payment_attempt"} and self.carried.keys() >= _CARRIED.keys()
 
 
-EVERYTHING = Base()
+FULL_AUDIT = AuditBaseline()
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +343,7 @@ class Audit:
     carried: Mapping[str, int]
 
 
-def audit(session: Session, business_date: date, *, recognised_to: date, base: Base = EVERYTHING) -> Audit:
+def audit(session: Session, business_date: date, *, recognised_to: date, base: AuditBaseline = FULL_AUDIT) -> Audit:
     """Check as of the business date what came since `base`; revenue is recognised for the days before `recognised_to`.
 
     Counts and sums are those of everything, whatever the base. Without one every row is looked at.
@@ -368,17 +368,17 @@ def audit(session: Session, business_date: date, *, recognised_to: date, base: B
         counts,
         balances,
         tuple(differences),
-        {table: found[f"floor {table}"] for table in (*_FLOORS, "attempt")},
+        {table: found[f"floor {table}"] for table in (*_FLOORS, "payment_attempt")},
         {name: found[f"carried {name}"] for name in _CARRIED},
     )
 
 
-def _asked(business_date: date, recognised_to: date, base: Base) -> dict[str, Any]:
+def _asked(business_date: date, recognised_to: date, base: AuditBaseline) -> dict[str, Any]:
     since = datetime(1, 1, 1, tzinfo=UTC) if base.issued_at is None else base.issued_at - _MARGIN
     return {
         "business_date": business_date,
         "day_after": recognised_to,
         "since": since,
-        **{table: base.floors.get(table, 0) for table in (*_FLOORS, "attempt")},
+        **{table: base.floors.get(table, 0) for table in (*_FLOORS, "payment_attempt")},
         **{name: base.carried.get(name, 0) for name in _CARRIED},
     }

@@ -64,9 +64,9 @@ def close_month(
     if not by.strip():
         raise Refused("a close needs who closes: --author")
     before = standing(session)
-    standing_act = next((each for each in before if each["month"] == str(month) and each["kind"] == "closed"), None)
-    if standing_act is not None:
-        return Closed(month, False, (), standing_act["entries"], standing_act["hash"])
+    last_act = next((each for each in before if each["month"] == str(month) and each["kind"] == "closed"), None)
+    if last_act is not None:
+        return Closed(month, False, (), last_act["entries"], last_act["hash"])
     _next_to_close(month, before, now)
     checks = checks_of(session, month, reconcile_month(session, gateway, month, now, told), now)
     if not all(each.ok for each in checks):

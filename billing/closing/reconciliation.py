@@ -155,7 +155,7 @@ class BankLine(NamedTuple):
     receipt: str | None
 
 
-class Received(NamedTuple):
+class FactsReceived(NamedTuple):
     """A receipt of ours that says it came by bank."""
 
     ref: str

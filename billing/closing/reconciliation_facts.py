@@ -40,13 +40,14 @@ _BOOKED = (
 """What the ledger's clearing account has for each thing of ours; what people took back counts to what it was."""
 
 _OURS = """
-    SELECT 'attempt:' || attempt.id, 'charge', attempt.key, attempt.gateway_id,
+    SELECT 'attempt:' || payment_attempt.id, 'charge', payment_attempt.key, payment_attempt.gateway_id,
            CASE WHEN outcome IS NULL THEN 'unknown' WHEN outcome = 'succeeded' THEN 'done' ELSE 'not_done' END,
-           CASE outcome WHEN 'succeeded' THEN attempt.yen ELSE 0 END, coalesce(booked.yen, 0), 0,
-           coalesce(booked.posted_on, attempt.settled_on, attempt.started_on), booked.belongs_to, attempt.account
-    FROM attempt LEFT JOIN booked ON booked.word = 'attempt' AND booked.about = attempt.id::text
-    WHERE coalesce(attempt.settled_on, attempt.started_on) >= '{first}'
-      AND coalesce(attempt.settled_on, attempt.started_on) < '{past}' OR booked.word IS NOT NULL
+           CASE outcome WHEN 'succeeded' THEN payment_attempt.yen ELSE 0 END, coalesce(booked.yen, 0), 0,
+           coalesce(booked.posted_on, payment_attempt.settled_on, payment_attempt.started_on), booked.belongs_to,
+           payment_attempt.account
+    FROM payment_attempt LEFT JOIN booked ON booked.word = 'attempt' AND booked.about = payment_attempt.id::text
+    WHERE coalesce(payment_attempt.settled_on, payment_attempt.started_on) >= '{first}'
+      AND coalesce(payment_attempt.settled_on, payment_attempt.started_on) < '{past}' OR booked.word IS NOT NULL
     UNION ALL
     SELECT 'refund:' || credit_refund.id, 'refund', key, gateway_id,
            CASE WHEN outcome IS NULL THEN 'unknown' WHEN outcome = 'succeeded' THEN 'done' ELSE 'not_done' END,
@@ -68,11 +69,11 @@ _OURS = """
                 WHEN word = 'dispute' THEN about || ':' || part
                 WHEN word = 'movement' THEN about
                 WHEN word = 'overcharge' THEN (
-                    SELECT key FROM overcharge_refund WHERE overcharge_refund.id::text = about)
+                    SELECT key FROM overpayment_refund WHERE overpayment_refund.id::text = about)
                 WHEN word = 'refund' THEN (
                     SELECT key FROM credit_refund WHERE credit_refund.id::text = about) END,
            CASE WHEN word = 'overcharge' THEN (
-                    SELECT gateway_id FROM overcharge_refund WHERE overcharge_refund.id::text = about)
+                    SELECT gateway_id FROM overpayment_refund WHERE overpayment_refund.id::text = about)
                 WHEN word = 'refund' THEN (
                     SELECT gateway_id FROM credit_refund WHERE credit_refund.id::text = about) END,
            CASE WHEN word = 'people' AND EXISTS (

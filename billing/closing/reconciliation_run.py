@@ -77,7 +77,7 @@ def reconcile_month(
     """
     told = told or _nobody
     told("news", 0, len(STEPS))
-    _news(session, gateway, now)
+    _events(session, gateway, now)
     today = jst_day(now)
     with scratch("keizoku-reconcile-") as folder, closing(workbench(folder)) as connection:
         bank_given = _load(session, connection, folder, month, gateway.bank_names, told)
@@ -163,7 +163,7 @@ def exception_row(each: Difference) -> dict[str, Any]:
     }
 
 
-def _news(session: Session, gateway: Gateway, now: datetime) -> None:
+def _events(session: Session, gateway: Gateway, now: datetime) -> None:
     if isinstance(gateway, SimulatedGateway):
         events.poll(session, SimulatedBooks(session, now, gateway.fee_per_mille), now)
         return

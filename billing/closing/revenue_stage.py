@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.books.revenue_recognition import Recognised, recognised_between
 from keizoku.billing.rules.payment_method import POSTED_ONLY
-from keizoku.db.session import Question, Rows, Session, copy_rows, plain_array
+from keizoku.db.session import PreparedQuery, Rows, Session, copy_rows, plain_array
 from keizoku.db.tables.books import revenue_posting, term_closure
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import invoice, settlement
@@ -34,7 +34,7 @@ class DayDue:
     tax_yen: int
 
 
-_DUE_DAYS = Question(
+_DUE_DAYS = PreparedQuery(
     sa.text(
         """
     WITH first AS (

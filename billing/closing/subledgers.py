@@ -59,7 +59,7 @@ def sub_ledgers(session: Session, month: Month, today: date) -> tuple[SubLedger,
 _SUMS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "1131": """
-            coalesce((SELECT sum(yen) FROM attempt WHERE outcome = 'succeeded' AND settled_on < :past), 0)
+            coalesce((SELECT sum(yen) FROM payment_attempt WHERE outcome = 'succeeded' AND settled_on < :past), 0)
             - coalesce((SELECT sum(yen) FROM refunded), 0)
             - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card' AND used_on < :past), 0)
             + coalesce((SELECT sum(paid_terms * price_yen) FROM sold_keys), 0)
@@ -81,7 +81,7 @@ _SUMS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 SUB_LEDGERS: Final = (*_SUMS, ACCOUNT)
-_BY_HAND = """coalesce((SELECT sum(line.yen) FROM people_entry JOIN line USING (entry_id)
+_BY_HAND = """coalesce((SELECT sum(line.yen) FROM manual_entry JOIN line USING (entry_id)
                         JOIN entry ON entry.id = entry_id WHERE line.code = '{}' AND entry.posted_on < :past), 0)"""
 _COLUMNS = ", ".join(f'({rows}) + {_BY_HAND.format(code)} AS "{code}"' for code, rows in _SUMS.items())
 _ROWS = sa.text(

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.rules.contract_lifecycle import RenewalRules
 from keizoku.billing.rules.price_catalog import Price, price_at
-from keizoku.db.session import Question, Session
+from keizoku.db.session import PreparedQuery, Session
 from keizoku.db.tables.contracts import plan, price
 from keizoku.terms.calendar import Interval, TermRule
 from keizoku.terms.rules import Rules
@@ -31,7 +31,7 @@ def load_prices(session: Session) -> list[Price]:
     ]
 
 
-_PRICES = Question(sa.select(price, plan.c.interval).join(plan, plan.c.code == price.c.plan).order_by(price.c.id))
+_PRICES = PreparedQuery(sa.select(price, plan.c.interval).join(plan, plan.c.code == price.c.plan).order_by(price.c.id))
 
 
 def load_interval(session: Session, code: str) -> Interval | None:

@@ -30,7 +30,7 @@ from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import plan as plan_table
 from keizoku.db.tables.people import consent
 from keizoku.terms.calendar import Interval, jst_day
-from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.rules import Rules
 
 LONGEST_ACCOUNT = 200
@@ -54,7 +54,7 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenApplication:
     """An application that can be taken, with the consents that it carries."""
 
     application: Application
@@ -79,12 +79,14 @@ def register(
     return list(ids)
 
 
-def sift(session: Session, rules: Rules, applications: Sequence[Application]) -> tuple[list[Taken], Mapping[int, str]]:
+def sift(
+    session: Session, rules: Rules, applications: Sequence[Application]
+) -> tuple[list[TakenApplication], Mapping[int, str]]:
     """Those that can be taken, and for the others their place in the list and why not. Writes nothing."""
     intervals = _intervals(session)
     running = _running(session, [each.account for each in applications])
     in_force: dict[date, Mapping[str, str]] = {}
-    taken: list[Taken] = []
+    taken: list[TakenApplication] = []
     refused: dict[int, str] = {}
     seen: set[str] = set()
     for place, each in enumerate(applications):
@@ -98,17 +100,17 @@ def sift(session: Session, rules: Rules, applications: Sequence[Application]) ->
             on = jst_day(each.at)
             if on not in in_force:
                 in_force[on] = versions_in_force(rules, on)
-            taken.append(Taken(each, consents(each.consents, in_force[on])))
+            taken.append(TakenApplication(each, consents(each.consents, in_force[on])))
             seen.add(each.account)
         except Refused as why:
             refused[place] = str(why)
-        except (ConsentError, UncoveredDate) as why:
+        except (ConsentError, UncoveredDateError) as why:
             refused[place] = f"{who}: {why}"
     return taken, refused
 
 
 def versions_in_force(rules: Rules, on: date) -> dict[str, str]:
-    """name -> version of all terms that an application of that day agrees to. Raises UncoveredDate."""
+    """name -> version of all terms that an application of that day agrees to. Raises UncoveredDateError."""
     return {
         rules.terms.contract: rules.terms.at(on).version,
         **related_in_force(rules.discretion.related_terms, on),
@@ -132,7 +134,7 @@ def _running(session: Session, accounts: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _write(session: Session, ids: Sequence[int], taken: Sequence[Taken], now: datetime) -> None:
+def _write(session: Session, ids: Sequence[int], taken: Sequence[TakenApplication], now: datetime) -> None:
     session.execute(
         insert(account_table).on_conflict_do_nothing(index_elements=["id"]),
         [{"id": each.application.account, "created_at": each.application.at} for each in taken],
@@ -225,7 +227,7 @@ def approve(
             if row.method == "product_key" and row.id not in by_code:
                 yen = term.price_yen * prepaid_terms(row.paid_months, row.interval)
                 keys.append(Posting("key_sold", f"contract:{row.id}:key", on, {"yen": yen}, row.account))
-    except (NoPriceError, UncoveredDate, Refused) as error:
+    except (NoPriceError, UncoveredDateError, Refused) as error:
         session.rollback()
         raise Refused(str(error)) from None
     session.execute(

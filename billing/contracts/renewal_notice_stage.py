@@ -15,7 +15,7 @@ from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.contracts.renewal_stage import CHUNK, DueContract, load_facts, running, suspended_at
 from keizoku.billing.rules.contract_lifecycle import NewTerm, RenewalRules, decide_renewal
 from keizoku.billing.rules.documents.notice_text import Notice
-from keizoku.billing.rules.documents.renewal_notice import Told, Windows, notices_ahead
+from keizoku.billing.rules.documents.renewal_notice import RenewalNotified, Windows, renewal_notices
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
 from keizoku.db.probes import TELLS_MONTHLY
 from keizoku.db.session import Session, copy_rows, numbers, texts
@@ -33,7 +33,7 @@ class Upcoming:
     term: NewTerm
     interval: str
     now_yen: int
-    told: Told
+    told: RenewalNotified
 
 
 def anything_due() -> sa.ColumnElement[bool]:
@@ -84,7 +84,7 @@ def decide(rules: Rules, upcoming: Sequence[Upcoming], today: date) -> list[tupl
     return [
         (each.term, occasion, notice)
         for each in upcoming
-        for occasion, notice in notices_ahead(
+        for occasion, notice in renewal_notices(
             each.term,
             each.now_yen,
             each.told,
@@ -123,7 +123,7 @@ def _wanted(prices: Sequence[Price], settings: Discretion, today: date) -> sa.Co
         )
         if days
     ]
-    ahead = _prices_ahead(prices, today, settings.price_notice_days)
+    ahead = _prices_to_come(prices, today, settings.price_notice_days)
     if ahead:
         last_told = (
             of_term.where(
@@ -158,10 +158,10 @@ def _plans(prices: Sequence[Price], settings: Discretion, today: date) -> list[s
     if settings.price_notice_days and any(each.cohort for each in prices):
         return sorted({each.plan for each in prices})
     by_interval = {each.plan for each in prices if days[each.interval]}
-    return sorted({*by_interval, *(code for code, *_ in _prices_ahead(prices, today, settings.price_notice_days))})
+    return sorted({*by_interval, *(code for code, *_ in _prices_to_come(prices, today, settings.price_notice_days))})
 
 
-def _prices_ahead(prices: Sequence[Price], today: date, days: int) -> list[tuple[str, date, date, int]]:
+def _prices_to_come(prices: Sequence[Price], today: date, days: int) -> list[tuple[str, date, date, int]]:
     """(plan, from, to, yen) of the general price of renewals in the days ahead, for plans with more than one price."""
     several = {each.plan for each in prices if any(one.plan == each.plan and one.yen != each.yen for one in prices)}
     found = []
@@ -181,7 +181,7 @@ def _prices_ahead(prices: Sequence[Price], today: date, days: int) -> list[tuple
 
 
 def _upcoming(
-    facts: DueContract, rules: Rules, choices: RenewalRules, told: dict[int, Told], today: date
+    facts: DueContract, rules: Rules, choices: RenewalRules, told: dict[int, RenewalNotified], today: date
 ) -> Upcoming | None:
     """The term to come, or None: it does not renew as things stand, or has no price yet."""
     each = facts.contract
@@ -192,10 +192,12 @@ def _upcoming(
         return None
     if not renewal.terms:
         return None
-    return Upcoming(renewal.terms[0], each.interval, each.last_price_yen, told.get(each.contract_id, Told(False, ())))
+    return Upcoming(
+        renewal.terms[0], each.interval, each.last_price_yen, told.get(each.contract_id, RenewalNotified(False, ()))
+    )
 
 
-def _told(session: Session, renews_on: dict[int, date]) -> dict[int, Told]:
+def _told(session: Session, renews_on: dict[int, date]) -> dict[int, RenewalNotified]:
     """contract id -> what was told of its coming term."""
     rows = session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.kind, user_notice.c.occasion)
@@ -205,15 +207,15 @@ def _told(session: Session, renews_on: dict[int, date]) -> dict[int, Told]:
         )
         .order_by(user_notice.c.id)
     ).all()
-    found: dict[int, Told] = {}
+    found: dict[int, RenewalNotified] = {}
     for row in rows:
         _, on, *rest = row.occasion.split(":")
         if on != renews_on[row.contract_id].isoformat():
             continue
-        before = found.get(row.contract_id, Told(False, ()))
+        before = found.get(row.contract_id, RenewalNotified(False, ()))
         found[row.contract_id] = (
-            Told(True, before.prices_yen)
+            RenewalNotified(True, before.prices_yen)
             if row.kind == "renewal"
-            else Told(before.renewal, (*before.prices_yen, int(rest[1])))
+            else RenewalNotified(before.renewal, (*before.prices_yen, int(rest[1])))
         )
     return found

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
-from keizoku.billing.receivables.open_items import Unpaid, by_contract, load_unpaid
+from keizoku.billing.receivables.open_items import OpenItem, by_contract, load_open_items
 from keizoku.billing.rules.contract_lifecycle import (
     ContractEnd,
     NewTerm,
@@ -21,7 +21,7 @@ from keizoku.billing.rules.contract_lifecycle import (
     Wish,
     decide_renewal,
 )
-from keizoku.billing.rules.delinquency import Standing, standing
+from keizoku.billing.rules.delinquency import DefaultState, default_state
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError
 from keizoku.billing.tasks import open_task
@@ -39,7 +39,7 @@ class DueContract(NamedTuple):
     """A contract whose last term is over by the business date, and what bears on its renewal."""
 
     contract: RunningContract
-    unpaid: tuple[Unpaid, ...]
+    unpaid: tuple[OpenItem, ...]
     suspensions: tuple[tuple[datetime, datetime | None], ...]
 
 
@@ -111,7 +111,7 @@ def load_facts(session: Session, rules: Rules, rows: Sequence[Sequence[Any]], on
     ids = [row[0] for row in rows]
     wishes = load_wishes(session, ids)
     suspensions = _suspensions(session, ids)
-    unpaid = by_contract(load_unpaid(session, rules, on, contract_ids=ids))
+    unpaid = by_contract(load_open_items(session, rules, on, contract_ids=ids))
     return [
         DueContract(
             RunningContract(
@@ -265,13 +265,13 @@ def suspended_at(facts: DueContract, rules: Rules, on: date) -> bool:
     at = day_start_at(on)
     if any(start <= at and (end is None or end > at) for start, end in facts.suspensions):
         return True
-    state, _ = standing(
+    state, _ = default_state(
         [each.fee for each in facts.unpaid],
         on,
         rules.discretion.suspend_after_days,
         rules.discretion.terminate_after_days,
     )
-    return state in (Standing.SUSPEND, Standing.TERMINATE)
+    return state in (DefaultState.SUSPEND, DefaultState.TERMINATE)
 
 
 def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.invoice_document import (
     RETURN_INVOICE_FROM_YEN,
-    Returned,
-    ReturnNote,
+    CreditNote,
+    CreditNoteLine,
     Statement,
-    return_note_due,
+    credit_note_due,
 )
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.session import Session
@@ -51,7 +51,7 @@ def statement_of(session: Session, rules: Rules, invoice_id: int, issuer: Issuer
         total_yen=row.total_yen,
         tax_yen=row.tax_yen,
         tax_rate=rules.terms.at(row.starts_on).tax.rate,
-        credits=tuple(Returned(each.id, each.month, each.yen) for each in credits),
+        credits=tuple(CreditNoteLine(each.id, each.month, each.yen) for each in credits),
         issuer=issuer,
         void=row.state == "void",
     )
@@ -63,17 +63,17 @@ def statement_of(session: Session, rules: Rules, invoice_id: int, issuer: Issuer
     return found
 
 
-def return_note_of(session: Session, rules: Rules, credit_id: int, issuer: Issuer) -> ReturnNote:
+def credit_note_of(session: Session, rules: Rules, credit_id: int, issuer: Issuer) -> CreditNote:
     """The facts of the document of what a credit gives back. Refused below the amount from which one is due."""
     row = session.execute(sa.select(credit).where(credit.c.id == _number(credit_id))).first()
     if row is None:
         raise Refused(f"there is no credit {credit_id}; `keizoku account show ACCOUNT` names those of an account")
-    if not return_note_due(row.granted_yen):
+    if not credit_note_due(row.granted_yen):
         raise Refused(
             f"credit {credit_id} is of {row.granted_yen:,} yen: below {RETURN_INVOICE_FROM_YEN:,} yen no return "
             "invoice is due; the invoice that it reduces shows it"
         )
-    return ReturnNote(
+    return CreditNote(
         credit=row.id,
         account=row.account,
         month=row.month,

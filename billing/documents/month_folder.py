@@ -23,13 +23,13 @@ import sqlalchemy as sa
 
 from keizoku.billing.documents.atomic_files import SUMS, alone, digest
 from keizoku.billing.documents.interest_demands import demand_html, demand_of
-from keizoku.billing.documents.invoice_documents import return_note_of, statement_of
+from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
 from keizoku.billing.documents.rendering import document_html, document_pdf
 from keizoku.billing.rules.documents.invoice_document import (
     RETURN_INVOICE_FROM_YEN,
-    Document,
-    return_note_told,
-    statement_told,
+    PrintedDocument,
+    credit_note_document,
+    invoice_document,
 )
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.session import Session
@@ -115,7 +115,7 @@ def write_documents(
 def _documents(
     session: Session, rules: Rules, issuer: Issuer, month: Month, lang: Lang, form: Form, font: Path | None
 ) -> Iterator[_Made]:
-    def drawn(name: str, document: Document, yen: int = 0) -> _Made:
+    def drawn(name: str, document: PrintedDocument, yen: int = 0) -> _Made:
         facts = hashlib.sha256(f"{form} {font or ''} {document!r}".encode()).hexdigest()
         if form == "html":
             return _Made(f"{name}.html", facts, lambda: document_html(document).encode(), yen)
@@ -124,9 +124,9 @@ def _documents(
     invoices, credits, demands = _wanted(month)
     for number in _numbers(session, invoices):
         statement = statement_of(session, rules, number, issuer)
-        yield drawn(f"statement-{number}", statement_told(statement, lang), statement.charged_yen)
+        yield drawn(f"statement-{number}", invoice_document(statement, lang), statement.charged_yen)
     for number in _numbers(session, credits):
-        yield drawn(f"return-{number}", return_note_told(return_note_of(session, rules, number, issuer), lang))
+        yield drawn(f"return-{number}", credit_note_document(credit_note_of(session, rules, number, issuer), lang))
     for number in _numbers(session, demands):
         page = demand_html(demand_of(session, number)).encode()
         yield _Made(f"demand-{number}.html", hashlib.sha256(page).hexdigest(), partial(bytes, page), 0)

@@ -25,7 +25,7 @@ from keizoku.terms.rendering import Lang
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class OutgoingDocument:
     """A notice or a demand; instants in JST text, None where it was not handed over."""
 
     id: str
@@ -62,7 +62,7 @@ def waiting(
     account: str | None = None,
     kinds: Collection[str] = (),
     also_handed_over: bool = False,
-) -> list[Document]:
+) -> list[OutgoingDocument]:
     """Documents that wait for the mailer, in the order in which they were written."""
     query = _documents()
     if account is not None:
@@ -77,7 +77,7 @@ def waiting(
     ]
 
 
-def document(session: Session, document_id: str) -> Document:
+def document(session: Session, document_id: str) -> OutgoingDocument:
     """One document. Raises Refused for an id that is none."""
     kind, number = _parse(document_id)
     query = _documents()
@@ -151,9 +151,9 @@ def _documents() -> sa.Select[Any]:
     return sa.select(sa.union_all(notices, demands).subquery())
 
 
-def _document(row: sa.Row[Any]) -> Document:
+def _document(row: sa.Row[Any]) -> OutgoingDocument:
     subject_ja, subject_en = SUBJECTS[row.kind]
-    return Document(
+    return OutgoingDocument(
         id=f"{row.letter}{row.id}",
         kind=row.kind,
         account=row.account,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from keizoku.billing.rules.documents.invoice_document import Document
+    from keizoku.billing.rules.documents.invoice_document import PrintedDocument
 
 _TEMPLATES = Path(__file__).parent
 IPAEX = Path("/usr/share/fonts/opentype/ipaexfont-gothic/ipaexg.ttf")
@@ -27,12 +27,12 @@ class FontError(Exception):
     """A font cannot be used for documents."""
 
 
-def document_html(document: Document) -> str:
+def document_html(document: PrintedDocument) -> str:
     """A document as a page."""
     return _template().render(document=document)
 
 
-def document_pdf(document: Document, font: Path | None = None) -> bytes:
+def document_pdf(document: PrintedDocument, font: Path | None = None) -> bytes:
     """A document as a PDF on A4; the same document gives the same bytes. Raises FontError."""
     from reportlab.lib import colors
     from reportlab.lib.pagesizes import A4

@@ -14,8 +14,8 @@ import sqlalchemy as sa
 
 from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.dunning.termination import accelerate, terminate
-from keizoku.billing.receivables.open_items import Unpaid, by_account, by_contract, load_unpaid, lock_accounts
-from keizoku.billing.rules.delinquency import Standing, accelerated, outlook, overdue_days, standing
+from keizoku.billing.receivables.open_items import OpenItem, by_account, by_contract, load_open_items, lock_accounts
+from keizoku.billing.rules.delinquency import DefaultState, accelerated, default_state, outlook, overdue_days
 from keizoku.billing.rules.documents import notice_text
 from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, numbers
@@ -35,35 +35,35 @@ class Case:
     account: str
     running: bool
     suspended: bool
-    unpaid: tuple[Unpaid, ...]
-    elsewhere: tuple[Unpaid, ...]  # unpaid fees of the account's other contracts
+    unpaid: tuple[OpenItem, ...]
+    elsewhere: tuple[OpenItem, ...]  # unpaid fees of the account's other contracts
     told: frozenset[str]  # occasions of its notices that a fee is overdue
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class DelinquencyRuling:
     """What follows from a case on a day."""
 
     case: Case
-    state: Standing
+    state: DefaultState
     days: int
     accelerate: tuple[int, ...] = ()
-    tell: tuple[Unpaid, ...] = ()  # fees that are overdue and that nothing was said about yet
+    tell: tuple[OpenItem, ...] = ()  # fees that are overdue and that nothing was said about yet
 
     @property
     def suspends(self) -> bool:
         """Whether access is to be switched off now."""
-        return self.case.running and self.state is Standing.SUSPEND and not self.case.suspended
+        return self.case.running and self.state is DefaultState.SUSPEND and not self.case.suspended
 
     @property
     def terminates(self) -> bool:
         """Whether the contract is to end now."""
-        return self.case.running and self.state is Standing.TERMINATE
+        return self.case.running and self.state is DefaultState.TERMINATE
 
     @property
     def lifts(self) -> bool:
         """Whether the reason of a suspension is gone."""
-        return self.case.running and self.case.suspended and self.state in (Standing.GOOD, Standing.OVERDUE)
+        return self.case.running and self.case.suspended and self.state in (DefaultState.GOOD, DefaultState.OVERDUE)
 
     @property
     def acts(self) -> bool:
@@ -102,7 +102,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
         .where(contract.c.account.in_(sa.select(contract.c.account).where(contract.c.id == _any(ids))))
         .order_by(contract.c.id)
     ).all()
-    unpaid = load_unpaid(session, rules, today, contract_ids=[row.id for row in rows])
+    unpaid = load_open_items(session, rules, today, contract_ids=[row.id for row in rows])
     of_contract, of_account = by_contract(unpaid), by_account(unpaid)
     told: dict[int, set[str]] = defaultdict(set)
     for row in session.execute(
@@ -131,24 +131,24 @@ def _any(ids: Collection[int]) -> sa.CollectionAggregate[bool]:
     return sa.any_(numbers(ids))
 
 
-def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Ruling]:
+def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[DelinquencyRuling]:
     """The standing of each case, and what becomes due at once."""
     settings = rules.discretion
     rulings = []
     for case in cases:
         fees = [each.fee for each in case.unpaid]
-        state, days = standing(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+        state, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
         tell = tuple(
             each
             for each in case.unpaid
             if overdue_days(each.fee, today) > 0 and f"invoice:{each.invoice_id}" not in case.told
         )
         everything = [*fees, *(each.fee for each in case.elsewhere)]
-        rulings.append(Ruling(case, state, days, accelerated(everything, today), tell))
+        rulings.append(DelinquencyRuling(case, state, days, accelerated(everything, today), tell))
     return rulings
 
 
-def save(session: Session, rules: Rules, rulings: Sequence[Ruling], now: datetime) -> int:
+def save(session: Session, rules: Rules, rulings: Sequence[DelinquencyRuling], now: datetime) -> int:
     """Write what changed, and commit in chunks; returns the rows written.
 
     Between the look and the deed somebody may have paid, or left: what is to be done is decided again under locks, so
@@ -186,7 +186,7 @@ def _lock(session: Session, cases: Sequence[Case]) -> None:
     )
 
 
-def _carry_out(session: Session, rules: Rules, ruling: Ruling, now: datetime) -> int:
+def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: datetime) -> int:
     """Write what follows for one contract; returns the rows written. Does not commit."""
     case, today = ruling.case, jst_day(now)
     changes = 0
@@ -242,7 +242,7 @@ def _lift(session: Session, case: Case, now: datetime) -> int:
     return changes
 
 
-def _overdue(rules: Rules, fee: Unpaid, today: date, running: bool) -> notice_text.Notice:
+def _overdue(rules: Rules, fee: OpenItem, today: date, running: bool) -> notice_text.Notice:
     settings = rules.discretion
     ahead = outlook([fee.fee], settings.suspend_after_days, settings.terminate_after_days)
     suspends_on = max(ahead.suspends_on, today) if running and ahead is not None else None

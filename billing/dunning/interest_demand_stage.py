@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import interest_booked_by, workings_of, write_bookings
-from keizoku.billing.receivables.open_items import Unpaid, by_account, load_unpaid
+from keizoku.billing.receivables.open_items import OpenItem, by_account, load_open_items
 from keizoku.billing.rules.documents import notice_text
-from keizoku.billing.rules.documents.late_interest_statement import told
+from keizoku.billing.rules.documents.late_interest_statement import interest_sentences
 from keizoku.db.session import Session, copy_rows, texts
 from keizoku.db.tables.money import demand
 from keizoku.terms.calendar import Month, jst_day
@@ -26,11 +26,11 @@ def demand_month(session: Session, rules: Rules, business_date: date, now: datet
     if business_date.day != 1 or not rules.discretion.demand_monthly:
         return 0
     today = jst_day(now)
-    owing = by_account(load_unpaid(session, rules, today, with_carried=True))
+    owing = by_account(load_open_items(session, rules, today, with_accrued=True))
     late = {
         account: unpaid
         for account, unpaid in owing.items()
-        if any(each.carried_yen or each.due_on < today for each in unpaid)
+        if any(each.accrued_unpaid_yen or each.due_on < today for each in unpaid)
     }
     changes = demand_interest(session, rules, late, f"month:{Month.of(business_date)}", now)
     session.commit()
@@ -38,7 +38,7 @@ def demand_month(session: Session, rules: Rules, business_date: date, now: datet
 
 
 def demand_interest(
-    session: Session, rules: Rules, owing: Mapping[str, Sequence[Unpaid]], occasion: str, now: datetime
+    session: Session, rules: Rules, owing: Mapping[str, Sequence[OpenItem]], occasion: str, now: datetime
 ) -> int:
     """One demand per account for the floored total less what was demanded before; does not commit.
 
@@ -63,7 +63,12 @@ def demand_interest(
     for each in fresh:
         calculation = each.to_json()
         body_ja, body_en = notice_text.interest_demand(
-            today, each.new_yen, each.total_yen, rate, told(calculation, "ja"), told(calculation, "en")
+            today,
+            each.new_yen,
+            each.total_yen,
+            rate,
+            interest_sentences(calculation, "ja"),
+            interest_sentences(calculation, "en"),
         )
         rows.append((each.account, today, each.new_yen, each.total_yen, occasion, now, body_ja, body_en, calculation))
     copy_rows(

@@ -15,14 +15,14 @@ from keizoku.billing.contracts.renewal_stage import save_end
 from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.dunning.interest_demand_stage import demand_interest
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.open_items import interest_owed, load_unpaid
+from keizoku.billing.receivables.open_items import interest_owed, load_open_items
 from keizoku.billing.receivables.settlement import settle_invoices
 from keizoku.billing.rules.books.revenue_recognition import remaining
 from keizoku.billing.rules.contract_lifecycle import TERMINATION, end_now
 from keizoku.billing.rules.documents.notice_text import Notice, acceleration
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import term
-from keizoku.db.tables.money import interest_mark, invoice, settlement
+from keizoku.db.tables.money import interest_checkpoint, invoice, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
@@ -47,7 +47,7 @@ def terminate(
     changes += accelerate(session, account, contract_id, "termination", now, ground=ground)
     if rules.terms.at(today).readings["terminated_term_fee"] == "to_termination_day":
         changes += _reduce_fee(session, rules, contract_id, now)
-    owing = {account: load_unpaid(session, rules, today, account=account, with_carried=True)}
+    owing = {account: load_open_items(session, rules, today, account=account, with_accrued=True)}
     return changes + demand_interest(session, rules, owing, f"termination:{contract_id}", now)
 
 
@@ -81,25 +81,29 @@ def accelerate(
     if not rows:
         return 0
     newest = (
-        sa.select(interest_mark.c.invoice_id, interest_mark.c.counts_after, interest_mark.c.carried_yen)
-        .ext(distinct_on(interest_mark.c.invoice_id))
-        .where(interest_mark.c.invoice_id.in_([row.id for row in rows]))
-        .order_by(interest_mark.c.invoice_id, interest_mark.c.id.desc())
+        sa.select(
+            interest_checkpoint.c.invoice_id,
+            interest_checkpoint.c.accrues_after,
+            interest_checkpoint.c.accrued_unpaid_yen,
+        )
+        .ext(distinct_on(interest_checkpoint.c.invoice_id))
+        .where(interest_checkpoint.c.invoice_id.in_([row.id for row in rows]))
+        .order_by(interest_checkpoint.c.invoice_id, interest_checkpoint.c.id.desc())
     )
     marks = [
         {
             "invoice_id": row.invoice_id,
             "account": account,
-            "counts_after": today,
-            "carried_yen": row.carried_yen,
-            "marked_on": today,
+            "accrues_after": today,
+            "accrued_unpaid_yen": row.accrued_unpaid_yen,
+            "checkpoint_on": today,
             "recorded_at": now,
         }
         for row in session.execute(newest)
-        if row.counts_after > today
+        if row.accrues_after > today
     ]
     if marks:
-        session.execute(sa.insert(interest_mark), marks)
+        session.execute(sa.insert(interest_checkpoint), marks)
     notice = acceleration(today, sum(row.open_yen for row in rows), ground)
     return len(rows) + len(marks) + save_notice(session, account, contract_id, notice, occasion, now)
 
@@ -118,11 +122,15 @@ def _reduce_fee(session: Session, rules: Rules, contract_id: int, now: datetime)
     if not yen:
         return 0
     today = jst_day(now)
-    unpaid = load_unpaid(session, rules, today, invoice_ids=[row.invoice_id])
+    unpaid = load_open_items(session, rules, today, invoice_ids=[row.invoice_id])
     accrued_yen, _ = interest_owed(unpaid, rules, today)
     session.execute(
-        sa.insert(interest_mark).values(
-            invoice_id=row.invoice_id, account=row.account, counts_after=today, carried_yen=accrued_yen, recorded_at=now
+        sa.insert(interest_checkpoint).values(
+            invoice_id=row.invoice_id,
+            account=row.account,
+            accrues_after=today,
+            accrued_unpaid_yen=accrued_yen,
+            recorded_at=now,
         )
     )
     session.execute(

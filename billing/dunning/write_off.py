@@ -15,7 +15,7 @@ from keizoku.billing.contracts.contract_events import record_fact
 from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
-from keizoku.billing.receivables.open_items import interest_owed, load_unpaid, lock_accounts
+from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_invoices, settle_parts
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
@@ -24,7 +24,7 @@ from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate,
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.books import term_closure
 from keizoku.db.tables.contracts import term
-from keizoku.db.tables.money import credit, credit_application, interest_mark, invoice, settlement
+from keizoku.db.tables.money import credit, credit_application, interest_checkpoint, invoice, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.rules import Rules
@@ -62,7 +62,7 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
         .where(term.c.account == account, term.c.starts_on == term_on)
         .order_by(term.c.id.desc())
     ).first()
-    every = load_unpaid(session, rules, today, account=account, with_carried=True)
+    every = load_open_items(session, rules, today, account=account, with_accrued=True)
     given_up = [each for each in every if row is not None and each.invoice_id == row.invoice_id]
     interest_yen, _ = interest_owed(given_up, rules, today)
     if row is None or not (row.open_yen or interest_yen):
@@ -76,12 +76,12 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
     fact_id = record_act(session, row.contract_id, account, "write_off", act, now, detail)
     postings = [_give_up_fee(session, rules, row, fact_id, now)] if row.open_yen else []
     session.execute(
-        sa.insert(interest_mark).values(
+        sa.insert(interest_checkpoint).values(
             invoice_id=row.invoice_id,
             account=account,
-            counts_after=today,
-            carried_yen=0,
-            marked_on=today,
+            accrues_after=today,
+            accrued_unpaid_yen=0,
+            checkpoint_on=today,
             recorded_at=now,
         )
     )
@@ -130,7 +130,7 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
     """
     today = jst_day(now)
     lock_accounts(session, [account])
-    every = load_unpaid(session, rules, today, account=account, with_carried=True)
+    every = load_open_items(session, rules, today, account=account, with_accrued=True)
     unpaid = [each for each in every if each.due_on <= today]  # both debts have to be due (Civil Code 505)
     credits = session.execute(
         sa.select(credit.c.id, credit.c.available_yen, credit.c.granted_on)

@@ -4,7 +4,7 @@
                                      └─ nothing: asked under its key, while the gateway remembers keys (setting);
                                         later, or never a definite answer: people decide
 
-Decides nothing about what is owed: credit_stage and overcharge_refund_stage say what goes back and why.
+Decides nothing about what is owed: credit_stage and overpayment_refund_stage say what goes back and why.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from keizoku.billing.gateway.port import Answer, Gateway, RefundRequest, RefundR
 from keizoku.billing.refusal import Refused
 from keizoku.billing.tasks import close_task, open_task
 from keizoku.db.session import Session
-from keizoku.db.tables.gateway import overcharge_refund
-from keizoku.db.tables.money import attempt, credit_refund, people_task
+from keizoku.db.tables.gateway import overpayment_refund
+from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
-KINDS = {"credit": credit_refund, "overcharge": overcharge_refund}
+KINDS = {"credit": credit_refund, "overcharge": overpayment_refund}
 """What goes back, and the table of what was asked for."""
 SUBJECTS = {"credit": "refund", "overcharge": "overcharge"}
 
@@ -55,8 +55,8 @@ def open_refunds(session: Session, kind: str, *where: sa.ColumnElement[bool]) ->
     """Refunds of a kind that were asked for, or are about to be, and have no answer; oldest first."""
     table = KINDS[kind]
     rows = session.execute(
-        sa.select(table, attempt.c.gateway_id.label("charge_gateway_id"))
-        .join(attempt, attempt.c.id == table.c.attempt_id)
+        sa.select(table, payment_attempt.c.gateway_id.label("charge_gateway_id"))
+        .join(payment_attempt, payment_attempt.c.id == table.c.attempt_id)
         .where(table.c.outcome.is_(None), *where)
         .order_by(table.c.id)
     )
@@ -134,9 +134,9 @@ def unknown_refunds(session: Session) -> list[dict[str, object]]:
 def failed_refunds(session: Session) -> list[dict[str, object]]:
     """Refunds that failed and wait for people: what did not go back, to whom, why, since when; the oldest first."""
     rows = session.execute(
-        sa.select(people_task)
-        .where(people_task.c.kind == "refund_failed", people_task.c.closed_at.is_(None))
-        .order_by(people_task.c.id)
+        sa.select(review_task)
+        .where(review_task.c.kind == "refund_failed", review_task.c.closed_at.is_(None))
+        .order_by(review_task.c.id)
     )
     return [{"refund": row.subject, **row.detail, "listed_at": row.opened_at} for row in rows]
 

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.posting import Posting, post_entries
 from keizoku.billing.ledger.queries import account_of
 from keizoku.billing.refusal import Refused
-from keizoku.billing.rules.books.journal_rules import Entry, Line, reversal
+from keizoku.billing.rules.books.journal_rules import Entry, JournalLine, reversal
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
-from keizoku.db.tables.closing import people_entry
+from keizoku.db.tables.closing import manual_entry
 
 
 def reverse(session: Session, entry_id: int, on: date, by: str, ground: str, now: datetime) -> int:
@@ -32,14 +32,14 @@ def reverse(session: Session, entry_id: int, on: date, by: str, ground: str, now
     if on < row.posted_on:
         raise Refused(f"entry {entry_id} is of {row.posted_on}: it cannot be taken back on {on}")
     taken_back = session.execute(
-        sa.select(people_entry.c.entry_id).where(people_entry.c.reverses == entry_id)
+        sa.select(manual_entry.c.entry_id).where(manual_entry.c.reverses == entry_id)
     ).scalar_one_or_none()
     if taken_back is not None:
         raise Refused(f"entry {entry_id} is taken back already, by entry {taken_back}")
     lines = session.execute(
         sa.select(line.c.code, line.c.yen).where(line.c.entry_id == entry_id).order_by(line.c.seq)
     ).all()
-    turned = reversal(Entry("reversal", row.clause, tuple(Line(each.code, int(each.yen)) for each in lines)))
+    turned = reversal(Entry("reversal", row.clause, tuple(JournalLine(each.code, int(each.yen)) for each in lines)))
     posting = Posting("reversal", f"reversal:{entry_id}", on, {}, row.account)
     return _post(session, posting, turned, entry_id, by, ground, now)
 
@@ -64,8 +64,8 @@ def post_by_hand(
     off_yen = sum(posted.values(), start=0)
     if not posted or off_yen != 0:
         raise Refused(f"the lines do not balance: debits less credits are {off_yen} yen")
-    number = session.execute(sa.select(sa.func.coalesce(sa.func.max(people_entry.c.entry_id), 0))).scalar_one()
-    made = Entry("by_people", "", tuple(Line(code, yen) for code, yen in posted.items()))
+    number = session.execute(sa.select(sa.func.coalesce(sa.func.max(manual_entry.c.entry_id), 0))).scalar_one()
+    made = Entry("by_people", "", tuple(JournalLine(code, yen) for code, yen in posted.items()))
     posting = Posting("by_people", key or f"people:{now.isoformat()}:{number}", on, {})
     return _post(session, posting, made, None, by, ground, now, commit=commit)
 
@@ -83,7 +83,7 @@ def _post(
 ) -> int:
     (entry_id,) = post_entries(session, [(posting, made)], now)
     session.execute(
-        sa.insert(people_entry).values(entry_id=entry_id, reverses=reverses, author=by, ground=ground, recorded_at=now)
+        sa.insert(manual_entry).values(entry_id=entry_id, reverses=reverses, author=by, ground=ground, recorded_at=now)
     )
     if commit:
         session.commit()

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from keizoku.billing.rules.books.journal_rules import Entry, journal
-from keizoku.db.session import Question, Rows, Session, copy_rows, copy_together
+from keizoku.db.session import PreparedQuery, Rows, Session, copy_rows, copy_together
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.closing import month_act
 from keizoku.terms.calendar import Month
@@ -25,7 +25,7 @@ CLOSE_LOCK: sa.ColumnElement[int] = sa.func.hashtextextended(
 _IDS: Final = (
     "SELECT array_agg(nextval(CAST(:sequence AS regclass))) AS ids FROM generate_series(1, CAST(:count AS integer))"
 )
-_DRAW: Final = Question(sa.text(_IDS))
+_DRAW: Final = PreparedQuery(sa.text(_IDS))
 """As one array: a row for each key costs more than the key."""
 
 
@@ -109,10 +109,10 @@ def _first_open_day(session: Session) -> date | None:
 
 
 # two statements: what was closed while the lock was waited for is seen by the second only
-_HELD_OPEN: Final = Question(
+_HELD_OPEN: Final = PreparedQuery(
     sa.select(sa.func.pg_advisory_xact_lock_shared(CLOSE_LOCK).label("held"), sa.text(f"({_IDS}) AS ids"))
 )
-_OPEN_FROM: Final = Question(sa.select(month_act.c.open_from).order_by(month_act.c.id.desc()).limit(1))
+_OPEN_FROM: Final = PreparedQuery(sa.select(month_act.c.open_from).order_by(month_act.c.id.desc()).limit(1))
 
 
 def _open_day(on: date, first_open: date | None) -> tuple[date, str | None]:

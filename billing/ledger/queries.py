@@ -14,11 +14,11 @@ from keizoku.billing.rules.books.journal_rules import CHART, Account, AccountTyp
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.books import entry, line, revenue_posting
-from keizoku.db.tables.closing import people_entry
+from keizoku.db.tables.closing import manual_entry
 from keizoku.db.tables.codes import code_batch
 from keizoku.db.tables.contracts import contract, contract_fact, term
-from keizoku.db.tables.gateway import balance_transaction, gateway_dispute, overcharge_refund
-from keizoku.db.tables.money import attempt, credit, credit_refund, demand, deposit_use, invoice, receipt
+from keizoku.db.tables.gateway import balance_transaction, gateway_dispute, overpayment_refund
+from keizoku.db.tables.money import credit, credit_refund, demand, deposit_use, invoice, payment_attempt, receipt
 from keizoku.terms.calendar import Month
 from keizoku.terms.clauses import clauses
 
@@ -31,7 +31,7 @@ BY_PEOPLE = {"reversal": "people take an entry back", "by_people": "people post 
 
 _BEHIND: dict[str, sa.Column[Any]] = {
     "term": term.c.id,
-    "attempt": attempt.c.id,
+    "attempt": payment_attempt.c.id,
     "refund": credit_refund.c.id,
     "receipt": receipt.c.id,
     "deposit": deposit_use.c.id,
@@ -42,7 +42,7 @@ _BEHIND: dict[str, sa.Column[Any]] = {
     "invoice": invoice.c.id,
     "award": credit.c.award_id,
     "movement": balance_transaction.c.id,
-    "overcharge": overcharge_refund.c.id,
+    "overcharge": overpayment_refund.c.id,
     "dispute": gateway_dispute.c.dispute,
 }
 """What the first word of an event's key names: the table and the column that the second word is looked for in."""
@@ -107,7 +107,7 @@ def account_book(
     }
 
 
-def entry_story(session: Session, entry_id: int) -> View:
+def explain_entry(session: Session, entry_id: int) -> View:
     """One entry: its lines, the rule that made it, the row of the event behind it, its clause, who reversed it."""
     row = session.execute(sa.select(entry).where(entry.c.id == entry_id)).one_or_none()
     if row is None:
@@ -125,7 +125,7 @@ def entry_story(session: Session, entry_id: int) -> View:
         "reversed_by": None,
     }
     for act in session.execute(
-        sa.select(people_entry).where(sa.or_(people_entry.c.entry_id == entry_id, people_entry.c.reverses == entry_id))
+        sa.select(manual_entry).where(sa.or_(manual_entry.c.entry_id == entry_id, manual_entry.c.reverses == entry_id))
     ):
         if act.entry_id == entry_id:
             told["by_people"] = {"author": act.author, "ground": act.ground, "reverses": act.reverses}

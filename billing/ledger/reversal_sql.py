@@ -4,10 +4,10 @@ from typing import Final
 
 ORIGINS: Final = """
     WITH RECURSIVE taken_back AS (
-        SELECT entry_id, reverses AS origin FROM people_entry WHERE reverses IS NOT NULL
+        SELECT entry_id, reverses AS origin FROM manual_entry WHERE reverses IS NOT NULL
         UNION ALL
-        SELECT taken_back.entry_id, people_entry.reverses FROM taken_back
-        JOIN people_entry ON people_entry.entry_id = taken_back.origin WHERE people_entry.reverses IS NOT NULL
+        SELECT taken_back.entry_id, manual_entry.reverses FROM taken_back
+        JOIN manual_entry ON manual_entry.entry_id = taken_back.origin WHERE manual_entry.reverses IS NOT NULL
     ), origins AS (
         SELECT entry_id, min(origin) AS origin FROM taken_back GROUP BY entry_id
     )"""

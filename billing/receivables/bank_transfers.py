@@ -32,7 +32,7 @@ from keizoku.db.tables.gateway import gateway_payout
 from keizoku.db.tables.money import invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
-from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.rules import Rules
 
 COLUMNS = ("date", "amount", "payer", "reference")
@@ -43,7 +43,7 @@ _LINE = ("source", "line", "paid_on", "yen", "payer", "reference", "nth", "doubt
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BankLine:
     """One incoming payment of a file; the `nth` of its equals in it."""
 
     line: int
@@ -245,9 +245,9 @@ def _is_open(session: Session, line_id: int) -> int:
 
 def _lines(
     source: str, rows: Sequence[tuple[int, Any]], rules: Rules, today: date
-) -> tuple[list[Line], list[Finding], int]:
+) -> tuple[list[BankLine], list[Finding], int]:
     """The incoming payments, findings for rows that cannot be used, how many rows are no incoming payments."""
-    found: list[Line] = []
+    found: list[BankLine] = []
     findings: list[Finding] = []
     outgoing = 0
     seen: Counter[tuple[date, int, str, str]] = Counter()
@@ -265,15 +265,15 @@ def _lines(
         except BadValue as bad:
             findings.append(Finding(source, line, *bad.args))
             continue
-        except UncoveredDate as error:
+        except UncoveredDateError as error:
             findings.append(Finding(source, line, row["date"], str(error), "leave the row out"))
             continue
         seen[facts] += 1
-        found.append(Line(line, *facts, seen[facts]))
+        found.append(BankLine(line, *facts, seen[facts]))
     return found, findings, outgoing
 
 
-def _known(session: Session, found: Sequence[Line]) -> set[tuple[date, int, str, str, int]]:
+def _known(session: Session, found: Sequence[BankLine]) -> set[tuple[date, int, str, str, int]]:
     if not found:
         return set()
     days = [each.paid_on for each in found]
@@ -285,7 +285,7 @@ def _known(session: Session, found: Sequence[Line]) -> set[tuple[date, int, str,
     return {tuple(row) for row in rows}
 
 
-def _whose(session: Session, line: Line) -> Whose:
+def _whose(session: Session, line: BankLine) -> Whose:
     """By the reference as stated, in its own column or in the payer's name."""
     stated, mistyped = references_in(f"{line.reference} {line.payer}")
     found = {each: _account_of(session, each) for each in stated}
@@ -316,7 +316,7 @@ def _account_of(session: Session, reference: Reference) -> Whose:
     return Whose(row.account, row.starts_on if row.state == "open" else None)
 
 
-def _take_unidentified(session: Session, source: str, chunk: Sequence[tuple[Line, Whose]], now: datetime) -> None:
+def _take_unidentified(session: Session, source: str, chunk: Sequence[tuple[BankLine, Whose]], now: datetime) -> None:
     ids = next_ids(session, bank_line, len(chunk))
     copy_rows(
         session,
@@ -335,7 +335,7 @@ def _take_unidentified(session: Session, source: str, chunk: Sequence[tuple[Line
     session.commit()
 
 
-def _take_matched(session: Session, rules: Rules, source: str, line: Line, whose: Whose, now: datetime) -> None:
+def _take_matched(session: Session, rules: Rules, source: str, line: BankLine, whose: Whose, now: datetime) -> None:
     """A line, its receipt and what that settles, in one transaction."""
     (line_id,) = next_ids(session, bank_line, 1)
     copy_rows(session, bank_line, ("id", *_LINE), [(line_id, source, line.line, *line.key, None, now)])

@@ -20,8 +20,8 @@ from keizoku.billing.tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import award
 from keizoku.db.tables.contracts import contract
-from keizoku.db.tables.gateway import gateway_dispute, overcharge_refund
-from keizoku.db.tables.money import attempt, credit, credit_refund
+from keizoku.db.tables.gateway import gateway_dispute, overpayment_refund
+from keizoku.db.tables.money import credit, credit_refund, payment_attempt
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.rules import Rules
@@ -168,34 +168,34 @@ def refund_leftovers(session: Session, rules: Rules, gateway: Gateway, now: date
 def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[object, ...]], now: datetime) -> int:
     refunded = (
         sa.select(sa.func.coalesce(sa.func.sum(credit_refund.c.yen), 0))
-        .where(credit_refund.c.attempt_id == attempt.c.id, _NOT_MADE.is_not(True))
+        .where(credit_refund.c.attempt_id == payment_attempt.c.id, _NOT_MADE.is_not(True))
         .scalar_subquery()
     )
     tried = (
         sa.select(sa.func.count())
-        .where(credit_refund.c.attempt_id == attempt.c.id, credit_refund.c.credit_id == row.id)
+        .where(credit_refund.c.attempt_id == payment_attempt.c.id, credit_refund.c.credit_id == row.id)
         .scalar_subquery()
     )
     # what the cardholder disputes or disputed with success, and what goes back as charged too much, is no longer there
     disputed = (
         sa.select(sa.func.coalesce(sa.func.sum(gateway_dispute.c.amount), 0))
-        .where(gateway_dispute.c.attempt_id == attempt.c.id, gateway_dispute.c.state == "open", ~_won)
+        .where(gateway_dispute.c.attempt_id == payment_attempt.c.id, gateway_dispute.c.state == "open", ~_won)
         .scalar_subquery()
     )
     over = (
-        sa.select(sa.func.coalesce(sa.func.sum(overcharge_refund.c.yen), 0))
-        .where(overcharge_refund.c.attempt_id == attempt.c.id)
-        .where(sa.or_(overcharge_refund.c.outcome.is_(None), overcharge_refund.c.outcome == "succeeded"))
-        .where(overcharge_refund.c.failure_recorded_at.is_(None))
+        sa.select(sa.func.coalesce(sa.func.sum(overpayment_refund.c.yen), 0))
+        .where(overpayment_refund.c.attempt_id == payment_attempt.c.id)
+        .where(sa.or_(overpayment_refund.c.outcome.is_(None), overpayment_refund.c.outcome == "succeeded"))
+        .where(overpayment_refund.c.failure_recorded_at.is_(None))
         .scalar_subquery()
     )
     charges = session.execute(
         sa.select(
-            attempt.c.id,
-            attempt.c.settled_on,
-            (attempt.c.yen - refunded - disputed - over).label("room"),
+            payment_attempt.c.id,
+            payment_attempt.c.settled_on,
+            (payment_attempt.c.yen - refunded - disputed - over).label("room"),
             tried.label("tried"),
-        ).where(attempt.c.account == row.account, attempt.c.outcome == "succeeded")
+        ).where(payment_attempt.c.account == row.account, payment_attempt.c.outcome == "succeeded")
     ).all()
     before = {each.id: each.tried for each in charges}
     plan = plan_refunds(row.available_yen, [(each.id, each.settled_on, each.room) for each in charges])

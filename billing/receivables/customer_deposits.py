@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from keizoku.billing.gateway.refunds import SUBJECTS
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest
-from keizoku.billing.receivables.open_items import Unpaid, load_unpaid, lock_accounts
+from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
@@ -25,8 +25,8 @@ from keizoku.billing.tasks import close_tasks
 from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import account as account_table
-from keizoku.db.tables.gateway import overcharge_refund
-from keizoku.db.tables.money import allocation, attempt, deposit_use, invoice, people_task, settlement
+from keizoku.db.tables.gateway import overpayment_refund
+from keizoku.db.tables.money import allocation, deposit_use, invoice, payment_attempt, review_task, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
@@ -70,7 +70,9 @@ class SentBack:
 def deposit_of(session: Session, account: str) -> Deposit:
     """What we hold for one account."""
     sent = _sum(session, allocation.c.yen, allocation.c.account == account, allocation.c.kind == "deposit")
-    charged = _sum(session, attempt.c.yen, attempt.c.account == account, attempt.c.outcome == "succeeded")
+    charged = _sum(
+        session, payment_attempt.c.yen, payment_attempt.c.account == account, payment_attempt.c.outcome == "succeeded"
+    )
     settled = _sum(session, settlement.c.yen, *_card_settlements(account)) if charged else 0
     used = {
         row.origin: int(row.yen)
@@ -80,7 +82,7 @@ def deposit_of(session: Session, account: str) -> Deposit:
             .group_by(deposit_use.c.origin)
         )
     }
-    back = overcharge_refund.c
+    back = overpayment_refund.c
     going = _sum(session, back.yen, back.account == account, back.outcome.is_(None)) if charged > settled else 0
     return Deposit(account, sent - used.get(SENT, 0), charged - settled - used.get(CARD, 0), going)
 
@@ -89,9 +91,9 @@ def deposits(session: Session) -> list[Deposit]:
     """Every account for which we hold something."""
     holders = sa.union(
         sa.select(allocation.c.account).where(allocation.c.kind == "deposit"),
-        sa.select(attempt.c.account)
-        .outerjoin(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == attempt.c.id))
-        .where(attempt.c.outcome == "succeeded", attempt.c.yen > sa.func.coalesce(settlement.c.yen, 0)),
+        sa.select(payment_attempt.c.account)
+        .outerjoin(settlement, sa.and_(settlement.c.kind == "card", settlement.c.source_id == payment_attempt.c.id))
+        .where(payment_attempt.c.outcome == "succeeded", payment_attempt.c.yen > sa.func.coalesce(settlement.c.yen, 0)),
     ).subquery()
     found = [
         deposit_of(session, account) for account in session.scalars(sa.select(holders.c.account).order_by("account"))
@@ -172,7 +174,7 @@ def end_tasks_when_all_went_back(session: Session, account: str, by: str, ground
     """
     if deposit_of(session, account).card_yen:
         return 0
-    task = people_task.c
+    task = review_task.c
     failed = sa.and_(task.kind == "refund_failed", task.subject.startswith(f"{SUBJECTS['overcharge']} "))
     about_it = sa.or_(task.kind == "charged_too_much", failed)
     return close_tasks(session, by, ground, now, task.detail["account"].astext == account, about_it)
@@ -207,7 +209,7 @@ def _apply(
     funds = _funds(session, account)
     if not _by_itself(rules, today):  # it was the payer's until today
         funds = [Fund(today, fund.yen) for fund in funds]
-    unpaid = load_unpaid(session, rules, today, account=account, with_carried=True)
+    unpaid = load_open_items(session, rules, today, account=account, with_accrued=True)
     payable = [
         each for each in unpaid if each.due_on <= today and not any(tried.outcome is None for tried in each.attempts)
     ]
@@ -237,7 +239,7 @@ def _by_itself(rules: Rules, today: date) -> bool:
     return rules.terms.at(today).readings["deposit_use"] == "when_due"
 
 
-def _divide(rules: Rules, funds: Sequence[Fund], payable: Sequence[Unpaid], today: date) -> Allocation:
+def _divide(rules: Rules, funds: Sequence[Fund], payable: Sequence[OpenItem], today: date) -> Allocation:
     """Where the deposit goes: as far as it reaches, but never so that a card could not be asked for the rest."""
     policy = rules.terms.at(today)
     least_yen = rules.discretion.minimum_card_charge_yen
@@ -329,7 +331,9 @@ def use_deposit(
 
 
 def _card_settlements(account: str) -> tuple[sa.ColumnElement[bool], ...]:
-    charged = sa.select(attempt.c.invoice_id).where(attempt.c.account == account, attempt.c.outcome == "succeeded")
+    charged = sa.select(payment_attempt.c.invoice_id).where(
+        payment_attempt.c.account == account, payment_attempt.c.outcome == "succeeded"
+    )
     return settlement.c.kind == "card", settlement.c.invoice_id.in_(charged)
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.receivables.open_items import Unpaid
+from keizoku.billing.receivables.open_items import OpenItem
 from keizoku.billing.rules.documents.late_interest_statement import OpenDebt, Workings, work_out
 from keizoku.db.session import Session, copy_rows, texts
 from keizoku.db.tables.money import allocation, interest_booking
@@ -16,7 +16,7 @@ from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
 
-def workings_of(account: str, unpaid: Sequence[Unpaid], rules: Rules, on: date, demanded_yen: int) -> Workings:
+def workings_of(account: str, unpaid: Sequence[OpenItem], rules: Rules, on: date, demanded_yen: int) -> Workings:
     """The interest of an account's debts through a day, worked out debt by debt; debts that bear none are left out."""
     policy = rules.terms.at(on)
     return work_out(
@@ -24,7 +24,7 @@ def workings_of(account: str, unpaid: Sequence[Unpaid], rules: Rules, on: date, 
         [
             OpenDebt(each.debt, each.term_starts_on, each.due_on)
             for each in unpaid
-            if each.carried_yen or (each.open_yen and each.due_on < on)
+            if each.accrued_unpaid_yen or (each.open_yen and each.due_on < on)
         ],
         on,
         policy.late_interest.rate,

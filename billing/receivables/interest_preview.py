@@ -11,16 +11,23 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from keizoku.billing.receivables.interest_bookings import workings_of
-from keizoku.billing.receivables.open_items import Unpaid, fell_due_on
+from keizoku.billing.receivables.open_items import OpenItem, fell_due_on
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.late_interest_statement import Workings
-from keizoku.billing.rules.payment_method import PastAttempt, fault_days
+from keizoku.billing.rules.payment_method import PastAttempt, days_not_accruing
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import term
-from keizoku.db.tables.money import allocation, attempt, interest_booking, interest_mark, invoice, settlement
+from keizoku.db.tables.money import (
+    allocation,
+    interest_booking,
+    interest_checkpoint,
+    invoice,
+    payment_attempt,
+    settlement,
+)
 from keizoku.terms.calendar import jst_day
-from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.rules import Rules
 
 
@@ -33,11 +40,11 @@ def preview(session: Session, rules: Rules, account: str, on: date) -> Workings:
         raise Refused(f"account {account!r} is not known")
     try:
         return workings_of(account, debts_on(session, account, on), rules, on, _demanded(session, account, on))
-    except UncoveredDate as error:
+    except UncoveredDateError as error:
         raise Refused(str(error)) from None
 
 
-def debts_on(session: Session, account: str, on: date, *, known_at: datetime | None = None) -> list[Unpaid]:
+def debts_on(session: Session, account: str, on: date, *, known_at: datetime | None = None) -> list[OpenItem]:
     """What the account owed on a day, in the order in which it fell due: open fees, and interest left on paid ones.
 
     `known_at`: by what was recorded at that instant; None: by all that is known.
@@ -62,13 +69,13 @@ def debts_on(session: Session, account: str, on: date, *, known_at: datetime | N
         .scalar_subquery()
     )
     mark = (
-        sa.select(interest_mark.c.counts_after, interest_mark.c.carried_yen)
+        sa.select(interest_checkpoint.c.accrues_after, interest_checkpoint.c.accrued_unpaid_yen)
         .where(
-            interest_mark.c.invoice_id == invoice.c.id,
-            sa.func.coalesce(interest_mark.c.marked_on, interest_mark.c.counts_after) <= on,
-            _recorded_by(interest_mark.c.recorded_at, known_at),
+            interest_checkpoint.c.invoice_id == invoice.c.id,
+            sa.func.coalesce(interest_checkpoint.c.checkpoint_on, interest_checkpoint.c.accrues_after) <= on,
+            _recorded_by(interest_checkpoint.c.recorded_at, known_at),
         )
-        .order_by(interest_mark.c.id.desc())
+        .order_by(interest_checkpoint.c.id.desc())
         .limit(1)
         .lateral("mark")
     )
@@ -84,7 +91,7 @@ def debts_on(session: Session, account: str, on: date, *, known_at: datetime | N
     attempts = _attempts(session, account, on, known_at)
     debts = []
     for row in rows:
-        if not row.owed_yen and not row.carried_yen:
+        if not row.owed_yen and not row.accrued_unpaid_yen:
             continue
         accelerated_on = row.accelerated_on if row.accelerated_on is not None and row.accelerated_on <= on else None
         if accelerated_on is not None and known_at is not None and row.accelerated_at > known_at:
@@ -95,7 +102,7 @@ def debts_on(session: Session, account: str, on: date, *, known_at: datetime | N
         late_until = due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None
         wanted_on = row.due_on if row.method == "card" and not tried else None
         debts.append(
-            Unpaid(
+            OpenItem(
                 invoice_id=row.id,
                 contract_id=row.contract_id,
                 account=row.account,
@@ -107,9 +114,9 @@ def debts_on(session: Session, account: str, on: date, *, known_at: datetime | N
                 open_yen=int(row.owed_yen),
                 attempts=tried,
                 wanted_on=wanted_on,
-                excluded=fault_days(due_on, late_until, tried, wanted_on, on),
-                counts_after=row.counts_after or due_on,
-                carried_yen=row.carried_yen or 0,
+                excluded=days_not_accruing(due_on, late_until, tried, wanted_on, on),
+                accrues_after=row.accrues_after or due_on,
+                accrued_unpaid_yen=row.accrued_unpaid_yen or 0,
             )
         )
     return sorted(debts, key=lambda each: (each.due_on, each.invoice_id))
@@ -123,9 +130,13 @@ def _attempts(session: Session, account: str, on: date, known_at: datetime | Non
     """The account's attempts as they stood on a day: an answer that came later is not known yet."""
     grouped: dict[int, list[PastAttempt]] = {}
     rows = session.execute(
-        sa.select(attempt)
-        .where(attempt.c.account == account, attempt.c.started_on <= on, _recorded_by(attempt.c.started_at, known_at))
-        .order_by(attempt.c.id)
+        sa.select(payment_attempt)
+        .where(
+            payment_attempt.c.account == account,
+            payment_attempt.c.started_on <= on,
+            _recorded_by(payment_attempt.c.started_at, known_at),
+        )
+        .order_by(payment_attempt.c.id)
     )
     for row in rows:
         answered = row.settled_on is not None and row.settled_on <= on

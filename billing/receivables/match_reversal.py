@@ -17,7 +17,7 @@ from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.bank import bank_act
-from keizoku.db.tables.money import allocation, interest_booking, interest_mark, invoice, receipt, settlement
+from keizoku.db.tables.money import allocation, interest_booking, interest_checkpoint, invoice, receipt, settlement
 from keizoku.terms.calendar import jst_day
 
 
@@ -74,8 +74,8 @@ _KINDS = ("costs", "interest", "principal", "deposit")
 def _refuse_if_later(session: Session, row: sa.Row[Any], line_id: int) -> None:
     """What rests on the receipt stands in its way."""
     taken_back = sa.select(receipt.c.reverses).where(receipt.c.reverses.is_not(None))
-    touched = sa.select(interest_mark.c.invoice_id).where(
-        interest_mark.c.account == row.account, interest_mark.c.recorded_at == row.recorded_at
+    touched = sa.select(interest_checkpoint.c.invoice_id).where(
+        interest_checkpoint.c.account == row.account, interest_checkpoint.c.recorded_at == row.recorded_at
     )
     named = sa.select(allocation.c.invoice_id).where(allocation.c.receipt_id == row.id)
     ours = sa.or_(settlement.c.invoice_id.in_(touched), settlement.c.invoice_id.in_(named))
@@ -120,27 +120,27 @@ def _reopen(session: Session, row: sa.Row[Any], parts: list[sa.Row[Any]] | Any, 
             .values(open_yen=invoice.c.open_yen + yen, state="open", paid_on=None)
         )
     marks = session.execute(
-        sa.select(interest_mark)
-        .where(interest_mark.c.account == row.account, interest_mark.c.recorded_at == row.recorded_at)
-        .where(interest_mark.c.marked_on == row.received_on)
+        sa.select(interest_checkpoint)
+        .where(interest_checkpoint.c.account == row.account, interest_checkpoint.c.recorded_at == row.recorded_at)
+        .where(interest_checkpoint.c.checkpoint_on == row.received_on)
     ).all()
     for mark in marks:
         before = session.execute(
-            sa.select(interest_mark.c.counts_after, interest_mark.c.carried_yen)
-            .where(interest_mark.c.invoice_id == mark.invoice_id, interest_mark.c.id < mark.id)
-            .order_by(interest_mark.c.id.desc())
+            sa.select(interest_checkpoint.c.accrues_after, interest_checkpoint.c.accrued_unpaid_yen)
+            .where(interest_checkpoint.c.invoice_id == mark.invoice_id, interest_checkpoint.c.id < mark.id)
+            .order_by(interest_checkpoint.c.id.desc())
             .limit(1)
         ).one_or_none()
         due_on = session.execute(
             sa.select(sa.func.least(invoice.c.due_on, invoice.c.accelerated_on)).where(invoice.c.id == mark.invoice_id)
         ).scalar_one()
         session.execute(
-            sa.insert(interest_mark).values(
+            sa.insert(interest_checkpoint).values(
                 invoice_id=mark.invoice_id,
                 account=row.account,
-                counts_after=due_on if before is None else before.counts_after,
-                carried_yen=0 if before is None else before.carried_yen,
-                marked_on=row.received_on,
+                accrues_after=due_on if before is None else before.accrues_after,
+                accrued_unpaid_yen=0 if before is None else before.accrued_unpaid_yen,
+                checkpoint_on=row.received_on,
                 recorded_at=now,
             )
         )

@@ -14,17 +14,17 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.rules.delinquency import UnpaidFee
 from keizoku.billing.rules.late_interest import Debt, total_interest
-from keizoku.billing.rules.payment_method import PastAttempt, fault_days, next_attempt_wanted_on
+from keizoku.billing.rules.payment_method import PastAttempt, days_not_accruing, next_attempt_wanted_on
 from keizoku.db.session import Session, numbers, texts
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import contract_fact, term
-from keizoku.db.tables.money import attempt, interest_mark, invoice, settlement
+from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
-class Unpaid:
+class OpenItem:
     """An invoice that has something to say about what is owed: an open fee, or interest left on a paid one."""
 
     invoice_id: int
@@ -39,8 +39,8 @@ class Unpaid:
     attempts: tuple[PastAttempt, ...]
     wanted_on: date | None
     excluded: tuple[tuple[date, date], ...]
-    counts_after: date
-    carried_yen: int
+    accrues_after: date
+    accrued_unpaid_yen: int
 
     @property
     def fee(self) -> UnpaidFee:
@@ -50,10 +50,10 @@ class Unpaid:
     @property
     def debt(self) -> Debt:
         """What interest and allocation look at."""
-        return Debt(self.invoice_id, self.open_yen, self.counts_after, self.carried_yen, self.excluded)
+        return Debt(self.invoice_id, self.open_yen, self.accrues_after, self.accrued_unpaid_yen, self.excluded)
 
 
-def load_unpaid(
+def load_open_items(
     session: Session,
     rules: Rules,
     today: date,
@@ -61,20 +61,20 @@ def load_unpaid(
     contract_ids: Collection[int] | None = None,
     account: str | None = None,
     invoice_ids: Collection[int] | None = None,
-    with_carried: bool = False,
-) -> list[Unpaid]:
+    with_accrued: bool = False,
+) -> list[OpenItem]:
     """Open invoices (of some contracts, of one account, or all), in the order in which they fall due.
 
-    `with_carried` adds paid invoices on which whole yen of interest are still owed.
+    `with_accrued` adds paid invoices on which whole yen of interest are still owed.
     """
     bill = _bills(invoice_ids)
-    latest = _latest_marks(bill, account, contract_ids, of_each=not with_carried)
+    latest = _latest_checkpoints(bill, account, contract_ids, of_each=not with_accrued)
     query = (
         sa.select(
             *(bill.c[name] for name in _TOLD),
             term.c.starts_on,
-            latest.c.counts_after,
-            latest.c.carried_yen,
+            latest.c.accrues_after,
+            latest.c.accrued_unpaid_yen,
             _lost_last(bill, settlement.c.settled_on).label("lost_on"),
             _lost_last(bill, settlement.c.recorded_at).label("lost_at"),
         )
@@ -83,8 +83,8 @@ def load_unpaid(
         .outerjoin(latest, latest.c.invoice_id == bill.c.id)
     )
     owing: sa.ColumnElement[bool] = bill.c.state == "open"
-    if with_carried:
-        owing = sa.or_(owing, latest.c.carried_yen > 0)
+    if with_accrued:
+        owing = sa.or_(owing, latest.c.accrued_unpaid_yen > 0)
     query = query.where(owing)
     if contract_ids is not None:
         query = query.where(bill.c.contract_id == sa.any_(numbers(contract_ids)))
@@ -95,7 +95,7 @@ def load_unpaid(
         return []
     attempts = _attempts(session, [row.id for row in rows])
     new_cards = _new_cards(session, {row.account for row in rows})
-    unpaid: list[Unpaid] = []
+    unpaid: list[OpenItem] = []
     for row in rows:
         due_on = fell_due_on(row.due_on, row.accelerated_on, row.lost_on)
         tried = tuple(attempts.get(row.id, ()))
@@ -113,9 +113,9 @@ def load_unpaid(
             )
         made_on = jst_day(row.issued_at)
         late_until = due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None
-        excluded = fault_days(due_on, late_until, tried, wanted_on, today)
+        excluded = days_not_accruing(due_on, late_until, tried, wanted_on, today)
         unpaid.append(
-            Unpaid(
+            OpenItem(
                 invoice_id=row.id,
                 contract_id=row.contract_id,
                 account=row.account,
@@ -128,8 +128,8 @@ def load_unpaid(
                 attempts=tried,
                 wanted_on=wanted_on,
                 excluded=excluded,
-                counts_after=row.counts_after or due_on,
-                carried_yen=row.carried_yen or 0,
+                accrues_after=row.accrues_after or due_on,
+                accrued_unpaid_yen=row.accrued_unpaid_yen or 0,
             )
         )
     return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
@@ -148,17 +148,17 @@ def plain_fees(session: Session, invoice_ids: Collection[int], *, untried: bool 
     """Of these invoices, the open ones that bear no interest up to their day, by id.
 
     Nothing was accelerated, taken back by a dispute, or marked by an earlier payment; and, if asked for, no attempt
-    was made. All others are for `load_unpaid`.
+    was made. All others are for `load_open_items`.
     """
     bill = _bills(invoice_ids)
     query = sa.select(bill.c.id, bill.c.account, bill.c.open_yen, bill.c.due_on).where(
         bill.c.state == "open",
         bill.c.accelerated_on.is_(None),
-        ~sa.exists().where(interest_mark.c.invoice_id == bill.c.id),
+        ~sa.exists().where(interest_checkpoint.c.invoice_id == bill.c.id),
         ~sa.exists().where(settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute"),
     )
     if untried:
-        query = query.where(~sa.exists().where(attempt.c.invoice_id == bill.c.id))
+        query = query.where(~sa.exists().where(payment_attempt.c.invoice_id == bill.c.id))
     return {row[0]: PlainFee._make(row) for row in session.execute(query)}
 
 
@@ -185,23 +185,23 @@ def lock_accounts(session: Session, accounts: Collection[str]) -> None:
     )
 
 
-def by_contract(unpaid: Iterable[Unpaid]) -> dict[int, list[Unpaid]]:
+def by_contract(unpaid: Iterable[OpenItem]) -> dict[int, list[OpenItem]]:
     """The same, grouped by contract."""
-    grouped: dict[int, list[Unpaid]] = defaultdict(list)
+    grouped: dict[int, list[OpenItem]] = defaultdict(list)
     for each in unpaid:
         grouped[each.contract_id].append(each)
     return grouped
 
 
-def by_account(unpaid: Iterable[Unpaid]) -> dict[str, list[Unpaid]]:
+def by_account(unpaid: Iterable[OpenItem]) -> dict[str, list[OpenItem]]:
     """The same, grouped by account."""
-    grouped: dict[str, list[Unpaid]] = defaultdict(list)
+    grouped: dict[str, list[OpenItem]] = defaultdict(list)
     for each in unpaid:
         grouped[each.account].append(each)
     return grouped
 
 
-def interest_owed(unpaid: Sequence[Unpaid], rules: Rules, today: date) -> tuple[int, tuple[int, ...]]:
+def interest_owed(unpaid: Sequence[OpenItem], rules: Rules, today: date) -> tuple[int, tuple[int, ...]]:
     """Whole yen of interest owed on `today`, rounded down once, and its share per invoice in order."""
     policy = rules.terms.at(today)
     owed = total_interest(
@@ -230,22 +230,24 @@ def _bills(invoice_ids: Collection[int] | None) -> sa.FromClause:
     return named.cte("bill").prefix_with("MATERIALIZED")
 
 
-def _latest_marks(
+def _latest_checkpoints(
     bill: sa.FromClause, account: str | None, contract_ids: Collection[int] | None, *, of_each: bool
 ) -> sa.FromClause:
     """The newest interest mark by invoice: looked up for each bill, or read for all at once."""
-    marks = sa.select(interest_mark.c.invoice_id, interest_mark.c.counts_after, interest_mark.c.carried_yen)
+    marks = sa.select(
+        interest_checkpoint.c.invoice_id, interest_checkpoint.c.accrues_after, interest_checkpoint.c.accrued_unpaid_yen
+    )
     if of_each:
-        own = marks.where(interest_mark.c.invoice_id == bill.c.id)
-        return own.order_by(interest_mark.c.id.desc()).limit(1).lateral("latest_mark")
-    marks = marks.ext(distinct_on(interest_mark.c.invoice_id)).order_by(
-        interest_mark.c.invoice_id, interest_mark.c.id.desc()
+        own = marks.where(interest_checkpoint.c.invoice_id == bill.c.id)
+        return own.order_by(interest_checkpoint.c.id.desc()).limit(1).lateral("latest_mark")
+    marks = marks.ext(distinct_on(interest_checkpoint.c.invoice_id)).order_by(
+        interest_checkpoint.c.invoice_id, interest_checkpoint.c.id.desc()
     )
     if account is not None:
-        marks = marks.where(interest_mark.c.account == account)
+        marks = marks.where(interest_checkpoint.c.account == account)
     if contract_ids is not None:
         among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(numbers(contract_ids)))
-        marks = marks.where(interest_mark.c.invoice_id.in_(among))
+        marks = marks.where(interest_checkpoint.c.invoice_id.in_(among))
     return marks.subquery("latest_mark")
 
 
@@ -262,15 +264,15 @@ def _attempts(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[Pa
     grouped: dict[int, list[PastAttempt]] = defaultdict(list)
     rows = session.execute(
         sa.select(
-            attempt.c.invoice_id,
-            attempt.c.wanted_on,
-            attempt.c.started_at,
-            attempt.c.started_on,
-            attempt.c.outcome,
-            attempt.c.settled_on,
+            payment_attempt.c.invoice_id,
+            payment_attempt.c.wanted_on,
+            payment_attempt.c.started_at,
+            payment_attempt.c.started_on,
+            payment_attempt.c.outcome,
+            payment_attempt.c.settled_on,
         )
-        .where(attempt.c.invoice_id == sa.any_(numbers(invoice_ids)))
-        .order_by(attempt.c.id)
+        .where(payment_attempt.c.invoice_id == sa.any_(numbers(invoice_ids)))
+        .order_by(payment_attempt.c.id)
     )
     for row in rows:
         grouped[row.invoice_id].append(

@@ -9,7 +9,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, next_ids, post
-from keizoku.billing.receivables.open_items import load_unpaid, lock_accounts
+from keizoku.billing.receivables.open_items import load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_allocation import Allocation, allocate
@@ -45,7 +45,7 @@ def receive(session: Session, rules: Rules, payment: Payment, now: datetime, *, 
         raise Refused(f"account {account}: a payment of {on} lies ahead; record it when it has arrived")
     policy = rules.terms.at(on)
     lock_accounts(session, [account])
-    unpaid = load_unpaid(session, rules, on, account=account, with_carried=True)
+    unpaid = load_open_items(session, rules, on, account=account, with_accrued=True)
     named = next((each.invoice_id for each in unpaid if each.term_starts_on == payment.for_term_on), None)
     if payment.for_term_on is not None and named is None:
         raise Refused(

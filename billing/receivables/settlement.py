@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
-from keizoku.billing.receivables.open_items import Unpaid
+from keizoku.billing.receivables.open_items import OpenItem
 from keizoku.billing.rules.late_interest import total_interest
 from keizoku.billing.rules.payment_allocation import Allocation
 from keizoku.db.session import Session, copy_rows, plain_array
-from keizoku.db.tables.money import interest_mark, settlement
+from keizoku.db.tables.money import interest_checkpoint, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
@@ -24,7 +24,7 @@ def settle_parts(
     account: str,
     kind: str,
     parts: Allocation,
-    unpaid: Sequence[Unpaid],
+    unpaid: Sequence[OpenItem],
     source_id: int,
     now: datetime,
     *,
@@ -43,10 +43,10 @@ def settle_parts(
     before = {each.invoice_id: each.debt for each in unpaid}
     copy_rows(
         session,
-        interest_mark,
-        ("invoice_id", "account", "counts_after", "carried_yen", "marked_on", "recorded_at"),
+        interest_checkpoint,
+        ("invoice_id", "account", "accrues_after", "accrued_unpaid_yen", "checkpoint_on", "recorded_at"),
         [
-            (debt.invoice_id, account, debt.counts_after, debt.carried_yen, on, now)
+            (debt.invoice_id, account, debt.accrues_after, debt.accrued_unpaid_yen, on, now)
             for debt in parts.debts
             if debt != before[debt.invoice_id]
         ],

@@ -66,7 +66,7 @@ def known(events: Iterable[Event], until: datetime, known_at: datetime) -> list[
     return in_order(event for event in events if event.at < until and event.known_at <= known_at)
 
 
-def told(event: Event, lang: Lang) -> str:
+def event_sentence(event: Event, lang: Lang) -> str:
     """The event in one sentence; who decided it and on what ground follow where people did."""
     facts = {name: _word(name, value, lang) for name, value in event.facts.items()}
     line = sentence(f"diary.{event.kind}", lang, facts)
@@ -84,7 +84,7 @@ def to_json(event: Event, lang: Lang) -> dict[str, Any]:
         "known_at": iso_jst(event.known_at),
         "kind": event.kind,
         "clause": event.clause or None,
-        "text": told(event, lang),
+        "text": event_sentence(event, lang),
         "facts": {
             name: iso_jst(value) if isinstance(value, datetime) else value for name, value in event.facts.items()
         },

@@ -13,7 +13,7 @@ from enum import StrEnum
 from keizoku.terms.decision import decides
 
 
-class Standing(StrEnum):
+class DefaultState(StrEnum):
     """Where the unpaid fees of a contract put it."""
 
     GOOD = "good"  # nothing is overdue
@@ -45,18 +45,18 @@ def overdue_days(fee: UnpaidFee, today: date) -> int:
 
 
 @decides("premium/7.1.2")
-def standing(
+def default_state(
     fees: Sequence[UnpaidFee], today: date, suspend_after_days: int, terminate_after_days: int
-) -> tuple[Standing, int]:
+) -> tuple[DefaultState, int]:
     """The standing on `today` and the days by which the oldest unpaid fee is overdue."""
     days = max((overdue_days(fee, today) for fee in fees), default=0)
     if days <= 0:
-        return Standing.GOOD, 0
+        return DefaultState.GOOD, 0
     if days >= terminate_after_days:
-        return Standing.TERMINATE, days
+        return DefaultState.TERMINATE, days
     if days >= suspend_after_days:
-        return Standing.SUSPEND, days
-    return Standing.OVERDUE, days
+        return DefaultState.SUSPEND, days
+    return DefaultState.OVERDUE, days
 
 
 @dataclass(frozen=True, slots=True)

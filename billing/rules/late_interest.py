@@ -53,12 +53,12 @@ class Debt:
 
     invoice_id: int
     principal_yen: int
-    counts_after: date  # the due date, or the day of the last allocation: interest counts from the day after
-    carried_yen: int = 0  # whole yen accrued up to that day and still unpaid
+    accrues_after: date  # the due date, or the day of the last allocation: interest counts from the day after
+    accrued_unpaid_yen: int = 0  # whole yen accrued up to that day and still unpaid
     excluded: tuple[DayRange, ...] = ()  # days on which our or the gateway's fault kept the fee from being charged
 
     def __post_init__(self) -> None:
-        if self.principal_yen < 0 or self.carried_yen < 0:
+        if self.principal_yen < 0 or self.accrued_unpaid_yen < 0:
             raise ValueError(f"nobody owes less than nothing: {self}")
 
 
@@ -99,8 +99,8 @@ def total_interest(debts: Sequence[Debt], through: date, rate: Fraction, day_cou
     per_debt_yen: list[int] = []
     for debt in debts:
         before_yen = floor_yen(running)
-        running += debt.carried_yen
-        running += accrued(debt.principal_yen, debt.counts_after, through, rate, day_count, debt.excluded)
+        running += debt.accrued_unpaid_yen
+        running += accrued(debt.principal_yen, debt.accrues_after, through, rate, day_count, debt.excluded)
         per_debt_yen.append(floor_yen(running) - before_yen)
     return Interest(running, floor_yen(running), tuple(per_debt_yen))
 

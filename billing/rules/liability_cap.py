@@ -33,7 +33,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class FeeReturned:
     """What of a fee went back. A refund counts from its time on; a lost dispute or a reversal always."""
 
     at: datetime
@@ -42,14 +42,14 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
-class Received:
+class FeeReceived:
     """A fee that was actually received: never late interest, costs, or what is kept as a deposit."""
 
     at: datetime
     yen: int
     source: Source
     subject: str  # e.g. "attempt 12"
-    returned: tuple[Returned, ...] = ()
+    returned: tuple[FeeReturned, ...] = ()
 
     def net_yen(self, event_at: datetime) -> int:
         """What was left of it at the event."""
@@ -63,12 +63,12 @@ class Cap:
 
     since_at: datetime
     event_at: datetime
-    counted: tuple[Received, ...]
+    counted: tuple[FeeReceived, ...]
     yen: int
 
 
 @decides("premium/12.2")
-def liability_cap(receipts: Iterable[Received], event_at: datetime, lookback_years: int) -> Cap:
+def liability_cap(receipts: Iterable[FeeReceived], event_at: datetime, lookback_years: int) -> Cap:
     """The limit for an event at an instant, short of intent and gross negligence.
 
     The year runs back from the event to the beginning of the same day; a 29 February without its counterpart to the

@@ -92,7 +92,7 @@ def allocate(
             _counted_anew(
                 debt,
                 through,
-                carried_yen=accrued_yen - interest,
+                accrued_unpaid_yen=accrued_yen - interest,
                 principal_yen=debt.principal_yen - principal,
             )
             for debt, accrued_yen, interest, principal in zip(
@@ -119,13 +119,13 @@ def allocate_back(
     interest from there on, as far as it is met. A day before the last allocation of a debt is not gone back to.
     Only debts due by `through` are met.
     """
-    days = {fund.since for fund in funds} | {debt.counts_after for debt in debts}
+    days = {fund.since for fund in funds} | {debt.accrues_after for debt in debts}
     left = list(debts)
     paid: dict[int, tuple[int, int]] = {debt.invoice_id: (0, 0) for debt in debts}
     used_yen = 0
     for day in sorted(day for day in days if day <= through):
         held_yen = sum(fund.yen for fund in funds if fund.since <= day) - used_yen
-        places = [at for at, debt in enumerate(left) if debt.counts_after <= day]
+        places = [at for at, debt in enumerate(left) if debt.accrues_after <= day]
         if not held_yen or not places:
             continue
         parts = allocate(held_yen, 0, [left[at] for at in places], day, rate, day_count)
@@ -148,8 +148,8 @@ def settle_fee(debt: Debt, through: date, rate: Fraction, day_count: str) -> Deb
 
     The interest accrued on it, rounded down, stays owed and is demanded apart.
     """
-    carried_yen = total_interest([debt], through, rate, day_count).total_yen
-    return _counted_anew(debt, through, carried_yen=carried_yen, principal_yen=0)
+    accrued_unpaid_yen = total_interest([debt], through, rate, day_count).total_yen
+    return _counted_anew(debt, through, accrued_unpaid_yen=accrued_unpaid_yen, principal_yen=0)
 
 
 def _fill(left_yen: int, wanted_yen: Sequence[int], order: Sequence[int]) -> tuple[list[int], int]:
@@ -161,7 +161,9 @@ def _fill(left_yen: int, wanted_yen: Sequence[int], order: Sequence[int]) -> tup
     return paid_yen, left_yen
 
 
-def _counted_anew(debt: Debt, through: date, carried_yen: int, principal_yen: int) -> Debt:
+def _counted_anew(debt: Debt, through: date, accrued_unpaid_yen: int, principal_yen: int) -> Debt:
     """A debt not yet due keeps its due date."""
-    counts_after = max(debt.counts_after, through)
-    return replace(debt, principal_yen=principal_yen, carried_yen=carried_yen, counts_after=counts_after)
+    accrues_after = max(debt.accrues_after, through)
+    return replace(
+        debt, principal_yen=principal_yen, accrued_unpaid_yen=accrued_unpaid_yen, accrues_after=accrues_after
+    )

@@ -132,7 +132,7 @@ def decline_kind(code: str | None, hard_codes: Collection[str]) -> str:
     return "declined_hard" if code in hard_codes else "declined_soft"
 
 
-def fault_days(
+def days_not_accruing(
     due_on: date,
     delayed_until: date | None,
     attempts: Sequence[PastAttempt],

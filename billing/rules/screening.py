@@ -54,7 +54,7 @@ class Applicant:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class ScreeningRuling:
     """What becomes of an application; a ground for every outcome but an approval."""
 
     outcome: Literal["approved", "rejected", "referred"]
@@ -65,22 +65,22 @@ class Ruling:
             raise ValueError(f"an application is {self.outcome} on a ground; state it")
 
 
-Rule = Callable[[Applicant], Ruling]
+Rule = Callable[[Applicant], ScreeningRuling]
 
 
-def approve() -> Ruling:
+def approve() -> ScreeningRuling:
     """The contract is formed."""
-    return Ruling("approved")
+    return ScreeningRuling("approved")
 
 
-def reject(ground: str) -> Ruling:
+def reject(ground: str) -> ScreeningRuling:
     """The application is turned down."""
-    return Ruling("rejected", ground)
+    return ScreeningRuling("rejected", ground)
 
 
-def refer(why: str) -> Ruling:
+def refer(why: str) -> ScreeningRuling:
     """People decide."""
-    return Ruling("referred", why)
+    return ScreeningRuling("referred", why)
 
 
 class NoRuleError(ValueError):
@@ -105,13 +105,13 @@ def load_rule(named: str) -> Rule | None:
     return rule  # type: ignore[no-any-return]
 
 
-def apply_rule(rule: Rule, applicant: Applicant, grounds: Sequence[str]) -> Ruling:
+def apply_rule(rule: Rule, applicant: Applicant, grounds: Sequence[str]) -> ScreeningRuling:
     """The rule's ruling; whatever goes wrong inside it, or a ground that is not on the list, refers to people."""
     try:
         ruling: object = rule(applicant)
     except Exception as error:  # the operator's code: its mistakes must not stop the desk
         return refer(f"the rule failed: {type(error).__name__}")
-    if not isinstance(ruling, Ruling):
+    if not isinstance(ruling, ScreeningRuling):
         return refer(f"the rule returned a {type(ruling).__name__}, not a Ruling")
     if ruling.outcome == "rejected" and (wrong := unlisted(ruling.ground or "", grounds)) is not None:
         return refer(f"the rule would reject: {wrong}")

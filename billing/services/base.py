@@ -17,7 +17,7 @@ from keizoku.terms.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Service:
     """Acts on one session, under the rules, with a gateway for cards."""
 
     session: Session

@@ -7,14 +7,14 @@ recorded acts of the operator in `billing.services.operator_acts`, saved cards i
 
 from dataclasses import dataclass
 
-from keizoku.billing.services.cards import CardDesk
-from keizoku.billing.services.codes import CodeDesk
-from keizoku.billing.services.defaults import DefaultDesk
-from keizoku.billing.services.money import MoneyDesk
-from keizoku.billing.services.operator_acts import ActDesk
-from keizoku.billing.services.prices import PriceDesk
+from keizoku.billing.services.cards import CardService
+from keizoku.billing.services.codes import CodeService
+from keizoku.billing.services.defaults import DefaultService
+from keizoku.billing.services.money import MoneyService
+from keizoku.billing.services.operator_acts import OperatorActService
+from keizoku.billing.services.prices import PriceService
 
 
 @dataclass(frozen=True, slots=True)
-class BillingDesk(CodeDesk, CardDesk, DefaultDesk, PriceDesk, MoneyDesk, ActDesk):
+class BillingService(CodeService, CardService, DefaultService, PriceService, MoneyService, OperatorActService):
     """Every act on contracts, prices and money, on one session, under the rules, with a gateway for cards."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from keizoku.billing.refusal import Refused
-from keizoku.billing.services.contracts import ContractDesk
+from keizoku.billing.services.contracts import ContractService
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.gateway import card_end, saved_card
 
@@ -34,7 +34,7 @@ class SavedCard:
 
 
 @dataclass(frozen=True, slots=True)
-class CardDesk(ContractDesk):
+class CardService(ContractService):
     """Acts on saved cards."""
 
     def begin_card(self, account: str, *, now: datetime) -> CardSetup:

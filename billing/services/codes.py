@@ -12,11 +12,11 @@ from keizoku.billing.contracts import code_batches
 from keizoku.billing.contracts.code_batches import BatchOrder
 from keizoku.billing.contracts.code_redemption import Promise, hold_code, look_up
 from keizoku.billing.rules.codes import Code, draw_secret
-from keizoku.billing.services.contracts import ContractDesk
+from keizoku.billing.services.contracts import ContractService
 
 
 @dataclass(frozen=True, slots=True)
-class CodeDesk(ContractDesk):
+class CodeService(ContractService):
     """Acts on batches and codes."""
 
     def issue_codes(

@@ -23,7 +23,7 @@ from keizoku.billing.refusal import Refused
 from keizoku.billing.rules import contract_lifecycle as life
 from keizoku.billing.rules.payment_method import refuse_change
 from keizoku.billing.rules.screening import PEOPLE, Rule, apply_rule
-from keizoku.billing.services.base import Desk
+from keizoku.billing.services.base import Service
 from keizoku.db.tables.contracts import contract, term
 from keizoku.terms.calendar import TermRule, boundary, iso_jst, jst_day
 
@@ -40,7 +40,7 @@ class Screened:
 
 
 @dataclass(frozen=True, slots=True)
-class ContractDesk(Desk):
+class ContractService(Service):
     """Acts on contracts."""
 
     # Registration (Article 3) -----------------------------------------------------------------------------------

@@ -16,13 +16,13 @@ from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents import notice_text
-from keizoku.billing.services.base import Desk
+from keizoku.billing.services.base import Service
 from keizoku.db.tables.contracts import contract, suspension
 from keizoku.terms.calendar import jst_day
 
 
 @dataclass(frozen=True, slots=True)
-class DefaultDesk(Desk):
+class DefaultService(Service):
     """Acts of people on a contract in default, and on its documents."""
 
     def suspend(

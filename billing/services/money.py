@@ -20,12 +20,12 @@ from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.receivables.store_reports import StoreReport, take_report
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.late_interest_statement import Workings
-from keizoku.billing.services.base import Desk
+from keizoku.billing.services.base import Service
 from keizoku.billing.tasks import close_task
 
 
 @dataclass(frozen=True, slots=True)
-class MoneyDesk(Desk):
+class MoneyService(Service):
     """Acts on money owed and received."""
 
     def pay(
@@ -110,15 +110,15 @@ class MoneyDesk(Desk):
     def refund_fails(self, account: str, *, now: datetime) -> None:
         """An account's card takes no refund from now on, and what went back to it comes back: simulated cards only."""
         simulated_events.fail_refunds(self.session, self.gateway, account, now)
-        self.take_refund_news(now=now)
+        self.sync_refund_events(now=now)
 
-    def take_refund_news(self, *, now: datetime) -> int:
+    def sync_refund_events(self, *, now: datetime) -> int:
         """Fetch every refund of which the gateway tells, and book what failed after it had succeeded; rows written."""
-        return failed_refunds.take_news(self.session, self.gateway, now)
+        return failed_refunds.sync_events(self.session, self.gateway, now)
 
     def take_disputes(self, *, now: datetime) -> int:
         """Fetch every dispute that is not over, and book what is new; rows written."""
-        return disputes.take_news(self.session, self.rules, self.gateway, now)
+        return disputes.sync_events(self.session, self.rules, self.gateway, now)
 
     def dispute_lost(self, dispute: str, choice: str, *, by: str, ground: str, now: datetime) -> None:
         """People choose what the loss of a dispute means: `claim_stays` or `sale_void`; before or after the loss."""

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from keizoku.billing.refusal import Refused
-from keizoku.billing.services.base import Desk
+from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.people import operator_act
@@ -22,7 +22,7 @@ DISCLOSURE = "disclosure"
 
 
 @dataclass(frozen=True, slots=True)
-class ActDesk(Desk):
+class OperatorActService(Service):
     """Acts of the operator around contracts."""
 
     @decides("premium/11.1")

@@ -18,7 +18,7 @@ from keizoku.billing.rules.contract_lifecycle import Wish, use_ends_on
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, check_change, price_at
 from keizoku.billing.rules.price_simulation import Simulation, Subscriber, simulate
-from keizoku.billing.services.base import Desk
+from keizoku.billing.services.base import Service
 from keizoku.db.session import texts
 from keizoku.db.tables.contracts import INTERVALS, contract, plan, price, term
 from keizoku.terms.calendar import Interval, TermRule, boundary, jst_day
@@ -26,7 +26,7 @@ from keizoku.terms.decision import Finding
 
 
 @dataclass(frozen=True, slots=True)
-class PriceDesk(Desk):
+class PriceService(Service):
     """Acts on plans and prices."""
 
     def add_plan(self, code: str, interval: str, *, now: datetime) -> None:

@@ -32,8 +32,8 @@ month_act = Table(
     UniqueConstraint("previous"),
 )
 
-people_entry = Table(
-    "people_entry",
+manual_entry = Table(
+    "manual_entry",
     metadata,
     Column("entry_id", BigInteger, ForeignKey("entry.id"), primary_key=True),
     Column("reverses", BigInteger, ForeignKey("entry.id"), nullable=True),

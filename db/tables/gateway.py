@@ -2,8 +2,8 @@
 
 Only ids of the gateway and of ours; no card number and nothing personal ever reaches these rows. All but the
 cursor is append-only: what the gateway says anew about an object is a further row with its own time. Set once:
-overcharge_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}, and, after it had succeeded,
-overcharge_refund.{failed_on, failed_at, failed_code, failure_recorded_at}.
+overpayment_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}, and, after it had succeeded,
+overpayment_refund.{failed_on, failed_at, failed_code, failure_recorded_at}.
 """
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
@@ -134,7 +134,9 @@ gateway_dispute = Table(
     identity(),
     text("dispute"),
     text("payment"),
-    Column("attempt_id", BigInteger, ForeignKey("attempt.id"), nullable=True),  # ours; null: a payment not of ours
+    Column(
+        "attempt_id", BigInteger, ForeignKey("payment_attempt.id"), nullable=True
+    ),  # ours; null: a payment not of ours
     Column("amount", BigInteger, nullable=False),
     Column("fee", BigInteger, nullable=False),  # all that the gateway has taken for it so far
     text("state"),  # open, won, lost
@@ -173,11 +175,11 @@ simulated_dispute = Table(
 )
 """The simulated gateway's own books on disputes."""
 
-overcharge_refund = Table(
-    "overcharge_refund",
+overpayment_refund = Table(
+    "overpayment_refund",
     metadata,
     identity(),
-    Column("attempt_id", BigInteger, ForeignKey("attempt.id"), nullable=False),
+    Column("attempt_id", BigInteger, ForeignKey("payment_attempt.id"), nullable=False),
     Column("account", TEXT, nullable=False),
     text("key"),
     yen("yen"),

@@ -31,7 +31,7 @@ APPEND_ONLY = (
     "code",
     "code_end",
     "settlement",
-    "interest_mark",
+    "interest_checkpoint",
     "interest_booking",
     "demand",
     "user_notice",
@@ -71,7 +71,7 @@ APPEND_ONLY = (
     "schema_release",
     "backup_copy",
     "month_act",
-    "people_entry",
+    "manual_entry",
     "exception_resolution",
 )
 """Tables whose rows are only ever added (rule 6 of the house)."""

@@ -9,7 +9,7 @@ Columns that may change: invoice.{state, open_yen, paid_on} (caches of its settl
 accelerated_at} (set once), attempt.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at} (set once),
 credit.available_yen (cache), credit_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}
 (set once), credit_refund.{failed_on, failed_at, failed_code, failure_recorded_at} (set once, after it had succeeded),
-people_task.{closed_at, closed_by, closed_ground} (set once).
+review_task.{closed_at, closed_by, closed_ground} (set once).
 A receipt, an allocation or a settlement below zero takes an earlier one back (`receipt.reverses`); a settlement of
 kind `dispute` takes back what a card had paid.
 """
@@ -63,8 +63,8 @@ invoice = Table(
     Index("ix_invoice_contract_id", "contract_id"),
 )
 
-attempt = Table(
-    "attempt",
+payment_attempt = Table(
+    "payment_attempt",
     metadata,
     identity(),
     Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
@@ -88,9 +88,9 @@ attempt = Table(
     ),
     CheckConstraint("(outcome IS NULL) = (settled_at IS NULL)", name="settled"),
     CheckConstraint("(outcome IS NULL) = (answer_recorded_at IS NULL)", name="answer_recorded"),
-    Index("uq_attempt_in_flight", "invoice_id", unique=True, postgresql_where=sql("outcome IS NULL")),
-    Index("ix_attempt_invoice_id", "invoice_id"),
-    Index("ix_attempt_account", "account"),
+    Index("uq_payment_attempt_in_flight", "invoice_id", unique=True, postgresql_where=sql("outcome IS NULL")),
+    Index("ix_payment_attempt_invoice_id", "invoice_id"),
+    Index("ix_payment_attempt_account", "account"),
 )
 
 receipt = Table(
@@ -176,17 +176,17 @@ settlement = Table(
     Index("ix_settlement_invoice_id", "invoice_id"),
 )
 
-interest_mark = Table(
-    "interest_mark",
+interest_checkpoint = Table(
+    "interest_checkpoint",
     metadata,
     identity(),
     Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
     Column("account", TEXT, nullable=False),
-    day("counts_after"),
-    yen("carried_yen"),
-    day("marked_on", nullable=True),
+    day("accrues_after"),
+    yen("accrued_unpaid_yen"),
+    day("checkpoint_on", nullable=True),
     instant("recorded_at"),
-    CheckConstraint("carried_yen >= 0", name="not_negative"),
+    CheckConstraint("accrued_unpaid_yen >= 0", name="not_negative"),
     Index("ix_interest_mark_invoice_id", "invoice_id"),
     Index("ix_interest_mark_account", "account"),
 )
@@ -298,7 +298,7 @@ credit_refund = Table(
     metadata,
     identity(),
     Column("credit_id", BigInteger, ForeignKey("credit.id"), nullable=False),
-    Column("attempt_id", BigInteger, ForeignKey("attempt.id"), nullable=False),
+    Column("attempt_id", BigInteger, ForeignKey("payment_attempt.id"), nullable=False),
     Column("account", TEXT, nullable=False),
     text("key"),
     yen("yen"),
@@ -342,8 +342,8 @@ store_report = Table(
     CheckConstraint("fee_tax_yen BETWEEN 0 AND fee_yen", name="tax_within"),
 )
 
-people_task = Table(
-    "people_task",
+review_task = Table(
+    "review_task",
     metadata,
     identity(),
     text("kind"),

@@ -33,7 +33,7 @@ from keizoku.scheduler.backup.dump import (
     recipients_of,
     restore,
 )
-from keizoku.scheduler.backup.plan import Copy, Standing, may_go, standing, stores_wanting
+from keizoku.scheduler.backup.plan import BackupState, Copy, backup_state, may_go, stores_wanting
 from keizoku.scheduler.backup.stores import DUMP, PROOF, Store, StoreError, sha256_of
 from keizoku.terms.policy import Policy
 
@@ -135,12 +135,12 @@ def listed(rules: Rules) -> tuple[list[Copy], list[str]]:
     return sorted(copies, key=lambda each: (each.taken_at, each.store), reverse=True), unreadable
 
 
-def stands(rules: Rules, now: datetime) -> Standing:
+def stands(rules: Rules, now: datetime) -> BackupState:
     """Whether a backup is wanted, and whether the last whole one is too old (premium/10.3), by what the stores hold."""
     copies, _ = listed(rules)
     numbers = rules.policy.backup
     names = [store.name for store in rules.stores]
-    return standing(copies, names, now, numbers.every_days, numbers.longest_pause_days)
+    return backup_state(copies, names, now, numbers.every_days, numbers.longest_pause_days)
 
 
 def last_whole_at(session: Session, stores: Sequence[str]) -> datetime | None:

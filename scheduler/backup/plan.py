@@ -26,7 +26,7 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BackupState:
     """How backups stand: the newest one that lies in every store, and whether that is too long ago."""
 
     last_whole_at: datetime | None
@@ -45,14 +45,14 @@ def stores_wanting(stores: Sequence[str], remote: Collection[str], copies: int) 
 
 
 @decides("premium/10.3")
-def standing(
+def backup_state(
     copies: Iterable[Copy], stores: Collection[str], now: datetime, every_days: int, longest_pause_days: int
-) -> Standing:
+) -> BackupState:
     """Daily by the JST calendar; without a whole one for `longest_pause_days` the promise is broken."""
     last = max((taken for taken, places in _whole(copies).items() if places >= set(stores)), default=None)
     if last is None:
-        return Standing(None, wanted=True, too_old=True)
-    return Standing(
+        return BackupState(None, wanted=True, too_old=True)
+    return BackupState(
         last,
         wanted=(jst_day(now) - jst_day(last)).days >= every_days,
         too_old=now - last > timedelta(days=longest_pause_days),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from keizoku.billing.contracts.registration import Application
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.sla.evidence.incident_files import Incident, read_incidents
 from keizoku.sla.evidence.maintenance_notices import read_notices
 from keizoku.sla.review_queue import policy_of
@@ -36,7 +36,7 @@ BANK_AT = timedelta(hours=10)
 
 REQUESTS = ("end_of_use", "withdraw_end_of_use", "leave_service")
 
-Work = Callable[[House], Iterable[Finding] | None]
+Work = Callable[[Services], Iterable[Finding] | None]
 Row = Mapping[str, str]
 Value = TypeVar("Value")
 
@@ -81,16 +81,16 @@ def _plan(row: Row) -> Act:
     on = date.fromisoformat(row["from"])
     at, code, interval, yen = parse_instant(on), row["plan"], row["interval"], int(row["yen"])
 
-    def work(house: House) -> None:
-        house.billing.add_plan(code, interval, now=at)
-        house.billing.price(code, yen, announced=on, for_new_from=on, for_renewals_from=on, initial=True, now=at)
+    def work(services: Services) -> None:
+        services.billing.add_plan(code, interval, now=at)
+        services.billing.price(code, yen, announced=on, for_new_from=on, for_renewals_from=on, initial=True, now=at)
 
     return Act(at, "", work)
 
 
 def _population(row: Row) -> Act:
     at, users = parse_instant(row["from"]), int(row["users"])
-    return Act(at, "", lambda house: house.sla.population(at, users, now=at))
+    return Act(at, "", lambda services: services.sla.population(at, users, now=at))
 
 
 def _application(row: Row) -> Application:
@@ -113,17 +113,17 @@ def _enrolments(applications: Iterable[Application]) -> Iterator[Act]:
         yield Act(at, "", partial(_enrol, applications=together, at=at), len(together))
 
 
-def _enrol(house: House, applications: list[Application], at: datetime) -> None:
-    house.billing.enrol(applications, now=at)
+def _enrol(services: Services, applications: list[Application], at: datetime) -> None:
+    services.billing.enrol(applications, now=at)
 
 
 def _card(row: Row) -> Act:
     at, account, outcome, is_new = parse_instant(row["from"]), row["account"], row["outcome"], row["new_card"] == "yes"
 
-    def work(house: House) -> None:
-        house.cards.set_card(account, outcome)
+    def work(services: Services) -> None:
+        services.cards.set_card(account, outcome)
         if is_new:
-            house.billing.new_card(account, now=at)
+            services.billing.new_card(account, now=at)
 
     return Act(at, account, work)
 
@@ -133,8 +133,8 @@ def _request(row: Row) -> Act:
     if request not in REQUESTS:
         raise ValueError(f"request {request!r} is none of {', '.join(REQUESTS)}")
 
-    def work(house: House) -> None:
-        getattr(house.billing, request)(account, now=at)
+    def work(services: Services) -> None:
+        getattr(services.billing, request)(account, now=at)
 
     return Act(at, account, work)
 
@@ -142,14 +142,14 @@ def _request(row: Row) -> Act:
 def _payment(row: Row) -> Act:
     at = parse_instant(date.fromisoformat(row["date"])) + BANK_AT
     account, yen = row["reference"], int(row["amount"])
-    return Act(at, account, lambda house: house.billing.pay(account, yen, via="bank", now=at))
+    return Act(at, account, lambda services: services.billing.pay(account, yen, via="bank", now=at))
 
 
 def _claim(row: Row) -> Act:
     at, account = parse_instant(row["received_at"]), row["account"]
     claim_id, month = row["id"], Month.parse(row["month"])
     windows = [_window(text) for text in row["windows"].split(";") if text] or None
-    return Act(at, account, lambda house: house.sla.claim(claim_id, account, month, windows=windows, now=at))
+    return Act(at, account, lambda services: services.sla.claim(claim_id, account, month, windows=windows, now=at))
 
 
 def _window(text: str) -> tuple[datetime, datetime]:
@@ -164,9 +164,9 @@ def _notices(file: Path, rules: Rules) -> Iterator[Act]:
         yield Act(from_epoch(notice.published_at), "", partial(_publish, notice=notice))
 
 
-def _publish(house: House, notice: UpdateNotice) -> Iterable[Finding]:
+def _publish(services: Services, notice: UpdateNotice) -> Iterable[Finding]:
     at, start_at, end_at = map(from_epoch, (notice.published_at, notice.start, notice.end))
-    return house.sla.notice(notice.uid, at, start_at, end_at, now=at)
+    return services.sla.notice(notice.uid, at, start_at, end_at, now=at)
 
 
 def _incidents(file: Path) -> Iterator[Act]:
@@ -177,8 +177,8 @@ def _incidents(file: Path) -> Iterator[Act]:
         yield Act(EVIDENCE_AT, "", partial(_stop, incident=incident))
 
 
-def _stop(house: House, incident: Incident) -> Iterable[Finding]:
-    return house.sla.stop(
+def _stop(services: Services, incident: Incident) -> Iterable[Finding]:
+    return services.sla.stop(
         from_epoch(incident.start),
         from_epoch(incident.end),
         incident.affected,
@@ -192,7 +192,7 @@ def _stop(house: House, incident: Incident) -> Iterable[Finding]:
 
 
 def _observations(file: Path) -> Act:
-    return Act(EVIDENCE_AT, "", lambda house: house.sla.observations(file=file, now=EVIDENCE_AT), 100)
+    return Act(EVIDENCE_AT, "", lambda services: services.sla.observations(file=file, now=EVIDENCE_AT), 100)
 
 
 def _rows(file: Path, to_value: Callable[[Row], Value]) -> Iterator[Value]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.demo.summary import Figure, Summary
 from keizoku.scheduler.reports.templates import templates_in
-from keizoku.sla.claims.claim_views import claim_story, decided_buckets
-from keizoku.sla.claims.explanation import told
+from keizoku.sla.claims.claim_views import claim_explanation, decided_buckets
+from keizoku.sla.claims.explanation import claim_sentences
 from keizoku.sla.pictures.timeline import CLAUSES, month_svg
 from keizoku.sla.review_queue import policy_of
 from keizoku.terms import words
@@ -18,9 +18,9 @@ from keizoku.terms.decision import Decision
 from keizoku.terms.policy import Policy
 
 
-def demo_page(house: House, summary: Summary, at: datetime, command: str) -> str:
+def demo_page(services: Services, summary: Summary, at: datetime, command: str) -> str:
     """The whole page; `command` explains the claim that the page shows."""
-    policy = policy_of(house.rules, summary.month)
+    policy = policy_of(services.rules, summary.month)
     templates = templates_in(Path(__file__).parent)
     templates.filters["amount"] = amount
     return templates.get_template("page.html.j2").render(
@@ -30,7 +30,7 @@ def demo_page(house: House, summary: Summary, at: datetime, command: str) -> str
         # our own drawing, its text escaped where it is made
         picture=Markup(month_svg(summary.service, policy, "en")),  # noqa: S704
         clauses=CLAUSES,
-        claim=_claim(house, summary, at, policy) if summary.explained else None,
+        claim=_claim(services, summary, at, policy) if summary.explained else None,
         command=command,
     )
 
@@ -44,10 +44,10 @@ def amount(figure: Figure) -> str:
     return f"{figure.value:,}"
 
 
-def _claim(house: House, summary: Summary, at: datetime, policy: Policy) -> dict[str, object]:
-    story = claim_story(house.session, house.rules, summary.explained, at)
+def _claim(services: Services, summary: Summary, at: datetime, policy: Policy) -> dict[str, object]:
+    story = claim_explanation(services.session, services.rules, summary.explained, at)
     decision: Decision = story["decisions"][-1][2]
-    sentences = zip(told(story, "ja"), told(story, "en"), strict=True)
+    sentences = zip(claim_sentences(story, "ja"), claim_sentences(story, "en"), strict=True)
     return {
         "id": story["claim"]["id"],
         "account": story["claim"]["account"],

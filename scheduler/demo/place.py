@@ -15,10 +15,10 @@ from keizoku.db.embedded import ROOT_DIR, EmbeddedServer
 from keizoku.db.migrate import upgrade
 from keizoku.db.programs import server_account, succeeds
 from keizoku.db.session import make_engine
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.terms.rules import Rules
 
-__all__ = ["NotADemo", "clear", "default_dir", "examples_dir", "fresh_house"]
+__all__ = ["NotADemo", "clear", "default_dir", "examples_dir", "fresh_services"]
 
 MARK = ".keizoku-demo"
 EXAMPLES = Path("examples") / "2026-04"
@@ -65,7 +65,7 @@ def clear(folder: Path) -> None:
 
 
 @contextmanager
-def fresh_house(folder: Path, rules: Rules) -> Iterator[House]:
+def fresh_services(folder: Path, rules: Rules) -> Iterator[Services]:
     """A house on a new, empty database in the cleared folder."""
     with EmbeddedServer(folder, FAST) as server:
         engine = make_engine(server.url)
@@ -74,7 +74,7 @@ def fresh_house(folder: Path, rules: Rules) -> Iterator[House]:
                 upgrade(session)
                 gateway = SimulatedGateway(engine)
                 try:
-                    yield House(session=session, rules=rules, gateway=gateway)
+                    yield Services(session=session, rules=rules, gateway=gateway)
                 finally:
                     gateway.close()
         finally:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from keizoku.billing.refusal import Refused
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.demo.files import Act
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
@@ -28,7 +28,7 @@ class Played:
     remarks: tuple[str, ...]
 
 
-def play(house: House, acts: Sequence[Act], told: Told | None = None) -> Played:
+def play(services: Services, acts: Sequence[Act], told: Told | None = None) -> Played:
     """Do every act before the last night, and every night from the first to the last.
 
     What a desk refuses or remarks is kept and goes on; what a night raises is raised.
@@ -44,13 +44,13 @@ def play(house: House, acts: Sequence[Act], told: Told | None = None) -> Played:
         now = night_at(business_date)
         while waiting and waiting[-1].at < now:
             act = waiting.pop()
-            remarks += _do(house, act)
+            remarks += _do(services, act)
             if business_date == FIRST_NIGHT:
                 loaded += act.weight
                 told("load", loaded, load, f"{act.at:%Y-%m-%d}")
         if business_date == FIRST_NIGHT:
-            _gather_statistics(house)
-        results.append(run_night(house, business_date, now))
+            _gather_statistics(services)
+        results.append(run_night(services, business_date, now))
         told("nights", number + 1, len(nights), str(business_date))
     return Played(tuple(results), tuple(remarks))
 
@@ -60,21 +60,21 @@ def played_until() -> datetime:
     return night_at(LAST_NIGHT)
 
 
-def _do(house: House, act: Act) -> list[str]:
+def _do(services: Services, act: Act) -> list[str]:
     """Do one act; what the desk refused or found, in words."""
     findings: Iterable[object]
     try:
-        findings = act.work(house) or ()
+        findings = act.work(services) or ()
     except Refused as refused:
-        house.session.rollback()
+        services.session.rollback()
         findings = (refused,)
     return [f"{iso_jst(act.at)} {finding}" for finding in findings]
 
 
-def _gather_statistics(house: House) -> None:
+def _gather_statistics(services: Services) -> None:
     """The database has just been filled: let it look at what it has before it plans."""
-    house.session.execute(sa.text("ANALYZE"))
-    house.session.commit()
+    services.session.execute(sa.text("ANALYZE"))
+    services.session.commit()
 
 
 def _nobody(phase: str, done: int, whole: int, words: str) -> None:

@@ -18,16 +18,16 @@ from keizoku.db.tables.books import certificate, entry, line
 from keizoku.db.tables.contracts import contract, suspension
 from keizoku.db.tables.money import (
     allocation,
-    attempt,
     credit,
     credit_application,
     credit_refund,
     demand,
     invoice,
-    people_task,
+    payment_attempt,
+    review_task,
     settlement,
 )
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.demo.files import MONTH
 from keizoku.scheduler.demo.play import Played
 from keizoku.sla.claims.claim_views import claim_list
@@ -135,13 +135,13 @@ class Summary:
         }
 
 
-def summarise(house: House, played: Played, at: datetime) -> Summary:
+def summarise(services: Services, played: Played, at: datetime) -> Summary:
     """Count everything at `at`, the instant of the last night."""
-    session, policy = house.session, policy_of(house.rules, MONTH)
-    service = load_service_month(session, house.rules, MONTH, at)
+    session, policy = services.session, policy_of(services.rules, MONTH)
+    service = load_service_month(session, services.rules, MONTH, at)
     unusable_seconds = length(service.unusable)
     tier = policy.sla.tier(unusable_seconds)
-    claims = claim_list(session, house.rules, at, MONTH)
+    claims = claim_list(session, services.rules, at, MONTH)
     certificates = _certificates(session)
     return Summary(
         as_of=jst_day(at),
@@ -227,7 +227,7 @@ def _money(session: Session, today: date) -> Iterable[Figure]:
         "overdue", "うち延滞", "of that overdue", _one(session, sa.func.sum(invoice.c.open_yen), overdue), "yen"
     )
     yield Figure("declined", "カード決済の失敗", "card charges declined", _one(
-        session, sa.func.count(), attempt.c.outcome.in_(("declined_soft", "declined_hard", "needs_user"))
+        session, sa.func.count(), payment_attempt.c.outcome.in_(("declined_soft", "declined_hard", "needs_user"))
     ))  # fmt: skip
     yield Figure(
         "interest_demanded", "遅延損害金の請求", "late interest demanded",
@@ -300,7 +300,7 @@ def _balances(session: Session) -> Iterable[Balance]:
 
 
 def _tasks(session: Session) -> Iterable[Figure]:
-    for kind, count in _counts(session, people_task.c.kind, people_task.c.closed_at.is_(None)).items():
+    for kind, count in _counts(session, review_task.c.kind, review_task.c.closed_at.is_(None)).items():
         ja, en = TASKS.get(kind, (kind, kind))
         yield Figure(kind, ja, en, count)
 

@@ -15,13 +15,13 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.billing.closing.integrity_audit import EVERYTHING, Base
+from keizoku.billing.closing.integrity_audit import FULL_AUDIT, AuditBaseline
 from keizoku.billing.closing.integrity_audit import audit as audit_billing
 from keizoku.billing.contracts import renewal_stage
 from keizoku.db.session import Session, one_snapshot, release_leader_lock, try_leader_lock
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night import ranges, run_log
-from keizoku.scheduler.night.processes import Helpers
+from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.stages import PARTS, PROBES, SHARED, Work, ask
 from keizoku.sla.claims import integrity_audit as claim_audit
 
@@ -67,13 +67,13 @@ class NightResult:
 
 
 def run_night(
-    house: House,
+    services: Services,
     business_date: date,
     now: datetime,
     progress: Progress | None = None,
     *,
     ask_first: bool = True,
-    helpers: Helpers | None = None,
+    pool: WorkerPool | None = None,
     whole_audit: bool = False,
 ) -> NightResult:
     """Run the night of a business date at `now`, after the nights missed before it.
@@ -83,13 +83,13 @@ def run_night(
     builds on the last certificate; with `whole_audit`, once a week and wherever it finds a difference it looks at
     everything. Raises NightBusyError if another night is running, and what a stage raises for an uncovered date.
     """
-    session = house.session
+    session = services.session
     if not try_leader_lock(session, "night"):
         session.rollback()
         raise NightBusyError("another night is running on this database; nothing was done")
     unnoted: list[run_log.StageRun] = []
     try:
-        before = run_log.standing(session, business_date)
+        before = run_log.run_log_state(session, business_date)
         if before.left_open:
             ranges.close_leftovers(session)
         missed = before.missed
@@ -97,12 +97,12 @@ def run_night(
         results: list[StageResult] = []
         floor = before.floor
         for on in missed:
-            missed_night = Work(house, on, now, (), floor)
-            results += _stages(missed_night, run_log.note, progress, ask_first, helpers, NOT_WHEN_MISSED)
+            missed_night = Work(services, on, now, (), floor)
+            results += _stages(missed_night, run_log.note, progress, ask_first, pool, NOT_WHEN_MISSED)
             floor = renewal_stage.newest(session)  # the night asked for looks at all since the certificate once more
-        night = Work(house, business_date, now, first_runs, before.floor)
-        results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, helpers)
-        state, differences = _certify(house, before, now, unnoted, progress, whole=whole_audit)
+        night = Work(services, business_date, now, first_runs, before.floor)
+        results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, pool)
+        state, differences = _certify(services, before, now, unnoted, progress, whole=whole_audit)
     except BaseException:
         with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
             session.rollback()
@@ -131,7 +131,7 @@ def _stages(
     note_last: Callable[[Session, Sequence[run_log.StageRun]], None],
     progress: Progress | None,
     ask_first: bool,
-    helpers: Helpers | None = None,
+    pool: WorkerPool | None = None,
     without: Sequence[str] = (),
 ) -> Iterator[StageResult]:
     """Run the stages but the audit for one business date; what changed something is noted at once.
@@ -149,8 +149,8 @@ def _stages(
                 anything = ask(work, name)
             if anything is not None and not anything.get(name, True):
                 continue
-            due = SHARED.get(name) if helpers is not None else None
-            for written in part(work) if helpers is None or due is None else helpers.share(name, work, due):
+            due = SHARED.get(name) if pool is not None else None
+            for written in part(work) if pool is None or due is None else pool.share(name, work, due):
                 changes += written
                 if written:
                     anything = None
@@ -167,8 +167,8 @@ def _stages(
 
 
 def _certify(
-    house: House,
-    before: run_log.Standing,
+    services: Services,
+    before: run_log.RunLogState,
     now: datetime,
     unnoted: Sequence[run_log.StageRun],
     progress: Progress | None,
@@ -176,14 +176,14 @@ def _certify(
     whole: bool,
 ) -> tuple[str, tuple[str, ...]]:
     """Derive again what should exist, and write the certificate or the differences, and into the run log."""
-    session = house.session
+    session = services.session
     on, last = before.business_date, before.last_night
     recognised_to = max(on, last or on)
-    base, whole_on = (EVERYTHING, on) if whole else _base(before)
+    base, whole_on = (FULL_AUDIT, on) if whole else _base(before)
     session.commit()  # a rollback would take the driver's prepared statements with it
     with one_snapshot(session):  # for all questions: what people do meanwhile is seen whole or not at all
         found = audit_billing(session, on, recognised_to=recognised_to, base=base)
-        if found.differences and base is not EVERYTHING:
+        if found.differences and base is not FULL_AUDIT:
             # it may be of a row that came in below a floor while the last one looked: everything knows
             found, whole_on = audit_billing(session, on, recognised_to=recognised_to), on
         also = claim_audit.differences(session, on, now)
@@ -193,11 +193,11 @@ def _certify(
     return state, (*found.differences, *also)
 
 
-def _base(before: run_log.Standing) -> tuple[Base, date]:
+def _base(before: run_log.RunLogState) -> tuple[AuditBaseline, date]:
     """What this night's audit builds on, and the business date when everything was looked at last."""
     on, whole_on = before.business_date, before.audited_whole_on
     if not before.base.whole or whole_on is None or not 0 <= (on - whole_on).days < WHOLE_AUDIT_DAYS:
-        return EVERYTHING, on
+        return FULL_AUDIT, on
     return before.base, whole_on
 
 

@@ -1,6 +1,6 @@
 """Processes beside a night's own that take ranges of contracts from it (`keizoku.scheduler.night.ranges`).
 
-    with Helpers(3, open_house) as helpers:              started when there is first enough to share
+    with Helpers(3, open_services) as helpers:              started when there is first enough to share
         run_night(house, on, now, helpers=helpers)
 
 A helper is told through a pipe which part of which night is handed out, and takes ranges until none is free. It ends
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from keizoku.db.session import Session
-    from keizoku.scheduler.app import House
+    from keizoku.scheduler.app import Services
     from keizoku.scheduler.night.stages import Work
 
 LEAST_SHARED: Final = 2_000
@@ -38,14 +38,14 @@ MOST_IN_A_RANGE: Final = 5_000
 RANGES_EACH: Final = 3
 """At least so many ranges for each process, so that none waits long for the slowest."""
 
-OpenHouse = Callable[[], AbstractContextManager["House"]]
+ServicesOpener = Callable[[], AbstractContextManager["Services"]]
 _MARK: Final = sa.text("SELECT set_config('application_name', :mark, false)")
 _OWN_MARK: Final = sa.text("SELECT current_setting('application_name')")
 _Spawned = multiprocessing.get_context("spawn")  # a fork would share this process's connections
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class Assignment:
     """A part of a night that was handed out. `mark`: the name of the night's sessions, by which they are cut off."""
 
     part: str
@@ -56,27 +56,27 @@ class Errand:
     mark: str
 
 
-class Helpers:
-    """So many processes beside this one. `open_house` opens each a house of its own; it has to be picklable."""
+class WorkerPool:
+    """So many processes beside this one. `open_services` opens each a house of its own; it has to be picklable."""
 
     def __init__(
         self,
         count: int,
-        open_house: OpenHouse,
+        open_services: ServicesOpener,
         *,
         least: int = LEAST_SHARED,
         most_in_a_range: int = MOST_IN_A_RANGE,
     ) -> None:
-        self._count, self._open_house = count, open_house
+        self._count, self._open_services = count, open_services
         self._least, self._most = least, most_in_a_range
         self._running: list[tuple[BaseProcess, Connection]] = []
 
-    def __enter__(self) -> Helpers:
+    def __enter__(self) -> WorkerPool:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for _, errands in self._running:
-            errands.close()
+        for _, assignments in self._running:
+            assignments.close()
         for process, _ in self._running:
             process.join()
         self._running.clear()
@@ -97,7 +97,7 @@ class Helpers:
         handed_out = sharing.cut(work.session, due, values, min(ranges, count))
         mark = str(work.session.execute(_OWN_MARK).scalar_one())
         sharing.hand_out(work.session, work.on, part, handed_out, work.now)
-        self._call(Errand(part, work.on, work.now, work.dates, work.floor, mark))
+        self._call(Assignment(part, work.on, work.now, work.dates, work.floor, mark))
         own = 0
         with work.session.engine.connect() as taking:
             _mark(taking, mark)
@@ -115,35 +115,35 @@ class Helpers:
         work.session.rollback()  # what is read from now on is read after what they wrote
         yield theirs
 
-    def _call(self, errand: Errand) -> None:
+    def _call(self, assignment: Assignment) -> None:
         """Tell all; those that are not there yet are started, those that are gone are not missed."""
         while len(self._running) < self._count:
             theirs, ours = _Spawned.Pipe(duplex=False)
-            process = _Spawned.Process(target=_help, args=(self._open_house, theirs), daemon=True)
+            process = _Spawned.Process(target=_help, args=(self._open_services, theirs), daemon=True)
             process.start()
             theirs.close()
             self._running.append((process, ours))
-        for _, errands in self._running:
+        for _, assignments in self._running:
             with suppress(OSError):
-                errands.send(errand)
+                assignments.send(assignment)
 
 
-def _help(open_house: OpenHouse, errands: Connection) -> None:
+def _help(open_services: ServicesOpener, assignments: Connection) -> None:
     """What a helper's process does."""
     from keizoku.scheduler.night.stages import Work, do_part
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the night is asked to stop, and tells us by the pipe
-    with suppress(EOFError), open_house() as house, house.session.engine.connect() as taking:
+    with suppress(EOFError), open_services() as services, services.session.engine.connect() as taking:
         while True:
-            errand: Errand = errands.recv()
-            for session in (house.session, taking):
-                _mark(session, errand.mark)
-            work = Work(house, errand.on, errand.now, errand.dates, errand.floor)
+            assignment: Assignment = assignments.recv()
+            for session in (services.session, taking):
+                _mark(session, assignment.mark)
+            work = Work(services, assignment.on, assignment.now, assignment.dates, assignment.floor)
 
-            def do(within: sharing.Range, part: str = errand.part, work: Work = work) -> int:
+            def do(within: sharing.Range, part: str = assignment.part, work: Work = work) -> int:
                 return do_part(part, replace(work, within=within))
 
-            for _ in sharing.take_free(taking, do, errands.poll):
+            for _ in sharing.take_free(taking, do, assignments.poll):
                 pass
 
 

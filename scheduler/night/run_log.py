@@ -11,8 +11,8 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from keizoku.billing.closing.integrity_audit import EVERYTHING, Audit, Base
-from keizoku.db.session import Question, Session, plain_array, text_array
+from keizoku.billing.closing.integrity_audit import FULL_AUDIT, Audit, AuditBaseline
+from keizoku.db.session import PreparedQuery, Session, plain_array, text_array
 from keizoku.db.tables.books import stage_run
 
 LAST_STAGE = "audit"
@@ -54,7 +54,7 @@ _INTO_RUN_LOG = """
     ON CONFLICT (business_date, stage) DO UPDATE SET
         runs = stage_run.runs + 1, changes = stage_run.changes + excluded.changes,
         started_at = excluded.started_at, finished_at = excluded.finished_at"""
-_NOTE = Question(sa.text(_INTO_RUN_LOG))
+_NOTE = PreparedQuery(sa.text(_INTO_RUN_LOG))
 
 
 def last_night(session: Session) -> date | None:
@@ -69,17 +69,19 @@ def last_night(session: Session) -> date | None:
 
 def is_done(session: Session, business_date: date) -> bool:
     """Whether the night of this date went through before."""
-    return standing(session, business_date).ran_before
+    return run_log_state(session, business_date).ran_before
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunLogState:
     """Where the nights stand before this one of `business_date`."""
 
     business_date: date
     last_night: date | None  # the latest business date whose night went through to its certificate
     ran_before: bool  # the night of this date did
-    base: Base  # what the last certificate says, to build on; EVERYTHING: there is none, or it found differences
+    base: (
+        AuditBaseline  # what the last certificate says, to build on; FULL_AUDIT: there is none, or it found differences
+    )
     audited_whole_on: date | None = None  # the business date of the last audit that looked at everything
     left_open: bool = False  # a night that shared its work was stopped, and a range of it may still be worked on
 
@@ -97,19 +99,19 @@ class Standing:
         return tuple(self.last_night + timedelta(days=day) for day in range(1, days))
 
 
-def standing(session: Session, business_date: date) -> Standing:
+def run_log_state(session: Session, business_date: date) -> RunLogState:
     """Where the nights stand."""
     [row] = _STANDING.ask(session, {"business_date": business_date, "last_stage": LAST_STAGE})
     if row["state"] != "ok":
-        return Standing(business_date, row["last_night"], row["ran_before"], EVERYTHING, left_open=row["left_open"])
+        return RunLogState(business_date, row["last_night"], row["ran_before"], FULL_AUDIT, left_open=row["left_open"])
     floors = dict(row["floors"])
     carried, whole_on = floors.pop("carried", {}), floors.pop("whole_on", None)
-    base = Base(floors, carried, row["sums"], row["issued_at"])
+    base = AuditBaseline(floors, carried, row["sums"], row["issued_at"])
     audited = date.fromisoformat(whole_on) if whole_on else None
-    return Standing(business_date, row["last_night"], row["ran_before"], base, audited, row["left_open"])
+    return RunLogState(business_date, row["last_night"], row["ran_before"], base, audited, row["left_open"])
 
 
-_STANDING = Question(
+_STANDING = PreparedQuery(
     sa.text(
         """
     SELECT (SELECT max(business_date) FROM stage_run
@@ -172,7 +174,7 @@ def certify(
     return state
 
 
-_CERTIFY = Question(
+_CERTIFY = PreparedQuery(
     sa.text(
         f"""
     WITH noted AS ({_INTO_RUN_LOG})

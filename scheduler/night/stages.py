@@ -14,7 +14,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.billing.cards import charge_stage, disputes, failed_refunds, overcharge_refund_stage
+from keizoku.billing.cards import charge_stage, disputes, failed_refunds, overpayment_refund_stage
 from keizoku.billing.closing import revenue_stage
 from keizoku.billing.contracts import key_expiry, renewal_notice_stage, renewal_stage
 from keizoku.billing.dunning import delinquency_stage, interest_demand_stage
@@ -22,9 +22,9 @@ from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import UnansweredError
 from keizoku.billing.receivables import credit_stage, invoice_stage
 from keizoku.db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TELLS_MONTHLY, TODAY
-from keizoku.db.session import Question, Session
-from keizoku.db.writer import Turns, Write
-from keizoku.scheduler.app import House
+from keizoku.db.session import PreparedQuery, Session
+from keizoku.db.writer import AlternatingSessions, Write
+from keizoku.scheduler.app import Services
 from keizoku.sla.review_queue import anything_open
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.rules import Rules
@@ -34,7 +34,7 @@ from keizoku.terms.rules import Rules
 class Work:
     """What a stage is given: the business date, the clock, the dates whose month's first night it stands for."""
 
-    house: House
+    services: Services
     on: date
     now: datetime
     dates: tuple[date, ...]
@@ -44,12 +44,12 @@ class Work:
     @property
     def session(self) -> Session:
         """The session of the house."""
-        return self.house.session
+        return self.services.session
 
     @property
     def rules(self) -> Rules:
         """The rules of the house."""
-        return self.house.rules
+        return self.services.rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +61,13 @@ class _Chunk:
     is_full: bool  # more may be due above it
 
 
-def _in_turns(work: Work, chunk_after: Callable[[Session, int], _Chunk | None], *, after: int) -> Iterator[int]:
+def _alternating(work: Work, chunk_after: Callable[[Session, int], _Chunk | None], *, after: int) -> Iterator[int]:
     """Chunk by chunk in the order of ids: while one is written, the next is read and decided on another connection.
 
     `chunk_after` reads what is due above an id, on the session that it is given; None: nothing is. That id goes up even
     where rows are still being written, so no chunk is read twice.
     """
-    with Turns(work.session, alone=work.within is not None) as turns:
+    with AlternatingSessions(work.session, alone=work.within is not None) as turns:
         more = True
         while more and (chunk := chunk_after(turns.free, after)) is not None:
             after, more = chunk.last, chunk.is_full
@@ -80,7 +80,7 @@ def _evidence(work: Work) -> Iterator[int]:
 
     A gateway that does not answer keeps no night waiting: the next poll asks for the same again.
     """
-    books = work.house.gateway.books
+    books = work.services.gateway.books
     if books is not None:
         try:
             yield events.poll(work.session, books, work.now)
@@ -90,11 +90,11 @@ def _evidence(work: Work) -> Iterator[int]:
 
 
 def _disputes(work: Work) -> Iterator[int]:
-    yield disputes.take_news(work.session, work.rules, work.house.gateway, work.now)
+    yield disputes.sync_events(work.session, work.rules, work.services.gateway, work.now)
 
 
-def _late_refunds(work: Work) -> Iterator[int]:
-    yield failed_refunds.take_news(work.session, work.house.gateway, work.now)
+def _failed_refunds(work: Work) -> Iterator[int]:
+    yield failed_refunds.sync_events(work.session, work.services.gateway, work.now)
 
 
 def _terms(work: Work) -> Iterator[int]:
@@ -106,7 +106,7 @@ def _terms(work: Work) -> Iterator[int]:
         save = partial(renewal_stage.save, renewals=renewals, now=work.now)
         return _Chunk(save, facts[-1].contract.contract_id, is_full=len(facts) == renewal_stage.CHUNK)
 
-    yield from _in_turns(work, chunk, after=0)
+    yield from _alternating(work, chunk, after=0)
 
 
 def _claims(work: Work) -> Iterator[int]:
@@ -120,7 +120,7 @@ def _claims(work: Work) -> Iterator[int]:
 def _credits(work: Work) -> Iterator[int]:
     while awards := credit_stage.due(work.session):
         yield credit_stage.save(work.session, credit_stage.decide(work.rules, awards), work.now)
-    yield credit_stage.refund_leftovers(work.session, work.rules, work.house.gateway, work.now)
+    yield credit_stage.refund_leftovers(work.session, work.rules, work.services.gateway, work.now)
 
 
 def _invoices(work: Work) -> Iterator[int]:
@@ -131,15 +131,15 @@ def _invoices(work: Work) -> Iterator[int]:
         save = partial(invoice_stage.save, drafts=invoice_stage.decide(work.rules, facts), now=work.now)
         return _Chunk(save, facts.terms[-1].term_id, is_full=len(facts.terms) == invoice_stage.CHUNK)
 
-    yield from _in_turns(work, chunk, after=work.floor)
+    yield from _alternating(work, chunk, after=work.floor)
 
 
 def _payments(work: Work) -> Iterator[int]:
-    yield charge_stage.charge_due(work.session, work.rules, work.house.gateway, work.now)
+    yield charge_stage.charge_due(work.session, work.rules, work.services.gateway, work.now)
 
 
-def _overcharges(work: Work) -> Iterator[int]:
-    yield overcharge_refund_stage.refund_overcharges(work.session, work.rules, work.house.gateway, work.now)
+def _overpayments(work: Work) -> Iterator[int]:
+    yield overpayment_refund_stage.refund_overpayments(work.session, work.rules, work.services.gateway, work.now)
 
 
 def _delinquency(work: Work) -> Iterator[int]:
@@ -174,12 +174,12 @@ def _used_up_keys(work: Work) -> Iterator[int]:
 
 
 PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
-    "evidence": {"evidence": _evidence, "disputes": _disputes, "refunds": _late_refunds},
+    "evidence": {"evidence": _evidence, "disputes": _disputes, "refunds": _failed_refunds},
     "terms": {"terms": _terms},
     "claims": {"claims": _claims},
     "credits": {"credits": _credits},
     "invoices": {"invoices": _invoices},
-    "payments": {"payments": _payments, "overcharges": _overcharges},
+    "payments": {"payments": _payments, "overcharges": _overpayments},
     "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
@@ -196,7 +196,7 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "credits": credit_stage.anything_due(),
     "invoices": invoice_stage.anything_due(),
     "payments": charge_stage.anything_due(),
-    "overcharges": overcharge_refund_stage.anything_due(),
+    "overcharges": overpayment_refund_stage.anything_due(),
     "delinquency": delinquency_stage.anything_due(),
     "ahead": renewal_notice_stage.anything_due(),
     "closed_terms": revenue_stage.anything_to_close(),
@@ -206,7 +206,7 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
 
 _ASKED: Final = tuple(name for parts in PARTS.values() for name in parts if name in PROBES)
 _ANYTHING: Final = {
-    first: Question(sa.select(*(PROBES[name].label(name) for name in _ASKED[place:])))
+    first: PreparedQuery(sa.select(*(PROBES[name].label(name) for name in _ASKED[place:])))
     for place, first in enumerate(_ASKED)
 }
 """From each part on, the probes that are still to be asked."""

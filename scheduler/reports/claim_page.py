@@ -19,13 +19,13 @@ from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.sentences import state_told
 from keizoku.scheduler.reports.templates import Langs, both, templates_in
 from keizoku.sla.claims.claim_store import load_account_months
-from keizoku.sla.claims.claim_views import claim_story, decided_buckets
-from keizoku.sla.claims.explanation import told as claim_told
+from keizoku.sla.claims.claim_views import claim_explanation, decided_buckets
+from keizoku.sla.claims.explanation import claim_sentences as claim_told
 from keizoku.sla.months.month_facts import load_month_facts, read_spans
 from keizoku.sla.pictures.timeline import month_svg, name_of
 from keizoku.sla.pictures.waterfall import stacked, waterfall_svg
 from keizoku.sla.rules.claim_facts import ClaimFacts
-from keizoku.sla.rules.decisive_exclusion import Deciding, deciding_exclusions
+from keizoku.sla.rules.decisive_exclusion import DecisiveExclusion, decisive_exclusions
 from keizoku.sla.rules.intervals import Spans, as_iso, intersect, length, union
 from keizoku.sla.rules.unusable_time import ServiceMonth, service_month
 from keizoku.terms import words
@@ -45,7 +45,7 @@ class ClaimExplained:
     service: ServiceMonth
     buckets: Mapping[str, Spans] | None
     claimed: Spans
-    deciding: tuple[Deciding, ...] | None
+    deciding: tuple[DecisiveExclusion, ...] | None
 
     @property
     def decision(self) -> Decision | None:
@@ -68,8 +68,8 @@ class ClaimExplained:
 
 
 def explain_claim(session: Session, rules: Rules, claim_id: str, at: datetime) -> ClaimExplained:
-    """Everything about a claim as known at an instant. Raises UnknownClaim, NoPopulation."""
-    story = claim_story(session, rules, claim_id, at)
+    """Everything about a claim as known at an instant. Raises UnknownClaim, NoPopulationError."""
+    story = claim_explanation(session, rules, claim_id, at)
     month = Month.parse(story["claim"]["month"])
     known_at, readings = at, {}
     if story["decisions"]:
@@ -92,7 +92,7 @@ def explain_claim(session: Session, rules: Rules, claim_id: str, at: datetime) -
     buckets = decided_buckets(decision)
     deciding = None
     if union(*buckets.values()) == service.gross and decision.terms == policy.version:
-        deciding = deciding_exclusions(facts, ClaimFacts(own, among), policy, resolution_seconds)
+        deciding = decisive_exclusions(facts, ClaimFacts(own, among), policy, resolution_seconds)
     return ClaimExplained(story, policy, service, buckets, claimed, deciding)
 
 
@@ -106,10 +106,10 @@ def claim_page(explained: ClaimExplained, langs: Langs) -> str:
     story = explained.story
     asked, state = story["claim"], story["state"]
     claim_state = ClaimState(state["outcome"], state["reason"], state["seconds"], state["rate"])
-    told = {lang: claim_told(story, _lang(lang)) for lang in langs}
+    claim_sentences = {lang: claim_told(story, _lang(lang)) for lang in langs}
     sentences = [
-        (told[langs[0]][place][0], [(lang, told[lang][place][1]) for lang in langs])
-        for place in range(len(told[langs[0]]))
+        (claim_sentences[langs[0]][place][0], [(lang, claim_sentences[lang][place][1]) for lang in langs])
+        for place in range(len(claim_sentences[langs[0]]))
     ]
 
     def say(ja: object, en: object) -> Markup:
@@ -170,7 +170,7 @@ def _decision_told(decision: Decision) -> tuple[str, str]:
     return state_told(state, "ja"), state_told(state, "en")
 
 
-def _deciding_told(each: Deciding, lang: Lang) -> str:
+def _deciding_told(each: DecisiveExclusion, lang: Lang) -> str:
     names = ("、" if lang == "ja" else ", ").join(name_of(bucket, lang) for bucket in each.buckets)
     facts = {"name": names, "without_seconds": each.seconds, "rate": each.tier.rate}
     return sentence("deciding.alone" if len(each.buckets) == 1 else "deciding.together", lang, facts)

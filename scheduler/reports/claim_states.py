@@ -50,7 +50,7 @@ class ClaimState:
 PENDING = ClaimState("pending")
 
 
-def standing_claims(session: Session, month: Month, at: datetime) -> dict[str, tuple[str, ClaimState]]:
+def claim_states(session: Session, month: Month, at: datetime) -> dict[str, tuple[str, ClaimState]]:
     """claim -> (account, state) of every claim of the month, in the order of ids."""
     newest = newest_decisions(at)
     rows = session.execute(

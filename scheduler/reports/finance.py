@@ -21,7 +21,7 @@ from keizoku.billing.closing.reconciliation_run import Reconciled
 from keizoku.db.session import Session
 from keizoku.scheduler.reports import finance_rows
 from keizoku.scheduler.reports.finance_rows import AGES, DUNNING, Row
-from keizoku.sla.months.month_facts import NoPopulation, load_service_month
+from keizoku.sla.months.month_facts import NoPopulationError, load_service_month
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, service_month
 from keizoku.terms.calendar import Month, jst_day
@@ -105,12 +105,12 @@ def finance_report(
 ) -> FinanceReport:
     """The report of a month as it is known now, with its reconciliation if it was done; to be used inside one snapshot.
 
-    Raises UncoveredDate, and Refused where the contract liability does not tie.
+    Raises UncoveredDateError, and Refused where the contract liability does not tie.
     """
     policy = policy_of(rules, month)
     try:
         service = load_service_month(session, rules, month, now)
-    except NoPopulation:
+    except NoPopulationError:
         service = service_month(MonthFacts(month, ()), policy, rules.discretion.resolution_seconds)
     tables = tuple(_tables(session, rules, month, now, reconciled))
     by_key = {table.key: table for table in tables}

@@ -23,7 +23,7 @@ from keizoku.db.tables.money import (
     credit_refund,
     demand,
     invoice,
-    people_task,
+    review_task,
     settlement,
     user_notice,
 )
@@ -202,10 +202,10 @@ def dunning(session: Session, month: Month) -> Iterator[Row]:
 def exceptions(session: Session, month: Month, reconciled: Reconciled | None) -> Iterator[Row]:
     """Tasks of people that were open at the month's end, and what the reconciliation found."""
     tasks = session.execute(
-        sa.select(people_task)
-        .where(people_task.c.opened_at < month.end_at)
-        .where(sa.or_(people_task.c.closed_at.is_(None), people_task.c.closed_at >= month.end_at))
-        .order_by(people_task.c.id)
+        sa.select(review_task)
+        .where(review_task.c.opened_at < month.end_at)
+        .where(sa.or_(review_task.c.closed_at.is_(None), review_task.c.closed_at >= month.end_at))
+        .order_by(review_task.c.id)
     )
     for row in tasks:
         amount = row.detail.get("yen") if isinstance(row.detail, dict) else None

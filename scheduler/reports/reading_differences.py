@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.claims import award, claim, claim_decision, claim_reasoning
 from keizoku.db.tables.evidence import month_to_review
-from keizoku.db.tables.money import people_task
+from keizoku.db.tables.money import review_task
 from keizoku.scheduler.reports.claim_states import yen_of
 from keizoku.scheduler.reports.review_log import FALL
 from keizoku.sla.review_queue import policy_of
@@ -164,16 +164,16 @@ def _recorded_between(session: Session, awarded: sa.Row[Any], after_id: int, up_
 
 def _settled_by(session: Session, awarded: sa.Row[Any], worth: Fraction) -> str:
     """Who closed the last task about this award; "" while one is open."""
-    detail = people_task.c.detail
+    detail = review_task.c.detail
     rows = session.execute(
-        sa.select(people_task.c.closed_by)
+        sa.select(review_task.c.closed_by)
         .where(
-            people_task.c.kind == FALL,
+            review_task.c.kind == FALL,
             detail["account"].astext == awarded.account,
             detail["month"].astext == awarded.month,
             detail["awarded_yen_exact"].astext == str(worth),
         )
-        .order_by(people_task.c.id.desc())
+        .order_by(review_task.c.id.desc())
         .limit(1)
     ).scalars()
     return next(iter(rows), None) or ""

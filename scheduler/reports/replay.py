@@ -13,7 +13,7 @@ from typing import Any
 
 from keizoku.billing.rules.sla_credit import credit_yen
 from keizoku.db.session import Session, one_snapshot
-from keizoku.scheduler.reports.claim_states import PENDING, ClaimState, standing_claims, standing_yen
+from keizoku.scheduler.reports.claim_states import PENDING, ClaimState, claim_states, standing_yen
 from keizoku.sla.claims.replay import replayed_claims
 from keizoku.sla.months.month_facts import load_month_facts, load_service_month
 from keizoku.sla.review_queue import policy_of
@@ -23,7 +23,7 @@ from keizoku.terms.calendar import Month, iso_jst
 from keizoku.terms.policy import UnknownReading
 from keizoku.terms.rules import Rules
 
-EVERYTHING = datetime(9999, 12, 31, tzinfo=UTC)
+FULL_AUDIT = datetime(9999, 12, 31, tzinfo=UTC)
 """As known at the end of time: nothing that was recorded is left out."""
 
 
@@ -128,22 +128,22 @@ def replay(
 ) -> Replay:
     """Work the month out again and hold it against what stands. Nothing is saved.
 
-    `stands` is the month by all that is known now, the newest decisions, the newest awards. Raises UncoveredDate,
-    UnknownReading (also for a reading that Article 9 does not ask), NoPopulation.
+    `stands` is the month by all that is known now, the newest decisions, the newest awards. Raises UncoveredDateError,
+    UnknownReading (also for a reading that Article 9 does not ask), NoPopulationError.
     """
     chosen = dict(readings or {})
     otherwise = Rules(rules.terms.with_readings(chosen), rules.discretion)
     policy, other_policy = policy_of(rules, month), policy_of(otherwise, month)
     _asked_by_article_9(rules, chosen)
-    at = as_known_at or EVERYTHING
+    at = as_known_at or FULL_AUDIT
     with one_snapshot(session):
-        stands = load_service_month(session, rules, month, EVERYTHING)
+        stands = load_service_month(session, rules, month, FULL_AUDIT)
         facts = load_month_facts(session, other_policy, month, at)
         resolution = otherwise.discretion.resolution_seconds
         replayed = service_month(facts, other_policy, resolution)
         if_down = service_month(if_unknown_was_down(facts), other_policy, resolution) if facts.unknown else None
-        claims = standing_claims(session, month, EVERYTHING)
-        yen = standing_yen(session, month, EVERYTHING, policy.readings["credit_rounding"])
+        claims = claim_states(session, month, FULL_AUDIT)
+        yen = standing_yen(session, month, FULL_AUDIT, policy.readings["credit_rounding"])
         rounding = other_policy.readings["credit_rounding"]
         replayed_yen: dict[str, int] = {}
         states: dict[str, ClaimState] = {}

@@ -16,9 +16,9 @@ from keizoku.billing.rules.sla_credit import credit_yen
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import award, claim, claim_decision
 from keizoku.db.tables.evidence import month_review, month_to_review
-from keizoku.db.tables.money import people_task
+from keizoku.db.tables.money import review_task
 from keizoku.scheduler.reports.claim_states import ClaimState, yen_of
-from keizoku.sla.months.month_facts import NoPopulation, load_service_month
+from keizoku.sla.months.month_facts import NoPopulationError, load_service_month
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import length
 from keizoku.terms.calendar import Month, iso_jst
@@ -29,7 +29,7 @@ FALL = "award_above_finding"
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class ReviewedClaim:
     """A claim's decision, and the one before it; `before` None: decided for the first time."""
 
     claim_id: str
@@ -66,7 +66,7 @@ class Review:
     whys: tuple[str, ...]
     gross_seconds: int | None
     unusable_seconds: int | None
-    decided: tuple[Decided, ...]
+    decided: tuple[ReviewedClaim, ...]
     awarded: tuple[Awarded, ...]
     not_lowered: tuple[NotLowered, ...]
 
@@ -76,7 +76,7 @@ class Review:
         return self.decided_at
 
     @property
-    def changed(self) -> tuple[Decided, ...]:
+    def changed(self) -> tuple[ReviewedClaim, ...]:
         """Claims that had been decided before, and now otherwise."""
         return tuple(each for each in self.decided if each.before is not None and each.before != each.after)
 
@@ -166,7 +166,7 @@ def _within(when: datetime, ran: tuple[datetime | None, datetime]) -> bool:
 def _seconds(session: Session, rules: Rules, month: Month, at: datetime) -> tuple[int | None, int | None]:
     try:
         service = load_service_month(session, rules, month, at)
-    except NoPopulation:
+    except NoPopulationError:
         return None, None
     return length(service.gross), length(service.unusable)
 
@@ -176,7 +176,7 @@ def _whys(session: Session, month: Month) -> list[tuple[int, str]]:
     return [(row.id, row.why) for row in session.execute(query.order_by(month_to_review.c.id))]
 
 
-def _decisions(session: Session, month: Month) -> Iterator[tuple[datetime, Decided]]:
+def _decisions(session: Session, month: Month) -> Iterator[tuple[datetime, ReviewedClaim]]:
     table = claim_decision.c
     query = (
         sa.select(
@@ -196,7 +196,7 @@ def _decisions(session: Session, month: Month) -> Iterator[tuple[datetime, Decid
     before: dict[str, ClaimState] = {}
     for row in session.execute(query):
         after = ClaimState.of_row(row)
-        decided = Decided(row.claim_id, row.account, row.revision, before.get(row.claim_id), after)
+        decided = ReviewedClaim(row.claim_id, row.account, row.revision, before.get(row.claim_id), after)
         yield row.decided_at, decided
         before[row.claim_id] = after
 
@@ -216,10 +216,10 @@ def _awards(session: Session, month: Month, rounding: str) -> Iterator[tuple[dat
 
 
 def _falls(session: Session, month: Month, rounding: str) -> Iterable[tuple[datetime, NotLowered]]:
-    query = sa.select(people_task.c.opened_at, people_task.c.detail).where(
-        people_task.c.kind == FALL, people_task.c.detail["month"].astext == str(month)
+    query = sa.select(review_task.c.opened_at, review_task.c.detail).where(
+        review_task.c.kind == FALL, review_task.c.detail["month"].astext == str(month)
     )
-    for row in session.execute(query.order_by(people_task.c.id)):
+    for row in session.execute(query.order_by(review_task.c.id)):
         awarded, found = (Fraction(row.detail[name]) for name in ("awarded_yen_exact", "found_yen_exact"))
         yen = (credit_yen(awarded, rounding), credit_yen(found, rounding))
         yield row.opened_at, NotLowered(row.detail["account"], *yen)

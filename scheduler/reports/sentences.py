@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.review_log import NotLowered, Review
-from keizoku.sla.months.history import Piece
+from keizoku.sla.months.history import HistoryRow
 from keizoku.terms import words
 from keizoku.terms.rendering import Lang, sentence
 
 
-def piece_told(piece: Piece, lang: Lang) -> str:
+def piece_told(piece: HistoryRow, lang: Lang) -> str:
     """What became known, without its times and people."""
     facts = dict(piece.facts)
     key = f"history.{piece.kind}"
@@ -26,13 +26,13 @@ def piece_told(piece: Piece, lang: Lang) -> str:
     return sentence(key, lang, facts)
 
 
-def claims_told(pieces: Sequence[Piece], lang: Lang) -> str:
+def claims_told(pieces: Sequence[HistoryRow], lang: Lang) -> str:
     """Many claims on one line."""
     facts = {"claims": len(pieces), "first": pieces[0].subject, "last": pieces[-1].subject}
     return sentence("history.claims", lang, facts)
 
 
-def windows_told(piece: Piece, lang: Lang) -> str:
+def windows_told(piece: HistoryRow, lang: Lang) -> str:
     """When it holds: an open end has no second time."""
     ja = lang == "ja"
     if piece.kind == "population":

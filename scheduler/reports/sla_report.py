@@ -21,15 +21,15 @@ from markupsafe import Markup
 
 from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.evidence import month_review, month_to_review
-from keizoku.db.tables.money import people_task
+from keizoku.db.tables.money import review_task
 from keizoku.scheduler.files import write_whole
-from keizoku.scheduler.reports.claim_states import ClaimState, standing_claims, standing_yen
+from keizoku.scheduler.reports.claim_states import ClaimState, claim_states, standing_yen
 from keizoku.scheduler.reports.review_log import FALL
 from keizoku.scheduler.reports.sentences import piece_told, state_told, windows_told
 from keizoku.scheduler.reports.templates import Langs, both, templates_in
 from keizoku.sla.claims.claim_store import form_outages
-from keizoku.sla.months.history import Piece, pieces_known
-from keizoku.sla.months.month_facts import NoPopulation, load_month_facts
+from keizoku.sla.months.history import HistoryRow, pieces_known
+from keizoku.sla.months.month_facts import NoPopulationError, load_month_facts
 from keizoku.sla.pictures.timeline import CLAUSES, LOOKS, month_svg
 from keizoku.sla.pictures.waterfall import waterfall_svg
 from keizoku.sla.review_queue import policy_of
@@ -65,7 +65,7 @@ class MonthReport:
     policy: Policy
     service: ServiceMonth
     waits: tuple[Waits, ...]
-    evidence: tuple[Piece, ...]  # claims aside
+    evidence: tuple[HistoryRow, ...]  # claims aside
     claims: Mapping[tuple[str, str | None, str | None], int]  # verdict -> how many
     awarded_yen: int
     accounts: int
@@ -116,20 +116,20 @@ class MonthReport:
 
 
 def month_report(session: Session, rules: Rules, month: Month, at: datetime, now: datetime) -> MonthReport:
-    """The month as known at `at`; what it waits for as of `now`. Raises UncoveredDate."""
+    """The month as known at `at`; what it waits for as of `now`. Raises UncoveredDateError."""
     policy = policy_of(rules, month)
     with one_snapshot(session):
         lacking = []
         try:
             facts = load_month_facts(session, policy, month, at)
-        except NoPopulation:
+        except NoPopulationError:
             facts = MonthFacts(month, ())
             lacking.append(Waits("users", {}))
         service = service_month(facts, policy, rules.discretion.resolution_seconds)
         undecided = _undecided(facts, service, policy, rules)
         waits = [*_waits(session, policy, month, at, now, undecided), *lacking]
         verdicts: dict[tuple[str, str | None, str | None], int] = {}
-        for _, state in standing_claims(session, month, at).values():
+        for _, state in claim_states(session, month, at).values():
             verdicts[state.verdict] = verdicts.get(state.verdict, 0) + 1
         yen = standing_yen(session, month, at, policy.readings["credit_rounding"])
         evidence = tuple(each for each in pieces_known(session, rules, month, at) if each.kind != "claim")
@@ -259,7 +259,7 @@ def _waits(
     ).scalar_one()
     if unseen:
         yield Waits("night", {"reviews": unseen})
-    pending = sum(state.outcome == "pending" for _, state in standing_claims(session, month, at).values())
+    pending = sum(state.outcome == "pending" for _, state in claim_states(session, month, at).values())
     if undecided:
         yield Waits("unknown", {"unknown_seconds": undecided})
     if pending:
@@ -269,9 +269,9 @@ def _waits(
         yield Waits("deadline", {"deadline_at": iso_jst(deadline_at)})
     tasks = session.execute(
         sa.select(sa.func.count()).where(
-            people_task.c.kind == FALL,
-            people_task.c.detail["month"].astext == str(month),
-            people_task.c.closed_at.is_(None),
+            review_task.c.kind == FALL,
+            review_task.c.detail["month"].astext == str(month),
+            review_task.c.closed_at.is_(None),
         )
     ).scalar_one()
     if tasks:

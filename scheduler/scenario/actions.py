@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from keizoku.terms.decision import Finding
 
 if TYPE_CHECKING:
-    from keizoku.scheduler.app import House
+    from keizoku.scheduler.app import Services
     from keizoku.scheduler.scenario.document import Scenario, Step
 
 SLA_ACTIONS: Final = frozenset(
@@ -42,17 +42,17 @@ class NotBuiltYetError(NotImplementedError):
     """The engine does not do this yet."""
 
 
-def declare(scenario: Scenario, house: House) -> list[Finding]:
+def declare(scenario: Scenario, services: Services) -> list[Finding]:
     """What holds before the diary begins: the service's users, the plans and their prices."""
     now = scenario.starts_at
     findings: list[Finding] = []
     for from_at, users in scenario.population:
-        findings += house.sla.population(from_at, users, now=now)
+        findings += services.sla.population(from_at, users, now=now)
     for plan in scenario.plans:
-        house.billing.add_plan(plan.code, plan.interval, now=now)
+        services.billing.add_plan(plan.code, plan.interval, now=now)
         for price in plan.prices:
             starts_on = price["from"]
-            house.billing.price(
+            services.billing.price(
                 plan.code,
                 price["yen"],
                 announced=price.get("announced", starts_on),
@@ -65,23 +65,23 @@ def declare(scenario: Scenario, house: House) -> list[Finding]:
     return findings
 
 
-def perform(step: Step, house: House) -> Sequence[Finding]:
+def perform(step: Step, services: Services) -> Sequence[Finding]:
     """Do what the step says, at its instant: why it was not done, or nothing.
 
     Raises NotBuiltYetError, and what the desk raises.
     """
     match step.action:
         case "card":
-            house.cards.set_card(step.facts["account"], step.facts["outcome"])
+            services.cards.set_card(step.facts["account"], step.facts["outcome"])
             return ()
         case "new_card":
-            house.cards.set_card(step.facts["account"], "ok")  # the card works before the desk tries it
-            desk: object = house.billing
+            services.cards.set_card(step.facts["account"], "ok")  # the card works before the desk tries it
+            service: object = services.billing
         case "close_month":
-            desk = house
+            service = services
         case _:
-            desk = house.sla if step.action in SLA_ACTIONS else house.billing
-    method = getattr(desk, step.action, None)
+            service = services.sla if step.action in SLA_ACTIONS else services.billing
+    method = getattr(service, step.action, None)
     if method is None:
         raise NotBuiltYetError(f"the action {step.action}")
     findings = method(**keywords(step), now=step.at)

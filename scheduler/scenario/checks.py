@@ -20,7 +20,7 @@ from keizoku.terms.calendar import from_epoch, parse_instant
 
 if TYPE_CHECKING:
     from keizoku.db.session import Session
-    from keizoku.scheduler.app import House
+    from keizoku.scheduler.app import Services
     from keizoku.scheduler.night.nightly_run import NightResult
     from keizoku.scheduler.scenario.document import Expectation
     from keizoku.terms.rules import Rules
@@ -30,9 +30,9 @@ NOTHING: Final = "(nothing)"  # shown where the engine states nothing under an e
 Nights = Mapping[date, "NightResult"]
 
 
-def failure_of(expectation: Expectation, house: House, nights: Nights) -> Failure | None:
+def failure_of(expectation: Expectation, services: Services, nights: Nights) -> Failure | None:
     """None if the expectation came true. Raises NotBuiltYetError, and what a view raises."""
-    actual = _LOOKS[expectation.check](expectation, house, nights)
+    actual = _LOOKS[expectation.check](expectation, services, nights)
     if all(key in actual and agree(key, wanted, actual[key]) for key, wanted in expectation.expected.items()):
         return None
     subject = subject_of(expectation)
@@ -121,46 +121,46 @@ def _mappings(actual: object) -> list[Mapping[str, object]]:
     return [item for item in actual if isinstance(item, Mapping)] if isinstance(actual, list | tuple) else []
 
 
-def _journal(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
-    return account_views.journal_view(house.session, tuple(expectation.expected.get("balances") or ()))
+def _journal(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
+    return account_views.journal_view(services.session, tuple(expectation.expected.get("balances") or ()))
 
 
-def _night(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+def _night(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
     result = nights.get(expectation.subject)
     if result is None:
         return {"changes": "no night of this date has run", "certificate": "no night of this date has run"}
     return {"changes": result.changes, "certificate": result.certificate}
 
 
-def _close(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+def _close(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
     from keizoku.billing.closing.month_close import close_view
 
-    return close_view(house.session, house.gateway, expectation.subject, expectation.at)
+    return close_view(services.session, services.gateway, expectation.subject, expectation.at)
 
 
-def _claim(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+def _claim(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
     from keizoku.sla.claims.claim_views import claim_view
 
-    return claim_view(house.session, house.rules, expectation.subject, expectation.at)
+    return claim_view(services.session, services.rules, expectation.subject, expectation.at)
 
 
-def _month(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+def _month(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
     from keizoku.sla.claims.claim_views import month_view
 
-    return month_view(house.session, house.rules, expectation.subject, expectation.at)
+    return month_view(services.session, services.rules, expectation.subject, expectation.at)
 
 
-def _notices(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
+def _notices(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
     """Only the kinds that the format knows: files that expect a list whole stay right when a kind is added."""
-    shown = account_views.notices_view(house.session, expectation.subject)
+    shown = account_views.notices_view(services.session, expectation.subject)
     return {"list": [each for each in shown if each["kind"] in NOTICE_KINDS]}
 
 
 def _now(view: Callable[[Session, str], Any]) -> Look:
     """A view of an account at the present."""
 
-    def look(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
-        shown = view(house.session, expectation.subject)
+    def look(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
+        shown = view(services.session, expectation.subject)
         return shown if isinstance(shown, Mapping) else {"list": shown}
 
     return look
@@ -169,13 +169,13 @@ def _now(view: Callable[[Session, str], Any]) -> Look:
 def _then(view: Callable[[Session, Rules, Any, datetime], Mapping[str, Any]]) -> Look:
     """A view of an account, claim or month that depends on the instant."""
 
-    def look(expectation: Expectation, house: House, nights: Nights) -> Mapping[str, Any]:
-        return view(house.session, house.rules, expectation.subject, expectation.at)
+    def look(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
+        return view(services.session, services.rules, expectation.subject, expectation.at)
 
     return look
 
 
-Look = Callable[["Expectation", "House", Nights], Mapping[str, Any]]
+Look = Callable[["Expectation", "Services", Nights], Mapping[str, Any]]
 _LOOKS: Final[Mapping[str, Look]] = {
     "contract": _then(account_views.contract_view),
     "invoices": _now(account_views.invoices_view),

@@ -28,7 +28,7 @@ from keizoku.db.embedded import CLUSTER_NAME
 from keizoku.db.programs import MAJOR
 from keizoku.db.session import CONNECT_SECONDS, libpq_address, normalised_url
 
-__all__ = ["DATABASE", "LastingSchema", "lasting_schema"]
+__all__ = ["DATABASE", "KeptSchema", "kept_schema_of"]
 
 DATABASE: Final = "keizoku_scenarios"
 _LOCK: Final = 0x51A7E  # the first half of the locks' keys; the second is the schema's number
@@ -36,7 +36,7 @@ _Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
-class LastingSchema:
+class KeptSchema:
     """A schema that is ours for now: where it is, and whether it was just made, thus empty."""
 
     url: URL
@@ -74,7 +74,7 @@ class LastingSchema:
 
 
 @contextmanager
-def lasting_schema(url: str | URL) -> Iterator[LastingSchema | None]:
+def kept_schema_of(url: str | URL) -> Iterator[KeptSchema | None]:
     """Claim a schema until the end of the context; None where none may stay. Wipe it before use unless it is fresh."""
     usual = normalised_url(url)
     address = usual.set(database=DATABASE)
@@ -91,7 +91,7 @@ def lasting_schema(url: str | URL) -> Iterator[LastingSchema | None]:
         fresh = not _is_of_this_release(claim, name)
         if fresh:
             _make(claim, name)
-        yield LastingSchema(address.update_query_dict({"application_name": _user_of(name)}), number, fresh, claim)
+        yield KeptSchema(address.update_query_dict({"application_name": _user_of(name)}), number, fresh, claim)
 
 
 def _by_socket(url: URL) -> bool:

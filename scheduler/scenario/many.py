@@ -20,7 +20,7 @@ from sqlalchemy.engine import URL
 
 from keizoku.scheduler.scenario.outcome import Outcome
 from keizoku.scheduler.scenario.run import OnMoment, run_on
-from keizoku.scheduler.scenario.scratch_schema import Slate
+from keizoku.scheduler.scenario.scratch_schema import ScratchSchema
 
 __all__ = ["ProcessLostError", "run_files"]
 
@@ -43,9 +43,9 @@ def run_files(
     """
     jobs = min(jobs, len(files))
     if jobs <= 1:
-        with Slate(url, keep=keep_schema) as slate:
+        with ScratchSchema(url, keep=keep_schema) as scratch:
             for path in files:
-                yield run_on(slate, path, on_moment)
+                yield run_on(scratch, path, on_moment)
         return
     # spawned: a process that is forked would share our session's connection
     begin = partial(_begin, url, keep_schema)
@@ -60,20 +60,20 @@ def run_files(
         processes.shutdown(cancel_futures=True)
 
 
-_slates: list[Slate] = []
+_scratches: list[ScratchSchema] = []
 """Of this process, if it is one that runs scenarios for another: the one that it writes on."""
 
 
 def _begin(url: str | URL, keep_schema: bool) -> None:
     """What a process does first. Its slate goes with it; if its caller is killed, it ends too and runs for nobody."""
-    slate = Slate(url, keep=keep_schema)
-    atexit.register(slate.close)
-    _slates.append(slate)
+    scratch = ScratchSchema(url, keep=keep_schema)
+    atexit.register(scratch.close)
+    _scratches.append(scratch)
     threading.Thread(target=_wait_and_end, daemon=True).start()
 
 
 def _run(path: Path) -> Outcome:
-    return replace(run_on(_slates[0], path), crash=None)
+    return replace(run_on(_scratches[0], path), crash=None)
 
 
 def _wait_and_end() -> None:

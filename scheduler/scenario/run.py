@@ -25,12 +25,12 @@ from keizoku.scheduler.scenario.actions import MAY_BE_REFUSED, declare, perform
 from keizoku.scheduler.scenario.checks import failure_of, subject_of
 from keizoku.scheduler.scenario.document import Expectation, Scenario, Step, read_scenario
 from keizoku.scheduler.scenario.outcome import Failure, Outcome, plain
-from keizoku.scheduler.scenario.scratch_schema import Slate
+from keizoku.scheduler.scenario.scratch_schema import ScratchSchema
 from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.decision import Finding
 
 if TYPE_CHECKING:
-    from keizoku.scheduler.app import House
+    from keizoku.scheduler.app import Services
     from keizoku.scheduler.night.nightly_run import NightResult
 
 _ONE_DAY: Final = timedelta(days=1)
@@ -52,32 +52,32 @@ _RANK: Final[dict[type, int]] = {Step: 0, Night: 1, Expectation: 2}
 
 def run_file(path: Path, url: str | URL, keep_schema: bool = False, on_moment: OnMoment | None = None) -> Outcome:
     """Read one file and run it in a schema of its own on the PostgreSQL server at `url`."""
-    with Slate(url, keep=keep_schema) as slate:
-        return run_on(slate, path, on_moment)
+    with ScratchSchema(url, keep=keep_schema) as scratch:
+        return run_on(scratch, path, on_moment)
 
 
-def run_on(slate: Slate, path: Path, on_moment: OnMoment | None = None) -> Outcome:
+def run_on(scratch: ScratchSchema, path: Path, on_moment: OnMoment | None = None) -> Outcome:
     """Read one file and run it on empty tables."""
     scenario, findings = read_scenario(path)
     if scenario is None:
         return Outcome(str(path), path.stem, tuple(_of_document(finding) for finding in findings), valid=False)
-    house = slate.house(scenario.rules)
+    services = scratch.services(scenario.rules)
     refusals: list[str] = []
-    with slate.in_turns():
-        failures, crash = play(scenario, house, on_moment, refusals)
-    slate.rest(intact=crash is None)
+    with scratch.alternating():
+        failures, crash = play(scenario, services, on_moment, refusals)
+    scratch.rest(intact=crash is None)
     return Outcome(
         str(path),
         scenario.title,
         tuple(failures),
-        schema=slate.schema if slate.keep else "",
+        schema=scratch.schema if scratch.keep else "",
         refusals=tuple(refusals),
         crash=crash,
     )
 
 
 def play(
-    scenario: Scenario, house: House, on_moment: OnMoment | None = None, refusals: list[str] | None = None
+    scenario: Scenario, services: Services, on_moment: OnMoment | None = None, refusals: list[str] | None = None
 ) -> tuple[list[Failure], Exception | None]:
     """Everything that did not come true, and the error that stopped the scenario half-way, if one did.
 
@@ -88,22 +88,22 @@ def play(
     nights: dict[date, NightResult] = {}
     every = moments(scenario)
     try:
-        findings = declare(scenario, house)
+        findings = declare(scenario, services)
     except Exception as error:
-        house.session.rollback()
+        services.session.rollback()
         return [Failure(iso_jst(scenario.starts_at), "plans", _DONE, _of_error(error))], error
     failures += [Failure(iso_jst(scenario.starts_at), "plans", _DONE, str(finding)) for finding in findings]
     for count, moment in enumerate(every):
         try:
-            failure = _go_through(moment, house, nights)
+            failure = _go_through(moment, services, nights)
         except (NotImplementedError, Refused) as error:
-            house.session.rollback()
+            services.session.rollback()
             failure = _failure(moment, _of_error(error))
             if refusals is not None and isinstance(error, Refused) and _may_be_refused(moment):
                 refusals.append(f"{failure.at} {failure.check}: {error}")
                 failure = None
         except Exception as error:
-            house.session.rollback()
+            services.session.rollback()
             return [*failures, _failure(moment, _of_error(error))], error
         if failure is not None:
             failures.append(failure)
@@ -136,28 +136,28 @@ def nights_of(scenario: Scenario) -> list[Night]:
     return nights
 
 
-def _go_through(moment: Moment, house: House, nights: dict[date, NightResult]) -> Failure | None:
+def _go_through(moment: Moment, services: Services, nights: dict[date, NightResult]) -> Failure | None:
     match moment:
         case Night(at, business_date):
-            nights[business_date] = run_night(house, business_date, now=at)
+            nights[business_date] = run_night(services, business_date, now=at)
         case Step(at, "run_night", facts):
-            nights[facts["date"]] = run_night(house, facts["date"], now=at)
+            nights[facts["date"]] = run_night(services, facts["date"], now=at)
         case Step(refused=str()):
-            return _has_to_be_refused(moment, house)
+            return _has_to_be_refused(moment, services)
         case Step():
-            findings = perform(moment, house)
+            findings = perform(moment, services)
             return _failure(moment, _of_findings(findings)) if findings else None
         case Expectation():
-            return failure_of(moment, house, nights)
+            return failure_of(moment, services, nights)
     return None
 
 
-def _has_to_be_refused(step: Step, house: House) -> Failure | None:
+def _has_to_be_refused(step: Step, services: Services) -> Failure | None:
     """None if the step is refused, for the reason that it states."""
     try:
-        reason = _of_findings(perform(step, house))
+        reason = _of_findings(perform(step, services))
     except Refused as error:
-        house.session.rollback()
+        services.session.rollback()
         reason = _of_error(error)
     if reason and (step.refused or "") in reason:
         return None

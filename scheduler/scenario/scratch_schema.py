@@ -29,11 +29,11 @@ from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.migrate import create_all
 from keizoku.db.session import Session, backend_of, driver_cursor, make_engine
 from keizoku.db.tables import metadata
-from keizoku.scheduler.app import House
-from keizoku.scheduler.scenario.kept_schema import LastingSchema, lasting_schema
+from keizoku.scheduler.app import Services
+from keizoku.scheduler.scenario.kept_schema import KeptSchema, kept_schema_of
 from keizoku.terms.rules import Rules
 
-__all__ = ["Slate"]
+__all__ = ["ScratchSchema"]
 
 _SETTINGS: Final = (
     "SET synchronous_commit = off; "  # nobody misses these rows after a power cut
@@ -44,7 +44,7 @@ _STATEMENTS_KEPT: Final = 1_000
 _KEYS_FROM_1: Final = "SELECT setval(seqrelid, 1, false) FROM pg_sequence JOIN pg_class ON pg_class.oid = seqrelid"
 
 
-class Slate:
+class ScratchSchema:
     """A schema for one diary after the other; not for two at once. `keep`: a schema for each, which stays."""
 
     def __init__(self, url: str | URL, *, keep: bool = False) -> None:
@@ -52,7 +52,7 @@ class Slate:
         self._schema = ""
         self._session: Session | None = None
         self._gateway: SimulatedGateway | None = None
-        self._lasting: LastingSchema | None = None
+        self._kept: KeptSchema | None = None
         self._open = ExitStack()
 
     @property
@@ -60,25 +60,25 @@ class Slate:
         """The name of the present schema."""
         return self._schema
 
-    def house(self, rules: Rules) -> House:
+    def services(self, rules: Rules) -> Services:
         """An empty engine. What an earlier one had is gone."""
         if self._session is not None and (self.keep or not self._wiped(self._session)):
             self.close()
         if self._session is None or self._gateway is None:
             self._session, self._gateway = self._made()
-        return House(session=self._session, rules=rules, gateway=self._gateway)
+        return Services(session=self._session, rules=rules, gateway=self._gateway)
 
     @contextmanager
-    def in_turns(self) -> Iterator[None]:
+    def alternating(self) -> Iterator[None]:
         """Engine and server on one processor: they take turns, and to wake another up takes longer than an answer.
 
         Each slate that lasts has a processor of its own, as far as there are any; elsewhere nothing is changed.
         """
-        if self._lasting is None or self._session is None or not hasattr(os, "sched_getaffinity"):
+        if self._kept is None or self._session is None or not hasattr(os, "sched_getaffinity"):
             yield
             return
         usual = os.sched_getaffinity(0)
-        one = {sorted(usual)[self._lasting.number % len(usual)]}
+        one = {sorted(usual)[self._kept.number % len(usual)]}
         try:
             with suppress(OSError):  # of another user: then it stays as it is
                 os.sched_setaffinity(backend_of(self._session), one)
@@ -115,8 +115,8 @@ class Slate:
 
     def _made(self) -> tuple[Session, SimulatedGateway]:
         with ExitStack() as open_:
-            lasting = None if self.keep else open_.enter_context(lasting_schema(self._url))
-            if lasting is None:
+            kept = None if self.keep else open_.enter_context(kept_schema_of(self._url))
+            if kept is None:
                 url, self._schema = self._url, f"scenario_{uuid4().hex[:16]}"
                 server = make_engine(url)
                 open_.callback(server.dispose)
@@ -124,21 +124,21 @@ class Slate:
                 if not self.keep:
                     open_.callback(_run_alone, server, f"DROP SCHEMA {self._schema} CASCADE")
             else:
-                url, self._schema = lasting.url, lasting.name
+                url, self._schema = kept.url, kept.name
             engine = make_engine(url, schema=self._schema)
             sa.event.listen(engine, "connect", _keep_statements)
             open_.callback(engine.dispose)
             session = open_.enter_context(engine.connect())
             session.exec_driver_sql(_SETTINGS)
             session.commit()
-            if lasting is None:
+            if kept is None:
                 create_all(session)
                 session.commit()
             else:
-                if not lasting.fresh:
-                    _empty(session, lasting)  # of a run that was killed
-                open_.callback(_leave_nothing, session, lasting)
-            self._lasting = lasting
+                if not kept.fresh:
+                    _empty(session, kept)  # of a run that was killed
+                open_.callback(_leave_nothing, session, kept)
+            self._kept = kept
             gateway = SimulatedGateway(engine)
             open_.callback(gateway.close)
             self._open = open_.pop_all()
@@ -154,17 +154,17 @@ class Slate:
         return True
 
 
-def _empty(session: Session, lasting: LastingSchema) -> None:
-    used = lasting.used()
-    _wipe(session, lasting.name, used)
-    lasting.sweep(used)
+def _empty(session: Session, kept: KeptSchema) -> None:
+    used = kept.used()
+    _wipe(session, kept.name, used)
+    kept.sweep(used)
 
 
-def _leave_nothing(session: Session, lasting: LastingSchema) -> None:
+def _leave_nothing(session: Session, kept: KeptSchema) -> None:
     """Whose rows they are is nobody's business afterwards. Where that fails, the next run sees to it."""
     with suppress(sa.exc.SQLAlchemyError, psycopg.Error):
         session.rollback()
-        _empty(session, lasting)
+        _empty(session, kept)
 
 
 def _wipe(session: Session, schema: str, tables: Iterable[str]) -> None:

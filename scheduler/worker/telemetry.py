@@ -23,8 +23,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make
 from keizoku.db.failures import failure_of
 from keizoku.db.session import Session
 from keizoku.db.tables.books import certificate
-from keizoku.db.tables.gateway import gateway_cursor, overcharge_refund
-from keizoku.db.tables.money import attempt, credit_refund, people_task
+from keizoku.db.tables.gateway import gateway_cursor, overpayment_refund
+from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.schedule import last_night_due
 from keizoku.terms.calendar import jst_day
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _REFUNDS_UNKNOWN = sa.select(
     sa.select(sa.func.count()).where(credit_refund.c.outcome.is_(None)).scalar_subquery()
-    + sa.select(sa.func.count()).where(overcharge_refund.c.outcome.is_(None)).scalar_subquery()
+    + sa.select(sa.func.count()).where(overpayment_refund.c.outcome.is_(None)).scalar_subquery()
 )
 NIGHT_BUCKETS = (1, 5, 15, 60, 300, 900, 3_600, 10_800)
 
@@ -58,7 +58,7 @@ class Numbers:
         self.unknown_age = self._gauge("keizoku_attempts_unknown_oldest_seconds", "Age of the oldest of them")
         self.refunds_unknown = self._gauge("keizoku_refunds_unknown", "Refunds without an answer")
         self.tasks = self._gauge("keizoku_people_tasks_open", "What waits for people", "kind")
-        self.news_age = self._gauge("keizoku_gateway_news_age_seconds", "Since the gateway's news were read")
+        self.events_age = self._gauge("keizoku_gateway_news_age_seconds", "Since the gateway's news were read")
 
         self.backup_age = self._gauge("keizoku_backup_age_seconds", "Since the last backup that lies in every place")
         self.backup_age.set(float("inf"))
@@ -77,21 +77,23 @@ class Numbers:
         for outcome, count in _attempts_today(session, now).items():
             self.attempts.labels(outcome).set(count)
         oldest, waiting = session.execute(
-            sa.select(sa.func.min(attempt.c.started_at), sa.func.count()).where(attempt.c.outcome.is_(None))
+            sa.select(sa.func.min(payment_attempt.c.started_at), sa.func.count()).where(
+                payment_attempt.c.outcome.is_(None)
+            )
         ).one()
         self.unknown.set(waiting)
         self.unknown_age.set((now - oldest).total_seconds() if oldest is not None else 0)
         self.refunds_unknown.set(session.execute(_REFUNDS_UNKNOWN).scalar_one())
         self.tasks.clear()
         for kind, count in session.execute(
-            sa.select(people_task.c.kind, sa.func.count())
-            .where(people_task.c.closed_at.is_(None))
-            .group_by(people_task.c.kind)
+            sa.select(review_task.c.kind, sa.func.count())
+            .where(review_task.c.closed_at.is_(None))
+            .group_by(review_task.c.kind)
         ):
             self.tasks.labels(kind).set(count)
         seen_to = session.execute(sa.select(sa.func.min(gateway_cursor.c.seen_to))).scalar_one()
         if seen_to is not None:
-            self.news_age.set((now - seen_to).total_seconds())
+            self.events_age.set((now - seen_to).total_seconds())
         session.rollback()
 
 
@@ -100,12 +102,12 @@ OUTCOMES = ("succeeded", "declined_soft", "declined_hard", "needs_user", "abando
 
 def _attempts_today(session: Session, now: datetime) -> dict[str, int]:
     """Attempts begun today by outcome; only the newest rows are looked at, by their ids."""
-    newest: int = session.execute(sa.select(sa.func.coalesce(sa.func.max(attempt.c.id), 0))).scalar_one()
+    newest: int = session.execute(sa.select(sa.func.coalesce(sa.func.max(payment_attempt.c.id), 0))).scalar_one()
     found = dict.fromkeys(OUTCOMES, 0)
     for outcome, count in session.execute(
-        sa.select(sa.func.coalesce(attempt.c.outcome, "unknown"), sa.func.count())
-        .where(attempt.c.id > newest - 1_000_000, attempt.c.started_on == jst_day(now))
-        .group_by(attempt.c.outcome)
+        sa.select(sa.func.coalesce(payment_attempt.c.outcome, "unknown"), sa.func.count())
+        .where(payment_attempt.c.id > newest - 1_000_000, payment_attempt.c.started_on == jst_day(now))
+        .group_by(payment_attempt.c.outcome)
     ):
         found[outcome] = count
     return found

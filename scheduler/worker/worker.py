@@ -29,10 +29,10 @@ from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import UnansweredError
 from keizoku.db.failures import failure_of
 from keizoku.db.standing import check_untouched
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.nightly_run import NightBusyError, run_night
-from keizoku.scheduler.night.processes import Helpers
+from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.schedule import NIGHT_AT, last_night_due
 from keizoku.scheduler.worker.leadership import Leadership, NotLeadingError
 from keizoku.scheduler.worker.telemetry import Health, Numbers, what_failed
@@ -41,9 +41,9 @@ from keizoku.terms.calendar import JST
 HEARTBEAT_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 300.0
 RETRY_SECONDS: Final = 60.0
-Backup = Callable[[House, datetime], Mapping[str, object] | None]
+Backup = Callable[[Services, datetime], Mapping[str, object] | None]
 """Makes the day's backup if it is wanted: what it did, or None. Given by who knows the places."""
-OpenHouse = Callable[[], AbstractContextManager[House]]
+ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
 
 
@@ -53,9 +53,9 @@ class StoppedError(Exception):
 
 @dataclass
 class Worker:
-    """One worker process. `open_house` gives a house of its own to every job; `clock` is the only clock."""
+    """One worker process. `open_services` gives a house of its own to every job; `clock` is the only clock."""
 
-    open_house: OpenHouse
+    open_services: ServicesOpener
     leadership: Leadership
     log: structlog.typing.FilteringBoundLogger
     numbers: Numbers = field(default_factory=Numbers)
@@ -65,7 +65,7 @@ class Worker:
     poll_seconds: float = POLL_SECONDS
     retry_seconds: float = RETRY_SECONDS
     backup: Backup | None = None
-    helpers: Callable[[], AbstractContextManager[Helpers | None]] = nullcontext  # for one night
+    pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
     stopping: Event = field(default_factory=Event)
     _done_to: date | None = None  # the night that is known to be done
     _not_before: float = 0.0  # after a failure the same is not tried at once again
@@ -82,7 +82,7 @@ class Worker:
         # at its hour, and whenever it turns out that one is due: after a start, a take-over or a failure
         scheduler.add_job(self.night_if_due, CronTrigger(hour=NIGHT_AT.hour, minute=NIGHT_AT.minute, timezone=JST))
         scheduler.add_job(self.night_if_due, IntervalTrigger(seconds=self.heartbeat_seconds, timezone=JST))
-        scheduler.add_job(self.read_news, IntervalTrigger(seconds=self.poll_seconds, timezone=JST))
+        scheduler.add_job(self.read_events, IntervalTrigger(seconds=self.poll_seconds, timezone=JST))
         if self.backup is not None:
             scheduler.add_job(self.back_up, IntervalTrigger(seconds=BACKUP_CHECK_SECONDS, timezone=JST))
         self.log.info("started")
@@ -120,45 +120,45 @@ class Worker:
         if not self._may_work() or due == self._done_to or time.monotonic() < self._not_before:
             return
         self._not_before = time.monotonic() + self.retry_seconds
-        with self._job("night") as job, self._house() as house:
-            done = run_log.is_done(house.session, due)
-            house.session.rollback()
+        with self._job("night") as job, self._services() as services:
+            done = run_log.is_done(services.session, due)
+            services.session.rollback()
             if done:
                 job.outcome = "nothing_due"
             else:
-                self._run_night(house, due, job)
-            self.numbers.read(house.session, self.clock())
+                self._run_night(services, due, job)
+            self.numbers.read(services.session, self.clock())
             if job.outcome != "busy":
                 self._done_to, self._not_before = due, 0.0
 
-    def read_news(self) -> None:
+    def read_events(self) -> None:
         """The gateway's news, and charges without an answer."""
         if not self._may_work():
             return
-        with self._job("news") as job, self._house() as house:
+        with self._job("news") as job, self._services() as services:
             now = self.clock()
-            books = house.gateway.books
+            books = services.gateway.books
             try:
-                job.about["rows"] = events.poll(house.session, books, now) if books is not None else 0
-                job.about["settled"] = house.billing.settle_unknown(now=now)
+                job.about["rows"] = events.poll(services.session, books, now) if books is not None else 0
+                job.about["settled"] = services.billing.settle_unknown(now=now)
             except UnansweredError:
-                house.session.rollback()
+                services.session.rollback()
                 job.outcome = "gateway_silent"
-            self.numbers.read(house.session, self.clock())
+            self.numbers.read(services.session, self.clock())
 
     def back_up(self) -> None:
         """Make the day's backup from its hour on, if none lies in every place yet (premium/10.3)."""
         if self.backup is None or not self._may_work():
             return
-        with self._job("backup") as job, self._house() as house:
-            made = self.backup(house, self.clock())
+        with self._job("backup") as job, self._services() as services:
+            made = self.backup(services, self.clock())
             if made is None:
                 job.outcome = "nothing_due"
             else:
                 job.about |= made
                 job.outcome = "incomplete" if made.get("failed") else "done"
 
-    def _run_night(self, house: House, due: date, job: _Job) -> None:
+    def _run_night(self, services: Services, due: date, job: _Job) -> None:
         def told(on: date, stage: str, rows: int) -> None:
             self.numbers.rows.labels(stage).inc(rows)
             if rows:
@@ -168,11 +168,11 @@ class Worker:
             if not self.leadership.leads:
                 raise NotLeadingError
 
-        check_untouched(house.session)
-        house.session.rollback()
+        check_untouched(services.session)
+        services.session.rollback()
         try:
-            with self.helpers() as helpers:
-                result = run_night(house, due, self.clock(), told, helpers=helpers)
+            with self.pool() as pool:
+                result = run_night(services, due, self.clock(), told, pool=pool)
         except NightBusyError:
             job.outcome = "busy"
             return
@@ -187,11 +187,11 @@ class Worker:
             job.outcome = "differences"
 
     @contextmanager
-    def _house(self) -> Iterator[House]:
+    def _services(self) -> Iterator[Services]:
         """A house whose session ends when another worker takes the lead. Raises NotLeadingError."""
-        with self.open_house() as house:
-            self.leadership.let_in(house.session)
-            yield house
+        with self.open_services() as services:
+            self.leadership.let_in(services.session)
+            yield services
 
     def _may_work(self) -> bool:
         return self.leadership.leads and not self.stopping.is_set()

@@ -19,11 +19,11 @@ from datetime import date, datetime
 from functools import partial
 
 from keizoku.db.session import Session
-from keizoku.db.writer import SecondHand
+from keizoku.db.writer import BackgroundWriter
 from keizoku.sla.claims.claim_store import ClaimantFacts, due_accounts, load_claimants
 from keizoku.sla.claims.decision_json import evidence_hash, service_hash
-from keizoku.sla.claims.decision_store import Decided, KnownReasonings, save_decided
-from keizoku.sla.claims.gc_pause import collector_waits
+from keizoku.sla.claims.decision_store import DecidedClaim, KnownReasonings, save_decided
+from keizoku.sla.claims.gc_pause import gc_paused
 from keizoku.sla.months.month_facts import load_month_facts
 from keizoku.sla.review_queue import OpenReview, open_reviews, policy_of
 from keizoku.sla.rules.claim_decision import MonthDecision
@@ -56,7 +56,7 @@ class DecidedClaims:
     """The same chunk, decided."""
 
     review: OpenReview
-    decided: tuple[Decided, ...]
+    decided: tuple[DecidedClaim, ...]
     reasonings: KnownReasonings
     closes: bool
 
@@ -69,12 +69,12 @@ def adjudicate_due(
     Chunks are of different accounts or months, so no chunk is made of what the one before writes. The collector waits
     until all are done: let in between two chunks it would look through all that is under way.
     """
-    with collector_waits(), ExitStack() as stack:
-        writer: SecondHand | None = None
+    with gc_paused(), ExitStack() as stack:
+        writer: BackgroundWriter | None = None
         for facts in due(session, rules, business_date, now, chunk_accounts):
             work = partial(save, decisions=decide(facts), now=now)
             if writer is None and not facts.closes:
-                writer = stack.enter_context(SecondHand(session))
+                writer = stack.enter_context(BackgroundWriter(session))
             yield work(session) if writer is None else writer.hand(work)
         if writer is not None:
             yield writer.wait()
@@ -85,7 +85,7 @@ def due(
 ) -> Iterator[DueClaims]:
     """Chunks of claims to decide; they have to be saved in order.
 
-    Raises NoPopulation when there is a claim and evidence, and nobody said how many users there are.
+    Raises NoPopulationError when there is a claim and evidence, and nobody said how many users there are.
     """
     for review in open_reviews(session, Month.of(business_date), now):
         policy = policy_of(rules, review.month)
@@ -118,7 +118,7 @@ def decide(facts: DueClaims) -> DecidedClaims:
     for claimant in facts.claimants:
         made = adjudicate_month(claimant.among, assessor)
         if other is None or is_same_answer(made, adjudicate_month(claimant.among, other)):
-            decided.append(Decided(claimant, made, evidence_hash(shared, claimant.among)))
+            decided.append(DecidedClaim(claimant, made, evidence_hash(shared, claimant.among)))
     return DecidedClaims(facts.review, tuple(decided), facts.reasonings, facts.closes)
 
 

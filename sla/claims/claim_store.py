@@ -19,7 +19,7 @@ from keizoku.db.tables.contracts import contract, suspension, term
 from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, month_to_review
 from keizoku.sla.months.month_facts import read_spans
 from keizoku.sla.review_queue import OpenReview
-from keizoku.sla.rules.claim_facts import AccountMonth, Claim, Ruling, TermFact, TermKind
+from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimRuling, TermFact, TermKind
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, normalise, union
 from keizoku.terms.calendar import Month, day_start_at, epoch, epoch_up
@@ -235,16 +235,18 @@ def _suspensions(session: Session, month: Month, accounts: Sequence[str], at: da
     return {account: clip(normalise(own), start, end) for account, own in spans.items()}
 
 
-def _rulings(session: Session, month: Month, accounts: Sequence[str], at: datetime | None) -> dict[str, list[Ruling]]:
+def _rulings(
+    session: Session, month: Month, accounts: Sequence[str], at: datetime | None
+) -> dict[str, list[ClaimRuling]]:
     rows = session.execute(
         sa.select(claim.c.account, claim_ruling.c.claim_id, claim_ruling.c.windows)
         .join(claim, claim.c.id == claim_ruling.c.claim_id)
         .where(claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim_ruling.c.recorded_at, at))
         .order_by(claim_ruling.c.id)
     )
-    found: dict[str, list[Ruling]] = defaultdict(list)
+    found: dict[str, list[ClaimRuling]] = defaultdict(list)
     for row in rows:
-        found[row.account].append(Ruling(row.claim_id, read_spans(row.windows)))
+        found[row.account].append(ClaimRuling(row.claim_id, read_spans(row.windows)))
     return found
 
 

@@ -124,7 +124,7 @@ def claim_list(
     return [dict(row._mapping) for row in session.execute(query)]
 
 
-def claim_story(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
+def claim_explanation(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
     """All that explains a claim: the claim, every decision so far, its newest award and the yen of the month.
 
     Raises UnknownClaim. Decisions are `keizoku.terms.decision.Decision`; the last is the one that holds.

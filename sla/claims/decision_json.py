@@ -15,7 +15,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from keizoku.sla.rules.claim_decision import ClaimDecision, Deadline, Verdict
+from keizoku.sla.rules.claim_decision import ClaimDecision, ClaimVerdict, Deadline
 from keizoku.sla.rules.claim_facts import AccountMonth, TermKind
 from keizoku.sla.rules.claim_steps import united_steps
 from keizoku.sla.rules.intervals import as_iso
@@ -98,7 +98,7 @@ class ReasoningTexts:
             steps=f"[{self._before(verdict.steps_before)}{_list(verdict.steps)[1:]}",
         )
 
-    def _grounds_of(self, verdict: Verdict) -> str:
+    def _grounds_of(self, verdict: ClaimVerdict) -> str:
         key = verdict.outcome, verdict.clauses, verdict.version, id(verdict.readings)
         known = self._grounds.get(key)
         if known is None:

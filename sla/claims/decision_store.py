@@ -14,11 +14,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.session import Session, copy_rows, text_array, texts
 from keizoku.db.tables.claims import claim_reasoning
-from keizoku.db.tables.money import people_task
+from keizoku.db.tables.money import review_task
 from keizoku.sla.claims.claim_store import ClaimantFacts
 from keizoku.sla.claims.decision_json import Reasoning, ReasoningTexts, price_json
 from keizoku.sla.review_queue import OpenReview, close_review, decided_on
-from keizoku.sla.rules.claim_decision import ClaimDecision, Deadline, MonthDecision, Verdict
+from keizoku.sla.rules.claim_decision import ClaimDecision, ClaimVerdict, Deadline, MonthDecision
 from keizoku.sla.rules.claims import VERDICTS_KEPT
 from keizoku.terms.money import fraction_text
 
@@ -33,7 +33,7 @@ _AWARD_COLUMNS = (
 )
 
 
-class Decided(NamedTuple):
+class DecidedClaim(NamedTuple):
     """What was decided now on an account's month, what it was made of, and what stood before."""
 
     facts: ClaimantFacts
@@ -44,7 +44,7 @@ class Decided(NamedTuple):
 def save_decided(
     session: Session,
     review: OpenReview,
-    decided: Sequence[Decided],
+    decided: Sequence[DecidedClaim],
     now: datetime,
     known: "KnownReasonings",
     *,
@@ -62,7 +62,7 @@ def save_decided(
 
 
 def _save_decisions(
-    session: Session, review: OpenReview, decided: Sequence[Decided], now: datetime, known: "KnownReasonings"
+    session: Session, review: OpenReview, decided: Sequence[DecidedClaim], now: datetime, known: "KnownReasonings"
 ) -> tuple[int, dict[str, int]]:
     """Write decisions that differ from the last; rows written, and the revisions of claims beyond their first."""
     revisions: dict[str, int] = {}
@@ -106,7 +106,7 @@ class KnownReasonings:
 
     def __init__(self) -> None:
         self._texts = ReasoningTexts()
-        self._rows: dict[tuple[int, int], tuple[Verdict, Deadline, int]] = {}
+        self._rows: dict[tuple[int, int], tuple[ClaimVerdict, Deadline, int]] = {}
 
     def save(self, session: Session, decisions: Iterable[ClaimDecision]) -> dict[int, int]:
         """The row of every verdict, by the verdict's identity; what is not there yet is written.
@@ -145,7 +145,7 @@ def _drawn(session: Session, table: str, count: int) -> list[int]:
     return list(session.execute(_DRAW_IDS, {"table": table, "count": count}).scalars()) if count else []
 
 
-def _save_awards(session: Session, decided: Sequence[Decided], revisions: dict[str, int], now: datetime) -> int:
+def _save_awards(session: Session, decided: Sequence[DecidedClaim], revisions: dict[str, int], now: datetime) -> int:
     rises = []
     for facts, decision, _ in decided:
         new, last = decision.award, facts.last_award
@@ -173,7 +173,7 @@ def _save_awards(session: Session, decided: Sequence[Decided], revisions: dict[s
     return copy_rows(session, "award", _AWARD_COLUMNS, rows())
 
 
-def _note_falls(session: Session, decided: Sequence[Decided], now: datetime) -> int:
+def _note_falls(session: Session, decided: Sequence[DecidedClaim], now: datetime) -> int:
     """An award is never lowered: what is now worth less than was awarded is shown to finance, once."""
     rows = []
     for each in decided:
@@ -198,5 +198,5 @@ def _note_falls(session: Session, decided: Sequence[Decided], now: datetime) -> 
             )
     if not rows:
         return 0
-    noted = session.execute(insert(people_task).values(rows).on_conflict_do_nothing().returning(people_task.c.id))
+    noted = session.execute(insert(review_task).values(rows).on_conflict_do_nothing().returning(review_task.c.id))
     return len(noted.all())

@@ -1,4 +1,4 @@
-"""A claim's story (claim_story) in sentences: the deadline, every second and its clause, the rate, the yen.
+"""A claim's story (claim_explanation) in sentences: the deadline, every second and its clause, the rate, the yen.
 
 Decides nothing: each sentence is filled with the facts of a step of the decision that holds, or of the newest award.
 """
@@ -14,7 +14,7 @@ from keizoku.terms.decision import Decision
 from keizoku.terms.rendering import Lang, sentence
 
 
-def told(story: Mapping[str, Any], lang: Lang) -> list[tuple[str, str]]:
+def claim_sentences(story: Mapping[str, Any], lang: Lang) -> list[tuple[str, str]]:
     """(clause, sentence) from the first step to the yen; the decision that holds."""
     if not story["decisions"]:
         return [("premium/9.2", sentence("claim.pending", lang, {"month": story["claim"]["month"]}))]
@@ -29,13 +29,13 @@ def told(story: Mapping[str, Any], lang: Lang) -> list[tuple[str, str]]:
     return sentences
 
 
-def story_json(story: Mapping[str, Any], lang: Lang) -> dict[str, object]:
+def explanation_json(story: Mapping[str, Any], lang: Lang) -> dict[str, object]:
     """The whole story as JSON, with its sentences."""
     asked = story["claim"]
     return {
         "claim": {**asked, "received_at": iso_jst(asked["received_at"])},
         "state": story["state"],
-        "sentences": [{"clause": clause, "text": words} for clause, words in told(story, lang)],
+        "sentences": [{"clause": clause, "text": words} for clause, words in claim_sentences(story, lang)],
         "decisions": [
             {"revision": revision, "decided_at": iso_jst(decided_at), **decision.to_json()}
             for revision, decided_at, decision in story["decisions"]

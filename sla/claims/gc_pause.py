@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def collector_waits() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """No collection inside; afterwards as it was before, also after an error."""
     was_at_work = gc.isenabled()
     gc.disable()

@@ -9,12 +9,12 @@ from fractions import Fraction
 
 import sqlalchemy as sa
 
-from keizoku.db.session import Question, Session
+from keizoku.db.session import PreparedQuery, Session
 from keizoku.terms.calendar import Month
 
 # a month about which something was recorded after the night began waits for the next one; few awards are revised, so
 # only those pairs are fetched: worth is exact, and no number of the database is
-_ASKED = Question(
+_ASKED = PreparedQuery(
     sa.text(
         """
     SELECT (SELECT json_agg(json_build_array(month, claims)) FROM (

@@ -22,7 +22,7 @@ from itertools import pairwise
 from keizoku.sla.evidence.incident_files import Count, Incident
 from keizoku.sla.evidence.sql_query import BROADCAST, SIDES, Query, Relations, Step, ask, edge, has
 from keizoku.sla.rules.intervals import NOTHING, Spans, intersect, normalise, subtract
-from keizoku.sla.rules.outages import Cause, Stop
+from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.terms.calendar import DAY_SECONDS
 from keizoku.terms.decision import decides
 from keizoku.terms.policy import Policy
@@ -83,7 +83,7 @@ def observed_windows(observations: Relations, population: Population, policy: Po
     candidates = _between(edges if len(edges) % 2 == 0 else [*edges, (AFTER_ALL, False)])  # what is open has no end yet
     if not candidates:
         return NOTHING
-    return _between(ask(observations, quorum_query(at_first, rises, horizon, candidates)))
+    return _between(ask(observations, threshold_query(at_first, rises, horizon, candidates)))
 
 
 def incident_windows(incident: Incident, population: Population, policy: Policy) -> Spans:
@@ -107,7 +107,7 @@ def counted_windows(counts: Iterable[Count], policy: Policy) -> Spans:
 
 def stops_from(
     observed: Spans, incidents: Iterable[Incident], population: Population, policy: Policy, counted: Spans = NOTHING
-) -> tuple[Stop, ...]:
+) -> tuple[Outage, ...]:
     """Stops out of what was observed, what was counted, and what people confirmed, in order of time.
 
     An observed or counted second takes the cause of the incidents it overlaps, even of those too small to pass alone,
@@ -115,7 +115,7 @@ def stops_from(
     """
     incidents = tuple(incidents)
     stops = [
-        Stop(start, end, incident.cause, incident.evidence, incident.exact, incident.id)
+        Outage(start, end, incident.cause, incident.evidence, incident.exact, incident.id)
         for incident in incidents
         for start, end in incident_windows(incident, population, policy)
     ]
@@ -124,11 +124,11 @@ def stops_from(
             named = [each for each in incidents if each.cause is cause and each.start < each.end]
             for incident in named:
                 stops += [
-                    Stop(start, end, cause, f"{evidence}, cause by {incident.evidence}", incident=incident.id)
+                    Outage(start, end, cause, f"{evidence}, cause by {incident.evidence}", incident=incident.id)
                     for start, end in intersect(unexplained, ((incident.start, incident.end),))
                 ]
             unexplained = subtract(unexplained, normalise((each.start, each.end) for each in named))
-        stops += [Stop(start, end, Cause.FAULT, evidence) for start, end in unexplained]
+        stops += [Outage(start, end, Cause.FAULT, evidence) for start, end in unexplained]
     return tuple(sorted(stops, key=lambda stop: (stop.start, stop.end, stop.cause, stop.source)))
 
 
@@ -145,7 +145,7 @@ def bound_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, *, 
     return _passing(needed, rises, [_unable(horizon)], minutes)
 
 
-def quorum_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, candidates: Spans) -> Query:
+def threshold_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, candidates: Spans) -> Query:
     """The one definition of what is observed: instants at which the users unable begin and cease to be enough.
 
     Only rows that touch one of the `candidates`, outside which the quorum cannot be reached (`bound_query`), are

@@ -1,6 +1,6 @@
 """The same questions on Spark, for evidence that is too much for one machine (docs/how-to/scale.md).
 
-    Parquet files ──read where they lie by the executors──> observation ──quorum_query──> stop windows
+    Parquet files ──read where they lie by the executors──> observation ──threshold_query──> stop windows
     claimants     ──────────────────────────────────────> claimant ────claimants───────────────> seconds of each
 
 The queries are those that DuckDB is asked, each step a view here (`sql_query`). Rows are shared out by user, then

@@ -13,7 +13,7 @@ from keizoku.sla.evidence.incident_files import Read, RefusedRowError, filled, i
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import Spans, normalise
 from keizoku.terms.calendar import Month
-from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.rules import Rules
 
 CLAIM_COLUMNS = ("id", "account", "month", "received_at", "windows")
@@ -53,7 +53,7 @@ def _month(written: str, rules: Rules) -> Month:
         raise RefusedRowError(repr(written), "not a month", "write it as 2026-04") from None
     try:
         policy_of(rules, month)
-    except UncoveredDate as uncovered:
+    except UncoveredDateError as uncovered:
         raise RefusedRowError(str(month), str(uncovered), "add that version of the terms") from None
     return month
 

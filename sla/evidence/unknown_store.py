@@ -11,7 +11,7 @@ from keizoku.db.tables.evidence import outage_count, unknown_ruling, unknown_tim
 from keizoku.sla.evidence.incident_files import Incident
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, length, normalise
 from keizoku.sla.rules.outages import Cause
-from keizoku.sla.rules.unknown_time import UnknownRuling, Verdict, holding, still_unknown
+from keizoku.sla.rules.unknown_time import UnknownRuling, UnknownTimeVerdict, holding, still_unknown
 from keizoku.terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
 
 Listed = list[dict[str, object]]
@@ -51,7 +51,7 @@ def ruled_down(session: Session, reach: tuple[datetime, datetime], at: datetime)
             "", start, end, ruling.affected or 0, Cause.FAULT, "", "", named=f"unknown time, decision {ruling.number}"
         )
         for ruling, spans in holding(_rulings(session, reach, at))
-        if ruling.verdict is Verdict.DOWN
+        if ruling.verdict is UnknownTimeVerdict.DOWN
         for start, end in spans
     ]
 
@@ -102,7 +102,7 @@ def _rulings(session: Session, reach: tuple[datetime, datetime], at: datetime) -
         .order_by(table.id)
     )
     return [
-        UnknownRuling(row.id, epoch(row.from_at), epoch_up(row.to_at), Verdict(row.verdict), row.affected)
+        UnknownRuling(row.id, epoch(row.from_at), epoch_up(row.to_at), UnknownTimeVerdict(row.verdict), row.affected)
         for row in rows
     ]
 

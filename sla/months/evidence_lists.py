@@ -12,7 +12,7 @@ from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time
 from keizoku.terms.calendar import Month, epoch, epoch_up, iso_jst
-from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.rules import Rules
 
 Listed = list[dict[str, object]]
@@ -110,7 +110,7 @@ def _in_time(rules: Rules, row: Any) -> bool | None:
     """None: no terms reach it."""
     try:
         policy = policy_of(rules, Month.of(row.from_at))
-    except UncoveredDate:
+    except UncoveredDateError:
         return None
     window = UpdateNotice(row.uid, epoch_up(row.published_at), epoch(row.from_at), epoch_up(row.to_at))
     return is_announced_in_time(window, policy)

@@ -48,7 +48,7 @@ IMPORTED_AS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class HistoryRow:
     """One thing that became known. `windows`: when it holds; an end of None is still open."""
 
     recorded_at: datetime
@@ -81,8 +81,8 @@ class Piece:
         }
 
 
-def pieces_known(session: Session, rules: Rules, month: Month, at: datetime) -> list[Piece]:
-    """All that was known of the month by `at`, in the order of recording. Raises UncoveredDate."""
+def pieces_known(session: Session, rules: Rules, month: Month, at: datetime) -> list[HistoryRow]:
+    """All that was known of the month by `at`, in the order of recording. Raises UncoveredDateError."""
     policy = policy_of(rules, month)
     reach = timedelta(seconds=reach_seconds(rules, month))
     near = (month.start_at - reach, month.end_at + reach)
@@ -114,11 +114,11 @@ def _imports(session: Session) -> dict[tuple[str, datetime], str]:
     return {key: ", ".join(names) for key, names in files.items()}
 
 
-def _with_import(piece: Piece, imports: Mapping[tuple[str, datetime], str]) -> Piece:
+def _with_import(piece: HistoryRow, imports: Mapping[tuple[str, datetime], str]) -> HistoryRow:
     source = imports.get((IMPORTED_AS.get(piece.kind, ""), piece.recorded_at), "")
     if not source:
         return piece
-    return Piece(
+    return HistoryRow(
         piece.recorded_at,
         piece.kind,
         piece.subject,
@@ -131,15 +131,15 @@ def _with_import(piece: Piece, imports: Mapping[tuple[str, datetime], str]) -> P
     )
 
 
-def _population(session: Session, month: Month) -> Iterator[Piece]:
+def _population(session: Session, month: Month) -> Iterator[HistoryRow]:
     table = population.c
     query = sa.select(population).where(table.from_at < month.end_at).order_by(table.id)
     for row in session.execute(query):
         facts = {"users": row.users, "from_at": iso_jst(row.from_at)}
-        yield Piece(row.recorded_at, "population", "", ((row.from_at, None),), facts, row.author)
+        yield HistoryRow(row.recorded_at, "population", "", ((row.from_at, None),), facts, row.author)
 
 
-def _observations(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+def _observations(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     table = observation.c
     still_open = sa.func.bool_or(table.ended_at.is_(None))
     rows = session.execute(
@@ -156,10 +156,10 @@ def _observations(session: Session, near: tuple[datetime, datetime]) -> Iterator
     )
     for row in rows:
         window = (row.start, None if row.open else row.end)
-        yield Piece(row.recorded_at, "observations", "", (window,), {"rows": row.rows})
+        yield HistoryRow(row.recorded_at, "observations", "", (window,), {"rows": row.rows})
 
 
-def _counts(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+def _counts(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     table = outage_count.c
     rows = session.execute(
         sa.select(
@@ -173,10 +173,10 @@ def _counts(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece
         .order_by(table.recorded_at)
     )
     for row in rows:
-        yield Piece(row.recorded_at, "counts", "", ((row.start, row.end),), {"rows": row.rows})
+        yield HistoryRow(row.recorded_at, "counts", "", ((row.start, row.end),), {"rows": row.rows})
 
 
-def _unknown_times(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+def _unknown_times(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     """What a series of counts has no sample for, by import."""
     table = unknown_time.c
     rows = session.execute(
@@ -193,25 +193,25 @@ def _unknown_times(session: Session, near: tuple[datetime, datetime]) -> Iterato
         .order_by(table.recorded_at, table.source)
     )
     for row in rows:
-        yield Piece(
+        yield HistoryRow(
             row.recorded_at, "unknown", "", ((row.start, row.end),), {"unknown_seconds": int(row.seconds)}, row.author,
             source=row.source,
         )  # fmt: skip
 
 
-def _unknown_rulings(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+def _unknown_rulings(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     query = sa.select(unknown_ruling).where(_overlaps(unknown_ruling, near)).order_by(unknown_ruling.c.id)
     for row in session.execute(query):
         facts = {"verdict": row.verdict, "affected": row.affected}
         window = ((row.from_at, row.to_at),)
-        yield Piece(row.recorded_at, "unknown_ruling", "", window, facts, row.author, row.ground)
+        yield HistoryRow(row.recorded_at, "unknown_ruling", "", window, facts, row.author, row.ground)
 
 
-def _incidents(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+def _incidents(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     for row in session.execute(_revisions(near)):
         facts = {"revision": row.revision, "affected": row.affected, "cause": row.cause, "exact": row.exact}
         window = ((row.from_at, row.to_at),)
-        yield Piece(row.recorded_at, "incident", row.incident_id, window, facts, row.author, row.ground or "")
+        yield HistoryRow(row.recorded_at, "incident", row.incident_id, window, facts, row.author, row.ground or "")
 
 
 def _revisions(near: tuple[datetime, datetime]) -> sa.Select[Any]:
@@ -220,7 +220,7 @@ def _revisions(near: tuple[datetime, datetime]) -> sa.Select[Any]:
     return sa.select(incident).where(incident.c.incident_id.in_(ids)).order_by(incident.c.id)
 
 
-def _notices(session: Session, near: tuple[datetime, datetime], policy: Policy) -> Iterator[Piece]:
+def _notices(session: Session, near: tuple[datetime, datetime], policy: Policy) -> Iterator[HistoryRow]:
     for row in session.execute(
         sa.select(maintenance_notice).where(_overlaps(maintenance_notice, near)).order_by(maintenance_notice.c.id)
     ):
@@ -231,25 +231,25 @@ def _notices(session: Session, near: tuple[datetime, datetime], policy: Policy) 
             "in_time": is_announced_in_time(window, policy),
             "cancelled": row.cancelled,
         }
-        yield Piece(row.recorded_at, "notice", row.uid, ((row.from_at, row.to_at),), facts, row.author)
+        yield HistoryRow(row.recorded_at, "notice", row.uid, ((row.from_at, row.to_at),), facts, row.author)
 
 
-def _interruptions(session: Session, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+def _interruptions(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     query = sa.select(interruption).where(_overlaps(interruption, near)).order_by(interruption.c.id)
     for row in session.execute(query):
         facts = {"approver": row.approved_by}
         window = ((row.from_at, row.to_at),)
-        yield Piece(row.recorded_at, "interruption", "", window, facts, row.author, row.ground)
+        yield HistoryRow(row.recorded_at, "interruption", "", window, facts, row.author, row.ground)
 
 
-def _environments(session: Session, month: Month, near: tuple[datetime, datetime]) -> Iterator[Piece]:
+def _environments(session: Session, month: Month, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     stops = sa.select(incident.c.incident_id).where(_overlaps(incident, near))
     claims = sa.select(claim.c.id).where(claim.c.month == str(month))
     query = sa.select(environment_ruling, claim.c.account).outerjoin(claim, claim.c.id == environment_ruling.c.claim_id)
     ruled = sa.or_(environment_ruling.c.incident_id.in_(stops), environment_ruling.c.claim_id.in_(claims))
     for row in session.execute(query.where(ruled).order_by(environment_ruling.c.id)):
         on = "claim" if row.claim_id else "stop"
-        yield Piece(
+        yield HistoryRow(
             row.recorded_at,
             "environment",
             row.claim_id or row.incident_id,
@@ -261,16 +261,16 @@ def _environments(session: Session, month: Month, near: tuple[datetime, datetime
         )
 
 
-def _claims(session: Session, month: Month) -> Iterator[Piece]:
+def _claims(session: Session, month: Month) -> Iterator[HistoryRow]:
     query = sa.select(claim).where(claim.c.month == str(month)).order_by(claim.c.received_at, claim.c.id)
     for row in session.execute(query):
         facts = {"received_at": iso_jst(row.received_at), "whole": row.windows is None}
-        yield Piece(
+        yield HistoryRow(
             row.recorded_at, "claim", row.id, _windows(row.windows or ()), facts, row.account, account=row.account
         )
 
 
-def _rulings(session: Session, month: Month) -> Iterator[Piece]:
+def _rulings(session: Session, month: Month) -> Iterator[HistoryRow]:
     query = (
         sa.select(claim_ruling, claim.c.account)
         .join(claim, claim.c.id == claim_ruling.c.claim_id)
@@ -279,12 +279,12 @@ def _rulings(session: Session, month: Month) -> Iterator[Piece]:
     )
     for row in session.execute(query):
         windows = _windows(row.windows)
-        yield Piece(
+        yield HistoryRow(
             row.recorded_at, "recognition", row.claim_id, windows, {}, row.author, row.ground, account=row.account
         )
 
 
-def _consents(session: Session, month: Month) -> Iterator[Piece]:
+def _consents(session: Session, month: Month) -> Iterator[HistoryRow]:
     query = (
         sa.select(alternative_consent, claim.c.account)
         .join(claim, claim.c.id == alternative_consent.c.claim_id)
@@ -293,19 +293,19 @@ def _consents(session: Session, month: Month) -> Iterator[Piece]:
     )
     for row in session.execute(query):
         facts = {"what": row.what}
-        yield Piece(
+        yield HistoryRow(
             row.recorded_at, "consent", row.claim_id, (), facts, row.author, row.ground or "", account=row.account
         )
 
 
-def _form_outages(session: Session, month: Month, policy: Policy) -> Iterator[Piece]:
+def _form_outages(session: Session, month: Month, policy: Policy) -> Iterator[HistoryRow]:
     """Those in the hours before the month's ordinary deadline."""
     until = claim_deadline_at(month, policy.sla.claim_months_after)
     near = (until - timedelta(hours=policy.sla.claim_form_grace_hours), until)
     query = sa.select(claim_form_outage).where(_overlaps(claim_form_outage, near)).order_by(claim_form_outage.c.id)
     for row in session.execute(query):
         window = ((row.from_at, row.to_at),)
-        yield Piece(row.recorded_at, "form_down", "", window, {}, row.author, row.ground or "")
+        yield HistoryRow(row.recorded_at, "form_down", "", window, {}, row.author, row.ground or "")
 
 
 def _windows(stored: Iterable[Iterable[str]]) -> tuple[Window, ...]:

@@ -29,7 +29,7 @@ from keizoku.sla.evidence.observations import open_observations
 from keizoku.sla.evidence.unknown_store import load_unknown, ruled_down
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, intersect, normalise
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
 from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, service_month
 from keizoku.terms.calendar import Month, epoch, epoch_up, parse_instant
 from keizoku.terms.policy import Policy
@@ -38,7 +38,7 @@ from keizoku.terms.rules import Rules
 BEYOND = timedelta(days=1)
 
 
-class NoPopulation(LookupError):
+class NoPopulationError(LookupError):
     """Nobody has recorded how many users the whole service has; record it with `keizoku sla population add USERS`."""
 
     def __init__(self) -> None:
@@ -46,14 +46,14 @@ class NoPopulation(LookupError):
 
 
 def load_service_month(session: Session, rules: Rules, month: Month, at: datetime) -> ServiceMonth:
-    """The month as known at an instant. Raises NoPopulation, UncoveredDate."""
+    """The month as known at an instant. Raises NoPopulationError, UncoveredDateError."""
     policy = policy_of(rules, month)
     facts = load_month_facts(session, policy, month, at)
     return service_month(facts, policy, rules.discretion.resolution_seconds)
 
 
 def load_month_facts(session: Session, policy: Policy, month: Month, at: datetime) -> MonthFacts:
-    """All that was recorded by `at` and bears on the month. Raises NoPopulation."""
+    """All that was recorded by `at` and bears on the month. Raises NoPopulationError."""
     reach = (month.start_at - BEYOND, month.end_at + BEYOND)
     return MonthFacts(
         month=month,
@@ -71,14 +71,14 @@ def is_unknown_within_reach(session: Session, month: Month, at: datetime) -> boo
 
 
 def load_population(session: Session, at: datetime) -> Population:
-    """Registered users of the service over time, as known at an instant. Raises NoPopulation."""
+    """Registered users of the service over time, as known at an instant. Raises NoPopulationError."""
     rows = session.execute(
         sa.select(population.c.from_at, population.c.users)
         .where(population.c.recorded_at <= at)
         .order_by(population.c.id)
     ).all()
     if not rows:
-        raise NoPopulation
+        raise NoPopulationError
     return Population(tuple((epoch(row.from_at), row.users) for row in rows))
 
 
@@ -87,7 +87,7 @@ def read_spans(windows: Iterable[Iterable[str]]) -> Spans:
     return normalise((epoch(parse_instant(start)), epoch_up(parse_instant(end))) for start, end in windows)
 
 
-def _stops(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> tuple[Stop, ...]:
+def _stops(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> tuple[Outage, ...]:
     incidents = [*_incidents(session, at, reach), *ruled_down(session, reach, at)]
     counted = counted_windows(_counts(session, reach, at), policy)
     any_observed = _any_observed(session, reach, at)

@@ -30,7 +30,7 @@ AFTER_ALL = 2**62
 
 
 @dataclass(frozen=True, slots=True)
-class Outage:
+class StatedOutage:
     """Some of the population could not use the service; `known_at`: when the provider learned of it."""
 
     start: int
@@ -55,7 +55,7 @@ class PolicyFacts:
     """All that decides a period under a policy; evidence reaches beyond the period where a stop does."""
 
     period: SlaPeriod
-    outages: tuple[Outage, ...]
+    outages: tuple[StatedOutage, ...]
     population: tuple[tuple[int, int], ...] = ((BEFORE_ALL, 1),)  # (from, size), each until the next
     notices: tuple[UpdateNotice, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
@@ -83,7 +83,7 @@ class PolicyFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class OutagePart:
     """A part of an outage that is a stop, under one size of the population."""
 
     start: int
@@ -99,7 +99,7 @@ class Seconds:
     """What became of the whole stops; nothing is cut to the period yet. `buckets` end with "counted"."""
 
     wholes: Spans
-    pieces: tuple[Piece, ...]
+    pieces: tuple[OutagePart, ...]
     buckets: Mapping[str, Spans]
 
     @property
@@ -143,7 +143,7 @@ def weights(seconds: Seconds, counted: Spans) -> Iterator[tuple[int, int, int, i
     edges = {edge for piece in seconds.pieces for edge in (piece.start, piece.end)}
     cuts = sorted(edges | {edge for span in counted for edge in span})
     begun = sorted(seconds.pieces, key=lambda piece: piece.start)
-    live: list[Piece] = []
+    live: list[OutagePart] = []
     at, run = 0, 0
     for start, end in pairwise(cuts):
         live = [piece for piece in live if piece.end > start]
@@ -171,16 +171,18 @@ def recurring_windows(rule: Recurring, start: int, end: int) -> Spans:
     return clip(normalise(span for span in spans if span[0] < span[1]), start, end)
 
 
-def _stops(policy: SlaPolicy, facts: PolicyFacts) -> list[Piece]:
+def _stops(policy: SlaPolicy, facts: PolicyFacts) -> list[OutagePart]:
     """The parts of outages at which the predicate holds, each outage alone."""
     sizes = facts.sizes()
     outages = list(facts.outages)
     if policy.unknown == "down":
         seen = normalise((outage.start, outage.end) for outage in outages)
         everyone = max(size for _, _, size in sizes)
-        outages += [Outage(start, end, everyone) for start, end in subtract(facts.unknown, seen)]
+        outages += [StatedOutage(start, end, everyone) for start, end in subtract(facts.unknown, seen)]
     return [
-        Piece(max(start, outage.start), min(end, outage.end), min(outage.affected, size), size, outage.cause, known)
+        OutagePart(
+            max(start, outage.start), min(end, outage.end), min(outage.affected, size), size, outage.cause, known
+        )
         for outage in outages
         for known in [outage.start if outage.known_at is None else outage.known_at]
         for start, end, size in sizes
@@ -189,18 +191,18 @@ def _stops(policy: SlaPolicy, facts: PolicyFacts) -> list[Piece]:
     ]
 
 
-def _bridges(gaps: Spans, pieces: Sequence[Piece]) -> list[Piece]:
+def _bridges(gaps: Spans, pieces: Sequence[OutagePart]) -> list[OutagePart]:
     """A gap that the evidence cannot see takes the cause and the weight of the stops at its two ends."""
     gap_before, gap_after = {gap[1]: gap for gap in gaps}, {gap[0]: gap for gap in gaps}
     return [
-        Piece(*gap, piece.affected, piece.population, piece.cause, piece.known_at)
+        OutagePart(*gap, piece.affected, piece.population, piece.cause, piece.known_at)
         for piece in pieces
         for gap in (gap_before.get(piece.start), gap_after.get(piece.end))
         if gap is not None
     ]
 
 
-def _by_cause(pieces: Sequence[Piece]) -> dict[StopCause, Spans]:
+def _by_cause(pieces: Sequence[OutagePart]) -> dict[StopCause, Spans]:
     """Each stopped second under its strongest cause."""
     taken: Spans = NOTHING
     causes: dict[StopCause, Spans] = {}

@@ -36,7 +36,7 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ClaimVerdict:
     """What all claims made in the same circumstances are told, under which terms and readings.
 
     `touched`: places of the terms whose fee counts among the account's; `fee` and `worth` are exact yen. The last of a
@@ -72,7 +72,7 @@ class ClaimDecision(NamedTuple):
     united: tuple[Claim, ...]  # the claims that were decided as one with it, and itself, in the order of receipt
     deadline: Deadline
     terms: tuple[TermFact, ...]  # paid by card and touched by recognised time
-    verdict: Verdict
+    verdict: ClaimVerdict
 
     @property
     def claim_id(self) -> str:

@@ -24,7 +24,7 @@ class Claim(NamedTuple):
     windows: Spans | None = None
 
 
-class Ruling(NamedTuple):
+class ClaimRuling(NamedTuple):
     """People recognise only these windows of what this claim claims."""
 
     claim_id: str
@@ -68,7 +68,7 @@ class AccountMonth(NamedTuple):
     claims: tuple[Claim, ...]
     terms: tuple[TermFact, ...] = ()
     suspended: Spans = NOTHING
-    rulings: tuple[Ruling, ...] = ()
+    rulings: tuple[ClaimRuling, ...] = ()
     environment: Spans = NOTHING
     form_outages: Spans = NOTHING  # when nobody could submit a claim, for all accounts
 

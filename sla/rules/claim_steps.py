@@ -31,7 +31,7 @@ EXCLUDED_BY = {
 BY_CLAIM = ("not_claimed", "not_recognised")
 
 
-def deciding_clauses(reason: str | None, tier: Tier | None) -> tuple[str, ...]:
+def decisive_clauses(reason: str | None, tier: Tier | None) -> tuple[str, ...]:
     """The clauses that made the outcome."""
     if tier is not None:
         return "premium/9.2", tier.clause
@@ -108,7 +108,7 @@ def outcome_steps(
     `dearest`: (interval, yen) of the term whose fee counts; None where nothing was recognised.
     """
     if tier is None or dearest is None:
-        clause = deciding_clauses(reason, None)[0]
+        clause = decisive_clauses(reason, None)[0]
         facts: dict[str, object] = {"month": month}
         if reason == "threshold":
             threshold_seconds = policy.sla.tiers[0].over_seconds

@@ -19,9 +19,9 @@ from datetime import date, datetime, timedelta
 from fractions import Fraction
 from functools import lru_cache
 
-from keizoku.sla.rules.claim_decision import Award, ClaimDecision, Deadline, MonthDecision, Verdict
+from keizoku.sla.rules.claim_decision import Award, ClaimDecision, ClaimVerdict, Deadline, MonthDecision
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact, TermKind
-from keizoku.sla.rules.claim_steps import claimed_steps, deciding_clauses, excluded_steps, outcome_steps
+from keizoku.sla.rules.claim_steps import claimed_steps, decisive_clauses, excluded_steps, outcome_steps
 from keizoku.sla.rules.intervals import NOTHING, Spans, clip, length, normalise, subtract, union
 from keizoku.sla.rules.unusable_time import Claimant, ServiceMonth, claimant_month, narrowed
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, from_epoch, jst_day
@@ -54,7 +54,7 @@ READINGS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ClaimBaseline:
     """What a month means for all accounts alike in terms, suspensions and environment, before anything is claimed.
 
     `eligible` and `seconds` by bucket; `barred`: the reason that rejects whatever is claimed; `counting`: the terms
@@ -75,29 +75,29 @@ class Assessor:
         self.service = service
         self.policy = policy
         self.readings = {name: choice for name, choice in policy.chosen if name in READINGS}
-        self._verdicts: dict[Circumstances, Verdict] = {}
-        self._standings: dict[Circumstances, Standing] = {}
+        self._verdicts: dict[Circumstances, ClaimVerdict] = {}
+        self._standings: dict[Circumstances, ClaimBaseline] = {}
         self._deadlines: dict[Spans, Deadline] = {}
 
-    def verdict(self, among: AccountMonth, united: tuple[Claim, ...], *, in_time: bool) -> Verdict:
+    def verdict(self, among: AccountMonth, united: tuple[Claim, ...], *, in_time: bool) -> ClaimVerdict:
         """What is decided on united claims of an account, but for who they are and when they came."""
         circumstances = _circumstances(among, united, in_time)
         known = self._verdicts.get(circumstances)
         if known is None:
             if len(self._verdicts) >= VERDICTS_KEPT:
                 self._verdicts.clear()
-            standing = self._standing(among, circumstances[0])
+            standing = self._baseline(among, circumstances[0])
             known = self._verdicts[circumstances] = _verdict(among, united, in_time, standing, self)
         return known
 
-    def _standing(self, among: AccountMonth, terms: object) -> Standing:
+    def _baseline(self, among: AccountMonth, terms: object) -> ClaimBaseline:
         """What the month means for an account before anything is claimed; `terms`: what of them matters."""
         circumstances = terms, among.suspended, among.environment
         known = self._standings.get(circumstances)
         if known is None:
             if len(self._standings) >= VERDICTS_KEPT:
                 self._standings.clear()
-            known = self._standings[circumstances] = _standing(among, self)
+            known = self._standings[circumstances] = _baseline(among, self)
         return known
 
     def deadline(self, among: AccountMonth) -> Deadline:
@@ -231,14 +231,14 @@ def monthly_fee(terms: Iterable[TermFact]) -> Fraction:
 
 
 def _of_claim(
-    claim: Claim, among: AccountMonth, united: tuple[Claim, ...], deadline: Deadline, verdict: Verdict
+    claim: Claim, among: AccountMonth, united: tuple[Claim, ...], deadline: Deadline, verdict: ClaimVerdict
 ) -> ClaimDecision:
     touched = verdict.touched
     terms = among.terms if len(touched) == len(among.terms) else tuple([among.terms[place] for place in touched])
     return ClaimDecision(claim, among.account, among.month, united, deadline, terms, verdict)
 
 
-def _standing(among: AccountMonth, assessor: Assessor) -> Standing:
+def _baseline(among: AccountMonth, assessor: Assessor) -> ClaimBaseline:
     service, policy = assessor.service, assessor.policy
     claimant = claimant_of(among, (), policy)
     eligible = claimant_month(service, replace(claimant, claimed=None))
@@ -249,7 +249,7 @@ def _standing(among: AccountMonth, assessor: Assessor) -> Standing:
         barred = "not_member"
     elif not clip(claimant.card, *month):
         barred = "method"
-    return Standing(
+    return ClaimBaseline(
         eligible=eligible,
         seconds={bucket: length(spans) for bucket, spans in eligible.items()},
         steps=tuple(excluded_steps(service.month, service.gross, eligible, policy)),
@@ -261,8 +261,8 @@ def _standing(among: AccountMonth, assessor: Assessor) -> Standing:
 
 
 def _verdict(
-    among: AccountMonth, united: tuple[Claim, ...], in_time: bool, standing: Standing, assessor: Assessor
-) -> Verdict:
+    among: AccountMonth, united: tuple[Claim, ...], in_time: bool, standing: ClaimBaseline, assessor: Assessor
+) -> ClaimVerdict:
     policy = assessor.policy
     buckets = narrowed(standing.eligible, claimed_by(united), recognised_by_people(among, united))
     recognised = buckets["recognised"]
@@ -276,7 +276,7 @@ def _verdict(
     touched = [each for each in standing.counting if clip(recognised, each[1].start, each[1].end)]
     _, dearest, fee_yen = max(touched, key=lambda each: each[2], default=(0, None, NO_FEE))
     fee = (dearest.interval, dearest.price_yen) if dearest else None
-    return Verdict(
+    return ClaimVerdict(
         version=policy.version,
         readings=assessor.readings,
         reason=reason,
@@ -287,7 +287,7 @@ def _verdict(
         touched=tuple([place for place, _, _ in touched]),
         fee=fee_yen,
         worth=fee_yen * granted.rate if granted else NO_FEE,
-        clauses=deciding_clauses(reason, granted),
+        clauses=decisive_clauses(reason, granted),
         steps_before=standing.steps,
         steps=(*claimed_steps(buckets), *outcome_steps(reason, seconds, granted, fee, among.month, policy)),
     )

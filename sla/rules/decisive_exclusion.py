@@ -21,7 +21,7 @@ from keizoku.terms.policy import Policy, Tier
 
 
 @dataclass(frozen=True, slots=True)
-class Deciding:
+class DecisiveExclusion:
     """Exclusions without which `seconds` would have been recognised, in a higher `tier`."""
 
     buckets: tuple[str, ...]  # one; more only where no single one decides
@@ -29,9 +29,9 @@ class Deciding:
     tier: Tier
 
 
-def deciding_exclusions(
+def decisive_exclusions(
     facts: MonthFacts, claim: ClaimFacts, policy: Policy, resolution_seconds: int
-) -> tuple[Deciding, ...]:
+) -> tuple[DecisiveExclusion, ...]:
     """Every exclusion that decided the tier by itself, in the order of the buckets.
 
     Where none did, those that did together: the largest is let go, then the largest of what is left, until a higher
@@ -45,12 +45,12 @@ def deciding_exclusions(
     def seen_without(buckets: Collection[str]) -> Mapping[str, Spans]:
         return claimant_month(service_month(facts, policy, resolution_seconds, buckets), claimant, buckets)
 
-    def higher_without(buckets: Collection[str]) -> Deciding | None:
+    def higher_without(buckets: Collection[str]) -> DecisiveExclusion | None:
         seconds = length(seen_without(buckets)["recognised"])
         tier = policy.sla.tier(seconds)
         if tier is None or tier.rate <= reached:
             return None
-        return Deciding(tuple(each for each in CLAIMANT_BUCKETS if each in buckets), seconds, tier)
+        return DecisiveExclusion(tuple(each for each in CLAIMANT_BUCKETS if each in buckets), seconds, tier)
 
     reached = _rate(policy.sla.tier(length(seen_without(())["recognised"])))
     alone = tuple(each for bucket in CLAIMANT_BUCKETS if (each := higher_without((bucket,))) is not None)

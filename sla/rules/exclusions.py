@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, intersect, normalise, subtract, union
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Outage, UpdateNotice
 
 AFTER_ALL = 2**62
 
@@ -46,7 +46,7 @@ def _covered(publications: Sequence[Sequence[UpdateNotice]], is_in_time: Callabl
     return union(*held)
 
 
-def seconds_ruled(stops: Iterable[Stop], rulings: Iterable[EnvironmentRuling]) -> Spans:
+def seconds_ruled(stops: Iterable[Outage], rulings: Iterable[EnvironmentRuling]) -> Spans:
     """The seconds that rulings excuse: those of their own stops, where no other stop stands beside them."""
     ruled: dict[str, Spans] = {}
     for ruling in rulings:

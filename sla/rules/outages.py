@@ -19,7 +19,7 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class Outage:
     """Time in which more than the quorum of all users could not use the service, with its cause.
 
     `exact` evidence was confirmed to the second: a gap between two exact edges is never bridged.

@@ -18,7 +18,7 @@ from itertools import chain
 
 from keizoku.sla.rules.exclusions import announced_windows, seconds_ruled
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, intersect, length, normalise, subtract, union
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
 from keizoku.terms.calendar import DAY_SECONDS, Month, epoch, from_epoch, notice_deadline_at
 from keizoku.terms.decision import decides
 from keizoku.terms.policy import Policy
@@ -29,7 +29,7 @@ class MonthFacts:
     """All that decides a service month; evidence reaches beyond the month where a stop does."""
 
     month: Month
-    stops: tuple[Stop, ...]
+    stops: tuple[Outage, ...]
     notices: tuple[UpdateNotice, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
     environments: tuple[EnvironmentRuling, ...] = ()
@@ -37,7 +37,7 @@ class MonthFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class DowntimePart:
     """A run of seconds with one bucket, one cause and the same evidence."""
 
     start: int
@@ -56,7 +56,7 @@ class ServiceMonth:
     month: Month
     gross: Spans
     buckets: Mapping[str, Spans]
-    pieces: tuple[Piece, ...]
+    pieces: tuple[DowntimePart, ...]
     unknown: Spans = NOTHING  # outside the stops; taken for up in all of the above
 
     @property
@@ -99,7 +99,7 @@ CLAIMANT_BUCKETS = (
     *("not_member", "suspended", "not_card", "not_claimed", "not_recognised", "recognised"),
 )
 
-Mark = tuple[int, int, str]
+BucketMark = tuple[int, int, str]
 
 
 def service_month(
@@ -133,7 +133,7 @@ def service_month(
 
 def if_unknown_was_down(facts: MonthFacts) -> MonthFacts:
     """The facts with every unknown second a stop: the most that people's decisions on it could make of them."""
-    assumed = tuple(Stop(start, end, Cause.FAULT, "unknown time") for start, end in facts.unknown)
+    assumed = tuple(Outage(start, end, Cause.FAULT, "unknown time") for start, end in facts.unknown)
     return replace(facts, stops=(*facts.stops, *assumed), unknown=NOTHING)
 
 
@@ -171,7 +171,7 @@ def narrowed(
     return {bucket: merged[bucket] for bucket in CLAIMANT_BUCKETS}
 
 
-def whole_stops(stops: Iterable[Stop], resolution_seconds: int) -> Spans:
+def whole_stops(stops: Iterable[Outage], resolution_seconds: int) -> Spans:
     """Stops of every cause joined: overlapping, adjacent, or apart by less than the evidence can tell."""
     stops = tuple(stops)
     exact_starts = {stop.start for stop in stops if stop.exact}
@@ -186,7 +186,7 @@ def whole_stops(stops: Iterable[Stop], resolution_seconds: int) -> Spans:
     return tuple(wholes)
 
 
-def seconds_by_cause(stops: Sequence[Stop], wholes: Spans) -> dict[Cause, Spans]:
+def seconds_by_cause(stops: Sequence[Outage], wholes: Spans) -> dict[Cause, Spans]:
     """Each second of the whole stops under its strongest cause; a bridged gap takes its neighbours'."""
     gaps = subtract(wholes, normalise((stop.start, stop.end) for stop in stops))
     left = wholes
@@ -274,25 +274,25 @@ def _pieces(
     wholes: Spans,
     causes: Mapping[Cause, Spans],
     buckets: Mapping[str, Spans],
-) -> tuple[Piece, ...]:
+) -> tuple[DowntimePart, ...]:
     stop_marks = _stop_marks(facts.stops, wholes)
-    own_marks: Mapping[str, list[Mark]] = {
+    own_marks: Mapping[str, list[BucketMark]] = {
         "announced_update": [
             (*span, f"notice {uid}") for (_, uid), spans in _announced(facts, policy).items() for span in spans
         ],
         "interruption": [(i.start, i.end, f"interruption: {i.ground} ({i.approved_by})") for i in facts.interruptions],
         "environment": [(start, end, ruling.source) for ruling in facts.environments for start, end in ruling.spans],
     }
-    pieces: list[Piece] = []
+    pieces: list[DowntimePart] = []
     for bucket, (clause, reason) in SERVICE_BUCKETS.items():
         marks = [*stop_marks, *own_marks.get(bucket, ())]
         for cause, spans in causes.items():
             for start, end, sources in _cut_by_marks(intersect(buckets[bucket], spans), marks):
-                pieces.append(Piece(start, end, bucket, clause, reason, cause, sources))
+                pieces.append(DowntimePart(start, end, bucket, clause, reason, cause, sources))
     return tuple(sorted(pieces, key=lambda piece: piece.start))
 
 
-def _stop_marks(stops: Sequence[Stop], wholes: Spans) -> list[Mark]:
+def _stop_marks(stops: Sequence[Outage], wholes: Spans) -> list[BucketMark]:
     """Where each stop is the evidence; a bridged gap rests on the stops at its two ends."""
     marks = [(stop.start, stop.end, stop.source) for stop in stops]
     gaps = subtract(wholes, normalise((stop.start, stop.end) for stop in stops))
@@ -303,7 +303,7 @@ def _stop_marks(stops: Sequence[Stop], wholes: Spans) -> list[Mark]:
     return marks
 
 
-def _cut_by_marks(spans: Spans, marks: Iterable[Mark]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+def _cut_by_marks(spans: Spans, marks: Iterable[BucketMark]) -> Iterator[tuple[int, int, tuple[str, ...]]]:
     """Cut a set wherever the evidence under it changes: maximal (start, end, sources) runs, in order."""
     if not spans:
         return

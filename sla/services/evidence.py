@@ -37,7 +37,7 @@ from keizoku.sla.services.fact_checks import (
 )
 from keizoku.terms.calendar import JST, Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.rules import Rules
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ CountRow = Sequence[Any]  # from, to, affected, total
 PEOPLE = "people"  # author of a stop whose reporter gave no name
 
 
-class EvidenceDesk:
+class EvidenceService:
     """Takes evidence on one session; `rules` say which months it reaches."""
 
     def __init__(self, session: Session, rules: Rules) -> None:
@@ -352,7 +352,7 @@ class EvidenceDesk:
     def _month_in_terms(self, source: str, month: Month) -> None:
         try:
             policy_of(self._rules, month)
-        except UncoveredDate as uncovered:
+        except UncoveredDateError as uncovered:
             raise Refusal(source, str(month), str(uncovered), "add that version of the terms") from None
 
     def _months(self, spans: Iterable[Span]) -> list[Month]:

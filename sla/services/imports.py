@@ -36,7 +36,7 @@ from keizoku.sla.months.month_facts import notice_of
 from keizoku.sla.review_queue import ask_for_reviews, policy_of
 from keizoku.sla.rules.intervals import as_iso, clip, normalise
 from keizoku.sla.rules.outages import UpdateNotice
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 
@@ -49,7 +49,7 @@ Verdict = tuple[bool, list[Finding]]  # whether the row is new; what was wrong w
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class TakenImport:
     """What became of the rows of a file: good ones, new ones among them, refused ones, and what is to be told."""
 
     used: int
@@ -58,12 +58,12 @@ class Taken:
     findings: Sequence[Finding]
 
 
-class ImportDesk:
+class ImportService:
     """Takes files at an SLA desk."""
 
-    def __init__(self, desk: SlaDesk) -> None:
-        self._desk = desk
-        self._session = desk.session
+    def __init__(self, service: SlaService) -> None:
+        self._service = service
+        self._session = service.session
 
     def observations(
         self, file: Path, *, author: str, now: datetime, reading: Reading | None = None, source: str = ""
@@ -73,7 +73,7 @@ class ImportDesk:
         before = known_import(self._session, OBSERVATIONS, sha256_of(file), reading.told_of(file))
         if before is not None:
             return before
-        imported = self._desk.record_observations(file, (), author, now, reading, source).imported
+        imported = self._service.record_observations(file, (), author, now, reading, source).imported
         if imported is None:
             raise AssertionError("a file that was read has its import")
         return imported
@@ -84,22 +84,22 @@ class ImportDesk:
         Time without a sample is recorded as unknown: claims that it could decide wait until people say what it was.
         """
 
-        def take() -> Taken:
+        def take() -> TakenImport:
             read = read_counts(file, series)
             rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
-            refused, new = self._desk.take_counts(rows, now)
+            refused, new = self._service.take_counts(rows, now)
             taken = _left(read.rows, refused)
             spans = [span for _, span in read.blank_rows]
-            unreached = self._desk.refused_spans(spans, "counts")
+            unreached = self._service.refused_spans(spans, "counts")
             blank = _left(spans, unreached)
             refused_until_now = clip(normalise(read.refused), FIRST_SECOND, epoch(now))
             unknown = unknown_time(taken, normalise(blank) if spans else read.blank, series, refused_until_now)
-            added = self._desk.take_unknown(unknown, file.name, now=now, by=author)
+            added = self._service.take_unknown(unknown, file.name, now=now, by=author)
             new += sum(bool(clip(added, *span)) for span in blank)
             lines = [line for line, _ in read.blank_rows]
             findings = [*read.findings, *_at_lines(file, refused, read.lines), *_at_lines(file, unreached, lines)]
             findings.sort(key=lambda each: each.line or 0)
-            return Taken(len(taken) + len(blank), new, len(findings), findings)
+            return TakenImport(len(taken) + len(blank), new, len(findings), findings)
 
         return self._once("counts", file, author, now, take, series.told() if series else "")
 
@@ -107,10 +107,10 @@ class ImportDesk:
         """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file."""
 
         def take(incident: Incident) -> Verdict:
-            if self._desk.is_known_stop(incident):
+            if self._service.is_known_stop(incident):
                 return False, []
             named = replace(incident, author=incident.author or author)
-            return True, self._desk.take_incident(named, now=now)
+            return True, self._service.take_incident(named, now=now)
 
         return self._once("incidents", file, author, now, lambda: self._each(file, read_incidents(file), take))
 
@@ -122,7 +122,7 @@ class ImportDesk:
         def take(figure: UserFigure) -> Verdict:
             if known.get(figure.from_at) == figure.users:
                 return False, []
-            return True, self._desk.population(figure.from_at, figure.users, now=now, by=author)
+            return True, self._service.population(figure.from_at, figure.users, now=now, by=author)
 
         return self._once("population", file, author, now, lambda: self._each(file, read_population(file), take))
 
@@ -131,31 +131,31 @@ class ImportDesk:
 
         What an event announced before and this file's issue of it no longer has is withdrawn with that issue.
         """
-        policy = policy_of(self._desk.rules, Month.of(now))
+        policy = policy_of(self._service.rules, Month.of(now))
 
         def take(notice: UpdateNotice) -> Verdict:
             at = map(from_epoch, (notice.published_at, notice.start, notice.end))
-            is_new, refused, _ = self._desk.take_notice(
+            is_new, refused, _ = self._service.take_notice(
                 notice.uid, *at, now=now, by=author, cancelled=notice.cancelled, calendar=notice.calendar
             )
             return is_new, refused
 
-        def take_all() -> Taken:
+        def take_all() -> TakenImport:
             read = read_notices(file, policy)
             good, doubled = self._without_doubled(file, read.rows)
             taken = self._each(file, Read(good, ()), take)
             for withdrawn in self._no_longer_announced(read.issues):
                 take(withdrawn)
             told = [*read.findings, *doubled, *taken.findings]
-            return Taken(taken.used, taken.new, read.refused + len(doubled) + taken.refused, told)
+            return TakenImport(taken.used, taken.new, read.refused + len(doubled) + taken.refused, told)
 
         return self._once("notices", file, author, now, take_all)
 
     def claims(self, file: Path, *, author: str, now: datetime, told: Told | None = None) -> Imported:
         """Users' claims (CSV: id, account, month, received_at, windows), in committed chunks."""
 
-        def take() -> Taken:
-            read = read_claims(file, self._desk.rules, now)
+        def take() -> TakenImport:
+            read = read_claims(file, self._service.rules, now)
             findings, new, refused = list(read.findings), 0, 0
             numbered = list(zip(read.lines, read.rows, strict=True))
             for start in range(0, len(numbered), CHUNK_CLAIMS):
@@ -168,12 +168,12 @@ class ImportDesk:
                 if told is not None:
                     told(min(start + CHUNK_CLAIMS, len(numbered)), len(numbered))
             findings.sort(key=lambda finding: finding.line or 0)
-            return Taken(len(numbered) - refused, new, len(read.findings) + refused, findings)
+            return TakenImport(len(numbered) - refused, new, len(read.findings) + refused, findings)
 
         return self._once("claims", file, author, now, take)
 
     def _once(
-        self, kind: str, file: Path, author: str, now: datetime, take: Callable[[], Taken], read_as: str = ""
+        self, kind: str, file: Path, author: str, now: datetime, take: Callable[[], TakenImport], read_as: str = ""
     ) -> Imported:
         """Take a file and write down what became of it; the same bytes, read the same way, change nothing again."""
         sha256 = sha256_of(file)
@@ -196,7 +196,7 @@ class ImportDesk:
         self._session.commit()
         return imported
 
-    def _each(self, file: Path, read: Read[Row], take: Callable[[Row], Verdict]) -> Taken:
+    def _each(self, file: Path, read: Read[Row], take: Callable[[Row], Verdict]) -> TakenImport:
         """Take row by row: a refused one is told with its line, in one list with what the reader told."""
         new, findings = 0, list(read.findings)
         refused = 0
@@ -207,7 +207,7 @@ class ImportDesk:
                 findings.append(replace(wrong[0], source=str(file), line=read.lines[place] if read.lines else None))
             else:
                 new += is_new
-        return Taken(len(read.rows) - refused, new, len(findings), findings)
+        return TakenImport(len(read.rows) - refused, new, len(findings), findings)
 
     def _without_doubled(
         self, file: Path, notices: Sequence[UpdateNotice]

@@ -19,18 +19,18 @@ from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, un
 from keizoku.sla.evidence.unknown_store import add_unknown, recorded_unknown
 from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of
 from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, normalise, subtract
-from keizoku.sla.rules.unknown_time import Verdict
-from keizoku.sla.services.evidence import PEOPLE, EvidenceDesk
+from keizoku.sla.rules.unknown_time import UnknownTimeVerdict
+from keizoku.sla.services.evidence import PEOPLE, EvidenceService
 from keizoku.sla.services.fact_checks import Refusal, finding, nearest_of, needed, not_negative, period, spans_of
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.policy import UncoveredDate
+from keizoku.terms.policy import UncoveredDateError
 
 Window = Sequence[datetime]  # [from, to]
 NEAREST_OF = 1_000  # claims among which the nearest id is looked for
 
 
-class SlaDesk(EvidenceDesk):
+class SlaService(EvidenceService):
     """Takes facts for Article 9 on one session; `rules` say how far they reach."""
 
     def claim(
@@ -133,9 +133,14 @@ class SlaDesk(EvidenceDesk):
         try:
             needed(source, by=by, ground=ground)
             span = self._covered_span(source, from_at, to_at)
-            if verdict not in list(Verdict):
-                raise Refusal(source, repr(verdict), f"it was {', '.join(Verdict)}", nearest_of(verdict, list(Verdict)))
-            if (verdict == Verdict.DOWN) != (affected is not None):
+            if verdict not in list(UnknownTimeVerdict):
+                raise Refusal(
+                    source,
+                    repr(verdict),
+                    f"it was {', '.join(UnknownTimeVerdict)}",
+                    nearest_of(verdict, list(UnknownTimeVerdict)),
+                )
+            if (verdict == UnknownTimeVerdict.DOWN) != (affected is not None):
                 raise Refusal(
                     source,
                     f"{verdict}, {affected} users",
@@ -303,7 +308,7 @@ class SlaDesk(EvidenceDesk):
         while month <= last:
             try:
                 sla = policy_of(self._rules, month).sla
-            except UncoveredDate:
+            except UncoveredDateError:
                 month = month.next()
                 continue
             ends_at = claim_deadline_at(month, sla.claim_months_after)

@@ -24,8 +24,8 @@ from keizoku.db.migrate import create_all
 from keizoku.db.session import Session, copy_rows, driver_cursor, open_session
 from keizoku.db.tables.contracts import account, contract, plan, term
 from keizoku.sla.claims.claim_stage import adjudicate_due
-from keizoku.sla.services.imports import ImportDesk
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.services.imports import ImportService
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, iso_jst, parse_instant
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
@@ -59,7 +59,7 @@ def prepare(folder: Path, size: Mapping[str, int]) -> None:
         with open_session(server.url.set(database=WORLD)) as session:
             create_all(session)
             _fill(session, size)
-            taken = ImportDesk(SlaDesk(session, rules)).claims(folder / "claims.csv", author="bench", now=LATE_AT)
+            taken = ImportService(SlaService(session, rules)).claims(folder / "claims.csv", author="bench", now=LATE_AT)
             assert taken.rows_used == size["claims"]
             session.execution_options(isolation_level="AUTOCOMMIT").execute(sa.text("VACUUM ANALYZE"))
     fresh_database(folder, size)
@@ -102,13 +102,13 @@ def _fill(session: Session, size: Mapping[str, int]) -> None:
     )
     _members(session, size["claims"])
     session.commit()
-    desk = SlaDesk(session, Rules(Terms.load("premium")))
-    desk.population(parse_instant("2025-01-01 00:00"), 1_000_000, now=RECORDED_AT)
+    service = SlaService(session, Rules(Terms.load("premium")))
+    service.population(parse_instant("2025-01-01 00:00"), 1_000_000, now=RECORDED_AT)
     for day in range(1, 29):
         from_at = parse_instant(f"2026-04-{day:02d} 00:30")
-        desk.stop(from_at=from_at, to_at=from_at + timedelta(minutes=7 + day), affected=60_000, now=RECORDED_AT)
+        service.stop(from_at=from_at, to_at=from_at + timedelta(minutes=7 + day), affected=60_000, now=RECORDED_AT)
     from_at, to_at = parse_instant("2026-04-16 12:00"), parse_instant("2026-04-16 20:00")
-    desk.stop(from_at=from_at, to_at=to_at, affected=60_000, now=RECORDED_AT)
+    service.stop(from_at=from_at, to_at=to_at, affected=60_000, now=RECORDED_AT)
     session.commit()
 
 

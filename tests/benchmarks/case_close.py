@@ -37,41 +37,41 @@ LINES = (
 def prepare(folder: Path, size: Mapping[str, int]) -> None:
     """The month, with every exception resolved."""
     month_server.prepare(folder, size)
-    with opened(folder) as (house, _):
-        found = reconcile_month(house.session, house.gateway, MONTH, NOW)
+    with opened(folder) as (services, _):
+        found = reconcile_month(services.session, services.gateway, MONTH, NOW)
         for each in found.open:
-            resolve(house.session, found, each.key, "kato", "as planted", NOW)
+            resolve(services.session, found, each.key, "kato", "as planted", NOW)
 
 
 def open_again(folder: Path, size: Mapping[str, int]) -> None:
     """What an earlier run closed."""
-    with opened(folder) as (house, _):
-        if standing(house.session):
-            reopen_month(house.session, MONTH, "kato", "another run", NOW)
+    with opened(folder) as (services, _):
+        if standing(services.session):
+            reopen_month(services.session, MONTH, "kato", "another run", NOW)
 
 
 def close(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     """`keizoku close`."""
-    with opened(folder) as (house, server):
+    with opened(folder) as (services, server):
         begun = time.perf_counter()
-        closed = close_month(house.session, house.gateway, MONTH, "kato", NOW)
+        closed = close_month(services.session, services.gateway, MONTH, "kato", NOW)
         assert closed.new, closed.checks
-        return _answer(house.session, server, begun, entries_hashed=closed.entries)
+        return _answer(services.session, server, begun, entries_hashed=closed.entries)
 
 
 def report(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     """`keizoku report`: page, workbook, CSV files, hashes."""
-    with opened(folder) as (house, server):
+    with opened(folder) as (services, server):
         begun = time.perf_counter()
-        found = reconcile_month(house.session, house.gateway, MONTH, NOW)
+        found = reconcile_month(services.session, services.gateway, MONTH, NOW)
         reconciled = time.perf_counter()
-        with one_snapshot(house.session):
-            made = finance_report(house.session, house.rules, MONTH, NOW, found)
+        with one_snapshot(services.session):
+            made = finance_report(services.session, services.rules, MONTH, NOW, found)
             written = write_finance(made, folder / "report", "ja")
         debit_yen = sum(int(str(row[3])) for row in made.table("trial").rows())
         sizes = {path.name: path.stat().st_size for path in written}
         answer = _answer(
-            house.session, server, begun, seconds_of_its_reconciliation=reconciled - begun,
+            services.session, server, begun, seconds_of_its_reconciliation=reconciled - begun,
             MB_of_the_page=sizes["report.html"] / 1e6, MB_of_the_workbook=sizes["report.xlsx"] / 1e6,
         )  # fmt: skip
         assert answer["debit_yen"] == debit_yen
@@ -92,24 +92,24 @@ def pandas_export(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     """The journal by read_sql, written by to_csv."""
     import pandas as pd
 
-    with opened(folder) as (house, server):
+    with opened(folder) as (services, server):
         begun = time.perf_counter()
-        lines = pd.read_sql(LINES, house.session)
+        lines = pd.read_sql(LINES, services.session)
         lines.to_csv(folder / "journal.csv", index=False)
-        answer = _answer(house.session, server, begun)
+        answer = _answer(services.session, server, begun)
         assert answer["debit_yen"] == int(lines["yen"].clip(lower=0).sum())
         return answer
 
 
 def _exported(folder: Path, formats: tuple[str, ...]) -> dict[str, Any]:
-    with opened(folder) as (house, server):
+    with opened(folder) as (services, server):
         begun = time.perf_counter()
         seconds = {}
         for form in formats:
             from_ = time.perf_counter()
-            done = export_month(house.session, MONTH, mapping_for(form), folder / f"journal.{form}")
+            done = export_month(services.session, MONTH, mapping_for(form), folder / f"journal.{form}")
             seconds[f"seconds_of_{form}"] = time.perf_counter() - from_
-        answer = _answer(house.session, server, begun, **seconds)
+        answer = _answer(services.session, server, begun, **seconds)
         assert answer["debit_yen"] == done.debit_yen
         return answer
 

@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from keizoku.db.session import open_session
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
-from keizoku.scheduler.night.processes import Helpers
+from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.schedule import night_at
 from tests.benchmarks.harness import Case, Contender
 from tests.benchmarks.night_runs import Clock
-from tests.benchmarks.night_world import DUE_ON, copy_of, counted, house_of, make_world
+from tests.benchmarks.night_world import DUE_ON, copy_of, counted, make_world, services_of
 
 
 @contextmanager
-def house_at(address: str, size: Mapping[str, int]) -> Iterator[House]:
+def services_at(address: str, size: Mapping[str, int]) -> Iterator[Services]:
     """A helper's own."""
     with open_session(address) as session:
-        yield house_of(session, size)
+        yield services_of(session, size)
 
 
 def by(processes: int) -> Callable[[Path, Mapping[str, int]], Mapping[str, Any]]:
@@ -32,9 +32,9 @@ def by(processes: int) -> Callable[[Path, Mapping[str, int]], Mapping[str, Any]]
         clock = Clock()
         with copy_of(folder) as session:
             address = session.engine.url.render_as_string(hide_password=False)
-            opened = partial(house_at, address, dict(size))
-            with Helpers(processes - 1, opened, least=min(2_000, size["due"] // 2)) as helpers, clock.running(session):
-                night = run_night(house_of(session, size), DUE_ON, night_at(DUE_ON), clock.told, helpers=helpers)
+            opened = partial(services_at, address, dict(size))
+            with WorkerPool(processes - 1, opened, least=min(2_000, size["due"] // 2)) as pool, clock.running(session):
+                night = run_night(services_of(session, size), DUE_ON, night_at(DUE_ON), clock.told, pool=pool)
             assert night.certificate == "ok", night.differences
             answer = counted(session)
         kept = ("seconds_of_terms", "seconds_of_invoices")

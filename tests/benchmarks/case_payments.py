@@ -79,7 +79,7 @@ def charged(engine: sa.Engine, url: str, per_second: float) -> dict[str, Any]:
             charge_due(session, Rules(Terms.load("premium")), gateway, night_at(DUE_ON))
             seconds = time.perf_counter() - begun
             return {
-                "attempts": _rows(session, "SELECT outcome, count(*), sum(yen) FROM attempt GROUP BY 1"),
+                "attempts": _rows(session, "SELECT outcome, count(*), sum(yen) FROM payment_attempt GROUP BY 1"),
                 "invoices": _rows(session, "SELECT state, count(*), sum(open_yen) FROM invoice GROUP BY 1"),
                 "settled": _rows(session, "SELECT kind, count(*), sum(yen) FROM settlement GROUP BY 1"),
                 "journal": _rows(session, "SELECT code, count(*), sum(yen) FROM line GROUP BY 1 ORDER BY 1"),

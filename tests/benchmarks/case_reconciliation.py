@@ -46,9 +46,9 @@ def on_files(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
 
 def from_database(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     """`keizoku reconcile`: facts out of the tables of PostgreSQL, streamed into the workbench."""
-    with opened(folder) as (house, server):
+    with opened(folder) as (services, server):
         begun, begun_cpu = time.perf_counter(), time.process_time()
-        found = reconcile_month(house.session, house.gateway, MONTH, NOW)
+        found = reconcile_month(services.session, services.gateway, MONTH, NOW)
         figures = {
             "seconds_of_the_reconciliation": time.perf_counter() - begun,
             "CPU_seconds_of_the_engine": time.process_time() - begun_cpu,
@@ -56,7 +56,7 @@ def from_database(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
             "peak_MB_of_PostgreSQL,_with_shared_buffers": server.peak_mb(),
         }
         check(found, folder)
-        keyed = house.session.exec_driver_sql(
+        keyed = services.session.exec_driver_sql(
             "SELECT id FROM balance_transaction WHERE our_key IS NOT NULL OR kind IN ('adjustment', 'stripe_fee')"
         )
         return _answer(found.outcome, set(keyed.scalars())) | {"figures": figures}

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 from keizoku.billing.closing.reconciliation import ExceptionType
-from keizoku.billing.rules.books.journal_rules import Entry, Line
+from keizoku.billing.rules.books.journal_rules import Entry, JournalLine
 from tests.benchmarks.month_lives import LAST_NIGHT, NOW, GeneratedMonth, start_of
 from tests.benchmarks.month_rows import instant
 
@@ -54,9 +54,9 @@ def _receipt_alone(month: GeneratedMonth, number: int, price: int) -> Sides:
 
 def _entry_of_people_alone(month: GeneratedMonth, number: int, price: int) -> Sides:
     month.live(number)
-    made = Entry("by_people", "", (Line("1131", price), Line("7120", -price)))
+    made = Entry("by_people", "", (JournalLine("1131", price), JournalLine("7120", -price)))
     entry_id = month.rows.post_entry(made, f"people:{number}", start_of(number))
-    month.rows.put("people_entry", entry_id, "kato", "a guess", NOW)
+    month.rows.put("manual_entry", entry_id, "kato", "a guess", NOW)
     return f"entry:{entry_id}", "", price
 
 

@@ -165,13 +165,13 @@ class GeneratedMonth:
         self, bill: Bill, on: date, *, outcome: str | None = "succeeded", key: str = "", second: int = 0
     ) -> int:
         """Our attempt to charge a bill, with what it settles; its number."""
-        rows, attempt_id = self.rows, self.rows.number("attempt")
+        rows, attempt_id = self.rows, self.rows.number("payment_attempt")
         at = instant(on, second)
         done = outcome == "succeeded"
         answered = None if outcome is None else at
         rows.put(
-            "attempt", attempt_id, bill.invoice_id, bill.account, key or bill.key, bill.yen, min(bill.on, on), on, at,
-            outcome, None if done or outcome is None else "insufficient_funds", bill.payment if done else None,
+            "payment_attempt", attempt_id, bill.invoice_id, bill.account, key or bill.key, bill.yen, min(bill.on, on),
+            on, at, outcome, None if done or outcome is None else "insufficient_funds", bill.payment if done else None,
             None if outcome is None else on, answered, answered,
         )  # fmt: skip
         if done:

@@ -28,8 +28,8 @@ COLUMNS: dict[str, str] = {
     "terms_version recorded_at",
     "invoice": "id term_id contract_id account method total_yen credit_yen tax_yen issued_on due_on issued_at state "
     "open_yen paid_on",
-    "attempt": "id invoice_id account key yen wanted_on started_on started_at outcome code gateway_id settled_on "
-    "settled_at answer_recorded_at",
+    "payment_attempt": "id invoice_id account key yen wanted_on started_on started_at outcome code gateway_id "
+    "settled_on settled_at answer_recorded_at",
     "settlement": "invoice_id account kind yen settled_on source_id recorded_at",
     "receipt": "id account yen via received_on received_at costs_yen recorded_at",
     "allocation": "receipt_id account kind invoice_id yen allocated_on",
@@ -40,14 +40,14 @@ COLUMNS: dict[str, str] = {
     "usable_from decided_on decided_at",
     "credit": "id award_id account month total_yen granted_yen granted_on usable_from available_yen recorded_at",
     "credit_application": "credit_id invoice_id yen applied_on recorded_at",
-    "credit_refund": "id credit_id attempt_id account key yen requested_on requested_at outcome gateway_id settled_on "
-    "settled_at answer_recorded_at",
+    "credit_refund": "id credit_id attempt_id account key yen requested_on requested_at outcome gateway_id "
+    "settled_on settled_at answer_recorded_at",
     "store_report": "term_id account store gross_yen fee_yen fee_tax_yen reported_at",
     "store_payout": "term_id payout_id paid_out_on yen recorded_at",
     "user_notice": "account contract_id kind occasion written_on written_at body_ja body_en",
     "entry": "id posted_on event event_key clause account recorded_at",
     "line": "entry_id seq code yen",
-    "people_entry": "entry_id author ground recorded_at",
+    "manual_entry": "entry_id author ground recorded_at",
     "balance_transaction": "id kind amount fee fee_tax net currency source payment our_key happened_at available_at "
     "recorded_at",
     "gateway_payout": "payout amount currency state automatic happened_at arrives_at recorded_at",
@@ -55,7 +55,7 @@ COLUMNS: dict[str, str] = {
     "gateway_dispute": "dispute payment attempt_id amount fee state happened_at recorded_at",
     "bank_line": "id source line paid_on yen payer reference nth recorded_at",
     "bank_act": "line_id kind change account receipt_id author recorded_at",
-    "people_task": "kind subject opened_at detail",
+    "review_task": "kind subject opened_at detail",
 }
 """What is written, table by table, in the order in which keys want it."""
 CHUNK = 2_000

@@ -19,11 +19,11 @@ from keizoku.billing.closing.reconciliation_run import AROUND, Reconciled
 from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import create_all
 from keizoku.db.session import Session, driver_cursor, make_engine, open_session
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 from tests.benchmarks.month import MONTH, write_month
-from tests.worlds.world import house_on
+from tests.worlds.world import services_on
 
 PLANTED = "planted.json"
 
@@ -79,10 +79,10 @@ class Server:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[tuple[House, Server]]:
+def opened(folder: Path) -> Iterator[tuple[Services, Server]]:
     """The house on the prepared database, the server as it is used: nothing switched off."""
-    with EmbeddedServer(folder, {"full_page_writes": "on"}) as server, house_on(make_engine(server.url)) as house:
-        yield house, Server(psutil.Process(_backend(house.session)))
+    with EmbeddedServer(folder, {"full_page_writes": "on"}) as server, services_on(make_engine(server.url)) as services:
+        yield services, Server(psutil.Process(_backend(services.session)))
 
 
 def _backend(session: Session) -> int:

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from keizoku.db.session import Session, driver_cursor
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
-from tests.benchmarks.night_world import house_of
+from tests.benchmarks.night_world import services_of
 
 WRITTEN: Mapping[str, str] = {
     "term": "id",
     "invoice": "id",
-    "attempt": "id",
+    "payment_attempt": "id",
     "credit": "id",
     "credit_application": "id",
     "settlement": "id",
@@ -74,11 +74,11 @@ def run_nights(
     session: Session, size: Mapping[str, int], nights: Sequence[date], clock: Clock, *, as_of: date | None = None
 ) -> list[NightResult]:
     """The nights one after the other, each at its own hour or at that of `as_of`; every one has to certify."""
-    house = house_of(session, size)
+    services = services_of(session, size)
     results = []
     for on in nights:
         with clock.running(session):
-            results.append(run_night(house, on, night_at(as_of or on), clock.told))
+            results.append(run_night(services, on, night_at(as_of or on), clock.told))
         assert results[-1].certificate == "ok", results[-1].differences
     return results
 

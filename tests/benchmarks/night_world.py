@@ -26,11 +26,11 @@ from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import create_all
 from keizoku.db.session import Session, copy_rows, open_session
 from keizoku.db.tables.contracts import plan, price
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.sla.claims import claim_stage
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
@@ -44,7 +44,7 @@ COUNTED: Mapping[str, str] = {
     "terms": "SELECT count(*), sum(price_yen) FROM term",
     "invoices": "SELECT count(*), sum(total_yen - credit_yen) FROM invoice",
     "open": "SELECT count(*), coalesce(sum(open_yen), 0) FROM invoice WHERE state = 'open'",
-    "attempts": "SELECT count(*), sum(yen) FROM attempt WHERE outcome = 'succeeded'",
+    "attempts": "SELECT count(*), sum(yen) FROM payment_attempt WHERE outcome = 'succeeded'",
     "settlements": "SELECT count(*), sum(yen) FROM settlement",
     "credits": "SELECT count(*), coalesce(sum(available_yen), 0) FROM credit",
     "entries": "SELECT count(*), count(DISTINCT event) FROM entry",
@@ -98,11 +98,11 @@ def account_of(number: int) -> str:
     return f"member-{number:08d}"
 
 
-def house_of(session: Session, size: Mapping[str, int]) -> House:
+def services_of(session: Session, size: Mapping[str, int]) -> Services:
     """The house on a world of this size, with its gateway."""
     last = size["contracts"]
     refused = frozenset(account_of(number) for number in range(last - size["overdue"] + 1, last + 1))
-    return House(session, Rules(Terms.load("premium")), GatewayAtOnce(refused))
+    return Services(session, Rules(Terms.load("premium")), GatewayAtOnce(refused))
 
 
 def make_world(folder: Path, size: Mapping[str, int], name: str = "world") -> None:
@@ -113,7 +113,7 @@ def make_world(folder: Path, size: Mapping[str, int], name: str = "world") -> No
         with open_session(server.url.set(database=name)) as session:
             create_all(session)
             _fill(session, size)
-            made = run_night(house_of(session, size), EVE, night_at(EVE))
+            made = run_night(services_of(session, size), EVE, night_at(EVE))
             assert made.certificate == "ok", made.differences
             if size["credits"]:
                 _award(session, size["credits"])
@@ -191,7 +191,7 @@ _ROWS: Sequence[str] = (
               CASE WHEN paid THEN 'paid' ELSE 'open' END, CASE WHEN paid THEN 0 ELSE yen END,
               CASE WHEN paid THEN starts_on END
        FROM member""",
-    """INSERT INTO attempt (id, invoice_id, account, key, yen, wanted_on, started_on, started_at, outcome, code,
+    """INSERT INTO payment_attempt (id, invoice_id, account, key, yen, wanted_on, started_on, started_at, outcome, code,
                             gateway_id, settled_on, settled_at, answer_recorded_at)
        SELECT id, id, account, concat('keizoku-', id, '-1'), yen, starts_on, starts_on, starts_at,
               CASE WHEN paid THEN 'succeeded' ELSE 'declined_soft' END,
@@ -212,7 +212,7 @@ _ROWS: Sequence[str] = (
        FROM member, (VALUES (1, '1131', 1), (2, '1140', -1)) AS leg (seq, code, side) WHERE paid ORDER BY id""",
     *(
         f"SELECT setval('{table}_id_seq', greatest((SELECT max(id) FROM {table}), 1))"
-        for table in ("contract", "term", "invoice", "attempt", "settlement", "entry")
+        for table in ("contract", "term", "invoice", "payment_attempt", "settlement", "entry")
     ),
     "SELECT setval('account_number_seq', :contracts)",
     """INSERT INTO stage_run (business_date, stage, started_at, finished_at, changes, runs)
@@ -268,12 +268,12 @@ def _fill(session: Session, size: Mapping[str, int]) -> None:
 def _award(session: Session, awards: int) -> None:
     """The first members claim for a stop in March, and are granted it; nothing made a credit of it yet."""
     rules = Rules(Terms.load("premium"))
-    desk = SlaDesk(session, rules)
+    service = SlaService(session, rules)
     known_at, claimed_at = parse_instant("2026-03-17 09:00"), parse_instant("2026-03-20 09:00")
-    desk.population(parse_instant("2025-01-01 00:00"), 20 * awards + 20, now=known_at)
+    service.population(parse_instant("2025-01-01 00:00"), 20 * awards + 20, now=known_at)
     from_at, to_at = parse_instant("2026-03-16 12:00"), parse_instant("2026-03-16 20:00")
-    desk.stop(from_at=from_at, to_at=to_at, affected=2 * awards + 2, now=known_at)
+    service.stop(from_at=from_at, to_at=to_at, affected=2 * awards + 2, now=known_at)
     for number in range(1, awards + 1):
-        desk.claim(f"c{number}", account_of(number), "2026-03", now=claimed_at)
+        service.claim(f"c{number}", account_of(number), "2026-03", now=claimed_at)
     for chunk in claim_stage.due(session, rules, EVE, night_at(EVE)):
         claim_stage.save(session, claim_stage.decide(chunk), night_at(EVE))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from tests.conftest import OwnDatabase
-from tests.worlds.finance_world import lived_house
+from tests.worlds.finance_world import lived_services
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -29,7 +29,7 @@ def browser() -> Iterator["Browser"]:
 
 
 @pytest.fixture(scope="session")
-def spring(own_database: OwnDatabase) -> Iterator[House]:
+def spring(own_database: OwnDatabase) -> Iterator[Services]:
     """The world of tests/worlds/finance_world.py; nobody writes into it."""
-    with own_database() as engine, lived_house(engine) as house:
-        yield house
+    with own_database() as engine, lived_services(engine) as services:
+        yield services

@@ -11,7 +11,7 @@ import pytest
 from keizoku.db.embedded import EmbeddedServer
 from keizoku.scheduler.demo.files import read_acts
 from keizoku.scheduler.demo.page import demo_page
-from keizoku.scheduler.demo.place import clear, examples_dir, fresh_house
+from keizoku.scheduler.demo.place import clear, examples_dir, fresh_services
 from keizoku.scheduler.demo.play import play, played_until
 from keizoku.scheduler.demo.summary import summarise
 from keizoku.terms.discretion import Discretion
@@ -36,10 +36,10 @@ def page_file() -> Iterator[Path]:
     example = examples_dir()
     assert example is not None
     clear(folder / "demo")
-    with fresh_house(folder / "demo", RULES) as house:
-        played = play(house, read_acts(example, RULES, 40))
-        summary = summarise(house, played, played_until())
-        html = demo_page(house, summary, played_until(), "keizoku explain claim ID")
+    with fresh_services(folder / "demo", RULES) as services:
+        played = play(services, read_acts(example, RULES, 40))
+        summary = summarise(services, played, played_until())
+        html = demo_page(services, summary, played_until(), "keizoku explain claim ID")
     file = folder / "demo.html"
     file.write_text(html, encoding="utf-8")
     yield file

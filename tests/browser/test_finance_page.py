@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pypdf
 import pytest
 
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports.finance_page import finance_page
 from tests.worlds.finance_world import report_of
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_the_report_opens_offline_sorts_filters_drills_down_and_prints(
-    browser: "Browser", spring: House, tmp_path: Path
+    browser: "Browser", spring: Services, tmp_path: Path
 ) -> None:
     file = tmp_path / "report.html"
     report = report_of(spring)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from keizoku.billing.closing.export_files import balances_before, month_sums
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports.finance_files import write_workbook
 from tests.worlds.finance_world import MAY, report_of
 
@@ -75,7 +75,7 @@ def summary(book: Path) -> dict[str, int]:
     return told
 
 
-def test_libreoffice_comes_to_our_figures_and_to_the_ledger(spring: House, tmp_path: Path) -> None:
+def test_libreoffice_comes_to_our_figures_and_to_the_ledger(spring: Services, tmp_path: Path) -> None:
     report = report_of(spring)
     written = tmp_path / "written.xlsx"
     write_workbook(report, written, "en")

@@ -16,7 +16,7 @@ from keizoku.db.embedded import CLUSTER_NAME
 from keizoku.db.session import backend_of, libpq_address, make_engine
 from keizoku.scheduler.scenario import kept_schema
 from keizoku.scheduler.scenario.run import run_file, run_on
-from keizoku.scheduler.scenario.scratch_schema import Slate
+from keizoku.scheduler.scenario.scratch_schema import ScratchSchema
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
@@ -26,7 +26,7 @@ RULES = Rules(Terms.load(), Discretion())
 
 
 @pytest.fixture
-def lasting_database(database_url: sa.URL | str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.URL]:
+def kept_database(database_url: sa.URL | str, monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.URL]:
     """The address of a database of scenarios that no other test knows; the first run makes it."""
     name = f"own_{uuid4().hex}"
     monkeypatch.setattr(kept_schema, "DATABASE", name)
@@ -55,12 +55,12 @@ def schemas(address: sa.URL) -> dict[str, str]:
         )
 
 
-def test_the_next_run_finds_the_tables_of_the_last_one_as_new(database_url: sa.URL, lasting_database: sa.URL) -> None:
+def test_the_next_run_finds_the_tables_of_the_last_one_as_new(database_url: sa.URL, kept_database: sa.URL) -> None:
     first = run_file(DIARY, database_url)
-    [(name, release)] = schemas(lasting_database).items()
-    with Slate(database_url) as slate:
-        session = slate.house(RULES).session
-        assert slate.schema == name
+    [(name, release)] = schemas(kept_database).items()
+    with ScratchSchema(database_url) as scratch:
+        session = scratch.services(RULES).session
+        assert scratch.schema == name
         tables = session.scalars(
             sa.text(
                 "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
@@ -77,77 +77,77 @@ def test_the_next_run_finds_the_tables_of_the_last_one_as_new(database_url: sa.U
         with pytest.raises(sa.exc.DBAPIError):  # the guards stand
             session.exec_driver_sql("INSERT INTO line (entry_id, seq, code, yen) VALUES (1, 1, '111', 1)")
         session.rollback()
-        assert run_on(slate, DIARY) == first
-    assert schemas(lasting_database) == {name: release}
+        assert run_on(scratch, DIARY) == first
+    assert schemas(kept_database) == {name: release}
 
 
-def test_two_at_once_have_a_schema_each(database_url: sa.URL, lasting_database: sa.URL) -> None:
-    with Slate(database_url) as one, Slate(database_url) as other:
-        assert one.house(RULES).session is not other.house(RULES).session
+def test_two_at_once_have_a_schema_each(database_url: sa.URL, kept_database: sa.URL) -> None:
+    with ScratchSchema(database_url) as one, ScratchSchema(database_url) as other:
+        assert one.services(RULES).session is not other.services(RULES).session
         assert {one.schema, other.schema} == {"slate_0", "slate_1"}
         assert run_on(one, DIARY).passed
         assert run_on(other, DIARY).passed
 
 
-def test_tables_of_another_release_are_made_anew(database_url: sa.URL, lasting_database: sa.URL) -> None:
-    with Slate(database_url) as slate:
-        slate.house(RULES)
-    made = schemas(lasting_database)
-    with make_engine(lasting_database).connect() as session:
+def test_tables_of_another_release_are_made_anew(database_url: sa.URL, kept_database: sa.URL) -> None:
+    with ScratchSchema(database_url) as scratch:
+        scratch.services(RULES)
+    made = schemas(kept_database)
+    with make_engine(kept_database).connect() as session:
         session.exec_driver_sql("COMMENT ON SCHEMA slate_0 IS 'an earlier one'")
         session.exec_driver_sql("DROP TABLE slate_0.line CASCADE")
         session.commit()
     assert run_file(DIARY, database_url).passed
-    assert schemas(lasting_database) == made
+    assert schemas(kept_database) == made
 
 
 def test_of_a_killed_run_the_last_statement_is_waited_for_elsewhere(
-    database_url: sa.URL, lasting_database: sa.URL
+    database_url: sa.URL, kept_database: sa.URL
 ) -> None:
-    with Slate(database_url) as slate:
-        slate.house(RULES)
-    assert list(schemas(lasting_database)) == ["slate_0"]
+    with ScratchSchema(database_url) as scratch:
+        scratch.services(RULES)
+    assert list(schemas(kept_database)) == ["slate_0"]
     # its claim is gone with it, its other connection still writes
-    writes = make_engine(lasting_database.update_query_dict({"application_name": "keizoku slate_0"}), schema="slate_0")
+    writes = make_engine(kept_database.update_query_dict({"application_name": "keizoku slate_0"}), schema="slate_0")
     with writes.connect() as session:
         session.exec_driver_sql("INSERT INTO account (id, created_at) VALUES ('left', now())")
-        with Slate(database_url) as slate:
-            slate.house(RULES)
-            assert slate.schema == "slate_1"
+        with ScratchSchema(database_url) as scratch:
+            scratch.services(RULES)
+            assert scratch.schema == "slate_1"
         session.commit()
-    schemas(lasting_database)
-    with Slate(database_url) as slate:
-        session = slate.house(RULES).session
-        assert slate.schema == "slate_0"
+    schemas(kept_database)
+    with ScratchSchema(database_url) as scratch:
+        session = scratch.services(RULES).session
+        assert scratch.schema == "slate_0"
         assert session.scalar(sa.text("SELECT count(*) FROM account")) == 0
 
 
 def test_on_any_other_server_nothing_is_left_behind(
-    database_url: sa.URL, lasting_database: sa.URL, monkeypatch: pytest.MonkeyPatch
+    database_url: sa.URL, kept_database: sa.URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept_schema, "CLUSTER_NAME", "another")
-    with Slate(database_url) as slate:
-        slate.house(RULES)
-        assert slate.schema.startswith("scenario_")
+    with ScratchSchema(database_url) as scratch:
+        scratch.services(RULES)
+        assert scratch.schema.startswith("scenario_")
     with make_engine(database_url).connect() as session:
         found = session.scalars(
-            sa.text("SELECT nspname FROM pg_namespace WHERE nspname = :name"), {"name": slate.schema}
+            sa.text("SELECT nspname FROM pg_namespace WHERE nspname = :name"), {"name": scratch.schema}
         )
         assert found.all() == []
         named = sa.text("SELECT count(*) FROM pg_database WHERE datname = :name")
-        assert session.scalar(named, {"name": lasting_database.database}) == 0
+        assert session.scalar(named, {"name": kept_database.database}) == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no word for it")
 def test_a_diary_and_its_server_take_turns_on_a_processor_of_their_own(
-    database_url: sa.URL, lasting_database: sa.URL
+    database_url: sa.URL, kept_database: sa.URL
 ) -> None:
-    assert lasting_database.database
+    assert kept_database.database
     usual = os.sched_getaffinity(0)
-    with Slate(database_url) as one, Slate(database_url) as other:
-        for number, slate in enumerate((one, other)):
-            session = slate.house(RULES).session
-            with slate.in_turns():
+    with ScratchSchema(database_url) as one, ScratchSchema(database_url) as other:
+        for number, scratch in enumerate((one, other)):
+            session = scratch.services(RULES).session
+            with scratch.alternating():
                 assert os.sched_getaffinity(0) == {sorted(usual)[number % len(usual)]}
                 assert os.sched_getaffinity(backend_of(session)) == os.sched_getaffinity(0)
             assert os.sched_getaffinity(0) == usual

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from keizoku.db.session import make_engine
 from keizoku.scheduler.scenario.document import read_scenario
 from keizoku.scheduler.scenario.run import play, run_on
-from keizoku.scheduler.scenario.scratch_schema import Slate
+from keizoku.scheduler.scenario.scratch_schema import ScratchSchema
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
@@ -49,17 +49,17 @@ def _state(session: sa.Connection) -> dict[str, Any]:
 def test_a_wiped_slate_is_as_a_new_one(database_url: sa.URL | str) -> None:
     scenario, _ = read_scenario(DIARY)
     assert scenario is not None
-    with Slate(database_url) as slate:
-        session = slate.house(RULES).session
-        new, schema = _state(session), slate.schema
-        used = slate.house(scenario.rules)
+    with ScratchSchema(database_url) as scratch:
+        session = scratch.services(RULES).session
+        new, schema = _state(session), scratch.schema
+        used = scratch.services(scenario.rules)
         assert play(scenario, used) == ([], None)
         session.exec_driver_sql("SELECT pg_advisory_lock(1)")
         session.exec_driver_sql("SET work_mem = '1MB'")
         session.commit()
         assert _state(session) != new
-        assert slate.house(RULES).session is session
-        assert slate.schema == schema
+        assert scratch.services(RULES).session is session
+        assert scratch.schema == schema
         assert _state(session) == new
         assert set(new["rows"].values()) == {0}
         with pytest.raises(sa.exc.DBAPIError):  # the guards stand again
@@ -68,25 +68,25 @@ def test_a_wiped_slate_is_as_a_new_one(database_url: sa.URL | str) -> None:
 
 def test_one_diary_after_the_other_ends_as_on_a_slate_of_its_own(database_url: sa.URL | str) -> None:
     names = ("premium-9.4.2-short-stop", "premium-9.3-symptoms", "premium-9.4.2-short-stop")
-    with Slate(database_url) as slate:
-        outcomes = [run_on(slate, HERE / f"{name}.yaml") for name in names]
+    with ScratchSchema(database_url) as scratch:
+        outcomes = [run_on(scratch, HERE / f"{name}.yaml") for name in names]
     assert [outcome.failures for outcome in outcomes] == [(), (), ()]
     assert outcomes[0] == outcomes[2]
 
 
 def test_an_error_that_stopped_a_diary_is_not_seen_by_the_next(database_url: sa.URL | str) -> None:
-    with Slate(database_url) as slate:
-        house = slate.house(RULES)
+    with ScratchSchema(database_url) as scratch:
+        services = scratch.services(RULES)
         with pytest.raises(sa.exc.DBAPIError):
-            house.session.exec_driver_sql("SELECT 1 / 0")
-        slate.rest(intact=False)
-        assert run_on(slate, DIARY).passed
-        session = slate.house(RULES).session
+            services.session.exec_driver_sql("SELECT 1 / 0")
+        scratch.rest(intact=False)
+        assert run_on(scratch, DIARY).passed
+        session = scratch.services(RULES).session
         process = session.scalar(sa.text("SELECT pg_backend_pid()"))
         session.commit()
         with make_engine(database_url).connect() as other:  # the connection is lost
             other.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": process})
-        assert run_on(slate, DIARY).passed
+        assert run_on(scratch, DIARY).passed
 
 
 @pytest.fixture
@@ -104,11 +104,11 @@ def ordinary_role(database_url: sa.URL | str) -> Iterator[sa.URL]:
 
 
 def test_who_may_not_pass_over_the_guards_gets_a_schema_for_each(ordinary_role: sa.URL) -> None:
-    with Slate(ordinary_role) as slate:
+    with ScratchSchema(ordinary_role) as scratch:
         schemas = []
         for _ in range(2):
-            assert run_on(slate, DIARY).passed
-            schemas.append(slate.schema)
+            assert run_on(scratch, DIARY).passed
+            schemas.append(scratch.schema)
         assert schemas[0] != schemas[1]
         with make_engine(ordinary_role).connect() as session:
             found = session.scalars(sa.text("SELECT nspname FROM pg_namespace WHERE nspowner = current_role::regrole"))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from keizoku.scheduler.backup.plan import Copy, Standing, may_go, standing, stores_wanting
+from keizoku.scheduler.backup.plan import BackupState, Copy, backup_state, may_go, stores_wanting
 
 STORES = ("/a", "/b", "s3://c")
 NOON = datetime(2026, 4, 10, 3, 0, tzinfo=UTC)
@@ -20,17 +20,19 @@ def test_10_1__three_different_places_one_of_them_far_away() -> None:
 
 def test_10_3__one_is_wanted_each_day_of_japan_and_seven_days_without_is_too_long() -> None:
     late = datetime(2026, 4, 9, 14, 59, 59, tzinfo=UTC)  # 23:59:59 of 9 April in Japan
-    assert standing(copies(late), STORES, late + timedelta(seconds=1), 1, 7) == Standing(late, True, False)
-    assert standing(copies(NOON), STORES, NOON + timedelta(hours=11), 1, 7) == Standing(NOON, False, False)
-    assert not standing(copies(NOON), STORES, NOON + timedelta(days=7), 1, 7).too_old
-    assert standing(copies(NOON), STORES, NOON + timedelta(days=7, seconds=1), 1, 7) == Standing(NOON, True, True)
-    assert standing([], STORES, NOON, 1, 7) == Standing(None, True, True)
+    assert backup_state(copies(late), STORES, late + timedelta(seconds=1), 1, 7) == BackupState(late, True, False)
+    assert backup_state(copies(NOON), STORES, NOON + timedelta(hours=11), 1, 7) == BackupState(NOON, False, False)
+    assert not backup_state(copies(NOON), STORES, NOON + timedelta(days=7), 1, 7).too_old
+    assert backup_state(copies(NOON), STORES, NOON + timedelta(days=7, seconds=1), 1, 7) == BackupState(
+        NOON, True, True
+    )
+    assert backup_state([], STORES, NOON, 1, 7) == BackupState(None, True, True)
 
 
 def test_10_3__a_copy_that_misses_one_place_does_not_count() -> None:
     whole, partial = NOON - timedelta(days=8), NOON - timedelta(days=1)
-    found = standing([*copies(whole), *copies(partial, stores=STORES[:2])], STORES, NOON, 1, 7)
-    assert found == Standing(whole, True, True)
+    found = backup_state([*copies(whole), *copies(partial, stores=STORES[:2])], STORES, NOON, 1, 7)
+    assert found == BackupState(whole, True, True)
 
 
 def test_old_copies_go_but_the_first_of_each_month_and_the_newest_stay() -> None:

@@ -31,7 +31,7 @@ from keizoku.billing.receivables import invoice_stage
 from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import upgrade
 from keizoku.db.session import libpq_address, make_engine
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.worker.leadership import Leadership
@@ -42,7 +42,7 @@ from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_stripe_gateway import DECLINES, GOOD, save_card
 from tests.worlds.forked import Child, Told, until
 from tests.worlds.stripe_proxy import KEY, Proxy, no_fault
-from tests.worlds.world import Rows, house_on, live, open_world, rows, without_ids
+from tests.worlds.world import Rows, live, open_world, rows, services_on, without_ids
 
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 LEASE_SECONDS = 2.0
@@ -110,9 +110,9 @@ class World:
     def taking_over(self, url: sa.URL) -> Iterator[None]:
         """Another worker asks for the lead until it has it, ends the night, and leads on until the block is over."""
         engine = make_engine(url)
-        with _logged_to_nobody(), self.house(engine) as house:
+        with _logged_to_nobody(), self.services(engine) as services:
             other = Worker(
-                lambda: _given(house), Leadership(engine.connect, "other"), json_logger("other"),
+                lambda: _given(services), Leadership(engine.connect, "other"), json_logger("other"),
                 clock=lambda: night_at(self.on), retry_seconds=0,
             )  # fmt: skip
             until(other.beat)
@@ -124,10 +124,10 @@ class World:
     def reckoned(self, url: sa.URL) -> Rows:
         """The rows after one more night of the same date, which has to find everything as it should be."""
         engine = make_engine(url)
-        with self.house(engine) as house:
-            again = run_night(house, self.on, night_at(self.on))
+        with self.services(engine) as services:
+            again = run_night(services, self.on, night_at(self.on))
             assert (again.certificate, again.differences, again.ran_before) == ("ok", (), True)
-            found = without_ids(rows(house.session), engine)
+            found = without_ids(rows(services.session), engine)
         engine.dispose()
         return found
 
@@ -137,7 +137,7 @@ class World:
         engine, watched = make_engine(url), make_engine(url)
         self.count(engine, url, kind, moment, told)
         worker = Worker(
-            lambda: self.house(engine), Leadership(watched.connect, "first", LEASE_SECONDS), json_logger("first"),
+            lambda: self.services(engine), Leadership(watched.connect, "first", LEASE_SECONDS), json_logger("first"),
             clock=lambda: night_at(self.on), retry_seconds=0,
         )  # fmt: skip
         threading.Thread(target=_beats, args=(worker,), daemon=True).start()
@@ -167,10 +167,10 @@ class World:
         """In the parent: the same."""
 
     @contextmanager
-    def house(self, engine: sa.Engine) -> Iterator[House]:
+    def services(self, engine: sa.Engine) -> Iterator[Services]:
         """A house on a copy."""
-        with house_on(engine) as house:
-            yield house
+        with services_on(engine) as services:
+            yield services
 
     def _alone(self, statement: str) -> None:
         with make_engine(self.server.url).connect() as admin:
@@ -183,9 +183,9 @@ class Simulated(World):
     on = date(2026, 4, 26)  # renewals and charges, one of them with a lost answer
 
     def furnish(self, engine: sa.Engine) -> None:
-        with house_on(engine) as house:
-            open_world(house)
-            live(house, self.on - timedelta(days=1))
+        with services_on(engine) as services:
+            open_world(services)
+            live(services, self.on - timedelta(days=1))
 
     def count(self, engine: sa.Engine, url: sa.URL, kind: str, moment: int, told: Told) -> None:
         pid_file = self.server.cluster / "postmaster.pid"
@@ -251,11 +251,11 @@ class Stripe(World):
         now = night_at(self.on - timedelta(days=30))
         self.proxy.clock = lambda: now
         engine = make_engine(url)
-        with self.house(engine) as house:
-            open_world(house)
+        with self.services(engine) as services:
+            open_world(services)
             for number, card in enumerate((GOOD, DECLINES, GOOD, GOOD, GOOD)):
-                save_card(house.session, _calls(self.proxy), self.proxy, f"u{number}", card)
-                house.billing.approve(f"u{number}", "monthly", "card", now=now + timedelta(hours=12))
+                save_card(services.session, _calls(self.proxy), self.proxy, f"u{number}", card)
+                services.billing.approve(f"u{number}", "monthly", "card", now=now + timedelta(hours=12))
         engine.dispose()
         self.proxy.clock = lambda: night_at(self.on)
 
@@ -281,11 +281,11 @@ class Stripe(World):
             yield
 
     @contextmanager
-    def house(self, engine: sa.Engine) -> Iterator[House]:
+    def services(self, engine: sa.Engine) -> Iterator[Services]:
         gateway = StripeGateway(engine, _calls(self.proxy))
         try:
             with engine.connect() as session:
-                yield House(session, Rules(Terms.load("premium")), gateway)
+                yield Services(session, Rules(Terms.load("premium")), gateway)
         finally:
             gateway.close()
 
@@ -329,8 +329,8 @@ def _cut_all(url: sa.URL) -> None:
 
 
 @contextmanager
-def _given(house: House) -> Iterator[House]:
-    yield house
+def _given(services: Services) -> Iterator[Services]:
+    yield services
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from pathlib import Path
 from keizoku.db.session import Session
 from keizoku.sla.claims.claim_views import month_view
 from keizoku.sla.evidence.import_log import Imported
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import parse_instant
 from tests.worlds.sla_world import APRIL, LONG_AGO, RULES
 
@@ -14,9 +14,9 @@ NOW = parse_instant("2026-05-02 09:00")
 LATER = parse_instant("2026-05-03 09:00")
 
 
-def desk_of_thousand(session: Session) -> SlaDesk:
+def service_of_thousand(session: Session) -> SlaService:
     """A desk of a service with a thousand users."""
-    found = SlaDesk(session, RULES)
+    found = SlaService(session, RULES)
     assert found.population(LONG_AGO, 1_000, now=LONG_AGO) == []
     return found
 

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import owed_view
 from keizoku.billing.closing.contract_liability import contract_liability
 from keizoku.billing.closing.subledgers import sub_ledgers
-from keizoku.billing.receivables.open_items import load_unpaid
+from keizoku.billing.receivables.open_items import load_open_items
 from keizoku.billing.rules.books.deferred_revenue import LATE, WHEN_PAID
 from keizoku.billing.rules.late_interest import total_interest
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports.finance_rows import receivables
 from keizoku.terms.calendar import Month, day_start_at, jst_day
 from tests.worlds.recomputed import ONE_DAY, RATE, replay
@@ -27,32 +27,34 @@ FROM = date(2024, 12, 2)
 DAY_COUNT = "years_then_split"
 
 
-def open_shop(house: House, now: datetime) -> None:
+def open_shop(services: Services, now: datetime) -> None:
     """Two plans and a population."""
-    house.sla.population(day_start_at(FROM), 1_000_000, now=now)
+    services.sla.population(day_start_at(FROM), 1_000_000, now=now)
     for code, interval, yen in (("monthly", "month", 500), ("yearly", "year", 5_300)):
-        house.billing.add_plan(code, interval, now=now)
-        house.billing.price(code, yen, announced=FROM, for_new_from=FROM, for_renewals_from=FROM, initial=True, now=now)
+        services.billing.add_plan(code, interval, now=now)
+        services.billing.price(
+            code, yen, announced=FROM, for_new_from=FROM, for_renewals_from=FROM, initial=True, now=now
+        )
 
 
-def check(house: House, now: datetime, last_night: date | None, *, at_night: bool) -> None:
+def check(services: Services, now: datetime, last_night: date | None, *, at_night: bool) -> None:
     """Raise AssertionError for the first thing that does not hold."""
-    ask = Asker(house)
+    ask = Asker(services)
     _terms_follow_each_other(ask)
     _every_term_is_invoiced_once(ask)
     _wishes_were_kept(ask)
     accounts = ask.column("SELECT id FROM account ORDER BY 1")
-    deposits_yen = sum(_owed(house, ask, account, now, at_night=at_night) for account in accounts)
+    deposits_yen = sum(_owed(services, ask, account, now, at_night=at_night) for account in accounts)
     _books(ask, last_night, deposits_yen)
-    _deferred(house, now)
-    house.session.rollback()
+    _deferred(services, now)
+    services.session.rollback()
 
 
 class Asker:
     """Asks the database in short."""
 
-    def __init__(self, house: House) -> None:
-        self._session = house.session
+    def __init__(self, services: Services) -> None:
+        self._session = services.session
 
     def rows(self, query: str, **facts: Any) -> Sequence[Any]:
         return self._session.execute(sa.text(query), facts).all()
@@ -118,12 +120,12 @@ def _wishes_were_kept(ask: Asker) -> None:
         assert renewed is (wishes[-1:] != ["end_of_use"]), row
 
 
-def _owed(house: House, ask: Asker, account: str, now: datetime, *, at_night: bool) -> int:
+def _owed(services: Services, ask: Asker, account: str, now: datetime, *, at_night: bool) -> int:
     """What is owed, by every way of asking; the yen that we hold."""
     today = jst_day(now)
-    shown = owed_view(house.session, house.rules, account, now)
-    works_back = house.rules.terms.at(today).readings["set_off_effect"] == "works_back"
-    again = replay(house.session, account, now, works_back=works_back)
+    shown = owed_view(services.session, services.rules, account, now)
+    works_back = services.rules.terms.at(today).readings["set_off_effect"] == "works_back"
+    again = replay(services.session, account, now, works_back=works_back)
     interest = again.interest(now)
     principal = sum(fee.open_yen for fee in again.fees.values())
     assert shown == {
@@ -133,8 +135,8 @@ def _owed(house: House, ask: Asker, account: str, now: datetime, *, at_night: bo
         "total": principal + interest.__floor__() + again.costs_yen,
         "deposit": again.deposit_yen,
     }, account
-    unpaid = load_unpaid(house.session, house.rules, today, account=account, with_carried=True)
-    late_interest = house.rules.terms.at(today).late_interest
+    unpaid = load_open_items(services.session, services.rules, today, account=account, with_accrued=True)
+    late_interest = services.rules.terms.at(today).late_interest
     assert interest == total_interest([each.debt for each in unpaid], today, late_interest.rate, DAY_COUNT).exact
     left = ask.rows(
         "SELECT invoice.id, open_yen, total_yen - coalesce((SELECT sum(yen) FROM settlement WHERE invoice_id = "
@@ -194,18 +196,18 @@ def _books(ask: Asker, last_night: date | None, deposits_yen: int) -> None:
     assert -at.get("2120", 0) == sum(_unearned(ask, last_night))
 
 
-def _deferred(house: House, now: datetime) -> None:
+def _deferred(services: Services, now: datetime) -> None:
     """The schedule of what is deferred ties to the account per plan (or it raises), as do those of months before.
 
     So do the other sub-ledgers at the ends of these months, and the report's open invoices.
     """
     running = Month.of(jst_day(now))
     for month in (running, running.shift(-1), running.shift(-7)):
-        rolled = contract_liability(house.session, month, jst_day(now))
+        rolled = contract_liability(services.session, month, jst_day(now))
         assert sum(part.yen for part in rolled.schedule) == rolled.closing_yen
-        ledgers = sub_ledgers(house.session, month, jst_day(now))
+        ledgers = sub_ledgers(services.session, month, jst_day(now))
         assert [each for each in ledgers if not each.ties and each.code != "2120"] == []
-        open_yen = sum(int(str(row[-1])) for row in receivables(house.session, month))
+        open_yen = sum(int(str(row[-1])) for row in receivables(services.session, month))
         assert open_yen == next(each.journal_yen for each in ledgers if each.code == "1140")
         whens = {part.when for part in rolled.schedule}
         assert whens <= {*(str(running.shift(ahead)) for ahead in range(-7, 14)), LATE, WHEN_PAID}
@@ -225,9 +227,9 @@ def _unearned(ask: Asker, last_night: date | None) -> Iterator[int]:
         yield term.price_yen - term.price_yen * days // (term.ends_on - term.starts_on).days - int(term.reduced_yen)
 
 
-def next_busy_night(house: House, tonight: date) -> date:
+def next_busy_night(services: Services, tonight: date) -> date:
     """The first night from tonight on for which something but revenue can be due."""
-    ask = Asker(house)
+    ask = Asker(services)
     first_of_month = tonight if tonight.day == 1 else _boundary(tonight.replace(day=1), 1)
     due = [
         first_of_month,
@@ -235,13 +237,14 @@ def next_busy_night(house: House, tonight: date) -> date:
     ]
     for row in ask.rows(
         "SELECT least(due_on, accelerated_on) AS due_on, issued_at >= issued_on + interval '15 hours' "
-        "OR (method = 'card' AND NOT EXISTS (SELECT 1 FROM attempt WHERE invoice_id = invoice.id)) "
-        "OR EXISTS (SELECT 1 FROM attempt WHERE invoice_id = invoice.id AND settled_on IS DISTINCT FROM wanted_on) "
+        "OR (method = 'card' AND NOT EXISTS (SELECT 1 FROM payment_attempt WHERE invoice_id = invoice.id)) "
+        "OR EXISTS (SELECT 1 FROM payment_attempt WHERE invoice_id = invoice.id "
+        "AND settled_on IS DISTINCT FROM wanted_on) "
         "AS delayed FROM invoice WHERE state = 'open'"
     ):
         due += [tonight] if row.delayed else [row.due_on + days * ONE_DAY for days in (0, 1, 3, 5, 7, 10, 40)]
     acted = ask.yen(
         "SELECT count(*) FROM contract_fact WHERE recorded_at > :at", at=day_start_at(tonight) - 2 * ONE_DAY
     )
-    house.session.rollback()
+    services.session.rollback()
     return tonight if acted else min(on for on in due if on >= tonight)

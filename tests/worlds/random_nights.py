@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import owed_view, trial_balance, unknown_charges
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.policy import Terms
@@ -71,7 +71,7 @@ def random_nights(
         return deck.pop()
 
     with engine.connect() as session:
-        house = House(session, Rules(Terms.load("premium")), gateway)
+        services = Services(session, Rules(Terms.load("premium")), gateway)
 
         def at(now: datetime) -> datetime:
             proxy.clock = lambda: now
@@ -84,67 +84,68 @@ def random_nights(
                 weather.unknown.add(int(str(each["attempt"])))
                 if dice.random() < PAY_OTHERWISE:
                     account = str(each["account"])
-                    owed = owed_view(session, house.rules, account, at(now))["total"]
-                    house.billing.pay(account, int(str(owed)), now=now)
+                    owed = owed_view(session, services.rules, account, at(now))["total"]
+                    services.billing.pay(account, int(str(owed)), now=now)
 
         at(night_at(FIRST) - timedelta(hours=2))
-        open_world(house)
+        open_world(services)
         for number in range(nights):
             on = FIRST + timedelta(days=number)
-            run_night(house, on, at(night_at(on)))
+            run_night(services, on, at(night_at(on)))
             proxy.fault = no_fault
             some_pay_otherwise(night_at(on) + timedelta(hours=1))
             account = f"u{number:03d}"
             now = at(night_at(on) + timedelta(hours=6))
             save_card(session, patient, proxy, account, DECLINES if dice.random() < 0.2 else GOOD)
             proxy.fault = fault
-            house.billing.approve(account, "monthly", "card", now=at(now + timedelta(hours=1)))
+            services.billing.approve(account, "monthly", "card", now=at(now + timedelta(hours=1)))
             some_pay_otherwise(now + timedelta(hours=2))
             if dice.random() < 0.7:
                 proxy.release()
-            house.billing.settle_unknown(now=at(now + timedelta(hours=3)))
+            services.billing.settle_unknown(now=at(now + timedelta(hours=3)))
             told(number + 1)
         proxy.fault = no_fault
         proxy.release()
-        house = House(session, house.rules, quiet)
+        services = Services(session, services.rules, quiet)
         for number in range(nights, nights + 3):
             on = FIRST + timedelta(days=number)
-            night = run_night(house, on, at(night_at(on)))
-            weather.by_people += _people_make_sure(house, at(night_at(on) + timedelta(hours=8)))
+            night = run_night(services, on, at(night_at(on)))
+            weather.by_people += _people_make_sure(services, at(night_at(on) + timedelta(hours=8)))
         assert (night.certificate, night.differences) == ("ok", ())
         weather.nights, weather.calls = nights, len(proxy.calls)
-        _reckon(house, proxy, weather)
+        _reckon(services, proxy, weather)
     gateway.close()
     quiet.close()
     return weather
 
 
-def _people_make_sure(house: House, now: datetime) -> int:
+def _people_make_sure(services: Services, now: datetime) -> int:
     """Of what stayed unknown for too long, people look at the gateway's own page: nothing was charged, or refunded."""
-    charges = [int(str(each["attempt"])) for each in unknown_charges(house.session)]
+    charges = [int(str(each["attempt"])) for each in unknown_charges(services.session)]
     for attempt in charges:
-        house.billing.nothing_charged(attempt, by="keiri", ground="not on the page", now=now)
-    refunds = house.session.scalars(
-        sa.text("SELECT detail ->> 'key' FROM people_task WHERE kind = 'refund_unknown' AND closed_at IS NULL")
+        services.billing.nothing_charged(attempt, by="keiri", ground="not on the page", now=now)
+    refunds = services.session.scalars(
+        sa.text("SELECT detail ->> 'key' FROM review_task WHERE kind = 'refund_unknown' AND closed_at IS NULL")
     ).all()
     for key in refunds:
-        house.billing.nothing_refunded(key, by="keiri", ground="not on the page", now=now)
+        services.billing.nothing_refunded(key, by="keiri", ground="not on the page", now=now)
     return len(charges) + len(refunds)
 
 
-def _reckon(house: House, proxy: Proxy, weather: Weather) -> None:
+def _reckon(services: Services, proxy: Proxy, weather: Weather) -> None:
     """Every invoice: charged once, or not at all with a reason; what was charged beyond went back; the clearing
     account is the gateway's balance."""
     succeeded = [each for each in proxy.all_of("payment_intents") if each["status"] == "succeeded"]
     invoice_of = {each["id"]: int(each["metadata"]["keizoku_invoice"]) for each in succeeded}
     charged = Counter(invoice_of.values())
     given_back = Counter(invoice_of[each["payment_intent"]] for each in proxy.all_of("refunds"))
-    rows = house.session.execute(
+    rows = services.session.execute(
         sa.text(
             "SELECT invoice.id, state, "
             "EXISTS (SELECT 1 FROM settlement WHERE invoice_id = invoice.id AND kind <> 'card') AS otherwise, "
-            "array_agg(outcome) FILTER (WHERE attempt.id IS NOT NULL) AS outcomes "
-            "FROM invoice LEFT JOIN attempt ON attempt.invoice_id = invoice.id GROUP BY invoice.id ORDER BY invoice.id"
+            "array_agg(outcome) FILTER (WHERE payment_attempt.id IS NOT NULL) AS outcomes "
+            "FROM invoice LEFT JOIN payment_attempt ON payment_attempt.invoice_id = invoice.id "
+            "GROUP BY invoice.id ORDER BY invoice.id"
         )
     ).all()
     wrong = []
@@ -159,7 +160,7 @@ def _reckon(house: House, proxy: Proxy, weather: Weather) -> None:
             weather.invoices[end] += 1
     assert wrong == [], wrong
     balance = sum(each["net"] for each in proxy.all_of("balance_transactions"))
-    assert trial_balance(house.session).get("1131", 0) == balance
+    assert trial_balance(services.session).get("1131", 0) == balance
 
 
 ENDS = {

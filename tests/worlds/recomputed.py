@@ -68,7 +68,7 @@ class Fee:
     accelerated_on: date | None
     open_yen: int
     tries: list[Try] = field(default_factory=list)
-    carried_yen: int = 0
+    accrued_unpaid_yen: int = 0
     after: date | None = None
 
     def due(self, today: date) -> date:
@@ -94,7 +94,7 @@ class Fee:
             spans.append((self.due(today), self.due(today) + late))
         return {start + n * ONE_DAY for start, end in spans for n in range(1, (end - start).days + 1)}
 
-    def counts_after(self, today: date) -> date:
+    def accrues_after(self, today: date) -> date:
         """Interest counts from the day after."""
         return self.after or self.due(today)
 
@@ -102,7 +102,7 @@ class Fee:
         """Interest on the open fee through `on` since its last count, without what is carried, as known `now`."""
         free = self.free_days(now)
         total = Fraction(0)
-        day = first = self.counts_after(jst_day(now)) + ONE_DAY
+        day = first = self.accrues_after(jst_day(now)) + ONE_DAY
         while day <= on + ONE_DAY:
             if day == on + ONE_DAY or day in free:
                 total += sum(shares(first, day))
@@ -132,23 +132,23 @@ class Account:
     fees: dict[int, Fee] = field(default_factory=dict)
     costs_yen: int = 0
     sent: list[Fund] = field(default_factory=list)
-    overcharged_yen: int = 0
+    overpaid_yen: int = 0
     interest_paid_yen: int = 0
 
     @property
     def deposit_yen(self) -> int:
         """What the payer sent, or a card was charged, beyond what was owed."""
-        return self.overcharged_yen + sum(fund.yen for fund in self.sent)
+        return self.overpaid_yen + sum(fund.yen for fund in self.sent)
 
     def owing(self, today: date) -> list[Fee]:
         """Fees with something left, the one due first first."""
-        left = [fee for fee in self.fees.values() if fee.open_yen or fee.carried_yen]
+        left = [fee for fee in self.fees.values() if fee.open_yen or fee.accrued_unpaid_yen]
         return sorted(left, key=lambda fee: (fee.due(today), fee.id))
 
     def interest(self, now: datetime) -> Fraction:
         """Exactly, of all fees."""
         today = jst_day(now)
-        return sum((fee.carried_yen + fee.accrued(today, now) for fee in self.owing(today)), Fraction(0))
+        return sum((fee.accrued_unpaid_yen + fee.accrued(today, now) for fee in self.owing(today)), Fraction(0))
 
     def receive(self, yen: int, now: datetime, named: date | None) -> None:
         """Money from the payer: costs first; what is left over is held."""
@@ -163,10 +163,10 @@ class Account:
         """What we held for the user pays what is due: today, or from the first day on which both could have met."""
         today = jst_day(now)
         funds = [Fund(fund.since if works_back else today, fund.yen) for fund in funds]
-        days = {fund.since for fund in funds} | {fee.counts_after(today) for fee in self.owing(today)}
+        days = {fund.since for fund in funds} | {fee.accrues_after(today) for fee in self.owing(today)}
         for day in sorted(day for day in days if day <= today):
             held = [fund for fund in funds if fund.since <= day]
-            fees = [fee for fee in self.owing(today) if fee.counts_after(today) <= day]
+            fees = [fee for fee in self.owing(today) if fee.accrues_after(today) <= day]
             if fees:
                 spend(held, sum(fund.yen for fund in held) - self.allocate(
                     sum(fund.yen for fund in held), fees, day, now))  # fmt: skip
@@ -178,12 +178,12 @@ class Account:
         running, owed = Fraction(0), {}
         for fee in fees:
             before = running
-            running += fee.carried_yen + fee.accrued(on, now)
+            running += fee.accrued_unpaid_yen + fee.accrued(on, now)
             owed[fee.id] = running.__floor__() - before.__floor__()
         in_turn = sorted(fees, key=lambda fee: fee.term_on != named)
         for fee in in_turn:
             paid = min(yen, owed[fee.id])
-            fee.carried_yen = owed[fee.id] - paid
+            fee.accrued_unpaid_yen = owed[fee.id] - paid
             self.interest_paid_yen += paid
             yen -= paid
         for fee in in_turn:
@@ -214,7 +214,7 @@ def replay(session: Session, account: str, now: datetime, *, works_back: bool) -
     """
     state = Account()
     tries: dict[int, list[Try]] = {}
-    for row in _rows(session, "SELECT * FROM attempt WHERE account = :account ORDER BY id", account):
+    for row in _rows(session, "SELECT * FROM payment_attempt WHERE account = :account ORDER BY id", account):
         one = Try(row.wanted_on, row.started_at, row.settled_on, row.settled_at, row.outcome)
         tries.setdefault(row.invoice_id, []).append(one)
     for at, _, kind, row in sorted(_events(session, account), key=lambda event: event[:2]):
@@ -238,11 +238,11 @@ def replay(session: Session, account: str, now: datetime, *, works_back: bool) -
         else:
             fee = state.fees[row.invoice_id]
             if kind == "card":
-                fee.carried_yen = (fee.carried_yen + fee.accrued(row.settled_on, at)).__floor__()
+                fee.accrued_unpaid_yen = (fee.accrued_unpaid_yen + fee.accrued(row.settled_on, at)).__floor__()
                 fee.open_yen = 0
-                state.overcharged_yen += row.charged_yen - row.yen
+                state.overpaid_yen += row.charged_yen - row.yen
             else:
-                fee.open_yen = fee.carried_yen = 0
+                fee.open_yen = fee.accrued_unpaid_yen = 0
     return state
 
 
@@ -253,8 +253,8 @@ def _events(session: Session, account: str) -> Iterator[Event]:
     queries = {
         "invoice": "SELECT invoice.*, starts_on, issued_at AS at FROM invoice JOIN term ON term.id = term_id "
         "WHERE invoice.account = :account",
-        "card": "SELECT settlement.*, attempt.yen AS charged_yen, settlement.recorded_at AS at FROM settlement "
-        "JOIN attempt ON attempt.id = source_id WHERE kind = 'card' AND settlement.account = :account",
+        "card": "SELECT settlement.*, payment_attempt.yen AS charged_yen, settlement.recorded_at AS at FROM settlement "
+        "JOIN payment_attempt ON payment_attempt.id = source_id WHERE kind = 'card' AND settlement.account = :account",
         "receipt": "SELECT receipt.*, recorded_at AS at FROM receipt WHERE account = :account",
         "given_up": "SELECT DISTINCT ON (invoice_id) settlement.*, recorded_at AS at FROM settlement "
         "WHERE kind IN ('write_off', 'reduction') AND account = :account",

@@ -11,7 +11,7 @@ from keizoku.db.tables.claims import award
 from keizoku.db.tables.contracts import account, contract, plan, term
 from keizoku.sla.claims import claim_stage
 from keizoku.sla.claims.claim_views import claim_view
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, day_start_at, parse_instant
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
@@ -26,13 +26,13 @@ def at(text: str) -> datetime:
     return parse_instant(text)
 
 
-def open_desk(session: Session) -> SlaDesk:
+def open_service(session: Session) -> SlaService:
     """A desk of a service with a million users and one plan."""
     session.execute(sa.insert(plan).values(code="monthly", interval="month", recorded_at=LONG_AGO))
     session.commit()
-    desk = SlaDesk(session, RULES)
-    assert desk.population(LONG_AGO, 1_000_000, now=LONG_AGO) == []
-    return desk
+    service = SlaService(session, RULES)
+    assert service.population(LONG_AGO, 1_000_000, now=LONG_AGO) == []
+    return service
 
 
 def member(
@@ -102,16 +102,16 @@ def windows(*pairs: tuple[str, str]) -> list[tuple[datetime, datetime]]:
     return [(at(start), at(end)) for start, end in pairs]
 
 
-def three_stops(desk: SlaDesk) -> None:
+def three_stops(service: SlaService) -> None:
     """April's stops of the first example: 29,220 s gross, 14,820 s unusable."""
     for start, end, affected, known in (
         ("2026-04-10 09:00", "2026-04-10 12:37", 60_000, "2026-04-10 14:00"),
         ("2026-04-12 00:30", "2026-04-12 05:00", 900_000, "2026-04-12 05:30"),
         ("2026-04-15 09:00", "2026-04-15 09:50", 50_000, "2026-04-15 10:00"),
     ):
-        assert desk.stop(at(start), at(end), affected, now=at(known)) == []
+        assert service.stop(at(start), at(end), affected, now=at(known)) == []
 
 
-def long_stop(desk: SlaDesk, hours: int = 4, **more: Any) -> None:
+def long_stop(service: SlaService, hours: int = 4, **more: Any) -> None:
     noon = at("2026-04-10 12:00")
-    assert desk.stop(noon, noon + timedelta(hours=hours), 60_000, now=noon + timedelta(hours=9), **more) == []
+    assert service.stop(noon, noon + timedelta(hours=hours), 60_000, now=noon + timedelta(hours=9), **more) == []

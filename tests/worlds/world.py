@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.session import Session
 from keizoku.db.tables import metadata
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import NightResult, Progress, run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import Month, parse_instant
@@ -27,35 +27,35 @@ RUN_LOG = {"stage_run", "certificate", "night_range"}
 
 
 @contextmanager
-def house_on(engine: sa.Engine, rules: Rules | None = None) -> Iterator[House]:
+def services_on(engine: sa.Engine, rules: Rules | None = None) -> Iterator[Services]:
     """A house on a schema that has its tables."""
     gateway = SimulatedGateway(engine)
     try:
         with engine.connect() as session:
-            yield House(session, rules or Rules(Terms.load("premium")), gateway)
+            yield Services(session, rules or Rules(Terms.load("premium")), gateway)
     finally:
         gateway.close()
 
 
-Do = Callable[[House, datetime], object]
+Do = Callable[[Services, datetime], object]
 Act = tuple[datetime, Do]
 
 
 def _approve(account: str, method: str, plan: str = "monthly", **more: Any) -> Do:
-    return lambda house, now: house.billing.approve(account, plan, method, now=now, **more)
+    return lambda services, now: services.billing.approve(account, plan, method, now=now, **more)
 
 
 def _card(account: str, outcome: str) -> Do:
-    return lambda house, now: house.cards.set_card(account, outcome)
+    return lambda services, now: services.cards.set_card(account, outcome)
 
 
 def _claim(claim_id: str, account: str) -> Do:
-    return lambda house, now: house.sla.claim(id=claim_id, account=account, month=Month(2026, 4), now=now)
+    return lambda services, now: services.sla.claim(id=claim_id, account=account, month=Month(2026, 4), now=now)
 
 
-def _stop(house: House, now: datetime) -> object:
+def _stop(services: Services, now: datetime) -> object:
     from_at, to_at = parse_instant("2026-04-16 12:00"), parse_instant("2026-04-16 20:00")
-    return house.sla.stop(from_at=from_at, to_at=to_at, affected=60_000, now=now)
+    return services.sla.stop(from_at=from_at, to_at=to_at, affected=60_000, now=now)
 
 
 def acts() -> list[Act]:
@@ -71,28 +71,28 @@ def acts() -> list[Act]:
         ("2026-03-25 09:00", _card("u03", "timeout_after_success")),
         ("2026-03-27 12:00", _approve("coupon", "coupon", months=1, fallback="card")),
         ("2026-03-27 12:00", _approve("key", "product_key", months=1)),
-        ("2026-04-11 08:00", lambda house, now: house.billing.pay("u01", 300, now=now)),
+        ("2026-04-11 08:00", lambda services, now: services.billing.pay("u01", 300, now=now)),
         ("2026-04-12 08:00", _card("u02", "ok")),
-        ("2026-04-12 08:00", lambda house, now: house.billing.new_card("u02", now=now)),
-        ("2026-04-15 08:00", lambda house, now: house.billing.leave_service("u06", now=now)),
+        ("2026-04-12 08:00", lambda services, now: services.billing.new_card("u02", now=now)),
+        ("2026-04-15 08:00", lambda services, now: services.billing.leave_service("u06", now=now)),
         ("2026-04-16 21:00", _stop),
         ("2026-05-02 09:00", _claim("c0", "u00")),
         ("2026-05-03 09:00", _claim("c1", "u05")),
         ("2026-05-04 09:00", _claim("c2", "u06")),
         ("2026-05-05 09:00", _claim("c3", "u08")),
-        ("2026-05-10 10:00", lambda house, now: house.billing.end_of_use("u00", now=now)),
-        ("2026-05-20 10:00", lambda house, now: house.billing.pay("u09", 1_000, now=now)),
+        ("2026-05-10 10:00", lambda services, now: services.billing.end_of_use("u00", now=now)),
+        ("2026-05-20 10:00", lambda services, now: services.billing.pay("u09", 1_000, now=now)),
     ]
     return sorted(((parse_instant(at), do) for at, do in listed), key=lambda act: act[0])
 
 
-def open_world(house: House) -> None:
+def open_world(services: Services) -> None:
     """Plans, prices and users."""
     now = parse_instant("2025-01-01 00:00")
-    house.sla.population(now, 1_000_000, now=now)
+    services.sla.population(now, 1_000_000, now=now)
     for code, interval, yen in (("monthly", "month", 500), ("yearly", "year", 5_300)):
-        house.billing.add_plan(code, interval, now=now)
-        house.billing.price(
+        services.billing.add_plan(code, interval, now=now)
+        services.billing.price(
             code,
             yen,
             announced=date(2025, 1, 1),
@@ -104,14 +104,14 @@ def open_world(house: House) -> None:
 
 
 def live(
-    house: House,
+    services: Services,
     last_night: date,
     *,
-    night: Callable[[House, date, datetime], NightResult | None] | None = None,
+    night: Callable[[Services, date, datetime], NightResult | None] | None = None,
     skip: frozenset[date] = frozenset(),
 ) -> list[NightResult]:
     """Let the world run from its first night to `last_night`, acts and nights in order of time."""
-    run = night or (lambda house, on, now: run_night(house, on, now))
+    run = night or (lambda services, on, now: run_night(services, on, now))
     waiting = acts()
     results = []
     day = FIRST_NIGHT
@@ -119,9 +119,9 @@ def live(
         at = night_at(day)
         while waiting and waiting[0][0] <= at:
             when, do = waiting.pop(0)
-            do(house, when)
+            do(services, when)
         if day not in skip:
-            result = run(house, day, at)
+            result = run(services, day, at)
             if result is not None:
                 results.append(result)
         day += timedelta(days=1)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from keizoku.billing.rules.books.journal_rules import Line, tax_carriers
+from keizoku.billing.rules.books.journal_rules import JournalLine, tax_carriers
 
 OUT_OF_SCOPE = "out_of_scope"
 
@@ -30,7 +30,7 @@ class BookEntry:
     event: str
     clause: str
     account: str | None  # of the user
-    lines: tuple[Line, ...]
+    lines: tuple[JournalLine, ...]
     belongs_to: str = ""  # the month that it belongs to, where that was closed when it was posted
 
 

@@ -228,7 +228,7 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-class Line(NamedTuple):
+class JournalLine(NamedTuple):
     """One line of an entry: the chart's own code, debit positive."""
 
     account: str
@@ -241,7 +241,7 @@ class Entry:
 
     event: str
     clause: str
-    lines: tuple[Line, ...]
+    lines: tuple[JournalLine, ...]
 
 
 class RuleRow(NamedTuple):
@@ -264,20 +264,20 @@ def journal(event: str, tax_rate: Fraction | None = None, /, **amounts: int) -> 
         raise ValueError(f"no journal rule for {event!r}; there are {', '.join(_BY_EVENT)}")
     rule = _BY_EVENT[event]
     named = _named(rule, tax_rate, amounts)
-    lines: list[Line] = []
+    lines: list[JournalLine] = []
     for side, legs in ((1, rule.debit), (-1, rule.credit)):
         for account, parts in legs:
             yen = sum(sign * named[name] for sign, name in parts)
             if yen < 0 and not rule.rule.signed:
                 raise ValueError(f"{event}: {account} would get {yen} yen on its wrong side, of {named}")
             if yen:
-                lines.append(Line(account, side * yen))
+                lines.append(JournalLine(account, side * yen))
     return Entry(event, rule.rule.clause, tuple(lines))
 
 
 def reversal(entry: Entry) -> Entry:
     """The new entry that takes an entry back; nothing posted is ever changed."""
-    return replace(entry, lines=tuple(Line(line.account, -line.yen) for line in entry.lines))
+    return replace(entry, lines=tuple(JournalLine(line.account, -line.yen) for line in entry.lines))
 
 
 def chart(codes: Mapping[str, str] | None = None) -> dict[str, Account]:

@@ -24,7 +24,7 @@ RETURN_INVOICE_FROM_YEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
+class CreditNoteLine:
     """A credit that reduces an invoice: for the stops of which month."""
 
     credit: int
@@ -47,7 +47,7 @@ class Statement:
     total_yen: int
     tax_yen: int
     tax_rate: Fraction
-    credits: tuple[Returned, ...]
+    credits: tuple[CreditNoteLine, ...]
     issuer: Issuer
     void: bool = False
 
@@ -58,7 +58,7 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class ReturnNote:
+class CreditNote:
     """What was given back for the stops of a month."""
 
     credit: int
@@ -71,7 +71,7 @@ class ReturnNote:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class PrintedDocument:
     """A document in one language, ready to be drawn; amounts are yen, below zero for what is taken off."""
 
     lang: Lang
@@ -82,7 +82,7 @@ class Document:
     notes: tuple[str, ...]
 
 
-def statement_told(facts: Statement, lang: Lang) -> Document:
+def invoice_document(facts: Statement, lang: Lang) -> PrintedDocument:
     """The billing statement of an invoice, which is never a receipt."""
     ja = lang == "ja"
     number = facts.issuer.number_on(facts.issued_on)
@@ -94,7 +94,7 @@ def statement_told(facts: Statement, lang: Lang) -> Document:
         notes.append(_say("credits", lang))
     if facts.void:
         notes.insert(0, _say("void", lang))
-    return Document(
+    return PrintedDocument(
         lang,
         _say(f"title.{kind}", lang),
         (
@@ -127,17 +127,17 @@ def statement_told(facts: Statement, lang: Lang) -> Document:
     )  # fmt: skip
 
 
-def return_note_due(yen: int) -> bool:
+def credit_note_due(yen: int) -> bool:
     """Whether what was given back wants a document of its own."""
     return yen >= RETURN_INVOICE_FROM_YEN
 
 
-def return_note_told(facts: ReturnNote, lang: Lang) -> Document:
+def credit_note_document(facts: CreditNote, lang: Lang) -> PrintedDocument:
     """The document of what was given back; a return invoice where the issuer's number is in force on its day."""
     ja = lang == "ja"
     number = facts.issuer.number_on(facts.granted_on)
     percent = words.percent(facts.tax_rate, ja)
-    return Document(
+    return PrintedDocument(
         lang,
         _say(f"title.{'qualified_return' if number else 'return'}", lang),
         (

@@ -89,20 +89,22 @@ def work_out(
         debt = each.debt
         runs = tuple(
             (run, debt.principal_yen * rate * run.year_share)
-            for run in interest_runs(debt.counts_after, on, day_count, debt.excluded)
+            for run in interest_runs(debt.accrues_after, on, day_count, debt.excluded)
             if debt.principal_yen
         )
-        exact = debt.carried_yen + accrued(debt.principal_yen, debt.counts_after, on, rate, day_count, debt.excluded)
+        exact = debt.accrued_unpaid_yen + accrued(
+            debt.principal_yen, debt.accrues_after, on, rate, day_count, debt.excluded
+        )
         workings.append(Working(each, runs, exact, yen))
     return Workings(account, on, rate, day_count, tuple(workings), total.exact, total.total_yen, demanded_yen)
 
 
-def told(workings: Mapping[str, Any], lang: Lang) -> list[str]:
+def interest_sentences(workings: Mapping[str, Any], lang: Lang) -> list[str]:
     """The workings, as `to_json` wrote them, in sentences: every debt, then the total."""
     lines: list[str] = []
     for debt in workings["debts"]:
         lines.append(sentence("interest.debt", lang, debt))
-        if debt["carried_yen"]:
+        if debt["accrued_unpaid_yen"]:
             lines.append(sentence("interest.carried", lang, debt))
         lines += [sentence("interest.run", lang, {**debt, **run, "rate": workings["rate"]}) for run in debt["runs"]]
         lines += [
@@ -123,8 +125,8 @@ def _debt_json(working: Working) -> dict[str, Any]:
         "term_on": working.of.term_on.isoformat(),
         "principal_yen": debt.principal_yen,
         "due_on": working.of.due_on.isoformat(),
-        "counts_after_on": debt.counts_after.isoformat(),
-        "carried_yen": debt.carried_yen,
+        "accrues_after_on": debt.accrues_after.isoformat(),
+        "accrued_unpaid_yen": debt.accrued_unpaid_yen,
         "days": working.days,
         "runs": [
             {
@@ -140,9 +142,9 @@ def _debt_json(working: Working) -> dict[str, Any]:
             for run, exact in working.runs
         ],
         "free": [
-            [max(first_on, debt.counts_after + _ONE_DAY).isoformat(), (end_on - _ONE_DAY).isoformat()]
+            [max(first_on, debt.accrues_after + _ONE_DAY).isoformat(), (end_on - _ONE_DAY).isoformat()]
             for first_on, end_on in debt.excluded
-            if end_on > debt.counts_after + _ONE_DAY
+            if end_on > debt.accrues_after + _ONE_DAY
         ],
         "exact": mixed_text(working.exact),
         "yen": working.yen,

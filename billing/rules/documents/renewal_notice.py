@@ -19,7 +19,7 @@ from keizoku.billing.rules.payment_method import INVOICED
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RenewalNotified:
     """What the user was told of the term that is to come: its renewal, and its prices in order."""
 
     renewal: bool
@@ -35,8 +35,8 @@ class Windows:
     end_of_use_days_before: int
 
 
-def notices_ahead(
-    upcoming: NewTerm, now_yen: int, told: Told, windows: Windows, today: date
+def renewal_notices(
+    upcoming: NewTerm, now_yen: int, told: RenewalNotified, windows: Windows, today: date
 ) -> Sequence[tuple[str, Notice]]:
     """(occasion, notice) of what is due today and was not told; the occasion is once per contract and kind."""
     days = (upcoming.starts_on - today).days

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
     Author,
@@ -45,9 +45,9 @@ def close(month: MonthArgument, author: Recorder = "", as_json: AsJson = False) 
     from keizoku.billing.closing.month_close import close_month
 
     wanted = month_of(month)
-    with at_the_desk() as (house, now), row_bar(f"closing {wanted}") as told:
+    with services_now() as (services, now), row_bar(f"closing {wanted}") as told:
         done = close_month(
-            house.session, house.gateway, wanted, recorder(author), now, lambda _, at, whole: told(at, whole)
+            services.session, services.gateway, wanted, recorder(author), now, lambda _, at, whole: told(at, whole)
         )
     emit(done, as_json, lambda console: _print(console, done))
     if not done.ok:
@@ -59,8 +59,8 @@ def list_acts(as_json: AsJson = False) -> None:
     """Every close and reopening, oldest first: who, when, why, and its hash in the chain."""
     from keizoku.billing.closing.month_close import acts
 
-    with at_the_desk() as (house, _):
-        found = acts(house.session)
+    with services_now() as (services, _):
+        found = acts(services.session)
     names = ("id", "month", "kind", "entries", "author", "ground", "recorded_at", "hash")
     rows = [[each[name] for name in names] for each in found]
     emit(found, as_json, lambda console: console.print(table(names, rows) if rows else "nothing is closed"))
@@ -74,9 +74,9 @@ def verify(
     """Work out the chain again from the entries; exit 1 with every place where it does not hold."""
     from keizoku.billing.closing.month_close import standing, verify
 
-    with at_the_desk() as (house, _), row_bar("verifying") as told:
-        wrong = verify(house.session, lambda _, done, whole: told(done, whole), kept.strip().lower())
-        closed = len(standing(house.session))
+    with services_now() as (services, _), row_bar("verifying") as told:
+        wrong = verify(services.session, lambda _, done, whole: told(done, whole), kept.strip().lower())
+        closed = len(standing(services.session))
     fine = f"{closed} closed months are as they were closed"
     emit({"closed": closed, "wrong": wrong} if as_json else (wrong or fine), as_json)
     if wrong:
@@ -88,8 +88,8 @@ def reopen(month: MonthArgument, author: Author, ground: Ground, as_json: AsJson
     """Open the last closed month again; that it was closed, by whom and why it is open again stays."""
     from keizoku.billing.closing.month_close import reopen_month
 
-    with at_the_desk() as (house, _):
-        made = reopen_month(house.session, month_of(month), author, ground, datetime.now(UTC))
+    with services_now() as (services, _):
+        made = reopen_month(services.session, month_of(month), author, ground, datetime.now(UTC))
     emit({"month": month, "hash": made} if as_json else f"{month} is open again", as_json)
 
 

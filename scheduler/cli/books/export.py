@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, month_of, row_bar
 from keizoku.scheduler.cli.shared.output import emit, fail
 
@@ -50,9 +50,9 @@ def export(
         mapped = mapping_for(form.value, mapping)
     except MappingError as error:
         fail(str(error))
-    with at_the_desk() as (house, _), row_bar(f"entries of {about}") as told:
+    with services_now() as (services, _), row_bar(f"entries of {about}") as told:
         try:
-            written = export_month(house.session, about, mapped, out, told)
+            written = export_month(services.session, about, mapped, out, told)
         except OSError as error:
             fail(f"{out}: {error.strerror}")
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Language, day, instant, month_of
 from keizoku.scheduler.cli.shared.output import emit, fail, note, table
 
@@ -38,8 +38,8 @@ def trial_balance(as_of: AsOf = "", known_at: KnownAt = "", lang: Lang = Languag
     from keizoku.billing.ledger.queries import trial
 
     on, known = _times(as_of, known_at)
-    with at_the_desk() as (house, _):
-        shown = trial(house.session, on, known)
+    with services_now() as (services, _):
+        shown = trial(services.session, on, known)
     rows = [
         (each["code"], each[lang.value], each["debit"], each["credit"], each["balance"]) for each in shown["accounts"]
     ]
@@ -63,9 +63,9 @@ def account(
     from keizoku.billing.ledger.queries import account_book
 
     on, known = _times(as_of, known_at)
-    with at_the_desk() as (house, _):
+    with services_now() as (services, _):
         shown = account_book(
-            house.session,
+            services.session,
             code,
             since=day(since) if since else None,
             as_of=on,
@@ -78,10 +78,10 @@ def account(
 @app.command("entry")
 def entry(number: Entry, lang: Lang = Language.JA, as_json: AsJson = False) -> None:
     """One entry: its lines, the rule that made it, the event behind it, its clause, who took it back."""
-    from keizoku.billing.ledger.queries import entry_story
+    from keizoku.billing.ledger.queries import explain_entry
 
-    with at_the_desk() as (house, _):
-        shown = entry_story(house.session, number)
+    with services_now() as (services, _):
+        shown = explain_entry(services.session, number)
     emit(shown, as_json, lambda console: _print_entry(console, shown, lang))
 
 
@@ -125,9 +125,9 @@ def deferred(
     from keizoku.terms.calendar import Month, jst_day
 
     about = month_of(month) if month else None
-    with at_the_desk() as (house, now), one_snapshot(house.session):
+    with services_now() as (services, now), one_snapshot(services.session):
         about = about or Month.of(jst_day(now))
-        shown = contract_liability(house.session, about, jst_day(now))
+        shown = contract_liability(services.session, about, jst_day(now))
     by_kind = [(each.plan or "-", each.by_kind()) for each in shown.plans]
     rolled = [(plan, *(kinds[name] for name in COLUMNS)) for plan, kinds in by_kind]
     rolled.append(("", *(sum(kinds[name] for _, kinds in by_kind) for name in COLUMNS)))
@@ -155,9 +155,9 @@ def reverse(
     from keizoku.billing.ledger.manual_entries import reverse as take_back
     from keizoku.terms.calendar import jst_day
 
-    with at_the_desk() as (house, _):
+    with services_now() as (services, _):
         now = datetime.now(UTC)
-        made = take_back(house.session, number, day(on) if on else jst_day(now), author, ground, now)
+        made = take_back(services.session, number, day(on) if on else jst_day(now), author, ground, now)
     emit({"entry": made, "reverses": number} if as_json else f"entry {made} takes entry {number} back", as_json)
 
 
@@ -173,9 +173,9 @@ def post(
     from keizoku.billing.ledger.manual_entries import post_by_hand
     from keizoku.terms.calendar import jst_day
 
-    with at_the_desk() as (house, _):
+    with services_now() as (services, _):
         now = datetime.now(UTC)
-        made = post_by_hand(house.session, hand_lines(lines), day(on) if on else jst_day(now), author, ground, now)
+        made = post_by_hand(services.session, hand_lines(lines), day(on) if on else jst_day(now), author, ground, now)
     emit({"entry": made} if as_json else f"entry {made} is posted", as_json)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keizoku.scheduler.cli.books.ledger import hand_lines
-from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
     Author,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from keizoku.billing.closing.reconciliation_run import Reconciled
-    from keizoku.scheduler.app import House
+    from keizoku.scheduler.app import Services
 
 app = typer.Typer(
     cls=MonthGroup,
@@ -64,9 +64,9 @@ def reconcile(
     Exit 1 while an exception waits for people. Reconciling again changes nothing.
     """
     wanted = month_of(month)
-    with at_the_desk() as (house, now):
-        _take_files(house, bank, bank_mapping, store or [], recorder(author))
-        found = reconciled_with_bar(house, wanted, now)
+    with services_now() as (services, now):
+        _take_files(services, bank, bank_mapping, store or [], recorder(author))
+        found = reconciled_with_bar(services, wanted, now)
     emit(_row(found), as_json, lambda console: _print(console, found, lang))
     for each in found.unexplained:
         errors.print(f"[red]unexplained[/]: {each}", soft_wrap=True)
@@ -91,10 +91,10 @@ def resolve(
     """Say what an exception is, who says so and why; with --entry it is posted as well, in the first open month."""
     from keizoku.billing.closing import reconciliation_run
 
-    with at_the_desk() as (house, now):
-        found = reconciled_with_bar(house, month_of(month), now)
+    with services_now() as (services, now):
+        found = reconciled_with_bar(services, month_of(month), now)
         posted = reconciliation_run.resolve(
-            house.session,
+            services.session,
             found,
             exception,
             author,
@@ -106,22 +106,22 @@ def resolve(
     emit({"exception": exception, "entry": posted} if as_json else told, as_json)
 
 
-def reconciled_with_bar(house: House, month: Any, now: datetime) -> Reconciled:
+def reconciled_with_bar(services: Services, month: Any, now: datetime) -> Reconciled:
     """The month reconciled, with a bar of its steps on stderr."""
     from keizoku.billing.closing.reconciliation_run import reconcile_month
 
     with row_bar(f"reconciling {month}") as told:
-        return reconcile_month(house.session, house.gateway, month, now, lambda _, done, whole: told(done, whole))
+        return reconcile_month(services.session, services.gateway, month, now, lambda _, done, whole: told(done, whole))
 
 
-def _take_files(house: House, bank: Path | None, mapping: Path | None, stores: list[Path], author: str) -> None:
+def _take_files(services: Services, bank: Path | None, mapping: Path | None, stores: list[Path], author: str) -> None:
     from keizoku.billing.receivables.bank_transfers import COLUMNS
 
     now = datetime.now(UTC)
     taken = (
-        [house.billing.import_bank(bank, layout=layout_of(mapping, COLUMNS), author=author, now=now)] if bank else []
+        [services.billing.import_bank(bank, layout=layout_of(mapping, COLUMNS), author=author, now=now)] if bank else []
     )
-    taken += [house.billing.import_store_reports(each, author=author, now=now) for each in stores]
+    taken += [services.billing.import_store_reports(each, author=author, now=now) for each in stores]
     for done in taken:
         note(f"{done.source}: {done.rows_new} new, {done.rows_known} known, {done.rows_refused} refused")
         for finding in done.findings:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, month_of, row_bar
 from keizoku.scheduler.cli.shared.output import emit, fail
 
@@ -31,19 +31,19 @@ def report(
     from keizoku.db.session import one_snapshot
     from keizoku.scheduler.reports.finance import finance_report
     from keizoku.scheduler.reports.finance_files import write_finance
-    from keizoku.terms.policy import UncoveredDate
+    from keizoku.terms.policy import UncoveredDateError
 
     about = month_of(month)
-    with at_the_desk() as (house, now):
+    with services_now() as (services, now):
         try:
             with row_bar(f"reconciling {about}") as step:
                 reconciled = reconcile_month(
-                    house.session, house.gateway, about, now, lambda _, done, whole: step(done, whole)
+                    services.session, services.gateway, about, now, lambda _, done, whole: step(done, whole)
                 )
-            with row_bar(f"files of {about}") as step, one_snapshot(house.session):
-                made = finance_report(house.session, house.rules, about, now, reconciled)
+            with row_bar(f"files of {about}") as step, one_snapshot(services.session):
+                made = finance_report(services.session, services.rules, about, now, reconciled)
                 written = write_finance(made, out, lang.value, lambda _, done, whole: step(done, whole))
-        except UncoveredDate as error:
+        except UncoveredDateError as error:
             fail(str(error))
         except OSError as error:
             fail(f"{error.filename or out}: {error.strerror}")

@@ -11,13 +11,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, day, instant
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import JST, day_start_at
 
 if TYPE_CHECKING:
-    from keizoku.billing.services.billing_service import BillingDesk
+    from keizoku.billing.services.billing_service import BillingService
 
 app = typer.Typer(help="Accounts: state, history, suspend, terminate, write off, set off.", no_args_is_help=True)
 
@@ -46,10 +46,10 @@ def list_accounts(
     """Accounts with their state, days overdue, unpaid fees, and what comes if nothing more is paid."""
     from keizoku.billing.accounts.account_list import account_list
 
-    with open_house() as house:
+    with open_services() as services:
         found = account_list(
-            house.session,
-            house.rules,
+            services.session,
+            services.rules,
             datetime.now(UTC),
             state=state.value if state else None,
             overdue=overdue,
@@ -71,7 +71,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Where an account stands, and all that happened to it: when, by which clause, what it changed."""
-    from keizoku.billing.accounts.history import account_story
+    from keizoku.billing.accounts.history import account_history
     from keizoku.billing.refusal import Refused
 
     now = datetime.now(UTC)
@@ -79,9 +79,9 @@ def show(
     known = instant(known_at) if known_at else now
     if until > now and _end_of(now.astimezone(JST).date().isoformat()) != until:
         fail(f"{as_of} is still to come: the diary tells what happened")
-    with open_house() as house:
+    with open_services() as services:
         try:
-            story = account_story(house.session, house.rules, account, until=until, known_at=known)
+            story = account_history(services.session, services.rules, account, until=until, known_at=known)
         except Refused as refused:
             fail(str(refused))
     if as_json:
@@ -92,7 +92,7 @@ def show(
         flat = {name: value for name, value in story.state.items() if name != "unpaid" and value is not None}
         console.print(table(("", ""), flat.items(), header=False))
         console.print()
-        for when, words, clause in story.told(lang.value):
+        for when, words, clause in story.sentences(lang.value):
             console.print(f"[dim]{when}[/dim]  {escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
 
     emit(None, human=draw)
@@ -111,7 +111,7 @@ def suspend(
 ) -> None:
     """Switch access off for a ground other than unpaid fees (7.1). The fee of the running term stays due (4.2)."""
     _act(
-        lambda desk, now: desk.suspend(account, ground, by=by, accelerates=accelerates, now=now),
+        lambda service, now: service.suspend(account, ground, by=by, accelerates=accelerates, now=now),
         f"account {account} is suspended",
         as_json,
     )
@@ -120,14 +120,14 @@ def suspend(
 @app.command()
 def resume(account: Account, by: By, ground: Ground, as_json: AsJson = False) -> None:
     """Lift every suspension; one for fees that stay unpaid comes back by night."""
-    _act(lambda desk, now: desk.resume(account, ground, by=by, now=now), f"account {account} is resumed", as_json)
+    _act(lambda service, now: service.resume(account, ground, by=by, now=now), f"account {account} is resumed", as_json)
 
 
 @app.command()
 def terminate(account: Account, by: By, ground: Ground, as_json: AsJson = False) -> None:
     """End the contract at once (7.1). What is unpaid stays owed and all of it becomes due (7.2)."""
     _act(
-        lambda desk, now: desk.terminate(account, ground, by=by, now=now),
+        lambda service, now: service.terminate(account, ground, by=by, now=now),
         f"the contract of account {account} is terminated",
         as_json,
     )
@@ -144,7 +144,7 @@ def write_off(
     """Give up the unpaid fee of a term that is over, and the interest on it; the user is told."""
     term_on = day(term)
     _act(
-        lambda desk, now: desk.write_off(account, term_on, by=by, ground=ground, now=now),
+        lambda service, now: service.write_off(account, term_on, by=by, ground=ground, now=now),
         f"account {account}: the fee of the term of {term_on} is written off",
         as_json,
     )
@@ -159,16 +159,16 @@ def set_off(
 ) -> None:
     """Set open credits off against what is due: interest, then the fee due first; the user is told."""
     _act(
-        lambda desk, now: desk.set_off(account, by=by, ground=ground, now=now),
+        lambda service, now: service.set_off(account, by=by, ground=ground, now=now),
         f"account {account}: its credits are set off",
         as_json,
     )
 
 
-def _act(act: Callable[[BillingDesk, datetime], object], done: str, as_json: bool) -> None:
+def _act(act: Callable[[BillingService, datetime], object], done: str, as_json: bool) -> None:
     """Do it, or say in one line why it cannot be done."""
-    with at_the_desk() as (house, now):
-        act(house.billing, now)
+    with services_now() as (services, now):
+        act(services.billing, now)
     emit({"done": done} if as_json else done, as_json)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Ground, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.output import emit
 
@@ -23,8 +23,8 @@ def service_change(
     author: Recorder = "",
 ) -> None:
     """Record that the contents of the service were changed (11.1)."""
-    with at_the_desk() as (house, now):
-        act_id = house.billing.service_change(
+    with services_now() as (services, now):
+        act_id = services.billing.service_change(
             what, occurred_at=instant(at) if at else now, by=recorder(author), ground=ground, now=now
         )
     emit(f"act {act_id} recorded")
@@ -40,8 +40,8 @@ def disclosure(
     author: Recorder = "",
 ) -> None:
     """Record that data of a user went to a card company to collect a debt (8.1)."""
-    with at_the_desk() as (house, now):
-        act_id = house.billing.disclosure(
+    with services_now() as (services, now):
+        act_id = services.billing.disclosure(
             account,
             what,
             recipient=recipient,
@@ -61,6 +61,6 @@ def list_acts(
     """Every recorded act, in order of when it was done."""
     from keizoku.billing.services.operator_acts import act_list
 
-    with at_the_desk() as (house, _):
-        rows = act_list(house.session, account)
+    with services_now() as (services, _):
+        rows = act_list(services.session, account)
     emit(rows if rows or as_json else "no acts are recorded", as_json)

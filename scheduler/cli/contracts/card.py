@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson
 from keizoku.scheduler.cli.shared.output import emit
 
@@ -25,11 +25,11 @@ def new(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJ
     """Record that a new card is registered at the gateway; what is open is charged to it at once."""
     from keizoku.billing.accounts.account_views import attempts_view, owed_view
 
-    with at_the_desk() as (house, now):
-        before = len(attempts_view(house.session, account))
-        house.billing.new_card(account, now=now)
-        tried = attempts_view(house.session, account)[before:]
-        owed = owed_view(house.session, house.rules, account, now)
+    with services_now() as (services, now):
+        before = len(attempts_view(services.session, account))
+        services.billing.new_card(account, now=now)
+        tried = attempts_view(services.session, account)[before:]
+        owed = owed_view(services.session, services.rules, account, now)
     result = {"account": account, "charges": tried, "still_owed": owed["total"]}
     told = [f"{each['yen']:,} yen: {each['outcome']}" for each in tried] or ["nothing was open"]
     emit(result if as_json else [*told, f"still owed: {owed['total']:,} yen"], as_json)
@@ -38,8 +38,8 @@ def new(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJ
 @app.command()
 def begin(account: Account, as_json: AsJson = False) -> None:
     """Begin to save a card: prints the client secret that the page of its holder hands to Stripe's form."""
-    with at_the_desk() as (house, now):
-        setup = house.billing.begin_card(account, now=now)
+    with services_now() as (services, now):
+        setup = services.billing.begin_card(account, now=now)
     result = {"account": account, "setup": setup.setup_id, "client_secret": setup.client_secret}
     emit(result if as_json else [f"{name}: {value}" for name, value in result.items()], as_json)
 
@@ -53,10 +53,10 @@ def finish(
     """Keep a card that its holder has confirmed; what is open is charged to it (exit 1 if it is not confirmed)."""
     from keizoku.billing.accounts.account_views import attempts_view
 
-    with at_the_desk() as (house, now):
-        before = len(attempts_view(house.session, account))
-        kept = house.billing.finish_card(account, setup, now=now)
-        tried = attempts_view(house.session, account)[before:]
+    with services_now() as (services, now):
+        before = len(attempts_view(services.session, account))
+        kept = services.billing.finish_card(account, setup, now=now)
+        tried = attempts_view(services.session, account)[before:]
     told = ["the card is kept" if kept else "the card was kept before"]
     told += [f"{each['yen']:,} yen: {each['outcome']}" for each in tried]
     emit({"account": account, "kept": kept, "charges": tried} if as_json else told, as_json)
@@ -67,8 +67,8 @@ def list_cards(account: Account, as_json: AsJson = False) -> None:
     """Every card that was saved for an account, the newest first, and which one is charged."""
     from dataclasses import asdict
 
-    with open_house() as house:
-        rows = [asdict(each) for each in house.billing.cards(account)]
+    with open_services() as services:
+        rows = [asdict(each) for each in services.billing.cards(account)]
     emit(rows if rows or as_json else f"no card is saved for {account}", as_json)
 
 
@@ -78,6 +78,6 @@ def detach(
     card: Annotated[str, typer.Argument(metavar="CARD", help="As `keizoku card list` has it: pm_…")],
 ) -> None:
     """A card is charged no more, here and at Stripe; a fee that falls due without one waits for a new card."""
-    with at_the_desk() as (house, now):
-        ended = house.billing.detach_card(account, card, now=now)
+    with services_now() as (services, now):
+        ended = services.billing.detach_card(account, card, now=now)
     emit(f"{card} is charged no more" if ended else f"{card} had ended before")

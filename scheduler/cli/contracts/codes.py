@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.output import UserError, emit, fail
 
@@ -40,8 +40,8 @@ def _commands(kind: str) -> typer.Typer:
     app = typer.Typer(help=f"{names.capitalize()}: issue, list, check, redeem, revoke.", no_args_is_help=True)
 
     def issue_batch(order: BatchOrder, out: Path, author: str, as_json: bool) -> None:
-        with at_the_desk() as (house, now):
-            house.billing.issue_codes(order, lambda codes: _write(out, codes), by=recorder(author), now=now)
+        with services_now() as (services, now):
+            services.billing.issue_codes(order, lambda codes: _write(out, codes), by=recorder(author), now=now)
         result = {"batch": order.name, "codes": order.codes, "file": str(out)}
         emit(result if as_json else f"{order.codes:,} {names} written to {out}; they are kept nowhere else", as_json)
 
@@ -71,8 +71,8 @@ def _commands(kind: str) -> typer.Typer:
         """Every batch, and what became of its codes."""
         from keizoku.billing.contracts.code_batches import batches
 
-        with open_house() as house:
-            found = batches(house.session, kind)
+        with open_services() as services:
+            found = batches(services.session, kind)
         emit(found if found or as_json else f"no {names}", as_json)
 
     @app.command()
@@ -81,9 +81,9 @@ def _commands(kind: str) -> typer.Typer:
         from keizoku.billing.contracts.code_batches import batches
         from keizoku.billing.refusal import Refused
 
-        with open_house() as house:
+        with open_services() as services:
             try:
-                (found,) = batches(house.session, kind, batch)
+                (found,) = batches(services.session, kind, batch)
             except Refused as refused:
                 fail(str(refused))
         emit(found, as_json)
@@ -91,8 +91,8 @@ def _commands(kind: str) -> typer.Typer:
     @app.command()
     def check(code: Typed, as_json: AsJson = False) -> None:
         """What a code would pay for; exit 1 and why, if it is mistyped, unknown, redeemed, expired or revoked."""
-        with at_the_desk() as (house, now):
-            promise = house.billing.check_code(code, now=now)
+        with services_now() as (services, now):
+            promise = services.billing.check_code(code, now=now)
         told = {
             "batch": promise.batch,
             "method": promise.kind,
@@ -110,16 +110,16 @@ def _commands(kind: str) -> typer.Typer:
         as_json: AsJson = False,
     ) -> None:
         """Apply for a contract with a code; the application then waits for its approval."""
-        with at_the_desk() as (house, now):
-            contract_id = house.billing.redeem(account, code, fallback=fallback, now=now)
+        with services_now() as (services, now):
+            contract_id = services.billing.redeem(account, code, fallback=fallback, now=now)
         result = {"account": account, "contract": contract_id}
         emit(result if as_json else f"{account}: redeemed; contract {contract_id} waits for its approval", as_json)
 
     @app.command()
     def revoke(batch: BatchName, author: Author, ground: Ground, as_json: AsJson = False) -> None:
         """Take back every code of a batch that nobody has redeemed; what was paid for it goes back to its buyer."""
-        with at_the_desk() as (house, now):
-            codes = house.billing.revoke_batch(batch, kind, by=author, ground=ground, now=now)
+        with services_now() as (services, now):
+            codes = services.billing.revoke_batch(batch, kind, by=author, ground=ground, now=now)
         emit({"batch": batch, "revoked": codes} if as_json else f"{batch}: {codes:,} codes revoked", as_json)
 
     return app

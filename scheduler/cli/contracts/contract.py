@@ -14,7 +14,7 @@ import typer
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.contract_lifecycle import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
-from keizoku.scheduler.cli.shared.context import at_the_desk, settings_of_this_process
+from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import AsJson, File, Recorder, recorder
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
 
@@ -39,11 +39,11 @@ def apply(
 ) -> None:
     """Take an application (3.2). With a rule (setting `screening`) it is screened at once, else people decide."""
     rule = _rule()
-    with at_the_desk() as (house, now):
-        contract_id = house.billing.register(
+    with services_now() as (services, now):
+        contract_id = services.billing.register(
             account, plan, method, months=months, fallback=fallback, consents=consent or (), now=now
         )
-        screened = house.billing.screen(rule, accounts=[account], now=now) if rule is not None else []
+        screened = services.billing.screen(rule, accounts=[account], now=now) if rule is not None else []
     outcome = screened[0].outcome if screened else "applied"
     ground = screened[0].ground if screened else None
     told = f"account {account}: {outcome}{f' ({ground})' if ground else ''}, contract {contract_id}"
@@ -59,8 +59,8 @@ def import_applications(file: File, as_json: AsJson = False) -> None:
 
     Rows that cannot be taken are told with file, line, value, rule and remedy; the good ones are taken. Exit 1 then.
     """
-    with at_the_desk() as (house, now):
-        done = house.billing.import_applications(file, now=now)
+    with services_now() as (services, now):
+        done = services.billing.import_applications(file, now=now)
     if as_json:
         emit(done, as_json=True)
     else:
@@ -74,8 +74,8 @@ def queue(as_json: AsJson = False) -> None:
     """Applications that wait to be screened, oldest first."""
     from keizoku.billing.accounts.contract_lists import application_queue
 
-    with at_the_desk() as (house, now):
-        rows = application_queue(house.session, now)
+    with services_now() as (services, now):
+        rows = application_queue(services.session, now)
     emit(rows if rows or as_json else "no application is waiting", as_json)
 
 
@@ -85,8 +85,8 @@ def screen(as_json: AsJson = False) -> None:
     rule = _rule()
     if rule is None:
         fail("people screen applications (setting screening): see `keizoku contract queue`, then approve or reject")
-    with at_the_desk() as (house, now):
-        done = house.billing.screen(rule, now=now)
+    with services_now() as (services, now):
+        done = services.billing.screen(rule, now=now)
     emit(
         done if as_json else [f"{each.account}: {each.outcome} {each.ground or ''}".rstrip() for each in done], as_json
     )
@@ -102,13 +102,15 @@ def approve(
 ) -> None:
     """Approve applications: each contract is formed at this instant, its first term invoiced and charged (3.3)."""
     done, refused = [], []
-    with at_the_desk() as (house, _):
+    with services_now() as (services, _):
         for account in accounts:
             try:
-                contract_id = house.billing.approve(account, by=recorder(author), ground=ground, now=datetime.now(UTC))
+                contract_id = services.billing.approve(
+                    account, by=recorder(author), ground=ground, now=datetime.now(UTC)
+                )
                 done.append({"account": account, "contract": contract_id})
             except Refused as why:
-                house.session.rollback()
+                services.session.rollback()
                 refused.append(str(why))
     if as_json:
         emit({"approved": done, "refused": refused}, as_json=True)
@@ -125,24 +127,24 @@ def reject(
     author: Recorder = "",
 ) -> None:
     """Turn an application down, with its ground (3.5)."""
-    with at_the_desk() as (house, now):
-        house.billing.reject(account, ground, by=recorder(author), now=now)
+    with services_now() as (services, now):
+        services.billing.reject(account, ground, by=recorder(author), now=now)
     emit(f"account {account}: rejected")
 
 
 @app.command("end-of-use")
 def end_of_use(account: Account, as_json: AsJson = False) -> None:
     """The user asks not to renew (6.1); says on which day the contract is over."""
-    with at_the_desk() as (house, now):
-        ends_on = house.billing.end_of_use(account, now=now)
+    with services_now() as (services, now):
+        ends_on = services.billing.end_of_use(account, now=now)
     emit({"account": account, "ends_on": ends_on} if as_json else f"account {account}: ends on {ends_on}", as_json)
 
 
 @app.command("withdraw-end-of-use")
 def withdraw_end_of_use(account: Account) -> None:
     """The user takes a request to end use back, until the term ends."""
-    with at_the_desk() as (house, now):
-        house.billing.withdraw_end_of_use(account, now=now)
+    with services_now() as (services, now):
+        services.billing.withdraw_end_of_use(account, now=now)
     emit(f"account {account}: renews")
 
 
@@ -155,24 +157,24 @@ def change_method(
     ] = False,
 ) -> None:
     """The user asks for another method of payment, from the next renewal on (5.1)."""
-    with at_the_desk() as (house, now):
-        house.billing.change_method(account, method, store_stop_recorded=store_stop_recorded, now=now)
+    with services_now() as (services, now):
+        services.billing.change_method(account, method, store_stop_recorded=store_stop_recorded, now=now)
     emit(f"account {account}: {method} from the next renewal on")
 
 
 @app.command()
 def leave(account: Account) -> None:
     """The user left the base service (6.2): access ends at once, nothing is given back."""
-    with at_the_desk() as (house, now):
-        house.billing.leave_service(account, now=now)
+    with services_now() as (services, now):
+        services.billing.leave_service(account, now=now)
     emit(f"account {account}: left")
 
 
 @app.command("delete-user")
 def delete_user(account: Account) -> None:
     """The user id was deleted (13): access ends at once, nothing is given back."""
-    with at_the_desk() as (house, now):
-        house.billing.delete_user(account, now=now)
+    with services_now() as (services, now):
+        services.billing.delete_user(account, now=now)
     emit(f"account {account}: its user id is deleted")
 
 
@@ -189,8 +191,8 @@ def list_contracts(
 
     if state is not None and state not in STATES:
         fail(f"--state {state}: one of {', '.join(STATES)}")
-    with at_the_desk() as (house, _):
-        rows = contract_list(house.session, state=state, plan_code=plan, account=account, limit=limit)
+    with services_now() as (services, _):
+        rows = contract_list(services.session, state=state, plan_code=plan, account=account, limit=limit)
     emit(rows if rows or as_json else "no contracts", as_json)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.output import emit, fail
 
@@ -41,8 +41,8 @@ def list_documents(
     strange = sorted(set(kind or ()) - set(SUBJECTS))
     if strange:
         fail(f"no such kind: {', '.join(strange)}; there are {', '.join(SUBJECTS)}")
-    with open_house() as house:
-        found = waiting(house.session, account=account, kinds=kind or (), also_handed_over=everything)
+    with open_services() as services:
+        found = waiting(services.session, account=account, kinds=kind or (), also_handed_over=everything)
     if lines:
         for each in found:
             typer.echo(json.dumps(asdict(each), ensure_ascii=False))
@@ -65,9 +65,9 @@ def show(
     from keizoku.billing.documents.outbox import document
     from keizoku.billing.refusal import Refused
 
-    with open_house() as house:
+    with open_services() as services:
         try:
-            found = document(house.session, document_id)
+            found = document(services.session, document_id)
         except Refused as refused:
             fail(str(refused))
     if html:
@@ -90,9 +90,9 @@ def mark_sent(
 
     now = datetime.now(UTC)
     handed_at = instant(at) if at else now
-    with open_house() as house:
+    with open_services() as services:
         try:
-            fresh = house.billing.hand_over(document_id, by=recorder(author), handed_at=handed_at, now=now)
+            fresh = services.billing.hand_over(document_id, by=recorder(author), handed_at=handed_at, now=now)
         except Refused as refused:
             fail(str(refused), 1)
     said = "recorded" if fresh else "was recorded already"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk
+from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.output import emit, fail, note, report_findings
 from keizoku.terms.calendar import jst_day
@@ -38,8 +38,8 @@ def add_plan(
     interval: Annotated[str, typer.Argument(metavar="INTERVAL", help="month or year.")],
 ) -> None:
     """Declare a plan. It can be sold once it has a price."""
-    with at_the_desk() as (house, now):
-        house.billing.add_plan(code, interval, now=now)
+    with services_now() as (services, now):
+        services.billing.add_plan(code, interval, now=now)
     emit(f"plan {code}: terms of one {interval}")
 
 
@@ -48,8 +48,8 @@ def list_plans(as_json: AsJson = False) -> None:
     """Plans with today's prices for new contracts and for renewals, and how many contracts run."""
     from keizoku.billing.accounts.contract_lists import plan_list
 
-    with at_the_desk() as (house, now):
-        rows = plan_list(house.session, jst_day(now))
+    with services_now() as (services, now):
+        rows = plan_list(services.session, jst_day(now))
     emit(rows if rows or as_json else "no plans yet: `keizoku plan add`", as_json)
 
 
@@ -66,8 +66,8 @@ def add_price(
 ) -> None:
     """Record a price with its three dates. Too short a notice is refused, with the earliest days that would do."""
     days = [day(each) for each in (announced, new_from, renewals_from)]
-    with at_the_desk() as (house, now):
-        house.billing.price(
+    with services_now() as (services, now):
+        services.billing.price(
             plan,
             yen,
             announced=days[0],
@@ -85,8 +85,8 @@ def list_prices(plan: Annotated[str | None, typer.Argument(metavar="PLAN")] = No
     """Every price ever recorded, with its dates; `cohort` is the number of accounts that it is for."""
     from keizoku.billing.accounts.contract_lists import price_list
 
-    with at_the_desk() as (house, _):
-        rows = price_list(house.session, plan)
+    with services_now() as (services, _):
+        rows = price_list(services.session, plan)
     emit(rows if rows or as_json else "no prices", as_json)
 
 
@@ -103,8 +103,8 @@ def simulate_price(
 ) -> None:
     """Whom a change would touch, when, from what to what. Saves nothing; exit 1 if it would be refused."""
     days = [day(each) for each in (announced, new_from, renewals_from)]
-    with at_the_desk() as (house, now):
-        simulation, findings = house.billing.simulate_price(
+    with services_now() as (services, now):
+        simulation, findings = services.billing.simulate_price(
             plan,
             yen,
             announced=days[0],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, File, Ground, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
 from keizoku.scheduler.cli.shared.output import emit, fail
@@ -33,9 +33,9 @@ def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", a
     from keizoku.billing.refusal import Refused
 
     layout = layout_of(mapping, COLUMNS)
-    with open_house() as house:
+    with open_services() as services:
         try:
-            done = house.billing.import_bank(file, layout=layout, author=recorder(author), now=datetime.now(UTC))
+            done = services.billing.import_bank(file, layout=layout, author=recorder(author), now=datetime.now(UTC))
         except Refused as refused:
             fail(str(refused))
     end_of_import(done, as_json)
@@ -49,8 +49,8 @@ def list_payments(
     """Incoming payments: whose each is and who said so, or why nobody was found."""
     from keizoku.billing.receivables.bank_transfers import lines
 
-    with open_house() as house:
-        found = lines(house.session, open_only=open_only)
+    with open_services() as services:
+        found = lines(services.session, open_only=open_only)
     emit(found if found or as_json else "no payments", as_json)
 
 
@@ -66,16 +66,16 @@ def match(
 ) -> None:
     """This payment is the account's: it counts from the day on which the bank had it."""
     named = day(term) if term else None
-    with at_the_desk() as (house, now):
-        house.billing.match_payment(payment, account, costs=costs, term=named, by=author, ground=ground, now=now)
+    with services_now() as (services, now):
+        services.billing.match_payment(payment, account, costs=costs, term=named, by=author, ground=ground, now=now)
     emit({"payment": payment, "account": account} if as_json else f"payment {payment} is {account}'s", as_json)
 
 
 @app.command()
 def unmatch(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """It was another's: what it settled stands open again, and it waits for its payer."""
-    with at_the_desk() as (house, now):
-        account = house.billing.unmatch_payment(payment, by=author, ground=ground, now=now)
+    with services_now() as (services, now):
+        account = services.billing.unmatch_payment(payment, by=author, ground=ground, now=now)
     told = f"payment {payment} is {account}'s no more; match it, or send it back"
     emit({"payment": payment, "was": account} if as_json else told, as_json)
 
@@ -83,16 +83,16 @@ def unmatch(payment: Payment, author: Author, ground: Ground, as_json: AsJson = 
 @app.command("send-back")
 def send_back(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Nobody can be found: record that the payment went back to where it came from."""
-    with at_the_desk() as (house, now):
-        house.billing.send_payment_back(payment, by=author, ground=ground, now=now)
+    with services_now() as (services, now):
+        services.billing.send_payment_back(payment, by=author, ground=ground, now=now)
     emit({"payment": payment, "state": "returned"} if as_json else f"payment {payment} went back", as_json)
 
 
 @app.command()
 def payout(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """It is the card processor's payout, booked already from its balance: it waits for no payer."""
-    with at_the_desk() as (house, now):
-        house.billing.payment_is_payout(payment, by=author, ground=ground, now=now)
+    with services_now() as (services, now):
+        services.billing.payment_is_payout(payment, by=author, ground=ground, now=now)
     emit({"payment": payment, "state": "payout"} if as_json else f"payment {payment} is a payout", as_json)
 
 
@@ -101,6 +101,6 @@ def references(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_js
     """What the payer can state with a transfer: the account's reference, and one for each open invoice."""
     from keizoku.billing.receivables.bank_transfers import references_of
 
-    with at_the_desk() as (house, _):
-        found = references_of(house.session, account)
+    with services_now() as (services, _):
+        found = references_of(services.session, account)
     emit(found, as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language
 from keizoku.scheduler.cli.shared.output import emit, fail
 from keizoku.scheduler.files import write_whole
@@ -27,8 +27,8 @@ def list_demands(
     """Demands in the order in which they were sent."""
     from keizoku.billing.documents.interest_demands import demands
 
-    with open_house() as house:
-        found = demands(house.session, account)
+    with open_services() as services:
+        found = demands(services.session, account)
     emit(found if found or as_json else "no demands", as_json)
 
 
@@ -43,9 +43,9 @@ def show(
     from keizoku.billing.documents.interest_demands import demand_html, demand_of
     from keizoku.billing.refusal import Refused
 
-    with open_house() as house:
+    with open_services() as services:
         try:
-            found = demand_of(house.session, demand_id)
+            found = demand_of(services.session, demand_id)
         except Refused as refused:
             fail(str(refused))
     if html is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground
 from keizoku.scheduler.cli.shared.output import emit
 
@@ -33,10 +33,10 @@ def list_deposits(as_json: AsJson = False) -> None:
     """Every account for which we hold something, with where the money came from."""
     from keizoku.billing.receivables.customer_deposits import deposits
 
-    with open_house() as house:
+    with open_services() as services:
         rows = [
             {"account": each.account, "yen": each.yen, "sent": each.sent_yen, "by_card": each.card_yen}
-            for each in deposits(house.session)
+            for each in deposits(services.session)
         ]
     emit(rows if rows or as_json else "no deposits", as_json)
 
@@ -57,8 +57,8 @@ def refund(
 
     What the payer sent goes back first. The answer tells what went which way.
     """
-    with at_the_desk() as (house, now):
-        sent = house.billing.refund_deposit(account, yen, by=author, ground=ground, now=now, through=through.value)
+    with services_now() as (services, now):
+        sent = services.billing.refund_deposit(account, yen, by=author, ground=ground, now=now, through=through.value)
     if as_json:
         parts = {"by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
         emit({"account": account, "refunded": sent.yen, **parts}, as_json)
@@ -70,6 +70,6 @@ def refund(
 @app.command()
 def apply(account: Account, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Pay what is due from the deposit now, because the payer asked for it."""
-    with at_the_desk() as (house, now):
-        used = house.billing.apply_deposit(account, by=author, ground=ground, now=now)
+    with services_now() as (services, now):
+        used = services.billing.apply_deposit(account, by=author, ground=ground, now=now)
     emit({"account": account, "applied": used} if as_json else f"{account}: {used:,} yen applied", as_json)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.money import explain_money
-from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_house
+from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
 from keizoku.scheduler.cli.shared.output import emit, fail, note, table
 from keizoku.scheduler.files import write_whole
 from keizoku.terms.calendar import Month
@@ -56,13 +56,13 @@ def claim(
     """A claim: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
     from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim
     from keizoku.sla.claims.claim_views import UnknownClaim
-    from keizoku.sla.claims.explanation import story_json
-    from keizoku.sla.months.month_facts import NoPopulation
+    from keizoku.sla.claims.explanation import explanation_json
+    from keizoku.sla.months.month_facts import NoPopulationError
 
-    with open_house() as house:
+    with open_services() as services:
         try:
-            explained = explain_claim(house.session, house.rules, claim_id, ALL_THAT_IS_KNOWN)
-        except (UnknownClaim, NoPopulation) as error:
+            explained = explain_claim(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
+        except (UnknownClaim, NoPopulationError) as error:
             fail(str(error))
     langs = LANGS[lang]
     if html is not None:
@@ -70,7 +70,9 @@ def claim(
     if svg is not None:
         _write(svg, claim_picture(explained, langs[0]), "picture")
     if as_json:
-        emit({**story_json(explained.story, langs[0]), "deciding": explained.deciding_told(langs[0])}, as_json=True)
+        emit(
+            {**explanation_json(explained.story, langs[0]), "deciding": explained.deciding_told(langs[0])}, as_json=True
+        )
     else:
         emit(None, human=lambda console: _print(console, explained, langs))
 
@@ -84,14 +86,14 @@ def _write(path: Path, text: str, what: str) -> None:
 
 
 def _print(console: Console, explained: ClaimExplained, langs: tuple[Lang, ...]) -> None:
-    from keizoku.sla.claims.explanation import told
+    from keizoku.sla.claims.explanation import claim_sentences
     from keizoku.terms.rendering import sentence
 
     asked, state = explained.story["claim"], explained.story["state"]
     title = f"{asked['id']}  {asked['account']}  {Month.parse(asked['month'])}  {state['outcome']}"
     console.print(f"[bold]{escape(title)}[/bold]")
     for lang in langs:
-        for clause, words in told(explained.story, lang):
+        for clause, words in claim_sentences(explained.story, lang):
             console.print(f"{escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
         for words in explained.deciding_told(lang):
             console.print(escape(words), soft_wrap=True)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, instant
 from keizoku.scheduler.cli.shared.output import emit, fail
 
@@ -28,15 +28,15 @@ def cap(
     as_json: AsJson = False,
 ) -> None:
     """The limit of damages (12.2): fees actually received in the year before the event, receipt by receipt."""
-    from keizoku.billing.accounts.liability_explanation import cap_story
+    from keizoku.billing.accounts.liability_explanation import explain_liability
     from keizoku.billing.refusal import Refused
 
     event_at = instant(on)
     if event_at > datetime.now(UTC):
         fail(f"{on} is still to come: the limit counts what was received before the event")
-    with open_house() as house:
+    with open_services() as services:
         try:
-            story = cap_story(house.session, house.rules, account, event_at, damage_yen=damage)
+            story = explain_liability(services.session, services.rules, account, event_at, damage_yen=damage)
         except Refused as refused:
             fail(str(refused))
     if as_json:
@@ -53,19 +53,19 @@ def invoice(
     as_json: AsJson = False,
 ) -> None:
     """An invoice: the term, its price and why that one, credits, tax, attempts, what settled it, what is open."""
-    from keizoku.billing.accounts.invoice_explanation import invoice_story
+    from keizoku.billing.accounts.invoice_explanation import explain_invoice
     from keizoku.billing.refusal import Refused
 
-    with open_house() as house:
+    with open_services() as services:
         try:
-            story = invoice_story(house.session, house.rules, number)
+            story = explain_invoice(services.session, services.rules, number)
         except Refused as refused:
             fail(str(refused))
     if as_json:
         emit(story.to_json(lang.value), as_json=True)
     else:
         title = f"{number}  {story.invoice['account']}  {story.invoice['state']}"
-        emit(None, human=lambda console: _print(console, title, story.told(lang.value)))
+        emit(None, human=lambda console: _print(console, title, story.sentences(lang.value)))
 
 
 def interest(

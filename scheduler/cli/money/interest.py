@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, day
 from keizoku.scheduler.cli.shared.output import emit, fail
 from keizoku.terms.calendar import jst_day
@@ -34,17 +34,17 @@ def preview(
     A past day shows the debts as they stood then; a day to come, as they stand if nothing more is paid.
     """
     from keizoku.billing.refusal import Refused
-    from keizoku.billing.rules.documents.late_interest_statement import told
+    from keizoku.billing.rules.documents.late_interest_statement import interest_sentences
 
     asked = day(on) if on else jst_day(datetime.now(UTC))
-    with open_house() as house:
+    with open_services() as services:
         try:
-            workings = house.billing.preview_interest(account, asked).to_json()
+            workings = services.billing.preview_interest(account, asked).to_json()
         except Refused as refused:
             fail(str(refused))
 
     def draw(console: Console) -> None:
-        for line in told(workings, lang.value):
+        for line in interest_sentences(workings, lang.value):
             console.print(escape(line), soft_wrap=True)
 
     emit(workings, as_json, draw)

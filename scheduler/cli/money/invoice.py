@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk, settings_of_this_process
+from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, month_of, row_bar
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.scheduler.files import write_whole
@@ -17,7 +17,7 @@ from keizoku.scheduler.files import write_whole
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from keizoku.billing.rules.documents.invoice_document import Document
+    from keizoku.billing.rules.documents.invoice_document import PrintedDocument
 
 
 class Form(StrEnum):
@@ -49,12 +49,12 @@ def show(
 ) -> None:
     """The billing statement of an invoice: the tax once, after credits; each credit with the month of the stops."""
     from keizoku.billing.documents.invoice_documents import statement_of
-    from keizoku.billing.rules.documents.invoice_document import statement_told
+    from keizoku.billing.rules.documents.invoice_document import invoice_document
 
     issuer = settings_of_this_process().issuer()
-    with at_the_desk() as (house, _):
-        found = statement_of(house.session, house.rules, invoice_id, issuer)
-    _give(statement_told(found, lang.value), html, pdf, as_json)
+    with services_now() as (services, _):
+        found = statement_of(services.session, services.rules, invoice_id, issuer)
+    _give(invoice_document(found, lang.value), html, pdf, as_json)
 
 
 @app.command("credit-note")
@@ -66,13 +66,13 @@ def credit_note(
     as_json: AsJson = False,
 ) -> None:
     """The return invoice of a credit of 10,000 yen or more; below it none is due."""
-    from keizoku.billing.documents.invoice_documents import return_note_of
-    from keizoku.billing.rules.documents.invoice_document import return_note_told
+    from keizoku.billing.documents.invoice_documents import credit_note_of
+    from keizoku.billing.rules.documents.invoice_document import credit_note_document
 
     issuer = settings_of_this_process().issuer()
-    with at_the_desk() as (house, _):
-        found = return_note_of(house.session, house.rules, credit_id, issuer)
-    _give(return_note_told(found, lang.value), html, pdf, as_json)
+    with services_now() as (services, _):
+        found = credit_note_of(services.session, services.rules, credit_id, issuer)
+    _give(credit_note_document(found, lang.value), html, pdf, as_json)
 
 
 @app.command("month")
@@ -92,10 +92,10 @@ def month_documents(
 
     about = month_of(month)
     settings = settings_of_this_process()
-    with at_the_desk() as (house, _), row_bar(f"documents of {about}") as told:
+    with services_now() as (services, _), row_bar(f"documents of {about}") as told:
         try:
             done = write_documents(
-                house.session, house.rules, settings.issuer(), about, out, lang.value, form=form.value,
+                services.session, services.rules, settings.issuer(), about, out, lang.value, form=form.value,
                 font=settings.document_font, told=told,
             )  # fmt: skip
         except FontError as error:
@@ -108,7 +108,7 @@ def month_documents(
         emit(f"{done.documents:,} documents of {about} in {out}, {done.new:,} of them new: {done.yen:,} yen asked for")
 
 
-def _give(document: Document, html: Path | None, pdf: Path | None, as_json: bool) -> None:
+def _give(document: PrintedDocument, html: Path | None, pdf: Path | None, as_json: bool) -> None:
     from keizoku.billing.documents.rendering import FontError, document_html, document_pdf
 
     written = []

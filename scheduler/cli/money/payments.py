@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import at_the_desk, open_house
+from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson
 from keizoku.scheduler.cli.shared.output import emit
 
@@ -41,9 +41,9 @@ def settle(as_json: AsJson = False) -> None:
     """Look each one up, and send it again under its own key where that is still safe (exit 1 if some stay unknown)."""
     from keizoku.billing.accounts.account_views import unknown_charges
 
-    with open_house() as house:
-        written = house.billing.settle_unknown(now=datetime.now(UTC))
-        left = len(unknown_charges(house.session))
+    with open_services() as services:
+        written = services.billing.settle_unknown(now=datetime.now(UTC))
+        left = len(unknown_charges(services.session))
     emit({"rows_written": written, "still_unknown": left}, as_json)
     if left:
         raise typer.Exit(1)
@@ -56,8 +56,8 @@ def nothing_charged(
     ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
 ) -> None:
     """People have made sure that a charge never reached the card: the next night may try anew."""
-    with at_the_desk() as (house, now):
-        house.billing.nothing_charged(attempt, by=by, ground=ground, now=now)
+    with services_now() as (services, now):
+        services.billing.nothing_charged(attempt, by=by, ground=ground, now=now)
     emit(f"attempt {attempt} is over; the fee is wanted again")
 
 
@@ -86,8 +86,8 @@ def refund_dealt_with(
     ground: Annotated[str, typer.Option("--ground", help="How: paid by bank, set off, …")],
 ) -> None:
     """People have dealt with a refund that failed: it leaves the list. Postings of theirs are theirs to make."""
-    with at_the_desk() as (house, now):
-        house.billing.refund_dealt_with(refund, by=by, ground=ground, now=now)
+    with services_now() as (services, now):
+        services.billing.refund_dealt_with(refund, by=by, ground=ground, now=now)
     emit(f"{refund} is dealt with")
 
 
@@ -98,8 +98,8 @@ def nothing_refunded(
     ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
 ) -> None:
     """People have made sure that a refund was never made: the next night asks for it anew."""
-    with at_the_desk() as (house, now):
-        house.billing.nothing_refunded(key, by=by, ground=ground, now=now)
+    with services_now() as (services, now):
+        services.billing.nothing_refunded(key, by=by, ground=ground, now=now)
     emit(f"refund {key} is over; the next night asks anew")
 
 
@@ -108,8 +108,8 @@ def disputes(as_json: AsJson = False) -> None:
     """Disputes of cardholders, each with its newest state; the open ones first."""
     from keizoku.billing.cards.disputes import disputes as list_disputes
 
-    with open_house() as house:
-        rows = list_disputes(house.session)
+    with open_services() as services:
+        rows = list_disputes(services.session)
     emit(rows if rows or as_json else "no charge was ever disputed", as_json)
 
 
@@ -128,15 +128,15 @@ def dispute_lost(
     ground: Annotated[str, typer.Option("--ground", help="Why.")],
 ) -> None:
     """People choose what the loss of a dispute means, before or after it is lost (default: setting dispute_lost)."""
-    with at_the_desk() as (house, now):
-        house.billing.dispute_lost(dispute, choice.value, by=by, ground=ground, now=now)
+    with services_now() as (services, now):
+        services.billing.dispute_lost(dispute, choice.value, by=by, ground=ground, now=now)
     emit(f"dispute {dispute}: if it is lost, {choice.value}")
 
 
 def _told(waiting: Callable[[Session], Sequence[object]], nothing: str, as_json: bool) -> None:
     """What waits for somebody, or `nothing`; exit 1 if anything does."""
-    with open_house() as house:
-        rows = waiting(house.session)
+    with open_services() as services:
+        rows = waiting(services.session)
     emit(rows if rows or as_json else nothing, as_json)
     if rows:
         raise typer.Exit(1)

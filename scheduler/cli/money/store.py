@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, File, Recorder, recorder
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
 from keizoku.scheduler.cli.shared.output import emit
@@ -30,8 +30,10 @@ def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", a
     from keizoku.billing.receivables.store_reports import COLUMNS
 
     layout = layout_of(mapping, COLUMNS)
-    with open_house() as house:
-        done = house.billing.import_store_reports(file, layout=layout, author=recorder(author), now=datetime.now(UTC))
+    with open_services() as services:
+        done = services.billing.import_store_reports(
+            file, layout=layout, author=recorder(author), now=datetime.now(UTC)
+        )
     end_of_import(done, as_json)
 
 
@@ -42,6 +44,6 @@ def list_reports(
     """Every term begun through a store: what was reported and paid out, and what is still missing."""
     from keizoku.billing.receivables.store_reports import reports
 
-    with open_house() as house:
-        found = reports(house.session, account)
+    with open_services() as services:
+        found = reports(services.session, account)
     emit(found if found or as_json else "no terms through a store", as_json)

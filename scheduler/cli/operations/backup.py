@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_database, open_house, settings_of_this_process
+from keizoku.scheduler.cli.shared.context import open_database, open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.output import emit, errors, fail
 from keizoku.terms.calendar import iso_jst
 
@@ -165,9 +165,9 @@ def member(
     """A member's own data as CSV files, one for every kind of row (premium/10.4)."""
     from keizoku.scheduler.backup.member_data import write_member
 
-    with open_house() as house:
+    with open_services() as services:
         try:
-            written = write_member(house.session, account, out)
+            written = write_member(services.session, account, out)
         except OSError as error:
             fail(f"{out}: {error.strerror}")
     if not written:

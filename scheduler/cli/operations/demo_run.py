@@ -16,7 +16,7 @@ from keizoku.scheduler.cli.shared.context import settings_of_this_process
 from keizoku.scheduler.cli.shared.output import emit, errors, fail, note
 from keizoku.scheduler.demo.files import BrokenExample, read_acts
 from keizoku.scheduler.demo.page import amount, demo_page
-from keizoku.scheduler.demo.place import NotADemo, clear, default_dir, examples_dir, fresh_house
+from keizoku.scheduler.demo.place import NotADemo, clear, default_dir, examples_dir, fresh_services
 from keizoku.scheduler.demo.play import play, played_until
 from keizoku.scheduler.demo.summary import Figure, Summary, summarise
 from keizoku.scheduler.files import write_whole
@@ -45,12 +45,12 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
     page = (out or folder / "demo.html").absolute()
     if not page.parent.is_dir():
         fail(f"there is no folder {page.parent} for the page; name another place by --out")
-    with fresh_house(folder, rules) as house:
+    with fresh_services(folder, rules) as services:
         with _progress() as told:
-            played = play(house, acts, told)
-        summary = summarise(house, played, played_until())
+            played = play(services, acts, told)
+        summary = summarise(services, played, played_until())
         command = f"KEIZOKU_DATA_DIR={folder} {_program()} explain claim {summary.explained} --lang en"
-        html = demo_page(house, summary, played_until(), command)
+        html = demo_page(services, summary, played_until(), command)
     try:
         write_whole(page, html)
     except OSError as error:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from keizoku.scheduler.cli.shared.context import open_house, settings_of_this_process
+from keizoku.scheduler.cli.shared.context import open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import day as parse_day
 from keizoku.scheduler.cli.shared.output import console, emit, errors, fail, table
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import jst_day
 
 if TYPE_CHECKING:
-    from keizoku.scheduler.app import House
+    from keizoku.scheduler.app import Services
     from keizoku.scheduler.night.nightly_run import NightResult
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -58,22 +58,22 @@ def night(
     from keizoku.billing.rules.price_catalog import NoPriceError
     from keizoku.db.standing import check_untouched
     from keizoku.scheduler.night.nightly_run import NightBusyError
-    from keizoku.sla.months.month_facts import NoPopulation
-    from keizoku.terms.policy import UncoveredDate
+    from keizoku.sla.months.month_facts import NoPopulationError
+    from keizoku.terms.policy import UncoveredDateError
 
     real_now = datetime.now(UTC)
     dates = _dates(on, from_, to, jst_day(real_now))
     if not simulate_clock and dates[-1] > jst_day(real_now):
         fail(f"{dates[-1]} is not here yet (today is {jst_day(real_now)} in Japan); use --simulate-clock for a trial")
     settings = settings_of_this_process()
-    with open_house(settings) as house:
-        check_untouched(house.session)
-        house.session.rollback()
-        if simulate_clock and house.gateway.name != "simulated":
+    with open_services(settings) as services:
+        check_untouched(services.session)
+        services.session.rollback()
+        if simulate_clock and services.gateway.name != "simulated":
             fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
         try:
             results = run_nights(
-                house,
+                services,
                 dates,
                 None if simulate_clock else real_now,
                 jobs=jobs or settings.night_jobs,
@@ -81,7 +81,7 @@ def night(
             )
         except NightBusyError as busy:
             fail(str(busy), 1)
-        except (NoPopulation, NoPriceError, UncoveredDate) as error:
+        except (NoPopulationError, NoPriceError, UncoveredDateError) as error:
             fail(f"the night stopped: {error}. What was done before stays done; mend this and run it again", 1)
     if as_json:
         emit([as_dict(result) for result in results], as_json=True)
@@ -92,16 +92,15 @@ def night(
 
 
 def run_nights(
-    house: House, dates: list[date], now: datetime | None, *, jobs: int = 1, whole_audit: bool = False
+    services: Services, dates: list[date], now: datetime | None, *, jobs: int = 1, whole_audit: bool = False
 ) -> list[NightResult]:
     """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
     from keizoku.scheduler.night.nightly_run import run_night
-    from keizoku.scheduler.night.processes import Helpers
+    from keizoku.scheduler.night.processes import WorkerPool
 
-    with _progress(dates) as told, Helpers(jobs - 1, partial(open_house, quiet=True)) as helpers:
+    with _progress(dates) as told, WorkerPool(jobs - 1, partial(open_services, quiet=True)) as pool:
         return [
-            run_night(house, each, now or night_at(each), told, whole_audit=whole_audit, helpers=helpers)
-            for each in dates
+            run_night(services, each, now or night_at(each), told, whole_audit=whole_audit, pool=pool) for each in dates
         ]
 
 

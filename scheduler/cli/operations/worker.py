@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_database, open_house, settings_of_this_process
+from keizoku.scheduler.cli.shared.context import open_database, open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.output import fail
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import sqlalchemy as sa
 
-    from keizoku.scheduler.app import House
+    from keizoku.scheduler.app import Services
     from keizoku.scheduler.settings import Settings
     from keizoku.scheduler.worker.worker import Backup, Worker
 
@@ -43,7 +43,7 @@ def worker(
 
     Several may run: one leads, another takes over within a minute of its death. Logs are JSON lines on stderr.
     """
-    from keizoku.scheduler.night.processes import Helpers
+    from keizoku.scheduler.night.processes import WorkerPool
     from keizoku.scheduler.worker.leadership import Leadership, watched_engine
     from keizoku.scheduler.worker.telemetry import json_logger, serve
     from keizoku.scheduler.worker.worker import Worker
@@ -55,13 +55,13 @@ def worker(
     worker_id = uuid4().hex[:12]
     log = json_logger(worker_id)
 
-    with open_house(settings):
+    with open_services(settings):
         pass  # the tables are up to date, or this says what to do
 
     @contextmanager
-    def house_of_a_job() -> Iterator[House]:
-        with open_house(settings, quiet=True) as house:
-            yield house
+    def services_of_a_job() -> Iterator[Services]:
+        with open_services(settings, quiet=True) as services:
+            yield services
 
     # kept open: an embedded server runs as long as the worker does
     with open_database(settings, quiet=True) as database:
@@ -72,8 +72,8 @@ def worker(
             return engine.connect()
 
         leadership = Leadership(connect, worker_id, lease)
-        made = Worker(house_of_a_job, leadership, log, heartbeat_seconds=heartbeat, poll_seconds=poll)
-        made.helpers = partial(Helpers, settings.night_jobs - 1, partial(open_house, quiet=True))
+        made = Worker(services_of_a_job, leadership, log, heartbeat_seconds=heartbeat, poll_seconds=poll)
+        made.pool = partial(WorkerPool, settings.night_jobs - 1, partial(open_services, quiet=True))
         if settings.backup_stores:
             made.backup = _backup(settings, database.url, made)
 
@@ -106,14 +106,14 @@ def _backup(settings: Settings, url: sa.URL, worker: Worker) -> Backup:
     rules = rules_of(settings)
     rules.check()
 
-    def wanted(house: House, now: datetime) -> dict[str, object] | None:
-        last = keeper.last_whole_at(house.session, [store.name for store in rules.stores])
-        house.session.rollback()
+    def wanted(services: Services, now: datetime) -> dict[str, object] | None:
+        last = keeper.last_whole_at(services.session, [store.name for store in rules.stores])
+        services.session.rollback()
         if last is not None:
             worker.numbers.backup_age.set((now - last).total_seconds())
         if now.astimezone(JST).hour < settings.backup_at_hour or not keeper.stands(rules, now).wanted:
             return None
-        stored = keeper.run(house.session, url, rules, now)
+        stored = keeper.run(services.session, url, rules, now)
         failed = [each.store for each in stored if each.why]
         if not failed:
             worker.numbers.backup_age.set(0)

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from keizoku.db.embedded import EmbeddedServer
     from keizoku.db.session import Session
-    from keizoku.scheduler.app import House
+    from keizoku.scheduler.app import Services
     from keizoku.scheduler.settings import Settings
 
 __all__ = [
     "ALL_THAT_IS_KNOWN",
     "Database",
-    "at_the_desk",
     "embedded_server",
     "open_database",
-    "open_house",
+    "open_services",
     "server_address",
+    "services_now",
     "settings_of_this_process",
 ]
 
@@ -135,12 +135,12 @@ def _connected(
 
 
 @contextmanager
-def open_house(settings: Settings | None = None, *, quiet: bool = False) -> Iterator[House]:
+def open_services(settings: Settings | None = None, *, quiet: bool = False) -> Iterator[Services]:
     """The house on a database that is up to date.
 
     The embedded database is brought up to date by itself; on a server that is the operator's to do.
     """
-    from keizoku.scheduler.app import house_on
+    from keizoku.scheduler.app import services_on
     from keizoku.scheduler.settings import SettingsError
 
     settings = settings or settings_of_this_process()
@@ -149,20 +149,20 @@ def open_house(settings: Settings | None = None, *, quiet: bool = False) -> Iter
             settings.rules()  # what is set wrongly is said before a server is started
             database = stack.enter_context(open_database(settings, quiet=quiet))
             _bring_up_to_date(database)
-            house = stack.enter_context(house_on(database.session.engine, settings))
+            services = stack.enter_context(services_on(database.session.engine, settings))
         except SettingsError as error:
             raise UserError(str(error)) from error
-        yield house
+        yield services
 
 
 @contextmanager
-def at_the_desk() -> Iterator[tuple[House, datetime]]:
+def services_now() -> Iterator[tuple[Services, datetime]]:
     """The house and the present instant; what the desk refuses ends the command in one line, exit code 1."""
     from keizoku.billing.refusal import Refused
 
-    with open_house() as house:
+    with open_services() as services:
         try:
-            yield house, datetime.now(UTC)
+            yield services, datetime.now(UTC)
         except Refused as refused:
             raise UserError(str(refused), 1) from refused
 

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_house
+from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
     Author,
@@ -51,8 +51,8 @@ def submit(
     spans = [window(each) for each in windows or []]
     received = instant(received_at) if received_at else None
     about = month_of(month)
-    with open_house() as house:
-        name, findings = house.sla.submit_claim(
+    with open_services() as services:
+        name, findings = services.sla.submit_claim(
             account,
             about,
             claim_id,
@@ -77,10 +77,10 @@ def import_claims(file: File, author: Recorder = "", as_json: AsJson = False) ->
 
     Rows that cannot be taken are told with file, line, value, rule and remedy; the good ones are recorded.
     """
-    from keizoku.sla.services.imports import ImportDesk
+    from keizoku.sla.services.imports import ImportService
 
-    with open_house() as house, row_bar("claims") as told:
-        done = ImportDesk(house.sla).claims(file, author=recorder(author), now=datetime.now(UTC), told=told)
+    with open_services() as services, row_bar("claims") as told:
+        done = ImportService(services.sla).claims(file, author=recorder(author), now=datetime.now(UTC), told=told)
     raise typer.Exit(print_imports([done], as_json))
 
 
@@ -90,8 +90,8 @@ def recognise(
 ) -> None:
     """Recognise only these windows of a claim; none: nothing. The newest ruling holds."""
     spans = [window(each) for each in windows or []]
-    with open_house() as house:
-        findings = house.sla.recognise(claim_id, spans, author, ground, now=datetime.now(UTC))
+    with open_services() as services:
+        findings = services.sla.recognise(claim_id, spans, author, ground, now=datetime.now(UTC))
     _end(findings, as_json)
 
 
@@ -101,8 +101,8 @@ def environment(
 ) -> None:
     """Rule that these windows of a claim depend on the user's own environment; none: taken back."""
     spans = [window(each) for each in windows or []]
-    with open_house() as house:
-        findings = house.sla.environment(spans, author, ground, claim=claim_id, now=datetime.now(UTC))
+    with open_services() as services:
+        findings = services.sla.environment(spans, author, ground, claim=claim_id, now=datetime.now(UTC))
     _end(findings, as_json)
 
 
@@ -115,8 +115,8 @@ def consent(
     as_json: AsJson = False,
 ) -> None:
     """Record that the user agreed to another remedy than the reduction; the award stays."""
-    with open_house() as house:
-        findings = house.sla.consent_alternative(claim_id, what, now=datetime.now(UTC), by=author, ground=ground)
+    with open_services() as services:
+        findings = services.sla.consent_alternative(claim_id, what, now=datetime.now(UTC), by=author, ground=ground)
     _end(findings, as_json)
 
 
@@ -124,8 +124,8 @@ def consent(
 def form_down(from_: From, to: To, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Record that our claim form was down: a deadline shortly after moves by as long."""
     start_at, end_at = instant(from_), instant(to)
-    with open_house() as house:
-        findings = house.sla.claim_form_down(start_at, end_at, now=datetime.now(UTC), by=author, ground=ground)
+    with open_services() as services:
+        findings = services.sla.claim_form_down(start_at, end_at, now=datetime.now(UTC), by=author, ground=ground)
     _end(findings, as_json)
 
 
@@ -139,8 +139,8 @@ def list_claims(
     from keizoku.sla.claims.claim_views import claim_list
 
     about = month_of(month) if month else None
-    with open_house() as house:
-        claims = claim_list(house.session, house.rules, ALL_THAT_IS_KNOWN, about, account)
+    with open_services() as services:
+        claims = claim_list(services.session, services.rules, ALL_THAT_IS_KNOWN, about, account)
     rows = [{**each, "received_at": iso_jst(each["received_at"])} for each in claims]
     emit(rows if rows or as_json else "no claims", as_json)
 
@@ -148,11 +148,11 @@ def list_claims(
 @app.command()
 def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
     """One claim and its state; `keizoku explain claim ID` says why."""
-    from keizoku.sla.claims.claim_views import UnknownClaim, claim_story
+    from keizoku.sla.claims.claim_views import UnknownClaim, claim_explanation
 
-    with open_house() as house:
+    with open_services() as services:
         try:
-            story = claim_story(house.session, house.rules, claim_id, ALL_THAT_IS_KNOWN)
+            story = claim_explanation(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
         except UnknownClaim as unknown:
             fail(str(unknown))
     claim = {**story["claim"], "received_at": iso_jst(story["claim"]["received_at"])}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
     Author,
@@ -59,7 +59,9 @@ def import_counts(
     """
     series = count_series(affected, total, step, asked, only_stops=only_stops)
     take_files(
-        [file], as_json, lambda desk, path, now: desk.counts(path, author=recorder(author), now=now, series=series)
+        [file],
+        as_json,
+        lambda service, path, now: service.counts(path, author=recorder(author), now=now, series=series),
     )
 
 
@@ -73,8 +75,8 @@ def list_unknown(
     from keizoku.sla.evidence.unknown_store import unknown_list
 
     about = month_of(month) if month else None
-    with open_house() as house:
-        rows = unknown_list(house.session, about, datetime.now(UTC), decided=decided)
+    with open_services() as services:
+        rows = unknown_list(services.session, about, datetime.now(UTC), decided=decided)
     print_list(rows, as_json, "nothing was decided" if decided else "nothing is unknown")
 
 
@@ -92,7 +94,7 @@ def decide_unknown(
     """Decide what it was. Whether down is a stop, the quorum says; the newest decision holds."""
     from_at, to_at = window(windows)
     record_act(
-        lambda house, now: house.sla.decide_unknown(
+        lambda services, now: services.sla.decide_unknown(
             from_at, to_at, verdict, author, ground, affected=affected, now=now
         ),
         as_json,

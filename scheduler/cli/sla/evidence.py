@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
@@ -31,9 +31,9 @@ from keizoku.scheduler.cli.shared.inputs import (
 from keizoku.scheduler.cli.shared.output import console, emit, fail, report_findings
 
 if TYPE_CHECKING:
-    from keizoku.scheduler.app import House
+    from keizoku.scheduler.app import Services
     from keizoku.sla.evidence.import_log import Imported
-    from keizoku.sla.services.imports import ImportDesk
+    from keizoku.sla.services.imports import ImportService
     from keizoku.terms.decision import Finding
 
 Ics = Annotated[list[Path] | None, typer.Argument(metavar="FILE.ics…", exists=True, dir_okay=False)]
@@ -83,13 +83,13 @@ def add_notice(
         if any(stated):
             fail("give calendar files, or --id, --published, --from and --to; not both")
         paths = files
-        take_files(paths, as_json, lambda desk, path, now: desk.notices(path, author=recorder(author), now=now))
+        take_files(paths, as_json, lambda service, path, now: service.notices(path, author=recorder(author), now=now))
     if not all(stated):
         fail("give calendar files, or all of --id, --published, --from and --to")
     at = [instant(each) for each in (published, from_, to)]
 
-    def work(house: House, now: datetime) -> list[Finding]:
-        return house.sla.notice(
+    def work(services: Services, now: datetime) -> list[Finding]:
+        return services.sla.notice(
             uid,
             *at,
             now=now,
@@ -108,8 +108,8 @@ def list_notices(month: OnlyMonth = "", as_json: AsJson = False) -> None:
     from keizoku.sla.months.evidence_lists import notice_list
 
     about = month_of(month) if month else None
-    with open_house() as house:
-        print_list(notice_list(house.session, house.rules, about), as_json, "no notices")
+    with open_services() as services:
+        print_list(notice_list(services.session, services.rules, about), as_json, "no notices")
 
 
 @interruption.command("add")
@@ -124,7 +124,9 @@ def add_interruption(
     """Record that the service was interrupted under the terms (9.4.5)."""
     start_at, end_at = instant(from_), instant(to)
     record_act(
-        lambda house, now: house.sla.interruption(start_at, end_at, ground, approved_by, now=now, by=recorder(author)),
+        lambda services, now: services.sla.interruption(
+            start_at, end_at, ground, approved_by, now=now, by=recorder(author)
+        ),
         as_json,
     )
 
@@ -135,8 +137,8 @@ def list_interruptions(month: OnlyMonth = "", as_json: AsJson = False) -> None:
     from keizoku.sla.months.evidence_lists import interruption_list
 
     about = month_of(month) if month else None
-    with open_house() as house:
-        print_list(interruption_list(house.session, about), as_json, "no interruptions")
+    with open_services() as services:
+        print_list(interruption_list(services.session, about), as_json, "no interruptions")
 
 
 @incident.command("add")
@@ -154,8 +156,8 @@ def add_incident(
     """Record a stop as people confirmed it."""
     start_at, end_at = instant(from_), instant(to)
 
-    def work(house: House, now: datetime) -> list[Finding]:
-        return house.sla.stop(
+    def work(services: Services, now: datetime) -> list[Finding]:
+        return services.sla.stop(
             start_at,
             end_at,
             affected,
@@ -184,8 +186,8 @@ def correct_incident(
     """Record what is now known of a stop, as a new revision: what is not said stays."""
     start_at, end_at = (instant(each) if each else None for each in (from_, to))
 
-    def work(house: House, now: datetime) -> list[Finding]:
-        return house.sla.correct_stop(
+    def work(services: Services, now: datetime) -> list[Finding]:
+        return services.sla.correct_stop(
             incident_id,
             from_at=start_at,
             to_at=end_at,
@@ -211,7 +213,9 @@ def rule_on_environment(
     from keizoku.scheduler.cli.shared.inputs import window
 
     spans = [window(each) for each in windows or []]
-    record_act(lambda house, now: house.sla.environment(spans, author, ground, stop=incident_id, now=now), as_json)
+    record_act(
+        lambda services, now: services.sla.environment(spans, author, ground, stop=incident_id, now=now), as_json
+    )
 
 
 @incident.command("list")
@@ -224,14 +228,14 @@ def list_incidents(
     from keizoku.sla.months.evidence_lists import incident_list
 
     about = month_of(month) if month else None
-    with open_house() as house:
-        print_list(incident_list(house.session, about, every_revision=all_), as_json, "no incidents")
+    with open_services() as services:
+        print_list(incident_list(services.session, about, every_revision=all_), as_json, "no incidents")
 
 
 @incident.command("import")
 def import_incidents(file: File, author: Recorder = "", as_json: AsJson = False) -> None:
     """Record stops of a file: id, from, to, affected, cause, ground, author (CSV)."""
-    take_files([file], as_json, lambda desk, path, now: desk.incidents(path, author=recorder(author), now=now))
+    take_files([file], as_json, lambda service, path, now: service.incidents(path, author=recorder(author), now=now))
 
 
 @population.command("add")
@@ -248,9 +252,11 @@ def add_population(
     if (users is None) == (file is None):
         fail("give a number of users, or --file with a series of them")
     if file is not None:
-        take_files([file], as_json, lambda desk, path, now: desk.population(path, author=recorder(author), now=now))
+        take_files(
+            [file], as_json, lambda service, path, now: service.population(path, author=recorder(author), now=now)
+        )
     since, number = instant(from_), users or 0
-    record_act(lambda house, now: house.sla.population(since, number, now=now, by=recorder(author)), as_json)
+    record_act(lambda services, now: services.sla.population(since, number, now=now, by=recorder(author)), as_json)
 
 
 @population.command("list")
@@ -258,8 +264,8 @@ def list_population(as_json: AsJson = False) -> None:
     """The series that holds, each figure until the next."""
     from keizoku.sla.months.evidence_lists import population_list
 
-    with open_house() as house:
-        print_list(population_list(house.session), as_json, "nobody has said how many users there are")
+    with open_services() as services:
+        print_list(population_list(services.session), as_json, "nobody has said how many users there are")
 
 
 @observations.command("import")
@@ -286,8 +292,8 @@ def import_observations(
     reading = Reading(columns_named(columns), symptom_named(symptom))
     name_of = dict(files_in(files_named(files, or_folders=True)))
 
-    def take(desk: ImportDesk, path: Path, now: datetime) -> Imported:
-        return desk.observations(path, author=recorder(author), now=now, reading=reading, source=name_of[path])
+    def take(service: ImportService, path: Path, now: datetime) -> Imported:
+        return service.observations(path, author=recorder(author), now=now, reading=reading, source=name_of[path])
 
     take_files(list(name_of), as_json, take)
 
@@ -296,8 +302,8 @@ def list_imports(as_json: AsJson = False) -> None:
     """Every file that was imported: kind, digest, rows read, used, refused, by whom."""
     from keizoku.sla.evidence.import_log import import_list
 
-    with open_house() as house:
-        found = import_list(house.session)
+    with open_services() as services:
+        found = import_list(services.session)
     if as_json:
         emit([each.to_json() for each in found], as_json=True)
         return
@@ -319,20 +325,20 @@ def print_imports(done: list[Imported], as_json: bool) -> int:
     return 1 if any(each.findings for each in done) else 0
 
 
-def take_files(paths: list[Path], as_json: bool, take: Callable[[ImportDesk, Path, datetime], Imported]) -> None:
+def take_files(paths: list[Path], as_json: bool, take: Callable[[ImportService, Path, datetime], Imported]) -> None:
     """Import each file, tell what became of it, and end the command."""
-    from keizoku.sla.services.imports import ImportDesk
+    from keizoku.sla.services.imports import ImportService
 
-    with open_house() as house:
-        desk = ImportDesk(house.sla)
-        done = [take(desk, path, datetime.now(UTC)) for path in paths]
+    with open_services() as services:
+        service = ImportService(services.sla)
+        done = [take(service, path, datetime.now(UTC)) for path in paths]
     raise typer.Exit(print_imports(done, as_json))
 
 
-def record_act(work: Callable[[House, datetime], Iterable[Finding]], as_json: bool) -> None:
+def record_act(work: Callable[[Services, datetime], Iterable[Finding]], as_json: bool) -> None:
     """Do it at the desk, tell what speaks against it, and end the command."""
-    with open_house() as house:
-        findings = list(work(house, datetime.now(UTC)))
+    with open_services() as services:
+        findings = list(work(services, datetime.now(UTC)))
     code = report_findings(findings, as_json)
     if not code and not as_json:
         emit("recorded")

@@ -38,7 +38,7 @@ from keizoku.sla.rules.unusable_time import (
 )
 from keizoku.terms.calendar import Month, epoch, parse_instant
 from keizoku.terms.decision import Finding
-from keizoku.terms.policy import Policy, Terms, UncoveredDate
+from keizoku.terms.policy import Policy, Terms, UncoveredDateError
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
 from keizoku.terms.words import duration, percent, windows
@@ -264,7 +264,7 @@ def asked_month(written: str) -> tuple[Month, Policy]:
         fail(f"--month: {error}")
     try:
         return month, policy_of(Rules(Terms.load()), month)
-    except UncoveredDate as error:
+    except UncoveredDateError as error:
         fail(f"--month {month}: {error}")
 
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_house
+from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, instant, month_of
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import Month
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.reports.reading_differences import Difference
     from keizoku.scheduler.reports.replay import Replay
     from keizoku.scheduler.reports.review_log import Review
-    from keizoku.sla.months.history import Piece
+    from keizoku.sla.months.history import HistoryRow
     from keizoku.terms.rules import Rules
 
 MonthText = Annotated[str, typer.Argument(metavar="MONTH", help="The month of the stops: 2026-04.")]
@@ -66,10 +66,10 @@ def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False)
     from keizoku.sla.months.history import pieces_known
 
     about = month_of(month)
-    with open_house() as house:
-        _covered(house.rules, about)
-        pieces = pieces_known(house.session, house.rules, about, ALL_THAT_IS_KNOWN)
-        reviews = reviews_of(house.session, house.rules, about, ALL_THAT_IS_KNOWN)
+    with open_services() as services:
+        _covered(services.rules, about)
+        pieces = pieces_known(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
+        reviews = reviews_of(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
     if as_json:
         told = {
             "month": str(about),
@@ -97,18 +97,18 @@ def replay(
 ) -> None:
     """Work a month and its claims out again, saving nothing, and show the difference to what stands now."""
     from keizoku.scheduler.reports import replay as what_if
-    from keizoku.sla.months.month_facts import NoPopulation
+    from keizoku.sla.months.month_facts import NoPopulationError
     from keizoku.terms.policy import UnknownReading
 
     about, at = month_of(month), instant(as_known_at) if as_known_at else None
     chosen = _readings(reading or [])
-    with open_house() as house:
-        _covered(house.rules, about)
+    with open_services() as services:
+        _covered(services.rules, about)
         try:
-            found = what_if.replay(house.session, house.rules, about, as_known_at=at, readings=chosen)
+            found = what_if.replay(services.session, services.rules, about, as_known_at=at, readings=chosen)
         except UnknownReading as error:
             fail(f"--reading: {error}")
-        except NoPopulation as error:
+        except NoPopulationError as error:
             fail(f"{error} (nobody had by {as_known_at})" if as_known_at else str(error))
     emit(found.to_json(), as_json, lambda console: _print_replay(console, found, lang))
 
@@ -122,10 +122,10 @@ def differences(
     from keizoku.scheduler.reports.reading_differences import award_differences
 
     about = month_of(month) if month else None
-    with open_house() as house:
+    with open_services() as services:
         if about:
-            _covered(house.rules, about)
-        found = award_differences(house.session, house.rules, about, ALL_THAT_IS_KNOWN)
+            _covered(services.rules, about)
+        found = award_differences(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
     if as_json:
         emit([each.to_json() for each in found], as_json=True)
     elif not found:
@@ -146,9 +146,9 @@ def report(
     from keizoku.scheduler.reports.sla_report import month_report, write_report
 
     about = month_of(month)
-    with open_house() as house:
-        _covered(house.rules, about)
-        made = month_report(house.session, house.rules, about, ALL_THAT_IS_KNOWN, datetime.now(UTC))
+    with open_services() as services:
+        _covered(services.rules, about)
+        made = month_report(services.session, services.rules, about, ALL_THAT_IS_KNOWN, datetime.now(UTC))
     try:
         paths = write_report(made, out, ("ja", "en") if lang is PageLanguage.BOTH else (lang.value,))
     except OSError as error:
@@ -161,11 +161,11 @@ def report(
 
 
 def _covered(rules: Rules, month: Month) -> None:
-    from keizoku.terms.policy import UncoveredDate
+    from keizoku.terms.policy import UncoveredDateError
 
     try:
         rules.terms.of_month(month)
-    except UncoveredDate as error:
+    except UncoveredDateError as error:
         fail(f"{month}: {error}")
 
 
@@ -181,8 +181,10 @@ def _readings(written: list[str]) -> dict[str, str]:
     return chosen
 
 
-def _print_history(console: Console, month: Month, pieces: list[Piece], reviews: list[Review], lang: Language) -> None:
-    known: list[Piece | Review] = [*pieces, *reviews]
+def _print_history(
+    console: Console, month: Month, pieces: list[HistoryRow], reviews: list[Review], lang: Language
+) -> None:
+    known: list[HistoryRow | Review] = [*pieces, *reviews]
     known.sort(key=lambda each: each.known_at)
     columns = ("いつ知ったか", "何を", "時間帯", "誰が", "理由", "ファイル")
     if lang is Language.EN:
@@ -190,7 +192,7 @@ def _print_history(console: Console, month: Month, pieces: list[Piece], reviews:
     console.print(table(columns, _history_rows(known, lang), title=f"[bold]{month}[/]"))
 
 
-def _history_rows(known: list[Piece | Review], lang: Language) -> Iterator[tuple[str, ...]]:
+def _history_rows(known: list[HistoryRow | Review], lang: Language) -> Iterator[tuple[str, ...]]:
     from keizoku.scheduler.reports.review_log import Review
     from keizoku.scheduler.reports.sentences import claims_told, piece_told, windows_told
 

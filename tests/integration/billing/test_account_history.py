@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import contract_view, credit_view, owed_view
-from keizoku.billing.accounts.history import account_story, state_at
-from keizoku.billing.accounts.invoice_explanation import invoice_story
+from keizoku.billing.accounts.history import account_history, state_at
+from keizoku.billing.accounts.invoice_explanation import explain_invoice
 from keizoku.billing.refusal import Refused
 from keizoku.scheduler import cli
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.cli.contracts import account as account_cli
 from keizoku.scheduler.cli.contracts import notice as notice_cli
 from keizoku.scheduler.cli.money import explain_money
@@ -22,7 +22,7 @@ from keizoku.scheduler.cli.shared import context
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import day_start_at, parse_instant
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 ACCOUNTS = ("jiro", "taro", "gone")
 EXPECTED = """\
@@ -39,10 +39,10 @@ def at(text: str) -> datetime:
     return parse_instant(text)
 
 
-def seen(house: House, account: str, now: datetime) -> dict[str, object]:
+def seen(services: Services, account: str, now: datetime) -> dict[str, object]:
     """What the desks' views show at the present."""
-    contract = contract_view(house.session, house.rules, account, now)
-    owed = owed_view(house.session, house.rules, account, now)
+    contract = contract_view(services.session, services.rules, account, now)
+    owed = owed_view(services.session, services.rules, account, now)
     term = contract["term"]
     assert isinstance(term, list)
     return {
@@ -53,32 +53,32 @@ def seen(house: House, account: str, now: datetime) -> dict[str, object]:
         "unpaid_yen": owed["principal"],
         "interest_yen": owed["interest"],
         "deposit_yen": owed["deposit"],
-        "credit_yen": credit_view(house.session, account)["available"],
+        "credit_yen": credit_view(services.session, account)["available"],
     }
 
 
-def derived(house: House, account: str, until: datetime, known_at: datetime) -> dict[str, object]:
-    state = state_at(house.session, house.rules, account, until=until, known_at=known_at)
+def derived(services: Services, account: str, until: datetime, known_at: datetime) -> dict[str, object]:
+    state = state_at(services.session, services.rules, account, until=until, known_at=known_at)
     return {
         name: state[name]
         for name in ("state", "access", "term", "ended_on", "unpaid_yen", "interest_yen", "deposit_yen", "credit_yen")
     }
 
 
-def life(house: House) -> dict[tuple[str, datetime], dict[str, object]]:
+def life(services: Services) -> dict[tuple[str, datetime], dict[str, object]]:
     """Five weeks of three accounts; what the views showed after each night."""
-    open_world(house)
-    desk = house.billing
+    open_world(services)
+    service = services.billing
     acts: list[tuple[str, Callable[[datetime], object]]] = [
-        ("2026-03-20 09:00", lambda now: desk.approve("taro", "monthly", "card", now=now)),
-        ("2026-04-10 09:00", lambda now: house.cards.set_card("jiro", "lost_card")),
-        ("2026-04-10 09:00", lambda now: desk.approve("jiro", "yearly", "card", now=now)),
-        ("2026-04-10 09:00", lambda now: desk.approve("gone", "monthly", "other", now=now)),
-        ("2026-04-12 12:00", lambda now: desk.leave_service("gone", now=now)),
-        ("2026-04-17 12:00", lambda now: desk.pay("gone", 600, now=now)),
-        ("2026-04-19 12:00", lambda now: desk.pay("jiro", 1_000, costs=10, now=now)),
-        ("2026-04-24 12:00", lambda now: house.cards.set_card("jiro", "ok")),
-        ("2026-04-24 12:00", lambda now: desk.new_card("jiro", now=now)),
+        ("2026-03-20 09:00", lambda now: service.approve("taro", "monthly", "card", now=now)),
+        ("2026-04-10 09:00", lambda now: services.cards.set_card("jiro", "lost_card")),
+        ("2026-04-10 09:00", lambda now: service.approve("jiro", "yearly", "card", now=now)),
+        ("2026-04-10 09:00", lambda now: service.approve("gone", "monthly", "other", now=now)),
+        ("2026-04-12 12:00", lambda now: service.leave_service("gone", now=now)),
+        ("2026-04-17 12:00", lambda now: service.pay("gone", 600, now=now)),
+        ("2026-04-19 12:00", lambda now: service.pay("jiro", 1_000, costs=10, now=now)),
+        ("2026-04-24 12:00", lambda now: services.cards.set_card("jiro", "ok")),
+        ("2026-04-24 12:00", lambda now: service.new_card("jiro", now=now)),
     ]  # fmt: skip
     shown = {}
     day = date(2026, 4, 9)
@@ -88,9 +88,9 @@ def life(house: House) -> dict[tuple[str, datetime], dict[str, object]]:
             when, act = acts.pop(0)
             act(at(when))
         if day not in MISSED:
-            run_night(house, day, now)
+            run_night(services, day, now)
             for account in ACCOUNTS if day > date(2026, 4, 10) else ("taro",):
-                shown[account, now] = seen(house, account, now)
+                shown[account, now] = seen(services, account, now)
         day += timedelta(days=1)
     return shown
 
@@ -98,25 +98,25 @@ def life(house: House) -> dict[tuple[str, datetime], dict[str, object]]:
 def test_the_state_of_every_past_day_is_derived_as_it_was_known_then(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with house_on(engine) as house:
-        shown = life(house)
+    with services_on(engine) as services:
+        shown = life(services)
         moment = timedelta(microseconds=1)
-        assert {key: derived(house, key[0], key[1] + moment, key[1]) for key in shown} == shown
+        assert {key: derived(services, key[0], key[1] + moment, key[1]) for key in shown} == shown
         states = {values["state"] for values in shown.values()}
         assert states == {"active", "suspended", "ended"}
         # a renewal whose nights were missed: known now, and not known then
         end_of_20th = day_start_at(date(2026, 4, 21))
-        assert derived(house, "taro", end_of_20th, at("2026-05-01"))["term"] == ["2026-04-20", "2026-05-20"]
-        assert derived(house, "taro", end_of_20th, end_of_20th)["term"] == ["2026-03-20", "2026-04-20"]
-        _the_diary_tells_it(house)
-        _an_invoice_tells_how_it_came_about(house)
-        _the_commands_tell_the_same(house, monkeypatch, capsys)
-        _what_late_payment_left_is_written_off(house)
+        assert derived(services, "taro", end_of_20th, at("2026-05-01"))["term"] == ["2026-04-20", "2026-05-20"]
+        assert derived(services, "taro", end_of_20th, end_of_20th)["term"] == ["2026-03-20", "2026-04-20"]
+        _the_diary_tells_it(services)
+        _an_invoice_tells_how_it_came_about(services)
+        _the_commands_tell_the_same(services, monkeypatch, capsys)
+        _what_late_payment_left_is_written_off(services)
 
 
-def _the_diary_tells_it(house: House) -> None:
-    story = account_story(
-        house.session, house.rules, "jiro", until=at("2026-04-25 00:00"), known_at=at("2026-05-01 00:00")
+def _the_diary_tells_it(services: Services) -> None:
+    story = account_history(
+        services.session, services.rules, "jiro", until=at("2026-04-25 00:00"), known_at=at("2026-05-01 00:00")
     )
     assert [(event.kind, event.clause) for event in story.events] == [
         ("applied", "premium/3.2"),
@@ -137,25 +137,25 @@ def _the_diary_tells_it(house: House) -> None:
     ]
     assert (story.state["state"], story.state["unpaid_yen"], story.state["suspends_on"]) == ("active", 0, None)
     # 9 days on 5,300 = 19.08: 10 of costs, 19 of interest, 971 of the fee
-    received = next(text for _, text, _ in story.told("en") if "received" in text)
+    received = next(text for _, text, _ in story.sentences("en") if "received" in text)
     parts = "10 yen for costs, 19 yen for interest, 971 yen for fees, 0 yen kept as a deposit."
     assert received == f"1,000 yen received: {parts}"
-    assert len(story.told("ja")) == len(story.events)
+    assert len(story.sentences("ja")) == len(story.events)
     assert story.to_json("en")["state"] == story.state
-    before = account_story(
-        house.session, house.rules, "jiro", until=at("2026-04-11 00:00"), known_at=at("2026-05-01 00:00")
+    before = account_history(
+        services.session, services.rules, "jiro", until=at("2026-04-11 00:00"), known_at=at("2026-05-01 00:00")
     )
     assert before.state["suspends_on"] == "2026-04-20"
     with pytest.raises(Refused):
-        account_story(house.session, house.rules, "nobody", until=at("2026-04-11"), known_at=at("2026-05-01"))
+        account_history(services.session, services.rules, "nobody", until=at("2026-04-11"), known_at=at("2026-05-01"))
 
 
-def _an_invoice_tells_how_it_came_about(house: House) -> None:
-    number = house.session.execute(
+def _an_invoice_tells_how_it_came_about(services: Services) -> None:
+    number = services.session.execute(
         sa.text("SELECT invoice.id FROM invoice JOIN term ON term.id = term_id WHERE invoice.account = 'jiro'")
     ).scalar_one()
-    story = invoice_story(house.session, house.rules, number)
-    told = story.told("en")
+    story = explain_invoice(services.session, services.rules, number)
+    told = story.sentences("en")
     assert [clause for clause, _ in told[:4]] == ["premium/4.1", "premium/4.3", "premium/tax", "premium/4.1"]
     assert [text for _, text in told[:4]] == EXPECTED.format(number=number).splitlines()
     assert [text for clause, text in told if not clause] == [
@@ -163,17 +163,17 @@ def _an_invoice_tells_how_it_came_about(house: House) -> None:
         "24 April 2026 by card: 4,329 yen",
         "Paid on 24 April 2026; nothing is open.",
     ]
-    assert len(story.told("ja")) == len(told)
+    assert len(story.sentences("ja")) == len(told)
     assert story.to_json("ja")["open_yen"] == 0
     with pytest.raises(Refused):
-        invoice_story(house.session, house.rules, 2**63)
+        explain_invoice(services.session, services.rules, 2**63)
 
 
 def _the_commands_tell_the_same(
-    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    services: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for module in (account_cli, context, explain_money, interest_cli, notice_cli):
-        monkeypatch.setattr(module, "open_house", lambda: nullcontext(house))
+        monkeypatch.setattr(module, "open_services", lambda: nullcontext(services))
 
     def run(*arguments: str) -> tuple[int | str | None, str, str]:
         with pytest.raises(SystemExit) as ended:
@@ -217,18 +217,18 @@ def _the_commands_tell_the_same(
         assert line in err
 
 
-def _what_late_payment_left_is_written_off(house: House) -> None:
+def _what_late_payment_left_is_written_off(services: Services) -> None:
     now = at("2026-05-02 12:00")
-    run_night(house, date(2026, 5, 1), night_at(date(2026, 5, 1)))
-    owed = owed_view(house.session, house.rules, "jiro", now)
+    run_night(services, date(2026, 5, 1), night_at(date(2026, 5, 1)))
+    owed = owed_view(services.session, services.rules, "jiro", now)
     assert (owed["principal"], owed["interest"]) == (0, 8)
-    house.billing.write_off("jiro", date(2026, 4, 10), by="keiri", ground="少額のため", now=now)
-    assert owed_view(house.session, house.rules, "jiro", now)["interest"] == 0
-    story = account_story(house.session, house.rules, "jiro", until=at("2026-05-03"), known_at=now)
+    services.billing.write_off("jiro", date(2026, 4, 10), by="keiri", ground="少額のため", now=now)
+    assert owed_view(services.session, services.rules, "jiro", now)["interest"] == 0
+    story = account_history(services.session, services.rules, "jiro", until=at("2026-05-03"), known_at=now)
     gave_up = "The unpaid 0 yen of invoice 2 and the interest of 8 yen were written off."
-    assert story.told("en")[-2] == ("2026-05-02 12:00", f"{gave_up} By keiri, on this ground: 少額のため.", "")
+    assert story.sentences("en")[-2] == ("2026-05-02 12:00", f"{gave_up} By keiri, on this ground: 少額のため.", "")
     with pytest.raises(Refused):
-        house.billing.write_off("jiro", date(2026, 4, 10), by="keiri", ground="もう一度", now=now)
-    house.session.rollback()
-    night = run_night(house, date(2026, 5, 3), night_at(date(2026, 5, 3)))
+        services.billing.write_off("jiro", date(2026, 4, 10), by="keiri", ground="もう一度", now=now)
+    services.session.rollback()
+    night = run_night(services, date(2026, 5, 3), night_at(date(2026, 5, 3)))
     assert (night.certificate, night.differences) == ("ok", ())

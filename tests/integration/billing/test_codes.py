@@ -13,65 +13,67 @@ from keizoku.billing.accounts.account_views import contract_view, journal_view
 from keizoku.billing.contracts.code_batches import BatchOrder, batches
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.codes import Code
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.cli.contracts.codes import _write
 from keizoku.scheduler.cli.shared.output import UserError
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-03-26 10:00")
 
 
-def issue(house: House, codes: int = 3, *, now: datetime = NOW, **more: object) -> list[Code]:
+def issue(services: Services, codes: int = 3, *, now: datetime = NOW, **more: object) -> list[Code]:
     """A batch of two-month keys, 400 yen a month, to be redeemed by the end of April."""
     printed: list[Code] = []
     facts: dict[str, object] = {"name": "spring", "kind": "product_key", "plan": "monthly", "months": 2, "yen": 800}
     order = BatchOrder(**{**facts, "expires_on": date(2026, 4, 30), **more}, codes=codes)  # type: ignore[arg-type]
-    house.billing.issue_codes(order, printed.extend, by="keiri", now=now)
+    services.billing.issue_codes(order, printed.extend, by="keiri", now=now)
     return printed
 
 
-def balances(house: House) -> object:
-    return journal_view(house.session)["balances"]
+def balances(services: Services) -> object:
+    return journal_view(services.session)["balances"]
 
 
-def counts(house: House, kind: str = "product_key") -> list[tuple[int, ...]]:
+def counts(services: Services, kind: str = "product_key") -> list[tuple[int, ...]]:
     names = ("codes", "used", "held", "expired", "revoked", "open", "liability_yen")
-    return [tuple(each[name] for name in names) for each in batches(house.session, kind)]
+    return [tuple(each[name] for name in names) for each in batches(services.session, kind)]
 
 
 def test_5_1_1_b__a_key_is_sold_redeemed_and_used_at_the_price_at_which_it_was_sold(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        open_world(house)
-        first, second, third = issue(house)
-        assert balances(house) == {"1131": 2_400, "2125": -2_400}
-        house.billing.redeem("taro", str(first).lower(), now=NOW)
-        assert counts(house) == [(3, 0, 1, 0, 0, 2, 2_400)]
+    with services_on(engine) as services:
+        open_world(services)
+        first, second, third = issue(services)
+        assert balances(services) == {"1131": 2_400, "2125": -2_400}
+        services.billing.redeem("taro", str(first).lower(), now=NOW)
+        assert counts(services) == [(3, 0, 1, 0, 0, 2, 2_400)]
         with pytest.raises(Refused, match=r"code 0001…\w{3}: it was redeemed on 2026-03-26"):
-            house.billing.redeem("jiro", str(first), now=NOW)
-        house.billing.reject("taro", "duplicate", now=NOW)
-        house.billing.redeem("jiro", str(first), now=NOW)  # it was free again
-        house.billing.approve("jiro", now=NOW)
-        assert counts(house) == [(3, 1, 0, 0, 0, 2, 1_600)]
+            services.billing.redeem("jiro", str(first), now=NOW)
+        services.billing.reject("taro", "duplicate", now=NOW)
+        services.billing.redeem("jiro", str(first), now=NOW)  # it was free again
+        services.billing.approve("jiro", now=NOW)
+        assert counts(services) == [(3, 1, 0, 0, 0, 2, 1_600)]
         # one term of 400 has begun, one of 400 is still a key's
-        assert balances(house) == {"1131": 2_400, "2120": -400, "2125": -2_000}
-        house.billing.redeem("hanako", str(second), now=parse_instant("2026-04-30 23:59"))
+        assert balances(services) == {"1131": 2_400, "2120": -400, "2125": -2_000}
+        services.billing.redeem("hanako", str(second), now=parse_instant("2026-04-30 23:59"))
         with pytest.raises(Refused, match="it could be redeemed until 2026-04-30"):
-            house.billing.check_code(str(third), now=parse_instant("2026-05-01 00:00"))
-        results = [run_night(house, on, parse_instant(f"{on} 02:30")) for on in (date(2026, 5, 1), date(2026, 5, 26))]
+            services.billing.check_code(str(third), now=parse_instant("2026-05-01 00:00"))
+        results = [
+            run_night(services, on, parse_instant(f"{on} 02:30")) for on in (date(2026, 5, 1), date(2026, 5, 26))
+        ]
         assert [result.certificate for result in results] == ["ok", "ok"]
         # the third expired on 1 May; jiro's second term began on 26 April and is over
-        assert counts(house) == [(3, 1, 1, 1, 0, 0, 800)]
-        assert balances(house) == {
+        assert counts(services) == [(3, 1, 1, 1, 0, 0, 800)]
+        assert balances(services) == {
             "1131": 2_400, "2120": 0, "2125": -800, "2170": -72, "4110": -728, "7120": -800,
         }  # fmt: skip
-        assert contract_view(house.session, house.rules, "jiro", parse_instant("2026-05-26 12:00"))["ended_on"] == date(
-            2026, 5, 26
-        )
-        house.billing.reject("hanako", "duplicate", now=parse_instant("2026-05-26 09:00"))
-        assert run_night(house, date(2026, 5, 27), parse_instant("2026-05-27 02:30")).certificate == "ok"
-        assert counts(house) == [(3, 1, 0, 2, 0, 0, 0)]
+        assert contract_view(services.session, services.rules, "jiro", parse_instant("2026-05-26 12:00"))[
+            "ended_on"
+        ] == date(2026, 5, 26)
+        services.billing.reject("hanako", "duplicate", now=parse_instant("2026-05-26 09:00"))
+        assert run_night(services, date(2026, 5, 27), parse_instant("2026-05-27 02:30")).certificate == "ok"
+        assert counts(services) == [(3, 1, 0, 2, 0, 0, 0)]
 
 
 def test_5_1_1_b__of_two_who_redeem_one_code_at_once_one_does(engine: sa.Engine) -> None:
@@ -79,58 +81,58 @@ def test_5_1_1_b__of_two_who_redeem_one_code_at_once_one_does(engine: sa.Engine)
     outcomes: list[str] = []
 
     def redeem(account: str, code: str) -> None:
-        with house_on(engine) as house:
+        with services_on(engine) as services:
             start.wait(60)
             try:
-                house.billing.redeem(account, code, now=NOW)
+                services.billing.redeem(account, code, now=NOW)
                 outcomes.append("redeemed")
             except Refused as refused:
                 outcomes.append(str(refused).partition(": ")[2])
 
-    with house_on(engine) as house:
-        open_world(house)
-        (code,) = issue(house, 1)
-        house.session.rollback()
+    with services_on(engine) as services:
+        open_world(services)
+        (code,) = issue(services, 1)
+        services.session.rollback()
         threads = [threading.Thread(target=redeem, args=(f"u{number}", str(code))) for number in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
         assert sorted(outcomes) == ["it was redeemed on 2026-03-26"] * 3 + ["redeemed"]
-        assert counts(house) == [(1, 0, 1, 0, 0, 0, 800)]
-        waiting = house.session.execute(sa.text("SELECT count(*) FROM contract")).scalar_one()
+        assert counts(services) == [(1, 0, 1, 0, 0, 0, 800)]
+        waiting = services.session.execute(sa.text("SELECT count(*) FROM contract")).scalar_one()
         assert waiting == 1
 
 
 def test_5_1_1_b__a_revoked_batch_pays_its_buyer_back_and_leaves_what_was_redeemed(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        open_world(house)
-        first, second, _ = issue(house)
-        house.billing.redeem("taro", str(first), now=NOW)
-        house.billing.approve("taro", now=NOW)
-        assert house.billing.revoke_batch("spring", "product_key", by="keiri", ground="printed twice", now=NOW) == 2
-        assert balances(house) == {"1131": 800, "2120": -400, "2125": -400}
+    with services_on(engine) as services:
+        open_world(services)
+        first, second, _ = issue(services)
+        services.billing.redeem("taro", str(first), now=NOW)
+        services.billing.approve("taro", now=NOW)
+        assert services.billing.revoke_batch("spring", "product_key", by="keiri", ground="printed twice", now=NOW) == 2
+        assert balances(services) == {"1131": 800, "2120": -400, "2125": -400}
         with pytest.raises(Refused, match="its batch was revoked on 2026-03-26"):
-            house.billing.redeem("jiro", str(second), now=NOW)
+            services.billing.redeem("jiro", str(second), now=NOW)
         for name, kind, message in (
             ("spring", "product_key", "no code of it is left to revoke"),
             ("spring", "coupon", "is not known; there are: none yet"),
         ):
             with pytest.raises(Refused, match=message):
-                house.billing.revoke_batch(name, kind, by="keiri", ground="again", now=NOW)
-        assert run_night(house, date(2026, 3, 27), parse_instant("2026-03-27 02:30")).certificate == "ok"
+                services.billing.revoke_batch(name, kind, by="keiri", ground="again", now=NOW)
+        assert run_night(services, date(2026, 3, 27), parse_instant("2026-03-27 02:30")).certificate == "ok"
 
 
 def test_5_1_1_b__a_coupon_is_free_and_posts_nothing(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        open_world(house)
-        first, _ = issue(house, 2, name="welcome", kind="coupon", yen=None)
-        house.billing.redeem("taro", str(first), fallback="card", now=NOW)
-        house.billing.approve("taro", now=NOW)
-        assert run_night(house, date(2026, 5, 1), parse_instant("2026-05-01 02:30")).certificate == "ok"
-        assert (balances(house), counts(house, "coupon")) == ({}, [(2, 1, 0, 1, 0, 0, 0)])
-        assert run_night(house, date(2026, 5, 26), parse_instant("2026-05-26 02:30")).certificate == "ok"
-        assert balances(house) == {"1131": 500, "1140": 0, "2120": -500}
+    with services_on(engine) as services:
+        open_world(services)
+        first, _ = issue(services, 2, name="welcome", kind="coupon", yen=None)
+        services.billing.redeem("taro", str(first), fallback="card", now=NOW)
+        services.billing.approve("taro", now=NOW)
+        assert run_night(services, date(2026, 5, 1), parse_instant("2026-05-01 02:30")).certificate == "ok"
+        assert (balances(services), counts(services, "coupon")) == ({}, [(2, 1, 0, 1, 0, 0, 0)])
+        assert run_night(services, date(2026, 5, 26), parse_instant("2026-05-26 02:30")).certificate == "ok"
+        assert balances(services) == {"1131": 500, "1140": 0, "2120": -500}
 
 
 def test_5_1_1_b__a_batch_that_cannot_be_is_refused(engine: sa.Engine) -> None:
@@ -144,34 +146,34 @@ def test_5_1_1_b__a_batch_that_cannot_be_is_refused(engine: sa.Engine) -> None:
         ({"kind": "coupon"}, "a coupon is free"),
         ({"name": " "}, "a batch has a name"),
     ]
-    with house_on(engine) as house:
-        open_world(house)
+    with services_on(engine) as services:
+        open_world(services)
         for more, message in wrong:
             with pytest.raises(Refused, match=message):
-                issue(house, **more)  # type: ignore[arg-type]
-        assert batches(house.session, "product_key") == []
-        issue(house)
+                issue(services, **more)  # type: ignore[arg-type]
+        assert batches(services.session, "product_key") == []
+        issue(services)
         with pytest.raises(Refused, match="a batch of this name was issued before"):
-            issue(house)
+            issue(services)
 
 
 def test_5_1_1_b__codes_are_handed_out_once_or_not_issued(engine: sa.Engine, tmp_path: Path) -> None:
     out = tmp_path / "keys.txt"
-    with house_on(engine) as house:
-        open_world(house)
+    with services_on(engine) as services:
+        open_world(services)
 
         def write(codes: Sequence[Code]) -> None:
             _write(out, codes)
 
         order = BatchOrder("spring", "product_key", "monthly", 12, 5, date(2027, 3, 31))
-        house.billing.issue_codes(order, write, by="keiri", now=NOW)
+        services.billing.issue_codes(order, write, by="keiri", now=NOW)
         printed = out.read_text(encoding="ascii").split()
         assert len(set(printed)) == 5
         assert out.stat().st_mode & 0o777 == 0o600
-        assert house.billing.check_code(printed[4], now=NOW).months == 12
-        assert batches(house.session, "product_key")[0]["yen"] == 6_000  # the plan's price
-        kept = house.session.execute(sa.text("SELECT digest FROM code")).scalars().all()
+        assert services.billing.check_code(printed[4], now=NOW).months == 12
+        assert batches(services.session, "product_key")[0]["yen"] == 6_000  # the plan's price
+        kept = services.session.execute(sa.text("SELECT digest FROM code")).scalars().all()
         assert not any(code.replace("-", "").encode() in digest for code in printed for digest in kept)
         with pytest.raises(UserError, match="is there already"):
-            house.billing.issue_codes(replace(order, name="summer"), write, by="keiri", now=NOW)
-        assert [each["batch"] for each in batches(house.session, "product_key")] == ["spring"]
+            services.billing.issue_codes(replace(order, name="summer"), write, by="keiri", now=NOW)
+        assert [each["batch"] for each in batches(services.session, "product_key")] == ["spring"]

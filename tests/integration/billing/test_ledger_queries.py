@@ -7,29 +7,29 @@ import sqlalchemy as sa
 
 from keizoku.billing.closing.integrity_audit import audit
 from keizoku.billing.ledger.manual_entries import post_by_hand, reverse
-from keizoku.billing.ledger.queries import account_book, entry_story, month_balances, rule_rows, trial
+from keizoku.billing.ledger.queries import account_book, explain_entry, month_balances, rule_rows, trial
 from keizoku.billing.refusal import Refused
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import Month, parse_instant
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-04-03 09:00")
 
 
-def one_month(house: House) -> None:
+def one_month(services: Services) -> None:
     """500 yen by card on 1 April 2026, and the nights of 1 to 3 April: two days of thirty are earned."""
-    open_world(house)
-    house.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
+    open_world(services)
+    services.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
     for number in range(1, 4):
         on = date(2026, 4, number)
-        run_night(house, on, parse_instant(f"{on} 02:30"))
+        run_night(services, on, parse_instant(f"{on} 02:30"))
 
 
 def test_a_balance_leads_to_its_entries_and_to_the_event_and_the_clause_behind_each(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        one_month(house)
-        session = house.session
+    with services_on(engine) as services:
+        one_month(services)
+        session = services.session
         shown = trial(session)
         # floor(500 x 2 / 30) = 33, of it floor(33 x 10 / 110) = 3 of tax
         assert {each["code"]: each["balance"] for each in shown["accounts"]} == {
@@ -47,18 +47,18 @@ def test_a_balance_leads_to_its_entries_and_to_the_event_and_the_clause_behind_e
             ("card_charge_succeeded", -500, 0),
         ]
         assert (book["opening"], book["closing"]) == (0, 0)
-        story = entry_story(session, book["lines"][0]["entry"])
+        story = explain_entry(session, book["lines"][0]["entry"])
         assert story["behind"]["table"] == "term"
         assert story["behind"]["row"]["account"] == "hanako"
         assert story["clause"]["id"] == "premium/4.1"
         earned = account_book(session, "4110", since=date(2026, 4, 2))
         assert (earned["opening"], earned["closing"]) == (-15, -30)
-        assert entry_story(session, earned["lines"][0]["entry"])["behind"]["row"]["day"] == date(2026, 4, 2)
+        assert explain_entry(session, earned["lines"][0]["entry"])["behind"]["row"]["day"] == date(2026, 4, 2)
         assert month_balances(session, Month(2026, 4))["2120"] == {"opening": 0, "moved": -467, "closing": -467}
         with pytest.raises(Refused, match="9999"):
             account_book(session, "9999")
         with pytest.raises(Refused, match="no entry 0"):
-            entry_story(session, 0)
+            explain_entry(session, 0)
 
 
 def test_every_event_of_the_journal_is_in_the_rules_with_accounts_of_the_chart() -> None:
@@ -70,22 +70,26 @@ def test_every_event_of_the_journal_is_in_the_rules_with_accounts_of_the_chart()
 
 
 def test_people_reverse_an_entry_once_and_post_by_hand_and_the_audit_knows_of_both(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        one_month(house)
-        session = house.session
+    with services_on(engine) as services:
+        one_month(services)
+        session = services.session
         paid = account_book(session, "1131")["lines"][0]["entry"]
         today = date(2026, 4, 3)
         made = reverse(session, paid, today, "kato", "charged twice", NOW)
         assert trial(session)["accounts"][0]["balance"] == 0
-        assert entry_story(session, paid)["reversed_by"] == {"entry": made, "author": "kato", "ground": "charged twice"}
+        assert explain_entry(session, paid)["reversed_by"] == {
+            "entry": made,
+            "author": "kato",
+            "ground": "charged twice",
+        }
         with pytest.raises(Refused, match=f"taken back already, by entry {made}"):
             reverse(session, paid, today, "kato", "again", NOW)
         with pytest.raises(Refused, match="cannot be taken back on 2026-03-31"):
             reverse(session, made, date(2026, 3, 31), "kato", "too early", NOW)
         back = reverse(session, made, today, "kato", "it was one charge after all", NOW)
-        assert entry_story(session, back)["by_people"]["reverses"] == made
+        assert explain_entry(session, back)["by_people"]["reverses"] == made
         fee = post_by_hand(session, {"6110": 18, "1131": -18}, today, "kato", "a fee", NOW)
-        assert [(each["code"], each["yen"]) for each in entry_story(session, fee)["lines"]] == [
+        assert [(each["code"], each["yen"]) for each in explain_entry(session, fee)["lines"]] == [
             ("6110", 18),
             ("1131", -18),
         ]

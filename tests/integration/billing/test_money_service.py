@@ -13,25 +13,25 @@ from keizoku.billing.documents.interest_demands import demand_html, demand_of, d
 from keizoku.billing.receivables.customer_deposits import CARD, Deposit, SentBack, deposits, use_deposit
 from keizoku.billing.refusal import Refused
 from keizoku.scheduler import cli
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
 from tests.worlds.pages import database_of_the_settings
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 
-def late_payer(house: House) -> None:
+def late_payer(services: Services) -> None:
     """5,300 due on 30 March 2026; 2,000 come on 20 April."""
-    open_world(house)
-    desk = house.billing
-    desk.approve("taro", "yearly", "other", now=parse_instant("2026-03-16 10:00"))
-    desk.pay("taro", 2_000, now=parse_instant("2026-04-20 10:00"))
+    open_world(services)
+    service = services.billing
+    service.approve("taro", "yearly", "other", now=parse_instant("2026-03-16 10:00"))
+    service.pay("taro", 2_000, now=parse_instant("2026-04-20 10:00"))
 
 
 def test_5_2__interest_is_previewed_for_any_day_and_nothing_is_saved(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        late_payer(house)
-        shown = {on: house.billing.preview_interest("taro", date.fromisoformat(on)) for on in (
+    with services_on(engine) as services:
+        late_payer(services)
+        shown = {on: services.billing.preview_interest("taro", date.fromisoformat(on)) for on in (
             "2026-03-30", "2026-04-19", "2026-04-20", "2026-06-01", "2027-06-01",
         )}  # fmt: skip
         # 20 days of 5,300: 42.4; paid on the 21st day: 44 of interest, 1,956 of the fee; 42 days of 3,344: 56.1792
@@ -46,24 +46,24 @@ def test_5_2__interest_is_previewed_for_any_day_and_nothing_is_saved(engine: sa.
         assert [each.of.debt.principal_yen for each in shown["2026-04-19"].debts] == [5_300]
         assert shown["2027-06-01"].debts[0].runs[0][0].years == 1
         now = parse_instant("2026-06-01 12:00")
-        assert owed_view(house.session, house.rules, "taro", now)["interest"] == 56
-        assert demands(house.session) == []
+        assert owed_view(services.session, services.rules, "taro", now)["interest"] == 56
+        assert demands(services.session) == []
         with pytest.raises(Refused, match="'jiro' is not known"):
-            house.billing.preview_interest("jiro", date(2026, 6, 1))
+            services.billing.preview_interest("jiro", date(2026, 6, 1))
         with pytest.raises(Refused, match="1999"):
-            house.billing.preview_interest("taro", date(1999, 1, 1))
+            services.billing.preview_interest("taro", date(1999, 1, 1))
 
 
 def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        late_payer(house)
-        run_night(house, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))
-        house.billing.pay("taro", 100, now=parse_instant("2026-06-05 10:00"))
-        listed = demands(house.session, "taro")
+    with services_on(engine) as services:
+        late_payer(services)
+        run_night(services, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))
+        services.billing.pay("taro", 100, now=parse_instant("2026-06-05 10:00"))
+        listed = demands(services.session, "taro")
         assert [(each["new_yen"], each["total_yen"], each["occasion"]) for each in listed] == [
             (56, 56, "termination:1")
         ]
-        found = demand_of(house.session, listed[0]["id"])
+        found = demand_of(services.session, listed[0]["id"])
         assert found["body_en"].splitlines()[1:] == [
             "fee of 3,344 yen for the term from 16 March 2026 (invoice 1, due on 30 March 2026)".replace(
                 "5,300", "3,344"
@@ -77,25 +77,25 @@ def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine
         assert "<taro>" not in page
         assert all(text in page for text in ("56.1792", "3,344", "42/365", "2026年3月30日", "30 March 2026"))
         with pytest.raises(Refused, match="demand 99: there is none"):
-            demand_of(house.session, 99)
+            demand_of(services.session, 99)
 
 
 def test_5_2__a_deposit_goes_back_once_and_no_further_than_it_reaches(engine: sa.Engine) -> None:
     now = parse_instant("2026-04-21 10:00")
-    with house_on(engine) as house:
-        late_payer(house)
-        desk = house.billing
-        desk.pay("taro", 3_600, now=now)  # 3,344 of the fee, 1 of interest
-        assert deposits(house.session) == [Deposit("taro", 255, 0)]
-        assert desk.refund_deposit("taro", 200, by="keiri", ground="asked for by post", now=now) == SentBack(200, 0)
+    with services_on(engine) as services:
+        late_payer(services)
+        service = services.billing
+        service.pay("taro", 3_600, now=now)  # 3,344 of the fee, 1 of interest
+        assert deposits(services.session) == [Deposit("taro", 255, 0)]
+        assert service.refund_deposit("taro", 200, by="keiri", ground="asked for by post", now=now) == SentBack(200, 0)
         for yen in (56, 0, -1):
             with pytest.raises(Refused, match="we hold 55 yen"):
-                desk.refund_deposit("taro", yen, by="keiri", ground="again", now=now)
+                service.refund_deposit("taro", yen, by="keiri", ground="again", now=now)
         with pytest.raises(Refused, match="nothing is due"):
-            desk.apply_deposit("taro", by="keiri", ground="asked", now=now)
-        assert desk.refund_deposit("taro", by="keiri", ground="the rest", now=now) == SentBack(55, 0)
-        assert deposits(house.session) == []
-        assert journal_view(house.session)["balances"] == {
+            service.apply_deposit("taro", by="keiri", ground="asked", now=now)
+        assert service.refund_deposit("taro", by="keiri", ground="the rest", now=now) == SentBack(55, 0)
+        assert deposits(services.session) == []
+        assert journal_view(services.session)["balances"] == {
             "1110": 5_345,
             "1140": 0,
             "1150": 0,
@@ -103,7 +103,7 @@ def test_5_2__a_deposit_goes_back_once_and_no_further_than_it_reaches(engine: sa
             "2140": 0,
             "7110": -45,
         }
-        assert run_night(house, date(2026, 4, 22), parse_instant("2026-04-22 02:30")).certificate == "ok"
+        assert run_night(services, date(2026, 4, 22), parse_instant("2026-04-22 02:30")).certificate == "ok"
 
 
 @pytest.fixture
@@ -124,10 +124,10 @@ def run(*arguments: str) -> int:
 def test_the_commands_for_money_say_what_they_did(
     server: sa.Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with house_on(server) as house:
-        late_payer(house)
-        run_night(house, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))
-        house.billing.pay("taro", 9_000, now=parse_instant("2026-06-05 10:00"))
+    with services_on(server) as services:
+        late_payer(services)
+        run_night(services, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))
+        services.billing.pay("taro", 9_000, now=parse_instant("2026-06-05 10:00"))
     capsys.readouterr()
 
     def shown(*arguments: str, code: int = 0) -> str:
@@ -183,9 +183,9 @@ def test_the_commands_for_money_say_what_they_did(
 def test_the_commands_for_codes_and_files_say_what_they_did(
     server: sa.Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with house_on(server) as house:
-        open_world(house)
-        house.billing.approve("hanako", "monthly", "app_store", now=parse_instant("2026-03-26 10:00"))
+    with services_on(server) as services:
+        open_world(services)
+        services.billing.approve("hanako", "monthly", "app_store", now=parse_instant("2026-03-26 10:00"))
     capsys.readouterr()
 
     def shown(*arguments: str, code: int = 0) -> str:

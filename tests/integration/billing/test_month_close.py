@@ -11,38 +11,38 @@ from keizoku.billing.closing.month_close import acts, close_month, reopen_month,
 from keizoku.billing.closing.reconciliation_run import reconcile_month, resolve
 from keizoku.billing.closing.subledgers import sub_ledgers
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.ledger.queries import account_book, entry_story
+from keizoku.billing.ledger.queries import account_book, explain_entry
 from keizoku.billing.refusal import Refused
 from keizoku.db.tables import metadata
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.money import simulated_charge
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import Month, parse_instant
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 APRIL, MAY = Month(2026, 4), Month(2026, 5)
 MAY_2 = parse_instant("2026-05-02 09:00")
 JUNE_2 = parse_instant("2026-06-02 09:00")
 
 
-def nights(house: House, first: date, last: date) -> None:
+def nights(services: Services, first: date, last: date) -> None:
     """The night of the last day catches up what it missed; the first one begins the run log."""
     for on in (first, last):
-        run_night(house, on, parse_instant(f"{on} 02:30"))
+        run_night(services, on, parse_instant(f"{on} 02:30"))
 
 
-def april(house: House) -> None:
+def april(services: Services) -> None:
     """A card of 500 yen since 1 April 2026, and all nights through 1 May."""
-    open_world(house)
-    house.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
-    nights(house, date(2026, 4, 2), date(2026, 5, 1))
+    open_world(services)
+    services.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
+    nights(services, date(2026, 4, 2), date(2026, 5, 1))
 
 
 def test_a_month_is_closed_once_and_what_comes_later_is_posted_on_the_first_open_day(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        april(house)
-        session, gateway = house.session, house.gateway
+    with services_on(engine) as services:
+        april(services)
+        session, gateway = services.session, services.gateway
         done = close_month(session, gateway, APRIL, "kato", MAY_2)
         assert [(each.name, each.ok) for each in done.checks] == [
             ("nights", True), ("certificate", True), ("reconciliation", True),
@@ -56,7 +56,7 @@ def test_a_month_is_closed_once_and_what_comes_later_is_posted_on_the_first_open
         fee = {"exempt_yen": 18, "taxable_yen": 0, "tax_yen": 0}
         (late,) = post(session, [Posting("processor_fee", "movement:t9", date(2026, 4, 30), fee)], MAY_2)
         session.commit()
-        story = entry_story(session, late)
+        story = explain_entry(session, late)
         assert (story["posted_on"], story["belongs_to"]) == (date(2026, 5, 1), "2026-04")
         with pytest.raises(
             sa.exc.DBAPIError, match="the books are closed before 2026-05-01: nothing is posted on 2026-04"
@@ -70,18 +70,18 @@ def test_a_month_is_closed_once_and_what_comes_later_is_posted_on_the_first_open
 
 
 def test_a_close_waits_for_its_nights_and_its_turn(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        open_world(house)
-        house.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
-        nights(house, date(2026, 4, 2), date(2026, 4, 30))
-        session, gateway = house.session, house.gateway
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
+        nights(services, date(2026, 4, 2), date(2026, 4, 30))
+        session, gateway = services.session, services.gateway
         with pytest.raises(Refused, match="2026-04 is not over: close it from 2026-05-01 on"):
             close_month(session, gateway, APRIL, "kato", parse_instant("2026-04-30 23:59"))
         early = close_month(session, gateway, APRIL, "kato", parse_instant("2026-05-01 00:00"))
         assert not early.ok
         assert [each.name for each in early.checks if not each.ok] == ["nights", "certificate", "sub-ledgers"]
         assert acts(session) == []
-        run_night(house, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))
+        run_night(services, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))
         assert close_month(session, gateway, APRIL, "kato", JUNE_2).ok
         for month, match in ((Month(2026, 3), "closed with the first close"), (Month(2026, 6), "not over")):
             with pytest.raises(Refused, match=match):
@@ -117,10 +117,10 @@ CHANGED = {
 
 
 def test_whatever_is_changed_in_a_closed_month_is_found(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        april(house)
-        session = house.session
-        closed = close_month(session, house.gateway, APRIL, "kato", MAY_2)
+    with services_on(engine) as services:
+        april(services)
+        session = services.session
+        closed = close_month(session, services.gateway, APRIL, "kato", MAY_2)
 
         def tampered(table: str, change: str) -> list[str]:
             session.execute(sa.text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
@@ -151,9 +151,9 @@ def test_whatever_is_changed_in_a_closed_month_is_found(engine: sa.Engine) -> No
 
 
 def test_exceptions_keep_a_month_open_until_people_resolve_each(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        april(house)
-        session, gateway = house.session, house.gateway
+    with services_on(engine) as services:
+        april(services)
+        session, gateway = services.session, services.gateway
         # somebody charged 800 yen by hand at the gateway, without our metadata being ours
         session.execute(
             sa.insert(simulated_charge).values(
@@ -197,18 +197,18 @@ def test_exceptions_keep_a_month_open_until_people_resolve_each(engine: sa.Engin
 
 
 def test_the_simulated_gateway_keeps_its_fee_and_the_month_still_ties(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        open_world(house)
-        house.cards.fee_per_mille = 36
-        house.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
-        nights(house, date(2026, 4, 2), date(2026, 5, 1))
-        found = reconcile_month(house.session, house.gateway, APRIL, MAY_2)
+    with services_on(engine) as services:
+        open_world(services)
+        services.cards.fee_per_mille = 36
+        services.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
+        nights(services, date(2026, 4, 2), date(2026, 5, 1))
+        found = reconcile_month(services.session, services.gateway, APRIL, MAY_2)
         assert (found.outcome.exceptions, found.unexplained) == ((), ())
         # floor(500 x 0.036) = 18, of April and of 1 May; in UTC the charge of 1 May, 02:30 in Japan, is April's
-        assert trial_balance(house.session)["6110"] == 36
+        assert trial_balance(services.session)["6110"] == 36
         assert (found.controls["fees_jst"], found.controls["fees_utc"]) == (18, 36)
         assert (found.controls["ledger_closing"], found.controls["gateway_closing"]) == (482, 482)
-        assert reconcile_month(house.session, house.gateway, APRIL, MAY_2).outcome == found.outcome
+        assert reconcile_month(services.session, services.gateway, APRIL, MAY_2).outcome == found.outcome
 
 
 def test_the_processor_in_the_banks_lines_is_known_by_its_names(engine: sa.Engine) -> None:
@@ -220,36 +220,36 @@ def test_the_processor_in_the_banks_lines_is_known_by_its_names(engine: sa.Engin
         "PINSTRI PE",
         "ヤマダ ハナコ",
     )
-    with house_on(engine) as house:
+    with services_on(engine) as services:
         for number, payer in enumerate(payers, start=1):
-            house.session.execute(
+            services.session.execute(
                 sa.insert(bank_line).values(
                     source="april.csv", line=number, paid_on=date(2026, 4, 10), yen=1_000 + number, payer=payer,
                     reference="", nth=1, recorded_at=MAY_2,
                 )
             )  # fmt: skip
-        house.session.commit()
+        services.session.commit()
 
         def of_processor() -> list[int]:
-            found = reconcile_month(house.session, house.gateway, APRIL, MAY_2)
+            found = reconcile_month(services.session, services.gateway, APRIL, MAY_2)
             assert found.unexplained == ()
             assert {each.type.value for each in found.outcome.exceptions} == {"payout_missing"}
             return [each.right.yen - 1_000 for each in found.outcome.exceptions if each.right is not None]
 
         assert of_processor() == [1, 2, 3]
-        house.cards.bank_names = ("o'brien", "やまだ", "ヤマダ")
+        services.cards.bank_names = ("o'brien", "やまだ", "ヤマダ")
         assert of_processor() == [4, 6]
 
 
 def test_a_close_looks_at_the_months_end_not_at_what_came_since(engine: sa.Engine) -> None:
     """In May a fee is owed that May's own nights have not booked yet: April's sub-ledgers hold, May's do not."""
-    with house_on(engine) as house:
-        april(house)
-        session = house.session
+    with services_on(engine) as services:
+        april(services)
+        session = services.session
         assert all(each.ties for each in sub_ledgers(session, APRIL, MAY_2.date()))
         post(session, [Posting("term_invoiced", "term:1:again", date(2026, 5, 1), {"yen": 40}, "hanako")], MAY_2)
         session.commit()
         assert all(each.ties for each in sub_ledgers(session, APRIL, MAY_2.date()))
-        assert close_month(session, house.gateway, APRIL, "kato", MAY_2).ok
+        assert close_month(session, services.gateway, APRIL, "kato", MAY_2).ok
         wrong = [each.told(MAY) for each in sub_ledgers(session, MAY, MAY_2.date()) if each.code == "1140"]
         assert wrong == ["account 1140 stands at 40 yen on 2026-05-31, its rows say 0"]

@@ -13,7 +13,7 @@ from keizoku.billing.cards import charge_stage
 from keizoku.billing.gateway.port import ChargeRequest, ChargeResult
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.session import Session
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import parse_instant
@@ -55,10 +55,10 @@ def test_4_1__no_card_is_charged_on_after_booking_has_failed(
 
     sa.event.listen(engine, "rollback", given_up)
     with closing(OneByOne(engine)) as gateway, engine.connect() as session:
-        house = House(session, Rules(Terms.load("premium")), gateway)
-        open_world(house)
+        services = Services(session, Rules(Terms.load("premium")), gateway)
+        open_world(services)
         for account in MEMBERS:
-            house.billing.approve(account, "monthly", "card", now=parse_instant("2026-03-25 10:00"))
+            services.billing.approve(account, "monthly", "card", now=parse_instant("2026-03-25 10:00"))
         gateway.asked.clear()
         gateway.given_up.clear()
         with monkeypatch.context() as broken:
@@ -66,8 +66,8 @@ def test_4_1__no_card_is_charged_on_after_booking_has_failed(
             broken.setattr(charge_stage, "ANSWERS", 2)
             broken.setattr(charge_stage, "save_results", fail)
             with pytest.raises(LookupError, match="the books are shut"):
-                run_night(house, RENEWED, night_at(RENEWED))
+                run_night(services, RENEWED, night_at(RENEWED))
         assert gateway.asked == MEMBERS[:4]  # two whose answers fail, two that were asked for meanwhile
-        assert run_night(house, RENEWED, night_at(RENEWED)).certificate == "ok"
+        assert run_night(services, RENEWED, night_at(RENEWED)).certificate == "ok"
         charged = sa.text("SELECT account FROM simulated_charge ORDER BY created_at, account")
         assert session.scalars(charged).all() == MEMBERS * 2

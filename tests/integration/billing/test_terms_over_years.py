@@ -11,7 +11,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.claims import award, claim_decision, claim_reasoning
 from keizoku.db.tables.contracts import plan, term
 from keizoku.sla.claims import claim_stage
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, day_start_at
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms
@@ -70,22 +70,22 @@ def test_9_2__each_month_is_judged_by_its_own_version_however_late(session: Sess
     member(session, "taro", interval="year", price_yen=6_000, ends_on="2027-03-20")
     session.execute(sa.update(term).values(ends_on=date(2027, 6, 20)))  # it reaches beyond both months here
     session.commit()
-    desk = SlaDesk(session, rules)
-    desk.population(long_ago, 1_000_000, now=long_ago)
+    service = SlaService(session, rules)
+    service.population(long_ago, 1_000_000, now=long_ago)
 
     def stop(month: str, name: str, now: datetime) -> None:
-        assert desk.stop(at(f"{month}-10 09:00"), at(f"{month}-10 12:37"), 60_000, id=name, now=now) == []
+        assert service.stop(at(f"{month}-10 09:00"), at(f"{month}-10 12:37"), 60_000, id=name, now=now) == []
 
     stop("2027-04", "april", at("2027-04-10 14:00"))
-    assert desk.claim("m1", "hanako", MARCH, now=at("2027-04-30 23:00")) == []
-    assert desk.claim("a1", "hanako", APRIL, now=at("2027-05-30 23:00")) == []
+    assert service.claim("m1", "hanako", MARCH, now=at("2027-04-30 23:00")) == []
+    assert service.claim("a1", "hanako", APRIL, now=at("2027-05-30 23:00")) == []
     night(session, rules, "2027-06-01")
     assert last(session, "m1") == ("rejected", "threshold", None, OLD)
     assert last(session, "a1") == ("granted", None, "0.3", NEW)
 
     # two years later March's stop becomes known, and a claim for it arrives
     stop("2027-03", "march", at("2029-05-01 09:00"))
-    assert desk.claim("t1", "taro", MARCH, now=at("2029-05-01 10:00")) == []
+    assert service.claim("t1", "taro", MARCH, now=at("2029-05-01 10:00")) == []
     night(session, rules, "2029-05-02")
     assert last(session, "m1") == ("granted", None, "0.2", OLD)
     assert last(session, "t1") == ("rejected", "deadline", None, OLD)

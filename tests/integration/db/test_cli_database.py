@@ -13,7 +13,7 @@ from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import current_revision, head_revision, upgrade
 from keizoku.db.session import make_engine
 from keizoku.scheduler import cli
-from keizoku.scheduler.cli.shared.context import open_house
+from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.output import UserError
 
 
@@ -72,19 +72,19 @@ def test_the_embedded_database_from_nothing_to_stopped(embedded: Path, capsys: p
 
 
 def test_the_embedded_database_brings_itself_up_to_date(embedded: Path) -> None:
-    with open_house() as house:
-        assert current_revision(house.session) == head_revision()
-        assert house.gateway.name == "simulated"
+    with open_services() as services:
+        assert current_revision(services.session) == head_revision()
+        assert services.gateway.name == "simulated"
     assert EmbeddedServer(embedded).state() == "stopped"
 
 
 def test_a_server_is_brought_up_to_date_by_people(server: sa.Engine, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(UserError, match=r"the database is empty, .* run `keizoku db upgrade`"), open_house():
+    with pytest.raises(UserError, match=r"the database is empty, .* run `keizoku db upgrade`"), open_services():
         pass
     assert run("db", "upgrade") == 0
     assert capsys.readouterr().err.splitlines()[-1].startswith("database: server ")
-    with open_house() as house:
-        assert current_revision(house.session) == head_revision()
+    with open_services() as services:
+        assert current_revision(services.session) == head_revision()
 
 
 def test_a_server_is_not_ours_to_stop(server: sa.Engine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +101,7 @@ def test_a_database_of_a_later_release_is_left_alone(server: sa.Engine, capsys: 
     assert capsys.readouterr().err.splitlines()[-1] == (
         "error: the database is at revision 9999, which this release does not know: use the release that made it"
     )
-    with pytest.raises(UserError, match="9999"), open_house():
+    with pytest.raises(UserError, match="9999"), open_services():
         pass
 
 

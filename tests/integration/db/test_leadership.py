@@ -22,7 +22,7 @@ from keizoku.terms.calendar import parse_instant
 from tests.integration.night.test_at_once import figures
 from tests.worlds.disturbed_nights import outcome_of_night
 from tests.worlds.forked import until
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 RENEWED = date(2026, 4, 26)
 
@@ -143,9 +143,9 @@ def test_a_leader_that_hangs_loses_the_lead_and_its_jobs_are_cut_off(engine: sa.
 def test_5_2__a_worker_whose_connection_is_cut_in_a_charge_comes_back_and_nothing_is_doubled(
     engine: sa.Engine, wire: Wire
 ) -> None:
-    with house_on(engine) as desk:
-        open_world(desk)
-        desk.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
+    with services_on(engine) as service:
+        open_world(service)
+        service.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
     wired = make_engine(wire.url)
 
     def cut_after_the_charge(*about: Any) -> None:
@@ -183,7 +183,7 @@ def test_5_2__a_worker_whose_connection_is_cut_in_a_charge_comes_back_and_nothin
 @contextmanager
 def _worker(engine: sa.Engine, name: str) -> Iterator[Worker]:
     made = Worker(
-        lambda: house_on(engine),
+        lambda: services_on(engine),
         Leadership(engine.connect, name),
         json_logger(name),
         clock=lambda: night_at(RENEWED),

@@ -17,7 +17,7 @@ from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.refusal import Refused
 from keizoku.db.migrate import create_all
 from keizoku.db.tables.contracts import plan, price
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.night.stages import Work, ask
@@ -25,51 +25,51 @@ from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 FIRST, NIGHTS = date(2026, 3, 27), 38
 LEAVES_AFTER = 20  # nights: one month of a key for two is left
 ACCOUNTS = ("hanako", "jiro", "saburo")
 
 
-Act = Callable[[House, str, datetime], object]
+Act = Callable[[Services, str, datetime], object]
 
 
-def _stop(house: House, account: str, now: datetime) -> object:
+def _stop(services: Services, account: str, now: datetime) -> object:
     from_at, to_at = parse_instant("2026-04-03 12:00"), parse_instant("2026-04-03 20:00")
-    return house.sla.stop(from_at=from_at, to_at=to_at, affected=60_000, now=now)
+    return services.sla.stop(from_at=from_at, to_at=to_at, affected=60_000, now=now)
 
 
-def _claim(house: House, account: str, now: datetime) -> object:
-    return house.sla.claim(id=f"{account} {now:%m%d%H}", account=account, month=Month(2026, 4), now=now)
+def _claim(services: Services, account: str, now: datetime) -> object:
+    return services.sla.claim(id=f"{account} {now:%m%d%H}", account=account, month=Month(2026, 4), now=now)
 
 
-def _new_card(house: House, account: str, now: datetime) -> None:
-    house.cards.set_card(account, "ok")
-    house.billing.new_card(account, now=now)
+def _new_card(services: Services, account: str, now: datetime) -> None:
+    services.cards.set_card(account, "ok")
+    services.billing.new_card(account, now=now)
 
 
 def _approve(method: str, plan: str = "monthly", months: int | None = None) -> Act:
-    return lambda house, account, now: house.billing.approve(account, plan, method, months=months, now=now)
+    return lambda services, account, now: services.billing.approve(account, plan, method, months=months, now=now)
 
 
 def _card(outcome: str) -> Act:
-    return lambda house, account, now: house.cards.set_card(account, outcome)
+    return lambda services, account, now: services.cards.set_card(account, outcome)
 
 
 WHAT_PEOPLE_DO: dict[str, Act] = {
     "card fails": _card("insufficient_funds"),
     "card lost": _card("lost_card"),
     "card mute": _card("timeout_after_success"),
-    "refund fails": lambda house, account, now: house.cards.set_refund_fails(account),
+    "refund fails": lambda services, account, now: services.cards.set_refund_fails(account),
     "new card": _new_card,
-    "pay": lambda house, account, now: house.billing.pay(account, 300, now=now),
-    "pay too much": lambda house, account, now: house.billing.pay(account, 1_200, now=now),
-    "end of use": lambda house, account, now: house.billing.end_of_use(account, now=now),
-    "leave": lambda house, account, now: house.billing.leave_service(account, now=now),
-    "suspend": lambda house, account, now: house.billing.suspend(account, "asked for", now=now),
-    "terminate": lambda house, account, now: house.billing.terminate(account, "asked for", now=now),
-    "other method": lambda house, account, now: house.billing.change_method(account, "other", now=now),
+    "pay": lambda services, account, now: services.billing.pay(account, 300, now=now),
+    "pay too much": lambda services, account, now: services.billing.pay(account, 1_200, now=now),
+    "end of use": lambda services, account, now: services.billing.end_of_use(account, now=now),
+    "leave": lambda services, account, now: services.billing.leave_service(account, now=now),
+    "suspend": lambda services, account, now: services.billing.suspend(account, "asked for", now=now),
+    "terminate": lambda services, account, now: services.billing.terminate(account, "asked for", now=now),
+    "other method": lambda services, account, now: services.billing.change_method(account, "other", now=now),
     "stop": _stop,
     "claim": _claim,
     "approve by card": _approve("card"),
@@ -96,26 +96,26 @@ def test_a_night_that_asks_first_leaves_nothing_for_one_that_looks_everywhere(
     engine = engine_for_schema()
     with engine.begin() as connection:
         create_all(connection)
-    with house_on(engine) as house:
-        open_world(house)
-        _approve(hanako_by)(house, "hanako", night_at(FIRST))
-        _approve("product_key", months=2)(house, "jiro", night_at(FIRST))
-        _approve("other")(house, "saburo", night_at(FIRST))
+    with services_on(engine) as services:
+        open_world(services)
+        _approve(hanako_by)(services, "hanako", night_at(FIRST))
+        _approve("product_key", months=2)(services, "jiro", night_at(FIRST))
+        _approve("other")(services, "saburo", night_at(FIRST))
         for count in range(NIGHTS):
             on = FIRST + timedelta(days=count)
             today = [(name, account) for day, name, account in acts if day == count]
-            _live_a_day(house, on, [*today, ("leave", "jiro")] if count == LEAVES_AFTER else today)
-            assert run_night(house, on, night_at(on)).differences == ()
-            everywhere = run_night(house, on, night_at(on), ask_first=False)
+            _live_a_day(services, on, [*today, ("leave", "jiro")] if count == LEAVES_AFTER else today)
+            assert run_night(services, on, night_at(on)).differences == ()
+            everywhere = run_night(services, on, night_at(on), ask_first=False)
             assert (everywhere.changes, everywhere.differences) == (0, ())
 
 
-def _live_a_day(house: House, on: date, acts: list[tuple[str, str]]) -> None:
+def _live_a_day(services: Services, on: date, acts: list[tuple[str, str]]) -> None:
     for hour, (name, account) in enumerate(acts):
         try:
-            WHAT_PEOPLE_DO[name](house, account, night_at(on) - timedelta(hours=12) + timedelta(minutes=20 * hour))
+            WHAT_PEOPLE_DO[name](services, account, night_at(on) - timedelta(hours=12) + timedelta(minutes=20 * hour))
         except Refused:
-            house.session.rollback()
+            services.session.rollback()
 
 
 TOLD, NOT_TOLD = Discretion(renewal_notice_days_month=3), Discretion()
@@ -148,8 +148,8 @@ def test_notices_ahead_are_passed_over_only_where_no_plan_can_have_one(
     session.execute(
         sa.insert(price), [{"plan": code, "yen": yen, "cohort": cohort, **known} for code, yen, cohort in prices]
     )
-    house = House(session, Rules(Terms.load(), settings), SimulatedGateway(session.engine))
-    said = ask(Work(house, on, at, (on,), 0), "disputes")
-    house.cards.close()
+    services = Services(session, Rules(Terms.load(), settings), SimulatedGateway(session.engine))
+    said = ask(Work(services, on, at, (on,), 0), "disputes")
+    services.cards.close()
     assert said["ahead"] is due
     assert due or not renewal_notice_stage._plans(load_prices(session), settings, on)

@@ -23,7 +23,7 @@ from keizoku.db.standing import check_current, check_untouched, standing
 from tests.release_schema import BASE, changed_files, main
 from tests.worlds.next_release import with_a_remark
 from tests.worlds.stored_year import DUMP, SAID, restored, said_after_a_night
-from tests.worlds.world import house_on
+from tests.worlds.world import services_on
 
 STORED = Path(__file__).parents[2] / "released"
 AGAIN = "run `python -m tests.release_schema` (docs/why/schema.md); what an earlier version released stays as it was"
@@ -111,8 +111,8 @@ def _lives_on(url: sa.URL, folder: Path) -> None:
     """A night, its whole audit, and every answer of the database that was stored."""
     engine = make_engine(url, "public")
     try:
-        with house_on(engine) as house:
-            said = said_after_a_night(house)
+        with services_on(engine) as services:
+            said = said_after_a_night(services)
     finally:
         engine.dispose()
     assert said["certificate"] == "ok"

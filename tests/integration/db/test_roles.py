@@ -16,7 +16,7 @@ from keizoku.db.roles import SUPPORT_ADDS, apply_roles, privileges
 from keizoku.db.session import DatabaseError, Session
 from keizoku.db.tables import metadata
 from keizoku.db.tables.guards import APPEND_ONLY
-from tests.worlds.world import FIRST_NIGHT, house_on, live, open_world
+from tests.worlds.world import FIRST_NIGHT, live, open_world, services_on
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 
@@ -105,13 +105,13 @@ def test_the_worker_role_can_run_nights(engine_for_schema: Callable[[], sa.Engin
     with engine.connect() as session:
         upgrade(session)
         worker, *_ = apply_roles(session, (), prefix)
-    with house_on(engine) as house:
-        open_world(house)
-        house.session.exec_driver_sql(f"SET ROLE {worker}")
-        house.session.commit()
-        nights = live(house, FIRST_NIGHT + timedelta(days=6))
-        house.session.exec_driver_sql("RESET ROLE")
-        house.session.commit()
+    with services_on(engine) as services:
+        open_world(services)
+        services.session.exec_driver_sql(f"SET ROLE {worker}")
+        services.session.commit()
+        nights = live(services, FIRST_NIGHT + timedelta(days=6))
+        services.session.exec_driver_sql("RESET ROLE")
+        services.session.commit()
     assert {night.certificate for night in nights} == {"ok"}
     assert sum(night.changes for night in nights) > 0
 

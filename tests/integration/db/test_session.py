@@ -28,7 +28,7 @@ from keizoku.db.session import (
     texts,
     try_leader_lock,
 )
-from keizoku.db.writer import SecondHand, Turns
+from keizoku.db.writer import AlternatingSessions, BackgroundWriter
 from tests.conftest import SERVER_MAJOR, SERVER_URL
 from tests.worlds.forked import until
 
@@ -177,7 +177,7 @@ def test_pieces_are_written_in_order_and_nothing_after_one_that_failed(empty: sa
         own.commit()
         return number
 
-    with empty.connect() as first, SecondHand(first) as writer:
+    with empty.connect() as first, BackgroundWriter(first) as writer:
         assert [writer.hand(partial(write, number=number)) for number in (1, 2, 3)] == [0, 1, 2]
         with pytest.raises(sa.exc.DataError, match="division by zero"):
             writer.hand(partial(write, number=4))
@@ -198,7 +198,7 @@ def test_what_one_connection_reads_and_locks_it_writes_while_another_reads(empty
         own.commit()
         return 1
 
-    with empty.connect() as first, Turns(first) as turns:
+    with empty.connect() as first, AlternatingSessions(first) as turns:
         written, by = 0, []
         for number in range(1, 10):
             locked = sa.text("SELECT n FROM piece WHERE n = :n FOR UPDATE")
@@ -212,7 +212,7 @@ def test_what_one_connection_reads_and_locks_it_writes_while_another_reads(empty
 
 
 def test_one_piece_alone_is_written_on_the_session_itself(empty: sa.Engine) -> None:
-    with empty.connect() as first, Turns(first) as turns:
+    with empty.connect() as first, AlternatingSessions(first) as turns:
         assert turns.write(lambda own: 7 if own is first else 0, last=True) == 7
         assert (turns.wait(), turns.free) == (0, first)
 
@@ -225,7 +225,7 @@ def test_in_turns_nothing_is_begun_after_a_piece_that_failed(empty: sa.Engine) -
         return int(own.execute(sa.text("SELECT 10 / (2 - :n)"), {"n": number}).scalar_one())
 
     def write_many(session: Session) -> None:
-        with Turns(session) as turns:
+        with AlternatingSessions(session) as turns:
             for number in range(1, 100):
                 turns.free.execute(sa.text("SELECT 1"))
                 turns.write(partial(write, number=number), last=False)
@@ -246,7 +246,7 @@ def test_what_was_handed_over_is_written_though_the_one_who_hands_over_fails(emp
         return 1
 
     def hand_over(first: Session) -> None:
-        with SecondHand(first, 2, ahead=5) as writer:
+        with BackgroundWriter(first, 2, ahead=5) as writer:
             for number in range(5):
                 writer.hand(partial(write, number=number))
             raise ConnectionAbortedError
@@ -267,7 +267,7 @@ def test_a_piece_that_fails_in_python_lets_go_of_its_locks(empty: sa.Engine) -> 
         raise LookupError("no version of the terms")
 
     def hand_over(first: Session) -> None:
-        with SecondHand(first, 2, ahead=5) as writer:
+        with BackgroundWriter(first, 2, ahead=5) as writer:
             writer.hand(fail)
             first.execute(sa.text("SET lock_timeout = '20s'"))
             until(lambda: first.execute(lock).scalar_one())  # held for a moment at most
@@ -303,7 +303,7 @@ def test_a_second_interruption_waits_until_nothing_is_being_written(
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shutdown)
 
     def hand_over(first: Session) -> None:
-        with Turns(first) as turns:
+        with AlternatingSessions(first) as turns:
             turns.write(write, last=False)
             raise KeyboardInterrupt("once")
 
@@ -326,7 +326,7 @@ def test_who_ends_a_session_by_its_name_ends_its_second_hand(empty: sa.Engine) -
     with empty.connect() as first, empty.connect() as other:
         first.execute(sa.text("SET application_name = 'a job of this test'"))
         first.commit()
-        with SecondHand(first) as writer:
+        with BackgroundWriter(first) as writer:
             assert other.execute(end).scalar_one() == 2
             writer.hand(lambda own: own.execute(sa.text("SELECT 1")).scalar_one())
             with pytest.raises(sa.exc.OperationalError):

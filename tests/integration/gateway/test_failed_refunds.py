@@ -14,20 +14,20 @@ from keizoku.billing.gateway.refunds import failed_refunds
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.billing.refusal import Refused
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
-from tests.integration.gateway.test_overpayment_refunds import gateway, house  # noqa: F401  fixtures
+from tests.integration.gateway.test_overpayment_refunds import gateway, services  # noqa: F401  fixtures
 from tests.integration.gateway.test_stripe_gateway import save_card
 from tests.worlds.stripe_proxy import KEY, Proxy
 from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import open_world
 
 MAY = Month(2026, 5)
-TASKS = sa.text("SELECT kind, subject, detail ->> 'failed_on' AS on FROM people_task ORDER BY id")
+TASKS = sa.text("SELECT kind, subject, detail ->> 'failed_on' AS on FROM review_task ORDER BY id")
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +36,12 @@ def proxy() -> Iterator[Proxy]:
         yield proxy
 
 
-def _night(house: House, proxy: Proxy, on: date) -> NightResult:  # noqa: F811
+def _night(services: Services, proxy: Proxy, on: date) -> NightResult:  # noqa: F811
     at = night_at(on)
     proxy.clock = lambda: at - timedelta(hours=1)
-    done = run_night(house, on, at)
+    done = run_night(services, on, at)
     assert (done.certificate, done.differences) == ("ok", ())
-    assert trial_balance(house.session)["1131"] == sum(each["net"] for each in proxy.all_of("balance_transactions"))
+    assert trial_balance(services.session)["1131"] == sum(each["net"] for each in proxy.all_of("balance_transactions"))
     return done
 
 
@@ -53,30 +53,30 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
     calls = StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=5, retries=0)
     stripe = StripeGateway(engine, calls)
     with engine.connect() as session:
-        house = House(session, Rules(Terms.load("premium")), stripe)
-        open_world(house)
+        services = Services(session, Rules(Terms.load("premium")), stripe)
+        open_world(services)
         save_card(session, calls, proxy, "jiro")
-        house.billing.approve("jiro", "monthly", "card", now=start)
+        services.billing.approve("jiro", "monthly", "card", now=start)
         stopped = [parse_instant(f"2026-04-16 {hour}:00") for hour in (12, 20, 21)]
-        house.sla.stop(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
-        house.sla.claim(id="c", account="jiro", month=Month(2026, 4), now=parse_instant("2026-05-02 10:00"))
-        house.billing.leave_service("jiro", now=parse_instant("2026-05-02 11:00"))
-        _night(house, proxy, date(2026, 5, 3))
+        services.sla.stop(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
+        services.sla.claim(id="c", account="jiro", month=Month(2026, 4), now=parse_instant("2026-05-02 10:00"))
+        services.billing.leave_service("jiro", now=parse_instant("2026-05-02 11:00"))
+        _night(services, proxy, date(2026, 5, 3))
         assert credit_view(session, "jiro") == {"available": 0, "applied": 0, "refunded": 200}
         refund_id = session.execute(sa.text("SELECT gateway_id FROM credit_refund")).scalar_one()
 
         # an update that changed nothing is looked into once
         proxy.clock = lambda: night_at(date(2026, 5, 5)) - timedelta(hours=2)
         proxy._tell("refund.updated", proxy.ask("GET", f"/v1/refunds/{refund_id}"))
-        _night(house, proxy, date(2026, 5, 5))
+        _night(services, proxy, date(2026, 5, 5))
         looks = sa.text("SELECT state, code, count(*) FROM refund_look GROUP BY state, code ORDER BY state")
         assert [tuple(row) for row in session.execute(looks)] == [("succeeded", None, 1)]
 
         proxy.clock = lambda: parse_instant("2026-05-09 12:00")
         proxy.fail_refund(refund_id, "charge.refund.updated")
         proxy._tell("refund.failed", proxy.ask("GET", f"/v1/refunds/{refund_id}"))
-        _night(house, proxy, date(2026, 5, 11))
-        assert run_night(house, date(2026, 5, 11), night_at(date(2026, 5, 11))).changes == 0
+        _night(services, proxy, date(2026, 5, 11))
+        assert run_night(services, date(2026, 5, 11), night_at(date(2026, 5, 11))).changes == 0
         assert credit_view(session, "jiro") == {"available": 200, "applied": 0, "refunded": 0}
         posted = sa.text(
             "SELECT posted_on, code, yen FROM entry JOIN line ON line.entry_id = entry.id "
@@ -96,7 +96,7 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
             ("2026-05-11", "2026-05-11", 0),
         ):
             seen = {"until": parse_instant(f"{until} 00:00"), "known_at": parse_instant(f"{known} 00:00")}
-            assert state_at(session, house.rules, "jiro", **seen)["credit_yen"] == yen
+            assert state_at(session, services.rules, "jiro", **seen)["credit_yen"] == yen
         (listed,) = failed_refunds(session)
         assert {name: listed[name] for name in ("refund", "account", "yen", "code")} == {
             "refund": "refund 1",
@@ -105,11 +105,11 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
             "code": "lost_or_stolen_card",
         }
         now = parse_instant("2026-05-11 10:00")
-        house.billing.refund_dealt_with("refund 1", by="keiri", ground="by bank", now=now)
+        services.billing.refund_dealt_with("refund 1", by="keiri", ground="by bank", now=now)
         with pytest.raises(Refused, match="no failed refund of this name"):
-            house.billing.refund_dealt_with("refund 1", by="keiri", ground="by bank", now=now)
+            services.billing.refund_dealt_with("refund 1", by="keiri", ground="by bank", now=now)
         # it is not sent again by itself
-        _night(house, proxy, date(2026, 5, 12))
+        _night(services, proxy, date(2026, 5, 12))
         assert session.execute(sa.text("SELECT count(*) FROM credit_refund")).scalar_one() == 1
         reconciled = reconcile_month(session, stripe, MAY, parse_instant("2026-06-02 09:00"))
         assert (reconciled.outcome.counts, reconciled.unexplained) == ({}, ())
@@ -118,31 +118,32 @@ def test_9_2__a_refund_that_stripe_takes_back_days_later_is_owed_again_and_the_m
     stripe.close()
 
 
-def test_5_2__what_a_card_paid_too_much_and_sends_back_again_is_held_for_its_payer(house: House) -> None:  # noqa: F811
-    house.gateway.veiled = False  # type: ignore[attr-defined]
+def test_5_2__what_a_card_paid_too_much_and_sends_back_again_is_held_for_its_payer(services: Services) -> None:  # noqa: F811
+    services.gateway.veiled = False  # type: ignore[attr-defined]
 
     def night(day: int) -> NightResult:
-        done = run_night(house, date(2026, 3, day), night_at(date(2026, 3, day)))
+        done = run_night(services, date(2026, 3, day), night_at(date(2026, 3, day)))
         assert (done.certificate, done.differences) == ("ok", ())
         return done
 
     night(27)
-    assert trial_balance(house.session).get("2140", 0) == 0
+    assert trial_balance(services.session).get("2140", 0) == 0
     for _ in range(2):
-        house.billing.refund_fails("hanako", now=parse_instant("2026-03-28 10:00"))
+        services.billing.refund_fails("hanako", now=parse_instant("2026-03-28 10:00"))
     night(29)
     assert night(29).changes == 0
-    balances = trial_balance(house.session)
+    balances = trial_balance(services.session)
     assert (balances["1131"], balances["2140"]) == (500, -500)
-    back = house.session.execute(sa.text("SELECT yen, used_on FROM deposit_use WHERE yen < 0")).all()
+    back = services.session.execute(sa.text("SELECT yen, used_on FROM deposit_use WHERE yen < 0")).all()
     assert [tuple(row) for row in back] == [(-500, date(2026, 3, 28))]  # the day of its entry
-    tasks = [tuple(row)[:2] for row in house.session.execute(TASKS)]
+    tasks = [tuple(row)[:2] for row in services.session.execute(TASKS)]
     assert tasks == [("charged_too_much", "attempt 1"), ("refund_failed", "overcharge 1")]
     later = parse_instant("2026-03-29 10:00")
     assert (
-        house.billing.refund_deposit("hanako", by="keiri", ground="by transfer", now=later, through="bank").yen == 500
+        services.billing.refund_deposit("hanako", by="keiri", ground="by transfer", now=later, through="bank").yen
+        == 500
     )
-    assert failed_refunds(house.session) == []
+    assert failed_refunds(services.session) == []
     night(30)
-    reconciled = reconcile_month(house.session, house.gateway, Month(2026, 3), parse_instant("2026-04-02 09:00"))
+    reconciled = reconcile_month(services.session, services.gateway, Month(2026, 3), parse_instant("2026-04-02 09:00"))
     assert (reconciled.outcome.counts, reconciled.unexplained) == ({}, ())

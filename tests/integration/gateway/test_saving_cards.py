@@ -17,7 +17,7 @@ from keizoku.billing.gateway.port import Answer
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.billing.refusal import Refused
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.cli.contracts.card import app
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
@@ -25,7 +25,7 @@ from tests.integration.gateway.test_stripe_gateway import DECLINES, confirm, fai
 from tests.worlds.pages import database_of_the_settings, python_blocks
 from tests.worlds.stripe_proxy import KEY, Proxy, no_fault
 from tests.worlds.stripe_running import running_proxy
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "cards.md"
 NOW = datetime(2026, 4, 1, 3, 0, tzinfo=UTC)
@@ -89,27 +89,27 @@ def test_5_4__a_new_card_is_charged_what_is_open_and_one_that_ended_never_again(
     calls = StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=5, retries=0)
     gateway = StripeGateway(engine, calls)
     with engine.connect() as session:
-        house = House(session, Rules(Terms.load("premium")), gateway)
-        open_world(house)
-        desk = house.billing
-        refused = confirm(proxy, (setup := desk.begin_card("hanako", now=NOW)).setup_id, DECLINES)
-        assert desk.finish_card("hanako", setup.setup_id, now=NOW)
-        desk.approve("hanako", "monthly", "card", now=NOW)
+        services = Services(session, Rules(Terms.load("premium")), gateway)
+        open_world(services)
+        service = services.billing
+        refused = confirm(proxy, (setup := service.begin_card("hanako", now=NOW)).setup_id, DECLINES)
+        assert service.finish_card("hanako", setup.setup_id, now=NOW)
+        service.approve("hanako", "monthly", "card", now=NOW)
         later = NOW + timedelta(hours=1)
-        good = confirm(proxy, (setup := desk.begin_card("hanako", now=later)).setup_id)
+        good = confirm(proxy, (setup := service.begin_card("hanako", now=later)).setup_id)
         proxy.fault = fails_once("lost")
-        assert desk.finish_card("hanako", setup.setup_id, now=later)
-        outcomes = sa.text("SELECT outcome FROM attempt ORDER BY id")
+        assert service.finish_card("hanako", setup.setup_id, now=later)
+        outcomes = sa.text("SELECT outcome FROM payment_attempt ORDER BY id")
         assert session.scalars(outcomes).all() == ["declined_soft", "succeeded"]  # looked up at once
-        assert [desk.detach_card("hanako", refused, now=later) for _ in range(2)] == [True, False]
+        assert [service.detach_card("hanako", refused, now=later) for _ in range(2)] == [True, False]
         ended = later + timedelta(hours=1)
         proxy.fault = lambda method, path: "reset" if path.endswith("/detach") else None
         with pytest.raises(Refused, match="did not let go"):
-            desk.detach_card("hanako", good, now=ended)
+            service.detach_card("hanako", good, now=ended)
         proxy.fault = no_fault
-        assert desk.detach_card("hanako", good, now=ended)
+        assert service.detach_card("hanako", good, now=ended)
         with pytest.raises(Refused, match="has no saved card pm_other"):
-            desk.detach_card("hanako", "pm_other", now=ended)
+            service.detach_card("hanako", "pm_other", now=ended)
         # an attempt that was first sent before goes to the same card again; a later one to none
         requests = [request("hanako"), request("hanako", "keizoku-9-1")]
         before = replace(requests[0], first_sent_at=ended - timedelta(minutes=1))
@@ -120,12 +120,12 @@ def test_5_4__a_new_card_is_charged_what_is_open_and_one_that_ended_never_again(
 
 
 def test_cards_are_saved_at_stripe_only_and_not_while_a_charge_is_open(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
+    with services_on(engine) as services:
         for act in (
-            lambda: house.billing.begin_card("hanako", now=NOW),
-            lambda: house.billing.finish_card("hanako", "seti_1", now=NOW),
-            lambda: house.billing.detach_card("hanako", "pm_1", now=NOW),
+            lambda: services.billing.begin_card("hanako", now=NOW),
+            lambda: services.billing.finish_card("hanako", "seti_1", now=NOW),
+            lambda: services.billing.detach_card("hanako", "pm_1", now=NOW),
         ):
             with pytest.raises(Refused, match="cards are saved at Stripe, and the gateway here is simulated"):
                 act()
-        assert house.billing.cards("hanako") == []
+        assert services.billing.cards("hanako") == []

@@ -12,21 +12,23 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import stripe
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keizoku.billing.cards import charge_stage
-from keizoku.billing.cards.webhook import Answer, Told, handle
+from keizoku.billing.cards.webhook import Answer, WebhookAnswer, handle, refusal
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import gateway_event
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_stripe_gateway import save_card
 from tests.worlds.pages import database_of_the_settings, python_blocks
 from tests.worlds.stripe_proxy import KEY, Proxy
 from tests.worlds.stripe_running import running_proxy
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "webhooks.md"
 SECRET = "whsec_of_a_test"  # noqa: S105
@@ -43,16 +45,16 @@ def signed(payload: bytes, at: datetime = NOW, secret: str = SECRET) -> str:
     return header
 
 
-Tell = Callable[..., Told]
+Tell = Callable[..., WebhookAnswer]
 
 
 @pytest.fixture
 def tell(engine: sa.Engine) -> Iterator[Tell]:
-    with house_on(engine) as house:
+    with services_on(engine) as services:
 
-        def told(payload: bytes, signature: str | None = None) -> Told:
+        def told(payload: bytes, signature: str | None = None) -> WebhookAnswer:
             header = signed(payload) if signature is None else signature
-            return handle(house.session, house.rules, house.gateway, payload, header, SECRET, NOW)
+            return handle(services.session, services.rules, services.gateway, payload, header, SECRET, NOW)
 
         yield told
 
@@ -69,7 +71,7 @@ def test_what_is_not_from_stripe_or_is_old_writes_nothing(tell: Tell, session: S
         signed(payload, NOW + edge + timedelta(seconds=1)): Answer.REPLAYED,
     }
     assert {header: tell(payload, header) for header in refused} == {
-        header: Told(answer) for header, answer in refused.items()
+        header: WebhookAnswer(answer) for header, answer in refused.items()
     }
     for body in (
         b"[]",
@@ -77,19 +79,55 @@ def test_what_is_not_from_stripe_or_is_old_writes_nothing(tell: Tell, session: S
         b'{"id": 1, "type": "x", "created": "y", "data": {"object": {}}}',
         b"x" * 2_000_000,
     ):
-        assert tell(body) == Told(Answer.BAD_PAYLOAD)
-    assert tell(b"\xff", signed(b"x")) == Told(Answer.BAD_SIGNATURE)
-    assert {Told(answer).status for answer in refused.values()} == {400}
+        assert tell(body) == WebhookAnswer(Answer.BAD_PAYLOAD)
+    assert tell(b"\xff", signed(b"x")) == WebhookAnswer(Answer.BAD_SIGNATURE)
+    assert {WebhookAnswer(answer).status for answer in refused.values()} == {400}
     assert session.execute(sa.select(sa.func.count()).select_from(gateway_event)).scalar_one() == 0
     assert tell(payload, signed(payload, NOW - edge)).answer is Answer.TAKEN
 
 
+NO_EVENTS = {
+    b"[" * 100_000: "nested too deep",
+    b"{}": "not an event",
+    b'"text"': "not an event",
+    b"null": "not an event",
+    b'{"id": "evt_1", "type": "a.b", "created": 1e400, "data": {"object": {}}}': "not an event",
+    b'{"id": "evt_1", "type": "a.b", "created": 99999999999999, "data": {"object": {}}}': "not an event",
+    b'{"id": "evt_1", "type": "a.b", "created": "x", "data": {"object": {}}}': "not an event",
+    b'{"id": "evt_1", "type": "a.b", "created": 1, "data": {"object": []}}': "not an event",
+    b'{"id": "evt_\\u0000", "type": "a.b", "created": 1, "data": {"object": {}}}': "event's id",
+    b'{"id": "evt_\\ud800", "type": "a.b", "created": 1, "data": {"object": {}}}': "event's id",
+    b'{"id": "", "type": "a.b", "created": 1, "data": {"object": {}}}': "event's id",
+    b'{"id": ["evt"], "type": "a.b", "created": 1, "data": {"object": {}}}': "event's id",
+    b'{"id": "evt_1", "type": "a b", "created": 1, "data": {"object": {}}}': "event's kind",
+    b'{"id": "evt_1", "type": "a.b", "created": 1, "data": {"object": {"id": 1}}}': "event's about",
+    b'{"id": "%s", "type": "a.b", "created": 1, "data": {"object": {}}}' % (b"e" * 500_000): "event's id",
+}
+
+
+@pytest.mark.parametrize("payload", NO_EVENTS, ids=lambda payload: payload[:40].decode())
+def test_signed_nonsense_is_refused_with_its_reason_and_writes_nothing(
+    tell: Tell, session: Session, payload: bytes
+) -> None:
+    answer = tell(payload)
+    assert answer == WebhookAnswer(Answer.BAD_PAYLOAD, reason=answer.reason)
+    assert NO_EVENTS[payload] in answer.reason
+    assert session.scalar(sa.select(sa.func.count()).select_from(gateway_event)) == 0
+
+
+@given(st.binary(max_size=200), st.text(max_size=200))
+def test_any_unsigned_bytes_are_refused_without_a_database(payload: bytes, signature: str) -> None:
+    answer = refusal(payload, signature, SECRET, NOW)
+    assert answer is not None
+    assert (answer.answer, answer.status) == (Answer.BAD_SIGNATURE, 400)
+
+
 def test_an_event_counts_once_and_what_nobody_knows_is_kept(tell: Tell) -> None:
     payload = event("customer.created", {"id": "cus_1"})
-    assert tell(payload) == Told(Answer.UNKNOWN_TYPE, "evt_1", 1)
-    assert tell(payload) == Told(Answer.DUPLICATE, "evt_1")
+    assert tell(payload) == WebhookAnswer(Answer.UNKNOWN_TYPE, "evt_1", 1)
+    assert tell(payload) == WebhookAnswer(Answer.DUPLICATE, "evt_1")
     unknown = event("charge.dispute.created", {"id": "dp_unheard"}, 2)
-    assert tell(unknown) == Told(Answer.TAKEN, "evt_2", 1)  # asked for, and not there: nothing is booked
+    assert tell(unknown) == WebhookAnswer(Answer.TAKEN, "evt_2", 1)  # asked for, and not there: nothing is booked
     assert tell(unknown).status == 200
 
 
@@ -112,27 +150,29 @@ def test_5_2__a_success_is_booked_when_stripe_says_it_again_not_because_an_event
     gateway = StripeGateway(engine, calls)
     proxy.stall_seconds = 0.6
     with engine.connect() as session:
-        house = House(session, Rules(Terms.load("premium")), gateway)
-        open_world(house)
+        services = Services(session, Rules(Terms.load("premium")), gateway)
+        open_world(services)
         save_card(session, calls, proxy, "late")
         proxy.fault = lambda method, path: "late" if (method, path) == ("POST", "/v1/payment_intents") else None
-        house.billing.approve("late", "monthly", "card", now=NOW)
-        waiting = sa.text("SELECT id, outcome FROM attempt")
+        services.billing.approve("late", "monthly", "card", now=NOW)
+        waiting = sa.text("SELECT id, outcome FROM payment_attempt")
         attempt_id, outcome = session.execute(waiting).one()
         assert outcome is None
         proxy.fault = lambda method, path: None
         lie = event("payment_intent.succeeded", {"id": "pi_x", "metadata": {"keizoku_attempt": str(attempt_id)}}, 7)
 
-        def told(payload: bytes) -> Told:
-            return handle(session, house.rules, gateway, payload, signed(payload), SECRET, NOW)
+        def told(payload: bytes) -> WebhookAnswer:
+            return handle(session, services.rules, gateway, payload, signed(payload), SECRET, NOW)
 
-        assert told(lie) == Told(Answer.TAKEN, "evt_7", 1)  # Stripe knows of none: nothing is booked, nothing is sent
+        assert told(lie) == WebhookAnswer(
+            Answer.TAKEN, "evt_7", 1
+        )  # Stripe knows of none: nothing is booked, nothing is sent
         assert session.execute(waiting).one().outcome is None
         assert proxy.release() == 1
         true = event("payment_intent.succeeded", {"id": "pi_x", "metadata": {"keizoku_attempt": str(attempt_id)}}, 8)
-        assert told(true) == Told(Answer.TAKEN, "evt_8", 3)
+        assert told(true) == WebhookAnswer(Answer.TAKEN, "evt_8", 3)
         assert session.execute(waiting).one().outcome == "succeeded"
-        assert charge_stage.look_up(session, house.rules, gateway, attempt_id, NOW) == 0
+        assert charge_stage.look_up(session, services.rules, gateway, attempt_id, NOW) == 0
     gateway.close()
 
 
@@ -147,8 +187,8 @@ def test_the_page_runs(
     payload = event("customer.created", {"id": "cus_1"})
     begun: list[str] = []
 
-    def post(signature: str) -> bytes:
-        environ = {"CONTENT_LENGTH": str(len(payload)), "wsgi.input": io.BytesIO(payload)}
+    def post(signature: str, length: str = str(len(payload))) -> bytes:
+        environ = {"CONTENT_LENGTH": length, "wsgi.input": io.BytesIO(payload)}
         environ["HTTP_STRIPE_SIGNATURE"] = signature
         return b"".join(page["application"](environ, lambda status, headers: begun.append(status)))
 
@@ -160,3 +200,8 @@ def test_the_page_runs(
     ]
     assert begun == ["200 unknown_type", "200 duplicate", "400 bad_signature"]
     page["engine"].dispose()
+    page["engine"] = None  # from here on nothing may be asked of the database
+    for signature in ("t=1,v1=0", "é", "t=1,v1=é", "", "t=x,v1=0", f"t={'9' * 5_000},v1=0", "t=1" * 5_000):
+        assert post(signature) == b"bad_signature"
+    for length in ("-1", "x", "1e3", "٣", "9" * 40):
+        assert post("t=1,v1=0", length) == b"bad_payload"

@@ -11,13 +11,13 @@ from keizoku.billing.gateway.port import ChargeRequest, ChargeResult
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 RENEWED = date(2026, 4, 26)
 
@@ -39,7 +39,7 @@ def figures(session: Session) -> dict[str, object]:
     queries = {
         "terms": "SELECT account, starts_on FROM term ORDER BY 1, 2",
         "invoices": "SELECT account, state, open_yen FROM invoice ORDER BY id",
-        "attempts": "SELECT account, outcome FROM attempt ORDER BY id",
+        "attempts": "SELECT account, outcome FROM payment_attempt ORDER BY id",
         "charges": "SELECT account, answer FROM simulated_charge ORDER BY id",
         "settlements": "SELECT account, kind, yen FROM settlement ORDER BY id",
         "clearing": "SELECT sum(yen) FROM line WHERE code = '1131'",
@@ -54,17 +54,17 @@ def figures(session: Session) -> dict[str, object]:
 
 def test_5_1__a_night_and_a_new_card_that_charge_one_invoice_at_once_charge_it_once(engine: sa.Engine) -> None:
     waiting = WaitingGateway(engine)
-    with house_on(engine) as desk, engine.connect() as session:
-        open_world(desk)
-        desk.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
-        worker = House(session, Rules(Terms.load("premium")), waiting)
+    with services_on(engine) as service, engine.connect() as session:
+        open_world(service)
+        service.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
+        worker = Services(session, Rules(Terms.load("premium")), waiting)
         night = threading.Thread(target=run_night, args=(worker, RENEWED, night_at(RENEWED)))
         night.start()
         assert waiting.arrived.wait(60)
-        desk.billing.new_card("hanako", now=night_at(RENEWED))
+        service.billing.new_card("hanako", now=night_at(RENEWED))
         waiting.go_on.set()
         night.join(60)
-        assert figures(desk.session) == {
+        assert figures(service.session) == {
             "terms": [("hanako", date(2026, 3, 26)), ("hanako", RENEWED)],
             "invoices": [("hanako", "paid", 0), ("hanako", "paid", 0)],
             "attempts": [("hanako", "succeeded"), ("hanako", "succeeded")],
@@ -73,7 +73,7 @@ def test_5_1__a_night_and_a_new_card_that_charge_one_invoice_at_once_charge_it_o
             "clearing": [(1_000,)],
             "receivable": [(0,)],
         }
-        assert run_night(desk, RENEWED, night_at(RENEWED)).certificate == "ok"
+        assert run_night(service, RENEWED, night_at(RENEWED)).certificate == "ok"
     waiting.close()
 
 
@@ -83,24 +83,24 @@ def test_3_3__of_two_applications_of_one_account_at_once_one_is_taken(engine: sa
     start = threading.Barrier(6)
 
     def apply() -> None:
-        with house_on(engine) as house:
+        with services_on(engine) as services:
             start.wait(60)
             try:
-                house.billing.approve("hanako", "monthly", "card", now=now)
+                services.billing.approve("hanako", "monthly", "card", now=now)
                 outcomes.append("taken")
             except Refused:
-                house.session.rollback()
+                services.session.rollback()
                 outcomes.append("refused")
 
-    with house_on(engine) as house:
-        open_world(house)
+    with services_on(engine) as services:
+        open_world(services)
         threads = [threading.Thread(target=apply) for _ in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
         assert sorted(outcomes) == ["refused"] * 5 + ["taken"]
-        assert figures(house.session)["charges"] == [("hanako", "succeeded")]
+        assert figures(services.session)["charges"] == [("hanako", "succeeded")]
 
 
 def test_5_2__payments_that_arrive_at_once_settle_a_fee_once_and_the_rest_is_a_deposit(engine: sa.Engine) -> None:
@@ -108,24 +108,24 @@ def test_5_2__payments_that_arrive_at_once_settle_a_fee_once_and_the_rest_is_a_d
     start = threading.Barrier(5)
 
     def pay() -> None:
-        with house_on(engine) as house:
+        with services_on(engine) as services:
             start.wait(60)
-            house.billing.pay("taro", 200, now=now)
+            services.billing.pay("taro", 200, now=now)
 
-    with house_on(engine) as house:
-        open_world(house)
-        house.billing.approve("taro", "monthly", "other", now=parse_instant("2026-03-26 10:00"))
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("taro", "monthly", "other", now=parse_instant("2026-03-26 10:00"))
         threads = [threading.Thread(target=pay) for _ in range(5)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
-        rows = house.session.execute(sa.text("SELECT code, sum(yen)::int FROM line GROUP BY code ORDER BY code"))
+        rows = services.session.execute(sa.text("SELECT code, sum(yen)::int FROM line GROUP BY code ORDER BY code"))
         balances = {row.code: row.sum for row in rows}
-        house.session.rollback()
+        services.session.rollback()
         assert balances == {"1110": 1_000, "1140": 0, "2120": -500, "2140": -500}
         on = date(2026, 4, 2)
-        assert run_night(house, on, night_at(on)).certificate == "ok"
+        assert run_night(services, on, night_at(on)).certificate == "ok"
 
 
 def test_5_2__overdue_payments_that_arrive_at_once_pay_the_interest_once(engine: sa.Engine) -> None:
@@ -133,21 +133,23 @@ def test_5_2__overdue_payments_that_arrive_at_once_pay_the_interest_once(engine:
     start = threading.Barrier(2)
 
     def pay() -> None:
-        with house_on(engine) as house:
+        with services_on(engine) as services:
             start.wait(60)
-            house.billing.pay("taro", 100, now=now)
+            services.billing.pay("taro", 100, now=now)
 
-    with house_on(engine) as house:
-        open_world(house)
-        house.billing.approve("taro", "monthly", "other", now=parse_instant("2026-03-26 10:00"))
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("taro", "monthly", "other", now=parse_instant("2026-03-26 10:00"))
         threads = [threading.Thread(target=pay) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
-        parts = house.session.execute(sa.text("SELECT kind, sum(yen)::int FROM allocation GROUP BY kind ORDER BY kind"))
+        parts = services.session.execute(
+            sa.text("SELECT kind, sum(yen)::int FROM allocation GROUP BY kind ORDER BY kind")
+        )
         assert [tuple(row) for row in parts] == [("interest", 6), ("principal", 194)]
-        assert owed_view(house.session, house.rules, "taro", now)["total"] == 306
+        assert owed_view(services.session, services.rules, "taro", now)["total"] == 306
 
 
 def test_3_3__an_application_is_approved_or_rejected_never_both(engine: sa.Engine) -> None:
@@ -156,26 +158,26 @@ def test_3_3__an_application_is_approved_or_rejected_never_both(engine: sa.Engin
     outcomes: list[str] = []
 
     def act(what: str) -> None:
-        with house_on(engine) as house:
+        with services_on(engine) as services:
             start.wait(60)
             try:
                 if what == "approved":
-                    house.billing.approve("hanako", now=now)
+                    services.billing.approve("hanako", now=now)
                 else:
-                    house.billing.reject("hanako", "審査", now=now)
+                    services.billing.reject("hanako", "審査", now=now)
                 outcomes.append(what)
             except Refused:
-                house.session.rollback()
+                services.session.rollback()
 
-    with house_on(engine) as house:
-        open_world(house)
-        house.billing.register("hanako", "monthly", "card", now=now)
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.register("hanako", "monthly", "card", now=now)
         threads = [threading.Thread(target=act, args=(what,)) for what in ("approved", "rejected")]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(60)
-        row = house.session.execute(sa.text("SELECT approved_at, rejected_at FROM contract")).one()
+        row = services.session.execute(sa.text("SELECT approved_at, rejected_at FROM contract")).one()
         held = [what for what, at in zip(("approved", "rejected"), row, strict=True) if at is not None]
         assert held == outcomes
         assert len(held) == 1

@@ -139,7 +139,7 @@ def _admin(url: sa.URL) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
 def _held_up(url: sa.URL) -> Iterator[Callable[[], bool]]:
     """A night that comes to its charges waits, inside its transaction; whether it does."""
     with suppress(psycopg.OperationalError), _admin(url) as holder, _admin(url) as watcher:
-        holder.execute("BEGIN; LOCK TABLE attempt IN SHARE MODE")
+        holder.execute("BEGIN; LOCK TABLE payment_attempt IN SHARE MODE")
 
         def waits() -> bool:
             return bool(watcher.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchall())
@@ -167,22 +167,22 @@ def _full_disk(server: EmbeddedServer, url: sa.URL) -> Iterator[None]:
                 (place / "space").mkdir()
                 os.chown(place / "space", owner.st_uid, owner.st_gid)
                 admin.execute(f"CREATE TABLESPACE small LOCATION '{place / 'space'}'")
-                admin.execute("ALTER TABLE attempt SET (fillfactor = 10)")  # a further row wants a further page
-                admin.execute("ALTER TABLE attempt SET TABLESPACE small")
+                admin.execute("ALTER TABLE payment_attempt SET (fillfactor = 10)")  # a further row wants a further page
+                admin.execute("ALTER TABLE payment_attempt SET TABLESPACE small")
             with suppress(OSError), (place / "filler").open("wb", buffering=0) as filler:
                 while filler.write(b"x" * 4096):
                     pass
             yield
             (place / "filler").unlink()
             with _admin(url) as admin:
-                admin.execute("ALTER TABLE attempt SET TABLESPACE pg_default")
+                admin.execute("ALTER TABLE payment_attempt SET TABLESPACE pg_default")
                 admin.execute("DROP TABLESPACE small")
         else:
             with _admin(url) as admin:
                 admin.execute(_SAYS_FULL)
             yield
             with _admin(url) as admin:
-                admin.execute("DROP TRIGGER full_disk ON attempt; DROP FUNCTION full_disk")
+                admin.execute("DROP TRIGGER full_disk ON payment_attempt; DROP FUNCTION full_disk")
     finally:
         if mounted:
             subprocess.run(["umount", "--lazy", place], check=False)
@@ -192,7 +192,7 @@ def _full_disk(server: EmbeddedServer, url: sa.URL) -> Iterator[None]:
 _SAYS_FULL = """
 CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE 'could not extend file "base/1/2": No space left on device' USING ERRCODE = '53100'; END $$;
-CREATE TRIGGER full_disk BEFORE INSERT ON attempt EXECUTE FUNCTION full_disk()
+CREATE TRIGGER full_disk BEFORE INSERT ON payment_attempt EXECUTE FUNCTION full_disk()
 """
 
 

@@ -31,7 +31,7 @@ from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 from tests.worlds.lives import check, next_busy_night, open_shop
-from tests.worlds.world import house_on, rows
+from tests.worlds.world import rows, services_on
 
 SOAK = int(os.environ.get("KEIZOKU_TEST_SOAK", "0"))
 """How many lives; 0: the few of every test run."""
@@ -95,21 +95,21 @@ class Lives(RuleBasedStateMachine):
     ) -> None:
         self.open(start, works_back=works_back)
         for account, plan, method, card in zip(ACCOUNTS, plans, methods, cards, strict=True):
-            self.house.cards.set_card(account, card)
+            self.services.cards.set_card(account, card)
             self.ask(60, "approve", account, plan, method)
 
     def open(self, start: str, *, works_back: bool = False) -> None:
         """A shop without accounts, by the readings as they are or by the others."""
         terms = Terms.load("premium").with_readings(WORKS_BACK if works_back else {})
-        self.house = self.stack.enter_context(house_on(self.make_engine(), Rules(terms)))
+        self.services = self.stack.enter_context(services_on(self.make_engine(), Rules(terms)))
         self.night_on = self.first_on = date.fromisoformat(start)  # the business date of the next night
         self.now = night_at(self.night_on) - timedelta(hours=18)
-        open_shop(self.house, self.now)
+        open_shop(self.services, self.now)
 
     def night(self) -> None:
         """Run the night that comes next, at its time."""
         self.now = night_at(self.night_on)
-        self.last = run_night(self.house, self.night_on, self.now)
+        self.last = run_night(self.services, self.night_on, self.now)
         self.night_on += ONE_DAY
 
     def after(self, passed: int) -> datetime:
@@ -124,7 +124,7 @@ class Lives(RuleBasedStateMachine):
         """Every invariant, now."""
         if self.last is not None:
             assert (self.last.certificate, self.last.differences) == ("ok", ())
-        check(self.house, self.now, self.last.business_date if self.last else None, at_night=self.at_night)
+        check(self.services, self.now, self.last.business_date if self.last else None, at_night=self.at_night)
 
     @property
     def at_night(self) -> bool:
@@ -134,9 +134,9 @@ class Lives(RuleBasedStateMachine):
         """One act at the desk, which may say no."""
         at = self.after(passed)
         try:
-            getattr(self.house.billing, method)(account, *facts, now=at, **more)
+            getattr(self.services.billing, method)(account, *facts, now=at, **more)
         except Refused:
-            self.house.session.rollback()
+            self.services.session.rollback()
         self.look()
 
     @rule(count=st.integers(1, 6))
@@ -148,9 +148,9 @@ class Lives(RuleBasedStateMachine):
     def days_pass_on_which_something_is_due(self, count: int) -> None:
         """What lies between is noted as run: on those nights nothing but revenue is due, which the next one makes."""
         for _ in range(count):
-            busy = next_busy_night(self.house, self.night_on)
+            busy = next_busy_night(self.services, self.night_on)
             quiet = [self.night_on + n * ONE_DAY for n in range((busy - self.night_on).days)]
-            note(self.house.session, [StageRun(on, "audit", self.now, self.now, 0) for on in quiet])
+            note(self.services.session, [StageRun(on, "audit", self.now, self.now, 0) for on in quiet])
             self.night_on = busy
             self.night()
             self.look()
@@ -166,9 +166,9 @@ class Lives(RuleBasedStateMachine):
     def a_night_runs_twice(self, back: int) -> None:
         if not self.at_night:
             self.night()
-        before = rows(self.house.session)
-        again = run_night(self.house, max(self.first_on, self.night_on - (1 + back) * ONE_DAY), self.now)
-        assert rows(self.house.session) == before
+        before = rows(self.services.session)
+        again = run_night(self.services, max(self.first_on, self.night_on - (1 + back) * ONE_DAY), self.now)
+        assert rows(self.services.session) == before
         assert again.changes == 0
         assert again.certificate == "ok"
 
@@ -209,12 +209,12 @@ class Lives(RuleBasedStateMachine):
 
     @act(account=accounts, outcome=st.sampled_from(CARD_OUTCOMES))
     def card_turns(self, account: str, outcome: str) -> None:
-        self.house.cards.set_card(account, outcome)
+        self.services.cards.set_card(account, outcome)
 
     @act(account=accounts, works=st.booleans(), passed=minutes)
     def registers_another_card(self, account: str, works: bool, passed: int) -> None:
         if works:
-            self.house.cards.set_card(account, "ok")
+            self.services.cards.set_card(account, "ok")
         self.ask(passed, "new_card", account)
 
     @act(
@@ -230,9 +230,9 @@ class Lives(RuleBasedStateMachine):
     def pays(
         self, account: str, of: str, part: tuple[int, int], more: int, costs: int, named: bool, passed: int
     ) -> None:
-        owed = owed_view(self.house.session, self.house.rules, account, self.now)
+        owed = owed_view(self.services.session, self.services.rules, account, self.now)
         yen = int(str(owed[of])) * part[0] // part[1] + more
-        term = self.house.session.scalars(
+        term = self.services.session.scalars(
             sa.text("SELECT max(starts_on) FROM term JOIN invoice ON term_id = term.id WHERE state = 'open' "
                     "AND term.account = :account"), {"account": account},
         ).one() if named else None  # fmt: skip
@@ -251,7 +251,7 @@ class Lives(RuleBasedStateMachine):
 
     @act(account=accounts, latest=st.booleans(), passed=minutes)
     def gives_up(self, account: str, latest: bool, passed: int) -> None:
-        terms = self.house.session.scalars(
+        terms = self.services.session.scalars(
             sa.text("SELECT starts_on FROM term JOIN invoice ON term_id = term.id WHERE state = 'open' "
                     "AND term.account = :account ORDER BY 1"), {"account": account},
         ).all()  # fmt: skip
@@ -265,10 +265,10 @@ class Lives(RuleBasedStateMachine):
     @act(passed=minutes)
     def unknown_charges_are_looked_after(self, passed: int) -> None:
         at = self.after(passed)
-        self.house.billing.settle_unknown(now=at)
-        old = sa.text("SELECT id FROM attempt WHERE outcome IS NULL AND started_at < :old")
-        for attempt in self.house.session.scalars(old, {"old": at - timedelta(hours=23)}).all():
-            self.house.billing.nothing_charged(attempt, by="finance", ground="the gateway knows nothing", now=at)
+        self.services.billing.settle_unknown(now=at)
+        old = sa.text("SELECT id FROM payment_attempt WHERE outcome IS NULL AND started_at < :old")
+        for attempt in self.services.session.scalars(old, {"old": at - timedelta(hours=23)}).all():
+            self.services.billing.nothing_charged(attempt, by="finance", ground="the gateway knows nothing", now=at)
         self.look()
 
     @act(
@@ -283,7 +283,7 @@ class Lives(RuleBasedStateMachine):
         self, plan: str, yen: int, new_in: int, renewals_in: int, cohort: tuple[str, ...] | None, passed: int
     ) -> None:
         today = jst_day(self.after(passed))
-        self.house.billing.price(
+        self.services.billing.price(
             plan, yen, announced=today, for_new_from=today + new_in * ONE_DAY,
             for_renewals_from=today + renewals_in * ONE_DAY, cohort=cohort, now=self.now,
         )  # fmt: skip
@@ -293,18 +293,18 @@ class Lives(RuleBasedStateMachine):
     @act(hours=st.integers(4, 16), passed=minutes)
     def the_service_stops(self, hours: int, passed: int) -> None:
         at = self.after(passed)
-        self.house.sla.stop(from_at=at - timedelta(hours=hours), to_at=at, affected=60_000, now=at)
+        self.services.sla.stop(from_at=at - timedelta(hours=hours), to_at=at, affected=60_000, now=at)
 
     @act(account=accounts, ago=st.integers(0, 2), passed=minutes)
     def claims_time(self, account: str, ago: int, passed: int) -> None:
         at = self.after(passed)
         self.claims += 1
         month = Month.of(at).shift(-ago)
-        self.house.sla.claim(id=f"c{self.claims}", account=account, month=month, now=at)
+        self.services.sla.claim(id=f"c{self.claims}", account=account, month=month, now=at)
 
     @act(account=accounts)
     def what_support_sees_is_whole(self, account: str) -> None:
-        shown = contract_view(self.house.session, self.house.rules, account, self.now)
+        shown = contract_view(self.services.session, self.services.rules, account, self.now)
         assert shown["state"] in (None, "applied", "rejected", "active", "suspended", "ended")
         assert shown.get("access", False) is (shown["state"] == "active")
 
@@ -340,11 +340,11 @@ def lived(engine_with_tables: Callable[[], sa.Engine]) -> Iterator[Lives]:
 
 def test_5_2__interest_is_carried_past_a_payment_too_small_for_it_and_past_a_card_charge(lived: Lives) -> None:
     lived.open("2025-04-29")
-    lived.house.cards.set_card("hanako", "lost_card")
+    lived.services.cards.set_card("hanako", "lost_card")
     lived.ask(0, "approve", "hanako", "yearly", "card")  # due on 28 April
 
     def owed(days: int) -> tuple[object, object]:
-        shown = owed_view(lived.house.session, lived.house.rules, "hanako", lived.after(days * 24 * 60))
+        shown = owed_view(lived.services.session, lived.services.rules, "hanako", lived.after(days * 24 * 60))
         return shown["principal"], shown["interest"]
 
     assert owed(days=6) == (5_300, 12)  # 12.72
@@ -363,7 +363,7 @@ def test_5_2__the_debt_that_the_payer_names_is_paid_before_the_one_due_first(liv
     lived.ask(2 * 24 * 60, "approve", "jiro", "monthly", "other")  # due on 14 May
     lived.after(20 * 24 * 60)
     lived.ask(1, "pay", "jiro", 18 + 100, term=date(2025, 4, 30))  # interest of 8 and 6 days: 16.96 and 1.2
-    left = lived.house.session.execute(sa.text("SELECT open_yen FROM invoice ORDER BY id")).all()
+    left = lived.services.session.execute(sa.text("SELECT open_yen FROM invoice ORDER BY id")).all()
     assert left == [(5_300,), (400,)]
     lived.days_pass_on_which_something_is_due(3)
 

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from keizoku.billing.accounts.account_views import owed_view
 from keizoku.billing.refusal import Refused
 from keizoku.db.tables.contracts import METHODS
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import Month, jst_day
 from tests.worlds.lives import open_shop
-from tests.worlds.world import house_on
+from tests.worlds.world import services_on
 
 SOAK = int(os.environ.get("KEIZOKU_TEST_SOAK", "0"))
 ONE_DAY = timedelta(days=1)
@@ -84,47 +84,47 @@ def lives(draw: st.DrawFn) -> Life:
     return Life(start, joined, tuple(sorted(acts)), missed)
 
 
-def live(house: House, life: Life, missed: frozenset[date]) -> dict[str, Any]:
+def live(services: Services, life: Life, missed: frozenset[date]) -> dict[str, Any]:
     """Live it, with these nights left out; what stands at the end."""
     waiting = list(life.acts)
     at = night_at(life.start)
-    open_shop(house, at)
-    house.sla.stop(from_at=at, to_at=at + timedelta(hours=8), affected=60_000, now=at + timedelta(hours=9))
+    open_shop(services, at)
+    services.sla.stop(from_at=at, to_at=at + timedelta(hours=8), affected=60_000, now=at + timedelta(hours=9))
     for number, (account, member) in enumerate(life.members.items()):
-        house.cards.set_card(account, member.card)
+        services.cards.set_card(account, member.card)
         joins_at = at + timedelta(hours=number)
-        house.billing.approve(account, member.plan, member.method, months=member.months, now=joins_at)
+        services.billing.approve(account, member.plan, member.method, months=member.months, now=joins_at)
     for day in range(1, DAYS + 8):
         on = life.start + day * ONE_DAY
         while waiting and at + timedelta(days=waiting[0].day, minutes=waiting[0].minute) < night_at(on):
-            _do(house, waiting.pop(0), at)
+            _do(services, waiting.pop(0), at)
         if on not in missed:
-            assert run_night(house, on, night_at(on)).certificate == "ok"
-    return _found(house, life)
+            assert run_night(services, on, night_at(on)).certificate == "ok"
+    return _found(services, life)
 
 
-def _do(house: House, act: Act, start_at: Any) -> None:
+def _do(services: Services, act: Act, start_at: Any) -> None:
     now = start_at + timedelta(days=act.day, minutes=act.minute, hours=3)
-    desk, today = house.billing, jst_day(now)
+    service, today = services.billing, jst_day(now)
     try:
         if act.kind in ("other", "app_store"):
-            desk.change_method(act.account, act.kind, now=now)
+            service.change_method(act.account, act.kind, now=now)
         elif act.kind == "pay":
-            desk.pay(act.account, 20_000, now=now)  # all that can be owed
+            service.pay(act.account, 20_000, now=now)  # all that can be owed
         elif act.kind == "price":
-            desk.price("monthly", 600 + act.minute, announced=today, for_new_from=today,
+            service.price("monthly", 600 + act.minute, announced=today, for_new_from=today,
                        for_renewals_from=today + 30 * ONE_DAY, now=now)  # fmt: skip
         elif act.kind == "claim":
-            house.sla.claim(id=str(now), account=act.account, month=Month.of(start_at), now=now)
+            services.sla.claim(id=str(now), account=act.account, month=Month.of(start_at), now=now)
         else:
             if act.kind == "new_card":
-                house.cards.set_card(act.account, "ok")
-            getattr(desk, act.kind)(act.account, now=now)
+                services.cards.set_card(act.account, "ok")
+            getattr(service, act.kind)(act.account, now=now)
     except Refused:
-        house.session.rollback()
+        services.session.rollback()
 
 
-def _found(house: House, life: Life) -> dict[str, Any]:
+def _found(services: Services, life: Life) -> dict[str, Any]:
     queries = {
         "terms": "SELECT account, starts_on, ends_on, method, price_yen, closed_on FROM term ORDER BY 1, 2",
         "contracts": "SELECT account, ended_on, ended_reason FROM contract ORDER BY 1",
@@ -136,10 +136,12 @@ def _found(house: House, life: Life) -> dict[str, Any]:
         "'4190') GROUP BY code HAVING sum(yen) <> 0 ORDER BY 1",
     }
     found: dict[str, Any] = {
-        name: [tuple(row) for row in house.session.execute(sa.text(query))] for name, query in queries.items()
+        name: [tuple(row) for row in services.session.execute(sa.text(query))] for name, query in queries.items()
     }
     now = night_at(life.start + (DAYS + 7) * ONE_DAY)
-    found["interest"] = [owed_view(house.session, house.rules, account, now)["interest"] for account in life.members]
+    found["interest"] = [
+        owed_view(services.session, services.rules, account, now)["interest"] for account in life.members
+    ]
     return found
 
 
@@ -154,10 +156,10 @@ def test_missed_nights_change_nothing_that_is_owed(engine_with_tables: Callable[
     )
     @given(lives())
     def lived_twice(life: Life) -> None:
-        with house_on(engine_with_tables()) as house:
-            whole = live(house, life, frozenset())
-        with house_on(engine_with_tables()) as house:
-            with_gaps = live(house, life, life.missed)
+        with services_on(engine_with_tables()) as services:
+            whole = live(services, life, frozenset())
+        with services_on(engine_with_tables()) as services:
+            with_gaps = live(services, life, life.missed)
         owed, owed_with_gaps = whole.pop("interest"), with_gaps.pop("interest")
         assert with_gaps == whole
         assert all(less <= more for less, more in zip(owed_with_gaps, owed, strict=True))

@@ -32,19 +32,19 @@ from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.session import make_engine
 from keizoku.db.tables.money import simulated_charge
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.reports.finance import finance_report
 from keizoku.scheduler.reports.finance_files import write_finance
 from keizoku.terms.calendar import Month, parse_instant
-from tests.worlds.world import house_on, open_world, rows
+from tests.worlds.world import open_world, rows, services_on
 
 KILLS = int(os.environ.get("KEIZOKU_SOAK_KILLS", "4"))
 MAY, JUNE_1 = Month(2026, 5), date(2026, 6, 1)
 NOW = parse_instant("2026-06-02 09:00")
 ACCOUNTS = (("card", "monthly", "card"), ("owes", "monthly", "other"), ("year", "yearly", "card"))
 _Forked = multiprocessing.get_context("fork")
-Job = Callable[[House, Path], object]
+Job = Callable[[Services, Path], object]
 
 
 @pytest.fixture(scope="module")
@@ -55,49 +55,49 @@ def engine(
     name = f"monthend{uuid.uuid4().hex}"
     run_alone(f"CREATE DATABASE {name} TEMPLATE {database_with_tables} STRATEGY file_copy")
     made = make_engine(sa.make_url(database_url).set(database=name), "public")
-    with house_on(made) as house:
-        open_world(house)
+    with services_on(made) as services:
+        open_world(services)
         for account, plan, method in (
             ("card", "monthly", "card"),
             ("owes", "monthly", "other"),
             ("year", "yearly", "card"),
         ):
-            house.billing.approve(account, plan, method, now=parse_instant("2026-04-01 10:00"))
+            services.billing.approve(account, plan, method, now=parse_instant("2026-04-01 10:00"))
         for on in (date(2026, 4, 2), date(2026, 5, 1), date(2026, 5, 31), JUNE_1):
-            run_night(house, on, parse_instant(f"{on} 02:30"))
+            run_night(services, on, parse_instant(f"{on} 02:30"))
     yield made
     made.dispose()
     run_alone(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def house(engine: sa.Engine) -> Iterator[House]:
-    with house_on(engine) as opened:
+def services(engine: sa.Engine) -> Iterator[Services]:
+    with services_on(engine) as opened:
         yield opened
 
 
-def report(house: House, folder: Path) -> object:
-    reconciled = reconcile_month(house.session, house.gateway, MAY, NOW)
-    return write_finance(finance_report(house.session, house.rules, MAY, NOW, reconciled), folder, "en")
+def report(services: Services, folder: Path) -> object:
+    reconciled = reconcile_month(services.session, services.gateway, MAY, NOW)
+    return write_finance(finance_report(services.session, services.rules, MAY, NOW, reconciled), folder, "en")
 
 
-def exports(house: House, folder: Path) -> object:
+def exports(services: Services, folder: Path) -> object:
     return [
-        export_month(house.session, MAY, mapping_for(form), folder / f"may.{form}")
+        export_month(services.session, MAY, mapping_for(form), folder / f"may.{form}")
         for form in ("yayoi", "freee", "beancount")
     ]
 
 
-def documents(house: House, folder: Path) -> object:
-    return write_documents(house.session, house.rules, Issuer("継続株式会社"), MAY.next(), folder, "ja")
+def documents(services: Services, folder: Path) -> object:
+    return write_documents(services.session, services.rules, Issuer("継続株式会社"), MAY.next(), folder, "ja")
 
 
-def close(house: House, _: Path) -> object:
-    return close_month(house.session, house.gateway, MAY, "kato", NOW)
+def close(services: Services, _: Path) -> object:
+    return close_month(services.session, services.gateway, MAY, "kato", NOW)
 
 
-def demands(house: House, _: Path) -> object:
-    return demand_month(house.session, house.rules, date(2026, 7, 1), parse_instant("2026-07-01 02:30"))
+def demands(services: Services, _: Path) -> object:
+    return demand_month(services.session, services.rules, date(2026, 7, 1), parse_instant("2026-07-01 02:30"))
 
 
 def in_a_child(engine: sa.Engine, job: Job, folder: Path, die_at: int = 0) -> tuple[int, int]:
@@ -116,9 +116,9 @@ def in_a_child(engine: sa.Engine, job: Job, folder: Path, die_at: int = 0) -> tu
 
         own = make_engine(engine.url, "public")
         sa.event.listen(own, "before_cursor_execute", happens)
-        with house_on(own) as house:
+        with services_on(own) as services:
             sys.addaudithook(audit)
-            job(house, folder)
+            job(services, folder)
         os._exit(0)
 
     child = _Forked.Process(target=live)
@@ -135,7 +135,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("job", [report, exports, documents])
 def test_files_killed_anywhere_and_written_again_are_those_of_an_undisturbed_run(
-    engine: sa.Engine, house: House, job: Job, tmp_path: Path
+    engine: sa.Engine, services: Services, job: Job, tmp_path: Path
 ) -> None:
     (tmp_path / "whole").mkdir()
     code, events = in_a_child(engine, job, tmp_path / "whole")
@@ -149,18 +149,20 @@ def test_files_killed_anywhere_and_written_again_are_those_of_an_undisturbed_run
         code, _ = in_a_child(engine, job, killed, die_at)
         assert code in (-signal.SIGKILL, 0)  # a batch that goes on has fewer steps left
         assert SUMS not in contents(killed) or contents(killed).items() >= whole.items()
-    job(house, killed)
+    job(services, killed)
     assert contents(killed) == whole
 
 
-def test_a_batch_of_documents_goes_on_where_it_was_broken_off(engine: sa.Engine, house: House, tmp_path: Path) -> None:
+def test_a_batch_of_documents_goes_on_where_it_was_broken_off(
+    engine: sa.Engine, services: Services, tmp_path: Path
+) -> None:
     _, events = in_a_child(engine, documents, tmp_path / "whole")
     folder = tmp_path / "killed"
     assert in_a_child(engine, documents, folder, events - 4)[0] == -signal.SIGKILL
-    done = documents(house, folder)
+    done = documents(services, folder)
     assert done.documents == len(contents(folder)) - 2  # type: ignore[attr-defined]
     assert done.new < done.documents  # type: ignore[attr-defined]
-    assert documents(house, folder).new == 0  # type: ignore[attr-defined]
+    assert documents(services, folder).new == 0  # type: ignore[attr-defined]
     names = {name.partition("-")[0] for name in contents(folder)} - {SUMS, MANIFEST}
     assert names == {"statement", "demand"}
     # what was changed there is written again; what is no longer of the month goes
@@ -170,12 +172,14 @@ def test_a_batch_of_documents_goes_on_where_it_was_broken_off(engine: sa.Engine,
     with (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
         manifest.write('{"file": "statement-999.pdf", "facts": "", "sha256": ""}\n{"file": "../x", "facts"')
     (folder / "statement-999.pdf").write_bytes(b"")
-    assert documents(house, folder).new == 1  # type: ignore[attr-defined]
+    assert documents(services, folder).new == 1  # type: ignore[attr-defined]
     assert contents(folder) == before
 
 
-def test_a_close_killed_anywhere_is_closed_once_by_the_next(engine: sa.Engine, house: House, tmp_path: Path) -> None:
-    session = house.session
+def test_a_close_killed_anywhere_is_closed_once_by_the_next(
+    engine: sa.Engine, services: Services, tmp_path: Path
+) -> None:
+    session = services.session
     code, events = in_a_child(engine, close, tmp_path)
     first = acts(session)
     assert (code, [each["kind"] for each in first]) == (0, ["closed"])
@@ -185,7 +189,7 @@ def test_a_close_killed_anywhere_is_closed_once_by_the_next(engine: sa.Engine, h
         before = len(acts(session))
         session.rollback()
         assert in_a_child(engine, close, tmp_path, die_at)[0] == -signal.SIGKILL
-        done = close_month(session, house.gateway, MAY, "kato", NOW)
+        done = close_month(session, services.gateway, MAY, "kato", NOW)
         assert (done.ok, done.entries) == (True, first[0]["entries"])
         assert [each["kind"] for each in acts(session)[before:]] == ["closed"]
         assert acts(session)[-1]["content"] == first[0]["content"]
@@ -194,17 +198,17 @@ def test_a_close_killed_anywhere_is_closed_once_by_the_next(engine: sa.Engine, h
     reopen_month(session, MAY, "kato", "for the other tests", NOW)
 
 
-def test_demands_killed_anywhere_are_made_once(engine: sa.Engine, house: House, tmp_path: Path) -> None:
+def test_demands_killed_anywhere_are_made_once(engine: sa.Engine, services: Services, tmp_path: Path) -> None:
     count = sa.text("SELECT count(*), coalesce(sum(interest_yen), 0) FROM demand WHERE occasion = 'month:2026-07'")
     events = 8  # fewer than the job has
     for die_at in range(1, events):
         assert in_a_child(engine, demands, tmp_path, die_at)[0] in (-signal.SIGKILL, 0)
-    demands(house, tmp_path)
-    made = house.session.execute(count).one()
+    demands(services, tmp_path)
+    made = services.session.execute(count).one()
     assert made[0] == 1
-    assert demands(house, tmp_path) == 0
+    assert demands(services, tmp_path) == 0
     in_a_child(engine, demands, tmp_path)
-    assert house.session.execute(count).one() == made
+    assert services.session.execute(count).one() == made
 
 
 def at_once(engine: sa.Engine, job: Job, folder: Path) -> list[str]:
@@ -213,10 +217,10 @@ def at_once(engine: sa.Engine, job: Job, folder: Path) -> list[str]:
     said: Any = _Forked.SimpleQueue()
 
     def live() -> None:
-        with house_on(make_engine(engine.url, "public")) as house:
+        with services_on(make_engine(engine.url, "public")) as services:
             start.wait(30)
             try:
-                done = job(house, folder)
+                done = job(services, folder)
                 said.put("new" if getattr(done, "new", True) else "known")
             except Refused as refused:
                 said.put(str(refused))
@@ -231,19 +235,19 @@ def at_once(engine: sa.Engine, job: Job, folder: Path) -> list[str]:
     return sorted(said.get() for _ in children)
 
 
-def test_two_closes_at_once_close_once(engine: sa.Engine, house: House, tmp_path: Path) -> None:
-    before = len(acts(house.session))
-    house.session.rollback()
+def test_two_closes_at_once_close_once(engine: sa.Engine, services: Services, tmp_path: Path) -> None:
+    before = len(acts(services.session))
+    services.session.rollback()
     said = at_once(engine, close, tmp_path)
     assert "new" in said
     assert set(said) - {"new", "known"} <= {
         "2026-05 or another month was closed or reopened meanwhile: look at `keizoku close list`"
     }
-    assert [each["kind"] for each in acts(house.session)[before:]] == ["closed"]
-    reopen_month(house.session, MAY, "kato", "for the other tests", NOW)
+    assert [each["kind"] for each in acts(services.session)[before:]] == ["closed"]
+    reopen_month(services.session, MAY, "kato", "for the other tests", NOW)
 
 
-def test_two_writers_of_one_place_are_one_and_a_refusal(engine: sa.Engine, house: House, tmp_path: Path) -> None:
+def test_two_writers_of_one_place_are_one_and_a_refusal(engine: sa.Engine, services: Services, tmp_path: Path) -> None:
     for job in (report, exports, documents):
         folder = tmp_path / job.__name__
         folder.mkdir()
@@ -252,22 +256,22 @@ def test_two_writers_of_one_place_are_one_and_a_refusal(engine: sa.Engine, house
         assert len(refused) <= 1
         assert all(each.endswith("is being written by another run: wait until that has ended") for each in refused)
         once = contents(folder)
-        job(house, folder)
+        job(services, folder)
         assert contents(folder) == once
 
 
 def test_two_reconciliations_at_once_take_the_gateways_news_once(
-    engine: sa.Engine, house: House, tmp_path: Path
+    engine: sa.Engine, services: Services, tmp_path: Path
 ) -> None:
-    session = house.session
+    session = services.session
     charge = {"key": "by hand", "account": "card", "yen": 800, "answer": "succeeded"}
     session.execute(sa.insert(simulated_charge).values(charge | {"created_at": parse_instant("2026-06-01 12:00")}))
     session.commit()
     before = {name: len(found) for name, found in rows(session).items()}
 
-    def reconcile(house: House, _: Path) -> object:
-        house.cards.fee_per_mille = 36
-        return reconcile_month(house.session, house.gateway, MAY, NOW)
+    def reconcile(services: Services, _: Path) -> object:
+        services.cards.fee_per_mille = 36
+        return reconcile_month(services.session, services.gateway, MAY, NOW)
 
     assert at_once(engine, reconcile, tmp_path) == ["new", "new"]
     grown = {name: len(found) - before[name] for name, found in rows(session).items() if len(found) != before[name]}

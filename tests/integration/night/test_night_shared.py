@@ -19,13 +19,13 @@ from keizoku.billing.receivables import invoice_stage
 from keizoku.db.migrate import create_all
 from keizoku.db.session import make_engine
 from keizoku.db.tables.operations import night_range
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night import ranges as sharing
 from keizoku.scheduler.night.nightly_run import run_night
-from keizoku.scheduler.night.processes import Helpers
+from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import parse_instant
-from tests.worlds.world import Rows, house_on, live, open_world, rows, without_ids
+from tests.worlds.world import Rows, live, open_world, rows, services_on, without_ids
 
 BUSY = date(2026, 4, 26)
 ACCOUNTS = 24
@@ -33,7 +33,7 @@ PARTS = {"terms", "invoices"}
 
 
 @contextmanager
-def house_at(url: str, die_at: int) -> Iterator[House]:
+def services_at(url: str, die_at: int) -> Iterator[Services]:
     """A helper's house; its process is gone at the statement `die_at` (0: never)."""
     engine = make_engine(url)
     seen = 0
@@ -45,8 +45,8 @@ def house_at(url: str, die_at: int) -> Iterator[House]:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sa.event.listen(engine, "after_cursor_execute", count)
-    with house_on(engine) as house:
-        yield house
+    with services_on(engine) as services:
+        yield services
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +60,12 @@ def world(database_url: sa.URL | str) -> Iterator[tuple[sa.Engine, sa.URL, str]]
     engine = make_engine(url)
     with engine.begin() as session:
         create_all(session)
-    with house_on(engine) as house:
-        open_world(house)
+    with services_on(engine) as services:
+        open_world(services)
         for number in range(ACCOUNTS):
             method = ("card", "card", "other", "app_store")[number % 4]
-            house.billing.approve(f"v{number:02}", "monthly", method, now=parse_instant("2026-03-26 00:30"))
-        live(house, BUSY - timedelta(days=1))
+            services.billing.approve(f"v{number:02}", "monthly", method, now=parse_instant("2026-03-26 00:30"))
+        live(services, BUSY - timedelta(days=1))
     engine.dispose()
     yield server, url, name
     with server.connect() as admin:
@@ -88,14 +88,14 @@ def ends(world: tuple[sa.Engine, sa.URL, str], processes: int, die_at: int = 0) 
     with copied(world) as url:
         engine = make_engine(url)
         address = url.render_as_string(hide_password=False)
-        helpers = Helpers(processes - 1, partial(house_at, address, die_at), least=0, most_in_a_range=3)
-        with house_on(engine) as house, helpers:
-            night = run_night(house, BUSY, night_at(BUSY), helpers=helpers)
+        pool = WorkerPool(processes - 1, partial(services_at, address, die_at), least=0, most_in_a_range=3)
+        with services_on(engine) as services, pool:
+            night = run_night(services, BUSY, night_at(BUSY), pool=pool)
             assert (night.certificate, night.differences) == ("ok", ())
-            assert run_night(house, BUSY, night_at(BUSY), helpers=helpers).changes == 0
+            assert run_night(services, BUSY, night_at(BUSY), pool=pool).changes == 0
             states = sa.select(night_range.c.part, night_range.c.state, sa.func.count()).group_by("part", "state")
-            ranges = {part: count for part, state, count in house.session.execute(states) if state == "done"}
-            found = without_ids(rows(house.session), engine)
+            ranges = {part: count for part, state, count in services.session.execute(states) if state == "done"}
+            found = without_ids(rows(services.session), engine)
         engine.dispose()
     return found, ranges, night.changes
 

@@ -7,45 +7,45 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from keizoku.billing.closing.integrity_audit import EVERYTHING, audit
+from keizoku.billing.closing.integrity_audit import FULL_AUDIT, audit
 from keizoku.db.session import Session
 from keizoku.db.tables.books import stage_run
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import STAGES, NightBusyError, NightResult, run_night
-from keizoku.scheduler.night.run_log import standing
+from keizoku.scheduler.night.run_log import run_log_state
 from keizoku.scheduler.night.schedule import night_at
 from tests.conftest import OwnDatabase
-from tests.worlds.world import FIRST_NIGHT, KilledError, Rows, house_on, kill_after, live, open_world, rows
+from tests.worlds.world import FIRST_NIGHT, KilledError, Rows, kill_after, live, open_world, rows, services_on
 
 LAST = date(2026, 6, 5)
 Engines = Callable[[], sa.Engine]
 
 
 def test_a_second_run_of_every_night_changes_nothing_and_every_certificate_is_ok(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        open_world(house)
+    with services_on(engine) as services:
+        open_world(services)
 
-        def twice(house: House, on: date, now: datetime) -> NightResult:
-            base = standing(house.session, on).base
-            first = run_night(house, on, now)
-            audits = [audit(house.session, on, recognised_to=on, base=each) for each in (base, EVERYTHING)]
+        def twice(services: Services, on: date, now: datetime) -> NightResult:
+            base = run_log_state(services.session, on).base
+            first = run_night(services, on, now)
+            audits = [audit(services.session, on, recognised_to=on, base=each) for each in (base, FULL_AUDIT)]
             assert audits[0] == audits[1]
-            before = rows(house.session)
-            second = run_night(house, on, now)
-            everywhere = run_night(house, on, now, ask_first=False)  # every stage looks, whatever the probes say
-            assert rows(house.session) == before
+            before = rows(services.session)
+            second = run_night(services, on, now)
+            everywhere = run_night(services, on, now, ask_first=False)  # every stage looks, whatever the probes say
+            assert rows(services.session) == before
             assert (second.changes, second.ran_before) == (0, True)
             assert (everywhere.changes, everywhere.certificate) == (0, "ok")
-            assert sum(house_balances(house.session).values()) == 0
+            assert sum(ledger_balances(services.session).values()) == 0
             return first
 
-        results = live(house, LAST, night=twice)
+        results = live(services, LAST, night=twice)
         assert [(result.certificate, result.differences) for result in results] == [("ok", ())] * len(results)
         worked = {stage.stage for result in results for stage in result.stages if stage.changes}
         assert worked == {"terms", "claims", "credits", "invoices", "payments", "delinquency", "revenue"}
 
 
-def house_balances(session: Session) -> dict[str, int]:
+def ledger_balances(session: Session) -> dict[str, int]:
     found = {
         code: int(yen)
         for code, yen in session.execute(sa.text("SELECT code, sum(yen) FROM line GROUP BY code ORDER BY code"))
@@ -57,27 +57,27 @@ def house_balances(session: Session) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def undisturbed(own_database: OwnDatabase) -> Iterator[Rows]:
     """The rows of a life in which every night ran once and whole."""
-    with own_database() as engine, house_on(engine) as house:
-        open_world(house)
-        live(house, LAST)
-        yield rows(house.session)
+    with own_database() as engine, services_on(engine) as services:
+        open_world(services)
+        live(services, LAST)
+        yield rows(services.session)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_night_killed_after_any_stage_and_run_again_leaves_the_same_rows(
     stage: str, engine: sa.Engine, undisturbed: Rows
 ) -> None:
-    def killed(house: House, on: date, now: datetime) -> NightResult:
+    def killed(services: Services, on: date, now: datetime) -> NightResult:
         try:
-            return run_night(house, on, now, kill_after(stage))
+            return run_night(services, on, now, kill_after(stage))
         except KilledError:
-            house.session.rollback()
-        return run_night(house, on, now)
+            services.session.rollback()
+        return run_night(services, on, now)
 
-    with house_on(engine) as house:
-        open_world(house)
-        live(house, LAST, night=killed)
-        assert rows(house.session) == undisturbed
+    with services_on(engine) as services:
+        open_world(services)
+        live(services, LAST, night=killed)
+        assert rows(services.session) == undisturbed
 
 
 def test_a_night_broken_off_in_its_audit_keeps_in_the_run_log_what_it_did(
@@ -88,56 +88,58 @@ def test_a_night_broken_off_in_its_audit_keeps_in_the_run_log_what_it_did(
     def fail(*_given: object, **_named: object) -> None:
         raise KilledError
 
-    def noted(house: House) -> dict[str, tuple[int, int]]:
+    def noted(services: Services) -> dict[str, tuple[int, int]]:
         query = sa.select(stage_run.c.stage, stage_run.c.changes, stage_run.c.runs)
-        found = house.session.execute(query.where(stage_run.c.business_date == last))
+        found = services.session.execute(query.where(stage_run.c.business_date == last))
         return {row.stage: (row.changes, row.runs) for row in found}
 
-    with house_on(engine) as house:
-        open_world(house)
-        live(house, last - timedelta(days=1))
+    with services_on(engine) as services:
+        open_world(services)
+        live(services, last - timedelta(days=1))
         with monkeypatch.context() as patched:
             patched.setattr("keizoku.scheduler.night.nightly_run.audit_billing", fail)
             with pytest.raises(KilledError):
-                run_night(house, last, night_at(last))
-        broken_off = noted(house)
+                run_night(services, last, night_at(last))
+        broken_off = noted(services)
         assert set(broken_off) == {*STAGES} - {"audit"}
         assert broken_off["revenue"] > (0, 1)
-        assert run_night(house, last, night_at(last)).certificate == "ok"
+        assert run_night(services, last, night_at(last)).certificate == "ok"
         again = {stage: (changes, 2) for stage, (changes, _) in broken_off.items()}
-        assert noted(house) == {**again, "audit": (0, 1)}
+        assert noted(services) == {**again, "audit": (0, 1)}
 
 
 def test_missed_nights_leave_terms_invoices_and_revenue_as_if_none_was_missed(
     engine_with_tables: Engines,
 ) -> None:
-    def figures(house: House) -> dict[str, object]:
+    def figures(services: Services) -> dict[str, object]:
         tables = {
             "term": "SELECT account, starts_on, ends_on, method, price_yen FROM term ORDER BY 1, 2",
             "invoice": "SELECT account, total_yen, credit_yen, tax_yen, issued_on, due_on, state FROM invoice "
             "ORDER BY account, issued_on",
             "revenue": "SELECT day, plan, sum(yen), sum(tax_yen) FROM revenue_posting GROUP BY 1, 2 ORDER BY 1, 2",
         }
-        found = {name: [tuple(row) for row in house.session.execute(sa.text(query))] for name, query in tables.items()}
-        house.session.rollback()
-        return {**found, "balances": house_balances(house.session)}
+        found = {
+            name: [tuple(row) for row in services.session.execute(sa.text(query))] for name, query in tables.items()
+        }
+        services.session.rollback()
+        return {**found, "balances": ledger_balances(services.session)}
 
     missed = frozenset(date(2026, 4, 25) + timedelta(days=day) for day in range(4))
-    with house_on(engine_with_tables()) as house:
-        open_world(house)
-        live(house, LAST)
-        undisturbed = figures(house)
-    with house_on(engine_with_tables()) as house:
-        open_world(house)
-        results = live(house, LAST, skip=missed)
-        assert figures(house) == undisturbed
+    with services_on(engine_with_tables()) as services:
+        open_world(services)
+        live(services, LAST)
+        undisturbed = figures(services)
+    with services_on(engine_with_tables()) as services:
+        open_world(services)
+        results = live(services, LAST, skip=missed)
+        assert figures(services) == undisturbed
         caught = [result for result in results if result.caught_up]
         assert [result.caught_up for result in caught] == [tuple(sorted(missed))]
         assert {result.certificate for result in results} == {"ok"}
 
 
 def test_of_two_nights_at_once_one_leads_and_the_other_does_nothing(engine: sa.Engine) -> None:
-    with house_on(engine) as first, house_on(engine) as second:
+    with services_on(engine) as first, services_on(engine) as second:
         open_world(first)
 
         def while_running(on: date, stage: str, written: int) -> None:
@@ -149,43 +151,43 @@ def test_of_two_nights_at_once_one_leads_and_the_other_does_nothing(engine: sa.E
         assert run_night(second, date(2026, 3, 25), night_at(date(2026, 3, 25))).ran_before
 
 
-def in_arrears_since_april(house: House) -> None:
+def in_arrears_since_april(services: Services) -> None:
     """A fee of 500 yen that nobody pays, due on 2026-04-20; 2 yen of interest by the first of May."""
-    open_world(house)
-    house.cards.set_card("jiro", "lost_card")
-    house.billing.approve("jiro", "monthly", "card", now=night_at(date(2026, 4, 20)))
+    open_world(services)
+    services.cards.set_card("jiro", "lost_card")
+    services.billing.approve("jiro", "monthly", "card", now=night_at(date(2026, 4, 20)))
     for day in range(21, 30):
-        run_night(house, date(2026, 4, day), night_at(date(2026, 4, day)))
+        run_night(services, date(2026, 4, day), night_at(date(2026, 4, day)))
 
 
-def demands(house: House) -> list[tuple[str, int]]:
-    found = house.session.execute(sa.text("SELECT occasion, interest_yen FROM demand ORDER BY id"))
+def demands(services: Services) -> list[tuple[str, int]]:
+    found = services.session.execute(sa.text("SELECT occasion, interest_yen FROM demand ORDER BY id"))
     rows = [(row.occasion, row.interest_yen) for row in found]
-    house.session.rollback()
+    services.session.rollback()
     return rows
 
 
 def test_5_2__a_demand_of_a_missed_first_is_made_though_the_night_that_caught_up_was_killed(
     engine: sa.Engine,
 ) -> None:
-    with house_on(engine) as house:
-        in_arrears_since_april(house)
+    with services_on(engine) as services:
+        in_arrears_since_april(services)
         on = date(2026, 5, 2)
         with pytest.raises(KilledError):
-            run_night(house, on, night_at(on), kill_after("credits"))
-        house.session.rollback()
-        assert run_night(house, on, night_at(on)).caught_up == (date(2026, 4, 30), date(2026, 5, 1))
-        assert demands(house) == [("month:2026-05", 2)]
+            run_night(services, on, night_at(on), kill_after("credits"))
+        services.session.rollback()
+        assert run_night(services, on, night_at(on)).caught_up == (date(2026, 4, 30), date(2026, 5, 1))
+        assert demands(services) == [("month:2026-05", 2)]
 
 
 def test_5_2__an_old_first_that_is_run_again_later_demands_nothing_more(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        in_arrears_since_april(house)
+    with services_on(engine) as services:
+        in_arrears_since_april(services)
         for day in (date(2026, 4, 30), date(2026, 5, 1)):
-            run_night(house, day, night_at(day))
-        assert demands(house) == [("month:2026-05", 2)]
-        run_night(house, date(2026, 5, 1), night_at(date(2026, 5, 9)))
-        assert demands(house) == [("month:2026-05", 2)]
+            run_night(services, day, night_at(day))
+        assert demands(services) == [("month:2026-05", 2)]
+        run_night(services, date(2026, 5, 1), night_at(date(2026, 5, 9)))
+        assert demands(services) == [("month:2026-05", 2)]
 
 
 REFUSED = {
@@ -213,9 +215,10 @@ REFUSED = {
     "two invoices for a term": "INSERT INTO invoice (term_id, contract_id, account, method, total_yen, credit_yen, "
     "tax_yen, issued_on, due_on, issued_at, state, open_yen) SELECT term_id, contract_id, account, method, total_yen, "
     "0, tax_yen, issued_on, due_on, issued_at, 'open', total_yen FROM invoice LIMIT 1",
-    "two attempts in flight": "INSERT INTO attempt (invoice_id, account, key, yen, wanted_on, started_on, started_at) "
-    "SELECT invoice_id, account, 'k' || n, yen, wanted_on, started_on, started_at FROM attempt, "
-    "generate_series(1, 2) AS n WHERE attempt.id = (SELECT min(id) FROM attempt)",
+    "two attempts in flight": "INSERT INTO payment_attempt (invoice_id, account, key, yen, wanted_on, started_on, "
+    "started_at) "
+    "SELECT invoice_id, account, 'k' || n, yen, wanted_on, started_on, started_at FROM payment_attempt, "
+    "generate_series(1, 2) AS n WHERE payment_attempt.id = (SELECT min(id) FROM payment_attempt)",
     "an award's revision again": "INSERT INTO award (account, month, revision, claim_id, decision_revision, rate, "
     "seconds, term_ids, term_prices, fee_basis, usable_from, decided_on, decided_at) SELECT account, month, revision, "
     "claim_id, decision_revision, rate, seconds, term_ids, term_prices, fee_basis, usable_from, decided_on, decided_at "
@@ -228,13 +231,13 @@ REFUSED = {
 
 
 def test_the_database_refuses_what_must_never_be(engine: sa.Engine) -> None:
-    with house_on(engine) as house:
-        open_world(house)
-        live(house, date(2026, 5, 31))
+    with services_on(engine) as services:
+        open_world(services)
+        live(services, date(2026, 5, 31))
         states = {}
         for what, statement in REFUSED.items():
             with pytest.raises(IntegrityError) as refused:
-                house.session.execute(sa.text(statement))
+                services.session.execute(sa.text(statement))
             states[what] = str(getattr(refused.value.orig, "sqlstate", ""))[:2]
-            house.session.rollback()
+            services.session.rollback()
         assert states == dict.fromkeys(REFUSED, "23")  # class 23: a constraint said no

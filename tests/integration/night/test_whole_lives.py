@@ -15,10 +15,10 @@ from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.books.journal_rules import CHART, RULES
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.books import entry
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import Month, jst_day, parse_instant
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 CASH_AND_TAX = {"1110", "1180", "2170"}
 APRIL_1 = date(2026, 4, 1)
@@ -40,95 +40,95 @@ ELSEWHERE = {
 BY = "kato"
 
 
-def begin(house: House, now: datetime) -> None:
+def begin(services: Services, now: datetime) -> None:
     """All of them on 1 April: seven cards, two who get invoices, a year, a key, a coupon, a store."""
-    desk = house.billing
-    house.cards.fee_per_mille = 36
+    service = services.billing
+    services.cards.fee_per_mille = 36
     for account in CARDS:
-        desk.approve(account, "monthly", "card", now=now)
+        service.approve(account, "monthly", "card", now=now)
     for account in ("owes", "given up"):
-        desk.approve(account, "monthly", "other", now=now)
-    desk.approve("year", "yearly", "card", now=now)
-    desk.approve("key", "monthly", "product_key", months=1, now=now)
-    desk.approve("two keys", "monthly", "product_key", months=2, now=now)
-    desk.approve("coupon", "monthly", "coupon", months=1, now=now)
-    desk.approve("store", "monthly", "app_store", now=now)
+        service.approve(account, "monthly", "other", now=now)
+    service.approve("year", "yearly", "card", now=now)
+    service.approve("key", "monthly", "product_key", months=1, now=now)
+    service.approve("two keys", "monthly", "product_key", months=2, now=now)
+    service.approve("coupon", "monthly", "coupon", months=1, now=now)
+    service.approve("store", "monthly", "app_store", now=now)
     for account in ("key", "coupon", "store", "won"):
-        desk.end_of_use(account, now=now)
+        service.end_of_use(account, now=now)
 
 
-def april(house: House, now: datetime) -> None:
+def april(services: Services, now: datetime) -> None:
     """A stop of eight hours, two claims, three disputes, one who leaves the service."""
-    house.sla.stop(from_at=parse_instant("2026-04-16 12:00"), to_at=parse_instant("2026-04-16 20:00"), affected=60_000,
-                   now=now)  # fmt: skip
+    services.sla.stop(from_at=parse_instant("2026-04-16 12:00"), to_at=parse_instant("2026-04-16 20:00"),
+                      affected=60_000, now=now)  # fmt: skip
     for number, account in enumerate(("credited", "refunded")):
-        house.sla.claim(id=f"c{number}", account=account, month=Month(2026, 4), now=now)
+        services.sla.claim(id=f"c{number}", account=account, month=Month(2026, 4), now=now)
     for account, outcome in (("won", "won"), ("stays", "lost"), ("voided", "lost")):
-        house.billing.dispute(account, APRIL_1, outcome, decided_on=date(2026, 4, 25), now=now)
-    house.billing.take_disputes(now=now)
-    (found,) = (each for each in disputes(house.session) if each["account"] == "voided")
-    house.billing.dispute_lost(str(found["dispute"]), "sale_void", by=BY, ground="a test", now=now)
+        services.billing.dispute(account, APRIL_1, outcome, decided_on=date(2026, 4, 25), now=now)
+    services.billing.take_disputes(now=now)
+    (found,) = (each for each in disputes(services.session) if each["account"] == "voided")
+    services.billing.dispute_lost(str(found["dispute"]), "sale_void", by=BY, ground="a test", now=now)
     for account in ("leaves", "two keys"):
-        house.billing.leave_service(account, now=now)
-    house.billing.end_of_use("refunded", now=now)
+        services.billing.leave_service(account, now=now)
+    services.billing.end_of_use("refunded", now=now)
 
 
-def may(house: House, now: datetime, folder: Path) -> None:
+def may(services: Services, now: datetime, folder: Path) -> None:
     """Money that came: of a store, of nobody, of one whose dispute was lost, of one who pays late and too much."""
     (folder / "store.csv").write_text(STORE, encoding="utf-8")
-    assert house.billing.import_store_reports(folder / "store.csv", author="kato", now=now).rows_new == 1
+    assert services.billing.import_store_reports(folder / "store.csv", author="kato", now=now).rows_new == 1
     (folder / "bank.csv").write_text(BANK, encoding="utf-8")
-    assert house.billing.import_bank(folder / "bank.csv", author="kato", now=now).rows_new == 2
-    nobody, somebody = house.session.scalars(sa.select(bank_line.c.id).order_by(bank_line.c.id))
-    house.billing.send_payment_back(nobody, by=BY, ground="a test", now=now)
-    house.billing.match_payment(somebody, "given up", by=BY, ground="a test", now=now)
-    house.billing.unmatch_payment(somebody, by=BY, ground="a test", now=now)
-    house.billing.match_payment(somebody, "owes", by=BY, ground="a test", now=now)
-    house.billing.pay("stays", 2_000, now=now)
+    assert services.billing.import_bank(folder / "bank.csv", author="kato", now=now).rows_new == 2
+    nobody, somebody = services.session.scalars(sa.select(bank_line.c.id).order_by(bank_line.c.id))
+    services.billing.send_payment_back(nobody, by=BY, ground="a test", now=now)
+    services.billing.match_payment(somebody, "given up", by=BY, ground="a test", now=now)
+    services.billing.unmatch_payment(somebody, by=BY, ground="a test", now=now)
+    services.billing.match_payment(somebody, "owes", by=BY, ground="a test", now=now)
+    services.billing.pay("stays", 2_000, now=now)
     for account in ("renewed", "credited", "stays"):
-        house.billing.end_of_use(account, now=now)
-    house.billing.pay("owes", 300, now=now)
+        services.billing.end_of_use(account, now=now)
+    services.billing.pay("owes", 300, now=now)
 
 
-def autumn(house: House, now: datetime) -> None:
+def autumn(services: Services, now: datetime) -> None:
     """What is still open is paid with costs, given up, sent back; the year's user leaves; the processor pays out."""
-    desk, session = house.billing, house.session
-    desk.pay("owes", 2_000, costs=110, now=now)
+    service, session = services.billing, services.session
+    service.pay("owes", 2_000, costs=110, now=now)
     for account in ("owes", "stays"):
-        desk.refund_deposit(account, by=BY, ground="a test", now=now)
+        service.refund_deposit(account, by=BY, ground="a test", now=now)
     open_terms = session.execute(
         sa.text("SELECT term.starts_on FROM term JOIN invoice ON invoice.term_id = term.id"
                 " WHERE term.account = 'given up' AND invoice.open_yen > 0 ORDER BY 1")
     ).scalars().all()  # fmt: skip
     assert open_terms
     for term_on in open_terms:
-        desk.write_off("given up", term_on, by=BY, ground="a test", now=now)
-    desk.leave_service("year", now=now)
+        service.write_off("given up", term_on, by=BY, ground="a test", now=now)
+    service.leave_service("year", now=now)
 
 
 def test_at_the_end_of_whole_lives_the_balance_sheet_holds_cash_and_tax_alone(
     engine: sa.Engine, tmp_path: Path
 ) -> None:
-    def night(house: House, on: str) -> None:
-        assert run_night(house, date.fromisoformat(on), parse_instant(f"{on} 02:30")).certificate == "ok"
+    def night(services: Services, on: str) -> None:
+        assert run_night(services, date.fromisoformat(on), parse_instant(f"{on} 02:30")).certificate == "ok"
 
-    with house_on(engine) as house:
-        open_world(house)
-        session = house.session
-        begin(house, parse_instant("2026-04-01 10:00"))
-        night(house, "2026-04-02")
-        april(house, parse_instant("2026-04-20 09:00"))
+    with services_on(engine) as services:
+        open_world(services)
+        session = services.session
+        begin(services, parse_instant("2026-04-01 10:00"))
+        night(services, "2026-04-02")
+        april(services, parse_instant("2026-04-20 09:00"))
         for on in ("2026-04-26", "2026-05-01", "2026-05-02"):
-            night(house, on)
-        may(house, parse_instant("2026-05-20 09:00"), tmp_path)
+            night(services, on)
+        may(services, parse_instant("2026-05-20 09:00"), tmp_path)
         for on in ("2026-05-31", "2026-06-01", "2026-06-20", "2026-07-01", "2026-08-01", "2026-09-01"):
-            night(house, on)
-        autumn(house, parse_instant("2026-09-20 09:00"))
-        night(house, "2026-09-21")
-        night(house, "2026-10-01")
+            night(services, on)
+        autumn(services, parse_instant("2026-09-20 09:00"))
+        night(services, "2026-09-21")
+        night(services, "2026-10-01")
         now = parse_instant("2026-10-02 09:00")
         for month in (Month(2026, 8), Month(2026, 9)):
-            closed = close_month(session, house.gateway, month, "kato", now)
+            closed = close_month(session, services.gateway, month, "kato", now)
             assert [each for each in closed.checks if not each.ok] == []
         at_processor = trial_balance(session)["1131"]
         post(session, [Posting("payout", "movement:all", jst_day(now), {"yen": at_processor}, None)], now)

@@ -24,7 +24,7 @@ from keizoku.scheduler.backup.member_data import tables_of_members, write_member
 from keizoku.scheduler.backup.stores import Store
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.policy import Terms
-from tests.worlds.world import FIRST_NIGHT, house_on, live, open_world
+from tests.worlds.world import FIRST_NIGHT, live, open_world, services_on
 
 LAST_NIGHT = FIRST_NIGHT + timedelta(days=5)
 NOW = night_at(LAST_NIGHT) + timedelta(hours=2)
@@ -82,12 +82,12 @@ def test_10_1__a_backup_in_three_places_restored_is_the_same_house(
     engine = make_engine(source)
     with engine.connect() as session:
         upgrade(session)
-    with house_on(engine) as house:
-        open_world(house)
-        live(house, LAST_NIGHT)
-        stored = keeper.run(house.session, source, rules, NOW)
+    with services_on(engine) as services:
+        open_world(services)
+        live(services, LAST_NIGHT)
+        stored = keeper.run(services.session, source, rules, NOW)
         assert [each.why for each in stored] == [None, None, None]
-        assert keeper.last_whole_at(house.session, [store.name for store in stores]) == NOW
+        assert keeper.last_whole_at(services.session, [store.name for store in stores]) == NOW
     assert not keeper.stands(rules, NOW).wanted
 
     # nothing of the contents can be read where the copies lie
@@ -116,26 +116,26 @@ def test_10_1__a_backup_in_three_places_restored_is_the_same_house(
                 assert sorted(map(str, before.execute(query))) == sorted(map(str, after.execute(query))), table.name
     with pytest.raises(BackupError, match="restore into an empty one"):
         keeper.restore_into(rules, target, identity)
-    with house_on(restored) as house:
+    with services_on(restored) as services:
         # what must never be is refused there too, and the next night goes on
         with pytest.raises(sa.exc.DBAPIError):
-            house.session.execute(sa.text("DELETE FROM entry"))
-        house.session.rollback()
-        [result] = live_one_more(house)
+            services.session.execute(sa.text("DELETE FROM entry"))
+        services.session.rollback()
+        [result] = live_one_more(services)
         assert result == "ok"
 
-        _check_member(house.session, tmp_path / "member")
+        _check_member(services.session, tmp_path / "member")
     engine.dispose()
     restored.dispose()
 
 
-def live_one_more(house: object) -> list[str]:
-    from keizoku.scheduler.app import House
+def live_one_more(services: object) -> list[str]:
+    from keizoku.scheduler.app import Services
     from keizoku.scheduler.night.nightly_run import run_night
 
-    assert isinstance(house, House)
+    assert isinstance(services, Services)
     next_date = LAST_NIGHT + timedelta(days=1)
-    return [run_night(house, next_date, night_at(next_date)).certificate]
+    return [run_night(services, next_date, night_at(next_date)).certificate]
 
 
 def _check_member(session: sa.Connection, folder: Path) -> None:

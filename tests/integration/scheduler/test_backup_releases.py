@@ -23,7 +23,7 @@ from keizoku.scheduler.backup.stores import Store
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.policy import Terms
 from tests.worlds.next_release import VERSION, columns_of, with_a_remark
-from tests.worlds.world import FIRST_NIGHT, house_on, live, open_world
+from tests.worlds.world import FIRST_NIGHT, live, open_world, services_on
 
 LAST_NIGHT = FIRST_NIGHT + timedelta(days=3)
 NOW = night_at(LAST_NIGHT) + timedelta(hours=2)
@@ -56,11 +56,11 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[keeper.Rule
 def lived(url: sa.URL, rules: keeper.Rules, schema: str = "public") -> None:
     """Some days, and a backup of them."""
     engine = make_engine(url, schema)
-    with house_on(engine) as house:
-        upgrade(house.session)
-        open_world(house)
-        live(house, LAST_NIGHT)
-        assert [each.why for each in keeper.run(house.session, url, rules, NOW)] == [None, None, None]
+    with services_on(engine) as services:
+        upgrade(services.session)
+        open_world(services)
+        live(services, LAST_NIGHT)
+        assert [each.why for each in keeper.run(services.session, url, rules, NOW)] == [None, None, None]
     engine.dispose()
 
 

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 
 from keizoku.billing.gateway.simulated import SimulatedGateway
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.demo.files import BrokenExample, read_acts
 from keizoku.scheduler.demo.page import demo_page
 from keizoku.scheduler.demo.place import MARK, NotADemo, clear, examples_dir
@@ -56,12 +56,12 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo(own_database: OwnDatabase) -> Iterator[Demo]:
     with own_database() as engine, closing(SimulatedGateway(engine)) as gateway, engine.connect() as session:
-        house = House(session=session, rules=RULES, gateway=gateway)
-        played = play(house, read_acts(EXAMPLE, RULES, EVERY))
-        summary = summarise(house, played, played_until())
+        services = Services(session=session, rules=RULES, gateway=gateway)
+        played = play(services, read_acts(EXAMPLE, RULES, EVERY))
+        summary = summarise(services, played, played_until())
         claims = claim_list(session, RULES, played_until(), Month(2026, 4))
         outcomes = {each["id"]: each["reason"] or each["outcome"] for each in claims}
-        yield Demo(played, summary, outcomes, demo_page(house, summary, played_until(), COMMAND))
+        yield Demo(played, summary, outcomes, demo_page(services, summary, played_until(), COMMAND))
 
 
 def test_the_example_month_is_what_its_generator_writes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from keizoku.db.migrate import upgrade
 from keizoku.db.session import DatabaseError, make_engine
 from keizoku.scheduler import cli
-from keizoku.scheduler.app import engine_of, house_on
+from keizoku.scheduler.app import engine_of, services_on
 from keizoku.scheduler.settings import Settings
 from tests.worlds.pages import python_blocks
 
@@ -75,17 +75,17 @@ def test_an_engine_that_does_not_fit_is_refused_in_a_line(
     engine: sa.Engine, engine_for_schema: Callable[[], sa.Engine]
 ) -> None:
     with pytest.raises(DatabaseError, match=r"the engine speaks sqlite\+pysqlite; Keizoku needs postgresql\+psycopg"):
-        house_on(sa.create_engine("sqlite://"), Settings()).__enter__()
+        services_on(sa.create_engine("sqlite://"), Settings()).__enter__()
     with pytest.raises(DatabaseError, match="the schema public holds tables of Keizoku that no `keizoku db upgrade`"):
-        house_on(engine, Settings()).__enter__()
+        services_on(engine, Settings()).__enter__()
     empty = engine_for_schema()
     with pytest.raises(DatabaseError, match=r"the database is empty, this release wants 0001|, but the schema"):
-        house_on(empty, Settings()).__enter__()
+        services_on(empty, Settings()).__enter__()
     with empty.connect() as session:
         upgrade(session)
-    with house_on(empty, Settings()) as house:
-        assert house.gateway.name == "simulated"
+    with services_on(empty, Settings()) as services:
+        assert services.gateway.name == "simulated"
     with pytest.raises(DatabaseError, match=r"leads to schema t\w+, KEIZOKU_DATABASE_SCHEMA names public"):
-        house_on(empty, Settings(database_schema="public")).__enter__()
+        services_on(empty, Settings(database_schema="public")).__enter__()
     with pytest.raises(DatabaseError, match="no server is named: set KEIZOKU_DATABASE_URL"):
         engine_of(Settings())

@@ -21,7 +21,7 @@ from keizoku.billing.closing.contract_liability import COLUMNS, KINDS, contract_
 from keizoku.billing.closing.export_files import balances_before, month_sums
 from keizoku.billing.closing.reconciliation import ExceptionType
 from keizoku.billing.documents.atomic_files import SUMS
-from keizoku.billing.documents.invoice_documents import return_note_of, statement_of
+from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
 from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.ledger.queries import BY_PEOPLE
@@ -30,7 +30,7 @@ from keizoku.billing.rules.books.deferred_revenue import Part
 from keizoku.billing.rules.books.journal_rules import RULES, rules_table
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.billing.tasks import TaskKind
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports import finance_files
 from keizoku.scheduler.reports.finance import FinanceReport, finance_report
 from keizoku.scheduler.reports.finance_files import write_finance, write_workbook
@@ -38,25 +38,25 @@ from keizoku.scheduler.reports.finance_page import finance_page
 from keizoku.terms.calendar import Month
 from keizoku.terms.rendering import templates
 from tests.conftest import OwnDatabase
-from tests.worlds.finance_world import MAY, NOW, lived_house, report_of
+from tests.worlds.finance_world import MAY, NOW, lived_services, report_of
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 Cells = dict[tuple[str, int], object]
 
 
 @pytest.fixture(scope="module")
-def house(own_database: OwnDatabase) -> Iterator[House]:
-    with own_database() as engine, lived_house(engine) as lived:
+def services(own_database: OwnDatabase) -> Iterator[Services]:
+    with own_database() as engine, lived_services(engine) as lived:
         yield lived
 
 
 @pytest.fixture(scope="module")
-def report(house: House) -> FinanceReport:
-    return report_of(house)
+def report(services: Services) -> FinanceReport:
+    return report_of(services)
 
 
-def test_figures_are_the_ledgers(house: House, report: FinanceReport) -> None:
-    moved, closing = month_sums(house.session, MAY), balances_before(house.session, MAY.next())
+def test_figures_are_the_ledgers(services: Services, report: FinanceReport) -> None:
+    moved, closing = month_sums(services.session, MAY), balances_before(services.session, MAY.next())
     told = {each.key: each.value for each in report.figures}
     assert told["revenue"] == -(moved["4110"] + moved["4190"])
     assert told["invoiced"] + told["charged"] + told["tax"] > 0
@@ -67,12 +67,12 @@ def test_figures_are_the_ledgers(house: House, report: FinanceReport) -> None:
     assert sum(yen for _, yen in report.revenue) == told["revenue"]
     trial = {str(row[0]): row[5] for row in report.table("trial").rows()}
     assert trial == {code: yen for code, yen in closing.items() if yen or code in trial}
-    assert closing == trial_balance(house.session, date(2026, 5, 31))
+    assert closing == trial_balance(services.session, date(2026, 5, 31))
 
 
-def test_statements_sum_to_invoices(house: House, report: FinanceReport) -> None:
+def test_statements_sum_to_invoices(services: Services, report: FinanceReport) -> None:
     numbers = [int(str(row[0])) for row in report.table("invoices").rows()]
-    told = [statement_of(house.session, house.rules, number, Issuer()) for number in numbers]
+    told = [statement_of(services.session, services.rules, number, Issuer()) for number in numbers]
     assert sum(each.total_yen for each in told) == report.figure("invoiced").value
     assert sum(each.charged_yen for each in told) == report.figure("charged").value
     assert sum(each.tax_yen for each in told) == report.figure("tax").value
@@ -80,20 +80,20 @@ def test_statements_sum_to_invoices(house: House, report: FinanceReport) -> None
 
 
 @pytest.mark.parametrize("number", [0, -1, 10**6, 2**63, 10**30])
-def test_a_document_of_nothing_is_refused(house: House, number: int) -> None:
+def test_a_document_of_nothing_is_refused(services: Services, number: int) -> None:
     with pytest.raises(Refused, match=f"there is no invoice {number};"):
-        statement_of(house.session, house.rules, number, Issuer())
+        statement_of(services.session, services.rules, number, Issuer())
     with pytest.raises(Refused, match=f"there is no credit {number};"):
-        return_note_of(house.session, house.rules, number, Issuer())
+        credit_note_of(services.session, services.rules, number, Issuer())
 
 
-def test_no_return_invoice_is_due_for_a_small_credit(house: House) -> None:
+def test_no_return_invoice_is_due_for_a_small_credit(services: Services) -> None:
     with pytest.raises(Refused, match="below 10,000 yen no return invoice is due"):
-        return_note_of(house.session, house.rules, 1, Issuer())
+        credit_note_of(services.session, services.rules, 1, Issuer())
 
 
-def test_the_contract_liability_rolls_forward_month_by_month(house: House) -> None:
-    rolled = [contract_liability(house.session, Month(2026, number), NOW.date()) for number in (2, 3, 4, 5)]
+def test_the_contract_liability_rolls_forward_month_by_month(services: Services) -> None:
+    rolled = [contract_liability(services.session, Month(2026, number), NOW.date()) for number in (2, 3, 4, 5)]
     assert (rolled[0].rows(), rolled[0].schedule) == ([], ())
     assert [each.closing_yen for each in rolled[:-1]] == [each.opening_yen for each in rolled[1:]]
     assert dict(rolled[-1].movements).keys() >= {"term_invoiced", "revenue_recognised", "store_term_started"}
@@ -104,11 +104,11 @@ def test_the_contract_liability_rolls_forward_month_by_month(house: House) -> No
             assert kinds["closing"] == sum(kinds[name] for name in COLUMNS if name != "closing") == plan.closing_yen
 
 
-def test_what_is_deferred_will_be_earned_as_its_months_later_show(house: House) -> None:
+def test_what_is_deferred_will_be_earned_as_its_months_later_show(services: Services) -> None:
     """What was to come at April's end came in May: its part of the terms that had begun by then."""
-    april = contract_liability(house.session, Month(2026, 4), NOW.date())
+    april = contract_liability(services.session, Month(2026, 4), NOW.date())
     assert {each.when for each in april.schedule} >= {"2026-05"}
-    came = house.session.execute(
+    came = services.session.execute(
         sa.text(
             "SELECT term.plan, sum(price_yen * (least(ends_on, date '2026-06-01') - starts_on) / (ends_on - starts_on)"
             " - price_yen * (date '2026-05-01' - starts_on) / (ends_on - starts_on)) FROM term"
@@ -128,23 +128,23 @@ def test_every_event_that_moves_the_contract_liability_has_its_place_in_the_roll
     assert moving | set(BY_PEOPLE) == set(KINDS)
 
 
-def test_what_people_post_to_the_contract_liability_is_shown_apart(house: House) -> None:
-    house.session.rollback()
-    before = contract_liability(house.session, MAY, NOW.date())
-    post_by_hand(house.session, {"2120": -70, "7120": 70}, date(2026, 5, 30), "kato", "a test", NOW, commit=False)
-    after = contract_liability(house.session, MAY, NOW.date())
-    house.session.rollback()
+def test_what_people_post_to_the_contract_liability_is_shown_apart(services: Services) -> None:
+    services.session.rollback()
+    before = contract_liability(services.session, MAY, NOW.date())
+    post_by_hand(services.session, {"2120": -70, "7120": 70}, date(2026, 5, 30), "kato", "a test", NOW, commit=False)
+    after = contract_liability(services.session, MAY, NOW.date())
+    services.session.rollback()
     assert after.closing_yen - before.closing_yen == 70
     assert set(after.schedule) - set(before.schedule) == {Part("", "by_people", 70)}
 
 
-def test_a_report_on_books_that_do_not_tie_is_refused_with_what_differs(house: House) -> None:
-    house.session.rollback()
+def test_a_report_on_books_that_do_not_tie_is_refused_with_what_differs(services: Services) -> None:
+    services.session.rollback()
     of_no_term = Posting("term_invoiced", "term:999999", date(2026, 5, 30), {"yen": 70}, "u00")
-    post(house.session, [of_no_term], NOW)
+    post(services.session, [of_no_term], NOW)
     with pytest.raises(Refused) as refused:
-        finance_report(house.session, house.rules, MAY, NOW)
-    house.session.rollback()
+        finance_report(services.session, services.rules, MAY, NOW)
+    services.session.rollback()
     assert str(refused.value) == (
         "account 2120 does not tie in 2026-05: entries of no term: 0 yen are to be earned, 70 are in it; "
         "see what `keizoku night --whole-audit` finds, and the entries in `keizoku ledger account 2120`"
@@ -250,22 +250,22 @@ def test_exceptions_of_the_reconciliation_are_in_the_report(report: FinanceRepor
 
 
 def test_names_from_outside_are_text_on_the_page_and_no_formula_in_the_files(
-    house: House, report: FinanceReport, tmp_path: Path
+    services: Services, report: FinanceReport, tmp_path: Path
 ) -> None:
-    house.session.rollback()
-    house.session.execute(
-        sa.text("INSERT INTO people_task (kind, subject, opened_at, detail) VALUES ('k', :subject, :at, '{}')"),
+    services.session.rollback()
+    services.session.execute(
+        sa.text("INSERT INTO review_task (kind, subject, opened_at, detail) VALUES ('k', :subject, :at, '{}')"),
         {"subject": "=<script>1+1", "at": MAY.start_at},
     )
     write_finance(report, tmp_path, "ja")
-    house.session.rollback()
+    services.session.rollback()
     assert "&lt;script&gt;1+1" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "'=<script>1+1" in (tmp_path / "exceptions.csv").read_text(encoding="utf-8-sig")
     assert "'=<script>1+1" in cells_of(sheets(tmp_path / "report.xlsx")["exceptions"])[0].values()
 
 
-def test_a_month_in_which_nothing_happened_is_a_report_of_zeros(house: House, tmp_path: Path) -> None:
-    empty = report_of(house, Month(2026, 2))
+def test_a_month_in_which_nothing_happened_is_a_report_of_zeros(services: Services, tmp_path: Path) -> None:
+    empty = report_of(services, Month(2026, 2))
     assert {each.value for each in (*empty.figures, *empty.ages, *empty.dunning)} == {0}
     write_finance(empty, tmp_path, "ja")
     cells, formulas = cells_of(sheets(tmp_path / "report.xlsx")["summary"])

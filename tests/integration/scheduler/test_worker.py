@@ -20,20 +20,20 @@ import sqlalchemy as sa
 from prometheus_client import generate_latest
 
 from keizoku.db.session import libpq_address, make_engine, normalised_url
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.schedule import last_night_due, night_at
 from keizoku.scheduler.worker.leadership import Leadership, watched_engine
 from keizoku.scheduler.worker.telemetry import Health, json_logger
 from keizoku.scheduler.worker.worker import Worker
 from tests.worlds.forked import until
-from tests.worlds.world import house_on, open_world
+from tests.worlds.world import open_world, services_on
 
 APRIL_1 = date(2026, 4, 1)
 
 
 def made_worker(engine: sa.Engine, now: Callable[[], datetime]) -> Worker:
-    worker = Worker(lambda: house_on(engine), Leadership(engine.connect), json_logger("test"), clock=now)
+    worker = Worker(lambda: services_on(engine), Leadership(engine.connect), json_logger("test"), clock=now)
     worker.beat()
     return worker
 
@@ -47,9 +47,9 @@ def test_a_night_is_due_from_half_past_two_in_japan() -> None:
 def test_the_leader_runs_what_is_due_once_and_catches_up_and_tells_it(
     engine: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with house_on(engine) as house:
-        open_world(house)
-        house.billing.approve("taro", "monthly", "card", now=night_at(APRIL_1) - timedelta(hours=20))
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("taro", "monthly", "card", now=night_at(APRIL_1) - timedelta(hours=20))
     now = [night_at(APRIL_1)]
     first, second = made_worker(engine, lambda: now[0]), made_worker(engine, lambda: now[0])
     assert (first.leadership.leads, second.leadership.leads) == (True, False)
@@ -82,9 +82,9 @@ def test_the_leader_runs_what_is_due_once_and_catches_up_and_tells_it(
 def test_a_worker_that_is_asked_to_stop_ends_at_the_next_chunk_and_another_finishes_the_night(
     engine: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with house_on(engine) as house:
-        open_world(house)
-        house.billing.approve("taro", "monthly", "card", now=night_at(APRIL_1) - timedelta(hours=20))
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("taro", "monthly", "card", now=night_at(APRIL_1) - timedelta(hours=20))
     worker = made_worker(engine, lambda: night_at(APRIL_1))
     worker.leadership.ask()
     inc = worker.numbers.rows.labels
@@ -114,7 +114,7 @@ def test_a_job_that_fails_is_told_without_the_words_of_the_driver_and_not_tried_
     tried = []
 
     @contextmanager
-    def broken() -> Iterator[House]:
+    def broken() -> Iterator[Services]:
         tried.append(1)
         with engine.connect() as session:
             session.exec_driver_sql("INSERT INTO account (id, created_at) VALUES ('hanako@example.jp', NULL)")

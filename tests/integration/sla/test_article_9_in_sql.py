@@ -16,7 +16,7 @@ from keizoku.db.session import Session, copy_rows
 from keizoku.sla.counting.outage_threshold import Population, observed_windows
 from keizoku.sla.evidence.observations import open_observations
 from keizoku.sla.rules.intervals import Span, Spans, normalise
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
 from keizoku.sla.rules.unusable_time import (
     CLAIMANT_BUCKETS,
     SERVICE_BUCKETS,
@@ -69,7 +69,7 @@ def a_month(chance: Random) -> tuple[MonthFacts, Claimant]:
     month = Month(chance.choice((2024, 2025, 2026, 2028)), 12).shift(chance.randint(0, 14))
     span = month_epochs(month)
     causes = (Cause.FAULT, Cause.PARTNER, Cause.SYSTEM_UPDATE, Cause.SYSTEM_UPDATE, Cause.USER_ENVIRONMENT)
-    stops = tuple(Stop(a, b, chance.choice(causes), "seen") for a, b in some_spans(chance, span, 6))
+    stops = tuple(Outage(a, b, chance.choice(causes), "seen") for a, b in some_spans(chance, span, 6))
     notices: list[UpdateNotice] = []
     for start, end in some_spans(chance, span, 2) + [(stop.start, stop.end) for stop in stops if chance.random() < 0.5]:
         start_day = (start + JST_SECONDS) // DAY * DAY - JST_SECONDS

@@ -13,11 +13,11 @@ from keizoku.db.tables.claims import award, claim_decision
 from keizoku.db.tables.contracts import suspension
 from keizoku.db.tables.evidence import month_review
 from keizoku.db.tables.guards import APPEND_ONLY, SHARED_REFERENCES
-from keizoku.db.tables.money import people_task
+from keizoku.db.tables.money import review_task
 from keizoku.sla.claims import claim_stage
-from keizoku.sla.claims.claim_views import claim_story, month_view
+from keizoku.sla.claims.claim_views import claim_explanation, month_view
 from keizoku.sla.claims.integrity_audit import differences
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.services.sla_service import SlaService
 from tests.worlds.sla_world import (
     APRIL,
     RULES,
@@ -26,7 +26,7 @@ from tests.worlds.sla_world import (
     long_stop,
     member,
     night,
-    open_desk,
+    open_service,
     seen,
     three_stops,
     windows,
@@ -34,19 +34,19 @@ from tests.worlds.sla_world import (
 
 
 @pytest.fixture
-def desk(session: Session) -> SlaDesk:
-    return open_desk(session)
+def service(session: Session) -> SlaService:
+    return open_service(session)
 
 
-def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, desk: SlaDesk) -> None:
+def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, service: SlaService) -> None:
     member(session, "hanako")
     member(session, "taro", method="app_store", starts_at="2026-03-20 11:00")
-    three_stops(desk)
-    assert desk.claim("h1", "hanako", "2026-04", now=at("2026-05-02 09:00")) == []
-    assert desk.claim("t1", "taro", APRIL, now=at("2026-05-02 09:00")) == []
+    three_stops(service)
+    assert service.claim("h1", "hanako", "2026-04", now=at("2026-05-02 09:00")) == []
+    assert service.claim("t1", "taro", APRIL, now=at("2026-05-02 09:00")) == []
     assert seen(session, "h1", "2026-05-02 10:00")["outcome"] == "pending"
     assert night(session, "2026-05-03") == 4  # two decisions, an award, the month's review
-    assert desk.claim("h2", "hanako", "2026-04", now=at("2026-06-01 00:00")) == []
+    assert service.claim("h2", "hanako", "2026-04", now=at("2026-06-01 00:00")) == []
     night(session, "2026-06-01")
 
     month = month_view(session, RULES, APRIL, at("2026-05-01 02:30"))
@@ -84,7 +84,7 @@ def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, de
         "h1",
     )
     assert (granted.rate, granted.seconds, granted.fee_basis) == ("0.2", 14_820, "500")
-    (told,) = claim_story(session, RULES, "h1", at("2026-05-03 12:00"))["awards"]
+    (told,) = claim_explanation(session, RULES, "h1", at("2026-05-03 12:00"))["awards"]
     assert told["windows"] == [
         ["2026-04-10T09:00:00+09:00", "2026-04-10T12:37:00+09:00"],
         ["2026-04-12T00:30:00+09:00", "2026-04-12T01:00:00+09:00"],
@@ -93,18 +93,18 @@ def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, de
     assert (granted.usable_from, granted.decided_on) == (date(2026, 6, 1), date(2026, 5, 3))
 
 
-def test_9_2__a_second_run_of_a_night_changes_nothing(session: Session, desk: SlaDesk) -> None:
+def test_9_2__a_second_run_of_a_night_changes_nothing(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    three_stops(desk)
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    three_stops(service)
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     assert night(session, "2026-05-03") > 0
     assert (night(session, "2026-05-03"), night(session, "2026-05-04")) == (0, 0)
 
 
-def test_9_2__a_claim_within_its_month_waits_until_the_month_is_over(session: Session, desk: SlaDesk) -> None:
+def test_9_2__a_claim_within_its_month_waits_until_the_month_is_over(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    three_stops(desk)
-    desk.claim("h1", "hanako", APRIL, now=at("2026-04-20 09:00"))
+    three_stops(service)
+    service.claim("h1", "hanako", APRIL, now=at("2026-04-20 09:00"))
     night(session, "2026-04-30")
     assert seen(session, "h1")["outcome"] == "pending"
     night(session, "2026-05-01")
@@ -112,11 +112,11 @@ def test_9_2__a_claim_within_its_month_waits_until_the_month_is_over(session: Se
     assert awards(session)[0].usable_from == date(2026, 5, 1)
 
 
-def test_9_2__a_killed_night_goes_on_where_it_stopped(session: Session, desk: SlaDesk) -> None:
-    long_stop(desk)
+def test_9_2__a_killed_night_goes_on_where_it_stopped(session: Session, service: SlaService) -> None:
+    long_stop(service)
     for number in range(5):
         member(session, f"user{number}")
-        desk.claim(f"c{number}", f"user{number}", APRIL, now=at("2026-05-02 09:00"))
+        service.claim(f"c{number}", f"user{number}", APRIL, now=at("2026-05-02 09:00"))
     now = at("2026-05-03 02:30")
     chunks = claim_stage.due(session, RULES, date(2026, 5, 3), now, 2)
     claim_stage.save(session, claim_stage.decide(next(chunks)), now)
@@ -129,12 +129,14 @@ def test_9_2__a_killed_night_goes_on_where_it_stopped(session: Session, desk: Sl
     assert night(session, "2026-05-03", 2) == 0
 
 
-def test_9_2__an_error_while_one_chunk_is_written_leaves_the_chunks_before_it(session: Session, desk: SlaDesk) -> None:
+def test_9_2__an_error_while_one_chunk_is_written_leaves_the_chunks_before_it(
+    session: Session, service: SlaService
+) -> None:
     """The next is being decided meanwhile; nothing of it is written, and the next night does the rest."""
-    long_stop(desk)
+    long_stop(service)
     for number in range(5):
         member(session, f"user{number}")
-        desk.claim(f"c{number}", f"user{number}", APRIL, now=at("2026-05-02 09:00"))
+        service.claim(f"c{number}", f"user{number}", APRIL, now=at("2026-05-02 09:00"))
     session.execute(sa.text("ALTER TABLE award ADD CONSTRAINT not_now CHECK (account <> 'user2')"))
     session.commit()
     with pytest.raises(CheckViolation, match="not_now"):
@@ -147,12 +149,12 @@ def test_9_2__an_error_while_one_chunk_is_written_leaves_the_chunks_before_it(se
     assert night(session, "2026-05-03", 2) == 0
 
 
-def test_9_2__late_evidence_raises_the_award_by_a_revision(session: Session, desk: SlaDesk) -> None:
+def test_9_2__late_evidence_raises_the_award_by_a_revision(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(desk)
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    long_stop(service)
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
-    desk.stop(at("2026-04-20 09:00"), at("2026-04-20 14:00"), 60_000, now=at("2026-07-10 09:00"))
+    service.stop(at("2026-04-20 09:00"), at("2026-04-20 14:00"), 60_000, now=at("2026-07-10 09:00"))
     night(session, "2026-07-11")
     assert [(row.revision, row.rate, row.claim_id) for row in awards(session)] == [
         (1, "0.2", "h1"),
@@ -164,12 +166,14 @@ def test_9_2__late_evidence_raises_the_award_by_a_revision(session: Session, des
     assert sorted(map(tuple, decisions)) == [(1, 14_400), (2, 32_400)]
 
 
-def test_9_2__what_is_recorded_while_a_night_runs_is_counted_by_the_next_night(session: Session, desk: SlaDesk) -> None:
+def test_9_2__what_is_recorded_while_a_night_runs_is_counted_by_the_next_night(
+    session: Session, service: SlaService
+) -> None:
     member(session, "hanako")
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     noon = at("2026-04-10 12:00")
-    assert desk.stop(noon, noon + timedelta(hours=4), 60_000, now=at("2026-05-03 02:31")) == []
-    desk.claim("h2", "hanako", APRIL, now=at("2026-05-03 02:29"))
+    assert service.stop(noon, noon + timedelta(hours=4), 60_000, now=at("2026-05-03 02:31")) == []
+    service.claim("h2", "hanako", APRIL, now=at("2026-05-03 02:29"))
     night(session, "2026-05-03")
     assert (seen(session, "h1")["outcome"], awards(session)) == ("rejected", [])
     assert differences(session, date(2026, 5, 3), at("2026-05-03 02:30")) == []
@@ -181,11 +185,11 @@ def test_9_2__what_is_recorded_while_a_night_runs_is_counted_by_the_next_night(s
 
 
 def test_9_2__an_award_may_have_a_lower_rate_of_a_higher_fee_but_not_a_lower_worth(
-    session: Session, desk: SlaDesk
+    session: Session, service: SlaService
 ) -> None:
     member(session, "hanako")
-    long_stop(desk)
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    long_stop(service)
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     (first,) = awards(session)
     for revision, rate, fee in ((2, "0.1", "3001/3"), (3, "0.2", "500")):
@@ -195,30 +199,30 @@ def test_9_2__an_award_may_have_a_lower_rate_of_a_higher_fee_but_not_a_lower_wor
         assert told == ([] if revision == 2 else ["1 awards are worth less than the one before them"])
 
 
-def test_9_2__a_later_claim_is_united_with_the_first(session: Session, desk: SlaDesk) -> None:
+def test_9_2__a_later_claim_is_united_with_the_first(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(desk, hours=8)
+    long_stop(service, hours=8)
     first = windows(("2026-04-10 12:00", "2026-04-10 16:00"))
-    desk.claim("h1", "hanako", APRIL, windows=first, now=at("2026-05-02 09:00"))
+    service.claim("h1", "hanako", APRIL, windows=first, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     second = windows(("2026-04-10 16:00", "2026-04-10 20:00"))
-    desk.claim("h2", "hanako", APRIL, windows=second, now=at("2026-05-31 23:00"))
+    service.claim("h2", "hanako", APRIL, windows=second, now=at("2026-05-31 23:00"))
     night(session, "2026-06-01")
     found = [(row.revision, row.rate, row.claim_id, row.usable_from) for row in awards(session)]
     assert found == [(1, "0.2", "h1", date(2026, 6, 1)), (2, "0.4", "h2", date(2026, 6, 1))]
     assert [seen(session, each)["seconds"] for each in ("h1", "h2")] == [28_800, 28_800]
 
 
-def test_9_2__an_award_is_never_lowered_and_people_are_told(session: Session, desk: SlaDesk) -> None:
+def test_9_2__an_award_is_never_lowered_and_people_are_told(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(desk, id="s1")
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    long_stop(service, id="s1")
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
-    assert desk.correct_stop("s1", affected=40_000, now=at("2026-05-10 09:00")) == []
+    assert service.correct_stop("s1", affected=40_000, now=at("2026-05-10 09:00")) == []
     assert night(session, "2026-05-11") == 3  # a decision, a task for people, the month's review
     assert len(awards(session)) == 1
     assert (seen(session, "h1")["outcome"], seen(session, "h1")["reason"]) == ("rejected", "threshold")
-    (task,) = session.execute(sa.select(people_task)).all()
+    (task,) = session.execute(sa.select(review_task)).all()
     assert (task.kind, task.detail["awarded_yen_exact"], task.detail["found_yen_exact"]) == (
         "award_above_finding",
         "100",
@@ -227,13 +231,13 @@ def test_9_2__an_award_is_never_lowered_and_people_are_told(session: Session, de
     assert night(session, "2026-05-12") == 0
 
 
-def test_9_2__people_recognise_only_a_part(session: Session, desk: SlaDesk) -> None:
+def test_9_2__people_recognise_only_a_part(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(desk)
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    long_stop(service)
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     only = windows(("2026-04-10 12:00", "2026-04-10 14:00"))
     now = at("2026-05-02 10:00")
-    assert desk.recognise("h1", only, "tanaka", "logs show use from 14:00", now=now) == []
+    assert service.recognise("h1", only, "tanaka", "logs show use from 14:00", now=now) == []
     night(session, "2026-05-03")
     assert (seen(session, "h1")["seconds"], seen(session, "h1")["waterfall"]["not_recognised"]) == (
         7_200,
@@ -241,44 +245,44 @@ def test_9_2__people_recognise_only_a_part(session: Session, desk: SlaDesk) -> N
     )
 
 
-def test_9_2__membership_ends_at_the_instant_the_contract_did(session: Session, desk: SlaDesk) -> None:
+def test_9_2__membership_ends_at_the_instant_the_contract_did(session: Session, service: SlaService) -> None:
     ended_at = at("2026-04-10 13:00")
     ended: dict[str, Any] = {"ended_on": date(2026, 4, 10), "ended_at": ended_at, "end_recorded_at": ended_at}
     member(session, "hanako", **ended, ended_reason="leave_service")
-    long_stop(desk)
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    long_stop(service)
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     waterfall = seen(session, "h1")["waterfall"]
     assert (waterfall["recognised"], waterfall["not_member"]) == (3_600, 10_800)
 
 
-def test_9_4_3__people_rule_on_the_environment_of_a_claim_or_a_stop(session: Session, desk: SlaDesk) -> None:
+def test_9_4_3__people_rule_on_the_environment_of_a_claim_or_a_stop(session: Session, service: SlaService) -> None:
     member(session, "hanako")
     member(session, "taro")
-    long_stop(desk, id="s1")
+    long_stop(service, id="s1")
     now = at("2026-05-02 09:00")
     for claim_id, name in (("h1", "hanako"), ("t1", "taro")):
-        desk.claim(claim_id, name, APRIL, now=now)
+        service.claim(claim_id, name, APRIL, now=now)
     hour, other = (
         windows(("2026-04-10 12:00", "2026-04-10 13:00")),
         windows(("2026-04-10 13:00", "2026-04-10 14:00")),
     )
-    assert desk.environment(hour, "tanaka", "own router", claim="h1", now=now) == []
-    assert desk.environment(other, "tanaka", "one browser only", stop="s1", now=now) == []
+    assert service.environment(hour, "tanaka", "own router", claim="h1", now=now) == []
+    assert service.environment(other, "tanaka", "one browser only", stop="s1", now=now) == []
     night(session, "2026-05-03")
     assert seen(session, "h1")["waterfall"]["environment"] == 7_200
     assert seen(session, "t1")["waterfall"]["environment"] == 3_600
-    assert desk.environment([], "tanaka", "withdrawn: it was ours", stop="s1", now=at("2026-05-04 09:00")) == []
+    assert service.environment([], "tanaka", "withdrawn: it was ours", stop="s1", now=at("2026-05-04 09:00")) == []
     night(session, "2026-05-05")
     assert seen(session, "t1")["waterfall"]["environment"] == 0
 
 
-def test_9_4_5__an_interruption_and_an_own_suspension(session: Session, desk: SlaDesk) -> None:
+def test_9_4_5__an_interruption_and_an_own_suspension(session: Session, service: SlaService) -> None:
     contract_id = member(session, "hanako")
-    long_stop(desk)
+    long_stop(service)
     start, end = at("2026-04-10 12:00"), at("2026-04-10 12:30")
-    assert desk.interruption(start, end, "18(2)(i)", "", now=end)[0].value == "no approved_by"
-    assert desk.interruption(start, end, "18(2)(i)", "sato", now=end) == []
+    assert service.interruption(start, end, "18(2)(i)", "", now=end)[0].value == "no approved_by"
+    assert service.interruption(start, end, "18(2)(i)", "sato", now=end) == []
     session.execute(
         sa.insert(suspension).values(
             contract_id=contract_id,
@@ -289,7 +293,7 @@ def test_9_4_5__an_interruption_and_an_own_suspension(session: Session, desk: Sl
             recorded_at=at("2026-04-10 15:00"),
         )
     )
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     waterfall = seen(session, "h1")["waterfall"]
     assert (waterfall["interruption"], waterfall["suspended"], waterfall["recognised"]) == (
@@ -299,30 +303,30 @@ def test_9_4_5__an_interruption_and_an_own_suspension(session: Session, desk: Sl
     )
 
 
-def test_9_5__the_deadline_moves_with_an_outage_of_the_form(session: Session, desk: SlaDesk) -> None:
+def test_9_5__the_deadline_moves_with_an_outage_of_the_form(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(desk)
-    desk.claim("h1", "hanako", APRIL, now=at("2026-06-01 01:00"))
+    long_stop(service)
+    service.claim("h1", "hanako", APRIL, now=at("2026-06-01 01:00"))
     night(session, "2026-06-02")
     assert seen(session, "h1")["reason"] == "deadline"
     down = (at("2026-05-31 20:00"), at("2026-05-31 22:00"))
-    assert desk.claim_form_down(*down, now=at("2026-06-02 09:00")) == []
+    assert service.claim_form_down(*down, now=at("2026-06-02 09:00")) == []
     night(session, "2026-06-03")
     assert seen(session, "h1")["outcome"] == "granted"
 
 
-def test_desk__a_claim_of_an_unknown_account_is_kept_and_rejected(session: Session, desk: SlaDesk) -> None:
-    long_stop(desk)
-    (doubt,) = desk.claim("z1", "nobody", APRIL, now=at("2026-05-02 09:00"))
+def test_desk__a_claim_of_an_unknown_account_is_kept_and_rejected(session: Session, service: SlaService) -> None:
+    long_stop(service)
+    (doubt,) = service.claim("z1", "nobody", APRIL, now=at("2026-05-02 09:00"))
     assert "no account" in doubt.rule
     night(session, "2026-05-03")
     assert seen(session, "z1")["reason"] == "not_member"
 
 
-def test_night__with_nothing_new_asks_one_question(session: Session, desk: SlaDesk) -> None:
+def test_night__with_nothing_new_asks_one_question(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(desk)
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    long_stop(service)
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     asked: list[str] = []
     sa.event.listen(session, "before_cursor_execute", lambda *args: asked.append(args[2]))
@@ -330,10 +334,10 @@ def test_night__with_nothing_new_asks_one_question(session: Session, desk: SlaDe
     assert len(asked) == 1
 
 
-def test_tables__refuse_what_must_never_be(session: Session, desk: SlaDesk) -> None:
+def test_tables__refuse_what_must_never_be(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(desk)
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    long_stop(service)
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     row = dict(awards(session)[0]._mapping)
     with pytest.raises(IntegrityError, match="uq_award"):

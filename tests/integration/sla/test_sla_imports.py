@@ -14,20 +14,20 @@ from keizoku.sla.evidence.count_files import CountSeries
 from keizoku.sla.evidence.import_log import import_list
 from keizoku.sla.evidence.observation_store import Reading, files_in
 from keizoku.sla.months.evidence_lists import incident_list, notice_list, population_list
-from keizoku.sla.services.imports import ImportDesk
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.services.imports import ImportService
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import parse_instant
-from tests.worlds.evidence_files import LATER, NOW, desk_of_thousand, numbers, told, unusable, written
+from tests.worlds.evidence_files import LATER, NOW, numbers, service_of_thousand, told, unusable, written
 from tests.worlds.sla_world import APRIL, RULES
 
 
 @pytest.fixture
-def desk(session: Session) -> SlaDesk:
-    return desk_of_thousand(session)
+def service(session: Session) -> SlaService:
+    return service_of_thousand(session)
 
 
 def test_9_3__observations_keep_their_symptom_and_the_same_file_is_taken_once(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
     half_hour = "2026-04-10 12:00,2026-04-10 12:30"
     file = written(
@@ -39,14 +39,14 @@ def test_9_3__observations_keep_their_symptom_and_the_same_file_is_taken_once(
         f"u0,site,{half_hour}",
         "u1,slow,2026-04-10 12:00,",
     )
-    first = ImportDesk(desk).observations(file, author="sato", now=NOW)
+    first = ImportService(service).observations(file, author="sato", now=NOW)
     assert numbers(first) == ("observations", 54, 53, 52, 1, "sato", False)
     assert told(first) == [(55, "symptom 'slow'", "a symptom is site, login, view")]
     table = observation.c
     own = session.execute(sa.select(table.symptom).where(table.user_id == "u0").order_by(table.symptom)).scalars().all()
     assert own == ["login", "site"]
     assert unusable(session) == 1_800
-    again = ImportDesk(desk).observations(file, author="tanaka", now=LATER)
+    again = ImportService(service).observations(file, author="tanaka", now=LATER)
     assert numbers(again) == ("observations", 54, 53, 52, 1, "sato", True)
     assert again.findings == ()
     assert again.told() == (
@@ -56,23 +56,29 @@ def test_9_3__observations_keep_their_symptom_and_the_same_file_is_taken_once(
     assert session.execute(sa.select(sa.func.count()).select_from(observation)).scalar_one() == 52
 
 
-def test_9_3__an_open_row_is_closed_by_the_same_user_symptom_and_start_only(session: Session, desk: SlaDesk) -> None:
+def test_9_3__an_open_row_is_closed_by_the_same_user_symptom_and_start_only(
+    session: Session, service: SlaService
+) -> None:
     start, end = parse_instant("2026-04-10 12:00"), parse_instant("2026-04-10 12:30")
-    desk.observations(rows=[(f"u{n}", "site", start, None) for n in range(51)], now=parse_instant("2026-04-10 13:00"))
+    service.observations(
+        rows=[(f"u{n}", "site", start, None) for n in range(51)], now=parse_instant("2026-04-10 13:00")
+    )
     at = parse_instant("2026-04-10 14:00")
     assert unusable(session, at) == 7_200
-    desk.observations(rows=[(f"u{n}", "login", start, end) for n in range(51)], now=parse_instant("2026-04-10 13:10"))
+    service.observations(
+        rows=[(f"u{n}", "login", start, end) for n in range(51)], now=parse_instant("2026-04-10 13:10")
+    )
     assert unusable(session, at) == 7_200
-    desk.observations(rows=[("u0", "site", start, end)], now=parse_instant("2026-04-10 13:20"))
+    service.observations(rows=[("u0", "site", start, end)], now=parse_instant("2026-04-10 13:20"))
     assert unusable(session, at) == 1_800
 
 
 def test_import__incidents_that_are_known_are_passed_over_and_other_values_are_refused(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
     header = "id,from,to,affected,cause,ground,author"
     one = "i1,2026-04-10 09:00,2026-04-10 12:37,60,fault,disk,suzuki"
-    ImportDesk(desk).incidents(written(tmp_path, "a.csv", header, one), author="sato", now=NOW)
+    ImportService(service).incidents(written(tmp_path, "a.csv", header, one), author="sato", now=NOW)
     more = written(
         tmp_path,
         "b.csv",
@@ -81,36 +87,36 @@ def test_import__incidents_that_are_known_are_passed_over_and_other_values_are_r
         "i2,2026-04-12 00:30,2026-04-12 05:00,900,,,",
         "i3,2026-04-12 00:30,,900,,,",
     )
-    done = ImportDesk(desk).incidents(more, author="sato", now=LATER)
+    done = ImportService(service).incidents(more, author="sato", now=LATER)
     assert numbers(done) == ("incidents", 3, 2, 1, 1, "sato", False)
     assert [(each["id"], each["revision"], each["author"]) for each in incident_list(session, APRIL)] == [
         ("i1", 1, "suzuki"),
         ("i2", 1, "sato"),
     ]
     changed = written(tmp_path, "c.csv", header, one.replace("12:37", "13:00"))
-    refused = ImportDesk(desk).incidents(changed, author="sato", now=LATER)
+    refused = ImportService(service).incidents(changed, author="sato", now=LATER)
     assert numbers(refused) == ("incidents", 1, 0, 0, 1, "sato", False)
     assert told(refused) == [(2, "i1", "a stop of this id is recorded")]
     assert refused.findings[0].remedy == "correct that one: keizoku sla incident correct"
 
 
 def test_import__a_dated_series_of_users_decides_the_quorum_of_its_days(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
     file = written(tmp_path, "population.csv", "from,users", "2026-04-11,2000", "2025-01-01,1000", "2026-04-12,0")
-    done = ImportDesk(desk).population(file, author="sato", now=NOW)
+    done = ImportService(service).population(file, author="sato", now=NOW)
     assert numbers(done) == ("population", 3, 2, 1, 1, "sato", False)
     assert [(each["from"], each["users"]) for each in population_list(session)] == [
         ("2025-01-01T00:00:00+09:00", 1_000),
         ("2026-04-11T00:00:00+09:00", 2_000),
     ]
     for day in (10, 11):
-        desk.stop(parse_instant(f"2026-04-{day} 12:00"), parse_instant(f"2026-04-{day} 13:00"), 60, now=NOW)
+        service.stop(parse_instant(f"2026-04-{day} 12:00"), parse_instant(f"2026-04-{day} 13:00"), 60, now=NOW)
     assert unusable(session) == 3_600
 
 
 def test_9_4_4__a_calendar_is_taken_whole_and_what_came_too_late_is_told(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
     def event(uid: str, published: str) -> str:
         return (
@@ -120,7 +126,7 @@ def test_9_4_4__a_calendar_is_taken_whole_and_what_came_too_late_is_told(
 
     events = (event("release", "20260414T090000"), event("late", "20260419T090000"), "BEGIN:VEVENT\nEND:VEVENT")
     file = written(tmp_path, "n.ics", "BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:test", *events, "END:VCALENDAR")
-    done = ImportDesk(desk).notices(file, author="sato", now=NOW)
+    done = ImportService(service).notices(file, author="sato", now=NOW)
     assert numbers(done) == ("notices", 3, 2, 2, 1, "sato", False)
     assert [each.value for each in done.findings] == [
         "late published 2026-04-19T09:00:00+09:00",
@@ -149,13 +155,13 @@ CLAIMS = (
 
 
 def test_9_2__claims_of_a_file_bad_rows_told_good_rows_taken_the_same_file_once(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
     session.execute(sa.insert(account).values(id="hanako", created_at=NOW))
     session.commit()
     bars: list[tuple[int, int]] = []
     file = written(tmp_path, "claims.csv", *CLAIMS)
-    done = ImportDesk(desk).claims(file, author="sato", now=NOW, told=lambda *at: bars.append(at))
+    done = ImportService(service).claims(file, author="sato", now=NOW, told=lambda *at: bars.append(at))
     assert numbers(done) == ("claims", 11, 4, 3, 7, "sato", False)
     assert bars == [(5, 5)]
     assert told(done) == [
@@ -180,16 +186,16 @@ def test_9_2__claims_of_a_file_bad_rows_told_good_rows_taken_the_same_file_once(
         ("2026-04", "hanako", "claim c2"),
         ("2026-04", "nobody", "claim c7"),
     ]
-    again = ImportDesk(desk).claims(file, author="sato", now=LATER)
+    again = ImportService(service).claims(file, author="sato", now=LATER)
     assert (again.again, again.findings) == (True, ())
     mended = written(tmp_path, "mended.csv", CLAIMS[0], CLAIMS[1], CLAIMS[3].replace("2026-13", "2026-04"))
-    assert numbers(ImportDesk(desk).claims(mended, author="sato", now=LATER))[1:5] == (2, 2, 1, 0)
+    assert numbers(ImportService(service).claims(mended, author="sato", now=LATER))[1:5] == (2, 2, 1, 0)
     assert [each.source for each in import_list(session, "claims")] == ["claims.csv", "mended.csv"]
     assert session.execute(sa.select(sa.func.count()).select_from(evidence_import)).scalar_one() == 2
 
 
 def test_9_4_4__what_a_calendar_no_longer_announces_is_withdrawn_with_its_new_issue(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
     def calendar(name: str, rule: str, issue: str, of: str = "Ops") -> Path:
         event = (
@@ -199,7 +205,7 @@ def test_9_4_4__what_a_calendar_no_longer_announces_is_withdrawn_with_its_new_is
         head = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:test\nX-WR-CALNAME:{of}"
         return written(tmp_path, name, head, event, "END:VCALENDAR")
 
-    take = ImportDesk(desk)
+    take = ImportService(service)
     first = take.notices(calendar("1.ics", "COUNT=3", "CREATED:20260320T000000Z"), author="sato", now=NOW)
     assert numbers(first) == ("notices", 3, 3, 3, 0, "sato", False)
     take.notices(calendar("2.ics", "COUNT=3", "CREATED:20260320T000000Z", "Web"), author="sato", now=NOW)
@@ -239,7 +245,7 @@ def parquet(path: Path, select: str) -> Path:
 
 
 def test_import__every_file_of_a_folder_is_an_import_and_its_folders_names_are_columns(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
     seen = tmp_path / "seen"
     half_hour = "'2026-04-10 12:00' AS started_at, '2026-04-10 12:30' AS ended_at"
@@ -250,7 +256,7 @@ def test_import__every_file_of_a_folder_is_an_import_and_its_folders_names_are_c
     written(seen, "late.csv", "user_id,symptom,started_at,ended_at", "u0,view,2026-04-10 12:10,2026-04-10 12:40")
     (seen / "_SUCCESS.csv").write_text("", encoding="utf-8")
     found = files_in([seen, seen / "late.csv"])
-    imports = ImportDesk(desk)
+    imports = ImportService(service)
     done = [imports.observations(file, author="sato", now=NOW, source=name) for file, name in found]
     assert [(each.source, each.read_as, *numbers(each)[1:]) for each in done] == [
         ("seen/late.csv", "", 1, 1, 1, 0, "sato", False),
@@ -263,9 +269,9 @@ def test_import__every_file_of_a_folder_is_an_import_and_its_folders_names_are_c
 
 
 def test_import__a_file_read_by_wrong_names_can_be_read_again_as_it_is_meant(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
-    imports = ImportDesk(desk)
+    imports = ImportService(service)
     seen = written(tmp_path, "seen.csv", "who,from,to", "u1,2026-04-10 12:00,2026-04-10 12:30")
     wrong = imports.observations(seen, author="sato", now=NOW)
     assert (wrong.rows_used, len(wrong.findings)) == (0, 4)
@@ -283,13 +289,13 @@ def test_import__a_file_read_by_wrong_names_can_be_read_again_as_it_is_meant(
 
 
 def test_import__a_user_with_a_nul_in_it_is_refused_and_the_rest_is_taken(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
     period = "'site' AS symptom, '2026-04-10 12:00' AS started_at, '2026-04-10 12:30' AS ended_at"
     users = f"SELECT 'a' || chr(0) || 'b' AS user_id, {period} UNION ALL SELECT 'c', {period}"
-    done = ImportDesk(desk).observations(parquet(tmp_path / "seen.parquet", users), author="sato", now=NOW)
+    done = ImportService(service).observations(parquet(tmp_path / "seen.parquet", users), author="sato", now=NOW)
     assert (done.rows_read, done.rows_used, done.rows_new, done.rows_refused) == (2, 1, 1, 1)
     assert told(done) == [(None, "user_id 'a\\x00b'", "a NUL is no text")]
     line = '{"user_id": "a\\u0000b", "symptom": "site", "started_at": "2026-04-10 12:00"}'
-    done = ImportDesk(desk).observations(written(tmp_path, "seen.ndjson", line), author="sato", now=NOW)
+    done = ImportService(service).observations(written(tmp_path, "seen.ndjson", line), author="sato", now=NOW)
     assert (done.rows_used, done.rows_refused) == (0, 1)

@@ -13,20 +13,20 @@ from sqlalchemy.exc import DBAPIError
 
 from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.contracts import account, contract
-from keizoku.db.tables.money import people_task
+from keizoku.db.tables.money import review_task
 from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim
 from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.reading_differences import award_differences
-from keizoku.scheduler.reports.replay import EVERYTHING, replay
+from keizoku.scheduler.reports.replay import FULL_AUDIT, replay
 from keizoku.scheduler.reports.review_log import Review, reviews_of
 from keizoku.scheduler.reports.sentences import not_lowered_told, piece_told, review_told, windows_told
 from keizoku.scheduler.reports.sla_report import month_report, report_csv, write_report
 from keizoku.sla.months.history import pieces_known
-from keizoku.sla.months.month_facts import NoPopulation
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.months.month_facts import NoPopulationError
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month
 from keizoku.terms.cells import cell
-from keizoku.terms.policy import UncoveredDate, UnknownReading
+from keizoku.terms.policy import UncoveredDateError, UnknownReading
 from tests.conftest import OwnDatabase
 from tests.worlds.month_world import live
 from tests.worlds.sla_world import APRIL, RULES, at, night
@@ -44,7 +44,7 @@ def lived(own_database: OwnDatabase) -> Iterator[Session]:
 
 
 def test_9_2__a_claims_page_explains_itself_in_both_languages(lived: Session) -> None:
-    explained = explain_claim(lived, RULES, "c1", EVERYTHING)
+    explained = explain_claim(lived, RULES, "c1", FULL_AUDIT)
     assert explained.deciding_told("en") == [
         "Without the exclusion night (9.4.1), 8 h 7 min would be recognised: 40% of the monthly fee."
     ]
@@ -74,7 +74,7 @@ def test_9_2__a_claims_page_explains_itself_in_both_languages(lived: Session) ->
 
 
 def test_9_6__of_a_claim_under_a_store_the_method_decided(lived: Session) -> None:
-    told = explain_claim(lived, RULES, "c3", EVERYTHING).deciding_told("en")
+    told = explain_claim(lived, RULES, "c3", FULL_AUDIT).deciding_told("en")
     assert told == [
         "Without the exclusion not paid by card (9.6), 4 h 7 min would be recognised: 20% of the monthly fee."
     ]
@@ -82,19 +82,19 @@ def test_9_6__of_a_claim_under_a_store_the_method_decided(lived: Session) -> Non
 
 def test_9_5__of_a_late_claim_the_deadline_decided_and_a_pending_one_waits(session: Session) -> None:
     lived = live(session)
-    desk = SlaDesk(lived, RULES)
-    desk.claim("late", "hanako", APRIL, now=at("2026-08-10 09:00"))
-    pending = explain_claim(lived, RULES, "late", EVERYTHING)
+    service = SlaService(lived, RULES)
+    service.claim("late", "hanako", APRIL, now=at("2026-08-10 09:00"))
+    pending = explain_claim(lived, RULES, "late", FULL_AUDIT)
     assert (pending.decision, pending.deciding_told("ja")) == (None, [])
     assert "判定前" in claim_page(pending, ("ja",))
-    report = month_report(lived, RULES, APRIL, EVERYTHING, at("2026-08-10 12:00"))
+    report = month_report(lived, RULES, APRIL, FULL_AUDIT, at("2026-08-10 12:00"))
     assert [each.key for each in report.waits] == ["night", "claims", "finance"]
     night(lived, "2026-08-11")
-    assert explain_claim(lived, RULES, "late", EVERYTHING).deciding_told("en") == ["The deadline decided."]
+    assert explain_claim(lived, RULES, "late", FULL_AUDIT).deciding_told("en") == ["The deadline decided."]
 
 
 def test_9_4__the_months_report_names_every_window_its_clause_and_evidence(lived: Session, tmp_path: Path) -> None:
-    report = month_report(lived, RULES, APRIL, EVERYTHING, at("2026-08-03"))
+    report = month_report(lived, RULES, APRIL, FULL_AUDIT, at("2026-08-03"))
     html, sheet, values = write_report(report, tmp_path / "new", ("ja", "en"))
     assert [html.name, sheet.name, values.name] == ["sla-2026-04.html", "sla-2026-04.csv", "sla-2026-04.json"]
     rows_of = list(csv.DictReader(sheet.read_text(encoding="utf-8-sig").splitlines()))
@@ -129,9 +129,9 @@ def test_9_4__the_months_report_names_every_window_its_clause_and_evidence(lived
 
 
 def test_9_2__a_running_month_waits_and_an_empty_one_is_final(lived: Session) -> None:
-    running = month_report(lived, RULES, Month(2026, 8), EVERYTHING, at("2026-08-03"))
+    running = month_report(lived, RULES, Month(2026, 8), FULL_AUDIT, at("2026-08-03"))
     assert [each.key for each in running.waits] == ["month", "deadline"]
-    empty = month_report(lived, RULES, Month(2026, 5), EVERYTHING, at("2026-08-03"))
+    empty = month_report(lived, RULES, Month(2026, 5), FULL_AUDIT, at("2026-08-03"))
     assert (empty.final, report_csv(empty, "en").splitlines()[-1]) == (True, "final,2026-05,,,,,,,,")
 
 
@@ -146,7 +146,7 @@ def told(reviews: list[Review]) -> list[tuple[object, ...]]:
 
 
 def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Session) -> None:
-    pieces = pieces_known(lived, RULES, APRIL, EVERYTHING)
+    pieces = pieces_known(lived, RULES, APRIL, FULL_AUDIT)
     assert [(f"{each.recorded_at:%m-%d}", each.kind, each.subject, each.author, each.ground) for each in pieces] == [
         ("12-31", "population", "", "people", ""),  # 1 January in Japan
         ("04-10", "incident", "s1", "ops", "log"),
@@ -165,7 +165,7 @@ def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Sessi
         "月の全て",
     )
 
-    reviews = reviews_of(lived, RULES, APRIL, EVERYTHING)
+    reviews = reviews_of(lived, RULES, APRIL, FULL_AUDIT)
     assert [each.whys for each in reviews] == [
         ("notice n1", "stop s1", "stop s2", "claim c1", "claim c2", "claim c3"),
         ("stop s3",),
@@ -188,7 +188,7 @@ def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Sessi
 
 
 def test_9_2__awards_above_what_would_be_found_are_shown_with_the_reason(lived: Session) -> None:
-    found = award_differences(lived, RULES, APRIL, EVERYTHING)
+    found = award_differences(lived, RULES, APRIL, FULL_AUDIT)
     assert [(each.account, each.awarded_yen, each.would_be_yen, each.above_yen, each.rates) for each in found] == [
         ("hanako", 200, 100, 100, ("0.4", "0.2")),
         ("taro", 177, 89, 88, ("0.4", "0.2")),
@@ -196,16 +196,16 @@ def test_9_2__awards_above_what_would_be_found_are_shown_with_the_reason(lived: 
     assert found[0].seconds == {"recognised": (32_820, 14_820)}
     assert found[0].since == ("stop s3 corrected",)
     assert (found[0].claim_id, found[0].awarded_at, found[0].settled_by) == ("c1", at("2026-07-11 02:30"), "")
-    assert award_differences(lived, RULES, Month(2026, 5), EVERYTHING) == []
+    assert award_differences(lived, RULES, Month(2026, 5), FULL_AUDIT) == []
     assert award_differences(lived, RULES, None, at("2026-07-31")) == []
 
 
 def test_9_2__a_difference_says_who_has_dealt_with_it(session: Session) -> None:
     lived = live(session)
     closed = {"closed_at": at("2026-08-03"), "closed_by": "finance", "closed_ground": "noted"}
-    lived.execute(sa.update(people_task).where(people_task.c.subject.startswith("hanako")).values(**closed))
+    lived.execute(sa.update(review_task).where(review_task.c.subject.startswith("hanako")).values(**closed))
     lived.commit()
-    assert [each.settled_by for each in award_differences(lived, RULES, None, EVERYTHING)] == ["finance", ""]
+    assert [each.settled_by for each in award_differences(lived, RULES, None, FULL_AUDIT)] == ["finance", ""]
 
 
 def test_9_2__a_replay_as_known_before_the_late_evidence_saves_nothing(lived: Session) -> None:
@@ -259,8 +259,8 @@ def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) 
         )
     )
     lived.commit()
-    desk = SlaDesk(lived, RULES)
-    desk.stop(at("2026-04-28 09:00"), at("2026-04-28 14:00"), 60_000, id="s4", now=at("2026-08-04 09:00"))
+    service = SlaService(lived, RULES)
+    service.stop(at("2026-04-28 09:00"), at("2026-04-28 14:00"), 60_000, id="s4", now=at("2026-08-04 09:00"))
     night(lived, "2026-08-06")
     assert replay(lived, RULES, APRIL).changed_claims == ()
     # by the stop, before the end was known, he would have had it too
@@ -275,7 +275,7 @@ def test_what_a_replay_cannot_do(lived: Session) -> None:
         replay(lived, RULES, APRIL, readings={"short_stops": "x"})
     with pytest.raises(UnknownReading, match=r"term_rule.*changes nothing here"):
         replay(lived, RULES, APRIL, readings={"term_rule": "civil_code"})
-    with pytest.raises(UncoveredDate):
+    with pytest.raises(UncoveredDateError):
         replay(lived, RULES, Month(2024, 11))
     empty = replay(lived, RULES, Month(2026, 6), as_known_at=datetime(2020, 1, 1, tzinfo=UTC))
     assert (empty.claims, empty.buckets()["gross"], empty.stands_yen) == (0, (0, 0), 0)
@@ -289,11 +289,11 @@ def test_a_snapshot_refuses_to_write(lived: Session) -> None:
 
 
 def test_9_3__without_a_number_of_users_history_still_tells(session: Session) -> None:
-    desk = SlaDesk(session, RULES)
-    desk.stop(at("2026-04-10 09:00"), at("2026-04-10 12:37"), 60_000, id="s1", now=at("2026-04-10 14:00"))
+    service = SlaService(session, RULES)
+    service.stop(at("2026-04-10 09:00"), at("2026-04-10 12:37"), 60_000, id="s1", now=at("2026-04-10 14:00"))
     night(session, "2026-05-03")  # no claim: nothing is asked of the month
-    (review,) = reviews_of(session, RULES, APRIL, EVERYTHING)
+    (review,) = reviews_of(session, RULES, APRIL, FULL_AUDIT)
     assert (review.gross_seconds, review.unusable_seconds, review.yen) == (None, None, 0)
     assert "stopped —" in review_told(review, "en")
-    with pytest.raises(NoPopulation):
+    with pytest.raises(NoPopulationError):
         replay(session, RULES, APRIL)

@@ -13,70 +13,70 @@ from keizoku.db.tables.evidence import incident, observation
 from keizoku.scheduler.reports.replay import replay
 from keizoku.scheduler.reports.sentences import piece_told
 from keizoku.scheduler.reports.sla_report import month_report, report_csv, report_page
-from keizoku.sla.claims.claim_views import claim_list, claim_story, month_view
+from keizoku.sla.claims.claim_views import claim_explanation, claim_list, month_view
 from keizoku.sla.claims.integrity_audit import differences
 from keizoku.sla.evidence.count_files import CountSeries
 from keizoku.sla.evidence.unknown_store import unknown_list
 from keizoku.sla.months.evidence_lists import incident_list
 from keizoku.sla.months.history import pieces_known
-from keizoku.sla.months.month_facts import NoPopulation
-from keizoku.sla.services.imports import ImportDesk
-from keizoku.sla.services.sla_service import SlaDesk
+from keizoku.sla.months.month_facts import NoPopulationError
+from keizoku.sla.services.imports import ImportService
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import epoch
 from keizoku.terms.decision import Finding
-from tests.worlds.sla_world import APRIL, LONG_AGO, RULES, at, long_stop, member, night, open_desk, seen, windows
+from tests.worlds.sla_world import APRIL, LONG_AGO, RULES, at, long_stop, member, night, open_service, seen, windows
 
 
 @pytest.fixture
-def desk(session: Session) -> SlaDesk:
-    return open_desk(session)
+def service(session: Session) -> SlaService:
+    return open_service(session)
 
 
-def test_9_4_4__a_notice_too_late_is_recorded_and_excludes_nothing(session: Session, desk: SlaDesk) -> None:
-    long_stop(desk, cause="system_update")
+def test_9_4_4__a_notice_too_late_is_recorded_and_excludes_nothing(session: Session, service: SlaService) -> None:
+    long_stop(service, cause="system_update")
     start, end = at("2026-04-10 12:00"), at("2026-04-10 13:00")
-    (late,) = desk.notice("n1", at("2026-04-05 00:01"), start, end, now=at("2026-04-05 00:01"))
+    (late,) = service.notice("n1", at("2026-04-05 00:01"), start, end, now=at("2026-04-05 00:01"))
     assert "2026-04-05T00:00:00+09:00" in late.rule
     assert month_view(session, RULES, APRIL, at("2026-05-01"))["unusable_seconds"] == 14_400
-    assert desk.notice("n2", at("2026-04-05 00:00"), start, end, now=at("2026-04-05 00:02")) == []
+    assert service.notice("n2", at("2026-04-05 00:00"), start, end, now=at("2026-04-05 00:02")) == []
     assert month_view(session, RULES, APRIL, at("2026-05-01"))["unusable_seconds"] == 10_800
 
 
-def test_9_3__observations_of_users_make_stops(session: Session, desk: SlaDesk, tmp_path: Path) -> None:
-    assert desk.population(LONG_AGO, 1_000, now=at("2026-04-01")) == []
+def test_9_3__observations_of_users_make_stops(session: Session, service: SlaService, tmp_path: Path) -> None:
+    assert service.population(LONG_AGO, 1_000, now=at("2026-04-01")) == []
     start, middle, end = at("2026-04-10 12:00"), at("2026-04-10 12:06"), at("2026-04-10 12:12")
     rows = [(f"a{n}", "site", start, middle) for n in range(51)] + [(f"b{n}", "login", middle, end) for n in range(51)]
-    assert desk.observations(rows=rows, now=at("2026-04-10 13:00")) == []
+    assert service.observations(rows=rows, now=at("2026-04-10 13:00")) == []
     assert month_view(session, RULES, APRIL, at("2026-05-01"))["unusable_seconds"] == 720
-    assert desk.observations(rows=rows, now=at("2026-04-11 13:00")) == []
+    assert service.observations(rows=rows, now=at("2026-04-11 13:00")) == []
     assert session.execute(sa.select(sa.func.count()).select_from(observation)).scalar_one() == 102
 
     file = tmp_path / "more.csv"
     lines = [f"c{n},view,2026-04-11 12:00,2026-04-11 12:30" for n in range(51)]
     file.write_text("\n".join(["user_id,symptom,started_at,ended_at", *lines, "x,view,soon,"]), encoding="utf-8")
-    (finding,) = desk.observations(file=file, now=at("2026-04-12 13:00"))
+    (finding,) = service.observations(file=file, now=at("2026-04-12 13:00"))
     assert finding.line == 53
     assert month_view(session, RULES, APRIL, at("2026-05-01"))["unusable_seconds"] == 720 + 1_800
-    (again,) = desk.observations(file=file, now=at("2026-04-13 13:00"))
+    (again,) = service.observations(file=file, now=at("2026-04-13 13:00"))
     assert again.rule == "it was imported before"
 
 
-def test_9_3__an_open_observation_runs_until_its_end_is_known(session: Session, desk: SlaDesk) -> None:
-    assert desk.population(LONG_AGO, 10, now=at("2026-04-01")) == []
+def test_9_3__an_open_observation_runs_until_its_end_is_known(session: Session, service: SlaService) -> None:
+    assert service.population(LONG_AGO, 10, now=at("2026-04-01")) == []
     start = at("2026-04-10 12:00")
-    desk.observations(rows=[("a", "site", start, None)], now=at("2026-04-10 13:00"))
+    service.observations(rows=[("a", "site", start, None)], now=at("2026-04-10 13:00"))
     assert month_view(session, RULES, APRIL, at("2026-04-10 14:00"))["unusable_seconds"] == 7_200
-    desk.observations(rows=[("a", "site", start, at("2026-04-10 12:30"))], now=at("2026-04-10 15:00"))
+    service.observations(rows=[("a", "site", start, at("2026-04-10 12:30"))], now=at("2026-04-10 15:00"))
     assert month_view(session, RULES, APRIL, at("2026-04-10 16:00"))["unusable_seconds"] == 1_800
 
 
-def test_9_3__counts_pass_where_more_than_the_share_is_affected(session: Session, desk: SlaDesk) -> None:
+def test_9_3__counts_pass_where_more_than_the_share_is_affected(session: Session, service: SlaService) -> None:
     rows = [
         (at("2026-04-10 12:00"), at("2026-04-10 12:30"), 51, 1_000),
         (at("2026-04-10 13:00"), at("2026-04-10 13:30"), 50, 1_000),
         (at("2026-04-10 14:30"), at("2026-04-10 14:00"), 60, 1_000),
     ]
-    (finding,) = desk.counts(rows, now=at("2026-04-10 15:00"))
+    (finding,) = service.counts(rows, now=at("2026-04-10 15:00"))
     assert finding.line == 3
     assert month_view(session, RULES, APRIL, at("2026-05-01"))["windows"] == windows(
         ("2026-04-10 12:00", "2026-04-10 12:30")
@@ -84,62 +84,62 @@ def test_9_3__counts_pass_where_more_than_the_share_is_affected(session: Session
 
 
 def test_9_3__without_a_population_a_stop_cannot_be_judged(session: Session) -> None:
-    desk = SlaDesk(session, RULES)
-    long_stop(desk)
-    with pytest.raises(NoPopulation, match="keizoku sla population add"):
+    service = SlaService(session, RULES)
+    long_stop(service)
+    with pytest.raises(NoPopulationError, match="keizoku sla population add"):
         month_view(session, RULES, APRIL, at("2026-05-01"))
 
 
-def test_9_4_2__a_stop_over_a_months_end_is_reviewed_in_both(session: Session, desk: SlaDesk) -> None:
+def test_9_4_2__a_stop_over_a_months_end_is_reviewed_in_both(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    desk.claim("h1", "hanako", APRIL, now=at("2026-04-30 23:58"))
-    desk.stop(at("2026-04-30 23:54"), at("2026-05-01 00:00"), 60_000, now=at("2026-05-01 00:01"))
+    service.claim("h1", "hanako", APRIL, now=at("2026-04-30 23:58"))
+    service.stop(at("2026-04-30 23:54"), at("2026-05-01 00:00"), 60_000, now=at("2026-05-01 00:01"))
     night(session, "2026-05-01")
     assert seen(session, "h1")["waterfall"]["short_stop"] == 360
-    desk.stop(at("2026-05-01 00:00"), at("2026-05-01 00:06"), 60_000, now=at("2026-05-01 09:00"))
+    service.stop(at("2026-05-01 00:00"), at("2026-05-01 00:06"), 60_000, now=at("2026-05-01 09:00"))
     night(session, "2026-05-02")
     assert seen(session, "h1")["waterfall"]["recognised"] == 360
 
 
-def test_desk__refuses_what_cannot_be(session: Session, desk: SlaDesk) -> None:
+def test_desk__refuses_what_cannot_be(session: Session, service: SlaService) -> None:
     now = at("2026-05-02 09:00")
-    assert "ends after" in desk.stop(now, now, 1, now=now)[0].rule
-    assert "not negative" in desk.stop(now - timedelta(hours=1), now, -1, now=now)[0].rule
-    assert desk.stop(now - timedelta(hours=1), now, 1, cause="falt", now=now)[0].remedy == "the nearest is 'fault'"
-    assert "no version" in desk.stop(at("2024-11-01"), at("2024-11-02"), 1, now=now)[0].rule
-    long_stop(desk, id="april-10")
-    assert desk.correct_stop("april-1O", affected=0, now=now)[0].remedy == "the nearest is 'april-10'"
-    assert "is recorded" in desk.stop(now - timedelta(hours=1), now, 1, id="april-10", now=now)[0].rule
+    assert "ends after" in service.stop(now, now, 1, now=now)[0].rule
+    assert "not negative" in service.stop(now - timedelta(hours=1), now, -1, now=now)[0].rule
+    assert service.stop(now - timedelta(hours=1), now, 1, cause="falt", now=now)[0].remedy == "the nearest is 'fault'"
+    assert "no version" in service.stop(at("2024-11-01"), at("2024-11-02"), 1, now=now)[0].rule
+    long_stop(service, id="april-10")
+    assert service.correct_stop("april-1O", affected=0, now=now)[0].remedy == "the nearest is 'april-10'"
+    assert "is recorded" in service.stop(now - timedelta(hours=1), now, 1, id="april-10", now=now)[0].rule
     member(session, "hanako")
-    assert "not begun" in desk.claim("x1", "hanako", "2026-06", now=now)[0].rule
-    assert "not a month" in desk.claim("x1", "hanako", "2026-4", now=now)[0].rule
-    assert desk.claim("h1", "hanako", APRIL, now=now) == []
-    assert "is recorded" in desk.claim("h1", "hanako", APRIL, now=now)[0].rule
-    assert desk.recognise("h2", [], "tanaka", "none", now=now)[0].remedy == "the nearest is 'h1'"
-    assert desk.consent_alternative("h1", "a month free", now=now) == []
+    assert "not begun" in service.claim("x1", "hanako", "2026-06", now=now)[0].rule
+    assert "not a month" in service.claim("x1", "hanako", "2026-4", now=now)[0].rule
+    assert service.claim("h1", "hanako", APRIL, now=now) == []
+    assert "is recorded" in service.claim("h1", "hanako", APRIL, now=now)[0].rule
+    assert service.recognise("h2", [], "tanaka", "none", now=now)[0].remedy == "the nearest is 'h1'"
+    assert service.consent_alternative("h1", "a month free", now=now) == []
     assert session.execute(sa.select(sa.func.count()).select_from(incident)).scalar_one() == 1
     assert session.execute(sa.select(sa.func.count()).select_from(claim)).scalar_one() == 1
 
 
-def test_desk__a_stop_without_id_gets_one_from_its_time(session: Session, desk: SlaDesk) -> None:
-    long_stop(desk)
-    long_stop(desk, hours=5)
+def test_desk__a_stop_without_id_gets_one_from_its_time(session: Session, service: SlaService) -> None:
+    long_stop(service)
+    long_stop(service, hours=5)
     ids = session.execute(sa.select(incident.c.incident_id).order_by(incident.c.id)).scalars().all()
     assert ids == ["stop-20260410-1200", "stop-20260410-1200-2"]
 
 
-def test_views__list_and_story(session: Session, desk: SlaDesk) -> None:
+def test_views__list_and_story(session: Session, service: SlaService) -> None:
     member(session, "hanako")
-    long_stop(desk)
-    assert desk.submit_claim("hanako", APRIL, now=at("2026-05-02 09:00")) == ("hanako-2026-04-1", [])
-    assert desk.submit_claim("hanako", APRIL, now=at("2026-05-03 09:00")) == ("hanako-2026-04-2", [])
+    long_stop(service)
+    assert service.submit_claim("hanako", APRIL, now=at("2026-05-02 09:00")) == ("hanako-2026-04-1", [])
+    assert service.submit_claim("hanako", APRIL, now=at("2026-05-03 09:00")) == ("hanako-2026-04-2", [])
     night(session, "2026-05-03")
     listed = claim_list(session, RULES, at("2026-05-04"), APRIL, "hanako")
     assert [(row["id"], row["outcome"]) for row in listed] == [
         ("hanako-2026-04-1", "granted"),
         ("hanako-2026-04-2", "granted"),
     ]
-    story = claim_story(session, RULES, "hanako-2026-04-1", at("2026-05-04"))
+    story = claim_explanation(session, RULES, "hanako-2026-04-1", at("2026-05-04"))
     assert story["decisions"][-1][2].outcome == "granted"
     assert [row["rate"] for row in story["awards"]] == ["0.2"]
 
@@ -154,18 +154,18 @@ def samples(folder: Path, *present: int) -> Path:
     return path
 
 
-def taken(desk: SlaDesk, file: Path, when: str) -> tuple[int, int, int]:
+def taken(service: SlaService, file: Path, when: str) -> tuple[int, int, int]:
     series = CountSeries(total="1000", step_seconds=3_600)
-    done = ImportDesk(desk).counts(file, author="sato", now=at(when), series=series)
+    done = ImportService(service).counts(file, author="sato", now=at(when), series=series)
     return done.rows_used, done.rows_new, len(done.findings)
 
 
 def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decided(
-    session: Session, desk: SlaDesk, tmp_path: Path
+    session: Session, service: SlaService, tmp_path: Path
 ) -> None:
     member(session, "hanako")
     member(session, "taro", method="app_store")
-    assert taken(desk, samples(tmp_path, 0, 1, 2, 3, 4, 8, 9), "2026-04-11 09:00") == (7, 7, 0)
+    assert taken(service, samples(tmp_path, 0, 1, 2, 3, 4, 8, 9), "2026-04-11 09:00") == (7, 7, 0)
     hole = {
         "from": "2026-04-10T17:00:00+09:00",
         "to": "2026-04-10T20:00:00+09:00",
@@ -174,8 +174,8 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
     }
     assert unknown_list(session, APRIL, at("2026-05-01")) == [hole]
     assert month_view(session, RULES, APRIL, at("2026-05-01"))["final"] is False
-    desk.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
-    desk.claim("t1", "taro", APRIL, now=at("2026-05-02 09:00"))
+    service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
+    service.claim("t1", "taro", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
     waiting = seen(session, "h1", "2026-05-04")
     assert (waiting["outcome"], waiting["waits_for"]) == (
@@ -196,7 +196,7 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
 
     def decide(to: str, verdict: str, affected: int | None, when: str) -> list[Finding]:
         start = at("2026-04-10 17:00")
-        return desk.decide_unknown(start, at(to), verdict, "sato", "logs", affected=affected, now=at(when))
+        return service.decide_unknown(start, at(to), verdict, "sato", "logs", affected=affected, now=at(when))
 
     assert decide("2026-04-10 18:00", "down", 51, "2026-05-05 09:00") == []
     night(session, "2026-05-06")  # 51 of a million are no stop; two hours more stay within the tier
@@ -211,7 +211,7 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
     assert (seen(session, "h1")["rate"], seen(session, "h1")["seconds"]) == ("0.4", 28_800)
     assert decide("2026-04-10 20:00", "unknown", None, "2026-05-09 09:00") == []
     assert unknown_list(session, APRIL, at("2026-05-10")) == [hole]
-    assert taken(desk, samples(tmp_path, 5, 6, 7), "2026-05-10 09:00") == (3, 3, 0)
+    assert taken(service, samples(tmp_path, 5, 6, 7), "2026-05-10 09:00") == (3, 3, 0)
     assert unknown_list(session, APRIL, at("2026-05-11")) == []
     assert len(unknown_list(session, APRIL, at("2026-05-11"), decided=True)) == 4
     pieces = [each for each in pieces_known(session, RULES, APRIL, at("2026-05-11")) if "unknown" in each.kind]
@@ -235,25 +235,27 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
     ],
 )
 def test_9_3__what_is_no_decision_on_unknown_time_is_refused(
-    desk: SlaDesk, tmp_path: Path, start: str, verdict: str, affected: int | None, rule: str
+    service: SlaService, tmp_path: Path, start: str, verdict: str, affected: int | None, rule: str
 ) -> None:
-    taken(desk, samples(tmp_path, 0, 4, 8), "2026-04-11 09:00")
-    (refused,) = desk.decide_unknown(
+    taken(service, samples(tmp_path, 0, 4, 8), "2026-04-11 09:00")
+    (refused,) = service.decide_unknown(
         at(start), at("2026-04-10 20:00"), verdict, "sato", "logs", affected=affected, now=at("2026-05-01")
     )
     assert refused.rule.startswith(rule)
 
 
 @pytest.mark.parametrize("cause", ["user_environment", "partner"])
-def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without_one(desk: SlaDesk, cause: str) -> None:
+def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without_one(
+    service: SlaService, cause: str
+) -> None:
     span = (at("2026-04-10 12:00"), at("2026-04-10 13:00"))
-    assert desk.stop(*span, 60_000, id="s", now=at("2026-04-11")) == []
+    assert service.stop(*span, 60_000, id="s", now=at("2026-04-11")) == []
     for refused in (
-        desk.stop(*span, 60_000, cause=cause, now=at("2026-04-11")),
-        desk.correct_stop("s", cause=cause, now=at("2026-04-11")),
+        service.stop(*span, 60_000, cause=cause, now=at("2026-04-11")),
+        service.correct_stop("s", cause=cause, now=at("2026-04-11")),
     ):
         assert [each.value for each in refused] == [f"cause {cause} without a ground"]
-    assert desk.correct_stop("s", cause=cause, ground="confirmed by suzuki", now=at("2026-04-11")) == []
+    assert service.correct_stop("s", cause=cause, ground="confirmed by suzuki", now=at("2026-04-11")) == []
 
 
 @pytest.mark.parametrize(
@@ -268,24 +270,24 @@ def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without
     ],
 )
 def test_import__times_numbers_and_texts_that_no_stop_has_are_findings(
-    desk: SlaDesk, start: str, end: str, affected: int, name: str | None
+    service: SlaService, start: str, end: str, affected: int, name: str | None
 ) -> None:
-    assert len(desk.stop(at(start), at(end), affected, id=name, now=at("2026-04-11"))) == 1
+    assert len(service.stop(at(start), at(end), affected, id=name, now=at("2026-04-11"))) == 1
 
 
 def test_9_2__ids_that_others_take_at_the_same_instant_go_on_to_the_next(
-    desk: SlaDesk, monkeypatch: pytest.MonkeyPatch
+    service: SlaService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now, span = at("2026-05-02 09:00"), (at("2026-04-10 12:00"), at("2026-04-10 13:00"))
-    desk.claim("hanako-2026-04-1", "hanako", APRIL, now=now)
+    service.claim("hanako-2026-04-1", "hanako", APRIL, now=now)
     stale = iter(["hanako-2026-04-1", "hanako-2026-04-1", "hanako-2026-04-2"])
-    monkeypatch.setattr(desk, "_free_claim_id", lambda account, month: next(stale))
-    assert desk.submit_claim("hanako", APRIL, now=now)[0] == "hanako-2026-04-2"
-    assert [each.rule for each in desk.claim("hanako-2026-04-2", "hanako", APRIL, now=now)] == [
+    monkeypatch.setattr(service, "_free_claim_id", lambda account, month: next(stale))
+    assert service.submit_claim("hanako", APRIL, now=now)[0] == "hanako-2026-04-2"
+    assert [each.rule for each in service.claim("hanako-2026-04-2", "hanako", APRIL, now=now)] == [
         "a claim of this id is recorded"
     ]
-    desk.stop(*span, 1, id="stop-1", now=now)
+    service.stop(*span, 1, id="stop-1", now=now)
     names = iter(["stop-1", "stop-2"])
-    monkeypatch.setattr(desk, "_free_stop_id", lambda from_at: next(names))
-    assert desk.stop(*span, 2, now=now) == []
-    assert [(row["id"], row["affected"]) for row in incident_list(desk.session)] == [("stop-1", 1), ("stop-2", 2)]
+    monkeypatch.setattr(service, "_free_stop_id", lambda from_at: next(names))
+    assert service.stop(*span, 2, now=now) == []
+    assert [(row["id"], row["affected"]) for row in incident_list(service.session)] == [("stop-1", 1), ("stop-2", 2)]

@@ -10,7 +10,7 @@ from keizoku.db.tables.contracts import term
 from keizoku.sla.claims.claim_store import load_terms
 from keizoku.sla.rules.claim_facts import TermFact, TermKind
 from keizoku.terms.calendar import epoch, parse_instant
-from tests.worlds.sla_world import APRIL, at, member, open_desk
+from tests.worlds.sla_world import APRIL, at, member, open_service
 
 FIRST, LAST = epoch(at("2026-04-01")), epoch(at("2026-05-01"))
 MICROSECOND = timedelta(microseconds=1)
@@ -38,7 +38,7 @@ def kind(start: int | str, end: int | datetime | str, interval: str = "month", p
 
 
 def test_9_2__a_term_counts_as_long_as_it_ran_within_the_month(session: Session) -> None:
-    open_desk(session)
+    open_service(session)
     member(session, "over both ends", starts_at="2026-03-20 10:00", ends_on="2026-05-20")
     member(
         session, "year", starts_at="2026-04-10 10:30:00.000001", ends_on="2027-04-10", interval="year", price_yen=5300
@@ -53,7 +53,7 @@ def test_9_2__a_term_counts_as_long_as_it_ran_within_the_month(session: Session)
 
 
 def test_9_2__an_early_end_counts_from_its_instant_once_it_is_known(session: Session) -> None:
-    open_desk(session)
+    open_service(session)
     ends = ended("2026-04-20", ENDED_AT)
     close(session, member(session, "ended", **ends), "2026-04-20")
     close(session, member(session, "own instant", **ends), "2026-04-20", at("2026-04-20 09:00"))
@@ -70,7 +70,7 @@ def test_9_2__an_early_end_counts_from_its_instant_once_it_is_known(session: Ses
 
 
 def test_9_2__terms_that_differ_in_nothing_else_have_one_kind(session: Session) -> None:
-    open_desk(session)
+    open_service(session)
     for account in ("a", "b"):
         member(session, account)
     found = load_terms(session, APRIL, ["a", "b"])

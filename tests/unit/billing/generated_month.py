@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
 
-from keizoku.billing.closing.reconciliation import BankLine, ExceptionType, Moved, Ours, Payout, Received
+from keizoku.billing.closing.reconciliation import BankLine, ExceptionType, FactsReceived, Moved, Ours, Payout
 from keizoku.terms.calendar import Month
 
 MONTH = Month(2026, 4)
@@ -47,7 +47,7 @@ def write_month(folder: Path, contracts: int, transactions: int, faults: int) ->
         for day in range(30):
             _payout(put, f"day{day}", 1_000_000 + day, date(2026, 4, 1) + timedelta(days=day), None)
             on = date(2026, 4, 1) + timedelta(days=day)
-            put("receipts", Received(f"receipt:{day}", 500, on, f"u{day}"))
+            put("receipts", FactsReceived(f"receipt:{day}", 500, on, f"u{day}"))
             put("bank", BankLine(f"bank:r{day}", 500, on, False, False, f"receipt:{day}"))
     return sorted(planted)
 

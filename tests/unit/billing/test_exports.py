@@ -18,13 +18,15 @@ from keizoku.billing.closing.exports.packages import (
     yayoi_rows,
 )
 from keizoku.billing.closing.exports.plain import beancount_entry, beancount_name
-from keizoku.billing.rules.books.journal_rules import CHART, RULES, Line, journal, reversal
+from keizoku.billing.rules.books.journal_rules import CHART, RULES, JournalLine, journal, reversal
 
 MAPPING = mapping_for("moneyforward")
 ON = date(2026, 4, 10)
 
 
-def entry(event: str, *lines: Line, number: int = 7, account: str | None = "hanako", month: str = "") -> BookEntry:
+def entry(
+    event: str, *lines: JournalLine, number: int = 7, account: str | None = "hanako", month: str = ""
+) -> BookEntry:
     return BookEntry(number, ON, event, "premium/4.1", account, lines, month)
 
 
@@ -42,7 +44,7 @@ def unfolded(lines: tuple[TaxLine, ...]) -> dict[str, int]:
     return {code: yen for code, yen in sums.items() if yen}
 
 
-def summed(lines: tuple[Line, ...]) -> dict[str, int]:
+def summed(lines: tuple[JournalLine, ...]) -> dict[str, int]:
     sums: dict[str, int] = {}
     for code, yen in lines:
         sums[code] = sums.get(code, 0) + yen
@@ -115,7 +117,7 @@ def summed(lines: tuple[Line, ...]) -> dict[str, int]:
             (TaxLine("2130", 100, 0, "", "out_of_scope"), TaxLine("4190", -100, -9, "2170", "return")),
         ),
         (
-            entry("by_people", Line("1110", 10), Line("2170", -10)),
+            entry("by_people", JournalLine("1110", 10), JournalLine("2170", -10)),
             (TaxLine("1110", 10, 0, "", "out_of_scope"), TaxLine("2170", -10, 0, "", "out_of_scope")),
         ),
     ],
@@ -130,8 +132,8 @@ def test_tax_stands_in_the_line_that_carries_it(booked: BookEntry, lines: tuple[
     yen=st.lists(st.tuples(st.sampled_from([account.code for account in CHART]), st.integers(-99, 99)), max_size=6),
 )
 def test_a_folded_entry_balances_and_gives_back_the_journal(event: str, yen: list[tuple[str, int]]) -> None:
-    lines = tuple(Line(code, amount) for code, amount in yen if amount)
-    lines += (Line("1110", -sum(line.yen for line in lines)),)
+    lines = tuple(JournalLine(code, amount) for code, amount in yen if amount)
+    lines += (JournalLine("1110", -sum(line.yen for line in lines)),)
     made = folded(entry(event, *lines), MAPPING.tax_accounts, MAPPING.classes)
     assert sum(line.yen for line in made) == 0
     assert unfolded(made) == summed(lines)
@@ -181,7 +183,7 @@ def test_rows_of_yayoi_are_flagged_and_fit() -> None:
         ["2000", "7", "", "2026/04/10", "売掛金", "", "", "対象外", "500", "0", "契約負債", "", "", "対象外", "500",
          "0", "利用料金の請求 hanako", "", "", "0", "", "entry 7 term_invoiced premium/4.1", "0", "0", "no"]
     ]  # fmt: skip
-    lines = (Line("1110", 6), Line("1131", -1), Line("1132", -2), Line("1133", -3))
+    lines = (JournalLine("1110", 6), JournalLine("1131", -1), JournalLine("1132", -2), JournalLine("1133", -3))
     compound = list(yayoi_rows(entry("by_people", *lines, number=2_000_000, account="a" * 90 + "😀〜"), mapping))
     assert [row[0] for row in compound] == ["2110", "2100", "2101"]
     assert {len(row) for row in compound} == {YAYOI_COLUMNS}
@@ -200,7 +202,7 @@ def test_debits_stand_beside_credits() -> None:
 def test_what_comes_from_outside_is_never_a_formula_and_never_breaks_a_line(tmp_path: Path) -> None:
     ours = tmp_path / "ours.toml"
     ours.write_text('[memos]\nterm_invoiced = "=1+1"\n[accounts.1140]\nname = "@売掛"\nsub = "-x"\n')
-    booked = entry("term_invoiced", Line("1140", 5), Line("2120", -5), account='a"b\\\r\n=c')
+    booked = entry("term_invoiced", JournalLine("1140", 5), JournalLine("2120", -5), account='a"b\\\r\n=c')
     row = next(moneyforward_rows(booked, mapping_for("moneyforward", ours)))
     assert (row[2], row[3], row[18]) == ("'@売掛", "'-x", "'=1+1 a\"b\\ =c")
     assert beancount_entry(booked, mapping_for("beancount", ours)).splitlines()[1] == (

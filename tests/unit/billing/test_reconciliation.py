@@ -11,11 +11,11 @@ from keizoku.billing.closing.reconciliation import (
     ACTIONS,
     BankLine,
     ExceptionType,
+    FactsReceived,
     Moved,
     Ours,
     Outcome,
     Payout,
-    Received,
     fill,
     put,
     reconcile,
@@ -167,7 +167,7 @@ def test_a_payout_meets_its_line_some_days_later_and_its_movements_make_it_up(
         BankLine("bank:5", 77, date(2026, 4, 20), True, True, None),
         BankLine("bank:6", 300, ON, False, False, "receipt:1"),
     ])  # fmt: skip
-    put(bench, "receipts", [Received("receipt:1", 300, ON, "taro"), Received("receipt:2", 20, ON, "jiro")])
+    put(bench, "receipts", [FactsReceived("receipt:1", 300, ON, "taro"), FactsReceived("receipt:2", 20, ON, "jiro")])
     outcome = reconcile(bench, MONTH, TODAY)
     assert found(outcome) == [
         ("amount_differs", "po2", "po2:movements"),

@@ -11,7 +11,7 @@ from keizoku.scheduler.scenario.document import DEFAULT_POPULATION, EVER_AT, Sce
 from keizoku.scheduler.scenario.schema_words import ACTIONS, CHECKS
 from keizoku.terms.calendar import Month
 
-EVERYTHING = """\
+FULL_AUDIT = """\
 title: Every word of the format
 clauses: [premium/9.2, premium/5.2]
 terms: 2024-12-02
@@ -113,7 +113,7 @@ def read(tmp_path: Path, text: str) -> tuple[Scenario | None, list[str]]:
 
 def test_every_action_and_check_of_the_format_is_read(tmp_path: Path) -> None:
     (tmp_path / "seen.csv").write_text("user_id,symptom,started_at,ended_at\n", encoding="utf-8")
-    scenario, findings = read(tmp_path, EVERYTHING)
+    scenario, findings = read(tmp_path, FULL_AUDIT)
     assert findings == []
     assert scenario is not None
     assert {step.action for step in scenario.steps} == set(ACTIONS)
@@ -132,7 +132,7 @@ def test_every_action_and_check_of_the_format_is_read(tmp_path: Path) -> None:
 
 def test_values_are_what_they_say(tmp_path: Path) -> None:
     (tmp_path / "seen.csv").touch()
-    scenario, _ = read(tmp_path, EVERYTHING)
+    scenario, _ = read(tmp_path, FULL_AUDIT)
     assert scenario is not None
     facts = {step.action: step.facts for step in scenario.steps}
     assert facts["dispute"] == {

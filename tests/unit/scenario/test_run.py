@@ -12,7 +12,7 @@ import pytest
 
 from keizoku.billing.closing import month_close
 from keizoku.billing.refusal import Refused
-from keizoku.scheduler.app import House
+from keizoku.scheduler.app import Services
 from keizoku.scheduler.scenario import checks, run
 from keizoku.scheduler.scenario.actions import keywords
 from keizoku.scheduler.scenario.checks import agree
@@ -69,16 +69,16 @@ class FakeSla:
         return act
 
 
-def house_of(answers: Mapping[str, Any]) -> tuple[House, FakeSla]:
+def services_of(answers: Mapping[str, Any]) -> tuple[Services, FakeSla]:
     sla = FakeSla(answers)
-    return cast(House, SimpleNamespace(session=FakeSession(), rules=None, sla=sla, billing=None)), sla
+    return cast(Services, SimpleNamespace(session=FakeSession(), rules=None, sla=sla, billing=None)), sla
 
 
 @pytest.fixture
 def nights_run(monkeypatch: pytest.MonkeyPatch) -> list[tuple[date, datetime]]:
     ran: list[tuple[date, datetime]] = []
 
-    def run_night(house: House, business_date: date, now: datetime) -> SimpleNamespace:
+    def run_night(services: Services, business_date: date, now: datetime) -> SimpleNamespace:
         ran.append((business_date, now))
         return SimpleNamespace(changes=3, certificate="ok")
 
@@ -105,8 +105,8 @@ def test_steps_then_the_night_then_expectations_at_one_instant(tmp_path: Path) -
 def test_nights_run_at_half_past_two_in_japan_and_can_be_doubled(
     tmp_path: Path, nights_run: list[tuple[date, datetime]]
 ) -> None:
-    house, _ = house_of({})
-    failures, crash = play(scenario_of(DIARY, tmp_path), house)
+    services, _ = services_of({})
+    failures, crash = play(scenario_of(DIARY, tmp_path), services)
     assert crash is None
     assert nights_run == [
         (date(2025, 4, 10), datetime(2025, 4, 9, 17, 30, tzinfo=UTC)),
@@ -136,8 +136,8 @@ def test_nights_run_at_half_past_two_in_japan_and_can_be_doubled(
 def test_what_the_engine_refuses_fails_and_the_diary_goes_on(
     tmp_path: Path, nights_run: list[tuple[date, datetime]], answer: object, says: str
 ) -> None:
-    house, _ = house_of({"stop": answer})
-    failures, crash = play(scenario_of(DIARY, tmp_path), house)
+    services, _ = services_of({"stop": answer})
+    failures, crash = play(scenario_of(DIARY, tmp_path), services)
     assert crash is None
     assert [(failure.at, failure.check, failure.actual) for failure in failures if failure.check == "stop"] == [
         ("2025-04-13T02:30:00+09:00", "stop", says)
@@ -149,8 +149,8 @@ def test_an_error_of_the_program_stops_the_scenario_and_is_kept(
     tmp_path: Path, nights_run: list[tuple[date, datetime]]
 ) -> None:
     bug = KeyError("term")
-    house, _ = house_of({"stop": bug})
-    failures, crash = play(scenario_of(DIARY, tmp_path), house)
+    services, _ = services_of({"stop": bug})
+    failures, crash = play(scenario_of(DIARY, tmp_path), services)
     assert crash is bug
     assert failures[-1].actual.startswith("KeyError: 'term' (test_run.py:")
     assert len(nights_run) == 2
@@ -162,8 +162,8 @@ def test_a_notice_that_came_too_late_is_for_the_diary_to_expect(
     late = [Finding("notice", None, "n1", "five clear days", "recorded; it excludes nothing")]
     notice = "notice: {id: n1, published: 2025-04-13, from: 2025-04-14 02:00, to: 2025-04-14 04:00}"
     text = DIARY.replace("stop: {from: 2025-04-12 07:00, to: 2025-04-12 08:00, affected: 60000}", notice)
-    house, sla = house_of({"notice": late})
-    failures, _ = play(scenario_of(text, tmp_path), house)
+    services, sla = services_of({"notice": late})
+    failures, _ = play(scenario_of(text, tmp_path), services)
     assert [failure.check for failure in failures] == ["night"]
     assert [action for action, _ in sla.asked] == ["claim_form_down", "notice"]
 
@@ -185,9 +185,9 @@ def test_a_step_that_has_to_be_refused_fails_if_it_is_taken_or_refused_for_anoth
     answer: object,
     failure: tuple[object, str] | None,
 ) -> None:
-    house, sla = house_of({"stop": answer})
+    services, sla = services_of({"stop": answer})
     text = DIARY.replace("affected: 60000}}", f"affected: 60000}}, refused: {stated}}}")
-    failures, crash = play(scenario_of(text, tmp_path), house)
+    failures, crash = play(scenario_of(text, tmp_path), services)
     assert crash is None
     assert [(each.expected, each.actual) for each in failures if each.check == "stop"] == ([failure] if failure else [])
     assert [action for action, _ in sla.asked] == ["claim_form_down", "stop"]
@@ -245,7 +245,7 @@ def test_a_failure_shows_the_stated_keys_of_both_sides(monkeypatch: pytest.Monke
     expectation = Expectation(now, None, "invoices", "jiro", {"list": ({"total": 500, "tax": 45}, {"total": 600})}, 7)
     seen = {"list": [{"total": 500, "tax": 45, "state": "open"}]}
     monkeypatch.setitem(cast(dict[str, Any], checks._LOOKS), "invoices", lambda *_: seen)
-    failure = checks.failure_of(expectation, cast(House, None), {})
+    failure = checks.failure_of(expectation, cast(Services, None), {})
     assert failure == Failure(
         "2025-04-01T09:00:00+09:00",
         "invoices",
@@ -268,8 +268,8 @@ def test_a_close_that_is_not_as_stated_fails(monkeypatch: pytest.MonkeyPatch) ->
         return {"unexplained": 1, "exceptions": {"missing_payout": 1}}
 
     monkeypatch.setattr(month_close, "close_view", close_view)
-    house = cast(House, SimpleNamespace(session="session", gateway="gateway"))
-    assert checks.failure_of(expectation, house, {}) == Failure(
+    services = cast(Services, SimpleNamespace(session="session", gateway="gateway"))
+    assert checks.failure_of(expectation, services, {}) == Failure(
         "2025-04-01T09:00:00+09:00",
         "close",
         {"month": "2025-03", "unexplained": 0},

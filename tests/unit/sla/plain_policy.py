@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 
 from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
-from keizoku.sla.policies.seconds import Outage, PolicyFacts
+from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.terms.calendar import epoch
 from keizoku.terms.sla_periods import period_of
 from keizoku.terms.sla_policy import PeriodRule, SlaPolicy, StopCause, parse_policy
@@ -32,12 +32,12 @@ def policy(**changed: Any) -> SlaPolicy:
     return parse_policy({**PLAIN, **changed}, "plain.toml")
 
 
-def outcome(stated: SlaPolicy, *outages: Outage, **more: Any) -> PolicyOutcome:
+def outcome(stated: SlaPolicy, *outages: StatedOutage, **more: Any) -> PolicyOutcome:
     return evaluate(stated, PolicyFacts(JUNE, outages, **more))
 
 
-def hours(start: float, end: float, affected: int = 1, cause: str = "fault", known: int | None = None) -> Outage:
-    return Outage(ZERO + int(start * HOUR), ZERO + int(end * HOUR), affected, StopCause(cause), known)
+def hours(start: float, end: float, affected: int = 1, cause: str = "fault", known: int | None = None) -> StatedOutage:
+    return StatedOutage(ZERO + int(start * HOUR), ZERO + int(end * HOUR), affected, StopCause(cause), known)
 
 
 def filled(result: PolicyOutcome) -> dict[str, int]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, TermFact, TermKind
 from keizoku.sla.rules.claims import Assessor, adjudicate_month
 from keizoku.sla.rules.intervals import Spans, clip, intersect, length, normalise, union
-from keizoku.sla.rules.outages import Cause, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, Outage, UpdateNotice
 from keizoku.sla.rules.unusable_time import Claimant, MonthFacts, ServiceMonth, claimant_month, service_month
 from keizoku.terms.calendar import Month, epoch, from_epoch
 from keizoku.terms.policy import Terms
@@ -27,20 +27,20 @@ spans = st.tuples(starts, st.sampled_from([1, 599, 600, 601, HOUR, 9 * HOUR, 3 *
     lambda s: (s[0], s[0] + s[1])
 )
 stops = st.lists(
-    st.tuples(spans, st.sampled_from(Cause)).map(lambda each: Stop(*each[0], each[1], "seen")), max_size=6
+    st.tuples(spans, st.sampled_from(Cause)).map(lambda each: Outage(*each[0], each[1], "seen")), max_size=6
 ).map(tuple)
 notices = st.lists(spans.map(lambda span: UpdateNotice("n", span[0] - 20 * DAY, *span)), max_size=2).map(tuple)
 sets = st.lists(spans, max_size=4).map(normalise)
 maybe_sets = st.none() | sets
 
 
-def year_of(stops: tuple[Stop, ...], notices: tuple[UpdateNotice, ...]) -> list[ServiceMonth]:
+def year_of(stops: tuple[Outage, ...], notices: tuple[UpdateNotice, ...]) -> list[ServiceMonth]:
     return [service_month(MonthFacts(month, stops, notices), POLICY, 0) for month in YEAR]
 
 
 @given(stops, notices)
 @settings(max_examples=40)
-def test_9_4__the_months_of_a_year_are_the_year(stops: tuple[Stop, ...], notices: tuple[UpdateNotice, ...]) -> None:
+def test_9_4__the_months_of_a_year_are_the_year(stops: tuple[Outage, ...], notices: tuple[UpdateNotice, ...]) -> None:
     months = year_of(stops, notices)
     everything = clip(normalise((stop.start, stop.end) for stop in stops), FIRST, LAST)
     assert union(*(month.gross for month in months)) == everything
@@ -49,14 +49,14 @@ def test_9_4__the_months_of_a_year_are_the_year(stops: tuple[Stop, ...], notices
 
 @given(stops, notices)
 @settings(max_examples=40)
-def test_9_4__what_is_recorded_twice_counts_once(stops: tuple[Stop, ...], notices: tuple[UpdateNotice, ...]) -> None:
+def test_9_4__what_is_recorded_twice_counts_once(stops: tuple[Outage, ...], notices: tuple[UpdateNotice, ...]) -> None:
     assert year_of(stops * 2, notices * 2) == year_of(stops, notices)
 
 
 @given(stops, notices, sets, sets, sets, maybe_sets, sets, maybe_sets)
 @settings(max_examples=60)
 def test_9_2__a_claimant_never_has_more_than_the_service(
-    stops: tuple[Stop, ...],
+    stops: tuple[Outage, ...],
     notices: tuple[UpdateNotice, ...],
     member: Spans,
     suspended: Spans,
@@ -78,7 +78,7 @@ claims = st.lists(st.tuples(st.integers(0, 40 * DAY), maybe_sets), min_size=1, m
 @given(stops, claims, st.randoms())
 @settings(max_examples=60)
 def test_9_2__the_order_in_which_claims_are_loaded_does_not_matter(
-    stops: tuple[Stop, ...], asked: list[tuple[int, Spans | None]], random: Random
+    stops: tuple[Outage, ...], asked: list[tuple[int, Spans | None]], random: Random
 ) -> None:
     month = YEAR[3]
     assessor = Assessor(service_month(MonthFacts(month, stops), POLICY, 0), POLICY)

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from keizoku.sla.claims.decision_json import Reasoning, ReasoningTexts, evidence_hash, service_hash, whole_decision
 from keizoku.sla.months.month_facts import read_spans
 from keizoku.sla.rules.claim_decision import Deadline, MonthDecision
-from keizoku.sla.rules.claim_facts import AccountMonth, Claim, Ruling, TermFact, TermKind
-from keizoku.sla.rules.claim_steps import deadline_steps, deciding_clauses, outcome_steps, united_steps, waterfall_steps
+from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimRuling, TermFact, TermKind
+from keizoku.sla.rules.claim_steps import deadline_steps, decisive_clauses, outcome_steps, united_steps, waterfall_steps
 from keizoku.sla.rules.claims import (
     READINGS,
     Assessor,
@@ -25,7 +25,7 @@ from keizoku.sla.rules.claims import (
     usable_from,
 )
 from keizoku.sla.rules.intervals import Spans, clip, length, normalise
-from keizoku.sla.rules.outages import Cause, Stop
+from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, claimant_month, service_month
 from keizoku.terms.calendar import Month, epoch, from_epoch
 from keizoku.terms.decision import Decision
@@ -39,9 +39,11 @@ HOUR, DAY = 3_600, 86_400
 
 
 def april() -> ServiceMonth:
-    stops = [Stop(FIRST + day * DAY - HOUR, FIRST + day * DAY + HOUR // 2, Cause.FAULT, "seen") for day in range(20)]
-    stops += [Stop(FIRST + day * DAY + 12 * HOUR, FIRST + day * DAY + 20 * HOUR, Cause.FAULT, "seen") for day in (3, 9)]
-    stops.append(Stop(FIRST + 5 * DAY, FIRST + 5 * DAY + 540, Cause.FAULT, "short"))
+    stops = [Outage(FIRST + day * DAY - HOUR, FIRST + day * DAY + HOUR // 2, Cause.FAULT, "seen") for day in range(20)]
+    stops += [
+        Outage(FIRST + day * DAY + 12 * HOUR, FIRST + day * DAY + 20 * HOUR, Cause.FAULT, "seen") for day in (3, 9)
+    ]
+    stops.append(Outage(FIRST + 5 * DAY, FIRST + 5 * DAY + 540, Cause.FAULT, "short"))
     return service_month(MonthFacts(APRIL, tuple(stops)), POLICY, 0)
 
 
@@ -75,7 +77,7 @@ def accounts(draw: st.DrawFn) -> AccountMonth:
         for start, end, kind in zip(edges, edges[1:], kinds, strict=False)
         if start < end
     )
-    ruled_on = st.tuples(st.sampled_from([claim.claim_id for claim in claims]), within).map(lambda r: Ruling(*r))
+    ruled_on = st.tuples(st.sampled_from([claim.claim_id for claim in claims]), within).map(lambda r: ClaimRuling(*r))
     return AccountMonth(
         account=prefix,
         month=APRIL,
@@ -111,7 +113,7 @@ def told_alone(
     decision = Decision(
         subject=f"claim {claim.claim_id}",
         outcome="granted" if granted else "rejected",
-        clauses=deciding_clauses(reason, granted),
+        clauses=decisive_clauses(reason, granted),
         terms=POLICY.version,
         readings={name: choice for name, choice in POLICY.chosen if name in READINGS},
         facts={

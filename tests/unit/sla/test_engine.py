@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keizoku.sla.policies.engine import Credit, evaluate
-from keizoku.sla.policies.seconds import CauseRuling, Outage, PolicyFacts, recurring_windows
+from keizoku.sla.policies.seconds import CauseRuling, PolicyFacts, StatedOutage, recurring_windows
 from keizoku.sla.rules.intervals import length, union
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import epoch
@@ -56,7 +56,7 @@ NIGHT = {"kind": "recurring", "name": "night", "from_second": "01:00", "to_secon
 
 
 def test_a_minimum_is_judged_before_or_after_the_exclusions() -> None:
-    over_one = Outage(ZERO + HOUR - 480, ZERO + HOUR + 300, 1)  # 00:52 to 01:05
+    over_one = StatedOutage(ZERO + HOUR - 480, ZERO + HOUR + 300, 1)  # 00:52 to 01:05
     judged = {
         order: filled(outcome(policy(duration={"minimum_seconds": 600, "judged": order}, exclusions=[NIGHT]), over_one))
         for order in ("whole_stop", "after_exclusions")
@@ -73,8 +73,8 @@ def test_a_gap_that_the_evidence_cannot_see_is_no_gap_and_takes_its_neighbours_c
         exclusions=[{"kind": "cause", "name": "update", "causes": ["system_update"]}],
     )
     halves = (
-        Outage(ZERO, ZERO + 400, 1, StopCause.SYSTEM_UPDATE),
-        Outage(ZERO + 430, ZERO + 700, 1, StopCause.SYSTEM_UPDATE),
+        StatedOutage(ZERO, ZERO + 400, 1, StopCause.SYSTEM_UPDATE),
+        StatedOutage(ZERO + 430, ZERO + 700, 1, StopCause.SYSTEM_UPDATE),
     )
     assert filled(outcome(stated, *halves)) == {"too_short": 670}
     assert filled(outcome(stated, *halves, resolution_seconds=31)) == {"update": 700}
@@ -102,7 +102,7 @@ def test_a_yearly_budget_takes_the_earliest_seconds_and_begins_anew_each_year() 
         stated,
         PolicyFacts(
             cycle,
-            tuple(Outage(*window, 1, StopCause.SYSTEM_UPDATE) for window in windows),
+            tuple(StatedOutage(*window, 1, StopCause.SYSTEM_UPDATE) for window in windows),
             notices=tuple(UpdateNotice("n", 0, *window) for window in windows),
             announced_seconds_used=5 * HOUR,
         ),
@@ -256,7 +256,7 @@ spans = st.tuples(st.integers(-100_000, 2_700_000), st.integers(1, 90_000)).map(
 )
 outages = st.lists(
     st.builds(
-        lambda span, affected, cause: Outage(span[0], span[1], affected, cause),
+        lambda span, affected, cause: StatedOutage(span[0], span[1], affected, cause),
         spans,
         st.integers(0, 20),
         st.sampled_from(StopCause),
@@ -281,7 +281,7 @@ EXCLUSIONS = [
     st.sampled_from([1, 60]),
 )
 def test_buckets_are_disjoint_and_sum_to_the_gross(
-    stops: list[Outage],
+    stops: list[StatedOutage],
     windows: list[tuple[int, int]],
     blind: list[tuple[int, int]],
     order: list[dict[str, Any]],

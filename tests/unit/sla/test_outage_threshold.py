@@ -22,7 +22,7 @@ from keizoku.sla.counting.outage_threshold import (
 from keizoku.sla.evidence.incident_files import Count, Incident
 from keizoku.sla.evidence.observations import Observations, open_observations, read_observation_rows
 from keizoku.sla.rules.intervals import Spans, normalise
-from keizoku.sla.rules.outages import Cause, Stop
+from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.terms.policy import Terms
 from tests.unit.sla.observed import add_observations
 
@@ -115,7 +115,7 @@ def test_9_3__counts_of_overlapping_incidents_do_not_add_up() -> None:
     assert stops_from((), small, Population.always(1_000), POLICY) == ()
     largest = [*small, incident(600, 700, 51, name="c")]
     assert stops_from((), largest, Population.always(1_000), POLICY) == (
-        Stop(600, 700, Cause.FAULT, "incident c", incident="c"),
+        Outage(600, 700, Cause.FAULT, "incident c", incident="c"),
     )
 
 
@@ -136,18 +136,18 @@ def test_9_3__an_observed_second_takes_the_cause_of_the_incident_over_it() -> No
         incident(190, 300, 1, Cause.PARTNER, "bank"),
     ]
     assert stops_from(((50, 250),), small, Population.always(1_000), POLICY) == (
-        Stop(50, 100, Cause.FAULT, "observations"),
-        Stop(100, 190, Cause.SYSTEM_UPDATE, "observations, cause by incident update", incident="update"),
-        Stop(190, 250, Cause.PARTNER, "observations, cause by incident bank", incident="bank"),
+        Outage(50, 100, Cause.FAULT, "observations"),
+        Outage(100, 190, Cause.SYSTEM_UPDATE, "observations, cause by incident update", incident="update"),
+        Outage(190, 250, Cause.PARTNER, "observations, cause by incident bank", incident="bank"),
     )
 
 
 def test_9_3__an_incident_that_passes_stands_beside_what_was_observed() -> None:
     stops = stops_from(((0, 100),), [incident(50, 200, 60, Cause.SYSTEM_UPDATE)], Population.always(1_000), POLICY)
     assert stops == (
-        Stop(0, 50, Cause.FAULT, "observations"),
-        Stop(50, 100, Cause.SYSTEM_UPDATE, "observations, cause by incident i", incident="i"),
-        Stop(50, 200, Cause.SYSTEM_UPDATE, "incident i", incident="i"),
+        Outage(0, 50, Cause.FAULT, "observations"),
+        Outage(50, 100, Cause.SYSTEM_UPDATE, "observations, cause by incident i", incident="i"),
+        Outage(50, 200, Cause.SYSTEM_UPDATE, "incident i", incident="i"),
     )
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from keizoku.sla.counting.outage_threshold import Population, stops_from
 from keizoku.sla.evidence.incident_files import Incident
 from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
-from keizoku.sla.policies.seconds import CauseRuling, Outage, PolicyFacts
+from keizoku.sla.policies.seconds import CauseRuling, PolicyFacts, StatedOutage
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import Spans, length
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
 from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, service_month
 from keizoku.terms.calendar import Month, epoch, parse_instant
 from keizoku.terms.policy import Terms
@@ -101,7 +101,7 @@ def test_article_9__every_number_is_that_of_the_premium_terms() -> None:
 def test_article_9__the_oracles_seconds_and_tiers_come_out(name: str) -> None:
     affected, start, end, unusable, percent = ORACLE[name]
     begun, over = at(f"2026-04-10 {start}"), at(f"2026-04-10 {end}")
-    facts = PolicyFacts(period(APRIL), (Outage(begun, over, affected),), ((0, 1_000),), method="card")
+    facts = PolicyFacts(period(APRIL), (StatedOutage(begun, over, affected),), ((0, 1_000),), method="card")
     outcome = evaluate(ARTICLE_9, facts)
     assert (int(outcome.figure), outcome.credit) == (unusable, Credit(rate=Fraction(percent, 100)))
     stops = stops_from(
@@ -111,7 +111,7 @@ def test_article_9__the_oracles_seconds_and_tiers_come_out(name: str) -> None:
 
 
 def test_article_9__nothing_is_owed_to_who_does_not_pay_by_card() -> None:
-    outage = (Outage(at("2026-04-10 08:00"), at("2026-04-10 18:00"), 1),)
+    outage = (StatedOutage(at("2026-04-10 08:00"), at("2026-04-10 18:00"), 1),)
     outcome = evaluate(ARTICLE_9, PolicyFacts(period(APRIL), outage, method="coupon"))
     assert (int(outcome.figure), outcome.tier, outcome.credit, outcome.refused) == (36_000, 2, Credit(), "method")
 
@@ -128,7 +128,7 @@ periods = st.tuples(st.integers(0, 3000), st.integers(1, 500)).map(on_grid)
 months = st.builds(
     lambda stops, notices, interruptions, environments: MonthFacts(
         APRIL,
-        tuple(Stop(span[0], span[1], cause, "s") for span, cause in stops),
+        tuple(Outage(span[0], span[1], cause, "s") for span, cause in stops),
         tuple(UpdateNotice("n", published, span[0], span[1]) for published, span in notices),
         tuple(Interruption(span[0], span[1], ground, "cto") for ground, span in interruptions),
         tuple(EnvironmentRuling((span,), "suzuki", ground, "r") for ground, span in environments),
@@ -143,7 +143,7 @@ months = st.builds(
 def as_facts(of: MonthFacts, resolution: int) -> PolicyFacts:
     return PolicyFacts(
         period(of.month),
-        tuple(Outage(stop.start, stop.end, 1, StopCause(stop.cause.value)) for stop in of.stops),
+        tuple(StatedOutage(stop.start, stop.end, 1, StopCause(stop.cause.value)) for stop in of.stops),
         notices=of.notices,
         interruptions=of.interruptions,
         rulings=tuple(

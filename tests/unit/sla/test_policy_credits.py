@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from keizoku.sla.policies.engine import Credit
-from keizoku.sla.policies.seconds import Outage
+from keizoku.sla.policies.seconds import StatedOutage
 from tests.unit.sla.plain_policy import HOUR, ZERO, hours, outcome, policy, seconds_and_credit
 
 
@@ -23,7 +23,7 @@ from tests.unit.sla.plain_policy import HOUR, ZERO, hours, outcome, policy, seco
 def test_a_credit_per_unit_counts_started_or_complete_units(count: str, seconds: int, units: int) -> None:
     credit = {"kind": "per_unit", "rate": "0.02", "unit": 3_600, "beyond": 3_600, "count": count}
     stated = policy(tiers=[{"above": 3_600, "credit": credit}])
-    assert outcome(stated, Outage(ZERO, ZERO + seconds, 1)).credit == Credit(rate=Fraction(units, 50))
+    assert outcome(stated, StatedOutage(ZERO, ZERO + seconds, 1)).credit == Credit(rate=Fraction(units, 50))
 
 
 def test_a_credit_per_unit_of_percent_counts_downward() -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
-from keizoku.sla.policies.seconds import Outage, PolicyFacts
+from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.terms.calendar import epoch
 from keizoku.terms.money import fraction_text
@@ -132,7 +132,7 @@ def down_for(policy: SlaPolicy, percent: str) -> PolicyOutcome:
     whole = policy.denominator.hours * 3600 if policy.denominator.hours else epoch(of.end_at) - start
     affected = (100 - Fraction(percent)) * 1_000
     assert affected.denominator == 1
-    outage = Outage(start, start + whole, int(affected))
+    outage = StatedOutage(start, start + whole, int(affected))
     return evaluate(fine, PolicyFacts(of, (outage,), ((0, 100_000),), plan="enterprise"))
 
 
@@ -162,7 +162,7 @@ def test_one_counted_unit_decides_at_each_bound(name: str) -> None:
         floor = units.numerator // units.denominator
         for count in (floor, floor + 1, floor - 1):
             figure = 100 - Fraction(100 * count * unit, end - start)
-            outage = Outage(start, start + count * unit, 1)
+            outage = StatedOutage(start, start + count * unit, 1)
             outcome = evaluate(policy, PolicyFacts(of, (outage,), plan="enterprise"))
             expected = policy.tier(figure)
             assert outcome.figure == figure
@@ -174,7 +174,7 @@ def test_ntt__each_step_begins_at_its_bound(seconds: int, percent: int) -> None:
     policy = POLICIES["ntt-recovery"]
     of = period(policy)
     start = epoch(of.start_at) + 86_400
-    outcome = evaluate(policy, PolicyFacts(of, (Outage(start, start + seconds, 1),)))
+    outcome = evaluate(policy, PolicyFacts(of, (StatedOutage(start, start + seconds, 1),)))
     assert outcome.credit == rate(percent)
     assert outcome.kept == (percent == 0)
 
@@ -183,7 +183,7 @@ def test_ntt__the_clock_runs_from_when_the_provider_knew() -> None:
     policy = POLICIES["ntt-recovery"]
     of = period(policy)
     start = epoch(of.start_at) + 86_400
-    late = Outage(start, start + 7_200, 1, known_at=start + 3_601)
+    late = StatedOutage(start, start + 7_200, 1, known_at=start + 3_601)
     assert evaluate(policy, PolicyFacts(of, (late,))).credit == rate(3)
 
 
@@ -191,7 +191,7 @@ def test_ntt__failures_add_up_to_the_whole_fee_at_most() -> None:
     policy = POLICIES["ntt-recovery"]
     of = period(policy)
     start = epoch(of.start_at)
-    failures = tuple(Outage(start + n * 100_000, start + n * 100_000 + 28_800, 1) for n in range(3))
+    failures = tuple(StatedOutage(start + n * 100_000, start + n * 100_000 + 28_800, 1) for n in range(3))
     assert [evaluate(policy, PolicyFacts(of, failures[:n])).credit for n in (1, 2, 3)] == [
         rate(50),
         rate(100),
@@ -202,7 +202,7 @@ def test_ntt__failures_add_up_to_the_whole_fee_at_most() -> None:
 def test_ntt__a_failure_over_the_months_end_counts_whole_in_the_month_of_its_start() -> None:
     policy = POLICIES["ntt-recovery"]
     june, july = period(policy), period(policy, date(2027, 7, 1))
-    over = Outage(epoch(june.end_at) - 600, epoch(june.end_at) + 3_000, 1)
+    over = StatedOutage(epoch(june.end_at) - 600, epoch(june.end_at) + 3_000, 1)
     assert evaluate(policy, PolicyFacts(june, (over,))).credit == rate(10)
     assert evaluate(policy, PolicyFacts(july, (over,))).credit == NONE
 
@@ -214,7 +214,7 @@ def test_more_than_five_percent_means_more(name: str) -> None:
     start = epoch(of.start_at)
 
     def counted(affected: int) -> int:
-        facts = PolicyFacts(of, (Outage(start, start + 3_600, affected),), ((0, 1_000),))
+        facts = PolicyFacts(of, (StatedOutage(start, start + 3_600, affected),), ((0, 1_000),))
         return evaluate(policy, facts).waterfall()["counted"]
 
     assert (counted(50), counted(51)) == (0, 3_600)
@@ -224,7 +224,7 @@ def test_google__only_whole_consecutive_minutes_count() -> None:
     policy = POLICIES["google-workspace"]
     of = period(policy)
     start = epoch(of.start_at)
-    flapping = (Outage(start, start + 59, 1), Outage(start + 100, start + 219, 1))
+    flapping = (StatedOutage(start, start + 59, 1), StatedOutage(start + 100, start + 219, 1))
     assert evaluate(policy, PolicyFacts(of, flapping)).waterfall() == {
         "too_short": 59,
         "not_the_provider": 0,
@@ -237,7 +237,7 @@ def test_aws__all_own_instances_have_to_be_down_at_once() -> None:
     policy = POLICIES["aws-compute"]
     of = period(policy)
     start = epoch(of.start_at)
-    facts = [PolicyFacts(of, (Outage(start, start + 86_400, down),), ((0, 8),)) for down in (7, 8)]
+    facts = [PolicyFacts(of, (StatedOutage(start, start + 86_400, down),), ((0, 8),)) for down in (7, 8)]
     assert [evaluate(policy, one).credit for one in facts] == [NONE, rate(30)]
 
 
@@ -245,10 +245,10 @@ def test_microsoft__user_minutes_weigh_each_user() -> None:
     policy = POLICIES["microsoft-365"]
     of = period(policy)
     start = epoch(of.start_at)
-    outcome = evaluate(policy, PolicyFacts(of, (Outage(start, start + 72 * 3600, 1),), ((0, 100),)))
+    outcome = evaluate(policy, PolicyFacts(of, (StatedOutage(start, start + 72 * 3600, 1),), ((0, 100),)))
     assert (int(outcome.down), int(outcome.denominator)) == (72 * 3600, 100 * 30 * 86_400)
     assert (outcome.figure, outcome.credit) == (Fraction("99.9"), NONE)
-    outcome = evaluate(policy, PolicyFacts(of, (Outage(start, start + 72 * 3600 + 1, 1),), ((0, 100),)))
+    outcome = evaluate(policy, PolicyFacts(of, (StatedOutage(start, start + 72 * 3600 + 1, 1),), ((0, 100),)))
     assert outcome.credit == rate(25)
 
 
@@ -256,7 +256,7 @@ def test_microsoft__maintenance_needs_five_days_of_notice() -> None:
     policy = POLICIES["microsoft-365"]
     of = period(policy)
     start = epoch(of.start_at) + 10 * 86_400
-    update = (Outage(start, start + 36_000, 1, StopCause.SYSTEM_UPDATE),)
+    update = (StatedOutage(start, start + 36_000, 1, StopCause.SYSTEM_UPDATE),)
     notices = [UpdateNotice("n", start - 432_000 + late, start, start + 36_000) for late in (0, 1)]
     outcomes = [evaluate(policy, PolicyFacts(of, update, notices=(notice,))) for notice in notices]
     assert [outcome.waterfall()["counted"] for outcome in outcomes] == [0, 36_000]
@@ -267,7 +267,7 @@ def test_nifcloud__three_minutes_a_share_of_the_servers_and_720_hours() -> None:
     of = period(policy, date(2027, 7, 1))  # 31 days, and yet 720 hours
     start = epoch(of.start_at)
     outcomes = [
-        evaluate(policy, PolicyFacts(of, (Outage(start, start + lasted, 1),), ((0, 4),))) for lasted in (179, 180)
+        evaluate(policy, PolicyFacts(of, (StatedOutage(start, start + lasted, 1),), ((0, 4),))) for lasted in (179, 180)
     ]
     assert [outcome.down for outcome in outcomes] == [0, 45]
     assert outcomes[1].figure == 100 - Fraction(100 * 45, 720 * 3600)
@@ -276,7 +276,7 @@ def test_nifcloud__three_minutes_a_share_of_the_servers_and_720_hours() -> None:
 def test_supabase__only_enterprise_customers() -> None:
     policy = POLICIES["supabase"]
     of = period(policy)
-    outage = (Outage(epoch(of.start_at), epoch(of.end_at), 1),)
+    outage = (StatedOutage(epoch(of.start_at), epoch(of.end_at), 1),)
     outcomes = [evaluate(policy, PolicyFacts(of, outage, plan=plan)) for plan in ("enterprise", "pro", None)]
     assert [(outcome.credit, outcome.refused) for outcome in outcomes] == [
         (rate(30), None),
@@ -326,7 +326,7 @@ def test_a_claim_has_to_arrive_before(name: str, stop_at: datetime, before_at: d
     day = (stop_at + timedelta(hours=9 if policy.period.zone == "Asia/Tokyo" else 0)).date()
     of = period(policy, day)
     assert of.start_at <= stop_at < of.end_at
-    outage = Outage(epoch(stop_at), epoch(stop_at) + 3_600, 1)
+    outage = StatedOutage(epoch(stop_at), epoch(stop_at) + 3_600, 1)
     assert evaluate(policy, PolicyFacts(of, (outage,))).claim_before_at == before_at
 
 

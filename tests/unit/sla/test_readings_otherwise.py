@@ -7,7 +7,7 @@ import pytest
 
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, TermFact, TermKind
 from keizoku.sla.rules.claims import Assessor, adjudicate_month, claim_deadline
-from keizoku.sla.rules.outages import Cause, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, Outage, UpdateNotice
 from keizoku.sla.rules.unusable_time import MonthFacts, published_by, service_month
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst, parse_instant
 from keizoku.terms.policy import Policy, Terms
@@ -25,7 +25,7 @@ def read(month: Month = APRIL, **readings: str) -> Policy:
 
 
 def filled(policy: Policy, *stops: tuple[str, str], month: Month = APRIL) -> dict[str, int]:
-    facts = MonthFacts(month, tuple(Stop(at(start), at(end), Cause.FAULT, "s") for start, end in stops))
+    facts = MonthFacts(month, tuple(Outage(at(start), at(end), Cause.FAULT, "s") for start, end in stops))
     waterfall = service_month(facts, policy, 0).waterfall()
     return {bucket: seconds for bucket, seconds in waterfall.items() if seconds}
 
@@ -89,7 +89,7 @@ def test_9_5__a_deadline_that_our_own_outage_does_not_move() -> None:
 def test_9_6__six_hours_of_which_two_under_a_card(choice: str, expected: tuple[str, str | None, int, Fraction]) -> None:
     """The first four hours lie under a store's term of 800 yen, the last two under a card's of 500."""
     policy = read(eligible_payment=choice)
-    facts = MonthFacts(APRIL, (Stop(at("2026-04-15 20:00"), at("2026-04-16 02:00"), Cause.FAULT, "s"),))
+    facts = MonthFacts(APRIL, (Outage(at("2026-04-15 20:00"), at("2026-04-16 02:00"), Cause.FAULT, "s"),))
     service = service_month(facts, policy.model_copy(update={"sla": _without_night(policy)}), 0)
     terms = (
         TermFact(1, TermKind(at("2026-03-16 00:00"), at("2026-04-16 00:00"), "app_store", "month", 800)),

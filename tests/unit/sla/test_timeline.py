@@ -8,7 +8,7 @@ import pytest
 
 from keizoku.sla.pictures.timeline import CLAUSES, LOOKS, Lang, month_svg
 from keizoku.sla.rules.intervals import Spans
-from keizoku.sla.rules.outages import Cause, Stop
+from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import (
     CLAIMANT_BUCKETS,
     SERVICE_BUCKETS,
@@ -25,11 +25,11 @@ POLICY = Terms.load().at(date(2026, 4, 1))
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def stop(start: str, end: str) -> Stop:
-    return Stop(epoch(parse_instant(start)), epoch(parse_instant(end)), Cause.FAULT, "incident <7>")
+def stop(start: str, end: str) -> Outage:
+    return Outage(epoch(parse_instant(start)), epoch(parse_instant(end)), Cause.FAULT, "incident <7>")
 
 
-def april(*stops: Stop) -> ServiceMonth:
+def april(*stops: Outage) -> ServiceMonth:
     return service_month(MonthFacts(Month(2026, 4), stops), POLICY, 0)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keizoku.sla.rules.intervals import Spans, length, normalise, union
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
 from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, published_by, service_month
 from keizoku.terms.calendar import Month, epoch
 from keizoku.terms.policy import Policy
@@ -25,7 +25,7 @@ def on_grid(minutes: tuple[int, int]) -> tuple[int, int]:
 periods = st.tuples(st.integers(0, 3000), st.integers(1, 500)).map(on_grid)
 stops = st.lists(
     st.builds(
-        lambda span, cause, source, exact: Stop(span[0], span[1], cause, source, exact, source),
+        lambda span, cause, source, exact: Outage(span[0], span[1], cause, source, exact, source),
         periods,
         st.sampled_from(Cause),
         st.sampled_from("abc"),

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 from keizoku.sla.pictures.timeline import Lang
 from keizoku.sla.pictures.waterfall import stacked, waterfall_svg
-from keizoku.sla.rules.outages import Cause, Stop
+from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, service_month
 from keizoku.terms.calendar import Month, epoch, parse_instant
 from keizoku.terms.policy import Terms
@@ -16,7 +16,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def april(*stops: tuple[str, str]) -> ServiceMonth:
     seconds = tuple(
-        Stop(epoch(parse_instant(start)), epoch(parse_instant(end)), Cause.FAULT, "<s>") for start, end in stops
+        Outage(epoch(parse_instant(start)), epoch(parse_instant(end)), Cause.FAULT, "<s>") for start, end in stops
     )
     return service_month(MonthFacts(APRIL, seconds), POLICY, 0)
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.files import BadTerms
-from keizoku.terms.policy import Policy, Terms, UncoveredDate, UnknownReading
+from keizoku.terms.policy import Policy, Terms, UncoveredDateError, UnknownReading
 from keizoku.terms.rules import Rules
 
 PREMIUM = Path(__file__).parents[3] / "terms" / "premium"
@@ -84,7 +84,7 @@ def test_no_second_has_two_tiers(seconds: int) -> None:
 
 
 def test_a_day_before_every_version_is_refused(terms: Terms) -> None:
-    with pytest.raises(UncoveredDate) as refused:
+    with pytest.raises(UncoveredDateError) as refused:
         terms.at(date(2024, 12, 1))
     assert str(refused.value) == (
         "no version of the premium terms is in force on 2024-12-01; they cover 2024-12-02 on, with no end. "
@@ -94,7 +94,7 @@ def test_a_day_before_every_version_is_refused(terms: Terms) -> None:
 
 def test_an_instant_counts_by_its_japanese_day(terms: Terms) -> None:
     assert terms.at(datetime(2024, 12, 1, 15, tzinfo=UTC)).version == "2024-12-02"
-    with pytest.raises(UncoveredDate):
+    with pytest.raises(UncoveredDateError):
         terms.at(datetime(2024, 12, 1, 14, 59, 59, tzinfo=UTC))
 
 
@@ -186,7 +186,7 @@ def test_each_day_has_the_version_of_its_day(tmp_path: Path) -> None:
     ]
     assert terms.at(date(2025, 6, 30)).late_interest.rate == Fraction("0.146")
     assert terms.at(date(2025, 7, 1)).late_interest.rate == Fraction("0.03")
-    with pytest.raises(UncoveredDate, match=r"on 2026-01-01; they cover 2025-01-01 on, until 2026-01-01"):
+    with pytest.raises(UncoveredDateError, match=r"on 2026-01-01; they cover 2025-01-01 on, until 2026-01-01"):
         terms.at(date(2026, 1, 1))
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from keizoku.billing.rules.account_event import Event, in_order, known, to_json, told
+from keizoku.billing.rules.account_event import Event, event_sentence, in_order, known, to_json
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.rendering import templates
 
@@ -31,25 +31,28 @@ SUSPENDED = Event(MORNING, MORNING, "suspend", "premium/7.1", {"author": "sato",
 
 
 def test_3_3__what_was_learned_later_says_so_in_both_languages() -> None:
-    assert told(RENEWED, "en") == (
+    assert event_sentence(RENEWED, "en") == (
         "Renewed: 20 April 2026 to the day before 20 May 2026, 500 yen, paid by card (terms 2024-12-02). "
         "(recorded 22 April 2026 02:30 JST)"
     )
-    assert told(RENEWED, "ja") == (
+    assert event_sentence(RENEWED, "ja") == (
         "自動更新: 2026年4月20日から2026年5月20日の前日まで、500円、クレジットカード(規約2024-12-02)。"
         "(2026年4月22日 02:30に記録)"
     )
 
 
 def test_7_1__an_act_of_people_names_its_author_and_its_ground() -> None:
-    assert told(SUSPENDED, "en") == "Access was suspended by a decision of people. By sato, on this ground: 調査中."
-    assert told(SUSPENDED, "ja") == "担当者の判断により提供を停止しました。 担当: sato、理由: 調査中。"
+    assert (
+        event_sentence(SUSPENDED, "en")
+        == "Access was suspended by a decision of people. By sato, on this ground: 調査中."
+    )
+    assert event_sentence(SUSPENDED, "ja") == "担当者の判断により提供を停止しました。 担当: sato、理由: 調査中。"
     assert to_json(SUSPENDED, "en") == {
         "at": "2026-04-10T09:00:00+09:00",
         "known_at": "2026-04-10T09:00:00+09:00",
         "kind": "suspend",
         "clause": "premium/7.1",
-        "text": told(SUSPENDED, "en"),
+        "text": event_sentence(SUSPENDED, "en"),
         "facts": {"author": "sato", "ground": "調査中"},
     }
 

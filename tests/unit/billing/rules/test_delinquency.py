@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.billing.rules.delinquency import Outlook, Standing, UnpaidFee, accelerated, outlook, overdue_days, standing
+from keizoku.billing.rules.delinquency import (
+    DefaultState,
+    Outlook,
+    UnpaidFee,
+    accelerated,
+    default_state,
+    outlook,
+    overdue_days,
+)
 
 DUE = date(2025, 4, 30)
 
@@ -18,26 +26,26 @@ def fee(due_on: date = DUE, invoice_id: int = 1, *excluded: tuple[date, date]) -
 @pytest.mark.parametrize(
     ("days", "state"),
     [
-        (-1, Standing.GOOD),
-        (0, Standing.GOOD),
-        (1, Standing.OVERDUE),
-        (9, Standing.OVERDUE),
-        (10, Standing.SUSPEND),
-        (39, Standing.SUSPEND),
-        (40, Standing.TERMINATE),
+        (-1, DefaultState.GOOD),
+        (0, DefaultState.GOOD),
+        (1, DefaultState.OVERDUE),
+        (9, DefaultState.OVERDUE),
+        (10, DefaultState.SUSPEND),
+        (39, DefaultState.SUSPEND),
+        (40, DefaultState.TERMINATE),
     ],
 )
-def test_7_1_2__the_oldest_unpaid_fee_decides_by_the_settings(days: int, state: Standing) -> None:
+def test_7_1_2__the_oldest_unpaid_fee_decides_by_the_settings(days: int, state: DefaultState) -> None:
     today = DUE + timedelta(days=days)
     fees = [fee(), fee(DUE + timedelta(days=30), 2)]
-    assert standing(fees, today, 10, 40) == (state, max(days, 0))
+    assert default_state(fees, today, 10, 40) == (state, max(days, 0))
 
 
 def test_7_1_2__paying_the_oldest_debt_moves_every_later_date() -> None:
     today = DUE + timedelta(days=40)
-    assert standing([fee(), fee(DUE + timedelta(days=30), 2)], today, 10, 40) == (Standing.TERMINATE, 40)
-    assert standing([fee(DUE + timedelta(days=30), 2)], today, 10, 40) == (Standing.SUSPEND, 10)
-    assert standing([], today, 10, 40) == (Standing.GOOD, 0)
+    assert default_state([fee(), fee(DUE + timedelta(days=30), 2)], today, 10, 40) == (DefaultState.TERMINATE, 40)
+    assert default_state([fee(DUE + timedelta(days=30), 2)], today, 10, 40) == (DefaultState.SUSPEND, 10)
+    assert default_state([], today, 10, 40) == (DefaultState.GOOD, 0)
 
 
 def test_7_1_2__days_of_our_own_fault_do_not_count() -> None:
@@ -94,9 +102,9 @@ def test_7_1_2__every_day_follows_from_what_is_unpaid_and_a_payment_never_brings
     horizon = [DUE + timedelta(days=ahead) for ahead in range(200)]
 
     def by_the_days(left: list[UnpaidFee]) -> Outlook | None:
-        days = {on: standing(left, on, suspend, terminate)[0] for on in horizon}
-        stopped = [on for on, state in days.items() if state in (Standing.SUSPEND, Standing.TERMINATE)]
-        over = [on for on, state in days.items() if state is Standing.TERMINATE]
+        days = {on: default_state(left, on, suspend, terminate)[0] for on in horizon}
+        stopped = [on for on, state in days.items() if state in (DefaultState.SUSPEND, DefaultState.TERMINATE)]
+        over = [on for on, state in days.items() if state is DefaultState.TERMINATE]
         return Outlook(min(stopped), min(over)) if left else None
 
     before = outlook(owed, suspend, terminate)

@@ -14,12 +14,12 @@ import reportlab
 from keizoku.billing.documents import rendering
 from keizoku.billing.documents.rendering import FontError, document_html, document_pdf
 from keizoku.billing.rules.documents.invoice_document import (
-    Document,
-    Returned,
-    ReturnNote,
+    CreditNote,
+    CreditNoteLine,
+    PrintedDocument,
     Statement,
-    return_note_told,
-    statement_told,
+    credit_note_document,
+    invoice_document,
 )
 from keizoku.billing.rules.documents.issuer import Issuer, Registration, registrations, valid_number
 
@@ -37,10 +37,10 @@ FACTS = Statement(
     total_yen=980,
     tax_yen=71,
     tax_rate=Fraction(1, 10),
-    credits=(Returned(3, "2026-03", 96), Returned(4, "2026-04", 100)),
+    credits=(CreditNoteLine(3, "2026-03", 96), CreditNoteLine(4, "2026-04", 100)),
     issuer=ISSUER,
 )
-NOTE = ReturnNote(4, "hanako", "2026-04", date(2026, 5, 3), 12_000, Fraction(1, 10), ISSUER)
+NOTE = CreditNote(4, "hanako", "2026-04", date(2026, 5, 3), 12_000, Fraction(1, 10), ISSUER)
 
 
 def text_of(pdf: bytes) -> str:
@@ -82,7 +82,7 @@ def test_two_registrations_never_hold_on_one_day() -> None:
 
 
 def test_5_5__a_statement_in_japanese_has_the_tax_once_after_credits_and_the_month_of_each_credit() -> None:
-    assert statement_told(FACTS, "ja") == Document(
+    assert invoice_document(FACTS, "ja") == PrintedDocument(
         lang="ja",
         title="適格請求書(ご利用料金明細書)",
         fields=(
@@ -113,8 +113,8 @@ def test_5_5__a_statement_in_japanese_has_the_tax_once_after_credits_and_the_mon
 def test_without_a_number_in_force_nothing_is_called_a_qualified_invoice(on: date, lang: str) -> None:
     told = "ja" if lang == "ja" else "en"
     for document in (
-        statement_told(replace(FACTS, issued_on=on), "ja" if lang == "ja" else "en"),
-        return_note_told(replace(NOTE, granted_on=on), "ja" if lang == "ja" else "en"),
+        invoice_document(replace(FACTS, issued_on=on), "ja" if lang == "ja" else "en"),
+        credit_note_document(replace(NOTE, granted_on=on), "ja" if lang == "ja" else "en"),
     ):
         drawn = document_html(document) + text_of(document_pdf(document))
         assert not [word for word in ("適格", "ualified", "領収", "eceipt", NUMBER) if word in drawn]
@@ -122,7 +122,7 @@ def test_without_a_number_in_force_nothing_is_called_a_qualified_invoice(on: dat
 
 
 def test_a_statement_in_english_that_is_void_says_so() -> None:
-    told = statement_told(replace(FACTS, credits=(), tax_yen=89, void=True, issuer=Issuer()), "en")
+    told = invoice_document(replace(FACTS, credits=(), tax_yen=89, void=True, issuer=Issuer()), "en")
     assert told.title == "Billing statement"
     assert told.fields[0] == ("To", "hanako<b>")
     assert told.totals == (("Total at 10%, tax included", 980), ("of which consumption tax (10%)", 89), ("To pay", 980))
@@ -130,7 +130,7 @@ def test_a_statement_in_english_that_is_void_says_so() -> None:
 
 
 def test_a_return_invoice_has_its_month_and_its_own_tax() -> None:
-    told = return_note_told(NOTE, "ja")
+    told = credit_note_document(NOTE, "ja")
     assert told.title == "適格返還請求書(減額明細書)"
     assert told.rows == (("サービス停止による減額(2026年4月分、減額4)", -12_000),)
     assert told.totals == (("10%対象 合計(税込)", -12_000), ("うち消費税(10%)", -1_090))
@@ -138,7 +138,7 @@ def test_a_return_invoice_has_its_month_and_its_own_tax() -> None:
 
 
 def test_the_page_escapes_what_comes_from_outside() -> None:
-    page = document_html(statement_told(FACTS, "ja"))
+    page = document_html(invoice_document(FACTS, "ja"))
     assert "<dd>hanako&lt;b&gt; 様</dd>" in page
     assert "<b>" not in page
     assert "src=" not in page
@@ -155,7 +155,7 @@ def no_font_installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_font_installed")
 def test_japanese_comes_out_of_the_pdf_again() -> None:
-    pdf = document_pdf(statement_told(FACTS, "ja"))
+    pdf = document_pdf(invoice_document(FACTS, "ja"))
     text = text_of(pdf)
     told = (
         "適格請求書(ご利用料金明細書)",
@@ -171,13 +171,13 @@ def test_japanese_comes_out_of_the_pdf_again() -> None:
     reader = pypdf.PdfReader(BytesIO(pdf))
     assert len(reader.pages) == 1
     assert [round(float(side)) for side in reader.pages[0].mediabox[2:]] == [595, 842]
-    assert document_pdf(statement_told(FACTS, "ja")) == pdf
+    assert document_pdf(invoice_document(FACTS, "ja")) == pdf
 
 
 @pytest.mark.usefixtures("no_font_installed")
 def test_a_font_that_is_named_is_put_into_the_pdf() -> None:
     font = Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"
-    pdf = document_pdf(statement_told(FACTS, "en"), font)
+    pdf = document_pdf(invoice_document(FACTS, "en"), font)
     assert "Reduction for service stops in March 2026 (credit 3)" in text_of(pdf)
     assert b"BitstreamVeraSans" in pdf
 
@@ -186,4 +186,4 @@ def test_a_font_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.ttf").write_bytes(b"no font")
     for file in (tmp_path / "x.ttf", tmp_path / "none.ttf"):
         with pytest.raises(FontError, match="a TrueType font is wanted"):
-            document_pdf(statement_told(FACTS, "ja"), file)
+            document_pdf(invoice_document(FACTS, "ja"), file)

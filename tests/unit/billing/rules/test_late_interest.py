@@ -45,8 +45,8 @@ debts = st.builds(
     Debt,
     invoice_id=st.integers(1, 9),
     principal_yen=st.integers(0, 100_000),
-    counts_after=days,
-    carried_yen=st.integers(0, 500),
+    accrues_after=days,
+    accrued_unpaid_yen=st.integers(0, 500),
     excluded=excluded_days.map(tuple),
 )
 
@@ -119,8 +119,8 @@ def test_5_2__several_debts_are_rounded_down_once_and_the_parts_make_the_total()
 
 
 def test_5_2__what_the_last_allocation_left_is_carried_in_whole_yen() -> None:
-    carried = Debt(1, 2342, date(2025, 5, 20), carried_yen=5)
-    settled = Debt(2, 0, date(2025, 5, 20), carried_yen=7)
+    carried = Debt(1, 2342, date(2025, 5, 20), accrued_unpaid_yen=5)
+    settled = Debt(2, 0, date(2025, 5, 20), accrued_unpaid_yen=7)
     since = 2342 * RATE * Fraction(41, 365)  # 38.4...
 
     found = total_interest([carried, settled], date(2025, 6, 30), RATE, YEARS_THEN_SPLIT)
@@ -197,7 +197,8 @@ def test_5_2__whole_yen_per_debt_sum_to_the_total_and_stay_within_a_yen_of_the_e
 ) -> None:
     found = total_interest(several, through, RATE, day_count)
     shares = [
-        debt.carried_yen + accrued(debt.principal_yen, debt.counts_after, through, RATE, day_count, debt.excluded)
+        debt.accrued_unpaid_yen
+        + accrued(debt.principal_yen, debt.accrues_after, through, RATE, day_count, debt.excluded)
         for debt in several
     ]
     assert found.exact == sum(shares, Fraction(0))

@@ -6,19 +6,19 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from keizoku.billing.rules.liability_cap import Cap, Received, Returned, Source, liability_cap, still_due_yen
+from keizoku.billing.rules.liability_cap import Cap, FeeReceived, FeeReturned, Source, liability_cap, still_due_yen
 from keizoku.terms.calendar import day_start_at, jst_day
 
 
-def card(on: date, yen: int, *returned: Returned) -> Received:
-    return Received(noon(on), yen, Source.CARD, "attempt 1", returned)
+def card(on: date, yen: int, *returned: FeeReturned) -> FeeReceived:
+    return FeeReceived(noon(on), yen, Source.CARD, "attempt 1", returned)
 
 
 def noon(on: date) -> datetime:
     return day_start_at(on) + timedelta(hours=12)
 
 
-def cap_yen(event_on: date, *receipts: Received) -> int:
+def cap_yen(event_on: date, *receipts: FeeReceived) -> int:
     return liability_cap(receipts, day_start_at(event_on), 1).yen
 
 
@@ -56,9 +56,9 @@ def test_12_2__the_year_before_a_day_begins_on_the_same_day(event_on: date, sinc
 
 def test_12_2__a_refund_before_the_event_lowers_the_limit_and_a_later_one_does_not() -> None:
     event_on = date(2026, 4, 10)
-    back = Returned(noon(date(2026, 4, 9)), 200)
+    back = FeeReturned(noon(date(2026, 4, 9)), 200)
     assert cap_yen(event_on, card(date(2026, 3, 1), 500, back)) == 300
-    assert cap_yen(event_on, card(date(2026, 3, 1), 500, Returned(noon(event_on), 200))) == 500
+    assert cap_yen(event_on, card(date(2026, 3, 1), 500, FeeReturned(noon(event_on), 200))) == 500
     # it is taken off what it gave back, not off another fee
     assert cap_yen(event_on, card(date(2025, 4, 1), 500, back), card(date(2026, 3, 1), 500)) == 500
     assert cap_yen(event_on, card(date(2026, 3, 1), 100, back)) == 0
@@ -66,7 +66,7 @@ def test_12_2__a_refund_before_the_event_lowers_the_limit_and_a_later_one_does_n
 
 
 def test_12_2__what_a_lost_dispute_took_back_was_never_received() -> None:
-    lost = Returned(noon(date(2026, 6, 1)), 500, never_received=True)
+    lost = FeeReturned(noon(date(2026, 6, 1)), 500, never_received=True)
     assert cap_yen(date(2026, 4, 10), card(date(2026, 3, 1), 500, lost)) == 0
 
 

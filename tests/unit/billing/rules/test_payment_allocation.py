@@ -21,8 +21,10 @@ JUNE = Debt(3, 500, date(2025, 6, 30))
 days = st.dates(date(2025, 1, 1), date(2029, 12, 31))
 unpaid = st.lists(st.tuples(st.integers(0, 10_000), days, st.integers(0, 500)), max_size=5).map(
     lambda rows: [
-        Debt(number, principal_yen, due_on, carried_yen)
-        for number, (principal_yen, due_on, carried_yen) in enumerate(sorted(rows, key=lambda row: row[1]), start=1)
+        Debt(number, principal_yen, due_on, accrued_unpaid_yen)
+        for number, (principal_yen, due_on, accrued_unpaid_yen) in enumerate(
+            sorted(rows, key=lambda row: row[1]), start=1
+        )
     ]
 )
 
@@ -56,7 +58,7 @@ def test_5_2__costs_come_first_and_what_they_use_up_leaves_debts_and_their_count
     assert _allocate(200, 330, [APRIL], date(2025, 5, 30)) == Allocation(200, (Share(1, 0, 0),), 0, 130, (APRIL,))
     assert _allocate(330, 330, [APRIL], date(2025, 5, 30)) == Allocation(330, (Share(1, 0, 0),), 0, 0, (APRIL,))
     assert _allocate(334, 330, [APRIL], date(2025, 5, 30)) == Allocation(
-        330, (Share(1, 4, 0),), 0, 0, (Debt(1, 500, date(2025, 5, 30), carried_yen=2),)
+        330, (Share(1, 4, 0),), 0, 0, (Debt(1, 500, date(2025, 5, 30), accrued_unpaid_yen=2),)
     )
 
 
@@ -74,7 +76,7 @@ def test_5_2__the_interest_of_all_debts_comes_before_the_principal_of_any() -> N
 def test_5_2__unpaid_interest_is_carried_in_whole_yen_and_bears_none() -> None:
     after = _allocate(15, 0, [APRIL, MAY], date(2025, 6, 29)).debts
 
-    assert after == (Debt(1, 500, date(2025, 6, 29)), Debt(2, 500, date(2025, 6, 29), carried_yen=3))
+    assert after == (Debt(1, 500, date(2025, 6, 29)), Debt(2, 500, date(2025, 6, 29), accrued_unpaid_yen=3))
     thirty_days_later = total_interest(after, date(2025, 7, 29), RATE, YEARS_THEN_SPLIT)
     assert thirty_days_later.per_debt_yen == (6, 9)
 
@@ -110,7 +112,9 @@ def test_more_than_is_owed_is_kept_as_a_deposit() -> None:
 
 
 def test_civil_code_490__a_card_charge_settles_the_fee_and_leaves_its_interest_owed() -> None:
-    assert settle_fee(APRIL, date(2025, 6, 3), RATE, YEARS_THEN_SPLIT) == Debt(1, 0, date(2025, 6, 3), carried_yen=6)
+    assert settle_fee(APRIL, date(2025, 6, 3), RATE, YEARS_THEN_SPLIT) == Debt(
+        1, 0, date(2025, 6, 3), accrued_unpaid_yen=6
+    )
     assert settle_fee(JUNE, date(2025, 6, 3), RATE, YEARS_THEN_SPLIT) == replace(JUNE, principal_yen=0)
 
 
@@ -158,7 +162,7 @@ def test_nothing_is_paid_while_what_comes_before_it_is_owed(
     if paid.principal_yen:
         assert paid.interest_yen == interest_yen
     if paid.deposit_yen:
-        assert all(debt.principal_yen == debt.carried_yen == 0 for debt in paid.debts)
+        assert all(debt.principal_yen == debt.accrued_unpaid_yen == 0 for debt in paid.debts)
 
 
 def test_5_2__a_set_off_works_back_to_the_day_on_which_both_could_be_set_off() -> None:
@@ -193,7 +197,7 @@ def test_5_2__working_back_never_pays_more_than_is_held_or_owed_nor_asks_for_mor
     assert used_yen + parts.deposit_yen == sum(fund.yen for fund in funds)
     for before, share, after in zip(debts, parts.shares, parts.debts, strict=True):
         assert after.principal_yen == before.principal_yen - share.principal_yen >= 0
-        assert after.counts_after >= before.counts_after
+        assert after.accrues_after >= before.accrues_after
     left = total_interest(parts.debts, through, RATE, YEARS_THEN_SPLIT).total_yen
     by_notice = allocate(sum(fund.yen for fund in funds), 0, debts, through, RATE, YEARS_THEN_SPLIT)
     left_by_notice = total_interest(by_notice.debts, through, RATE, YEARS_THEN_SPLIT).total_yen

@@ -9,8 +9,8 @@ from keizoku.billing.rules.payment_method import (
     POSTED_ONLY,
     Opening,
     PastAttempt,
+    days_not_accruing,
     decline_kind,
-    fault_days,
     next_attempt_wanted_on,
     opening,
     prepaid_terms,
@@ -107,15 +107,15 @@ def days(*numbers: int) -> tuple[date, ...]:
 
 def test_5_2__days_between_a_wanted_attempt_and_its_answer_bear_no_interest() -> None:
     today = DUE + timedelta(days=20)
-    assert fault_days(DUE, None, [tried(DUE, "declined_soft")], None, today) == ()
+    assert days_not_accruing(DUE, None, [tried(DUE, "declined_soft")], None, today) == ()
     late = tried(DUE + timedelta(days=2), "declined_soft", wanted=DUE)
-    assert fault_days(DUE, None, [late], None, today) == (days(1, 3),)
+    assert days_not_accruing(DUE, None, [late], None, today) == (days(1, 3),)
     unknown = tried(DUE, None)
-    assert fault_days(DUE, None, [unknown], None, today) == (days(1, 21),)
+    assert days_not_accruing(DUE, None, [unknown], None, today) == (days(1, 21),)
     found = tried(DUE, "succeeded", settled=DUE)
-    assert fault_days(DUE, None, [found], None, today) == ()
-    assert fault_days(DUE, None, [], DUE, today) == (days(1, 21),)
-    assert fault_days(DUE, DUE + timedelta(days=4), [], None, today) == (days(1, 5),)
+    assert days_not_accruing(DUE, None, [found], None, today) == ()
+    assert days_not_accruing(DUE, None, [], DUE, today) == (days(1, 21),)
+    assert days_not_accruing(DUE, DUE + timedelta(days=4), [], None, today) == (days(1, 5),)
 
 
 def test_5_2__a_late_retry_spares_the_user_only_if_it_would_have_settled_the_fee() -> None:
@@ -125,7 +125,7 @@ def test_5_2__a_late_retry_spares_the_user_only_if_it_would_have_settled_the_fee
     def late_retry(outcome: str | None) -> PastAttempt:
         return tried(DUE + timedelta(days=6), outcome, wanted=DUE + timedelta(days=3))
 
-    assert fault_days(DUE, None, [declined, late_retry("declined_soft")], None, today) == ()
-    assert fault_days(DUE, None, [declined, late_retry("succeeded")], None, today) == (days(4, 7),)
-    assert fault_days(DUE, None, [declined, late_retry(None)], None, today) == (days(4, 21),)
-    assert fault_days(DUE, None, [declined], DUE + timedelta(days=3), today) == ()
+    assert days_not_accruing(DUE, None, [declined, late_retry("declined_soft")], None, today) == ()
+    assert days_not_accruing(DUE, None, [declined, late_retry("succeeded")], None, today) == (days(4, 7),)
+    assert days_not_accruing(DUE, None, [declined, late_retry(None)], None, today) == (days(4, 21),)
+    assert days_not_accruing(DUE, None, [declined], DUE + timedelta(days=3), today) == ()

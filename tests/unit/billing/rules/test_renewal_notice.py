@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from keizoku.billing.rules.contract_lifecycle import NewTerm
-from keizoku.billing.rules.documents.renewal_notice import Told, Windows, notices_ahead
+from keizoku.billing.rules.documents.renewal_notice import RenewalNotified, Windows, renewal_notices
 from keizoku.terms.calendar import day_start_at
 
 STARTS = date(2028, 2, 29)
@@ -26,12 +26,14 @@ TERM = NewTerm(
     terms_version="2024-12-02",
 )
 WINDOWS = Windows(renewal_days=5, price_days=10, end_of_use_days_before=3)
-NOTHING = Told(False, ())
+NOTHING = RenewalNotified(False, ())
 
 
-def told_on(days_before: int, told: Told = NOTHING, now_yen: int = 500, term: NewTerm = TERM) -> list[tuple[str, str]]:
+def told_on(
+    days_before: int, told: RenewalNotified = NOTHING, now_yen: int = 500, term: NewTerm = TERM
+) -> list[tuple[str, str]]:
     today = STARTS - timedelta(days=days_before)
-    return [(occasion, text.kind) for occasion, text in notices_ahead(term, now_yen, told, WINDOWS, today)]
+    return [(occasion, text.kind) for occasion, text in renewal_notices(term, now_yen, told, WINDOWS, today)]
 
 
 @pytest.mark.parametrize(
@@ -44,11 +46,11 @@ def test_3_3__notices_are_due_within_their_days_and_not_after_the_renewal(days_b
 
 def test_4_3__a_price_is_told_once_and_again_when_it_changes_or_is_withdrawn() -> None:
     assert told_on(9) == [("term:2028-02-29:1:600", "price")]
-    assert told_on(9, Told(True, (600,))) == []
-    assert told_on(9, Told(True, (550,))) == [("term:2028-02-29:2:600", "price")]
+    assert told_on(9, RenewalNotified(True, (600,))) == []
+    assert told_on(9, RenewalNotified(True, (550,))) == [("term:2028-02-29:2:600", "price")]
     withdrawn = TERM._replace(price_yen=500)
-    assert told_on(9, Told(True, (600,)), term=withdrawn) == [("term:2028-02-29:2:500", "price")]
-    assert told_on(9, Told(True, (600, 500)), term=withdrawn) == []
+    assert told_on(9, RenewalNotified(True, (600,)), term=withdrawn) == [("term:2028-02-29:2:500", "price")]
+    assert told_on(9, RenewalNotified(True, (600, 500)), term=withdrawn) == []
     assert told_on(9, now_yen=600) == []
 
 
@@ -58,7 +60,7 @@ def test_3_3__what_is_paid_in_advance_or_by_a_store_is_not_told(method: str) -> 
 
 
 def test_3_3__the_documents_name_days_yen_and_the_last_day_to_ask() -> None:
-    found = notices_ahead(TERM, 500, NOTHING, WINDOWS, STARTS - timedelta(days=1))
+    found = renewal_notices(TERM, 500, NOTHING, WINDOWS, STARTS - timedelta(days=1))
     (_, renewal), (_, price) = found
     assert renewal.body_ja == (
         "ご契約は2028年2月29日に自動更新されます。更新後の期間は2028年3月30日まで、利用料金は600円(税込)、"
@@ -69,7 +71,9 @@ def test_3_3__the_documents_name_days_yen_and_the_last_day_to_ask() -> None:
         "From the term that begins on 2028-02-29 your fee changes from 500 yen to 600 yen, tax included. If you do not "
         "wish to go on at that price, please ask to end use by 2028-02-25; going on counts as consent. (Article 4.3)"
     )
-    ((_, withdrawn),) = notices_ahead(TERM._replace(price_yen=500), 500, Told(True, (600,)), WINDOWS, date(2028, 2, 27))
+    ((_, withdrawn),) = renewal_notices(
+        TERM._replace(price_yen=500), 500, RenewalNotified(True, (600,)), WINDOWS, date(2028, 2, 27)
+    )
     assert withdrawn.body_en == (
         "The change of price that we told you of is withdrawn: the term from 2028-02-29 costs 500 yen as before, tax "
         "included. (Article 4.3)"

@@ -11,7 +11,7 @@ from keizoku.billing.rules.screening import (
     Applicant,
     NoRuleError,
     Rule,
-    Ruling,
+    ScreeningRuling,
     apply_rule,
     approve,
     load_rule,
@@ -25,35 +25,35 @@ APPLICANT = Applicant("hanako", "monthly", "card", parse_instant("2025-04-10 09:
 GROUNDS = ("false_entry", "earlier_breach")
 
 
-def in_debt(applicant: Applicant) -> Ruling:
+def in_debt(applicant: Applicant) -> ScreeningRuling:
     return refer("an earlier contract is unpaid") if applicant.owed_yen else approve()
 
 
-def broken(applicant: Applicant) -> Ruling:
+def broken(applicant: Applicant) -> ScreeningRuling:
     raise KeyError(applicant.account)
 
 
 @pytest.mark.parametrize(
     ("rule", "ruling"),
     [
-        (in_debt, Ruling("referred", "an earlier contract is unpaid")),
-        (lambda _: approve(), Ruling("approved")),
-        (lambda _: reject("false_entry: no such name"), Ruling("rejected", "false_entry: no such name")),
-        (lambda _: reject("no_duty"), Ruling("rejected", "no_duty")),
+        (in_debt, ScreeningRuling("referred", "an earlier contract is unpaid")),
+        (lambda _: approve(), ScreeningRuling("approved")),
+        (lambda _: reject("false_entry: no such name"), ScreeningRuling("rejected", "false_entry: no such name")),
+        (lambda _: reject("no_duty"), ScreeningRuling("rejected", "no_duty")),
         (
             lambda _: reject("dislike"),
-            Ruling(
+            ScreeningRuling(
                 "referred",
                 "the rule would reject: the ground 'dislike' is not on the list (screening_grounds): "
                 "false_entry, earlier_breach, no_duty",
             ),
         ),
-        (broken, Ruling("referred", "the rule failed: KeyError")),
-        (lambda _: True, Ruling("referred", "the rule returned a bool, not a Ruling")),
+        (broken, ScreeningRuling("referred", "the rule failed: KeyError")),
+        (lambda _: True, ScreeningRuling("referred", "the rule returned a bool, not a Ruling")),
     ],
 )
 def test_3_5__a_rule_approves_rejects_on_a_listed_ground_or_refers_and_its_faults_refer(
-    rule: Callable[[Applicant], object], ruling: Ruling
+    rule: Callable[[Applicant], object], ruling: ScreeningRuling
 ) -> None:
     assert apply_rule(cast("Rule", rule), APPLICANT, GROUNDS) == ruling
 

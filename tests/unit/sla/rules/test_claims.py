@@ -6,10 +6,10 @@ from fractions import Fraction
 import pytest
 
 from keizoku.sla.rules.claim_decision import MonthDecision
-from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimFacts, Ruling, TermFact, TermKind
+from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimFacts, ClaimRuling, TermFact, TermKind
 from keizoku.sla.rules.claims import Assessor, adjudicate, adjudicate_month, claim_deadline, monthly_fee, usable_from
 from keizoku.sla.rules.intervals import Spans
-from keizoku.sla.rules.outages import Cause, Stop
+from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import CLAIMANT_BUCKETS, MonthFacts, ServiceMonth, service_month
 from keizoku.terms.calendar import Month, epoch, parse_instant
 from keizoku.terms.decision import Decision
@@ -29,7 +29,7 @@ def span(start: str, end: str) -> tuple[int, int]:
 
 
 def april(*stops: tuple[int, int]) -> ServiceMonth:
-    facts = MonthFacts(APRIL, tuple(Stop(start, end, Cause.FAULT, "test") for start, end in stops))
+    facts = MonthFacts(APRIL, tuple(Outage(start, end, Cause.FAULT, "test") for start, end in stops))
     return service_month(facts, POLICY, 0)
 
 
@@ -85,28 +85,28 @@ def test_9_2__the_tiers_begin_one_second_over_their_bounds(
 def test_9_2__the_threshold_is_the_same_in_february() -> None:
     february = Month(2026, 2)
     noon = epoch(at("2026-02-10 12:00"))
-    facts = MonthFacts(february, (Stop(noon, noon + 12_960, Cause.FAULT, "test"),))
+    facts = MonthFacts(february, (Outage(noon, noon + 12_960, Cause.FAULT, "test"),))
     claim = Claim("c1", at("2026-03-02 09:00"))
     among = AccountMonth("hanako", february, (claim,), (term("2026-01-20", "2026-03-20"),))
     assert decide(service_month(facts, POLICY, 0), among, claim).reason == "threshold"
 
 
 def test_9_2__partial_recognition_decides_on_what_is_left() -> None:
-    ruled = month_of()._replace(rulings=(Ruling("c1", ((NOON, NOON + 13_000),)),))
+    ruled = month_of()._replace(rulings=(ClaimRuling("c1", ((NOON, NOON + 13_000),)),))
     decided = decide(stopped_for(30_000), ruled)
     assert (decided.seconds, decided.rate) == (13_000, Fraction(1, 5))
     assert decided.waterfall["not_recognised"] == 17_000
 
 
 def test_9_2__the_newest_ruling_on_a_claim_holds() -> None:
-    rulings = (Ruling("c1", ()), Ruling("c1", ((NOON, NOON + 30_000),)))
+    rulings = (ClaimRuling("c1", ()), ClaimRuling("c1", ((NOON, NOON + 30_000),)))
     decided = decide(stopped_for(30_000), month_of()._replace(rulings=rulings))
     assert (decided.seconds, decided.waterfall["not_recognised"]) == (30_000, 0)
 
 
 def test_9_2__what_people_refused_is_not_recognised_by_claiming_it_again() -> None:
     again = Claim("c2", at("2026-05-03 09:00"))
-    among = month_of(MAY_2, again)._replace(rulings=(Ruling("c1", ()),))
+    among = month_of(MAY_2, again)._replace(rulings=(ClaimRuling("c1", ()),))
     assert decide(stopped_for(30_000), among, again).seconds == 0
 
 
@@ -257,7 +257,7 @@ def every_kind() -> list[Decision]:
         form_outages=down,
         suspended=(span("2026-04-10 06:00", "2026-04-10 06:10"),),
         environment=(span("2026-04-10 06:10", "2026-04-10 06:20"),),
-        rulings=(Ruling("c2", (span("2026-04-10 06:00", "2026-04-10 10:55"),)),),
+        rulings=(ClaimRuling("c2", (span("2026-04-10 06:00", "2026-04-10 10:55"),)),),
     )
     late = Claim("c9", at("2026-06-02 09:00"))
     yearly = term(interval="year", price_yen=5_300)
@@ -339,7 +339,7 @@ def test_9_2__an_award_rests_on_the_first_claim_that_is_worth_as_much_with_its_o
     assert first.award is not None
     assert (first.award.claim_id, first.award.usable_from, len(first.claims)) == ("c1", date(2026, 6, 1), 2)
     narrowed = month_of(MAY_2._replace(windows=((NOON, NOON + 1),)), later)._replace(
-        rulings=(Ruling("c2", ((NOON, NOON + 13_000),)),)
+        rulings=(ClaimRuling("c2", ((NOON, NOON + 13_000),)),)
     )
     second = adjudicate_month(narrowed, assessor)
     assert second.award is not None
@@ -351,7 +351,7 @@ def test_9_2__rulings_on_two_claims_narrow_each_its_own_windows() -> None:
     one, two = (
         MAY_2._replace(claim_id=name, windows=((hours[at_], hours[at_ + 3]),)) for name, at_ in (("c1", 0), ("c2", 3))
     )
-    rulings = (Ruling("c1", ((hours[0], hours[2]),)), Ruling("c2", ((hours[3], hours[5]),)))
+    rulings = (ClaimRuling("c1", ((hours[0], hours[2]),)), ClaimRuling("c2", ((hours[3], hours[5]),)))
     decided = decide(april((hours[0], hours[6])), month_of(one, two)._replace(rulings=rulings), one)
     assert decided.recognised == ((hours[0], hours[2]), (hours[3], hours[5]))
 
@@ -360,7 +360,7 @@ def test_9_2__an_award_does_not_rest_on_a_claim_that_people_narrowed_below_the_t
     first, second = (NOON, NOON + 15_000), (NOON + 20_000, NOON + 30_000)
     later = Claim("c2", at("2026-06-02 09:00"), (second,))
     among = month_of(MAY_2._replace(windows=(first,)), later._replace(received_at=at("2026-05-20 09:00")))._replace(
-        rulings=(Ruling("c1", ((NOON, NOON + 5_000),)),),
+        rulings=(ClaimRuling("c1", ((NOON, NOON + 5_000),)),),
     )
     award = adjudicate_month(among, Assessor(april(first, second), POLICY)).award
     assert award is not None
@@ -381,12 +381,12 @@ def test_9_2__what_an_assessor_knows_of_one_account_is_not_told_of_another() -> 
         month_of(terms=(term(price_yen=5_300, interval="year"),)),
         month_of(terms=(term(method="app_store"),)),
         month_of(terms=(term(end="2026-04-10 13:00"),)),
-        month_of()._replace(rulings=(Ruling("c1", ((NOON, NOON + 13_000),)),)),
-        month_of()._replace(rulings=(Ruling("c1", ()),)),
+        month_of()._replace(rulings=(ClaimRuling("c1", ((NOON, NOON + 13_000),)),)),
+        month_of()._replace(rulings=(ClaimRuling("c1", ()),)),
         month_of()._replace(environment=((NOON, NOON + 20_000),)),
         month_of()._replace(suspended=((NOON, NOON + 20_000),)),
         month_of(MAY_2, other_claim),
-        month_of(MAY_2, other_claim)._replace(rulings=(Ruling("c1", ()),)),
+        month_of(MAY_2, other_claim)._replace(rulings=(ClaimRuling("c1", ()),)),
         month_of(Claim("c1", at("2026-06-02 09:00"))),
     )
     for among in (*accounts, *reversed(accounts)):

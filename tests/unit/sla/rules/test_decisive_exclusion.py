@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact, TermKind
-from keizoku.sla.rules.decisive_exclusion import deciding_exclusions
+from keizoku.sla.rules.decisive_exclusion import decisive_exclusions
 from keizoku.sla.rules.intervals import Spans
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
 from keizoku.sla.rules.unusable_time import MonthFacts
 from keizoku.terms.calendar import Month, epoch, parse_instant
 from keizoku.terms.policy import Terms
@@ -25,12 +25,12 @@ def span(day: int, start: str, end: str) -> tuple[int, int]:
     return at(f"2026-04-{day:02} {start}"), at(f"2026-04-{day:02} {end}")
 
 
-def stop(day: int, start: str, end: str, cause: Cause = Cause.FAULT) -> Stop:
-    return Stop(*span(day, start, end), cause, "s")
+def stop(day: int, start: str, end: str, cause: Cause = Cause.FAULT) -> Outage:
+    return Outage(*span(day, start, end), cause, "s")
 
 
 def deciding(
-    stops: Sequence[Stop],
+    stops: Sequence[Outage],
     windows: Spans | None = None,
     method: str = "card",
     received: str = "2026-05-02 09:00",
@@ -40,7 +40,7 @@ def deciding(
     claim = Claim("c", parse_instant(received), windows)
     term = TermFact(1, TermKind(at("2026-03-20 10:00"), at("2026-05-20"), method, "month", 500))
     among = AccountMonth("hanako", APRIL, (claim,), (term,))
-    found = deciding_exclusions(facts, ClaimFacts(claim, among), POLICY, 0)
+    found = decisive_exclusions(facts, ClaimFacts(claim, among), POLICY, 0)
     return [(each.buckets, each.seconds, each.tier.clause) for each in found]
 
 

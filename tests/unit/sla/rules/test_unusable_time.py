@@ -11,7 +11,7 @@ import pytest
 from keizoku.sla.counting.outage_threshold import Population, stops_from
 from keizoku.sla.evidence.incident_files import Incident
 from keizoku.sla.rules.intervals import as_iso, length
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Stop, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
 from keizoku.sla.rules.unusable_time import (
     CLAIMANT_BUCKETS,
     Claimant,
@@ -46,15 +46,15 @@ def at(text: str) -> int:
     return epoch(parse_instant(text))
 
 
-def stop(start: str, end: str, cause: str = "fault", source: str = "s") -> Stop:
-    return Stop(at(start), at(end), Cause(cause), source)
+def stop(start: str, end: str, cause: str = "fault", source: str = "s") -> Outage:
+    return Outage(at(start), at(end), Cause(cause), source)
 
 
 def notice(published: str, start: str, end: str, uid: str = "n") -> UpdateNotice:
     return UpdateNotice(uid, at(published), at(start), at(end))
 
 
-def month_of(*stops: Stop, month: Month = APRIL, resolution: int = 0, **more: object) -> ServiceMonth:
+def month_of(*stops: Outage, month: Month = APRIL, resolution: int = 0, **more: object) -> ServiceMonth:
     return service_month(MonthFacts(month, stops, **more), POLICY, resolution)  # type: ignore[arg-type]
 
 

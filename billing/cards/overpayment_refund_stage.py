@@ -19,23 +19,23 @@ from keizoku.billing.receivables.customer_deposits import CARD, deposit_of, end_
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.tasks import close_task
 from keizoku.db.session import Session
-from keizoku.db.tables.gateway import overcharge_refund
-from keizoku.db.tables.money import attempt, people_task, settlement
+from keizoku.db.tables.gateway import overpayment_refund
+from keizoku.db.tables.money import payment_attempt, review_task, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
 TASK: Final = "charged_too_much"
-_OPEN = sa.and_(people_task.c.kind == TASK, people_task.c.closed_at.is_(None))
+_OPEN = sa.and_(review_task.c.kind == TASK, review_task.c.closed_at.is_(None))
 GROUND = "the card was charged for what was paid already"
 NOTHING_HELD = "nothing that the card paid too much is held any more"
 
 
 def anything_due() -> sa.ColumnElement[bool]:
-    """Whether a card paid too much and `refund_overcharges` may have something to do."""
-    return sa.exists(sa.select(people_task.c.id).where(_OPEN))
+    """Whether a card paid too much and `refund_overpayments` may have something to do."""
+    return sa.exists(sa.select(review_task.c.id).where(_OPEN))
 
 
-def refund_overcharges(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
+def refund_overpayments(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
     """Begin what is wanted, ask for what has no answer, book what is answered; commits; returns the rows written."""
     changes = 0
     for row in _wanted(session):
@@ -58,7 +58,7 @@ def refund_overcharges(session: Session, rules: Rules, gateway: Gateway, now: da
                 now,
             )
             attempt_id = session.execute(
-                sa.select(overcharge_refund.c.attempt_id).where(overcharge_refund.c.id == refund.refund_id)
+                sa.select(overpayment_refund.c.attempt_id).where(overpayment_refund.c.id == refund.refund_id)
             ).scalar_one()
             close_task(session, TASK, f"attempt {attempt_id}", "keizoku", f"given back: {refund.request.key}", now)
             changes += end_tasks_when_all_went_back(session, account, "keizoku", NOTHING_HELD, now)
@@ -71,19 +71,25 @@ def _wanted(session: Session) -> list[sa.Row[Any]]:
     """Charges with an open task and no refund under way, made or refused."""
     settled = (
         sa.select(sa.func.coalesce(sa.func.sum(settlement.c.yen), 0))
-        .where(settlement.c.kind == "card", settlement.c.source_id == attempt.c.id)
-        .where(settlement.c.invoice_id == attempt.c.invoice_id)
+        .where(settlement.c.kind == "card", settlement.c.source_id == payment_attempt.c.id)
+        .where(settlement.c.invoice_id == payment_attempt.c.invoice_id)
         .scalar_subquery()
     )
-    tried = sa.select(sa.func.count()).where(overcharge_refund.c.attempt_id == attempt.c.id).scalar_subquery()
+    tried = sa.select(sa.func.count()).where(overpayment_refund.c.attempt_id == payment_attempt.c.id).scalar_subquery()
     asked = sa.exists().where(
-        overcharge_refund.c.attempt_id == attempt.c.id, overcharge_refund.c.outcome.is_distinct_from("abandoned")
+        overpayment_refund.c.attempt_id == payment_attempt.c.id,
+        overpayment_refund.c.outcome.is_distinct_from("abandoned"),
     )
     query = (
-        sa.select(attempt.c.id, attempt.c.account, (attempt.c.yen - settled).label("over_yen"), tried.label("tried"))
-        .join(people_task, people_task.c.subject == sa.func.concat("attempt ", attempt.c.id))
-        .where(_OPEN, attempt.c.outcome == "succeeded", ~asked)
-        .order_by(attempt.c.id)
+        sa.select(
+            payment_attempt.c.id,
+            payment_attempt.c.account,
+            (payment_attempt.c.yen - settled).label("over_yen"),
+            tried.label("tried"),
+        )
+        .join(review_task, review_task.c.subject == sa.func.concat("attempt ", payment_attempt.c.id))
+        .where(_OPEN, payment_attempt.c.outcome == "succeeded", ~asked)
+        .order_by(payment_attempt.c.id)
     )
     return list(session.execute(query))
 
@@ -91,15 +97,15 @@ def _wanted(session: Session) -> list[sa.Row[Any]]:
 def _begin(session: Session, row: sa.Row[Any], now: datetime) -> int:
     """Commit the refund's row before anything is asked; what people gave back themselves is not given twice."""
     lock_accounts(session, [row.account])
-    asked = sa.select(overcharge_refund.c.id).where(
-        overcharge_refund.c.attempt_id == row.id, overcharge_refund.c.outcome.is_distinct_from("abandoned")
+    asked = sa.select(overpayment_refund.c.id).where(
+        overpayment_refund.c.attempt_id == row.id, overpayment_refund.c.outcome.is_distinct_from("abandoned")
     )
     yen = min(row.over_yen, deposit_of(session, row.account).card_free_yen)
     if yen <= 0 or session.execute(asked).first() is not None:
         session.rollback()
         return 0
     session.execute(
-        sa.insert(overcharge_refund).values(
+        sa.insert(overpayment_refund).values(
             attempt_id=row.id,
             account=row.account,
             key=refunds.again(f"keizoku-overcharge-{row.id}", row.tried),
