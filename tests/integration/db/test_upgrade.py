@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -181,7 +182,7 @@ def test_a_table_that_somebody_uses_for_long_gives_the_upgrade_up(
     monkeypatch.setattr("keizoku.db.migrate._LOCK_SECONDS", 0.2)
     with open_session(ours, "public") as busy, open_session(ours, "public") as session:
         busy.exec_driver_sql("SELECT count(*) FROM account")
-        with pytest.raises(sa.exc.OperationalError) as refused:
+        with pytest.raises(psycopg.errors.LockNotAvailable) as refused:
             upgrade(session, with_a_remark(tmp_path))
         assert "the database did not get a lock in time" in str(failure_of(refused.value))
         check_current(session)
