@@ -27,8 +27,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from keizoku.billing.refusal import Refused
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))")
 _YEN = re.compile(r"[¥\\]?(-?)[¥\\]?(\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.0+)?円?")
@@ -69,17 +69,17 @@ def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
     try:
         layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from None
+        raise Refused("mapping.unreadable", f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refused(f"{path}: not TOML: {error}") from None
+        raise Refused("mapping.form", f"{path}: not TOML: {error}") from None
     except ValidationError as error:
         told = error.errors()[0]
-        raise Refused(f"{path}: {'.'.join(str(part) for part in told['loc'])}: {told['msg']}") from None
+        raise Refused("mapping.form", f"{path}: {'.'.join(str(part) for part in told['loc'])}: {told['msg']}") from None
     for name in (*layout.columns, *layout.constants, *layout.ignore):
         if name not in columns:
             near = get_close_matches(name, columns, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(columns)}"
-            raise Refused(f"{path}: {name} is no column of ours{hint}")
+            raise Refused("mapping.column_unknown", f"{path}: {name} is no column of ours{hint}")
     return layout
 
 

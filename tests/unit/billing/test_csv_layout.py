@@ -16,8 +16,8 @@ from keizoku.billing.receivables.csv_layout import (
     text_of,
     yen_of,
 )
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_reference import ACCOUNT, INVOICE, Reference, references_in
+from keizoku.terms.refusal import Refused
 
 COLUMNS = ("date", "amount", "payer", "reference")
 NEEDED = ("date", "amount", "payer")
