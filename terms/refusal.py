@@ -30,7 +30,7 @@ class UnknownCodeError(LookupError):
     """A code that the registry does not have."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - nobody's error: all others end in Error
     """What was asked cannot be done.
 
     `code` is stable, `sentence` says what was asked and why it cannot be done, `remedy` what to do instead (it may be

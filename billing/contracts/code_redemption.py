@@ -1,7 +1,7 @@
 """Redeeming a coupon code or a product key (premium/5.1.1.b): once, whoever comes at the same time.
 
     typed ──> well formed? ──> known? ──> held with the application ──> used when its contract is formed
-              CodeTypo         Refused     (free again if that comes to nothing)
+              CodeTypoError         Refused     (free again if that comes to nothing)
 
 The code says what it pays: its plan, its months, and for a key the price of each term.
 """
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from psycopg.errors import UniqueViolation
 from sqlalchemy.exc import IntegrityError
 
-from keizoku.billing.rules.codes import Code, CodeTypo, read_code
+from keizoku.billing.rules.codes import Code, CodeTypoError, read_code
 from keizoku.billing.rules.payment_method import PREPAID, prepaid_terms
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption
@@ -43,7 +43,7 @@ def look_up(session: Session, text: str, now: datetime, *, hold: bool = False) -
     """
     try:
         typed = read_code(text)
-    except CodeTypo as typo:
+    except CodeTypoError as typo:
         raise Refused("code.typo", f"this is no code: {typo}") from None
     row = _find(session, typed, hold)
     if row is None:

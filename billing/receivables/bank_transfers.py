@@ -19,7 +19,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, next_ids, post
-from keizoku.billing.receivables.csv_layout import BadValue, Layout, MoneyFile, day_of, read_money_file, text_of, yen_of
+from keizoku.billing.receivables.csv_layout import (
+    BadValueError,
+    Layout,
+    MoneyFile,
+    day_of,
+    read_money_file,
+    text_of,
+    yen_of,
+)
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
@@ -262,10 +270,10 @@ def _lines(
                 continue
             paid_on = day_of(row["date"])
             if paid_on > today:
-                raise BadValue(row["date"], "it lies ahead", "import it when it has arrived")
+                raise BadValueError(row["date"], "it lies ahead", "import it when it has arrived")
             rules.terms.at(paid_on)
             facts = (paid_on, yen, text_of(row["payer"]), text_of(row.get("reference", "")))
-        except BadValue as bad:
+        except BadValueError as bad:
             findings.append(Finding(source, line, *bad.args))
             continue
         except UncoveredDateError as error:

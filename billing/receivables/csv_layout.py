@@ -48,7 +48,7 @@ class Layout(BaseModel):
     ignore: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-class BadValue(ValueError):
+class BadValueError(ValueError):
     """A value that is not what its column holds: (value, rule, remedy)."""
 
 
@@ -127,7 +127,7 @@ def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], l
 
 
 def day_of(written: str) -> date:
-    """A day as banks write it. Raises BadValue."""
+    """A day as banks write it. Raises BadValueError."""
     found = _DAY.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
     if found is not None:
         year, *rest = (int(part) for part in found.groups() if part is not None)
@@ -135,22 +135,22 @@ def day_of(written: str) -> date:
             return date(year, rest[0], rest[1])
         except ValueError:
             pass
-    raise BadValue(written, "it is no day", "write it as 2025-04-30")
+    raise BadValueError(written, "it is no day", "write it as 2025-04-30")
 
 
 def yen_of(written: str) -> int:
-    """Whole yen as banks and stores write them; below zero with a minus. Raises BadValue."""
+    """Whole yen as banks and stores write them; below zero with a minus. Raises BadValueError."""
     found = _YEN.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
     if found is None:
-        raise BadValue(written, "it is no amount of whole yen", "write it as 5300")
+        raise BadValueError(written, "it is no amount of whole yen", "write it as 5300")
     return int(found[1] + found[2].replace(",", ""))
 
 
 def text_of(written: str) -> str:
-    """A text of a bank: width and spaces made even. Raises BadValue for one that is too long or has control letters."""
+    """A text of a bank: width and spaces made even. Raises BadValueError: too long, or control letters."""
     told = " ".join(unicodedata.normalize("NFKC", written).split())
     if len(told) > LONGEST_TEXT or not told.isprintable():
-        raise BadValue(told[:40], f"a text has at most {LONGEST_TEXT} printable letters", "shorten it")
+        raise BadValueError(told[:40], f"a text has at most {LONGEST_TEXT} printable letters", "shorten it")
     return told
 
 

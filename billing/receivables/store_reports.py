@@ -14,7 +14,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.csv_layout import BadValue, Layout, day_of, read_money_file, text_of, yen_of
+from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, text_of, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
 from keizoku.billing.tasks import open_task
 from keizoku.db.session import Session
@@ -103,7 +103,7 @@ def import_reports(
                 fresh += 1
             else:
                 known += 1
-        except BadValue as bad:
+        except BadValueError as bad:
             findings.append(Finding(str(path), line, *bad.args))
         except Refused as refused:
             told = f"{values['account']} {values['term']}"
@@ -215,13 +215,13 @@ def _pay_out(session: Session, report: StoreReport, term_id: int, now: datetime)
 def _report(values: Mapping[str, str], today: date) -> StoreReport:
     currency = values.get("currency", "") or YEN
     if currency.upper() != YEN:
-        raise BadValue(currency, f"reports are in {YEN}", "have the store report in yen, or book it by hand")
+        raise BadValueError(currency, f"reports are in {YEN}", "have the store report in yen, or book it by hand")
     paid_on, payout_id = values.get("paid_out_on", ""), text_of(values.get("payout_id", ""))
     if bool(paid_on) != bool(payout_id):
-        raise BadValue(paid_on or payout_id, "a payout has its day and its id", "state both, or neither")
+        raise BadValueError(paid_on or payout_id, "a payout has its day and its id", "state both, or neither")
     paid_out_on = day_of(paid_on) if paid_on else None
     if paid_out_on is not None and paid_out_on > today:
-        raise BadValue(paid_on, "the payout lies ahead", "import it when it has arrived")
+        raise BadValueError(paid_on, "the payout lies ahead", "import it when it has arrived")
     tax = values.get("fee_tax", "")
     return StoreReport(
         account=values["account"],
