@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.simulated import SimulatedGateway
-from keizoku.billing.refusal import Refused
 from keizoku.billing.services.billing_service import BillingService
 from keizoku.db.session import DatabaseError, Session, check_server, make_engine
 from keizoku.db.standing import check_current
 from keizoku.terms.calendar import Month
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Services:
         closed = close_month(self.session, self.gateway, month, by, now)
         if not closed.ok:
             failed = "; ".join(f"{each.name}: {each.found}" for each in closed.checks if not each.ok)
-            raise Refused(f"{month} is not closed: {failed}")
+            raise Refused("close.check_failed", f"{month} is not closed: {failed}")
         return closed
 
 

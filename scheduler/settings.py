@@ -28,7 +28,7 @@ from keizoku.billing.rules.documents.issuer import Issuer, registrations
 from keizoku.db.schema_name import SCHEMA_NAME
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.own_versions import with_own_versions
-from keizoku.terms.policy import Terms, UnknownReading
+from keizoku.terms.policy import Terms, UnknownReadingError
 from keizoku.terms.rules import Rules
 
 __all__ = ["SettingLine", "Settings", "SettingsError", "load_settings"]
@@ -223,7 +223,7 @@ class Settings(Discretion, BaseSettings):
                 raise SettingsError(f"{_variable('terms_dir')}={self.terms_dir}: {findings[0]}{more}")
         try:
             terms = terms.with_readings(self.readings)
-        except UnknownReading as error:
+        except UnknownReadingError as error:
             raise SettingsError(f"{_variable('readings')}: {error}") from error
         return Rules(terms, self.discretion())
 

@@ -27,7 +27,7 @@ from keizoku.billing.closing.month_close import close_month
 from keizoku.billing.contracts.code_batches import BatchOrder
 from keizoku.billing.documents.outbox import waiting
 from keizoku.billing.gateway.simulated import CARD_OUTCOMES
-from keizoku.billing.refusal import Refused
+from keizoku.terms.refusal import Refused
 from keizoku.billing.rules.codes import Code
 from keizoku.db.programs import client_program
 from keizoku.db.session import libpq_address

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from keizoku.scheduler.cli.shared.output import UserError, note
+from keizoku.scheduler.cli.shared.output import UserError, note, refuse
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -158,13 +158,13 @@ def open_services(settings: Settings | None = None, *, quiet: bool = False) -> I
 @contextmanager
 def services_now() -> Iterator[tuple[Services, datetime]]:
     """The house and the present instant; what the desk refuses ends the command in one line, exit code 1."""
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
         try:
             yield services, datetime.now(UTC)
         except Refused as refused:
-            raise UserError(str(refused), 1) from refused
+            refuse(refused, 1)
 
 
 def _bring_up_to_date(database: Database) -> None:

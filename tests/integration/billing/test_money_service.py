@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import journal_view, owed_view
 from keizoku.billing.documents.interest_demands import demand_html, demand_of, demands
 from keizoku.billing.receivables.customer_deposits import CARD, Deposit, SentBack, deposits, use_deposit
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 

@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from keizoku.billing.gateway.port import Answer
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.cli.contracts.card import app
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_stripe_gateway import DECLINES, confirm, fails_once, request
 from tests.worlds.pages import database_of_the_settings, python_blocks

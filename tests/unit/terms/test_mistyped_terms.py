@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from keizoku.terms.files import BadTerms, VersionFiles, read_version
+from keizoku.terms.files import BadTermsError, VersionFiles, read_version
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms, make_version, policy_flaws
 
@@ -63,7 +63,7 @@ def _parts() -> dict[str, dict[str, Any]]:
 def _is_refused(files: VersionFiles) -> bool:
     try:
         make_version(files)
-    except BadTerms as error:
+    except BadTermsError as error:
         return "\n" not in str(error) or pytest.fail(str(error))
     return False
 
@@ -108,7 +108,7 @@ def test_a_value_of_any_type_anywhere_is_refused_in_one_line_or_taken(part: str)
 def test_a_main_file_that_is_none_is_refused_in_one_line(tmp_path: Path, written: str, said: str) -> None:
     path = tmp_path / "2027-04-01.toml"
     path.write_bytes(written.encode("latin-1"))
-    with pytest.raises(BadTerms) as refused:
+    with pytest.raises(BadTermsError) as refused:
         read_version("premium", path)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
