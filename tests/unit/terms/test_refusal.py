@@ -102,7 +102,7 @@ def raised() -> Iterator[tuple[str, str | None]]:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Refused", "Refused.fact", "Refused.of"):
                     first = node.args[0]
-                    code = first.value if isinstance(first, ast.Constant) else None
+                    code = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else None
                     yield f"{file.relative_to(ROOT)}:{node.lineno}", code
 
 
