@@ -19,13 +19,14 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import customer_deposits
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts, plain_fees
 from keizoku.billing.receivables.settlement import settle_invoices
 from keizoku.billing.rules.payment_allocation import settle_fee
 from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
 from keizoku.billing.tasks import close_task, open_task
+from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
 from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement

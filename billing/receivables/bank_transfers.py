@@ -18,12 +18,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.csv_layout import BadValue, Layout, MoneyFile, day_of, read_money_file, text_of, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
+from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows, release_leader_lock, try_leader_lock
 from keizoku.db.tables.bank import bank_act, bank_line
 from keizoku.db.tables.contracts import account as account_table

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.invoice import InvoiceDraft, draft_invoice
 from keizoku.billing.rules.payment_method import INVOICED, POSTED_ONLY, opening
 from keizoku.billing.rules.sla_credit import OpenCredit
+from keizoku.db.keys import next_ids
 from keizoku.db.probes import FLOOR
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, texts
 from keizoku.db.tables.books import entry

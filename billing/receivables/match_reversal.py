@@ -10,11 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.interest_bookings import book_interest
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.refusal import Refused
+from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.bank import bank_act
 from keizoku.db.tables.money import allocation, interest_booking, interest_checkpoint, invoice, receipt, settlement

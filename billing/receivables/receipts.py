@@ -8,11 +8,12 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.open_items import load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_allocation import Allocation, allocate
+from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.money import allocation, receipt
 from keizoku.terms.calendar import day_start_at, jst_day
