@@ -21,7 +21,7 @@ from keizoku.billing.rules.payment_method import PastAttempt, days_not_accruing,
 from keizoku.db.session import Session, numbers, texts
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import contract_fact, term
-from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement
+from keizoku.db.tables.money import allocation, interest_checkpoint, invoice, payment_attempt, receipt, settlement
 from keizoku.terms.calendar import day_start_at, jst_day
 from keizoku.terms.rules import Rules
 
@@ -190,6 +190,21 @@ def interest_owed(unpaid: Sequence[OpenItem], rules: Rules, today: date) -> tupl
         policy.readings["late_interest_day_count"],
     )
     return owed.total_yen, owed.per_debt_yen
+
+
+def costs_open(session: Session, account: str) -> int:
+    """Whole yen of payment costs that the account owes and has not paid."""
+    stated = (
+        sa.select(sa.func.coalesce(sa.func.sum(receipt.c.costs_yen), 0))
+        .where(receipt.c.account == account)
+        .scalar_subquery()
+    )
+    paid = (
+        sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0))
+        .where(allocation.c.account == account, allocation.c.kind == "costs")
+        .scalar_subquery()
+    )
+    return int(session.execute(sa.select(stated - paid)).scalar_one())
 
 
 _TOLD = ("id", "contract_id", "account", "method", "issued_on", "issued_at", "due_on", "total_yen")
