@@ -60,29 +60,6 @@ class Application:
         return self.parts.interest_yen + self.parts.principal_yen
 
 
-@dataclass(frozen=True, slots=True)
-class AppliedMoney:
-    """What a source's money did: what it settled, what was booked, what is left over."""
-
-    application: Application
-    source_id: int
-    occasion: str  # the source in keys of entries and interest bookings: "receipt:7"
-    settled: tuple[Settled, ...]  # fees, whole or in part
-    undemanded_yen: int  # interest that went into the books because it was paid before it was demanded
-    corrected_yen: int  # interest that left the books: demanded for days on which, as it turns out, nothing was owed
-    entry_ids: tuple[int, ...]
-
-    @property
-    def used_yen(self) -> int:
-        """What interest and fees took of the money."""
-        return self.application.used_yen
-
-    @property
-    def left_yen(self) -> int:
-        """More than was owed."""
-        return self.application.parts.deposit_yen
-
-
 class MoneySource(Protocol):
     """Where money comes from: a receipt, a deposit, credits. Its methods are called in this order, under the lock."""
 
@@ -114,6 +91,30 @@ class MoneySource(Protocol):
         """What it is in the journal."""
 
 
+@dataclass(frozen=True, slots=True)
+class AppliedMoney:
+    """What a source's money did: what it settled, what was booked, what is left over."""
+
+    source: MoneySource
+    application: Application
+    source_id: int
+    occasion: str  # the source in keys of entries and interest bookings: "receipt:7"
+    settled: tuple[Settled, ...]  # fees, whole or in part
+    undemanded_yen: int  # interest that went into the books because it was paid before it was demanded
+    corrected_yen: int  # interest that left the books: demanded for days on which, as it turns out, nothing was owed
+    entry_ids: tuple[int, ...]
+
+    @property
+    def used_yen(self) -> int:
+        """What interest and fees took of the money."""
+        return self.application.used_yen
+
+    @property
+    def left_yen(self) -> int:
+        """More than was owed."""
+        return self.application.parts.deposit_yen
+
+
 def apply_money(
     session: Session, rules: Rules, account: str, source: MoneySource, *, on: date, now: datetime
 ) -> AppliedMoney | None:
@@ -137,7 +138,9 @@ def apply_money(
     corrected_yen = 0
     if source.works_back or on < jst_day(now):
         corrected_yen = _correct_interest(session, rules, application, occasion)
-    return AppliedMoney(application, source_id, occasion, settled, undemanded_yen, corrected_yen, tuple(entry_ids))
+    return AppliedMoney(
+        source, application, source_id, occasion, settled, undemanded_yen, corrected_yen, tuple(entry_ids)
+    )
 
 
 def amounts_of(application: Application, undemanded_yen: int) -> dict[str, int]:
