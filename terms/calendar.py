@@ -23,6 +23,8 @@ JST = ZoneInfo("Asia/Tokyo")
 DAY_SECONDS = 86_400
 
 Interval = Literal["month", "year"]
+MONTHS_OF = {"month": 1, "year": 12}
+"""How many months an interval has."""
 TermRule = Literal["anchored", "civil_code"]
 
 _REMEMBERED = 8_192  # days, or boundaries: a night asks for few, and for each of them a thousand times
@@ -114,7 +116,7 @@ def boundary(anchor: date, interval: Interval, n: int, rule: TermRule = "anchore
     """
     if n < 0:
         raise ValueError(f"terms are counted from the anchor forward: {n=}")
-    step = 12 if interval == "year" else 1
+    step = MONTHS_OF[interval]
     if rule == "anchored":
         return _same_day(anchor, step * n) or _last_day(anchor, step * n)
     day = anchor
