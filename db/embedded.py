@@ -224,8 +224,8 @@ class EmbeddedServer:
             return Path(lines[4])
         if len(str(self.home)) <= LONGEST_SOCKET_DIR and _PLAIN_PATH.fullmatch(str(self.home)):
             return self.home
-        mark = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"keizoku-{os.geteuid()}-{mark}"
+        digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"keizoku-{os.geteuid()}-{digest}"
 
     def _prepare_socket_dir(self) -> Path:
         folder = self._socket_dir()
@@ -306,7 +306,7 @@ class EmbeddedServer:
         raise self._failure("did not start", said or words)
 
     def _sweep(self, socket_dir: Path) -> None:
-        """Remove the marks of a server that is gone; called only when none of ours lives."""
+        """Remove the marker files of a server that is gone; called only when none of ours runs."""
         for left_over in (
             self.cluster / "postmaster.pid",
             socket_dir / f".s.PGSQL.{PORT}",
@@ -358,7 +358,7 @@ class EmbeddedServer:
     def _run(self, program: str, *rest: str, on: str = "", enough: Callable[[], bool] | None = None) -> tuple[int, str]:
         """Exit code and words of one of PostgreSQL's programs on the cluster.
 
-        Paths are relative to our folder: pg_ctl hands them to a shell, where a $ in one would be lost.
+        Paths are relative to our folder: pg_ctl passes them to a shell, where a $ in one would be lost.
         """
         if self._programs is None:
             self._programs = programs_folder(self._account, self.home)

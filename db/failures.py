@@ -20,7 +20,7 @@ from keizoku.db.session import NO_SPACE, DiskFullError
 __all__ = ["AGAIN", "BACK", "FREE_SOME", "Failure", "Kind", "disk_is_full", "failure_of", "reason_in_log"]
 
 Kind = Literal["database_gone", "disk_full", "database_broke_off", "database_refuses"]
-"""As it stands in the worker's log and numbers."""
+"""As the worker's log and metrics name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ _STATES: Final[dict[str, tuple[Kind, str, str]]] = {
 
 
 def failure_of(error: BaseException) -> Failure | None:
-    """What befell the database, if that is what this error, or the first one behind it, tells; None for all else.
+    """The database failure that this error, or the first one behind it, stands for; None for any other error.
 
     A lost connection makes a second error where the code tidies up: the first one says what happened. A full disk
     says more than the connection that was lost by it.
@@ -102,7 +102,7 @@ def _one(error: BaseException) -> Failure | None:
 
 
 def _first_line(error: psycopg.Error) -> str:
-    """The driver's words on one line; a row of ours stands only in DETAIL, which is left out."""
+    """The driver's words on one line; data of our rows appear only in DETAIL, which is left out."""
     if error.diag.message_primary:
         return error.diag.message_primary
     return " ".join(str(error).split())

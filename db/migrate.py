@@ -1,4 +1,4 @@
-"""From an empty database to the tables of this release, and where a database stands.
+"""From an empty database to the tables of this release, and which revision a database has.
 
 `upgrade` runs the migrations, one after the other, in the schema of the session; the version table lies in
 that schema too. `create_all` builds the same at once for schemas that live for a moment (scenarios, tests); a

@@ -348,8 +348,8 @@ def audit(session: Session, business_date: date, *, recognised_to: date, base: A
 
     Counts and sums are those of everything, whatever the base. Without one every row is looked at.
     """
-    _ROOM.ask(session)
-    [row] = _AUDIT.ask(session, _asked(business_date, recognised_to, base))
+    _ROOM.rows(session)
+    [row] = _AUDIT.rows(session, _asked(business_date, recognised_to, base))
     moved: Mapping[str, int] = row["journal"]
     found = {name: int(value) for name, value in row.items() if name != "journal"}
     codes = sorted({*base.sums, *moved})

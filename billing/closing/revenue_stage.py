@@ -116,7 +116,7 @@ def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) 
     (id above `above`) covers.
     """
     asked = {"above": above, "last_on": business_date - timedelta(days=1)} | _tax_rates(rules)
-    return [DayDue(**row) for row in _DUE_DAYS.ask(session, asked)]
+    return [DayDue(**row) for row in _DUE_DAYS.rows(session, asked)]
 
 
 def _tax_rates(rules: Rules) -> dict[str, str]:

@@ -43,7 +43,7 @@ def next_ids(session: Session, table: sa.Table, count: int) -> Sequence[int]:
     """Draw `count` keys from the table's own sequence."""
     if not count:
         return ()
-    [row] = _DRAW.ask(session, {"sequence": f"{table.name}_id_seq", "count": str(count)})
+    [row] = _DRAW.rows(session, {"sequence": f"{table.name}_id_seq", "count": str(count)})
     drawn: list[int] = row["ids"]
     return drawn
 
@@ -77,7 +77,7 @@ def post_entries(
         if beside is not None:
             copy_rows(session, *beside(entry_ids))
         return entry_ids
-    [held] = _HELD_OPEN.ask(session, {"sequence": f"{entry.name}_id_seq", "count": str(count)})
+    [held] = _HELD_OPEN.rows(session, {"sequence": f"{entry.name}_id_seq", "count": str(count)})
     ids = iter(held["ids"])
     entry_ids = [next(ids) if draft.lines else 0 for _, draft in drafts]
     first_open = _first_open_day(session)
@@ -105,7 +105,7 @@ def post_entries(
 
 def _first_open_day(session: Session) -> date | None:
     """The first day on which entries may be posted; None: every day is open."""
-    return next((row["open_from"] for row in _OPEN_FROM.ask(session)), None)
+    return next((row["open_from"] for row in _OPEN_FROM.rows(session)), None)
 
 
 # two statements: what was closed while the lock was waited for is seen by the second only

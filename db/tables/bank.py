@@ -1,7 +1,7 @@
 """What a bank and the app stores report: files, incoming payments, payouts.
 
 Always holds (by the constraints below): a file without a bad row is taken once; the n-th equal line of a bank's files
-is one payment, however many files show it; a store pays a term out once. Whose a payment is, is told by acts that are
+is one payment, however many files show it; a store pays a term out once. Acts say whose a payment is; they are
 only added.
 """
 

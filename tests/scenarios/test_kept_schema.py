@@ -50,7 +50,7 @@ def schemas(address: sa.URL) -> dict[str, str]:
             time.sleep(0.005)
         return dict(
             connection.execute(
-                "SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname LIKE 'slate_%'"
+                "SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname LIKE 'scratch_%'"
             ).fetchall()
         )
 
@@ -84,7 +84,7 @@ def test_the_next_run_finds_the_tables_of_the_last_one_as_new(database_url: sa.U
 def test_two_at_once_have_a_schema_each(database_url: sa.URL, kept_database: sa.URL) -> None:
     with ScratchSchema(database_url) as one, ScratchSchema(database_url) as other:
         assert one.services(RULES).session is not other.services(RULES).session
-        assert {one.schema, other.schema} == {"slate_0", "slate_1"}
+        assert {one.schema, other.schema} == {"scratch_0", "scratch_1"}
         assert run_on(one, DIARY).passed
         assert run_on(other, DIARY).passed
 
@@ -94,8 +94,8 @@ def test_tables_of_another_release_are_made_anew(database_url: sa.URL, kept_data
         scratch.services(RULES)
     made = schemas(kept_database)
     with make_engine(kept_database).connect() as session:
-        session.exec_driver_sql("COMMENT ON SCHEMA slate_0 IS 'an earlier one'")
-        session.exec_driver_sql("DROP TABLE slate_0.line CASCADE")
+        session.exec_driver_sql("COMMENT ON SCHEMA scratch_0 IS 'an earlier one'")
+        session.exec_driver_sql("DROP TABLE scratch_0.line CASCADE")
         session.commit()
     assert run_file(DIARY, database_url).passed
     assert schemas(kept_database) == made
@@ -106,19 +106,19 @@ def test_of_a_killed_run_the_last_statement_is_waited_for_elsewhere(
 ) -> None:
     with ScratchSchema(database_url) as scratch:
         scratch.services(RULES)
-    assert list(schemas(kept_database)) == ["slate_0"]
+    assert list(schemas(kept_database)) == ["scratch_0"]
     # its claim is gone with it, its other connection still writes
-    writes = make_engine(kept_database.update_query_dict({"application_name": "keizoku slate_0"}), schema="slate_0")
+    writes = make_engine(kept_database.update_query_dict({"application_name": "keizoku scratch_0"}), schema="scratch_0")
     with writes.connect() as session:
         session.exec_driver_sql("INSERT INTO account (id, created_at) VALUES ('left', now())")
         with ScratchSchema(database_url) as scratch:
             scratch.services(RULES)
-            assert scratch.schema == "slate_1"
+            assert scratch.schema == "scratch_1"
         session.commit()
     schemas(kept_database)
     with ScratchSchema(database_url) as scratch:
         session = scratch.services(RULES).session
-        assert scratch.schema == "slate_0"
+        assert scratch.schema == "scratch_0"
         assert session.scalar(sa.text("SELECT count(*) FROM account")) == 0
 
 

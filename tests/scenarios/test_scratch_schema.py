@@ -1,4 +1,4 @@
-"""A slate is as a new one for every diary, and leaves nothing behind."""
+"""A scratch schema is as new for every scenario, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _state(session: sa.Connection) -> dict[str, Any]:
     return {"rows": rows, "keys": keys, "settings": settings, "advisory locks": held, "guards": triggers}
 
 
-def test_a_wiped_slate_is_as_a_new_one(database_url: sa.URL | str) -> None:
+def test_a_wiped_scratch_is_as_a_new_one(database_url: sa.URL | str) -> None:
     scenario, _ = read_scenario(DIARY)
     assert scenario is not None
     with ScratchSchema(database_url) as scratch:
@@ -66,7 +66,7 @@ def test_a_wiped_slate_is_as_a_new_one(database_url: sa.URL | str) -> None:
             session.exec_driver_sql("DELETE FROM entry")
 
 
-def test_one_diary_after_the_other_ends_as_on_a_slate_of_its_own(database_url: sa.URL | str) -> None:
+def test_one_diary_after_the_other_ends_as_on_a_scratch_of_its_own(database_url: sa.URL | str) -> None:
     names = ("premium-9.4.2-short-stop", "premium-9.3-symptoms", "premium-9.4.2-short-stop")
     with ScratchSchema(database_url) as scratch:
         outcomes = [run_on(scratch, HERE / f"{name}.yaml") for name in names]
