@@ -1,8 +1,8 @@
 """From an empty database to the tables of this release, and which revision a database has.
 
-`upgrade` runs the migrations, one after the other, in the schema of the session; the version table lies in
-that schema too. `create_all` builds the same at once for schemas that live for a moment (scenarios, tests); a
-test holds the two equal. What was released is never edited: a change of the tables is a new revision.
+`upgrade` runs the migrations, one after the other, in the schema of the session; the version table is in
+that schema too. `create_all` makes the same tables at once for short-lived schemas (scenarios, tests); a test holds
+the two equal. A released migration is never edited: a change of the tables is a new revision.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def ddl_script() -> str:
     # the usual style of parameters, %(name)s, would double every percent sign
     engine = sa.create_mock_engine("postgresql+psycopg://", note, paramstyle="named")
     metadata.create_all(engine, checkfirst=False)
-    # a table's indexes come in no order: by name, the script is the same every time
+    # a table's indexes have no fixed order: sorted, the script is the same every time
     for is_index, run in groupby(statements, key=lambda statement: " INDEX " in statement.split("(")[0]):
         block = list(run)
         ordered.extend(sorted(block) if is_index else block)
@@ -53,9 +53,9 @@ def ddl_script() -> str:
 
 
 def upgrade(session: Session) -> None:
-    """Run every migration that the session's schema has not had, in one transaction, and commit.
+    """Run every migration that the session's schema lacks, in one transaction, and commit.
 
-    Two at once: the second waits for the first and finds nothing to do. Raises DatabaseError for a schema that
+    Of two calls at once the second waits for the first and finds nothing to do. Raises DatabaseError for a schema that
     a later release made.
     """
     from alembic import command
@@ -85,14 +85,14 @@ def _check_known(revision: str | None) -> None:
 
 
 def current_revision(session: Session) -> str | None:
-    """The revision that the session's schema is at; None: no migration has been run there."""
+    """The revision of the session's schema; None: no migration was run there."""
     from alembic.runtime.migration import MigrationContext
 
     return MigrationContext.configure(session).get_current_revision()
 
 
 def head_revision() -> str:
-    """The revision that this release wants."""
+    """The revision that this release needs."""
     from alembic.script import ScriptDirectory
 
     head = ScriptDirectory.from_config(scripts()).get_current_head()

@@ -90,5 +90,5 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
 
 def keywords(step: Step) -> dict[str, Any]:
     """The step's keys as keywords; the ground of a stop is the scenario itself."""
-    ground = {"ground": "as the diary states"} if step.action in ("stop", "correct_stop") else {}
+    ground = {"ground": "as the scenario states"} if step.action in ("stop", "correct_stop") else {}
     return {**ground, **{RENAMED.get(key, key): value for key, value in step.facts.items()}}

@@ -99,7 +99,7 @@ class Page:
                 self.refuse(key_node, f"a key of {what} is a word", "write {key: value, …}")
             elif (key := _key(key_node)) in entries:
                 first = entries[key][1].start_mark.line + 1
-                self.refuse(key_node, f"the key `{key}` of {what} stands twice", f"first on line {first}")
+                self.refuse(key_node, f"the key `{key}` of {what} is given twice", f"first on line {first}")
             else:
                 entries[key] = (key, key_node, value_node)
         return list(entries.values())
