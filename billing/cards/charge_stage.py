@@ -93,7 +93,7 @@ def charge_due(
             while results := list(islice(answers, ANSWERS)):
                 unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
                 save = partial(save_results, rules=rules, attempts=attempts, results=results, now=now)
-                changes += save(session) if writer is None else writer.hand(save)
+                changes += save(session) if writer is None else writer.submit(save)
             if unknown:
                 changes += writer.wait() if writer is not None else 0
                 changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)

@@ -1,4 +1,4 @@
-"""What finance wants to know after the demo: contracts, money, the month's stops, claims, credits, books.
+"""The figures that finance asks for after the demo: contracts, money, the month's stops, claims, credits, books.
 
 Read only; whole yen and whole seconds; every figure is counted from the rows, as of the morning after the last
 night. Words stand in Japanese and English.
@@ -66,7 +66,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All that the demo shows, on the screen, as JSON and on the page."""
+    """Everything that the demo shows: on the screen, as JSON and on the page."""
 
     as_of: date
     month: Month
@@ -103,7 +103,7 @@ class Summary:
         return {figure.key: figure.value for part in parts for figure in part}[key]
 
     def to_json(self) -> Json:
-        """The same for programs."""
+        """The summary as JSON."""
         return {
             "as_of": self.as_of.isoformat(),
             "month": str(self.month),

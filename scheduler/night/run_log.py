@@ -20,7 +20,7 @@ LAST_STAGE = "audit"
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """A stage that went through: when it began and ended, and the rows it wrote."""
+    """A stage that was completed: when it began and ended, and the rows it wrote."""
 
     business_date: date
     stage: str
@@ -30,9 +30,9 @@ class StageRun:
 
 
 def note(session: Session, stages: Sequence[StageRun]) -> None:
-    """Write stages into the run log; a rerun counts up and adds its changes. Commits."""
+    """Write stages into the run log; a rerun increments `runs` and adds its changes. Commits."""
     if stages:
-        _NOTE.ask_and_commit(session, _noted(stages))
+        _NOTE.rows_and_commit(session, _noted(stages))
 
 
 def _noted(stages: Sequence[StageRun]) -> dict[str, object]:
@@ -58,7 +58,7 @@ _NOTE = PreparedQuery(sa.text(_INTO_RUN_LOG))
 
 
 def last_night(session: Session) -> date | None:
-    """The latest business date whose night went through to its certificate."""
+    """The latest business date whose night was completed with its certificate."""
     latest: date | None = session.execute(
         sa.select(sa.func.max(stage_run.c.business_date)).where(
             stage_run.c.stage == LAST_STAGE, stage_run.c.finished_at.is_not(None)
@@ -68,21 +68,19 @@ def last_night(session: Session) -> date | None:
 
 
 def is_done(session: Session, business_date: date) -> bool:
-    """Whether the night of this date went through before."""
+    """Whether the night of this date was completed before."""
     return run_log_state(session, business_date).ran_before
 
 
 @dataclass(frozen=True, slots=True)
 class RunLogState:
-    """Where the nights stand before this one of `business_date`."""
+    """The run log before the night of `business_date`."""
 
     business_date: date
-    last_night: date | None  # the latest business date whose night went through to its certificate
+    last_night: date | None  # the latest business date whose night was completed with its certificate
     ran_before: bool  # the night of this date did
-    base: (
-        AuditBaseline  # what the last certificate says, to build on; FULL_AUDIT: there is none, or it found differences
-    )
-    audited_whole_on: date | None = None  # the business date of the last audit that looked at everything
+    base: AuditBaseline  # of the last certificate; FULL_AUDIT where there is none, or it found differences
+    audited_whole_on: date | None = None  # the business date of the last audit that checked everything
     left_open: bool = False  # a night that shared its work was stopped, and a range of it may still be worked on
 
     @property
@@ -92,7 +90,7 @@ class RunLogState:
 
     @property
     def missed(self) -> tuple[date, ...]:
-        """Business dates between the last night that went through and this one."""
+        """Business dates between the last completed night and this one."""
         if self.last_night is None:
             return ()
         days = (self.business_date - self.last_night).days
@@ -100,8 +98,8 @@ class RunLogState:
 
 
 def run_log_state(session: Session, business_date: date) -> RunLogState:
-    """Where the nights stand."""
-    [row] = _STANDING.ask(session, {"business_date": business_date, "last_stage": LAST_STAGE})
+    """Load the state of the run log before a night."""
+    [row] = _STATE.rows(session, {"business_date": business_date, "last_stage": LAST_STAGE})
     if row["state"] != "ok":
         return RunLogState(business_date, row["last_night"], row["ran_before"], FULL_AUDIT, left_open=row["left_open"])
     floors = dict(row["floors"])
@@ -111,7 +109,7 @@ def run_log_state(session: Session, business_date: date) -> RunLogState:
     return RunLogState(business_date, row["last_night"], row["ran_before"], base, audited, row["left_open"])
 
 
-_STANDING = PreparedQuery(
+_STATE = PreparedQuery(
     sa.text(
         """
     SELECT (SELECT max(business_date) FROM stage_run
@@ -138,11 +136,10 @@ def certify(
     whole_on: date | None = None,
     without: Sequence[date] = (),
 ) -> str:
-    """Write the certificate unless the last one of this date says the same; returns its state. Commits.
+    """Write the certificate unless the last one of this date has the same content; returns its state. Commits.
 
-    With it what is `unnoted` goes into the run log, and the audit, also for the dates `without` a night of their own
-    that this one stands for.
-    `whole_on`: the date whose audit looked at everything last, if not this one.
+    The same statement logs the stages in `unnoted` and the audit, also for the dates in `without`, which have no night
+    of their own and are covered by this one. `whole_on`: the date of the last audit of everything, if not this one.
     """
     differences = [*found.differences, *also]
     state = "differences" if differences else "ok"
@@ -157,7 +154,7 @@ def certify(
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     audits = [StageRun(each, LAST_STAGE, at, at, 0) for each in (*without, business_date)]
-    _CERTIFY.ask_and_commit(
+    _CERTIFY.rows_and_commit(
         session,
         {
             "business_date": business_date,
@@ -187,6 +184,6 @@ _CERTIFY = PreparedQuery(
         SELECT last.hash FROM certificate AS last WHERE last.business_date = fresh.business_date
         ORDER BY last.id DESC LIMIT 1
     )
-    """  # noqa: S608 - both parts are of this file
+    """  # noqa: S608 - both statements are of this file
     )
 )

@@ -75,7 +75,7 @@ def adjudicate_due(
             work = partial(save, decisions=decide(facts), now=now)
             if writer is None and not facts.closes:
                 writer = stack.enter_context(BackgroundWriter(session))
-            yield work(session) if writer is None else writer.hand(work)
+            yield work(session) if writer is None else writer.submit(work)
         if writer is not None:
             yield writer.wait()
 

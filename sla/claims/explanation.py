@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from keizoku.terms.calendar import MONTHS_OF, iso_jst
+from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import Decision
+from keizoku.terms.monthly_fee import monthly_fee
 from keizoku.terms.rendering import Lang, sentence
 
 
@@ -49,17 +50,19 @@ def _arithmetic(award: Mapping[str, Any], lang: Lang) -> list[str]:
     usable = sentence("claim.awarded.usable", lang, {"usable_on": award["usable_from"]})
     if award["total_yen"] is None:
         return [sentence("claim.awarded.waiting", lang, {}), usable]
-    dearest = max(award["term_prices"], key=lambda term: Fraction(term["price_yen"], MONTHS_OF[term["interval"]]))
-    exact = Fraction(award["fee_basis"]) * Fraction(award["rate"])
+    fee = monthly_fee((term["price_yen"], term["interval"]) for term in award["term_prices"])
+    if fee is None:
+        raise ValueError(f"an award rests on the price of at least one term: {award}")
+    exact = fee.exact_yen * Fraction(award["rate"])
     facts = {
-        "price_yen": dearest["price_yen"],
+        "price_yen": fee.price_yen,
         "rate": award["rate"],
         "exact": _mixed(exact),
         "rounded": sentence("claim.rounded.down" if award["total_yen"] < exact else "claim.rounded.up", lang, {}),
         "total_yen": award["total_yen"],
         "granted_yen": award["granted_yen"],
     }
-    sentences = [sentence(f"claim.awarded.{dearest['interval']}", lang, facts)]
+    sentences = [sentence(f"claim.awarded.{fee.interval}", lang, facts)]
     if award["granted_yen"] != award["total_yen"]:
         sentences.append(sentence("claim.awarded.delta", lang, facts))
     return [*sentences, usable]
