@@ -28,7 +28,7 @@ from keizoku.billing.receivables.settlement import settle_invoices
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
-from keizoku.billing.tasks import open_task
+from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.books import term_closure
 from keizoku.db.tables.contracts import term

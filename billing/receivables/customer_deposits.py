@@ -21,8 +21,8 @@ from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lo
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
 from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
-from keizoku.billing.tasks import close_tasks
 from keizoku.db.probes import TODAY
+from keizoku.db.review_tasks import close_tasks
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.gateway import overpayment_refund

@@ -21,12 +21,11 @@ from markupsafe import Markup
 
 from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.evidence import month_review, month_to_review
-from keizoku.db.tables.money import review_task
 from keizoku.scheduler.files import write_whole
 from keizoku.scheduler.reports.claim_states import ClaimState, claim_states, standing_yen
-from keizoku.scheduler.reports.review_log import FALL
 from keizoku.scheduler.reports.sentences import piece_told, state_told, windows_told
 from keizoku.scheduler.reports.templates import Langs, both, templates_in
+from keizoku.sla.claims.award_falls import open_falls
 from keizoku.sla.claims.claim_store import form_outages
 from keizoku.sla.months.history import HistoryRow, pieces_known
 from keizoku.sla.months.month_facts import NoPopulationError, load_month_facts
@@ -267,13 +266,7 @@ def _waits(
     deadline_at = claim_deadline(month, form_outages(session, month, policy), policy)
     if now < deadline_at:
         yield Waits("deadline", {"deadline_at": iso_jst(deadline_at)})
-    tasks = session.execute(
-        sa.select(sa.func.count()).where(
-            review_task.c.kind == FALL,
-            review_task.c.detail["month"].astext == str(month),
-            review_task.c.closed_at.is_(None),
-        )
-    ).scalar_one()
+    tasks = open_falls(session, month)
     if tasks:
         yield Waits("finance", {"tasks": tasks})
 
