@@ -19,7 +19,19 @@ from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from keizoku.sla.rules.intervals import NOTHING, Span, Spans, bridge, clip, intersect, length, normalise, subtract
+from keizoku.sla.rules.exclusions import announced_windows
+from keizoku.sla.rules.intervals import (
+    NOTHING,
+    Span,
+    Spans,
+    bridge,
+    clip,
+    intersect,
+    length,
+    normalise,
+    subtract,
+    union,
+)
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import DAY_SECONDS, epoch, from_epoch
 from keizoku.terms.sla_periods import SlaPeriod, announced_by, zone_day, zone_day_at
@@ -31,13 +43,17 @@ AFTER_ALL = 2**62
 
 @dataclass(frozen=True, slots=True)
 class StatedOutage:
-    """Some of the population could not use the service; `known_at`: when the provider learned of it."""
+    """Some of the population could not use the service; `known_at`: when the provider learned of it.
+
+    `total`: how many there were in all, where the evidence itself says so; else the population of the time holds.
+    """
 
     start: int
     end: int
     affected: int
     cause: StopCause = StopCause.FAULT
     known_at: int | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +201,7 @@ def _stops(policy: SlaPolicy, facts: PolicyFacts) -> list[OutagePart]:
         )
         for outage in outages
         for known in [outage.start if outage.known_at is None else outage.known_at]
-        for start, end, size in sizes
+        for start, end, size in (sizes if outage.total is None else [(BEFORE_ALL, AFTER_ALL, outage.total)])
         if max(start, outage.start) < min(end, outage.end)
         and policy.predicate.holds(Fraction(min(outage.affected, size), size))
     ]
@@ -235,11 +251,11 @@ def _taker(
         spans = [span for one in ruled if one.cause in exclusion.causes for span in one.spans]
         return normalise([*spans, *(span for cause in exclusion.causes for span in causes[cause])])
     zone = policy.period.zone
-    in_time = normalise(
-        (notice.start, notice.end)
-        for notice in facts.notices
-        if notice.published_at <= epoch(announced_by(exclusion, from_epoch(notice.start), zone))
-    )
+
+    def is_in_time(notice: UpdateNotice) -> bool:
+        return notice.published_at <= epoch(announced_by(exclusion, from_epoch(notice.start), zone))
+
+    in_time = union(*announced_windows(facts.notices, is_in_time).values())
     if not exclusion.causes:
         return in_time
     return intersect(in_time, normalise(span for cause in exclusion.causes for span in causes[cause]))
