@@ -23,11 +23,12 @@ from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.evidence import month_review, month_to_review
 from keizoku.scheduler.files import write_whole
 from keizoku.scheduler.reports.claim_states import ClaimState, claim_states, standing_yen
-from keizoku.scheduler.reports.sentences import piece_told, state_told, windows_told
+from keizoku.scheduler.reports.sentences import row_text, state_text, windows_text
 from keizoku.scheduler.reports.templates import Langs, both, templates_in
 from keizoku.sla.claims.award_falls import open_falls
 from keizoku.sla.claims.claim_store import form_outages
-from keizoku.sla.months.history import HistoryRow, pieces_known
+from keizoku.sla.months.history import history_of
+from keizoku.sla.months.history_rows import HistoryRow
 from keizoku.sla.months.month_facts import NoPopulationError, load_month_facts
 from keizoku.sla.pictures.timeline import CLAUSES, LOOKS, month_svg
 from keizoku.sla.pictures.waterfall import waterfall_svg
@@ -131,7 +132,7 @@ def month_report(session: Session, rules: Rules, month: Month, at: datetime, now
         for _, state in claim_states(session, month, at).values():
             verdicts[state.verdict] = verdicts.get(state.verdict, 0) + 1
         yen = standing_yen(session, month, at, policy.readings["credit_rounding"])
-        evidence = tuple(each for each in pieces_known(session, rules, month, at) if each.kind != "claim")
+        evidence = tuple(each for each in history_of(session, rules, month, at) if each.kind != "claim")
     return MonthReport(
         month=month,
         made_at=now,
@@ -220,8 +221,8 @@ def report_page(report: MonthReport, langs: Langs) -> str:
             for piece in service.pieces
         ],
         evidence=[
-            (words.instant(each.recorded_at, ja), each, say(piece_told(each, "ja"), piece_told(each, "en")),
-             windows_told(each, lang))
+            (words.instant(each.recorded_at, ja), each, say(row_text(each, "ja"), row_text(each, "en")),
+             windows_text(each, lang))
             for each in report.evidence
         ],
         claims=[(say(_verdict(verdict, "ja"), _verdict(verdict, "en")), count)
@@ -231,7 +232,7 @@ def report_page(report: MonthReport, langs: Langs) -> str:
 
 
 def _verdict(verdict: tuple[str, str | None, str | None], lang: Lang) -> str:
-    return state_told(ClaimState(verdict[0], verdict[1], None, verdict[2]), lang)
+    return state_text(ClaimState(verdict[0], verdict[1], None, verdict[2]), lang)
 
 
 def _undecided(facts: MonthFacts, service: ServiceMonth, policy: Policy, rules: Rules) -> int:

@@ -19,7 +19,7 @@ from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, un
 from keizoku.sla.evidence.unknown_store import add_unknown, recorded_unknown
 from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of
 from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, normalise, subtract
-from keizoku.sla.rules.unknown_time import UnknownTimeVerdict
+from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.services.evidence import PEOPLE, EvidenceService
 from keizoku.sla.services.fact_checks import Refusal, finding, nearest_of, needed, not_negative, period, spans_of
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
@@ -133,14 +133,14 @@ class SlaService(EvidenceService):
         try:
             needed(source, by=by, ground=ground)
             span = self._covered_span(source, from_at, to_at)
-            if verdict not in list(UnknownTimeVerdict):
+            if verdict not in list(UnknownTimeDecision):
                 raise Refusal(
                     source,
                     repr(verdict),
-                    f"it was {', '.join(UnknownTimeVerdict)}",
-                    nearest_of(verdict, list(UnknownTimeVerdict)),
+                    f"it was {', '.join(UnknownTimeDecision)}",
+                    nearest_of(verdict, list(UnknownTimeDecision)),
                 )
-            if (verdict == UnknownTimeVerdict.DOWN) != (affected is not None):
+            if (verdict == UnknownTimeDecision.DOWN) != (affected is not None):
                 raise Refusal(
                     source,
                     f"{verdict}, {affected} users",

@@ -25,7 +25,6 @@ from keizoku.scheduler.cli.shared.inputs import (
 )
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
 from keizoku.scheduler.cli.sla.evidence import print_imports
-from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import Finding
 
 app = typer.Typer(help="Claims under Article 9: take one, rule on it, list, show.", no_args_is_help=True)
@@ -140,8 +139,8 @@ def list_claims(
 
     about = month_of(month) if month else None
     with open_services() as services:
-        claims = claim_list(services.session, services.rules, ALL_THAT_IS_KNOWN, about, account)
-    rows = [{**each, "received_at": iso_jst(each["received_at"])} for each in claims]
+        claims = claim_list(services.session, ALL_THAT_IS_KNOWN, about, account)
+    rows = [each.to_json() for each in claims]
     emit(rows if rows or as_json else "no claims", as_json)
 
 
@@ -152,11 +151,10 @@ def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
 
     with open_services() as services:
         try:
-            story = claim_explanation(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
+            found = claim_explanation(services.session, claim_id, ALL_THAT_IS_KNOWN)
         except UnknownClaim as unknown:
             fail(str(unknown))
-    claim = {**story["claim"], "received_at": iso_jst(story["claim"]["received_at"])}
-    emit({**claim, **story["state"]}, as_json)
+    emit({**found.claim.to_json(), **found.status.to_json()}, as_json)
 
 
 def _end(findings: list[Finding], as_json: bool) -> NoReturn:

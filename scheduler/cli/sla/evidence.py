@@ -6,10 +6,10 @@ recorded once: the same file again says so and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -345,6 +345,13 @@ def record_act(work: Callable[[Services, datetime], Iterable[Finding]], as_json:
     raise typer.Exit(code)
 
 
-def print_list(rows: list[dict[str, object]], as_json: bool, nothing: str) -> None:
+class Listed(Protocol):
+    """A row of a list."""
+
+    def to_json(self) -> dict[str, object]:
+        """The row as JSON: its columns on a terminal, too."""
+
+
+def print_list(rows: Sequence[Listed], as_json: bool, nothing: str) -> None:
     """Rows as a table or JSON, or one line where there are none."""
-    emit(rows if rows or as_json else nothing, as_json)
+    emit([row.to_json() for row in rows] if rows or as_json else nothing, as_json)

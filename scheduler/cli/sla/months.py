@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.reports.reading_differences import Difference
     from keizoku.scheduler.reports.replay import Replay
     from keizoku.scheduler.reports.review_log import Review
-    from keizoku.sla.months.history import HistoryRow
+    from keizoku.sla.months.history_rows import HistoryRow
     from keizoku.terms.rules import Rules
 
 MonthText = Annotated[str, typer.Argument(metavar="MONTH", help="The month of the stops: 2026-04.")]
@@ -63,12 +63,12 @@ def add_to(app: typer.Typer) -> None:
 def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False) -> None:
     """What was known of a month and when, and what each night's review made of it."""
     from keizoku.scheduler.reports.review_log import reviews_of
-    from keizoku.sla.months.history import pieces_known
+    from keizoku.sla.months.history import history_of
 
     about = month_of(month)
     with open_services() as services:
         _covered(services.rules, about)
-        pieces = pieces_known(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
+        pieces = history_of(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
         reviews = reviews_of(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
     if as_json:
         told = {
@@ -194,13 +194,13 @@ def _print_history(
 
 def _history_rows(known: list[HistoryRow | Review], lang: Language) -> Iterator[tuple[str, ...]]:
     from keizoku.scheduler.reports.review_log import Review
-    from keizoku.scheduler.reports.sentences import claims_told, piece_told, windows_told
+    from keizoku.scheduler.reports.sentences import claims_text, row_text, windows_text
 
     ja = lang is Language.JA
     for is_claim, run in groupby(known, key=lambda each: getattr(each, "kind", "") == "claim"):
         together = list(run)
         if is_claim and len(together) > FEW_CLAIMS:
-            told = claims_told([each for each in together if not isinstance(each, Review)], lang.value)
+            told = claims_text([each for each in together if not isinstance(each, Review)], lang.value)
             yield (instant_told(together[-1].known_at, ja), told, "", "", "", "")
             continue
         for each in together:
@@ -209,24 +209,24 @@ def _history_rows(known: list[HistoryRow | Review], lang: Language) -> Iterator[
                 yield (known_at, "\n".join(_review_lines(each, lang)), "", "", "", "")
             else:
                 what = f"{each.subject}: " if each.subject else ""
-                what += piece_told(each, lang.value)
-                yield (known_at, what, windows_told(each, lang.value), each.author, each.ground, each.source)
+                what += row_text(each, lang.value)
+                yield (known_at, what, windows_text(each, lang.value), each.author, each.ground, each.source)
 
 
 def _review_lines(review: Review, lang: Language) -> Iterator[str]:
-    from keizoku.scheduler.reports.sentences import not_lowered_told, review_told, state_told
+    from keizoku.scheduler.reports.sentences import not_lowered_text, review_text, state_text
 
-    yield review_told(review, lang.value)
+    yield review_text(review, lang.value)
     for each in review.changed[:SHOWN]:
-        yield f"  {each.claim_id}: {state_told(each.before, lang.value)} → {state_told(each.after, lang.value)}"
+        yield f"  {each.claim_id}: {state_text(each.before, lang.value)} → {state_text(each.after, lang.value)}"
     if len(review.changed) > SHOWN:
         yield f"  … {len(review.changed) - SHOWN:,}"
     for fall in review.not_lowered[:SHOWN]:
-        yield f"  {not_lowered_told(fall, lang.value)}"
+        yield f"  {not_lowered_text(fall, lang.value)}"
 
 
 def _print_replay(console: Console, found: Replay, lang: Language) -> None:
-    from keizoku.scheduler.reports.sentences import state_told
+    from keizoku.scheduler.reports.sentences import state_text
     from keizoku.sla.pictures.timeline import CLAUSES, LOOKS
 
     ja = lang is Language.JA
@@ -267,7 +267,7 @@ def _print_replay(console: Console, found: Replay, lang: Language) -> None:
     if verdicts:
         heads = ("申請", "アカウント", "いま", "再計算") if ja else ("claim", "account", "stands", "replayed")
         rows = (
-            (each.claim_id, each.account, state_told(each.stands, lang.value), state_told(each.replayed, lang.value))
+            (each.claim_id, each.account, state_text(each.stands, lang.value), state_text(each.replayed, lang.value))
             for each in verdicts[:SHOWN]
         )
         console.print(table(heads, rows))

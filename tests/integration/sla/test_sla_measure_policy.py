@@ -80,8 +80,9 @@ def written(name: str, text: str) -> str:
 def test_article_9__the_statement_counts_the_seconds_of_the_contract_on_the_example_month(
     capsys: pytest.CaptureFixture[str], users: int, policy: str
 ) -> None:
-    evidence = ("--month", "2026-04", "--population", users, "--observations", EXAMPLES / "observations.parquet")
-    evidence += ("--incidents", EXAMPLES / "incidents.csv", "--notices", EXAMPLES / "notices.ics")
+    evidence: list[object] = ["--month", "2026-04", "--population", users]
+    evidence += ["--observations", EXAMPLES / "observations.parquet"]
+    evidence += ["--incidents", EXAMPLES / "incidents.csv", "--notices", EXAMPLES / "notices.ics"]
     by_contract = measured(capsys, *evidence)
     both = measured(capsys, *evidence, "--policy", policy)
     stated = both.pop("policy")
@@ -104,8 +105,9 @@ def test_another_share_of_the_users_and_a_weight_by_them(capsys: pytest.CaptureF
     seen = "user_id,symptom,started_at,ended_at\n"
     seen += "".join(f"u{n},site,2026-04-15 12:00,2026-04-15 12:10\n" for n in range(40))
     seen += "".join(f"u{n},login,2026-04-15 12:05,2026-04-15 12:20\n" for n in range(35))
-    evidence = ("--month", "2026-04", "--population", 1_000, "--incidents", written("incidents.csv", INCIDENTS))
-    evidence += ("--observations", written("seen.csv", seen), "--counts", written("counts.csv", COUNTS))
+    evidence: list[object] = ["--month", "2026-04", "--population", 1_000]
+    evidence += ["--incidents", written("incidents.csv", INCIDENTS)]
+    evidence += ["--observations", written("seen.csv", seen), "--counts", written("counts.csv", COUNTS)]
     both = measured(capsys, *evidence, "--policy", written("own.toml", OWN))
     assert both["unusable_windows"] == [
         ["2026-04-12T12:00:00+09:00", "2026-04-12T13:00:00+09:00"],

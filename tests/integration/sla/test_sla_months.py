@@ -19,9 +19,9 @@ from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.reading_differences import award_differences
 from keizoku.scheduler.reports.replay import FULL_AUDIT, replay
 from keizoku.scheduler.reports.review_log import Review, reviews_of
-from keizoku.scheduler.reports.sentences import not_lowered_told, piece_told, review_told, windows_told
+from keizoku.scheduler.reports.sentences import not_lowered_text, review_text, row_text, windows_text
 from keizoku.scheduler.reports.sla_report import month_report, report_csv, write_report
-from keizoku.sla.months.history import pieces_known
+from keizoku.sla.months.history import history_of
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month
@@ -45,10 +45,10 @@ def lived(own_database: OwnDatabase) -> Iterator[Session]:
 
 def test_9_2__a_claims_page_explains_itself_in_both_languages(lived: Session) -> None:
     explained = explain_claim(lived, RULES, "c1", FULL_AUDIT)
-    assert explained.deciding_told("en") == [
+    assert explained.decisive_sentences("en") == [
         "Without the exclusion night (9.4.1), 8 h 7 min would be recognised: 40% of the monthly fee."
     ]
-    assert explained.deciding_told("ja") == [
+    assert explained.decisive_sentences("ja") == [
         "夜間(9.4.1)の除外がなければ、認められる使用不能時間は8時間7分で、月額利用料金の40%の段階でした。"
     ]
     page = claim_page(explained, ("ja", "en"))
@@ -74,7 +74,7 @@ def test_9_2__a_claims_page_explains_itself_in_both_languages(lived: Session) ->
 
 
 def test_9_6__of_a_claim_under_a_store_the_method_decided(lived: Session) -> None:
-    told = explain_claim(lived, RULES, "c3", FULL_AUDIT).deciding_told("en")
+    told = explain_claim(lived, RULES, "c3", FULL_AUDIT).decisive_sentences("en")
     assert told == [
         "Without the exclusion not paid by card (9.6), 4 h 7 min would be recognised: 20% of the monthly fee."
     ]
@@ -85,12 +85,12 @@ def test_9_5__of_a_late_claim_the_deadline_decided_and_a_pending_one_waits(sessi
     service = SlaService(lived, RULES)
     service.claim("late", "hanako", APRIL, now=at("2026-08-10 09:00"))
     pending = explain_claim(lived, RULES, "late", FULL_AUDIT)
-    assert (pending.decision, pending.deciding_told("ja")) == (None, [])
+    assert (pending.decision, pending.decisive_sentences("ja")) == (None, [])
     assert "判定前" in claim_page(pending, ("ja",))
     report = month_report(lived, RULES, APRIL, FULL_AUDIT, at("2026-08-10 12:00"))
     assert [each.key for each in report.waits] == ["night", "claims", "finance"]
     night(lived, "2026-08-11")
-    assert explain_claim(lived, RULES, "late", FULL_AUDIT).deciding_told("en") == ["The deadline decided."]
+    assert explain_claim(lived, RULES, "late", FULL_AUDIT).decisive_sentences("en") == ["The deadline decided."]
 
 
 def test_9_4__the_months_report_names_every_window_its_clause_and_evidence(lived: Session, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def told(reviews: list[Review]) -> list[tuple[object, ...]]:
 
 
 def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Session) -> None:
-    pieces = pieces_known(lived, RULES, APRIL, FULL_AUDIT)
+    pieces = history_of(lived, RULES, APRIL, FULL_AUDIT)
     assert [(f"{each.recorded_at:%m-%d}", each.kind, each.subject, each.author, each.ground) for each in pieces] == [
         ("12-31", "population", "", "people", ""),  # 1 January in Japan
         ("04-10", "incident", "s1", "ops", "log"),
@@ -158,9 +158,9 @@ def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Sessi
         ("07-10", "incident", "s3", "people", ""),
         ("08-01", "incident", "s3", "<b>audit</b>", "=a false alarm"),
     ]
-    assert piece_told(pieces[3], "en").endswith("too late (by 15 April 2026 00:00 JST), excludes nothing")
-    assert piece_told(pieces[8], "ja") == "障害報告(第2版)、影響 0人、原因 障害"
-    assert (windows_told(pieces[1], "en"), windows_told(pieces[4], "ja")) == (
+    assert row_text(pieces[3], "en").endswith("too late (by 15 April 2026 00:00 JST), excludes nothing")
+    assert row_text(pieces[8], "ja") == "障害報告(第2版)、影響 0人、原因 障害"
+    assert (windows_text(pieces[1], "en"), windows_text(pieces[4], "ja")) == (
         "10 April 2026 09:00–12:37 JST",
         "月の全て",
     )
@@ -180,11 +180,11 @@ def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Sessi
         ("c1", FIRST, RAISED),
         ("c2", FIRST, RAISED),
     ]
-    assert [not_lowered_told(each, "en") for each in reviews[2].not_lowered] == [
+    assert [not_lowered_text(each, "en") for each in reviews[2].not_lowered] == [
         "hanako: 200 yen was awarded, 100 yen would be found now; it is not lowered",
         "taro: 177 yen was awarded, 89 yen would be found now; it is not lowered",
     ]
-    assert review_told(reviews[1], "ja").endswith("初めての判定 0件、変わった判定 2件、減額の追加 188円")
+    assert review_text(reviews[1], "ja").endswith("初めての判定 0件、変わった判定 2件、減額の追加 188円")
 
 
 def test_9_2__awards_above_what_would_be_found_are_shown_with_the_reason(lived: Session) -> None:
@@ -294,6 +294,6 @@ def test_9_3__without_a_number_of_users_history_still_tells(session: Session) ->
     night(session, "2026-05-03")  # no claim: nothing is asked of the month
     (review,) = reviews_of(session, RULES, APRIL, FULL_AUDIT)
     assert (review.gross_seconds, review.unusable_seconds, review.yen) == (None, None, 0)
-    assert "stopped —" in review_told(review, "en")
+    assert "stopped —" in review_text(review, "en")
     with pytest.raises(NoPopulationError):
         replay(session, RULES, APRIL)
