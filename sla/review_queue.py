@@ -1,6 +1,6 @@
 """Which months have to be looked at again, and up to where a night has done so.
 
-    the desk records a fact ──> month_to_review(month, account | every claim)      same transaction
+    a service records a fact ─> month_to_review(month, account | every claim)      same transaction
     the night, month over   ──> decides, then month_review(month, up to that row)
 
 So a night on which nothing became known costs one small query, however many claims there ever were.

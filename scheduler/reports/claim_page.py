@@ -60,12 +60,12 @@ class ClaimExplained:
         if last is None:
             return []
         if last.reason == "deadline":
-            return [sentence("deciding.deadline", lang, {})]
+            return [sentence("decisive.deadline", lang, {})]
         if self.decisive is None:
-            return [sentence("deciding.unknown", lang, {})]
+            return [sentence("decisive.unknown", lang, {})]
         if not self.decisive:
             highest = self.policy.sla.tier(last.seconds) == self.policy.sla.tiers[-1]
-            return [sentence("deciding.highest" if highest else "deciding.none", lang, {})]
+            return [sentence("decisive.highest" if highest else "decisive.none", lang, {})]
         return [_decisive_sentence(each, lang) for each in self.decisive]
 
 
@@ -167,7 +167,7 @@ def _outcome_texts(made: ClaimRevision) -> tuple[str, str]:
 def _decisive_sentence(each: DecisiveExclusion, lang: Lang) -> str:
     names = ("、" if lang == "ja" else ", ").join(name_of(bucket, lang) for bucket in each.buckets)
     facts = {"name": names, "without_seconds": each.seconds, "rate": each.tier.rate}
-    return sentence("deciding.alone" if len(each.buckets) == 1 else "deciding.together", lang, facts)
+    return sentence("decisive.alone" if len(each.buckets) == 1 else "decisive.together", lang, facts)
 
 
 def _lang(lang: str) -> Lang:

@@ -1,4 +1,4 @@
-"""Awards that stand above what would be found now: an award is never lowered, the difference is shown to finance.
+"""Awards that are higher than what would be found now: they are never lowered, finance is shown the difference.
 
     awarded 200 yen (40 %), would now be 100 (20 %): recognised 32,400 s -> 14,400 s, since stop s2 was corrected
 

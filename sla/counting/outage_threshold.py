@@ -1,4 +1,4 @@
-"""When did more than the quorum of all users have a stop (サービス停止状態)?
+"""When did more than the threshold of all users have a stop (サービス停止状態)?
 
 Decides premium/9.3 with its three kinds of symptom, which are one: who cannot open the site, log in or see
 his information is one user unable. Strictly more than the share counts: of 1,000,000 users 50,000 are not
@@ -146,7 +146,7 @@ def counted_windows(counts: Iterable[Count], policy: Policy) -> Spans:
     )
 
 
-def stops_from(
+def outages_from(
     observed: Spans, incidents: Iterable[Incident], population: Population, policy: Policy, counted: Spans = NOTHING
 ) -> tuple[Outage, ...]:
     """Stops out of what was observed, what was counted, and what people confirmed, in order of time.
@@ -155,7 +155,7 @@ def stops_from(
     the strongest if there are several; without one it is a fault.
     """
     incidents = tuple(incidents)
-    stops = [
+    outages = [
         Outage(start, end, incident.cause, incident.evidence, incident.exact, incident.id)
         for incident in incidents
         for start, end in incident_windows(incident, population, policy)
@@ -164,13 +164,13 @@ def stops_from(
         for cause in Cause:
             named = [each for each in incidents if each.cause is cause and each.start < each.end]
             for incident in named:
-                stops += [
+                outages += [
                     Outage(start, end, cause, f"{evidence}, cause by {incident.evidence}", incident=incident.id)
                     for start, end in intersect(unexplained, ((incident.start, incident.end),))
                 ]
             unexplained = subtract(unexplained, normalise((each.start, each.end) for each in named))
-        stops += [Outage(start, end, Cause.FAULT, evidence) for start, end in unexplained]
-    return tuple(sorted(stops, key=lambda stop: (stop.start, stop.end, stop.cause, stop.source)))
+        outages += [Outage(start, end, Cause.FAULT, evidence) for start, end in unexplained]
+    return tuple(sorted(outages, key=lambda outage: (outage.start, outage.end, outage.cause, outage.source)))
 
 
 def _needed(population: Population, needed: Callable[[int], int]) -> tuple[int, list[tuple[int, int]]]:
@@ -200,7 +200,7 @@ def bound_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, *, 
 def threshold_query(needed: int, rises: Iterable[tuple[int, int]], horizon: int, candidates: Spans) -> Query:
     """The one definition of what is observed: instants at which the users unable begin and cease to be enough.
 
-    Only rows that touch one of the `candidates`, outside which the quorum cannot be reached (`bound_query`), are
+    Only rows that touch one of the `candidates`, outside which the threshold cannot be reached (`bound_query`), are
     merged per user: each keeps the seconds its predecessors left.
     """
     return _passing(needed, rises, _distinct_users(horizon, candidates), OWN_SECONDS)

@@ -4,7 +4,7 @@
     counts       ────────────────> so many of a total      ├─ cause by the incidents they overlap ──> StatedOutage
     incidents    ────────────────> so many, with a cause   ┘
 
-The premium contract needs only windows in which enough users were unable (`outage_threshold.stops_from`); here the
+The premium contract needs only windows in which enough users were unable (`outage_threshold.outages_from`); here the
 numbers stay, for an SLA may ask for another share of the users, or weigh by it. Causes are named as there.
 """
 

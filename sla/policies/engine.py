@@ -220,7 +220,7 @@ def _incidents(
     for whole in seconds.wholes:
         begun = whole[0]
         if policy.metric.clock == "known":
-            known = [p.known_at for p in seconds.pieces if p.known_at is not None and whole[0] <= p.start < whole[1]]
+            known = [p.known_at for p in seconds.parts if p.known_at is not None and whole[0] <= p.start < whole[1]]
             begun = max(begun, min(known, default=begun))
         counted = clip(intersect(seconds.counted, (whole,)), begun, whole[1])
         if not counted or not start <= begun < end:

@@ -1,8 +1,8 @@
-"""The desk where facts for Article 9 come in: the evidence desk, and with it claims and rulings on them.
+"""The service that takes facts for Article 9: evidence, and with it claims and rulings on them.
 
 Each method takes one kind of fact and `now`, checks it, records it with both its times, says whose claims
 have to be looked at again, and commits. What is wrong comes back as findings; a refused fact is not
-recorded. The desk decides no claim: that is the night's.
+recorded. No claim is decided here: the night does that.
 """
 
 from collections.abc import Sequence
@@ -118,7 +118,7 @@ class SlaService(EvidenceService):
         self,
         from_at: datetime,
         to_at: datetime,
-        verdict: str,
+        decision: str,
         by: str,
         ground: str,
         *,
@@ -127,23 +127,23 @@ class SlaService(EvidenceService):
     ) -> list[Finding]:
         """People decide what unknown time was: up, down (so many users affected), excluded; unknown: taken back.
 
-        The newest decision on a second holds. Whether down is a stop is for the quorum.
+        The newest decision on a second holds. Down is a stop if more than the threshold of users were unable.
         """
         source = "unknown time"
         try:
             needed(source, by=by, ground=ground)
             span = self._covered_span(source, from_at, to_at)
-            if verdict not in list(UnknownTimeDecision):
+            if decision not in list(UnknownTimeDecision):
                 raise Refusal(
                     source,
-                    repr(verdict),
+                    repr(decision),
                     f"it was {', '.join(UnknownTimeDecision)}",
-                    nearest_of(verdict, list(UnknownTimeDecision)),
+                    nearest_of(decision, list(UnknownTimeDecision)),
                 )
-            if (verdict == UnknownTimeDecision.DOWN) != (affected is not None):
+            if (decision == UnknownTimeDecision.DOWN) != (affected is not None):
                 raise Refusal(
                     source,
-                    f"{verdict}, {affected} users",
+                    f"{decision}, {affected} users",
                     "down has a number of affected users, the others none",
                     "say it",
                 )
@@ -159,14 +159,14 @@ class SlaService(EvidenceService):
         values = {
             "from_at": from_at,
             "to_at": to_at,
-            "verdict": verdict,
+            "verdict": decision,
             "affected": affected,
             "author": by,
             "ground": ground,
             "recorded_at": now,
         }
         self._session.execute(sa.insert(unknown_ruling).values(values))
-        self._commit(self._months([span]), f"unknown time decided: {verdict}", now)
+        self._commit(self._months([span]), f"unknown time decided: {decision}", now)
         return []
 
     def _free_claim_id(self, account: str, month: Month) -> str:

@@ -74,12 +74,14 @@ def submit(
 def import_claims(file: File, author: Recorder = "", as_json: AsJson = False) -> None:
     """Record claims of a file: id, account, month, received_at, windows (CSV; FROM/TO joined by ;, empty: all).
 
-    Rows that cannot be taken are told with file, line, value, rule and remedy; the good ones are recorded.
+    Rows that cannot be taken are named with file, line, value, rule and remedy; the good ones are recorded.
     """
     from keizoku.sla.services.imports import ImportService
 
-    with open_services() as services, row_bar("claims") as told:
-        done = ImportService(services.sla).claims(file, author=recorder(author), now=datetime.now(UTC), told=told)
+    with open_services() as services, row_bar("claims") as progress:
+        done = ImportService(services.sla).claims(
+            file, author=recorder(author), now=datetime.now(UTC), progress=progress
+        )
     raise typer.Exit(print_imports([done], as_json))
 
 

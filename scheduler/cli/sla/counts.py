@@ -94,7 +94,7 @@ def decide_unknown(
     affected: Annotated[int | None, typer.Option(min=0, help="Users who were unable.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decide what it was. Whether down is a stop, the quorum says; the newest decision holds."""
+    """Decide what it was. Down is a stop if more than the threshold of users were unable; the newest decision holds."""
     from_at, to_at = window(windows)
     record_act(
         lambda services, now: services.sla.decide_unknown(

@@ -24,7 +24,7 @@ from keizoku.sla.counting.outage_threshold import (
     UsersUnable,
     counted_windows,
     observed_windows,
-    stops_from,
+    outages_from,
     users_unable,
 )
 from keizoku.sla.counting.stated_outages import policy_facts, stated_outages
@@ -152,9 +152,9 @@ def read_evidence(
             if stated is not None:
                 unable = _users_unable(observed.table, everyone, stated, horizon)
     counted = counted_windows((row for read in counts for row in read.rows), policy)
-    stops = stops_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
+    outages = outages_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
     announced = tuple(row for read in notices for row in read.rows)
-    facts = MonthFacts(month, stops, announced, unknown=_unknown(counts, evidence.series))
+    facts = MonthFacts(month, outages, announced, unknown=_unknown(counts, evidence.series))
     findings = tuple(
         finding for of_kind in (reads, incidents, counts, notices) for each in of_kind for finding in each.findings
     )
@@ -262,7 +262,7 @@ def _print(
                     part.cause,
                     list(part.sources),
                 )
-                for part in result.pieces
+                for part in result.parts
             ),
             title=f"[bold]{result.month}[/] (terms {policy.version})",
         )

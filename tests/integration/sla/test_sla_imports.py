@@ -49,7 +49,7 @@ def test_9_3__observations_keep_their_symptom_and_the_same_file_is_taken_once(
     again = ImportService(service).observations(file, author="tanaka", now=LATER)
     assert numbers(again) == ("observations", 54, 53, 52, 1, "sato", True)
     assert again.findings == ()
-    assert again.told() == (
+    assert again.summary() == (
         "seen.csv: the same file was imported 2026-05-02T09:00:00+09:00 by sato "
         "(54 rows read, 53 used (52 new), 1 refused); nothing was changed"
     )
@@ -161,7 +161,7 @@ def test_9_2__claims_of_a_file_bad_rows_told_good_rows_taken_the_same_file_once(
     session.commit()
     bars: list[tuple[int, int]] = []
     file = written(tmp_path, "claims.csv", *CLAIMS)
-    done = ImportService(service).claims(file, author="sato", now=NOW, told=lambda *at: bars.append(at))
+    done = ImportService(service).claims(file, author="sato", now=NOW, progress=lambda *at: bars.append(at))
     assert numbers(done) == ("claims", 11, 4, 3, 7, "sato", False)
     assert bars == [(5, 5)]
     assert told(done) == [

@@ -216,13 +216,13 @@ def test_9_2__a_replay_as_known_before_the_late_evidence_saves_nothing(lived: Se
         "gross": (29_220, 47_220),
         "unusable": (14_820, 32_820),
     }
-    assert [(each.claim_id, each.stands, each.replayed) for each in found.verdicts()] == [
+    assert [(each.claim_id, each.current, each.replayed) for each in found.changed_results()] == [
         ("c1", FIRST, RAISED),
         ("c2", FIRST, RAISED),
     ]
     assert [each.claim_id for each in found.changed_claims] == ["c1", "c2"]
-    assert (found.stands_yen, found.replayed_yen) == (377, 376)  # 176 2/3 down
-    assert [(each.account, each.stands_yen, each.replayed_yen) for each in found.changed_yen] == [("taro", 177, 176)]
+    assert (found.current_yen, found.replayed_yen) == (377, 376)  # 176 2/3 down
+    assert [(each.account, each.current_yen, each.replayed_yen) for each in found.changed_yen] == [("taro", 177, 176)]
 
 
 def test_9_2__a_replay_before_a_claim_came_does_not_know_it(lived: Session) -> None:
@@ -242,7 +242,7 @@ def test_9_2__a_replay_before_a_claim_came_does_not_know_it(lived: Session) -> N
 
 def test_9_2__a_replay_of_what_stands_changes_only_what_was_not_lowered(lived: Session) -> None:
     found = replay(lived, RULES, APRIL)
-    assert (found.changed_claims, found.stands_yen, found.replayed_yen) == ((), 377, 189)
+    assert (found.changed_claims, found.current_yen, found.replayed_yen) == ((), 377, 189)
 
 
 def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) -> None:
@@ -265,7 +265,7 @@ def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) 
     assert replay(lived, RULES, APRIL).changed_claims == ()
     # by the stop, before the end was known, he would have had it too
     before_the_end = replay(lived, RULES, APRIL, as_known_at=at("2026-08-04 10:00"))
-    assert [(each.claim_id, each.stands, each.replayed) for each in before_the_end.verdicts()] == [
+    assert [(each.claim_id, each.current, each.replayed) for each in before_the_end.changed_results()] == [
         ("c2", FIRST, RAISED)
     ]
 
@@ -278,7 +278,7 @@ def test_what_a_replay_cannot_do(lived: Session) -> None:
     with pytest.raises(UncoveredDateError):
         replay(lived, RULES, Month(2024, 11))
     empty = replay(lived, RULES, Month(2026, 6), as_known_at=datetime(2020, 1, 1, tzinfo=UTC))
-    assert (empty.claims, empty.buckets()["gross"], empty.stands_yen) == (0, (0, 0), 0)
+    assert (empty.claims, empty.buckets()["gross"], empty.current_yen) == (0, (0, 0), 0)
 
 
 def test_a_snapshot_refuses_to_write(lived: Session) -> None:
