@@ -69,11 +69,8 @@ def policy_of(rules: Rules, month: Month) -> Policy:
 
 def months_touched(span: Span, reach_seconds: int = 0) -> Iterator[Month]:
     """The months that a span reaches, widened on both sides by `reach_seconds`."""
-    month = Month.of(from_epoch(span[0] - reach_seconds))
-    last = Month.of(from_epoch(span[1] + reach_seconds - 1))
-    while month <= last:
-        yield month
-        month = month.next()
+    first = Month.of(from_epoch(span[0] - reach_seconds))
+    yield from first.through(Month.of(from_epoch(span[1] + reach_seconds - 1)))
 
 
 def reach_seconds(rules: Rules, month: Month) -> int:

@@ -23,7 +23,7 @@ from keizoku.terms.calendar import Month, iso_jst
 from keizoku.terms.policy import UnknownReading
 from keizoku.terms.rules import Rules
 
-FULL_AUDIT = datetime(9999, 12, 31, tzinfo=UTC)
+ALL_THAT_IS_KNOWN = datetime(9999, 12, 31, tzinfo=UTC)
 """As known at the end of time: nothing that was recorded is left out."""
 
 
@@ -135,15 +135,15 @@ def replay(
     otherwise = Rules(rules.terms.with_readings(chosen), rules.discretion)
     policy, other_policy = policy_of(rules, month), policy_of(otherwise, month)
     _asked_by_article_9(rules, chosen)
-    at = as_known_at or FULL_AUDIT
+    at = as_known_at or ALL_THAT_IS_KNOWN
     with one_snapshot(session):
-        current = load_service_month(session, rules, month, FULL_AUDIT)
+        current = load_service_month(session, rules, month, ALL_THAT_IS_KNOWN)
         facts = load_month_facts(session, other_policy, month, at)
         resolution = otherwise.discretion.resolution_seconds
         replayed = service_month(facts, other_policy, resolution)
         if_down = service_month(if_unknown_was_down(facts), other_policy, resolution) if facts.unknown else None
-        claims = claim_states(session, month, FULL_AUDIT)
-        yen = newest_award_yen(session, month, FULL_AUDIT, policy.readings["credit_rounding"])
+        claims = claim_states(session, month, ALL_THAT_IS_KNOWN)
+        yen = newest_award_yen(session, month, ALL_THAT_IS_KNOWN, policy.readings["credit_rounding"])
         rounding = other_policy.readings["credit_rounding"]
         replayed_yen: dict[str, int] = {}
         states: dict[str, ClaimState] = {}

@@ -302,18 +302,15 @@ class SlaService(EvidenceService):
 
     def _months_with_deadline_near(self, down: Span) -> list[Month]:
         """The months whose claims' deadline comes while the form is down, or within the hours after."""
+        first, last = (Month.of(from_epoch(at)) for at in down)
         months = []
-        month, last = Month.of(from_epoch(down[0])), Month.of(from_epoch(down[1]))
-        month, last = month.shift(-12), last.next()
-        while month <= last:
+        for month in first.shift(-12).through(last.next()):
             try:
                 sla = policy_of(self._rules, month).sla
             except UncoveredDateError:
-                month = month.next()
                 continue
             ends_at = claim_deadline_at(month, sla.claim_months_after)
             starts_at = ends_at - timedelta(hours=sla.claim_form_grace_hours)
             if clip((down,), epoch(starts_at), epoch(ends_at)):
                 months.append(month)
-            month = month.next()
         return months
