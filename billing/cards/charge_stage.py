@@ -25,9 +25,9 @@ from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lo
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.payment_allocation import settle_fee
 from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
-from keizoku.billing.tasks import close_task, open_task
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
+from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
 from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt
 from keizoku.db.writer import WRITERS, BackgroundWriter

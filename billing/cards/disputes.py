@@ -27,7 +27,7 @@ from keizoku.billing.receivables.open_items import interest_owed, load_open_item
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
-from keizoku.billing.tasks import open_task
+from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.books import term_closure
 from keizoku.db.tables.contracts import term

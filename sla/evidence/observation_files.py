@@ -101,8 +101,8 @@ def open_files(
     except UnicodeDecodeError:
         return [Finding(str(path), 1, "not UTF-8", "files are UTF-8", "save the file as UTF-8")]
     except duckdb.Error as error:
-        told = str(error).splitlines()[0]
-        return [Finding(str(path), None, told, "the file can be read", "export it again")]
+        why = str(error).splitlines()[0]
+        return [Finding(str(path), None, why, "the file can be read", "export it again")]
 
 
 def written_us(text: str) -> str:
