@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from keizoku.db.session import DatabaseError
+from keizoku.extras import missing_extra
 
 __all__ = [
     "MAJOR",
@@ -179,11 +180,10 @@ def client_program(name: str) -> str:
 
 def _wheel_folder() -> Path:
     """The folder of the wheel, without importing it: its import reaches for folders of its own."""
-    found = find_spec(_WHEEL.replace("-", "_"))
+    module = _WHEEL.replace("-", "_")
+    found = find_spec(module)
     if found is None or found.origin is None:
-        raise DatabaseError(
-            f"the wheel {_WHEEL} is not installed here; install it, or name a server in KEIZOKU_DATABASE_URL"
-        )
+        raise DatabaseError(missing_extra(module) or f"{_WHEEL} is not installed here")
     return Path(found.origin).parent
 
 
