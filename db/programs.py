@@ -32,6 +32,7 @@ __all__ = [
     "run_program",
     "server_account",
     "succeeds",
+    "wheel_folder",
 ]
 
 MAJOR = 18
@@ -153,9 +154,21 @@ def run_program(
     return result()
 
 
+def wheel_folder() -> Path:
+    """The folder of the wheel, without importing it: its import reaches for folders of its own.
+
+    Raises DatabaseError, which names the extra, where it is not installed.
+    """
+    module = _WHEEL.replace("-", "_")
+    found = find_spec(module)
+    if found is None or found.origin is None:
+        raise DatabaseError(missing_extra(module) or f"{_WHEEL} is not installed here")
+    return Path(found.origin).parent
+
+
 def programs_folder(account: Account | None, home: Path) -> Path:
     """The folder of the programs: the wheel's, or a copy in `home` if the account cannot reach that."""
-    package = _wheel_folder()
+    package = wheel_folder()
     installed = package / f"pginstall{MAJOR}" / "bin"
     if account is None or succeeds([str(installed / "postgres"), "--version"], account):
         return installed
@@ -175,16 +188,7 @@ def programs_folder(account: Account | None, home: Path) -> Path:
 
 def client_program(name: str) -> str:
     """The path of one of PostgreSQL's client programs (pg_dump, pg_restore), to be run as ourselves."""
-    return str(_wheel_folder() / f"pginstall{MAJOR}" / "bin" / name)
-
-
-def _wheel_folder() -> Path:
-    """The folder of the wheel, without importing it: its import reaches for folders of its own."""
-    module = _WHEEL.replace("-", "_")
-    found = find_spec(module)
-    if found is None or found.origin is None:
-        raise DatabaseError(missing_extra(module) or f"{_WHEEL} is not installed here")
-    return Path(found.origin).parent
+    return str(wheel_folder() / f"pginstall{MAJOR}" / "bin" / name)
 
 
 def _switch(account: Account | None) -> _Switch:
