@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -37,7 +38,7 @@ def python_files(*folders: str) -> list[Path]:
     return [file for folder in folders for file in sorted((ROOT / folder).rglob("*.py"))]
 
 
-def project() -> dict[str, dict[str, list[str]]]:
+def project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]  # type: ignore[no-any-return]
 
 
@@ -143,3 +144,11 @@ def test_a_missing_package_is_named_by_its_extra() -> None:
     with pytest.raises(ModuleNotFoundError) as passed, naming_the_extra():
         raise unknown
     assert passed.value is unknown
+
+
+def test_the_package_is_its_own_files_and_a_link_to_each_room() -> None:
+    held = {each.name: each for each in (ROOT / "keizoku").iterdir() if each.name != "__pycache__"}
+    assert {name for name, each in held.items() if each.is_symlink()} == set(ROOMS)
+    assert all(str(held[room].readlink()) == f"../{room}" for room in ROOMS)
+    pyright = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pyright"]
+    assert set(pyright["include"]) == {"keizoku", *(f"keizoku/{room}" for room in ROOMS)}
