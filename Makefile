@@ -41,7 +41,8 @@ imports: $(VENV)/.installed-test  ## who may import whom
 
 # from nothing, so that a page that is gone is gone; needs no network
 docs: $(VENV)/.installed-test  ## the documentation as a site, with a reference made from docstrings
-	@$(BIN)/python -m sphinx -W --keep-going --quiet --fresh-env --write-all -d build/doctrees docs build/docs
+	@rm -rf build/docs build/doctrees
+	@$(BIN)/python -m sphinx -W --keep-going --quiet -d build/doctrees docs build/docs
 	@echo "build/docs/index.html"
 
 # pyright is asked for here alone, and fetches itself at the first run
@@ -91,7 +92,7 @@ mutation: $(VENV)/.installed-test  ## mutants of what decides that no unit test 
 	@$(BIN)/mutmut run --max-children $(JOBS) && $(BIN)/mutmut results
 
 clean:
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) build dist docs/reference/calls *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Keizoku needs Python 3.11 or newer; found: $$(python3 --version 2>&1)" >&2; \

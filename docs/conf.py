@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 import keizoku
 
 project = "Keizoku"
@@ -31,6 +33,7 @@ exclude_patterns = ["conf.py"]
 
 html_theme = "furo"
 html_title = f"Keizoku {version}"
+html_show_copyright = False
 html_show_sourcelink = False
 html_copy_source = False
 
@@ -60,6 +63,8 @@ def setup(app: Any) -> None:
     app.connect("config-inited", lambda *_: write_reference())
     app.connect("source-read", _files_outside)
     app.connect("autodoc-process-docstring", _plain_text, priority=900)
+    app.connect("autodoc-process-signature", _no_signature_of_models)
+    app.connect("autodoc-skip-member", lambda _app, _what, name, *_: True if name == "model_config" else None)
 
 
 def write_reference() -> None:
@@ -87,9 +92,24 @@ def _heading(text: str, line: str) -> str:
     return f"{text}\n{line * len(text)}\n"
 
 
-def _plain_text(_app: Any, _what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
+def _is_model(thing: object) -> bool:
+    return isinstance(thing, type) and issubclass(thing, BaseModel)
+
+
+def _no_signature_of_models(_app: Any, _what: str, _name: str, thing: Any, *_: Any) -> tuple[str, None] | None:
+    """A model is made from its fields by name; what else its constructor takes is pydantic's."""
+    return ("", None) if _is_model(thing) else None
+
+
+def _plain_text(_app: Any, _what: str, _name: str, thing: Any, _options: Any, lines: list[str]) -> None:
     said_by_python = len(lines) > 0 and lines[0].startswith("Alias for field number ")
     lines[:] = [] if said_by_python else as_markup(lines)
+    if _is_model(thing):
+        lines += [f"- ``{name}``{_meaning(field)}" for name, field in thing.model_fields.items()] + [""]
+
+
+def _meaning(field: Any) -> str:
+    return f": {_inline(field.description)}" if field.description else ""
 
 
 def _files_outside(_app: Any, name: str, text: list[str]) -> None:
