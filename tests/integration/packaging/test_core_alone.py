@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
 
-from keizoku.db.session import libpq_address, make_engine, normalised_url
+from keizoku.db.session import libpq_address, normalised_url
 from keizoku.extras import EXTRAS
 from tests.worlds.installed import ROOT, Installed
-from tests.worlds.pages import python_blocks, url_of_new_database
+from tests.worlds.pages import python_blocks
 
 IMPORT_ALL = """\
 import importlib, pkgutil, sys
@@ -34,30 +34,33 @@ def test_every_rule_can_be_imported(core: Installed) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_web_shop_of_the_page_runs_its_nights(core: Installed, database_url: sa.URL | str, tmp_path: Path) -> None:
-    name = f"shop_{uuid4().hex}"
+@pytest.fixture(scope="module")
+def settings(
+    core: Installed, database_url: sa.URL | str, run_alone: Callable[[str], object]
+) -> Iterator[dict[str, str]]:
+    """A database of a server that is named by its address, upgraded by the core."""
+    name = f"core_{uuid4().hex}"
+    run_alone(f"CREATE DATABASE {name}")
+    url = libpq_address(normalised_url(database_url).set(database=name))
+    named = {"KEIZOKU_DATABASE_URL": url, "KEIZOKU_DATABASE_SCHEMA": "keizoku"}
+    done = core.run("keizoku", "db", "upgrade", cwd=core.folder, **named)
+    assert done.returncode == 0, done.stderr
+    yield named
+    run_alone(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_the_web_shop_of_the_page_runs_its_nights(core: Installed, settings: dict[str, str], tmp_path: Path) -> None:
     page = tmp_path / "shop.py"
     page.write_text("\n".join(python_blocks(ROOT / "docs" / "how-to" / "embed.md")))
-    server = make_engine(database_url).execution_options(isolation_level="AUTOCOMMIT")
-    url = sa.make_url(database_url).set(database=name, drivername="postgresql+psycopg")
-    with server.connect() as admin:
-        admin.exec_driver_sql(f"CREATE DATABASE {name}")
-        try:
-            done = core.run("python", page, SHOP_DATABASE_URL=url.render_as_string(hide_password=False))
-        finally:
-            admin.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    server.dispose()
+    done = core.run("python", page, cwd=tmp_path, **settings)
     assert done.returncode == 0, done.stderr
 
 
-def test_the_command_line_works_on_a_server_by_its_url(
-    core: Installed, database_url: sa.URL | str, tmp_path: Path
-) -> None:
-    url = libpq_address(normalised_url(database_url))
+def test_the_command_line_works_on_a_server_by_its_url(core: Installed, settings: dict[str, str]) -> None:
     diary = ROOT / "tests" / "scenarios" / "premium-5.2-late-interest.yaml"
     assert core.run("keizoku", "--help").returncode == 0
     assert core.run("keizoku", "terms", "list").returncode == 0
-    done = core.run("keizoku", "scenario", "run", diary, KEIZOKU_DATABASE_URL=url)
+    done = core.run("keizoku", "scenario", "run", diary, cwd=core.folder, **settings)
     assert done.returncode == 0, done.stderr
 
 
@@ -76,21 +79,12 @@ def test_the_command_line_works_on_a_server_by_its_url(
     ],
 )
 def test_a_missing_extra_is_named_in_a_line(
-    core: Installed,
-    engine_for_schema: Callable[[], sa.Engine],
-    tmp_path: Path,
-    command: str,
-    extra: str,
-    instead: str,
+    core: Installed, settings: dict[str, str], tmp_path: Path, command: str, extra: str, instead: str
 ) -> None:
-    settings = {"KEIZOKU_DATA_DIR": str(tmp_path / "data")}
-    if extra != "embedded":
-        settings = {"KEIZOKU_DATABASE_URL": url_of_new_database(engine_for_schema)}
+    here = {"KEIZOKU_DATA_DIR": str(tmp_path)} if extra == "embedded" else settings
     if extra == "stripe":
-        settings |= {"KEIZOKU_GATEWAY": "stripe", "KEIZOKU_STRIPE_SECRET_KEY": "sk_test_1"}
-    done = core.run("keizoku", *command.split(), cwd=tmp_path, **settings)
+        here = here | {"KEIZOKU_GATEWAY": "stripe", "KEIZOKU_STRIPE_SECRET_KEY": "sk_test_1"}
+    done = core.run("keizoku", *command.split(), cwd=tmp_path, **here)
     said = [line for line in done.stderr.splitlines() if not line.startswith("database:")]
-    assert (done.returncode, said) == (
-        2,
-        [f"error: this needs the extra \"{extra}\": pip install 'keizoku[{extra}]'{instead}"],
-    ), done.stderr
+    line = f"error: this needs the extra \"{extra}\": pip install 'keizoku[{extra}]'{instead}"
+    assert (done.returncode, said) == (2, [line])

@@ -9,6 +9,7 @@ from tests.worlds.installed import ROOT, Installed, build, environment
 
 ROOMS = ("billing", "db", "scheduler", "sla", "terms")
 DATA = {".toml", ".sql", ".mako", ".j2"}
+"""Kinds of files that the rooms have beside their code; another kind wants a line in package-data, too."""
 
 
 def files(wheel: Path) -> set[str]:
@@ -23,7 +24,7 @@ def test_a_wheel_puts_one_package_into_site_packages_with_every_file_of_the_room
         f"keizoku/{file.relative_to(ROOT)}"
         for room in ROOMS
         for file in (ROOT / room).rglob("*")
-        if file.suffix in DATA | {".py"} and "__pycache__" not in file.parts
+        if file.is_file() and "__pycache__" not in file.parts
     }
     own = {f"keizoku/{name}" for name in ("__init__.py", "__main__.py", "extras.py", "py.typed")}
     assert {name for name in held if name.startswith("keizoku/")} == ours | own
