@@ -49,7 +49,7 @@ CALLS = HERE / "reference" / "calls"
 PAGES = {
     "keizoku": ("The package", ("keizoku", "keizoku.extras")),
     "application": ("From your application", ("keizoku.scheduler.app", "keizoku.scheduler.settings")),
-    "billing": ("Billing: services", ("keizoku.billing.refusal", "keizoku.billing.services")),
+    "billing": ("Billing: services", ("keizoku.billing.services",)),
     "billing-rules": ("Billing: rules", ("keizoku.billing.rules",)),
     "sla": ("Availability: services", ("keizoku.sla.services",)),
     "sla-rules": ("Availability: rules", ("keizoku.sla.rules",)),
