@@ -17,6 +17,8 @@ cannot be read in bulk is read row by row. A hundred findings of a file are list
 carry a zone or are JST; a start rounds down to whole seconds, an end up.
 """
 
+from __future__ import annotations
+
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -25,8 +27,6 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-
-import duckdb
 
 from keizoku.sla.evidence.observation_checks import SYMPTOMS, broken_rule, rules, wrong_rule
 from keizoku.sla.evidence.observation_files import (
@@ -75,7 +75,7 @@ class Observations:
     rows: int = 0
     _relations: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> "Observations":
+    def __enter__(self) -> Observations:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -156,6 +156,8 @@ class Observations:
 def open_observations() -> Observations:
     """Nothing observed yet, in memory that is bounded; to be closed."""
     folder = TemporaryDirectory(prefix="keizoku-observations-")
+    import duckdb  # of the extra `evidence`; a night without claims does without it
+
     table = duckdb.connect(config={"temp_directory": str(Path(folder.name) / "spilled")})
     table.execute("SET TimeZone = 'Asia/Tokyo'")
     table.execute("SET preserve_insertion_order = false")
@@ -229,6 +231,8 @@ def _read_group(
 
 def _take_in_place(observed: Observations, file: ObservationFile) -> ObservationsRead | None:
     """Add the good rows of a relation that stays where it is; None, and nothing added, if it cannot be read."""
+    import duckdb
+
     table, bulk = observed.table, file.bulk
     try:
         broken = _broken_rules(table, bulk) if bulk.typed else set(rules(bulk))
@@ -255,6 +259,8 @@ def _broken_rules(table: Table, bulk: Bulk) -> set[int]:
 
 def _take_parsed(observed: Observations, file: ObservationFile) -> ObservationsRead | None:
     """Parse text once and for all and add its good rows; None, and nothing added, if it cannot be read at once."""
+    import duckdb
+
     parsed = observed.free_file()
     try:
         observed.table.execute(f"COPY ({_checked(file.bulk)}) TO {literal(str(parsed))} (FORMAT parquet)")
