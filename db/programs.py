@@ -188,21 +188,7 @@ def programs_folder(account: Account | None, home: Path) -> Path:
 
 def client_program(name: str) -> str:
     """The path of one of PostgreSQL's client programs (pg_dump, pg_restore), to be run as ourselves."""
-<<<<<<< HEAD
-    return str(_wheel_folder() / f"pginstall{MAJOR}" / "bin" / name)
-
-
-def _wheel_folder() -> Path:
-    """The folder of the wheel, without importing it: the import would make folders of its own."""
-    found = find_spec(_WHEEL.replace("-", "_"))
-    if found is None or found.origin is None:
-        raise DatabaseError(
-            f"the wheel {_WHEEL} is not installed here; install it, or name a server in KEIZOKU_DATABASE_URL"
-        )
-    return Path(found.origin).parent
-=======
     return str(wheel_folder() / f"pginstall{MAJOR}" / "bin" / name)
->>>>>>> h-habits
 
 
 def _switch(account: Account | None) -> _Switch:
