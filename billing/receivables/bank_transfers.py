@@ -177,8 +177,12 @@ def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetim
     session.commit()
 
 
-def lines(session: Session, *, open_only: bool = False) -> list[dict[str, Any]]:
-    """Every incoming payment, oldest first: whose it is, who said so, or why nobody was found."""
+def line_count(session: Session, *, open_only: bool = False) -> int:
+    """How many incoming payments `lines` has in all."""
+    return session.scalar(sa.select(sa.func.count()).select_from(_lines(open_only).subquery())) or 0
+
+
+def _lines(open_only: bool) -> sa.Select[Any]:
     newest = (
         sa.select(bank_act)
         .where(bank_act.c.line_id == bank_line.c.id)
@@ -186,13 +190,26 @@ def lines(session: Session, *, open_only: bool = False) -> list[dict[str, Any]]:
         .limit(1)
         .lateral("newest")
     )
-    query = (
-        sa.select(bank_line, newest.c.kind, newest.c.account, newest.c.author, newest.c.ground)
-        .outerjoin(newest, sa.true())
-        .order_by(bank_line.c.paid_on, bank_line.c.id)
+    query = sa.select(bank_line, newest.c.kind, newest.c.account, newest.c.author, newest.c.ground).outerjoin(
+        newest, sa.true()
     )
     if open_only:
         query = query.where(sa.or_(newest.c.kind.is_(None), newest.c.kind == "unmatched"))
+    return query
+
+
+def lines(
+    session: Session, *, open_only: bool = False, limit: int | None = None, after: int | None = None
+) -> list[dict[str, Any]]:
+    """Every incoming payment, oldest first: whose it is, who said so, or why nobody was found.
+
+    At most `limit`, behind the payment `after`, which need not be of the list any more.
+    """
+    place = sa.tuple_(bank_line.c.paid_on, bank_line.c.id)
+    query = _lines(open_only).order_by(bank_line.c.paid_on, bank_line.c.id).limit(limit)
+    if after is not None:
+        last = bank_line.alias("last")
+        query = query.where(place > sa.select(last.c.paid_on, last.c.id).where(last.c.id == after).scalar_subquery())
     return [
         {
             "id": row.id,

@@ -18,6 +18,7 @@ from keizoku.scheduler.cli.shared.inputs import (
     recorder,
     row_bar,
 )
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.month_group import MonthGroup
 from keizoku.scheduler.cli.shared.output import emit, table
 
@@ -55,15 +56,20 @@ def close(month: MonthArgument, author: Recorder = "", as_json: AsJson = False) 
 
 
 @app.command("list")
-def list_acts(as_json: AsJson = False) -> None:
+def list_acts(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every close and reopening, oldest first: who, when, why, and its hash in the chain."""
     from keizoku.billing.closing.month_close import acts
 
     with services_now() as (services, _):
         found = acts(services.session)
     names = ("id", "month", "kind", "entries", "author", "ground", "recorded_at", "hash")
-    rows = [[each[name] for name in names] for each in found]
-    emit(found, as_json, lambda console: console.print(table(names, rows) if rows else "nothing is closed"))
+    rows = found if as_json else [{name: each[name] for name in names} for each in found]
+    emit_rows(rows, Page.wanted(limit, after, everything), "nothing is closed", as_json)
 
 
 @app.command("verify")

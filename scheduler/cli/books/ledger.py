@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keizoku.scheduler.cli.shared.context import services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Language, day, instant, month_of
+from keizoku.scheduler.cli.shared.ids import EntryId
+from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Language, OnlyAccount, day, instant, month_of
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Cut, Limit, Page, of_rows
 from keizoku.scheduler.cli.shared.output import emit, fail, note, table
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ app = typer.Typer(
 Lang = Annotated[Language, typer.Option("--lang", help="Names in Japanese or English.")]
 AsOf = Annotated[str, typer.Option("--as-of", help="Through this day (JST): 2026-04-30. Default: everything.")]
 KnownAt = Annotated[str, typer.Option("--known-at", help="As it was recorded by then: '2026-05-01 09:00'.")]
-Entry = Annotated[int, typer.Argument(metavar="ID", help="As `keizoku ledger account` shows it.")]
 
 
 @app.callback()
@@ -55,7 +56,10 @@ def account(
     since: Annotated[str, typer.Option("--from", help="Lines from this day on; earlier ones are the opening.")] = "",
     as_of: AsOf = "",
     known_at: KnownAt = "",
-    customer: Annotated[str, typer.Option("--account", help="Only entries of this customer.")] = "",
+    customer: OnlyAccount = None,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     lang: Lang = Language.JA,
     as_json: AsJson = False,
 ) -> None:
@@ -70,13 +74,16 @@ def account(
             since=day(since) if since else None,
             as_of=on,
             known_at=known,
-            customer=customer or None,
+            customer=customer,
         )
-    emit(shown, as_json, lambda console: _print_account(console, shown, lang))
+    lines = Cut(of_rows(shown["lines"], "entry"), Page.wanted(limit, after, everything))
+    part = [line for some in lines.pages() for line in some]
+    emit({**shown, "lines": part}, as_json, lambda console: _print_account(console, shown, part, lang))
+    lines.say()
 
 
 @app.command("entry")
-def entry(number: Entry, lang: Lang = Language.JA, as_json: AsJson = False) -> None:
+def entry(number: EntryId, lang: Lang = Language.JA, as_json: AsJson = False) -> None:
     """One entry: its lines, the rule that made it, the event behind it, its clause, who took it back."""
     from keizoku.billing.ledger.queries import explain_entry
 
@@ -145,7 +152,7 @@ def deferred(
 
 @app.command("reverse")
 def reverse(
-    number: Entry,
+    number: EntryId,
     author: Author,
     ground: Ground,
     on: Annotated[str, typer.Option("--on", help="The day of the new entry. Default: today.")] = "",

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Language, day, instant
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Language, day, instant
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import JST, day_start_at
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Accounts: state, history, suspend, terminate, write off, set off.", no_args_is_help=True)
 
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
 By = Annotated[str, typer.Option("--by", help="Who decides so.")]
 Ground = Annotated[str, typer.Option("--ground", help="Why. The user is told.")]
 
@@ -40,22 +40,27 @@ class State(StrEnum):
 def list_accounts(
     state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only with a fee past its due date.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, in the order of their names.")] = 100,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Accounts with their state, days overdue, unpaid fees, and what comes if nothing more is paid."""
-    from keizoku.billing.accounts.account_list import account_list
+    from keizoku.billing.accounts.account_list import account_count, account_list
 
+    wanted, now = state.value if state else None, datetime.now(UTC)
     with open_services() as services:
-        found = account_list(
-            services.session,
-            services.rules,
-            datetime.now(UTC),
-            state=state.value if state else None,
-            overdue=overdue,
-            limit=limit,
-        )
-    emit(found if found or as_json else "no such account", as_json)
+
+        def read(limit: int, after: str) -> list[dict[str, object]]:
+            return account_list(
+                services.session, services.rules, now, state=wanted, overdue=overdue, limit=limit, after=after
+            )
+
+        def count() -> int:
+            return account_count(services.session, now, state=wanted, overdue=overdue)
+
+        pages = Pages(read, count, lambda row: str(row["account"]))
+        emit_pages(pages, Page.wanted(limit, after, everything), "no such account", as_json)
 
 
 @app.command()
@@ -72,7 +77,6 @@ def show(
 ) -> None:
     """Where an account stands, and all that happened to it: when, by which clause, what it changed."""
     from keizoku.billing.accounts.history import account_history
-    from keizoku.billing.refusal import Refused
 
     now = datetime.now(UTC)
     until = _end_of(as_of) if as_of else now
@@ -80,10 +84,7 @@ def show(
     if until > now and _end_of(now.astimezone(JST).date().isoformat()) != until:
         fail(f"{as_of} is still to come: the diary tells what happened")
     with open_services() as services:
-        try:
-            story = account_history(services.session, services.rules, account, until=until, known_at=known)
-        except Refused as refused:
-            fail(str(refused))
+        story = account_history(services.session, services.rules, account, until=until, known_at=known)
     if as_json:
         emit(story.to_json(lang.value), as_json=True)
         return

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Ground, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Ground, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit
 
 app = typer.Typer(help="Acts of the operator: change of service, disclosure.", no_args_is_help=True)
@@ -32,7 +33,7 @@ def service_change(
 
 @app.command()
 def disclosure(
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT")],
+    account: Account,
     recipient: Annotated[str, typer.Option("--to", help="Who was given them: the card company.")],
     what: Annotated[str, typer.Option(help="Which kinds of data; never the data themselves.")],
     ground: Ground,
@@ -56,6 +57,9 @@ def disclosure(
 @app.command("list")
 def list_acts(
     account: Annotated[str | None, typer.Option(help="Those on this account, and changes of the service.")] = None,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Every recorded act, in order of when it was done."""
@@ -63,4 +67,4 @@ def list_acts(
 
     with services_now() as (services, _):
         rows = act_list(services.session, account)
-    emit(rows if rows or as_json else "no acts are recorded", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no acts are recorded", as_json)

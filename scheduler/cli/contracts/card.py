@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit
 
 app = typer.Typer(help="Cards saved at Stripe; a card that a user registered anew.", no_args_is_help=True)
-
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Our account id.")]
 
 
 @app.callback()
@@ -21,7 +20,7 @@ def _card() -> None:
 
 
 @app.command()
-def new(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJson = False) -> None:
+def new(account: Account, as_json: AsJson = False) -> None:
     """Record that a new card is registered at the gateway; what is open is charged to it at once."""
     from keizoku.billing.accounts.account_views import attempts_view, owed_view
 
@@ -63,13 +62,19 @@ def finish(
 
 
 @app.command("list")
-def list_cards(account: Account, as_json: AsJson = False) -> None:
+def list_cards(
+    account: Account,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every card that was saved for an account, the newest first, and which one is charged."""
     from dataclasses import asdict
 
     with open_services() as services:
         rows = [asdict(each) for each in services.billing.cards(account)]
-    emit(rows if rows or as_json else f"no card is saved for {account}", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), f"no card is saved for {account}", as_json, "card")
 
 
 @app.command()

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder, day, recorder
-from keizoku.scheduler.cli.shared.output import UserError, emit, fail
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, Ground, Recorder, day, recorder
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
+from keizoku.scheduler.cli.shared.output import UserError, emit
 
 if TYPE_CHECKING:
     from keizoku.billing.contracts.code_batches import BatchOrder
@@ -67,25 +68,21 @@ def _commands(kind: str) -> typer.Typer:
             issue_batch(_order(batch, kind, plan, months, count, expires, yen), out, author, as_json)
 
     @app.command("list")
-    def list_batches(as_json: AsJson = False) -> None:
+    def list_batches(limit: Limit = SHOWN, everything: All = False, after: After = "", as_json: AsJson = False) -> None:
         """Every batch, and what became of its codes."""
         from keizoku.billing.contracts.code_batches import batches
 
         with open_services() as services:
             found = batches(services.session, kind)
-        emit(found if found or as_json else f"no {names}", as_json)
+        emit_rows(found, Page.wanted(limit, after, everything), f"no {names}", as_json, "batch")
 
     @app.command()
     def show(batch: BatchName, as_json: AsJson = False) -> None:
         """One batch: used, held by applications, expired, revoked, open, and what is owed for it."""
         from keizoku.billing.contracts.code_batches import batches
-        from keizoku.billing.refusal import Refused
 
         with open_services() as services:
-            try:
-                (found,) = batches(services.session, kind, batch)
-            except Refused as refused:
-                fail(str(refused))
+            (found,) = batches(services.session, kind, batch)
         emit(found, as_json)
 
     @app.command()
@@ -104,8 +101,8 @@ def _commands(kind: str) -> typer.Typer:
 
     @app.command()
     def redeem(
+        account: Account,
         code: Typed,
-        account: Annotated[str, typer.Option(help="Who applies with it.")],
         fallback: Fallback = None,
         as_json: AsJson = False,
     ) -> None:

@@ -15,12 +15,22 @@ from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.contract_lifecycle import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
-from keizoku.scheduler.cli.shared.inputs import AsJson, File, Recorder, recorder
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Recorder, recorder
+from keizoku.scheduler.cli.shared.listing import (
+    SHOWN,
+    After,
+    All,
+    Limit,
+    Page,
+    Pages,
+    emit_pages,
+    emit_rows,
+    number_after,
+)
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
 
 app = typer.Typer(help="Applications, screening, end of use: the life of a contract.", no_args_is_help=True)
 
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The user's account.")]
 Accounts = Annotated[list[str], typer.Argument(metavar="ACCOUNT…", help="One account or several.")]
 
 
@@ -70,13 +80,18 @@ def import_applications(file: File, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def queue(as_json: AsJson = False) -> None:
+def queue(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Applications that wait to be screened, oldest first."""
     from keizoku.billing.accounts.contract_lists import application_queue
 
     with services_now() as (services, now):
         rows = application_queue(services.session, now)
-    emit(rows if rows or as_json else "no application is waiting", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no application is waiting", as_json, "account")
 
 
 @app.command()
@@ -183,17 +198,28 @@ def list_contracts(
     state: Annotated[str | None, typer.Option(help=f"One of {', '.join(STATES)}.")] = None,
     plan: Annotated[str | None, typer.Option(help="Only of this plan.")] = None,
     account: Annotated[str | None, typer.Option(help="Only of this account.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Contracts as they are now, newest first."""
-    from keizoku.billing.accounts.contract_lists import contract_list
+    from keizoku.billing.accounts.contract_lists import contract_count, contract_list
 
     if state is not None and state not in STATES:
         fail(f"--state {state}: one of {', '.join(STATES)}")
     with services_now() as (services, _):
-        rows = contract_list(services.session, state=state, plan_code=plan, account=account, limit=limit)
-    emit(rows if rows or as_json else "no contracts", as_json)
+
+        def read(limit: int, after: str) -> list[dict[str, object]]:
+            last = number_after(after, "contract")
+            return contract_list(
+                services.session, state=state, plan_code=plan, account=account, limit=limit, after=last
+            )
+
+        def count() -> int:
+            return contract_count(services.session, state=state, plan_code=plan, account=account)
+
+        emit_pages(Pages(read, count), Page.wanted(limit, after, everything), "no contracts", as_json)
 
 
 def _rule() -> Rule | None:

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services
+from keizoku.scheduler.cli.shared.ids import DocumentId, document_id
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, lines_of
 from keizoku.scheduler.cli.shared.output import emit, fail
 
 app = typer.Typer(help="Notices and demands for users: list, show, mark as sent.", no_args_is_help=True)
-
-DocumentId = Annotated[str, typer.Argument(metavar="ID", help="N12 is a notice, D3 a demand for late interest.")]
-
 
 Lang = Annotated[Language, typer.Option(help="The language of subject and body.")]
 
@@ -23,7 +22,10 @@ Lang = Annotated[Language, typer.Option(help="The language of subject and body."
 def list_documents(
     account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also those that were handed over.")] = False,
+    also_sent: Annotated[bool, typer.Option("--also-sent", help="Also those that were handed over.")] = False,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     lang: Lang = Language.JA,
     lines: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line, both languages.")] = False,
     as_json: AsJson = False,
@@ -35,41 +37,55 @@ def list_documents(
     import json
     from dataclasses import asdict
 
-    from keizoku.billing.documents.outbox import waiting
+    from keizoku.billing.documents.outbox import OutgoingDocument, waiting, waiting_count
     from keizoku.billing.rules.documents.notice_text import SUBJECTS
 
     strange = sorted(set(kind or ()) - set(SUBJECTS))
     if strange:
         fail(f"no such kind: {', '.join(strange)}; there are {', '.join(SUBJECTS)}")
+    page = Page.wanted(limit, document_id(after) if after else "", everything)
+    names = ("id", "kind", "account", "written_at", "handed_over_at", "subject")
+
+    def row(each: OutgoingDocument) -> dict[str, object]:
+        told = each.in_language(lang.value)
+        return asdict(each) if lines or as_json else {name: told[name] for name in names}
+
     with open_services() as services:
-        found = waiting(services.session, account=account, kinds=kind or (), also_handed_over=everything)
-    if lines:
-        for each in found:
-            typer.echo(json.dumps(asdict(each), ensure_ascii=False))
-    elif as_json:
-        emit(found, as_json=True)
-    else:
-        names = ("id", "kind", "account", "written_at", "handed_over_at", "subject")
-        rows = [each.in_language(lang.value) for each in found]
-        emit([{name: row[name] for name in names} for row in rows] or "nothing waits to be sent")
+
+        def read(limit: int, after: str) -> list[dict[str, object]]:
+            found = waiting(
+                services.session,
+                account=account,
+                kinds=kind or (),
+                also_handed_over=also_sent,
+                limit=limit,
+                after=after,
+            )
+            return [row(each) for each in found]
+
+        def count() -> int:
+            return waiting_count(services.session, account=account, kinds=kind or (), also_handed_over=also_sent)
+
+        pages = Pages(read, count)
+        if lines:
+            for each in lines_of(pages, page):
+                typer.echo(json.dumps(each, ensure_ascii=False))
+        else:
+            emit_pages(pages, page, "nothing waits to be sent", as_json)
 
 
 @app.command()
 def show(
-    document_id: DocumentId,
+    number: DocumentId,
     lang: Lang = Language.JA,
     html: Annotated[bool, typer.Option("--html", help="As a page of HTML.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """One document."""
     from keizoku.billing.documents.outbox import document
-    from keizoku.billing.refusal import Refused
 
     with open_services() as services:
-        try:
-            found = document(services.session, document_id)
-        except Refused as refused:
-            fail(str(refused))
+        found = document(services.session, number)
     if html:
         typer.echo(found.html(lang.value), nl=False)
     else:
@@ -78,7 +94,7 @@ def show(
 
 @app.command("mark-sent")
 def mark_sent(
-    document_id: DocumentId,
+    number: DocumentId,
     at: Annotated[
         str | None, typer.Option(help="When it was handed to the mailer, JST unless it has an offset. Default: now.")
     ] = None,
@@ -86,14 +102,9 @@ def mark_sent(
     as_json: AsJson = False,
 ) -> None:
     """Record that a document was handed to the mailer: once, for good."""
-    from keizoku.billing.refusal import Refused
-
     now = datetime.now(UTC)
     handed_at = instant(at) if at else now
     with open_services() as services:
-        try:
-            fresh = services.billing.hand_over(document_id, by=recorder(author), handed_at=handed_at, now=now)
-        except Refused as refused:
-            fail(str(refused), 1)
+        fresh = services.billing.hand_over(number, by=recorder(author), handed_at=handed_at, now=now)
     said = "recorded" if fresh else "was recorded already"
-    emit({"id": document_id, "recorded": fresh} if as_json else f"document {document_id}: {said}", as_json)
+    emit({"id": number, "recorded": fresh} if as_json else f"document {number}: {said}", as_json)

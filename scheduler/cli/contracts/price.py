@@ -10,6 +10,7 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Recorder, day, recorder
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit, fail, note, report_findings
 from keizoku.terms.calendar import jst_day
 
@@ -44,13 +45,18 @@ def add_plan(
 
 
 @plans.command("list")
-def list_plans(as_json: AsJson = False) -> None:
+def list_plans(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Plans with today's prices for new contracts and for renewals, and how many contracts run."""
     from keizoku.billing.accounts.contract_lists import plan_list
 
     with services_now() as (services, now):
         rows = plan_list(services.session, jst_day(now))
-    emit(rows if rows or as_json else "no plans yet: `keizoku plan add`", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no plans yet: `keizoku plan add`", as_json, "plan")
 
 
 @app.command("add")
@@ -81,13 +87,19 @@ def add_price(
 
 
 @app.command("list")
-def list_prices(plan: Annotated[str | None, typer.Argument(metavar="PLAN")] = None, as_json: AsJson = False) -> None:
+def list_prices(
+    plan: Annotated[str | None, typer.Argument(metavar="PLAN", help="Only of this plan.")] = None,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every price ever recorded, with its dates; `cohort` is the number of accounts that it is for."""
     from keizoku.billing.accounts.contract_lists import price_list
 
     with services_now() as (services, _):
         rows = price_list(services.session, plan)
-    emit(rows if rows or as_json else "no prices", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no prices", as_json)
 
 
 @app.command("simulate")

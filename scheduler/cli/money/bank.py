@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Author, File, Ground, Recorder, day, recorder
+from keizoku.scheduler.cli.shared.ids import PaymentId
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, File, Ground, Recorder, day, recorder
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, number_after
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.output import emit
 
 app = typer.Typer(help="Incoming transfers: import, list, match to their payers.", no_args_is_help=True)
-
-Payment = Annotated[int, typer.Argument(metavar="PAYMENT", help="As `keizoku bank list` shows it.")]
 
 
 @app.callback()
@@ -30,34 +30,38 @@ def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", a
     amount, or below zero, are passed over. Exit 1 if a row could not be used.
     """
     from keizoku.billing.receivables.bank_transfers import COLUMNS
-    from keizoku.billing.refusal import Refused
 
     layout = layout_of(mapping, COLUMNS)
     with open_services() as services:
-        try:
-            done = services.billing.import_bank(file, layout=layout, author=recorder(author), now=datetime.now(UTC))
-        except Refused as refused:
-            fail(str(refused))
+        done = services.billing.import_bank(file, layout=layout, author=recorder(author), now=datetime.now(UTC))
     end_of_import(done, as_json)
 
 
 @app.command("list")
 def list_payments(
     open_only: Annotated[bool, typer.Option("--open", help="Only those that wait for their payer.")] = False,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Incoming payments: whose each is and who said so, or why nobody was found."""
-    from keizoku.billing.receivables.bank_transfers import lines
+    from keizoku.billing.receivables.bank_transfers import line_count, lines
 
     with open_services() as services:
-        found = lines(services.session, open_only=open_only)
-    emit(found if found or as_json else "no payments", as_json)
+
+        def read(limit: int, after: str) -> list[dict[str, Any]]:
+            last = number_after(after, "payment")
+            return lines(services.session, open_only=open_only, limit=limit, after=last)
+
+        pages = Pages(read, lambda: line_count(services.session, open_only=open_only))
+        emit_pages(pages, Page.wanted(limit, after, everything), "no payments", as_json)
 
 
 @app.command()
 def match(
-    payment: Payment,
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT")],
+    account: Account,
+    payment: PaymentId,
     author: Author,
     ground: Ground,
     term: Annotated[str, typer.Option(help="The debt that the payer names: its term's first day.")] = "",
@@ -72,7 +76,7 @@ def match(
 
 
 @app.command()
-def unmatch(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+def unmatch(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """It was another's: what it settled stands open again, and it waits for its payer."""
     with services_now() as (services, now):
         account = services.billing.unmatch_payment(payment, by=author, ground=ground, now=now)
@@ -81,7 +85,7 @@ def unmatch(payment: Payment, author: Author, ground: Ground, as_json: AsJson = 
 
 
 @app.command("send-back")
-def send_back(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+def send_back(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Nobody can be found: record that the payment went back to where it came from."""
     with services_now() as (services, now):
         services.billing.send_payment_back(payment, by=author, ground=ground, now=now)
@@ -89,7 +93,7 @@ def send_back(payment: Payment, author: Author, ground: Ground, as_json: AsJson 
 
 
 @app.command()
-def payout(payment: Payment, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+def payout(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """It is the card processor's payout, booked already from its balance: it waits for no payer."""
     with services_now() as (services, now):
         services.billing.payment_is_payout(payment, by=author, ground=ground, now=now)
@@ -97,7 +101,7 @@ def payout(payment: Payment, author: Author, ground: Ground, as_json: AsJson = F
 
 
 @app.command()
-def references(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJson = False) -> None:
+def references(account: Account, as_json: AsJson = False) -> None:
     """What the payer can state with a transfer: the account's reference, and one for each open invoice."""
     from keizoku.billing.receivables.bank_transfers import references_of
 

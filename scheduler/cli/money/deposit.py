@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, Ground
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit
 
 app = typer.Typer(help="What payers sent beyond what they owed: list, refund, apply.", no_args_is_help=True)
-
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
 
 
 class Through(StrEnum):
@@ -29,7 +28,12 @@ def _deposit() -> None:
 
 
 @app.command("list")
-def list_deposits(as_json: AsJson = False) -> None:
+def list_deposits(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every account for which we hold something, with where the money came from."""
     from keizoku.billing.receivables.customer_deposits import deposits
 
@@ -38,7 +42,7 @@ def list_deposits(as_json: AsJson = False) -> None:
             {"account": each.account, "yen": each.yen, "sent": each.sent_yen, "by_card": each.card_yen}
             for each in deposits(services.session)
         ]
-    emit(rows if rows or as_json else "no deposits", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no deposits", as_json, "account")
 
 
 @app.command()

@@ -12,7 +12,8 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.money import explain_money
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
-from keizoku.scheduler.cli.shared.output import emit, fail, note, table
+from keizoku.scheduler.cli.shared.ids import ClaimId
+from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, note, table
 from keizoku.scheduler.files import write_whole
 from keizoku.terms.calendar import Month
 from keizoku.terms.words import duration
@@ -47,7 +48,7 @@ def explain() -> None:
 
 @app.command()
 def claim(
-    claim_id: Annotated[str, typer.Argument(metavar="ID")],
+    claim_id: ClaimId,
     lang: Annotated[Languages, typer.Option(help="The language of the sentences; both: on one page.")] = Languages.JA,
     html: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Write a page that opens offline.")] = None,
     svg: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Write the pictures alone.")] = None,
@@ -63,7 +64,7 @@ def claim(
         try:
             explained = explain_claim(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
         except (UnknownClaim, NoPopulationError) as error:
-            fail(str(error))
+            fail(str(error), FOUND)
     langs = LANGS[lang]
     if html is not None:
         _write(html, claim_page(explained, langs), "page")

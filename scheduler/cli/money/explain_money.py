@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services
-from keizoku.scheduler.cli.shared.inputs import AsJson, Language, instant
+from keizoku.scheduler.cli.shared.ids import InvoiceId
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Language, instant
 from keizoku.scheduler.cli.shared.output import emit, fail
 
 Lang = Annotated[Language, typer.Option(help="The language of the sentences.")]
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
 
 
 def cap(
@@ -29,16 +29,12 @@ def cap(
 ) -> None:
     """The limit of damages (12.2): fees actually received in the year before the event, receipt by receipt."""
     from keizoku.billing.accounts.liability_explanation import explain_liability
-    from keizoku.billing.refusal import Refused
 
     event_at = instant(on)
     if event_at > datetime.now(UTC):
         fail(f"{on} is still to come: the limit counts what was received before the event")
     with open_services() as services:
-        try:
-            story = explain_liability(services.session, services.rules, account, event_at, damage_yen=damage)
-        except Refused as refused:
-            fail(str(refused))
+        story = explain_liability(services.session, services.rules, account, event_at, damage_yen=damage)
     if as_json:
         emit(story.to_json(lang.value), as_json=True)
     else:
@@ -48,19 +44,15 @@ def cap(
 
 
 def invoice(
-    number: Annotated[int, typer.Argument(metavar="ID", help="As `keizoku account show` names it.")],
+    number: InvoiceId,
     lang: Lang = Language.JA,
     as_json: AsJson = False,
 ) -> None:
     """An invoice: the term, its price and why that one, credits, tax, attempts, what settled it, what is open."""
     from keizoku.billing.accounts.invoice_explanation import explain_invoice
-    from keizoku.billing.refusal import Refused
 
     with open_services() as services:
-        try:
-            story = explain_invoice(services.session, services.rules, number)
-        except Refused as refused:
-            fail(str(refused))
+        story = explain_invoice(services.session, services.rules, number)
     if as_json:
         emit(story.to_json(lang.value), as_json=True)
     else:

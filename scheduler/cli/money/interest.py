@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services
-from keizoku.scheduler.cli.shared.inputs import AsJson, Language, day
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Language, day
+from keizoku.scheduler.cli.shared.output import emit
 from keizoku.terms.calendar import jst_day
 
 app = typer.Typer(help="Late interest on any day, without saving anything.", no_args_is_help=True)
@@ -24,7 +24,7 @@ def _interest() -> None:
 
 @app.command()
 def preview(
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT")],
+    account: Account,
     on: Annotated[str, typer.Option("--on", help="The day of payment, past or to come. Default: today.")] = "",
     lang: Annotated[Language, typer.Option(help="The language of the sentences.")] = Language.JA,
     as_json: AsJson = False,
@@ -33,15 +33,11 @@ def preview(
 
     A past day shows the debts as they stood then; a day to come, as they stand if nothing more is paid.
     """
-    from keizoku.billing.refusal import Refused
     from keizoku.billing.rules.documents.late_interest_statement import interest_sentences
 
     asked = day(on) if on else jst_day(datetime.now(UTC))
     with open_services() as services:
-        try:
-            workings = services.billing.preview_interest(account, asked).to_json()
-        except Refused as refused:
-            fail(str(refused))
+        workings = services.billing.preview_interest(account, asked).to_json()
 
     def draw(console: Console) -> None:
         for line in interest_sentences(workings, lang.value):

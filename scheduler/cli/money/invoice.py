@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
+from keizoku.scheduler.cli.shared.ids import CreditId, InvoiceId
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, month_of, row_bar
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.scheduler.files import write_whole
@@ -41,7 +42,7 @@ def _invoice() -> None:
 
 @app.command()
 def show(
-    invoice_id: Annotated[int, typer.Argument(metavar="ID", help="As `keizoku account show` names it.")],
+    invoice_id: InvoiceId,
     lang: Lang = Language.JA,
     html: Html = None,
     pdf: Pdf = None,
@@ -59,7 +60,7 @@ def show(
 
 @app.command("credit-note")
 def credit_note(
-    credit_id: Annotated[int, typer.Argument(metavar="CREDIT", help="As `keizoku account show` names it.")],
+    credit_id: CreditId,
     lang: Lang = Language.JA,
     html: Html = None,
     pdf: Pdf = None,

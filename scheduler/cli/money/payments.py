@@ -6,15 +6,17 @@ is followed by the next only after 24: run `keizoku payments settle` some time i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
+from keizoku.scheduler.cli.shared.ids import AttemptId, RefundId
 from keizoku.scheduler.cli.shared.inputs import AsJson
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit
 
 if TYPE_CHECKING:
@@ -29,11 +31,16 @@ def _payments() -> None:
 
 
 @app.command()
-def unknown(as_json: AsJson = False) -> None:
+def unknown(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Charges without an answer (exit 1 if there are any)."""
     from keizoku.billing.accounts.account_views import unknown_charges
 
-    _told(unknown_charges, "no charge waits for an answer", as_json)
+    _told(unknown_charges, Page.wanted(limit, after, everything), "no charge waits for an answer", as_json, "attempt")
 
 
 @app.command()
@@ -51,7 +58,7 @@ def settle(as_json: AsJson = False) -> None:
 
 @app.command("nothing-charged")
 def nothing_charged(
-    attempt: Annotated[int, typer.Argument(help="The attempt, as `keizoku payments unknown` lists it.")],
+    attempt: AttemptId,
     by: Annotated[str, typer.Option("--by", help="Who made sure.")],
     ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
 ) -> None:
@@ -62,26 +69,35 @@ def nothing_charged(
 
 
 @app.command()
-def refunds(as_json: AsJson = False) -> None:
+def refunds(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Refunds to a card without an answer (exit 1 if there are any)."""
     from keizoku.billing.gateway.refunds import unknown_refunds
 
-    _told(unknown_refunds, "no refund waits for an answer", as_json)
+    _told(unknown_refunds, Page.wanted(limit, after, everything), "no refund waits for an answer", as_json, "key")
 
 
 @app.command("failed-refunds")
-def failed_refunds(as_json: AsJson = False) -> None:
+def failed_refunds(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Refunds that failed, at once or days later, and wait for people (exit 1 if there are any)."""
     from keizoku.billing.gateway.refunds import failed_refunds as list_failed
 
-    _told(list_failed, "no refund has failed that people have not dealt with", as_json)
+    nothing = "no refund has failed that people have not dealt with"
+    _told(list_failed, Page.wanted(limit, after, everything), nothing, as_json, "refund")
 
 
 @app.command("refund-dealt-with")
 def refund_dealt_with(
-    refund: Annotated[
-        str, typer.Argument(help='The refund, as `keizoku payments failed-refunds` lists it: "refund 7".')
-    ],
+    refund: RefundId,
     by: Annotated[str, typer.Option("--by", help="Who dealt with it.")],
     ground: Annotated[str, typer.Option("--ground", help="How: paid by bank, set off, …")],
 ) -> None:
@@ -104,13 +120,18 @@ def nothing_refunded(
 
 
 @app.command()
-def disputes(as_json: AsJson = False) -> None:
+def disputes(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Disputes of cardholders, each with its newest state; the open ones first."""
     from keizoku.billing.cards.disputes import disputes as list_disputes
 
     with open_services() as services:
         rows = list_disputes(services.session)
-    emit(rows if rows or as_json else "no charge was ever disputed", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no charge was ever disputed", as_json, "dispute")
 
 
 class Choice(StrEnum):
@@ -133,10 +154,12 @@ def dispute_lost(
     emit(f"dispute {dispute}: if it is lost, {choice.value}")
 
 
-def _told(waiting: Callable[[Session], Sequence[object]], nothing: str, as_json: bool) -> None:
+def _told(
+    waiting: Callable[[Session], Sequence[Mapping[str, Any]]], page: Page, nothing: str, as_json: bool, key: str
+) -> None:
     """What waits for somebody, or `nothing`; exit 1 if anything does."""
     with open_services() as services:
         rows = waiting(services.session)
-    emit(rows if rows or as_json else nothing, as_json)
+    emit_rows(rows, page, nothing, as_json, key)
     if rows:
         raise typer.Exit(1)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services
-from keizoku.scheduler.cli.shared.inputs import AsJson, File, Recorder, recorder
+from keizoku.scheduler.cli.shared.inputs import AsJson, File, OnlyAccount, Recorder, recorder
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, number_after
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
-from keizoku.scheduler.cli.shared.output import emit
 
 app = typer.Typer(help="Reports of app stores: import, list.", no_args_is_help=True)
 
@@ -39,11 +38,19 @@ def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", a
 
 @app.command("list")
 def list_reports(
-    account: Annotated[str | None, typer.Option(help="Only this account's.")] = None, as_json: AsJson = False
+    account: OnlyAccount = None,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
 ) -> None:
     """Every term begun through a store: what was reported and paid out, and what is still missing."""
-    from keizoku.billing.receivables.store_reports import reports
+    from keizoku.billing.receivables.store_reports import report_count, reports
 
     with open_services() as services:
-        found = reports(services.session, account)
-    emit(found if found or as_json else "no terms through a store", as_json)
+
+        def read(limit: int, after: str) -> list[dict[str, object]]:
+            return reports(services.session, account, limit=limit, after=number_after(after, "term"))
+
+        pages = Pages(read, lambda: report_count(services.session, account))
+        emit_pages(pages, Page.wanted(limit, after, everything), "no terms through a store", as_json)

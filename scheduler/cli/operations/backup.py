@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_database, open_services, settings_of_this_process
+from keizoku.scheduler.cli.shared.inputs import Account
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit, errors, fail
 from keizoku.terms.calendar import iso_jst
 
@@ -67,7 +69,12 @@ def run(as_json: AsJson = False) -> None:
 
 
 @app.command("list")
-def list_(as_json: AsJson = False) -> None:
+def list_(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every whole copy in every place (exit 1 if none of the last 7 days lies in all of them: premium/10.3)."""
     from keizoku.scheduler.backup import keeper
 
@@ -88,7 +95,7 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         emit({"copies": rows, "unreadable": unreadable, "too_old": stands.too_old, "wanted": stands.wanted}, True)
     else:
-        emit(rows or "no backup lies anywhere")
+        emit_rows(rows, Page.wanted(limit, after, everything), "no backup lies anywhere", as_json, "backup")
         for line in unreadable:
             errors.print(line, markup=False, soft_wrap=True)
     if stands.too_old:
@@ -152,7 +159,7 @@ def restore(
 
 @app.command()
 def member(
-    account: Annotated[str, typer.Argument(help="The account.")],
+    account: Account,
     out: Annotated[Path, typer.Option("--out", help="Folder for the CSV files.")],
     as_json: AsJson = False,
 ) -> None:

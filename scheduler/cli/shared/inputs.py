@@ -13,6 +13,8 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from keizoku.scheduler.cli.shared.ids import worded
+from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import errors, fail
 from keizoku.terms.calendar import Month, parse_instant
 
@@ -24,6 +26,16 @@ class Language(StrEnum):
     EN = "en"
 
 
+Account = Annotated[
+    str,
+    typer.Argument(
+        metavar="ACCOUNT", parser=worded("account", "アカウント"), help=both("The account.", "アカウント。")
+    ),
+]
+OnlyAccount = Annotated[
+    str | None,
+    typer.Option("--account", metavar="ACCOUNT", help=both("Only this account's.", "このアカウントのものだけ。")),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 Author = Annotated[str, typer.Option(help="Who decides so.")]
 Ground = Annotated[str, typer.Option(help="Why.")]

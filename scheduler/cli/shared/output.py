@@ -39,6 +39,8 @@ __all__ = [
     "explain_mistake",
     "explained",
     "fail",
+    "in_japan",
+    "jsonable",
     "note",
     "report_findings",
     "table",
@@ -84,7 +86,7 @@ class UserError(Exception):
 def emit(result: object, as_json: bool = False, human: Callable[[Console], None] | None = None) -> None:
     """Print a result: as JSON, or as `human` draws it, or as a plain table or line."""
     if as_json:
-        sys.stdout.write(json.dumps(result, default=_jsonable, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(json.dumps(result, default=jsonable, ensure_ascii=False, indent=2) + "\n")
     elif human is not None:
         human(console)
     elif isinstance(result, Mapping):
@@ -138,8 +140,9 @@ def explain_mistake(error: typer.TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         return MISTAKEN  # the help was shown: that is all there is to say
     message = " ".join(error.format_message().split()).rstrip(".")
-    where = f"; `{context.command_path} --help` says how" if context is not None else ""
-    errors.print(f"[red]error[/]: {escape(message + where)}", soft_wrap=True)
+    if context is not None:
+        message += f"{' ' if message.endswith('?') else '; '}`{context.command_path} --help` says how"
+    errors.print(f"[red]error[/]: {escape(message)}", soft_wrap=True)
     return MISTAKEN
 
 
@@ -203,11 +206,12 @@ def in_japan(value: object) -> str:
         return value
     if isinstance(value, str | dt.datetime):
         at = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-        return f"{at.astimezone(JST).replace(tzinfo=None).isoformat(' ')} JST"
+        return f"{at.astimezone(JST).replace(tzinfo=None).isoformat(' ', 'seconds')} JST"
     return str(value)
 
 
-def _jsonable(value: object) -> object:
+def jsonable(value: object) -> object:
+    """The JSON form of what JSON itself does not know; instants as the time in Japan."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, dt.datetime):

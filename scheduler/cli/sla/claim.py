@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
+from keizoku.scheduler.cli.shared.ids import ClaimId, worded
 from keizoku.scheduler.cli.shared.inputs import (
+    Account,
     AsJson,
     Author,
     File,
     From,
     Ground,
+    OnlyAccount,
     Recorder,
     To,
     Windows,
@@ -23,20 +26,20 @@ from keizoku.scheduler.cli.shared.inputs import (
     row_bar,
     window,
 )
-from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages
+from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, report_findings
 from keizoku.scheduler.cli.sla.evidence import print_imports
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import Finding
 
 app = typer.Typer(help="Claims under Article 9: take one, rule on it, list, show.", no_args_is_help=True)
 
-ClaimId = Annotated[str, typer.Argument(metavar="ID")]
 MonthText = Annotated[str | None, typer.Option("--month", help="The month of the outage: 2026-04.")]
 
 
 @app.command()
 def submit(
-    account: Annotated[str, typer.Option(help="The user's account.")],
+    account: Account,
     month: Annotated[str, typer.Option(help="The month of the outage: 2026-04.")],
     claim_id: Annotated[str | None, typer.Option("--id", help="An id; default: account, month, number.")] = None,
     windows: Windows = None,
@@ -132,17 +135,32 @@ def form_down(from_: From, to: To, author: Author, ground: Ground, as_json: AsJs
 @app.command("list")
 def list_claims(
     month: MonthText = None,
-    account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
+    account: OnlyAccount = None,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Claims in the order of receipt, each with its newest decision."""
-    from keizoku.sla.claims.claim_views import claim_list
+    from keizoku.sla.claims.claim_views import claim_count, claim_list
 
     about = month_of(month) if month else None
     with open_services() as services:
-        claims = claim_list(services.session, services.rules, ALL_THAT_IS_KNOWN, about, account)
-    rows = [{**each, "received_at": iso_jst(each["received_at"])} for each in claims]
-    emit(rows if rows or as_json else "no claims", as_json)
+
+        def read(limit: int, after: str) -> list[dict[str, Any]]:
+            claims = claim_list(
+                services.session,
+                services.rules,
+                ALL_THAT_IS_KNOWN,
+                about,
+                account,
+                limit=limit,
+                after=worded("claim")(after) if after else "",
+            )
+            return [{**each, "received_at": iso_jst(each["received_at"])} for each in claims]
+
+        pages = Pages(read, lambda: claim_count(services.session, ALL_THAT_IS_KNOWN, about, account))
+        emit_pages(pages, Page.wanted(limit, after, everything), "no claims", as_json)
 
 
 @app.command()
@@ -154,7 +172,7 @@ def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
         try:
             story = claim_explanation(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
         except UnknownClaim as unknown:
-            fail(str(unknown))
+            fail(str(unknown), FOUND)
     claim = {**story["claim"], "received_at": iso_jst(story["claim"]["received_at"])}
     emit({**claim, **story["state"]}, as_json)
 

@@ -19,8 +19,9 @@ from keizoku.scheduler.cli.shared.inputs import (
     recorder,
     window,
 )
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import fail
-from keizoku.scheduler.cli.sla.evidence import print_list, record_act, take_files
+from keizoku.scheduler.cli.sla.evidence import record_act, take_files
 from keizoku.terms.calendar import epoch, epoch_up
 
 if TYPE_CHECKING:
@@ -69,6 +70,9 @@ def import_counts(
 def list_unknown(
     month: OnlyMonth = "",
     decided: Annotated[bool, typer.Option("--decided", help="What people decided, newest first.")] = False,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """What waits for people's decision, in order of time; claims that it could change wait with it."""
@@ -77,7 +81,8 @@ def list_unknown(
     about = month_of(month) if month else None
     with open_services() as services:
         rows = unknown_list(services.session, about, datetime.now(UTC), decided=decided)
-    print_list(rows, as_json, "nothing was decided" if decided else "nothing is unknown")
+    nothing = "nothing was decided" if decided else "nothing is unknown"
+    emit_rows(rows, Page.wanted(limit, after, everything), nothing, as_json, "from")
 
 
 @unknown.command("decide")

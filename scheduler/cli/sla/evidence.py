@@ -28,6 +28,7 @@ from keizoku.scheduler.cli.shared.inputs import (
     month_of,
     recorder,
 )
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import console, emit, fail, report_findings
 
 if TYPE_CHECKING:
@@ -103,13 +104,20 @@ def add_notice(
 
 
 @notice.command("list")
-def list_notices(month: OnlyMonth = "", as_json: AsJson = False) -> None:
+def list_notices(
+    month: OnlyMonth = "",
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Notices by their start, and whether each came in time."""
     from keizoku.sla.months.evidence_lists import notice_list
 
     about = month_of(month) if month else None
     with open_services() as services:
-        print_list(notice_list(services.session, services.rules, about), as_json, "no notices")
+        rows = notice_list(services.session, services.rules, about)
+    print_list(rows, Page.wanted(limit, after, everything), as_json, "no notices")
 
 
 @interruption.command("add")
@@ -132,13 +140,20 @@ def add_interruption(
 
 
 @interruption.command("list")
-def list_interruptions(month: OnlyMonth = "", as_json: AsJson = False) -> None:
+def list_interruptions(
+    month: OnlyMonth = "",
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Interruptions with their grounds."""
     from keizoku.sla.months.evidence_lists import interruption_list
 
     about = month_of(month) if month else None
     with open_services() as services:
-        print_list(interruption_list(services.session, about), as_json, "no interruptions")
+        rows = interruption_list(services.session, about)
+    print_list(rows, Page.wanted(limit, after, everything), as_json, "no interruptions", "from")
 
 
 @incident.command("add")
@@ -222,6 +237,8 @@ def rule_on_environment(
 def list_incidents(
     month: OnlyMonth = "",
     all_: Annotated[bool, typer.Option("--all", help="Every revision, not only the newest.")] = False,
+    limit: Limit = SHOWN,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Stops as people confirmed them, by their start."""
@@ -229,7 +246,8 @@ def list_incidents(
 
     about = month_of(month) if month else None
     with open_services() as services:
-        print_list(incident_list(services.session, about, every_revision=all_), as_json, "no incidents")
+        rows = incident_list(services.session, about, every_revision=all_)
+    print_list(rows, Page.wanted(limit, after), as_json, "no incidents")
 
 
 @incident.command("import")
@@ -260,12 +278,19 @@ def add_population(
 
 
 @population.command("list")
-def list_population(as_json: AsJson = False) -> None:
+def list_population(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """The series that holds, each figure until the next."""
     from keizoku.sla.months.evidence_lists import population_list
 
     with open_services() as services:
-        print_list(population_list(services.session), as_json, "nobody has said how many users there are")
+        rows = population_list(services.session)
+    nothing = "nobody has said how many users there are"
+    print_list(rows, Page.wanted(limit, after, everything), as_json, nothing, "from")
 
 
 @observations.command("import")
@@ -298,17 +323,22 @@ def import_observations(
     take_files(list(name_of), as_json, take)
 
 
-def list_imports(as_json: AsJson = False) -> None:
+def list_imports(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every file that was imported: kind, digest, rows read, used, refused, by whom."""
     from keizoku.sla.evidence.import_log import import_list
 
     with open_services() as services:
         found = import_list(services.session)
-    if as_json:
-        emit([each.to_json() for each in found], as_json=True)
-        return
-    rows = [{name: value for name, value in each.to_json().items() if name not in HIDDEN} for each in found]
-    emit([{**row, "sha256": str(row["sha256"])[:12]} for row in rows] or "nothing was imported")
+    rows = [each.to_json() for each in found]
+    if not as_json:
+        rows = [{name: value for name, value in row.items() if name not in HIDDEN} for row in rows]
+        rows = [{**row, "sha256": str(row["sha256"])[:12]} for row in rows]
+    emit_rows(rows, Page.wanted(limit, after, everything), "nothing was imported", as_json, "source")
 
 
 HIDDEN = ("imported_before", "findings")
@@ -345,6 +375,7 @@ def record_act(work: Callable[[Services, datetime], Iterable[Finding]], as_json:
     raise typer.Exit(code)
 
 
-def print_list(rows: list[dict[str, object]], as_json: bool, nothing: str) -> None:
-    """Rows as a table or JSON, or one line where there are none."""
-    emit(rows if rows or as_json else nothing, as_json)
+def print_list(rows: list[dict[str, object]], page: Page, as_json: bool, nothing: str, key: str = "id") -> None:
+    """Rows as a table, or one line where there are none; as JSON all of them, unless a part was asked for."""
+    whole = as_json and page == Page(SHOWN)
+    emit_rows(rows, Page(0) if whole else page, nothing, as_json, key)
