@@ -229,7 +229,12 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(help=japanese("規約のとおりに、有料会員の請求とSLAによる減額を行います。"))
+@app.callback(
+    help=both(
+        "Premium-subscription billing and SLA credits, as the contract says it.",
+        "規約のとおりに、有料会員の請求とSLAによる減額を行います。",
+    )
+)
 def _keizoku(
     _version: Annotated[
         bool,

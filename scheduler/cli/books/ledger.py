@@ -10,6 +10,7 @@ import typer
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.ids import EntryId
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Language, OnlyAccount, day, instant, month_of
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Cut, Limit, Page, of_rows
 from keizoku.scheduler.cli.shared.output import emit, fail, note, table
 
@@ -19,21 +20,48 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 app = typer.Typer(
-    help="The books: trial balance, accounts, entries and what is behind them.",
+    help=both(
+        "The books: trial balance, accounts, entries and what is behind them.",
+        "帳簿: 試算表、勘定、仕訳、その元になった出来事。",
+    ),
     no_args_is_help=True,
 )
 
-Lang = Annotated[Language, typer.Option("--lang", help="Names in Japanese or English.")]
-AsOf = Annotated[str, typer.Option("--as-of", help="Through this day (JST): 2026-04-30. Default: everything.")]
-KnownAt = Annotated[str, typer.Option("--known-at", help="As it was recorded by then: '2026-05-01 09:00'.")]
+Lang = Annotated[
+    Language, typer.Option("--lang", help=both("Names in Japanese or English.", "名称の言語(日本語か英語)。"))
+]
+AsOf = Annotated[
+    str,
+    typer.Option(
+        "--as-of",
+        help=both(
+            "Through this day (JST): 2026-04-30. Default: everything.",
+            "この日まで(日本時間): 2026-04-30。省略するとすべて。",
+        ),
+    ),
+]
+KnownAt = Annotated[
+    str,
+    typer.Option(
+        "--known-at",
+        help=both(
+            "As it was recorded by then: '2026-05-01 09:00'.", "その時点までの記録による状態: '2026-05-01 09:00'。"
+        ),
+    ),
+]
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Every amount is whole yen, debit positive; entries are only ever added.",
+        "金額はすべて円、借方が正です。仕訳は追加されるだけです。",
+    )
+)
 def _ledger() -> None:
     """Every amount is whole yen, debit positive; entries are only ever added."""
 
 
-@app.command("trial")
+@app.command("trial", help=japanese("すべての勘定の借方、貸方、残高。合計がゼロでなければ終了コード 1。"))
 def trial_balance(as_of: AsOf = "", known_at: KnownAt = "", lang: Lang = Language.JA, as_json: AsJson = False) -> None:
     """Every account's debits, credits and balance; exit 1 if they do not sum to zero."""
     from keizoku.billing.ledger.queries import trial
@@ -50,10 +78,24 @@ def trial_balance(as_of: AsOf = "", known_at: KnownAt = "", lang: Lang = Languag
         raise typer.Exit(1)
 
 
-@app.command("account")
+@app.command("account", help=japanese("一つの勘定の明細。仕訳と残高の推移。"))
 def account(
-    code: Annotated[str, typer.Argument(metavar="CODE", help="As `keizoku ledger chart` lists it.")],
-    since: Annotated[str, typer.Option("--from", help="Lines from this day on; earlier ones are the opening.")] = "",
+    code: Annotated[
+        str,
+        typer.Argument(
+            metavar="CODE",
+            help=both("As `keizoku ledger chart` lists it.", "`keizoku ledger chart` にある勘定コード。"),
+        ),
+    ],
+    since: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            help=both(
+                "Lines from this day on; earlier ones are the opening.", "この日からの行。それ以前は期首にまとめます。"
+            ),
+        ),
+    ] = "",
     as_of: AsOf = "",
     known_at: KnownAt = "",
     customer: OnlyAccount = None,
@@ -82,7 +124,7 @@ def account(
     lines.say()
 
 
-@app.command("entry")
+@app.command("entry", help=japanese("一つの仕訳: 行、作った規則、元になった出来事、条項、取り消した仕訳。"))
 def entry(number: EntryId, lang: Lang = Language.JA, as_json: AsJson = False) -> None:
     """One entry: its lines, the rule that made it, the event behind it, its clause, who took it back."""
     from keizoku.billing.ledger.queries import explain_entry
@@ -92,7 +134,7 @@ def entry(number: EntryId, lang: Lang = Language.JA, as_json: AsJson = False) ->
     emit(shown, as_json, lambda console: _print_entry(console, shown, lang))
 
 
-@app.command("rules")
+@app.command("rules", help=japanese("出来事ごとの仕訳の規則。担当者の仕訳以外はすべてこの表から生まれます。"))
 def rules(lang: Lang = Language.JA, as_json: AsJson = False) -> None:
     """What each event posts: the one table that every entry but those of people comes from."""
     from keizoku.billing.ledger.queries import rule_rows
@@ -105,7 +147,7 @@ def rules(lang: Lang = Language.JA, as_json: AsJson = False) -> None:
     emit(shown, as_json, lambda console: console.print(table(("event", "when", "debit", "credit", "clause"), rows)))
 
 
-@app.command("chart")
+@app.command("chart", help=japanese("勘定科目表。"))
 def chart(lang: Lang = Language.JA, as_json: AsJson = False) -> None:
     """The chart of accounts."""
     from keizoku.billing.ledger.queries import chart_rows
@@ -115,9 +157,22 @@ def chart(lang: Lang = Language.JA, as_json: AsJson = False) -> None:
     emit(shown, as_json, lambda console: console.print(table(("code", "account", "type"), rows)))
 
 
-@app.command("deferred")
+@app.command(
+    "deferred",
+    help=japanese(
+        "月の契約負債(2120)をプラン別に: 期首から期末まで、そして残りがいつ収益になるか。\n\n"
+        "どちらも勘定と一致しなければ表示しません。`late` は過ぎた日の分で次の夜に認識、`wh"
+        "en_paid` は未払いのまま早く終わった期間の分、`by_people` は手で記帳した"
+        "分です。"
+    ),
+)
 def deferred(
-    month: Annotated[str, typer.Argument(metavar="[MONTH]", help="2026-04. Default: the month that runs.")] = "",
+    month: Annotated[
+        str,
+        typer.Argument(
+            metavar="[MONTH]", help=both("2026-04. Default: the month that runs.", "月。2026-04 など。省略すると今月。")
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """The contract liability (2120) of a month, per plan: opening to closing, and when what is left will be earned.
@@ -150,12 +205,17 @@ def deferred(
     emit(asdict(shown) | {"month": str(about), "movements": shown.movements}, as_json, show)
 
 
-@app.command("reverse")
+@app.command("reverse", help=japanese("仕訳を新しい仕訳で取り消します。元の仕訳は残り、取り消した仕訳を示します。"))
 def reverse(
     number: EntryId,
     author: Author,
     ground: Ground,
-    on: Annotated[str, typer.Option("--on", help="The day of the new entry. Default: today.")] = "",
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on", help=both("The day of the new entry. Default: today.", "新しい仕訳の日。省略すると今日。")
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Take an entry back by a new one; the old one stays, and names the new one."""
@@ -168,12 +228,19 @@ def reverse(
     emit({"entry": made, "reverses": number} if as_json else f"entry {made} takes entry {number} back", as_json)
 
 
-@app.command("post")
+@app.command("post", help=japanese("規則にないものを手で記帳します。"))
 def post(
-    lines: Annotated[list[str], typer.Argument(metavar="CODE=YEN…", help="Debit positive: 6110=18 1131=-18.")],
+    lines: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="CODE=YEN…", help=both("Debit positive: 6110=18 1131=-18.", "借方が正: 6110=18 1131=-18。")
+        ),
+    ],
     author: Author,
     ground: Ground,
-    on: Annotated[str, typer.Option("--on", help="The day of the entry. Default: today.")] = "",
+    on: Annotated[
+        str, typer.Option("--on", help=both("The day of the entry. Default: today.", "仕訳の日。省略すると今日。"))
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Post an entry by hand: what no rule knows."""

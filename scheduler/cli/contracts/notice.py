@@ -10,24 +10,45 @@ import typer
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.ids import DocumentId, document_id
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, lines_of
 from keizoku.scheduler.cli.shared.output import emit, fail
 
-app = typer.Typer(help="Notices and demands for users: list, show, mark as sent.", no_args_is_help=True)
+app = typer.Typer(
+    help=both(
+        "Notices and demands for users: list, show, mark as sent.", "利用者への通知と請求: 一覧、表示、送付済みの記録。"
+    ),
+    no_args_is_help=True,
+)
 
-Lang = Annotated[Language, typer.Option(help="The language of subject and body.")]
+Lang = Annotated[Language, typer.Option(help=both("The language of subject and body.", "件名と本文の言語。"))]
 
 
-@app.command("list")
+@app.command(
+    "list",
+    help=japanese(
+        "送信を待つ書類。書かれた順。\n\n"
+        "`--jsonl` はメール送信プログラム向けです: 1行を受け取り、送信し、`keizok"
+        "u notice mark-sent ID` を呼びます。"
+    ),
+)
 def list_documents(
-    account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
-    also_sent: Annotated[bool, typer.Option("--also-sent", help="Also those that were handed over.")] = False,
+    account: Annotated[
+        str | None, typer.Option(help=both("Only this account's.", "このアカウントのものだけ。"))
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help=both("Only this kind; may be repeated.", "この種類だけ。繰り返し可。"))
+    ] = None,
+    also_sent: Annotated[
+        bool, typer.Option("--also-sent", help=both("Also those that were handed over.", "送付済みのものも含めます。"))
+    ] = False,
     limit: Limit = SHOWN,
     everything: All = False,
     after: After = "",
     lang: Lang = Language.JA,
-    lines: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line, both languages.")] = False,
+    lines: Annotated[
+        bool, typer.Option("--jsonl", help=both("One JSON object a line, both languages.", "1行に一つのJSON、両言語。"))
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """What waits for the mailer, in the order in which it was written.
@@ -74,11 +95,11 @@ def list_documents(
             emit_pages(pages, page, "nothing waits to be sent", as_json)
 
 
-@app.command()
+@app.command(help=japanese("一つの書類。"))
 def show(
     number: DocumentId,
     lang: Lang = Language.JA,
-    html: Annotated[bool, typer.Option("--html", help="As a page of HTML.")] = False,
+    html: Annotated[bool, typer.Option("--html", help=both("As a page of HTML.", "HTMLのページにします。"))] = False,
     as_json: AsJson = False,
 ) -> None:
     """One document."""
@@ -92,11 +113,17 @@ def show(
         emit(found if as_json else found.in_language(lang.value), as_json)
 
 
-@app.command("mark-sent")
+@app.command("mark-sent", help=japanese("書類を送信に渡したことを、一度だけ記録します。"))
 def mark_sent(
     number: DocumentId,
     at: Annotated[
-        str | None, typer.Option(help="When it was handed to the mailer, JST unless it has an offset. Default: now.")
+        str | None,
+        typer.Option(
+            help=both(
+                "When it was handed to the mailer, JST unless it has an offset. Default: now.",
+                "送信に渡した時刻。時差の指定がなければ日本時間。省略すると現在。",
+            )
+        ),
     ] = None,
     author: Recorder = "",
     as_json: AsJson = False,

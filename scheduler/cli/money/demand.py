@@ -10,19 +10,25 @@ import typer
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.ids import DemandId
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, OnlyAccount
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, number_after
 from keizoku.scheduler.cli.shared.output import emit, fail
 from keizoku.scheduler.files import write_whole
 
-app = typer.Typer(help="Demands for late interest, as documents.", no_args_is_help=True)
+app = typer.Typer(help=both("Demands for late interest, as documents.", "遅延損害金の請求書。"), no_args_is_help=True)
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Demands for late interest (5.2): monthly on the first night, and at termination.",
+        "遅延損害金の請求(5.2): 毎月最初の夜と、解除のとき。",
+    )
+)
 def _demand() -> None:
     """Demands for late interest (5.2): monthly on the first night, and at termination."""
 
 
-@app.command("list")
+@app.command("list", help=japanese("遅延損害金の請求。送った順。"))
 def list_demands(
     account: OnlyAccount = None,
     limit: Limit = SHOWN,
@@ -43,11 +49,16 @@ def list_demands(
         emit_pages(pages, Page.wanted(limit, after, everything), "no demands", as_json)
 
 
-@app.command()
+@app.command(help=japanese("一つの請求と、債務ごとの計算。`--html` で利用者向けの書類を書き出します。"))
 def show(
     demand_id: DemandId,
-    lang: Annotated[Language, typer.Option(help="The language of the text.")] = Language.JA,
-    html: Annotated[Path | None, typer.Option(help="Write the document, both languages, to this file.")] = None,
+    lang: Annotated[Language, typer.Option(help=both("The language of the text.", "文の言語。"))] = Language.JA,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help=both("Write the document, both languages, to this file.", "書類を両言語でこのファイルに書き出します。")
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """One demand with the workings of every debt; `--html` writes the document for the user."""

@@ -9,10 +9,16 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, Ground
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit
 
-app = typer.Typer(help="What payers sent beyond what they owed: list, refund, apply.", no_args_is_help=True)
+app = typer.Typer(
+    help=both(
+        "What payers sent beyond what they owed: list, refund, apply.", "支払人が払い過ぎた分: 一覧、返金、充当。"
+    ),
+    no_args_is_help=True,
+)
 
 
 class Through(StrEnum):
@@ -22,12 +28,17 @@ class Through(StrEnum):
     BANK = "bank"
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Deposits: what payers sent, or cards were charged, beyond what was owed.",
+        "預り金: 支払人が払い過ぎた分、カードに請求し過ぎた分。",
+    )
+)
 def _deposit() -> None:
     """Deposits: what payers sent, or cards were charged, beyond what was owed."""
 
 
-@app.command("list")
+@app.command("list", help=japanese("預り金のあるアカウントのすべてと、お金の出どころ。"))
 def list_deposits(
     limit: Limit = SHOWN,
     everything: All = False,
@@ -45,15 +56,28 @@ def list_deposits(
     emit_rows(rows, Page.wanted(limit, after, everything), "no deposits", as_json, "account")
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "預り金を返したことを記録します: 振込の分は銀行で、カードの払い過ぎは `--through"
+        "` で。\n\n"
+        "振込の分から先に返します。どちらでいくら返したかを表示します。"
+    )
+)
 def refund(
     account: Account,
     author: Author,
     ground: Ground,
-    yen: Annotated[int | None, typer.Option(help="Only so much. Default: all of it.")] = None,
+    yen: Annotated[
+        int | None, typer.Option(help=both("Only so much. Default: all of it.", "金額。省略すると全額。"))
+    ] = None,
     through: Annotated[
         Through,
-        typer.Option(help="How what a card paid too much went back: to the card, as the gateway shows it; or by bank."),
+        typer.Option(
+            help=both(
+                "How what a card paid too much went back: to the card, as the gateway shows it; or by bank.",
+                "カードの払い過ぎをどう返したか: カードへ(決済代行の表示のとおり)、または銀行振込。",
+            )
+        ),
     ] = Through.CARD,
     as_json: AsJson = False,
 ) -> None:
@@ -71,7 +95,7 @@ def refund(
     emit(f"{account}: refunded " + ", ".join(f"{part:,} yen {way}" for part, way in ways if part), as_json)
 
 
-@app.command()
+@app.command(help=japanese("支払人の求めにより、期日の来た分を預り金から支払います。"))
 def apply(account: Account, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Pay what is due from the deposit now, because the payer asked for it."""
     with services_now() as (services, now):

@@ -13,6 +13,7 @@ from rich.markup import escape
 from keizoku.scheduler.cli.money import explain_money
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
 from keizoku.scheduler.cli.shared.ids import ClaimId
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, note, table
 from keizoku.scheduler.files import write_whole
 from keizoku.terms.calendar import Month
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from keizoku.scheduler.reports.claim_page import ClaimExplained
     from keizoku.terms.rendering import Lang
 
-app = typer.Typer(help="Why something was decided as it was.", no_args_is_help=True)
+app = typer.Typer(
+    help=both("Why something was decided as it was.", "なぜその判定・金額になったのかを説明します。"),
+    no_args_is_help=True,
+)
 explain_money.add_to(app)
 
 
@@ -41,18 +45,34 @@ LANGS: dict[Languages, tuple[Lang, ...]] = {
 }
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Why something was decided as it was, to the second and the yen.",
+        "なぜその判定・金額になったのかを、秒と円まで説明します。",
+    )
+)
 def explain() -> None:
     """Why something was decided as it was, to the second and the yen."""
 
 
-@app.command()
+@app.command(help=japanese("一つの申請: 期限、停止の一秒ごとの条項、決め手、率、金額。"))
 def claim(
     claim_id: ClaimId,
-    lang: Annotated[Languages, typer.Option(help="The language of the sentences; both: on one page.")] = Languages.JA,
-    html: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Write a page that opens offline.")] = None,
-    svg: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Write the pictures alone.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    lang: Annotated[
+        Languages,
+        typer.Option(help=both("The language of the sentences; both: on one page.", "文の言語。both なら一枚に両方。")),
+    ] = Languages.JA,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.html",
+            help=both("Write a page that opens offline.", "オフラインで開けるページを書き出します。"),
+        ),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="OUT.svg", help=both("Write the pictures alone.", "図だけを書き出します。"))
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))] = False,
 ) -> None:
     """A claim: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
     from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim

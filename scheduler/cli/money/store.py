@@ -8,18 +8,35 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, File, OnlyAccount, Recorder, recorder
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, number_after
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
 
-app = typer.Typer(help="Reports of app stores: import, list.", no_args_is_help=True)
+app = typer.Typer(
+    help=both("Reports of app stores: import, list.", "アプリストアの報告: 取込み、一覧。"), no_args_is_help=True
+)
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "App stores (5.1(2)): they bill their customers, report their fee, and pay out.",
+        "アプリストア(5.1(2)): 利用者に請求し、手数料を報告し、支払います。",
+    )
+)
 def _store() -> None:
     """App stores (5.1(2)): they bill their customers, report their fee, and pay out."""
 
 
-@app.command("import")
+@app.command(
+    "import",
+    help=japanese(
+        "ストアの報告を取り込みます(CSV: store, account, term, gross"
+        ", fee, fee_tax, currency, paid_out_on, payout_"
+        "id)。\n\n"
+        "最後の四つは空でも、なくてもかまいません。既知の行は飛ばし、支払いだけを加えることがあります"
+        "。使えない行があれば終了コード 1。"
+    ),
+)
 def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", as_json: AsJson = False) -> None:
     """Take a store's report (CSV: store, account, term, gross, fee, fee_tax, currency, paid_out_on, payout_id).
 
@@ -36,7 +53,7 @@ def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", a
     end_of_import(done, as_json)
 
 
-@app.command("list")
+@app.command("list", help=japanese("ストア経由で始まったすべての期間: 報告と支払い、まだ足りないもの。"))
 def list_reports(
     account: OnlyAccount = None,
     limit: Limit = SHOWN,

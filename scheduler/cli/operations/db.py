@@ -5,19 +5,20 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import Database, embedded_server, open_database, settings_of_this_process
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 
 
-@app.callback()
+@app.callback(help=both("The database: where it is, bring it up to date, stop it.", "データベース: 場所、更新、停止。"))
 def _db() -> None:
     """The database: where it is, bring it up to date, stop it."""
 
 
-@app.command()
+@app.command(help=japanese("データベースの場所と、表がこの版のものかどうか(違えば終了コード 1)。"))
 def status(as_json: AsJson = False) -> None:
     """Where the database is, and whether its tables are those of this release (exit 1 if they are not)."""
     with open_database(settings_of_this_process()) as database:
@@ -27,7 +28,7 @@ def status(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command("upgrade")
+@app.command("upgrade", help=japanese("表をこの版のものにします。二度行っても変わりません。"))
 def bring_up_to_date(as_json: AsJson = False) -> None:
     """Bring the tables to those of this release; nothing is done twice."""
     from keizoku.db.migrate import upgrade
@@ -37,9 +38,14 @@ def bring_up_to_date(as_json: AsJson = False) -> None:
         emit(_standing(database), as_json)
 
 
-@app.command()
+@app.command(help=japanese("中断されたコマンドが残した組込みサーバーを止めます。"))
 def stop(
-    force: Annotated[bool, typer.Option("--force", help="Even if another command is using it.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help=both("Even if another command is using it.", "他のコマンドが使っていても止めます。")
+        ),
+    ] = False,
 ) -> None:
     """Stop the embedded server, where a killed command left it running."""
     settings = settings_of_this_process()
@@ -51,12 +57,25 @@ def stop(
     emit(f"the database in {server.data_dir} is {server.state()}")
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "役割 worker, finance, support を、必要な権限だけで作ります。もう一"
+        "度行っても変わりません。\n\n"
+        "ログインはできません。人や機械のログインに付与してください(docs/why/securit"
+        "y.md)。"
+    )
+)
 def roles(
     schema: Annotated[
-        list[str] | None, typer.Option("--schema", help="A schema to give them privileges in; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--schema",
+            help=both("A schema to give them privileges in; may be repeated.", "権限を与えるスキーマ。繰り返し可。"),
+        ),
     ] = None,
-    prefix: Annotated[str, typer.Option("--prefix", help="What their names begin with.")] = "keizoku",
+    prefix: Annotated[
+        str, typer.Option("--prefix", help=both("What their names begin with.", "名前の先頭。"))
+    ] = "keizoku",
     as_json: AsJson = False,
 ) -> None:
     """Make the roles worker, finance and support, with no more than each needs; again changes nothing.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
 from keizoku.terms.calendar import iso_jst
 
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from keizoku.billing.receivables.import_log import MoneyImport
 
 LayoutFile = Annotated[
-    Path | None, typer.Option("--mapping", exists=True, dir_okay=False, help="TOML: how the file names its columns.")
+    Path | None,
+    typer.Option(
+        "--mapping",
+        exists=True,
+        dir_okay=False,
+        help=both("TOML: how the file names its columns.", "ファイルの列名の読み替え(TOML)。"),
+    ),
 ]
 
 

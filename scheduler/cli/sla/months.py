@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, instant, month_of
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import Month
 from keizoku.terms.words import duration, yen
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from keizoku.sla.months.history import HistoryRow
     from keizoku.terms.rules import Rules
 
-MonthText = Annotated[str, typer.Argument(metavar="MONTH", help="The month of the stops: 2026-04.")]
+MonthText = Annotated[
+    str, typer.Argument(metavar="MONTH", help=both("The month of the stops: 2026-04.", "停止のあった月: 2026-04。"))
+]
 FEW_CLAIMS = 3
 """A terminal shows more claims in a row than these as one line."""
 SHOWN = 20
@@ -49,15 +52,19 @@ class PageLanguage(StrEnum):
     BOTH = "both"
 
 
-Lang = Annotated[Language, typer.Option(help="The language.")]
+Lang = Annotated[Language, typer.Option(help=both("The language.", "言語。"))]
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands under `keizoku sla`."""
-    app.command("history")(history)
-    app.command("replay")(replay)
-    app.command("differences")(differences)
-    app.command("report")(report)
+    app.command("history", help=japanese("月について何をいつ知り、毎夜の見直しがどう判断したか。"))(history)
+    app.command("replay", help=japanese("月とその申請を計算し直し、現在との差を示します。何も保存しません。"))(replay)
+    app.command(
+        "differences", help=japanese("いま知っていることでは低くなる認容額。認容額はそのままで、差を経理に示します。")
+    )(differences)
+    app.command(
+        "report", help=japanese("月次報告を書き出します: HTML、CSV、JSON。すべての時間帯の証拠と条項、待っているもの。")
+    )(report)
 
 
 def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False) -> None:
@@ -86,11 +93,24 @@ def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False)
 def replay(
     month: MonthText,
     as_known_at: Annotated[
-        str, typer.Option(metavar="TIME", help="By what was recorded until then; JST unless it has an offset.")
+        str,
+        typer.Option(
+            metavar="TIME",
+            help=both(
+                "By what was recorded until then; JST unless it has an offset.",
+                "その時点までの記録によります。時差の指定がなければ日本時間。",
+            ),
+        ),
     ] = "",
     reading: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Read the contract otherwise (`keizoku terms readings`); repeatable."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help=both(
+                "Read the contract otherwise (`keizoku terms readings`); repeatable.",
+                "規約の別の読み方(`keizoku terms readings`)。繰り返し可。",
+            ),
+        ),
     ] = None,
     lang: Lang = Language.EN,
     as_json: AsJson = False,
@@ -114,7 +134,9 @@ def replay(
 
 
 def differences(
-    month: Annotated[str, typer.Argument(metavar="[MONTH]", help="Only of this month: 2026-04.")] = "",
+    month: Annotated[
+        str, typer.Argument(metavar="[MONTH]", help=both("Only of this month: 2026-04.", "この月のものだけ: 2026-04。"))
+    ] = "",
     lang: Lang = Language.EN,
     as_json: AsJson = False,
 ) -> None:
@@ -136,9 +158,20 @@ def differences(
 
 def report(
     month: MonthText,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the three files; it is made.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help=both(
+                "The folder for the three files; it is made.", "三つのファイルを置くフォルダー。なければ作ります。"
+            ),
+        ),
+    ],
     lang: Annotated[
-        PageLanguage, typer.Option(help="The language of page and CSV; both: on one page.")
+        PageLanguage,
+        typer.Option(
+            help=both("The language of page and CSV; both: on one page.", "ページとCSVの言語。both なら一枚に両方。")
+        ),
     ] = PageLanguage.BOTH,
     as_json: AsJson = False,
 ) -> None:
