@@ -179,10 +179,10 @@ def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetim
 
 def line_count(session: Session, *, open_only: bool = False) -> int:
     """How many incoming payments `lines` has in all."""
-    return session.scalar(sa.select(sa.func.count()).select_from(_lines(open_only).subquery())) or 0
+    return session.scalar(sa.select(sa.func.count()).select_from(_incoming(open_only).subquery())) or 0
 
 
-def _lines(open_only: bool) -> sa.Select[Any]:
+def _incoming(open_only: bool) -> sa.Select[Any]:
     newest = (
         sa.select(bank_act)
         .where(bank_act.c.line_id == bank_line.c.id)
@@ -206,7 +206,7 @@ def lines(
     At most `limit`, behind the payment `after`, which need not be of the list any more.
     """
     place = sa.tuple_(bank_line.c.paid_on, bank_line.c.id)
-    query = _lines(open_only).order_by(bank_line.c.paid_on, bank_line.c.id).limit(limit)
+    query = _incoming(open_only).order_by(bank_line.c.paid_on, bank_line.c.id).limit(limit)
     if after is not None:
         last = bank_line.alias("last")
         query = query.where(place > sa.select(last.c.paid_on, last.c.id).where(last.c.id == after).scalar_subquery())

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from keizoku.scheduler.cli.shared.language import both, japanese, language, settle
+from keizoku.scheduler.cli.shared.language import both, language, settle
 
 __all__ = ["COMMANDS", "app", "main"]
 

@@ -99,8 +99,8 @@ def newest_decisions(at: datetime) -> sa.Subquery:
 
 def claim_count(session: Session, at: datetime, month: Month | None = None, account: str | None = None) -> int:
     """How many claims `claim_list` has in all."""
-    query = _of(sa.select(sa.func.count()).select_from(claim).where(claim.c.recorded_at <= at), month, account)
-    return session.scalar(query) or 0
+    query = _of(sa.select(claim.c.id).where(claim.c.recorded_at <= at), month, account)
+    return session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
 
 
 def _of(query: sa.Select[Any], month: Month | None, account: str | None) -> sa.Select[Any]:
@@ -123,7 +123,7 @@ def claim_list(
 ) -> list[dict[str, Any]]:
     """Claims in the order of receipt, each with its newest decision; at most `limit`, behind the claim `after`."""
     newest = newest_decisions(at)
-    query = (
+    query: sa.Select[Any] = (
         sa.select(
             claim.c.id,
             claim.c.account,

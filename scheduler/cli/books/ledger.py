@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keizoku.scheduler.cli.shared.context import services_now
+from keizoku.scheduler.cli.shared.headings import heading, headings
 from keizoku.scheduler.cli.shared.ids import EntryId
-from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Language, OnlyAccount, day, instant, month_of
+from keizoku.scheduler.cli.shared.inputs import (
+    SPOKEN,
+    AsJson,
+    Author,
+    Ground,
+    Language,
+    OnlyAccount,
+    day,
+    instant,
+    month_of,
+)
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Cut, Limit, Page, of_rows
 from keizoku.scheduler.cli.shared.output import emit, fail, note, table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
     from rich.console import Console
@@ -62,7 +74,7 @@ def _ledger() -> None:
 
 
 @app.command("trial", help=japanese("すべての勘定の借方、貸方、残高。合計がゼロでなければ終了コード 1。"))
-def trial_balance(as_of: AsOf = "", known_at: KnownAt = "", lang: Lang = Language.JA, as_json: AsJson = False) -> None:
+def trial_balance(as_of: AsOf = "", known_at: KnownAt = "", lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """Every account's debits, credits and balance; exit 1 if they do not sum to zero."""
     from keizoku.billing.ledger.queries import trial
 
@@ -73,7 +85,13 @@ def trial_balance(as_of: AsOf = "", known_at: KnownAt = "", lang: Lang = Languag
         (each["code"], each[lang.value], each["debit"], each["credit"], each["balance"]) for each in shown["accounts"]
     ]
     rows.append(("", "", shown["debit"], shown["credit"], shown["debit"] - shown["credit"]))
-    emit(shown, as_json, lambda console: console.print(table(("code", "account", "debit", "credit", "balance"), rows)))
+    emit(
+        shown,
+        as_json,
+        lambda console: console.print(
+            table(headings(lang.value, "code", "ledger account", "debit", "credit", "balance"), rows)
+        ),
+    )
     if shown["debit"] != shown["credit"]:
         raise typer.Exit(1)
 
@@ -102,7 +120,7 @@ def account(
     limit: Limit = SHOWN,
     everything: All = False,
     after: After = "",
-    lang: Lang = Language.JA,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """An account line by line, with its entries and the running balance."""
@@ -125,7 +143,7 @@ def account(
 
 
 @app.command("entry", help=japanese("一つの仕訳: 行、作った規則、元になった出来事、条項、取り消した仕訳。"))
-def entry(number: EntryId, lang: Lang = Language.JA, as_json: AsJson = False) -> None:
+def entry(number: EntryId, lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """One entry: its lines, the rule that made it, the event behind it, its clause, who took it back."""
     from keizoku.billing.ledger.queries import explain_entry
 
@@ -135,26 +153,34 @@ def entry(number: EntryId, lang: Lang = Language.JA, as_json: AsJson = False) ->
 
 
 @app.command("rules", help=japanese("出来事ごとの仕訳の規則。担当者の仕訳以外はすべてこの表から生まれます。"))
-def rules(lang: Lang = Language.JA, as_json: AsJson = False) -> None:
+def rules(lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """What each event posts: the one table that every entry but those of people comes from."""
     from keizoku.billing.ledger.queries import rule_rows
 
     shown = rule_rows()
     rows = [
-        (each["event"], each["occasion"], _legs(each["debit"], lang), _legs(each["credit"], lang), each["clause"])
+        (each["event"], _occasion(each, lang), _legs(each["debit"], lang), _legs(each["credit"], lang), each["clause"])
         for each in shown
     ]
-    emit(shown, as_json, lambda console: console.print(table(("event", "when", "debit", "credit", "clause"), rows)))
+    emit(
+        shown,
+        as_json,
+        lambda console: console.print(table(headings(lang.value, "event", "when", "debit", "credit", "clause"), rows)),
+    )
 
 
 @app.command("chart", help=japanese("勘定科目表。"))
-def chart(lang: Lang = Language.JA, as_json: AsJson = False) -> None:
+def chart(lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """The chart of accounts."""
     from keizoku.billing.ledger.queries import chart_rows
 
     shown = chart_rows()
     rows = [(each["code"], each[lang.value], each["type"]) for each in shown]
-    emit(shown, as_json, lambda console: console.print(table(("code", "account", "type"), rows)))
+    emit(
+        shown,
+        as_json,
+        lambda console: console.print(table(headings(lang.value, "code", "ledger account", "type"), rows)),
+    )
 
 
 @app.command(
@@ -173,6 +199,7 @@ def deferred(
             metavar="[MONTH]", help=both("2026-04. Default: the month that runs.", "月。2026-04 など。省略すると今月。")
         ),
     ] = "",
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """The contract liability (2120) of a month, per plan: opening to closing, and when what is left will be earned.
@@ -196,11 +223,17 @@ def deferred(
     ahead = [(each.when, each.plan or "-", each.yen) for each in sorted(shown.schedule, key=lambda part: part.when)]
     ahead.append(("", "", sum(each.yen for each in shown.schedule)))
 
+    ja = lang is Language.JA
+
     def show(console: Console) -> None:
         console.print(f"[bold]2120, {about}[/bold]")
-        console.print(table(("plan", *COLUMNS), rolled))
-        console.print(f"[bold]to be earned from {shown.from_on} on[/bold]")
-        console.print(table(("when", "plan", "yen"), ahead))
+        console.print(table((heading("plan", lang.value), *(_MOVES[each] if ja else each for each in COLUMNS)), rolled))
+        console.print(
+            f"[bold]{shown.from_on}以降に収益になるもの[/bold]"
+            if ja
+            else f"[bold]to be earned from {shown.from_on} on[/bold]"
+        )
+        console.print(table(headings(lang.value, "when", "plan", "yen"), ahead))
 
     emit(asdict(shown) | {"month": str(about), "movements": shown.movements}, as_json, show)
 
@@ -269,6 +302,27 @@ def _times(as_of: str, known_at: str) -> tuple[date | None, datetime | None]:
     return day(as_of) if as_of else None, instant(known_at) if known_at else None
 
 
+_MOVES = {
+    "opening": "期首",
+    "billed": "請求",
+    "recognised": "収益認識",
+    "given_up": "放棄",
+    "taken_back": "取消し",
+    "by_people": "手入力",
+    "closing": "期末",
+}
+_LATER = {"by_people": "担当者", "reversed_by": "取消し"}
+
+
+def _occasion(rule: Mapping[str, Any], lang: Language) -> str:
+    """When an event happens, in words."""
+    if lang is Language.EN:
+        return str(rule["occasion"])
+    from keizoku.billing.closing.exports.mapping import mapping_for
+
+    return mapping_for("csv").memos.get(rule["event"], str(rule["event"]))
+
+
 def _legs(legs: list[dict[str, Any]], lang: Language) -> str:
     return "; ".join(f"{each['code']} {each[lang.value]} {each['amounts']}" for each in legs)
 
@@ -290,20 +344,33 @@ def _print_account(console: Console, shown: dict[str, Any], lang: Language) -> N
 def _print_entry(console: Console, shown: dict[str, Any], lang: Language) -> None:
     from rich.markup import escape
 
-    console.print(f"[bold]entry {shown['id']}  {shown['posted_on']}  {escape(shown['event'])}[/bold]")
-    console.print(escape(shown["occasion"]))
-    console.print(table(("code", "account", "yen"), [(e["code"], e[lang.value], e["yen"]) for e in shown["lines"]]))
-    facts: list[tuple[str, object]] = [("key", shown["event_key"]), ("recorded", shown["recorded_at"])]
+    word = "仕訳" if lang is Language.JA else "entry "
+    console.print(f"[bold]{word}{shown['id']}  {shown['posted_on']}  {escape(shown['event'])}[/bold]")
+    console.print(escape(_occasion(shown, lang)))
+    console.print(
+        table(
+            headings(lang.value, "code", "ledger account", "yen"),
+            [(e["code"], e[lang.value], e["yen"]) for e in shown["lines"]],
+        )
+    )
+    names = ("記録", "対象", "条項") if lang is Language.JA else ("recorded", "belongs to", "clause")
+    facts: list[tuple[str, object]] = [
+        (heading("key", lang.value), shown["event_key"]),
+        (names[0], shown["recorded_at"]),
+    ]
     if shown["belongs_to"]:
-        facts.append(("belongs to", shown["belongs_to"]))
+        facts.append((names[1], shown["belongs_to"]))
     if shown["clause"]:
-        facts.append(("clause", f"{shown['clause']['id']}: {shown['clause'][lang.value]}"))
+        facts.append((names[2], f"{shown['clause']['id']}: {shown['clause'][lang.value]}"))
     facts += [
-        (name.replace("_", " "), ", ".join(f"{what} {told}" for what, told in shown[name].items() if told))
+        (
+            _LATER[name] if lang is Language.JA else name.replace("_", " "),
+            ", ".join(f"{what} {told}" for what, told in shown[name].items() if told),
+        )
         for name in ("by_people", "reversed_by")
         if shown[name]
     ]
     console.print(table(("", ""), facts, header=False))
     if shown["behind"]:
-        console.print(f"[dim]behind it: {shown['behind']['table']}[/dim]")
+        console.print(f"[dim]{'元の記録' if lang is Language.JA else 'behind it'}: {shown['behind']['table']}[/dim]")
         console.print(table(("", ""), shown["behind"]["row"].items(), header=False))

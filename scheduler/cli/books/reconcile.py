@@ -10,7 +10,9 @@ import typer
 
 from keizoku.scheduler.cli.books.ledger import hand_lines
 from keizoku.scheduler.cli.shared.context import services_now
+from keizoku.scheduler.cli.shared.headings import headings
 from keizoku.scheduler.cli.shared.inputs import (
+    SPOKEN,
     AsJson,
     Author,
     Ground,
@@ -86,7 +88,7 @@ def reconcile(
         typer.Option(
             "--lang", help=both("Suggested actions in Japanese or English.", "対処の案の言語(日本語か英語)。")
         ),
-    ] = Language.JA,
+    ] = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Reconcile a month: what matches, every exception with both sides, amount, age, what to do about it.
@@ -197,18 +199,18 @@ def _row(found: Reconciled) -> dict[str, Any]:
 
 
 def _print(console: Console, found: Reconciled, lang: Language) -> None:
-    outcome = found.outcome
+    outcome, ja = found.outcome, lang is Language.JA
     console.print(f"[bold]{outcome.month}[/bold]")
     sides = [(side, rows, outcome.sums[side]) for side, rows in outcome.rows.items()]
-    console.print(table(("side", "rows", "yen"), sides))
-    console.print(table(("matched", "rows"), outcome.matched.items()))
-    console.print(table(("control", "yen"), found.controls.items()))
+    console.print(table(headings(lang.value, "side", "rows", "yen"), sides))
+    console.print(table(headings(lang.value, "matched", "rows"), outcome.matched.items()))
+    console.print(table(headings(lang.value, "control", "yen"), found.controls.items()))
     if not found.bank_given:
-        console.print(
-            "[dim]no statement of the bank is at hand for the month: --bank FILE, or `keizoku bank import`[/dim]"
-        )
+        missing = "no statement of the bank is at hand for the month: --bank FILE, or `keizoku bank import`"
+        missing_ja = "この月の銀行の記録がありません: --bank FILE か `keizoku bank import`"
+        console.print(f"[dim]{missing_ja if ja else missing}[/dim]")
     if not outcome.exceptions:
-        console.print("no exceptions")
+        console.print("例外はありません" if ja else "no exceptions")
         return
     rows = [
         (
@@ -217,10 +219,10 @@ def _print(console: Console, found: Reconciled, lang: Language) -> None:
             f"{each.right.where} {each.right.yen:,} {each.right.on}" if each.right else "",
             each.yen,
             each.age_days,
-            f"resolved by {found.resolved[each.key].by}: {found.resolved[each.key].ground}"
+            f"{'解決' if ja else 'resolved by'} {found.resolved[each.key].by}: {found.resolved[each.key].ground}"
             if each.key in found.resolved
             else (each.action_ja if lang is Language.JA else each.action_en),
         )
         for each in outcome.exceptions
     ]
-    console.print(table(("exception", "one side", "other side", "yen", "days", "what to do"), rows))
+    console.print(table(headings(lang.value, "exception", "one side", "other side", "yen", "days", "what to do"), rows))

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Language, day, instant
+from keizoku.scheduler.cli.shared.headings import headed
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, day, instant
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages
 from keizoku.scheduler.cli.shared.output import emit, fail, table
@@ -94,7 +95,7 @@ def show(
             help=both("By what was known then. Default: now.", "その時点で知っていたことによる状態。省略すると現在。"),
         ),
     ] = None,
-    lang: Annotated[Language, typer.Option(help=both("The language of the diary.", "日誌の言語。"))] = Language.JA,
+    lang: Annotated[Language, typer.Option(help=both("The language of the diary.", "日誌の言語。"))] = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Where an account stands, and all that happened to it: when, by which clause, what it changed."""
@@ -113,7 +114,7 @@ def show(
 
     def draw(console: Console) -> None:
         flat = {name: value for name, value in story.state.items() if name != "unpaid" and value is not None}
-        console.print(table(("", ""), flat.items(), header=False))
+        console.print(table(("", ""), headed(flat, lang.value).items(), header=False))
         console.print()
         for when, words, clause in story.sentences(lang.value):
             console.print(f"[dim]{when}[/dim]  {escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)

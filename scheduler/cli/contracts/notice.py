@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services
+from keizoku.scheduler.cli.shared.headings import headed, heading
 from keizoku.scheduler.cli.shared.ids import DocumentId, document_id
-from keizoku.scheduler.cli.shared.inputs import AsJson, Language, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, lines_of
 from keizoku.scheduler.cli.shared.output import emit, fail
@@ -45,7 +46,7 @@ def list_documents(
     limit: Limit = SHOWN,
     everything: All = False,
     after: After = "",
-    lang: Lang = Language.JA,
+    lang: Lang = SPOKEN,
     lines: Annotated[
         bool, typer.Option("--jsonl", help=both("One JSON object a line, both languages.", "1行に一つのJSON、両言語。"))
     ] = False,
@@ -69,7 +70,7 @@ def list_documents(
 
     def row(each: OutgoingDocument) -> dict[str, object]:
         told = each.in_language(lang.value)
-        return asdict(each) if lines or as_json else {name: told[name] for name in names}
+        return asdict(each) if lines or as_json else headed(((name, told[name]) for name in names), lang.value)
 
     with open_services() as services:
 
@@ -87,12 +88,17 @@ def list_documents(
         def count() -> int:
             return waiting_count(services.session, account=account, kinds=kind or (), also_handed_over=also_sent)
 
-        pages = Pages(read, count)
+        pages = Pages(read, count, lambda row: str(row[heading("id", "en" if lines or as_json else lang.value)]))
         if lines:
             for each in lines_of(pages, page):
                 typer.echo(json.dumps(each, ensure_ascii=False))
         else:
-            emit_pages(pages, page, "nothing waits to be sent", as_json)
+            emit_pages(
+                pages,
+                page,
+                "送付を待つ書類はありません" if lang is Language.JA else "nothing waits to be sent",
+                as_json,
+            )
 
 
 @app.command(help=japanese("一つの書類。"))
@@ -110,7 +116,7 @@ def show(
     if html:
         typer.echo(found.html(lang.value), nl=False)
     else:
-        emit(found if as_json else found.in_language(lang.value), as_json)
+        emit(found if as_json else headed(found.in_language(lang.value), lang.value), as_json)
 
 
 @app.command("mark-sent", help=japanese("書類を送信に渡したことを、一度だけ記録します。"))

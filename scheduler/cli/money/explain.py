@@ -13,7 +13,7 @@ from rich.markup import escape
 from keizoku.scheduler.cli.money import explain_money
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
 from keizoku.scheduler.cli.shared.ids import ClaimId
-from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.language import both, japanese, language
 from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, note, table
 from keizoku.scheduler.files import write_whole
 from keizoku.terms.calendar import Month
@@ -38,6 +38,7 @@ class Languages(StrEnum):
     BOTH = "both"
 
 
+SPOKEN = Languages(language())
 LANGS: dict[Languages, tuple[Lang, ...]] = {
     Languages.JA: ("ja",),
     Languages.EN: ("en",),
@@ -61,7 +62,7 @@ def claim(
     lang: Annotated[
         Languages,
         typer.Option(help=both("The language of the sentences; both: on one page.", "文の言語。both なら一枚に両方。")),
-    ] = Languages.JA,
+    ] = SPOKEN,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -131,4 +132,5 @@ def _print(console: Console, explained: ClaimExplained, langs: tuple[Lang, ...])
     console.print()
     console.print(table(("", "s", ""), rows, header=False))
     readings = ", ".join(f"{name}={choice}" for name, choice in decision.readings.items())
-    console.print(f"[dim]terms {escape(decision.terms)}; readings: {escape(readings)}[/dim]", soft_wrap=True)
+    told = f"規約 {decision.terms}、読み方: {readings}" if ja else f"terms {decision.terms}; readings: {readings}"
+    console.print(f"[dim]{escape(told)}[/dim]", soft_wrap=True)

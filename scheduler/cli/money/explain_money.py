@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.ids import InvoiceId
-from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Language, instant
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, instant
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail
 
@@ -37,7 +37,7 @@ def cap(
             min=0, help=both("A damage in yen: what of it is to be paid.", "損害額(円)。そのうち賠償する額を示します。")
         ),
     ] = None,
-    lang: Lang = Language.JA,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """The limit of damages (12.2): fees actually received in the year before the event, receipt by receipt."""
@@ -58,7 +58,7 @@ def cap(
 
 def invoice(
     number: InvoiceId,
-    lang: Lang = Language.JA,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """An invoice: the term, its price and why that one, credits, tax, attempts, what settled it, what is open."""
@@ -84,7 +84,7 @@ def interest(
             ),
         ),
     ] = "",
-    lang: Lang = Language.JA,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Late interest (5.2) step by step, as `keizoku interest preview` works it out."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services
-from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Language, day
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, day
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit
 from keizoku.terms.calendar import jst_day
@@ -48,7 +48,7 @@ def preview(
             ),
         ),
     ] = "",
-    lang: Annotated[Language, typer.Option(help=both("The language of the sentences.", "文の言語。"))] = Language.JA,
+    lang: Annotated[Language, typer.Option(help=both("The language of the sentences.", "文の言語。"))] = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """What the account owes in interest when it pays on a day: principal, days, shares of a year, exact and rounded.

@@ -14,7 +14,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from keizoku.scheduler.cli.shared.ids import worded
-from keizoku.scheduler.cli.shared.language import both
+from keizoku.scheduler.cli.shared.language import both, language
 from keizoku.scheduler.cli.shared.output import errors, fail
 from keizoku.terms.calendar import Month, parse_instant
 
@@ -24,6 +24,10 @@ class Language(StrEnum):
 
     JA = "ja"
     EN = "en"
+
+
+SPOKEN = Language(language())
+"""The language that a command speaks where --lang does not say otherwise; documents for customers are Japanese then."""
 
 
 Account = Annotated[

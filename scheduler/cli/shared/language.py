@@ -41,8 +41,8 @@ def settle(arguments: Sequence[str]) -> None:
         return
     following = dict(pairwise(arguments))
     wanted = following.get("--lang") or next((each[7:] for each in arguments if each.startswith("--lang=")), "")
-    if wanted == "ja" or wanted == "en":
-        _settled[:] = [wanted]
+    if wanted in ("ja", "en"):
+        _settled[:] = ["ja" if wanted == "ja" else "en"]
 
 
 def both(en: str, ja: str) -> str:

@@ -24,7 +24,7 @@ from keizoku.sla.evidence.count_files import CountSeries, CountsRead, read_count
 from keizoku.sla.evidence.incident_files import read_incidents
 from keizoku.sla.evidence.maintenance_notices import read_notices
 from keizoku.sla.evidence.observations import open_observations, read_observations
-from keizoku.sla.pictures.timeline import month_svg
+from keizoku.sla.pictures.timeline import LOOKS, month_svg
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.claim_steps import waterfall_steps
 from keizoku.sla.rules.intervals import NOTHING, Spans, as_iso, length, normalise, subtract, union
@@ -191,32 +191,34 @@ def _print(
     ja = lang == "ja"
     console.print(
         table(
-            ("from – to", "seconds", "bucket", "clause", "why", "cause", "evidence"),
+            ("時間帯", "秒", "区分", "条項", "理由", "原因", "証拠")
+            if ja
+            else ("from – to", "seconds", "bucket", "clause", "why", "cause", "evidence"),
             (
                 (
                     windows(as_iso(((piece.start, piece.end),)), ja),
                     piece.end - piece.start,
-                    piece.bucket,
+                    LOOKS[piece.bucket].ja if ja else piece.bucket,
                     piece.clause,
-                    piece.reason,
+                    "" if ja else piece.reason,
                     piece.cause,
                     list(piece.sources),
                 )
                 for piece in result.pieces
             ),
-            title=f"[bold]{result.month}[/] (terms {policy.version})",
+            title=f"[bold]{result.month}[/] ({'規約' if ja else 'terms'} {policy.version})",
         )
     )
     console.print()
     console.print(
         table(
-            ("bucket", "clause", "seconds", ""),
+            ("区分", "条項", "秒", "") if ja else ("bucket", "clause", "seconds", ""),
             (
                 *(
-                    (bucket, SERVICE_BUCKETS[bucket][0], seconds, duration(seconds, ja))
+                    (LOOKS[bucket].ja if ja else bucket, SERVICE_BUCKETS[bucket][0], seconds, duration(seconds, ja))
                     for bucket, seconds in result.waterfall().items()
                 ),
-                ("all stops", "", length(result.gross), duration(length(result.gross), ja)),
+                ("停止時間の合計" if ja else "all stops", "", length(result.gross), duration(length(result.gross), ja)),
             ),
         )
     )
@@ -225,7 +227,8 @@ def _print(
         console.print(escape(told), soft_wrap=True)
     if tiers is not None:
         console.print()
-        console.print(table(("credit", "accounts that claim"), ([tier["rate"], tier["accounts"]] for tier in tiers)))
+        heads = ("減額", "申請したアカウント") if ja else ("credit", "accounts that claim")
+        console.print(table(heads, ([tier["rate"], tier["accounts"]] for tier in tiers)))
 
 
 def _sentences(result: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str]:

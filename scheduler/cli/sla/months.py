@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
-from keizoku.scheduler.cli.shared.inputs import AsJson, instant, month_of
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, instant, month_of
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import Month
@@ -35,13 +35,6 @@ FEW_CLAIMS = 3
 """A terminal shows more claims in a row than these as one line."""
 SHOWN = 20
 """Claims and accounts that a terminal shows; --json has them all."""
-
-
-class Language(StrEnum):
-    """The language of what is told."""
-
-    JA = "ja"
-    EN = "en"
 
 
 class PageLanguage(StrEnum):
@@ -67,7 +60,7 @@ def add_to(app: typer.Typer) -> None:
     )(report)
 
 
-def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False) -> None:
+def history(month: MonthText, lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """What was known of a month and when, and what each night's review made of it."""
     from keizoku.scheduler.reports.review_log import reviews_of
     from keizoku.sla.months.history import pieces_known
@@ -85,7 +78,7 @@ def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False)
         }
         emit(told, as_json=True)
     elif not pieces and not reviews:
-        emit("nothing is known of this month")
+        emit("この月について分かっていることはありません" if lang is Language.JA else "nothing is known of this month")
     else:
         emit(None, human=lambda console: _print_history(console, about, pieces, reviews, lang))
 
@@ -112,7 +105,7 @@ def replay(
             ),
         ),
     ] = None,
-    lang: Lang = Language.EN,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Work a month and its claims out again, saving nothing, and show the difference to what stands now."""
@@ -137,7 +130,7 @@ def differences(
     month: Annotated[
         str, typer.Argument(metavar="[MONTH]", help=both("Only of this month: 2026-04.", "この月のものだけ: 2026-04。"))
     ] = "",
-    lang: Lang = Language.EN,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Awards that would be lower by what is known now: they stay as awarded, finance is shown the difference."""
@@ -151,7 +144,11 @@ def differences(
     if as_json:
         emit([each.to_json() for each in found], as_json=True)
     elif not found:
-        emit("no award stands above what would be found now")
+        emit(
+            "いまの判定より高い認容額はありません"
+            if lang is Language.JA
+            else "no award stands above what would be found now"
+        )
     else:
         emit(None, human=lambda console: _print_differences(console, found, lang))
 

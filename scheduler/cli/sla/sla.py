@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
 from keizoku.scheduler.cli.sla import counts as sla_counts
@@ -26,13 +27,6 @@ class Engine(StrEnum):
 
     DUCKDB = "duckdb"
     SPARK = "spark"
-
-
-class Language(StrEnum):
-    """The language of sentences and of the picture."""
-
-    JA = "ja"
-    EN = "en"
 
 
 @app.callback(help=both("Stops of the service and unusable time (Article 9).", "サービスの停止と利用不能時間(第9条)。"))
@@ -165,7 +159,7 @@ def measure(
     picture: Annotated[
         Path | None, typer.Option(metavar="OUT.svg", help=both("Draw the month.", "月の図を描きます。"))
     ] = None,
-    lang: Annotated[Language, typer.Option(help=both("Of sentences and picture.", "文と図の言語。"))] = Language.EN,
+    lang: Annotated[Language, typer.Option(help=both("Of sentences and picture.", "文と図の言語。"))] = SPOKEN,
     as_json: Annotated[
         bool,
         typer.Option(

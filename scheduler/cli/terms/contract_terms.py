@@ -10,13 +10,13 @@ import importlib
 import pkgutil
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.language import both, japanese, language
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
 from keizoku.scheduler.cli.terms import policies
 from keizoku.scheduler.cli.terms.terms_diff import print_diff
@@ -46,15 +46,21 @@ class Language(StrEnum):
 
     JA = "ja"
     EN = "en"
+    BOTH = "both"
+
+
+SPOKEN = Language(language())
 
 
 AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 Contract = Annotated[str, typer.Option(help=both("The contract, a folder of terms/.", "規約(terms/ のフォルダー)。"))]
-Lang = Annotated[Language | None, typer.Option(help=both("One language only.", "一つの言語だけ。"))]
+Lang = Annotated[
+    Language, typer.Option(help=both("The language; both: side by side.", "言語。both なら両方を並べます。"))
+]
 
 
 @app.command("list", help=japanese("すべての条項の要旨と、どこで何によって決まるか。"))
-def list_clauses(contract: Contract = "premium", lang: Lang = None, as_json: AsJson = False) -> None:
+def list_clauses(contract: Contract = "premium", lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """Every clause with its gist and who decides by it."""
     version = _newest(contract)
 
@@ -62,7 +68,7 @@ def list_clauses(contract: Contract = "premium", lang: Lang = None, as_json: AsJ
         languages = _languages(lang)
         columns = ["clause", *(f"gist ({one})" for one in languages), "status"]
         rows = [
-            [clause.id, *(clause.gist(one.value) for one in languages), clause.status.replace("_", " ")]
+            [clause.id, *(clause.gist(_gist(one)) for one in languages), clause.status.replace("_", " ")]
             for clause in version.clauses.values()
         ]
         console.print(table(columns, rows, title=f"{version.title} ({version.version})"))
@@ -79,7 +85,7 @@ def show(
         ),
     ],
     contract: Contract = "premium",
-    lang: Lang = None,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """One clause: its gist, who decides by it and why, its numbers and readings."""
@@ -92,7 +98,7 @@ def show(
     def human(console: Console) -> None:
         console.print(f"[bold]{escape(found.id)}[/bold]  {escape(version.title)} ({version.version})")
         for one in _languages(lang):
-            console.print(escape(found.gist(one.value)))
+            console.print(escape(found.gist(_gist(one))))
         console.print(escape(f"{found.status.replace('_', ' ')}: {found.why}"))
         for path, value in numbers.items():
             console.print(escape(f"  {path} = {value or 'left blank'}"))
@@ -109,7 +115,7 @@ def show(
 @app.command("readings", help=japanese("規約の文言が答えを示さない問い、当社の読み方(*)、他に選べるもの。"))
 def list_readings(
     contract: Contract = "premium",
-    lang: Lang = None,
+    lang: Lang = SPOKEN,
     write: Annotated[
         bool, typer.Option("--write", help=both("Write the page of the documents.", "文書のページを書き出します。"))
     ] = False,
@@ -154,7 +160,7 @@ def diff_versions(
             ),
         ),
     ],
-    lang: Lang = None,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Two versions of a contract: clauses added, removed, changed; numbers and readings side by side."""
@@ -162,7 +168,7 @@ def diff_versions(
         found = compare(_version_named(old), _version_named(new))
     except ValueError as error:
         fail(str(error))
-    emit(found.to_json(), as_json, lambda console: print_diff(console, found, [one.value for one in _languages(lang)]))
+    emit(found.to_json(), as_json, lambda console: print_diff(console, found, [_gist(one) for one in _languages(lang)]))
 
 
 @app.command(
@@ -268,8 +274,12 @@ def _clause(version: Version, wanted: str) -> Clause:
         fail(str(unknown))
 
 
-def _languages(lang: Language | None) -> tuple[Language, ...]:
-    return (lang,) if lang else (Language.JA, Language.EN)
+def _languages(lang: Language) -> tuple[Language, ...]:
+    return (Language.JA, Language.EN) if lang is Language.BOTH else (lang,)
+
+
+def _gist(one: Language) -> Literal["ja", "en"]:
+    return "ja" if one is Language.JA else "en"
 
 
 def _reading(reading: Reading) -> dict[str, Any]:
