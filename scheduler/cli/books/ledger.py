@@ -136,9 +136,10 @@ def account(
             known_at=known,
             customer=customer,
         )
-    lines = Cut(of_rows(shown["lines"], "entry"), Page.wanted(limit, after, everything))
+    page = Page.wanted(limit, after, everything)
+    lines = Cut(of_rows(shown["lines"], "entry"), page)
     part = [line for some in lines.pages() for line in some]
-    emit({**shown, "lines": part}, as_json, lambda console: _print_account(console, shown, part, lang))
+    emit({**shown, "lines": part}, as_json, lambda console: _print_account(console, shown, part, page, lang))
     lines.say()
 
 
@@ -327,18 +328,24 @@ def _legs(legs: list[dict[str, Any]], lang: Language) -> str:
     return "; ".join(f"{each['code']} {each[lang.value]} {each['amounts']}" for each in legs)
 
 
-def _print_account(console: Console, shown: dict[str, Any], lang: Language) -> None:
+def _print_account(console: Console, shown: dict[str, Any], part: list[Any], page: Page, lang: Language) -> None:
+    """The lines of a page, after the opening if it is the first page and before the closing if it is the last."""
     from rich.markup import escape
 
+    ja = lang is Language.JA
     console.print(f"[bold]{shown['code']} {escape(shown[lang.value])}[/bold]")
-    rows: list[tuple[object, ...]] = [("", "", "opening", "", "", "", shown["opening"])]
+    opening, closing = ("期首", "期末") if ja else ("opening", "closing")
+    rows: list[tuple[object, ...]] = [] if page.after else [("", "", opening, "", "", "", shown["opening"])]
     rows += [
         (each["date"], str(each["entry"]), each["event"], each["key"], each["account"], each["yen"], each["balance"])
-        for each in shown["lines"]
+        for each in part
     ]
-    rows.append(("", "", "closing", "", "", "", shown["closing"]))
-    console.print(table(("date", "entry", "event", "key", "account", "yen", "balance"), rows))
-    note("what is behind an entry: keizoku ledger entry ID")
+    if not shown["lines"] or (part and part[-1] is shown["lines"][-1]):
+        rows.append(("", "", closing, "", "", "", shown["closing"]))
+    names = headings(lang.value, "date", "entry", "event", "key", "account", "yen", "balance")
+    console.print(table(names, rows))
+    behind = "仕訳の元になったもの" if ja else "what is behind an entry"
+    note(f"{behind}: keizoku ledger entry ENTRY")
 
 
 def _print_entry(console: Console, shown: dict[str, Any], lang: Language) -> None:

@@ -65,7 +65,8 @@ def list_documents(
     strange = sorted(set(kind or ()) - set(SUBJECTS))
     if strange:
         fail(f"no such kind: {', '.join(strange)}; there are {', '.join(SUBJECTS)}")
-    page = Page.wanted(limit, document_id(after) if after else "", everything)
+    whole = everything or (lines and limit == SHOWN)  # a mailer is to miss none
+    page = Page.wanted(limit, document_id(after) if after else "", whole)
     names = ("id", "kind", "account", "written_at", "handed_over_at", "subject")
 
     def row(each: OutgoingDocument) -> dict[str, object]:

@@ -25,6 +25,7 @@ JA: Final = {
     "debit": "借方",
     "deposit_yen": "預り金",
     "ended_on": "終了日",
+    "entry": "仕訳",
     "event": "出来事",
     "exception": "例外",
     "handed_over_at": "送付日時",
@@ -70,4 +71,5 @@ def headings(lang: str, *names: str) -> list[str]:
 def headed(row: Mapping[str, Any] | Iterable[tuple[str, Any]], lang: str) -> dict[str, Any]:
     """A row under the headings of a language."""
     pairs = row.items() if isinstance(row, Mapping) else row
-    return {heading(name, lang): value for name, value in pairs}
+    words = {True: "はい", False: "いいえ"} if lang == "ja" else {}
+    return {heading(name, lang): words.get(value, value) if isinstance(value, bool) else value for name, value in pairs}
