@@ -140,7 +140,7 @@ def test_the_commands_for_money_say_what_they_did(
 
     preview = json.loads(shown("interest", "preview", "taro", "--on", "2026-06-01", "--json"))
     assert (preview["total_yen"], preview["demanded_yen"], preview["debts"][0]["days"]) == (56, 56, 42)
-    assert "2026年4月21日から2026年6月1日まで42日" in shown("interest", "preview", "taro", "--on", "2026-06-01")
+    assert "2026年4月21日から2026年6月1日まで42日" in shown("interest", "preview", "taro", "--on", "2026-06-01", "--lang", "ja")
     assert shown("interest", "preview", "taro", "--on", "June", code=2).startswith("error: not a day: 'June'")
     assert shown("interest", "preview", "nobody", code=2) == "error: account 'nobody' is not known"
     (listed,) = json.loads(shown("demand", "list", "--json"))
