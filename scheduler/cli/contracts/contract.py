@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.contract_lifecycle import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
@@ -29,6 +28,7 @@ from keizoku.scheduler.cli.shared.listing import (
     number_after,
 )
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
+from keizoku.terms.refusal import Refused
 
 app = typer.Typer(
     help=both("Applications, screening, end of use: the life of a contract.", "申込み、審査、利用終了: 契約の一生。"),

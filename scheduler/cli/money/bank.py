@@ -65,7 +65,7 @@ def list_payments(
     as_json: AsJson = False,
 ) -> None:
     """Incoming payments: whose each is and who said so, or why nobody was found."""
-    from keizoku.billing.receivables.bank_transfers import line_count, lines
+    from keizoku.billing.receivables.bank_list import line_count, lines
 
     with open_services() as services:
 

@@ -77,14 +77,13 @@ def claim(
 ) -> None:
     """A claim: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
     from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim
-    from keizoku.sla.claims.claim_views import UnknownClaim
     from keizoku.sla.claims.explanation import explanation_json
     from keizoku.sla.months.month_facts import NoPopulationError
 
     with open_services() as services:
         try:
             explained = explain_claim(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
-        except (UnknownClaim, NoPopulationError) as error:
+        except NoPopulationError as error:
             fail(str(error), FOUND)
     langs = LANGS[lang]
     if html is not None:

@@ -20,12 +20,15 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from keizoku.terms.refusal import Refused
 
 __all__ = [
     "BROKEN_OFF",
@@ -42,6 +45,7 @@ __all__ = [
     "in_japan",
     "jsonable",
     "note",
+    "refuse",
     "report_findings",
     "table",
 ]
@@ -123,6 +127,11 @@ def fail(message: str, code: int = MISTAKEN) -> NoReturn:
     raise UserError(message, code)
 
 
+def refuse(refused: "Refused", code: int = FOUND) -> NoReturn:
+    """End the command with the line of a refusal (with `--json` it goes to stdout as well, see explain_failure)."""
+    raise UserError(str(refused), code) from refused
+
+
 def report_findings(findings: Iterable[object], as_json: bool = False) -> int:
     """Print each finding on a line of stderr (as JSON: one list to stdout); the exit code, 1 if any."""
     found = list(findings)
@@ -146,12 +155,20 @@ def explain_mistake(error: typer.TyperException) -> int:
     return MISTAKEN
 
 
-def explain_failure(error: Exception) -> int:
-    """One line for what people can mend, and its exit code; what only a programmer can is raised again."""
+def explain_failure(error: Exception, as_json: bool = False) -> int:
+    """One line for what people can mend, and its exit code; what only a programmer can is raised again.
+
+    `as_json`: a refusal goes to stdout too, as {"refused": {code, clause, sentence, remedy, findings}}.
+    """
+    from keizoku.terms.refusal import Refused
+
     mendable = explained(error)
     if mendable is None:
         raise error
     message, code = mendable
+    refused = error.__cause__ if isinstance(error, UserError) else error
+    if as_json and isinstance(refused, Refused):
+        emit({"refused": refused.to_json()}, as_json=True)
     errors.print(f"[red]error[/]: {escape(message)}", soft_wrap=True)
     return code
 
@@ -161,9 +178,9 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     from sqlalchemy.exc import DataError
 
     from keizoku.billing.gateway.port import GatewayRefusesUsError
-    from keizoku.billing.refusal import Refused
     from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of
     from keizoku.db.session import DatabaseError
+    from keizoku.terms.refusal import Refused
 
     if isinstance(error, UserError):
         return (f"{error}; {FREE_SOME}", BROKEN_OFF) if disk_is_full(error) else (str(error), error.code)

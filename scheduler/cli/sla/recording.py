@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_services
+from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.listing import SHOWN, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import console, emit, report_findings
 
@@ -43,8 +43,8 @@ def take_files(paths: list[Path], as_json: bool, take: Callable[[ImportService, 
 
 def record_act(work: Callable[[Services, datetime], Iterable[Finding]], as_json: bool) -> None:
     """Do it at the desk, tell what speaks against it, and end the command."""
-    with open_services() as services:
-        findings = list(work(services, datetime.now(UTC)))
+    with services_now() as (services, now):
+        findings = list(work(services, now))
     code = report_findings(findings, as_json)
     if not code and not as_json:
         emit("recorded")

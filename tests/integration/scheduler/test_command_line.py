@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.scheduler import cli
-from keizoku.terms.calendar import parse_instant
+from keizoku.terms.calendar import Month, parse_instant
 from tests.worlds.world import open_world, services_on
 
 BY = ("--by", "keiri", "--ground", "test")
@@ -209,7 +209,5 @@ def test_every_long_list_is_cut_and_goes_on(server: sa.Engine, capsys: pytest.Ca
         assert walked == whole, command
 
 
-def _april() -> object:
-    from keizoku.terms.calendar import Month
-
+def _april() -> Month:
     return Month.parse("2026-04")
