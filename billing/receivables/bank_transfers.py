@@ -217,38 +217,6 @@ def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetim
     session.commit()
 
 
-def lines(session: Session, *, open_only: bool = False) -> list[dict[str, Any]]:
-    """Every incoming payment, oldest first: whose it is, who said so, or why nobody was found."""
-    newest = (
-        sa.select(bank_act)
-        .where(bank_act.c.line_id == bank_line.c.id)
-        .order_by(bank_act.c.id.desc())
-        .limit(1)
-        .lateral("newest")
-    )
-    query = (
-        sa.select(bank_line, newest.c.kind, newest.c.account, newest.c.author, newest.c.ground)
-        .outerjoin(newest, sa.true())
-        .order_by(bank_line.c.paid_on, bank_line.c.id)
-    )
-    if open_only:
-        query = query.where(sa.or_(newest.c.kind.is_(None), newest.c.kind == "unmatched"))
-    return [
-        {
-            "id": row.id,
-            "paid_on": row.paid_on,
-            "yen": row.yen,
-            "payer": row.payer,
-            "reference": row.reference,
-            "state": "open" if row.kind in (None, "unmatched") else row.kind,
-            "account": row.account if row.kind == "matched" else None,
-            "by": row.author,
-            "why": row.ground or row.doubt,
-        }
-        for row in session.execute(query)
-    ]
-
-
 def references_of(session: Session, account: str) -> list[dict[str, Any]]:
     """The references that a payer of this account can state: the account's own, and one of each open invoice."""
     number = session.execute(
