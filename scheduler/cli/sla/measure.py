@@ -53,7 +53,7 @@ from keizoku.terms.decision import Finding
 from keizoku.terms.policy import Policy, Terms, UncoveredDateError
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
-from keizoku.terms.sla_policy import SlaPolicy
+from keizoku.terms.stated.sla_policy import SlaPolicy
 from keizoku.terms.words import duration, percent, windows
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
 from keizoku.terms.files import BadTermsError
 from keizoku.terms.money import fraction_text
-from keizoku.terms.sla_lint import lint
-from keizoku.terms.sla_policy import (
+from keizoku.terms.stated.sla_lint import lint
+from keizoku.terms.stated.sla_policy import (
     Announced,
     ByCause,
     CreditRule,
