@@ -15,6 +15,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     found = tmp_path / "settings.toml"
     found.write_text("")
     monkeypatch.setenv("KEIZOKU_SETTINGS_FILE", str(found))
+    monkeypatch.delenv("KEIZOKU_LANG", raising=False)  # the tests' own language (tests/conftest.py)
     return found
 
 
