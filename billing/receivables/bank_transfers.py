@@ -19,10 +19,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, next_ids, post
-from keizoku.billing.receivables.csv_layout import BadValue, Layout, MoneyFile, day_of, read_money_file, text_of, yen_of
+from keizoku.billing.receivables.csv_layout import (
+    BadValueError,
+    Layout,
+    MoneyFile,
+    day_of,
+    read_money_file,
+    text_of,
+    yen_of,
+)
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
 from keizoku.billing.receivables.receipts import Payment, receive
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
 from keizoku.db.session import Session, copy_rows, release_leader_lock, try_leader_lock
 from keizoku.db.tables.bank import bank_act, bank_line
@@ -33,6 +40,7 @@ from keizoku.db.tables.money import invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 COLUMNS = ("date", "amount", "payer", "reference")
@@ -76,7 +84,7 @@ def import_bank(session: Session, rules: Rules, path: Path, layout: Layout, auth
     file = read_money_file(path, COLUMNS, NEEDED, layout)
     if not try_leader_lock(session, "bank"):
         session.rollback()
-        raise Refused("another bank file is being imported on this database; nothing was done")
+        raise Refused("import.busy", "another bank file is being imported on this database; nothing was done")
     session.commit()
     try:
         return known_import(session, "bank", file.sha256) or _take(session, rules, path, file, author, now)
@@ -132,7 +140,7 @@ def match(
     line = _open_line(session, line_id)
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
         session.rollback()
-        raise Refused(f"account {account!r} is not known")
+        raise Refused("account.unknown", f"account {account!r} is not known")
     payment = Payment(
         account,
         line.yen,
@@ -171,7 +179,10 @@ def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetim
     )
     if session.execute(shown).scalar_one() >= session.execute(paid).scalar_one():
         session.rollback()
-        raise Refused(f"payment {line_id}: no payout of the processor of {line.yen} yen is left that it could be")
+        raise Refused(
+            "transfer.no_payout",
+            f"payment {line_id}: no payout of the processor of {line.yen} yen is left that it could be",
+        )
     _act(session, line_id, "payout", now, by, ground)
     post(session, [Posting("payout_at_bank", f"bank:{line_id}:payout", jst_day(now), {"yen": line.yen})], now)
     session.commit()
@@ -221,7 +232,7 @@ def references_of(session: Session, account: str) -> list[dict[str, Any]]:
         sa.select(account_table.c.number).where(account_table.c.id == account)
     ).scalar_one_or_none()
     if number is None:
-        raise Refused(f"account {account!r} is not known")
+        raise Refused("account.unknown", f"account {account!r} is not known")
     rows = session.execute(
         sa.select(invoice.c.id, invoice.c.open_yen, term.c.starts_on)
         .join(term, term.c.id == invoice.c.term_id)
@@ -259,10 +270,10 @@ def _lines(
                 continue
             paid_on = day_of(row["date"])
             if paid_on > today:
-                raise BadValue(row["date"], "it lies ahead", "import it when it has arrived")
+                raise BadValueError(row["date"], "it lies ahead", "import it when it has arrived")
             rules.terms.at(paid_on)
             facts = (paid_on, yen, text_of(row["payer"]), text_of(row.get("reference", "")))
-        except BadValue as bad:
+        except BadValueError as bad:
             findings.append(Finding(source, line, *bad.args))
             continue
         except UncoveredDateError as error:
@@ -354,8 +365,10 @@ def _open_line(session: Session, line_id: int) -> sa.Row[Any]:
     line = session.execute(sa.select(bank_line).where(bank_line.c.id == line_id).with_for_update()).one_or_none()
     if line is None or not _is_open(session, line_id):
         session.rollback()
-        what = "there is none" if line is None else "it has its payer, or went back, already"
-        raise Refused(f"payment {line_id}: {what} (see `keizoku bank list`)")
+        see = "(see `keizoku bank list`)"
+        if line is None:
+            raise Refused("transfer.unknown", f"payment {line_id}: there is none", see)
+        raise Refused("transfer.settled", f"payment {line_id}: it has its payer, or went back, already", see)
     return line
 
 

@@ -68,7 +68,7 @@ def declare(scenario: Scenario, services: Services) -> list[Finding]:
 def perform(step: Step, services: Services) -> Sequence[Finding]:
     """Do what the step says, at its instant; returns why it was not done, or nothing.
 
-    Raises NotBuiltYetError, and what the service raises.
+    Raises NotBuiltYetError, and Refused in both rooms alike.
     """
     match step.action:
         case "card":
