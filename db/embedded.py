@@ -32,6 +32,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.pq import PGconn, Ping
 
+from keizoku.db import programs
 from keizoku.db.programs import MAJOR, SOON, Account, account_of, programs_folder, run_program, server_account, succeeds
 from keizoku.db.session import NO_SPACE, DatabaseError, DiskFullError, libpq_address
 
@@ -161,6 +162,7 @@ class EmbeddedServer:
     # the folder, its locks and its socket
 
     def _prepare(self) -> None:
+        programs.wheel_folder()  # no folder, and no account, where there is nothing to start
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             self.home.mkdir(mode=0o700, exist_ok=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from keizoku.db.session import DatabaseError
+from keizoku.extras import missing_extra
 
 __all__ = [
     "MAJOR",
@@ -31,6 +32,7 @@ __all__ = [
     "run_program",
     "server_account",
     "succeeds",
+    "wheel_folder",
 ]
 
 MAJOR = 18
@@ -152,9 +154,21 @@ def run_program(
     return result()
 
 
+def wheel_folder() -> Path:
+    """The folder of the wheel, without importing it: its import reaches for folders of its own.
+
+    Raises DatabaseError, which names the extra, where it is not installed.
+    """
+    module = _WHEEL.replace("-", "_")
+    found = find_spec(module)
+    if found is None or found.origin is None:
+        raise DatabaseError(missing_extra(module) or f"{_WHEEL} is not installed here")
+    return Path(found.origin).parent
+
+
 def programs_folder(account: Account | None, home: Path) -> Path:
     """The folder of the programs: the wheel's, or a copy in `home` if the account cannot reach that."""
-    package = _wheel_folder()
+    package = wheel_folder()
     installed = package / f"pginstall{MAJOR}" / "bin"
     if account is None or succeeds([str(installed / "postgres"), "--version"], account):
         return installed
@@ -174,17 +188,7 @@ def programs_folder(account: Account | None, home: Path) -> Path:
 
 def client_program(name: str) -> str:
     """The path of one of PostgreSQL's client programs (pg_dump, pg_restore), to be run as ourselves."""
-    return str(_wheel_folder() / f"pginstall{MAJOR}" / "bin" / name)
-
-
-def _wheel_folder() -> Path:
-    """The folder of the wheel, without importing it: the import would make folders of its own."""
-    found = find_spec(_WHEEL.replace("-", "_"))
-    if found is None or found.origin is None:
-        raise DatabaseError(
-            f"the wheel {_WHEEL} is not installed here; install it, or name a server in KEIZOKU_DATABASE_URL"
-        )
-    return Path(found.origin).parent
+    return str(wheel_folder() / f"pginstall{MAJOR}" / "bin" / name)
 
 
 def _switch(account: Account | None) -> _Switch:

@@ -5,6 +5,7 @@ The state is that of the account's newest contract; what is unpaid is the whole 
 
 from collections import defaultdict
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -31,29 +32,16 @@ def account_list(
     state: str | None = None,
     overdue: bool = False,
     limit: int,
+    after: str = "",
 ) -> list[Row]:
-    """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next."""
+    """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next.
+
+    `after`: only accounts whose names come after this one.
+    """
     today = jst_day(at)
-    newest = (
-        sa.select(contract.c.account, contract.c.plan, contract.c.method, contract.c.ended_on, state_of_contract())
-        .ext(distinct_on(contract.c.account))
-        .order_by(contract.c.account, contract.c.id.desc())
-        .subquery("newest")
-    )
-    query = sa.select(newest).order_by(newest.c.account).limit(limit)
-    if state is not None:
-        query = query.where(newest.c.state == state)
-    if overdue:
-        query = query.where(
-            sa.select(invoice.c.id)
-            .where(
-                invoice.c.account == newest.c.account,
-                invoice.c.state == "open",
-                sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < today,
-            )
-            .exists()
-        )
-    rows = session.execute(query).all()
+    query = _accounts(at, state, overdue=overdue)
+    name = query.selected_columns.account
+    rows = session.execute(query.where(name > after).order_by(name).limit(limit)).all()
     unpaid = _unpaid(session, rules, [row.account for row in rows], at)
     settings = rules.discretion
     found = []
@@ -76,6 +64,36 @@ def account_list(
             }
         )
     return found
+
+
+def account_count(session: Session, at: datetime, *, state: str | None = None, overdue: bool = False) -> int:
+    """How many accounts `account_list` has in all."""
+    query = _accounts(at, state, overdue=overdue)
+    return session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+
+
+def _accounts(at: datetime, state: str | None, *, overdue: bool) -> sa.Select[Any]:
+    """Each account with its newest contract."""
+    newest = (
+        sa.select(contract.c.account, contract.c.plan, contract.c.method, contract.c.ended_on, state_of_contract())
+        .ext(distinct_on(contract.c.account))
+        .order_by(contract.c.account, contract.c.id.desc())
+        .subquery("newest")
+    )
+    query = sa.select(newest)
+    if state is not None:
+        query = query.where(newest.c.state == state)
+    if overdue:
+        query = query.where(
+            sa.select(invoice.c.id)
+            .where(
+                invoice.c.account == newest.c.account,
+                invoice.c.state == "open",
+                sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < jst_day(at),
+            )
+            .exists()
+        )
+    return query
 
 
 def _unpaid(session: Session, rules: Rules, accounts: list[str], at: datetime) -> dict[str, list[OpenItem]]:

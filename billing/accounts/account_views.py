@@ -10,8 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.receivables.customer_deposits import deposit_of
-from keizoku.billing.receivables.open_items import interest_owed, load_open_items
-from keizoku.billing.receivables.receipts import costs_open
+from keizoku.billing.receivables.open_items import costs_open, interest_owed, load_open_items
 from keizoku.billing.rules.contract_lifecycle import PREPAID_USED_UP, SUSPENSION, Wish, end_requested
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.db.session import Session

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -63,18 +64,39 @@ def state_of_contract() -> sa.Label[str]:
     ).label("state")
 
 
-def contract_list(
-    session: Session, *, state: str | None = None, plan_code: str | None = None, account: str | None = None, limit: int
-) -> list[Row]:
-    """Contracts as they are now, newest first, at most `limit` of them."""
+def contract_count(
+    session: Session, *, state: str | None = None, plan_code: str | None = None, account: str | None = None
+) -> int:
+    """How many contracts `contract_list` has in all."""
+    query = _contracts(state, plan_code, account)
+    return session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+
+
+def _contracts(state: str | None, plan_code: str | None, account: str | None) -> sa.Select[Any]:
     told = state_of_contract()
-    query = sa.select(contract, told).order_by(contract.c.id.desc()).limit(limit)
+    query = sa.select(contract, told)
     if state is not None:
         query = query.where(told == state)
     if plan_code is not None:
         query = query.where(contract.c.plan == plan_code)
     if account is not None:
         query = query.where(contract.c.account == account)
+    return query
+
+
+def contract_list(
+    session: Session,
+    *,
+    state: str | None = None,
+    plan_code: str | None = None,
+    account: str | None = None,
+    limit: int,
+    after: int | None = None,
+) -> list[Row]:
+    """Contracts as they are now, newest first, at most `limit` of them; `after`: only those older than this one."""
+    query = _contracts(state, plan_code, account).order_by(contract.c.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(contract.c.id < after)
     return [
         {
             "id": row.id,

@@ -15,8 +15,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.contract_history import contract_events
 from keizoku.billing.accounts.money_history import money_events
-from keizoku.billing.receivables.interest_preview import debts_on
-from keizoku.billing.receivables.open_items import interest_owed
+from keizoku.billing.receivables.open_items import interest_owed, open_items_on
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
 from keizoku.billing.rules.delinquency import default_state, outlook
 from keizoku.db.session import Session
@@ -78,7 +77,7 @@ def state_at(session: Session, rules: Rules, account: str, *, until: datetime, k
     """Contract, access, debts, what comes next, credits and deposit, just before `until` as known at `known_at`."""
     on = jst_day(until - _MOMENT)
     state = _contract_at(session, account, until, known_at)
-    debts = debts_on(session, account, on, known_at=known_at)
+    debts = open_items_on(session, rules, account, on, known_at=known_at)
     interest_yen, _ = interest_owed(debts, rules, on) if debts else (0, ())
     settings = rules.discretion
     fees = [each.fee for each in debts if each.open_yen]

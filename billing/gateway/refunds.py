@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from keizoku.billing.gateway.port import Answer, Gateway, RefundRequest, RefundResult
-from keizoku.billing.tasks import close_task, open_task
+from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import credit_refund, payment_attempt, review_task

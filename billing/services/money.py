@@ -20,7 +20,7 @@ from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.receivables.store_reports import StoreReport, take_report
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.billing.services.base import Service
-from keizoku.billing.tasks import close_task
+from keizoku.db.review_tasks import close_task
 from keizoku.terms.refusal import Refused
 
 
@@ -142,9 +142,9 @@ class MoneyService(Service):
     def import_bank(self, file: Path, *, layout: Layout | None = None, author: str, now: datetime) -> MoneyImport:
         """A bank's file of incoming payments; those with our reference find their account by themselves."""
         done = bank_transfers.import_bank(self.session, self.rules, file, layout or Layout(), author, now)
-        for account in bank_transfers.matched_at(self.session, now):
+        for account in sorted({each.account for each in done.matched}):
             self._reconsider(account, now)
-        return done
+        return done.logged
 
     def match_payment(
         self,

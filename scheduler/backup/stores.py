@@ -113,9 +113,8 @@ class Store:
         try:
             content = self.manifest(backup)
             taken_at: datetime = parse_instant(content["taken_at"])
-            return Copy(
-                backup, self.name, taken_at, int(content["bytes"]), str(content["sha256"]), content.get("release")
-            )
+            size, digest = int(content["bytes"]), str(content["sha256"])
+            return Copy(backup, self.name, taken_at, size, digest, content.get("release"))
         except (KeyError, ValueError):
             return None  # not a manifest of ours
 

@@ -42,7 +42,7 @@ def default_dir() -> tuple[Path, str]:
 
 def examples_dir() -> Path | None:
     """The example month of the checkout that this runs from, or of the current folder; None: neither has one."""
-    candidates = (Path(__file__).parents[2] / EXAMPLES, Path.cwd() / EXAMPLES)
+    candidates = (Path(__file__).resolve().parents[2] / EXAMPLES, Path.cwd() / EXAMPLES)
     return next((each for each in candidates if (each / "contracts.csv").is_file()), None)
 
 

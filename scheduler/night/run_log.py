@@ -5,7 +5,7 @@ One row per stage and business date; a rerun counts up and leaves what the first
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -102,11 +102,10 @@ def run_log_state(session: Session, business_date: date) -> RunLogState:
     [row] = _STATE.rows(session, {"business_date": business_date, "last_stage": LAST_STAGE})
     if row["state"] != "ok":
         return RunLogState(business_date, row["last_night"], row["ran_before"], FULL_AUDIT, left_open=row["left_open"])
-    floors = dict(row["floors"])
-    carried, whole_on = floors.pop("carried", {}), floors.pop("whole_on", None)
-    base = AuditBaseline(floors, carried, row["sums"], row["issued_at"])
-    audited = date.fromisoformat(whole_on) if whole_on else None
-    return RunLogState(business_date, row["last_night"], row["ran_before"], base, audited, row["left_open"])
+    base = AuditBaseline(row["floors"], row["carried"], row["sums"], row["issued_at"])
+    return RunLogState(
+        business_date, row["last_night"], row["ran_before"], base, row["audited_whole_on"], row["left_open"]
+    )
 
 
 _STATE = PreparedQuery(
@@ -117,9 +116,10 @@ _STATE = PreparedQuery(
            EXISTS (SELECT 1 FROM stage_run WHERE business_date = :business_date AND stage = :last_stage
                    AND finished_at IS NOT NULL) AS ran_before,
            EXISTS (SELECT 1 FROM night_range WHERE state = 'open') AS left_open,
-           newest.state, newest.floors, newest.sums, newest.issued_at
+           newest.state, newest.floors, newest.carried, newest.audited_whole_on, newest.sums, newest.issued_at
     FROM (SELECT) AS one
-    LEFT JOIN (SELECT state, floors, sums, issued_at FROM certificate ORDER BY id DESC LIMIT 1) AS newest ON true
+    LEFT JOIN (SELECT state, floors, carried, audited_whole_on, sums, issued_at FROM certificate
+               ORDER BY id DESC LIMIT 1) AS newest ON true
     """
     ).bindparams(sa.bindparam("business_date", type_=sa.Date()), sa.bindparam("last_stage", type_=sa.Text()))
 )
@@ -143,14 +143,15 @@ def certify(
     """
     differences = [*found.differences, *also]
     state = "differences" if differences else "ok"
-    since = (whole_on or business_date).isoformat()
-    floors: Mapping[str, object] = {**found.floors, "carried": found.carried, "whole_on": since}
+    audited_whole_on = whole_on or business_date
     content = {
         "business_date": business_date.isoformat(),
         "counts": found.counts,
         "sums": found.sums,
         "differences": differences,
-        "floors": floors,
+        "floors": found.floors,
+        "carried": found.carried,
+        "audited_whole_on": audited_whole_on.isoformat(),
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     audits = [StageRun(each, LAST_STAGE, at, at, 0) for each in (*without, business_date)]
@@ -163,7 +164,9 @@ def certify(
             "counts": json.dumps(found.counts),
             "sums": json.dumps(found.sums),
             "named": json.dumps(differences, ensure_ascii=False),
-            "floors": json.dumps(floors),
+            "floors": json.dumps(found.floors),
+            "carried": json.dumps(found.carried),
+            "audited_whole_on": audited_whole_on,
             "hash": digest,
             **_noted([*unnoted, *audits]),
         },
@@ -175,11 +178,14 @@ _CERTIFY = PreparedQuery(
     sa.text(
         f"""
     WITH noted AS ({_INTO_RUN_LOG})
-    INSERT INTO certificate (business_date, issued_at, state, counts, sums, differences, floors, hash)
+    INSERT INTO certificate
+        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, hash)
     SELECT fresh.* FROM (VALUES (
         CAST(:business_date AS date), CAST(:issued_at AS timestamptz), CAST(:state AS text), CAST(:counts AS jsonb),
-        CAST(:sums AS jsonb), CAST(:named AS jsonb), CAST(:floors AS jsonb), CAST(:hash AS text)
-    )) AS fresh (business_date, issued_at, state, counts, sums, differences, floors, hash)
+        CAST(:sums AS jsonb), CAST(:named AS jsonb), CAST(:floors AS jsonb), CAST(:carried AS jsonb),
+        CAST(:audited_whole_on AS date), CAST(:hash AS text)
+    )) AS fresh
+        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, hash)
     WHERE fresh.hash IS DISTINCT FROM (
         SELECT last.hash FROM certificate AS last WHERE last.business_date = fresh.business_date
         ORDER BY last.id DESC LIMIT 1

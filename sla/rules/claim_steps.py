@@ -1,4 +1,4 @@
-"""The steps of a claim's decision: what is told, in which order, from which facts.
+"""The steps of a claim's decision: what is said, in which order, from which facts.
 
 Decides nothing; the sentences are in terms/sentences/sla.toml.
 """
@@ -28,7 +28,7 @@ EXCLUDED_BY = {
     "not_recognised": "premium/9.2",
 }
 
-#: the last of them: what hangs on the claim itself
+#: the last of them: what depends on the claim itself
 BY_CLAIM = ("not_claimed", "not_recognised")
 
 

@@ -76,7 +76,7 @@ class Assessor:
         self.policy = policy
         self.readings = {name: choice for name, choice in policy.chosen if name in READINGS}
         self._verdicts: dict[Circumstances, ClaimVerdict] = {}
-        self._standings: dict[Circumstances, ClaimBaseline] = {}
+        self._baselines: dict[Circumstances, ClaimBaseline] = {}
         self._deadlines: dict[Spans, Deadline] = {}
 
     def verdict(self, among: AccountMonth, united: tuple[Claim, ...], *, in_time: bool) -> ClaimVerdict:
@@ -86,18 +86,18 @@ class Assessor:
         if known is None:
             if len(self._verdicts) >= VERDICTS_KEPT:
                 self._verdicts.clear()
-            standing = self._baseline(among, circumstances[0])
-            known = self._verdicts[circumstances] = _verdict(among, united, in_time, standing, self)
+            baseline = self._baseline(among, circumstances[0])
+            known = self._verdicts[circumstances] = _verdict(among, united, in_time, baseline, self)
         return known
 
     def _baseline(self, among: AccountMonth, terms: object) -> ClaimBaseline:
         """What the month means for an account before anything is claimed; `terms`: what of them matters."""
         circumstances = terms, among.suspended, among.environment
-        known = self._standings.get(circumstances)
+        known = self._baselines.get(circumstances)
         if known is None:
-            if len(self._standings) >= VERDICTS_KEPT:
-                self._standings.clear()
-            known = self._standings[circumstances] = _baseline(among, self)
+            if len(self._baselines) >= VERDICTS_KEPT:
+                self._baselines.clear()
+            known = self._baselines[circumstances] = _baseline(among, self)
         return known
 
     def deadline(self, among: AccountMonth) -> Deadline:
@@ -254,19 +254,19 @@ def _baseline(among: AccountMonth, assessor: Assessor) -> ClaimBaseline:
 
 
 def _verdict(
-    among: AccountMonth, united: tuple[Claim, ...], in_time: bool, standing: ClaimBaseline, assessor: Assessor
+    among: AccountMonth, united: tuple[Claim, ...], in_time: bool, baseline: ClaimBaseline, assessor: Assessor
 ) -> ClaimVerdict:
     policy = assessor.policy
-    buckets = narrowed(standing.eligible, claimed_by(united), recognised_by_people(among, united))
+    buckets = narrowed(baseline.eligible, claimed_by(united), recognised_by_people(among, united))
     recognised = buckets["recognised"]
     by_claim = {bucket: length(buckets[bucket]) for bucket in ("not_claimed", "not_recognised", "recognised")}
     seconds = by_claim["recognised"]
     tier = tier_of(seconds, policy)
-    reason = standing.barred if in_time else "deadline"
+    reason = baseline.barred if in_time else "deadline"
     if reason is None and tier is None:
         reason = "threshold"
     granted = tier if reason is None else None
-    touched = [each for each in standing.counting if clip(recognised, each[1].start, each[1].end)]
+    touched = [each for each in baseline.counting if clip(recognised, each[1].start, each[1].end)]
     fee = monthly_fee([kind.price for _, kind in touched])
     fee_yen = fee.exact_yen if fee else NO_FEE
     return ClaimVerdict(
@@ -275,13 +275,13 @@ def _verdict(
         reason=reason,
         tier=granted,
         seconds=seconds,
-        waterfall={**standing.seconds, **by_claim},
+        waterfall={**baseline.seconds, **by_claim},
         recognised=recognised,
         touched=tuple([place for place, _ in touched]),
         fee=fee_yen,
         worth=fee_yen * granted.rate if granted else NO_FEE,
         clauses=decisive_clauses(reason, granted),
-        steps_before=standing.steps,
+        steps_before=baseline.steps,
         steps=(*claimed_steps(buckets), *outcome_steps(reason, seconds, granted, fee, among.month, policy)),
     )
 

@@ -67,6 +67,8 @@ CREATE TABLE certificate (
 	sums JSONB NOT NULL, 
 	differences JSONB NOT NULL, 
 	floors JSONB NOT NULL, 
+	carried JSONB NOT NULL, 
+	audited_whole_on DATE NOT NULL, 
 	hash TEXT NOT NULL, 
 	CONSTRAINT pk_certificate PRIMARY KEY (id), 
 	CONSTRAINT ck_certificate_state CHECK (state IN ('ok', 'differences'))
@@ -1228,6 +1230,7 @@ CREATE TABLE interest_checkpoint (
 	accrues_after DATE NOT NULL, 
 	accrued_unpaid_yen BIGINT NOT NULL, 
 	checkpoint_on DATE, 
+	occasion TEXT, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_interest_checkpoint PRIMARY KEY (id), 
 	CONSTRAINT ck_interest_checkpoint_not_negative CHECK (accrued_unpaid_yen >= 0), 

@@ -1,4 +1,4 @@
-"""`keizoku sla history | replay | differences | report`: a month as it was known, as it would be, as it is told."""
+"""`keizoku sla history | replay | differences | report`: a month as it was known, as it would be, as a report."""
 
 from __future__ import annotations
 
@@ -14,31 +14,27 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
-from keizoku.scheduler.cli.shared.inputs import AsJson, instant, month_of
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, instant, month_of
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import Month
 from keizoku.terms.words import duration, yen
-from keizoku.terms.words import instant as instant_told
+from keizoku.terms.words import instant as instant_text
 
 if TYPE_CHECKING:
     from keizoku.scheduler.reports.reading_differences import Difference
     from keizoku.scheduler.reports.replay import Replay
     from keizoku.scheduler.reports.review_log import Review
-    from keizoku.sla.months.history import HistoryRow
+    from keizoku.sla.months.history_rows import HistoryRow
     from keizoku.terms.rules import Rules
 
-MonthText = Annotated[str, typer.Argument(metavar="MONTH", help="The month of the stops: 2026-04.")]
+MonthText = Annotated[
+    str, typer.Argument(metavar="MONTH", help=both("The month of the stops: 2026-04.", "停止のあった月: 2026-04。"))
+]
 FEW_CLAIMS = 3
 """A terminal shows more claims in a row than these as one line."""
 SHOWN = 20
 """Claims and accounts that a terminal shows; --json has them all."""
-
-
-class Language(StrEnum):
-    """The language of what is told."""
-
-    JA = "ja"
-    EN = "en"
 
 
 class PageLanguage(StrEnum):
@@ -49,50 +45,67 @@ class PageLanguage(StrEnum):
     BOTH = "both"
 
 
-Lang = Annotated[Language, typer.Option(help="The language.")]
+Lang = Annotated[Language, typer.Option(help=both("The language.", "言語。"))]
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands under `keizoku sla`."""
-    app.command("history")(history)
-    app.command("replay")(replay)
-    app.command("differences")(differences)
-    app.command("report")(report)
+    app.command("history", help=japanese("月について何をいつ知り、毎夜の見直しがどう判断したか。"))(history)
+    app.command("replay", help=japanese("月とその申請を計算し直し、現在との差を示します。何も保存しません。"))(replay)
+    app.command(
+        "differences", help=japanese("いま知っていることでは低くなる認容額。認容額はそのままで、差を経理に示します。")
+    )(differences)
+    app.command(
+        "report", help=japanese("月次報告を書き出します: HTML、CSV、JSON。すべての時間帯の証拠と条項、待っているもの。")
+    )(report)
 
 
-def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False) -> None:
+def history(month: MonthText, lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """What was known of a month and when, and what each night's review made of it."""
     from keizoku.scheduler.reports.review_log import reviews_of
-    from keizoku.sla.months.history import pieces_known
+    from keizoku.sla.months.history import history_of
 
     about = month_of(month)
     with open_services() as services:
         _covered(services.rules, about)
-        pieces = pieces_known(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
+        rows = history_of(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
         reviews = reviews_of(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
     if as_json:
-        told = {
+        shown = {
             "month": str(about),
-            "known": [piece.to_json() for piece in pieces],
+            "known": [row.to_json() for row in rows],
             "reviews": [review.to_json() for review in reviews],
         }
-        emit(told, as_json=True)
-    elif not pieces and not reviews:
-        emit("nothing is known of this month")
+        emit(shown, as_json=True)
+    elif not rows and not reviews:
+        emit("この月について分かっていることはありません" if lang is Language.JA else "nothing is known of this month")
     else:
-        emit(None, human=lambda console: _print_history(console, about, pieces, reviews, lang))
+        emit(None, human=lambda console: _print_history(console, about, rows, reviews, lang))
 
 
 def replay(
     month: MonthText,
     as_known_at: Annotated[
-        str, typer.Option(metavar="TIME", help="By what was recorded until then; JST unless it has an offset.")
+        str,
+        typer.Option(
+            metavar="TIME",
+            help=both(
+                "By what was recorded until then; JST unless it has an offset.",
+                "その時点までの記録によります。時差の指定がなければ日本時間。",
+            ),
+        ),
     ] = "",
     reading: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Read the contract otherwise (`keizoku terms readings`); repeatable."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help=both(
+                "Read the contract otherwise (`keizoku terms readings`); repeatable.",
+                "規約の別の読み方(`keizoku terms readings`)。繰り返し可。",
+            ),
+        ),
     ] = None,
-    lang: Lang = Language.EN,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Work a month and its claims out again, saving nothing, and show the difference to what stands now."""
@@ -114,8 +127,10 @@ def replay(
 
 
 def differences(
-    month: Annotated[str, typer.Argument(metavar="[MONTH]", help="Only of this month: 2026-04.")] = "",
-    lang: Lang = Language.EN,
+    month: Annotated[
+        str, typer.Argument(metavar="[MONTH]", help=both("Only of this month: 2026-04.", "この月のものだけ: 2026-04。"))
+    ] = "",
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Awards that would be lower by what is known now: they stay as awarded, finance is shown the difference."""
@@ -129,16 +144,31 @@ def differences(
     if as_json:
         emit([each.to_json() for each in found], as_json=True)
     elif not found:
-        emit("no award stands above what would be found now")
+        emit(
+            "いまの判定より高い認容額はありません"
+            if lang is Language.JA
+            else "no award stands above what would be found now"
+        )
     else:
         emit(None, human=lambda console: _print_differences(console, found, lang))
 
 
 def report(
     month: MonthText,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the three files; it is made.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help=both(
+                "The folder for the three files; it is made.", "三つのファイルを置くフォルダー。なければ作ります。"
+            ),
+        ),
+    ],
     lang: Annotated[
-        PageLanguage, typer.Option(help="The language of page and CSV; both: on one page.")
+        PageLanguage,
+        typer.Option(
+            help=both("The language of page and CSV; both: on one page.", "ページとCSVの言語。both なら一枚に両方。")
+        ),
     ] = PageLanguage.BOTH,
     as_json: AsJson = False,
 ) -> None:
@@ -156,7 +186,7 @@ def report(
     if as_json:
         emit(made.to_json(), as_json=True)
         return
-    state = "final" if made.final else "not final: " + "; ".join(each.told("en") for each in made.waits)
+    state = "final" if made.final else "not final: " + "; ".join(each.text("en") for each in made.waits)
     emit([*map(str, paths), f"{about}: {state}"])
 
 
@@ -182,9 +212,9 @@ def _readings(written: list[str]) -> dict[str, str]:
 
 
 def _print_history(
-    console: Console, month: Month, pieces: list[HistoryRow], reviews: list[Review], lang: Language
+    console: Console, month: Month, rows: list[HistoryRow], reviews: list[Review], lang: Language
 ) -> None:
-    known: list[HistoryRow | Review] = [*pieces, *reviews]
+    known: list[HistoryRow | Review] = [*rows, *reviews]
     known.sort(key=lambda each: each.known_at)
     columns = ("いつ知ったか", "何を", "時間帯", "誰が", "理由", "ファイル")
     if lang is Language.EN:
@@ -194,39 +224,39 @@ def _print_history(
 
 def _history_rows(known: list[HistoryRow | Review], lang: Language) -> Iterator[tuple[str, ...]]:
     from keizoku.scheduler.reports.review_log import Review
-    from keizoku.scheduler.reports.sentences import claims_told, piece_told, windows_told
+    from keizoku.scheduler.reports.sentences import claims_text, row_text, windows_text
 
     ja = lang is Language.JA
     for is_claim, run in groupby(known, key=lambda each: getattr(each, "kind", "") == "claim"):
         together = list(run)
         if is_claim and len(together) > FEW_CLAIMS:
-            told = claims_told([each for each in together if not isinstance(each, Review)], lang.value)
-            yield (instant_told(together[-1].known_at, ja), told, "", "", "", "")
+            text = claims_text([each for each in together if not isinstance(each, Review)], lang.value)
+            yield (instant_text(together[-1].known_at, ja), text, "", "", "", "")
             continue
         for each in together:
-            known_at = instant_told(each.known_at, ja)
+            known_at = instant_text(each.known_at, ja)
             if isinstance(each, Review):
                 yield (known_at, "\n".join(_review_lines(each, lang)), "", "", "", "")
             else:
                 what = f"{each.subject}: " if each.subject else ""
-                what += piece_told(each, lang.value)
-                yield (known_at, what, windows_told(each, lang.value), each.author, each.ground, each.source)
+                what += row_text(each, lang.value)
+                yield (known_at, what, windows_text(each, lang.value), each.author, each.ground, each.source)
 
 
 def _review_lines(review: Review, lang: Language) -> Iterator[str]:
-    from keizoku.scheduler.reports.sentences import not_lowered_told, review_told, state_told
+    from keizoku.scheduler.reports.sentences import not_lowered_text, review_text, state_text
 
-    yield review_told(review, lang.value)
+    yield review_text(review, lang.value)
     for each in review.changed[:SHOWN]:
-        yield f"  {each.claim_id}: {state_told(each.before, lang.value)} → {state_told(each.after, lang.value)}"
+        yield f"  {each.claim_id}: {state_text(each.before, lang.value)} → {state_text(each.after, lang.value)}"
     if len(review.changed) > SHOWN:
         yield f"  … {len(review.changed) - SHOWN:,}"
     for fall in review.not_lowered[:SHOWN]:
-        yield f"  {not_lowered_told(fall, lang.value)}"
+        yield f"  {not_lowered_text(fall, lang.value)}"
 
 
 def _print_replay(console: Console, found: Replay, lang: Language) -> None:
-    from keizoku.scheduler.reports.sentences import state_told
+    from keizoku.scheduler.reports.sentences import state_text
     from keizoku.sla.pictures.timeline import CLAUSES, LOOKS
 
     ja = lang is Language.JA
@@ -243,40 +273,40 @@ def _print_replay(console: Console, found: Replay, lang: Language) -> None:
                 (
                     names[bucket],
                     CLAUSES.get(bucket, ""),
-                    stands,
+                    current,
                     replayed,
-                    _signed(replayed - stands),
-                    duration(replayed - stands, ja) if replayed != stands else "",
+                    _signed(replayed - current),
+                    duration(replayed - current, ja) if replayed != current else "",
                 )
-                for bucket, (stands, replayed) in found.buckets().items()
+                for bucket, (current, replayed) in found.buckets().items()
             ),
         )
     )
-    verdicts = found.verdicts()
-    only_seconds = len(found.changed_claims) - len(verdicts) - sum(x.replayed is None for x in found.changed_claims)
+    results = found.changed_results()
+    only_seconds = len(found.changed_claims) - len(results) - sum(x.replayed is None for x in found.changed_claims)
     if ja:
-        told = f"申請 {found.claims:,}件: 結果が変わるもの {len(verdicts):,}件、時間だけ変わるもの {only_seconds:,}件"
-        told += f"、まだ届いていないもの {found.not_yet_received:,}件" if found.not_yet_received else ""
+        text = f"申請 {found.claims:,}件: 結果が変わるもの {len(results):,}件、時間だけ変わるもの {only_seconds:,}件"
+        text += f"、まだ届いていないもの {found.not_yet_received:,}件" if found.not_yet_received else ""
     else:
-        told = f"{found.claims:,} claims: {len(verdicts):,} with another outcome, {only_seconds:,} only other seconds"
-        told += f", {found.not_yet_received:,} not received by then" if found.not_yet_received else ""
+        text = f"{found.claims:,} claims: {len(results):,} with another outcome, {only_seconds:,} only other seconds"
+        text += f", {found.not_yet_received:,} not received by then" if found.not_yet_received else ""
     if found.claims_held:
         held_ja = f"、測定値のない時間に結果がかかり、そのままとしたもの {found.claims_held:,}件"
-        told += held_ja if ja else f", {found.claims_held:,} hang on time without a sample and are left as they stand"
-    console.print(f"\n{told}")
-    if verdicts:
+        text += held_ja if ja else f", {found.claims_held:,} hang on time without a sample and are left as they stand"
+    console.print(f"\n{text}")
+    if results:
         heads = ("申請", "アカウント", "いま", "再計算") if ja else ("claim", "account", "stands", "replayed")
         rows = (
-            (each.claim_id, each.account, state_told(each.stands, lang.value), state_told(each.replayed, lang.value))
-            for each in verdicts[:SHOWN]
+            (each.claim_id, each.account, state_text(each.current, lang.value), state_text(each.replayed, lang.value))
+            for each in results[:SHOWN]
         )
         console.print(table(heads, rows))
-        if len(verdicts) > SHOWN:
-            console.print(f"… {len(verdicts) - SHOWN:,} (--json)")
-    difference = found.replayed_yen - found.stands_yen
+        if len(results) > SHOWN:
+            console.print(f"… {len(results) - SHOWN:,} (--json)")
+    difference = found.replayed_yen - found.current_yen
     label = "減額" if ja else "awards"
     console.print(
-        f"\n{label}: {yen(found.stands_yen, ja)} → {yen(found.replayed_yen, ja)} "
+        f"\n{label}: {yen(found.current_yen, ja)} → {yen(found.replayed_yen, ja)} "
         f"({_signed(difference)}; {len(found.changed_yen):,} {'アカウント' if ja else 'accounts'})"
     )
     console.print(f"[dim]{'何も保存していません。' if ja else 'Nothing was saved.'}[/]")
@@ -285,7 +315,7 @@ def _print_replay(console: Console, found: Replay, lang: Language) -> None:
 def _asked(found: Replay, ja: bool) -> str:
     asked = []
     if found.as_known_at is not None:
-        known_at = instant_told(found.as_known_at, ja)
+        known_at = instant_text(found.as_known_at, ja)
         asked.append(f"{known_at}までに知ったことで" if ja else f"as known at {known_at}")
     asked += [f"{name}={choice}" for name, choice in found.readings.items()]
     return ("、" if ja else ", ").join(asked) or ("いま知っていることで" if ja else "as known now")
@@ -318,12 +348,12 @@ def _print_differences(console: Console, found: list[Difference], lang: Language
 
 
 def _why(each: Difference, ja: bool) -> Iterator[str]:
-    yield from _seconds_told(each.seconds, ja)
+    yield from _seconds_texts(each.seconds, ja)
     if each.since:
         yield ("その後の記録: " if ja else "recorded since: ") + ", ".join(each.since)
 
 
-def _seconds_told(seconds: Mapping[str, tuple[int, int]], ja: bool) -> Iterator[str]:
+def _seconds_texts(seconds: Mapping[str, tuple[int, int]], ja: bool) -> Iterator[str]:
     from keizoku.sla.pictures.timeline import CLAUSES, LOOKS
 
     for bucket, (then, now) in seconds.items():

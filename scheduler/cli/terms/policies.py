@@ -5,7 +5,6 @@ Reads TOML only; the words of a dimension are made here, the findings in terms/s
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +12,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
 from keizoku.terms.files import BadTermsError
 from keizoku.terms.money import fraction_text
-from keizoku.terms.sla_lint import lint
-from keizoku.terms.sla_policy import (
+from keizoku.terms.stated.sla_lint import lint
+from keizoku.terms.stated.sla_policy import (
     Announced,
     ByCause,
     CreditRule,
@@ -27,16 +27,21 @@ from keizoku.terms.sla_policy import (
     Recurring,
     SlaPolicy,
     Step,
+    UnknownPolicyError,
     public_policies,
+    public_policy,
     read_policy,
 )
 
 __all__ = ["lint_policy", "list_policies", "show_policy"]
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 
 
-def lint_policy(file: Annotated[Path, typer.Argument(help="The TOML of one SLA.")], as_json: AsJson = False) -> None:
+def lint_policy(
+    file: Annotated[Path, typer.Argument(help=both("The TOML of one SLA.", "一つのSLAのTOML。"))],
+    as_json: AsJson = False,
+) -> None:
     """Gaps, overlaps and dead ends in an SLA stated as TOML. Exit code 1 if there are any."""
     try:
         policy = read_policy(file)
@@ -50,7 +55,10 @@ def lint_policy(file: Annotated[Path, typer.Argument(help="The TOML of one SLA."
 
 def list_policies(as_json: AsJson = False) -> None:
     """The SLAs that come with Keizoku as examples, with their main numbers."""
-    policies = _known()
+    try:
+        policies = public_policies()
+    except BadTermsError as error:
+        fail(str(error))
 
     def human(console: Console) -> None:
         columns = ["name", "measured", "promise (u)", "owed", "claim", "last checked"]
@@ -71,15 +79,19 @@ def list_policies(as_json: AsJson = False) -> None:
 
 
 def show_policy(
-    name: Annotated[str, typer.Argument(help="Its name, as `keizoku terms policies` lists it.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help=both("Its name, as `keizoku terms policies` lists it.", "`keizoku terms policies` にある名前。")
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """One of the examples, dimension by dimension."""
-    policies = {policy.name: policy for policy in _known()}
-    if name not in policies:
-        near = get_close_matches(name, policies, n=3, cutoff=0.4)
-        fail(f"no policy {name!r}; nearest: {', '.join(near) or 'none'} (`keizoku terms policies` lists them)")
-    policy = policies[name]
+    try:
+        policy = public_policy(name)
+    except (BadTermsError, UnknownPolicyError) as error:
+        fail(str(error))
 
     def human(console: Console) -> None:
         console.print(f"[bold]{escape(policy.name)}[/bold]  {escape(policy.title)}")
@@ -169,13 +181,6 @@ def claim_text(policy: SlaPolicy) -> str:
         "automatic": "none needed",
         "unstated": "no time stated",
     }[rule.kind]
-
-
-def _known() -> tuple[SlaPolicy, ...]:
-    try:
-        return public_policies()
-    except BadTermsError as error:
-        fail(str(error))
 
 
 def _clock(second: int) -> str:

@@ -59,8 +59,8 @@ def demo(own_database: OwnDatabase) -> Iterator[Demo]:
         services = Services(session=session, rules=RULES, gateway=gateway)
         played = play(services, read_acts(EXAMPLE, RULES, EVERY))
         summary = summarise(services, played, played_until())
-        claims = claim_list(session, RULES, played_until(), Month(2026, 4))
-        outcomes = {each["id"]: each["reason"] or each["outcome"] for each in claims}
+        claims = claim_list(session, played_until(), Month(2026, 4))
+        outcomes = {each.id: each.reason or each.outcome for each in claims}
         yield Demo(played, summary, outcomes, demo_page(services, summary, played_until(), COMMAND))
 
 

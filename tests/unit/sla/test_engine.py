@@ -13,8 +13,8 @@ from keizoku.sla.policies.seconds import CauseRuling, PolicyFacts, StatedOutage,
 from keizoku.sla.rules.intervals import length, union
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import epoch
-from keizoku.terms.sla_periods import period_of
-from keizoku.terms.sla_policy import Recurring, StopCause
+from keizoku.terms.stated.sla_periods import period_of
+from keizoku.terms.stated.sla_policy import Recurring, StopCause
 from tests.unit.sla.plain_policy import HOUR, JUNE, ZERO, filled, hours, outcome, policy
 
 # ── predicate and population ───────────────────────────────────────────────────────────────────────────
@@ -153,6 +153,24 @@ def test_an_announcement_excludes_only_the_causes_it_is_for() -> None:
     notice = UpdateNotice("n", ZERO, ZERO, ZERO + 2 * HOUR)
     result = outcome(policy(exclusions=[update]), hours(0, 1, cause="system_update"), hours(1, 2), notices=(notice,))
     assert filled(result) == {"update": HOUR, "counted": HOUR}
+
+
+def test_an_announcement_that_was_withdrawn_or_moved_excludes_no_more_than_both_issues() -> None:
+    announced = {"kind": "announced", "name": "announced", "notice_seconds": 0}
+    first = UpdateNotice("n", ZERO - HOUR, ZERO, ZERO + 3 * HOUR)
+    withdrawn = UpdateNotice("n", ZERO + HOUR, ZERO, ZERO + 3 * HOUR, cancelled=True)
+    moved = UpdateNotice("n", ZERO + HOUR, ZERO + 2 * HOUR, ZERO + 4 * HOUR)
+    stated = policy(exclusions=[announced])
+    assert filled(outcome(stated, hours(0, 5), notices=(first, withdrawn))) == {"announced": HOUR, "counted": 4 * HOUR}
+    assert outcome(stated, hours(0, 5), notices=(first, moved)).buckets["announced"] == (
+        (ZERO, ZERO + HOUR),
+        (ZERO + 2 * HOUR, ZERO + 4 * HOUR),
+    )
+
+
+def test_a_count_states_its_own_total() -> None:
+    of_fewer = StatedOutage(ZERO, ZERO + HOUR, 6, total=100)
+    assert filled(outcome(policy(), of_fewer, population=((0, 1_000),))) == {"counted": HOUR}
 
 
 def test_a_window_from_midnight_to_midnight_is_the_whole_day() -> None:

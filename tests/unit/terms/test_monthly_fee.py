@@ -13,6 +13,14 @@ from hypothesis import strategies as st
 from keizoku.billing.rules.sla_credit import award_yen
 from keizoku.scheduler.reports.claim_states import yen_of
 from keizoku.sla.claims.explanation import claim_sentences
+from keizoku.sla.claims.read_models import (
+    AwardRow,
+    ClaimExplanation,
+    ClaimRevision,
+    ClaimStatus,
+    SubmittedClaim,
+    TermPrice,
+)
 from keizoku.sla.rules.claim_decision import ClaimDecision, term_json
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimFacts, TermFact, TermKind
 from keizoku.sla.rules.claims import adjudicate
@@ -74,17 +82,32 @@ def test_9_2__award_explanation_credit_and_report_rest_on_the_same_fee(of_terms:
     total_yen = award_yen(made.rate, of_terms)
     assert total_yen == -(-made.worth.numerator // made.worth.denominator)  # rounded up, once
     assert yen_of(str(made.rate), term_prices, "up") == total_yen
-    award = {
-        "term_prices": term_prices,
-        "fee_basis": str(made.monthly_fee),
-        "rate": made.rate,
-        "seconds": made.seconds,
-        "total_yen": total_yen,
-        "granted_yen": total_yen,
-        "usable_from": date(2026, 6, 1),
-    }
-    story = {"claim": {"month": "2026-04"}, "decisions": [(1, None, made.decision)], "awards": [award]}
-    said = [words for _, words in claim_sentences(story, "en")]
+    award = AwardRow(
+        id=1,
+        account="hanako",
+        month="2026-04",
+        revision=1,
+        claim_id="c1",
+        decision_revision=1,
+        rate=str(made.rate),
+        seconds=made.seconds,
+        term_ids=(),
+        term_prices=tuple(TermPrice(0, interval, price_yen) for price_yen, interval in of_terms),
+        fee_basis=str(made.monthly_fee),
+        usable_from=date(2026, 6, 1),
+        decided_on=date(2026, 6, 1),
+        decided_at=CLAIM.received_at,
+        windows=(),
+        total_yen=total_yen,
+        granted_yen=total_yen,
+    )
+    explanation = ClaimExplanation(
+        SubmittedClaim("c1", "hanako", "2026-04", CLAIM.received_at, None),
+        ClaimStatus("granted", total_yen),
+        (ClaimRevision(1, CLAIM.received_at, made.decision),),
+        (award,),
+    )
+    said = [words for _, words in claim_sentences(explanation, "en")]
     whole, rest = divmod(made.worth.numerator, made.worth.denominator)
     exact = f"{whole:,} {rest}/{made.worth.denominator}" if rest else f"{whole:,}"
     yearly = " ÷ 12" if fee.interval == "year" else ""

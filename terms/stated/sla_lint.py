@@ -21,8 +21,18 @@ from zoneinfo import ZoneInfo
 
 from keizoku.terms.decision import Finding
 from keizoku.terms.money import fraction_text
-from keizoku.terms.sla_periods import claim_before, period_of, zone_day_at
-from keizoku.terms.sla_policy import Announced, ByCause, CreditTier, Days, Range, Recurring, SlaPolicy, Step, StopCause
+from keizoku.terms.stated.sla_periods import claim_before, period_of, zone_day_at
+from keizoku.terms.stated.sla_policy import (
+    Announced,
+    ByCause,
+    CreditTier,
+    Days,
+    Range,
+    Recurring,
+    SlaPolicy,
+    Step,
+    StopCause,
+)
 
 DAY_MINUTES = 1_440
 FIRST_DAY, DAYS_TRIED = date(2027, 1, 1), 366 + 365  # 2028 is a leap year
@@ -99,11 +109,11 @@ def cuts(policy: SlaPolicy) -> list[Cut]:
     stated = {bound for each in ranges for bound in (each.above, each.at_least, each.below, each.at_most)}
     bounds = {bound for bound in stated if bound is not None and bound >= low and (high is None or bound <= high)}
     points = sorted(bounds | {low} | ({high} if high is not None else set()))
-    pieces: list[Cut] = []
+    cuts: list[Cut] = []
     for one, following in pairwise(points):
-        pieces += [Cut(one, one), Cut(one, following)]
-    pieces.append(Cut(points[-1], points[-1]))
-    return pieces if high is not None else [*pieces, Cut(points[-1], None)]
+        cuts += [Cut(one, one), Cut(one, following)]
+    cuts.append(Cut(points[-1], points[-1]))
+    return cuts if high is not None else [*cuts, Cut(points[-1], None)]
 
 
 def figures_possible(policy: SlaPolicy) -> tuple[Fraction, Fraction | None]:
