@@ -234,10 +234,12 @@ def map_clauses(
     raise typer.Exit(report_findings(complaints))
 
 
-@app.command("refusals")
+@app.command("refusals", help=japanese("断りの種類のすべて: コード、条項、どんなときに断るか。両言語で。"))
 def list_refusals(
-    write: Annotated[bool, typer.Option("--write", help="Write the file.")] = False,
-    output: Annotated[Path, typer.Option(help="The generated file.")] = Path("docs/reference/refusals.md"),
+    write: Annotated[bool, typer.Option("--write", help=both("Write the file.", "ファイルに書き出します。"))] = False,
+    output: Annotated[Path, typer.Option(help=both("The generated file.", "生成するファイル。"))] = Path(
+        "docs/reference/refusals.md"
+    ),
 ) -> None:
     """Every kind of refusal: its code, its clause, and when it is raised, in both languages."""
     from keizoku.terms.refusal import reference
