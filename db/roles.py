@@ -8,6 +8,7 @@ None of them owns a table, so none can disable the guards. They are roles withou
 of people and machines. Applying them again changes nothing; several schemas may be named.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -67,6 +68,45 @@ def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
         "finance": {"SELECT": readable, "INSERT": {}, "UPDATE": {}},
         "support": {"SELECT": readable, "INSERT": dict.fromkeys(sorted(SUPPORT_ADDS), ()), "UPDATE": {}},
     }
+
+
+def may_add(session: Session, table: sa.Table) -> bool:
+    """Whether the session's login may add rows to this table."""
+    return bool(session.scalar(sa.select(sa.func.has_table_privilege(table.name, "INSERT"))))
+
+
+_OF_TABLE = re.compile(r"\bpermission denied for (?:table|sequence) (\w+)")
+_LOCKS = re.compile(r"\bFOR (?:NO KEY )?(?:UPDATE|SHARE)\b")
+
+
+def remedy_for(refusal: str, statement: str | None) -> str:
+    """Who may do what the database refused: `refusal` are its words, `statement` the SQL (None: rows were added)."""
+    roles = _roles_for(refusal, (statement or "INSERT").lstrip())
+    if not roles:
+        return "only the owner of the tables may: `keizoku db roles` gives every other login its role"
+    return f"it needs the role {' or '.join(roles)}: `keizoku db roles` makes it, the tables' owner grants it"
+
+
+def _roles_for(refusal: str, statement: str) -> list[str]:
+    found = _OF_TABLE.search(refusal)
+    if found is None:
+        return []
+    named = found[1]
+    verb = statement.split(maxsplit=1)[0].upper() if statement else ""
+    wanted = "UPDATE" if verb == "SELECT" and _LOCKS.search(statement) else verb if verb != "COPY" else "INSERT"
+    given = privileges()
+    for privilege in (wanted, "INSERT", "SELECT"):
+        may = [role for role in NAMES if _owner_of(named) in given[role].get(privilege, {})]
+        if privilege == "SELECT":
+            may = [role for role in may if not given[role]["SELECT"][_owner_of(named)]]
+        if may:
+            return may
+    return []
+
+
+def _owner_of(named: str) -> str:
+    """The table that a table or one of its sequences is."""
+    return next((table for table in sorted(metadata.tables, key=len, reverse=True) if named.startswith(table)), named)
 
 
 def apply_roles(session: Session, schemas: Sequence[str] = (), prefix: str = "keizoku") -> list[str]:

@@ -23,6 +23,7 @@ from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import Gateway, UnansweredError
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
+from keizoku.db.roles import may_add
 from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.bank import bank_line
@@ -73,7 +74,7 @@ def reconcile_month(
 ) -> Reconciled:
     """Fetch the gateway's news and reconcile a JST month as of `now`. Commits the news, writes nothing else.
 
-    A gateway that does not answer leaves what is known already.
+    A gateway that does not answer, and a login that may only read, leave what is known already.
     """
     told = told or _nobody
     told("news", 0, len(STEPS))
@@ -168,6 +169,9 @@ def exception_row(each: Difference) -> dict[str, Any]:
 
 
 def _events(session: Session, gateway: Gateway, now: datetime) -> None:
+    if not may_add(session, gateway_event):
+        session.rollback()
+        return  # a login that only reads reconciles what the nights have fetched
     if isinstance(gateway, SimulatedGateway):
         events.poll(session, SimulatedBooks(session, now, gateway.fee_per_mille), now)
         return

@@ -29,7 +29,7 @@ __all__ = [
     "yen",
 ]
 
-FIRST_DAY, FIRST_DAY_BEYOND = "2000-01-01", "3000-01-01"
+FIRST_DAY, FIRST_DAY_BEYOND = "1900-01-01", "3000-01-01"
 """Days and instants that any table holds are in [first, beyond): what is not was mistyped, and no calendar of ours
 reaches it (no infinity, no year 1 and 9999, at whose ends Japan's days leave the calendar)."""
 

@@ -13,7 +13,7 @@ CREATE TABLE money_import (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_money_import PRIMARY KEY (id), 
 	CONSTRAINT ck_money_import_kind CHECK (kind IN ('bank', 'store')), 
-	CONSTRAINT ck_money_import_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_money_import_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE UNIQUE INDEX uq_money_import_whole ON money_import (kind, sha256) WHERE rows_refused = 0;
@@ -32,7 +32,7 @@ CREATE TABLE bank_line (
 	CONSTRAINT pk_bank_line PRIMARY KEY (id), 
 	CONSTRAINT uq_bank_line_paid_on_yen_payer_reference_nth UNIQUE (paid_on, yen, payer, reference, nth), 
 	CONSTRAINT ck_bank_line_positive CHECK (yen > 0 AND nth > 0), 
-	CONSTRAINT ck_bank_line_within_reach CHECK (paid_on >= DATE '2000-01-01' AND paid_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_bank_line_within_reach CHECK (paid_on >= DATE '1900-01-01' AND paid_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE entry (
@@ -46,7 +46,7 @@ CREATE TABLE entry (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_entry PRIMARY KEY (id), 
 	CONSTRAINT uq_entry_event_key UNIQUE (event_key), 
-	CONSTRAINT ck_entry_within_reach CHECK (posted_on >= DATE '2000-01-01' AND posted_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_entry_within_reach CHECK (posted_on >= DATE '1900-01-01' AND posted_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_entry_posted_on ON entry (posted_on);
@@ -59,7 +59,7 @@ CREATE TABLE stage_run (
 	changes INTEGER NOT NULL, 
 	runs INTEGER NOT NULL, 
 	CONSTRAINT pk_stage_run PRIMARY KEY (business_date, stage), 
-	CONSTRAINT ck_stage_run_within_reach CHECK (business_date >= DATE '2000-01-01' AND business_date < DATE '3000-01-01' AND started_at >= DATE '2000-01-01' AND started_at < DATE '3000-01-01' AND finished_at >= DATE '2000-01-01' AND finished_at < DATE '3000-01-01')
+	CONSTRAINT ck_stage_run_within_reach CHECK (business_date >= DATE '1900-01-01' AND business_date < DATE '3000-01-01' AND started_at >= DATE '1900-01-01' AND started_at < DATE '3000-01-01' AND finished_at >= DATE '1900-01-01' AND finished_at < DATE '3000-01-01')
 );
 
 CREATE TABLE certificate (
@@ -76,7 +76,7 @@ CREATE TABLE certificate (
 	hash TEXT NOT NULL, 
 	CONSTRAINT pk_certificate PRIMARY KEY (id), 
 	CONSTRAINT ck_certificate_state CHECK (state IN ('ok', 'differences')), 
-	CONSTRAINT ck_certificate_within_reach CHECK (business_date >= DATE '2000-01-01' AND business_date < DATE '3000-01-01' AND issued_at >= DATE '2000-01-01' AND issued_at < DATE '3000-01-01' AND audited_whole_on >= DATE '2000-01-01' AND audited_whole_on < DATE '3000-01-01')
+	CONSTRAINT ck_certificate_within_reach CHECK (business_date >= DATE '1900-01-01' AND business_date < DATE '3000-01-01' AND issued_at >= DATE '1900-01-01' AND issued_at < DATE '3000-01-01' AND audited_whole_on >= DATE '1900-01-01' AND audited_whole_on < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_certificate_business_date ON certificate (business_date);
@@ -94,7 +94,7 @@ CREATE TABLE claim (
 	CONSTRAINT ck_claim_month_is_a_month CHECK (month ~ '^2\d{3}-(0[1-9]|1[0-2])$'), 
 	CONSTRAINT ck_claim_is_named CHECK (id <> '' AND account <> ''), 
 	CONSTRAINT ck_claim_windows_are_spans CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 2 && @[0] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[0].datetime() < @[1].datetime())', '{}', true)) ELSE windows IS NULL END), 
-	CONSTRAINT ck_claim_within_reach CHECK (received_at >= DATE '2000-01-01' AND received_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_claim_within_reach CHECK (received_at >= DATE '1900-01-01' AND received_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_claim_account ON claim (account);
@@ -137,7 +137,7 @@ CREATE TABLE month_act (
 	CONSTRAINT ck_month_act_reopened_with_ground CHECK (kind = 'closed' OR ground <> ''), 
 	CONSTRAINT ck_month_act_by_somebody CHECK (author <> ''), 
 	CONSTRAINT uq_month_act_previous UNIQUE (previous), 
-	CONSTRAINT ck_month_act_within_reach CHECK (from_on >= DATE '2000-01-01' AND from_on < DATE '3000-01-01' AND to_on >= DATE '2000-01-01' AND to_on < DATE '3000-01-01' AND open_from >= DATE '2000-01-01' AND open_from < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_month_act_within_reach CHECK (from_on >= DATE '1900-01-01' AND from_on < DATE '3000-01-01' AND to_on >= DATE '1900-01-01' AND to_on < DATE '3000-01-01' AND open_from >= DATE '1900-01-01' AND open_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE account (
@@ -146,7 +146,7 @@ CREATE TABLE account (
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_account PRIMARY KEY (id), 
 	CONSTRAINT uq_account_number UNIQUE (number), 
-	CONSTRAINT ck_account_within_reach CHECK (created_at >= DATE '2000-01-01' AND created_at < DATE '3000-01-01')
+	CONSTRAINT ck_account_within_reach CHECK (created_at >= DATE '1900-01-01' AND created_at < DATE '3000-01-01')
 );
 
 CREATE TABLE plan (
@@ -155,7 +155,7 @@ CREATE TABLE plan (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_plan PRIMARY KEY (code), 
 	CONSTRAINT ck_plan_interval CHECK (interval IN ('month', 'year')), 
-	CONSTRAINT ck_plan_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_plan_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE evidence_import (
@@ -175,7 +175,7 @@ CREATE TABLE evidence_import (
 	CONSTRAINT ck_evidence_import_sha256_is_hex CHECK (sha256 ~ '^[0-9a-f]{64}$'), 
 	CONSTRAINT ck_evidence_import_rows_add_up CHECK (rows_read = rows_used + rows_refused AND rows_new BETWEEN 0 AND rows_used AND rows_refused >= 0), 
 	CONSTRAINT ck_evidence_import_has_author CHECK (author <> ''), 
-	CONSTRAINT ck_evidence_import_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_evidence_import_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE observation (
@@ -189,7 +189,7 @@ CREATE TABLE observation (
 	CONSTRAINT uq_observation_user_id_symptom_started_at_ended_at UNIQUE NULLS NOT DISTINCT (user_id, symptom, started_at, ended_at), 
 	CONSTRAINT ck_observation_symptom_known CHECK (symptom IN ('site', 'login', 'view')), 
 	CONSTRAINT ck_observation_period_not_empty CHECK (started_at < ended_at), 
-	CONSTRAINT ck_observation_within_reach CHECK (started_at >= DATE '2000-01-01' AND started_at < DATE '3000-01-01' AND ended_at >= DATE '2000-01-01' AND ended_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_observation_within_reach CHECK (started_at >= DATE '1900-01-01' AND started_at < DATE '3000-01-01' AND ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_observation_period ON observation USING brin (started_at, ended_at);
@@ -212,7 +212,7 @@ CREATE TABLE incident (
 	CONSTRAINT ck_incident_period_not_empty CHECK (from_at < to_at), 
 	CONSTRAINT ck_incident_affected_not_negative CHECK (affected >= 0), 
 	CONSTRAINT ck_incident_cause_known CHECK (cause IN ('fault', 'system_update', 'partner', 'user_environment')), 
-	CONSTRAINT ck_incident_within_reach CHECK (from_at >= DATE '2000-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '2000-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_incident_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE outage_count (
@@ -226,7 +226,7 @@ CREATE TABLE outage_count (
 	CONSTRAINT uq_outage_count_from_at_to_at_affected_total UNIQUE (from_at, to_at, affected, total), 
 	CONSTRAINT ck_outage_count_period_not_empty CHECK (from_at < to_at), 
 	CONSTRAINT ck_outage_count_share_is_a_share CHECK (affected >= 0 AND total > 0 AND affected <= total), 
-	CONSTRAINT ck_outage_count_within_reach CHECK (from_at >= DATE '2000-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '2000-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_outage_count_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_outage_count_to_at ON outage_count (to_at);
@@ -241,7 +241,7 @@ CREATE TABLE unknown_time (
 	CONSTRAINT pk_unknown_time PRIMARY KEY (id), 
 	CONSTRAINT uq_unknown_time_from_at_to_at UNIQUE (from_at, to_at), 
 	CONSTRAINT ck_unknown_time_period_not_empty CHECK (from_at < to_at), 
-	CONSTRAINT ck_unknown_time_within_reach CHECK (from_at >= DATE '2000-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '2000-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_unknown_time_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE unknown_ruling (
@@ -258,7 +258,7 @@ CREATE TABLE unknown_ruling (
 	CONSTRAINT ck_unknown_ruling_verdict_known CHECK (verdict IN ('up', 'down', 'excluded', 'unknown')), 
 	CONSTRAINT ck_unknown_ruling_down_has_users CHECK ((verdict = 'down') = (affected IS NOT NULL) AND affected >= 0), 
 	CONSTRAINT ck_unknown_ruling_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
-	CONSTRAINT ck_unknown_ruling_within_reach CHECK (from_at >= DATE '2000-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '2000-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_unknown_ruling_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE maintenance_notice (
@@ -275,7 +275,7 @@ CREATE TABLE maintenance_notice (
 	CONSTRAINT pk_maintenance_notice PRIMARY KEY (id), 
 	CONSTRAINT uq_maintenance_notice_calendar_uid_published_at_from_at_f885 UNIQUE (calendar, uid, published_at, from_at, to_at, cancelled), 
 	CONSTRAINT ck_maintenance_notice_period_not_empty CHECK (from_at < to_at), 
-	CONSTRAINT ck_maintenance_notice_within_reach CHECK (published_at >= DATE '2000-01-01' AND published_at < DATE '3000-01-01' AND from_at >= DATE '2000-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '2000-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_maintenance_notice_within_reach CHECK (published_at >= DATE '1900-01-01' AND published_at < DATE '3000-01-01' AND from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE interruption (
@@ -290,7 +290,7 @@ CREATE TABLE interruption (
 	CONSTRAINT uq_interruption_from_at_to_at_ground_approved_by UNIQUE (from_at, to_at, ground, approved_by), 
 	CONSTRAINT ck_interruption_period_not_empty CHECK (from_at < to_at), 
 	CONSTRAINT ck_interruption_has_ground_and_approver CHECK (ground <> '' AND approved_by <> ''), 
-	CONSTRAINT ck_interruption_within_reach CHECK (from_at >= DATE '2000-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '2000-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_interruption_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE population (
@@ -301,7 +301,7 @@ CREATE TABLE population (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_population PRIMARY KEY (id), 
 	CONSTRAINT ck_population_users_positive CHECK (users > 0), 
-	CONSTRAINT ck_population_within_reach CHECK (from_at >= DATE '2000-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_population_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE claim_form_outage (
@@ -314,7 +314,7 @@ CREATE TABLE claim_form_outage (
 	CONSTRAINT pk_claim_form_outage PRIMARY KEY (id), 
 	CONSTRAINT uq_claim_form_outage_from_at_to_at UNIQUE (from_at, to_at), 
 	CONSTRAINT ck_claim_form_outage_period_not_empty CHECK (from_at < to_at), 
-	CONSTRAINT ck_claim_form_outage_within_reach CHECK (from_at >= DATE '2000-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '2000-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_claim_form_outage_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE month_to_review (
@@ -325,7 +325,7 @@ CREATE TABLE month_to_review (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_month_to_review PRIMARY KEY (id), 
 	CONSTRAINT ck_month_to_review_month_is_a_month CHECK (month ~ '^2\d{3}-(0[1-9]|1[0-2])$'), 
-	CONSTRAINT ck_month_to_review_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_month_to_review_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_month_to_review_month_id ON month_to_review (month, id);
@@ -336,7 +336,7 @@ CREATE TABLE gateway_customer (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_gateway_customer PRIMARY KEY (account), 
 	CONSTRAINT uq_gateway_customer_customer_id UNIQUE (customer_id), 
-	CONSTRAINT ck_gateway_customer_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_gateway_customer_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE saved_card (
@@ -348,7 +348,7 @@ CREATE TABLE saved_card (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_saved_card PRIMARY KEY (id), 
 	CONSTRAINT uq_saved_card_setup_id UNIQUE (setup_id), 
-	CONSTRAINT ck_saved_card_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_saved_card_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_saved_card_account ON saved_card (account, id);
@@ -360,7 +360,7 @@ CREATE TABLE gateway_event (
 	happened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_gateway_event PRIMARY KEY (id), 
-	CONSTRAINT ck_gateway_event_within_reach CHECK (happened_at >= DATE '2000-01-01' AND happened_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_gateway_event_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_gateway_event_dispute ON gateway_event (about) WHERE starts_with(kind, 'charge.dispute.');
@@ -371,7 +371,7 @@ CREATE TABLE gateway_cursor (
 	name TEXT NOT NULL, 
 	seen_to TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_gateway_cursor PRIMARY KEY (name), 
-	CONSTRAINT ck_gateway_cursor_within_reach CHECK (seen_to >= DATE '2000-01-01' AND seen_to < DATE '3000-01-01')
+	CONSTRAINT ck_gateway_cursor_within_reach CHECK (seen_to >= DATE '1900-01-01' AND seen_to < DATE '3000-01-01')
 );
 
 CREATE TABLE balance_transaction (
@@ -390,7 +390,7 @@ CREATE TABLE balance_transaction (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_balance_transaction PRIMARY KEY (id), 
 	CONSTRAINT ck_balance_transaction_net CHECK (net = amount - fee), 
-	CONSTRAINT ck_balance_transaction_within_reach CHECK (happened_at >= DATE '2000-01-01' AND happened_at < DATE '3000-01-01' AND available_at >= DATE '2000-01-01' AND available_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_balance_transaction_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND available_at >= DATE '1900-01-01' AND available_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_balance_transaction_happened_at ON balance_transaction (happened_at);
@@ -404,7 +404,7 @@ CREATE TABLE refund_look (
 	code TEXT, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_refund_look PRIMARY KEY (reason), 
-	CONSTRAINT ck_refund_look_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_refund_look_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE gateway_payout (
@@ -419,7 +419,7 @@ CREATE TABLE gateway_payout (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_gateway_payout PRIMARY KEY (id), 
 	CONSTRAINT uq_gateway_payout_payout_state UNIQUE (payout, state), 
-	CONSTRAINT ck_gateway_payout_within_reach CHECK (happened_at >= DATE '2000-01-01' AND happened_at < DATE '3000-01-01' AND arrives_at >= DATE '2000-01-01' AND arrives_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_gateway_payout_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND arrives_at >= DATE '1900-01-01' AND arrives_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE payout_movement (
@@ -427,7 +427,7 @@ CREATE TABLE payout_movement (
 	payout TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_payout_movement PRIMARY KEY (movement), 
-	CONSTRAINT ck_payout_movement_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_payout_movement_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_payout_movement_payout ON payout_movement (payout);
@@ -442,7 +442,7 @@ CREATE TABLE dispute_choice (
 	CONSTRAINT pk_dispute_choice PRIMARY KEY (id), 
 	CONSTRAINT ck_dispute_choice_choice CHECK (choice IN ('claim_stays', 'sale_void')), 
 	CONSTRAINT ck_dispute_choice_by_somebody CHECK (author <> '' AND ground <> ''), 
-	CONSTRAINT ck_dispute_choice_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_dispute_choice_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_dispute_choice_dispute ON dispute_choice (dispute);
@@ -458,7 +458,7 @@ CREATE TABLE interest_booking (
 	CONSTRAINT pk_interest_booking PRIMARY KEY (id), 
 	CONSTRAINT uq_interest_booking_account_occasion UNIQUE (account, occasion), 
 	CONSTRAINT ck_interest_booking_kind CHECK (kind IN ('demand', 'allocation', 'write_off', 'set_off', 'deposit', 'correction')), 
-	CONSTRAINT ck_interest_booking_within_reach CHECK (booked_on >= DATE '2000-01-01' AND booked_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_interest_booking_within_reach CHECK (booked_on >= DATE '1900-01-01' AND booked_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE demand (
@@ -475,7 +475,7 @@ CREATE TABLE demand (
 	CONSTRAINT pk_demand PRIMARY KEY (id), 
 	CONSTRAINT uq_demand_account_occasion UNIQUE (account, occasion), 
 	CONSTRAINT ck_demand_positive CHECK (interest_yen > 0), 
-	CONSTRAINT ck_demand_within_reach CHECK (demanded_on >= DATE '2000-01-01' AND demanded_on < DATE '3000-01-01' AND written_at >= DATE '2000-01-01' AND written_at < DATE '3000-01-01')
+	CONSTRAINT ck_demand_within_reach CHECK (demanded_on >= DATE '1900-01-01' AND demanded_on < DATE '3000-01-01' AND written_at >= DATE '1900-01-01' AND written_at < DATE '3000-01-01')
 );
 
 CREATE TABLE user_notice (
@@ -491,7 +491,7 @@ CREATE TABLE user_notice (
 	CONSTRAINT pk_user_notice PRIMARY KEY (id), 
 	CONSTRAINT uq_user_notice_contract_id_kind_occasion UNIQUE (contract_id, kind, occasion), 
 	CONSTRAINT ck_user_notice_kind CHECK (kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', 'write_off')), 
-	CONSTRAINT ck_user_notice_within_reach CHECK (written_on >= DATE '2000-01-01' AND written_on < DATE '3000-01-01' AND written_at >= DATE '2000-01-01' AND written_at < DATE '3000-01-01')
+	CONSTRAINT ck_user_notice_within_reach CHECK (written_on >= DATE '1900-01-01' AND written_on < DATE '3000-01-01' AND written_at >= DATE '1900-01-01' AND written_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_user_notice_account ON user_notice (account);
@@ -507,7 +507,7 @@ CREATE TABLE review_task (
 	closed_ground TEXT, 
 	CONSTRAINT pk_review_task PRIMARY KEY (id), 
 	CONSTRAINT uq_review_task_kind_subject UNIQUE (kind, subject), 
-	CONSTRAINT ck_review_task_within_reach CHECK (opened_at >= DATE '2000-01-01' AND opened_at < DATE '3000-01-01' AND closed_at >= DATE '2000-01-01' AND closed_at < DATE '3000-01-01')
+	CONSTRAINT ck_review_task_within_reach CHECK (opened_at >= DATE '1900-01-01' AND opened_at < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01')
 );
 
 CREATE TABLE simulated_card (
@@ -526,7 +526,7 @@ CREATE TABLE simulated_charge (
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_simulated_charge PRIMARY KEY (id), 
 	CONSTRAINT uq_simulated_charge_key UNIQUE (key), 
-	CONSTRAINT ck_simulated_charge_within_reach CHECK (created_at >= DATE '2000-01-01' AND created_at < DATE '3000-01-01')
+	CONSTRAINT ck_simulated_charge_within_reach CHECK (created_at >= DATE '1900-01-01' AND created_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_simulated_charge_account ON simulated_charge (account);
@@ -539,7 +539,7 @@ CREATE TABLE schema_release (
 	applied_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	by TEXT NOT NULL, 
 	CONSTRAINT pk_schema_release PRIMARY KEY (id), 
-	CONSTRAINT ck_schema_release_within_reach CHECK (applied_at >= DATE '2000-01-01' AND applied_at < DATE '3000-01-01')
+	CONSTRAINT ck_schema_release_within_reach CHECK (applied_at >= DATE '1900-01-01' AND applied_at < DATE '3000-01-01')
 );
 
 CREATE TABLE backup_copy (
@@ -555,7 +555,7 @@ CREATE TABLE backup_copy (
 	CONSTRAINT pk_backup_copy PRIMARY KEY (id), 
 	CONSTRAINT ck_backup_copy_outcome CHECK (outcome IN ('stored', 'failed', 'removed')), 
 	CONSTRAINT ck_backup_copy_stored_is_known CHECK ((outcome = 'stored') <= (sha256 IS NOT NULL)), 
-	CONSTRAINT ck_backup_copy_within_reach CHECK (taken_at >= DATE '2000-01-01' AND taken_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_backup_copy_within_reach CHECK (taken_at >= DATE '1900-01-01' AND taken_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_backup_copy_taken_at ON backup_copy (taken_at);
@@ -573,7 +573,7 @@ CREATE TABLE night_range (
 	CONSTRAINT ck_night_range_state CHECK (state IN ('open', 'done', 'left')), 
 	CONSTRAINT ck_night_range_range CHECK (first_contract <= last_contract), 
 	CONSTRAINT ck_night_range_done_is_counted CHECK ((state = 'done') = (changes IS NOT NULL)), 
-	CONSTRAINT ck_night_range_within_reach CHECK (business_date >= DATE '2000-01-01' AND business_date < DATE '3000-01-01' AND handed_out_at >= DATE '2000-01-01' AND handed_out_at < DATE '3000-01-01')
+	CONSTRAINT ck_night_range_within_reach CHECK (business_date >= DATE '1900-01-01' AND business_date < DATE '3000-01-01' AND handed_out_at >= DATE '1900-01-01' AND handed_out_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_night_range_open ON night_range (id) WHERE state = 'open';
@@ -598,7 +598,7 @@ CREATE TABLE revenue_posting (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_revenue_posting PRIMARY KEY (day, plan, revision), 
 	CONSTRAINT fk_revenue_posting_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id), 
-	CONSTRAINT ck_revenue_posting_within_reach CHECK (day >= DATE '2000-01-01' AND day < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_revenue_posting_within_reach CHECK (day >= DATE '1900-01-01' AND day < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE claim_ruling (
@@ -612,7 +612,7 @@ CREATE TABLE claim_ruling (
 	CONSTRAINT ck_claim_ruling_windows_are_spans CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 2 && @[0] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[0].datetime() < @[1].datetime())', '{}', true)) ELSE windows IS NULL END), 
 	CONSTRAINT ck_claim_ruling_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
 	CONSTRAINT fk_claim_ruling_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
-	CONSTRAINT ck_claim_ruling_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_claim_ruling_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_claim_ruling_claim_id ON claim_ruling (claim_id);
@@ -638,7 +638,7 @@ CREATE TABLE claim_decision (
 	CONSTRAINT ck_claim_decision_reason_known CHECK (reason IN ('deadline', 'not_member', 'method', 'threshold')), 
 	CONSTRAINT ck_claim_decision_grants_a_rate_or_gives_a_reason CHECK ((outcome = 'granted') = (rate IS NOT NULL) AND (outcome = 'rejected') = (reason IS NOT NULL)), 
 	CONSTRAINT fk_claim_decision_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
-	CONSTRAINT ck_claim_decision_within_reach CHECK (decided_on >= DATE '2000-01-01' AND decided_on < DATE '3000-01-01' AND decided_at >= DATE '2000-01-01' AND decided_at < DATE '3000-01-01')
+	CONSTRAINT ck_claim_decision_within_reach CHECK (decided_on >= DATE '1900-01-01' AND decided_on < DATE '3000-01-01' AND decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01')
 );
 
 CREATE TABLE alternative_consent (
@@ -651,7 +651,7 @@ CREATE TABLE alternative_consent (
 	CONSTRAINT pk_alternative_consent PRIMARY KEY (id), 
 	CONSTRAINT ck_alternative_consent_names_the_remedy CHECK (what <> ''), 
 	CONSTRAINT fk_alternative_consent_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
-	CONSTRAINT ck_alternative_consent_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_alternative_consent_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE manual_entry (
@@ -665,7 +665,7 @@ CREATE TABLE manual_entry (
 	CONSTRAINT ck_manual_entry_by_somebody CHECK (author <> '' AND ground <> ''), 
 	CONSTRAINT fk_manual_entry_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id), 
 	CONSTRAINT fk_manual_entry_reverses FOREIGN KEY(reverses) REFERENCES entry (id), 
-	CONSTRAINT ck_manual_entry_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_manual_entry_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE exception_resolution (
@@ -682,7 +682,7 @@ CREATE TABLE exception_resolution (
 	CONSTRAINT pk_exception_resolution PRIMARY KEY (id), 
 	CONSTRAINT ck_exception_resolution_by_somebody CHECK (author <> '' AND ground <> ''), 
 	CONSTRAINT fk_exception_resolution_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id), 
-	CONSTRAINT ck_exception_resolution_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_exception_resolution_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_exception_resolution_exception ON exception_resolution (exception);
@@ -708,7 +708,7 @@ CREATE TABLE code_batch (
 	CONSTRAINT ck_code_batch_forward CHECK (issued_on <= expires_on), 
 	CONSTRAINT uq_code_batch_name UNIQUE (name), 
 	CONSTRAINT fk_code_batch_plan FOREIGN KEY(plan) REFERENCES plan (code), 
-	CONSTRAINT ck_code_batch_within_reach CHECK (issued_on >= DATE '2000-01-01' AND issued_on < DATE '3000-01-01' AND expires_on >= DATE '2000-01-01' AND expires_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01' AND closed_at >= DATE '2000-01-01' AND closed_at < DATE '3000-01-01')
+	CONSTRAINT ck_code_batch_within_reach CHECK (issued_on >= DATE '1900-01-01' AND issued_on < DATE '3000-01-01' AND expires_on >= DATE '1900-01-01' AND expires_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_code_batch_open ON code_batch (expires_on) WHERE closed_at IS NULL;
@@ -726,7 +726,7 @@ CREATE TABLE price (
 	CONSTRAINT pk_price PRIMARY KEY (id), 
 	CONSTRAINT ck_price_positive CHECK (yen > 0), 
 	CONSTRAINT fk_price_plan FOREIGN KEY(plan) REFERENCES plan (code), 
-	CONSTRAINT ck_price_within_reach CHECK (announced_on >= DATE '2000-01-01' AND announced_on < DATE '3000-01-01' AND for_new_from >= DATE '2000-01-01' AND for_new_from < DATE '3000-01-01' AND for_renewals_from >= DATE '2000-01-01' AND for_renewals_from < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_price_within_reach CHECK (announced_on >= DATE '1900-01-01' AND announced_on < DATE '3000-01-01' AND for_new_from >= DATE '1900-01-01' AND for_new_from < DATE '3000-01-01' AND for_renewals_from >= DATE '1900-01-01' AND for_renewals_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE contract (
@@ -756,7 +756,7 @@ CREATE TABLE contract (
 	CONSTRAINT ck_contract_end_recorded CHECK ((ended_on IS NULL) = (end_recorded_at IS NULL)), 
 	CONSTRAINT fk_contract_account FOREIGN KEY(account) REFERENCES account (id), 
 	CONSTRAINT fk_contract_plan FOREIGN KEY(plan) REFERENCES plan (code), 
-	CONSTRAINT ck_contract_within_reach CHECK (applied_at >= DATE '2000-01-01' AND applied_at < DATE '3000-01-01' AND approved_at >= DATE '2000-01-01' AND approved_at < DATE '3000-01-01' AND anchor_on >= DATE '2000-01-01' AND anchor_on < DATE '3000-01-01' AND rejected_at >= DATE '2000-01-01' AND rejected_at < DATE '3000-01-01' AND renews_on >= DATE '2000-01-01' AND renews_on < DATE '3000-01-01' AND ended_on >= DATE '2000-01-01' AND ended_on < DATE '3000-01-01' AND ended_at >= DATE '2000-01-01' AND ended_at < DATE '3000-01-01' AND end_recorded_at >= DATE '2000-01-01' AND end_recorded_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_contract_within_reach CHECK (applied_at >= DATE '1900-01-01' AND applied_at < DATE '3000-01-01' AND approved_at >= DATE '1900-01-01' AND approved_at < DATE '3000-01-01' AND anchor_on >= DATE '1900-01-01' AND anchor_on < DATE '3000-01-01' AND rejected_at >= DATE '1900-01-01' AND rejected_at < DATE '3000-01-01' AND renews_on >= DATE '1900-01-01' AND renews_on < DATE '3000-01-01' AND ended_on >= DATE '1900-01-01' AND ended_on < DATE '3000-01-01' AND ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND end_recorded_at >= DATE '1900-01-01' AND end_recorded_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_contract_account ON contract (account);
@@ -780,7 +780,7 @@ CREATE TABLE environment_ruling (
 	CONSTRAINT ck_environment_ruling_windows_are_spans CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 2 && @[0] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[0].datetime() < @[1].datetime())', '{}', true)) ELSE windows IS NULL END), 
 	CONSTRAINT ck_environment_ruling_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
 	CONSTRAINT fk_environment_ruling_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
-	CONSTRAINT ck_environment_ruling_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_environment_ruling_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_environment_ruling_claim_id ON environment_ruling (claim_id);
@@ -794,7 +794,7 @@ CREATE TABLE month_review (
 	CONSTRAINT pk_month_review PRIMARY KEY (id), 
 	CONSTRAINT uq_month_review_month_up_to_id UNIQUE (month, up_to_id), 
 	CONSTRAINT fk_month_review_up_to_id FOREIGN KEY(up_to_id) REFERENCES month_to_review (id), 
-	CONSTRAINT ck_month_review_within_reach CHECK (decided_on >= DATE '2000-01-01' AND decided_on < DATE '3000-01-01' AND decided_at >= DATE '2000-01-01' AND decided_at < DATE '3000-01-01')
+	CONSTRAINT ck_month_review_within_reach CHECK (decided_on >= DATE '1900-01-01' AND decided_on < DATE '3000-01-01' AND decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01')
 );
 
 CREATE TABLE card_end (
@@ -803,7 +803,7 @@ CREATE TABLE card_end (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_card_end PRIMARY KEY (card_id), 
 	CONSTRAINT fk_card_end_card_id FOREIGN KEY(card_id) REFERENCES saved_card (id), 
-	CONSTRAINT ck_card_end_within_reach CHECK (ended_at >= DATE '2000-01-01' AND ended_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_card_end_within_reach CHECK (ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE simulated_dispute (
@@ -817,7 +817,7 @@ CREATE TABLE simulated_dispute (
 	CONSTRAINT uq_simulated_dispute_charge_id UNIQUE (charge_id), 
 	CONSTRAINT ck_simulated_dispute_outcome CHECK (outcome IN ('won', 'lost')), 
 	CONSTRAINT fk_simulated_dispute_charge_id FOREIGN KEY(charge_id) REFERENCES simulated_charge (id), 
-	CONSTRAINT ck_simulated_dispute_within_reach CHECK (opened_at >= DATE '2000-01-01' AND opened_at < DATE '3000-01-01' AND decided_at >= DATE '2000-01-01' AND decided_at < DATE '3000-01-01')
+	CONSTRAINT ck_simulated_dispute_within_reach CHECK (opened_at >= DATE '1900-01-01' AND opened_at < DATE '3000-01-01' AND decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01')
 );
 
 CREATE TABLE receipt (
@@ -836,7 +836,7 @@ CREATE TABLE receipt (
 	CONSTRAINT uq_receipt_reverses UNIQUE (reverses), 
 	CONSTRAINT fk_receipt_account FOREIGN KEY(account) REFERENCES account (id), 
 	CONSTRAINT fk_receipt_reverses FOREIGN KEY(reverses) REFERENCES receipt (id), 
-	CONSTRAINT ck_receipt_within_reach CHECK (received_on >= DATE '2000-01-01' AND received_on < DATE '3000-01-01' AND received_at >= DATE '2000-01-01' AND received_at < DATE '3000-01-01' AND for_term_on >= DATE '2000-01-01' AND for_term_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_receipt_within_reach CHECK (received_on >= DATE '1900-01-01' AND received_on < DATE '3000-01-01' AND received_at >= DATE '1900-01-01' AND received_at < DATE '3000-01-01' AND for_term_on >= DATE '1900-01-01' AND for_term_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_receipt_account ON receipt (account);
@@ -860,7 +860,7 @@ CREATE TABLE deposit_use (
 	CONSTRAINT ck_deposit_use_refund_by_people CHECK (kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)), 
 	CONSTRAINT ck_deposit_use_positive_or_came_back CHECK (yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0)), 
 	CONSTRAINT fk_deposit_use_account FOREIGN KEY(account) REFERENCES account (id), 
-	CONSTRAINT ck_deposit_use_within_reach CHECK (used_on >= DATE '2000-01-01' AND used_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_deposit_use_within_reach CHECK (used_on >= DATE '1900-01-01' AND used_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_deposit_use_account ON deposit_use (account);
@@ -879,7 +879,7 @@ CREATE TABLE handover (
 	CONSTRAINT ck_handover_by_somebody CHECK (author <> ''), 
 	CONSTRAINT fk_handover_notice_id FOREIGN KEY(notice_id) REFERENCES user_notice (id), 
 	CONSTRAINT fk_handover_demand_id FOREIGN KEY(demand_id) REFERENCES demand (id), 
-	CONSTRAINT ck_handover_within_reach CHECK (handed_at >= DATE '2000-01-01' AND handed_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_handover_within_reach CHECK (handed_at >= DATE '1900-01-01' AND handed_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE simulated_refund (
@@ -893,7 +893,7 @@ CREATE TABLE simulated_refund (
 	CONSTRAINT pk_simulated_refund PRIMARY KEY (id), 
 	CONSTRAINT uq_simulated_refund_key UNIQUE (key), 
 	CONSTRAINT fk_simulated_refund_charge_id FOREIGN KEY(charge_id) REFERENCES simulated_charge (id), 
-	CONSTRAINT ck_simulated_refund_within_reach CHECK (created_at >= DATE '2000-01-01' AND created_at < DATE '3000-01-01' AND failed_at >= DATE '2000-01-01' AND failed_at < DATE '3000-01-01')
+	CONSTRAINT ck_simulated_refund_within_reach CHECK (created_at >= DATE '1900-01-01' AND created_at < DATE '3000-01-01' AND failed_at >= DATE '1900-01-01' AND failed_at < DATE '3000-01-01')
 );
 
 CREATE TABLE operator_act (
@@ -910,7 +910,7 @@ CREATE TABLE operator_act (
 	CONSTRAINT ck_operator_act_kind CHECK (kind IN ('service_change', 'disclosure')), 
 	CONSTRAINT ck_operator_act_disclosed_to CHECK ((kind = 'disclosure') = (account IS NOT NULL) AND (kind = 'disclosure') = (recipient IS NOT NULL)), 
 	CONSTRAINT fk_operator_act_account FOREIGN KEY(account) REFERENCES account (id), 
-	CONSTRAINT ck_operator_act_within_reach CHECK (occurred_at >= DATE '2000-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_operator_act_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_operator_act_account ON operator_act (account);
@@ -929,7 +929,7 @@ CREATE TABLE bank_act (
 	CONSTRAINT ck_bank_act_kind CHECK ((kind = 'matched' AND change = -1 AND receipt_id IS NOT NULL) OR (kind = 'unmatched' AND change = 1 AND receipt_id IS NOT NULL) OR (kind IN ('returned', 'payout') AND change = -1 AND receipt_id IS NULL)), 
 	CONSTRAINT fk_bank_act_line_id FOREIGN KEY(line_id) REFERENCES bank_line (id), 
 	CONSTRAINT fk_bank_act_receipt_id FOREIGN KEY(receipt_id) REFERENCES receipt (id), 
-	CONSTRAINT ck_bank_act_within_reach CHECK (recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_bank_act_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_bank_act_line_id ON bank_act (line_id);
@@ -958,7 +958,7 @@ CREATE TABLE award (
 	CONSTRAINT ck_award_fee_basis_is_exact CHECK (fee_basis ~ '^\d+(/\d+)?$'), 
 	CONSTRAINT ck_award_touches_a_term CHECK (cardinality(term_ids) > 0), 
 	CONSTRAINT ck_award_month_is_a_month CHECK (month ~ '^2\d{3}-(0[1-9]|1[0-2])$'), 
-	CONSTRAINT ck_award_within_reach CHECK (usable_from >= DATE '2000-01-01' AND usable_from < DATE '3000-01-01' AND decided_on >= DATE '2000-01-01' AND decided_on < DATE '3000-01-01' AND decided_at >= DATE '2000-01-01' AND decided_at < DATE '3000-01-01')
+	CONSTRAINT ck_award_within_reach CHECK (usable_from >= DATE '1900-01-01' AND usable_from < DATE '3000-01-01' AND decided_on >= DATE '1900-01-01' AND decided_on < DATE '3000-01-01' AND decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01')
 );
 
 CREATE TABLE code (
@@ -986,7 +986,7 @@ CREATE TABLE contract_fact (
 	CONSTRAINT ck_contract_fact_kind CHECK (kind IN ('end_of_use', 'withdraw_end_of_use', 'leave_service', 'delete_user', 'change_method', 'new_card', 'suspend', 'resume', 'terminate', 'write_off', 'set_off', 'sale_void')), 
 	CONSTRAINT fk_contract_fact_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
 	CONSTRAINT fk_contract_fact_account FOREIGN KEY(account) REFERENCES account (id), 
-	CONSTRAINT ck_contract_fact_within_reach CHECK (occurred_at >= DATE '2000-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_contract_fact_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_contract_fact_contract_id ON contract_fact (contract_id);
@@ -1021,7 +1021,7 @@ CREATE TABLE term (
 	CONSTRAINT uq_term_contract_id_ends_on UNIQUE (contract_id, ends_on), 
 	CONSTRAINT fk_term_chain FOREIGN KEY(contract_id, follows_on) REFERENCES term (contract_id, ends_on), 
 	CONSTRAINT fk_term_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
-	CONSTRAINT ck_term_within_reach CHECK (starts_on >= DATE '2000-01-01' AND starts_on < DATE '3000-01-01' AND ends_on >= DATE '2000-01-01' AND ends_on < DATE '3000-01-01' AND follows_on >= DATE '2000-01-01' AND follows_on < DATE '3000-01-01' AND starts_at >= DATE '2000-01-01' AND starts_at < DATE '3000-01-01' AND closed_on >= DATE '2000-01-01' AND closed_on < DATE '3000-01-01' AND closed_at >= DATE '2000-01-01' AND closed_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_term_within_reach CHECK (starts_on >= DATE '1900-01-01' AND starts_on < DATE '3000-01-01' AND ends_on >= DATE '1900-01-01' AND ends_on < DATE '3000-01-01' AND follows_on >= DATE '1900-01-01' AND follows_on < DATE '3000-01-01' AND starts_at >= DATE '1900-01-01' AND starts_at < DATE '3000-01-01' AND closed_on >= DATE '1900-01-01' AND closed_on < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_term_account ON term (account);
@@ -1048,7 +1048,7 @@ CREATE TABLE suspension (
 	CONSTRAINT ck_suspension_forward CHECK (lifted_at IS NULL OR lifted_at >= from_at), 
 	CONSTRAINT ck_suspension_lift_recorded CHECK ((lifted_at IS NULL) = (lift_recorded_at IS NULL)), 
 	CONSTRAINT fk_suspension_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
-	CONSTRAINT ck_suspension_within_reach CHECK (from_at >= DATE '2000-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01' AND lifted_at >= DATE '2000-01-01' AND lifted_at < DATE '3000-01-01' AND lift_recorded_at >= DATE '2000-01-01' AND lift_recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_suspension_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND lifted_at >= DATE '1900-01-01' AND lifted_at < DATE '3000-01-01' AND lift_recorded_at >= DATE '1900-01-01' AND lift_recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_suspension_account ON suspension (account);
@@ -1067,7 +1067,7 @@ CREATE TABLE consent (
 	CONSTRAINT pk_consent PRIMARY KEY (id), 
 	CONSTRAINT uq_consent_contract_id_terms UNIQUE (contract_id, terms), 
 	CONSTRAINT fk_consent_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
-	CONSTRAINT ck_consent_within_reach CHECK (consented_at >= DATE '2000-01-01' AND consented_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_consent_within_reach CHECK (consented_at >= DATE '1900-01-01' AND consented_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE screening (
@@ -1083,7 +1083,7 @@ CREATE TABLE screening (
 	CONSTRAINT ck_screening_outcome CHECK (outcome IN ('approved', 'rejected', 'referred')), 
 	CONSTRAINT ck_screening_grounded CHECK (outcome = 'approved' OR ground IS NOT NULL), 
 	CONSTRAINT fk_screening_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
-	CONSTRAINT ck_screening_within_reach CHECK (decided_at >= DATE '2000-01-01' AND decided_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_screening_within_reach CHECK (decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_screening_contract_id ON screening (contract_id);
@@ -1099,7 +1099,7 @@ CREATE TABLE term_closure (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_term_closure PRIMARY KEY (term_id), 
 	CONSTRAINT fk_term_closure_term_id FOREIGN KEY(term_id) REFERENCES term (id), 
-	CONSTRAINT ck_term_closure_within_reach CHECK (closed_on >= DATE '2000-01-01' AND closed_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_term_closure_within_reach CHECK (closed_on >= DATE '1900-01-01' AND closed_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE code_redemption (
@@ -1116,7 +1116,7 @@ CREATE TABLE code_redemption (
 	CONSTRAINT fk_code_redemption_code_id FOREIGN KEY(code_id) REFERENCES code (id), 
 	CONSTRAINT uq_code_redemption_contract_id UNIQUE (contract_id), 
 	CONSTRAINT fk_code_redemption_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
-	CONSTRAINT ck_code_redemption_within_reach CHECK (redeemed_at >= DATE '2000-01-01' AND redeemed_at < DATE '3000-01-01' AND used_on >= DATE '2000-01-01' AND used_on < DATE '3000-01-01' AND released_at >= DATE '2000-01-01' AND released_at < DATE '3000-01-01')
+	CONSTRAINT ck_code_redemption_within_reach CHECK (redeemed_at >= DATE '1900-01-01' AND redeemed_at < DATE '3000-01-01' AND used_on >= DATE '1900-01-01' AND used_on < DATE '3000-01-01' AND released_at >= DATE '1900-01-01' AND released_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_code_redemption_account ON code_redemption (account);
@@ -1134,7 +1134,7 @@ CREATE TABLE code_end (
 	CONSTRAINT ck_code_end_kind CHECK (kind IN ('expired', 'revoked')), 
 	CONSTRAINT ck_code_end_revoked_by_people CHECK (kind = 'expired' OR (author IS NOT NULL AND ground IS NOT NULL)), 
 	CONSTRAINT fk_code_end_code_id FOREIGN KEY(code_id) REFERENCES code (id), 
-	CONSTRAINT ck_code_end_within_reach CHECK (ended_on >= DATE '2000-01-01' AND ended_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_code_end_within_reach CHECK (ended_on >= DATE '1900-01-01' AND ended_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE invoice (
@@ -1163,7 +1163,7 @@ CREATE TABLE invoice (
 	CONSTRAINT ck_invoice_due_after_issue CHECK (issued_on <= due_on), 
 	CONSTRAINT ck_invoice_accelerated CHECK ((accelerated_on IS NULL) = (accelerated_at IS NULL)), 
 	CONSTRAINT fk_invoice_term_id FOREIGN KEY(term_id) REFERENCES term (id), 
-	CONSTRAINT ck_invoice_within_reach CHECK (issued_on >= DATE '2000-01-01' AND issued_on < DATE '3000-01-01' AND due_on >= DATE '2000-01-01' AND due_on < DATE '3000-01-01' AND issued_at >= DATE '2000-01-01' AND issued_at < DATE '3000-01-01' AND accelerated_on >= DATE '2000-01-01' AND accelerated_on < DATE '3000-01-01' AND accelerated_at >= DATE '2000-01-01' AND accelerated_at < DATE '3000-01-01' AND paid_on >= DATE '2000-01-01' AND paid_on < DATE '3000-01-01')
+	CONSTRAINT ck_invoice_within_reach CHECK (issued_on >= DATE '1900-01-01' AND issued_on < DATE '3000-01-01' AND due_on >= DATE '1900-01-01' AND due_on < DATE '3000-01-01' AND issued_at >= DATE '1900-01-01' AND issued_at < DATE '3000-01-01' AND accelerated_on >= DATE '1900-01-01' AND accelerated_on < DATE '3000-01-01' AND accelerated_at >= DATE '1900-01-01' AND accelerated_at < DATE '3000-01-01' AND paid_on >= DATE '1900-01-01' AND paid_on < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_invoice_contract_id ON invoice (contract_id);
@@ -1190,7 +1190,7 @@ CREATE TABLE credit (
 	CONSTRAINT ck_credit_granted CHECK (granted_yen >= 0), 
 	CONSTRAINT ck_credit_available_within CHECK (available_yen BETWEEN 0 AND granted_yen), 
 	CONSTRAINT fk_credit_award_id FOREIGN KEY(award_id) REFERENCES award (id), 
-	CONSTRAINT ck_credit_within_reach CHECK (granted_on >= DATE '2000-01-01' AND granted_on < DATE '3000-01-01' AND usable_from >= DATE '2000-01-01' AND usable_from < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_credit_within_reach CHECK (granted_on >= DATE '1900-01-01' AND granted_on < DATE '3000-01-01' AND usable_from >= DATE '1900-01-01' AND usable_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_credit_account ON credit (account, month);
@@ -1209,7 +1209,7 @@ CREATE TABLE store_report (
 	CONSTRAINT ck_store_report_fee_within CHECK (fee_yen BETWEEN 0 AND gross_yen), 
 	CONSTRAINT ck_store_report_tax_within CHECK (fee_tax_yen BETWEEN 0 AND fee_yen), 
 	CONSTRAINT fk_store_report_term_id FOREIGN KEY(term_id) REFERENCES term (id), 
-	CONSTRAINT ck_store_report_within_reach CHECK (reported_at >= DATE '2000-01-01' AND reported_at < DATE '3000-01-01')
+	CONSTRAINT ck_store_report_within_reach CHECK (reported_at >= DATE '1900-01-01' AND reported_at < DATE '3000-01-01')
 );
 
 CREATE TABLE store_payout (
@@ -1221,7 +1221,7 @@ CREATE TABLE store_payout (
 	CONSTRAINT pk_store_payout PRIMARY KEY (term_id), 
 	CONSTRAINT ck_store_payout_not_negative CHECK (yen >= 0), 
 	CONSTRAINT fk_store_payout_term_id FOREIGN KEY(term_id) REFERENCES store_report (term_id), 
-	CONSTRAINT ck_store_payout_within_reach CHECK (paid_out_on >= DATE '2000-01-01' AND paid_out_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_store_payout_within_reach CHECK (paid_out_on >= DATE '1900-01-01' AND paid_out_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE payment_attempt (
@@ -1247,7 +1247,7 @@ CREATE TABLE payment_attempt (
 	CONSTRAINT ck_payment_attempt_settled CHECK ((outcome IS NULL) = (settled_at IS NULL)), 
 	CONSTRAINT ck_payment_attempt_answer_recorded CHECK ((outcome IS NULL) = (answer_recorded_at IS NULL)), 
 	CONSTRAINT fk_payment_attempt_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
-	CONSTRAINT ck_payment_attempt_within_reach CHECK (wanted_on >= DATE '2000-01-01' AND wanted_on < DATE '3000-01-01' AND started_on >= DATE '2000-01-01' AND started_on < DATE '3000-01-01' AND started_at >= DATE '2000-01-01' AND started_at < DATE '3000-01-01' AND settled_on >= DATE '2000-01-01' AND settled_on < DATE '3000-01-01' AND settled_at >= DATE '2000-01-01' AND settled_at < DATE '3000-01-01' AND answer_recorded_at >= DATE '2000-01-01' AND answer_recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_payment_attempt_within_reach CHECK (wanted_on >= DATE '1900-01-01' AND wanted_on < DATE '3000-01-01' AND started_on >= DATE '1900-01-01' AND started_on < DATE '3000-01-01' AND started_at >= DATE '1900-01-01' AND started_at < DATE '3000-01-01' AND settled_on >= DATE '1900-01-01' AND settled_on < DATE '3000-01-01' AND settled_at >= DATE '1900-01-01' AND settled_at < DATE '3000-01-01' AND answer_recorded_at >= DATE '1900-01-01' AND answer_recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_payment_attempt_account ON payment_attempt (account);
@@ -1269,7 +1269,7 @@ CREATE TABLE allocation (
 	CONSTRAINT ck_allocation_not_zero CHECK (yen <> 0), 
 	CONSTRAINT fk_allocation_receipt_id FOREIGN KEY(receipt_id) REFERENCES receipt (id), 
 	CONSTRAINT fk_allocation_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
-	CONSTRAINT ck_allocation_within_reach CHECK (allocated_on >= DATE '2000-01-01' AND allocated_on < DATE '3000-01-01')
+	CONSTRAINT ck_allocation_within_reach CHECK (allocated_on >= DATE '1900-01-01' AND allocated_on < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_allocation_account ON allocation (account);
@@ -1290,7 +1290,7 @@ CREATE TABLE settlement (
 	CONSTRAINT ck_settlement_positive CHECK (CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'dispute' THEN yen < 0 ELSE yen > 0 END), 
 	CONSTRAINT uq_settlement_invoice_id_kind_source_id UNIQUE (invoice_id, kind, source_id), 
 	CONSTRAINT fk_settlement_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
-	CONSTRAINT ck_settlement_within_reach CHECK (settled_on >= DATE '2000-01-01' AND settled_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_settlement_within_reach CHECK (settled_on >= DATE '1900-01-01' AND settled_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_settlement_invoice_id ON settlement (invoice_id);
@@ -1307,7 +1307,7 @@ CREATE TABLE interest_checkpoint (
 	CONSTRAINT pk_interest_checkpoint PRIMARY KEY (id), 
 	CONSTRAINT ck_interest_checkpoint_not_negative CHECK (accrued_unpaid_yen >= 0), 
 	CONSTRAINT fk_interest_checkpoint_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
-	CONSTRAINT ck_interest_checkpoint_within_reach CHECK (accrues_after >= DATE '2000-01-01' AND accrues_after < DATE '3000-01-01' AND checkpoint_on >= DATE '2000-01-01' AND checkpoint_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_interest_checkpoint_within_reach CHECK (accrues_after >= DATE '1900-01-01' AND accrues_after < DATE '3000-01-01' AND checkpoint_on >= DATE '1900-01-01' AND checkpoint_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_interest_mark_account ON interest_checkpoint (account);
@@ -1325,7 +1325,7 @@ CREATE TABLE credit_application (
 	CONSTRAINT ck_credit_application_positive CHECK (yen > 0), 
 	CONSTRAINT fk_credit_application_credit_id FOREIGN KEY(credit_id) REFERENCES credit (id), 
 	CONSTRAINT fk_credit_application_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
-	CONSTRAINT ck_credit_application_within_reach CHECK (applied_on >= DATE '2000-01-01' AND applied_on < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_credit_application_within_reach CHECK (applied_on >= DATE '1900-01-01' AND applied_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_credit_application_credit_id ON credit_application (credit_id);
@@ -1346,7 +1346,7 @@ CREATE TABLE gateway_dispute (
 	CONSTRAINT ck_gateway_dispute_state CHECK (state IN ('open', 'won', 'lost')), 
 	CONSTRAINT uq_gateway_dispute_dispute_state UNIQUE (dispute, state), 
 	CONSTRAINT fk_gateway_dispute_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id), 
-	CONSTRAINT ck_gateway_dispute_within_reach CHECK (happened_at >= DATE '2000-01-01' AND happened_at < DATE '3000-01-01' AND recorded_at >= DATE '2000-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_gateway_dispute_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE overpayment_refund (
@@ -1375,7 +1375,7 @@ CREATE TABLE overpayment_refund (
 	CONSTRAINT ck_overpayment_refund_failed CHECK (failure_recorded_at IS NULL OR (outcome = 'succeeded' AND failed_at IS NOT NULL)), 
 	CONSTRAINT ck_overpayment_refund_failure_recorded CHECK ((failed_on IS NULL) = (failure_recorded_at IS NULL)), 
 	CONSTRAINT fk_overpayment_refund_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id), 
-	CONSTRAINT ck_overpayment_refund_within_reach CHECK (requested_on >= DATE '2000-01-01' AND requested_on < DATE '3000-01-01' AND requested_at >= DATE '2000-01-01' AND requested_at < DATE '3000-01-01' AND settled_on >= DATE '2000-01-01' AND settled_on < DATE '3000-01-01' AND settled_at >= DATE '2000-01-01' AND settled_at < DATE '3000-01-01' AND answer_recorded_at >= DATE '2000-01-01' AND answer_recorded_at < DATE '3000-01-01' AND failed_on >= DATE '2000-01-01' AND failed_on < DATE '3000-01-01' AND failed_at >= DATE '2000-01-01' AND failed_at < DATE '3000-01-01' AND failure_recorded_at >= DATE '2000-01-01' AND failure_recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_overpayment_refund_within_reach CHECK (requested_on >= DATE '1900-01-01' AND requested_on < DATE '3000-01-01' AND requested_at >= DATE '1900-01-01' AND requested_at < DATE '3000-01-01' AND settled_on >= DATE '1900-01-01' AND settled_on < DATE '3000-01-01' AND settled_at >= DATE '1900-01-01' AND settled_at < DATE '3000-01-01' AND answer_recorded_at >= DATE '1900-01-01' AND answer_recorded_at < DATE '3000-01-01' AND failed_on >= DATE '1900-01-01' AND failed_on < DATE '3000-01-01' AND failed_at >= DATE '1900-01-01' AND failed_at < DATE '3000-01-01' AND failure_recorded_at >= DATE '1900-01-01' AND failure_recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_overcharge_refund_account ON overpayment_refund (account);
@@ -1412,7 +1412,7 @@ CREATE TABLE credit_refund (
 	CONSTRAINT ck_credit_refund_failure_recorded CHECK ((failed_on IS NULL) = (failure_recorded_at IS NULL)), 
 	CONSTRAINT fk_credit_refund_credit_id FOREIGN KEY(credit_id) REFERENCES credit (id), 
 	CONSTRAINT fk_credit_refund_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id), 
-	CONSTRAINT ck_credit_refund_within_reach CHECK (requested_on >= DATE '2000-01-01' AND requested_on < DATE '3000-01-01' AND requested_at >= DATE '2000-01-01' AND requested_at < DATE '3000-01-01' AND settled_on >= DATE '2000-01-01' AND settled_on < DATE '3000-01-01' AND settled_at >= DATE '2000-01-01' AND settled_at < DATE '3000-01-01' AND answer_recorded_at >= DATE '2000-01-01' AND answer_recorded_at < DATE '3000-01-01' AND failed_on >= DATE '2000-01-01' AND failed_on < DATE '3000-01-01' AND failed_at >= DATE '2000-01-01' AND failed_at < DATE '3000-01-01' AND failure_recorded_at >= DATE '2000-01-01' AND failure_recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_credit_refund_within_reach CHECK (requested_on >= DATE '1900-01-01' AND requested_on < DATE '3000-01-01' AND requested_at >= DATE '1900-01-01' AND requested_at < DATE '3000-01-01' AND settled_on >= DATE '1900-01-01' AND settled_on < DATE '3000-01-01' AND settled_at >= DATE '1900-01-01' AND settled_at < DATE '3000-01-01' AND answer_recorded_at >= DATE '1900-01-01' AND answer_recorded_at < DATE '3000-01-01' AND failed_on >= DATE '1900-01-01' AND failed_on < DATE '3000-01-01' AND failed_at >= DATE '1900-01-01' AND failed_at < DATE '3000-01-01' AND failure_recorded_at >= DATE '1900-01-01' AND failure_recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_credit_refund_attempt_id ON credit_refund (attempt_id);
