@@ -23,11 +23,12 @@ from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import Gateway, UnansweredError
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
-from keizoku.db.roles import may_add
 from keizoku.billing.ledger.manual_entries import post_by_hand
+from keizoku.db.roles import may_add
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.closing import exception_resolution
+from keizoku.db.tables.gateway import gateway_event
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.refusal import Refused
 
