@@ -35,20 +35,15 @@ def tables() -> str:
         f"`{table}.{column}`" for table, columns in sorted(SECRETS.items()) for column in sorted(columns)
     )
     worker = given["worker"]
-    changes = sum(len(columns) for table, columns in worker["UPDATE"].items() if table not in LOCKED)
-    added = len(worker["INSERT"])
+    changing = [columns for table, columns in worker["UPDATE"].items() if table not in LOCKED]
+    changes = f"{sum(map(len, changing))} columns of {len(changing)} tables"
+    added = f"{len(worker['INSERT'])} of {len(metadata.tables)} tables, not `schema_release`"
     rows = [
         "| role | reads | adds rows to | changes | removes |",
         "|---|---|---|---|---|",
-        (
-            f"| `keizoku_worker` | everything | {added} of {len(metadata.tables)} tables, not `schema_release` | {changes} "
-            f"columns of {len(worker['UPDATE']) - len(LOCKED)} tables | nothing |"
-        ),
+        f"| `keizoku_worker` | everything | {added} | {changes} | nothing |",
         f"| `keizoku_finance` | everything but {secret} | nothing | nothing | nothing |",
-        (
-            f"| `keizoku_support` | everything but {secret} | {len(SUPPORT_ADDS)} tables of evidence and claims | nothing "
-            "| nothing |"
-        ),
+        f"| `keizoku_support` | everything but {secret} | {len(SUPPORT_ADDS)} of them, below | nothing | nothing |",
         "",
         _wrapped("Support adds rows to " + ", ".join(f"`{table}`" for table in sorted(SUPPORT_ADDS)) + "."),
         "",

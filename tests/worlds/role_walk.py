@@ -1,7 +1,7 @@
 """What every command is given when logins of every role walk through all of them, and the world that it finds.
 
-`{n}` is another number for each role that may, `{who}` the role, `{dir}` a folder; the other names in braces are looked
-up in the database when their turn comes (`FOUND`). Whoever may not give a command gives it before somebody does, so
+`{n}` is another number for each role that may, `{new}` for each role, `{who}` the role, `{dir}` a folder; the other
+names in braces are looked up in the database when their turn comes (`FOUND`). Whoever may not give a command gives it before somebody does, so
 that it is the database that refuses, not the state of the world.
 """
 
@@ -21,7 +21,7 @@ from keizoku.scheduler.app import Services
 from keizoku.terms.calendar import jst_day, parse_instant
 from tests.worlds.world import live, open_world
 
-__all__ = ["FOUND", "NOT_WALKED", "WALK", "everybody", "live_for_the_walk", "write_files"]
+__all__ = ["FOUND", "NOT_WALKED", "WALK", "everybody", "leave_unanswered", "live_for_the_walk", "write_files"]
 
 BY: Final = "--by keiri --ground test"
 AUTHOR: Final = "--author keiri --ground test"
@@ -53,20 +53,24 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("sla incident add", "--id s{n} " + FROM_TO + " --affected 60000 " + AUTHOR, 0),
     ("sla incident correct", "s{n} --affected 70000 " + AUTHOR, 0),
     ("sla incident environment", "s{n} " + AUTHOR, 0),
-    ("sla incident import", "{dir}/incidents{n}.csv", 0),
+    ("sla incident import", "{dir}/incidents{new}.csv", 0),
     ("sla incident list", "", 0),
-    ("sla observations import", "{dir}/observations{n}.csv", 0),
+    ("sla observations import", "{dir}/observations{new}.csv", 0),
     ("sla notice add", "--id n{n} --published 2026-04-01 " + FROM_TO, 0),
     ("sla notice list", "", 0),
     ("sla interruption add", FROM_TO + " --ground flood --approver boss", 0),
     ("sla interruption list", "", 0),
     ("sla population add", "{n}000000 --from 2026-04-2{n}", 0),
     ("sla population list", "", 0),
-    ("sla counts import", "{dir}/counts{n}.csv --range 2026-04-2{n}T10:00:00+09:00/2026-04-2{n}T12:00:00+09:00", 0),
+    (
+        "sla counts import",
+        "{dir}/counts{new}.csv --range 2026-04-2{new}T10:00:00+09:00/2026-04-2{new}T12:00:00+09:00",
+        0,
+    ),
     ("sla unknown list", "", 0),
     ("sla unknown decide", "2026-04-2{n}T11:00:00+09:00/2026-04-2{n}T12:00:00+09:00 up " + AUTHOR, 0),
     ("claim submit", "u0{n} --month 2026-04 --id k{n}", 0),
-    ("claim import", "{dir}/claims{n}.csv", 0),
+    ("claim import", "{dir}/claims{new}.csv", 0),
     ("claim recognise", "k{n} --window 2026-04-11T10:00:00+09:00/2026-04-11T10:30:00+09:00 " + AUTHOR, 0),
     ("claim environment", "k{n} " + AUTHOR, 0),
     ("claim consent", "k{n} --what voucher " + AUTHOR, 0),
@@ -91,12 +95,12 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("account terminate", "a4 " + BY, 0),
     ("card new", "a5", 0),
     ("card list", "a5", 0),
-    ("payments unknown", "", 0),
+    ("payments unknown", "", 1),
     ("payments settle", "", 1),
     ("payments nothing-charged", "{attempt} " + BY, 0),
-    ("payments refunds", "", 0),
+    ("payments refunds", "", 1),
     ("payments nothing-refunded", "refund-1 " + BY, 0),
-    ("payments failed-refunds", "", 0),
+    ("payments failed-refunds", "", 1),
     ("payments refund-dealt-with", "9 " + BY, 0),
     ("payments disputes", "", 0),
     ("payments dispute-lost", "dp_1 --choice claim_stays " + BY, 0),
@@ -105,7 +109,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("bank match", "a6 {first_line} " + AUTHOR, 0),
     ("bank unmatch", "{first_line} " + AUTHOR, 0),
     ("bank send-back", "{first_line} " + AUTHOR, 0),
-    ("bank payout", "{second_line} " + AUTHOR, 0),
+    ("bank payout", "{second_line} " + AUTHOR, 1),
     ("bank references", "a6", 0),
     ("store import", "{dir}/store.csv", 0),
     ("store list", "", 0),
@@ -143,7 +147,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("ledger deferred", "", 0),
     ("ledger post", "6110=18 1131=-18 " + AUTHOR, 0),
     ("ledger reverse", "{by_hand} " + AUTHOR, 0),
-    ("reconcile month", "2026-04", 0),
+    ("reconcile month", "2026-04", 1),
     ("reconcile resolve", "2026-04 {exception} " + AUTHOR, 0),
     ("report", "2026-04 --out {dir}/report-{who}", 0),
     ("export", "2026-04 --format csv --out {dir}/export-{who}", 0),
@@ -196,10 +200,9 @@ def live_for_the_walk(services: Services) -> None:
         billing.register(account, "monthly", "app_store", now=NOW)
     billing.approve("payer", "monthly", "other", now=NOW)
     billing.pay("payer", 5_000, now=NOW)
-    _unanswered(services.session)
 
 
-def _unanswered(session: Session) -> None:
+def leave_unanswered(session: Session) -> None:
     """A charge and a refund without an answer, a refund that failed, a dispute."""
     today, paid = jst_day(NOW), payment_attempt.c.outcome == "succeeded"
     charge = session.execute(sa.select(payment_attempt).where(paid).order_by(payment_attempt.c.id)).first()
