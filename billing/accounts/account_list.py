@@ -4,21 +4,22 @@ The state is that of the account's newest contract; what is unpaid is the whole 
 """
 
 from collections import defaultdict
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from keizoku.billing.accounts.contract_lists import state_of_contract
+from keizoku.billing.accounts.contract_lists import may_be
+from keizoku.billing.contracts.contract_facts import states_of
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items
-from keizoku.billing.rules.delinquency import default_state, outlook
+from keizoku.billing.rules.contract_state import ContractState, State
+from keizoku.billing.rules.delinquency import UnpaidFee, default_state, outlook
 from keizoku.db.session import Session, texts
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
-
-STATES = ("applied", "rejected", "active", "suspended", "ended")
 
 Row = dict[str, object]
 
@@ -28,54 +29,64 @@ def account_list(
     rules: Rules,
     at: datetime,
     *,
-    state: str | None = None,
+    state: State | None = None,
     overdue: bool = False,
     limit: int,
 ) -> list[Row]:
     """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next."""
-    today = jst_day(at)
     newest = (
-        sa.select(contract.c.account, contract.c.plan, contract.c.method, contract.c.ended_on, state_of_contract())
+        sa.select(contract.c.account, contract.c.id)
         .ext(distinct_on(contract.c.account))
         .order_by(contract.c.account, contract.c.id.desc())
         .subquery("newest")
     )
-    query = sa.select(newest).order_by(newest.c.account).limit(limit)
-    if state is not None:
-        query = query.where(newest.c.state == state)
+    query = (
+        sa.select(contract.c.id, contract.c.account)
+        .join(newest, newest.c.id == contract.c.id)
+        .where(may_be(state, at))
+        .order_by(contract.c.account)
+        .limit(limit)
+    )
     if overdue:
         query = query.where(
             sa.select(invoice.c.id)
             .where(
-                invoice.c.account == newest.c.account,
+                invoice.c.account == contract.c.account,
                 invoice.c.state == "open",
-                sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < today,
+                sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < jst_day(at),
             )
             .exists()
         )
+    found: list[Row] = []
     rows = session.execute(query).all()
-    unpaid = _unpaid(session, rules, [row.account for row in rows], at)
+    while rows:
+        states = states_of(session, rules, [row.id for row in rows], at)
+        wanted = [states[row.id] for row in rows if state in (None, states[row.id].state)]
+        unpaid = _unpaid(session, rules, [each.account for each in wanted], at)
+        today = jst_day(at)
+        found += [_account_row(each, [item.fee for item in unpaid[each.account]], rules, today) for each in wanted]
+        if len(rows) < limit or len(found) >= limit:
+            break
+        rows = session.execute(query.where(contract.c.account > rows[-1].account)).all()
+    return found[:limit]
+
+
+def _account_row(found: ContractState, fees: Sequence[UnpaidFee], rules: Rules, today: date) -> Row:
     settings = rules.discretion
-    found = []
-    for row in rows:
-        fees = [each.fee for each in unpaid[row.account]]
-        _, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
-        ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
-        runs = row.state in ("active", "suspended") and ahead is not None
-        found.append(
-            {
-                "account": row.account,
-                "state": row.state,
-                "plan": row.plan,
-                "method": row.method,
-                "ended_on": row.ended_on,
-                "unpaid_yen": sum(fee.open_yen for fee in fees),
-                "days_overdue": days,
-                "suspends_on": ahead.suspends_on if runs and ahead is not None else None,
-                "terminates_on": ahead.terminates_on if runs and ahead is not None else None,
-            }
-        )
-    return found
+    _, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+    ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
+    comes = ahead if found.state in ("active", "suspended") else None
+    return {
+        "account": found.account,
+        "state": found.state,
+        "plan": found.plan,
+        "method": found.method,
+        "ended_on": found.ended_on,
+        "unpaid_yen": sum(fee.open_yen for fee in fees),
+        "days_overdue": days,
+        "suspends_on": comes.suspends_on if comes is not None else None,
+        "terminates_on": comes.terminates_on if comes is not None else None,
+    }
 
 
 def _unpaid(session: Session, rules: Rules, accounts: list[str], at: datetime) -> dict[str, list[OpenItem]]:

@@ -9,14 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items
 from keizoku.billing.receivables.receipts import costs_open
-from keizoku.billing.rules.contract_lifecycle import PREPAID_USED_UP, SUSPENSION, Wish, end_requested
-from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
-from keizoku.db.tables.contracts import contract, contract_fact, plan, suspension, term
+from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import (
     credit,
     credit_application,
@@ -36,74 +35,17 @@ View = dict[str, object]
 
 def contract_view(session: Session, rules: Rules, account: str, at: datetime) -> View:
     """state, access, term, renews, method, ended_on, reason of the account's latest contract at `at`."""
-    row = session.execute(
-        sa.select(contract, plan.c.interval)
-        .join(plan, plan.c.code == contract.c.plan)
-        .where(contract.c.account == account)
-        .order_by(contract.c.id.desc())
-        .limit(1)
-    ).first()
-    if row is None:
+    found = latest_state(session, rules, account, at)
+    if found is None:
         return {"state": None}
-    view: View = {
-        "access": False,
-        "term": None,
-        "renews": False,
-        "method": row.method,
-        "ended_on": None,
-        "reason": None,
-    }
-    if row.rejected_at is not None:
-        return view | {"state": "rejected", "reason": row.rejected_ground}
-    if row.approved_at is None:
-        return view | {"state": "applied"}
-    last = session.execute(
-        sa.select(term).where(term.c.contract_id == row.id).order_by(term.c.seq.desc()).limit(1)
-    ).one()
-    view["term"] = [last.starts_on, last.ends_on]
-    if row.ended_on is not None:
-        return view | {"state": "ended", "ended_on": row.ended_on, "reason": row.ended_reason}
-    today = jst_day(at)
-    wishes = [
-        Wish(fact.kind, fact.occurred_at)
-        for fact in session.execute(
-            sa.select(contract_fact.c.kind, contract_fact.c.occurred_at).where(
-                contract_fact.c.contract_id == row.id,
-                contract_fact.c.kind.in_(("end_of_use", "withdraw_end_of_use")),
-                contract_fact.c.occurred_at <= at,
-            )
-        )
-    ]
-    stops = end_requested(wishes, last.ends_on, rules.discretion.end_of_use_days_before)
-    suspended = (
-        session.execute(
-            sa.select(suspension.c.id).where(
-                suspension.c.contract_id == row.id,
-                suspension.c.from_at <= at,
-                sa.or_(suspension.c.lifted_at.is_(None), suspension.c.lifted_at > at),
-            )
-        ).first()
-        is not None
-    )
-    used_up = (
-        row.prepaid_method is not None
-        and row.fallback is None
-        and last.method == row.prepaid_method
-        and last.seq + 1 >= prepaid_terms(row.paid_months, row.interval)
-        and not _method_changes(session, row.id)
-    )
-    ends = {
-        "end_of_use": stops,
-        SUSPENSION: suspended and not rules.discretion.suspended_term_renews,
-        PREPAID_USED_UP: used_up,
-    }
-    reason = next((name for name, holds in ends.items() if holds), None)
-    if today >= last.ends_on and reason is not None:
-        return view | {"state": "ended", "ended_on": last.ends_on, "reason": reason}
-    return view | {
-        "state": "suspended" if suspended else "active",
-        "access": not suspended,
-        "renews": reason is None,
+    return {
+        "access": found.access,
+        "term": [found.term.starts_on, found.term.ends_on] if found.term is not None else None,
+        "renews": found.renews,
+        "method": found.method,
+        "ended_on": found.ended_on,
+        "reason": found.reason,
+        "state": found.state,
     }
 
 
@@ -240,13 +182,6 @@ def trial_balance(session: Session, through: date | None = None) -> Mapping[str,
     if through is not None:
         query = query.join(entry, entry.c.id == line.c.entry_id).where(entry.c.posted_on <= through)
     return {code: int(total) for code, total in session.execute(query)}
-
-
-def _method_changes(session: Session, contract_id: int) -> bool:
-    query = sa.select(contract_fact.c.id).where(
-        contract_fact.c.contract_id == contract_id, contract_fact.c.kind == "change_method"
-    )
-    return session.execute(query.limit(1)).first() is not None
 
 
 def _count_and_yen(session: Session, query: sa.Select[Any]) -> View:

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.contracts.contract_facts import states_of, suspended
 from keizoku.billing.contracts.price_lookup import load_prices
 from keizoku.billing.contracts.screening_records import applicants
+from keizoku.billing.rules.contract_state import ContractState, State
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import contract, plan, price, suspension
 from keizoku.db.tables.people import screening
 from keizoku.terms.calendar import iso_jst, jst_day
+from keizoku.terms.rules import Rules
 
 Row = dict[str, object]
 
@@ -47,49 +51,69 @@ def application_queue(session: Session, now: datetime) -> list[Row]:
     ]
 
 
-def state_of_contract() -> sa.Label[str]:
-    """What a contract is now, in a word, as a column beside it."""
-    open_suspension = (
-        sa.select(suspension.c.id)
-        .where(suspension.c.contract_id == contract.c.id, suspension.c.lifted_at.is_(None))
-        .exists()
-    )
-    return sa.case(
-        (contract.c.rejected_at.is_not(None), "rejected"),
-        (contract.c.approved_at.is_(None), "applied"),
-        (contract.c.ended_on.is_not(None), "ended"),
-        (open_suspension, "suspended"),
-        else_="active",
-    ).label("state")
+def may_be(state: State | None, at: datetime) -> sa.ColumnElement[bool]:
+    """Which contracts to look at for those in a state at an instant: no less than they are, seldom more.
+
+    Narrows what is loaded, and decides nothing: `contract_state` does.
+    """
+    approved = contract.c.approved_at.is_not(None)
+    is_suspended = sa.exists().where(suspension.c.contract_id == contract.c.id, suspended())
+    match state:
+        case None:
+            return sa.true()
+        case "applied":
+            return sa.and_(contract.c.approved_at.is_(None), contract.c.rejected_at.is_(None))
+        case "rejected":
+            return contract.c.rejected_at.is_not(None)
+        case "active":
+            return sa.and_(approved, contract.c.ended_on.is_(None), ~is_suspended)
+        case "suspended":
+            return sa.and_(approved, contract.c.ended_on.is_(None), is_suspended)
+        case "ended":
+            return sa.or_(contract.c.ended_on.is_not(None), contract.c.renews_on <= jst_day(at))
 
 
 def contract_list(
-    session: Session, *, state: str | None = None, plan_code: str | None = None, account: str | None = None, limit: int
+    session: Session,
+    rules: Rules,
+    at: datetime,
+    *,
+    state: State | None = None,
+    plan_code: str | None = None,
+    account: str | None = None,
+    limit: int,
 ) -> list[Row]:
-    """Contracts as they are now, newest first, at most `limit` of them."""
-    told = state_of_contract()
-    query = sa.select(contract, told).order_by(contract.c.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(told == state)
+    """Contracts as they are at the present `at`, newest first, at most `limit` of them."""
+    query = sa.select(contract.c.id, contract.c.applied_at, contract.c.approved_at)
+    query = query.where(may_be(state, at)).order_by(contract.c.id.desc()).limit(limit)
     if plan_code is not None:
         query = query.where(contract.c.plan == plan_code)
     if account is not None:
         query = query.where(contract.c.account == account)
-    return [
-        {
-            "id": row.id,
-            "account": row.account,
-            "plan": row.plan,
-            "method": row.method,
-            "state": row.state,
-            "applied_at": iso_jst(row.applied_at),
-            "approved_at": iso_jst(row.approved_at) if row.approved_at is not None else None,
-            "renews_on": row.renews_on if row.ended_on is None else None,
-            "ended_on": row.ended_on,
-            "reason": row.rejected_ground if row.rejected_at is not None else row.ended_reason,
-        }
-        for row in session.execute(query)
-    ]
+    found: list[Row] = []
+    rows = session.execute(query).all()
+    while rows:
+        states = states_of(session, rules, [row.id for row in rows], at)
+        found += [_contract_row(row, states[row.id]) for row in rows if state in (None, states[row.id].state)]
+        if len(rows) < limit or len(found) >= limit:
+            break
+        rows = session.execute(query.where(contract.c.id < rows[-1].id)).all()
+    return found[:limit]
+
+
+def _contract_row(row: Any, found: ContractState) -> Row:
+    return {
+        "id": row.id,
+        "account": found.account,
+        "plan": found.plan,
+        "method": found.method,
+        "state": found.state,
+        "applied_at": iso_jst(row.applied_at),
+        "approved_at": iso_jst(row.approved_at) if row.approved_at is not None else None,
+        "renews_on": found.term.ends_on if found.term is not None and found.state != "ended" else None,
+        "ended_on": found.ended_on,
+        "reason": found.reason,
+    }
 
 
 def plan_list(session: Session, on: date) -> list[Row]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.contract_history import contract_events
 from keizoku.billing.accounts.money_history import money_events
+from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.interest_preview import debts_on
 from keizoku.billing.receivables.open_items import interest_owed
 from keizoku.billing.refusal import Refused
@@ -22,7 +23,6 @@ from keizoku.billing.rules.account_event import Event, event_sentence, known, to
 from keizoku.billing.rules.delinquency import default_state, outlook
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
-from keizoku.db.tables.contracts import contract, suspension, term
 from keizoku.db.tables.money import allocation, credit, credit_application, credit_refund, deposit_use, receipt
 from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.policy import UncoveredDateError
@@ -77,7 +77,7 @@ def account_history(
 def state_at(session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime) -> dict[str, Any]:
     """Contract, access, debts, what comes next, credits and deposit, just before `until` as known at `known_at`."""
     on = jst_day(until - _MOMENT)
-    state = _contract_at(session, account, until, known_at)
+    state = _contract_at(session, rules, account, until - _MOMENT, known_at)
     debts = debts_on(session, account, on, known_at=known_at)
     interest_yen, _ = interest_owed(debts, rules, on) if debts else (0, ())
     settings = rules.discretion
@@ -106,54 +106,28 @@ def state_at(session: Session, rules: Rules, account: str, *, until: datetime, k
     }
 
 
-def _contract_at(session: Session, account: str, until: datetime, known_at: datetime) -> dict[str, Any]:
-    row = session.execute(
-        sa.select(contract)
-        .where(contract.c.account == account, contract.c.applied_at < until, contract.c.recorded_at <= known_at)
-        .order_by(contract.c.id.desc())
-        .limit(1)
-    ).first()
+def _contract_at(session: Session, rules: Rules, account: str, at: datetime, known_at: datetime) -> dict[str, Any]:
     nothing: dict[str, Any] = {
         "state": None, "access": False, "plan": None, "method": None, "price_yen": None, "term": None,
         "ended_on": None, "reason": None,
     }  # fmt: skip
-    if row is None:
+    found = latest_state(session, rules, account, at, known_at=known_at)
+    if found is None:
         return nothing
-    view = nothing | {"state": "applied", "plan": row.plan}
-    if row.rejected_at is not None and row.rejected_at < until and row.rejected_at <= known_at:
-        return view | {"state": "rejected", "reason": row.rejected_ground}
-    last = session.execute(
-        sa.select(term)
-        .where(term.c.contract_id == row.id, term.c.starts_at < until, term.c.recorded_at <= known_at)
-        .order_by(term.c.seq.desc())
-        .limit(1)
-    ).first()
-    if last is None:
-        return view
-    view |= {
-        "method": last.method,
-        "price_yen": last.price_yen,
-        "term": [last.starts_on.isoformat(), last.ends_on.isoformat()],
+    view = nothing | {
+        "state": found.state,
+        "access": found.access,
+        "plan": found.plan,
+        "ended_on": found.ended_on.isoformat() if found.ended_on is not None else None,
+        "reason": found.reason or found.suspended_for,
     }
-    if row.ended_at is not None and row.ended_at < until and row.end_recorded_at <= known_at:
-        return view | {"state": "ended", "ended_on": row.ended_on.isoformat(), "reason": row.ended_reason}
-    suspended = session.execute(
-        sa.select(suspension.c.ground, suspension.c.set_by)
-        .where(
-            suspension.c.contract_id == row.id,
-            suspension.c.from_at < until,
-            suspension.c.recorded_at <= known_at,
-            sa.or_(
-                suspension.c.lifted_at.is_(None),
-                suspension.c.lifted_at >= until,
-                suspension.c.lift_recorded_at > known_at,
-            ),
-        )
-        .order_by(suspension.c.id)
-    ).first()
-    if suspended is None:
-        return view | {"state": "active", "access": True}
-    return view | {"state": "suspended", "reason": suspended.ground if suspended.set_by == "people" else "overdue"}
+    if found.term is None:
+        return view
+    return view | {
+        "method": found.method,
+        "price_yen": found.term.price_yen,
+        "term": [found.term.starts_on.isoformat(), found.term.ends_on.isoformat()],
+    }
 
 
 def _credit_at(session: Session, account: str, on: date, known_at: datetime) -> int:

@@ -25,9 +25,6 @@ USER_DELETED = "delete_user"
 PREPAID_USED_UP = "prepaid_used_up"
 SALE_VOID = "sale_void"
 
-#: What a contract can be, for those who ask for lists.
-STATES = ("applied", "rejected", "active", "suspended", "ended")
-
 
 @dataclass(frozen=True, slots=True)
 class Wish:

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from keizoku.billing.refusal import Refused
-from keizoku.billing.rules.contract_lifecycle import STATES
+from keizoku.billing.rules.contract_state import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import AsJson, File, Recorder, recorder
@@ -189,10 +189,13 @@ def list_contracts(
     """Contracts as they are now, newest first."""
     from keizoku.billing.accounts.contract_lists import contract_list
 
-    if state is not None and state not in STATES:
+    wanted = next((each for each in STATES if each == state), None)
+    if state is not None and wanted is None:
         fail(f"--state {state}: one of {', '.join(STATES)}")
-    with services_now() as (services, _):
-        rows = contract_list(services.session, state=state, plan_code=plan, account=account, limit=limit)
+    with services_now() as (services, now):
+        rows = contract_list(
+            services.session, services.rules, now, state=wanted, plan_code=plan, account=account, limit=limit
+        )
     emit(rows if rows or as_json else "no contracts", as_json)
 
 
