@@ -5,6 +5,7 @@ The state is that of the account's newest contract; what is unpaid is the whole 
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -19,9 +20,23 @@ from keizoku.db.session import Session, texts
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import invoice
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.read_model import ReadModel
 from keizoku.terms.rules import Rules
 
-Row = dict[str, object]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AccountRow(ReadModel):
+    """An account of a list: its newest contract, what is unpaid, what comes if nothing more is paid."""
+
+    account: str
+    state: State
+    plan: str
+    method: str
+    ended_on: date | None
+    unpaid_yen: int
+    days_overdue: int
+    suspends_on: date | None
+    terminates_on: date | None
 
 
 def account_list(
@@ -32,7 +47,7 @@ def account_list(
     state: State | None = None,
     overdue: bool = False,
     limit: int,
-) -> list[Row]:
+) -> list[AccountRow]:
     """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next."""
     newest = (
         sa.select(contract.c.account, contract.c.id)
@@ -57,7 +72,7 @@ def account_list(
             )
             .exists()
         )
-    found: list[Row] = []
+    found: list[AccountRow] = []
     rows = session.execute(query).all()
     while rows:
         states = states_of(session, rules, [row.id for row in rows], at)
@@ -71,22 +86,22 @@ def account_list(
     return found[:limit]
 
 
-def _account_row(found: ContractState, fees: Sequence[UnpaidFee], rules: Rules, today: date) -> Row:
+def _account_row(found: ContractState, fees: Sequence[UnpaidFee], rules: Rules, today: date) -> AccountRow:
     settings = rules.discretion
     _, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
     ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
     comes = ahead if found.state in ("active", "suspended") else None
-    return {
-        "account": found.account,
-        "state": found.state,
-        "plan": found.plan,
-        "method": found.method,
-        "ended_on": found.ended_on,
-        "unpaid_yen": sum(fee.open_yen for fee in fees),
-        "days_overdue": days,
-        "suspends_on": comes.suspends_on if comes is not None else None,
-        "terminates_on": comes.terminates_on if comes is not None else None,
-    }
+    return AccountRow(
+        account=found.account,
+        state=found.state,
+        plan=found.plan,
+        method=found.method,
+        ended_on=found.ended_on,
+        unpaid_yen=sum(fee.open_yen for fee in fees),
+        days_overdue=days,
+        suspends_on=comes.suspends_on if comes is not None else None,
+        terminates_on=comes.terminates_on if comes is not None else None,
+    )
 
 
 def _unpaid(session: Session, rules: Rules, accounts: list[str], at: datetime) -> dict[str, list[OpenItem]]:

@@ -1,6 +1,7 @@
 """Lists for people at a desk: applications waiting, contracts by state, plans, prices. Read only."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -14,13 +15,70 @@ from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import contract, plan, price, suspension
 from keizoku.db.tables.people import screening
-from keizoku.terms.calendar import iso_jst, jst_day
+from keizoku.terms.calendar import Interval, jst_day
+from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.terms.rules import Rules
 
-Row = dict[str, object]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WaitingApplication(ReadModel):
+    """An application that waits for people or a rule; `referred` says why a rule left it to people."""
+
+    account: str
+    plan: str
+    method: str
+    applied_at: JapanInstant
+    waiting_days: int
+    consents: tuple[str, ...]
+    earlier_contracts: int
+    rejections: int
+    owed_yen: int
+    referred: str | None
 
 
-def application_queue(session: Session, now: datetime) -> list[Row]:
+@dataclass(frozen=True, slots=True, eq=False)
+class ContractRow(ReadModel):
+    """A contract of a list."""
+
+    id: int
+    account: str
+    plan: str
+    method: str
+    state: State
+    applied_at: JapanInstant
+    approved_at: JapanInstant | None
+    renews_on: date | None
+    ended_on: date | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanRow(ReadModel):
+    """A plan with its general prices on a day, in whole yen, and how many contracts of it run."""
+
+    plan: str
+    interval: Interval
+    new_yen: int | None
+    renewal_yen: int | None
+    contracts: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PriceRow(ReadModel):
+    """A price as it was recorded; `cohort` is the number of accounts that it is for, None: it is for all."""
+
+    id: int
+    plan: str
+    yen: int
+    announced: date
+    for_new_from: date
+    for_renewals_from: date
+    cohort: int | None
+    author: str | None
+    recorded_at: JapanInstant
+
+
+def application_queue(session: Session, now: datetime) -> list[WaitingApplication]:
     """Applications that wait for people or a rule, oldest first, and why a rule left one to people."""
     waiting = applicants(session)
     referred = {
@@ -35,18 +93,18 @@ def application_queue(session: Session, now: datetime) -> list[Row]:
         )
     }
     return [
-        {
-            "account": each.account,
-            "plan": each.plan,
-            "method": each.method,
-            "applied_at": iso_jst(each.applied_at),
-            "waiting_days": (jst_day(now) - jst_day(each.applied_at)).days,
-            "consents": list(each.consents),
-            "earlier_contracts": len(each.earlier),
-            "rejections": each.rejections,
-            "owed_yen": each.owed_yen,
-            "referred": referred.get(contract_id),
-        }
+        WaitingApplication(
+            account=each.account,
+            plan=each.plan,
+            method=each.method,
+            applied_at=each.applied_at,
+            waiting_days=(jst_day(now) - jst_day(each.applied_at)).days,
+            consents=tuple(each.consents),
+            earlier_contracts=len(each.earlier),
+            rejections=each.rejections,
+            owed_yen=each.owed_yen,
+            referred=referred.get(contract_id),
+        )
         for contract_id, each in waiting.items()
     ]
 
@@ -82,7 +140,7 @@ def contract_list(
     plan_code: str | None = None,
     account: str | None = None,
     limit: int,
-) -> list[Row]:
+) -> list[ContractRow]:
     """Contracts as they are at the present `at`, newest first, at most `limit` of them."""
     query = sa.select(contract.c.id, contract.c.applied_at, contract.c.approved_at)
     query = query.where(may_be(state, at)).order_by(contract.c.id.desc()).limit(limit)
@@ -90,7 +148,7 @@ def contract_list(
         query = query.where(contract.c.plan == plan_code)
     if account is not None:
         query = query.where(contract.c.account == account)
-    found: list[Row] = []
+    found: list[ContractRow] = []
     rows = session.execute(query).all()
     while rows:
         states = states_of(session, rules, [row.id for row in rows], at)
@@ -101,61 +159,61 @@ def contract_list(
     return found[:limit]
 
 
-def _contract_row(row: Any, found: ContractState) -> Row:
-    return {
-        "id": row.id,
-        "account": found.account,
-        "plan": found.plan,
-        "method": found.method,
-        "state": found.state,
-        "applied_at": iso_jst(row.applied_at),
-        "approved_at": iso_jst(row.approved_at) if row.approved_at is not None else None,
-        "renews_on": found.term.ends_on if found.term is not None and found.state != "ended" else None,
-        "ended_on": found.ended_on,
-        "reason": found.reason,
-    }
+def _contract_row(row: Any, found: ContractState) -> ContractRow:
+    return ContractRow(
+        id=row.id,
+        account=found.account,
+        plan=found.plan,
+        method=found.method,
+        state=found.state,
+        applied_at=row.applied_at,
+        approved_at=row.approved_at,
+        renews_on=found.term.ends_on if found.term is not None and found.state != "ended" else None,
+        ended_on=found.ended_on,
+        reason=found.reason,
+    )
 
 
-def plan_list(session: Session, on: date) -> list[Row]:
+def plan_list(session: Session, on: date) -> list[PlanRow]:
     """Every plan, its general prices on a day, and how many contracts of it run."""
     prices = load_prices(session)
     running = {
-        row.plan: row.count
+        row.plan: row.contracts
         for row in session.execute(
-            sa.select(contract.c.plan, sa.func.count().label("count"))
+            sa.select(contract.c.plan, sa.func.count().label("contracts"))
             .where(contract.c.approved_at.is_not(None), contract.c.ended_on.is_(None))
             .group_by(contract.c.plan)
         )
     }
     return [
-        {
-            "plan": row.code,
-            "interval": row.interval,
-            "new_yen": _yen(prices, row.code, on, renewal=False),
-            "renewal_yen": _yen(prices, row.code, on, renewal=True),
-            "contracts": running.get(row.code, 0),
-        }
+        PlanRow(
+            plan=row.code,
+            interval=row.interval,
+            new_yen=_yen(prices, row.code, on, renewal=False),
+            renewal_yen=_yen(prices, row.code, on, renewal=True),
+            contracts=running.get(row.code, 0),
+        )
         for row in session.execute(sa.select(plan).order_by(plan.c.code))
     ]
 
 
-def price_list(session: Session, plan_code: str | None = None) -> list[Row]:
+def price_list(session: Session, plan_code: str | None = None) -> list[PriceRow]:
     """Every price ever recorded, by plan and first day for renewals."""
     query = sa.select(price).order_by(price.c.plan, price.c.for_renewals_from, price.c.announced_on, price.c.id)
     if plan_code is not None:
         query = query.where(price.c.plan == plan_code)
     return [
-        {
-            "id": row.id,
-            "plan": row.plan,
-            "yen": row.yen,
-            "announced": row.announced_on,
-            "for_new_from": row.for_new_from,
-            "for_renewals_from": row.for_renewals_from,
-            "cohort": len(row.cohort) if row.cohort is not None else None,
-            "author": row.author,
-            "recorded_at": iso_jst(row.recorded_at),
-        }
+        PriceRow(
+            id=row.id,
+            plan=row.plan,
+            yen=row.yen,
+            announced=row.announced_on,
+            for_new_from=row.for_new_from,
+            for_renewals_from=row.for_renewals_from,
+            cohort=len(row.cohort) if row.cohort is not None else None,
+            author=row.author,
+            recorded_at=row.recorded_at,
+        )
         for row in session.execute(query)
     ]
 

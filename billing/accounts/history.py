@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.contract_history import contract_events
 from keizoku.billing.accounts.money_history import money_events
+from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
 from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.interest_preview import debts_on
 from keizoku.billing.receivables.open_items import interest_owed
@@ -39,7 +40,7 @@ class AccountHistory:
     account: str
     until: datetime
     known_at: datetime
-    state: dict[str, Any]
+    state: AccountState
     events: tuple[Event, ...]
 
     def to_json(self, lang: Lang) -> dict[str, Any]:
@@ -74,60 +75,41 @@ def account_history(
     return AccountHistory(account, until, known_at, state, tuple(known(events, until, known_at)))
 
 
-def state_at(session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime) -> dict[str, Any]:
-    """Contract, access, debts, what comes next, credits and deposit, just before `until` as known at `known_at`."""
-    on = jst_day(until - _MOMENT)
-    state = _contract_at(session, rules, account, until - _MOMENT, known_at)
+def state_at(session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime) -> AccountState:
+    """The account just before `until`, as known at `known_at`."""
+    at = until - _MOMENT
+    on = jst_day(at)
+    found = latest_state(session, rules, account, at, known_at=known_at)
+    term = found.term if found is not None else None
     debts = debts_on(session, account, on, known_at=known_at)
     interest_yen, _ = interest_owed(debts, rules, on) if debts else (0, ())
     settings = rules.discretion
     fees = [each.fee for each in debts if each.open_yen]
     _, days = default_state(fees, on, settings.suspend_after_days, settings.terminate_after_days)
-    ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
-    runs = state["state"] in ("active", "suspended") and ahead is not None
-    return state | {
-        "unpaid_yen": sum(fee.open_yen for fee in fees),
-        "interest_yen": interest_yen,
-        "days_overdue": days,
-        "unpaid": [
-            {
-                "invoice": each.invoice_id,
-                "term_on": each.term_starts_on.isoformat(),
-                "due_on": each.due_on.isoformat(),
-                "open_yen": each.open_yen,
-            }
+    runs = found is not None and found.state in ("active", "suspended")
+    ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days) if runs else None
+    return AccountState(
+        state=found.state if found is not None else None,
+        access=found is not None and found.access,
+        plan=found.plan if found is not None else None,
+        method=term.method if term is not None else None,
+        price_yen=term.price_yen if term is not None else None,
+        term=(term.starts_on, term.ends_on) if term is not None else None,
+        ended_on=found.ended_on if found is not None else None,
+        reason=(found.reason or found.suspended_for) if found is not None else None,
+        unpaid_yen=sum(fee.open_yen for fee in fees),
+        interest_yen=interest_yen,
+        days_overdue=days,
+        unpaid=tuple(
+            UnpaidInvoice(each.invoice_id, each.term_starts_on, each.due_on, each.open_yen)
             for each in debts
             if each.open_yen
-        ],
-        "suspends_on": ahead.suspends_on.isoformat() if runs and ahead is not None else None,
-        "terminates_on": ahead.terminates_on.isoformat() if runs and ahead is not None else None,
-        "credit_yen": _credit_at(session, account, on, known_at),
-        "deposit_yen": _deposit_at(session, account, on, known_at),
-    }
-
-
-def _contract_at(session: Session, rules: Rules, account: str, at: datetime, known_at: datetime) -> dict[str, Any]:
-    nothing: dict[str, Any] = {
-        "state": None, "access": False, "plan": None, "method": None, "price_yen": None, "term": None,
-        "ended_on": None, "reason": None,
-    }  # fmt: skip
-    found = latest_state(session, rules, account, at, known_at=known_at)
-    if found is None:
-        return nothing
-    view = nothing | {
-        "state": found.state,
-        "access": found.access,
-        "plan": found.plan,
-        "ended_on": found.ended_on.isoformat() if found.ended_on is not None else None,
-        "reason": found.reason or found.suspended_for,
-    }
-    if found.term is None:
-        return view
-    return view | {
-        "method": found.method,
-        "price_yen": found.term.price_yen,
-        "term": [found.term.starts_on.isoformat(), found.term.ends_on.isoformat()],
-    }
+        ),
+        suspends_on=ahead.suspends_on if ahead is not None else None,
+        terminates_on=ahead.terminates_on if ahead is not None else None,
+        credit_yen=_credit_at(session, account, on, known_at),
+        deposit_yen=_deposit_at(session, account, on, known_at),
+    )
 
 
 def _credit_at(session: Session, account: str, on: date, known_at: datetime) -> int:

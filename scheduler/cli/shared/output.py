@@ -155,14 +155,14 @@ def _cell(value: object) -> str:
 
 
 def _jsonable(value: object) -> object:
+    if isinstance(value, Mapping):  # before dataclasses: a read model says itself how it is shown
+        return dict(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, dt.date):  # a datetime is one too
         return value.isoformat()
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Mapping):
-        return dict(value)
     if isinstance(value, set | frozenset | Iterator):
         return list(value)
     if isinstance(value, Decimal | Fraction | Path):

@@ -63,11 +63,11 @@ def _said_now(services: Services, now: datetime) -> dict[str, Said]:
     for account in ACCOUNTS:
         said[account] = _said_then(services, account, now)
         shown = contract_view(services.session, services.rules, account, now)
-        assert (shown["state"], shown.get("access", False), _iso(shown.get("ended_on"))) == said[account]
+        assert (shown.state, shown.access, shown.ended_on) == said[account]
         state, _, ended_on = said[account]
         rows = [row for row in contracts if row["account"] == account]
         of_account = [row for row in listed if row["account"] == account]
-        assert [(row["state"], _iso(row["ended_on"])) for row in (*rows[:1], *of_account)] == [
+        assert [(row["state"], row["ended_on"]) for row in (*rows[:1], *of_account)] == [
             (state, ended_on) for _ in range(0 if state is None else 2)
         ]
         assert [row["method"] for row in of_account] == [row["method"] for row in rows[:1]]
@@ -83,11 +83,7 @@ def _said_now(services: Services, now: datetime) -> dict[str, Said]:
 
 def _said_then(services: Services, account: str, now: datetime) -> Said:
     state = state_at(services.session, services.rules, account, until=now + MOMENT, known_at=now)
-    return state["state"], state["access"], state["ended_on"]
-
-
-def _iso(value: object) -> str | None:
-    return value.isoformat() if isinstance(value, date) else None
+    return state.state, state.access, state.ended_on
 
 
 @pytest.mark.parametrize("seed", range(3))
