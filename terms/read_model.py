@@ -4,8 +4,9 @@
     owed["total"]       to whatever prints, compares or serves any of them: the command line, scenarios, an API
     as_dict(owed)       plain dicts and lists, all the way down
 
-A field's name is its key; `Key("for")` gives another where the key is a word of Python. Values are shown as they are,
-tuples as lists; a field of type `JapanInstant` is an instant to a host, and is shown as text in Japan's time.
+A field's name is its key; `Key("for")` gives another where the key is a word of Python, and the key of a field with
+`IF_KNOWN` is left out while it is None. Values are shown as they are, tuples as lists; a field of type `JapanInstant`
+is an instant to a host, and is shown as text in Japan's time.
 
     @dataclass(frozen=True, slots=True, eq=False)  # equal to every mapping that shows the same
     class Owed(ReadModel): ...
@@ -20,6 +21,8 @@ from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin, get_
 from keizoku.terms.calendar import iso_jst
 
 _IN_JAPAN: Final = "shown in Japan's time"
+IF_KNOWN: Final = "shown where it is not None"
+"""`Annotated[date | None, IF_KNOWN]`"""
 JapanInstant = Annotated[datetime, _IN_JAPAN]
 """An aware instant, which is shown as `2026-04-10T09:00:00+09:00`."""
 
@@ -34,6 +37,7 @@ class Key:
 class _Field(NamedTuple):
     name: str
     in_japan: bool
+    if_known: bool
 
 
 class ReadModel(Mapping[str, Any]):
@@ -45,17 +49,23 @@ class ReadModel(Mapping[str, Any]):
         """What is shown under a key; KeyError for one that there is not."""
         found = _fields(type(self))[key]
         value = getattr(self, found.name)
-        if found.in_japan and value is not None:
+        if value is None:
+            if found.if_known:
+                raise KeyError(key)
+            return None
+        if found.in_japan:
             return iso_jst(value)
         return list(value) if isinstance(value, tuple) else value
 
     def __iter__(self) -> Iterator[str]:
         """The keys in the order of the fields."""
-        return iter(_fields(type(self)))
+        for key, found in _fields(type(self)).items():
+            if not found.if_known or getattr(self, found.name) is not None:
+                yield key
 
     def __len__(self) -> int:
         """How many keys there are."""
-        return len(_fields(type(self)))
+        return sum(1 for _ in self)
 
 
 def as_dict(model: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,7 +86,7 @@ def _fields(model: Any) -> Mapping[str, _Field]:
     for each in fields(model):
         marks = list(_marks(hints[each.name]))
         key = next((mark.name for mark in marks if isinstance(mark, Key)), each.name)
-        found[key] = _Field(each.name, _IN_JAPAN in marks)
+        found[key] = _Field(each.name, _IN_JAPAN in marks, IF_KNOWN in marks)
     return found
 
 

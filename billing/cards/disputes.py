@@ -36,6 +36,7 @@ from keizoku.db.tables.gateway import dispute_choice, gateway_dispute, gateway_e
 from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
+from keizoku.terms.read_model import ReadModel
 from keizoku.terms.rules import Rules
 
 CLAIM_STAYS, SALE_VOIDED = "claim_stays", "sale_void"
@@ -337,7 +338,22 @@ def _chosen(session: Session, dispute_id: str) -> sa.Row[Any] | None:
     ).first()
 
 
-def disputes(session: Session) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class DisputeRow(ReadModel):
+    """A dispute with its newest state; `choice` is what people chose its loss to mean, amounts are whole yen."""
+
+    dispute: str
+    state: str
+    account: str | None
+    invoice: int | None
+    yen: int
+    fee_yen: int
+    opened_at: datetime | None
+    decided_at: datetime | None
+    choice: str | None
+
+
+def disputes(session: Session) -> list[DisputeRow]:
     """Every dispute with its newest state, the open ones first."""
     rows: Sequence[Any] = session.execute(
         sa.select(gateway_dispute, payment_attempt.c.account, payment_attempt.c.invoice_id)
@@ -350,16 +366,16 @@ def disputes(session: Session) -> list[dict[str, object]]:
     for row in sorted(newest.values(), key=lambda each: (each.state != "open", each.id)):
         chosen = _chosen(session, row.dispute)
         found.append(
-            {
-                "dispute": row.dispute,
-                "state": row.state,
-                "account": row.account,
-                "invoice": row.invoice_id,
-                "yen": row.amount,
-                "fee_yen": row.fee,
-                "opened_at": opened.get(row.dispute),
-                "decided_at": None if row.state == "open" else row.happened_at,
-                "choice": None if chosen is None else chosen.choice,
-            }
+            DisputeRow(
+                dispute=row.dispute,
+                state=row.state,
+                account=row.account,
+                invoice=row.invoice_id,
+                yen=row.amount,
+                fee_yen=row.fee,
+                opened_at=opened.get(row.dispute),
+                decided_at=None if row.state == "open" else row.happened_at,
+                choice=None if chosen is None else chosen.choice,
+            )
         )
     return found

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 
@@ -33,6 +33,7 @@ from keizoku.db.tables.money import invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.read_model import Key, ReadModel
 from keizoku.terms.rules import Rules
 
 COLUMNS = ("date", "amount", "payer", "reference")
@@ -177,7 +178,22 @@ def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetim
     session.commit()
 
 
-def lines(session: Session, *, open_only: bool = False) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class BankPayment(ReadModel):
+    """An incoming payment: whose it is, who said so, or why nobody was found."""
+
+    id: int
+    paid_on: date
+    yen: int
+    payer: str
+    reference: str
+    state: str
+    account: str | None
+    by: str | None
+    why: str | None
+
+
+def lines(session: Session, *, open_only: bool = False) -> list[BankPayment]:
     """Every incoming payment, oldest first: whose it is, who said so, or why nobody was found."""
     newest = (
         sa.select(bank_act)
@@ -194,17 +210,17 @@ def lines(session: Session, *, open_only: bool = False) -> list[dict[str, Any]]:
     if open_only:
         query = query.where(sa.or_(newest.c.kind.is_(None), newest.c.kind == "unmatched"))
     return [
-        {
-            "id": row.id,
-            "paid_on": row.paid_on,
-            "yen": row.yen,
-            "payer": row.payer,
-            "reference": row.reference,
-            "state": "open" if row.kind in (None, "unmatched") else row.kind,
-            "account": row.account if row.kind == "matched" else None,
-            "by": row.author,
-            "why": row.ground or row.doubt,
-        }
+        BankPayment(
+            id=row.id,
+            paid_on=row.paid_on,
+            yen=row.yen,
+            payer=row.payer,
+            reference=row.reference,
+            state="open" if row.kind in (None, "unmatched") else row.kind,
+            account=row.account if row.kind == "matched" else None,
+            by=row.author,
+            why=row.ground or row.doubt,
+        )
         for row in session.execute(query)
     ]
 
@@ -215,7 +231,17 @@ def matched_at(session: Session, now: datetime) -> list[str]:
     return sorted(str(account) for account in session.scalars(query))
 
 
-def references_of(session: Session, account: str) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class PayerReference(ReadModel):
+    """A reference that a payer can state: the account's own, or that of an open invoice and its term."""
+
+    reference: str
+    kind: Annotated[str, Key("for")]
+    term: date | None
+    open_yen: int | None
+
+
+def references_of(session: Session, account: str) -> list[PayerReference]:
     """The references that a payer of this account can state: the account's own, and one of each open invoice."""
     number = session.execute(
         sa.select(account_table.c.number).where(account_table.c.id == account)
@@ -228,12 +254,9 @@ def references_of(session: Session, account: str) -> list[dict[str, Any]]:
         .where(invoice.c.account == account, invoice.c.state == "open")
         .order_by(invoice.c.due_on, invoice.c.id)
     )
-    found: list[dict[str, Any]] = [
-        {"reference": str(Reference(ACCOUNT, number)), "for": "account", "term": None, "open_yen": None}
-    ]
-    return found + [
-        {"reference": str(Reference("2", row.id)), "for": "invoice", "term": row.starts_on, "open_yen": row.open_yen}
-        for row in rows
+    return [
+        PayerReference(str(Reference(ACCOUNT, number)), "account", None, None),
+        *(PayerReference(str(Reference("2", row.id)), "invoice", row.starts_on, row.open_yen) for row in rows),
     ]
 
 

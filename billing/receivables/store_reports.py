@@ -25,6 +25,7 @@ from keizoku.db.tables.money import store_report
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.money import floor_yen
+from keizoku.terms.read_model import ReadModel
 from keizoku.terms.rules import Rules
 
 COLUMNS = ("store", "account", "term", "gross", "fee", "fee_tax", "currency", "paid_out_on", "payout_id")
@@ -124,7 +125,23 @@ def import_reports(
     )
 
 
-def reports(session: Session, account: str | None = None) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class StoreTerm(ReadModel):
+    """A term that a store began for us: its price, what the store reported of it, what it paid out; whole yen."""
+
+    account: str
+    term: date
+    price: int
+    store: str | None
+    gross: int | None
+    fee: int | None
+    fee_tax: int | None
+    paid_out: int | None
+    paid_out_on: date | None
+    payout_id: str | None
+
+
+def reports(session: Session, account: str | None = None) -> list[StoreTerm]:
     """Every term that a store began for us, with what the store reported and paid out."""
     query = (
         sa.select(term.c.account, term.c.starts_on, term.c.price_yen, store_report, store_payout.c.payout_id)
@@ -137,18 +154,18 @@ def reports(session: Session, account: str | None = None) -> list[dict[str, obje
     if account is not None:
         query = query.where(term.c.account == account)
     return [
-        {
-            "account": row.account,
-            "term": row.starts_on,
-            "price": row.price_yen,
-            "store": row.store,
-            "gross": row.gross_yen,
-            "fee": row.fee_yen,
-            "fee_tax": row.fee_tax_yen,
-            "paid_out": row.paid_out_yen,
-            "paid_out_on": row.paid_out_on,
-            "payout_id": row.payout_id,
-        }
+        StoreTerm(
+            account=row.account,
+            term=row.starts_on,
+            price=row.price_yen,
+            store=row.store,
+            gross=row.gross_yen,
+            fee=row.fee_yen,
+            fee_tax=row.fee_tax_yen,
+            paid_out=row.paid_out_yen,
+            paid_out_on=row.paid_out_on,
+            payout_id=row.payout_id,
+        )
         for row in session.execute(query)
     ]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine
             "late interest on 1 June 2026: 56.1792 yen, rounded down once to 56 yen; it carries no consumption tax",
             "of which 0 yen demanded before and 56 yen not yet demanded",
         ]
-        page = demand_html({**found, "account": "<taro>"})
+        page = demand_html(replace(found, account="<taro>"))
         assert "&lt;taro&gt;" in page
         assert "<taro>" not in page
         assert all(text in page for text in ("56.1792", "3,344", "42/365", "2026年3月30日", "30 March 2026"))

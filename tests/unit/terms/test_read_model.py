@@ -8,13 +8,14 @@ from typing import Annotated
 import pytest
 
 from keizoku.scheduler.cli.shared import output
-from keizoku.terms.read_model import JapanInstant, Key, ReadModel, as_dict
+from keizoku.terms.read_model import IF_KNOWN, JapanInstant, Key, ReadModel, as_dict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part(ReadModel):
     yen: int
     on: date
+    of: Annotated[str | None, IF_KNOWN] = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +40,7 @@ def test_it_is_a_mapping_of_what_is_shown() -> None:
     assert (list(WHOLE), len(WHOLE)) == (list(shown), 4)
     assert shown == WHOLE
     assert shown == WHOLE
+    assert (len(WHOLE.parts[0]), dict(Part(5, date(2026, 4, 10), "fee"))["of"]) == (2, "fee")
     assert type(as_dict(WHOLE)["parts"][0]) is dict
     with pytest.raises(KeyError):
         WHOLE["purpose"]
