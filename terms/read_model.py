@@ -2,7 +2,7 @@
 
     owed.total          to a host, checked by its type checker
     owed["total"]       to whatever prints, compares or serves any of them: the command line, scenarios, an API
-    as_dict(owed)       plain dicts and lists, all the way down
+    to_json(owed)       dicts and lists of JSON values, all the way down
 
 A field's name is its key; `Key("for")` gives another where the key is a word of Python, and the key of a field with
 `IF_KNOWN` is left out while it is None. Values are shown as they are, tuples as lists; a field of type `JapanInstant`
@@ -14,7 +14,7 @@ is an instant to a host, and is shown as text in Japan's time.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -68,15 +68,17 @@ class ReadModel(Mapping[str, Any]):
         return sum(1 for _ in self)
 
 
-def as_dict(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as plain dicts and lists, all the way down; days, instants and numbers stay what they are."""
-    return {key: _plain(value) for key, value in model.items()}
+def to_json(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as dicts and lists of JSON values, all the way down: days and instants in ISO form."""
+    return {key: _json(value) for key, value in model.items()}
 
 
-def _plain(value: object) -> object:
+def _json(value: object) -> object:
     if isinstance(value, Mapping):
-        return as_dict(value)
-    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+        return to_json(value)
+    if isinstance(value, list | tuple):
+        return [_json(each) for each in value]
+    return value.isoformat() if isinstance(value, date) else value  # an instant is a day too
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,12 @@ from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Language
 from keizoku.scheduler.cli.shared.output import emit, fail, note, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
 
     from rich.console import Console
+
+    from keizoku.billing.ledger.read_models import AccountBook, EntryExplanation, RuleLeg
 
 app = typer.Typer(
     help="The books: trial balance, accounts, entries and what is behind them.",
@@ -92,7 +95,7 @@ def rules(lang: Lang = Language.JA, as_json: AsJson = False) -> None:
 
     shown = rule_rows()
     rows = [
-        (each["event"], each["occasion"], _legs(each["debit"], lang), _legs(each["credit"], lang), each["clause"])
+        (each["event"], each["occasion"], _legs(each.debit, lang), _legs(each.credit, lang), each["clause"])
         for each in shown
     ]
     emit(shown, as_json, lambda console: console.print(table(("event", "when", "debit", "credit", "clause"), rows)))
@@ -195,11 +198,11 @@ def _times(as_of: str, known_at: str) -> tuple[date | None, datetime | None]:
     return day(as_of) if as_of else None, instant(known_at) if known_at else None
 
 
-def _legs(legs: list[dict[str, Any]], lang: Language) -> str:
+def _legs(legs: Iterable[RuleLeg], lang: Language) -> str:
     return "; ".join(f"{each['code']} {each[lang.value]} {each['amounts']}" for each in legs)
 
 
-def _print_account(console: Console, shown: dict[str, Any], lang: Language) -> None:
+def _print_account(console: Console, shown: AccountBook, lang: Language) -> None:
     from rich.markup import escape
 
     console.print(f"[bold]{shown['code']} {escape(shown[lang.value])}[/bold]")
@@ -213,7 +216,7 @@ def _print_account(console: Console, shown: dict[str, Any], lang: Language) -> N
     note("what is behind an entry: keizoku ledger entry ID")
 
 
-def _print_entry(console: Console, shown: dict[str, Any], lang: Language) -> None:
+def _print_entry(console: Console, shown: EntryExplanation, lang: Language) -> None:
     from rich.markup import escape
 
     console.print(f"[bold]entry {shown['id']}  {shown['posted_on']}  {escape(shown['event'])}[/bold]")
