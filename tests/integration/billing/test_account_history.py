@@ -21,6 +21,7 @@ from keizoku.scheduler.cli.money import interest as interest_cli
 from keizoku.scheduler.cli.shared import context
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import day_start_at, parse_instant
 from tests.worlds.world import open_world, services_on
 
@@ -69,13 +70,13 @@ def life(services: Services) -> dict[tuple[str, datetime], dict[str, object]]:
     service = services.billing
     acts: list[tuple[str, Callable[[datetime], object]]] = [
         ("2026-03-20 09:00", lambda now: service.approve("taro", "monthly", "card", now=now)),
-        ("2026-04-10 09:00", lambda now: services.cards.set_card("jiro", "lost_card")),
+        ("2026-04-10 09:00", lambda now: Simulator(services).cards.set_card("jiro", "lost_card")),
         ("2026-04-10 09:00", lambda now: service.approve("jiro", "yearly", "card", now=now)),
         ("2026-04-10 09:00", lambda now: service.approve("gone", "monthly", "other", now=now)),
         ("2026-04-12 12:00", lambda now: service.leave_service("gone", now=now)),
         ("2026-04-17 12:00", lambda now: service.pay("gone", 600, now=now)),
         ("2026-04-19 12:00", lambda now: service.pay("jiro", 1_000, costs=10, now=now)),
-        ("2026-04-24 12:00", lambda now: services.cards.set_card("jiro", "ok")),
+        ("2026-04-24 12:00", lambda now: Simulator(services).cards.set_card("jiro", "ok")),
         ("2026-04-24 12:00", lambda now: service.new_card("jiro", now=now)),
     ]  # fmt: skip
     shown = {}

@@ -16,6 +16,7 @@ from keizoku.billing.rules.contract_state import STATES
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from tests.worlds.world import open_world, services_on
 
 ACCOUNTS = ("hanako", "jiro", "taro")
@@ -48,7 +49,7 @@ ACTS: tuple[Act, ...] = (
     lambda services, _, account, now: services.billing.terminate(account, "fraud", now=now),
     lambda services, _, account, now: services.billing.leave_service(account, now=now),
     lambda services, _, account, now: services.billing.pay(account, 500, now=now),
-    lambda services, _, account, now: services.cards.set_card(account, "lost_card"),
+    lambda services, _, account, now: Simulator(services).cards.set_card(account, "lost_card"),
     lambda services, _, account, now: services.billing.new_card(account, now=now),
 )
 
