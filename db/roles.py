@@ -41,6 +41,8 @@ SUPPORT_ADDS = frozenset(
     }
 )
 VERSION_TABLE = "alembic_version"
+RELEASE_TABLE = "schema_release"
+"""Written by the tables' owner alone, when it upgrades them."""
 
 
 def privileges() -> Mapping[str, Mapping[str, frozenset[str]]]:
@@ -50,7 +52,7 @@ def privileges() -> Mapping[str, Mapping[str, frozenset[str]]]:
     return {
         "worker": {
             "SELECT": tables | {VERSION_TABLE},
-            "INSERT": tables,
+            "INSERT": tables - {RELEASE_TABLE},
             "UPDATE": tables - frozenset(APPEND_ONLY),
         },
         "finance": {"SELECT": readable, "INSERT": frozenset(), "UPDATE": frozenset()},

@@ -6,7 +6,6 @@ message.
 """
 
 import datetime as dt
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
@@ -24,6 +23,7 @@ from sqlalchemy.types import UserDefinedType
 
 from keizoku.db.copy_text import CopyText, copy_text
 from keizoku.db.driver_rows import driver_rows
+from keizoku.db.schema_name import SCHEMA_NAME
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -52,6 +52,7 @@ __all__ = [
     "text_array",
     "texts",
     "try_leader_lock",
+    "try_leader_lock_until_commit",
 ]
 
 Session = sa.Connection
@@ -67,7 +68,6 @@ _FEW = 8
 _TAKEN_AS_TEXT = {str, int, bool, type(None), dt.date, dt.datetime}
 NO_SPACE = "No space left on device"
 """What the system and PostgreSQL say of a full disk."""
-_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
 class DatabaseError(Exception):
@@ -86,7 +86,7 @@ def make_engine(url: str | URL, schema: str | None = None) -> sa.Engine:
     """
     options = ["-c timezone=UTC", "-c datestyle=ISO"]
     if schema is not None:
-        if not _SCHEMA_NAME.fullmatch(schema):
+        if not SCHEMA_NAME.fullmatch(schema):
             raise ValueError(f"schema name {schema!r}: small letters, digits and _ only, at most 63")
         options.append(f"-c search_path={schema}")
     target = normalised_url(url)
@@ -364,6 +364,11 @@ def try_leader_lock(session: Session, name: str) -> bool:
     return _asked(session, "pg_try_advisory_lock", name)
 
 
+def try_leader_lock_until_commit(session: Session, name: str) -> bool:
+    """The same lock, held until the session's transaction ends."""
+    return _asked(session, "pg_try_advisory_xact_lock", name)
+
+
 def release_leader_lock(session: Session, name: str) -> bool:
     """Give the lock back; False if this session did not have it."""
     return _asked(session, "pg_advisory_unlock", name)
@@ -381,5 +386,5 @@ def _asked(session: Session, function: str, name: str) -> bool:
 _KEY = "hashtextextended(concat('keizoku/', current_schema(), '/', CAST(:name AS text)), 0)"
 _LOCK_CALLS = {
     function: PreparedQuery(sa.text(f"SELECT {function}({_KEY}) AS done"))
-    for function in ("pg_try_advisory_lock", "pg_advisory_unlock")
+    for function in ("pg_try_advisory_lock", "pg_try_advisory_xact_lock", "pg_advisory_unlock")
 }

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.simulated import SimulatedGateway
-from keizoku.billing.refusal import Refused
 from keizoku.billing.services.billing_service import BillingService
-from keizoku.db.migrate import current_revision, head_revision
-from keizoku.db.session import DatabaseError, Session, check_server
+from keizoku.db.session import DatabaseError, Session, check_server, make_engine
+from keizoku.db.standing import check_current
 from keizoku.terms.calendar import Month
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
 
-__all__ = ["Services", "gateway_of", "services_on"]
+__all__ = ["Services", "engine_of", "gateway_of", "services_on"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Services:
         closed = close_month(self.session, self.gateway, month, by, now)
         if not closed.ok:
             failed = "; ".join(f"{each.name}: {each.found}" for each in closed.checks if not each.ok)
-            raise Refused(f"{month} is not closed: {failed}")
+            raise Refused("close.check_failed", f"{month} is not closed: {failed}")
         return closed
 
 
@@ -70,8 +70,9 @@ def services_on(engine: sa.Engine, settings: Settings) -> Iterator[Services]:
     """The house on a host's own engine, for one piece of work: what was not committed at the end is lost.
 
     It has a connection of its own from the engine; its time zone does not matter, its search path says where the
-    tables are. Raises DatabaseError where the engine does not speak to PostgreSQL through psycopg 3, or the tables are
-    not those of this release (db.migrate.upgrade makes them), and SettingsError for a setting that cannot be used.
+    tables are. Raises DatabaseError where the engine does not speak to PostgreSQL through psycopg 3, its search path
+    leads to another schema than the one that is set, or the tables are not those of this release (db.migrate.upgrade
+    makes them), and SettingsError for a setting that cannot be used.
     """
     if (engine.dialect.name, engine.dialect.driver) != ("postgresql", "psycopg"):
         spoken = f"{engine.dialect.name}+{engine.dialect.driver}"
@@ -79,13 +80,20 @@ def services_on(engine: sa.Engine, settings: Settings) -> Iterator[Services]:
     rules = settings.rules()
     with engine.connect() as session:
         check_server(session)
-        current, wanted = current_revision(session), head_revision()
-        session.rollback()
-        if current != wanted:
-            state = "empty" if current is None else f"at revision {current}"
-            raise DatabaseError(f"the database is {state}, this release wants {wanted}: run `keizoku db upgrade`")
+        check_current(session, settings.database_schema if "database_schema" in settings.model_fields_set else None)
         with gateway_of(settings, engine) as gateway:
             yield Services(session=session, rules=rules, gateway=gateway)
+
+
+def engine_of(settings: Settings) -> sa.Engine:
+    """An engine on the server and the schema that the settings name: what the command line sees, the library sees.
+
+    Its connections are not pooled. Raises DatabaseError where no server is named: the embedded one is the command
+    line's (keizoku.db.embedded starts it).
+    """
+    if settings.database_url is None:
+        raise DatabaseError("no server is named: set KEIZOKU_DATABASE_URL=postgresql://user@host/database")
+    return make_engine(settings.database_url.get_secret_value(), settings.database_schema)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from keizoku.billing.documents import atomic_files
-from keizoku.billing.refusal import Refused
+from keizoku.terms.refusal import Refused
 
 __all__ = ["whole_file", "write_whole"]
 

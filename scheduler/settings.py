@@ -25,9 +25,10 @@ from pydantic_settings import (
 
 from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.billing.rules.documents.issuer import Issuer, registrations
+from keizoku.db.schema_name import SCHEMA_NAME
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.own_versions import with_own_versions
-from keizoku.terms.policy import Terms, UnknownReading
+from keizoku.terms.policy import Terms, UnknownReadingError
 from keizoku.terms.rules import Rules
 
 __all__ = ["SettingLine", "Settings", "SettingsError", "load_settings"]
@@ -82,6 +83,11 @@ class Settings(Discretion, BaseSettings):
     database_url: SecretStr | None = Field(
         default=None,
         description="a PostgreSQL server (postgresql://user@host/database); empty: the embedded one",
+    )
+    database_schema: str = Field(
+        default="public",
+        pattern=f"^{SCHEMA_NAME.pattern}$",
+        description="the schema of that database in which the tables lie, for the library as for every command",
     )
     data_dir: Path | None = Field(
         default=None, description="folder of the embedded database; empty: the user's data folder"
@@ -217,7 +223,7 @@ class Settings(Discretion, BaseSettings):
                 raise SettingsError(f"{_variable('terms_dir')}={self.terms_dir}: {findings[0]}{more}")
         try:
             terms = terms.with_readings(self.readings)
-        except UnknownReading as error:
+        except UnknownReadingError as error:
             raise SettingsError(f"{_variable('readings')}: {error}") from error
         return Rules(terms, self.discretion())
 

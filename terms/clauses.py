@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from keizoku.terms.files import BadTerms, read_versions
+from keizoku.terms.files import BadTermsError, one_line, read_versions
 
 Status = Literal["computed", "by_people", "informational"]
 
 
-class UnknownClause(LookupError):
+class UnknownClauseError(LookupError):
     """No clause has this id."""
 
     def __init__(self, clause: str, nearest: tuple[str, ...]) -> None:
@@ -45,33 +45,35 @@ class Clause(BaseModel):
 
 
 def clauses(contract: str = "premium", version: str | None = None, folder: Path | None = None) -> Mapping[str, Clause]:
-    """id -> clause in the contract's order, of one version (default: the newest). Raises BadTerms."""
+    """id -> clause in the contract's order, of one version (default: the newest). Raises BadTermsError."""
     versions = {files.version: files for files in read_versions(contract, folder)}
     if version is not None and version not in versions:
-        raise BadTerms(f"{contract} has no version {version!r}; it has {', '.join(versions)}")
+        raise BadTermsError(f"{contract} has no version {version!r}; it has {', '.join(versions)}")
     files = versions[version] if version is not None else list(versions.values())[-1]
     return read_clauses(files.contract, files.clauses, f"{files.version}.clauses.toml")
 
 
 def read_clauses(contract: str, tables: Mapping[str, Any], source: str) -> dict[str, Clause]:
-    """The clauses of a parsed TOML file, whose tables are named by id. Raises BadTerms."""
+    """The clauses of a parsed TOML file, whose tables are named by id. Raises BadTermsError."""
     found: dict[str, Clause] = {}
     for clause_id, table in tables.items():
         if not clause_id.startswith(f"{contract}/"):
-            raise BadTerms(f"{source}: clause {clause_id!r} does not begin with {contract}/")
+            raise BadTermsError(f"{source}: clause {clause_id!r} does not begin with {contract}/")
         try:
             found[clause_id] = Clause(id=clause_id, **table)
-        except (ValidationError, TypeError) as error:
-            raise BadTerms(f"{source}: clause {clause_id!r}: {error}") from None
+        except ValidationError as error:
+            raise BadTermsError(f"{source}: clause {clause_id!r}: {one_line(error)}") from None
+        except TypeError:
+            raise BadTermsError(f"{source}: clause {clause_id!r}: write it as a table of texts") from None
     return found
 
 
 def clause_named(known: Mapping[str, Clause], wanted: str) -> Clause:
-    """The clause with this id; an only contract's name may be left out. Raises UnknownClause."""
+    """The clause with this id; an only contract's name may be left out. Raises UnknownClauseError."""
     contracts = {clause_id.partition("/")[0] for clause_id in known}
     full = wanted if "/" in wanted or len(contracts) != 1 else f"{contracts.pop()}/{wanted}"
     if full in known:
         return known[full]
     by_number = {clause_id.partition("/")[2]: clause_id for clause_id in known}
     near = get_close_matches(full.rpartition("/")[2], by_number, n=3, cutoff=0.6)
-    raise UnknownClause(wanted, tuple(by_number[number] for number in near))
+    raise UnknownClauseError(wanted, tuple(by_number[number] for number in near))

@@ -91,7 +91,7 @@ class Decision:
     def render(self, lang: Lang) -> list[str]:
         """One sentence per step, in the order of the steps; a sentence may use the decision's facts too.
 
-        Raises UnknownSentence or MissingFact (keizoku.terms.rendering) when the words and the steps do not fit.
+        Raises UnknownSentenceError or MissingFactError (keizoku.terms.rendering) when words and steps do not fit.
         """
         return [sentence(step.key, lang, {**self.facts, **step.facts}) for step in self.steps]
 

@@ -6,7 +6,7 @@
 
 No floats: a rate is text ("0.146"). Versions follow each other without gap or overlap; only the last may be
 open-ended.
-Errors: BadTerms names the file, what is wrong there and what to write instead.
+Errors: BadTermsError names the file, what is wrong there and what to write instead.
 """
 
 from __future__ import annotations
@@ -18,11 +18,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
+from pydantic import ValidationError
+
 FOLDER = Path(__file__).parent
 
 
-class BadTerms(ValueError):
+class BadTermsError(ValueError):
     """The terms as written cannot be used."""
+
+
+def one_line(error: ValidationError) -> str:
+    """What a model refuses, as one line: each place and what is wrong there."""
+    return "; ".join(f"{'.'.join(str(part) for part in flaw['loc']) or 'it'}: {flaw['msg']}" for flaw in error.errors())
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +47,36 @@ class VersionFiles:
 
 
 def read_versions(contract: str, folder: Path | None = None) -> tuple[VersionFiles, ...]:
-    """All versions of a contract in order. `folder` holds one folder per contract. Raises BadTerms."""
+    """All versions of a contract in order. `folder` holds one folder per contract. Raises BadTermsError."""
     home = (folder or FOLDER) / contract
     mains = sorted(path for path in home.glob("*.toml") if "." not in path.stem)
     if not mains:
-        raise BadTerms(f"no terms of a contract {contract!r}: {home.name}/ holds no TOML of a version")
+        raise BadTermsError(f"no terms of a contract {contract!r}: {home.name}/ holds no TOML of a version")
     versions = sorted((read_version(contract, path) for path in mains), key=lambda version: version.in_force_from)
     for version in versions:
         if version.in_force_until is not None and version.in_force_until <= version.in_force_from:
-            raise BadTerms(f"{contract} {version.version}: in_force_until must lie after in_force_from")
+            raise BadTermsError(f"{contract} {version.version}: in_force_until must lie after in_force_from")
     for earlier, later in pairwise(versions):
         _check_succession(earlier, later)
     return tuple(versions)
 
 
 def read_version(contract: str, path: Path) -> VersionFiles:
-    """The files of one version, from its main file. Raises BadTerms."""
+    """The files of one version, from its main file. Raises BadTermsError."""
     main = _read(path)
     about = main.pop("contract", {})
+    if not isinstance(about, dict):
+        raise BadTermsError(
+            f"{path.name}: [contract] is a table with name, version, title and in_force_from, not {about!r:.60}"
+        )
     name, version, since = about.get("name"), about.get("version"), about.get("in_force_from")
     until = about.get("in_force_until")
     if name != contract or version != path.stem:
-        raise BadTerms(
+        raise BadTermsError(
             f"{path.name}: [contract] says {name} {version}; folder and file name say {contract} {path.stem}"
         )
     if type(since) is not date or not (until is None or type(until) is date):
-        raise BadTerms(
+        raise BadTermsError(
             f"{path.name}: [contract] needs in_force_from, a day such as 2024-12-02 (in_force_until likewise)"
         )
     beside = {part: path.with_name(f"{path.stem}.{part}.toml") for part in ("clauses", "readings")}
@@ -84,28 +95,30 @@ def read_version(contract: str, path: Path) -> VersionFiles:
 def _check_succession(earlier: VersionFiles, later: VersionFiles) -> None:
     names = f"{earlier.contract}: {earlier.version} and {later.version}"
     if earlier.in_force_until is None or earlier.in_force_until > later.in_force_from:
-        raise BadTerms(f"{names} overlap from {later.in_force_from}; end the earlier one there (in_force_until)")
+        raise BadTermsError(f"{names} overlap from {later.in_force_from}; end the earlier one there (in_force_until)")
     if earlier.in_force_until < later.in_force_from:
-        raise BadTerms(
+        raise BadTermsError(
             f"{names} leave a gap from {earlier.in_force_until} to {later.in_force_from}; every day needs one"
         )
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file without floats. Raises BadTerms: not there, not readable, no TOML, a float in it."""
+    """A TOML file without floats. Raises BadTermsError: not there, not readable, no TOML, a float in it."""
 
     def refuse(number: str) -> NoReturn:
-        raise BadTerms(f'{path.name}: {number} would be a float; write it as text, "{number}"')
+        raise BadTermsError(f'{path.name}: {number} would be a float; write it as text, "{number}"')
 
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=refuse)
     except OSError as error:
-        raise BadTerms(f"{path}: {error.strerror}") from None
+        raise BadTermsError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadTerms(f"{path.name}: {error}") from None
+        raise BadTermsError(f"{path.name}: {error}") from None
+    except RecursionError:
+        raise BadTermsError(f"{path.name}: its lists are nested too deep; terms are tables of numbers") from None
 
 
 def _read(path: Path) -> dict[str, Any]:
     if not path.exists():
-        raise BadTerms(f"{path.name} is missing beside its version's TOML")
+        raise BadTermsError(f"{path.name} is missing beside its version's TOML")
     return read_toml(path)

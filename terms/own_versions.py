@@ -19,7 +19,7 @@ from pathlib import Path
 
 from keizoku.terms.clauses import Clause
 from keizoku.terms.decision import Finding
-from keizoku.terms.files import BadTerms, VersionFiles, read_version
+from keizoku.terms.files import BadTermsError, VersionFiles, read_version
 from keizoku.terms.policy import Terms, Version, make_version, policy_flaws
 from keizoku.terms.readings import Reading
 
@@ -33,7 +33,7 @@ def with_own_versions(released: Terms, path: Path) -> tuple[Terms, list[Finding]
     for file in _mains(path):
         try:
             files = read_version(CONTRACT, file)
-        except BadTerms as error:
+        except BadTermsError as error:
             findings.append(Finding(str(file), None, file.name, str(error), "correct the file"))
             continue
         wrong = list(_flaws(file, files, released.versions[-1]))
@@ -87,7 +87,7 @@ def _flaws(file: Path, files: VersionFiles, known: Version) -> Iterator[Finding]
     """What keeps one version from being used by an engine that was built for `known`."""
     try:
         version = make_version(files)
-    except BadTerms as error:
+    except BadTermsError as error:
         flaws = policy_flaws(files)
         for where, what in flaws:
             yield Finding(str(file), None, where, what, f"state it as terms/premium/{known.version}.toml does")

@@ -32,7 +32,7 @@ from pydantic import (
 
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.clauses import Clause, read_clauses
-from keizoku.terms.files import BadTerms, VersionFiles, read_versions
+from keizoku.terms.files import BadTermsError, VersionFiles, one_line, read_versions
 from keizoku.terms.money import fraction_text
 from keizoku.terms.readings import Reading, read_readings
 
@@ -41,7 +41,7 @@ class UncoveredDateError(LookupError):
     """No version of the terms is in force on this day."""
 
 
-class UnknownReading(LookupError):
+class UnknownReadingError(LookupError):
     """No reading has this name, or it has no such choice."""
 
 
@@ -53,6 +53,8 @@ def _share(bound_seconds: int, month: Month) -> int:
 def _exact(value: object) -> Fraction:
     if not isinstance(value, str | Fraction):
         raise ValueError(f'a rate is written as text, such as "0.05": {value!r}')
+    if isinstance(value, str) and not RATE.fullmatch(value):
+        raise ValueError(f'a rate is written as "0.05" or "1/20": {value!r:.60}')
     return Fraction(value)
 
 
@@ -64,6 +66,7 @@ def _second_of_day(value: object) -> object:
     return int(value[:2]) * 3600 + int(value[3:]) * 60
 
 
+RATE = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,18})?|-?[0-9]{1,9}/[1-9][0-9]{0,8}")
 TIER_DAYS = 30
 """The month whose 0.5 % and 1 % are 3.6 and 7.2 hours: the bounds of the tiers as the text has them."""
 
@@ -215,7 +218,7 @@ class Terms:
 
     @classmethod
     def load(cls, contract: str = "premium", folder: Path | None = None) -> Terms:
-        """Read a contract's folder (default: this package's). Raises BadTerms: gap, overlap, bad file."""
+        """Read a contract's folder (default: this package's). Raises BadTermsError: gap, overlap, bad file."""
         return cls(contract, tuple(make_version(files) for files in read_versions(contract, folder)))
 
     def version_at(self, day: date) -> Version:
@@ -244,17 +247,19 @@ class Terms:
             return self.at(month.end_on - timedelta(days=1)).in_month(month)
 
     def with_readings(self, choices: Mapping[str, str]) -> Terms:
-        """The same terms read otherwise, in every version that has the reading. Raises UnknownReading."""
+        """The same terms read otherwise, in every version that has the reading. Raises UnknownReadingError."""
         for name, choice in choices.items():
             holders = [version.readings[name] for version in self.versions if name in version.readings]
             if not holders:
                 known = sorted({known for version in self.versions for known in version.readings})
                 near = get_close_matches(name, known, n=3, cutoff=0.4)
-                raise UnknownReading(f"no reading {name!r}; nearest: {', '.join(near) or 'none'}")
+                raise UnknownReadingError(f"no reading {name!r}; nearest: {', '.join(near) or 'none'}")
             for reading in holders:
                 names = [one.name for one in reading.choices]
                 if choice not in names:
-                    raise UnknownReading(f"the reading {name!r} has no choice {choice!r}; it has {', '.join(names)}")
+                    raise UnknownReadingError(
+                        f"the reading {name!r} has no choice {choice!r}; it has {', '.join(names)}"
+                    )
         return replace(self, versions=tuple(_read_otherwise(version, choices) for version in self.versions))
 
     def _covered(self) -> str:
@@ -265,7 +270,7 @@ class Terms:
 
 def _policy_of(version: Version) -> Policy:
     if version.policy is None:
-        raise BadTerms(f"the {version.contract} terms {version.version} carry no numbers, so there is no policy")
+        raise BadTermsError(f"the {version.contract} terms {version.version} carry no numbers, so there is no policy")
     return version.policy
 
 
@@ -283,13 +288,13 @@ def policy_flaws(files: VersionFiles) -> list[tuple[str, str]]:
         Policy(contract=files.contract, version=files.version, numbers=tuple(numbers), chosen=(), **values)
     except ValidationError as error:
         return [(".".join(str(part) for part in flaw["loc"]), flaw["msg"]) for flaw in error.errors()]
-    except BadTerms:
+    except BadTermsError:
         return []
     return []
 
 
 def make_version(files: VersionFiles) -> Version:
-    """A version as its files say it. Raises BadTerms."""
+    """A version as its files say it. Raises BadTermsError."""
     source = f"{files.contract}/{files.version}.toml"
     known = read_clauses(files.contract, files.clauses, f"{files.version}.clauses.toml")
     readings = read_readings(files.readings, f"{files.version}.readings.toml")
@@ -298,11 +303,13 @@ def make_version(files: VersionFiles) -> Version:
     named += [(reading.name, reading.clause) for reading in readings.values()]
     for name, clause in named:
         if clause not in known:
-            raise BadTerms(
+            raise BadTermsError(
                 f"{source}: {name} names the clause {clause!r}, which is not in {files.version}.clauses.toml"
             )
     try:
         title, last_checked_on = str(files.about["title"]), files.about["last_checked_on"]
+        if type(last_checked_on) is not date:
+            raise BadTermsError(f"{source}: last_checked_on is a day such as 2026-11-22, not {last_checked_on!r:.60}")
         policy = (
             Policy(
                 contract=files.contract,
@@ -315,9 +322,9 @@ def make_version(files: VersionFiles) -> Version:
             else None
         )
     except KeyError as missing:
-        raise BadTerms(f"{source}: [contract] needs {missing}") from None
+        raise BadTermsError(f"{source}: [contract] needs {missing}") from None
     except ValidationError as error:
-        raise BadTerms(f"{source}: {error}") from None
+        raise BadTermsError(f"{source}: {one_line(error)}") from None
     return Version(
         contract=files.contract,
         version=files.version,
@@ -337,10 +344,14 @@ def _numbers(tables: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str,
     values: dict[str, Any] = {}
     sources: list[tuple[str, str, str]] = []
     for section, table in tables.items():
+        if not isinstance(table, dict):
+            raise BadTermsError(f"{section}: write it as a table, [{section}], of numbers with their clauses")
         values[section] = {}
         for name, entry in table.items():
             path = f"{section}.{name}"
             if isinstance(entry, list):
+                if not all(isinstance(row, dict) for row in entry):
+                    raise BadTermsError(f"{path}: write each row as a table, [[{path}]]")
                 values[section][name] = tuple({"up_to_seconds": None, **row} for row in entry)
                 for place, row in enumerate(entry, 1):
                     clause = str(row.get("clause"))
@@ -350,5 +361,5 @@ def _numbers(tables: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str,
                 values[section][name] = entry.get("value")
                 sources.append((path, str(entry.get("value", "")), str(entry["clause"])))
             else:
-                raise BadTerms(f"{path}: write a number as {{ value = …, clause = … }}")
+                raise BadTermsError(f"{path}: write a number as {{ value = …, clause = … }}")
     return values, sources

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from keizoku.terms.files import BadTerms
+from keizoku.terms.files import BadTermsError, one_line
 
 
 class Choice(BaseModel):
@@ -54,13 +54,15 @@ class Reading(BaseModel):
 
 
 def read_readings(tables: Mapping[str, Any], source: str) -> dict[str, Reading]:
-    """The readings of a parsed TOML file, whose tables are named by reading. Raises BadTerms."""
+    """The readings of a parsed TOML file, whose tables are named by reading. Raises BadTermsError."""
     found: dict[str, Reading] = {}
     for name, table in tables.items():
         try:
             found[name] = Reading(name=name, **table)
-        except (ValidationError, TypeError) as error:
-            raise BadTerms(f"{source}: reading {name!r}: {error}") from None
+        except ValidationError as error:
+            raise BadTermsError(f"{source}: reading {name!r}: {one_line(error)}") from None
+        except TypeError:
+            raise BadTermsError(f"{source}: reading {name!r}: write it as a table") from None
     return found
 
 

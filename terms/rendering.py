@@ -26,23 +26,25 @@ Lang = Literal["ja", "en"]
 _FOLDER = Path(__file__).parent / "sentences"
 
 
-class UnknownSentence(LookupError):
+class UnknownSentenceError(LookupError):
     """No file in terms/sentences has this key in this language."""
 
 
-class MissingFact(LookupError):
+class MissingFactError(LookupError):
     """A sentence names a fact that its step does not carry."""
 
 
 def sentence(key: str, lang: Lang, facts: Mapping[str, Any]) -> str:
-    """The sentence of `key`, filled with `facts`. Raises UnknownSentence, MissingFact."""
+    """The sentence of `key`, filled with `facts`. Raises UnknownSentenceError, MissingFactError."""
     template = templates().get(key, {}).get(lang)
     if template is None:
-        raise UnknownSentence(f"no sentence {key!r} in {lang!r}; add the table [{key}] to a file in terms/sentences")
+        raise UnknownSentenceError(
+            f"no sentence {key!r} in {lang!r}; add the table [{key}] to a file in terms/sentences"
+        )
     try:
         return template.format_map({name: spoken(name, value, lang) for name, value in facts.items()})
     except KeyError as missing:
-        raise MissingFact(
+        raise MissingFactError(
             f"the {lang} sentence {key!r} needs the fact {missing}; it was given {sorted(facts)}"
         ) from None
 

@@ -33,7 +33,7 @@ from pydantic import (
     model_validator,
 )
 
-from keizoku.terms.files import FOLDER, BadTerms, read_toml
+from keizoku.terms.files import FOLDER, BadTermsError, read_toml
 from keizoku.terms.money import fraction_text
 from keizoku.terms.policy import Count, SecondOfDay, Share
 
@@ -345,7 +345,7 @@ class SlaPolicy(_Stated):
 
 
 def parse_policy(stated: Mapping[str, Any], source: str) -> SlaPolicy:
-    """The policy that parsed TOML states. Raises BadTerms naming the source and each mistake."""
+    """The policy that parsed TOML states. Raises BadTermsError naming the source and each mistake."""
     try:
         return SlaPolicy.model_validate(dict(stated))
     except ValidationError as error:
@@ -353,11 +353,11 @@ def parse_policy(stated: Mapping[str, Any], source: str) -> SlaPolicy:
             f"{'.'.join(str(part) for part in one['loc']) or 'policy'}: {one['msg'].removeprefix('Value error, ')}"
             for one in error.errors()
         )
-        raise BadTerms(f"{source}: {told}") from None
+        raise BadTermsError(f"{source}: {told}") from None
 
 
 def read_policy(path: Path) -> SlaPolicy:
-    """The policy in a file. Raises BadTerms."""
+    """The policy in a file. Raises BadTermsError."""
     return parse_policy(read_toml(path), path.name)
 
 

@@ -44,6 +44,7 @@ LONG = (
 EVERY_SERVER = (
     "test_at_once.py",
     "test_backup.py",
+    "test_backup_releases.py",
     "test_bank_transfers.py",
     "test_month_close.py",
     "test_codes.py",
@@ -57,13 +58,16 @@ EVERY_SERVER = (
     "test_nightly_run.py",
     "test_overpayment_refunds.py",
     "test_probes.py",
+    "test_released.py",
     "test_revenue_stage.py",
     "test_roles.py",
     "test_session.py",
     "test_sla_claims_stage.py",
     "test_sla_service.py",
+    "test_standing.py",
     "test_unknown_charges.py",
     "test_unknown_refunds.py",
+    "test_upgrade.py",
     "test_worker.py",
 )
 """What CI runs once more on the oldest server that is supported (marked `database`): every table, constraint, guard

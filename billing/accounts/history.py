@@ -19,7 +19,6 @@ from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
 from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.interest_preview import debts_on
 from keizoku.billing.receivables.open_items import interest_owed
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
 from keizoku.billing.rules.delinquency import default_state, outlook
 from keizoku.db.session import Session
@@ -27,6 +26,7 @@ from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.money import allocation, credit, credit_application, credit_refund, deposit_use, receipt
 from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang
 from keizoku.terms.rules import Rules
 
@@ -66,12 +66,12 @@ def account_history(
     Raises Refused for an account that is not known, or a day that no terms cover.
     """
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-        raise Refused(f"account {account!r} is not known")
+        raise Refused("account.unknown", f"account {account!r} is not known")
     events = [*contract_events(session, account), *money_events(session, account)]
     try:
         state = state_at(session, rules, account, until=until, known_at=known_at)
     except UncoveredDateError as error:
-        raise Refused(str(error)) from None
+        raise Refused("terms.not_in_force", str(error)) from None
     return AccountHistory(account, until, known_at, state, tuple(known(events, until, known_at)))
 
 

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.contracts.price_lookup import load_prices
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.account_event import Event, in_order
 from keizoku.billing.rules.account_event import event_sentence as told_event
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
@@ -21,6 +20,7 @@ from keizoku.db.tables.contracts import contract, price, term
 from keizoku.db.tables.money import credit, credit_application, invoice, settlement
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.money import fraction_text
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
 
@@ -95,7 +95,7 @@ class InvoiceExplanation:
 def explain_invoice(session: Session, rules: Rules, invoice_id: int) -> InvoiceExplanation:
     """One invoice. Raises Refused where there is none with this number."""
     if not 0 < invoice_id < 2**63:
-        raise Refused(f"there is no invoice {invoice_id}")
+        raise Refused("invoice.unknown", f"there is no invoice {invoice_id}")
     row = session.execute(
         sa.select(
             invoice,
@@ -112,7 +112,11 @@ def explain_invoice(session: Session, rules: Rules, invoice_id: int) -> InvoiceE
         .where(invoice.c.id == invoice_id)
     ).first()
     if row is None:
-        raise Refused(f"there is no invoice {invoice_id}; `keizoku account show ACCOUNT` names those of an account")
+        raise Refused(
+            "invoice.unknown",
+            f"there is no invoice {invoice_id}",
+            "`keizoku account show ACCOUNT` names those of an account",
+        )
     renewal = row.follows_on is not None
     facts = {
         "invoice": row.id,

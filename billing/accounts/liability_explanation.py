@@ -10,7 +10,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.liability_cap import Cap, FeeReceived, FeeReturned, Source, liability_cap, still_due_yen
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.db.session import Session
@@ -29,6 +28,7 @@ from keizoku.db.tables.money import (
 )
 from keizoku.terms.calendar import Month, iso_jst, jst_day
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
 
@@ -111,11 +111,11 @@ def explain_liability(
 ) -> LiabilityExplanation:
     """The limit for an event at an instant. Raises Refused for an unknown account or a day without terms."""
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-        raise Refused(f"account {account!r} is not known")
+        raise Refused("account.unknown", f"account {account!r} is not known")
     try:
         years = rules.terms.at(jst_day(event_at)).liability.lookback_years
     except UncoveredDateError as error:
-        raise Refused(str(error)) from None
+        raise Refused("terms.not_in_force", str(error)) from None
     cap = liability_cap(fees_received(session, account), event_at, years)
     credits = session.execute(
         sa.select(credit.c.month, sa.func.sum(credit.c.granted_yen).label("yen"))

@@ -25,7 +25,6 @@ from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import settle_invoices
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
 from keizoku.billing.tasks import open_task
@@ -37,6 +36,7 @@ from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attemp
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.read_model import ReadModel
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 CLAIM_STAYS, SALE_VOIDED = "claim_stays", "sale_void"
@@ -307,8 +307,10 @@ def choose(session: Session, rules: Rules, dispute_id: str, choice: str, act: Ac
     charge = _charge_of(session, states["open"].payment) if "open" in states else None
     if charge is None or "won" in states:
         session.rollback()
-        why = "it was won" if "won" in states else "no charge of ours is known under it"
-        raise Refused(f"dispute {dispute_id}: {why} (see `keizoku payments disputes`)")
+        see = "(see `keizoku payments disputes`)"
+        if "won" in states:
+            raise Refused("dispute.won", f"dispute {dispute_id}: it was won", see)
+        raise Refused("dispute.unknown", f"dispute {dispute_id}: no charge of ours is known under it", see)
     lock_accounts(session, [charge.account])
     session.execute(
         sa.insert(dispute_choice).values(
@@ -320,11 +322,15 @@ def choose(session: Session, rules: Rules, dispute_id: str, choice: str, act: Ac
         if choice == SALE_VOIDED and fee.state != "void":
             if not fee.open_yen:
                 session.rollback()
-                raise Refused(f"dispute {dispute_id}: invoice {fee.id} was paid since; the sale stands")
+                raise Refused(
+                    "dispute.paid_since", f"dispute {dispute_id}: invoice {fee.id} was paid since; the sale stands"
+                )
             _void(session, rules, dispute_id, charge, act, 0, jst_day(now), now)
         elif choice == CLAIM_STAYS and fee.state == "void":
             session.rollback()
-            raise Refused(f"dispute {dispute_id}: the sale is void already; what is void is not owed again")
+            raise Refused(
+                "dispute.sale_void", f"dispute {dispute_id}: the sale is void already; what is void is not owed again"
+            )
     session.commit()
     return charge.account
 

@@ -18,10 +18,10 @@ from sqlalchemy.dialects.postgresql import insert
 from keizoku.billing.gateway.port import UnansweredError
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.receivables.open_items import lock_accounts
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
 from keizoku.db.tables.money import payment_attempt
+from keizoku.terms.refusal import Refused
 
 ACCOUNT = "keizoku_account"
 
@@ -46,7 +46,9 @@ def begin_card(session: Session, calls: StripeCalls, account: str, now: datetime
     try:
         setup = calls.call(lambda client: client.v1.setup_intents.create(params))
     except (UnansweredError, stripe.InvalidRequestError, stripe.CardError) as error:
-        raise Refused(f"account {account}: Stripe did not begin to save a card ({error}); try again") from error
+        raise Refused(
+            "card.gateway_silent", f"account {account}: Stripe did not begin to save a card ({error})", "try again"
+        ) from error
     return CardSetup(setup.id, str(setup.client_secret))
 
 
@@ -58,14 +60,19 @@ def finish_card(session: Session, calls: StripeCalls, account: str, setup_id: st
     try:
         setup = calls.call(lambda client: client.v1.setup_intents.retrieve(setup_id))
     except (UnansweredError, stripe.InvalidRequestError) as error:
-        raise Refused(f"account {account}: the saving of card {setup_id} cannot be read ({error})") from error
+        raise Refused(
+            "card.setup_unreadable", f"account {account}: the saving of card {setup_id} cannot be read ({error})"
+        ) from error
     customer_id = session.execute(
         sa.select(gateway_customer.c.customer_id).where(gateway_customer.c.account == account)
     ).scalar_one_or_none()
     if customer_id is None or setup.customer != customer_id:
-        raise Refused(f"account {account}: {setup_id} was begun for another account")
+        raise Refused("card.setup_of_another", f"account {account}: {setup_id} was begun for another account")
     if setup.status != "succeeded" or not setup.payment_method:
-        raise Refused(f"account {account}: the card holder has not confirmed {setup_id} yet; it is {setup.status}")
+        raise Refused(
+            "card.setup_unconfirmed",
+            f"account {account}: the card holder has not confirmed {setup_id} yet; it is {setup.status}",
+        )
     kept = session.execute(
         insert(saved_card)
         .values(
@@ -95,8 +102,10 @@ def detach_card(session: Session, calls: StripeCalls, account: str, card: str, n
     in_flight = sa.exists().where(payment_attempt.c.account == account, payment_attempt.c.outcome.is_(None))
     if not rows or session.execute(sa.select(in_flight)).scalar_one():
         session.rollback()
-        why = f"has no saved card {card}" if not rows else "a charge has no answer yet; try again after it has one"
-        raise Refused(f"account {account}: {why}")
+        if not rows:
+            raise Refused("card.unknown", f"account {account}: has no saved card {card}")
+        waiting = f"account {account}: a charge has no answer yet"
+        raise Refused("card.charge_unanswered", waiting, "try again after it has one")
     living = [row.id for row in rows if row.ended_at is None]
     if living:
         try:
@@ -105,7 +114,9 @@ def detach_card(session: Session, calls: StripeCalls, account: str, card: str, n
             pass  # it is attached to nobody any more
         except UnansweredError as error:
             session.rollback()
-            raise Refused(f"account {account}: Stripe did not let go of {card} ({error}); try again") from error
+            raise Refused(
+                "card.gateway_silent", f"account {account}: Stripe did not let go of {card} ({error})", "try again"
+            ) from error
         session.execute(
             sa.insert(card_end), [{"card_id": each, "ended_at": now, "recorded_at": now} for each in living]
         )
@@ -123,7 +134,9 @@ def _customer(session: Session, calls: StripeCalls, account: str, now: datetime)
     try:
         made = calls.call(lambda client: client.v1.customers.create(params))
     except (UnansweredError, stripe.InvalidRequestError) as error:
-        raise Refused(f"account {account}: Stripe did not make a customer ({error}); try again") from error
+        raise Refused(
+            "card.gateway_silent", f"account {account}: Stripe did not make a customer ({error})", "try again"
+        ) from error
     session.execute(
         insert(gateway_customer)
         .values(account=account, customer_id=made.id, recorded_at=now)

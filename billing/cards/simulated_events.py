@@ -7,12 +7,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.simulated import SimulatedGateway
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.gateway import gateway_event
 from keizoku.db.tables.money import invoice, payment_attempt
 from keizoku.terms.calendar import day_start_at
+from keizoku.terms.refusal import Refused
 
 
 def dispute(
@@ -32,7 +32,10 @@ def dispute(
         .limit(1)
     ).scalar_one_or_none()
     if charged is None:
-        raise Refused(f"account {account}: no card paid the term of {term_on}, so nothing can be disputed")
+        raise Refused(
+            "dispute.no_card_payment",
+            f"account {account}: no card paid the term of {term_on}, so nothing can be disputed",
+        )
     dispute_id = simulated.open_dispute(charged, outcome, now, max(now, day_start_at(decided_on)))
     _tell(session, "charge.dispute.created", dispute_id, now)
     session.commit()
@@ -50,7 +53,9 @@ def fail_refunds(session: Session, gateway: Gateway, account: str, now: datetime
 
 def _simulated(gateway: Gateway, what: str, command: str) -> SimulatedGateway:
     if not isinstance(gateway, SimulatedGateway):
-        raise Refused(f"{what} come from {gateway.name} itself: `keizoku payments {command}`")
+        raise Refused(
+            "gateway.not_simulated", f"{what} come from {gateway.name} itself", f": `keizoku payments {command}`"
+        )
     return gateway
 
 

@@ -3,16 +3,18 @@
     POST body + Stripe-Signature ──> verified (300 s) ──> event recorded ──> what it speaks of is fetched from Stripe
 
 Nothing in the body is believed but the event's id, kind, time and the id of its object. A host answers Stripe with
-`Told.status`: 200 ends Stripe's tries, 400 says that the sender is not Stripe. Polling does the same without an inbound
-port; both may run, in any order, and a thing is still recorded and booked once.
+`WebhookAnswer.status`: 200 ends Stripe's tries, 400 says that the sender is not Stripe, or that what it signed is no
+event (`reason` says why). `refusal` needs no database: whoever is not Stripe costs a host one hash. Polling does the
+same without an inbound port; both may run, in any order, and a thing is still recorded and booked once.
 """
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import stripe
 from sqlalchemy.dialects.postgresql import insert
@@ -31,6 +33,18 @@ ABOUT_CHARGES = ("payment_intent.succeeded", "payment_intent.payment_failed", "p
 ABOUT_DISPUTES = "charge.dispute."
 ABOUT_MONEY = ("payout.", "balance.", "charge.refund", "refund.")
 LARGEST_BYTES = 1_000_000
+LONGEST_SIGNATURE = 4_000
+_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
+"""Stripe's ids, as its API documents them: at most 255 characters."""
+_KIND = re.compile(r"[a-z0-9_.]{1,255}")
+
+
+class Body(Protocol):
+    """What a web server lets read: `wsgi.input`, or a file."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most so many bytes."""
+        ...
 
 
 class Answer(StrEnum):
@@ -63,6 +77,7 @@ class WebhookAnswer:
     answer: Answer
     event_id: str | None = None
     changes: int = 0
+    reason: str = field(default="", compare=False)  # why a call was refused, for the host's log; nothing of the body
 
     @property
     def status(self) -> int:
@@ -77,14 +92,10 @@ def handle(
 
     Raises ValueError for an empty secret: whoever signs with nothing could be anybody.
     """
-    if not secret:
-        raise ValueError("the signing secret of the endpoint is empty")
-    refused = _refusal(payload, signature, secret, now)
-    if refused is not None:
-        return WebhookAnswer(refused)
-    event = _event(payload)
-    if event is None:
-        return WebhookAnswer(Answer.BAD_PAYLOAD)
+    event = _verified(payload, signature, secret, now)
+    if isinstance(event, WebhookAnswer):
+        return event
+    hint = event.pop("attempt_id")
     new = session.execute(
         insert(gateway_event)
         .values(**event, recorded_at=now)
@@ -98,51 +109,79 @@ def handle(
     if not _speaks_of_ours(kind):
         return WebhookAnswer(Answer.UNKNOWN_TYPE, event["id"], 1)
     try:
-        changes = _fetch_anew(session, rules, gateway, kind, _attempt_hint(payload), now)
+        changes = _fetch_anew(session, rules, gateway, kind, hint, now)
     except UnansweredError:
         session.rollback()
         return WebhookAnswer(Answer.LATER, event["id"], 1)
     return WebhookAnswer(Answer.TAKEN, event["id"], 1 + changes)
 
 
-def _refusal(payload: bytes, signature: str, secret: str, now: datetime) -> Answer | None:
-    """Why a call is not believed, or None. The age of its signature is measured by `now`."""
+def refusal(payload: bytes, signature: str, secret: str, now: datetime) -> WebhookAnswer | None:
+    """Why a call is not taken, or None: asked before a database is opened. Raises ValueError as `handle` does."""
+    found = _verified(payload, signature, secret, now)
+    return found if isinstance(found, WebhookAnswer) else None
+
+
+def read_body(stream: Body, content_length: str | None) -> bytes | None:
+    """The raw body of a call, at most a byte more than is taken; None where its stated length is no number."""
+    stated = (content_length or "0").strip()
+    if not (stated.isascii() and stated.isdigit()) or len(stated) > 15:
+        return None
+    return stream.read(min(int(stated), LARGEST_BYTES + 1))
+
+
+def _verified(payload: bytes, signature: str, secret: str, now: datetime) -> dict[str, Any] | WebhookAnswer:
+    """The event that Stripe signed, or the refusal. The age of the signature is measured by `now`."""
+    if not secret:
+        raise ValueError("the signing secret of the endpoint is empty")
     if len(payload) > LARGEST_BYTES:
-        return Answer.BAD_PAYLOAD
+        return WebhookAnswer(Answer.BAD_PAYLOAD, reason=f"the body is larger than {LARGEST_BYTES} bytes")
+    if len(signature) > LONGEST_SIGNATURE or not signature.isascii():
+        return WebhookAnswer(Answer.BAD_SIGNATURE, reason="Stripe-Signature is not one of Stripe's")
     try:
-        text = payload.decode()
-        stripe.WebhookSignature.verify_header(text, signature, secret)
-    except (UnicodeDecodeError, stripe.SignatureVerificationError):
-        return Answer.BAD_SIGNATURE
-    signed_at = datetime.fromtimestamp(_signed_seconds(signature), UTC)
-    return None if abs((now - signed_at).total_seconds()) <= TOLERANCE_SECONDS else Answer.REPLAYED
+        stripe.WebhookSignature.verify_header(payload.decode(), signature, secret)
+        signed_at = datetime.fromtimestamp(_signed_seconds(signature), UTC)
+    except (ValueError, OverflowError, OSError, stripe.SignatureVerificationError):
+        return WebhookAnswer(Answer.BAD_SIGNATURE, reason="the signature does not fit the body")
+    if abs((now - signed_at).total_seconds()) > TOLERANCE_SECONDS:
+        return WebhookAnswer(Answer.REPLAYED, reason=f"it was signed more than {TOLERANCE_SECONDS} seconds from now")
+    event = _event(payload)
+    return WebhookAnswer(Answer.BAD_PAYLOAD, reason=event) if isinstance(event, str) else event
 
 
 def _signed_seconds(signature: str) -> int:
     return int(next(part[2:] for part in signature.split(",") if part.startswith("t=")))
 
 
-def _event(payload: bytes) -> dict[str, Any] | None:
-    """Id, kind, object and time of an event; None where the body is none."""
+def _event(payload: bytes) -> dict[str, Any] | str:
+    """Id, kind, object and time of an event, and the attempt it may be about; a sentence where the body is none."""
     try:
         body = json.loads(payload)
-        return {
-            "id": str(body["id"]),
-            "kind": str(body["type"]),
-            "about": str(body["data"]["object"].get("id", "")),
-            "happened_at": datetime.fromtimestamp(int(body["created"]), UTC),
+        about = body["data"]["object"]
+        found: dict[str, Any] = {
+            "id": body["id"],
+            "kind": body["type"],
+            "about": about.get("id", ""),
+            "happened_at": datetime.fromtimestamp(body["created"], UTC),
+            "attempt_id": _attempt_hint(about.get("metadata")),
         }
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        return None
+    except RecursionError:
+        return "the body is nested too deep"
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError):
+        return "the body is not an event: an object with id, type, created and data.object"
+    for name, form in (("id", _ID), ("kind", _KIND), ("about", _ID)):
+        value = found[name]
+        if not isinstance(value, str) or not (form.fullmatch(value) or (name == "about" and not value)):
+            return f"the event's {name} is not written as Stripe writes it"
+    return found
 
 
 def _speaks_of_ours(kind: str) -> bool:
     return kind in ABOUT_CHARGES or kind.startswith((ABOUT_DISPUTES, *ABOUT_MONEY))
 
 
-def _attempt_hint(payload: bytes) -> int | None:
+def _attempt_hint(metadata: object) -> int | None:
     """Which of our attempts the event may be about: it is looked up, whatever the event says of it."""
-    metadata = json.loads(payload)["data"]["object"].get("metadata")
     named = metadata.get(ATTEMPT) if isinstance(metadata, dict) else None
     return int(named) if isinstance(named, str) and named.isascii() and named.isdigit() and len(named) < 19 else None
 

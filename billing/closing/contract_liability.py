@@ -20,11 +20,11 @@ import sqlalchemy as sa
 
 from keizoku.billing.closing.export_files import balances_before
 from keizoku.billing.ledger.reversal_sql import ORIGINS
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.books.deferred_revenue import Held, Part, schedule
 from keizoku.db.session import Session
 from keizoku.db.tables.books import revenue_posting
 from keizoku.terms.calendar import Month
+from keizoku.terms.refusal import Refused
 
 ACCOUNT = "2120"
 KINDS: Final[Mapping[str, str]] = MappingProxyType(
@@ -158,7 +158,7 @@ def _tied(rolled: RollForward) -> None:
 
 def _untied(month: Month, difference: str) -> Refused:
     remedy = f"see what `keizoku night --whole-audit` finds, and the entries in `keizoku ledger account {ACCOUNT}`"
-    return Refused(f"account {ACCOUNT} does not tie in {month}: {difference}; {remedy}")
+    return Refused("liability.untied", f"account {ACCOUNT} does not tie in {month}: {difference}", remedy)
 
 
 _LINES = f"""{ORIGINS}, posted AS (

@@ -22,12 +22,12 @@ from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import CLOSE_LOCK
 from keizoku.billing.ledger.queries import month_balances, trial
 from keizoku.billing.ledger.read_models import MonthBalance
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.books import certificate, entry, stage_run
 from keizoku.db.tables.closing import month_act
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.read_model import ReadModel
+from keizoku.terms.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def close_month(
     Refused for a month that is not over or is not the next one, and without an author.
     """
     if not by.strip():
-        raise Refused("a close needs who closes: --author")
+        raise Refused("act.unsigned", "a close needs who closes", ": --author")
     before = standing(session)
     last_act = next((each for each in before if each.month == str(month) and each.kind == "closed"), None)
     if last_act is not None:
@@ -123,7 +123,11 @@ def close_month(
     again = standing(session)
     if again != before:
         session.rollback()
-        raise Refused(f"{month} or another month was closed or reopened meanwhile: look at `keizoku close list`")
+        raise Refused(
+            "close.changed_meanwhile",
+            f"{month} or another month was closed or reopened meanwhile",
+            ": look at `keizoku close list`",
+        )
     from_on = before[-1].to_on if before else None
     made = _act(session, _Step(month, "closed", from_on, month.end_on, month.end_on, by, ""), now)
     session.commit()
@@ -133,16 +137,16 @@ def close_month(
 def reopen_month(session: Session, month: Month, by: str, ground: str, now: datetime) -> str:
     """Open the newest closed month again. Commits; the new hash. Refused without ground and author, or out of turn."""
     if not by.strip() or not ground.strip():
-        raise Refused("reopening needs who reopens and why: --author and --ground")
+        raise Refused("act.unsigned", "reopening needs who reopens and why", ": --author and --ground")
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))
     closed = standing(session)
     if not closed or str(month) not in {each.month for each in closed}:
         session.rollback()
-        raise Refused(f"{month} is not closed (see `keizoku close list`)")
+        raise Refused("close.not_closed", f"{month} is not closed", "(see `keizoku close list`)")
     newest = closed[-1]
     if newest.month != str(month):
         session.rollback()
-        raise Refused(f"{newest.month} is closed after it: reopen that first")
+        raise Refused("close.later_month_closed", f"{newest.month} is closed after it", ": reopen that first")
     from_on = newest.from_on
     made = _act(session, _Step(month, "reopened", from_on, newest.to_on, from_on, by, ground), now)
     session.commit()
@@ -264,14 +268,17 @@ def close_view(session: Session, gateway: Gateway, month: Month, now: datetime) 
 
 def _next_to_close(month: Month, before: Sequence[MonthAct], now: datetime) -> None:
     if jst_day(now) < month.end_on:
-        raise Refused(f"{month} is not over: close it from {month.end_on} on")
+        raise Refused("close.month_not_over", f"{month} is not over", f": close it from {month.end_on} on")
     if before:
         last = before[-1].month
         following = Month.parse(last).next()
         if month < following:
-            raise Refused(f"{month} lies before {last}, which is closed: it was closed with the first close")
+            raise Refused(
+                "close.before_first",
+                f"{month} lies before {last}, which is closed: it was closed with the first close",
+            )
         if month != following:
-            raise Refused(f"{following} is to be closed before {month}")
+            raise Refused("close.out_of_turn", f"{following} is to be closed before {month}")
 
 
 def _act(session: Session, step: _Step, now: datetime) -> MonthAct:

@@ -23,12 +23,12 @@ from keizoku.billing.gateway.port import Gateway, UnansweredError
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
 from keizoku.billing.ledger.manual_entries import post_by_hand
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.closing import exception_resolution
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.read_model import ReadModel, to_json
+from keizoku.terms.refusal import Refused
 
 AROUND = timedelta(days=40)
 """How far beyond a month's ends its counterparts are looked for."""
@@ -122,13 +122,17 @@ def resolve(
     Refused without author and ground, for an exception that the month does not have or that is resolved already.
     """
     if not by.strip() or not ground.strip():
-        raise Refused("a resolution needs who decides and why: --author and --ground")
+        raise Refused("act.unsigned", "a resolution needs who decides and why", ": --author and --ground")
     found = next((each for each in reconciled.outcome.exceptions if each.key == key), None)
     month = reconciled.outcome.month
     if found is None:
-        raise Refused(f"{month} has no exception {key!r} (see `keizoku reconcile {month}`)")
+        raise Refused(
+            "reconciliation.exception_unknown",
+            f"{month} has no exception {key!r}",
+            f"(see `keizoku reconcile {month}`)",
+        )
     if key in reconciled.resolved:
-        raise Refused(f"{key} is resolved already, by {reconciled.resolved[key].by}")
+        raise Refused("reconciliation.resolved_already", f"{key} is resolved already, by {reconciled.resolved[key].by}")
     entry_id = None
     if lines:
         entry_id = post_by_hand(

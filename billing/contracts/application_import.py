@@ -12,10 +12,10 @@ from pathlib import Path
 
 from keizoku.billing.contracts import registration
 from keizoku.billing.contracts.registration import Application
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
 from keizoku.terms.calendar import iso_jst, parse_instant
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 NEEDED = ("account", "plan", "method")
@@ -66,7 +66,7 @@ def _take(
     now: datetime,
 ) -> int:
     _, refused = registration.sift(session, rules, [each for _, each in rows])
-    findings += [_finding(path, *rows[place], why) for place, why in refused.items()]
+    findings += [_finding(path, *rows[place], str(why)) for place, why in refused.items()]
     good = [row for place, row in enumerate(rows) if place not in refused]
     if not good:
         session.rollback()

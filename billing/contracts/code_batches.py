@@ -18,7 +18,6 @@ import sqlalchemy as sa
 
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
 from keizoku.billing.ledger.posting import Posting, next_ids, post
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.codes import MOST_BATCHES, Code, compose, draw_secret
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError, price_at
@@ -28,6 +27,7 @@ from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption
 from keizoku.db.tables.contracts import contract
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.read_model import ReadModel
+from keizoku.terms.refusal import Refused
 
 MOST_CODES = 1_000_000  # of one batch
 
@@ -58,7 +58,9 @@ def issue(
     yen = _price(session, order, today)
     (batch_id,) = next_ids(session, code_batch, 1)
     if batch_id > MOST_BATCHES:
-        raise Refused(f"batch {order.name!r}: there are {MOST_BATCHES} batches already, no more fit into a code")
+        raise Refused(
+            "batch.too_many", f"batch {order.name!r}: there are {MOST_BATCHES} batches already, no more fit into a code"
+        )
     salt = secrets.token_bytes(32)
     codes = [compose(batch_id, draw()) for _ in range(order.codes)]
     session.execute(
@@ -119,7 +121,7 @@ def revoke(session: Session, name: str, kind: str, by: str, ground: str, now: da
     ended = _end(session, batch, "revoked", "key_revoked", now, by, ground)
     if not ended:
         session.rollback()
-        raise Refused(f"batch {name!r}: no code of it is left to revoke")
+        raise Refused("batch.nothing_to_revoke", f"batch {name!r}: no code of it is left to revoke")
     _close(session, batch.id, now)
     session.commit()
     return ended
@@ -205,30 +207,34 @@ def _price(session: Session, order: BatchOrder, today: date) -> int:
     """What one code costs; everything about an order that cannot be is refused here."""
     who = f"batch {order.name!r}"
     if not order.name.strip() or not 0 < order.codes <= MOST_CODES:
-        raise Refused(f"{who}: a batch has a name and 1 to {MOST_CODES:,} codes, not {order.codes}")
+        raise Refused("batch.form", f"{who}: a batch has a name and 1 to {MOST_CODES:,} codes, not {order.codes}")
     if order.expires_on < today:
-        raise Refused(f"{who}: its last day, {order.expires_on}, is over already")
+        raise Refused("batch.expired", f"{who}: its last day, {order.expires_on}, is over already")
     if session.execute(sa.select(code_batch.c.id).where(code_batch.c.name == order.name)).first() is not None:
-        raise Refused(f"{who}: a batch of this name was issued before; its codes are not printed twice")
+        raise Refused(
+            "batch.duplicate", f"{who}: a batch of this name was issued before; its codes are not printed twice"
+        )
     interval = load_interval(session, order.plan)
     if interval is None:
-        raise Refused(f"{who}: plan {order.plan!r} is not known")
+        raise Refused("plan.unknown", f"{who}: plan {order.plan!r} is not known")
     try:
         terms = prepaid_terms(order.months, interval)
     except ValueError as error:
-        raise Refused(f"{who}: {error} (premium/5.1)") from None
+        raise Refused("prepaid.no_whole_terms", f"{who}: {error}") from None
     if order.kind == "coupon":
         if order.yen:
-            raise Refused(f"{who}: a coupon is free; issue what is sold as a product key")
+            raise Refused("batch.coupon_sold", f"{who}: a coupon is free", "issue what is sold as a product key")
         return 0
     try:
         price = price_at(load_prices(session), order.plan, "", today, False).yen if order.yen is None else order.yen
     except NoPriceError as error:
-        raise Refused(f"{who}: {error}") from None
+        raise Refused("plan.no_price", f"{who}: {error}") from None
     yen = price * terms if order.yen is None else price
     if yen < terms or yen % terms:
         raise Refused(
-            f"{who}: a key of {yen} yen does not pay {terms} terms of whole yen each; what is given away is a coupon"
+            "batch.uneven_price",
+            f"{who}: a key of {yen} yen does not pay {terms} terms of whole yen each",
+            "what is given away is a coupon",
         )
     return yen
 
@@ -296,4 +302,4 @@ def _close(session: Session, batch_id: int, now: datetime) -> int:
 
 def _unknown(session: Session, name: str, kind: str) -> Refused:
     known = session.scalars(sa.select(code_batch.c.name).where(code_batch.c.kind == kind).order_by(code_batch.c.id))
-    return Refused(f"batch {name!r} is not known; there are: {', '.join(known) or 'none yet'}")
+    return Refused("batch.unknown", f"batch {name!r} is not known", f"there are: {', '.join(known) or 'none yet'}")

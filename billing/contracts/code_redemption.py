@@ -1,7 +1,7 @@
 """Redeeming a coupon code or a product key (premium/5.1.1.b): once, whoever comes at the same time.
 
     typed ──> well formed? ──> known? ──> held with the application ──> used when its contract is formed
-              CodeTypo         Refused     (free again if that comes to nothing)
+              CodeTypoError         Refused     (free again if that comes to nothing)
 
 The code says what it pays: its plan, its months, and for a key the price of each term.
 """
@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from psycopg.errors import UniqueViolation
 from sqlalchemy.exc import IntegrityError
 
-from keizoku.billing.refusal import Refused
-from keizoku.billing.rules.codes import Code, CodeTypo, read_code
+from keizoku.billing.rules.codes import Code, CodeTypoError, read_code
 from keizoku.billing.rules.payment_method import PREPAID, prepaid_terms
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption
 from keizoku.db.tables.contracts import contract, plan
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ def look_up(session: Session, text: str, now: datetime, *, hold: bool = False) -
     """
     try:
         typed = read_code(text)
-    except CodeTypo as typo:
-        raise Refused(f"this is no code: {typo}") from None
+    except CodeTypoError as typo:
+        raise Refused("code.typo", f"this is no code: {typo}") from None
     row = _find(session, typed, hold)
     if row is None:
-        raise Refused(f"code {typed.masked}: it was never issued")
+        raise Refused("code.unknown", f"code {typed.masked}: it was never issued")
     if row.ended == "revoked":
-        raise Refused(f"code {typed.masked}: its batch was revoked on {row.ended_on}")
+        raise Refused("code.revoked", f"code {typed.masked}: its batch was revoked on {row.ended_on}")
     if row.ended is not None or row.expires_on < jst_day(now):
-        raise Refused(f"code {typed.masked}: it could be redeemed until {row.expires_on}")
+        raise Refused("code.expired", f"code {typed.masked}: it could be redeemed until {row.expires_on}")
     taken = session.execute(
         sa.select(code_redemption.c.id, code_redemption.c.redeemed_at, contract.c.id.label("waiting"))
         .outerjoin(
@@ -65,7 +65,7 @@ def look_up(session: Session, text: str, now: datetime, *, hold: bool = False) -
         .where(code_redemption.c.code_id == row.id, code_redemption.c.released_at.is_(None))
     ).first()
     if taken is not None and taken.waiting is not None:
-        raise Refused(f"code {typed.masked}: it was redeemed on {jst_day(taken.redeemed_at)}")
+        raise Refused("code.redeemed", f"code {typed.masked}: it was redeemed on {jst_day(taken.redeemed_at)}")
     if taken is not None and hold:
         session.execute(sa.update(code_redemption).where(code_redemption.c.id == taken.id).values(released_at=now))
     return Promise(row.id, row.name, row.kind, row.plan, row.months, row.expires_on)
@@ -78,7 +78,7 @@ def hold_code(session: Session, promise: Promise, account: str, now: datetime) -
     except IntegrityError as error:
         session.rollback()
         if isinstance(error.orig, UniqueViolation):
-            raise Refused(f"batch {promise.batch!r}: the code was redeemed at this moment") from None
+            raise Refused("code.redeemed", f"batch {promise.batch!r}: the code was redeemed at this moment") from None
         raise
 
 

@@ -18,7 +18,6 @@ from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.contracts.screening_records import agreed_versions, note_screening
 from keizoku.billing.ledger.posting import Posting, next_ids, post
 from keizoku.billing.receivables import invoice_stage
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.consent import Consent, ConsentError, consents, outdated, related_in_force
 from keizoku.billing.rules.contract_lifecycle import NewTerm, first_term
 from keizoku.billing.rules.payment_method import CARD, PREPAID, prepaid_terms
@@ -31,6 +30,7 @@ from keizoku.db.tables.contracts import plan as plan_table
 from keizoku.db.tables.people import consent
 from keizoku.terms.calendar import Interval, jst_day
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 LONGEST_ACCOUNT = 200
@@ -67,13 +67,15 @@ def register(
     """Record applications; returns their contracts' ids. Refused as a whole if one of them cannot be taken."""
     taken, refused = sift(session, rules, applications)
     if refused:
-        raise Refused(next(iter(refused.values())))
+        raise next(iter(refused.values()))
     ids = next_ids(session, contract, len(taken))
     try:
         _write(session, ids, taken, now)
     except UniqueViolation:
         session.rollback()
-        raise Refused("another application of the same account was taken at this moment (premium/3.3)") from None
+        raise Refused(
+            "application.duplicate", "another application of the same account was taken at this moment"
+        ) from None
     if commit:
         session.commit()
     return list(ids)
@@ -81,31 +83,33 @@ def register(
 
 def sift(
     session: Session, rules: Rules, applications: Sequence[Application]
-) -> tuple[list[TakenApplication], Mapping[int, str]]:
+) -> tuple[list[TakenApplication], Mapping[int, Refused]]:
     """Those that can be taken, and for the others their place in the list and why not. Writes nothing."""
     intervals = _intervals(session)
     running = _running(session, [each.account for each in applications])
     in_force: dict[date, Mapping[str, str]] = {}
     taken: list[TakenApplication] = []
-    refused: dict[int, str] = {}
+    refused: dict[int, Refused] = {}
     seen: set[str] = set()
     for place, each in enumerate(applications):
         who = f"account {each.account}"
         try:
             _check(each, intervals)
             if each.account in running:
-                raise Refused(f"{who}: {running[each.account]}; a second one is refused (premium/3.3)")
+                raise Refused("application.duplicate", f"{who}: {running[each.account]}; a second one is refused")
             if each.account in seen:
-                raise Refused(f"{who}: it applies twice at once (premium/3.3)")
+                raise Refused("application.duplicate", f"{who}: it applies twice at once")
             on = jst_day(each.at)
             if on not in in_force:
                 in_force[on] = versions_in_force(rules, on)
             taken.append(TakenApplication(each, consents(each.consents, in_force[on])))
             seen.add(each.account)
         except Refused as why:
-            refused[place] = str(why)
-        except (ConsentError, UncoveredDateError) as why:
-            refused[place] = f"{who}: {why}"
+            refused[place] = why
+        except ConsentError as why:
+            refused[place] = Refused("application.consent", f"{who}: {why}")
+        except UncoveredDateError as why:
+            refused[place] = Refused("terms.not_in_force", f"{who}: {why}")
     return taken, refused
 
 
@@ -198,7 +202,9 @@ def approve(
     ).all()
     if len(rows) < len(approvals):
         session.rollback()
-        raise Refused("an application was approved or rejected by somebody else at this moment (premium/3.3)")
+        raise Refused(
+            "application.decided_meanwhile", "an application was approved or rejected by somebody else at this moment"
+        )
     agreed = agreed_versions(session, list(approvals))
     prices = load_prices(session)
     by_code = prices_of_codes(session, rows)
@@ -209,8 +215,9 @@ def approve(
             on = jst_day(approvals[row.id])
             if missing := outdated(agreed.get(row.id, {}), versions_in_force(rules, on)):
                 raise Refused(
-                    f"account {row.account}: it has not agreed to {', '.join(missing)}, in force on {on}; reject the "
-                    "application and let the user apply again (premium/3.2)"
+                    "application.terms_changed",
+                    f"account {row.account}: it has not agreed to {', '.join(missing)}, in force on {on}",
+                    "reject the application and let the user apply again",
                 )
             term = first_term(
                 contract_id=row.id,
@@ -227,9 +234,15 @@ def approve(
             if row.method == "product_key" and row.id not in by_code:
                 yen = term.price_yen * prepaid_terms(row.paid_months, row.interval)
                 keys.append(Posting("key_sold", f"contract:{row.id}:key", on, {"yen": yen}, row.account))
-    except (NoPriceError, UncoveredDateError, Refused) as error:
+    except Refused:
         session.rollback()
-        raise Refused(str(error)) from None
+        raise
+    except NoPriceError as error:
+        session.rollback()
+        raise Refused("plan.no_price", str(error)) from None
+    except UncoveredDateError as error:
+        session.rollback()
+        raise Refused("terms.not_in_force", str(error)) from None
     session.execute(
         sa.text(
             "UPDATE contract SET approved_at = formed.approved_at, anchor_on = formed.anchor_on, "
@@ -260,27 +273,31 @@ def _check(application: Application, intervals: Mapping[str, Interval]) -> None:
     name = application.account
     if not name.strip() or not name.isprintable() or len(name) > LONGEST_ACCOUNT:
         shown = repr(name) if len(name) <= LONGEST_ACCOUNT else f"of {len(name)} letters"
-        raise Refused(f"account {shown}: an account has an id of 1 to {LONGEST_ACCOUNT} printable letters")
+        raise Refused(
+            "account.id_form", f"account {shown}: an account has an id of 1 to {LONGEST_ACCOUNT} printable letters"
+        )
     who = f"account {application.account}"
     if application.plan not in intervals:
         known = ", ".join(sorted(intervals)) or "none yet"
-        raise Refused(f"{who}: plan {application.plan!r} is not known; there are: {known}")
+        raise Refused("plan.unknown", f"{who}: plan {application.plan!r} is not known", f"there are: {known}")
     if application.method not in METHODS:
         raise Refused(
-            f"{who}: {application.method!r} is no method of payment; there are {', '.join(METHODS)} (premium/5.1)"
+            "method.unknown",
+            f"{who}: {application.method!r} is no method of payment",
+            f"there are {', '.join(METHODS)}",
         )
     if (application.method in PREPAID) != (application.months is not None):
         raise Refused(
-            f"{who}: months are stated for a coupon or a key, and only there; the method is "
-            f"{application.method} (premium/5.1)"
+            "prepaid.months_misplaced",
+            f"{who}: months are stated for a coupon or a key, and only there; the method is {application.method}",
         )
     try:
         prepaid_terms(application.months, intervals[application.plan])
     except ValueError as error:
-        raise Refused(f"{who}: {error} (premium/5.1)") from None
+        raise Refused("prepaid.no_whole_terms", f"{who}: {error}") from None
     if application.fallback not in (None, CARD):
         raise Refused(
-            f"{who}: after a coupon or key only a card can follow, not {application.fallback!r} (premium/5.1)"
+            "method.fallback", f"{who}: after a coupon or key only a card can follow, not {application.fallback!r}"
         )
 
 

@@ -8,12 +8,12 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.screening import PEOPLE, Applicant, EarlierContract, unlisted
 from keizoku.db.session import Session, copy_rows, numbers, texts
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import invoice
 from keizoku.db.tables.people import consent, screening
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 
@@ -21,7 +21,7 @@ def reject(session: Session, rules: Rules, account: str, ground: str, now: datet
     """Turn the account's application down, with its ground (premium/3.5); refused where none is waiting."""
     why = unlisted(ground, rules.discretion.screening_grounds)
     if why is not None:
-        raise Refused(f"account {account}: {why}")
+        raise Refused("screening.ground_unlisted", f"account {account}: {why}")
     contract_id = session.execute(
         sa.update(contract)
         .where(contract.c.account == account, contract.c.approved_at.is_(None), contract.c.rejected_at.is_(None))
@@ -30,7 +30,7 @@ def reject(session: Session, rules: Rules, account: str, ground: str, now: datet
     ).scalar_one_or_none()
     if contract_id is None:
         session.rollback()
-        raise Refused(f"account {account}: no application is waiting (premium/3.5)")
+        raise Refused("application.none_waiting", f"account {account}: no application is waiting (premium/3.5)")
     note_screening(session, [(contract_id, account, now)], "rejected", by, ground, now)
     session.commit()
 

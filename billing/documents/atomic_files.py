@@ -21,7 +21,7 @@ from pathlib import Path
 from stat import S_ISDIR
 from time import time
 
-from keizoku.billing.refusal import Refused
+from keizoku.terms.refusal import Refused
 
 SUMS = "SHA256SUMS"
 LEFT_AFTER_S = 3_600
@@ -42,7 +42,9 @@ def alone(lock: Path, what: Path) -> Iterator[None]:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(held)
-            raise Refused(f"{what} is being written by another run: wait until that has ended") from None
+            raise Refused(
+                "file.busy", f"{what} is being written by another run", ": wait until that has ended"
+            ) from None
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(held), lock.stat()):  # else its last holder took the file away meanwhile
                 break

@@ -14,10 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 from jinja2 import Environment, StrictUndefined, Template
 
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
 from keizoku.db.tables.money import demand
 from keizoku.terms.read_model import ReadModel
+from keizoku.terms.refusal import Refused
 from keizoku.terms.words import day, percent
 
 _PAGE = Path(__file__).parent / "demand.html.j2"
@@ -73,7 +73,7 @@ def demand_of(session: Session, demand_id: int) -> Demand:
     """One demand: account, day, text in both languages, workings. Raises Refused where there is none."""
     row = session.execute(sa.select(demand).where(demand.c.id == demand_id)).one_or_none()
     if row is None:
-        raise Refused(f"demand {demand_id}: there is none; see `keizoku demand list`")
+        raise Refused("demand.unknown", f"demand {demand_id}: there is none", "see `keizoku demand list`")
     return Demand(**row._mapping)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.invoice_document import (
     RETURN_INVOICE_FROM_YEN,
     CreditNote,
@@ -20,6 +19,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import credit, credit_application, invoice, settlement
 from keizoku.terms.calendar import Month
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 
@@ -31,7 +31,11 @@ def statement_of(session: Session, rules: Rules, invoice_id: int, issuer: Issuer
         .where(invoice.c.id == _number(invoice_id))
     ).first()
     if row is None:
-        raise Refused(f"there is no invoice {invoice_id}; `keizoku account show ACCOUNT` names those of an account")
+        raise Refused(
+            "invoice.unknown",
+            f"there is no invoice {invoice_id}",
+            "`keizoku account show ACCOUNT` names those of an account",
+        )
     credits = session.execute(
         sa.select(credit.c.id, credit.c.month, settlement.c.yen)
         .join(credit_application, credit_application.c.id == settlement.c.source_id)
@@ -57,8 +61,10 @@ def statement_of(session: Session, rules: Rules, invoice_id: int, issuer: Issuer
     )
     if found.total_yen - found.charged_yen != row.credit_yen:
         raise Refused(
+            "invoice.credits_differ",
             f"invoice {row.id} is reduced by {row.credit_yen} yen, its credits sum to "
-            f"{found.total_yen - found.charged_yen}; see what `keizoku night --whole-audit` finds"
+            f"{found.total_yen - found.charged_yen}",
+            "see what `keizoku night --whole-audit` finds",
         )
     return found
 
@@ -67,11 +73,17 @@ def credit_note_of(session: Session, rules: Rules, credit_id: int, issuer: Issue
     """The facts of the document of what a credit gives back. Refused below the amount from which one is due."""
     row = session.execute(sa.select(credit).where(credit.c.id == _number(credit_id))).first()
     if row is None:
-        raise Refused(f"there is no credit {credit_id}; `keizoku account show ACCOUNT` names those of an account")
+        raise Refused(
+            "credit.unknown",
+            f"there is no credit {credit_id}",
+            "`keizoku account show ACCOUNT` names those of an account",
+        )
     if not credit_note_due(row.granted_yen):
         raise Refused(
+            "credit.too_small",
             f"credit {credit_id} is of {row.granted_yen:,} yen: below {RETURN_INVOICE_FROM_YEN:,} yen no return "
-            "invoice is due; the invoice that it reduces shows it"
+            "invoice is due",
+            "the invoice that it reduces shows it",
         )
     return CreditNote(
         credit=row.id,

@@ -16,11 +16,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.notice_text import SUBJECTS
 from keizoku.db.session import Session
 from keizoku.db.tables.money import demand, handover, user_notice
 from keizoku.terms.calendar import iso_jst
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang
 
 
@@ -84,7 +84,9 @@ def document(session: Session, document_id: str) -> OutgoingDocument:
     columns = query.selected_columns
     row = session.execute(query.where(columns.letter == kind, columns.id == number)).first()
     if row is None:
-        raise Refused(f"there is no document {document_id}; `keizoku notice list --all` lists them")
+        raise Refused(
+            "document.unknown", f"there is no document {document_id}", "`keizoku notice list --all` lists them"
+        )
     return _document(row)
 
 
@@ -97,11 +99,12 @@ def hand_over(session: Session, document_id: str, *, by: str, handed_at: datetim
     known = document(session, document_id)
     when = iso_jst(handed_at)
     if not by.strip():
-        raise Refused(f"document {document_id}: say who or what sends it")
+        raise Refused("act.unsigned", f"document {document_id}: say who or what sends it")
     if when < known.written_at or handed_at > now:
         raise Refused(
+            "document.handed_over_outside",
             f"document {document_id}: it was written at {known.written_at} and it is {iso_jst(now)} now; "
-            f"it cannot have been handed over at {when}"
+            f"it cannot have been handed over at {when}",
         )
     column = "notice_id" if kind == "N" else "demand_id"
     done = session.execute(
@@ -115,14 +118,16 @@ def hand_over(session: Session, document_id: str, *, by: str, handed_at: datetim
         return True
     recorded = document(session, document_id).handed_over_at
     if recorded != when:
-        raise Refused(f"document {document_id}: it was handed over at {recorded} already; that stays")
+        raise Refused(
+            "document.handed_over", f"document {document_id}: it was handed over at {recorded} already; that stays"
+        )
     return False
 
 
 def _parse(document_id: str) -> tuple[str, int]:
     kind, number = document_id[:1].upper(), document_id[1:]
     if kind not in ("N", "D") or not (number.isascii() and number.isdecimal()) or len(number) > 18:
-        raise Refused(f"not the id of a document: {document_id!r}; notices are N12, demands D3")
+        raise Refused("document.id_form", f"not the id of a document: {document_id!r}", "notices are N12, demands D3")
     return kind, int(number)
 
 

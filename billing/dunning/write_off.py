@@ -17,7 +17,6 @@ from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_invoices, settle_parts
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.documents import notice_text
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate, allocate_back
@@ -27,6 +26,7 @@ from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import credit, credit_application, interest_checkpoint, invoice, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 
@@ -39,7 +39,7 @@ class Act:
 
     def __post_init__(self) -> None:
         if not self.by.strip() or not self.ground.strip():
-            raise Refused("an act of people has an author and a ground: say both")
+            raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
 
 
 def write_off(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:
@@ -66,11 +66,15 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
     given_up = [each for each in every if row is not None and each.invoice_id == row.invoice_id]
     interest_yen, _ = interest_owed(given_up, rules, today)
     if row is None or not (row.open_yen or interest_yen):
-        raise Refused(f"account {account}: the term of {term_on} has neither an open fee nor interest to write off")
+        raise Refused(
+            "write_off.nothing_open",
+            f"account {account}: the term of {term_on} has neither an open fee nor interest to write off",
+        )
     if row.open_yen and row.closed_on is None and row.ends_on > today:
         raise Refused(
-            f"account {account}: the term of {term_on} runs until {row.ends_on}; write its fee off when it is over, "
-            "or end the contract first"
+            "write_off.term_running",
+            f"account {account}: the term of {term_on} runs until {row.ends_on}",
+            "write its fee off when it is over, or end the contract first",
         )
     detail = {"invoice": row.invoice_id, "interest_yen": interest_yen}
     fact_id = record_act(session, row.contract_id, account, "write_off", act, now, detail)
@@ -139,8 +143,9 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
         .with_for_update()
     ).all()
     if not unpaid or not credits:
-        what = "nothing is due" if not unpaid else "there is no open credit"
-        raise Refused(f"account {account}: {what}, so nothing can be set off")
+        if not unpaid:
+            raise Refused("set_off.nothing_due", f"account {account}: nothing is due, so nothing can be set off")
+        raise Refused("set_off.no_credit", f"account {account}: there is no open credit, so nothing can be set off")
     policy = rules.terms.at(today)
     debts = [each.debt for each in unpaid]
     rate, day_count = policy.late_interest.rate, policy.readings["late_interest_day_count"]

@@ -14,13 +14,13 @@ from typing import Annotated
 import sqlalchemy as sa
 
 from keizoku.billing.gateway.port import Answer, Gateway, RefundRequest, RefundResult
-from keizoku.billing.refusal import Refused
 from keizoku.billing.tasks import close_task, open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.read_model import IF_KNOWN, ReadModel
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 KINDS = {"credit": credit_refund, "overcharge": overpayment_refund}
@@ -182,10 +182,14 @@ def dealt_with(session: Session, refund: str, by: str, ground: str, now: datetim
     What it moved in the books is theirs to post. Raises Refused for a refund that is not on the list.
     """
     if not by.strip() or not ground.strip():
-        raise Refused("an act of people has an author and a ground: say both")
+        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
     if not close_task(session, "refund_failed", refund, by, ground, now):
         session.rollback()
-        raise Refused(f"{refund}: no failed refund of this name is listed (see `keizoku payments failed-refunds`)")
+        raise Refused(
+            "refund.unknown",
+            f"{refund}: no failed refund of this name is listed",
+            "(see `keizoku payments failed-refunds`)",
+        )
     session.commit()
 
 
@@ -195,7 +199,7 @@ def nothing_refunded(session: Session, key: str, by: str, ground: str, now: date
     Raises Refused for a key that no unanswered refund has.
     """
     if not by.strip() or not ground.strip():
-        raise Refused("an act of people has an author and a ground: say both")
+        raise Refused("act.unsigned", "an act of people has an author and a ground", ": say both")
     for kind, table in KINDS.items():
         for each in open_refunds(session, kind, table.c.key == key):
             session.execute(
@@ -213,4 +217,6 @@ def nothing_refunded(session: Session, key: str, by: str, ground: str, now: date
             session.commit()
             return
     session.rollback()
-    raise Refused(f"refund {key}: it is not waiting for an answer (see `keizoku payments refunds`)")
+    raise Refused(
+        "refund.not_waiting", f"refund {key}: it is not waiting for an answer", "(see `keizoku payments refunds`)"
+    )

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post_entries
 from keizoku.billing.ledger.queries import account_of
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.books.journal_rules import Entry, JournalLine, reversal
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.closing import manual_entry
+from keizoku.terms.refusal import Refused
 
 
 def reverse(session: Session, entry_id: int, on: date, by: str, ground: str, now: datetime) -> int:
@@ -28,14 +28,16 @@ def reverse(session: Session, entry_id: int, on: date, by: str, ground: str, now
     _need(by, ground)
     row = session.execute(sa.select(entry).where(entry.c.id == entry_id)).one_or_none()
     if row is None:
-        raise Refused(f"there is no entry {entry_id}")
+        raise Refused("entry.unknown", f"there is no entry {entry_id}")
     if on < row.posted_on:
-        raise Refused(f"entry {entry_id} is of {row.posted_on}: it cannot be taken back on {on}")
+        raise Refused(
+            "entry.later_than_day", f"entry {entry_id} is of {row.posted_on}: it cannot be taken back on {on}"
+        )
     taken_back = session.execute(
         sa.select(manual_entry.c.entry_id).where(manual_entry.c.reverses == entry_id)
     ).scalar_one_or_none()
     if taken_back is not None:
-        raise Refused(f"entry {entry_id} is taken back already, by entry {taken_back}")
+        raise Refused("entry.reversed", f"entry {entry_id} is taken back already, by entry {taken_back}")
     lines = session.execute(
         sa.select(line.c.code, line.c.yen).where(line.c.entry_id == entry_id).order_by(line.c.seq)
     ).all()
@@ -63,7 +65,7 @@ def post_by_hand(
     posted = {account_of(code).code: yen for code, yen in lines.items() if yen}
     off_yen = sum(posted.values(), start=0)
     if not posted or off_yen != 0:
-        raise Refused(f"the lines do not balance: debits less credits are {off_yen} yen")
+        raise Refused("entry.unbalanced", f"the lines do not balance: debits less credits are {off_yen} yen")
     number = session.execute(sa.select(sa.func.coalesce(sa.func.max(manual_entry.c.entry_id), 0))).scalar_one()
     made = Entry("by_people", "", tuple(JournalLine(code, yen) for code, yen in posted.items()))
     posting = Posting("by_people", key or f"people:{now.isoformat()}:{number}", on, {})
@@ -92,4 +94,4 @@ def _post(
 
 def _need(by: str, ground: str) -> None:
     if not by.strip() or not ground.strip():
-        raise Refused("an entry by people needs who posts it and why: --author and --ground")
+        raise Refused("act.unsigned", "an entry by people needs who posts it and why", ": --author and --ground")

@@ -25,7 +25,6 @@ from keizoku.billing.ledger.read_models import (
     Trial,
     TrialRow,
 )
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.books.journal_rules import CHART, Account, AccountType, rules_table
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_line
@@ -37,6 +36,7 @@ from keizoku.db.tables.gateway import balance_transaction, gateway_dispute, over
 from keizoku.db.tables.money import credit, credit_refund, demand, deposit_use, invoice, payment_attempt, receipt
 from keizoku.terms.calendar import Month
 from keizoku.terms.clauses import clauses
+from keizoku.terms.refusal import Refused
 
 _ACCOUNTS = {each.code: each for each in CHART}
 _RULES = {each.event: each for each in rules_table()}
@@ -86,7 +86,7 @@ def trial(session: Session, as_of: date | None = None, known_at: datetime | None
 def account_of(code: str) -> Account:
     """The account of the chart with this code. Refused where there is none."""
     if code not in _ACCOUNTS:
-        raise Refused(f"the chart has no account {code!r} (see `keizoku ledger chart`)")
+        raise Refused("ledger.account_unknown", f"the chart has no account {code!r}", "(see `keizoku ledger chart`)")
     return _ACCOUNTS[code]
 
 
@@ -124,7 +124,7 @@ def explain_entry(session: Session, entry_id: int) -> EntryExplanation:
     """One entry: its lines, the rule that made it, the row of the event behind it, its clause, who reversed it."""
     row = session.execute(sa.select(entry).where(entry.c.id == entry_id)).one_or_none()
     if row is None:
-        raise Refused(f"there is no entry {entry_id} (see `keizoku ledger account CODE`)")
+        raise Refused("entry.unknown", f"there is no entry {entry_id}", "(see `keizoku ledger account CODE`)")
     lines = session.execute(
         sa.select(line.c.code, line.c.yen).where(line.c.entry_id == entry_id).order_by(line.c.seq)
     ).all()

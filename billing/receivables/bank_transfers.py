@@ -14,15 +14,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, next_ids, post
-from keizoku.billing.receivables.csv_layout import BadValue, Layout, MoneyFile, day_of, read_money_file, text_of, yen_of
+from keizoku.billing.receivables.csv_layout import (
+    BadValueError,
+    Layout,
+    MoneyFile,
+    day_of,
+    read_money_file,
+    text_of,
+    yen_of,
+)
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
+from keizoku.billing.receivables.read_models import BankPayment, PayerReference
 from keizoku.billing.receivables.receipts import Payment, receive
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
 from keizoku.db.session import Session, copy_rows, release_leader_lock, try_leader_lock
 from keizoku.db.tables.bank import bank_act, bank_line
@@ -33,7 +41,7 @@ from keizoku.db.tables.money import invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.policy import UncoveredDateError
-from keizoku.terms.read_model import Key, ReadModel
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 COLUMNS = ("date", "amount", "payer", "reference")
@@ -77,7 +85,7 @@ def import_bank(session: Session, rules: Rules, path: Path, layout: Layout, auth
     file = read_money_file(path, COLUMNS, NEEDED, layout)
     if not try_leader_lock(session, "bank"):
         session.rollback()
-        raise Refused("another bank file is being imported on this database; nothing was done")
+        raise Refused("import.busy", "another bank file is being imported on this database; nothing was done")
     session.commit()
     try:
         return known_import(session, "bank", file.sha256) or _take(session, rules, path, file, author, now)
@@ -133,7 +141,7 @@ def match(
     line = _open_line(session, line_id)
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
         session.rollback()
-        raise Refused(f"account {account!r} is not known")
+        raise Refused("account.unknown", f"account {account!r} is not known")
     payment = Payment(
         account,
         line.yen,
@@ -172,25 +180,13 @@ def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetim
     )
     if session.execute(shown).scalar_one() >= session.execute(paid).scalar_one():
         session.rollback()
-        raise Refused(f"payment {line_id}: no payout of the processor of {line.yen} yen is left that it could be")
+        raise Refused(
+            "transfer.no_payout",
+            f"payment {line_id}: no payout of the processor of {line.yen} yen is left that it could be",
+        )
     _act(session, line_id, "payout", now, by, ground)
     post(session, [Posting("payout_at_bank", f"bank:{line_id}:payout", jst_day(now), {"yen": line.yen})], now)
     session.commit()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class BankPayment(ReadModel):
-    """An incoming payment: whose it is, who said so, or why nobody was found."""
-
-    id: int
-    paid_on: date
-    yen: int
-    payer: str
-    reference: str
-    state: str
-    account: str | None
-    by: str | None
-    why: str | None
 
 
 def lines(session: Session, *, open_only: bool = False) -> list[BankPayment]:
@@ -231,23 +227,13 @@ def matched_at(session: Session, now: datetime) -> list[str]:
     return sorted(str(account) for account in session.scalars(query))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PayerReference(ReadModel):
-    """A reference that a payer can state: the account's own, or that of an open invoice and its term."""
-
-    reference: str
-    kind: Annotated[str, Key("for")]
-    term: date | None
-    open_yen: int | None
-
-
 def references_of(session: Session, account: str) -> list[PayerReference]:
     """The references that a payer of this account can state: the account's own, and one of each open invoice."""
     number = session.execute(
         sa.select(account_table.c.number).where(account_table.c.id == account)
     ).scalar_one_or_none()
     if number is None:
-        raise Refused(f"account {account!r} is not known")
+        raise Refused("account.unknown", f"account {account!r} is not known")
     rows = session.execute(
         sa.select(invoice.c.id, invoice.c.open_yen, term.c.starts_on)
         .join(term, term.c.id == invoice.c.term_id)
@@ -282,10 +268,10 @@ def _lines(
                 continue
             paid_on = day_of(row["date"])
             if paid_on > today:
-                raise BadValue(row["date"], "it lies ahead", "import it when it has arrived")
+                raise BadValueError(row["date"], "it lies ahead", "import it when it has arrived")
             rules.terms.at(paid_on)
             facts = (paid_on, yen, text_of(row["payer"]), text_of(row.get("reference", "")))
-        except BadValue as bad:
+        except BadValueError as bad:
             findings.append(Finding(source, line, *bad.args))
             continue
         except UncoveredDateError as error:
@@ -377,8 +363,10 @@ def _open_line(session: Session, line_id: int) -> sa.Row[Any]:
     line = session.execute(sa.select(bank_line).where(bank_line.c.id == line_id).with_for_update()).one_or_none()
     if line is None or not _is_open(session, line_id):
         session.rollback()
-        what = "there is none" if line is None else "it has its payer, or went back, already"
-        raise Refused(f"payment {line_id}: {what} (see `keizoku bank list`)")
+        see = "(see `keizoku bank list`)"
+        if line is None:
+            raise Refused("transfer.unknown", f"payment {line_id}: there is none", see)
+        raise Refused("transfer.settled", f"payment {line_id}: it has its payer, or went back, already", see)
     return line
 
 

@@ -27,8 +27,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from keizoku.billing.refusal import Refused
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))")
 _YEN = re.compile(r"[¥\\]?(-?)[¥\\]?(\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.0+)?円?")
@@ -48,7 +48,7 @@ class Layout(BaseModel):
     ignore: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
 
-class BadValue(ValueError):
+class BadValueError(ValueError):
     """A value that is not what its column holds: (value, rule, remedy)."""
 
 
@@ -69,17 +69,17 @@ def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
     try:
         layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from None
+        raise Refused("mapping.unreadable", f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Refused(f"{path}: not TOML: {error}") from None
+        raise Refused("mapping.form", f"{path}: not TOML: {error}") from None
     except ValidationError as error:
         told = error.errors()[0]
-        raise Refused(f"{path}: {'.'.join(str(part) for part in told['loc'])}: {told['msg']}") from None
+        raise Refused("mapping.form", f"{path}: {'.'.join(str(part) for part in told['loc'])}: {told['msg']}") from None
     for name in (*layout.columns, *layout.constants, *layout.ignore):
         if name not in columns:
             near = get_close_matches(name, columns, n=1)
             hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(columns)}"
-            raise Refused(f"{path}: {name} is no column of ours{hint}")
+            raise Refused("mapping.column_unknown", f"{path}: {name} is no column of ours{hint}")
     return layout
 
 
@@ -127,7 +127,7 @@ def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], l
 
 
 def day_of(written: str) -> date:
-    """A day as banks write it. Raises BadValue."""
+    """A day as banks write it. Raises BadValueError."""
     found = _DAY.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
     if found is not None:
         year, *rest = (int(part) for part in found.groups() if part is not None)
@@ -135,22 +135,22 @@ def day_of(written: str) -> date:
             return date(year, rest[0], rest[1])
         except ValueError:
             pass
-    raise BadValue(written, "it is no day", "write it as 2025-04-30")
+    raise BadValueError(written, "it is no day", "write it as 2025-04-30")
 
 
 def yen_of(written: str) -> int:
-    """Whole yen as banks and stores write them; below zero with a minus. Raises BadValue."""
+    """Whole yen as banks and stores write them; below zero with a minus. Raises BadValueError."""
     found = _YEN.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
     if found is None:
-        raise BadValue(written, "it is no amount of whole yen", "write it as 5300")
+        raise BadValueError(written, "it is no amount of whole yen", "write it as 5300")
     return int(found[1] + found[2].replace(",", ""))
 
 
 def text_of(written: str) -> str:
-    """A text of a bank: width and spaces made even. Raises BadValue for one that is too long or has control letters."""
+    """A text of a bank: width and spaces made even. Raises BadValueError: too long, or control letters."""
     told = " ".join(unicodedata.normalize("NFKC", written).split())
     if len(told) > LONGEST_TEXT or not told.isprintable():
-        raise BadValue(told[:40], f"a text has at most {LONGEST_TEXT} printable letters", "shorten it")
+        raise BadValueError(told[:40], f"a text has at most {LONGEST_TEXT} printable letters", "shorten it")
     return told
 
 

@@ -19,7 +19,6 @@ from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
 from keizoku.billing.tasks import close_tasks
 from keizoku.db.probes import TODAY
@@ -28,6 +27,7 @@ from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import allocation, deposit_use, invoice, payment_attempt, review_task, settlement
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 SENT, CARD = "sent", "card"  # where the money of a deposit came from
@@ -125,8 +125,9 @@ def apply_by_people(session: Session, rules: Rules, account: str, by: str, groun
     before = deposit_of(session, account)
     if not _apply(session, rules, account, now, by=by, ground=ground):
         session.rollback()
-        what = "nothing is due" if before.sent_yen else "no deposit is held"
-        raise Refused(f"account {account}: {what}, so nothing can be applied")
+        if before.sent_yen:
+            raise Refused("deposit.nothing_due", f"account {account}: nothing is due, so nothing can be applied")
+        raise Refused("deposit.none", f"account {account}: no deposit is held, so nothing can be applied")
     session.commit()
     return before.sent_yen - deposit_of(session, account).sent_yen
 
@@ -140,9 +141,9 @@ def refund(
     gateway shows, or the bank. When nothing of that is left, the tasks about it end.
     """
     if through not in (CARD, BANK):
-        raise Refused(f"a deposit goes back through card or bank, not {through!r}")
+        raise Refused("deposit.channel", f"a deposit goes back through card or bank, not {through!r}")
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-        raise Refused(f"account {account!r} is not known")
+        raise Refused("account.unknown", f"account {account!r} is not known")
     lock_accounts(session, [account])
     held = deposit_of(session, account)
     free_yen = held.sent_yen + held.card_free_yen
@@ -151,7 +152,8 @@ def refund(
         session.rollback()
         under_way = f", {held.going_back_yen} of it on its way back to the card" if held.going_back_yen else ""
         raise Refused(
-            f"account {account}: we hold {held.yen} yen{under_way}; between 1 and {free_yen} can go back, not {wanted}"
+            "deposit.amount",
+            f"account {account}: we hold {held.yen} yen{under_way}; between 1 and {free_yen} can go back, not {wanted}",
         )
     today = jst_day(now)
     sent_yen = min(wanted, held.sent_yen)

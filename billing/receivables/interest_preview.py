@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from keizoku.billing.receivables.interest_bookings import workings_of
 from keizoku.billing.receivables.open_items import OpenItem, fell_due_on
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.billing.rules.payment_method import PastAttempt, days_not_accruing
 from keizoku.db.session import Session
@@ -28,6 +27,7 @@ from keizoku.db.tables.money import (
 )
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 
@@ -37,11 +37,11 @@ def preview(session: Session, rules: Rules, account: str, on: date) -> Workings:
     Raises Refused for an account that is not known, or a day that no terms cover.
     """
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
-        raise Refused(f"account {account!r} is not known")
+        raise Refused("account.unknown", f"account {account!r} is not known")
     try:
         return workings_of(account, debts_on(session, account, on), rules, on, _demanded(session, account, on))
     except UncoveredDateError as error:
-        raise Refused(str(error)) from None
+        raise Refused("terms.not_in_force", str(error)) from None
 
 
 def debts_on(session: Session, account: str, on: date, *, known_at: datetime | None = None) -> list[OpenItem]:

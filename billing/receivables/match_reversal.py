@@ -14,11 +14,11 @@ from keizoku.billing.ledger.posting import Posting, next_ids, post
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.interest_bookings import book_interest
 from keizoku.billing.receivables.open_items import lock_accounts
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.bank import bank_act
 from keizoku.db.tables.money import allocation, interest_booking, interest_checkpoint, invoice, receipt, settlement
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.refusal import Refused
 
 
 def unmatch(session: Session, line_id: int, by: str, ground: str, now: datetime) -> str:
@@ -28,7 +28,9 @@ def unmatch(session: Session, line_id: int, by: str, ground: str, now: datetime)
     ).one_or_none()
     if act is None or act.kind != "matched":
         session.rollback()
-        raise Refused(f"payment {line_id}: it is matched to nobody (see `keizoku bank list`)")
+        raise Refused(
+            "transfer.not_matched", f"payment {line_id}: it is matched to nobody", "(see `keizoku bank list`)"
+        )
     lock_accounts(session, [act.account])
     row = session.execute(sa.select(receipt).where(receipt.c.id == act.receipt_id)).one()
     _refuse_if_later(session, row, line_id)
@@ -93,7 +95,11 @@ def _refuse_if_later(session: Session, row: sa.Row[Any], line_id: int) -> None:
     for what, query in later.items():
         if session.execute(query.limit(1)).first() is not None:
             session.rollback()
-            raise Refused(f"payment {line_id}: {what} of account {row.account} rests on it; take that back first")
+            raise Refused(
+                "transfer.rests_on_it",
+                f"payment {line_id}: {what} of account {row.account} rests on it",
+                "take that back first",
+            )
     kept_yen = session.execute(
         sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0)).where(
             allocation.c.receipt_id == row.id, allocation.c.kind == "deposit"
@@ -101,7 +107,10 @@ def _refuse_if_later(session: Session, row: sa.Row[Any], line_id: int) -> None:
     ).scalar_one()
     if deposit_of(session, row.account).sent_yen < kept_yen:
         session.rollback()
-        raise Refused(f"payment {line_id}: account {row.account} has used or got back what was left of it")
+        raise Refused(
+            "transfer.deposit_used",
+            f"payment {line_id}: account {row.account} has used or got back what was left of it",
+        )
 
 
 def _reopen(session: Session, row: sa.Row[Any], parts: list[sa.Row[Any]] | Any, mirror_id: int, now: datetime) -> None:

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.posting import Posting, next_ids, post
 from keizoku.billing.receivables.open_items import load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_allocation import Allocation, allocate
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.money import allocation, receipt
 from keizoku.terms.calendar import day_start_at, jst_day
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 
@@ -37,20 +37,24 @@ def receive(session: Session, rules: Rules, payment: Payment, now: datetime, *, 
     account, yen, costs_yen = payment.account, payment.yen, payment.costs_yen
     if yen < 1 or costs_yen < 0:
         raise Refused(
-            f"account {account}: a payment is at least 1 yen and its costs at least 0, not {yen} and {costs_yen}"
+            "payment.amount",
+            f"account {account}: a payment is at least 1 yen and its costs at least 0, not {yen} and {costs_yen}",
         )
     today = jst_day(now)
     on = payment.received_on or today
     if on > today:
-        raise Refused(f"account {account}: a payment of {on} lies ahead; record it when it has arrived")
+        raise Refused(
+            "payment.ahead", f"account {account}: a payment of {on} lies ahead", "record it when it has arrived"
+        )
     policy = rules.terms.at(on)
     lock_accounts(session, [account])
     unpaid = load_open_items(session, rules, on, account=account, with_accrued=True)
     named = next((each.invoice_id for each in unpaid if each.term_starts_on == payment.for_term_on), None)
     if payment.for_term_on is not None and named is None:
         raise Refused(
-            f"account {account}: the term of {payment.for_term_on} has no unpaid fee; leave the term out or name "
-            "another"
+            "payment.no_unpaid_fee",
+            f"account {account}: the term of {payment.for_term_on} has no unpaid fee",
+            "leave the term out or name another",
         )
     parts = allocate(
         yen,

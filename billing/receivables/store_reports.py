@@ -14,9 +14,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.csv_layout import BadValue, Layout, day_of, read_money_file, text_of, yen_of
+from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, text_of, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
-from keizoku.billing.refusal import Refused
+from keizoku.billing.receivables.read_models import StoreTerm
 from keizoku.billing.tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_payout
@@ -25,7 +25,7 @@ from keizoku.db.tables.money import store_report
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.money import floor_yen
-from keizoku.terms.read_model import ReadModel
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 COLUMNS = ("store", "account", "term", "gross", "fee", "fee_tax", "currency", "paid_out_on", "payout_id")
@@ -62,17 +62,21 @@ def take_report(session: Session, rules: Rules, report: StoreReport, now: dateti
     ).first()
     try:
         if row is None:
-            raise Refused(f"{who}: no term of {report.term_on} is paid through an app store (premium/5.1.2)")
+            raise Refused("store.term_unknown", f"{who}: no term of {report.term_on} is paid through an app store")
         if not 0 <= report.fee_yen <= report.gross_yen:
             raise Refused(
-                f"{who}: a store's fee lies between 0 and the gross {report.gross_yen} yen, not {report.fee_yen}"
+                "store.fee",
+                f"{who}: a store's fee lies between 0 and the gross {report.gross_yen} yen, not {report.fee_yen}",
             )
         tax_yen = report.fee_tax_yen
         if tax_yen is None:
             rate = Fraction(rules.terms.at(jst_day(now)).tax.rate)
             tax_yen = report.fee_yen - floor_yen(report.fee_yen / (1 + rate))
         if not 0 <= tax_yen <= report.fee_yen:
-            raise Refused(f"{who}: the tax in a store's fee lies between 0 and {report.fee_yen} yen, not {tax_yen}")
+            raise Refused(
+                "store.fee_tax",
+                f"{who}: the tax in a store's fee lies between 0 and {report.fee_yen} yen, not {tax_yen}",
+            )
         changes = _take(session, report, row.id, row.price_yen, tax_yen, now, again)
         changes += _pay_out(session, report, row.id, now)
     except Refused:
@@ -100,7 +104,7 @@ def import_reports(
                 fresh += 1
             else:
                 known += 1
-        except BadValue as bad:
+        except BadValueError as bad:
             findings.append(Finding(str(path), line, *bad.args))
         except Refused as refused:
             told = f"{values['account']} {values['term']}"
@@ -123,22 +127,6 @@ def import_reports(
             findings=tuple(sorted(findings, key=lambda finding: finding.line or 0)),
         ),
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class StoreTerm(ReadModel):
-    """A term that a store began for us: its price, what the store reported of it, what it paid out; whole yen."""
-
-    account: str
-    term: date
-    price: int
-    store: str | None
-    gross: int | None
-    fee: int | None
-    fee_tax: int | None
-    paid_out: int | None
-    paid_out_on: date | None
-    payout_id: str | None
 
 
 def reports(session: Session, account: str | None = None) -> list[StoreTerm]:
@@ -178,8 +166,9 @@ def _take(
         told = (before.gross_yen, before.fee_yen)
         if not again or told != (report.gross_yen, report.fee_yen):
             raise Refused(
+                "store.reported_already",
                 f"account {report.account}: the store has reported the term of {report.term_on} already: "
-                f"{told[0]} yen, of which it keeps {told[1]}"
+                f"{told[0]} yen, of which it keeps {told[1]}",
             )
         return 0
     session.execute(
@@ -208,8 +197,9 @@ def _pay_out(session: Session, report: StoreReport, term_id: int, now: datetime)
     if before is not None:
         if (before.payout_id, before.paid_out_on) != (report.payout_id, report.paid_out_on):
             raise Refused(
+                "store.paid_out_already",
                 f"account {report.account}: the term of {report.term_on} was paid out on {before.paid_out_on} "
-                f"with {before.payout_id} already"
+                f"with {before.payout_id} already",
             )
         return 0
     yen = report.gross_yen - report.fee_yen
@@ -226,13 +216,13 @@ def _pay_out(session: Session, report: StoreReport, term_id: int, now: datetime)
 def _report(values: Mapping[str, str], today: date) -> StoreReport:
     currency = values.get("currency", "") or YEN
     if currency.upper() != YEN:
-        raise BadValue(currency, f"reports are in {YEN}", "have the store report in yen, or book it by hand")
+        raise BadValueError(currency, f"reports are in {YEN}", "have the store report in yen, or book it by hand")
     paid_on, payout_id = values.get("paid_out_on", ""), text_of(values.get("payout_id", ""))
     if bool(paid_on) != bool(payout_id):
-        raise BadValue(paid_on or payout_id, "a payout has its day and its id", "state both, or neither")
+        raise BadValueError(paid_on or payout_id, "a payout has its day and its id", "state both, or neither")
     paid_out_on = day_of(paid_on) if paid_on else None
     if paid_out_on is not None and paid_out_on > today:
-        raise BadValue(paid_on, "the payout lies ahead", "import it when it has arrived")
+        raise BadValueError(paid_on, "the payout lies ahead", "import it when it has arrived")
     tax = values.get("fee_tax", "")
     return StoreReport(
         account=values["account"],

@@ -25,7 +25,7 @@ _GROUP = 5
 _READ_AS = str.maketrans({"I": "1", "L": "1", "O": "0", "-": "", "‐": "", "−": "", "ー": ""})
 
 
-class CodeTypo(ValueError):
+class CodeTypoError(ValueError):
     """What was typed is no code of ours, whatever the database says; the message says why."""
 
 
@@ -68,15 +68,15 @@ def compose(batch_id: int, secret: str) -> Code:
 
 
 def read_code(text: str) -> Code:
-    """A code as somebody typed it. Raises CodeTypo."""
+    """A code as somebody typed it. Raises CodeTypoError."""
     letters = "".join(unicodedata.normalize("NFKC", text).upper().translate(_READ_AS).split())
     strange = sorted(set(letters) - set(ALPHABET))
     if strange:
-        raise CodeTypo(f"a code has no {' '.join(strange)}; check it letter by letter")
+        raise CodeTypoError(f"a code has no {' '.join(strange)}; check it letter by letter")
     if len(letters) != LETTERS:
-        raise CodeTypo(f"a code has {LETTERS} letters, this one {len(letters)}")
+        raise CodeTypoError(f"a code has {LETTERS} letters, this one {len(letters)}")
     if _check_letter(letters[:-1]) != letters[-1]:
-        raise CodeTypo("a letter is wrong, or two changed places; check it letter by letter")
+        raise CodeTypoError("a letter is wrong, or two changed places; check it letter by letter")
     batch_id = 0
     for letter in letters[:BATCH_LETTERS]:
         batch_id = batch_id * len(ALPHABET) + ALPHABET.index(letter)

@@ -9,10 +9,10 @@ from keizoku.billing.contracts import renewal_stage
 from keizoku.billing.dunning import delinquency_stage
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.receivables import invoice_stage
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 
@@ -39,7 +39,7 @@ class Service:
             .limit(1)
         ).first()
         if row is None:
-            raise Refused(f"account {account!r} has no contract; approve one first")
+            raise Refused("contract.none", f"account {account!r} has no contract", "approve one first")
         return row
 
     def _running(self, account: str, now: datetime) -> sa.Row[tuple[object, ...]]:
@@ -47,7 +47,7 @@ class Service:
         self._bring_up_to_date(account, now)
         row = self._latest(account)
         if row.ended_on is not None:
-            raise Refused(f"account {account}: its contract ended on {row.ended_on}")
+            raise Refused("contract.not_running", f"account {account}: its contract ended on {row.ended_on}")
         return row
 
     def _bring_up_to_date(self, account: str, now: datetime) -> None:

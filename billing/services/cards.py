@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from keizoku.billing.refusal import Refused
 from keizoku.billing.services.contracts import ContractService
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.gateway import card_end, saved_card
+from keizoku.terms.refusal import Refused
 
 if TYPE_CHECKING:
     from keizoku.billing.cards.saved_cards import CardSetup
@@ -85,5 +85,8 @@ class CardService(ContractService):
         from keizoku.billing.gateway.stripe_gateway import StripeGateway
 
         if not isinstance(self.gateway, StripeGateway):
-            raise Refused(f"account {account}: cards are saved at Stripe, and the gateway here is {self.gateway.name}")
+            raise Refused(
+                "gateway.not_stripe",
+                f"account {account}: cards are saved at Stripe, and the gateway here is {self.gateway.name}",
+            )
         return self.gateway.calls

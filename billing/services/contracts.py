@@ -19,13 +19,13 @@ from keizoku.billing.contracts.contract_events import record_fact
 from keizoku.billing.contracts.contract_facts import load_wishes
 from keizoku.billing.contracts.price_lookup import load_interval
 from keizoku.billing.contracts.registration import Application
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules import contract_lifecycle as life
 from keizoku.billing.rules.payment_method import refuse_change
 from keizoku.billing.rules.screening import PEOPLE, Rule, apply_rule
 from keizoku.billing.services.base import Service
 from keizoku.db.tables.contracts import contract, term
 from keizoku.terms.calendar import TermRule, boundary, iso_jst, jst_day
+from keizoku.terms.refusal import Refused
 
 MONTH_AT_LEAST_DAYS = 28
 
@@ -91,7 +91,9 @@ class ContractService(Service):
             )
         ).scalar_one_or_none()
         if contract_id is None:
-            raise Refused(f"account {account}: no application is waiting; register it first (premium/3.3)")
+            raise Refused(
+                "application.none_waiting", f"account {account}: no application is waiting", "register it first"
+            )
         self._form({contract_id: now}, now, by=by, ground=ground)
         return int(contract_id)
 
@@ -144,10 +146,15 @@ class ContractService(Service):
         row = self._running(account, now)
         before = self._use_ends_on(row, ())
         if before is not None:
-            raise Refused(f"account {account}: use ends on {before} already, by an earlier request (premium/6.1)")
+            raise Refused(
+                "contract.end_requested", f"account {account}: use ends on {before} already, by an earlier request"
+            )
         ends_on = self._use_ends_on(row, (life.Wish(life.END_OF_USE, now),))
         if ends_on is None:
-            raise Refused(f"account {account}: a request of {iso_jst(now)} is older than one that is recorded already")
+            raise Refused(
+                "contract.request_older",
+                f"account {account}: a request of {iso_jst(now)} is older than one that is recorded already",
+            )
         record_fact(self.session, row.id, account, life.END_OF_USE, now)
         self.session.commit()
         return ends_on
@@ -156,7 +163,10 @@ class ContractService(Service):
         """The user takes that back, until the term ends."""
         row = self._running(account, now)
         if self._use_ends_on(row, ()) is None:
-            raise Refused(f"account {account}: no request to end use stands, so none can be withdrawn (premium/6.1)")
+            raise Refused(
+                "contract.no_end_requested",
+                f"account {account}: no request to end use stands, so none can be withdrawn",
+            )
         record_fact(self.session, row.id, account, "withdraw_end_of_use", now)
         self.session.commit()
 
@@ -165,7 +175,7 @@ class ContractService(Service):
         row = self._running(account, now)
         why = refuse_change(row.method, method, store_stop_recorded=store_stop_recorded)
         if why is not None:
-            raise Refused(f"account {account}: {why}")
+            raise Refused("method.change", f"account {account}: {why}")
         self._record(account, "change_method", now, detail={"method": method})
 
     def new_card(self, account: str, *, now: datetime) -> None:

@@ -14,11 +14,11 @@ from keizoku.billing.documents import outbox
 from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.receivables.open_items import lock_accounts
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents import notice_text
 from keizoku.billing.services.base import Service
 from keizoku.db.tables.contracts import contract, suspension
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ class DefaultService(Service):
         )
         if self.session.execute(open_one).first() is not None:
             self.session.rollback()
-            raise Refused(f"account {account}: people have suspended it already; resume it first (premium/7.1)")
+            raise Refused(
+                "contract.suspended", f"account {account}: people have suspended it already", "resume it first"
+            )
         detail: dict[str, object] | None = {"accelerates": True} if accelerates else None
         record_fact(self.session, row.id, account, "suspend", now, author=by, ground=ground, detail=detail)
         suspension_id = self.session.execute(
@@ -69,7 +71,7 @@ class DefaultService(Service):
         ).all()
         if not lifted:
             self.session.rollback()
-            raise Refused(f"account {account}: it is not suspended (premium/7.1)")
+            raise Refused("contract.not_suspended", f"account {account}: it is not suspended")
         record_fact(self.session, row.id, account, "resume", now, author=by, ground=ground)
         notice = notice_text.resumption(jst_day(now))
         save_notice(self.session, account, row.id, notice, f"suspension:{max(lifted)}", now)
@@ -93,7 +95,7 @@ class DefaultService(Service):
         ).scalar_one()
         if ended_on is not None:
             self.session.rollback()
-            raise Refused(f"account {account}: its contract ended on {ended_on}")
+            raise Refused("contract.not_running", f"account {account}: its contract ended on {ended_on}")
         return row
 
     def hand_over(self, document: str, *, by: str, handed_at: datetime | None = None, now: datetime) -> bool:
@@ -104,4 +106,4 @@ class DefaultService(Service):
 def _stated(account: str, by: str, ground: str) -> None:
     """A measure of people has an author and a ground; the user is told the ground."""
     if not by.strip() or not ground.strip():
-        raise Refused(f"account {account}: say who decides so and on what ground (premium/7.1)")
+        raise Refused("act.unsigned", f"account {account}: say who decides so and on what ground (premium/7.1)")

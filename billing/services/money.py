@@ -18,10 +18,10 @@ from keizoku.billing.receivables.interest_preview import preview
 from keizoku.billing.receivables.match_reversal import unmatch
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.receivables.store_reports import StoreReport, take_report
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.billing.services.base import Service
 from keizoku.billing.tasks import close_task
+from keizoku.terms.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,11 @@ class MoneyService(Service):
         """People have made sure that a charge without an answer never reached the card; another may be tried."""
         if not charge_stage.abandon(self.session, attempt, now):
             self.session.rollback()
-            raise Refused(f"attempt {attempt}: it is not waiting for an answer (see `keizoku payments unknown`)")
+            raise Refused(
+                "attempt.not_waiting",
+                f"attempt {attempt}: it is not waiting for an answer",
+                "(see `keizoku payments unknown`)",
+            )
         close_task(self.session, "attempt_unknown", f"attempt {attempt}", by, ground, now)
         self.session.commit()
 

@@ -9,7 +9,6 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.refusal import Refused
 from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
@@ -17,6 +16,7 @@ from keizoku.db.tables.people import operator_act
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import decides
 from keizoku.terms.read_model import JapanInstant, ReadModel
+from keizoku.terms.refusal import Refused
 
 SERVICE_CHANGE = "service_change"
 DISCLOSURE = "disclosure"
@@ -38,9 +38,9 @@ class OperatorActService(Service):
         """Record that data of an account went to a recipient: name the kinds of data, never the data themselves."""
         known = self.session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first()
         if known is None:
-            raise Refused(f"account {account!r} is not known")
+            raise Refused("account.unknown", f"account {account!r} is not known")
         if not recipient.strip():
-            raise Refused("a disclosure names its recipient (premium/8.1)")
+            raise Refused("disclosure.no_recipient", "a disclosure names its recipient")
         return self._act(DISCLOSURE, account, what, recipient, occurred_at, by, ground, now)
 
     def _act(
@@ -56,9 +56,9 @@ class OperatorActService(Service):
     ) -> int:
         for name, told in (("what was done", what), ("the author", by), ("the ground", ground)):
             if not told.strip():
-                raise Refused(f"{kind}: {name} is missing; an act is recorded with all of them")
+                raise Refused("act.incomplete", f"{kind}: {name} is missing", "an act is recorded with all of them")
         if occurred_at > now:
-            raise Refused(f"{kind}: {iso_jst(occurred_at)} lies ahead; record what has happened")
+            raise Refused("act.ahead", f"{kind}: {iso_jst(occurred_at)} lies ahead", "record what has happened")
         act_id = self.session.execute(
             sa.insert(operator_act)
             .values(

@@ -13,7 +13,6 @@ from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.contracts.contract_facts import load_wishes
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.contract_lifecycle import Wish, use_ends_on
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, check_change, price_at
@@ -23,6 +22,7 @@ from keizoku.db.session import texts
 from keizoku.db.tables.contracts import INTERVALS, contract, plan, price, term
 from keizoku.terms.calendar import Interval, TermRule, boundary, jst_day
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,22 @@ class PriceService(Service):
     def add_plan(self, code: str, interval: str, *, now: datetime) -> None:
         """Declare a plan of monthly or yearly terms; the same plan again changes nothing."""
         if not code.strip() or not code.isprintable():
-            raise Refused(f"a plan needs a code of printable letters: {code!r}")
+            raise Refused("plan.code_form", f"a plan needs a code of printable letters: {code!r}")
         if interval not in INTERVALS:
-            raise Refused(f"plan {code}: an interval is one of {', '.join(INTERVALS)}, not {interval!r}")
+            raise Refused(
+                "plan.interval_unknown", f"plan {code}: an interval is one of {', '.join(INTERVALS)}, not {interval!r}"
+            )
         self.session.execute(
             insert(plan).values(code=code, interval=interval, recorded_at=now).on_conflict_do_nothing()
         )
         self.session.commit()
         known = load_interval(self.session, code)
         if known != interval:
-            raise Refused(f"plan {code}: it is one of a {known} already; declare another plan for a {interval}")
+            raise Refused(
+                "plan.interval_fixed",
+                f"plan {code}: it is one of a {known} already",
+                f"declare another plan for a {interval}",
+            )
 
     def price(
         self,
@@ -60,7 +66,8 @@ class PriceService(Service):
         change = self._change(plan, yen, announced, for_new_from, for_renewals_from, cohort)
         findings = [] if initial else self._findings(change)
         if findings:
-            raise Refused("; ".join(f"{each.value}: {each.rule}; {each.remedy}" for each in findings))
+            line = "; ".join(f"{each.value}: {each.rule}; {each.remedy}" for each in findings)
+            raise Refused("price.too_short_notice", line, findings=findings)
         self.session.execute(
             sa.insert(price).values(
                 plan=plan,
@@ -107,13 +114,18 @@ class PriceService(Service):
         least_yen = self.rules.discretion.minimum_card_charge_yen
         if not least_yen <= yen <= MOST_YEN:
             raise Refused(
-                f"plan {code}: a price of {yen} yen is not one from {least_yen} to {MOST_YEN} yen, as a card takes"
+                "price.amount",
+                f"plan {code}: a price of {yen} yen is not one from {least_yen} to {MOST_YEN} yen, as a card takes",
             )
         if cohort is not None and not cohort:
-            raise Refused(f"plan {code}: a cohort of nobody; name its accounts, or leave it out for a price for all")
+            raise Refused(
+                "price.cohort_empty",
+                f"plan {code}: a cohort of nobody",
+                "name its accounts, or leave it out for a price for all",
+            )
         odd = sorted(account for account in cohort or () if not account.strip() or not account.isprintable())
         if odd:
-            raise Refused(f"plan {code}: {odd[0]!r} is the id of no account")
+            raise Refused("price.cohort_account", f"plan {code}: {odd[0]!r} is the id of no account")
         members = frozenset(cohort) if cohort is not None else None
         last = self.session.execute(sa.select(sa.func.max(price.c.id))).scalar_one() or 0
         return Price(code, interval, yen, announced, for_new_from, for_renewals_from, members, recorded=last + 1)
@@ -128,7 +140,7 @@ class PriceService(Service):
         interval = load_interval(self.session, code)
         if interval is None:
             known = ", ".join(self.session.scalars(sa.select(plan.c.code).order_by(plan.c.code))) or "none yet"
-            raise Refused(f"plan {code!r} is not known; there are: {known}")
+            raise Refused("plan.unknown", f"plan {code!r} is not known", f"there are: {known}")
         return interval
 
     def _price_before(self, change: Price) -> Price | None:

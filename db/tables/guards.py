@@ -68,6 +68,7 @@ APPEND_ONLY = (
     "gateway_dispute",
     "dispute_choice",
     "refund_look",
+    "schema_release",
     "backup_copy",
     "month_act",
     "manual_entry",

@@ -1,4 +1,4 @@
-"""What operations did: backups, copy by copy (append-only; nothing of the contents, no keys); a night's shared work.
+"""What operations did: upgrades; backups, copy by copy (append-only; no contents, no keys); a night's shared work.
 
 What may change: the state and the changes of a range of `night_range`, once, when its work is done.
 """
@@ -7,6 +7,18 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Tabl
 from sqlalchemy import text as sql_text
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text
+
+schema_release = Table(
+    "schema_release",
+    metadata,
+    identity(),
+    text("release"),
+    text("revision"),
+    text("fingerprint"),
+    instant("applied_at"),
+    text("by"),
+)
+"""A row for each upgrade: the release that made the tables, their revision, and the fingerprint of their shape."""
 
 backup_copy = Table(
     "backup_copy",

@@ -76,16 +76,20 @@ def identity_in(file: Path) -> Any:
         raise BackupError(f"{file}: no secret key of age") from error
 
 
-def dump(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path) -> None:
-    """Dump the database as it is in an exported snapshot, encrypted. Raises BackupError."""
+def dump(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path, schema: str = "public") -> None:
+    """Dump the database as it is in an exported snapshot, encrypted. Raises BackupError.
+
+    Of a database in which the tables have a schema of their own, that schema alone: the rest is not ours.
+    """
     try:
-        _encrypted(url, snapshot, recipients, target)
+        _encrypted(url, snapshot, recipients, target, [] if schema == "public" else [f"--schema={schema}"])
     except (OSError, pyrage.EncryptError) as error:  # a full disk is also told when the file is closed
         raise BackupError(f"the dump was not written: {_words(error)}") from error
 
 
-def _encrypted(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path) -> None:
-    command = [client_program("pg_dump"), "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"]
+def _encrypted(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path, only: Sequence[str]) -> None:
+    kind = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"]
+    command = [client_program("pg_dump"), *kind, *only]
     with (
         target.open("wb") as out,
         subprocess.Popen(  # noqa: S603  our own program, no shell

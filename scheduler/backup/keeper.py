@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.db.session import Session, make_engine
+from keizoku.db.migrate import upgrade
+from keizoku.db.releases import OURS, Migrations
+from keizoku.db.session import DatabaseError, Session, make_engine, open_session
 from keizoku.db.tables.operations import backup_copy
 from keizoku.scheduler.backup import proof
 from keizoku.scheduler.backup.dump import (
@@ -92,7 +94,7 @@ def run(session: Session, url: sa.URL, rules: Rules, now: datetime, told: Told =
         session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         snapshot: str = session.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
         holds = proof.take(session)
-        dump(url, snapshot, recipients, files[DUMP])
+        dump(url, snapshot, recipients, files[DUMP], holds["schema"])
         session.rollback()
         files[PROOF].write_bytes(encrypt_bytes(json.dumps(holds).encode(), recipients))
         size, digest = files[DUMP].stat().st_size, sha256_of(files[DUMP])
@@ -102,7 +104,9 @@ def run(session: Session, url: sa.URL, rules: Rules, now: datetime, told: Told =
             "bytes": size,
             "sha256": digest,
             "proof_sha256": sha256_of(files[PROOF]),
+            "release": holds["release"],
             "revision": holds["revision"],
+            "schema": holds["schema"],
         }
         results = []
         for store in rules.stores:
@@ -170,11 +174,17 @@ def verify(rules: Rules, backup: str | None = None, identity_file: Path | None =
 
 
 def restore_into(
-    rules: Rules, target: sa.URL, identity_file: Path, backup: str | None = None, told: Told = lambda _: None
+    rules: Rules,
+    target: sa.URL,
+    identity_file: Path,
+    backup: str | None = None,
+    told: Told = lambda _: None,
+    migrations: Migrations = OURS,
 ) -> list[str]:
     """Restore a backup (the newest) into an empty database; the differences to what was backed up, none if it is whole.
 
-    Raises BackupError for a database that holds anything, a key that does not fit, or where no copy can be used.
+    The tables of an earlier release are then upgraded. Raises BackupError for a database that holds anything, a key
+    that does not fit, a backup of a later release, or where no copy can be used.
     """
     _check_empty(target)
     identity = identity_in(identity_file)
@@ -197,16 +207,44 @@ def restore_into(
                 tried.append(str(error))
                 continue
             expected = json.loads(decrypt_bytes(said.read_bytes(), identity))
+            _check_release(chosen, expected, migrations)
             told("restoring")
             restore(file, identity, target)
-        told("proving")
-        engine = make_engine(target)
-        try:
-            with engine.connect() as session:
-                return proof.differences(expected, json.loads(json.dumps(proof.take(session))))
-        finally:
-            engine.dispose()
+        schema = str(expected.get("schema", "public"))
+        if schema != "public":
+            told(f"its tables are in schema {schema}: set KEIZOKU_DATABASE_SCHEMA={schema}")
+        with open_session(target, schema) as session:
+            return _proven(session, expected, migrations, told)
     raise BackupError(f"no copy of {chosen or 'any backup'} can be used" + (f": {'; '.join(tried)}" if tried else ""))
+
+
+def _check_release(backup: str, expected: Mapping[str, Any], migrations: Migrations) -> None:
+    """Raises BackupError for a backup whose tables this release does not know."""
+    revision = expected["revision"]
+    if revision is not None and not migrations.knows(revision):
+        made_by = expected.get("release", "an unknown one")
+        raise BackupError(
+            f"{backup} was made by release {made_by} (revision {revision}) and this is {migrations.release}, which "
+            f"does not know its tables: restore it with release {made_by} or a later one"
+        )
+
+
+def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, told: Told) -> list[str]:
+    """The differences of what was restored to what was backed up; tables of an earlier release are upgraded first.
+
+    An upgrade may move rows from table to table: they are counted before it, by the names that the tables had.
+    """
+    lines: list[str] = []
+    if expected["revision"] is not None and expected["revision"] != migrations.head:
+        lines = proof.lost_rows(expected, proof.rows_by_name(session, expected["rows"]))
+        told(f"upgrading from release {expected.get('release')} to {migrations.release}")
+        try:
+            upgrade(session, migrations)
+        except DatabaseError as error:
+            raise BackupError(f"it was restored and stays at revision {expected['revision']}: {error}") from error
+        expected = {**expected, "revision": migrations.head, "rows": {}}
+    told("proving")
+    return lines + proof.differences(expected, json.loads(json.dumps(proof.take(session))))
 
 
 def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:

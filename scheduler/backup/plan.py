@@ -21,6 +21,8 @@ class Copy:
     taken_at: datetime
     bytes: int
     sha256: str
+    release: str | None = None
+    """The release that made it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,14 +9,15 @@ Taken in one snapshot, the same in which the dump is made.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from keizoku.billing.closing.integrity_audit import audit
-from keizoku.db.migrate import current_revision
+from keizoku.db.releases import OURS
 from keizoku.db.session import Session
+from keizoku.db.standing import standing
 from keizoku.db.tables import metadata
 from keizoku.db.tables.books import certificate
 from keizoku.db.tables.guards import SHARED_REFERENCES
@@ -25,6 +26,7 @@ from keizoku.scheduler.night import run_log
 
 def take(session: Session) -> dict[str, Any]:
     """The proof of a database, in the transaction that is open."""
+    stands = standing(session)
     last = run_log.last_night(session)
     newest = session.execute(
         sa.select(certificate.c.business_date, certificate.c.state, certificate.c.hash)
@@ -37,7 +39,9 @@ def take(session: Session) -> dict[str, Any]:
     }
     found = audit(session, last, recognised_to=last) if last is not None else None
     return {
-        "revision": current_revision(session),
+        "release": OURS.release,
+        "revision": stands.revision,
+        "schema": stands.schema,
         "rows": tables,
         "refer_to_nothing": {
             f"{table}.{column}": _dangling(session, table, column, of) for table, column, of in _SHARED
@@ -59,17 +63,28 @@ def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[s
         for part in ("revision", "certificate", "audit")
         if expected[part] != found[part]
     ]
-    lines += [
-        f"table {name}: {count} rows were backed up, {found['rows'].get(name)} are restored"
-        for name, count in expected["rows"].items()
-        if found["rows"].get(name) != count
-    ]
+    lines += lost_rows(expected, found["rows"])
     lines += [
         f"{name}: {count} rows refer to rows that are not there"
         for name, count in found["refer_to_nothing"].items()
         if count
     ]
     return lines
+
+
+def lost_rows(expected: Mapping[str, Any], found: Mapping[str, int]) -> list[str]:
+    """Tables with another number of rows than was backed up, one line each."""
+    return [
+        f"table {name}: {count} rows were backed up, {found.get(name)} are restored"
+        for name, count in expected["rows"].items()
+        if found.get(name) != count
+    ]
+
+
+def rows_by_name(session: Session, tables: Iterable[str]) -> dict[str, int]:
+    """How many rows these tables hold: those of an earlier release, which are not declared any more."""
+    counts = {name: sa.select(sa.func.count()).select_from(sa.table(name)) for name in tables}
+    return {name: int(session.execute(query).scalar_one()) for name, query in counts.items()}
 
 
 _SHARED = [(table, column, of) for table, columns in SHARED_REFERENCES.items() for column, of in columns.items()]

@@ -113,7 +113,7 @@ class Store:
         try:
             said = self.mark(backup)
             taken_at: datetime = parse_instant(said["taken_at"])
-            return Copy(backup, self.name, taken_at, int(said["bytes"]), str(said["sha256"]))
+            return Copy(backup, self.name, taken_at, int(said["bytes"]), str(said["sha256"]), said.get("release"))
         except (KeyError, ValueError):
             return None  # not a mark of ours
 

@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         from keizoku.scheduler.cli.shared.output import explain_failure
 
-        sys.exit(explain_failure(error))
+        sys.exit(explain_failure(error, as_json="--json" in (sys.argv[1:] if arguments is None else arguments)))
     sys.exit(0)
 
 

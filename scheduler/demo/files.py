@@ -5,7 +5,7 @@
 
 An act is done at its own instant, between the nights. Contracts of one day are enrolled together at the last
 approval of that day; the monitors' report of the month and what people say about it come half an hour after its
-end. Errors: BrokenExample, one line with file, line and reason.
+end. Errors: BrokenExampleError, one line with file, line and reason.
 """
 
 import csv
@@ -42,7 +42,7 @@ Row = Mapping[str, str]
 Value = TypeVar("Value")
 
 
-class BrokenExample(Exception):
+class BrokenExampleError(Exception):
     """The example folder cannot be read."""
 
 
@@ -173,7 +173,7 @@ def _publish(services: Services, notice: UpdateNotice) -> Iterable[Finding]:
 def _incidents(file: Path) -> Iterator[Act]:
     read = read_incidents(file)
     if read.findings:
-        raise BrokenExample(str(read.findings[0]))
+        raise BrokenExampleError(str(read.findings[0]))
     for incident in read.rows:
         yield Act(EVIDENCE_AT, "", partial(_stop, incident=incident))
 
@@ -203,12 +203,12 @@ def _rows(file: Path, to_value: Callable[[Row], Value]) -> Iterator[Value]:
             try:
                 yield to_value(row)
             except KeyError as error:
-                raise BrokenExample(f"{file}: no column {error}") from None
+                raise BrokenExampleError(f"{file}: no column {error}") from None
             except ValueError as error:
-                raise BrokenExample(f"{file}:{reader.line_num}: {error}") from None
+                raise BrokenExampleError(f"{file}:{reader.line_num}: {error}") from None
 
 
 def _there(file: Path) -> Path:
     if not file.is_file():
-        raise BrokenExample(f"{file} is not there; `examples/2026-04/generate.py` writes it")
+        raise BrokenExampleError(f"{file} is not there; `examples/2026-04/generate.py` writes it")
     return file

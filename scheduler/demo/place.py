@@ -18,7 +18,7 @@ from keizoku.db.session import make_engine
 from keizoku.scheduler.app import Services
 from keizoku.terms.rules import Rules
 
-__all__ = ["NotADemo", "clear", "default_dir", "examples_dir", "fresh_services"]
+__all__ = ["NotADemoError", "clear", "default_dir", "examples_dir", "fresh_services"]
 
 MARK = ".keizoku-demo"
 EXAMPLES = Path("examples") / "2026-04"
@@ -26,7 +26,7 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Nothing of a demo has to outlive a power cut."""
 
 
-class NotADemo(Exception):
+class NotADemoError(Exception):
     """The folder is not a demo's, or somebody uses it: nothing was removed."""
 
 
@@ -47,11 +47,11 @@ def examples_dir() -> Path | None:
 
 
 def clear(folder: Path) -> None:
-    """Remove an earlier demo's database from its folder, and mark the folder. Raises NotADemo."""
+    """Remove an earlier demo's database from its folder, and mark the folder. Raises NotADemoError."""
     if folder.exists() and not folder.is_dir():
-        raise NotADemo(f"{folder} is a file; name a folder by --data-dir")
+        raise NotADemoError(f"{folder} is a file; name a folder by --data-dir")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).is_file():
-        raise NotADemo(
+        raise NotADemoError(
             f"{folder} is not empty and not a demo's (no {MARK} in it), so nothing was touched; "
             "name another folder by --data-dir"
         )
@@ -60,7 +60,7 @@ def clear(folder: Path) -> None:
     database = folder / "postgresql"
     if database.is_dir():
         if not EmbeddedServer(folder).stop():
-            raise NotADemo(f"another command uses the demo's database in {folder}; wait for it, then try again")
+            raise NotADemoError(f"another command uses the demo's database in {folder}; wait for it, then try again")
         shutil.rmtree(database)
 
 

@@ -6,12 +6,12 @@ from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.demo.files import Act
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import iso_jst
+from keizoku.terms.refusal import Refused
 
 FIRST_NIGHT = date(2026, 3, 25)
 LAST_NIGHT = date(2026, 6, 30)

@@ -68,7 +68,7 @@ class ClaimExplained:
 
 
 def explain_claim(session: Session, rules: Rules, claim_id: str, at: datetime) -> ClaimExplained:
-    """Everything about a claim as known at an instant. Raises UnknownClaim, NoPopulationError."""
+    """Everything about a claim as known at an instant. Raises Refused for an unknown id, and NoPopulationError."""
     story = claim_explanation(session, rules, claim_id, at)
     month = Month.parse(story["claim"]["month"])
     known_at, readings = at, {}

@@ -20,7 +20,7 @@ from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import length
 from keizoku.sla.rules.unusable_time import ServiceMonth, if_unknown_was_down, service_month
 from keizoku.terms.calendar import Month, iso_jst
-from keizoku.terms.policy import UnknownReading
+from keizoku.terms.policy import UnknownReadingError
 from keizoku.terms.rules import Rules
 
 FULL_AUDIT = datetime(9999, 12, 31, tzinfo=UTC)
@@ -129,7 +129,7 @@ def replay(
     """Work the month out again and hold it against what stands. Nothing is saved.
 
     `stands` is the month by all that is known now, the newest decisions, the newest awards. Raises UncoveredDateError,
-    UnknownReading (also for a reading that Article 9 does not ask), NoPopulationError.
+    UnknownReadingError (also for a reading that Article 9 does not ask), NoPopulationError.
     """
     chosen = dict(readings or {})
     otherwise = Rules(rules.terms.with_readings(chosen), rules.discretion)
@@ -186,4 +186,4 @@ def _asked_by_article_9(rules: Rules, chosen: Mapping[str, str]) -> None:
             reading = version.readings.get(name)
             if reading is not None and not reading.clause.startswith("premium/9."):
                 why = f"it is of {reading.clause}, and no month of Article 9 depends on it"
-                raise UnknownReading(f"the reading {name!r} changes nothing here: {why}")
+                raise UnknownReadingError(f"the reading {name!r} changes nothing here: {why}")

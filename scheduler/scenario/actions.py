@@ -69,7 +69,7 @@ def declare(scenario: Scenario, services: Services) -> list[Finding]:
 def perform(step: Step, services: Services) -> Sequence[Finding]:
     """Do what the step says, at its instant: why it was not done, or nothing.
 
-    Raises NotBuiltYetError, and what the desk raises.
+    Raises NotBuiltYetError, and Refused in both rooms alike.
     """
     simulator = Simulator(services)
     match step.action:

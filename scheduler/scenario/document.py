@@ -27,7 +27,7 @@ from keizoku.terms.calendar import day_start_at, iso_jst
 from keizoku.terms.clauses import clauses
 from keizoku.terms.decision import Finding
 from keizoku.terms.discretion import Discretion
-from keizoku.terms.policy import Terms, UnknownReading
+from keizoku.terms.policy import Terms, UnknownReadingError
 from keizoku.terms.rules import Rules
 
 CONTRACT: Final = "premium"
@@ -171,7 +171,7 @@ def _rules(page: Page, nodes: Mapping[str, Node]) -> Rules | None:
         if isinstance(readings, dict):
             try:
                 terms = terms.with_readings(readings)
-            except UnknownReading as error:
+            except UnknownReadingError as error:
                 page.refuse(nodes["readings"], str(error), "see `keizoku terms readings`")
     discretion = Discretion()
     if "settings" in nodes:

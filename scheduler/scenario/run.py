@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.engine import URL
 
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.scenario.actions import MAY_BE_REFUSED, declare, perform
@@ -28,6 +27,7 @@ from keizoku.scheduler.scenario.outcome import Failure, Outcome, plain
 from keizoku.scheduler.scenario.scratch_schema import ScratchSchema
 from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 
 if TYPE_CHECKING:
     from keizoku.scheduler.app import Services

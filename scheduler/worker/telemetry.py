@@ -196,7 +196,7 @@ def what_failed(error: BaseException) -> dict[str, object]:
     place = f"{ours[-1].name}:{ours[-1].lineno}" if ours else ""
     found: dict[str, object] = {"error": type(error).__name__, "place": place}
     failure = failure_of(error)
-    if type(error).__module__.split(".")[0] in ("billing", "db", "sla", "scheduler", "terms"):
+    if type(error).__module__.split(".")[0] == "keizoku":
         found["words"] = str(error)
     elif failure is not None:
         found["words"] = str(failure)

@@ -28,6 +28,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import UnansweredError
 from keizoku.db.failures import failure_of
+from keizoku.db.standing import check_untouched
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.nightly_run import NightBusyError, run_night
@@ -167,6 +168,8 @@ class Worker:
             if not self.leadership.leads:
                 raise NotLeadingError
 
+        check_untouched(services.session)
+        services.session.rollback()
         try:
             with self.pool() as pool:
                 result = run_night(services, due, self.clock(), told, pool=pool)

@@ -18,6 +18,7 @@ from keizoku.sla.rules.intervals import NOTHING, Spans, length
 from keizoku.sla.rules.unusable_time import CLAIMANT_BUCKETS
 from keizoku.terms.calendar import Month, from_epoch
 from keizoku.terms.decision import Decision
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 _REASONING = (
@@ -28,14 +29,11 @@ _REASONING = (
 )
 
 
-class UnknownClaim(LookupError):
-    """No claim has this id."""
-
-
 def claim_view(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
-    """The claim as decided by `at`: outcome, seconds, rate, credit, reason, waterfall. Raises UnknownClaim.
+    """The claim as decided by `at`: outcome, seconds, rate, credit, reason, waterfall.
 
-    `credit` is the yen awarded to the account for the month so far; a pending claim has no seconds yet.
+    `credit` is the yen awarded to the account for the month so far; a pending claim has no seconds yet. Raises Refused
+    for an unknown id.
     """
     row = _claim_row(session, claim_id, at)
     decided = last_decision(session, claim_id, at)
@@ -127,7 +125,7 @@ def claim_list(
 def claim_explanation(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
     """All that explains a claim: the claim, every decision so far, its newest award and the yen of the month.
 
-    Raises UnknownClaim. Decisions are `keizoku.terms.decision.Decision`; the last is the one that holds.
+    Raises Refused for an unknown id. Decisions are `keizoku.terms.decision.Decision`; the last is the one that holds.
     """
     row = _claim_row(session, claim_id, at)
     decisions = session.execute(
@@ -198,5 +196,5 @@ def is_of_award() -> sa.ColumnElement[bool]:
 def _claim_row(session: Session, claim_id: str, at: datetime) -> sa.Row[Any]:
     row = session.execute(sa.select(claim).where(claim.c.id == claim_id, claim.c.recorded_at <= at)).one_or_none()
     if row is None:
-        raise UnknownClaim(f"no claim has the id {claim_id!r}; `keizoku claim list` shows them")
+        raise Refused("claim.unknown", f"no claim has the id {claim_id!r}", "`keizoku claim list` shows them")
     return row

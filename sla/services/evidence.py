@@ -1,8 +1,9 @@
 """The desk where evidence comes in: population, stops, counts, observations, notices, interruptions.
 
 Each method takes one kind of fact and `now`, checks it, records it with both its times, says which months
-have to be looked at again, and commits. What is wrong comes back as findings; a refused fact is not
-recorded. Nothing is decided here: that is the night's.
+have to be looked at again, and commits. A fact that cannot be taken is Refused, with its finding, and not recorded.
+A method returns doubts about what it has recorded all the same: as a rule none. Of several rows the good ones are
+taken, and a bad one is a finding. Nothing is decided here: that is the night's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from keizoku.sla.rules.intervals import Span
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
 from keizoku.sla.services.fact_checks import (
-    Refusal,
+    at_line,
     finding,
     grounded_cause,
     known_cause,
@@ -38,6 +39,7 @@ from keizoku.sla.services.fact_checks import (
 from keizoku.terms.calendar import JST, Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 if TYPE_CHECKING:
@@ -66,13 +68,16 @@ class EvidenceService:
 
     def population(self, from_at: datetime, users: int, *, now: datetime, by: str = PEOPLE) -> list[Finding]:
         """Registered users of the whole service from an instant on (the first figure: ever since)."""
-        try:
-            if users < 1:
-                raise Refusal("population", str(users), "a service has at least one user", "write all registered users")
-            not_negative("population", users)
-            known_time("population", from_at)
-        except Refusal as refusal:
-            return [refusal.finding]
+        if users < 1:
+            raise Refused.fact(
+                "population.none",
+                "population",
+                str(users),
+                "a service has at least one user",
+                "write all registered users",
+            )
+        not_negative("population", users)
+        known_time("population", from_at)
         self._session.execute(sa.insert(population).values(from_at=from_at, users=users, author=by, recorded_at=now))
         months = self._session.execute(sa.select(claim_table.c.month).distinct()).scalars()
         self._commit([Month.parse(month) for month in months], "population", now)
@@ -92,14 +97,11 @@ class EvidenceService:
         exact: bool = True,
     ) -> list[Finding]:
         """A stop as people confirmed it, to the second: so many users, one cause."""
-        try:
-            span = self._covered_span("stop", from_at, to_at)
-            not_negative("stop", affected)
-            known_cause("stop", cause)
-            grounded_cause("stop", cause, ground)
-            needed("stop", id=id if id is not None else "to be found", by=by)
-        except Refusal as refusal:
-            return [refusal.finding]
+        span = self._covered_span("stop", from_at, to_at)
+        not_negative("stop", affected)
+        known_cause("stop", cause)
+        grounded_cause("stop", cause, ground)
+        needed("stop", id=id if id is not None else "to be found", by=by)
         values = {
             "revision": 1,
             "from_at": from_at,
@@ -115,7 +117,7 @@ class EvidenceService:
         while not self._add(incident, {"incident_id": incident_id, **values}):
             if id is not None:
                 remedy = "correct that one: keizoku sla incident correct"
-                return [finding("stop", incident_id, "a stop of this id is recorded", remedy)]
+                raise Refused.fact("stop.duplicate", "stop", incident_id, "a stop of this id is recorded", remedy)
             incident_id = self._free_stop_id(from_at)  # another one took it just now
         self._commit(self._months([span]), f"stop {incident_id}", now)
         return []
@@ -160,13 +162,10 @@ class EvidenceService:
         while (last := self._last_stop(id)) is not None:
             starts_at, ends_at = from_at or last.from_at, to_at or last.to_at
             users, why = last.affected if affected is None else affected, cause or last.cause
-            try:
-                span = self._covered_span("correct_stop", starts_at, ends_at)
-                not_negative("correct_stop", users)
-                known_cause("correct_stop", why)
-                grounded_cause("correct_stop", why, ground if why != last.cause else ground or last.ground)
-            except Refusal as refusal:
-                return [refusal.finding]
+            span = self._covered_span("correct_stop", starts_at, ends_at)
+            not_negative("correct_stop", users)
+            known_cause("correct_stop", why)
+            grounded_cause("correct_stop", why, ground if why != last.cause else ground or last.ground)
             values = {
                 "incident_id": id,
                 "revision": last.revision + 1,
@@ -182,7 +181,7 @@ class EvidenceService:
             if self._add(incident, values):
                 break  # else another correction came first: this one is of what that one says
         if last is None:
-            return [self._unknown_stop("correct_stop", id)]
+            raise self._unknown_stop("correct_stop", id)
         before = (epoch(last.from_at), epoch_up(last.to_at))
         self._commit(self._months([before, span]), f"stop {id} corrected", now)
         return []
@@ -203,9 +202,15 @@ class EvidenceService:
                 not_negative("counts", affected)
                 not_negative("counts", total)
                 if total < 1 or affected > total:
-                    raise Refusal("counts", f"{affected} of {total}", "the affected are a part of all", "correct it")
-            except Refusal as refusal:
-                findings.append(refusal.at_line(line))
+                    raise Refused.fact(
+                        "counts.not_a_part",
+                        "counts",
+                        f"{affected} of {total}",
+                        "the affected are a part of all",
+                        "correct it",
+                    )
+            except Refused as refused:
+                findings.append(at_line(refused, line))
                 continue
             values = {"from_at": from_at, "to_at": to_at, "affected": affected, "total": total, "recorded_at": now}
             good.append(values)
@@ -247,10 +252,10 @@ class EvidenceService:
         A later publication under the same id replaces it from then on; `cancelled`: it is withdrawn from then on.
         `ground`: where it was published.
         """
-        _, refused, doubts = self.take_notice(
+        _, doubts = self.take_notice(
             id, published, from_at, to_at, now=now, by=by, ground=ground, cancelled=cancelled, calendar=calendar
         )
-        return [*refused, *doubts]
+        return doubts
 
     def take_notice(
         self,
@@ -264,14 +269,11 @@ class EvidenceService:
         ground: str | None = None,
         cancelled: bool = False,
         calendar: str = "",
-    ) -> tuple[bool, list[Finding], list[Finding]]:
-        """The same: whether it is new, what refuses it, and doubts about one that is taken all the same."""
-        try:
-            needed("notice", id=id, by=by)
-            known_time("notice", published)
-            span = self._covered_span("notice", from_at, to_at)
-        except Refusal as refusal:
-            return False, [refusal.finding], []
+    ) -> tuple[bool, list[Finding]]:
+        """The same: whether it is new, and doubts about one that is taken all the same."""
+        needed("notice", id=id, by=by)
+        known_time("notice", published)
+        span = self._covered_span("notice", from_at, to_at)
         values = {
             "calendar": calendar,
             "uid": id,
@@ -292,11 +294,11 @@ class EvidenceService:
         policy = policy_of(self._rules, Month.of(from_at))
         window = UpdateNotice(id, epoch_up(published), *span)
         if cancelled or is_announced_in_time(window, policy):
-            return is_new, [], []
+            return is_new, []
         until = iso_jst(from_epoch(published_by(window, policy)))
         rule = f"an update on this day has to be announced by {until} (premium/9.4.4)"
         value = f"{id} published {iso_jst(published)}"
-        return is_new, [], [finding("notice", value, rule, "recorded; its window excludes nothing")]
+        return is_new, [finding("notice", value, rule, "recorded; its window excludes nothing")]
 
     def interruption(
         self,
@@ -309,11 +311,8 @@ class EvidenceService:
         by: str = PEOPLE,
     ) -> list[Finding]:
         """The service interrupted under the terms: with its ground and who approved it."""
-        try:
-            span = self._covered_span("interruption", from_at, to_at)
-            needed("interruption", ground=ground, approved_by=approved_by)
-        except Refusal as refusal:
-            return [refusal.finding]
+        span = self._covered_span("interruption", from_at, to_at)
+        needed("interruption", ground=ground, approved_by=approved_by)
         values = {
             "from_at": from_at,
             "to_at": to_at,
@@ -343,7 +342,7 @@ class EvidenceService:
         return recorded
 
     def _covered_span(self, source: str, from_at: datetime, to_at: datetime) -> Span:
-        """Whole seconds, outward. Raises Refusal for an empty period and one that no terms reach."""
+        """Whole seconds, outward. Raises Refused for an empty period and one that no terms reach."""
         span = period(source, from_at, to_at)
         for month in months_touched(span):
             self._month_in_terms(source, month)
@@ -353,7 +352,9 @@ class EvidenceService:
         try:
             policy_of(self._rules, month)
         except UncoveredDateError as uncovered:
-            raise Refusal(source, str(month), str(uncovered), "add that version of the terms") from None
+            raise Refused.fact(
+                "terms.not_in_force", source, str(month), str(uncovered), "add that version of the terms"
+            ) from None
 
     def _months(self, spans: Iterable[Span]) -> list[Month]:
         """The months whose unusable time these spans bear on, as far as the terms reach."""
@@ -363,7 +364,7 @@ class EvidenceService:
             for month in months_touched(span, reach):
                 try:
                     self._month_in_terms("", month)
-                except Refusal:
+                except Refused:
                     continue
                 months.append(month)
         return months
@@ -372,9 +373,9 @@ class EvidenceService:
         query = sa.select(incident).where(incident.c.incident_id == incident_id)
         return self._session.execute(query.order_by(incident.c.revision.desc()).limit(1)).one_or_none()
 
-    def _unknown_stop(self, source: str, incident_id: str) -> Finding:
+    def _unknown_stop(self, source: str, incident_id: str) -> Refused:
         known = self._session.execute(sa.select(incident.c.incident_id).distinct()).scalars()
-        return finding(source, incident_id, "no stop has this id", nearest_of(incident_id, known))
+        return Refused.fact("stop.unknown", source, incident_id, "no stop has this id", nearest_of(incident_id, known))
 
     def _free_stop_id(self, from_at: datetime) -> str:
         """An id from the time it began, numbered where several began together."""

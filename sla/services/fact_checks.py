@@ -1,6 +1,7 @@
-"""What the desk asks of every fact before it takes it; a refusal carries the finding that says why."""
+"""What the service asks of every fact before it takes it; Refused carries the finding that says why."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
@@ -9,19 +10,12 @@ from keizoku.sla.rules.intervals import Span, Spans, normalise
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import epoch, epoch_up, iso_jst
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 
 
-class Refusal(ValueError):
-    """A fact that cannot be taken, with its finding."""
-
-    def __init__(self, source: str, value: str, rule: str, remedy: str) -> None:
-        super().__init__(source, value, rule, remedy)
-        self.finding = Finding(source, None, value, rule, remedy)
-
-    def at_line(self, line: int) -> Finding:
-        """The finding for a row of several."""
-        known = self.finding
-        return Finding(known.source, line, known.value, known.rule, known.remedy)
+def at_line(refused: Refused, line: int) -> Finding:
+    """The finding of a refused fact, for a row of several."""
+    return replace(refused.findings[0], line=line)
 
 
 def finding(source: str, value: str, rule: str, remedy: str) -> Finding:
@@ -30,58 +24,60 @@ def finding(source: str, value: str, rule: str, remedy: str) -> Finding:
 
 
 def period(source: str, from_at: datetime, to_at: datetime) -> Span:
-    """Whole seconds, outward. Raises Refusal for an end not after its start, and for what no fact has."""
+    """Whole seconds, outward. Raises Refused for an end not after its start, and for what no fact has."""
     known_time(source, from_at)
     known_time(source, to_at)
     if to_at <= from_at:
         value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
-        raise Refusal(source, value, "a period ends after it starts", "correct one of the times")
+        raise Refused.fact("fact.period", source, value, "a period ends after it starts", "correct one of the times")
     if (to_at - from_at).total_seconds() > LONGEST_SECONDS:
         value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
-        raise Refusal(source, value, "a period is at most a year long", "correct one of the times")
+        raise Refused.fact("fact.period", source, value, "a period is at most a year long", "correct one of the times")
     return epoch(from_at), epoch_up(to_at)
 
 
 def known_time(source: str, at: datetime) -> None:
-    """Raises Refusal for a time that no fact has."""
+    """Raises Refused for a time that no fact has."""
     if not 0 <= epoch(at) <= LAST_SECOND:
-        raise Refusal(source, str(at), "a time from 1970 to 8999", "correct the year")
+        raise Refused.fact("fact.time", source, str(at), "a time from 1970 to 8999", "correct the year")
 
 
 def spans_of(source: str, windows: Iterable[Sequence[datetime]]) -> Spans:
-    """Windows of people as a set of seconds. Raises Refusal for one that is not after its start."""
+    """Windows of people as a set of seconds. Raises Refused for one that is not after its start."""
     return normalise(period(source, window[0], window[1]) for window in windows)
 
 
 def not_negative(source: str, users: int) -> None:
-    """Raises Refusal for a number of users under 0, or greater than there are."""
+    """Raises Refused for a number of users under 0, or greater than there are."""
     if users < 0:
-        raise Refusal(source, f"{users} users", "a number of users is not negative", "correct it")
+        raise Refused.fact("fact.users", source, f"{users} users", "a number of users is not negative", "correct it")
     if users > MOST_USERS:
-        raise Refusal(source, f"{users} users", f"at most {MOST_USERS:,} users", "correct it")
+        raise Refused.fact("fact.users", source, f"{users} users", f"at most {MOST_USERS:,} users", "correct it")
 
 
 def known_cause(source: str, cause: str) -> None:
-    """Raises Refusal for a word that is no cause."""
+    """Raises Refused for a word that is no cause."""
     if cause not in list(Cause):
         causes = ", ".join(Cause)
-        raise Refusal(source, f"cause {cause!r}", f"a cause is {causes}", nearest_of(cause, list(Cause)))
+        raise Refused.fact(
+            "stop.cause_unknown", source, f"cause {cause!r}", f"a cause is {causes}", nearest_of(cause, list(Cause))
+        )
 
 
 def grounded_cause(source: str, cause: str, ground: str | None) -> None:
-    """Raises Refusal for a cause that people have to give a ground for, without one."""
+    """Raises Refused for a cause that people have to give a ground for, without one."""
     for known, (rule, remedy) in GROUND_NEEDED.items():
         if cause == known and not (ground or "").strip():
-            raise Refusal(source, f"cause {cause} without a ground", rule, remedy)
+            raise Refused.fact("stop.cause_without_ground", source, f"cause {cause} without a ground", rule, remedy)
 
 
 def needed(source: str, **texts: str) -> None:
-    """Raises Refusal for the first text that is empty, or holds what is no text."""
+    """Raises Refused for the first text that is empty, or holds what is no text."""
     for name, text in texts.items():
         if not text.strip():
-            raise Refusal(source, f"no {name}", f"{name} is needed", "say it")
+            raise Refused.fact("fact.missing", source, f"no {name}", f"{name} is needed", "say it")
         if "\0" in text:
-            raise Refusal(source, f"{name} {text!r}", "a NUL is no text", "remove it")
+            raise Refused.fact("fact.not_text", source, f"{name} {text!r}", "a NUL is no text", "remove it")
 
 
 def nearest_of(written: str, known: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ import itself is: bytes, rows, author. The same bytes again change nothing, rows
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -39,13 +40,13 @@ from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 
 CHUNK_CLAIMS = 5_000
 
 Told = Callable[[int, int], None]
 """Told how many rows are done, of how many."""
 Row = TypeVar("Row")
-Verdict = tuple[bool, list[Finding]]  # whether the row is new; what was wrong with it, which refuses it
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,11 @@ class ImportService:
     def incidents(self, file: Path, *, author: str, now: datetime) -> Imported:
         """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file."""
 
-        def take(incident: Incident) -> Verdict:
+        def take(incident: Incident) -> bool:
             if self._service.is_known_stop(incident):
-                return False, []
-            named = replace(incident, author=incident.author or author)
-            return True, self._service.take_incident(named, now=now)
+                return False
+            self._service.take_incident(replace(incident, author=incident.author or author), now=now)
+            return True
 
         return self._once("incidents", file, author, now, lambda: self._each(file, read_incidents(file), take))
 
@@ -119,10 +120,11 @@ class ImportService:
         newest = sa.select(population_table.c.from_at, population_table.c.users).order_by(population_table.c.id)
         known = {row.from_at: row.users for row in self._session.execute(newest)}
 
-        def take(figure: UserFigure) -> Verdict:
+        def take(figure: UserFigure) -> bool:
             if known.get(figure.from_at) == figure.users:
-                return False, []
-            return True, self._service.population(figure.from_at, figure.users, now=now, by=author)
+                return False
+            self._service.population(figure.from_at, figure.users, now=now, by=author)
+            return True
 
         return self._once("population", file, author, now, lambda: self._each(file, read_population(file), take))
 
@@ -133,19 +135,20 @@ class ImportService:
         """
         policy = policy_of(self._service.rules, Month.of(now))
 
-        def take(notice: UpdateNotice) -> Verdict:
+        def take(notice: UpdateNotice) -> bool:
             at = map(from_epoch, (notice.published_at, notice.start, notice.end))
-            is_new, refused, _ = self._service.take_notice(
+            is_new, _ = self._service.take_notice(
                 notice.uid, *at, now=now, by=author, cancelled=notice.cancelled, calendar=notice.calendar
             )
-            return is_new, refused
+            return is_new
 
         def take_all() -> TakenImport:
             read = read_notices(file, policy)
             good, doubled = self._without_doubled(file, read.rows)
             taken = self._each(file, Read(good, ()), take)
             for withdrawn in self._no_longer_announced(read.issues):
-                take(withdrawn)
+                with suppress(Refused):  # a window that no terms reach excludes nothing anyway
+                    take(withdrawn)
             told = [*read.findings, *doubled, *taken.findings]
             return TakenImport(taken.used, taken.new, read.refused + len(doubled) + taken.refused, told)
 
@@ -196,17 +199,17 @@ class ImportService:
         self._session.commit()
         return imported
 
-    def _each(self, file: Path, read: Read[Row], take: Callable[[Row], Verdict]) -> TakenImport:
-        """Take row by row: a refused one is told with its line, in one list with what the reader told."""
+    def _each(self, file: Path, read: Read[Row], take: Callable[[Row], bool]) -> TakenImport:
+        """Take row by row; `take` says whether one is new. A refused one is a finding with its line."""
         new, findings = 0, list(read.findings)
         refused = 0
         for place, row in enumerate(read.rows):
-            is_new, wrong = take(row)
-            if wrong:
+            try:
+                new += take(row)
+            except Refused as why:
                 refused += 1
-                findings.append(replace(wrong[0], source=str(file), line=read.lines[place] if read.lines else None))
-            else:
-                new += is_new
+                line = read.lines[place] if read.lines else None
+                findings.append(replace(why.findings[0], source=str(file), line=line))
         return TakenImport(len(read.rows) - refused, new, len(findings), findings)
 
     def _without_doubled(

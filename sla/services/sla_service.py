@@ -1,8 +1,9 @@
 """The desk where facts for Article 9 come in: the evidence desk, and with it claims and rulings on them.
 
 Each method takes one kind of fact and `now`, checks it, records it with both its times, says whose claims
-have to be looked at again, and commits. What is wrong comes back as findings; a refused fact is not
-recorded. The desk decides no claim: that is the night's.
+have to be looked at again, and commits. A fact that cannot be taken is Refused, with its finding, and not recorded.
+A method returns doubts about what it has recorded all the same: as a rule none. No claim is decided
+here: that is the night's.
 """
 
 from collections.abc import Sequence
@@ -21,10 +22,11 @@ from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of
 from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, normalise, subtract
 from keizoku.sla.rules.unknown_time import UnknownTimeVerdict
 from keizoku.sla.services.evidence import PEOPLE, EvidenceService
-from keizoku.sla.services.fact_checks import Refusal, finding, nearest_of, needed, not_negative, period, spans_of
+from keizoku.sla.services.fact_checks import at_line, finding, nearest_of, needed, not_negative, period, spans_of
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.refusal import Refused
 
 Window = Sequence[datetime]  # [from, to]
 NEAREST_OF = 1_000  # claims among which the nearest id is looked for
@@ -65,12 +67,9 @@ class SlaService(EvidenceService):
         `by`: who took it down; `ground`: what the user says.
         """
         received_at = received_at or now
-        try:
-            about = self._claimed_month(month, received_at, now)
-            needed("claim", id=id if id is not None else "to be found", account=account)
-            spans = spans_of("claim", windows or ())
-        except Refusal as refusal:
-            return id or "", [refusal.finding]
+        about = self._claimed_month(month, received_at, now)
+        needed("claim", id=id if id is not None else "to be found", account=account)
+        spans = spans_of("claim", windows or ())
         values = {
             "account": account,
             "month": str(about),
@@ -84,7 +83,7 @@ class SlaService(EvidenceService):
         while not self._add(claim_table, {"id": name, **values}):
             if id is not None:
                 remedy = "give the new one an id of its own"
-                return name, [finding("claim", name, "a claim of this id is recorded", remedy)]
+                raise Refused.fact("claim.duplicate", "claim", name, "a claim of this id is recorded", remedy)
             name = self._free_claim_id(account, about)  # another one took it just now
         findings = self._claim_doubts(account, about, spans)
         self._commit([about], f"claim {name}", now, account)
@@ -97,7 +96,7 @@ class SlaService(EvidenceService):
             for month in months_touched(span):
                 try:
                     self._month_in_terms(source, month)
-                except Refusal:
+                except Refused:
                     continue
                 reached += clip((span,), epoch(month.start_at), epoch(month.end_at))
         new = add_unknown(self._session, normalise(reached), source, by, now)
@@ -110,8 +109,8 @@ class SlaService(EvidenceService):
         for place, (start, end) in enumerate(spans, start=1):
             try:
                 self._covered_span(source, from_epoch(start), from_epoch(end))
-            except Refusal as refusal:
-                findings.append(refusal.at_line(place))
+            except Refused as refused:
+                findings.append(at_line(refused, place))
         return findings
 
     def decide_unknown(
@@ -130,32 +129,31 @@ class SlaService(EvidenceService):
         The newest decision on a second holds. Whether down is a stop is for the quorum.
         """
         source = "unknown time"
-        try:
-            needed(source, by=by, ground=ground)
-            span = self._covered_span(source, from_at, to_at)
-            if verdict not in list(UnknownTimeVerdict):
-                raise Refusal(
-                    source,
-                    repr(verdict),
-                    f"it was {', '.join(UnknownTimeVerdict)}",
-                    nearest_of(verdict, list(UnknownTimeVerdict)),
-                )
-            if (verdict == UnknownTimeVerdict.DOWN) != (affected is not None):
-                raise Refusal(
-                    source,
-                    f"{verdict}, {affected} users",
-                    "down has a number of affected users, the others none",
-                    "say it",
-                )
-            not_negative(source, affected or 0)
-            missing = recorded_unknown(self._session, (from_at, to_at), now)
-            if subtract((span,), missing):
-                known = "; ".join("/".join(pair) for pair in as_iso(missing)) or "none of it"
-                value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
-                rule = f"only time without a sample is decided; of this, that is {known}"
-                raise Refusal(source, value, rule, "see keizoku sla unknown list")
-        except Refusal as refusal:
-            return [refusal.finding]
+        needed(source, by=by, ground=ground)
+        span = self._covered_span(source, from_at, to_at)
+        if verdict not in list(UnknownTimeVerdict):
+            raise Refused.fact(
+                "unknown_time.verdict",
+                source,
+                repr(verdict),
+                f"it was {', '.join(UnknownTimeVerdict)}",
+                nearest_of(verdict, list(UnknownTimeVerdict)),
+            )
+        if (verdict == UnknownTimeVerdict.DOWN) != (affected is not None):
+            raise Refused.fact(
+                "unknown_time.users",
+                source,
+                f"{verdict}, {affected} users",
+                "down has a number of affected users, the others none",
+                "say it",
+            )
+        not_negative(source, affected or 0)
+        missing = recorded_unknown(self._session, (from_at, to_at), now)
+        if subtract((span,), missing):
+            known = "; ".join("/".join(pair) for pair in as_iso(missing)) or "none of it"
+            value = f"{iso_jst(from_at)} to {iso_jst(to_at)}"
+            rule = f"only time without a sample is decided; of this, that is {known}"
+            raise Refused.fact("unknown_time.known", source, value, rule, "see keizoku sla unknown list")
         values = {
             "from_at": from_at,
             "to_at": to_at,
@@ -192,17 +190,15 @@ class SlaService(EvidenceService):
     ) -> list[Finding]:
         """People rule that time of a claim or stop depends on users' environment; no windows: taken back."""
         if (claim is None) == (stop is None):
-            return [finding("environment", "claim and stop", "a ruling is on one of the two", "name one of them")]
+            rule = "a ruling is on one of the two"
+            raise Refused.fact("ruling.subject", "environment", "claim and stop", rule, "name one of them")
         if claim is not None:
             return self._rule_on_claim("environment", environment_ruling, claim, windows, by, ground, now)
-        try:
-            needed("environment", by=by, ground=ground)
-            spans = spans_of("environment", windows)
-        except Refusal as refusal:
-            return [refusal.finding]
+        needed("environment", by=by, ground=ground)
+        spans = spans_of("environment", windows)
         last = self._last_stop(str(stop))
         if last is None:
-            return [self._unknown_stop("environment", str(stop))]
+            raise self._unknown_stop("environment", str(stop))
         values = {
             "incident_id": stop,
             "windows": as_iso(spans),
@@ -218,10 +214,7 @@ class SlaService(EvidenceService):
         self, from_at: datetime, to_at: datetime, *, now: datetime, by: str = PEOPLE, ground: str | None = None
     ) -> list[Finding]:
         """Our claim form was down: a deadline shortly after moves by as long."""
-        try:
-            span = period("claim_form_down", from_at, to_at)
-        except Refusal as refusal:
-            return [refusal.finding]
+        span = period("claim_form_down", from_at, to_at)
         values = {"from_at": from_at, "to_at": to_at, "author": by, "ground": ground, "recorded_at": now}
         if self._add(claim_form_outage, values):
             self._commit(self._months_with_deadline_near(span), "claim form down", now)
@@ -231,12 +224,9 @@ class SlaService(EvidenceService):
         self, claim: str, what: str, *, now: datetime, by: str = PEOPLE, ground: str | None = None
     ) -> list[Finding]:
         """The user agreed to another remedy than the reduction; it is on record, the award stays."""
-        try:
-            needed("consent_alternative", what=what)
-        except Refusal as refusal:
-            return [refusal.finding]
+        needed("consent_alternative", what=what)
         if self._claim_row(claim) is None:
-            return [self._unknown_claim("consent_alternative", claim)]
+            raise self._unknown_claim("consent_alternative", claim)
         values = {"claim_id": claim, "what": what, "author": by, "ground": ground, "recorded_at": now}
         self._session.execute(sa.insert(alternative_consent).values(values))
         self._session.commit()
@@ -252,14 +242,11 @@ class SlaService(EvidenceService):
         ground: str,
         now: datetime,
     ) -> list[Finding]:
-        try:
-            needed(source, by=by, ground=ground)
-            spans = spans_of(source, windows)
-        except Refusal as refusal:
-            return [refusal.finding]
+        needed(source, by=by, ground=ground)
+        spans = spans_of(source, windows)
         row = self._claim_row(claim_id)
         if row is None:
-            return [self._unknown_claim(source, claim_id)]
+            raise self._unknown_claim(source, claim_id)
         self._session.execute(
             sa.insert(table).values(claim_id=claim_id, windows=as_iso(spans), author=by, ground=ground, recorded_at=now)
         )
@@ -267,16 +254,20 @@ class SlaService(EvidenceService):
         return []
 
     def _claimed_month(self, month: Month | str, received_at: datetime, now: datetime) -> Month:
-        """The month that a claim is about. Raises Refusal for none, one not begun, one before the terms."""
+        """The month that a claim is about. Raises Refused for none, one not begun, one before the terms."""
         try:
             about = Month.parse(month) if isinstance(month, str) else month
         except ValueError as error:
-            raise Refusal("claim", str(month), "not a month", str(error)) from None
+            raise Refused.fact("claim.month_form", "claim", str(month), "not a month", str(error)) from None
         self._month_in_terms("claim", about)
         if received_at > now:
-            raise Refusal("claim", f"received {iso_jst(received_at)}", "it lies ahead", "correct the time")
+            raise Refused.fact(
+                "claim.received_ahead", "claim", f"received {iso_jst(received_at)}", "it lies ahead", "correct the time"
+            )
         if about > Month.of(received_at):
-            raise Refusal("claim", str(about), "the month has not begun", "claim once there was a stop in it")
+            raise Refused.fact(
+                "claim.month_ahead", "claim", str(about), "the month has not begun", "claim once there was a stop in it"
+            )
         return about
 
     def _claim_doubts(self, account: str, month: Month, spans: Spans) -> list[Finding]:
@@ -295,10 +286,10 @@ class SlaService(EvidenceService):
     def _claim_row(self, claim_id: str) -> sa.Row[Any] | None:
         return self._session.execute(sa.select(claim_table).where(claim_table.c.id == claim_id)).one_or_none()
 
-    def _unknown_claim(self, source: str, claim_id: str) -> Finding:
+    def _unknown_claim(self, source: str, claim_id: str) -> Refused:
         query = sa.select(claim_table.c.id).order_by(claim_table.c.recorded_at.desc()).limit(NEAREST_OF)
         known = self._session.execute(query).scalars()
-        return finding(source, claim_id, "no claim has this id", nearest_of(claim_id, known))
+        return Refused.fact("claim.unknown", source, claim_id, "no claim has this id", nearest_of(claim_id, known))
 
     def _months_with_deadline_near(self, down: Span) -> list[Month]:
         """The months whose claims' deadline comes while the form is down, or within the hours after."""

@@ -1,7 +1,7 @@
 """The first tables.
 
 Until the first release its SQL, in the file beside this one, is written anew whenever the tables change:
-`python -c "from keizoku.db.migrate import ddl_script; print(ddl_script(), end='')"`.
+`python -m tests.release_schema`.
 From then on it stays as it is, and a change is a revision after it.
 """
 

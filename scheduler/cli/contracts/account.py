@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, day, instant
-from keizoku.scheduler.cli.shared.output import emit, fail, table
+from keizoku.scheduler.cli.shared.output import emit, fail, refuse, table
 from keizoku.terms.calendar import JST, day_start_at
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def show(
 ) -> None:
     """Where an account stands, and all that happened to it: when, by which clause, what it changed."""
     from keizoku.billing.accounts.history import account_history
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     now = datetime.now(UTC)
     until = _end_of(as_of) if as_of else now
@@ -83,7 +83,7 @@ def show(
         try:
             story = account_history(services.session, services.rules, account, until=until, known_at=known)
         except Refused as refused:
-            fail(str(refused))
+            refuse(refused)
     if as_json:
         emit(story.to_json(lang.value), as_json=True)
         return

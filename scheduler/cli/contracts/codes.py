@@ -14,7 +14,7 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder, day, recorder
-from keizoku.scheduler.cli.shared.output import UserError, emit, fail
+from keizoku.scheduler.cli.shared.output import UserError, emit, refuse
 
 if TYPE_CHECKING:
     from keizoku.billing.contracts.code_batches import BatchOrder
@@ -79,13 +79,13 @@ def _commands(kind: str) -> typer.Typer:
     def show(batch: BatchName, as_json: AsJson = False) -> None:
         """One batch: used, held by applications, expired, revoked, open, and what is owed for it."""
         from keizoku.billing.contracts.code_batches import batches
-        from keizoku.billing.refusal import Refused
+        from keizoku.terms.refusal import Refused
 
         with open_services() as services:
             try:
                 (found,) = batches(services.session, kind, batch)
             except Refused as refused:
-                fail(str(refused))
+                refuse(refused)
         emit(found, as_json)
 
     @app.command()

@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.contract_state import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import AsJson, File, Recorder, recorder
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
+from keizoku.terms.refusal import Refused
 
 app = typer.Typer(help="Applications, screening, end of use: the life of a contract.", no_args_is_help=True)
 

@@ -9,7 +9,7 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, Recorder, instant, recorder
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.output import emit, fail, refuse
 
 app = typer.Typer(help="Notices and demands for users: list, show, mark as sent.", no_args_is_help=True)
 
@@ -63,13 +63,13 @@ def show(
 ) -> None:
     """One document."""
     from keizoku.billing.documents.outbox import document
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
         try:
             found = document(services.session, document_id)
         except Refused as refused:
-            fail(str(refused))
+            refuse(refused)
     if html:
         typer.echo(found.html(lang.value), nl=False)
     else:
@@ -86,7 +86,7 @@ def mark_sent(
     as_json: AsJson = False,
 ) -> None:
     """Record that a document was handed to the mailer: once, for good."""
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     now = datetime.now(UTC)
     handed_at = instant(at) if at else now
@@ -94,6 +94,6 @@ def mark_sent(
         try:
             fresh = services.billing.hand_over(document_id, by=recorder(author), handed_at=handed_at, now=now)
         except Refused as refused:
-            fail(str(refused), 1)
+            refuse(refused, 1)
     said = "recorded" if fresh else "was recorded already"
     emit({"id": document_id, "recorded": fresh} if as_json else f"document {document_id}: {said}", as_json)

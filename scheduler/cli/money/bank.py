@@ -10,7 +10,7 @@ import typer
 from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Author, File, Ground, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.output import emit, refuse
 
 app = typer.Typer(help="Incoming transfers: import, list, match to their payers.", no_args_is_help=True)
 
@@ -30,14 +30,14 @@ def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", a
     amount, or below zero, are passed over. Exit 1 if a row could not be used.
     """
     from keizoku.billing.receivables.bank_transfers import COLUMNS
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     layout = layout_of(mapping, COLUMNS)
     with open_services() as services:
         try:
             done = services.billing.import_bank(file, layout=layout, author=recorder(author), now=datetime.now(UTC))
         except Refused as refused:
-            fail(str(refused))
+            refuse(refused)
     end_of_import(done, as_json)
 
 

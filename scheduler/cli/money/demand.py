@@ -9,7 +9,7 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.output import emit, fail, refuse
 from keizoku.scheduler.files import write_whole
 
 app = typer.Typer(help="Demands for late interest, as documents.", no_args_is_help=True)
@@ -41,13 +41,13 @@ def show(
 ) -> None:
     """One demand with the workings of every debt; `--html` writes the document for the user."""
     from keizoku.billing.documents.interest_demands import demand_html, demand_of
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
         try:
             found = demand_of(services.session, demand_id)
         except Refused as refused:
-            fail(str(refused))
+            refuse(refused)
     if html is not None:
         try:
             write_whole(html, demand_html(found))

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.money import explain_money
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
-from keizoku.scheduler.cli.shared.output import emit, fail, note, table
+from keizoku.scheduler.cli.shared.output import emit, fail, note, refuse, table
 from keizoku.scheduler.files import write_whole
 from keizoku.terms.calendar import Month
 from keizoku.terms.words import duration
@@ -55,14 +55,16 @@ def claim(
 ) -> None:
     """A claim: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
     from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim
-    from keizoku.sla.claims.claim_views import UnknownClaim
     from keizoku.sla.claims.explanation import explanation_json
     from keizoku.sla.months.month_facts import NoPopulationError
+    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
         try:
             explained = explain_claim(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
-        except (UnknownClaim, NoPopulationError) as error:
+        except Refused as refused:
+            refuse(refused)
+        except NoPopulationError as error:
             fail(str(error))
     langs = LANGS[lang]
     if html is not None:

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, instant
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.output import emit, fail, refuse
 
 Lang = Annotated[Language, typer.Option(help="The language of the sentences.")]
 Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
@@ -29,7 +29,7 @@ def cap(
 ) -> None:
     """The limit of damages (12.2): fees actually received in the year before the event, receipt by receipt."""
     from keizoku.billing.accounts.liability_explanation import explain_liability
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     event_at = instant(on)
     if event_at > datetime.now(UTC):
@@ -38,7 +38,7 @@ def cap(
         try:
             story = explain_liability(services.session, services.rules, account, event_at, damage_yen=damage)
         except Refused as refused:
-            fail(str(refused))
+            refuse(refused)
     if as_json:
         emit(story.to_json(lang.value), as_json=True)
     else:
@@ -54,13 +54,13 @@ def invoice(
 ) -> None:
     """An invoice: the term, its price and why that one, credits, tax, attempts, what settled it, what is open."""
     from keizoku.billing.accounts.invoice_explanation import explain_invoice
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
         try:
             story = explain_invoice(services.session, services.rules, number)
         except Refused as refused:
-            fail(str(refused))
+            refuse(refused)
     if as_json:
         emit(story.to_json(lang.value), as_json=True)
     else:

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, day
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.output import emit, refuse
 from keizoku.terms.calendar import jst_day
 
 app = typer.Typer(help="Late interest on any day, without saving anything.", no_args_is_help=True)
@@ -33,15 +33,15 @@ def preview(
 
     A past day shows the debts as they stood then; a day to come, as they stand if nothing more is paid.
     """
-    from keizoku.billing.refusal import Refused
     from keizoku.billing.rules.documents.late_interest_statement import interest_sentences
+    from keizoku.terms.refusal import Refused
 
     asked = day(on) if on else jst_day(datetime.now(UTC))
     with open_services() as services:
         try:
             workings = services.billing.preview_interest(account, asked).to_json()
         except Refused as refused:
-            fail(str(refused))
+            refuse(refused)
 
     def draw(console: Console) -> None:
         for line in interest_sentences(workings, lang.value):

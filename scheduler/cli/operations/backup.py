@@ -52,11 +52,13 @@ def key(file: Annotated[Path, typer.Argument(help="Where the secret key goes; mu
 @app.command()
 def run(as_json: AsJson = False) -> None:
     """Make a backup and write it to every place (exit 1 if one of them did not take it)."""
+    from keizoku.db.standing import check_current
     from keizoku.scheduler.backup import keeper
     from keizoku.scheduler.backup.dump import BackupError
 
     settings = settings_of_this_process()
     with open_database(settings) as database:
+        check_current(database.session)
         try:
             stored = keeper.run(database.session, database.url, rules_of(settings), datetime.now(UTC), _told)
         except BackupError as error:
@@ -82,6 +84,7 @@ def list_(as_json: AsJson = False) -> None:
             "store": each.store,
             "bytes": each.bytes,
             "sha256": each.sha256,
+            "release": each.release,
         }
         for each in copies
     ]
@@ -132,7 +135,10 @@ def restore(
     identity: Identity = None,
     as_json: AsJson = False,
 ) -> None:
-    """Restore a backup into an empty database, and prove it: the same rows, sums and certificate (exit 1 if not)."""
+    """Restore a backup into an empty database, and prove it: the same rows, sums and certificate (exit 1 if not).
+
+    The tables of an earlier release are upgraded to those of this one; a backup made by a later release is refused.
+    """
     from keizoku.db.session import normalised_url
     from keizoku.scheduler.backup import keeper
     from keizoku.scheduler.backup.dump import BackupError

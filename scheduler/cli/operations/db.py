@@ -4,8 +4,14 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import Database, embedded_server, open_database, settings_of_this_process
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.context import (
+    Database,
+    embedded_server,
+    open_database,
+    server_address,
+    settings_of_this_process,
+)
+from keizoku.scheduler.cli.shared.output import emit, errors, fail, note
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -14,27 +20,103 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 @app.callback()
 def _db() -> None:
-    """The database: where it is, bring it up to date, stop it."""
+    """The database: where it is, bring it up to date, look whether somebody changed it, stop it."""
 
 
 @app.command()
 def status(as_json: AsJson = False) -> None:
     """Where the database is, and whether its tables are those of this release (exit 1 if they are not)."""
     with open_database(settings_of_this_process()) as database:
-        standing = _standing(database)
+        standing, complaint = _standing(database)
     emit(standing, as_json)
-    if standing["revision"] != standing["wanted"]:
+    if complaint is not None:
+        errors.print(complaint, markup=False, soft_wrap=True)
         raise typer.Exit(1)
 
 
 @app.command("upgrade")
-def bring_up_to_date(as_json: AsJson = False) -> None:
-    """Bring the tables to those of this release; nothing is done twice."""
-    from keizoku.db.migrate import upgrade
+def bring_up_to_date(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    sql: Annotated[bool, typer.Option("--sql", help="With --dry-run: print the SQL of the steps instead.")] = False,
+    second: Annotated[
+        bool, typer.Option("--second", help="Make tables although another schema of the database holds a Keizoku.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Bring the tables to those of this release, all or nothing; nothing is done twice.
+
+    Refused while a worker leads or a night runs, and where people changed the tables (`keizoku db check`).
+    """
+    from keizoku.db.migrate import plan, upgrade
+
+    if sql and (as_json or not dry_run):
+        fail("--sql goes with --dry-run and without --json")
+    with open_database(settings_of_this_process()) as database:
+        planned = plan(database.session)
+        database.session.rollback()
+        if planned.standing.elsewhere and not second:
+            fail(str(planned.standing.complaint))
+        if sql:
+            for step in planned.steps:
+                typer.echo(f"-- revision {step.revision}: {step.title}\n{step.sql}", nl=False)
+            return
+        if not dry_run:
+            planned = upgrade(database.session)
+        standing, _ = _standing(database)
+    steps = [f"{step.revision} {step.title}" for step in planned.steps]
+    before = {"from_revision": planned.standing.revision, "from_release": planned.standing.release}
+    after = {"to_revision": planned.to_revision, "to_release": planned.to_release}
+    emit({**standing, **before, **after, "steps": steps, "done": not dry_run}, as_json)
+
+
+@app.command()
+def check(as_json: AsJson = False) -> None:
+    """Look whether somebody changed the tables by hand: every difference to those of the release (exit 1 if any)."""
+    from keizoku.db.releases import OURS
+    from keizoku.db.standing import touched
 
     with open_database(settings_of_this_process()) as database:
-        upgrade(database.session)
-        emit(_standing(database), as_json)
+        standing, complaint = _standing(database)
+        revision = standing["revision"]
+        known = isinstance(revision, str) and OURS.knows(revision)
+        found = touched(database.session, str(revision)) if known else []
+    if as_json:
+        emit({**standing, "complaint": complaint, "differences": found}, as_json)
+    else:
+        emit(found or complaint or "nobody changed the tables")
+        if found:
+            errors.print(
+                complaint or "undo these changes, or restore a backup: nights and upgrades are refused until then",
+                markup=False,
+                soft_wrap=True,
+            )
+    if found or complaint is not None:
+        raise typer.Exit(1)
+
+
+@app.command()
+def url(
+    password: Annotated[bool, typer.Option("--password", help="With the password, where the address has one.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The address of the database, for psql and other programs; of the embedded server too, which is not started.
+
+    An embedded server that is stopped has the same address once it runs: it does while a command or a worker uses it.
+    """
+    settings = settings_of_this_process()
+    if settings.database_url is not None:
+        address, state = server_address(settings), "server"
+    else:
+        server = embedded_server(settings)
+        address, state = server.url, server.state()
+    shown = address.set(drivername="postgresql").render_as_string(hide_password=not password).replace("+", "%20")
+    if as_json:
+        emit({"url": shown, "schema": settings.database_schema, "state": state}, as_json)
+        return
+    typer.echo(shown)
+    if state in ("stopped", "absent"):
+        said = "is stopped" if state == "stopped" else "is not there yet"
+        note(f"the embedded server {said}; it runs while a command or `keizoku worker` uses it")
 
 
 @app.command()
@@ -76,11 +158,20 @@ def roles(
     )
 
 
-def _standing(database: Database) -> dict[str, object]:
-    from keizoku.db.migrate import current_revision, head_revision
+def _standing(database: Database) -> tuple[dict[str, object], str | None]:
+    """Where the database stands, as it is printed; and what is wrong with it, in a line."""
+    from keizoku.db.releases import OURS
+    from keizoku.db.standing import standing
 
-    return {
+    found = standing(database.session)
+    database.session.rollback()
+    shown: dict[str, object] = {
         "place": database.place,
-        "revision": current_revision(database.session),
-        "wanted": head_revision(),
+        "revision": found.revision,
+        "wanted": OURS.head,
+        "schema": found.schema,
+        "release": found.release,
+        "this_release": OURS.release,
+        "state": found.state,
     }
+    return shown, found.complaint

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from keizoku.scheduler.cli.shared.context import settings_of_this_process
 from keizoku.scheduler.cli.shared.output import emit, errors, fail, note
-from keizoku.scheduler.demo.files import BrokenExample, read_acts
+from keizoku.scheduler.demo.files import BrokenExampleError, read_acts
 from keizoku.scheduler.demo.page import amount, demo_page
-from keizoku.scheduler.demo.place import NotADemo, clear, default_dir, examples_dir, fresh_services
+from keizoku.scheduler.demo.place import NotADemoError, clear, default_dir, examples_dir, fresh_services
 from keizoku.scheduler.demo.play import play, played_until
 from keizoku.scheduler.demo.summary import Figure, Summary, summarise
 from keizoku.scheduler.files import write_whole
@@ -40,7 +40,7 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
     try:
         acts = read_acts(source.absolute(), rules)
         clear(folder)
-    except (NotADemo, BrokenExample) as error:
+    except (NotADemoError, BrokenExampleError) as error:
         fail(str(error))
     page = (out or folder / "demo.html").absolute()
     if not page.parent.is_dir():

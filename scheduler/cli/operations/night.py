@@ -53,9 +53,10 @@ def night(
     """Renew, invoice, charge, chase, adjudicate, recognise, and certify a business date.
 
     Nights that were missed since the last one are caught up first. A second run of a date changes nothing.
-    Exit 1 if a certificate names differences or another night is running.
+    Exit 1 if a certificate names differences or another night is running; 2 if people changed the tables.
     """
     from keizoku.billing.rules.price_catalog import NoPriceError
+    from keizoku.db.standing import check_untouched
     from keizoku.scheduler.night.nightly_run import NightBusyError
     from keizoku.sla.months.month_facts import NoPopulationError
     from keizoku.terms.policy import UncoveredDateError
@@ -66,6 +67,8 @@ def night(
         fail(f"{dates[-1]} is not here yet (today is {jst_day(real_now)} in Japan); use --simulate-clock for a trial")
     settings = settings_of_this_process()
     with open_services(settings) as services:
+        check_untouched(services.session)
+        services.session.rollback()
         if simulate_clock and services.gateway.name != "simulated":
             fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
         try:

@@ -65,7 +65,7 @@ def worker(
 
     # kept open: an embedded server runs as long as the worker does
     with open_database(settings, quiet=True) as database:
-        engine = watched_engine(database.url)
+        engine = watched_engine(database.url, database.schema)
 
         def connect() -> sa.Connection:
             database.keep_running()

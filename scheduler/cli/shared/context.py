@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from keizoku.scheduler.cli.shared.output import UserError, note
+from keizoku.scheduler.cli.shared.output import UserError, note, refuse
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -28,6 +28,7 @@ __all__ = [
     "embedded_server",
     "open_database",
     "open_services",
+    "server_address",
     "services_now",
     "settings_of_this_process",
 ]
@@ -43,6 +44,7 @@ class Database:
 
     session: Session
     url: sa.URL
+    schema: str
     place: str
     embedded: bool
     keep_running: Callable[[], None]
@@ -72,18 +74,29 @@ def open_database(settings: Settings, *, quiet: bool = False) -> Iterator[Databa
 
     Where it is is said on stderr, unless `quiet`: a worker opens it for every job.
     """
-    from keizoku.db.session import normalised_url
-
     if settings.database_url is None:
         with embedded_server(settings) as server:
             place = f"embedded PostgreSQL {{version}} in {server.data_dir}"
             with _reason_told(server):
-                yield from _connected(server.url, place, server.keep_running, quiet)
+                yield from _connected(server.url, settings.database_schema, place, server.keep_running, quiet)
     else:
-        url = normalised_url(settings.database_url.get_secret_value())
+        url = server_address(settings)
         named = url.query.get("host", "the local socket")
         host = url.host or (named if isinstance(named, str) else ", ".join(named))
-        yield from _connected(url, f"server {host}/{url.database or ''}, PostgreSQL {{version}}", None, quiet)
+        place = f"server {host}/{url.database or ''}, PostgreSQL {{version}}"
+        yield from _connected(url, settings.database_schema, place, None, quiet)
+
+
+def server_address(settings: Settings) -> sa.URL:
+    """The address of the server that is set; the schema has a setting of its own, and no second way to name it."""
+    from keizoku.db.session import normalised_url
+
+    if settings.database_url is None:
+        raise LookupError("no server is set")
+    url = normalised_url(settings.database_url.get_secret_value())
+    if "search_path" in str(url.query.get("options", "")):
+        raise UserError("KEIZOKU_DATABASE_URL sets a search_path: name the schema by KEIZOKU_DATABASE_SCHEMA instead")
+    return url
 
 
 @contextmanager
@@ -103,14 +116,16 @@ def _reason_told(server: EmbeddedServer) -> Iterator[None]:
         raise
 
 
-def _connected(url: sa.URL, place: str, keep_running: Callable[[], None] | None, quiet: bool) -> Iterator[Database]:
+def _connected(
+    url: sa.URL, schema: str, place: str, keep_running: Callable[[], None] | None, quiet: bool
+) -> Iterator[Database]:
     from keizoku.db.session import check_server, make_engine
 
-    engine = make_engine(url)
+    engine = make_engine(url, schema)
     try:
         with engine.connect() as session:
-            named = place.format(version=check_server(session))
-            found = Database(session, url, named, keep_running is not None, keep_running or (lambda: None))
+            named = place.format(version=check_server(session)) + ("" if schema == "public" else f", schema {schema}")
+            found = Database(session, url, schema, named, keep_running is not None, keep_running or (lambda: None))
             session.rollback()
             if not quiet:
                 note(f"database: {found.place}")
@@ -143,23 +158,24 @@ def open_services(settings: Settings | None = None, *, quiet: bool = False) -> I
 @contextmanager
 def services_now() -> Iterator[tuple[Services, datetime]]:
     """The house and the present instant; what the desk refuses ends the command in one line, exit code 1."""
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
         try:
             yield services, datetime.now(UTC)
         except Refused as refused:
-            raise UserError(str(refused), 1) from refused
+            refuse(refused, 1)
 
 
 def _bring_up_to_date(database: Database) -> None:
-    from keizoku.db.migrate import current_revision, head_revision, upgrade
+    from keizoku.db.standing import standing
 
-    current, head = current_revision(database.session), head_revision()
+    found = standing(database.session)
     database.session.rollback()
-    if current == head:
+    if found.complaint is None:
         return
-    if not database.embedded:
-        state = "empty" if current is None else f"at revision {current}"
-        raise UserError(f"the database is {state}, this release wants {head}: run `keizoku db upgrade`")
+    if not database.embedded or found.elsewhere or found.state not in ("empty", "behind"):
+        raise UserError(found.complaint)
+    from keizoku.db.migrate import upgrade
+
     upgrade(database.session)

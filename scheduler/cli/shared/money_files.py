@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
+from keizoku.scheduler.cli.shared.output import emit, refuse, report_findings
 from keizoku.terms.calendar import iso_jst
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ LayoutFile = Annotated[
 def layout_of(mapping: Path | None, columns: Sequence[str]) -> Layout:
     """The layout that is meant; ends the command for one that cannot be used."""
     from keizoku.billing.receivables.csv_layout import read_layout
-    from keizoku.billing.refusal import Refused
+    from keizoku.terms.refusal import Refused
 
     try:
         return read_layout(mapping, columns)
     except Refused as refused:
-        fail(str(refused))
+        refuse(refused)
 
 
 def end_of_import(done: MoneyImport, as_json: bool) -> NoReturn:

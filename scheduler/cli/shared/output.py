@@ -13,11 +13,14 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from keizoku.terms.refusal import Refused
 
 __all__ = [
     "UserError",
@@ -28,6 +31,7 @@ __all__ = [
     "explained",
     "fail",
     "note",
+    "refuse",
     "report_findings",
     "table",
 ]
@@ -99,6 +103,11 @@ def fail(message: str, code: int = 2) -> NoReturn:
     raise UserError(message, code)
 
 
+def refuse(refused: "Refused", code: int = 2) -> NoReturn:
+    """End the command with the line of a refusal (with `--json` it goes to stdout as well, see explain_failure)."""
+    raise UserError(str(refused), code) from refused
+
+
 def report_findings(findings: Iterable[object], as_json: bool = False) -> int:
     """Print each finding on a line of stderr (as JSON: one list to stdout); the exit code, 1 if any."""
     found = list(findings)
@@ -110,12 +119,20 @@ def report_findings(findings: Iterable[object], as_json: bool = False) -> int:
     return 1 if found else 0
 
 
-def explain_failure(error: Exception) -> int:
-    """One line for what people can mend, and its exit code; what only a programmer can is raised again."""
+def explain_failure(error: Exception, as_json: bool = False) -> int:
+    """One line for what people can mend, and its exit code; what only a programmer can is raised again.
+
+    `as_json`: a refusal goes to stdout too, as {"refused": {code, clause, sentence, remedy, findings}}.
+    """
+    from keizoku.terms.refusal import Refused
+
     mendable = explained(error)
     if mendable is None:
         raise error
     message, code = mendable
+    refused = error.__cause__ if isinstance(error, UserError) else error
+    if as_json and isinstance(refused, Refused):
+        emit({"refused": refused.to_json()}, as_json=True)
     errors.print(f"[red]error[/]: {escape(message)}", soft_wrap=True)
     return code
 
@@ -127,6 +144,7 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     from keizoku.billing.gateway.port import GatewayRefusesUsError
     from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of
     from keizoku.db.session import DatabaseError
+    from keizoku.terms.refusal import Refused
 
     if isinstance(error, UserError):
         return (f"{error}; {FREE_SOME}", BROKEN_OFF) if disk_is_full(error) else (str(error), error.code)
@@ -135,6 +153,8 @@ def explained(error: BaseException) -> tuple[str, int] | None:
         return str(failure), BROKEN_OFF if failure.passes else 2
     if isinstance(error, DatabaseError | GatewayRefusesUsError):
         return str(error), 2
+    if isinstance(error, Refused):
+        return str(error), 1
     if disk_is_full(error):
         return f"the disk is full: {' '.join(str(error).split())}; {FREE_SOME}", BROKEN_OFF
     if isinstance(error, DataError):  # a number or a letter beyond what its columns hold

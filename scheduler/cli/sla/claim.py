@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
+from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
     Author,
@@ -23,7 +23,7 @@ from keizoku.scheduler.cli.shared.inputs import (
     row_bar,
     window,
 )
-from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
+from keizoku.scheduler.cli.shared.output import emit, refuse, report_findings
 from keizoku.scheduler.cli.sla.evidence import print_imports
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import Finding
@@ -51,7 +51,7 @@ def submit(
     spans = [window(each) for each in windows or []]
     received = instant(received_at) if received_at else None
     about = month_of(month)
-    with open_services() as services:
+    with services_now() as (services, now):
         name, findings = services.sla.submit_claim(
             account,
             about,
@@ -60,7 +60,7 @@ def submit(
             received,
             by=recorder(author),
             ground=ground or None,
-            now=datetime.now(UTC),
+            now=now,
         )
     if as_json:
         emit({"id": name, "findings": findings}, as_json=True)
@@ -90,8 +90,8 @@ def recognise(
 ) -> None:
     """Recognise only these windows of a claim; none: nothing. The newest ruling holds."""
     spans = [window(each) for each in windows or []]
-    with open_services() as services:
-        findings = services.sla.recognise(claim_id, spans, author, ground, now=datetime.now(UTC))
+    with services_now() as (services, now):
+        findings = services.sla.recognise(claim_id, spans, author, ground, now=now)
     _end(findings, as_json)
 
 
@@ -101,8 +101,8 @@ def environment(
 ) -> None:
     """Rule that these windows of a claim depend on the user's own environment; none: taken back."""
     spans = [window(each) for each in windows or []]
-    with open_services() as services:
-        findings = services.sla.environment(spans, author, ground, claim=claim_id, now=datetime.now(UTC))
+    with services_now() as (services, now):
+        findings = services.sla.environment(spans, author, ground, claim=claim_id, now=now)
     _end(findings, as_json)
 
 
@@ -115,8 +115,8 @@ def consent(
     as_json: AsJson = False,
 ) -> None:
     """Record that the user agreed to another remedy than the reduction; the award stays."""
-    with open_services() as services:
-        findings = services.sla.consent_alternative(claim_id, what, now=datetime.now(UTC), by=author, ground=ground)
+    with services_now() as (services, now):
+        findings = services.sla.consent_alternative(claim_id, what, now=now, by=author, ground=ground)
     _end(findings, as_json)
 
 
@@ -124,8 +124,8 @@ def consent(
 def form_down(from_: From, to: To, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Record that our claim form was down: a deadline shortly after moves by as long."""
     start_at, end_at = instant(from_), instant(to)
-    with open_services() as services:
-        findings = services.sla.claim_form_down(start_at, end_at, now=datetime.now(UTC), by=author, ground=ground)
+    with services_now() as (services, now):
+        findings = services.sla.claim_form_down(start_at, end_at, now=now, by=author, ground=ground)
     _end(findings, as_json)
 
 
@@ -148,13 +148,14 @@ def list_claims(
 @app.command()
 def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
     """One claim and its state; `keizoku explain claim ID` says why."""
-    from keizoku.sla.claims.claim_views import UnknownClaim, claim_explanation
+    from keizoku.sla.claims.claim_views import claim_explanation
+    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
         try:
             story = claim_explanation(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
-        except UnknownClaim as unknown:
-            fail(str(unknown))
+        except Refused as refused:
+            refuse(refused)
     claim = {**story["claim"], "received_at": iso_jst(story["claim"]["received_at"])}
     emit({**claim, **story["state"]}, as_json)
 

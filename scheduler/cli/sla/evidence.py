@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_services
+from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
@@ -337,8 +337,8 @@ def take_files(paths: list[Path], as_json: bool, take: Callable[[ImportService, 
 
 def record_act(work: Callable[[Services, datetime], Iterable[Finding]], as_json: bool) -> None:
     """Do it at the desk, tell what speaks against it, and end the command."""
-    with open_services() as services:
-        findings = list(work(services, datetime.now(UTC)))
+    with services_now() as (services, now):
+        findings = list(work(services, now))
     code = report_findings(findings, as_json)
     if not code and not as_json:
         emit("recorded")

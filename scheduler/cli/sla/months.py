@@ -98,7 +98,7 @@ def replay(
     """Work a month and its claims out again, saving nothing, and show the difference to what stands now."""
     from keizoku.scheduler.reports import replay as what_if
     from keizoku.sla.months.month_facts import NoPopulationError
-    from keizoku.terms.policy import UnknownReading
+    from keizoku.terms.policy import UnknownReadingError
 
     about, at = month_of(month), instant(as_known_at) if as_known_at else None
     chosen = _readings(reading or [])
@@ -106,7 +106,7 @@ def replay(
         _covered(services.rules, about)
         try:
             found = what_if.replay(services.session, services.rules, about, as_known_at=at, readings=chosen)
-        except UnknownReading as error:
+        except UnknownReadingError as error:
             fail(f"--reading: {error}")
         except NoPopulationError as error:
             fail(f"{error} (nobody had by {as_known_at})" if as_known_at else str(error))

@@ -21,9 +21,9 @@ from keizoku.scheduler.cli.terms import policies
 from keizoku.scheduler.cli.terms.terms_diff import print_diff
 from keizoku.terms import decision
 from keizoku.terms.clause_map import Homes, clause_map, proofs_under, unhoused
-from keizoku.terms.clauses import Clause, UnknownClause, clause_named
+from keizoku.terms.clauses import Clause, UnknownClauseError, clause_named
 from keizoku.terms.diff import compare
-from keizoku.terms.files import BadTerms, read_toml, read_version
+from keizoku.terms.files import BadTermsError, read_toml, read_version
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms, Version, make_version
 from keizoku.terms.readings import Reading, readings_page
@@ -176,6 +176,20 @@ def map_clauses(
     raise typer.Exit(report_findings(complaints))
 
 
+@app.command("refusals")
+def list_refusals(
+    write: Annotated[bool, typer.Option("--write", help="Write the file.")] = False,
+    output: Annotated[Path, typer.Option(help="The generated file.")] = Path("docs/reference/refusals.md"),
+) -> None:
+    """Every kind of refusal: its code, its clause, and when it is raised, in both languages."""
+    from keizoku.terms.refusal import reference
+
+    if write:
+        output.write_text(reference(), encoding="utf-8")
+    else:
+        typer.echo(reference(), nl=False)
+
+
 def load_homes() -> Homes:
     """clause -> the functions that decide it, after importing every module of the rooms that decide."""
     importlib.import_module("keizoku.scheduler.backup.member_data")
@@ -195,7 +209,7 @@ def _version_named(wanted: str) -> Version:
             return make_version(read_version(str(contract), file))
         contract, _, version = wanted.partition("/")
         versions = {each.version: each for each in Terms.load(contract).versions}
-    except BadTerms as error:
+    except BadTermsError as error:
         fail(str(error))
     if version not in versions:
         fail(f"{contract} has no version {version!r}; it has {', '.join(versions)}")
@@ -205,14 +219,14 @@ def _version_named(wanted: str) -> Version:
 def _newest(contract: str) -> Version:
     try:
         return Terms.load(contract).versions[-1]
-    except BadTerms as error:
+    except BadTermsError as error:
         fail(str(error))
 
 
 def _clause(version: Version, wanted: str) -> Clause:
     try:
         return clause_named(version.clauses, wanted)
-    except UnknownClause as unknown:
+    except UnknownClauseError as unknown:
         fail(str(unknown))
 
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
-from keizoku.terms.files import BadTerms
+from keizoku.terms.files import BadTermsError
 from keizoku.terms.money import fraction_text
 from keizoku.terms.sla_lint import lint
 from keizoku.terms.sla_policy import (
@@ -40,7 +40,7 @@ def lint_policy(file: Annotated[Path, typer.Argument(help="The TOML of one SLA."
     """Gaps, overlaps and dead ends in an SLA stated as TOML. Exit code 1 if there are any."""
     try:
         policy = read_policy(file)
-    except BadTerms as error:
+    except BadTermsError as error:
         fail(str(error))
     findings = lint(policy, str(file))
     if not findings and not as_json:
@@ -174,7 +174,7 @@ def claim_text(policy: SlaPolicy) -> str:
 def _known() -> tuple[SlaPolicy, ...]:
     try:
         return public_policies()
-    except BadTerms as error:
+    except BadTermsError as error:
         fail(str(error))
 
 

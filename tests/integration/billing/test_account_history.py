@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import contract_view, credit_view, owed_view
 from keizoku.billing.accounts.history import account_history, state_at
 from keizoku.billing.accounts.invoice_explanation import explain_invoice
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.cli.contracts import account as account_cli
@@ -23,6 +22,7 @@ from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import day_start_at, parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
 
 ACCOUNTS = ("jiro", "taro", "gone")

@@ -10,11 +10,11 @@ from keizoku.billing.accounts.account_views import invoices_view, journal_view, 
 from keizoku.billing.receivables import bank_transfers
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.store_reports import reports
-from keizoku.billing.refusal import Refused
 from keizoku.db.tables.gateway import gateway_payout
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-04-20 10:00")

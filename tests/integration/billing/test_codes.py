@@ -11,13 +11,13 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import contract_view, journal_view
 from keizoku.billing.contracts.code_batches import BatchOrder, batches
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.codes import Code
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.cli.contracts.codes import _write
 from keizoku.scheduler.cli.shared.output import UserError
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-03-26 10:00")

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.contract_history import contract_events
 from keizoku.billing.accounts.contract_lists import application_queue, contract_list, plan_list, price_list
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.account_event import event_sentence as told_as
 from keizoku.billing.rules.price_simulation import Touched
 from keizoku.billing.rules.screening import Applicant, ScreeningRuling, approve, refer, reject
@@ -22,6 +21,7 @@ from keizoku.scheduler.app import Services
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.worlds.world import open_world, services_on
 

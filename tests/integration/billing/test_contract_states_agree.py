@@ -11,12 +11,12 @@ from keizoku.billing.accounts.account_list import account_list
 from keizoku.billing.accounts.account_views import contract_view
 from keizoku.billing.accounts.contract_lists import contract_list
 from keizoku.billing.accounts.history import state_at
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.contract_state import STATES
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.simulator import Simulator
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
 
 ACCOUNTS = ("hanako", "jiro", "taro")

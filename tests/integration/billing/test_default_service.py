@@ -11,13 +11,13 @@ from keizoku.billing.accounts.history import account_history
 from keizoku.billing.accounts.liability_explanation import explain_liability
 from keizoku.billing.documents import outbox
 from keizoku.billing.dunning import delinquency_stage
-from keizoku.billing.refusal import Refused
 from keizoku.db.tables.contracts import contract_fact
 from keizoku.db.tables.gateway import gateway_dispute
 from keizoku.db.tables.money import payment_attempt
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import jst_day, parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
 
 

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from keizoku.billing.closing.integrity_audit import audit
 from keizoku.billing.ledger.manual_entries import post_by_hand, reverse
 from keizoku.billing.ledger.queries import account_book, explain_entry, month_balances, rule_rows, trial
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-04-03 09:00")

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import journal_view, owed_view
 from keizoku.billing.documents.interest_demands import demand_html, demand_of, demands
 from keizoku.billing.receivables.customer_deposits import CARD, Deposit, SentBack, deposits, use_deposit
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
+from keizoku.terms.refusal import Refused
+from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
 
@@ -110,11 +111,7 @@ def test_5_2__a_deposit_goes_back_once_and_no_further_than_it_reaches(engine: sa
 def server(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
     """The settings mean a server with an up-to-date schema for us."""
     engine = engine_for_schema()
-    with engine.connect() as session:
-        schema = session.exec_driver_sql("SELECT current_schema()").scalar_one()
-    url = engine.url.update_query_dict({"options": f"-c search_path={schema}"})
-    monkeypatch.setenv("KEIZOKU_DATABASE_URL", url.render_as_string(hide_password=False))
-    assert run("db", "upgrade") == 0
+    database_of_the_settings(lambda: engine, monkeypatch)
     return engine
 
 

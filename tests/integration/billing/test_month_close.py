@@ -12,7 +12,6 @@ from keizoku.billing.closing.reconciliation_run import reconcile_month, resolve
 from keizoku.billing.closing.subledgers import sub_ledgers
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.ledger.queries import account_book, explain_entry
-from keizoku.billing.refusal import Refused
 from keizoku.db.tables import metadata
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.money import simulated_charge
@@ -20,6 +19,7 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
 
 APRIL, MAY = Month(2026, 4), Month(2026, 5)

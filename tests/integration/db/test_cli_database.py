@@ -2,14 +2,16 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from keizoku import __version__
 from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import current_revision, head_revision, upgrade
+from keizoku.db.session import make_engine
 from keizoku.scheduler import cli
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.output import UserError
@@ -24,14 +26,14 @@ def embedded(database_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def server(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    """The settings mean a server, with an empty schema for us."""
-    engine = engine_for_schema()
-    with engine.connect() as session:
-        schema = session.exec_driver_sql("SELECT current_schema()").scalar_one()
-    url = engine.url.update_query_dict({"options": f"-c search_path={schema}"})
+def server(empty_database: Callable[[], sa.URL], monkeypatch: pytest.MonkeyPatch) -> Iterator[sa.Engine]:
+    """The settings mean a server, with an empty database for us and a schema that is not there yet."""
+    url = empty_database()
     monkeypatch.setenv("KEIZOKU_DATABASE_URL", url.render_as_string(hide_password=False))
-    return engine
+    monkeypatch.setenv("KEIZOKU_DATABASE_SCHEMA", "keizoku")
+    engine = make_engine(url, "keizoku")
+    yield engine
+    engine.dispose()
 
 
 def run(*arguments: str) -> int:
@@ -45,8 +47,19 @@ def test_the_embedded_database_from_nothing_to_stopped(embedded: Path, capsys: p
     assert run("db", "status", "--json") == 1
     shown = capsys.readouterr()
     place = f"embedded PostgreSQL 18.4 in {embedded}"
-    assert json.loads(shown.out) == {"place": place, "revision": None, "wanted": head_revision()}
-    assert shown.err == f"database: {place}\n"
+    assert json.loads(shown.out) == {
+        "place": place,
+        "revision": None,
+        "wanted": head_revision(),
+        "schema": "public",
+        "release": None,
+        "this_release": __version__,
+        "state": "empty",
+    }
+    assert shown.err.splitlines() == [
+        f"database: {place}",
+        f"the database is empty, this release wants {head_revision()}: run `keizoku db upgrade`",
+    ]
     assert run("db", "upgrade") == 0
     assert run("db", "upgrade") == 0
     assert run("db", "status") == 0

@@ -11,10 +11,7 @@ from keizoku.db.migrate import create_all, current_revision, head_revision, scri
 from keizoku.db.session import Session
 from keizoku.db.tables import metadata
 
-REWRITE = (
-    "before the first release: python -c \"from keizoku.db.migrate import ddl_script; print(ddl_script(), end='')\" "
-    "> db/migrations/versions/0001_first_tables.sql"
-)
+REWRITE = "before the first release: python -m tests.release_schema; after it: a new revision (docs/why/schema.md)"
 
 CATALOG = {
     "columns": """

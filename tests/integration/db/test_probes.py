@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from keizoku.billing.contracts import renewal_notice_stage
 from keizoku.billing.contracts.price_lookup import load_prices
 from keizoku.billing.gateway.simulated import SimulatedGateway
-from keizoku.billing.refusal import Refused
 from keizoku.db.migrate import create_all
 from keizoku.db.tables.contracts import plan, price
 from keizoku.scheduler.app import Services
@@ -25,6 +24,7 @@ from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.worlds.world import open_world, services_on
 

@@ -11,13 +11,13 @@ from keizoku.billing.accounts.liability_explanation import explain_liability
 from keizoku.billing.cards.disputes import disputes
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_stripe_gateway import save_card
 from tests.worlds.stripe_proxy import KEY, Proxy

@@ -13,13 +13,13 @@ from keizoku.billing.closing.subledgers import sub_ledgers
 from keizoku.billing.gateway.refunds import failed_refunds
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_overpayment_refunds import gateway, services  # noqa: F401  fixtures
 from tests.integration.gateway.test_stripe_gateway import save_card

@@ -14,7 +14,6 @@ from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Re
 from keizoku.billing.gateway.refunds import unknown_refunds
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.receivables.customer_deposits import SentBack
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.account_event import event_sentence, in_order
 from keizoku.billing.tasks import TaskKind, open_task
 from keizoku.scheduler.app import Services
@@ -22,6 +21,7 @@ from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.worlds.world import open_world
 

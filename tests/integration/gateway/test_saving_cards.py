@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 from keizoku.billing.gateway.port import Answer
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.cli.contracts.card import app
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_stripe_gateway import DECLINES, confirm, fails_once, request
-from tests.worlds.pages import python_blocks, url_of_new_database
+from tests.worlds.pages import database_of_the_settings, python_blocks
 from tests.worlds.stripe_proxy import KEY, Proxy, no_fault
 from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import open_world, services_on
@@ -47,9 +47,7 @@ def test_5_1_1_a__the_page_runs_and_its_commands_do_the_same(
     engine_for_schema: Callable[[], sa.Engine], proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (block,) = python_blocks(PAGE)
-    url = url_of_new_database(engine_for_schema)
-    monkeypatch.setenv("SHOP_DATABASE_URL", url)
-    monkeypatch.setenv("KEIZOKU_DATABASE_URL", url)
+    database_of_the_settings(engine_for_schema, monkeypatch)
     monkeypatch.setenv("KEIZOKU_GATEWAY", "stripe")
     monkeypatch.setenv("KEIZOKU_STRIPE_SECRET_KEY", KEY)
     monkeypatch.setenv("KEIZOKU_STRIPE_API_BASE", proxy.url)

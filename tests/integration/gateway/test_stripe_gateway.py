@@ -16,11 +16,11 @@ from keizoku.billing.gateway.limiter import Pace
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, GatewayRefusesUsError, RefundRequest
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import saved_card
 from keizoku.scheduler.app import gateway_of
 from keizoku.scheduler.settings import Settings
+from keizoku.terms.refusal import Refused
 from tests.worlds.stripe_proxy import KEY, Proxy, no_fault
 from tests.worlds.stripe_running import running_proxy
 

@@ -6,12 +6,12 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import charges_view, owed_view, unknown_charges
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
 
 RENEWED = date(2026, 4, 26)

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 import stripe
+from hypothesis import given
+from hypothesis import strategies as st
 
 from keizoku.billing.cards import charge_stage
-from keizoku.billing.cards.webhook import Answer, WebhookAnswer, handle
+from keizoku.billing.cards.webhook import Answer, WebhookAnswer, handle, refusal
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.db.session import Session
@@ -23,7 +25,7 @@ from keizoku.scheduler.app import Services
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_stripe_gateway import save_card
-from tests.worlds.pages import python_blocks, url_of_new_database
+from tests.worlds.pages import database_of_the_settings, python_blocks
 from tests.worlds.stripe_proxy import KEY, Proxy
 from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import open_world, services_on
@@ -84,6 +86,42 @@ def test_what_is_not_from_stripe_or_is_old_writes_nothing(tell: Tell, session: S
     assert tell(payload, signed(payload, NOW - edge)).answer is Answer.TAKEN
 
 
+NO_EVENTS = {
+    b"[" * 100_000: "nested too deep",
+    b"{}": "not an event",
+    b'"text"': "not an event",
+    b"null": "not an event",
+    b'{"id": "evt_1", "type": "a.b", "created": 1e400, "data": {"object": {}}}': "not an event",
+    b'{"id": "evt_1", "type": "a.b", "created": 99999999999999, "data": {"object": {}}}': "not an event",
+    b'{"id": "evt_1", "type": "a.b", "created": "x", "data": {"object": {}}}': "not an event",
+    b'{"id": "evt_1", "type": "a.b", "created": 1, "data": {"object": []}}': "not an event",
+    b'{"id": "evt_\\u0000", "type": "a.b", "created": 1, "data": {"object": {}}}': "event's id",
+    b'{"id": "evt_\\ud800", "type": "a.b", "created": 1, "data": {"object": {}}}': "event's id",
+    b'{"id": "", "type": "a.b", "created": 1, "data": {"object": {}}}': "event's id",
+    b'{"id": ["evt"], "type": "a.b", "created": 1, "data": {"object": {}}}': "event's id",
+    b'{"id": "evt_1", "type": "a b", "created": 1, "data": {"object": {}}}': "event's kind",
+    b'{"id": "evt_1", "type": "a.b", "created": 1, "data": {"object": {"id": 1}}}': "event's about",
+    b'{"id": "%s", "type": "a.b", "created": 1, "data": {"object": {}}}' % (b"e" * 500_000): "event's id",
+}
+
+
+@pytest.mark.parametrize("payload", NO_EVENTS, ids=lambda payload: payload[:40].decode())
+def test_signed_nonsense_is_refused_with_its_reason_and_writes_nothing(
+    tell: Tell, session: Session, payload: bytes
+) -> None:
+    answer = tell(payload)
+    assert answer == WebhookAnswer(Answer.BAD_PAYLOAD, reason=answer.reason)
+    assert NO_EVENTS[payload] in answer.reason
+    assert session.scalar(sa.select(sa.func.count()).select_from(gateway_event)) == 0
+
+
+@given(st.binary(max_size=200), st.text(max_size=200))
+def test_any_unsigned_bytes_are_refused_without_a_database(payload: bytes, signature: str) -> None:
+    answer = refusal(payload, signature, SECRET, NOW)
+    assert answer is not None
+    assert (answer.answer, answer.status) == (Answer.BAD_SIGNATURE, 400)
+
+
 def test_an_event_counts_once_and_what_nobody_knows_is_kept(tell: Tell) -> None:
     payload = event("customer.created", {"id": "cus_1"})
     assert tell(payload) == WebhookAnswer(Answer.UNKNOWN_TYPE, "evt_1", 1)
@@ -142,16 +180,15 @@ def test_the_page_runs(
     engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (block,) = python_blocks(PAGE)
-    url = url_of_new_database(engine_for_schema)
-    monkeypatch.setenv("SHOP_DATABASE_URL", url)
+    database_of_the_settings(engine_for_schema, monkeypatch)
     monkeypatch.setenv("SHOP_STRIPE_ENDPOINT_SECRET", SECRET)
     page: dict[str, Any] = {}
     exec(compile(block, str(PAGE), "exec"), page)  # noqa: S102
     payload = event("customer.created", {"id": "cus_1"})
     begun: list[str] = []
 
-    def post(signature: str) -> bytes:
-        environ = {"CONTENT_LENGTH": str(len(payload)), "wsgi.input": io.BytesIO(payload)}
+    def post(signature: str, length: str = str(len(payload))) -> bytes:
+        environ = {"CONTENT_LENGTH": length, "wsgi.input": io.BytesIO(payload)}
         environ["HTTP_STRIPE_SIGNATURE"] = signature
         return b"".join(page["application"](environ, lambda status, headers: begun.append(status)))
 
@@ -163,3 +200,8 @@ def test_the_page_runs(
     ]
     assert begun == ["200 unknown_type", "200 duplicate", "400 bad_signature"]
     page["engine"].dispose()
+    page["engine"] = None  # from here on nothing may be asked of the database
+    for signature in ("t=1,v1=0", "é", "t=1,v1=é", "", "t=x,v1=0", f"t={'9' * 5_000},v1=0", "t=1" * 5_000):
+        assert post(signature) == b"bad_signature"
+    for length in ("-1", "x", "1e3", "٣", "9" * 40):
+        assert post("t=1,v1=0", length) == b"bad_payload"

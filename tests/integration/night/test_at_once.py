@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import owed_view
 from keizoku.billing.gateway.port import ChargeRequest, ChargeResult
 from keizoku.billing.gateway.simulated import SimulatedGateway
-from keizoku.billing.refusal import Refused
 from keizoku.db.session import Session
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.worlds.world import open_world, services_on
 

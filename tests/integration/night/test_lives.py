@@ -22,7 +22,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from keizoku.billing.accounts.account_views import contract_view, owed_view
 from keizoku.billing.gateway.simulated import CARD_OUTCOMES
-from keizoku.billing.refusal import Refused
 from keizoku.db.tables.contracts import METHODS
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.run_log import StageRun, note
@@ -30,6 +29,7 @@ from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.worlds.lives import check, next_busy_night, open_shop
 from tests.worlds.world import rows, services_on

@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from keizoku.billing.accounts.account_views import owed_view
-from keizoku.billing.refusal import Refused
 from keizoku.db.tables.contracts import METHODS
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, jst_day
+from keizoku.terms.refusal import Refused
 from tests.worlds.lives import open_shop
 from tests.worlds.world import services_on
 

@@ -28,7 +28,6 @@ from keizoku.billing.closing.reconciliation_run import reconcile_month
 from keizoku.billing.documents.atomic_files import LEFT_AFTER_S, SUMS, alone, digest, scratch, whole_file, whole_folder
 from keizoku.billing.documents.month_folder import MANIFEST, write_documents
 from keizoku.billing.dunning.interest_demand_stage import demand_month
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.session import make_engine
 from keizoku.db.tables.money import simulated_charge
@@ -38,6 +37,7 @@ from keizoku.scheduler.reports.finance import finance_report
 from keizoku.scheduler.reports.finance_files import write_finance
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, rows, services_on
 
 KILLS = int(os.environ.get("KEIZOKU_SOAK_KILLS", "4"))

@@ -17,9 +17,9 @@ import pytest
 
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.scheduler.app import Services
-from keizoku.scheduler.demo.files import BrokenExample, read_acts
+from keizoku.scheduler.demo.files import BrokenExampleError, read_acts
 from keizoku.scheduler.demo.page import demo_page
-from keizoku.scheduler.demo.place import MARK, NotADemo, clear, examples_dir
+from keizoku.scheduler.demo.place import MARK, NotADemoError, clear, examples_dir
 from keizoku.scheduler.demo.play import Played, play, played_until
 from keizoku.scheduler.demo.summary import Summary, summarise
 from keizoku.sla.claims.claim_views import claim_list
@@ -145,7 +145,7 @@ def test_the_page_stands_alone(demo: Demo) -> None:
 def test_a_folder_that_is_not_a_demos_is_left_alone(tmp_path: Path) -> None:
     precious = tmp_path / "postgresql"
     precious.mkdir()
-    with pytest.raises(NotADemo, match=r"not a demo's .*nothing was touched"):
+    with pytest.raises(NotADemoError, match=r"not a demo's .*nothing was touched"):
         clear(tmp_path)
     assert list(tmp_path.iterdir()) == [precious]
 
@@ -161,7 +161,7 @@ def test_a_demos_own_folder_is_made_anew_and_only_its_database(tmp_path: Path) -
 
 def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:
     (tmp_path / "demo").touch()
-    with pytest.raises(NotADemo, match="is a file"):
+    with pytest.raises(NotADemoError, match="is a file"):
         clear(tmp_path / "demo")
 
 
@@ -169,10 +169,10 @@ def test_a_broken_example_names_file_line_and_reason(tmp_path: Path) -> None:
     for file in EXAMPLE.iterdir():
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "bank.csv").unlink()
-    with pytest.raises(BrokenExample, match=r"bank\.csv is not there"):
+    with pytest.raises(BrokenExampleError, match=r"bank\.csv is not there"):
         read_acts(tmp_path, RULES)
     (tmp_path / "bank.csv").write_text("date,amount,payer,reference\n2026-04-01,five,P,u00001\n")
-    with pytest.raises(BrokenExample, match=r"bank\.csv:2: .*five"):
+    with pytest.raises(BrokenExampleError, match=r"bank\.csv:2: .*five"):
         read_acts(tmp_path, RULES)
 
 

@@ -25,7 +25,6 @@ from keizoku.billing.documents.invoice_documents import credit_note_of, statemen
 from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.ledger.queries import BY_PEOPLE
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.books.deferred_revenue import Part
 from keizoku.billing.rules.books.journal_rules import RULES, rules_table
 from keizoku.billing.rules.documents.issuer import Issuer
@@ -36,6 +35,7 @@ from keizoku.scheduler.reports.finance import FinanceReport, finance_report
 from keizoku.scheduler.reports.finance_files import write_finance, write_workbook
 from keizoku.scheduler.reports.finance_page import finance_page
 from keizoku.terms.calendar import Month
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import templates
 from tests.conftest import OwnDatabase
 from tests.worlds.finance_world import MAY, NOW, lived_services, report_of

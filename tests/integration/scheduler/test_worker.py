@@ -131,6 +131,21 @@ def test_a_job_that_fails_is_told_without_the_words_of_the_driver_and_not_tried_
     assert "hanako" not in said
 
 
+def test_no_night_runs_on_tables_that_somebody_changed_and_the_log_says_which(
+    engine: sa.Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with engine.begin() as session:
+        session.exec_driver_sql("DROP TRIGGER entry_append_only ON entry")
+    worker = made_worker(engine, lambda: night_at(APRIL_1))
+    worker.night_if_due()
+    worker.leadership.give_up()
+    [job] = [line for line in _lines(capsys.readouterr().err) if line["event"] == "job"]
+    assert (job["outcome"], job["error"]) == ("failed", "DatabaseError")
+    assert "changed by hand: trigger entry.entry_append_only is missing; undo the change" in str(job["words"])
+    with engine.connect() as session:
+        assert not run_log.is_done(session, APRIL_1)
+
+
 def test_health_wants_a_beat_and_an_answer_of_the_database_within_a_minute() -> None:
     now = night_at(APRIL_1)
     health = Health()

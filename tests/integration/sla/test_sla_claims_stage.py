@@ -18,6 +18,7 @@ from keizoku.sla.claims import claim_stage
 from keizoku.sla.claims.claim_views import claim_explanation, month_view
 from keizoku.sla.claims.integrity_audit import differences
 from keizoku.sla.services.sla_service import SlaService
+from keizoku.terms.refusal import Refused
 from tests.worlds.sla_world import (
     APRIL,
     RULES,
@@ -281,7 +282,8 @@ def test_9_4_5__an_interruption_and_an_own_suspension(session: Session, service:
     contract_id = member(session, "hanako")
     long_stop(service)
     start, end = at("2026-04-10 12:00"), at("2026-04-10 12:30")
-    assert service.interruption(start, end, "18(2)(i)", "", now=end)[0].value == "no approved_by"
+    with pytest.raises(Refused, match="no approved_by"):
+        service.interruption(start, end, "18(2)(i)", "", now=end)
     assert service.interruption(start, end, "18(2)(i)", "sato", now=end) == []
     session.execute(
         sa.insert(suspension).values(

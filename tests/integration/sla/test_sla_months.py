@@ -26,7 +26,7 @@ from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month
 from keizoku.terms.cells import cell
-from keizoku.terms.policy import UncoveredDateError, UnknownReading
+from keizoku.terms.policy import UncoveredDateError, UnknownReadingError
 from tests.conftest import OwnDatabase
 from tests.worlds.month_world import live
 from tests.worlds.sla_world import APRIL, RULES, at, night
@@ -271,9 +271,9 @@ def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) 
 
 
 def test_what_a_replay_cannot_do(lived: Session) -> None:
-    with pytest.raises(UnknownReading, match="nearest: short_stop"):
+    with pytest.raises(UnknownReadingError, match="nearest: short_stop"):
         replay(lived, RULES, APRIL, readings={"short_stops": "x"})
-    with pytest.raises(UnknownReading, match=r"term_rule.*changes nothing here"):
+    with pytest.raises(UnknownReadingError, match=r"term_rule.*changes nothing here"):
         replay(lived, RULES, APRIL, readings={"term_rule": "civil_code"})
     with pytest.raises(UncoveredDateError):
         replay(lived, RULES, Month(2024, 11))

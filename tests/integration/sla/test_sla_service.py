@@ -1,8 +1,10 @@
 """The SLA desk: what people and systems record, and the views of it, on a real database."""
 
 import json
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -24,6 +26,7 @@ from keizoku.sla.services.imports import ImportService
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import epoch
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 from tests.worlds.sla_world import APRIL, LONG_AGO, RULES, at, long_stop, member, night, open_service, seen, windows
 
 
@@ -101,21 +104,31 @@ def test_9_4_2__a_stop_over_a_months_end_is_reviewed_in_both(session: Session, s
     assert seen(session, "h1")["waterfall"]["recognised"] == 360
 
 
+def refused(act: Callable[..., object], *facts: Any, **more: Any) -> Finding:
+    """The one finding for which an act is refused."""
+    with pytest.raises(Refused) as raised:
+        act(*facts, **more)
+    (finding,) = raised.value.findings
+    assert str(raised.value).startswith(str(finding))
+    return finding
+
+
 def test_desk__refuses_what_cannot_be(session: Session, service: SlaService) -> None:
     now = at("2026-05-02 09:00")
-    assert "ends after" in service.stop(now, now, 1, now=now)[0].rule
-    assert "not negative" in service.stop(now - timedelta(hours=1), now, -1, now=now)[0].rule
-    assert service.stop(now - timedelta(hours=1), now, 1, cause="falt", now=now)[0].remedy == "the nearest is 'fault'"
-    assert "no version" in service.stop(at("2024-11-01"), at("2024-11-02"), 1, now=now)[0].rule
+    assert "ends after" in refused(service.stop, now, now, 1, now=now).rule
+    assert "not negative" in refused(service.stop, now - timedelta(hours=1), now, -1, now=now).rule
+    falt = refused(service.stop, now - timedelta(hours=1), now, 1, cause="falt", now=now)
+    assert falt.remedy == "the nearest is 'fault'"
+    assert "no version" in refused(service.stop, at("2024-11-01"), at("2024-11-02"), 1, now=now).rule
     long_stop(service, id="april-10")
-    assert service.correct_stop("april-1O", affected=0, now=now)[0].remedy == "the nearest is 'april-10'"
-    assert "is recorded" in service.stop(now - timedelta(hours=1), now, 1, id="april-10", now=now)[0].rule
+    assert refused(service.correct_stop, "april-1O", affected=0, now=now).remedy == "the nearest is 'april-10'"
+    assert "is recorded" in refused(service.stop, now - timedelta(hours=1), now, 1, id="april-10", now=now).rule
     member(session, "hanako")
-    assert "not begun" in service.claim("x1", "hanako", "2026-06", now=now)[0].rule
-    assert "not a month" in service.claim("x1", "hanako", "2026-4", now=now)[0].rule
+    assert "not begun" in refused(service.claim, "x1", "hanako", "2026-06", now=now).rule
+    assert "not a month" in refused(service.claim, "x1", "hanako", "2026-4", now=now).rule
     assert service.claim("h1", "hanako", APRIL, now=now) == []
-    assert "is recorded" in service.claim("h1", "hanako", APRIL, now=now)[0].rule
-    assert service.recognise("h2", [], "tanaka", "none", now=now)[0].remedy == "the nearest is 'h1'"
+    assert "is recorded" in refused(service.claim, "h1", "hanako", APRIL, now=now).rule
+    assert refused(service.recognise, "h2", [], "tanaka", "none", now=now).remedy == "the nearest is 'h1'"
     assert service.consent_alternative("h1", "a month free", now=now) == []
     assert session.execute(sa.select(sa.func.count()).select_from(incident)).scalar_one() == 1
     assert session.execute(sa.select(sa.func.count()).select_from(claim)).scalar_one() == 1
@@ -238,10 +251,9 @@ def test_9_3__what_is_no_decision_on_unknown_time_is_refused(
     service: SlaService, tmp_path: Path, start: str, verdict: str, affected: int | None, rule: str
 ) -> None:
     taken(service, samples(tmp_path, 0, 4, 8), "2026-04-11 09:00")
-    (refused,) = service.decide_unknown(
-        at(start), at("2026-04-10 20:00"), verdict, "sato", "logs", affected=affected, now=at("2026-05-01")
-    )
-    assert refused.rule.startswith(rule)
+    decided = (at(start), at("2026-04-10 20:00"), verdict, "sato", "logs")
+    finding = refused(service.decide_unknown, *decided, affected=affected, now=at("2026-05-01"))
+    assert finding.rule.startswith(rule)
 
 
 @pytest.mark.parametrize("cause", ["user_environment", "partner"])
@@ -250,11 +262,11 @@ def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without
 ) -> None:
     span = (at("2026-04-10 12:00"), at("2026-04-10 13:00"))
     assert service.stop(*span, 60_000, id="s", now=at("2026-04-11")) == []
-    for refused in (
-        service.stop(*span, 60_000, cause=cause, now=at("2026-04-11")),
-        service.correct_stop("s", cause=cause, now=at("2026-04-11")),
+    for finding in (
+        refused(service.stop, *span, 60_000, cause=cause, now=at("2026-04-11")),
+        refused(service.correct_stop, "s", cause=cause, now=at("2026-04-11")),
     ):
-        assert [each.value for each in refused] == [f"cause {cause} without a ground"]
+        assert finding.value == f"cause {cause} without a ground"
     assert service.correct_stop("s", cause=cause, ground="confirmed by suzuki", now=at("2026-04-11")) == []
 
 
@@ -272,7 +284,7 @@ def test_9_4_3__a_cause_that_people_have_to_give_a_ground_for_is_refused_without
 def test_import__times_numbers_and_texts_that_no_stop_has_are_findings(
     service: SlaService, start: str, end: str, affected: int, name: str | None
 ) -> None:
-    assert len(service.stop(at(start), at(end), affected, id=name, now=at("2026-04-11"))) == 1
+    assert refused(service.stop, at(start), at(end), affected, id=name, now=at("2026-04-11")).line is None
 
 
 def test_9_2__ids_that_others_take_at_the_same_instant_go_on_to_the_next(
@@ -283,9 +295,8 @@ def test_9_2__ids_that_others_take_at_the_same_instant_go_on_to_the_next(
     stale = iter(["hanako-2026-04-1", "hanako-2026-04-1", "hanako-2026-04-2"])
     monkeypatch.setattr(service, "_free_claim_id", lambda account, month: next(stale))
     assert service.submit_claim("hanako", APRIL, now=now)[0] == "hanako-2026-04-2"
-    assert [each.rule for each in service.claim("hanako-2026-04-2", "hanako", APRIL, now=now)] == [
-        "a claim of this id is recorded"
-    ]
+    taken_before = refused(service.claim, "hanako-2026-04-2", "hanako", APRIL, now=now)
+    assert taken_before.rule == "a claim of this id is recorded"
     service.stop(*span, 1, id="stop-1", now=now)
     names = iter(["stop-1", "stop-2"])
     monkeypatch.setattr(service, "_free_stop_id", lambda from_at: next(names))

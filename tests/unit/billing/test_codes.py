@@ -10,7 +10,7 @@ from keizoku.billing.rules.codes import (
     MOST_BATCHES,
     SECRET_LETTERS,
     Code,
-    CodeTypo,
+    CodeTypoError,
     compose,
     draw_secret,
     read_code,
@@ -41,7 +41,7 @@ def test_5_1_1_b__a_code_is_read_back_however_it_is_typed() -> None:
     ],
 )
 def test_5_1_1_b__what_is_no_code_says_why(typed: str, message: str) -> None:
-    with pytest.raises(CodeTypo, match=message):
+    with pytest.raises(CodeTypoError, match=message):
         read_code(typed)
 
 
@@ -51,7 +51,7 @@ def test_5_1_1_b__one_wrong_letter_is_seen(code: Code, place: int, letter: str) 
     if typed == code.letters:
         assert read_code(typed) == code
     else:
-        with pytest.raises(CodeTypo):
+        with pytest.raises(CodeTypoError):
             read_code(typed)
 
 
@@ -60,7 +60,7 @@ def test_5_1_1_b__two_letters_that_changed_places_are_seen(code: Code, one: int,
     letters = list(code.letters)
     letters[one], letters[other] = letters[other], letters[one]
     if letters != list(code.letters):
-        with pytest.raises(CodeTypo):
+        with pytest.raises(CodeTypoError):
             read_code("".join(letters))
 
 

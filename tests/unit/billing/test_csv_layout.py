@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keizoku.billing.receivables.csv_layout import (
-    BadValue,
+    BadValueError,
     Layout,
     day_of,
     read_layout,
@@ -16,8 +16,8 @@ from keizoku.billing.receivables.csv_layout import (
     text_of,
     yen_of,
 )
-from keizoku.billing.refusal import Refused
 from keizoku.billing.rules.payment_reference import ACCOUNT, INVOICE, Reference, references_in
+from keizoku.terms.refusal import Refused
 
 COLUMNS = ("date", "amount", "payer", "reference")
 NEEDED = ("date", "amount", "payer")
@@ -31,7 +31,7 @@ def test_days_are_read_as_banks_write_them(written: str) -> None:
 
 @pytest.mark.parametrize("written", ["2025-02-29", "30-04-2025", "2025-04", "", "2025-04-30 12:00", "0000-01-01"])
 def test_what_is_no_day_is_refused(written: str) -> None:
-    with pytest.raises(BadValue, match="it is no day"):
+    with pytest.raises(BadValueError, match="it is no day"):
         day_of(written)
 
 
@@ -39,14 +39,14 @@ def test_yen_are_read_as_banks_and_stores_write_them() -> None:
     written = ["5300", "5,300", "¥5,300", "５３００円", "5300.00", "-5300", "\\5,300"]
     assert [yen_of(each) for each in written] == [5300, 5300, 5300, 5300, 5300, -5300, 5300]
     for wrong in ("5300.50", "5,30", "5300 USD", "", "1e3", "9" * 16):
-        with pytest.raises(BadValue, match="no amount of whole yen"):
+        with pytest.raises(BadValueError, match="no amount of whole yen"):
             yen_of(wrong)
 
 
 def test_texts_are_made_even_and_held_to_a_length() -> None:
     assert text_of("  ﾔﾏﾀﾞ　 ﾀﾛｳ ") == "ヤマダ タロウ"
     for wrong in ("a" * 201, "a\x00b"):
-        with pytest.raises(BadValue):
+        with pytest.raises(BadValueError):
             text_of(wrong)
 
 

@@ -11,7 +11,6 @@ from typing import Any, cast
 import pytest
 
 from keizoku.billing.closing import month_close
-from keizoku.billing.refusal import Refused
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.scenario import checks, run
 from keizoku.scheduler.scenario.actions import keywords
@@ -22,6 +21,7 @@ from keizoku.scheduler.scenario.report import as_text
 from keizoku.scheduler.scenario.run import Night, moments, play
 from keizoku.terms.calendar import Month
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 
 DIARY = """\
 title: Three days
@@ -127,7 +127,7 @@ def test_nights_run_at_half_past_two_in_japan_and_can_be_doubled(
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (Refused("the period is over"), "the period is over"),
+        (Refused("payment.ahead", "the period is over"), "the period is over"),
         (NotImplementedError("not built yet: stops"), "not built yet: stops"),
         ([Finding("stop", None, "0 users", "users are needed", "count them")],
          "0 users: users are needed; count them"),
@@ -171,11 +171,15 @@ def test_a_notice_that_came_too_late_is_for_the_diary_to_expect(
 @pytest.mark.parametrize(
     ("stated", "answer", "failure"),
     [
-        ("true", Refused("the period is over"), None),
-        ("the period", Refused("the period is over"), None),
+        ("true", Refused("payment.ahead", "the period is over"), None),
+        ("the period", Refused("payment.ahead", "the period is over"), None),
         ("true", [Finding("stop", None, "0 users", "users are needed", "count them")], None),
         ("true", [], ({"refused": True}, "done")),
-        ("the account", Refused("the period is over"), ({"refused": "the account"}, "the period is over")),
+        (
+            "the account",
+            Refused("payment.ahead", "the period is over"),
+            ({"refused": "the account"}, "the period is over"),
+        ),
     ],
 )
 def test_a_step_that_has_to_be_refused_fails_if_it_is_taken_or_refused_for_another_reason(

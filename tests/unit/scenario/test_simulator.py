@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from keizoku.billing.refusal import Refused
 from keizoku.billing.services.billing_service import BillingService
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.simulator import Simulator
+from keizoku.terms.refusal import Refused
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 

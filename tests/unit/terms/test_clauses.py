@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from keizoku.terms.clauses import UnknownClause, clause_named, clauses
-from keizoku.terms.files import BadTerms
+from keizoku.terms.clauses import UnknownClauseError, clause_named, clauses
+from keizoku.terms.files import BadTermsError
 from keizoku.terms.policy import Terms
 
 SHARED = Path(__file__).parents[4] / "shared"
@@ -109,17 +109,17 @@ def test_a_clause_is_found_with_or_without_its_contract(wanted: str) -> None:
 
 
 def test_an_unknown_clause_names_the_nearest() -> None:
-    with pytest.raises(UnknownClause) as unknown:
+    with pytest.raises(UnknownClauseError) as unknown:
         clause_named(clauses("premium"), "premium/9.44")
     assert unknown.value.nearest[0].startswith("premium/9.4")
     assert str(unknown.value).startswith("no clause 'premium/9.44'; nearest: premium/9.4")
-    with pytest.raises(UnknownClause, match=r"^no clause 'zzz'$"):
+    with pytest.raises(UnknownClauseError, match=r"^no clause 'zzz'$"):
         clause_named(clauses("premium"), "zzz")
 
 
 def test_an_unknown_version_names_those_that_exist() -> None:
     assert list(clauses("premium", "2024-12-02")) == list(clauses("premium"))
-    with pytest.raises(BadTerms, match="premium has no version '2020-01-01'; it has 2024-12-02"):
+    with pytest.raises(BadTermsError, match="premium has no version '2020-01-01'; it has 2024-12-02"):
         clauses("premium", "2020-01-01")
 
 

@@ -13,7 +13,7 @@ from keizoku.terms import decision as decision_module
 from keizoku.terms import rendering
 from keizoku.terms.calendar import Month
 from keizoku.terms.decision import Decision, Finding, Step, decides, homes
-from keizoku.terms.rendering import MissingFact, UnknownSentence
+from keizoku.terms.rendering import MissingFactError, UnknownSentenceError
 
 SENTENCES = {
     "demo.late": {
@@ -119,10 +119,10 @@ def test_each_step_is_one_sentence_in_both_languages() -> None:
 @pytest.mark.usefixtures("sentences")
 def test_a_step_without_its_sentence_or_its_fact_says_what_to_add() -> None:
     unknown = Decision("s", "o", (), "v", {}, {}, (Step("demo/2", "demo.nothing", {}),))
-    with pytest.raises(UnknownSentence, match=r"no sentence 'demo.nothing' in 'ja'; add the table"):
+    with pytest.raises(UnknownSentenceError, match=r"no sentence 'demo.nothing' in 'ja'; add the table"):
         unknown.render("ja")
     bare = Decision("s", "o", (), "v", {}, {}, (Step("demo/2", "demo.tier", {"rate": "0.2"}),))
-    with pytest.raises(MissingFact, match=r"'demo.tier' needs the fact 'stop_seconds'; it was given \['rate'\]"):
+    with pytest.raises(MissingFactError, match=r"'demo.tier' needs the fact 'stop_seconds'; it was given \['rate'\]"):
         bare.render("en")
 
 

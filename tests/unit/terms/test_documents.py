@@ -7,6 +7,7 @@ from keizoku.terms.clause_map import clause_map, proofs_under, unhoused
 from keizoku.terms.clauses import clauses
 from keizoku.terms.policy import Terms
 from keizoku.terms.readings import readings_page
+from keizoku.terms.refusal import reference
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,3 +28,7 @@ def test_the_clause_map_is_up_to_date() -> None:
 def test_the_page_of_readings_is_up_to_date() -> None:
     text = readings_page(Terms.load("premium").versions[-1].readings)
     assert (ROOT / "docs/why/readings.md").read_text(encoding="utf-8") == text
+
+
+def test_the_page_of_refusals_is_up_to_date() -> None:
+    assert (ROOT / "docs/reference/refusals.md").read_text(encoding="utf-8") == reference()

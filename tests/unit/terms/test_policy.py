@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from keizoku.terms.discretion import Discretion
-from keizoku.terms.files import BadTerms
-from keizoku.terms.policy import Policy, Terms, UncoveredDateError, UnknownReading
+from keizoku.terms.files import BadTermsError
+from keizoku.terms.policy import Policy, Terms, UncoveredDateError, UnknownReadingError
 from keizoku.terms.rules import Rules
 
 PREMIUM = Path(__file__).parents[3] / "terms" / "premium"
@@ -151,7 +151,7 @@ def test_the_readings_that_have_an_alternative(terms: Terms) -> None:
     ],
 )
 def test_an_unknown_reading_or_choice_is_refused(terms: Terms, choices: dict[str, str], complaint: str) -> None:
-    with pytest.raises(UnknownReading, match=complaint):
+    with pytest.raises(UnknownReadingError, match=complaint):
         terms.with_readings(choices)
 
 
@@ -202,7 +202,7 @@ def test_each_day_has_the_version_of_its_day(tmp_path: Path) -> None:
 def test_gaps_and_overlaps_are_refused(tmp_path: Path, first_until: str, second_from: str, complaint: str) -> None:
     write(tmp_path, "2025-01-01", "2025-01-01", first_until)
     write(tmp_path, "2025-07-01", second_from)
-    with pytest.raises(BadTerms, match=complaint):
+    with pytest.raises(BadTermsError, match=complaint):
         Terms.load("demo", tmp_path)
 
 
@@ -232,16 +232,16 @@ def test_gaps_and_overlaps_are_refused(tmp_path: Path, first_until: str, second_
 )
 def test_terms_written_wrong_say_where_and_what(tmp_path: Path, before: str, after: str, complaint: str) -> None:
     write(tmp_path, "2025-01-01", "2025-01-01", **{before: after})
-    with pytest.raises(BadTerms, match=complaint):
+    with pytest.raises(BadTermsError, match=complaint):
         Terms.load("demo", tmp_path)
 
 
 def test_a_contract_without_files_or_clauses_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadTerms, match="no terms of a contract 'demo'"):
+    with pytest.raises(BadTermsError, match="no terms of a contract 'demo'"):
         Terms.load("demo", tmp_path)
     write(tmp_path, "2025-01-01", "2025-01-01")
     (tmp_path / "demo" / "2025-01-01.clauses.toml").unlink()
-    with pytest.raises(BadTerms, match=r"2025-01-01.clauses.toml is missing"):
+    with pytest.raises(BadTermsError, match=r"2025-01-01.clauses.toml is missing"):
         Terms.load("demo", tmp_path)
 
 
@@ -252,7 +252,7 @@ def test_a_contract_without_numbers_has_clauses_but_no_policy(tmp_path: Path) ->
     terms = Terms.load("demo", tmp_path)
     assert "demo/9.2" in terms.version_at(date(2026, 4, 10)).clauses
     assert terms.with_readings({"term_rule": "civil_code"}) == terms
-    with pytest.raises(BadTerms, match="the demo terms 2025-01-01 carry no numbers"):
+    with pytest.raises(BadTermsError, match="the demo terms 2025-01-01 carry no numbers"):
         terms.at(date(2026, 4, 10))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from keizoku.terms.files import BadTerms
+from keizoku.terms.files import BadTermsError
 from keizoku.terms.sla_periods import SlaPeriod, announced_by, claim_before, period_of
 from keizoku.terms.sla_policy import (
     PUBLIC,
@@ -77,16 +77,16 @@ def test_a_policy_cannot_be_changed() -> None:
     ],
 )
 def test_an_sla_written_wrong_says_where_and_what(tmp_path: Path, before: str, after: str, complaint: str) -> None:
-    with pytest.raises(BadTerms, match=complaint) as refused:
+    with pytest.raises(BadTermsError, match=complaint) as refused:
         read_policy(changed(tmp_path, before, after))
     assert "\n" not in str(refused.value)
 
 
 def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadTerms, match=r"none\.toml: No such file"):
+    with pytest.raises(BadTermsError, match=r"none\.toml: No such file"):
         read_policy(tmp_path / "none.toml")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(BadTerms, match=r"bytes\.toml: "):
+    with pytest.raises(BadTermsError, match=r"bytes\.toml: "):
         read_policy(tmp_path / "bytes.toml")
 
 

@@ -13,7 +13,7 @@ from keizoku.scheduler.cli.shared.output import UserError
 from keizoku.scheduler.cli.terms import contract_terms as command
 from keizoku.scheduler.settings import SettingsError, load_settings
 from keizoku.terms.diff import compare
-from keizoku.terms.files import BadTerms
+from keizoku.terms.files import BadTermsError
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms
 
@@ -55,7 +55,7 @@ def test_the_linked_services_versions_follow_each_other_and_nothing_is_computed_
         "2025-02-03",
     ]
     assert {clause.status for version in terms.versions for clause in version.clauses.values()} == {"informational"}
-    with pytest.raises(BadTerms, match="carry no numbers"):
+    with pytest.raises(BadTermsError, match="carry no numbers"):
         terms.at(date(2025, 2, 3))
 
 

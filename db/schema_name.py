@@ -1,0 +1,8 @@
+"""What the schema of our tables may be called; apart from all else, so that settings are read without a driver."""
+
+import re
+
+__all__ = ["SCHEMA_NAME"]
+
+SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+"""Nothing that would need quotes."""
