@@ -19,6 +19,7 @@ from keizoku.billing.receivables.open_items import interest_owed, load_open_item
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_invoices, settle_parts
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.documents import notice_text
+from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate, allocate_back
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.books import term_closure
@@ -148,12 +149,12 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
         raise Refused("set_off.no_credit", f"account {account}: there is no open credit, so nothing can be set off")
     policy = rules.terms.at(today)
     debts = [each.debt for each in unpaid]
-    rate, day_count = policy.late_interest.rate, policy.readings["late_interest_day_count"]
+    rate = InterestRate.of(policy)
     if policy.readings["set_off_effect"] == "works_back":
         funds = [Fund(row.granted_on, row.available_yen) for row in credits]
-        parts = allocate_back(funds, debts, today, rate, day_count)
+        parts = allocate_back(funds, debts, today, rate)
     else:
-        parts = allocate(sum(row.available_yen for row in credits), 0, debts, today, rate, day_count)
+        parts = allocate(sum(row.available_yen for row in credits), 0, debts, today, rate)
     used_yen = parts.interest_yen + parts.principal_yen
     contract_id = unpaid[0].contract_id
     fact_id = record_act(session, contract_id, account, "set_off", act, now)

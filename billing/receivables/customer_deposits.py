@@ -19,6 +19,7 @@ from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
+from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
 from keizoku.billing.tasks import close_tasks
 from keizoku.db.probes import TODAY
@@ -252,8 +253,7 @@ def _divide(rules: Rules, funds: Sequence[Fund], payable: Sequence[OpenItem], to
             _first(funds, held_yen),
             [each.debt for each in payable],
             today,
-            policy.late_interest.rate,
-            policy.readings["late_interest_day_count"],
+            InterestRate.of(policy),
         )
         paid = {share.invoice_id for share in parts.shares if share.principal_yen}
         short = [

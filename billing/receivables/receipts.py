@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.posting import Posting, next_ids, post
 from keizoku.billing.receivables.open_items import load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
+from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, allocate
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.money import allocation, receipt
@@ -61,8 +62,7 @@ def receive(session: Session, rules: Rules, payment: Payment, now: datetime, *, 
         costs_yen + costs_open(session, account),
         [each.debt for each in unpaid],
         on,
-        policy.late_interest.rate,
-        policy.readings["late_interest_day_count"],
+        InterestRate.of(policy),
         named,
     )
     (receipt_id,) = next_ids(session, receipt, 1)

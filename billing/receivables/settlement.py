@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import OpenItem
-from keizoku.billing.rules.late_interest import total_interest
+from keizoku.billing.rules.late_interest import InterestRate, total_interest
 from keizoku.billing.rules.payment_allocation import Allocation
 from keizoku.db.session import Session, copy_rows, plain_array
 from keizoku.db.tables.money import interest_checkpoint, settlement
@@ -90,9 +90,7 @@ def correct_interest(
     """
     today = jst_day(now)
     policy = rules.terms.at(today)
-    owed_yen = total_interest(
-        parts.debts, today, policy.late_interest.rate, policy.readings["late_interest_day_count"]
-    ).total_yen
+    owed_yen = total_interest(parts.debts, today, InterestRate.of(policy)).total_yen
     yen = interest_booked(session, account) - owed_yen
     if yen <= 0:
         return 0

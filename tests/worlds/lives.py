@@ -16,7 +16,7 @@ from keizoku.billing.closing.contract_liability import contract_liability
 from keizoku.billing.closing.subledgers import sub_ledgers
 from keizoku.billing.receivables.open_items import load_open_items
 from keizoku.billing.rules.books.deferred_revenue import LATE, WHEN_PAID
-from keizoku.billing.rules.late_interest import total_interest
+from keizoku.billing.rules.late_interest import InterestRate, total_interest
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports.finance_rows import receivables
 from keizoku.terms.calendar import Month, day_start_at, jst_day
@@ -137,7 +137,10 @@ def _owed(services: Services, ask: Asker, account: str, now: datetime, *, at_nig
     }, account
     unpaid = load_open_items(services.session, services.rules, today, account=account, with_accrued=True)
     late_interest = services.rules.terms.at(today).late_interest
-    assert interest == total_interest([each.debt for each in unpaid], today, late_interest.rate, DAY_COUNT).exact
+    assert (
+        interest
+        == total_interest([each.debt for each in unpaid], today, InterestRate(late_interest.rate, DAY_COUNT)).exact
+    )
     left = ask.rows(
         "SELECT invoice.id, open_yen, total_yen - coalesce((SELECT sum(yen) FROM settlement WHERE invoice_id = "
         "invoice.id), 0) AS left_yen FROM invoice WHERE account = :account",
