@@ -13,10 +13,12 @@ except in `parse_instant` and `Month.parse`, whose messages can be shown to the 
 from __future__ import annotations
 
 from calendar import isleap, monthrange
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 JST = ZoneInfo("Asia/Tokyo")
@@ -25,9 +27,13 @@ DAY_SECONDS = 86_400
 Interval = Literal["month", "year"]
 TermRule = Literal["anchored", "civil_code"]
 
+MONTHS_OF: Final[Mapping[str, int]] = MappingProxyType({"month": 1, "year": 12})
+"""How many calendar months an Interval has."""
+
 _REMEMBERED = 8_192  # days, or boundaries: a night asks for few, and for each of them a thousand times
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
+_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -82,8 +88,7 @@ class Month:
 
     def shift(self, months: int) -> Month:
         """The month so many months later, earlier if negative."""
-        year, month = divmod(self.year * 12 + self.month - 1 + months, 12)
-        return Month(year, month + 1)
+        return Month.of(_months_later(self.first_on, months))
 
     def next(self) -> Month:
         """The month after."""
@@ -114,12 +119,12 @@ def boundary(anchor: date, interval: Interval, n: int, rule: TermRule = "anchore
     """
     if n < 0:
         raise ValueError(f"terms are counted from the anchor forward: {n=}")
-    step = 12 if interval == "year" else 1
+    step = MONTHS_OF[interval]
     if rule == "anchored":
-        return _same_day(anchor, step * n) or _last_day(anchor, step * n)
+        return _months_later(anchor, step * n)
     day = anchor
     for _ in range(n):
-        day = _same_day(day, step) or _last_day(day, step) + timedelta(days=1)
+        day = _past_months(day, step)
     return day
 
 
@@ -196,13 +201,13 @@ def whole_years_and_rest(first: date, last: date) -> YearsAndDays:
     A year ends the day before its counterpart; without one (from 29 February) at the month's end.
     `last` one day before `first` is the empty period.
     """
-    end = last + timedelta(days=1)
+    end = last + _ONE_DAY
     if end < first:
         raise ValueError(f"the period ends before it begins: {first} to {last}")
     years = end.year - first.year
-    if _year_later(first, years) > end:
+    if _past_months(first, 12 * years) > end:
         years -= 1
-    rest_from = _year_later(first, years)
+    rest_from = _past_months(first, 12 * years)
     common_days = leap_days = 0
     while rest_from < end:
         piece_end = min(end, date(rest_from.year + 1, 1, 1))
@@ -214,20 +219,21 @@ def whole_years_and_rest(first: date, last: date) -> YearsAndDays:
     return YearsAndDays(years, common_days, leap_days)
 
 
-def _year_later(day: date, years: int) -> date:
-    return _same_day(day, 12 * years) or _last_day(day, 12 * years) + timedelta(days=1)
+def _past_months(day: date, months: int) -> date:
+    """The first day after so many months from `day` on: its counterpart, or what follows a month too short for one."""
+    later = _months_later(day, months)
+    return later if later.day == day.day else later + _ONE_DAY
 
 
-def _same_day(day: date, months: int) -> date | None:
-    """The same day of the month, so many months later; None where that month is too short."""
-    month = Month(day.year, day.month).shift(months)
-    return date(month.year, month.month, day.day) if day.day <= month.days else None
+@lru_cache(maxsize=_REMEMBERED)
+def _months_later(day: date, months: int) -> date:
+    """The same day so many months later, or the last of a month that is too short for it."""
+    from dateutil.relativedelta import relativedelta  # what only names a day, as every --help does, goes without
 
-
-def _last_day(day: date, months: int) -> date:
-    """The last day of the month so many months later."""
-    month = Month(day.year, day.month).shift(months)
-    return date(month.year, month.month, month.days)
+    try:
+        return day + relativedelta(months=months)
+    except ValueError:
+        raise ValueError(f"no such month: {months} after {day:%Y-%m}; years are 1 to 9999") from None
 
 
 def _aware(instant: datetime) -> datetime:

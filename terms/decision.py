@@ -131,16 +131,17 @@ def homes() -> dict[str, tuple[str, ...]]:
 
 
 _PLAIN_TYPES = frozenset({type(None), str, int, bool, PlainList})
+_Unknown = Callable[[str, object], Any]
 
 
-def _plain_facts(facts: Facts) -> dict[str, Any]:
-    return {str(name): value if type(value) in _PLAIN_TYPES else _plain(name, value) for name, value in facts.items()}
+def plain(value: object, name: str = "", unknown: _Unknown | None = None) -> Any:
+    """A value as JSON: instants in JST, days and months as text, fractions as decimal text, lists and mappings of them.
 
-
-def _plain(name: str, value: object) -> Any:
+    What it does not know goes to `unknown` with the name of the fact; without it TypeError, a float too.
+    """
     kind = type(value)
     if kind is list or kind is tuple:  # the most common, and the deepest
-        return [inner if type(inner) in _PLAIN_TYPES else _plain(name, inner) for inner in value]  # type: ignore[attr-defined]
+        return [inner if type(inner) in _PLAIN_TYPES else plain(inner, name, unknown) for inner in value]  # type: ignore[attr-defined]
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, datetime):
@@ -153,11 +154,19 @@ def _plain(name: str, value: object) -> Any:
         return fraction_text(value)
     if isinstance(value, Mapping):
         return {
-            str(key): inner if type(inner) in _PLAIN_TYPES else _plain(f"{name}.{key}", inner)
+            str(key): inner if type(inner) in _PLAIN_TYPES else plain(inner, f"{name}.{key}", unknown)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
-        return [inner if type(inner) in _PLAIN_TYPES else _plain(name, inner) for inner in value]
+        return [inner if type(inner) in _PLAIN_TYPES else plain(inner, name, unknown) for inner in value]
+    if unknown is not None:
+        return unknown(name, value)
     raise TypeError(
         f"the fact {name!r} is a {type(value).__name__}; facts are whole numbers, text, times, lists of them"
     )
+
+
+def _plain_facts(facts: Facts) -> dict[str, Any]:
+    return {
+        str(name): value if type(value) in _PLAIN_TYPES else plain(value, str(name)) for name, value in facts.items()
+    }

@@ -24,8 +24,7 @@ from keizoku.billing.accounts.read_models import (
 )
 from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.customer_deposits import deposit_of
-from keizoku.billing.receivables.open_items import interest_owed, load_open_items
-from keizoku.billing.receivables.receipts import costs_open
+from keizoku.billing.receivables.open_items import costs_open, interest_owed, load_open_items
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.contracts import term

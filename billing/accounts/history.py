@@ -17,8 +17,7 @@ from keizoku.billing.accounts.contract_history import contract_events
 from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
 from keizoku.billing.contracts.contract_facts import latest_state
-from keizoku.billing.receivables.interest_preview import debts_on
-from keizoku.billing.receivables.open_items import interest_owed
+from keizoku.billing.receivables.open_items import interest_owed, open_items_on
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
 from keizoku.billing.rules.delinquency import default_state, outlook
 from keizoku.db.session import Session
@@ -81,7 +80,7 @@ def state_at(session: Session, rules: Rules, account: str, *, until: datetime, k
     on = jst_day(at)
     found = latest_state(session, rules, account, at, known_at=known_at)
     term = found.term if found is not None else None
-    debts = debts_on(session, account, on, known_at=known_at)
+    debts = open_items_on(session, rules, account, on, known_at=known_at)
     interest_yen, _ = interest_owed(debts, rules, on) if debts else (0, ())
     settings = rules.discretion
     fees = [each.fee for each in debts if each.open_yen]

@@ -19,17 +19,18 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import customer_deposits
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts, plain_fees
-from keizoku.billing.receivables.settlement import settle_invoices
+from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import settle_fee
 from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
 from keizoku.billing.tasks import close_task, open_task
+from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
-from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement
+from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt
 from keizoku.db.writer import WRITERS, BackgroundWriter
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
@@ -228,13 +229,7 @@ def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeReques
                 {"account": request.account, "invoice": invoice_id, "yen": request.yen - open_yen},
                 now,
             )
-    copy_rows(
-        session,
-        settlement,
-        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
-        ((r.invoice_id, r.account, "card", yen, on, r.attempt_id, now) for r, on, yen in settled),
-    )
-    settle_invoices(session, [(r.invoice_id, yen, on) for r, on, yen in settled])
+    settle(session, [Settled(r.invoice_id, r.account, "card", yen, on, r.attempt_id) for r, on, yen in settled], now)
     late = [(owed[r.invoice_id], on) for r, on, _ in settled if r.invoice_id in owed]
     _checkpoint_interest(session, rules, late, now)
     post(

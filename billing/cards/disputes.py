@@ -24,11 +24,11 @@ from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
-from keizoku.billing.receivables.settlement import settle_invoices
+from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
 from keizoku.billing.tasks import open_task
-from keizoku.db.session import Session, copy_rows
+from keizoku.db.session import Session
 from keizoku.db.tables.books import term_closure
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.gateway import dispute_choice, gateway_dispute, gateway_event
@@ -168,22 +168,7 @@ def _lose(
         open_task(session, "dispute_beyond_fee", f"dispute {dispute.id}", detail, now)
     if not yen:
         return 0
-    session.execute(
-        sa.insert(settlement).values(
-            invoice_id=charge.invoice_id,
-            account=charge.account,
-            kind="dispute",
-            yen=-yen,
-            settled_on=lost_on,
-            source_id=row_id,
-            recorded_at=now,
-        )
-    )
-    session.execute(
-        sa.update(invoice)
-        .where(invoice.c.id == charge.invoice_id)
-        .values(open_yen=invoice.c.open_yen + yen, state="open", paid_on=None)
-    )
+    settle(session, [Settled(charge.invoice_id, charge.account, "dispute", -yen, lost_on, row_id)], now)
     accrued_unpaid_yen = session.execute(
         sa.select(interest_checkpoint.c.accrued_unpaid_yen)
         .where(interest_checkpoint.c.invoice_id == charge.invoice_id)
@@ -258,14 +243,12 @@ def _void(
     fact_id = record_act(
         session, row.contract_id, charge.account, "sale_void", act, now, {"invoice": charge.invoice_id}
     )
-    settled = [("reduction", parts.unrecognised_yen), ("sale_void", parts.recognised_yen)]
-    copy_rows(
-        session,
-        settlement,
-        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
-        [(charge.invoice_id, charge.account, kind, yen, on, fact_id, now) for kind, yen in settled if yen],
-    )
-    settle_invoices(session, [(charge.invoice_id, row.open_yen, on)])
+    settled = [
+        Settled(charge.invoice_id, charge.account, kind, yen, on, fact_id)
+        for kind, yen in (("reduction", parts.unrecognised_yen), ("sale_void", parts.recognised_yen))
+        if yen
+    ]
+    settle(session, settled, now)
     session.execute(sa.update(invoice).where(invoice.c.id == charge.invoice_id).values(state="void", paid_on=None))
     _count_anew(session, charge, on, 0, now)
     left_yen, _ = interest_owed(
@@ -289,7 +272,7 @@ def _void(
         book_interest(session, charge.account, "correction", -too_much_yen, key, now)
         postings.append(Posting("interest_reduced", f"{key}:interest", today, {"yen": too_much_yen}, charge.account))
     post(session, postings, now)
-    return 3 + sum(1 for _, yen in settled if yen)
+    return 3 + len(settled)
 
 
 # What people choose and see

@@ -17,10 +17,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.codes import MOST_BATCHES, Code, compose, draw_secret
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError, price_at
+from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption

@@ -16,13 +16,14 @@ from keizoku.billing.contracts import renewal_stage
 from keizoku.billing.contracts.code_redemption import prices_of_codes, use_codes
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.contracts.screening_records import agreed_versions, note_screening
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import invoice_stage
 from keizoku.billing.rules.consent import Consent, ConsentError, consents, outdated, related_in_force
 from keizoku.billing.rules.contract_lifecycle import NewTerm, first_term
 from keizoku.billing.rules.payment_method import CARD, PREPAID, prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError
 from keizoku.billing.rules.screening import PEOPLE
+from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, texts
 from keizoku.db.tables.contracts import METHODS, contract
 from keizoku.db.tables.contracts import account as account_table

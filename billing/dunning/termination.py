@@ -16,13 +16,13 @@ from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.dunning.interest_demand_stage import demand_interest
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items
-from keizoku.billing.receivables.settlement import settle_invoices
+from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import remaining
 from keizoku.billing.rules.contract_lifecycle import TERMINATION, end_now
 from keizoku.billing.rules.documents.notice_text import Notice, acceleration
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import term
-from keizoku.db.tables.money import interest_checkpoint, invoice, settlement
+from keizoku.db.tables.money import interest_checkpoint, invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
@@ -133,17 +133,6 @@ def _reduce_fee(session: Session, rules: Rules, contract_id: int, now: datetime)
             recorded_at=now,
         )
     )
-    session.execute(
-        sa.insert(settlement).values(
-            invoice_id=row.invoice_id,
-            account=row.account,
-            kind="reduction",
-            yen=yen,
-            settled_on=today,
-            source_id=row.id,
-            recorded_at=now,
-        )
-    )
-    settle_invoices(session, [(row.invoice_id, yen, today)])
+    settle(session, [Settled(row.invoice_id, row.account, "reduction", yen, today, row.id)], now)
     post(session, [Posting("fee_reduced", f"term:{row.id}:reduced", today, {"yen": yen}, row.account)], now)
     return 1

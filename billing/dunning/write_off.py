@@ -7,16 +7,23 @@ what follows. Each act is one transaction; its record is a contract_fact.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.contract_events import record_fact
 from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.cash_application import (
+    Application,
+    Owed,
+    amounts_of,
+    apply_money,
+    book_interest_paid,
+)
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
-from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_invoices, settle_parts
+from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.documents import notice_text
 from keizoku.billing.rules.late_interest import InterestRate
@@ -24,7 +31,7 @@ from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate,
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.books import term_closure
 from keizoku.db.tables.contracts import term
-from keizoku.db.tables.money import credit, credit_application, interest_checkpoint, invoice, settlement
+from keizoku.db.tables.money import credit, credit_application, interest_checkpoint, invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.refusal import Refused
@@ -108,17 +115,12 @@ def _give_up_fee(session: Session, rules: Rules, row: sa.Row[Any], fact_id: int,
     unearned = remaining(row.price_yen, row.starts_on, row.ends_on, row.closed_on or row.ends_on, tax_rate)
     # once paid, a term that ended early is earned whole, and stays so when its payment turns out to be another's
     parts = divide_claim(row.open_yen, unearned.yen if row.earned_on is None else 0)
-    copy_rows(
-        session,
-        settlement,
-        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
-        [
-            (row.invoice_id, row.account, kind, yen, today, fact_id, now)
-            for kind, yen in (("reduction", parts.unrecognised_yen), ("write_off", parts.recognised_yen))
-            if yen
-        ],
-    )
-    settle_invoices(session, [(row.invoice_id, row.open_yen, today)])
+    settled = [
+        Settled(row.invoice_id, row.account, kind, yen, today, fact_id)
+        for kind, yen in (("reduction", parts.unrecognised_yen), ("write_off", parts.recognised_yen))
+        if yen
+    ]
+    settle(session, settled, now)
     session.execute(sa.update(invoice).where(invoice.c.id == row.invoice_id).values(state="void", paid_on=None))
     amounts = {
         "unrecognised_yen": parts.unrecognised_yen,
@@ -134,44 +136,65 @@ def set_off(session: Session, rules: Rules, account: str, act: Act, now: datetim
     By the reading `set_off_effect` it works back to the day on which both could first be set off (Civil Code 506 II).
     """
     today = jst_day(now)
-    lock_accounts(session, [account])
-    every = load_open_items(session, rules, today, account=account, with_accrued=True)
-    unpaid = [each for each in every if each.due_on <= today]  # both debts have to be due (Civil Code 505)
-    credits = session.execute(
-        sa.select(credit.c.id, credit.c.available_yen, credit.c.granted_on)
-        .where(credit.c.account == account, credit.c.available_yen > 0)
-        .order_by(credit.c.usable_from, credit.c.id)
-        .with_for_update()
-    ).all()
-    if not unpaid or not credits:
-        if not unpaid:
-            raise Refused("set_off.nothing_due", f"account {account}: nothing is due, so nothing can be set off")
-        raise Refused("set_off.no_credit", f"account {account}: there is no open credit, so nothing can be set off")
-    policy = rules.terms.at(today)
-    debts = [each.debt for each in unpaid]
-    rate = InterestRate.of(policy)
-    if policy.readings["set_off_effect"] == "works_back":
-        funds = [Fund(row.granted_on, row.available_yen) for row in credits]
-        parts = allocate_back(funds, debts, today, rate)
-    else:
-        parts = allocate(sum(row.available_yen for row in credits), 0, debts, today, rate)
-    used_yen = parts.interest_yen + parts.principal_yen
-    contract_id = unpaid[0].contract_id
-    fact_id = record_act(session, contract_id, account, "set_off", act, now)
-    undemanded_yen = book_undemanded(session, account, parts, f"act:{fact_id}", now)
-    _use_credits(session, parts, [(row.id, row.available_yen) for row in credits], now)
-    settle_parts(session, account, "set_off", parts, unpaid, fact_id, now)
-    if parts.interest_yen:
-        book_interest(session, account, "set_off", -parts.interest_yen, f"act:{fact_id}:paid", now)
-    amounts = {
-        "undemanded_yen": undemanded_yen,
-        "interest_yen": parts.interest_yen,
-        "principal_yen": parts.principal_yen,
-    }
-    post(session, [Posting("set_off", f"act:{fact_id}", today, amounts, account)], now)
-    correct_interest(session, rules, account, parts, f"act:{fact_id}", now)
-    save_notice(session, account, contract_id, notice_text.set_off(today, used_yen), f"act:{fact_id}", now)
+    applied = apply_money(session, rules, account, OpenCredits(act), on=today, now=now)
+    if applied is None:
+        raise AssertionError("credits meet debts, or are refused")
+    notice = notice_text.set_off(today, applied.used_yen)
+    save_notice(session, account, _first_contract(applied.application), notice, applied.occasion, now)
     session.commit()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCredits:
+    """An account's open credits, set off by people, as a source of money for what is due."""
+
+    act: Act
+    kind: ClassVar[str] = "set_off"
+    word: ClassVar[str] = "act"
+    works_back: ClassVar[bool] = True
+
+    def funds(self, session: Session, account: str, on: date) -> Sequence[Fund]:
+        """Each with something left, by the day on which it was granted; locked."""
+        query = sa.select(credit.c.id, credit.c.available_yen, credit.c.granted_on).where(
+            credit.c.account == account, credit.c.available_yen > 0
+        )
+        rows = session.execute(query.order_by(credit.c.usable_from, credit.c.id).with_for_update())
+        return [Fund(row.granted_on, row.available_yen, row.id) for row in rows]
+
+    def divide(self, rules: Rules, owed: Owed) -> Allocation:
+        """Over what is due: both debts have to be (Civil Code 505). Refuses where there is nothing on either side."""
+        debts = [each.debt for each in owed.items if each.due_on <= owed.on]
+        who = f"account {owed.account}"
+        if not debts:
+            raise Refused("set_off.nothing_due", f"{who}: nothing is due, so nothing can be set off")
+        if not owed.funds:
+            raise Refused("set_off.no_credit", f"{who}: there is no open credit, so nothing can be set off")
+        policy = rules.terms.at(owed.on)
+        rate = InterestRate.of(policy)
+        if policy.readings["set_off_effect"] == "works_back":
+            return allocate_back(owed.funds, debts, owed.on, rate)
+        return allocate(sum(fund.yen for fund in owed.funds), 0, debts, owed.on, rate)
+
+    def record(self, session: Session, application: Application) -> int:
+        """The act of people."""
+        contract_id = _first_contract(application)
+        return record_act(session, contract_id, application.account, "set_off", self.act, application.now)
+
+    def write_parts(self, session: Session, application: Application, source_id: int) -> None:
+        """The credits that were used, and the interest that they paid."""
+        credits = [(fund.credit_id, fund.yen) for fund in application.owed.funds if fund.credit_id is not None]
+        _use_credits(session, application.parts, credits, application.now)
+        book_interest_paid(session, application, self.kind, f"{self.word}:{source_id}")
+
+    def postings(self, application: Application, occasion: str, undemanded_yen: int) -> Sequence[Posting]:
+        """2130 becomes what it paid."""
+        amounts = amounts_of(application, undemanded_yen)
+        return [Posting("set_off", occasion, application.on, amounts, application.account)]
+
+
+def _first_contract(application: Application) -> int:
+    """The contract of the debt that fell due first."""
+    return application.owed.items[0].contract_id
 
 
 def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[int, int]], now: datetime) -> None:

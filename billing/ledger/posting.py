@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import sqlalchemy as sa
 
 from keizoku.billing.rules.books.journal_rules import Entry, journal
+from keizoku.db.keys import DRAW_KEYS, draws
 from keizoku.db.session import PreparedQuery, Rows, Session, copy_rows, copy_together
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.closing import month_act
@@ -22,13 +23,6 @@ CLOSE_LOCK: sa.ColumnElement[int] = sa.func.hashtextextended(
 """Held shared by whoever posts, alone by whoever closes a month (db/tables/guards.py takes the same)."""
 
 
-_IDS: Final = (
-    "SELECT array_agg(nextval(CAST(:sequence AS regclass))) AS ids FROM generate_series(1, CAST(:count AS integer))"
-)
-_DRAW: Final = PreparedQuery(sa.text(_IDS))
-"""As one array: a row for each key costs more than the key."""
-
-
 class Posting(NamedTuple):
     """An event to book: its name in the table of journal rules, its own key, its JST day, its named amounts."""
 
@@ -37,15 +31,6 @@ class Posting(NamedTuple):
     posted_on: date
     amounts: Mapping[str, int]
     account: str | None = None
-
-
-def next_ids(session: Session, table: sa.Table, count: int) -> Sequence[int]:
-    """Draw `count` keys from the table's own sequence."""
-    if not count:
-        return ()
-    [row] = _DRAW.ask(session, {"sequence": f"{table.name}_id_seq", "count": str(count)})
-    drawn: list[int] = row["ids"]
-    return drawn
 
 
 Beside = Callable[[Sequence[int]], Rows]
@@ -77,7 +62,7 @@ def post_entries(
         if beside is not None:
             copy_rows(session, *beside(entry_ids))
         return entry_ids
-    [held] = _HELD_OPEN.ask(session, {"sequence": f"{entry.name}_id_seq", "count": str(count)})
+    [held] = _HELD_OPEN.ask(session, draws(entry, count))
     ids = iter(held["ids"])
     entry_ids = [next(ids) if draft.lines else 0 for _, draft in drafts]
     first_open = _first_open_day(session)
@@ -110,7 +95,7 @@ def _first_open_day(session: Session) -> date | None:
 
 # two statements: what was closed while the lock was waited for is seen by the second only
 _HELD_OPEN: Final = PreparedQuery(
-    sa.select(sa.func.pg_advisory_xact_lock_shared(CLOSE_LOCK).label("held"), sa.text(f"({_IDS}) AS ids"))
+    sa.select(sa.func.pg_advisory_xact_lock_shared(CLOSE_LOCK).label("held"), sa.text(f"({DRAW_KEYS}) AS ids"))
 )
 _OPEN_FROM: Final = PreparedQuery(sa.select(month_act.c.open_from).order_by(month_act.c.id.desc()).limit(1))
 

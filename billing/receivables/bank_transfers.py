@@ -18,7 +18,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.bank_acts import note_act, open_line
+from keizoku.billing.receivables.cash_application import AppliedMoney
 from keizoku.billing.receivables.csv_layout import (
     BadValueError,
     Layout,
@@ -32,6 +34,7 @@ from keizoku.billing.receivables.import_log import MoneyImport, known_import, no
 from keizoku.billing.receivables.read_models import BankPayment, PayerReference
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
+from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows, release_leader_lock, try_leader_lock
 from keizoku.db.tables.bank import bank_act, bank_line
 from keizoku.db.tables.contracts import account as account_table
@@ -69,6 +72,28 @@ class BankLine:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchedLine:
+    """A payment that found its account: the rows that say so."""
+
+    line_id: int
+    act_id: int
+    applied: AppliedMoney
+
+    @property
+    def account(self) -> str:
+        """Whose it is."""
+        return self.applied.application.account
+
+
+@dataclass(frozen=True, slots=True)
+class BankImport:
+    """What became of a bank's file, and which of its payments found their account just now."""
+
+    logged: MoneyImport
+    matched: tuple[MatchedLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Whose:
     """Whom a reference names, and which debt; or why nobody was found."""
 
@@ -77,7 +102,7 @@ class Whose:
     doubt: str | None = None
 
 
-def import_bank(session: Session, rules: Rules, path: Path, layout: Layout, author: str, now: datetime) -> MoneyImport:
+def import_bank(session: Session, rules: Rules, path: Path, layout: Layout, author: str, now: datetime) -> BankImport:
     """Take the incoming payments of a bank's file; those that our reference names are matched at once.
 
     Killed in the middle, the same call takes what is missing. Raises OSError if the file cannot be opened.
@@ -88,14 +113,15 @@ def import_bank(session: Session, rules: Rules, path: Path, layout: Layout, auth
         raise Refused("import.busy", "another bank file is being imported on this database; nothing was done")
     session.commit()
     try:
-        return known_import(session, "bank", file.sha256) or _take(session, rules, path, file, author, now)
+        known = known_import(session, "bank", file.sha256)
+        return _take(session, rules, path, file, author, now) if known is None else BankImport(known)
     finally:
         session.rollback()
         release_leader_lock(session, "bank")
         session.commit()
 
 
-def _take(session: Session, rules: Rules, path: Path, file: MoneyFile, author: str, now: datetime) -> MoneyImport:
+def _take(session: Session, rules: Rules, path: Path, file: MoneyFile, author: str, now: datetime) -> BankImport:
     lines, findings, outgoing = _lines(str(path), file.rows, rules, jst_day(now))
     known = _known(session, lines)
     fresh = [each for each in lines if each.key not in known]
@@ -103,11 +129,13 @@ def _take(session: Session, rules: Rules, path: Path, file: MoneyFile, author: s
     open_ones = [(each, found) for each, found in zip(fresh, whose, strict=True) if found.account is None]
     for start in range(0, len(open_ones), _CHUNK):
         _take_unidentified(session, path.name, open_ones[start : start + _CHUNK], now)
-    for each, found in zip(fresh, whose, strict=True):
-        if found.account is not None:
-            _take_matched(session, rules, path.name, each, found, now)
+    matched = tuple(
+        _take_matched(session, rules, path.name, each, found.account, found.for_term_on, now)
+        for each, found in zip(fresh, whose, strict=True)
+        if found.account is not None
+    )
     told = tuple(sorted([*file.findings, *findings], key=lambda finding: finding.line or 0))
-    return note_import(
+    logged = note_import(
         session,
         MoneyImport(
             kind="bank",
@@ -123,6 +151,7 @@ def _take(session: Session, rules: Rules, path: Path, file: MoneyFile, author: s
             findings=told,
         ),
     )
+    return BankImport(logged, matched)
 
 
 def match(
@@ -136,9 +165,9 @@ def match(
     *,
     costs_yen: int = 0,
     for_term_on: date | None = None,
-) -> int:
-    """People found whose a payment is: it is the account's, on the bank's day. Commits; the receipt's id."""
-    line = _open_line(session, line_id)
+) -> MatchedLine:
+    """People found whose a payment is: it is the account's, on the bank's day. Commits; what was written for it."""
+    line = open_line(session, line_id)
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
         session.rollback()
         raise Refused("account.unknown", f"account {account!r} is not known")
@@ -151,26 +180,26 @@ def match(
         was_unidentified=True,
     )
     try:
-        receipt_id = receive(session, rules, payment, now, commit=False)
+        applied = receive(session, rules, payment, now, commit=False)
     except Refused:
         session.rollback()
         raise
-    _act(session, line_id, "matched", now, by, ground, account, receipt_id)
+    act_id = note_act(session, line_id, "matched", now, by, ground, account, applied.source_id)
     session.commit()
-    return receipt_id
+    return MatchedLine(line_id, act_id, applied)
 
 
 def send_back(session: Session, line_id: int, by: str, ground: str, now: datetime) -> None:
     """Nobody can be found: the payment went back to where it came from. Commits."""
-    line = _open_line(session, line_id)
-    _act(session, line_id, "returned", now, by, ground)
+    line = open_line(session, line_id)
+    note_act(session, line_id, "returned", now, by, ground)
     post(session, [Posting("unidentified_returned", f"bank:{line_id}:returned", jst_day(now), {"yen": line.yen})], now)
     session.commit()
 
 
 def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetime) -> None:
     """A line of the bank is the processor's payout, which its balance has booked already: 2145 is cleared. Commits."""
-    line = _open_line(session, line_id)
+    line = open_line(session, line_id)
     paid = sa.select(sa.func.count(sa.distinct(gateway_payout.c.payout))).where(gateway_payout.c.amount == line.yen)
     shown = (
         sa.select(sa.func.count())
@@ -184,7 +213,7 @@ def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetim
             "transfer.no_payout",
             f"payment {line_id}: no payout of the processor of {line.yen} yen is left that it could be",
         )
-    _act(session, line_id, "payout", now, by, ground)
+    note_act(session, line_id, "payout", now, by, ground)
     post(session, [Posting("payout_at_bank", f"bank:{line_id}:payout", jst_day(now), {"yen": line.yen})], now)
     session.commit()
 
@@ -221,12 +250,6 @@ def lines(session: Session, *, open_only: bool = False) -> list[BankPayment]:
     ]
 
 
-def matched_at(session: Session, now: datetime) -> list[str]:
-    """The accounts whose payments were matched at this instant."""
-    query = sa.select(bank_act.c.account).where(bank_act.c.kind == "matched", bank_act.c.recorded_at == now).distinct()
-    return sorted(str(account) for account in session.scalars(query))
-
-
 def references_of(session: Session, account: str) -> list[PayerReference]:
     """The references that a payer of this account can state: the account's own, and one of each open invoice."""
     number = session.execute(
@@ -244,12 +267,6 @@ def references_of(session: Session, account: str) -> list[PayerReference]:
         PayerReference(str(Reference(ACCOUNT, number)), "account", None, None),
         *(PayerReference(str(Reference("2", row.id)), "invoice", row.starts_on, row.open_yen) for row in rows),
     ]
-
-
-def _is_open(session: Session, line_id: int) -> int:
-    """1 where the payment waits for its payer, 0 where it has one or went back."""
-    query = sa.select(1 + sa.func.coalesce(sa.func.sum(bank_act.c.change), 0)).where(bank_act.c.line_id == line_id)
-    return int(session.execute(query).scalar_one())
 
 
 def _lines(
@@ -344,51 +361,17 @@ def _take_unidentified(session: Session, source: str, chunk: Sequence[tuple[Bank
     session.commit()
 
 
-def _take_matched(session: Session, rules: Rules, source: str, line: BankLine, whose: Whose, now: datetime) -> None:
+def _take_matched(
+    session: Session, rules: Rules, source: str, line: BankLine, account: str, for_term_on: date | None, now: datetime
+) -> MatchedLine:
     """A line, its receipt and what that settles, in one transaction."""
     (line_id,) = next_ids(session, bank_line, 1)
     copy_rows(session, bank_line, ("id", *_LINE), [(line_id, source, line.line, *line.key, None, now)])
-    account = str(whose.account)
     try:
-        payment = Payment(account, line.yen, for_term_on=whose.for_term_on, received_on=line.paid_on)
-        receipt_id = receive(session, rules, payment, now, commit=False)
+        payment = Payment(account, line.yen, for_term_on=for_term_on, received_on=line.paid_on)
+        applied = receive(session, rules, payment, now, commit=False)
     except Refused:  # the debt that it names is paid by an earlier line of this file: the oldest open one, then
-        receipt_id = receive(session, rules, Payment(account, line.yen, received_on=line.paid_on), now, commit=False)
-    _act(session, line_id, "matched", now, BY_REFERENCE, None, account, receipt_id)
+        applied = receive(session, rules, Payment(account, line.yen, received_on=line.paid_on), now, commit=False)
+    act_id = note_act(session, line_id, "matched", now, BY_REFERENCE, None, account, applied.source_id)
     session.commit()
-
-
-def _open_line(session: Session, line_id: int) -> sa.Row[Any]:
-    """The payment, locked. Refused where there is none or it does not wait for its payer."""
-    line = session.execute(sa.select(bank_line).where(bank_line.c.id == line_id).with_for_update()).one_or_none()
-    if line is None or not _is_open(session, line_id):
-        session.rollback()
-        see = "(see `keizoku bank list`)"
-        if line is None:
-            raise Refused("transfer.unknown", f"payment {line_id}: there is none", see)
-        raise Refused("transfer.settled", f"payment {line_id}: it has its payer, or went back, already", see)
-    return line
-
-
-def _act(
-    session: Session,
-    line_id: int,
-    kind: str,
-    now: datetime,
-    by: str,
-    ground: str | None,
-    account: str | None = None,
-    receipt_id: int | None = None,
-) -> None:
-    session.execute(
-        sa.insert(bank_act).values(
-            line_id=line_id,
-            kind=kind,
-            change=1 if kind == "unmatched" else -1,
-            account=account,
-            receipt_id=receipt_id,
-            author=by,
-            ground=ground,
-            recorded_at=now,
-        )
-    )
+    return MatchedLine(line_id, act_id, applied)

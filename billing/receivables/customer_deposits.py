@@ -11,14 +11,21 @@ Always holds: a deposit is never used beyond what it holds (accounts are locked 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import ClassVar
 
 import sqlalchemy as sa
 
 from keizoku.billing.gateway.refunds import SUBJECTS
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.interest_bookings import book_interest
-from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts
-from keizoku.billing.receivables.settlement import book_undemanded, correct_interest, settle_parts
+from keizoku.billing.receivables.cash_application import (
+    Application,
+    AppliedMoney,
+    Owed,
+    amounts_of,
+    apply_money,
+    book_interest_paid,
+)
+from keizoku.billing.receivables.open_items import OpenItem, lock_accounts
 from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
 from keizoku.billing.tasks import close_tasks
@@ -115,7 +122,8 @@ def apply_due(session: Session, rules: Rules, now: datetime, *, contract_ids: Co
     today = jst_day(now)
     if not _by_itself(rules, today):
         return 0
-    changes = sum(_apply(session, rules, account, now) for account in _waiting(session, today, contract_ids))
+    applied = [_apply(session, rules, account, now) for account in _waiting(session, today, contract_ids)]
+    changes = sum(2 + len(each.application.parts.shares) for each in applied if each is not None)
     if changes:
         session.commit()
     return changes
@@ -124,13 +132,14 @@ def apply_due(session: Session, rules: Rules, now: datetime, *, contract_ids: Co
 def apply_by_people(session: Session, rules: Rules, account: str, by: str, ground: str, now: datetime) -> int:
     """Pay what is due from the account's deposit now; commits; the yen used."""
     before = deposit_of(session, account)
-    if not _apply(session, rules, account, now, by=by, ground=ground):
+    applied = _apply(session, rules, account, now, by=by, ground=ground)
+    if applied is None:
         session.rollback()
         if before.sent_yen:
             raise Refused("deposit.nothing_due", f"account {account}: nothing is due, so nothing can be applied")
         raise Refused("deposit.none", f"account {account}: no deposit is held, so nothing can be applied")
     session.commit()
-    return before.sent_yen - deposit_of(session, account).sent_yen
+    return applied.used_yen
 
 
 def refund(
@@ -205,36 +214,54 @@ def _waiting(session: Session, today: date, contract_ids: Collection[int] | None
 
 def _apply(
     session: Session, rules: Rules, account: str, now: datetime, *, by: str | None = None, ground: str | None = None
-) -> int:
-    """Lock, look again, and pay; rows written. Does not commit."""
-    today = jst_day(now)
-    lock_accounts(session, [account])
-    funds = _funds(session, account)
-    if not _by_itself(rules, today):  # it was the payer's until today
-        funds = [Fund(today, fund.yen) for fund in funds]
-    unpaid = load_open_items(session, rules, today, account=account, with_accrued=True)
-    payable = [
-        each for each in unpaid if each.due_on <= today and not any(tried.outcome is None for tried in each.attempts)
-    ]
-    parts = _divide(rules, funds, payable, today)
-    used_yen = parts.interest_yen + parts.principal_yen
-    if not used_yen:
-        return 0
-    use_id = use_deposit(session, account, "applied", SENT, used_yen, now, by, ground)
-    key = f"deposit:{use_id}"
-    amounts = {
-        "undemanded_yen": book_undemanded(session, account, parts, key, now),
-        "interest_yen": parts.interest_yen,
-        "principal_yen": parts.principal_yen,
-    }
-    settle_parts(session, account, "deposit", parts, unpaid, use_id, now)
-    if parts.interest_yen:
-        book_interest(session, account, "deposit", -parts.interest_yen, f"{key}:paid", now)
-    post(session, [Posting("deposit_applied", key, today, amounts, account)], now)
-    others = tuple(each.debt for each in unpaid if each not in payable)
-    everything = Allocation(0, parts.shares, parts.deposit_yen, 0, (*parts.debts, *others))
-    correct_interest(session, rules, account, everything, key, now)
-    return 2 + len(parts.shares)
+) -> AppliedMoney | None:
+    """Lock, look again, and pay; None: nothing was to be paid. Does not commit."""
+    return apply_money(session, rules, account, SentDeposit(by, ground), on=jst_day(now), now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class SentDeposit:
+    """What a payer sent and we hold, as a source of money for what is due. Who asked for it, on what ground; or None.
+
+    It goes as far as it reaches, but never so that a card could not be asked for the rest.
+    """
+
+    by: str | None
+    ground: str | None
+    kind: ClassVar[str] = "deposit"
+    word: ClassVar[str] = "deposit"
+    works_back: ClassVar[bool] = True
+
+    def funds(self, session: Session, account: str, on: date) -> Sequence[Fund]:
+        """What is left of it, by the day on which we had it."""
+        return _funds(session, account)
+
+    def divide(self, rules: Rules, owed: Owed) -> Allocation | None:
+        """Over what is due and not being charged; nothing, if it reaches for nothing."""
+        payable = [
+            each
+            for each in owed.items
+            if each.due_on <= owed.on and not any(tried.outcome is None for tried in each.attempts)
+        ]
+        funds = owed.funds
+        if not _by_itself(rules, owed.on):  # it was the payer's until today
+            funds = tuple(Fund(owed.on, fund.yen) for fund in funds)
+        parts = _divide(rules, funds, payable, owed.on)
+        return parts if parts.interest_yen or parts.principal_yen else None
+
+    def record(self, session: Session, application: Application) -> int:
+        """The use of the deposit."""
+        now, yen = application.now, application.used_yen
+        return use_deposit(session, application.account, "applied", SENT, yen, now, self.by, self.ground)
+
+    def write_parts(self, session: Session, application: Application, source_id: int) -> None:
+        """The interest that it paid; its fees are settlements."""
+        book_interest_paid(session, application, self.kind, f"{self.word}:{source_id}")
+
+    def postings(self, application: Application, occasion: str, undemanded_yen: int) -> Sequence[Posting]:
+        """2140 becomes what it paid."""
+        amounts = amounts_of(application, undemanded_yen)
+        return [Posting("deposit_applied", occasion, application.on, amounts, application.account)]
 
 
 def _by_itself(rules: Rules, today: date) -> bool:

@@ -12,15 +12,17 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.settlement import Settled, write_settlements
 from keizoku.billing.rules.invoice import InvoiceDraft, draft_invoice
 from keizoku.billing.rules.payment_method import INVOICED, POSTED_ONLY, opening
 from keizoku.billing.rules.sla_credit import OpenCredit
+from keizoku.db.keys import next_ids
 from keizoku.db.probes import FLOOR
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, texts
 from keizoku.db.tables.books import entry
 from keizoku.db.tables.contracts import term
-from keizoku.db.tables.money import credit, credit_application, invoice, settlement
+from keizoku.db.tables.money import credit, credit_application, invoice
 from keizoku.terms.rules import Rules
 
 CHUNK = 10_000
@@ -244,14 +246,13 @@ def _save_applied(
             for own_id, (i, _, d, credit_id, yen) in zip(ids, applied, strict=True)
         ),
     )
-    copy_rows(
+    write_settlements(
         session,
-        settlement,
-        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
         (
-            (i, t.account, "credit", yen, d.issued_on, own_id, now)
+            Settled(i, t.account, "credit", yen, d.issued_on, own_id)
             for own_id, (i, t, d, _, yen) in zip(ids, applied, strict=True)
         ),
+        now,
     )
     used: dict[int, int] = {}
     for _, _, _, credit_id, yen in applied:

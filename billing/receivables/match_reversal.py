@@ -10,10 +10,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.ledger.posting import Posting, next_ids, post
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.bank_acts import note_act
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.interest_bookings import book_interest
 from keizoku.billing.receivables.open_items import lock_accounts
+from keizoku.billing.receivables.settlement import Settled, settle
+from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.bank import bank_act
 from keizoku.db.tables.money import allocation, interest_booking, interest_checkpoint, invoice, receipt, settlement
@@ -54,18 +57,7 @@ def unmatch(session: Session, line_id: int, by: str, ground: str, now: datetime)
     amounts = {f"{kind}_yen": sum(p.yen for p in parts if p.kind == kind) for kind in _KINDS}
     amounts["undemanded_yen"] = _unbook(session, row, now)
     post(session, [Posting("receipt_unmatched", f"receipt:{mirror_id}", jst_day(now), amounts, row.account)], now)
-    session.execute(
-        sa.insert(bank_act).values(
-            line_id=line_id,
-            kind="unmatched",
-            change=1,
-            account=row.account,
-            receipt_id=row.id,
-            author=by,
-            ground=ground,
-            recorded_at=now,
-        )
-    )
+    note_act(session, line_id, "unmatched", now, by, ground, row.account, row.id)
     session.commit()
     return str(row.account)
 
@@ -77,7 +69,7 @@ def _refuse_if_later(session: Session, row: sa.Row[Any], line_id: int) -> None:
     """What rests on the receipt stands in its way."""
     taken_back = sa.select(receipt.c.reverses).where(receipt.c.reverses.is_not(None))
     touched = sa.select(interest_checkpoint.c.invoice_id).where(
-        interest_checkpoint.c.account == row.account, interest_checkpoint.c.recorded_at == row.recorded_at
+        interest_checkpoint.c.account == row.account, interest_checkpoint.c.occasion == f"receipt:{row.id}"
     )
     named = sa.select(allocation.c.invoice_id).where(allocation.c.receipt_id == row.id)
     ours = sa.or_(settlement.c.invoice_id.in_(touched), settlement.c.invoice_id.in_(named))
@@ -116,22 +108,15 @@ def _refuse_if_later(session: Session, row: sa.Row[Any], line_id: int) -> None:
 def _reopen(session: Session, row: sa.Row[Any], parts: list[sa.Row[Any]] | Any, mirror_id: int, now: datetime) -> None:
     """Fees stand open again, and interest counts as it did before."""
     principal = {p.invoice_id: p.yen for p in parts if p.kind == "principal"}
-    copy_rows(
+    settle(
         session,
-        settlement,
-        ("invoice_id", "account", "kind", "yen", "settled_on", "source_id", "recorded_at"),
-        [(i, row.account, "receipt", -yen, row.received_on, mirror_id, now) for i, yen in principal.items()],
+        [Settled(i, row.account, "receipt", -yen, row.received_on, mirror_id) for i, yen in principal.items()],
+        now,
     )
-    for invoice_id, yen in principal.items():
-        session.execute(
-            sa.update(invoice)
-            .where(invoice.c.id == invoice_id)
-            .values(open_yen=invoice.c.open_yen + yen, state="open", paid_on=None)
-        )
     marks = session.execute(
-        sa.select(interest_checkpoint)
-        .where(interest_checkpoint.c.account == row.account, interest_checkpoint.c.recorded_at == row.recorded_at)
-        .where(interest_checkpoint.c.checkpoint_on == row.received_on)
+        sa.select(interest_checkpoint).where(
+            interest_checkpoint.c.account == row.account, interest_checkpoint.c.occasion == f"receipt:{row.id}"
+        )
     ).all()
     for mark in marks:
         before = session.execute(
@@ -150,6 +135,7 @@ def _reopen(session: Session, row: sa.Row[Any], parts: list[sa.Row[Any]] | Any, 
                 accrues_after=due_on if before is None else before.accrues_after,
                 accrued_unpaid_yen=0 if before is None else before.accrued_unpaid_yen,
                 checkpoint_on=row.received_on,
+                occasion=f"receipt:{mirror_id}",
                 recorded_at=now,
             )
         )

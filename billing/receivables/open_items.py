@@ -1,12 +1,15 @@
-"""Loads what is unpaid: open invoices with their attempts, interest marks and new cards, as of a JST day.
+"""Loads what is unpaid: open invoices with their attempts, interest checkpoints and new cards, as of a JST day.
 
-The one place from which renewal, payment, delinquency, allocation and support read what is owed.
+    load_open_items   as the rows stand: caches, many accounts at once    ──┐
+    open_items_on     as they stood on a day, as known at an instant        ──┴─> _assemble ──> OpenItem
+
+The one place from which renewal, payment, delinquency, allocation, previews, histories and support read what is owed.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -18,8 +21,8 @@ from keizoku.billing.rules.payment_method import PastAttempt, days_not_accruing,
 from keizoku.db.session import Session, numbers, texts
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import contract_fact, term
-from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement
-from keizoku.terms.calendar import jst_day
+from keizoku.db.tables.money import allocation, interest_checkpoint, invoice, payment_attempt, receipt, settlement
+from keizoku.terms.calendar import day_start_at, jst_day
 from keizoku.terms.rules import Rules
 
 
@@ -53,6 +56,22 @@ class OpenItem:
         return Debt(self.invoice_id, self.open_yen, self.accrues_after, self.accrued_unpaid_yen, self.excluded)
 
 
+@dataclass(frozen=True, slots=True)
+class AsOf:
+    """A day, by what was recorded at an instant; None: by all that is known now."""
+
+    on: date
+    known_at: datetime | None = None
+
+    def has(self, day: sa.ColumnElement[Any], recorded_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Whether something had happened by the day and was known at the instant."""
+        return sa.and_(day <= self.on, self.knows(recorded_at))
+
+    def knows(self, recorded_at: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+        """Whether something was known at the instant, whenever it happened."""
+        return sa.true() if self.known_at is None else recorded_at <= self.known_at
+
+
 def load_open_items(
     session: Session,
     rules: Rules,
@@ -63,76 +82,36 @@ def load_open_items(
     invoice_ids: Collection[int] | None = None,
     with_accrued: bool = False,
 ) -> list[OpenItem]:
-    """Open invoices (of some contracts, of one account, or all), in the order in which they fall due.
+    """Open invoices (of some contracts, of one account, or all) as they stand, in the order in which they fall due.
 
     `with_accrued` adds paid invoices on which whole yen of interest are still owed.
     """
     bill = _bills(invoice_ids)
     latest = _latest_checkpoints(bill, account, contract_ids, of_each=not with_accrued)
-    query = (
-        sa.select(
-            *(bill.c[name] for name in _TOLD),
-            term.c.starts_on,
-            latest.c.accrues_after,
-            latest.c.accrued_unpaid_yen,
-            _lost_last(bill, settlement.c.settled_on).label("lost_on"),
-            _lost_last(bill, settlement.c.recorded_at).label("lost_at"),
-        )
-        .select_from(bill)
-        .join(term, term.c.id == bill.c.term_id)
-        .outerjoin(latest, latest.c.invoice_id == bill.c.id)
-    )
     owing: sa.ColumnElement[bool] = bill.c.state == "open"
     if with_accrued:
         owing = sa.or_(owing, latest.c.accrued_unpaid_yen > 0)
-    query = query.where(owing)
+    query = _query(bill, latest, None).where(owing)
     if contract_ids is not None:
         query = query.where(bill.c.contract_id == sa.any_(numbers(contract_ids)))
     if account is not None:
         query = query.where(bill.c.account == account)
-    rows = session.execute(query).all()
-    if not rows:
-        return []
-    attempts = _attempts(session, [row.id for row in rows])
-    new_cards = _new_cards(session, {row.account for row in rows})
-    unpaid: list[OpenItem] = []
-    for row in rows:
-        due_on = fell_due_on(row.due_on, row.accelerated_on, row.lost_on)
-        tried = tuple(attempts.get(row.id, ()))
-        card_at = new_cards.get(row.account)
-        if card_at is not None and row.lost_at is not None and card_at <= row.lost_at:
-            card_at = None  # only a card that came after the loss is asked for what another one took back
-        wanted_on = None
-        if row.method == "card" and row.state == "open":
-            wanted_on = next_attempt_wanted_on(
-                row.due_on if row.lost_on is None else due_on,
-                tried,
-                rules.discretion.retry_after_days,
-                card_at,
-                jst_day(card_at) if card_at is not None else None,
-            )
-        made_on = jst_day(row.issued_at)
-        late_until = due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None
-        excluded = days_not_accruing(due_on, late_until, tried, wanted_on, today)
-        unpaid.append(
-            OpenItem(
-                invoice_id=row.id,
-                contract_id=row.contract_id,
-                account=row.account,
-                method=row.method,
-                term_starts_on=row.starts_on,
-                issued_on=row.issued_on,
-                due_on=due_on,
-                total_yen=row.total_yen,
-                open_yen=row.open_yen,
-                attempts=tried,
-                wanted_on=wanted_on,
-                excluded=excluded,
-                accrues_after=row.accrues_after or due_on,
-                accrued_unpaid_yen=row.accrued_unpaid_yen or 0,
-            )
-        )
-    return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
+    return _assemble(session, rules, session.execute(query).all(), today, None)
+
+
+def open_items_on(
+    session: Session, rules: Rules, account: str, on: date, *, known_at: datetime | None = None
+) -> list[OpenItem]:
+    """What an account owed on a day, past or to come: open fees, and paid ones on which interest was still owed.
+
+    Worked out from settlements, not from the invoices' caches. `known_at`: by what was recorded at that instant; None:
+    by all that is known. On a day to come: what will be owed if nothing more is paid.
+    """
+    as_of = AsOf(on, known_at)
+    issued = as_of.has(invoice.c.issued_on, invoice.c.issued_at)
+    query = _query(invoice, _checkpoint_of_each(invoice, as_of), as_of).where(invoice.c.account == account, issued)
+    rows = [row for row in session.execute(query) if row.open_yen or row.accrued_unpaid_yen]
+    return _assemble(session, rules, rows, on, as_of)
 
 
 class PlainFee(NamedTuple):
@@ -212,10 +191,96 @@ def interest_owed(unpaid: Sequence[OpenItem], rules: Rules, today: date) -> tupl
     return owed.total_yen, owed.per_debt_yen
 
 
-_TOLD = (
-    *("id", "contract_id", "account", "method", "issued_on", "issued_at", "due_on", "accelerated_on"),
-    *("state", "total_yen", "open_yen"),
-)
+def costs_open(session: Session, account: str) -> int:
+    """Whole yen of payment costs that the account owes and has not paid."""
+    stated = (
+        sa.select(sa.func.coalesce(sa.func.sum(receipt.c.costs_yen), 0))
+        .where(receipt.c.account == account)
+        .scalar_subquery()
+    )
+    paid = (
+        sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0))
+        .where(allocation.c.account == account, allocation.c.kind == "costs")
+        .scalar_subquery()
+    )
+    return int(session.execute(sa.select(stated - paid)).scalar_one())
+
+
+_TOLD = ("id", "contract_id", "account", "method", "issued_on", "issued_at", "due_on", "total_yen")
+
+
+def _query(bill: sa.FromClause, latest: sa.FromClause, as_of: AsOf | None) -> sa.Select[Any]:
+    """The facts of each bill from which `_assemble` makes an open item: as they stand, or as they stood."""
+    open_yen: sa.ColumnElement[Any] = bill.c.open_yen
+    accelerated_on: sa.ColumnElement[Any] = bill.c.accelerated_on
+    if as_of is not None:
+        settled = sa.select(sa.func.coalesce(sa.func.sum(settlement.c.yen), 0)).where(
+            settlement.c.invoice_id == bill.c.id, as_of.has(settlement.c.settled_on, settlement.c.recorded_at)
+        )
+        open_yen = sa.cast(bill.c.total_yen - settled.scalar_subquery(), sa.BigInteger)
+        accelerated_on = sa.case((as_of.has(bill.c.accelerated_on, bill.c.accelerated_at), bill.c.accelerated_on))
+    return (
+        sa.select(
+            *(bill.c[name] for name in _TOLD),
+            open_yen.label("open_yen"),
+            accelerated_on.label("accelerated_on"),
+            term.c.starts_on,
+            latest.c.accrues_after,
+            latest.c.accrued_unpaid_yen,
+            _lost_last(bill, settlement.c.settled_on, as_of).label("lost_on"),
+            _lost_last(bill, settlement.c.recorded_at, as_of).label("lost_at"),
+        )
+        .select_from(bill)
+        .join(term, term.c.id == bill.c.term_id)
+        .outerjoin(latest, latest.c.invoice_id == bill.c.id)
+    )
+
+
+def _assemble(
+    session: Session, rules: Rules, rows: Sequence[sa.Row[Any]], on: date, as_of: AsOf | None
+) -> list[OpenItem]:
+    """The bills with their attempts and new cards: when each fell due, bears no interest, and is tried next."""
+    if not rows:
+        return []
+    attempts = _attempts(session, [row.id for row in rows], as_of)
+    new_cards = _new_cards(session, {row.account for row in rows}, as_of)
+    unpaid: list[OpenItem] = []
+    for row in rows:
+        due_on = fell_due_on(row.due_on, row.accelerated_on, row.lost_on)
+        tried = tuple(attempts.get(row.id, ()))
+        card_at = new_cards.get(row.account)
+        if card_at is not None and row.lost_at is not None and card_at <= row.lost_at:
+            card_at = None  # only a card that came after the loss is asked for what another one took back
+        wanted_on = None
+        if row.method == "card" and row.open_yen:
+            wanted_on = next_attempt_wanted_on(
+                row.due_on if row.lost_on is None else due_on,
+                tried,
+                rules.discretion.retry_after_days,
+                card_at,
+                jst_day(card_at) if card_at is not None else None,
+            )
+        made_on = jst_day(row.issued_at)
+        late_until = due_on + (made_on - row.issued_on) if row.method != "card" and made_on > row.issued_on else None
+        unpaid.append(
+            OpenItem(
+                invoice_id=row.id,
+                contract_id=row.contract_id,
+                account=row.account,
+                method=row.method,
+                term_starts_on=row.starts_on,
+                issued_on=row.issued_on,
+                due_on=due_on,
+                total_yen=row.total_yen,
+                open_yen=row.open_yen,
+                attempts=tried,
+                wanted_on=wanted_on,
+                excluded=days_not_accruing(due_on, late_until, tried, wanted_on, on),
+                accrues_after=row.accrues_after or due_on,
+                accrued_unpaid_yen=row.accrued_unpaid_yen or 0,
+            )
+        )
+    return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
 
 
 def _bills(invoice_ids: Collection[int] | None) -> sa.FromClause:
@@ -232,16 +297,11 @@ def _bills(invoice_ids: Collection[int] | None) -> sa.FromClause:
 def _latest_checkpoints(
     bill: sa.FromClause, account: str | None, contract_ids: Collection[int] | None, *, of_each: bool
 ) -> sa.FromClause:
-    """The newest interest mark by invoice: looked up for each bill, or read for all at once."""
-    marks = sa.select(
-        interest_checkpoint.c.invoice_id, interest_checkpoint.c.accrues_after, interest_checkpoint.c.accrued_unpaid_yen
-    )
+    """The newest interest checkpoint by invoice: looked up for each bill, or read for all at once."""
     if of_each:
-        own = marks.where(interest_checkpoint.c.invoice_id == bill.c.id)
-        return own.order_by(interest_checkpoint.c.id.desc()).limit(1).lateral("latest_mark")
-    marks = marks.ext(distinct_on(interest_checkpoint.c.invoice_id)).order_by(
-        interest_checkpoint.c.invoice_id, interest_checkpoint.c.id.desc()
-    )
+        return _checkpoint_of_each(bill, None)
+    marks = sa.select(*_CHECKPOINT).ext(distinct_on(interest_checkpoint.c.invoice_id))
+    marks = marks.order_by(interest_checkpoint.c.invoice_id, interest_checkpoint.c.id.desc())
     if account is not None:
         marks = marks.where(interest_checkpoint.c.account == account)
     if contract_ids is not None:
@@ -250,43 +310,51 @@ def _latest_checkpoints(
     return marks.subquery("latest_mark")
 
 
-def _lost_last(bill: sa.FromClause, column: sa.Column[Any]) -> sa.ScalarSelect[Any]:
+_CHECKPOINT = (
+    interest_checkpoint.c.invoice_id, interest_checkpoint.c.accrues_after, interest_checkpoint.c.accrued_unpaid_yen,
+)  # fmt: skip
+
+
+def _checkpoint_of_each(bill: sa.FromClause, as_of: AsOf | None) -> sa.FromClause:
+    own = sa.select(*_CHECKPOINT).where(interest_checkpoint.c.invoice_id == bill.c.id)
+    if as_of is not None:
+        made_on = sa.func.coalesce(interest_checkpoint.c.checkpoint_on, interest_checkpoint.c.accrues_after)
+        own = own.where(made_on <= as_of.on, as_of.knows(interest_checkpoint.c.recorded_at))
+    return own.order_by(interest_checkpoint.c.id.desc()).limit(1).lateral("latest_mark")
+
+
+def _lost_last(bill: sa.FromClause, column: sa.Column[Any], as_of: AsOf | None) -> sa.ScalarSelect[Any]:
     """The last day, or instant, of a dispute that took an invoice's payment back."""
-    return (
-        sa.select(sa.func.max(column))
-        .where(settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute")
-        .scalar_subquery()
-    )
+    query = sa.select(sa.func.max(column)).where(settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute")
+    if as_of is not None:
+        query = query.where(as_of.has(settlement.c.settled_on, settlement.c.recorded_at))
+    return query.scalar_subquery()
 
 
-def _attempts(session: Session, invoice_ids: Sequence[int]) -> dict[int, list[PastAttempt]]:
+def _attempts(session: Session, invoice_ids: Sequence[int], as_of: AsOf | None) -> dict[int, list[PastAttempt]]:
+    """Each invoice's attempts; as of a day, an answer that came or was recorded later is not known yet."""
+    of = payment_attempt.c
+    outcome: sa.ColumnElement[Any] = of.outcome
+    settled_on: sa.ColumnElement[Any] = of.settled_on
+    query = sa.select(of.invoice_id, of.wanted_on, of.started_at, of.started_on)
+    query = query.where(of.invoice_id == sa.any_(numbers(invoice_ids))).order_by(of.id)
+    if as_of is not None:
+        query = query.where(as_of.has(of.started_on, of.started_at))
+        answered = as_of.has(of.settled_on, of.answer_recorded_at)
+        outcome, settled_on = sa.case((answered, of.outcome)), sa.case((answered, of.settled_on))
     grouped: dict[int, list[PastAttempt]] = defaultdict(list)
-    rows = session.execute(
-        sa.select(
-            payment_attempt.c.invoice_id,
-            payment_attempt.c.wanted_on,
-            payment_attempt.c.started_at,
-            payment_attempt.c.started_on,
-            payment_attempt.c.outcome,
-            payment_attempt.c.settled_on,
-        )
-        .where(payment_attempt.c.invoice_id == sa.any_(numbers(invoice_ids)))
-        .order_by(payment_attempt.c.id)
-    )
-    for row in rows:
+    for row in session.execute(query.add_columns(outcome.label("outcome"), settled_on.label("settled_on"))):
         grouped[row.invoice_id].append(
             PastAttempt(row.wanted_on, row.started_at, row.started_on, row.outcome, row.settled_on)
         )
     return grouped
 
 
-def _new_cards(session: Session, accounts: Collection[str]) -> dict[str, datetime]:
-    rows = session.execute(
-        sa.select(contract_fact.c.account, sa.func.max(contract_fact.c.occurred_at).label("at"))
-        .where(
-            contract_fact.c.account == sa.any_(texts(accounts)),
-            contract_fact.c.kind == "new_card",
-        )
-        .group_by(contract_fact.c.account)
+def _new_cards(session: Session, accounts: Collection[str], as_of: AsOf | None) -> dict[str, datetime]:
+    query = sa.select(contract_fact.c.account, sa.func.max(contract_fact.c.occurred_at).label("at")).where(
+        contract_fact.c.account == sa.any_(texts(accounts)), contract_fact.c.kind == "new_card"
     )
-    return {row.account: row.at for row in rows}
+    if as_of is not None:
+        by_then = contract_fact.c.occurred_at < day_start_at(as_of.on + timedelta(days=1))
+        query = query.where(by_then, as_of.knows(contract_fact.c.recorded_at))
+    return {row.account: row.at for row in session.execute(query.group_by(contract_fact.c.account))}

@@ -106,6 +106,7 @@ class Fund:
 
     since: date
     yen: int
+    credit_id: int | None = None  # the credit that it is, if it is one
 
 
 def allocate_back(funds: Sequence[Fund], debts: Sequence[Debt], through: date, rate: InterestRate) -> Allocation:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from keizoku.terms.calendar import MONTHS_OF
 from keizoku.terms.decision import decides
 
 CARD = "card"
 APP_STORE = "app_store"
 PREPAID = ("coupon", "product_key")
-MONTHS_OF = {"month": 1, "year": 12}
 
 
 class Opening(StrEnum):

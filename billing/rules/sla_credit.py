@@ -18,11 +18,10 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
-from keizoku.terms.calendar import Interval
+from keizoku.terms.calendar import MONTHS_OF, Interval
 from keizoku.terms.decision import decides
 from keizoku.terms.money import ceil_yen, floor_yen, nearest_yen, tax_included_yen
 
-_MONTHS = {"month": 1, "year": 12}
 _ROUNDINGS = {"up": ceil_yen, "down": floor_yen, "nearest": nearest_yen}
 """The choices of the reading credit_rounding."""
 
@@ -67,7 +66,7 @@ def award_yen(rate: Fraction, prices: Sequence[tuple[int, Interval]], rounding: 
     """
     if not prices or any(price_yen < 0 for price_yen, _ in prices):
         raise ValueError(f"an award rests on the price of at least one term: {prices}")
-    return credit_yen(rate * max(Fraction(price_yen, _MONTHS[interval]) for price_yen, interval in prices), rounding)
+    return credit_yen(rate * max(Fraction(price_yen, MONTHS_OF[interval]) for price_yen, interval in prices), rounding)
 
 
 def credit_yen(exact_yen: Fraction, rounding: str = "up") -> int:

@@ -129,9 +129,9 @@ class MoneyService(Service):
     def import_bank(self, file: Path, *, layout: Layout | None = None, author: str, now: datetime) -> MoneyImport:
         """A bank's file of incoming payments; those with our reference find their account by themselves."""
         done = bank_transfers.import_bank(self.session, self.rules, file, layout or Layout(), author, now)
-        for account in bank_transfers.matched_at(self.session, now):
+        for account in sorted({each.account for each in done.matched}):
             self._reconsider(account, now)
-        return done
+        return done.logged
 
     def match_payment(
         self,

@@ -185,6 +185,7 @@ interest_checkpoint = Table(
     day("accrues_after"),
     yen("accrued_unpaid_yen"),
     day("checkpoint_on", nullable=True),
+    text("occasion", nullable=True),
     instant("recorded_at"),
     CheckConstraint("accrued_unpaid_yen >= 0", name="not_negative"),
     Index("ix_interest_mark_invoice_id", "invoice_id"),

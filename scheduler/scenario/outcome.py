@@ -5,14 +5,10 @@ All values in a Failure are JSON: days and months as text, instants in JST, rate
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
-from fractions import Fraction
 from typing import Any
 
-from keizoku.terms.calendar import Month, iso_jst
-from keizoku.terms.money import fraction_text
+from keizoku.terms import decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +55,4 @@ class Outcome:
 
 def plain(value: object) -> Any:
     """A value as JSON; what it does not know it shows as text."""
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, datetime):
-        return iso_jst(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Month):
-        return str(value)
-    if isinstance(value, Fraction):
-        return fraction_text(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
-    return str(value)
+    return decision.plain(value, unknown=lambda _, other: str(other))

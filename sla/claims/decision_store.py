@@ -12,6 +12,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows, text_array, texts
 from keizoku.db.tables.claims import claim_reasoning
 from keizoku.db.tables.money import review_task
@@ -22,7 +23,6 @@ from keizoku.sla.rules.claim_decision import ClaimDecision, ClaimVerdict, Deadli
 from keizoku.sla.rules.claims import VERDICTS_KEPT
 from keizoku.terms.money import fraction_text
 
-_DRAW_IDS = sa.text("SELECT nextval(pg_get_serial_sequence(:table, 'id')) FROM generate_series(1, :count)")
 _DECISION_COLUMNS = (
     *("claim_id", "revision", "outcome", "reason", "seconds", "rate", "reasoning_id"),
     *("term_ids", "united", "decided_on", "decided_at", "evidence_hash", "review_id"),
@@ -134,15 +134,10 @@ class KnownReasonings:
         )
         ids: dict[str, int] = {row.sha256: row.id for row in known}
         missing = [each for each in wanted if each not in ids]
-        ids |= zip(missing, _drawn(session, "claim_reasoning", len(missing)), strict=True)
+        ids |= zip(missing, next_ids(session, "claim_reasoning", len(missing)), strict=True)
         rows = ((ids[each], each, *wanted[each]) for each in missing)
         copy_rows(session, "claim_reasoning", ("id", "sha256", *Reasoning._fields), rows)
         return [ids[each] for each in hashes]
-
-
-def _drawn(session: Session, table: str, count: int) -> list[int]:
-    """Ids for as many new rows."""
-    return list(session.execute(_DRAW_IDS, {"table": table, "count": count}).scalars()) if count else []
 
 
 def _save_awards(session: Session, decided: Sequence[DecidedClaim], revisions: dict[str, int], now: datetime) -> int:

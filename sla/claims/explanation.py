@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from keizoku.terms.calendar import iso_jst
+from keizoku.terms.calendar import MONTHS_OF, iso_jst
 from keizoku.terms.decision import Decision
 from keizoku.terms.rendering import Lang, sentence
 
@@ -49,8 +49,7 @@ def _arithmetic(award: Mapping[str, Any], lang: Lang) -> list[str]:
     usable = sentence("claim.awarded.usable", lang, {"usable_on": award["usable_from"]})
     if award["total_yen"] is None:
         return [sentence("claim.awarded.waiting", lang, {}), usable]
-    months = {"month": 1, "year": 12}
-    dearest = max(award["term_prices"], key=lambda term: Fraction(term["price_yen"], months[term["interval"]]))
+    dearest = max(award["term_prices"], key=lambda term: Fraction(term["price_yen"], MONTHS_OF[term["interval"]]))
     exact = Fraction(award["fee_basis"]) * Fraction(award["rate"])
     facts = {
         "price_yen": dearest["price_yen"],

@@ -11,9 +11,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from keizoku.sla.rules.intervals import NOTHING, Spans
-from keizoku.terms.calendar import Month
-
-MONTHS_OF_INTERVAL = {"month": 1, "year": 12}
+from keizoku.terms.calendar import MONTHS_OF, Month
 
 
 class Claim(NamedTuple):
@@ -46,7 +44,7 @@ class TermKind(NamedTuple):
     @property
     def monthly_fee(self) -> Fraction:
         """The recurring price for a month, tax included, not rounded: a year's is divided by 12."""
-        return Fraction(self.price_yen, MONTHS_OF_INTERVAL[self.interval])
+        return Fraction(self.price_yen, MONTHS_OF[self.interval])
 
 
 class TermFact(NamedTuple):

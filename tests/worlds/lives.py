@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import owed_view
 from keizoku.billing.closing.contract_liability import contract_liability
 from keizoku.billing.closing.subledgers import sub_ledgers
-from keizoku.billing.receivables.open_items import load_open_items
+from keizoku.billing.receivables.open_items import load_open_items, open_items_on
 from keizoku.billing.rules.books.deferred_revenue import LATE, WHEN_PAID
 from keizoku.billing.rules.late_interest import InterestRate, total_interest
 from keizoku.scheduler.app import Services
@@ -136,6 +136,8 @@ def _owed(services: Services, ask: Asker, account: str, now: datetime, *, at_nig
         "deposit": again.deposit_yen,
     }, account
     unpaid = load_open_items(services.session, services.rules, today, account=account, with_accrued=True)
+    for known_at in (None, now):  # worked out from the settlements, the account owes what its invoices' caches say
+        assert open_items_on(services.session, services.rules, account, today, known_at=known_at) == unpaid
     late_interest = services.rules.terms.at(today).late_interest
     assert (
         interest

@@ -1228,6 +1228,7 @@ CREATE TABLE interest_checkpoint (
 	accrues_after DATE NOT NULL, 
 	accrued_unpaid_yen BIGINT NOT NULL, 
 	checkpoint_on DATE, 
+	occasion TEXT, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_interest_checkpoint PRIMARY KEY (id), 
 	CONSTRAINT ck_interest_checkpoint_not_negative CHECK (accrued_unpaid_yen >= 0), 

@@ -1,6 +1,6 @@
 """Incoming transfers and store reports: taken once, matched, and what the books say (premium/5.1.2, premium/5.2)."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from keizoku.billing.accounts.account_views import invoices_view, journal_view, 
 from keizoku.billing.receivables import bank_transfers
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.store_reports import reports
+from keizoku.db.tables.bank import bank_act
 from keizoku.db.tables.gateway import gateway_payout
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
@@ -169,6 +170,35 @@ def test_5_2__a_match_taken_back_leaves_the_debt_as_if_the_money_had_not_come(
         with pytest.raises(Refused, match="has used or got back what was left of it"):
             service.unmatch_payment(2, by="keiri", ground="wrong", now=NOW)
         assert run_night(services, date(2026, 4, 21), parse_instant("2026-04-21 02:30")).certificate == "ok"
+
+
+def test_5_2__of_two_payments_of_one_day_and_file_each_is_taken_back_by_itself(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    with services_on(engine) as services:
+        reference = payers(services)["taro"]
+        rows = f"2026-04-09,2000,X,{reference}\n2026-04-09,100,X,{reference}\n"
+        assert take(services, tmp_path, rows) == (2, 0, 0, 0)
+        for payment, left in ((2, (3_321, 14, 0)), (1, (5_300, 44, 0))):  # as after the first: as before both
+            services.billing.unmatch_payment(payment, by="keiri", ground="wrong", now=NOW + timedelta(minutes=5))
+            assert owed(services, "taro") == left
+
+
+def test_5_2__an_import_says_by_their_rows_which_payments_it_matched(engine: sa.Engine, tmp_path: Path) -> None:
+    """Also where another file came at the same instant."""
+    with services_on(engine) as services:
+        reference = payers(services)
+        for number, account in enumerate(("taro", "jiro"), start=1):
+            file = tmp_path / f"{account}.csv"
+            file.write_text(f"{HEAD}2026-04-09,5321,X,{reference[account]}\n2026-04-09,{number},Y,\n", encoding="utf-8")
+            done = bank_transfers.import_bank(services.session, services.rules, file, Layout(), "keiri", NOW)
+            [matched] = done.matched
+            act = services.session.execute(sa.select(bank_act).where(bank_act.c.id == matched.act_id)).one()
+            applied = matched.applied
+            assert (act.account, act.line_id, act.receipt_id) == (account, matched.line_id, applied.source_id)
+            assert (matched.account, applied.used_yen, applied.left_yen) == (account, 5_321, 0)
+            again = bank_transfers.import_bank(services.session, services.rules, file, Layout(), "keiri", NOW)
+            assert (again.logged.again, again.matched) == (True, ())
 
 
 def test_5_1_2__a_store_s_file_is_taken_once_and_its_payout_when_it_comes(engine: sa.Engine, tmp_path: Path) -> None:
