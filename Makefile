@@ -11,7 +11,8 @@ FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c '$(FITS)' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: audit demo test test-server check lint types imports scenarios soak browser spark mutation bench clean
+.PHONY: audit demo dev docs test test-server check lint types imports pyright scenarios soak browser spark mutation bench \
+	clean
 .DEFAULT_GOAL := test
 
 demo: $(VENV)/.installed  ## one small month, from outage to credit
@@ -26,7 +27,7 @@ TESTS ?= -m database tests/integration
 test-server: $(VENV)/.installed-test  ## the database's tests on a server made from SERVER's programs; TESTS chooses
 	@$(BIN)/python -m tests.other_server $(SERVER) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
 
-check: lint types imports test scenarios  ## everything but the browser
+check: lint types imports docs test scenarios  ## everything but the browser
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check --quiet .
@@ -37,6 +38,21 @@ types: $(VENV)/.installed-test
 
 imports: $(VENV)/.installed-test  ## who may import whom
 	@$(BIN)/lint-imports
+
+# from nothing, so that a page that is gone is gone; needs no network
+docs: $(VENV)/.installed-test  ## the documentation as a site, with a reference made from docstrings
+	@rm -rf build/docs build/doctrees
+	@$(BIN)/python -m sphinx -W --keep-going --quiet -d build/doctrees docs build/docs
+	@echo "build/docs/index.html"
+
+# pyright is asked for here alone, and fetches itself at the first run
+pyright: $(VENV)/.installed-test  ## what editors say; `make types` is what counts
+	@$(PIP) pyright
+	@$(BIN)/pyright
+
+dev: $(VENV)/.installed-test  ## set up to work on Keizoku: everything, and the checks before each commit
+	@$(PIP) pre-commit
+	@$(BIN)/pre-commit install
 
 # in a folder of its own, which the database's account may pass through when we are root
 scenarios: $(VENV)/.installed-test
@@ -76,7 +92,7 @@ mutation: $(VENV)/.installed-test  ## mutants of what decides that no unit test 
 	@$(BIN)/mutmut run --max-children $(JOBS) && $(BIN)/mutmut results
 
 clean:
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	@rm -rf $(VENV) build dist docs/reference/calls *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Keizoku needs Python 3.11 or newer; found: $$(python3 --version 2>&1)" >&2; \
@@ -88,7 +104,7 @@ $(BIN)/python:
 
 $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	@echo "installing Keizoku into $(VENV)" >&2
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[all]'
 	@touch $@
 
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt

@@ -1,1 +1,1 @@
-"""The database of the house: tables, migrations, sessions and the PostgreSQL server that comes with it."""
+"""The database of Keizoku: tables, migrations, sessions and the PostgreSQL server that comes with it."""

@@ -1,4 +1,4 @@
-"""Rows of our values as rows of the values that the driver takes: what a table's columns convert is converted."""
+"""Rows of our values as rows of the driver's values: converted as the types of a table's columns say."""
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +16,7 @@ _DIALECT = PGDialect_psycopg()
 
 @lru_cache(maxsize=512)
 def driver_rows(table: sa.Table | str, columns: tuple[str, ...]) -> Callable[[Iterable[Row]], list[Row]]:
-    """What makes them for these columns of a table, and raises ValueError for an instant without a zone."""
+    """A function that converts rows of these columns; it raises ValueError for an instant without a zone."""
     if isinstance(table, str):
         return list
     converters: list[tuple[int, Callable[[Any], Any]]] = []

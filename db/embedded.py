@@ -2,10 +2,10 @@
 
 Always holds:
 - one data directory is one server; commands that run at once share it, and none starts it twice (`lock`);
-- every user of the server holds a shared lock on `in-use`. The kernel lets go of it however a process ends: a
-  killed command does not keep the server running for ever, and nobody's server is stopped under them;
-- nothing listens on the network. The socket lies in a folder that only its owner can enter, which is what
-  makes the server's `trust` for local connections safe.
+- every user of the server holds a shared lock on `in-use`. The kernel releases it however a process ends: a killed
+  command does not keep the server running for ever, and the server is not stopped while another command uses it;
+- nothing listens on the network. The socket is in a folder that only its owner can enter, which makes the server's
+  `trust` for local connections safe.
 
     DIR/postgresql/             KEIZOKU_DATA_DIR, else the user's data directory; /var/lib/keizoku for root
         cluster/                the database itself
@@ -32,6 +32,7 @@ import psycopg
 import sqlalchemy as sa
 from psycopg.pq import PGconn, Ping
 
+from keizoku.db import programs
 from keizoku.db.programs import MAJOR, SOON, Account, account_of, programs_folder, run_program, server_account, succeeds
 from keizoku.db.session import NO_SPACE, DatabaseError, DiskFullError, libpq_address
 
@@ -89,7 +90,7 @@ class EmbeddedServer:
 
     @property
     def log_file(self) -> Path:
-        """What the server says."""
+        """The server's log."""
         return self.home / "server.log"
 
     @property
@@ -112,7 +113,7 @@ class EmbeddedServer:
         self.release()
 
     def start(self) -> None:
-        """Make the server answer and count as one of its users. Raises DatabaseError with the reason."""
+        """Start the server if needed and register as one of its users. Raises DatabaseError with the reason."""
         if self._in_use is not None:
             return
         self._prepare()
@@ -131,7 +132,7 @@ class EmbeddedServer:
                 self._ensure_running()
 
     def release(self) -> None:
-        """Be no user of it any more; the last one stops it."""
+        """Stop using the server; the last user stops it."""
         if self._in_use is None:
             return
         with self._locked():
@@ -153,7 +154,7 @@ class EmbeddedServer:
         return True
 
     def state(self) -> ServerState:
-        """What is there, without starting anything."""
+        """The state of the server, without starting anything."""
         if not (self.cluster / "PG_VERSION").exists():
             return "absent"
         return "running" if self._postmaster() is not None else "stopped"
@@ -161,6 +162,7 @@ class EmbeddedServer:
     # the folder, its locks and its socket
 
     def _prepare(self) -> None:
+        programs.wheel_folder()  # no folder, and no account, where there is nothing to start
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
             self.home.mkdir(mode=0o700, exist_ok=True)
@@ -192,7 +194,7 @@ class EmbeddedServer:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One process at a time starts, stops or initialises."""
+        """A lock: only one process at a time starts, stops or initialises."""
         with self._open("lock") as lock:
             deadline = time.monotonic() + START_SECONDS
             while True:
@@ -210,7 +212,7 @@ class EmbeddedServer:
 
     @staticmethod
     def _alone(in_use: IO[str]) -> bool:
-        """Nobody else holds the shared lock. What was held through this file may be gone afterwards."""
+        """Whether no other process holds the shared lock. A lock held through this file may be gone afterwards."""
         try:
             fcntl.flock(in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -224,8 +226,8 @@ class EmbeddedServer:
             return Path(lines[4])
         if len(str(self.home)) <= LONGEST_SOCKET_DIR and _PLAIN_PATH.fullmatch(str(self.home)):
             return self.home
-        mark = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
-        return Path(tempfile.gettempdir()) / f"keizoku-{os.geteuid()}-{mark}"
+        digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
+        return Path(tempfile.gettempdir()) / f"keizoku-{os.geteuid()}-{digest}"
 
     def _prepare_socket_dir(self) -> Path:
         folder = self._socket_dir()
@@ -250,7 +252,7 @@ class EmbeddedServer:
             return []
 
     def _postmaster(self) -> int | None:
-        """The process id of this cluster's living server; never a process that got its number since."""
+        """The process id of this cluster's running server; never that of a process that got the number later."""
         lines = self._pid_file_lines()
         if not lines or not lines[0].isdigit():
             return None
@@ -306,7 +308,7 @@ class EmbeddedServer:
         raise self._failure("did not start", said or words)
 
     def _sweep(self, socket_dir: Path) -> None:
-        """Remove the marks of a server that is gone; called only when none of ours lives."""
+        """Remove the marker files of a server that is gone; called only when none of ours runs."""
         for left_over in (
             self.cluster / "postmaster.pid",
             socket_dir / f".s.PGSQL.{PORT}",
@@ -331,7 +333,7 @@ class EmbeddedServer:
                 socket_dir.rmdir()
 
     def _initialise(self) -> None:
-        """Make the cluster beside its place and move it there: a killed command leaves none half made."""
+        """Make the cluster beside its place and move it there: a killed command leaves no half-made cluster."""
         for left_over in self.home.glob("new-*"):
             shutil.rmtree(left_over, ignore_errors=True)
         fresh = self.home / f"new-{os.getpid()}"
@@ -356,9 +358,9 @@ class EmbeddedServer:
             )
 
     def _run(self, program: str, *rest: str, on: str = "", enough: Callable[[], bool] | None = None) -> tuple[int, str]:
-        """Exit code and words of one of PostgreSQL's programs on the cluster.
+        """Exit code and output of one of PostgreSQL's programs on the cluster.
 
-        Paths are relative to our folder: pg_ctl hands them to a shell, where a $ in one would be lost.
+        Paths are relative to our folder: pg_ctl passes them to a shell, where a $ in one would be lost.
         """
         if self._programs is None:
             self._programs = programs_folder(self._account, self.home)
@@ -381,7 +383,7 @@ class EmbeddedServer:
 
 
 def default_data_dir() -> Path:
-    """Where the database lies when nobody says otherwise."""
+    """The default data directory."""
     if os.geteuid() == 0:
         return ROOT_DIR
     import platformdirs

@@ -1,7 +1,7 @@
-"""What befell the database underneath us: it went away, its disk is full, it broke off what we did.
+"""Failures of the database: it went away, its disk is full, it cancelled a statement.
 
-An error of the driver becomes one line and a remedy; what only a programmer can mend is none of these. Always holds:
-the words name no row of ours, and what was committed before stays, so that every remedy ends in "run it again".
+An error of the driver becomes one line and a remedy; programming errors are not among them. Always holds: the text
+contains no data of our rows, and what was committed stays, so every remedy ends in "run it again".
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from keizoku.db.session import NO_SPACE, DiskFullError
 __all__ = ["AGAIN", "BACK", "FREE_SOME", "Failure", "Kind", "disk_is_full", "failure_of", "reason_in_log"]
 
 Kind = Literal["database_gone", "disk_full", "database_broke_off", "database_refuses"]
-"""As it stands in the worker's log and numbers."""
+"""As the worker's log and metrics name it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What happened, in words for people, and what they can do."""
+    """What happened, in words for people, and what they can do about it."""
 
     kind: Kind
     what: str
@@ -36,7 +36,7 @@ class Failure:
 
     @property
     def passes(self) -> bool:
-        """The same command will do once the cause is gone; else something has to be set right first."""
+        """Whether the same command succeeds once the cause is gone; otherwise something must be corrected first."""
         return self.kind != "database_refuses"
 
 
@@ -63,7 +63,7 @@ _STATES: Final[dict[str, tuple[Kind, str, str]]] = {
 
 
 def failure_of(error: BaseException) -> Failure | None:
-    """What befell the database, if that is what this error, or the first one behind it, tells; None for all else.
+    """The database failure that this error, or the first one behind it, stands for; None for any other error.
 
     A lost connection makes a second error where the code tidies up: the first one says what happened. A full disk
     says more than the connection that was lost by it.
@@ -102,14 +102,14 @@ def _one(error: BaseException) -> Failure | None:
 
 
 def _first_line(error: psycopg.Error) -> str:
-    """The driver's words on one line; a row of ours stands only in DETAIL, which is left out."""
+    """The driver's words on one line; data of our rows appear only in DETAIL, which is left out."""
     if error.diag.message_primary:
         return error.diag.message_primary
     return " ".join(str(error).split())
 
 
 def disk_is_full(error: BaseException) -> bool:
-    """Whether this error, or one behind it, is a disk or a quota without room; libraries keep the system's words."""
+    """Whether this error, or one behind it, means a full disk or quota; libraries keep the system's message."""
     return any(
         (isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT)) or NO_SPACE in str(each)
         for each in _chain(error)
@@ -117,7 +117,7 @@ def disk_is_full(error: BaseException) -> bool:
 
 
 def reason_in_log(log_file: Path, since: int) -> DiskFullError | None:
-    """Why the embedded server went away, where what it said after `since` bytes names a reason that people can mend."""
+    """Why the embedded server went away, if its log after `since` bytes names a reason that people can correct."""
     try:
         with log_file.open(errors="replace") as log:
             log.seek(since)

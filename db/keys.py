@@ -24,6 +24,6 @@ def next_ids(session: Session, table: sa.Table | str, count: int) -> Sequence[in
     """Draw `count` keys from the table's own sequence."""
     if not count:
         return ()
-    [row] = _DRAW.ask(session, draws(table, count))
+    [row] = _DRAW.rows(session, draws(table, count))
     drawn: list[int] = row["ids"]
     return drawn

@@ -70,7 +70,7 @@ def ddl_script() -> str:
     # the usual style of parameters, %(name)s, would double every percent sign
     engine = sa.create_mock_engine("postgresql+psycopg://", note, paramstyle="named")
     metadata.create_all(engine, checkfirst=False)
-    # a table's indexes come in no order: by name, the script is the same every time
+    # a table's indexes have no fixed order: sorted, the script is the same every time
     for is_index, run in groupby(statements, key=lambda statement: " INDEX " in statement.split("(")[0]):
         block = list(run)
         ordered.extend(sorted(block) if is_index else block)

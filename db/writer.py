@@ -1,9 +1,9 @@
-"""Further hands: what was decided is written on connections of their own while the next is being decided.
+"""Background writers: a chunk is written on a connection of its own while the next one is being decided.
 
     decide 1 │ decide 2 │ decide 3 │
-             │ write 1  │ write 2  │ write 3          begun in order; with one hand also done in order
+             │ write 1  │ write 2  │ write 3          begun in order; with one writer also done in order
 
-The server is another process and takes its time for rows, keys and commits; the one who decides needs not wait.
+The server is another process and needs time for rows, keys and commits. The code that decides does not wait for it.
 """
 
 from collections import deque
@@ -19,50 +19,51 @@ import sqlalchemy as sa
 from keizoku.db.session import Session
 
 Write = Callable[[Session], int]
-"""Writes and commits a piece on the session it is given; the rows it wrote."""
+"""Writes a chunk on the session passed to it and commits; returns the rows written."""
 
 WRITERS: Final = 2
-"""How many write at once where the pieces do not wait for each other: the server's time is about twice the engine's."""
+"""Writers where chunks do not depend on each other: the server needs about twice as long as the engine."""
 
 
 class BackgroundWriter:
-    """Writes for a session, one piece of work at a time, or `hands` at a time.
+    """Writes chunks for a session, at most `writers` at the same time.
 
-    What a piece raises, a later call raises, and after it none is begun. Up to `ahead` pieces wait or are being
-    written. Its connections go by the session's name (`application_name`): who ends the sessions of that name ends all.
+    An error of a chunk is raised by a later call, and no further chunk is begun. Up to `ahead` chunks are waiting or
+    being written. The connections carry the session's name (`application_name`), so whoever ends the sessions of
+    that name ends these too.
     """
 
-    def __init__(self, session: Session, hands: int = 1, ahead: int = 1) -> None:
+    def __init__(self, session: Session, writers: int = 1, ahead: int = 1) -> None:
         self._ahead = ahead
         self._idle: SimpleQueue[Session] = SimpleQueue()
         name = session.execute(sa.text("SELECT current_setting('application_name')")).scalar_one()
         with ExitStack() as opened:
-            for _ in range(hands):
+            for _ in range(writers):
                 own = opened.enter_context(session.engine.connect())
                 own.execute(sa.text("SELECT set_config('application_name', :name, false)"), {"name": name})
                 own.commit()
                 self._idle.put(own)
             session.execute(sa.text("SELECT 1"))  # one that was ended before the others had its name ends here
             self._connections = opened.pop_all()
-        self._threads = ThreadPoolExecutor(hands, "second-hand")
+        self._threads = ThreadPoolExecutor(writers, "background-writer")
         self._at_work: deque[Future[int]] = deque()
         self._failed = False
 
-    def hand(self, work: Write, on: Session | None = None) -> int:
-        """Take a piece, to be written on one of its own sessions or on `on`; the rows of those waited for."""
+    def submit(self, work: Write, on: Session | None = None) -> int:
+        """Queue a chunk for one of its own sessions, or for `on`; returns the rows of the chunks it waited for."""
         written = self._wait_for(0 if self._failed else self._ahead - 1)
         self._at_work.append(self._threads.submit(self._write, work, on))
         return written
 
     def wait(self) -> int:
-        """Until nothing is being written; the rows of the pieces waited for."""
+        """Wait until nothing is being written; returns the rows of the chunks it waited for."""
         return self._wait_for(0)
 
     def idle(self) -> Session:
-        """A session that nothing is being written on, once there is one: for whom it is now, until handed in again."""
+        """Wait for a session on which nothing is being written; it is the caller's until submitted again."""
         session = self._idle.get()
         if self._failed:
-            self.wait()  # raises what that piece raised: nothing more can be done on its session
+            self.wait()  # raises what that chunk raised: nothing more can be done on its session
         return session
 
     def _wait_for(self, left: int) -> int:
@@ -91,9 +92,9 @@ class BackgroundWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """What was taken is still written, also after an error or Ctrl-C of the one who hands over.
+        """Write what was queued, even after an error or Ctrl-C of the caller.
 
-        Nobody else may touch a session while a piece is written on it: a second Ctrl-C waits for that, too.
+        Nothing else may use a session while a chunk is written on it, so a second Ctrl-C waits for that too.
         """
         interrupted: KeyboardInterrupt | None = None
         with self._connections:
@@ -108,15 +109,15 @@ class BackgroundWriter:
 
 
 class AlternatingSessions:
-    """Connections in turn: what one has read and locked it also writes, while the next is read on another.
+    """Alternating connections: each writes what it has read and locked, while the next chunk is read on another.
 
-        with Turns(session) as turns:
-            facts = load(turns.free)
-            turns.write(partial(save, decide(facts)), last=False)      begun; turns.free is now another
+        with AlternatingSessions(session) as sessions:
+            facts = load(sessions.free)
+            sessions.write(partial(save, decide(facts)), last=False)    begun; sessions.free is now another
             …
-            turns.wait()
+            sessions.wait()
 
-    One piece alone needs no further connection and gets none, and `alone` nothing does.
+    A single chunk is written on the session itself, without a further connection; with `alone`, every chunk is.
     """
 
     def __init__(self, session: Session, *, alone: bool = False) -> None:
@@ -125,17 +126,17 @@ class AlternatingSessions:
         self._writer: BackgroundWriter | None = None
 
     def write(self, work: Write, *, last: bool) -> int:
-        """Begin to write on `free`; the rows that are known to be written by now."""
+        """Begin to write on `free`; returns the rows known to be written by now."""
         if self._writer is None:
             if last or self._alone:
                 return work(self.free)
             self._writer = BackgroundWriter(self.free, WRITERS, WRITERS)
-        written = self._writer.hand(work, self.free)
+        written = self._writer.submit(work, self.free)
         self.free = self._writer.idle()
         return written
 
     def wait(self) -> int:
-        """Until all is written; the rows of the last pieces."""
+        """Wait until everything is written; returns the rows of the last chunks."""
         return self._writer.wait() if self._writer is not None else 0
 
     def __enter__(self) -> "AlternatingSessions":

@@ -18,6 +18,7 @@ from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.services.billing_service import BillingService
 from keizoku.db.session import DatabaseError, Session, check_server, make_engine
 from keizoku.db.standing import check_current
+from keizoku.extras import naming_the_extra
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -107,8 +108,9 @@ def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
         finally:
             simulated.close()
         return
-    from keizoku.billing.gateway.stripe_calls import StripeCalls
-    from keizoku.billing.gateway.stripe_gateway import StripeGateway
+    with naming_the_extra():
+        from keizoku.billing.gateway.stripe_calls import StripeCalls
+        from keizoku.billing.gateway.stripe_gateway import StripeGateway
 
     calls = StripeCalls.to(
         settings.stripe_key(),

@@ -1,6 +1,6 @@
 """Which months have to be looked at again, and up to where a night has done so.
 
-    the desk records a fact ──> month_to_review(month, account | every claim)      same transaction
+    a service records a fact ─> month_to_review(month, account | every claim)      same transaction
     the night, month over   ──> decides, then month_review(month, up to that row)
 
 So a night on which nothing became known costs one small query, however many claims there ever were.
@@ -69,11 +69,8 @@ def policy_of(rules: Rules, month: Month) -> Policy:
 
 def months_touched(span: Span, reach_seconds: int = 0) -> Iterator[Month]:
     """The months that a span reaches, widened on both sides by `reach_seconds`."""
-    month = Month.of(from_epoch(span[0] - reach_seconds))
-    last = Month.of(from_epoch(span[1] + reach_seconds - 1))
-    while month <= last:
-        yield month
-        month = month.next()
+    first = Month.of(from_epoch(span[0] - reach_seconds))
+    yield from first.through(Month.of(from_epoch(span[1] + reach_seconds - 1)))
 
 
 def reach_seconds(rules: Rules, month: Month) -> int:

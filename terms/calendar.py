@@ -13,7 +13,7 @@ except in `parse_instant` and `Month.parse`, whose messages can be shown to the 
 from __future__ import annotations
 
 from calendar import isleap, monthrange
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -97,6 +97,17 @@ class Month:
     def previous(self) -> Month:
         """The month before."""
         return self.shift(-1)
+
+    def since(self, earlier: Month) -> int:
+        """How many months it is after another; negative if before."""
+        return (self.year - earlier.year) * 12 + self.month - earlier.month
+
+    def through(self, last: Month) -> Iterator[Month]:
+        """The months from this one to `last`, both inclusive; none if `last` is before it."""
+        month = self
+        while month <= last:
+            yield month
+            month = month.next()
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"

@@ -96,9 +96,10 @@ def _token(clause_id: str) -> str:
 
 
 def _home_link(home: str) -> str:
-    """A link to the file of "room.module.function"."""
-    module, _, function = home.rpartition(".")
-    return f"[{home}](../{module.removeprefix('keizoku.').replace('.', '/')}.py)" if function else home
+    """A link to the file of "room.module.function" or "room.module.Class.method"."""
+    *module, _function = home.removeprefix("keizoku.").split(".")
+    path = "/".join(part for part in module if not part[0].isupper())
+    return f"[{home}](../{path}.py)" if path else home
 
 
 def _test_links(proofs: Iterable[str]) -> list[str]:

@@ -36,8 +36,13 @@ def tax_included_yen(total_yen: int, rate: Fraction) -> int:
     """
     if total_yen < 0:
         raise ValueError(f"tax is taken from a document's total, which is never below zero: {total_yen}")
-    # in whole numbers: rate = n / d makes rate / (1 + rate) = n / (n + d)
-    return total_yen * rate.numerator // (rate.numerator + rate.denominator)
+    over, under = tax_parts(rate)
+    return total_yen * over // under
+
+
+def tax_parts(rate: Fraction) -> tuple[int, int]:
+    """A rate in whole numbers, as (over, under): rate = n / d makes rate / (1 + rate) = n / (n + d)."""
+    return rate.numerator, rate.numerator + rate.denominator
 
 
 def cumulative_floor(total: int, part: int, whole: int) -> int:

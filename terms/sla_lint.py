@@ -99,11 +99,11 @@ def cuts(policy: SlaPolicy) -> list[Cut]:
     stated = {bound for each in ranges for bound in (each.above, each.at_least, each.below, each.at_most)}
     bounds = {bound for bound in stated if bound is not None and bound >= low and (high is None or bound <= high)}
     points = sorted(bounds | {low} | ({high} if high is not None else set()))
-    pieces: list[Cut] = []
+    cuts: list[Cut] = []
     for one, following in pairwise(points):
-        pieces += [Cut(one, one), Cut(one, following)]
-    pieces.append(Cut(points[-1], points[-1]))
-    return pieces if high is not None else [*pieces, Cut(points[-1], None)]
+        cuts += [Cut(one, one), Cut(one, following)]
+    cuts.append(Cut(points[-1], points[-1]))
+    return cuts if high is not None else [*cuts, Cut(points[-1], None)]
 
 
 def figures_possible(policy: SlaPolicy) -> tuple[Fraction, Fraction | None]:

@@ -100,7 +100,7 @@ def _day_after_deadline(rule: ClaimRule, last: date, period: SlaPeriod) -> date:
 
 def _cycle(anchor: date, day: date) -> int:
     """How many cycles were over when the cycle of the day began."""
-    cycle = (day.year - anchor.year) * 12 + day.month - anchor.month
+    cycle = Month.of(day).since(Month.of(anchor))
     while boundary(anchor, "month", cycle) > day:
         cycle -= 1
     return cycle

@@ -16,8 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from difflib import get_close_matches
 from enum import StrEnum
 from fractions import Fraction
+from math import ceil, floor
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -105,6 +107,11 @@ class Predicate(_Stated):
     def holds(self, share: Fraction) -> bool:
         """Whether so large a share of the population makes a stop; nobody affected never does."""
         return share > 0 and (share > self.threshold or (self.comparator == ">=" and share == self.threshold))
+
+    def needed(self, population: int) -> int:
+        """The fewest of a population that make a stop."""
+        share = self.threshold * population
+        return max(1, ceil(share) if self.comparator == ">=" else floor(share) + 1)
 
 
 class Duration(_Stated):
@@ -344,16 +351,20 @@ class SlaPolicy(_Stated):
         return next((tier for tier in self.tiers if tier.takes(figure)), None)
 
 
+class UnknownPolicyError(LookupError):
+    """No example has this name."""
+
+
 def parse_policy(stated: Mapping[str, Any], source: str) -> SlaPolicy:
     """The policy that parsed TOML states. Raises BadTermsError naming the source and each mistake."""
     try:
         return SlaPolicy.model_validate(dict(stated))
     except ValidationError as error:
-        told = "; ".join(
+        mistakes = "; ".join(
             f"{'.'.join(str(part) for part in one['loc']) or 'policy'}: {one['msg'].removeprefix('Value error, ')}"
             for one in error.errors()
         )
-        raise BadTermsError(f"{source}: {told}") from None
+        raise BadTermsError(f"{source}: {mistakes}") from None
 
 
 def read_policy(path: Path) -> SlaPolicy:
@@ -364,3 +375,21 @@ def read_policy(path: Path) -> SlaPolicy:
 def public_policies() -> tuple[SlaPolicy, ...]:
     """The examples that come with this package, by name."""
     return tuple(read_policy(path) for path in sorted(PUBLIC.glob("*.toml")))
+
+
+def public_policy(name: str) -> SlaPolicy:
+    """The example of this name. Raises UnknownPolicyError, naming the nearest; BadTermsError."""
+    known = {policy.name: policy for policy in public_policies()}
+    if name not in known:
+        near = get_close_matches(name, known, n=3, cutoff=0.4)
+        remedy = "`keizoku terms policies` lists them"
+        raise UnknownPolicyError(f"no policy {name!r}; nearest: {', '.join(near) or 'none'} ({remedy})")
+    return known[name]
+
+
+def stated_policy(file_or_name: str) -> SlaPolicy:
+    """A policy in a file (its name ends with .toml), or the example of this name.
+
+    Raises BadTermsError, UnknownPolicyError.
+    """
+    return read_policy(Path(file_or_name)) if file_or_name.endswith(".toml") else public_policy(file_or_name)

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.accounts.contract_lists import may_be
 from keizoku.billing.contracts.contract_facts import states_of
+from keizoku.billing.read_model import ReadModel
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items
 from keizoku.billing.rules.contract_state import ContractState, State
 from keizoku.billing.rules.delinquency import UnpaidFee, default_state, outlook
@@ -20,7 +21,6 @@ from keizoku.db.session import Session, texts
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import invoice
 from keizoku.terms.calendar import jst_day
-from keizoku.terms.read_model import ReadModel
 from keizoku.terms.rules import Rules
 
 

@@ -26,9 +26,9 @@ from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import settle_fee
 from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
-from keizoku.billing.tasks import close_task, open_task
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
+from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
 from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt
 from keizoku.db.writer import WRITERS, BackgroundWriter
@@ -94,7 +94,7 @@ def charge_due(
             while results := list(islice(answers, ANSWERS)):
                 unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
                 save = partial(save_results, rules=rules, attempts=attempts, results=results, now=now)
-                changes += save(session) if writer is None else writer.hand(save)
+                changes += save(session) if writer is None else writer.submit(save)
             if unknown:
                 changes += writer.wait() if writer is not None else 0
                 changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)

@@ -22,12 +22,13 @@ from keizoku.billing.dunning.write_off import Act, record_act
 from keizoku.billing.gateway.books import Dispute
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.read_model import ReadModel
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
-from keizoku.billing.tasks import open_task
+from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.books import term_closure
 from keizoku.db.tables.contracts import term
@@ -35,7 +36,6 @@ from keizoku.db.tables.gateway import dispute_choice, gateway_dispute, gateway_e
 from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
-from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 

@@ -23,7 +23,7 @@ from keizoku.billing.gateway.refunds import KINDS, SUBJECTS, subject_of
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.customer_deposits import CARD, use_deposit
 from keizoku.billing.receivables.open_items import lock_accounts
-from keizoku.billing.tasks import open_task
+from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import balance_transaction, gateway_event, refund_look
 from keizoku.db.tables.money import credit, credit_refund

@@ -17,7 +17,7 @@ from keizoku.billing.gateway.port import Answer, Gateway
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.customer_deposits import CARD, deposit_of, end_tasks_when_all_went_back, use_deposit
 from keizoku.billing.receivables.open_items import lock_accounts
-from keizoku.billing.tasks import close_task
+from keizoku.db.review_tasks import close_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import payment_attempt, review_task, settlement

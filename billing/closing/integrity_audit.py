@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.rules.books.revenue_recognition import recognised_through_sql
 from keizoku.db.session import PreparedQuery, Session
 
 _MARGIN = timedelta(days=1)
@@ -142,10 +143,9 @@ _CREDITS = "SELECT coalesce(sum(available_yen), 0) FROM credit WHERE available_y
 _INTEREST = """
     SELECT coalesce((SELECT sum(yen) FROM interest_booking), 0)
          - coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'interest'), 0)"""
-_CONTRACT_LIABILITY = """
-    SELECT coalesce(sum(price_yen - price_yen * greatest(0,
-               least(:day_after, coalesce(closed_on, :day_after)) - starts_on) / (ends_on - starts_on)
-               - coalesce(reduced.yen, 0)), 0)
+_RECOGNISED = recognised_through_sql("price_yen", "starts_on", "ends_on", "least(:day_after, closed_on)")
+_CONTRACT_LIABILITY = f"""
+    SELECT coalesce(sum(price_yen - {_RECOGNISED} - coalesce(reduced.yen, 0)), 0)
     FROM (
         SELECT * FROM term WHERE ends_on > :day_after
         UNION ALL SELECT * FROM term WHERE ends_on <= :day_after AND closed_on IS NOT NULL
@@ -158,7 +158,7 @@ _CONTRACT_LIABILITY = """
     WHERE method <> 'coupon'
       AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_closure.term_id = term.id)
       AND (id <= :term OR method IN ('app_store', 'product_key') OR EXISTS (
-           SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id))"""
+           SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id))"""  # noqa: S608
 
 
 _KEYS = """
@@ -348,8 +348,8 @@ def audit(session: Session, business_date: date, *, recognised_to: date, base: A
 
     Counts and sums are those of everything, whatever the base. Without one every row is looked at.
     """
-    _ROOM.ask(session)
-    [row] = _AUDIT.ask(session, _asked(business_date, recognised_to, base))
+    _ROOM.rows(session)
+    [row] = _AUDIT.rows(session, _asked(business_date, recognised_to, base))
     moved: Mapping[str, int] = row["journal"]
     found = {name: int(value) for name, value in row.items() if name != "journal"}
     codes = sorted({*base.sums, *moved})

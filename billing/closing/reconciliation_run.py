@@ -23,11 +23,11 @@ from keizoku.billing.gateway.port import Gateway, UnansweredError
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
 from keizoku.billing.ledger.manual_entries import post_by_hand
+from keizoku.billing.read_model import ReadModel
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.closing import exception_resolution
 from keizoku.terms.calendar import Month, jst_day
-from keizoku.terms.read_model import ReadModel, to_json
 from keizoku.terms.refusal import Refused
 
 AROUND = timedelta(days=40)
@@ -140,7 +140,7 @@ def resolve(
         )
     session.execute(
         sa.insert(exception_resolution).values(
-            month=str(month), exception=key, kind=found.type.value, yen=found.yen, told=to_json(exception_row(found)),
+            month=str(month), exception=key, kind=found.type.value, yen=found.yen, told=exception_row(found).to_json(),
             entry_id=entry_id, author=by, ground=ground, recorded_at=now,
         )
     )  # fmt: skip

@@ -1,9 +1,10 @@
 """Stage 8, revenue: recognition for the days passed, one journal entry per day and plan.
 
 Due: days before the business date whose recognised yen differ from what is posted. The amount of a day is the sum,
-over the terms that cover it, of each fee's cumulative floor to the end of the day less that to its start; its tax
-likewise, at the rate of the day on which the term began. A term that ended early is recognised to its end at once if it
-is paid, else when it is paid.
+over the terms that cover it, of what each fee has earned to the end of the day less that to its start; its tax
+likewise, at the rate of the day on which the term began. The database works it out, by the expressions that
+rules/books/revenue_recognition.py renders. A term that ended early is recognised to its end at once if it is paid, else
+when it is paid.
 """
 
 from collections.abc import Iterable
@@ -13,13 +14,18 @@ from datetime import date, datetime, timedelta
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.rules.books.revenue_recognition import Recognised, recognised_between
+from keizoku.billing.rules.books.revenue_recognition import (
+    Recognised,
+    recognised_between,
+    recognised_tax_sql,
+    recognised_through_sql,
+)
 from keizoku.billing.rules.payment_method import POSTED_ONLY
 from keizoku.db.session import PreparedQuery, Rows, Session, copy_rows, plain_array
 from keizoku.db.tables.books import revenue_posting, term_closure
 from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import invoice, settlement
-from keizoku.terms.money import tax_included_yen
+from keizoku.terms.money import tax_included_yen, tax_parts
 from keizoku.terms.rules import Rules
 
 
@@ -34,9 +40,18 @@ class DayDue:
     tax_yen: int
 
 
+def _through(day_after: str) -> str:
+    """What a term has earned before a day of its own, or before the one after its last."""
+    return recognised_through_sql("term.price_yen", "term.starts_on", "term.ends_on", day_after, inside=True)
+
+
+def _tax(recognised_yen: str) -> str:
+    return recognised_tax_sql(recognised_yen, "tax_over", "tax_under")
+
+
 _DUE_DAYS = PreparedQuery(
     sa.text(
-        """
+        f"""
     WITH first AS (
         SELECT least(
             (SELECT min(starts_on) FROM term WHERE id > :above),
@@ -50,8 +65,7 @@ _DUE_DAYS = PreparedQuery(
                              CAST(:tax_under AS bigint[])) AS rate (from_on, until_on, tax_over, tax_under)
     ), through AS (
         SELECT days.day, term.plan, tax_over, tax_under,
-               term.price_yen * (days.day - term.starts_on) / (term.ends_on - term.starts_on) AS before_yen,
-               term.price_yen * (days.day + 1 - term.starts_on) / (term.ends_on - term.starts_on) AS after_yen
+               {_through("days.day")} AS before_yen, {_through("days.day + 1")} AS after_yen
         FROM days JOIN term ON term.starts_on <= days.day AND term.ends_on > days.day
              AND (term.closed_on IS NULL OR term.closed_on > days.day) AND term.method <> 'coupon'
              JOIN rate ON rate.from_on <= term.starts_on AND term.starts_on < rate.until_on
@@ -59,7 +73,7 @@ _DUE_DAYS = PreparedQuery(
           AND (SELECT on_day FROM first) <= CAST(:last_on AS date)  -- no term is read where no day is due
     ), expected AS (
         SELECT day, plan, sum(after_yen - before_yen) AS yen,
-               sum(after_yen * tax_over / tax_under - before_yen * tax_over / tax_under) AS tax_yen
+               sum({_tax("after_yen")} - {_tax("before_yen")}) AS tax_yen
         FROM through GROUP BY day, plan
     ), posted AS (
         SELECT day, plan, max(revision) AS revision, sum(yen) AS yen, sum(tax_yen) AS tax_yen
@@ -72,7 +86,7 @@ _DUE_DAYS = PreparedQuery(
     WHERE coalesce(expected.yen, 0) <> coalesce(posted.yen, 0)
        OR coalesce(expected.tax_yen, 0) <> coalesce(posted.tax_yen, 0)
     ORDER BY day, plan
-    """
+    """  # noqa: S608 - all of it is ours
     ).bindparams(sa.bindparam("above", type_=sa.BigInteger()), sa.bindparam("last_on", type_=sa.Date()))
 )
 
@@ -102,17 +116,17 @@ def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) 
     (id above `above`) covers.
     """
     asked = {"above": above, "last_on": business_date - timedelta(days=1)} | _tax_rates(rules)
-    return [DayDue(**row) for row in _DUE_DAYS.ask(session, asked)]
+    return [DayDue(**row) for row in _DUE_DAYS.rows(session, asked)]
 
 
 def _tax_rates(rules: Rules) -> dict[str, str]:
     """The rate that a term's fee holds, by the day on which the term begins, as its invoice shows it."""
-    held = [(version, version.policy.tax.rate) for version in rules.terms.versions if version.policy is not None]
+    held = [(version, tax_parts(version.policy.tax.rate)) for version in rules.terms.versions if version.policy]
     return {
         "from_on": plain_array(version.in_force_from for version, _ in held),
         "until_on": plain_array(version.in_force_until or date.max for version, _ in held),
-        "tax_over": plain_array(rate.numerator for _, rate in held),
-        "tax_under": plain_array(rate.numerator + rate.denominator for _, rate in held),
+        "tax_over": plain_array(over for _, (over, _) in held),
+        "tax_under": plain_array(under for _, (_, under) in held),
     }
 
 

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.read_model import ReadModel
 from keizoku.billing.rules.codes import MOST_BATCHES, Code, compose, draw_secret
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError, price_at
@@ -27,7 +28,6 @@ from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption
 from keizoku.db.tables.contracts import contract
 from keizoku.terms.calendar import jst_day
-from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
 
 MOST_CODES = 1_000_000  # of one batch

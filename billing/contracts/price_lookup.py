@@ -27,7 +27,7 @@ def load_prices(session: Session) -> list[Price]:
             cohort=frozenset(row["cohort"]) if row["cohort"] is not None else None,
             recorded=row["id"],
         )
-        for row in _PRICES.ask(session)
+        for row in _PRICES.rows(session)
     ]
 
 

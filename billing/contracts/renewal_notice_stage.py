@@ -17,7 +17,7 @@ from keizoku.billing.rules.contract_lifecycle import NewTerm, RenewalRules, deci
 from keizoku.billing.rules.documents.notice_text import Notice
 from keizoku.billing.rules.documents.renewal_notice import RenewalNotified, Windows, renewal_notices
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
-from keizoku.db.probes import TELLS_MONTHLY
+from keizoku.db.probes import NOTIFIES_MONTHLY
 from keizoku.db.session import Session, copy_rows, numbers, texts
 from keizoku.db.tables.contracts import contract, plan, price, term
 from keizoku.db.tables.money import user_notice
@@ -40,7 +40,7 @@ def anything_due() -> sa.ColumnElement[bool]:
     """Whether there is a plan of which `due` might find a contract: by its interval, or by prices that differ."""
     other_prices = sa.select(price.c.plan).group_by(price.c.plan)
     return sa.or_(
-        TELLS_MONTHLY,
+        NOTIFIES_MONTHLY,
         sa.exists().where(plan.c.interval != "month"),
         sa.exists(other_prices.having(sa.func.min(price.c.yen) != sa.func.max(price.c.yen))),
         sa.exists().where(price.c.cohort.is_not(None)),

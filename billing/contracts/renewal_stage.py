@@ -24,8 +24,8 @@ from keizoku.billing.rules.contract_lifecycle import (
 from keizoku.billing.rules.delinquency import DefaultState, default_state
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError
-from keizoku.billing.tasks import open_task
 from keizoku.db.probes import BUSINESS_DATE
+from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
 from keizoku.db.tables.contracts import contract, plan, suspension, term
 from keizoku.terms.calendar import day_start_at

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.gateway.books import GatewayBooks, GatewayEvent, Movement, Payout
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.tasks import open_task
+from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import (
     balance_transaction,

@@ -62,7 +62,7 @@ def post_entries(
         if beside is not None:
             copy_rows(session, *beside(entry_ids))
         return entry_ids
-    [held] = _HELD_OPEN.ask(session, draws(entry, count))
+    [held] = _HELD_OPEN.rows(session, draws(entry, count))
     ids = iter(held["ids"])
     entry_ids = [next(ids) if draft.lines else 0 for _, draft in drafts]
     first_open = _first_open_day(session)
@@ -90,7 +90,7 @@ def post_entries(
 
 def _first_open_day(session: Session) -> date | None:
     """The first day on which entries may be posted; None: every day is open."""
-    return next((row["open_from"] for row in _OPEN_FROM.ask(session)), None)
+    return next((row["open_from"] for row in _OPEN_FROM.rows(session)), None)
 
 
 # two statements: what was closed while the lock was waited for is seen by the second only

@@ -16,7 +16,7 @@ from keizoku.billing.gateway.port import Answer, Gateway
 from keizoku.billing.gateway.refunds import answer_of, open_refunds, save_answer
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.sla_credit import award_yen, delta, plan_refunds
-from keizoku.billing.tasks import open_task
+from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import award
 from keizoku.db.tables.contracts import contract

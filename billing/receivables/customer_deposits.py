@@ -28,8 +28,8 @@ from keizoku.billing.receivables.cash_application import (
 from keizoku.billing.receivables.open_items import OpenItem, lock_accounts
 from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
-from keizoku.billing.tasks import close_tasks
 from keizoku.db.probes import TODAY
+from keizoku.db.review_tasks import close_tasks
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.gateway import overpayment_refund

@@ -17,7 +17,7 @@ from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, text_of, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
 from keizoku.billing.receivables.read_models import StoreTerm
-from keizoku.billing.tasks import open_task
+from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_payout
 from keizoku.db.tables.contracts import term

@@ -18,9 +18,10 @@ from datetime import date
 from fractions import Fraction
 from typing import NamedTuple
 
-from keizoku.terms.calendar import MONTHS_OF, Interval
+from keizoku.terms.calendar import Interval
 from keizoku.terms.decision import decides
 from keizoku.terms.money import ceil_yen, floor_yen, nearest_yen, tax_included_yen
+from keizoku.terms.monthly_fee import monthly_fee
 
 _ROUNDINGS = {"up": ceil_yen, "down": floor_yen, "nearest": nearest_yen}
 """The choices of the reading credit_rounding."""
@@ -60,13 +61,13 @@ class RefundPlan(NamedTuple):
 def award_yen(rate: Fraction, prices: Sequence[tuple[int, Interval]], rounding: str = "up") -> int:
     """What an award is worth: the rate of the monthly fee, rounded up to the yen (or as `credit_rounding` reads).
 
-    The monthly fee is the tax-inclusive recurring price of the card-paid terms that the recognised time
-    touched: a yearly price / 12, unrounded, and the higher of two. What the text leaves in doubt goes to
-    the user.
+    `prices` are those of the card-paid terms that the recognised time touched (monthly_fee). Raises ValueError
+    where there is none.
     """
-    if not prices or any(price_yen < 0 for price_yen, _ in prices):
-        raise ValueError(f"an award rests on the price of at least one term: {prices}")
-    return credit_yen(rate * max(Fraction(price_yen, MONTHS_OF[interval]) for price_yen, interval in prices), rounding)
+    fee = monthly_fee(prices)
+    if fee is None:
+        raise ValueError("an award rests on the price of at least one term")
+    return credit_yen(rate * fee.exact_yen, rounding)
 
 
 def credit_yen(exact_yen: Fraction, rounding: str = "up") -> int:

@@ -20,7 +20,7 @@ from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.receivables.store_reports import StoreReport, take_report
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.billing.services.base import Service
-from keizoku.billing.tasks import close_task
+from keizoku.db.review_tasks import close_task
 from keizoku.terms.refusal import Refused
 
 

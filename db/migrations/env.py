@@ -1,4 +1,4 @@
-"""Runs the migrations on the session that `keizoku.db.migrate.upgrade` hands over.
+"""Runs the migrations on the session that `keizoku.db.migrate.upgrade` passes.
 
 The session's search path says in which schema; the version table lies there too.
 """

@@ -1,4 +1,4 @@
-"""Every table of the house on one MetaData, by aggregate."""
+"""Every table of Keizoku on one MetaData, by aggregate."""
 
 from keizoku.db.tables import (
     bank,

@@ -1,8 +1,8 @@
 """What a bank and the app stores report: files, incoming payments, payouts.
 
 Always holds (by the constraints below): a file without a bad row is taken once; the n-th equal line of a bank's files
-is one payment, however many files show it; a store pays a term out once. Whose a payment is, is told by acts that are
-only added.
+is one payment, however many files show it; a store pays a term out once. Acts say whose a payment
+is; they are rows that are only added.
 """
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, UniqueConstraint

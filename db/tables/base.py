@@ -1,4 +1,4 @@
-"""The one MetaData of the house, and the column kinds that every table shares.
+"""The one MetaData of Keizoku, and the column kinds that every table shares.
 
 Amounts are whole yen (BIGINT), instants are aware (TIMESTAMPTZ), days are JST dates (DATE).
 Tables carry no schema name: the search path chooses the schema.

@@ -92,6 +92,8 @@ certificate = Table(
     Column("sums", JSONB, nullable=False),
     Column("differences", JSONB, nullable=False),
     Column("floors", JSONB, nullable=False),
+    Column("carried", JSONB, nullable=False),
+    day("audited_whole_on"),
     text("hash"),
     CheckConstraint("state IN ('ok', 'differences')", name="state"),
     Index("ix_certificate_business_date", "business_date"),

@@ -43,7 +43,7 @@ manual_entry = Table(
     UniqueConstraint("reverses"),
     CheckConstraint("author <> '' AND ground <> ''", name="by_somebody"),
 )
-"""Entries that people posted by hand, and whom to ask."""
+"""Entries that people posted by hand, and who answers for them."""
 
 exception_resolution = Table(
     "exception_resolution",

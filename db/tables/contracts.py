@@ -9,7 +9,7 @@ Always holds (by the constraints below):
 Columns that may change: contract.{method, renews_on} (caches of the last term, derived again by the audit),
 contract.{approved_at, anchor_on, rejected_at, rejected_ground, ended_on, ended_at, ended_reason, end_recorded_at}
 (set once), term.{closed_on, closed_at} (set once), suspension.{lifted_at, lifted_by, lift_recorded_at} (set once).
-What is set once carries the instant at which it was recorded, so that any past day can be told as it was known then.
+What is set once carries the instant at which it was recorded, so that any past day can be shown as it was known then.
 """
 
 from sqlalchemy import (

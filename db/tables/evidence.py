@@ -47,7 +47,7 @@ evidence_import = Table(
     Column("rows_read", BigInteger, nullable=False),
     Column("rows_used", BigInteger, nullable=False),  # good, whether or not they were known before
     Column("rows_new", BigInteger, nullable=False),
-    Column("rows_refused", BigInteger, nullable=False),  # each of them was told as a finding
+    Column("rows_refused", BigInteger, nullable=False),  # each of them was reported as a finding
     text("author"),
     instant("recorded_at"),
     UniqueConstraint("sha256", "kind", "read_as"),

@@ -31,7 +31,7 @@ _VARIABLES = {
 _SINCE_17 = b"SET transaction_timeout = 0;\n"
 _FOR_ANY_SERVER = b"SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout';\n"
 """A dump's script sets this near its beginning, before any row; an older server does not know it."""
-_PIECE = 1 << 20
+_BLOCK = 1 << 20
 
 
 class BackupError(Exception):
@@ -39,7 +39,7 @@ class BackupError(Exception):
 
 
 def recipients_of(keys: Sequence[str]) -> list[Any]:
-    """Public keys of age (age1…). Raises BackupError for one that is none."""
+    """Public keys of age (age1…). Raises BackupError for text that is not one."""
     found = []
     for key in keys:
         try:
@@ -83,7 +83,7 @@ def dump(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path, sc
     """
     try:
         _encrypted(url, snapshot, recipients, target, [] if schema == "public" else [f"--schema={schema}"])
-    except (OSError, pyrage.EncryptError) as error:  # a full disk is also told when the file is closed
+    except (OSError, pyrage.EncryptError) as error:  # a full disk may show only when the file is closed
         raise BackupError(f"the dump was not written: {_words(error)}") from error
 
 
@@ -101,8 +101,8 @@ def _encrypted(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Pa
         except BaseException:
             process.kill()
             raise
-        said = _pipe(process.stderr).read()
-        _check(process.wait(), said, "pg_dump")
+        output = _pipe(process.stderr).read()
+        _check(process.wait(), output, "pg_dump")
 
 
 def encrypt_bytes(content: bytes, recipients: Sequence[Any]) -> bytes:
@@ -111,7 +111,7 @@ def encrypt_bytes(content: bytes, recipients: Sequence[Any]) -> bytes:
 
 
 def decrypt_bytes(content: bytes, identity: Any) -> bytes:
-    """And back. Raises BackupError where the key does not fit or the bytes are not what was written."""
+    """Decrypt them. Raises BackupError where the key does not fit or the bytes are not what was written."""
     try:
         return bytes(pyrage.decrypt(content, [identity]))
     except pyrage.DecryptError as error:
@@ -141,8 +141,8 @@ def restore(file: Path, identity: Any, url: sa.URL) -> None:
         finally:
             with contextlib.suppress(BrokenPipeError):
                 script.close()
-        said = _pipe(psql.stderr).read()
-        _check(psql.wait(), said, "psql")
+        output = _pipe(psql.stderr).read()
+        _check(psql.wait(), output, "psql")
 
 
 def _write(script: IO[bytes], words: bytes) -> None:
@@ -150,14 +150,14 @@ def _write(script: IO[bytes], words: bytes) -> None:
         script.write(words)
 
 
-def _hand_on(made: IO[bytes], script: IO[bytes]) -> None:
-    """Hand pg_restore's script on, to its end, whether or not anybody still reads it."""
+def _forward(made: IO[bytes], script: IO[bytes]) -> None:
+    """Forward pg_restore's script to its end, whether or not psql still reads it."""
     for line in made:
         _write(script, _FOR_ANY_SERVER if line == _SINCE_17 else line)
         if line == _SINCE_17:
             break
-    while piece := made.read(_PIECE):
-        _write(script, piece)
+    while block := made.read(_BLOCK):
+        _write(script, block)
 
 
 def contents(file: Path, identity: Any) -> None:
@@ -166,7 +166,7 @@ def contents(file: Path, identity: Any) -> None:
 
 
 def _through(file: Path, identity: Any, options: Sequence[str], script: IO[bytes] | None = None) -> None:
-    """Decrypt a dump into pg_restore, and hand on what it makes of it."""
+    """Decrypt a dump into pg_restore, and forward the script that it writes."""
     with (
         file.open("rb") as encrypted,
         subprocess.Popen(  # noqa: S603  our own program, no shell
@@ -179,7 +179,7 @@ def _through(file: Path, identity: Any, options: Sequence[str], script: IO[bytes
         failed: Exception | None = None
         reader = None
         if script is not None:
-            reader = threading.Thread(target=_hand_on, args=(_pipe(process.stdout), script))
+            reader = threading.Thread(target=_forward, args=(_pipe(process.stdout), script))
             reader.start()
         try:
             _decrypt(encrypted, _pipe(process.stdin), identity)
@@ -190,13 +190,13 @@ def _through(file: Path, identity: Any, options: Sequence[str], script: IO[bytes
             process.kill()
         with contextlib.suppress(BrokenPipeError):
             _pipe(process.stdin).close()
-        said = _pipe(process.stderr).read()
+        output = _pipe(process.stderr).read()
         code = process.wait()
         if reader is not None:
             reader.join()
     if failed is not None:
         raise BackupError(f"the backup does not open with this key, or is damaged: {_words(failed)}") from failed
-    _check(code, said, "pg_restore")
+    _check(code, output, "pg_restore")
 
 
 def _decrypt(encrypted: IO[bytes], out: IO[bytes], identity: Any) -> None:
@@ -209,14 +209,14 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
     return stream
 
 
-def _check(code: int, said: bytes, program: str) -> None:
+def _check(code: int, output: bytes, program: str) -> None:
     if code != 0:
-        lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
         raise BackupError(f"{program} failed: {lines[0] if lines else f'exit code {code}'}")
 
 
 def _environment(url: sa.URL) -> dict[str, str]:
-    """Where to connect to, for the programs; a password never stands on a command line."""
+    """The connection as environment variables of the programs; a password never appears on a command line."""
     found = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "PGUSER": url.username or ""}
     found["PGDATABASE"] = url.database or ""
     if url.password is not None:

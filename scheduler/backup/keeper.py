@@ -37,13 +37,13 @@ from keizoku.scheduler.backup.plan import BackupState, Copy, backup_state, may_g
 from keizoku.scheduler.backup.stores import DUMP, PROOF, Store, StoreError, sha256_of
 from keizoku.terms.policy import Policy
 
-Told = Callable[[str], None]
-"""Told, in words, what is being done."""
+Progress = Callable[[str], None]
+"""Called with what is being done, in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Where backups go, for whom they are encrypted, how long they stay."""
+    """Where backups go, for whom they are encrypted, and how long they are kept."""
 
     stores: tuple[Store, ...]
     recipients: tuple[str, ...]
@@ -61,7 +61,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of a backup in one store; `why` where it was not written."""
+    """The result of a backup in one store; `why` where it was not written."""
 
     backup: str
     store: str
@@ -79,8 +79,10 @@ class Checked:
     complaints: tuple[str, ...]
 
 
-def run(session: Session, url: sa.URL, rules: Rules, now: datetime, told: Told = lambda _: None) -> list[Stored]:
-    """Make a backup and write it to every store; one that fails does not keep it from the others. Commits.
+def run(
+    session: Session, url: sa.URL, rules: Rules, now: datetime, progress: Progress = lambda _: None
+) -> list[Stored]:
+    """Make a backup and write it to every store; a store that fails does not stop the others. Commits.
 
     Raises BackupError where none could be made. `url` is the session's own database.
     """
@@ -89,7 +91,7 @@ def run(session: Session, url: sa.URL, rules: Rules, now: datetime, told: Told =
     backup = f"keizoku-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     with tempfile.TemporaryDirectory(prefix="keizoku-backup-") as folder:
         files = {DUMP: Path(folder) / "dump", PROOF: Path(folder) / "proof"}
-        told("dumping")
+        progress("dumping")
         session.rollback()
         session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         snapshot: str = session.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
@@ -98,7 +100,7 @@ def run(session: Session, url: sa.URL, rules: Rules, now: datetime, told: Told =
         session.rollback()
         files[PROOF].write_bytes(encrypt_bytes(json.dumps(holds).encode(), recipients))
         size, digest = files[DUMP].stat().st_size, sha256_of(files[DUMP])
-        mark = {
+        manifest = {
             "backup": backup,
             "taken_at": now.astimezone(UTC).isoformat(),
             "bytes": size,
@@ -110,9 +112,9 @@ def run(session: Session, url: sa.URL, rules: Rules, now: datetime, told: Told =
         }
         results = []
         for store in rules.stores:
-            told(f"writing to {store.name}")
+            progress(f"writing to {store.name}")
             try:
-                store.put(backup, files, mark)
+                store.put(backup, files, manifest)
             except StoreError as error:
                 results.append(Stored(backup, store.name, size, digest, str(error)))
             else:
@@ -135,8 +137,8 @@ def listed(rules: Rules) -> tuple[list[Copy], list[str]]:
     return sorted(copies, key=lambda each: (each.taken_at, each.store), reverse=True), unreadable
 
 
-def stands(rules: Rules, now: datetime) -> BackupState:
-    """Whether a backup is wanted, and whether the last whole one is too old (premium/10.3), by what the stores hold."""
+def current_state(rules: Rules, now: datetime) -> BackupState:
+    """Whether a backup is due, and whether the last complete one is too old (premium/10.3), by what the stores hold."""
     copies, _ = listed(rules)
     numbers = rules.policy.backup
     names = [store.name for store in rules.stores]
@@ -178,7 +180,7 @@ def restore_into(
     target: sa.URL,
     identity_file: Path,
     backup: str | None = None,
-    told: Told = lambda _: None,
+    progress: Progress = lambda _: None,
     migrations: Migrations = OURS,
 ) -> list[str]:
     """Restore a backup (the newest) into an empty database; the differences to what was backed up, none if it is whole.
@@ -196,25 +198,25 @@ def restore_into(
         if copy is None:
             continue
         with tempfile.TemporaryDirectory(prefix="keizoku-restore-") as folder:
-            told(f"reading {chosen} from {store.name}")
-            file, said = Path(folder) / "dump", Path(folder) / "proof"
+            progress(f"reading {chosen} from {store.name}")
+            file, proof_file = Path(folder) / "dump", Path(folder) / "proof"
             try:
                 if store.get(chosen, DUMP, file) != copy.sha256:
                     tried.append(f"{store.name}: the bytes are not those that were written")
                     continue
-                store.get(chosen, PROOF, said)
+                store.get(chosen, PROOF, proof_file)
             except StoreError as error:
                 tried.append(str(error))
                 continue
-            expected = json.loads(decrypt_bytes(said.read_bytes(), identity))
+            expected = json.loads(decrypt_bytes(proof_file.read_bytes(), identity))
             _check_release(chosen, expected, migrations)
-            told("restoring")
+            progress("restoring")
             restore(file, identity, target)
         schema = str(expected.get("schema", "public"))
         if schema != "public":
-            told(f"its tables are in schema {schema}: set KEIZOKU_DATABASE_SCHEMA={schema}")
+            progress(f"its tables are in schema {schema}: set KEIZOKU_DATABASE_SCHEMA={schema}")
         with open_session(target, schema) as session:
-            return _proven(session, expected, migrations, told)
+            return _proven(session, expected, migrations, progress)
     raise BackupError(f"no copy of {chosen or 'any backup'} can be used" + (f": {'; '.join(tried)}" if tried else ""))
 
 
@@ -229,7 +231,7 @@ def _check_release(backup: str, expected: Mapping[str, Any], migrations: Migrati
         )
 
 
-def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, told: Told) -> list[str]:
+def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, progress: Progress) -> list[str]:
     """The differences of what was restored to what was backed up; tables of an earlier release are upgraded first.
 
     An upgrade may move rows from table to table: they are counted before it, by the names that the tables had.
@@ -237,33 +239,33 @@ def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, 
     lines: list[str] = []
     if expected["revision"] is not None and expected["revision"] != migrations.head:
         lines = proof.lost_rows(expected, proof.rows_by_name(session, expected["rows"]))
-        told(f"upgrading from release {expected.get('release')} to {migrations.release}")
+        progress(f"upgrading from release {expected.get('release')} to {migrations.release}")
         try:
             upgrade(session, migrations)
         except DatabaseError as error:
             raise BackupError(f"it was restored and stays at revision {expected['revision']}: {error}") from error
         expected = {**expected, "revision": migrations.head, "rows": {}}
-    told("proving")
+    progress("proving")
     return lines + proof.differences(expected, json.loads(json.dumps(proof.take(session))))
 
 
 def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="keizoku-verify-") as folder:
-        file, said = Path(folder) / "dump", Path(folder) / "proof"
+        file, proof_file = Path(folder) / "dump", Path(folder) / "proof"
         try:
             found = store.get(copy.backup, DUMP, file)
-            proof_found = store.get(copy.backup, PROOF, said)
+            proof_found = store.get(copy.backup, PROOF, proof_file)
         except StoreError as error:
             return [str(error)]
         complaints = []
         if found != copy.sha256:
             complaints.append("the dump's bytes are not those that were written")
-        if proof_found != store.mark(copy.backup).get("proof_sha256"):
+        if proof_found != store.manifest(copy.backup).get("proof_sha256"):
             complaints.append("the proof's bytes are not those that were written")
         if identity is not None and not complaints:
             try:
                 contents(file, identity)
-                json.loads(decrypt_bytes(said.read_bytes(), identity))
+                json.loads(decrypt_bytes(proof_file.read_bytes(), identity))
             except (BackupError, ValueError) as error:
                 complaints.append(str(error))
         return complaints

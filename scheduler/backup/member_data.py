@@ -1,6 +1,6 @@
 """A member's own data as CSV (premium/10.4): every row that names the account, one file a table.
 
-What is handed over is what the house holds of this account; ids of other members stand in none of these rows.
+It is what the services hold of this account; none of these rows contains ids of other members.
 Cells that a spreadsheet would take for a formula are disarmed with a leading apostrophe.
 """
 

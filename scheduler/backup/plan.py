@@ -1,4 +1,4 @@
-"""When a backup is wanted, whether the pause has grown too long, and which old ones may go. Pure.
+"""When a backup is due, whether the pause has grown too long, and which old copies may be removed. Pure.
 
 Decides premium/10.1 (copies, one of them far away) and premium/10.3 (daily, a pause of at most seven days).
 Instants are aware; ages are whole seconds; a backup is named by the instant at which it was begun.
@@ -27,7 +27,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class BackupState:
-    """How backups stand: the newest one that lies in every store, and whether that is too long ago."""
+    """The state of backups: the newest one present in every store, and whether that is too long ago."""
 
     last_whole_at: datetime | None
     wanted: bool
@@ -48,7 +48,7 @@ def stores_wanting(stores: Sequence[str], remote: Collection[str], copies: int) 
 def backup_state(
     copies: Iterable[Copy], stores: Collection[str], now: datetime, every_days: int, longest_pause_days: int
 ) -> BackupState:
-    """Daily by the JST calendar; without a whole one for `longest_pause_days` the promise is broken."""
+    """Daily by the JST calendar; without a complete one for `longest_pause_days` the promise is broken."""
     last = max((taken for taken, places in _whole(copies).items() if places >= set(stores)), default=None)
     if last is None:
         return BackupState(None, wanted=True, too_old=True)
@@ -60,9 +60,9 @@ def backup_state(
 
 
 def may_go(copies: Iterable[Copy], now: datetime, keep_days: int, keep_months: int) -> list[Copy]:
-    """Copies past their time, store by store: all of the last `keep_days` stay, then the first of each month.
+    """Copies past their time, store by store: all of the last `keep_days` are kept, then the first of each month.
 
-    The newest copy of a store always stays.
+    The newest copy of a store is always kept.
     """
     by_store: dict[str, list[Copy]] = {}
     for each in copies:

@@ -1,9 +1,7 @@
-"""What a database holds, in numbers that a restored one has to repeat: rows of every table, and the audit's sums.
+"""What a database holds, in numbers that a restored one must match: rows of every table, and the audit's sums.
 
-References that a trigger looks at in place of a foreign key are not looked at while a dump is read in: those to rows
-that are not there are counted here.
-
-Taken in one snapshot, the same in which the dump is made.
+Some references are checked by a trigger instead of a foreign key, and not while a dump is restored: those to missing
+rows are counted here. The proof is taken in the same snapshot as the dump.
 """
 
 from __future__ import annotations
@@ -58,10 +56,10 @@ def take(session: Session) -> dict[str, Any]:
 def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
     """Where a restored database does not hold what was backed up, one line each."""
     lines = [
-        f"{part}: backed up {json.dumps(expected[part], sort_keys=True)}, restored "
-        f"{json.dumps(found[part], sort_keys=True)}"
-        for part in ("revision", "certificate", "audit")
-        if expected[part] != found[part]
+        f"{key}: backed up {json.dumps(expected[key], sort_keys=True)}, restored "
+        f"{json.dumps(found[key], sort_keys=True)}"
+        for key in ("revision", "certificate", "audit")
+        if expected[key] != found[key]
     ]
     lines += lost_rows(expected, found["rows"])
     lines += [

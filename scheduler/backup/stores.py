@@ -1,7 +1,7 @@
-"""Where copies lie: a folder, or a remote place that fsspec speaks to (s3://bucket/folder, sftp://…).
+"""Where copies are kept: a folder, or a remote place that fsspec supports (s3://bucket/folder, sftp://…).
 
 BACKUP.dump.age    the encrypted dump          BACKUP.proof.age   what it holds, encrypted
-BACKUP.json        written last: only with it the copy is whole; sizes and hashes, nothing of the contents
+BACKUP.json        the manifest, written last: it makes the copy complete; sizes and hashes, no contents
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import fsspec
 from keizoku.scheduler.backup.plan import Copy
 from keizoku.terms.calendar import parse_instant
 
-DUMP, PROOF, MARK = ".dump.age", ".proof.age", ".json"
+DUMP, PROOF, MANIFEST = ".dump.age", ".proof.age", ".json"
 BLOCK = 1 << 20
 LOCAL_PROTOCOLS = ("file", "local")
 
@@ -39,7 +39,7 @@ class Store:
 
     @classmethod
     def at(cls, address: str) -> Store:
-        """The place of an address. Raises StoreError for one that nothing here speaks to."""
+        """The store at an address. Raises StoreError for a protocol that is not supported."""
         try:
             fs, root = fsspec.core.url_to_fs(address)
         except (ImportError, ValueError) as error:
@@ -52,14 +52,14 @@ class Store:
         protocols = self.fs.protocol if isinstance(self.fs.protocol, tuple) else (self.fs.protocol,)
         return not any(each in LOCAL_PROTOCOLS for each in protocols)
 
-    def put(self, backup: str, files: dict[str, Path], mark: dict[str, object]) -> None:
-        """Write the files, then the mark that makes the copy whole. Raises StoreError."""
+    def put(self, backup: str, files: dict[str, Path], manifest: dict[str, object]) -> None:
+        """Write the files, then the manifest, which makes the copy complete. Raises StoreError."""
         try:
             self.fs.makedirs(self.root, exist_ok=True)
             for ending, path in files.items():
                 self.fs.put_file(str(path), self._path(backup, ending))
-            with self.fs.open(self._path(backup, MARK), "wb") as out:
-                out.write(json.dumps(mark, sort_keys=True).encode())
+            with self.fs.open(self._path(backup, MANIFEST), "wb") as out:
+                out.write(json.dumps(manifest, sort_keys=True).encode())
             self.fs.invalidate_cache()
         except Exception as error:  # every file system has errors of its own
             with suppress(StoreError):
@@ -73,7 +73,7 @@ class Store:
             if not self.fs.exists(self.root):
                 return []
             names = [str(each).rsplit("/", 1)[-1] for each in self.fs.ls(self.root, detail=False)]
-            found = [self._copy(name.removesuffix(MARK)) for name in names if name.endswith(MARK)]
+            found = [self._copy(name.removesuffix(MANIFEST)) for name in names if name.endswith(MANIFEST)]
         except StoreError:
             raise
         except Exception as error:
@@ -92,16 +92,16 @@ class Store:
             raise StoreError(f"{self.name}: {backup}{ending} cannot be read ({_reason(error)})") from error
         return digest.hexdigest()
 
-    def mark(self, backup: str) -> dict[str, Any]:
-        """What the mark of a whole copy says."""
-        with self.fs.open(self._path(backup, MARK), "rb") as read:
-            said: dict[str, Any] = json.loads(read.read())
-        return said
+    def manifest(self, backup: str) -> dict[str, Any]:
+        """The manifest of a complete copy."""
+        with self.fs.open(self._path(backup, MANIFEST), "rb") as read:
+            content: dict[str, Any] = json.loads(read.read())
+        return content
 
     def remove(self, backup: str) -> None:
-        """Remove a copy: the mark first, so that half a copy never counts. Raises StoreError."""
+        """Remove a copy: the manifest first, so that half a copy never counts. Raises StoreError."""
         try:
-            for ending in (MARK, PROOF, DUMP):
+            for ending in (MANIFEST, PROOF, DUMP):
                 path = self._path(backup, ending)
                 if self.fs.exists(path):
                     self.fs.rm_file(path)
@@ -111,11 +111,12 @@ class Store:
 
     def _copy(self, backup: str) -> Copy | None:
         try:
-            said = self.mark(backup)
-            taken_at: datetime = parse_instant(said["taken_at"])
-            return Copy(backup, self.name, taken_at, int(said["bytes"]), str(said["sha256"]), said.get("release"))
+            content = self.manifest(backup)
+            taken_at: datetime = parse_instant(content["taken_at"])
+            size, digest = int(content["bytes"]), str(content["sha256"])
+            return Copy(backup, self.name, taken_at, size, digest, content.get("release"))
         except (KeyError, ValueError):
-            return None  # not a mark of ours
+            return None  # not a manifest of ours
 
     def _path(self, backup: str, ending: str) -> str:
         return f"{self.root}/{backup}{ending}"

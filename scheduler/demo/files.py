@@ -4,7 +4,7 @@
     observations.parquet  incidents.csv  notices.ics
 
 An act is done at its own instant, between the nights. Contracts of one day are enrolled together at the last
-approval of that day; the monitors' report of the month and what people say about it come half an hour after its
+approval of that day; the monitors' report of the month and people's statements about it come half an hour after its
 end. Errors: BrokenExampleError, one line with file, line and reason.
 """
 
@@ -48,7 +48,7 @@ class BrokenExampleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What is done at an instant; `account` empty: nobody's in particular. `weight`: how much, for the bar."""
+    """What is done at an instant; `account`: empty where there is no single one. `weight`: for the progress bar."""
 
     at: datetime
     account: str

@@ -14,7 +14,6 @@ from keizoku.sla.pictures.timeline import CLAUSES, month_svg
 from keizoku.sla.review_queue import policy_of
 from keizoku.terms import words
 from keizoku.terms.calendar import iso_jst
-from keizoku.terms.decision import Decision
 from keizoku.terms.policy import Policy
 
 
@@ -45,14 +44,14 @@ def amount(figure: Figure) -> str:
 
 
 def _claim(services: Services, summary: Summary, at: datetime, policy: Policy) -> dict[str, object]:
-    story = claim_explanation(services.session, services.rules, summary.explained, at)
-    decision: Decision = story["decisions"][-1][2]
-    sentences = zip(claim_sentences(story, "ja"), claim_sentences(story, "en"), strict=True)
+    found = claim_explanation(services.session, summary.explained, at)
+    decision = found.decisions[-1].decision
+    sentences = zip(claim_sentences(found, "ja"), claim_sentences(found, "en"), strict=True)
     return {
-        "id": story["claim"]["id"],
-        "account": story["claim"]["account"],
-        "received_at": iso_jst(story["claim"]["received_at"]),
-        "credit_yen": story["state"]["credit"],
+        "id": found.claim.id,
+        "account": found.claim.account,
+        "received_at": iso_jst(found.claim.received_at),
+        "credit_yen": found.status.credit_yen,
         "picture": Markup(  # noqa: S704
             month_svg(summary.service, policy, "en", decided_buckets(decision), ids="kz-claim")
         ),

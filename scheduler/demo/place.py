@@ -1,6 +1,6 @@
-"""Where the demo works: a folder of its own with a fresh database in it, and nobody else's removed.
+"""Where the demo works: a folder of its own with a new database in it. It removes nothing else.
 
-DIR/.keizoku-demo    the mark of a demo's folder: without it nothing in the folder is touched
+DIR/.keizoku-demo    the marker of a demo's folder: without it nothing in the folder is touched
 DIR/postgresql/      the demo's database, made anew by every run
 DIR/demo.html        its page
 """
@@ -20,14 +20,14 @@ from keizoku.terms.rules import Rules
 
 __all__ = ["NotADemoError", "clear", "default_dir", "examples_dir", "fresh_services"]
 
-MARK = ".keizoku-demo"
+MARKER = ".keizoku-demo"
 EXAMPLES = Path("examples") / "2026-04"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""Nothing of a demo has to outlive a power cut."""
+"""A demo need not survive a power cut."""
 
 
 class NotADemoError(Exception):
-    """The folder is not a demo's, or somebody uses it: nothing was removed."""
+    """The folder is not a demo's, or it is in use: nothing was removed."""
 
 
 def default_dir() -> tuple[Path, str]:
@@ -42,21 +42,21 @@ def default_dir() -> tuple[Path, str]:
 
 def examples_dir() -> Path | None:
     """The example month of the checkout that this runs from, or of the current folder; None: neither has one."""
-    candidates = (Path(__file__).parents[2] / EXAMPLES, Path.cwd() / EXAMPLES)
+    candidates = (Path(__file__).resolve().parents[2] / EXAMPLES, Path.cwd() / EXAMPLES)
     return next((each for each in candidates if (each / "contracts.csv").is_file()), None)
 
 
 def clear(folder: Path) -> None:
-    """Remove an earlier demo's database from its folder, and mark the folder. Raises NotADemoError."""
+    """Remove an earlier demo's database from its folder, and write the marker. Raises NotADemoError."""
     if folder.exists() and not folder.is_dir():
         raise NotADemoError(f"{folder} is a file; name a folder by --data-dir")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).is_file():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
         raise NotADemoError(
-            f"{folder} is not empty and not a demo's (no {MARK} in it), so nothing was touched; "
+            f"{folder} is not empty and not a demo's (no {MARKER} in it), so nothing was touched; "
             "name another folder by --data-dir"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text("made by `keizoku demo`, which replaces the database in this folder\n")
+    (folder / MARKER).write_text("made by `keizoku demo`, which replaces the database in this folder\n")
     database = folder / "postgresql"
     if database.is_dir():
         if not EmbeddedServer(folder).stop():
@@ -66,7 +66,7 @@ def clear(folder: Path) -> None:
 
 @contextmanager
 def fresh_services(folder: Path, rules: Rules) -> Iterator[Services]:
-    """A house on a new, empty database in the cleared folder."""
+    """Services on a new, empty database in the cleared folder."""
     with EmbeddedServer(folder, FAST) as server:
         engine = make_engine(server.url)
         try:

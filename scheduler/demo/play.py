@@ -16,24 +16,24 @@ from keizoku.terms.refusal import Refused
 FIRST_NIGHT = date(2026, 3, 25)
 LAST_NIGHT = date(2026, 6, 30)
 
-Told = Callable[[str, int, int, str], None]
-"""Told "load" or "nights", how much of it is done, of how much, and what is being done."""
+Progress = Callable[[str, int, int, str], None]
+"""Called with "load" or "nights", how much is done, of how much, and the day reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of it: the nights, and what the desks remarked on the acts."""
+    """The result: the nights, and what the services remarked on the acts."""
 
     nights: tuple[NightResult, ...]
     remarks: tuple[str, ...]
 
 
-def play(services: Services, acts: Sequence[Act], told: Told | None = None) -> Played:
+def play(services: Services, acts: Sequence[Act], progress: Progress | None = None) -> Played:
     """Do every act before the last night, and every night from the first to the last.
 
-    What a desk refuses or remarks is kept and goes on; what a night raises is raised.
+    What a service refuses or remarks is kept, and the demo goes on; an error of a night is raised.
     """
-    told = told or _nobody
+    progress = progress or _silent
     remarks: list[str] = []
     nights = [FIRST_NIGHT + timedelta(days=day) for day in range((LAST_NIGHT - FIRST_NIGHT).days + 1)]
     waiting = list(acts)[::-1]
@@ -47,21 +47,21 @@ def play(services: Services, acts: Sequence[Act], told: Told | None = None) -> P
             remarks += _do(services, act)
             if business_date == FIRST_NIGHT:
                 loaded += act.weight
-                told("load", loaded, load, f"{act.at:%Y-%m-%d}")
+                progress("load", loaded, load, f"{act.at:%Y-%m-%d}")
         if business_date == FIRST_NIGHT:
             _gather_statistics(services)
         results.append(run_night(services, business_date, now))
-        told("nights", number + 1, len(nights), str(business_date))
+        progress("nights", number + 1, len(nights), str(business_date))
     return Played(tuple(results), tuple(remarks))
 
 
 def played_until() -> datetime:
-    """The instant after the last night: what is looked at then."""
+    """The instant of the last night, at which the results are shown."""
     return night_at(LAST_NIGHT)
 
 
 def _do(services: Services, act: Act) -> list[str]:
-    """Do one act; what the desk refused or found, in words."""
+    """Do one act; what the service refused or found, in words."""
     findings: Iterable[object]
     try:
         findings = act.work(services) or ()
@@ -72,10 +72,10 @@ def _do(services: Services, act: Act) -> list[str]:
 
 
 def _gather_statistics(services: Services) -> None:
-    """The database has just been filled: let it look at what it has before it plans."""
+    """Gather statistics: the database has just been filled, and plans better with them."""
     services.session.execute(sa.text("ANALYZE"))
     services.session.commit()
 
 
-def _nobody(phase: str, done: int, whole: int, words: str) -> None:
-    """Nobody wants to be told."""
+def _silent(phase: str, done: int, whole: int, words: str) -> None:
+    """Show no progress."""

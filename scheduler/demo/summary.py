@@ -1,10 +1,10 @@
-"""What finance wants to know after the demo: contracts, money, the month's stops, claims, credits, books.
+"""The figures that finance asks for after the demo: contracts, money, the month's stops, claims, credits, books.
 
 Read only; whole yen and whole seconds; every figure is counted from the rows, as of the morning after the last
 night. Words stand in Japanese and English.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -31,6 +31,7 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.demo.files import MONTH
 from keizoku.scheduler.demo.play import Played
 from keizoku.sla.claims.claim_views import claim_list
+from keizoku.sla.claims.read_models import ClaimRow
 from keizoku.sla.months.month_facts import load_service_month
 from keizoku.sla.pictures.timeline import LOOKS
 from keizoku.sla.review_queue import policy_of
@@ -66,7 +67,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All that the demo shows, on the screen, as JSON and on the page."""
+    """Everything that the demo shows: on the screen, as JSON and on the page."""
 
     as_of: date
     month: Month
@@ -103,7 +104,7 @@ class Summary:
         return {figure.key: figure.value for part in parts for figure in part}[key]
 
     def to_json(self) -> Json:
-        """The same for programs."""
+        """The summary as JSON."""
         return {
             "as_of": self.as_of.isoformat(),
             "month": str(self.month),
@@ -141,7 +142,7 @@ def summarise(services: Services, played: Played, at: datetime) -> Summary:
     service = load_service_month(session, services.rules, MONTH, at)
     unusable_seconds = length(service.unusable)
     tier = policy.sla.tier(unusable_seconds)
-    claims = claim_list(session, services.rules, at, MONTH)
+    claims = claim_list(session, at, MONTH)
     certificates = _certificates(session)
     return Summary(
         as_of=jst_day(at),
@@ -239,10 +240,10 @@ def _money(session: Session, today: date) -> Iterable[Figure]:
     )  # fmt: skip
 
 
-def _claims(claims: Iterable[Mapping[str, Any]]) -> Iterable[Figure]:
+def _claims(claims: Iterable[ClaimRow]) -> Iterable[Figure]:
     counts: dict[str, int] = {}
     for each in claims:
-        key = each["reason"] or each["outcome"]
+        key = each.reason or each.outcome
         counts[key] = counts.get(key, 0) + 1
     yield Figure("claims", "申請", "claims", sum(counts.values()))
     for key, (ja, en) in OUTCOMES.items():
@@ -311,11 +312,11 @@ def _certificates(session: Session) -> dict[date, str]:
     return {row.business_date: row.state for row in rows}
 
 
-def _telling(claims: Iterable[Mapping[str, Any]]) -> str:
+def _telling(claims: Iterable[ClaimRow]) -> str:
     """A granted claim for a part of the stops: it shows the most buckets; else any claim."""
-    granted = [each for each in claims if each["outcome"] == "granted"]
-    chosen = min(granted, key=lambda each: (each["seconds"], each["received_at"], each["id"]), default=None)
-    return str(chosen["id"]) if chosen else ""
+    granted = [each for each in claims if each.outcome == "granted"]
+    chosen = min(granted, key=lambda each: (each.seconds or 0, each.received_at, each.id), default=None)
+    return chosen.id if chosen else ""
 
 
 def _counts(session: Session, key: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]) -> dict[str, int]:

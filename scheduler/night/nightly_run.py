@@ -22,19 +22,19 @@ from keizoku.db.session import Session, one_snapshot, release_leader_lock, try_l
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night import ranges, run_log
 from keizoku.scheduler.night.processes import WorkerPool
-from keizoku.scheduler.night.stages import PARTS, PROBES, SHARED, Work, ask
+from keizoku.scheduler.night.stages import PROBES, SHARED, STEPS, Work, run_probes
 from keizoku.sla.claims import integrity_audit as claim_audit
 
-STAGES: Final = (*PARTS, "audit")
+STAGES: Final = (*STEPS, "audit")
 _LAST_WRITER: Final = STAGES[-2]
 NOT_WHEN_MISSED: Final = ("payments", "delinquency", "audit")
-"""Stages that take the day on which they are done: a missed night leaves them to the one that catches up."""
+"""Stages that use the day on which they run: a missed night leaves them to the night that catches up."""
 
 WHOLE_AUDIT_DAYS: Final = 7
-"""So often the audit looks at everything; in between at what came since the last certificate."""
+"""The audit checks everything this often; in between, what came since the last certificate."""
 
 Progress = Callable[[date, str, int], None]
-"""Told the business date, the stage, and how many rows more it has written."""
+"""Called with the business date, the stage, and the number of rows written since the last call."""
 
 
 class NightBusyError(Exception):
@@ -78,10 +78,10 @@ def run_night(
 ) -> NightResult:
     """Run the night of a business date at `now`, after the nights missed before it.
 
-    A stage that has nothing to do, as one statement for all of them says, is passed over; without `ask_first` every
-    stage looks for itself, to the same end. `helpers` take over ranges of contracts where many are due. The audit
-    builds on the last certificate; with `whole_audit`, once a week and wherever it finds a difference it looks at
-    everything. Raises NightBusyError if another night is running, and what a stage raises for an uncovered date.
+    One statement finds the steps with nothing to do, which are skipped; without `ask_first` every step runs, with the
+    same result. The processes of `pool` take ranges of contracts where many are due. The audit builds on the last
+    certificate; it checks everything with `whole_audit`, once a week, and wherever it finds a difference. Raises
+    NightBusyError if another night is running, and what a stage raises for a date that no terms cover.
     """
     session = services.session
     if not try_leader_lock(session, "night"):
@@ -99,7 +99,7 @@ def run_night(
         for on in missed:
             missed_night = Work(services, on, now, (), floor)
             results += _stages(missed_night, run_log.note, progress, ask_first, pool, NOT_WHEN_MISSED)
-            floor = renewal_stage.newest(session)  # the night asked for looks at all since the certificate once more
+            floor = renewal_stage.newest(session)  # this business date checks everything since the certificate again
         night = Work(services, business_date, now, first_runs, before.floor)
         results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, pool)
         state, differences = _certify(services, before, now, unnoted, progress, whole=whole_audit)
@@ -134,23 +134,23 @@ def _stages(
     pool: WorkerPool | None = None,
     without: Sequence[str] = (),
 ) -> Iterator[StageResult]:
-    """Run the stages but the audit for one business date; what changed something is noted at once.
+    """Run the stages except the audit for one business date; a stage that changed something is logged at once.
 
-    The last stage, and what has changed nothing before it, goes to `note_last`: the certificate notes it with itself.
-    What the probes said holds until this night has written something; what others write after it comes after the
-    stage, as it always may.
+    The last stage, with the stages before it that changed nothing, goes to `note_last`: the certificate logs them with
+    itself. The result of the probes holds until this night writes something; what others write in between counts as
+    coming after the stage.
     """
     waiting: list[run_log.StageRun] = []
     anything: Mapping[str, bool] | None = None
-    for stage, parts in PARTS.items():
+    for stage, steps in STEPS.items():
         changes = 0
-        for name, part in parts.items() if stage not in without else ():
+        for name, step in steps.items() if stage not in without else ():
             if ask_first and anything is None and name in PROBES:
-                anything = ask(work, name)
+                anything = run_probes(work, name)
             if anything is not None and not anything.get(name, True):
                 continue
             due = SHARED.get(name) if pool is not None else None
-            for written in part(work) if pool is None or due is None else pool.share(name, work, due):
+            for written in step(work) if pool is None or due is None else pool.share(name, work, due):
                 changes += written
                 if written:
                     anything = None
@@ -175,16 +175,16 @@ def _certify(
     *,
     whole: bool,
 ) -> tuple[str, tuple[str, ...]]:
-    """Derive again what should exist, and write the certificate or the differences, and into the run log."""
+    """Derive again what should exist; write the certificate, with any differences, and the run log."""
     session = services.session
     on, last = before.business_date, before.last_night
     recognised_to = max(on, last or on)
     base, whole_on = (FULL_AUDIT, on) if whole else _base(before)
     session.commit()  # a rollback would take the driver's prepared statements with it
-    with one_snapshot(session):  # for all questions: what people do meanwhile is seen whole or not at all
+    with one_snapshot(session):  # for all queries: what people do meanwhile is seen whole or not at all
         found = audit_billing(session, on, recognised_to=recognised_to, base=base)
         if found.differences and base is not FULL_AUDIT:
-            # it may be of a row that came in below a floor while the last one looked: everything knows
+            # a row may have come in below a floor while the last audit ran: checking everything settles it
             found, whole_on = audit_billing(session, on, recognised_to=recognised_to), on
         also = claim_audit.differences(session, on, now)
     state = run_log.certify(session, on, found, also, now, unnoted, whole_on=whole_on, without=before.missed)
@@ -194,7 +194,7 @@ def _certify(
 
 
 def _base(before: run_log.RunLogState) -> tuple[AuditBaseline, date]:
-    """What this night's audit builds on, and the business date when everything was looked at last."""
+    """The baseline of this night's audit, and the business date on which everything was last checked."""
     on, whole_on = before.business_date, before.audited_whole_on
     if not before.base.whole or whole_on is None or not 0 <= (on - whole_on).days < WHOLE_AUDIT_DAYS:
         return FULL_AUDIT, on

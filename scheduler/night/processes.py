@@ -1,11 +1,11 @@
 """Processes beside a night's own that take ranges of contracts from it (`keizoku.scheduler.night.ranges`).
 
-    with Helpers(3, open_services) as helpers:              started when there is first enough to share
-        run_night(house, on, now, helpers=helpers)
+    with WorkerPool(3, open_services) as pool:              processes start when there is first enough to share
+        run_night(services, on, now, pool=pool)
 
-A helper is told through a pipe which part of which night is handed out, and takes ranges until none is free. It ends
-when the pipe does, so also when the night's process is killed; what it was doing is committed or not at all. One that
-fails or dies leaves its range to the others: the night ends the same, later.
+A process of the pool receives its assignment, a step of a night, through a pipe, and takes ranges until none is free.
+It ends when the pipe closes, so also when the night's process is killed; its work is then committed or not done at all.
+If it fails or dies, the others take its range: the night has the same result, later.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ if TYPE_CHECKING:
     from keizoku.scheduler.night.stages import Work
 
 LEAST_SHARED: Final = 2_000
-"""Contracts from which on a part is shared: fewer are done before another process has looked at them."""
+"""Contracts from which a step is shared: fewer are done before another process has read them."""
 MOST_IN_A_RANGE: Final = 5_000
-"""Less than a stage takes at once, so that a range is mostly one piece."""
+"""Less than a stage reads at once, so that a range is mostly one chunk."""
 RANGES_EACH: Final = 3
-"""At least so many ranges for each process, so that none waits long for the slowest."""
+"""At least this many ranges for each process, so that none waits long for the slowest."""
 
 ServicesOpener = Callable[[], AbstractContextManager["Services"]]
-_MARK: Final = sa.text("SELECT set_config('application_name', :mark, false)")
-_OWN_MARK: Final = sa.text("SELECT current_setting('application_name')")
+_SET_NAME: Final = sa.text("SELECT set_config('application_name', :name, false)")
+_OWN_NAME: Final = sa.text("SELECT current_setting('application_name')")
 _Spawned = multiprocessing.get_context("spawn")  # a fork would share this process's connections
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A part of a night that was handed out. `mark`: the name of the night's sessions, by which they are cut off."""
+    """A step of a night to be shared. `session_name`: that of the night's sessions, by which they can be ended."""
 
-    part: str
+    step: str
     on: date
     now: datetime
     dates: tuple[date, ...]
     floor: int
-    mark: str
+    session_name: str
 
 
 class WorkerPool:
-    """So many processes beside this one. `open_services` opens each a house of its own; it has to be picklable."""
+    """`count` processes beside this one. `open_services`, which is pickled, opens the services of each process."""
 
     def __init__(
         self,
@@ -81,29 +81,29 @@ class WorkerPool:
             process.join()
         self._running.clear()
 
-    def share(self, part: str, work: Work, due: sa.Select[int]) -> Iterator[int]:
-        """Do a part together: the rows written, range by range, then those that the helpers wrote."""
-        from keizoku.scheduler.night.stages import do_part, probe_values
+    def share(self, step: str, work: Work, due: sa.Select[int]) -> Iterator[int]:
+        """Run a step together; yields the rows written here, range by range, then those of the other processes."""
+        from keizoku.scheduler.night.stages import do_step, probe_values
 
         if not self._count:
-            yield do_part(part, work)
+            yield do_step(step, work)
             return
         values = dict(probe_values(work))
         count = work.session.execute(sa.select(sa.func.count()).select_from(due.subquery()), values).scalar_one()
         if count < max(self._least, 2):
-            yield do_part(part, work)
+            yield do_step(step, work)
             return
         ranges = max(RANGES_EACH * (self._count + 1), -(-count // self._most))
-        handed_out = sharing.cut(work.session, due, values, min(ranges, count))
-        mark = str(work.session.execute(_OWN_MARK).scalar_one())
-        sharing.hand_out(work.session, work.on, part, handed_out, work.now)
-        self._call(Assignment(part, work.on, work.now, work.dates, work.floor, mark))
+        offered = sharing.cut(work.session, due, values, min(ranges, count))
+        session_name = str(work.session.execute(_OWN_NAME).scalar_one())
+        sharing.offer(work.session, work.on, step, offered, work.now)
+        self._assign(Assignment(step, work.on, work.now, work.dates, work.floor, session_name))
         own = 0
         with work.session.engine.connect() as taking:
-            _mark(taking, mark)
+            _name(taking, session_name)
 
             def do(within: sharing.Range) -> int:
-                return do_part(part, replace(work, within=within))
+                return do_step(step, replace(work, within=within))
 
             for written in sharing.take_free(taking, do, lambda: False):
                 own += written
@@ -111,15 +111,15 @@ class WorkerPool:
             for written in sharing.take_rest(taking, do):
                 own += written
                 yield written
-            theirs = sharing.rows_written(taking, len(handed_out)) - own
+            theirs = sharing.rows_written(taking, len(offered)) - own
         work.session.rollback()  # what is read from now on is read after what they wrote
         yield theirs
 
-    def _call(self, assignment: Assignment) -> None:
-        """Tell all; those that are not there yet are started, those that are gone are not missed."""
+    def _assign(self, assignment: Assignment) -> None:
+        """Send it to every process; missing ones are started first, dead ones are ignored."""
         while len(self._running) < self._count:
             theirs, ours = _Spawned.Pipe(duplex=False)
-            process = _Spawned.Process(target=_help, args=(self._open_services, theirs), daemon=True)
+            process = _Spawned.Process(target=_work_on, args=(self._open_services, theirs), daemon=True)
             process.start()
             theirs.close()
             self._running.append((process, ours))
@@ -128,25 +128,25 @@ class WorkerPool:
                 assignments.send(assignment)
 
 
-def _help(open_services: ServicesOpener, assignments: Connection) -> None:
-    """What a helper's process does."""
-    from keizoku.scheduler.night.stages import Work, do_part
+def _work_on(open_services: ServicesOpener, assignments: Connection) -> None:
+    """The main function of a process of the pool."""
+    from keizoku.scheduler.night.stages import Work, do_step
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the night is asked to stop, and tells us by the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the night's own process handles it, and closes the pipe
     with suppress(EOFError), open_services() as services, services.session.engine.connect() as taking:
         while True:
             assignment: Assignment = assignments.recv()
             for session in (services.session, taking):
-                _mark(session, assignment.mark)
+                _name(session, assignment.session_name)
             work = Work(services, assignment.on, assignment.now, assignment.dates, assignment.floor)
 
-            def do(within: sharing.Range, part: str = assignment.part, work: Work = work) -> int:
-                return do_part(part, replace(work, within=within))
+            def do(within: sharing.Range, step: str = assignment.step, work: Work = work) -> int:
+                return do_step(step, replace(work, within=within))
 
             for _ in sharing.take_free(taking, do, assignments.poll):
                 pass
 
 
-def _mark(session: Session, mark: str) -> None:
-    session.execute(_MARK, {"mark": mark})
+def _name(session: Session, name: str) -> None:
+    session.execute(_SET_NAME, {"name": name})
     session.commit()

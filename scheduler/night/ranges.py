@@ -1,13 +1,13 @@
-"""A stage of a night cut into ranges of contracts, which several processes take through PostgreSQL itself.
+"""A step of a night divided into ranges of contracts, which several processes take through PostgreSQL itself.
 
-    leader     hands out ──> night_range ──┬── takes one, does it, ends it, takes the next … then waits for the rest
-    helper                                 ├── takes one …
-    helper                                 └── takes one … x   it dies: its row is free again, and another takes it
+    leader     offers ──> night_range ──┬── takes one, does it, closes it, takes the next … then waits for the rest
+    worker                              ├── takes one …
+    worker                              └── takes one … x   it dies: its row is free again, and another takes it
 
-A range is taken by locking its row (FOR UPDATE SKIP LOCKED) in a transaction of a connection of its own, which lasts as
-long as the work on it and ends it. The work itself is committed in chunks on another connection, as ever. The lock
-goes with the process, so nobody has to find out who is alive; what a dead one had committed stays, and its range is
-done once more by another, which finds only the rest: the stages are level-triggered.
+A process takes a range by locking its row (FOR UPDATE SKIP LOCKED) on a connection of its own; the transaction lasts as
+long as the work and closes the range. The work itself is committed in chunks on another connection. The lock ends with
+the process, so no check is needed of who is alive. What a dead process had committed stays; another does its range
+again and finds only the rest, because the stages are level-triggered.
 """
 
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ _ANY_OPEN: Final = sa.select(sa.exists().where(night_range.c.state == "open"))
 
 
 def cut(session: Session, due: sa.Select[int], values: dict[str, object], ranges: int) -> list[Range]:
-    """All contracts in so many ranges at most, with equally many of those that are due in each, without gaps."""
+    """All contracts in at most `ranges` ranges without gaps, with about the same number of due contracts in each."""
     numbered = sa.select(due.subquery().columns[0].label("id")).subquery()
     tiles = sa.select(numbered.c.id, sa.func.ntile(ranges).over(order_by=numbered.c.id).label("tile")).subquery()
     query = sa.select(sa.func.max(tiles.c.id)).group_by(tiles.c.tile).order_by(sa.func.max(tiles.c.id))
@@ -45,14 +45,14 @@ def cut(session: Session, due: sa.Select[int], values: dict[str, object], ranges
     return list(zip(starts, [*lasts[:-1], LAST_CONTRACT], strict=True)) if lasts else []
 
 
-def hand_out(session: Session, on: date, part: str, ranges: list[Range], now: datetime) -> None:
+def offer(session: Session, on: date, step: str, ranges: list[Range], now: datetime) -> None:
     """Make ranges free to take. Commits."""
     session.execute(
         sa.insert(night_range),
         [
             {
                 "business_date": on,
-                "part": part,
+                "part": step,
                 "first_contract": first,
                 "last_contract": last,
                 "handed_out_at": now,
@@ -65,16 +65,16 @@ def hand_out(session: Session, on: date, part: str, ranges: list[Range], now: da
 
 
 def take_free(taking: Session, work: Callable[[Range], int], stop: Callable[[], bool]) -> Iterator[int]:
-    """Do one free range after the other until none is left or `stop` says so; the rows written for each."""
+    """Do one free range after another until none is left or `stop` returns true; yields the rows written for each."""
     while not stop() and (row := taking.execute(_FREE).one_or_none()) is not None:
         yield _done(taking, row, work)
     taking.rollback()
 
 
 def take_rest(taking: Session, work: Callable[[Range], int]) -> Iterator[int]:
-    """Wait for those whom others are working on, and do what they leave; the rows that we wrote for each."""
+    """Wait for ranges that others work on, and do those they abandon; yields the rows that we wrote for each."""
     while taking.execute(_ANY_OPEN).scalar_one():
-        # waits for who holds it; done by then, it is no row any more, although others may be
+        # waits for its holder; a range done by then is not returned, though others may still be open
         row = taking.execute(_NEXT).one_or_none()
         if row is not None:
             yield _done(taking, row, work)
@@ -83,15 +83,15 @@ def take_rest(taking: Session, work: Callable[[Range], int]) -> Iterator[int]:
 
 
 def rows_written(session: Session, ranges: int) -> int:
-    """By whomever, in the last so many ranges."""
+    """Rows written by all processes in the newest `ranges` ranges."""
     last = sa.select(night_range.c.changes).order_by(night_range.c.id.desc()).limit(ranges).subquery()
     return int(session.execute(sa.select(sa.func.coalesce(sa.func.sum(last.c.changes), 0))).scalar_one())
 
 
 def close_leftovers(session: Session) -> None:
-    """Of a night that was stopped: wait for ranges still being worked on, and let nobody take another. Commits.
+    """After a night that was stopped: wait for ranges still in work, and close the rest to everyone. Commits.
 
-    The night that follows finds by itself what they left.
+    The next night finds by itself what is left to do.
     """
     session.execute(sa.update(night_range).where(night_range.c.state == "open").values(state="left"))
     session.commit()

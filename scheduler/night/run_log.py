@@ -5,7 +5,7 @@ One row per stage and business date; a rerun counts up and leaves what the first
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -20,7 +20,7 @@ LAST_STAGE = "audit"
 
 @dataclass(frozen=True, slots=True)
 class StageRun:
-    """A stage that went through: when it began and ended, and the rows it wrote."""
+    """A stage that was completed: when it began and ended, and the rows it wrote."""
 
     business_date: date
     stage: str
@@ -30,9 +30,9 @@ class StageRun:
 
 
 def note(session: Session, stages: Sequence[StageRun]) -> None:
-    """Write stages into the run log; a rerun counts up and adds its changes. Commits."""
+    """Write stages into the run log; a rerun increments `runs` and adds its changes. Commits."""
     if stages:
-        _NOTE.ask_and_commit(session, _noted(stages))
+        _NOTE.rows_and_commit(session, _noted(stages))
 
 
 def _noted(stages: Sequence[StageRun]) -> dict[str, object]:
@@ -58,7 +58,7 @@ _NOTE = PreparedQuery(sa.text(_INTO_RUN_LOG))
 
 
 def last_night(session: Session) -> date | None:
-    """The latest business date whose night went through to its certificate."""
+    """The latest business date whose night was completed with its certificate."""
     latest: date | None = session.execute(
         sa.select(sa.func.max(stage_run.c.business_date)).where(
             stage_run.c.stage == LAST_STAGE, stage_run.c.finished_at.is_not(None)
@@ -68,21 +68,19 @@ def last_night(session: Session) -> date | None:
 
 
 def is_done(session: Session, business_date: date) -> bool:
-    """Whether the night of this date went through before."""
+    """Whether the night of this date was completed before."""
     return run_log_state(session, business_date).ran_before
 
 
 @dataclass(frozen=True, slots=True)
 class RunLogState:
-    """Where the nights stand before this one of `business_date`."""
+    """The run log before the night of `business_date`."""
 
     business_date: date
-    last_night: date | None  # the latest business date whose night went through to its certificate
+    last_night: date | None  # the latest business date whose night was completed with its certificate
     ran_before: bool  # the night of this date did
-    base: (
-        AuditBaseline  # what the last certificate says, to build on; FULL_AUDIT: there is none, or it found differences
-    )
-    audited_whole_on: date | None = None  # the business date of the last audit that looked at everything
+    base: AuditBaseline  # of the last certificate; FULL_AUDIT where there is none, or it found differences
+    audited_whole_on: date | None = None  # the business date of the last audit that checked everything
     left_open: bool = False  # a night that shared its work was stopped, and a range of it may still be worked on
 
     @property
@@ -92,7 +90,7 @@ class RunLogState:
 
     @property
     def missed(self) -> tuple[date, ...]:
-        """Business dates between the last night that went through and this one."""
+        """Business dates between the last completed night and this one."""
         if self.last_night is None:
             return ()
         days = (self.business_date - self.last_night).days
@@ -100,18 +98,17 @@ class RunLogState:
 
 
 def run_log_state(session: Session, business_date: date) -> RunLogState:
-    """Where the nights stand."""
-    [row] = _STANDING.ask(session, {"business_date": business_date, "last_stage": LAST_STAGE})
+    """Load the state of the run log before a night."""
+    [row] = _STATE.rows(session, {"business_date": business_date, "last_stage": LAST_STAGE})
     if row["state"] != "ok":
         return RunLogState(business_date, row["last_night"], row["ran_before"], FULL_AUDIT, left_open=row["left_open"])
-    floors = dict(row["floors"])
-    carried, whole_on = floors.pop("carried", {}), floors.pop("whole_on", None)
-    base = AuditBaseline(floors, carried, row["sums"], row["issued_at"])
-    audited = date.fromisoformat(whole_on) if whole_on else None
-    return RunLogState(business_date, row["last_night"], row["ran_before"], base, audited, row["left_open"])
+    base = AuditBaseline(row["floors"], row["carried"], row["sums"], row["issued_at"])
+    return RunLogState(
+        business_date, row["last_night"], row["ran_before"], base, row["audited_whole_on"], row["left_open"]
+    )
 
 
-_STANDING = PreparedQuery(
+_STATE = PreparedQuery(
     sa.text(
         """
     SELECT (SELECT max(business_date) FROM stage_run
@@ -119,9 +116,10 @@ _STANDING = PreparedQuery(
            EXISTS (SELECT 1 FROM stage_run WHERE business_date = :business_date AND stage = :last_stage
                    AND finished_at IS NOT NULL) AS ran_before,
            EXISTS (SELECT 1 FROM night_range WHERE state = 'open') AS left_open,
-           newest.state, newest.floors, newest.sums, newest.issued_at
+           newest.state, newest.floors, newest.carried, newest.audited_whole_on, newest.sums, newest.issued_at
     FROM (SELECT) AS one
-    LEFT JOIN (SELECT state, floors, sums, issued_at FROM certificate ORDER BY id DESC LIMIT 1) AS newest ON true
+    LEFT JOIN (SELECT state, floors, carried, audited_whole_on, sums, issued_at FROM certificate
+               ORDER BY id DESC LIMIT 1) AS newest ON true
     """
     ).bindparams(sa.bindparam("business_date", type_=sa.Date()), sa.bindparam("last_stage", type_=sa.Text()))
 )
@@ -138,26 +136,26 @@ def certify(
     whole_on: date | None = None,
     without: Sequence[date] = (),
 ) -> str:
-    """Write the certificate unless the last one of this date says the same; returns its state. Commits.
+    """Write the certificate unless the last one of this date has the same content; returns its state. Commits.
 
-    With it what is `unnoted` goes into the run log, and the audit, also for the dates `without` a night of their own
-    that this one stands for.
-    `whole_on`: the date whose audit looked at everything last, if not this one.
+    The same statement logs the stages in `unnoted` and the audit, also for the dates in `without`, which have no night
+    of their own and are covered by this one. `whole_on`: the date of the last audit of everything, if not this one.
     """
     differences = [*found.differences, *also]
     state = "differences" if differences else "ok"
-    since = (whole_on or business_date).isoformat()
-    floors: Mapping[str, object] = {**found.floors, "carried": found.carried, "whole_on": since}
+    audited_whole_on = whole_on or business_date
     content = {
         "business_date": business_date.isoformat(),
         "counts": found.counts,
         "sums": found.sums,
         "differences": differences,
-        "floors": floors,
+        "floors": found.floors,
+        "carried": found.carried,
+        "audited_whole_on": audited_whole_on.isoformat(),
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     audits = [StageRun(each, LAST_STAGE, at, at, 0) for each in (*without, business_date)]
-    _CERTIFY.ask_and_commit(
+    _CERTIFY.rows_and_commit(
         session,
         {
             "business_date": business_date,
@@ -166,7 +164,9 @@ def certify(
             "counts": json.dumps(found.counts),
             "sums": json.dumps(found.sums),
             "named": json.dumps(differences, ensure_ascii=False),
-            "floors": json.dumps(floors),
+            "floors": json.dumps(found.floors),
+            "carried": json.dumps(found.carried),
+            "audited_whole_on": audited_whole_on,
             "hash": digest,
             **_noted([*unnoted, *audits]),
         },
@@ -178,15 +178,18 @@ _CERTIFY = PreparedQuery(
     sa.text(
         f"""
     WITH noted AS ({_INTO_RUN_LOG})
-    INSERT INTO certificate (business_date, issued_at, state, counts, sums, differences, floors, hash)
+    INSERT INTO certificate
+        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, hash)
     SELECT fresh.* FROM (VALUES (
         CAST(:business_date AS date), CAST(:issued_at AS timestamptz), CAST(:state AS text), CAST(:counts AS jsonb),
-        CAST(:sums AS jsonb), CAST(:named AS jsonb), CAST(:floors AS jsonb), CAST(:hash AS text)
-    )) AS fresh (business_date, issued_at, state, counts, sums, differences, floors, hash)
+        CAST(:sums AS jsonb), CAST(:named AS jsonb), CAST(:floors AS jsonb), CAST(:carried AS jsonb),
+        CAST(:audited_whole_on AS date), CAST(:hash AS text)
+    )) AS fresh
+        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, hash)
     WHERE fresh.hash IS DISTINCT FROM (
         SELECT last.hash FROM certificate AS last WHERE last.business_date = fresh.business_date
         ORDER BY last.id DESC LIMIT 1
     )
-    """  # noqa: S608 - both parts are of this file
+    """  # noqa: S608 - both statements are of this file
     )
 )

@@ -1,9 +1,9 @@
-"""The parts of each stage of the night: what each does, and how it says beforehand that it has nothing to do.
+"""The steps of each stage of the night: what each does, and how a probe finds that it has nothing to do.
 
-    stage ──> part, part …        ──> due ─> decide ─> save, in committed chunks; rows written, chunk by chunk
-              └─ a probe: anything due?    all probes of a night are asked in one statement
+    stage ──> step, step …        ──> due ─> decide ─> save, in committed chunks; rows written, chunk by chunk
+              └─ a probe: anything due?    all probes of a night run in one statement
 
-A part looks for itself and writes the difference: run twice, it writes nothing the second time.
+A step reads what is due and writes the difference: run twice, it writes nothing the second time.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +21,7 @@ from keizoku.billing.dunning import delinquency_stage, interest_demand_stage
 from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import UnansweredError
 from keizoku.billing.receivables import credit_stage, invoice_stage
-from keizoku.db.probes import BUSINESS_DATE, FLOOR, MONTH, NOW, TELLS_MONTHLY, TODAY
+from keizoku.db.probes import BUSINESS_DATE, FLOOR, MONTH, NOTIFIES_MONTHLY, NOW, TODAY
 from keizoku.db.session import PreparedQuery, Session
 from keizoku.db.writer import AlternatingSessions, Write
 from keizoku.scheduler.app import Services
@@ -32,7 +32,7 @@ from keizoku.terms.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a stage is given: the business date, the clock, the dates whose month's first night it stands for."""
+    """The input of a stage: the business date, the clock, and the dates whose nights this run stands in for."""
 
     services: Services
     on: date
@@ -43,18 +43,18 @@ class Work:
 
     @property
     def session(self) -> Session:
-        """The session of the house."""
+        """The session of the services."""
         return self.services.session
 
     @property
     def rules(self) -> Rules:
-        """The rules of the house."""
+        """The rules of the services."""
         return self.services.rules
 
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """What was read, locked and decided on a session, and is still to be written on it."""
+    """What was read, locked and decided on a session, and has yet to be written on it."""
 
     save: Write
     last: int  # the id up to which nothing is left to read
@@ -64,21 +64,21 @@ class _Chunk:
 def _alternating(work: Work, chunk_after: Callable[[Session, int], _Chunk | None], *, after: int) -> Iterator[int]:
     """Chunk by chunk in the order of ids: while one is written, the next is read and decided on another connection.
 
-    `chunk_after` reads what is due above an id, on the session that it is given; None: nothing is. That id goes up even
-    where rows are still being written, so no chunk is read twice.
+    `chunk_after` reads what is due above an id, on the session passed to it; None: nothing is due. The id goes up even
+    while rows are still being written, so no chunk is read twice.
     """
-    with AlternatingSessions(work.session, alone=work.within is not None) as turns:
+    with AlternatingSessions(work.session, alone=work.within is not None) as sessions:
         more = True
-        while more and (chunk := chunk_after(turns.free, after)) is not None:
+        while more and (chunk := chunk_after(sessions.free, after)) is not None:
             after, more = chunk.last, chunk.is_full
-            yield turns.write(chunk.save, last=not more)
-        yield turns.wait()
+            yield sessions.write(chunk.save, last=not more)
+        yield sessions.wait()
 
 
 def _evidence(work: Work) -> Iterator[int]:
-    """Evidence of stops is written down by the desk as it comes; the gateway's news are fetched here.
+    """Fetch the gateway's events; the SLA service records evidence of outages as it arrives.
 
-    A gateway that does not answer keeps no night waiting: the next poll asks for the same again.
+    A gateway that does not answer does not hold up the night: the next poll fetches the same events.
     """
     books = work.services.gateway.books
     if books is not None:
@@ -173,7 +173,7 @@ def _used_up_keys(work: Work) -> Iterator[int]:
     yield key_expiry.expire_keys(work.session, work.now)
 
 
-PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
+STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "evidence": {"evidence": _evidence, "disputes": _disputes, "refunds": _failed_refunds},
     "terms": {"terms": _terms},
     "claims": {"claims": _claims},
@@ -183,9 +183,9 @@ PARTS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
-"""The stages but the audit, and the parts of each, in order.
+"""The stages except the audit, and the steps of each, in order.
 
-A part is passed over only if a probe under its name says that it has nothing.
+A step is skipped only if the probe of its name finds nothing due.
 """
 
 PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
@@ -202,45 +202,45 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "closed_terms": revenue_stage.anything_to_close(),
     "used_up_keys": key_expiry.anything_to_expire(),
 }
-"""For parts that can say beforehand whether they have nothing. A new part needs none, and then runs every night."""
+"""Whether a step would find anything, by its name. A new step needs no probe; without one it runs every night."""
 
-_ASKED: Final = tuple(name for parts in PARTS.values() for name in parts if name in PROBES)
+_PROBED: Final = tuple(name for steps in STEPS.values() for name in steps if name in PROBES)
 _ANYTHING: Final = {
-    first: PreparedQuery(sa.select(*(PROBES[name].label(name) for name in _ASKED[place:])))
-    for place, first in enumerate(_ASKED)
+    first: PreparedQuery(sa.select(*(PROBES[name].label(name) for name in _PROBED[place:])))
+    for place, first in enumerate(_PROBED)
 }
-"""From each part on, the probes that are still to be asked."""
+"""For each step with a probe: one statement with its probe and those of the steps after it."""
 
 
 SHARED: Final[Mapping[str, sa.Select[int]]] = {
     "terms": renewal_stage.contracts_due(),
     "invoices": invoice_stage.contracts_due(),
 }
-"""Parts that several processes do, each a range of contracts at a time; with the contracts that are likely to be due.
+"""Steps that several processes share by ranges of contracts, with a query of the contracts likely to be due.
 
-Of these alone the work is one contract's; credits and refunds are few, delinquency looks at accounts, claims share one
-month's stops, revenue is one entry a day, and the gateway's pace is one for all (docs/how-to/scale.md).
+Only these work contract by contract. Credits and refunds are few, delinquency goes by account, claims share one
+month's outages, revenue is one entry a day, and the gateway's rate limit is one for all (docs/how-to/scale.md).
 """
 
 
-def do_part(name: str, work: Work) -> int:
-    """One part of a stage, for the contracts of `work.within`; the rows written."""
-    return sum(sum(parts[name](work)) for parts in PARTS.values() if name in parts)
+def do_step(name: str, work: Work) -> int:
+    """Run one step for the contracts of `work.within`; returns the rows written."""
+    return sum(sum(steps[name](work)) for steps in STEPS.values() if name in steps)
 
 
 def probe_values(work: Work) -> Mapping[str, object]:
-    """What a night's questions are asked with."""
+    """The parameters of a night's probes."""
     return {
         BUSINESS_DATE.key: work.on,
         MONTH.key: str(Month.of(work.on)),
         TODAY.key: jst_day(work.now),
         NOW.key: work.now,
         FLOOR.key: work.floor,
-        TELLS_MONTHLY.key: bool(work.rules.discretion.renewal_notice_days_month),
+        NOTIFIES_MONTHLY.key: bool(work.rules.discretion.renewal_notice_days_month),
     }
 
 
-def ask(work: Work, first: str) -> Mapping[str, bool]:
-    """The probes from this part on in one statement: for each that has one, whether there is anything to do."""
-    [said] = _ANYTHING[first].ask(work.session, probe_values(work))
-    return said
+def run_probes(work: Work, first: str) -> Mapping[str, bool]:
+    """Run the probes from this step on in one statement: for each step with a probe, whether anything is due."""
+    [found] = _ANYTHING[first].rows(work.session, probe_values(work))
+    return found

@@ -1,4 +1,4 @@
-"""What stands for a month: the newest decision of every claim, and the yen of every account's newest award.
+"""What holds for a month: the newest decision of every claim, and the yen of every account's newest award.
 
 Read only; seconds and yen are whole.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -21,9 +21,17 @@ from keizoku.terms.calendar import Month
 from keizoku.terms.money import fraction_text
 
 
+class ClaimResult(NamedTuple):
+    """What a decision means for the user, the seconds aside."""
+
+    outcome: str
+    reason: str | None
+    rate: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimState:
-    """Where a claim stands; a pending one has neither seconds nor rate."""
+    """Where a claim is; a pending one has neither seconds nor rate."""
 
     outcome: str
     reason: str | None = None
@@ -42,9 +50,9 @@ class ClaimState:
         return cls(row.outcome, row.reason, row.seconds, row.rate)
 
     @property
-    def verdict(self) -> tuple[str, str | None, str | None]:
+    def result(self) -> ClaimResult:
         """What it means for the user, the seconds aside."""
-        return self.outcome, self.reason, self.rate
+        return ClaimResult(self.outcome, self.reason, self.rate)
 
 
 PENDING = ClaimState("pending")
@@ -62,7 +70,7 @@ def claim_states(session: Session, month: Month, at: datetime) -> dict[str, tupl
     return {row.id: (row.account, ClaimState.of_row(row) if row.outcome else PENDING) for row in rows}
 
 
-def standing_yen(session: Session, month: Month, at: datetime, rounding: str) -> dict[str, int]:
+def newest_award_yen(session: Session, month: Month, at: datetime, rounding: str) -> dict[str, int]:
     """account -> yen of its newest award for the month; an account without an award is not in it."""
     rows = session.execute(
         sa.select(award.c.account, award.c.rate, award.c.term_prices)

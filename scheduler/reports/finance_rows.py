@@ -177,10 +177,10 @@ def credits(session: Session, month: Month) -> Iterator[Row]:
 
 def claims(session: Session, rules: Rules, month: Month, now: datetime) -> Iterator[Row]:
     """Claims for the stops of the month."""
-    for each in claim_list(session, rules, now, month):
+    for each in claim_list(session, now, month):
         yield (
-            each["outcome"], each["id"], each["account"], jst_day(each["received_at"]), each["reason"] or "",
-            each["seconds"], each["rate"] or "",
+            each.outcome, each.id, each.account, jst_day(each.received_at), each.reason or "",
+            each.seconds, each.rate or "",
         )  # fmt: skip
 
 

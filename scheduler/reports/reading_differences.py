@@ -1,4 +1,4 @@
-"""Awards that stand above what would be found now: an award is never lowered, the difference is shown to finance.
+"""Awards that are higher than what would be found now: they are never lowered, finance is shown the difference.
 
     awarded 200 yen (40 %), would now be 100 (20 %): recognised 32,400 s -> 14,400 s, since stop s2 was corrected
 
@@ -17,9 +17,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.claims import award, claim, claim_decision, claim_reasoning
 from keizoku.db.tables.evidence import month_to_review
-from keizoku.db.tables.money import review_task
 from keizoku.scheduler.reports.claim_states import yen_of
-from keizoku.scheduler.reports.review_log import FALL
+from keizoku.sla.claims.award_falls import settled_by
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.unusable_time import CLAIMANT_BUCKETS
 from keizoku.terms.calendar import Month, iso_jst
@@ -143,7 +142,7 @@ def _difference(session: Session, rules: Rules, awarded: sa.Row[Any], newest: Se
         rates=(awarded.rate, now.rate),
         seconds={bucket: pair for bucket, pair in pairs.items() if pair[0] != pair[1]},
         since=_recorded_between(session, awarded, then.review_id, max(row.review_id for row in newest)),
-        settled_by=_settled_by(session, awarded, Fraction(awarded.rate) * Fraction(awarded.fee_basis)),
+        settled_by=settled_by(session, awarded.account, month, Fraction(awarded.rate) * Fraction(awarded.fee_basis)),
     )
 
 
@@ -160,20 +159,3 @@ def _recorded_between(session: Session, awarded: sa.Row[Any], after_id: int, up_
         .order_by(table.id)
     )
     return tuple(dict.fromkeys(rows.scalars()))
-
-
-def _settled_by(session: Session, awarded: sa.Row[Any], worth: Fraction) -> str:
-    """Who closed the last task about this award; "" while one is open."""
-    detail = review_task.c.detail
-    rows = session.execute(
-        sa.select(review_task.c.closed_by)
-        .where(
-            review_task.c.kind == FALL,
-            detail["account"].astext == awarded.account,
-            detail["month"].astext == awarded.month,
-            detail["awarded_yen_exact"].astext == str(worth),
-        )
-        .order_by(review_task.c.id.desc())
-        .limit(1)
-    ).scalars()
-    return next(iter(rows), None) or ""

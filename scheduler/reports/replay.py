@@ -1,7 +1,7 @@
-"""What if: a month and all its claims as known at an instant, or read otherwise, against what stands now.
+"""What if: a month and all its claims as known at an instant, or read otherwise, against what holds now.
 
     evidence, claims, rulings recorded by `as_known_at` ─┐
-    readings chosen for this once ───────────────────────┴─> month, claims, yen ──> less what stands
+    readings chosen for this once ───────────────────────┴─> month, claims, yen ──> less what holds
 
 In one read-only transaction: the database itself refuses to save. Seconds and yen are whole.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from keizoku.billing.rules.sla_credit import credit_yen
 from keizoku.db.session import Session, one_snapshot
-from keizoku.scheduler.reports.claim_states import PENDING, ClaimState, claim_states, standing_yen
+from keizoku.scheduler.reports.claim_states import PENDING, ClaimState, claim_states, newest_award_yen
 from keizoku.sla.claims.replay import replayed_claims
 from keizoku.sla.months.month_facts import load_month_facts, load_service_month
 from keizoku.sla.review_queue import policy_of
@@ -23,7 +23,7 @@ from keizoku.terms.calendar import Month, iso_jst
 from keizoku.terms.policy import UnknownReadingError
 from keizoku.terms.rules import Rules
 
-FULL_AUDIT = datetime(9999, 12, 31, tzinfo=UTC)
+ALL_THAT_IS_KNOWN = datetime(9999, 12, 31, tzinfo=UTC)
 """As known at the end of time: nothing that was recorded is left out."""
 
 
@@ -33,7 +33,7 @@ class ClaimChange:
 
     claim_id: str
     account: str
-    stands: ClaimState
+    current: ClaimState
     replayed: ClaimState | None
 
 
@@ -42,39 +42,39 @@ class YenChange:
     """An account whose award for the month would be worth more or less."""
 
     account: str
-    stands_yen: int
+    current_yen: int
     replayed_yen: int
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The month as it stands and as it was replayed; of the claims and accounts only those that differ."""
+    """The month as it is now and as it was replayed; of the claims and accounts only those that differ."""
 
     month: Month
     as_known_at: datetime | None
     readings: Mapping[str, str]
-    stands: ServiceMonth
+    current: ServiceMonth
     replayed: ServiceMonth
     claims: int
     claims_replayed: int
-    claims_held: int  # they hang on unknown time and are left as they stand
+    claims_held: int  # their result depends on unknown time, so they stay as they are
     changed_claims: tuple[ClaimChange, ...]
-    stands_yen: int
+    current_yen: int
     replayed_yen: int
     changed_yen: tuple[YenChange, ...] = field(default=())
 
     def buckets(self) -> dict[str, tuple[int, int]]:
-        """bucket -> seconds as they stand and as replayed; `gross` is their sum."""
-        stands, replayed = self.stands.waterfall(), self.replayed.waterfall()
-        both = {bucket: (stands[bucket], replayed[bucket]) for bucket in stands}
-        return {"gross": (length(self.stands.gross), length(self.replayed.gross)), **both}
+        """bucket -> seconds as they are now and as replayed; `gross` is their sum."""
+        current, replayed = self.current.waterfall(), self.replayed.waterfall()
+        both = {bucket: (current[bucket], replayed[bucket]) for bucket in current}
+        return {"gross": (length(self.current.gross), length(self.replayed.gross)), **both}
 
-    def verdicts(self) -> tuple[ClaimChange, ...]:
+    def changed_results(self) -> tuple[ClaimChange, ...]:
         """The claims whose outcome, reason or rate would change."""
         return tuple(
             each
             for each in self.changed_claims
-            if each.replayed is not None and each.replayed.verdict != each.stands.verdict
+            if each.replayed is not None and each.replayed.result != each.current.result
         )
 
     @property
@@ -89,28 +89,28 @@ class Replay:
             "as_known_at": iso_jst(self.as_known_at) if self.as_known_at else None,
             "readings": dict(self.readings),
             "seconds": {
-                bucket: {"stands": stands, "replayed": replayed, "difference": replayed - stands}
-                for bucket, (stands, replayed) in self.buckets().items()
+                bucket: {"stands": current, "replayed": replayed, "difference": replayed - current}
+                for bucket, (current, replayed) in self.buckets().items()
             },
             "claims": {
                 "stands": self.claims,
                 "replayed": self.claims_replayed,
                 "held": self.claims_held,
                 "changed": [
-                    {"id": each.claim_id, "account": each.account, "stands": each.stands, "replayed": each.replayed}
+                    {"id": each.claim_id, "account": each.account, "stands": each.current, "replayed": each.replayed}
                     for each in self.changed_claims
                 ],
             },
             "yen": {
-                "stands": self.stands_yen,
+                "stands": self.current_yen,
                 "replayed": self.replayed_yen,
-                "difference": self.replayed_yen - self.stands_yen,
+                "difference": self.replayed_yen - self.current_yen,
                 "accounts": [
                     {
                         "account": each.account,
-                        "stands": each.stands_yen,
+                        "stands": each.current_yen,
                         "replayed": each.replayed_yen,
-                        "difference": each.replayed_yen - each.stands_yen,
+                        "difference": each.replayed_yen - each.current_yen,
                     }
                     for each in self.changed_yen
                 ],
@@ -126,24 +126,24 @@ def replay(
     as_known_at: datetime | None = None,
     readings: Mapping[str, str] | None = None,
 ) -> Replay:
-    """Work the month out again and hold it against what stands. Nothing is saved.
+    """Work the month out again and compare it with what holds now. Nothing is saved.
 
-    `stands` is the month by all that is known now, the newest decisions, the newest awards. Raises UncoveredDateError,
+    `current` is the month by all that is known now, the newest decisions, the newest awards. Raises UncoveredDateError,
     UnknownReadingError (also for a reading that Article 9 does not ask), NoPopulationError.
     """
     chosen = dict(readings or {})
     otherwise = Rules(rules.terms.with_readings(chosen), rules.discretion)
     policy, other_policy = policy_of(rules, month), policy_of(otherwise, month)
     _asked_by_article_9(rules, chosen)
-    at = as_known_at or FULL_AUDIT
+    at = as_known_at or ALL_THAT_IS_KNOWN
     with one_snapshot(session):
-        stands = load_service_month(session, rules, month, FULL_AUDIT)
+        current = load_service_month(session, rules, month, ALL_THAT_IS_KNOWN)
         facts = load_month_facts(session, other_policy, month, at)
         resolution = otherwise.discretion.resolution_seconds
         replayed = service_month(facts, other_policy, resolution)
         if_down = service_month(if_unknown_was_down(facts), other_policy, resolution) if facts.unknown else None
-        claims = claim_states(session, month, FULL_AUDIT)
-        yen = standing_yen(session, month, FULL_AUDIT, policy.readings["credit_rounding"])
+        claims = claim_states(session, month, ALL_THAT_IS_KNOWN)
+        yen = newest_award_yen(session, month, ALL_THAT_IS_KNOWN, policy.readings["credit_rounding"])
         rounding = other_policy.readings["credit_rounding"]
         replayed_yen: dict[str, int] = {}
         states: dict[str, ClaimState] = {}
@@ -168,13 +168,13 @@ def replay(
         month=month,
         as_known_at=as_known_at,
         readings=chosen,
-        stands=stands,
+        current=current,
         replayed=replayed,
         claims=len(claims),
         claims_replayed=len(states),
         claims_held=len(as_they_stand),
-        changed_claims=tuple(each for each in changed if each.stands is not PENDING or each.replayed is not None),
-        stands_yen=sum(yen.values()),
+        changed_claims=tuple(each for each in changed if each.current is not PENDING or each.replayed is not None),
+        current_yen=sum(yen.values()),
         replayed_yen=sum(replayed_yen.values()),
         changed_yen=tuple(YenChange(*pair) for pair in pairs if pair[1] != pair[2]),
     )

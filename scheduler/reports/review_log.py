@@ -4,10 +4,9 @@ The month is worked out from what was known when the review ran, by the rules th
 those that were saved. Read only; whole seconds and yen.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from fractions import Fraction
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,16 +15,13 @@ from keizoku.billing.rules.sla_credit import credit_yen
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import award, claim, claim_decision
 from keizoku.db.tables.evidence import month_review, month_to_review
-from keizoku.db.tables.money import review_task
 from keizoku.scheduler.reports.claim_states import ClaimState, yen_of
+from keizoku.sla.claims.award_falls import falls_of_month
 from keizoku.sla.months.month_facts import NoPopulationError, load_service_month
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import length
 from keizoku.terms.calendar import Month, iso_jst
 from keizoku.terms.rules import Rules
-
-FALL = "award_above_finding"
-"""The kind of task that tells finance of an award that would be lower now (keizoku.sla.claims.decision_store)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +211,7 @@ def _awards(session: Session, month: Month, rounding: str) -> Iterator[tuple[dat
         before[row.account] = yen
 
 
-def _falls(session: Session, month: Month, rounding: str) -> Iterable[tuple[datetime, NotLowered]]:
-    query = sa.select(review_task.c.opened_at, review_task.c.detail).where(
-        review_task.c.kind == FALL, review_task.c.detail["month"].astext == str(month)
-    )
-    for row in session.execute(query.order_by(review_task.c.id)):
-        awarded, found = (Fraction(row.detail[name]) for name in ("awarded_yen_exact", "found_yen_exact"))
-        yen = (credit_yen(awarded, rounding), credit_yen(found, rounding))
-        yield row.opened_at, NotLowered(row.detail["account"], *yen)
+def _falls(session: Session, month: Month, rounding: str) -> Iterator[tuple[datetime, NotLowered]]:
+    for noted_at, fall in falls_of_month(session, month):
+        yen = (credit_yen(fall.awarded, rounding), credit_yen(fall.found, rounding))
+        yield noted_at, NotLowered(fall.account, *yen)

@@ -21,14 +21,14 @@ from markupsafe import Markup
 
 from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.evidence import month_review, month_to_review
-from keizoku.db.tables.money import review_task
 from keizoku.scheduler.files import write_whole
-from keizoku.scheduler.reports.claim_states import ClaimState, claim_states, standing_yen
-from keizoku.scheduler.reports.review_log import FALL
-from keizoku.scheduler.reports.sentences import piece_told, state_told, windows_told
+from keizoku.scheduler.reports.claim_states import ClaimResult, ClaimState, claim_states, newest_award_yen
+from keizoku.scheduler.reports.sentences import row_text, state_text, windows_text
 from keizoku.scheduler.reports.templates import Langs, both, templates_in
+from keizoku.sla.claims.award_falls import open_falls
 from keizoku.sla.claims.claim_store import form_outages
-from keizoku.sla.months.history import HistoryRow, pieces_known
+from keizoku.sla.months.history import history_of
+from keizoku.sla.months.history_rows import HistoryRow
 from keizoku.sla.months.month_facts import NoPopulationError, load_month_facts
 from keizoku.sla.pictures.timeline import CLAUSES, LOOKS, month_svg
 from keizoku.sla.pictures.waterfall import waterfall_svg
@@ -51,7 +51,7 @@ class Waits:
     key: str
     facts: Mapping[str, Any]
 
-    def told(self, lang: Lang) -> str:
+    def text(self, lang: Lang) -> str:
         """In words."""
         return sentence(f"waits.{self.key}", lang, self.facts)
 
@@ -66,7 +66,7 @@ class MonthReport:
     service: ServiceMonth
     waits: tuple[Waits, ...]
     evidence: tuple[HistoryRow, ...]  # claims aside
-    claims: Mapping[tuple[str, str | None, str | None], int]  # verdict -> how many
+    claims: Mapping[ClaimResult, int]  # result -> how many
     awarded_yen: int
     accounts: int
 
@@ -83,7 +83,7 @@ class MonthReport:
             "terms": self.policy.version,
             "readings": dict(self.policy.readings),
             "final": self.final,
-            "waits_for": [{"what": each.key, **each.facts, "en": each.told("en")} for each in self.waits],
+            "waits_for": [{"what": each.key, **each.facts, "en": each.text("en")} for each in self.waits],
             "gross_seconds": length(self.service.gross),
             "unusable_seconds": length(self.service.unusable),
             "unknown_seconds": length(self.service.unknown),
@@ -96,16 +96,16 @@ class MonthReport:
                 {
                     "from": start,
                     "to": end,
-                    "seconds": piece.end - piece.start,
-                    "bucket": piece.bucket,
-                    "clause": piece.clause,
-                    "cause": piece.cause,
-                    "evidence": list(piece.sources),
+                    "seconds": part.end - part.start,
+                    "bucket": part.bucket,
+                    "clause": part.clause,
+                    "cause": part.cause,
+                    "evidence": list(part.sources),
                 }
-                for piece in self.service.pieces
-                for start, end in as_iso(((piece.start, piece.end),))
+                for part in self.service.parts
+                for start, end in as_iso(((part.start, part.end),))
             ],
-            "evidence": [piece.to_json() for piece in self.evidence],
+            "evidence": [part.to_json() for part in self.evidence],
             "claims": [
                 {"outcome": outcome, "reason": reason, "rate": rate, "claims": count}
                 for (outcome, reason, rate), count in self.claims.items()
@@ -128,11 +128,11 @@ def month_report(session: Session, rules: Rules, month: Month, at: datetime, now
         service = service_month(facts, policy, rules.discretion.resolution_seconds)
         undecided = _undecided(facts, service, policy, rules)
         waits = [*_waits(session, policy, month, at, now, undecided), *lacking]
-        verdicts: dict[tuple[str, str | None, str | None], int] = {}
+        results: dict[ClaimResult, int] = {}
         for _, state in claim_states(session, month, at).values():
-            verdicts[state.verdict] = verdicts.get(state.verdict, 0) + 1
-        yen = standing_yen(session, month, at, policy.readings["credit_rounding"])
-        evidence = tuple(each for each in pieces_known(session, rules, month, at) if each.kind != "claim")
+            results[state.result] = results.get(state.result, 0) + 1
+        yen = newest_award_yen(session, month, at, policy.readings["credit_rounding"])
+        evidence = tuple(each for each in history_of(session, rules, month, at) if each.kind != "claim")
     return MonthReport(
         month=month,
         made_at=now,
@@ -140,7 +140,7 @@ def month_report(session: Session, rules: Rules, month: Month, at: datetime, now
         service=service,
         waits=tuple(waits),
         evidence=evidence,
-        claims=dict(sorted(verdicts.items(), key=lambda each: tuple(str(word) for word in each[0]))),
+        claims=dict(sorted(results.items(), key=lambda each: tuple(str(word) for word in each[0]))),
         awarded_yen=sum(yen.values()),
         accounts=len(yen),
     )
@@ -163,17 +163,17 @@ def write_report(report: MonthReport, folder: Path, langs: Langs) -> list[Path]:
 
 
 def report_csv(report: MonthReport, lang: Lang) -> str:
-    """Windows, then the sum of each bucket, then what is waited for; `kind` tells which a row is."""
+    """Windows, then the sum of each bucket, then what is waited for; `kind` says which a row is."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(("kind", "month", "from", "to", "seconds", "bucket", "clause", "cause", "evidence", "remark"))
     rows: list[tuple[object, ...]] = []
-    for piece in report.service.pieces:
-        ((start, end),) = as_iso(((piece.start, piece.end),))
-        seconds, name = piece.end - piece.start, LOOKS[piece.bucket]
+    for part in report.service.parts:
+        ((start, end),) = as_iso(((part.start, part.end),))
+        seconds, name = part.end - part.start, LOOKS[part.bucket]
         remark = name.ja if lang == "ja" else name.en
-        evidence = "; ".join(piece.sources)
-        rows.append(("window", start, end, seconds, piece.bucket, piece.clause, piece.cause, evidence, remark))
+        evidence = "; ".join(part.sources)
+        rows.append(("window", start, end, seconds, part.bucket, part.clause, part.cause, evidence, remark))
     for bucket, seconds in report.service.waterfall().items():
         name = LOOKS[bucket]
         remark = name.ja if lang == "ja" else name.en
@@ -182,7 +182,7 @@ def report_csv(report: MonthReport, lang: Lang) -> str:
         ((start, end),) = as_iso((span,))
         rows.append(("unknown", start, end, span[1] - span[0], "", "premium/9.3", "", "", ""))
     rows.append(("gross", "", "", length(report.service.gross), "", "premium/9.3", "", "", ""))
-    rows += [("waits", "", "", "", "", "", "", "", each.told(lang)) for each in report.waits]
+    rows += [("waits", "", "", "", "", "", "", "", each.text(lang)) for each in report.waits]
     if report.final:
         rows.append(("final", *[""] * 8))
     writer.writerows([cell(value) for value in (row[0], str(report.month), *row[1:])] for row in rows)
@@ -207,7 +207,7 @@ def report_page(report: MonthReport, langs: Langs) -> str:
         month=say(words.month(report.month, ja=True), words.month(report.month, ja=False)),
         title=str(report.month),
         made_at=words.instant(report.made_at, ja),
-        waits=[say(each.told("ja"), each.told("en")) for each in report.waits],
+        waits=[say(each.text("ja"), each.text("en")) for each in report.waits],
         unknown=[(words.windows(as_iso((each,)), ja), each[1] - each[0]) for each in service.unknown],
         gross=length(service.gross),
         unusable=unusable_seconds,
@@ -216,27 +216,27 @@ def report_page(report: MonthReport, langs: Langs) -> str:
             waterfall_svg(service.buckets, report.policy, lang), month_svg(service, report.policy, lang))],
         buckets=list(service.waterfall().items()),
         windows=[
-            (words.windows(as_iso(((piece.start, piece.end),)), ja), piece.end - piece.start, piece,
-             say(sentence(f"cause.{piece.cause}", "ja", {}), sentence(f"cause.{piece.cause}", "en", {})))
-            for piece in service.pieces
+            (words.windows(as_iso(((part.start, part.end),)), ja), part.end - part.start, part,
+             say(sentence(f"cause.{part.cause}", "ja", {}), sentence(f"cause.{part.cause}", "en", {})))
+            for part in service.parts
         ],
         evidence=[
-            (words.instant(each.recorded_at, ja), each, say(piece_told(each, "ja"), piece_told(each, "en")),
-             windows_told(each, lang))
+            (words.instant(each.recorded_at, ja), each, say(row_text(each, "ja"), row_text(each, "en")),
+             windows_text(each, lang))
             for each in report.evidence
         ],
-        claims=[(say(_verdict(verdict, "ja"), _verdict(verdict, "en")), count)
-                for verdict, count in report.claims.items()],
+        claims=[(say(_result_text(result, "ja"), _result_text(result, "en")), count)
+                for result, count in report.claims.items()],
         awarded=words.yen(report.awarded_yen, ja),
     )  # fmt: skip
 
 
-def _verdict(verdict: tuple[str, str | None, str | None], lang: Lang) -> str:
-    return state_told(ClaimState(verdict[0], verdict[1], None, verdict[2]), lang)
+def _result_text(result: ClaimResult, lang: Lang) -> str:
+    return state_text(ClaimState(result.outcome, result.reason, None, result.rate), lang)
 
 
 def _undecided(facts: MonthFacts, service: ServiceMonth, policy: Policy, rules: Rules) -> int:
-    """Seconds that people have to decide on: those of the month, or beside it where a whole stop hangs on them."""
+    """Seconds that people have to decide on: those of the month, or beside it where a whole stop depends on them."""
     if service.unknown or not facts.unknown:
         return length(service.unknown)
     if_down = service_month(if_unknown_was_down(facts), policy, rules.discretion.resolution_seconds)
@@ -267,13 +267,7 @@ def _waits(
     deadline_at = claim_deadline(month, form_outages(session, month, policy), policy)
     if now < deadline_at:
         yield Waits("deadline", {"deadline_at": iso_jst(deadline_at)})
-    tasks = session.execute(
-        sa.select(sa.func.count()).where(
-            review_task.c.kind == FALL,
-            review_task.c.detail["month"].astext == str(month),
-            review_task.c.closed_at.is_(None),
-        )
-    ).scalar_one()
+    tasks = open_falls(session, month)
     if tasks:
         yield Waits("finance", {"tasks": tasks})
 

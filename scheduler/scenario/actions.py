@@ -1,7 +1,7 @@
-"""One step of a diary → one call on the desk of the room that takes it.
+"""One step of a scenario → one call on the service that takes it.
 
 An action has the name of its method; its keys are the method's keywords, except where Python or clarity
-wants another word. Nothing is decided here: why a desk refused comes back as it is.
+calls for another word. Nothing is decided here: a service's reason for refusing is returned as it is.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ SLA_ACTIONS: Final = frozenset(
         "consent_alternative",
     }
 )
-#: The desk takes these and says what speaks against them; what follows from it is for the diary to expect.
+#: The service takes these and says what speaks against them; the scenario expects what follows.
 TAKEN_WITH_DOUBTS: Final = frozenset({"notice", "claim"})
-#: What a user may ask in vain: a refusal changes nothing, is shown beside the title, and the expectations decide.
+#: Requests of users that may be refused: this changes nothing, is shown beside the title, and expectations decide.
 MAY_BE_REFUSED: Final = frozenset({"register", "approve", "change_method", "end_of_use", "withdraw_end_of_use"})
 #: Keys whose keyword differs. `from` and `for` are Python's; `_on` and `_at` are ours for days and instants.
 RENAMED: Final[Mapping[str, str]] = {"from": "from_at", "to": "to_at", "for": "term", "on": "decided_on"}
@@ -44,7 +44,7 @@ class NotBuiltYetError(NotImplementedError):
 
 
 def declare(scenario: Scenario, services: Services) -> list[Finding]:
-    """What holds before the diary begins: the service's users, the plans and their prices."""
+    """Record what holds before the scenario begins: the number of users, the plans and their prices."""
     now = scenario.starts_at
     findings: list[Finding] = []
     for from_at, users in scenario.population:
@@ -67,7 +67,7 @@ def declare(scenario: Scenario, services: Services) -> list[Finding]:
 
 
 def perform(step: Step, services: Services) -> Sequence[Finding]:
-    """Do what the step says, at its instant: why it was not done, or nothing.
+    """Do what the step says, at its instant; returns why it was not done, or nothing.
 
     Raises NotBuiltYetError, and Refused in both rooms alike.
     """
@@ -77,7 +77,7 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
             simulator.cards.set_card(step.facts["account"], step.facts["outcome"])
             return ()
         case "new_card":
-            simulator.cards.set_card(step.facts["account"], "ok")  # the card works before the desk tries it
+            simulator.cards.set_card(step.facts["account"], "ok")  # the card works before the service charges it
             service: object = services.billing
         case "dispute" | "refund_fails" | "close_month":
             service = simulator
@@ -91,6 +91,6 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
 
 
 def keywords(step: Step) -> dict[str, Any]:
-    """The step's keys as keywords; what people say of a stop is its ground."""
-    ground = {"ground": "as the diary states"} if step.action in ("stop", "correct_stop") else {}
+    """The step's keys as keywords; the ground of a stop is the scenario itself."""
+    ground = {"ground": "as the scenario states"} if step.action in ("stop", "correct_stop") else {}
     return {**ground, **{RENAMED.get(key, key): value for key, value in step.facts.items()}}

@@ -139,15 +139,15 @@ def _close(expectation: Expectation, services: Services, nights: Nights) -> Mapp
 
 
 def _claim(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
-    from keizoku.sla.claims.claim_views import claim_view
+    from keizoku.sla.claims.claim_views import claim_status
 
-    return claim_view(services.session, services.rules, expectation.subject, expectation.at)
+    return claim_status(services.session, expectation.subject, expectation.at).to_json()
 
 
 def _month(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
     from keizoku.sla.claims.claim_views import month_view
 
-    return month_view(services.session, services.rules, expectation.subject, expectation.at)
+    return month_view(services.session, services.rules, expectation.subject, expectation.at).to_json()
 
 
 def _notices(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:

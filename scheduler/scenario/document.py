@@ -3,7 +3,7 @@
     path ──read_scenario──> (Scenario, ())          every word known, every name declared, in order
                        └──> (None, findings)        all of them at once, each with its line
 
-Decides nothing about the contract: whether an action is allowed is the engine's to say.
+Decides nothing about the contract: the engine says whether an action is allowed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Step:
     action: str
     facts: Mapping[str, Any]  # the action's keys, those that were stated
     line: int
-    refused: str | None = None  # it has to be refused, for a reason that holds this text ("": for any)
+    refused: str | None = None  # must be refused, for a reason that contains this text ("": for any reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A dated diary and what it should lead to. Steps and expectations are in order of instants."""
+    """Dated steps and what they should lead to. Steps and expectations are in order of instants."""
 
     path: Path
     title: str
@@ -119,9 +119,9 @@ def read_scenario(path: Path) -> tuple[Scenario | None, tuple[Finding, ...]]:
         page.refuse_line(None, path.name, "the file cannot be read", error.strerror or "check its path")
         return None, tuple(page.findings)
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
+        place = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
-        page.refuse_line(mark.line + 1 if mark else None, path.name, "the file is not YAML", problem)
+        page.refuse_line(place.line + 1 if place else None, path.name, "the file is not YAML", problem)
         return None, tuple(page.findings)
     if root is None:
         page.refuse_line(1, path.name, "the file is empty", f"keys: {', '.join(TOP_KEYS)}")
@@ -156,7 +156,7 @@ def _scenario(page: Page, path: Path, root: Node) -> Scenario | None:
 
 
 def _rules(page: Page, nodes: Mapping[str, Node]) -> Rules | None:
-    """The terms with the readings, and the settings, that the scenario asks for."""
+    """The terms with the readings, and the settings, that the scenario names."""
     terms = Terms.load(CONTRACT)
     if "terms" in nodes and not isinstance(version := text(page, nodes["terms"]), Unread):
         known_versions = {known.version: known for known in terms.versions}

@@ -1,11 +1,11 @@
-"""Tables that outlast a run: on the embedded server a schema stays for the next, in a database of its own.
+"""Tables that are kept after a run: on the embedded server a schema stays for the next, in a database of its own.
 
-The server takes longer to make a schema than most diaries take, and to drop it. Whoever runs scenarios claims the first
-schema that nobody uses and wipes it before anything else, so it does not matter in what state a killed run left it; as
-many stay as ran at once. Each says, as its comment, of which release its tables are: after an upgrade it is made anew.
+Making and dropping a schema takes the server longer than most scenarios run. A run claims the first unused schema and
+wipes it before anything else, so it does not matter in which state a killed run left it; as many schemas stay as ran at
+once. The comment of each names the release of its tables: after an upgrade it is made anew.
 
-The database is not the user's, so that no backup and no export ever meets these rows; it may be dropped at any time.
-On a server that is not the embedded one nothing is left behind.
+The database is not the user's, so no backup and no export contains these rows; it may be dropped at any time. On a
+server other than the embedded one nothing is left behind.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class KeptSchema:
         return _name(self.number)
 
     def used(self) -> list[str]:
-        """The tables that hold anything, or did."""
+        """The tables that hold rows, or have held some."""
         found = self._claim.execute(
             "SELECT relname FROM pg_class "
             "WHERE relnamespace = %s::regnamespace AND relkind = 'r' AND pg_relation_size(oid) > 0",
@@ -59,9 +59,9 @@ class KeptSchema:
         return [name for (name,) in found]
 
     def sweep(self, used: Sequence[str]) -> None:
-        """Tables that were wiped as they were when new: no deleted rows in them, and the planner is told nothing.
+        """Make wiped tables as if new: without dead rows, and without statistics for the planner.
 
-        No autovacuum comes by in the seconds of a run. What a vacuum counts, no row, would be planned for a whole year.
+        No autovacuum runs within the seconds of a run. After a vacuum the planner would expect empty tables for a year.
         """
         if used:
             named = sql.SQL(", ").join(sql.Identifier(self.name, table) for table in used)
@@ -75,7 +75,7 @@ class KeptSchema:
 
 @contextmanager
 def kept_schema_of(url: str | URL) -> Iterator[KeptSchema | None]:
-    """Claim a schema until the end of the context; None where none may stay. Wipe it before use unless it is fresh."""
+    """Claim a schema until the end of the context; None where none may stay. Wipe it before use unless fresh."""
     usual = normalised_url(url)
     address = usual.set(database=DATABASE)
     claim = _connected(address) or _connected_to_new(usual, address) if _by_socket(usual) else None
@@ -95,13 +95,13 @@ def kept_schema_of(url: str | URL) -> Iterator[KeptSchema | None]:
 
 
 def _by_socket(url: URL) -> bool:
-    """The embedded server is reached in no other way: nobody else's is asked in vain."""
+    """Only the embedded server is reached by a socket: no other server is tried needlessly."""
     host = url.query.get("host")
     return url.host is None and isinstance(host, str) and host.startswith("/")
 
 
 def _connected(address: URL) -> _Connection | None:
-    """A connection of its own, which goes with the process, and its claim with it."""
+    """A connection of its own; its claim ends with it, and both end with the process."""
     with suppress(psycopg.OperationalError):
         return psycopg.connect(libpq_address(address), autocommit=True, connect_timeout=CONNECT_SECONDS)
     return None
@@ -134,9 +134,9 @@ def _may_stay(connection: _Connection) -> bool:
 
 
 def _claimed(claim: _Connection) -> int:
-    """The number of the first schema that nobody uses; it is ours as long as this connection lives.
+    """The number of the first unused schema; it is ours as long as this connection lives.
 
-    Of somebody who was killed a last statement may be under way: where a connection is left, the schema is not free.
+    The last statement of a killed run may still be running: while one of its connections is open, its schema is in use.
     """
     for number in count():
         name = _name(number)
@@ -150,7 +150,7 @@ def _claimed(claim: _Connection) -> int:
 
 
 def _name(number: int) -> str:
-    return f"slate_{number}"
+    return f"scratch_{number}"
 
 
 def _user_of(name: str) -> str:
@@ -159,12 +159,12 @@ def _user_of(name: str) -> str:
 
 
 def _is_of_this_release(claim: _Connection, name: str) -> bool:
-    said = _answer(claim, "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", name)
-    return bool(said == _release())
+    comment = _answer(claim, "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", name)
+    return bool(comment == _release())
 
 
 def _make(claim: _Connection, name: str) -> None:
-    """Instead of what is there by this name: all or nothing."""
+    """Make the schema in place of one with this name, in one transaction."""
     named = sql.Identifier(name)
     with claim.transaction():
         claim.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(named))
@@ -175,14 +175,14 @@ def _make(claim: _Connection, name: str) -> None:
 
 
 def _release() -> str:
-    """Another one for tables that are declared in another way: to compile them takes longer than to read this."""
-    told = hashlib.sha256(sa.__version__.encode())
+    """A digest of the declared tables: reading their source takes less time than compiling them."""
+    digest = hashlib.sha256(sa.__version__.encode())
     for source in (*sorted(Path(tables.__file__).parent.glob("*.py")), Path(migrate.__file__)):
-        told.update(source.read_bytes())
-    return told.hexdigest()
+        digest.update(source.read_bytes())
+    return digest.hexdigest()
 
 
-def _answer(connection: _Connection, question: str, *values: object) -> object:
+def _answer(connection: _Connection, query: str, *values: object) -> object:
     """The one value of the one row; None where there is no row."""
-    row = connection.execute(question.encode(), values).fetchone()
+    row = connection.execute(query.encode(), values).fetchone()
     return None if row is None else row[0]

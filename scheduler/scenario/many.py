@@ -1,6 +1,6 @@
-"""Many scenario files at once: in processes side by side, each on a slate of its own, outcomes in the files' order.
+"""Many scenario files at once: in parallel processes, each on a schema of its own, outcomes in the files' order.
 
-Whoever is done takes the next file; an outcome that comes before an earlier one waits for it.
+A process that is done takes the next file; an outcome waits for those of earlier files.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def run_files(
     """Run every file on the server at `url`, up to `jobs` (1 or more) at once; each outcome, in the order of `files`.
 
     One at a time runs in this process and calls `on_moment` within a file. Outcomes of other processes come without
-    the error that stopped them, which need not survive the way. Raises ProcessLostError; what the database
+    the error that stopped them, which may not be picklable. Raises ProcessLostError; what the database
     refuses is raised as by run_on, once the files under way are done.
     """
     jobs = min(jobs, len(files))
@@ -61,11 +61,11 @@ def run_files(
 
 
 _scratches: list[ScratchSchema] = []
-"""Of this process, if it is one that runs scenarios for another: the one that it writes on."""
+"""The schema of this process, if it runs scenarios for another process."""
 
 
 def _begin(url: str | URL, keep_schema: bool) -> None:
-    """What a process does first. Its slate goes with it; if its caller is killed, it ends too and runs for nobody."""
+    """Prepare a process. Its schema ends with it; if its caller is killed, it ends too."""
     scratch = ScratchSchema(url, keep=keep_schema)
     atexit.register(scratch.close)
     _scratches.append(scratch)

@@ -1,4 +1,4 @@
-"""What came of a scenario: passed, or every expectation and step that failed, with expected and actual.
+"""The outcome of a scenario: passed, or every expectation and step that failed, with expected and actual.
 
 All values in a Failure are JSON: days and months as text, instants in JST, rates as decimal text.
 """
@@ -13,7 +13,7 @@ from keizoku.terms import decision
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One line of a diary that did not come true."""
+    """One line of a scenario that did not come true."""
 
     at: str  # a day or an instant in JST, as the scenario states it; for a document its line
     check: str  # the check, the action of a step, "night" or "document"
@@ -27,15 +27,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one file."""
+    """The outcome of one file."""
 
     file: str
     title: str
     failures: tuple[Failure, ...]
     valid: bool = True  # False: the document itself is wrong and nothing ran
     schema: str = ""  # where its rows are, if they were kept
-    refusals: tuple[str, ...] = ()  # what a user asked in vain
-    crash: Exception | None = None  # what stopped it half-way, for whoever wants the traceback
+    refusals: tuple[str, ...] = ()  # requests of users that were refused
+    crash: Exception | None = None  # what stopped it half-way, for a traceback
 
     @property
     def passed(self) -> bool:

@@ -1,11 +1,11 @@
 """One scenario file while it is read: its YAML nodes, and every finding with its line.
 
-Readers work on composed nodes, not on loaded values, for three reasons: a finding names its line, a key
-that stands twice is seen, and a word stays as it was written (`account: 007` is not the number 7, an
+Readers work on composed nodes, not on loaded values, for three reasons: a finding names its line, a
+repeated key is seen, and a word stays as it was written (`account: 007` is not the number 7, an
 unquoted key `on` is not the boolean true).
 
-A reader returns the value, or UNREAD after it has left a finding on the page; it never raises for what
-stands in the file.
+A reader returns the value, or UNREAD after it has added a finding to the page; it never raises for what
+is in the file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Kind = Callable[["Page", Node], object]
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What may stand after one key.
+    """What is allowed after one key.
 
     `refers` names the kind of thing that the value must be the name of (account, plan, claim, stop);
     `nullable` lets an expectation say `null`: the engine states nothing here.
@@ -74,23 +74,23 @@ def compose(text: bytes) -> Node | None:
 
 @dataclass(slots=True)
 class Page:
-    """The file `source` and what was found wrong with it, in the order of reading."""
+    """The file `source` and the findings about it, in the order of reading."""
 
     source: str
     findings: list[Finding] = field(default_factory=list)
 
     def refuse(self, node: Node, rule: str, remedy: str) -> Unread:
-        """Leave a finding at the line of `node`, about the word that stands there."""
+        """Add a finding at the line of `node`, about the word there."""
         value = str(node.value) if isinstance(node, ScalarNode) else _shape(node)
         return self.refuse_line(node.start_mark.line + 1, value, rule, remedy)
 
     def refuse_line(self, line: int | None, value: str, rule: str, remedy: str) -> Unread:
-        """Leave a finding at a line (1 is the first)."""
+        """Add a finding at a line (1 is the first)."""
         self.findings.append(Finding(source=self.source, line=line, value=value, rule=rule, remedy=remedy))
         return UNREAD
 
     def entries(self, node: Node, what: str) -> list[tuple[str, Node, Node]] | Unread:
-        """A mapping as (key, key's node, value's node); a key that stands twice is a finding."""
+        """A mapping as (key, key's node, value's node); a repeated key is a finding."""
         if not isinstance(node, MappingNode):
             return self.refuse(node, f"{what} is a mapping of keys to values", "write {key: value, …}")
         entries: dict[str, tuple[str, Node, Node]] = {}
@@ -99,7 +99,7 @@ class Page:
                 self.refuse(key_node, f"a key of {what} is a word", "write {key: value, …}")
             elif (key := _key(key_node)) in entries:
                 first = entries[key][1].start_mark.line + 1
-                self.refuse(key_node, f"the key `{key}` of {what} stands twice", f"first on line {first}")
+                self.refuse(key_node, f"the key `{key}` of {what} is given twice", f"first on line {first}")
             else:
                 entries[key] = (key, key_node, value_node)
         return list(entries.values())
@@ -132,12 +132,12 @@ class Page:
 
 
 def is_null(node: Node) -> bool:
-    """Whether `null`, `~` or nothing stands there."""
+    """Whether the value is `null`, `~` or empty."""
     return isinstance(node, ScalarNode) and node.tag == TAG + "null"
 
 
 def is_true(node: Node) -> bool:
-    """Whether `true` stands there."""
+    """Whether the value is `true`."""
     return isinstance(node, ScalarNode) and node.tag == TAG + "bool" and node.value.lower() == "true"
 
 

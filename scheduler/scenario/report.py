@@ -1,4 +1,4 @@
-"""Outcomes as people read them: ✓ or ✗ per file, and expected beside actual for what failed."""
+"""Outcomes for people: ✓ or ✗ per file, and expected beside actual for what failed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from keizoku.scheduler.scenario.outcome import Outcome
 
 def report(outcome: Outcome) -> RenderableType:
     """One file: its title, and a table if anything failed."""
-    mark = Text("✓", "bold green") if outcome.passed else Text("✗", "bold red")
-    head = Text.assemble(mark, " ", outcome.title, ("  " + outcome.file, "dim"))
+    sign = Text("✓", "bold green") if outcome.passed else Text("✗", "bold red")
+    head = Text.assemble(sign, " ", outcome.title, ("  " + outcome.file, "dim"))
     if outcome.schema:
         head.append(f"  schema {outcome.schema}", "dim")
     refused = [Text(f"  refused: {refusal}", "dim") for refusal in outcome.refusals]
@@ -78,7 +78,7 @@ def _lines(values: Mapping[str, Any], keys: Sequence[str]) -> str:
 
 
 def _words(value: Any) -> str:
-    """A value as it would stand in the scenario."""
+    """A value as a scenario file would write it."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {_words(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):

@@ -4,7 +4,7 @@
 
 At one instant: steps first, then the night, then expectations. A night runs for every business date from
 the first step to the last expectation; a night that was left out is caught up by the engine, not here.
-Each scenario has empty tables of its own (slate.py).
+Each scenario has empty tables of its own (scratch_schema.py).
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def play(
 ) -> tuple[list[Failure], Exception | None]:
     """Everything that did not come true, and the error that stopped the scenario half-way, if one did.
 
-    What the engine refuses, and what is not built yet, fails and the diary goes on; any other error stops it. What a
-    user may ask in vain is put into `refusals` instead: whether it was refused rightly is for the expectations.
+    A refusal of the engine, or an action that is not built yet, is a failure, and the scenario goes on; any other error
+    stops it. Refused requests of users go into `refusals` instead: the expectations say whether that was right.
     """
     failures: list[Failure] = []
     nights: dict[date, NightResult] = {}
@@ -95,7 +95,7 @@ def play(
     failures += [Failure(iso_jst(scenario.starts_at), "plans", _DONE, str(finding)) for finding in findings]
     for count, moment in enumerate(every):
         try:
-            failure = _go_through(moment, services, nights)
+            failure = _perform(moment, services, nights)
         except (NotImplementedError, Refused) as error:
             services.session.rollback()
             failure = _failure(moment, _of_error(error))
@@ -136,14 +136,14 @@ def nights_of(scenario: Scenario) -> list[Night]:
     return nights
 
 
-def _go_through(moment: Moment, services: Services, nights: dict[date, NightResult]) -> Failure | None:
+def _perform(moment: Moment, services: Services, nights: dict[date, NightResult]) -> Failure | None:
     match moment:
         case Night(at, business_date):
             nights[business_date] = run_night(services, business_date, now=at)
         case Step(at, "run_night", facts):
             nights[facts["date"]] = run_night(services, facts["date"], now=at)
         case Step(refused=str()):
-            return _has_to_be_refused(moment, services)
+            return _must_be_refused(moment, services)
         case Step():
             findings = perform(moment, services)
             return _failure(moment, _of_findings(findings)) if findings else None
@@ -152,7 +152,7 @@ def _go_through(moment: Moment, services: Services, nights: dict[date, NightResu
     return None
 
 
-def _has_to_be_refused(step: Step, services: Services) -> Failure | None:
+def _must_be_refused(step: Step, services: Services) -> Failure | None:
     """None if the step is refused, for the reason that it states."""
     try:
         reason = _of_findings(perform(step, services))

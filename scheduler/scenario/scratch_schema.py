@@ -1,15 +1,15 @@
-"""Where scenarios run: empty tables for each, in a schema that is wiped and written on again.
+"""Where scenarios run: empty tables for each, in a schema that is wiped and used again.
 
-    with Slate(url) as slate:                a schema for as long as this lasts
-        house = slate.house(rules)           empty tables, every key from 1, a simulated gateway
-        …                                    a diary
-        house = slate.house(rules)           wiped: the next diary
+    with ScratchSchema(url) as scratch:          a schema for as long as the context
+        services = scratch.services(rules)       empty tables, every key from 1, a simulated gateway
+        …                                        a scenario
+        services = scratch.services(rules)       wiped: the next scenario
 
-The server takes longer to make a schema than most diaries take, and a new connection has every statement to read and
-to plan again. The tables let nobody delete (db/tables/guards.py); a superuser, as on the embedded server, may pass
-over that, and does so within the slate's own schema only. On a server of which we are none each diary gets a schema of
-its own, as it does where the rows are to be kept. On the embedded server the schema outlasts even the run, emptied
-(lasting.py), on any other it is dropped at the end.
+Making a schema takes the server longer than most scenarios run, and a new connection has to parse and plan every
+statement again. The tables refuse deletions (db/tables/guards.py); a superuser, as on the embedded server, may bypass
+that, and does so only within the scratch schema. Where we are not superuser, each scenario gets a schema of its own, as
+it does where the rows are to be kept. On the embedded server the schema even stays after the run, emptied
+(kept_schema.py); on any other it is dropped at the end.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from keizoku.terms.rules import Rules
 __all__ = ["ScratchSchema"]
 
 _SETTINGS: Final = (
-    "SET synchronous_commit = off; "  # nobody misses these rows after a power cut
+    "SET synchronous_commit = off; "  # these rows need not survive a power cut
     "SET plan_cache_mode = force_generic_plan; "
 )
 _STATEMENTS_KEPT: Final = 1_000
@@ -45,7 +45,7 @@ _KEYS_FROM_1: Final = "SELECT setval(seqrelid, 1, false) FROM pg_sequence JOIN p
 
 
 class ScratchSchema:
-    """A schema for one diary after the other; not for two at once. `keep`: a schema for each, which stays."""
+    """A schema for one scenario after another, not for two at once. `keep`: a schema for each, which stays."""
 
     def __init__(self, url: str | URL, *, keep: bool = False) -> None:
         self._url, self.keep = url, keep
@@ -61,7 +61,7 @@ class ScratchSchema:
         return self._schema
 
     def services(self, rules: Rules) -> Services:
-        """An empty engine. What an earlier one had is gone."""
+        """The services on empty tables. The rows of an earlier scenario are gone."""
         if self._session is not None and (self.keep or not self._wiped(self._session)):
             self.close()
         if self._session is None or self._gateway is None:
@@ -70,9 +70,9 @@ class ScratchSchema:
 
     @contextmanager
     def alternating(self) -> Iterator[None]:
-        """Engine and server on one processor: they take turns, and to wake another up takes longer than an answer.
+        """Engine and server on one processor: they alternate, and waking another one takes longer than an answer.
 
-        Each slate that lasts has a processor of its own, as far as there are any; elsewhere nothing is changed.
+        Each kept schema has a processor of its own, as far as there are enough; otherwise nothing is changed.
         """
         if self._kept is None or self._session is None or not hasattr(os, "sched_getaffinity"):
             yield
@@ -88,7 +88,7 @@ class ScratchSchema:
             os.sched_setaffinity(0, usual)
 
     def rest(self, *, intact: bool) -> None:
-        """A diary is over: nothing is locked until the next. Not `intact`: an error stopped it, this slate is done."""
+        """End a scenario: nothing stays locked. Not `intact`: an error stopped it, and the schema is not used again."""
         if self._session is None:
             return
         try:
@@ -103,7 +103,7 @@ class ScratchSchema:
             self.close()
 
     def close(self) -> None:
-        """Drop the schema, unless it lasts or is to be kept. Raises what the database says to that."""
+        """Drop the schema unless it stays. Raises the database's errors."""
         self._session = self._gateway = None
         self._open.close()
 
@@ -145,7 +145,7 @@ class ScratchSchema:
         return session, gateway
 
     def _wiped(self, session: Session) -> bool:
-        """Whether it could be: every table empty, every key from 1, no lock and no setting of the last diary left."""
+        """Wipe: empty tables, every key from 1, no lock or setting of the last scenario. False if it failed."""
         try:
             _wipe(session, self._schema, [table.name for table in metadata.sorted_tables])
         except (sa.exc.SQLAlchemyError, psycopg.Error):
@@ -161,14 +161,14 @@ def _empty(session: Session, kept: KeptSchema) -> None:
 
 
 def _leave_nothing(session: Session, kept: KeptSchema) -> None:
-    """Whose rows they are is nobody's business afterwards. Where that fails, the next run sees to it."""
+    """Empty the kept schema at the end. Where that fails, the next run does it."""
     with suppress(sa.exc.SQLAlchemyError, psycopg.Error):
         session.rollback()
         _empty(session, kept)
 
 
 def _wipe(session: Session, schema: str, tables: Iterable[str]) -> None:
-    """Names of tables are written with their schema: whatever the search path, no other is touched."""
+    """Delete all rows. Tables are named with their schema, so no other one is touched, whatever the search path."""
     rows = "".join(f"DELETE FROM {schema}.{table}; " for table in tables)  # noqa: S608 - our names
     wiping = (
         f"SELECT pg_advisory_unlock_all(); DISCARD TEMP; RESET ALL; {_SETTINGS}"

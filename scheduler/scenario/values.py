@@ -1,4 +1,4 @@
-"""The kinds of values that stand in a scenario: one reader each, from a YAML node to a Python value.
+"""The kinds of values in a scenario: one reader each, from a YAML node to a Python value.
 
 Times without an offset are JST. A time may be a string, a datetime or a day, as YAML made it; a day is
 never taken from a time. Yen and counts are whole numbers, written without quotes, commas or a point.
@@ -71,7 +71,7 @@ def flag(page: Page, node: Node) -> object:
 
 
 def when(page: Page, node: Node) -> object:
-    """A time, or a day that stands for just after its night."""
+    """A time, or a day, which means just after its night."""
     value = _written_time(page, node)
     if isinstance(value, Unread):
         return value
@@ -229,19 +229,19 @@ def file_beside(page: Page, node: Node) -> object:
 
 
 def refusal(page: Page, node: Node) -> tuple[str | None, Node]:
-    """What `refused` says beside an action, and the step without it: "" for true, a part of the reason, or None."""
+    """The value of `refused` beside an action, and the step without it: "" for true, part of the reason, or None."""
     if not isinstance(node, MappingNode):
         return None, node
     own = [(key, value) for key, value in node.value if key.value == REFUSED]
     if not own:
         return None, node
     rest = MappingNode(node.tag, [pair for pair in node.value if pair[0].value != REFUSED], node.start_mark)
-    told = own[0][1]
-    if is_true(told):
+    given = own[0][1]
+    if is_true(given):
         return "", rest
-    reason = str(told.value) if isinstance(told, ScalarNode) and told.tag == TAG + "str" else ""
+    reason = str(given.value) if isinstance(given, ScalarNode) and given.tag == TAG + "str" else ""
     if len(own) > 1 or not reason.strip():
-        page.refuse(told, "`refused` is true, or a part of the reason", "leave it out where the step should be taken")
+        page.refuse(given, "`refused` is true, or a part of the reason", "leave it out where the step should be taken")
         return None, rest
     return reason, rest
 

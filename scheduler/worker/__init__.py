@@ -1,1 +1,1 @@
-"""The process that runs unattended: leadership, waking, telemetry."""
+"""The process that runs unattended: leadership, schedule, telemetry."""

@@ -1,15 +1,15 @@
-"""One worker leads: who holds an advisory lock of PostgreSQL, on a connection that is watched from both ends.
+"""One worker leads: the one that holds an advisory lock of PostgreSQL, on a connection watched from both ends.
 
-    worker A   |== holds the lock ==x            x: it died, it stands still, or its connection is gone
-    worker B   |-- asks every few seconds --|== holds the lock; A's jobs are cut off ==
+    worker A   |== holds the lock ==x            x: it died, it hangs, or its connection is gone
+    worker B   |-- tries every few seconds --|== holds the lock; A's jobs are cut off ==
 
 Always holds:
-- the lock goes with the connection. The server ends it when the process ends, when the network does (keepalives on
-  both sides), and when the leader says nothing for the length of its lease (it was stopped, or hangs);
-- the leader's own lease ends before the server's patience: it counts from before its last question, on a clock that
-  goes on while the process stands still. A leader that was stopped knows on its first step that it leads no more;
-- who takes the lead ends the sessions in which others' jobs write. What they had not committed is rolled back, and
-  they cannot write another row.
+- the lock ends with the connection. The server closes it when the process ends, when the network fails (keepalives on
+  both sides), and when the leader is silent for the length of its lease (it was stopped, or hangs);
+- the leader's own lease ends before the server's timeout: it counts from before its last request, on a clock that goes
+  on while the process is stopped. A leader that was stopped finds at its first step that it no longer leads;
+- a worker that takes the lead ends the sessions in which other workers' jobs write. What they had not committed is
+  rolled back, and they cannot write another row.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from keizoku.db.session import DatabaseError, Session, make_engine, try_leader_l
 
 LOCK = "worker"
 LEASE_SECONDS: Final = 30.0
-"""With a heartbeat of 5 s another leads within a minute, whatever became of the first."""
+"""With a heartbeat of 5 s another worker leads within a minute, whatever happened to the first."""
 
 KEEPALIVES = {
     "keepalives": "1",
@@ -43,18 +43,18 @@ _JOBS = sa.func.concat(
     "keizoku job ", sa.func.to_hex(sa.func.hashtext(sa.cast(sa.func.current_schema(), sa.Text))), " "
 )
 _OURS = sa.func.concat(_JOBS, sa.bindparam("worker", type_=sa.Text))
-_MARK = sa.select(sa.func.set_config("application_name", _OURS, False))
+_NAME_AS_OURS = sa.select(sa.func.set_config("application_name", _OURS, False))
 _ACTIVITY = sa.table("pg_stat_activity", *map(sa.column, ("pid", "datname", "usename", "application_name")))
 _CUT_OFF = (
     sa.select(sa.func.count().filter(sa.func.pg_terminate_backend(_ACTIVITY.c.pid, 5_000)))
     .where(_ACTIVITY.c.datname == sa.func.current_database(), _ACTIVITY.c.usename == sa.text("current_user"))
     .where(sa.func.starts_with(_ACTIVITY.c.application_name, _JOBS), _ACTIVITY.c.application_name != _OURS)
 )
-"""Of logins that may see and end each other's sessions: all workers use the same."""
+"""Needs logins that may see and end each other's sessions: all workers use the same one."""
 
 
 class NotLeadingError(Exception):
-    """This worker does not lead, or leads no more: it writes nothing."""
+    """This worker does not lead, or no longer leads: it writes nothing."""
 
 
 def watched_engine(url: sa.URL, schema: str | None = None) -> sa.Engine:
@@ -79,41 +79,41 @@ class Leadership:
         self._session: Session | None = None
         self._holds = False
         self._until = 0.0
-        self._one_at_a_time = RLock()  # the heart asks, and so does every job as it begins
-        self.reachable = False  # the database answered the last time it was asked
+        self._one_at_a_time = RLock()  # used by the heartbeat and by every job as it begins
+        self.reachable = False  # the database answered the last request
         self.taken = 0  # how often the lead was taken
         self.cut_off = 0  # sessions of others' jobs that were ended when the lead was taken
 
     @property
     def leads(self) -> bool:
-        """What the last question said, while its lease lasts."""
+        """The result of the last request, while its lease lasts."""
         return self._holds and self._clock() < self._until
 
-    def ask(self) -> bool:
-        """Ask the database: is the connection alive, and is the lock ours? Never raises for a lost database.
+    def acquire_or_renew(self) -> bool:
+        """Take the lead or renew the lease, if the database grants it. Never raises for a lost database.
 
-        A connection that turns out to be lost is made anew at once.
+        A lost connection is replaced at once.
         """
         with self._one_at_a_time:
             had = self._session is not None
-            if not self._asked() and had:
-                self._asked()
+            if not self._try_to_lead() and had:
+                self._try_to_lead()
             return self.leads
 
     def let_in(self, session: Session) -> None:
-        """Mark a job's session as one that may be cut off, then make sure that we lead. Raises NotLeadingError.
+        """Name a job's session as one that may be ended, then check that we lead. Raises NotLeadingError.
 
-        In this order: who takes the lead before the mark has ended our connection, which the question finds; who takes
-        it after the mark ends the session.
+        In this order: a worker that takes the lead before the session has its name has ended our connection, which the
+        check finds; one that takes it afterwards ends the session.
         """
-        session.execute(_MARK, {"worker": self._worker})
+        session.execute(_NAME_AS_OURS, {"worker": self._worker})
         session.commit()
         with self._one_at_a_time:
-            if not (self._holds and self._asked()):
+            if not (self._holds and self._try_to_lead()):
                 raise NotLeadingError("this worker leads no more")
 
     def give_up(self) -> None:
-        """Lead no more; the lock goes with the connection."""
+        """Stop leading; the lock ends with the connection."""
         with self._one_at_a_time:
             self._holds = False
             session, self._session = self._session, None
@@ -121,8 +121,8 @@ class Leadership:
                 with suppress(Exception):
                     session.close()
 
-    def _asked(self) -> bool:
-        """Whether the database answered; then `_holds` is as it said, from before the question for a lease."""
+    def _try_to_lead(self) -> bool:
+        """Whether the database answered; `_holds` is then its answer, and the lease counts from before the request."""
         began = self._clock()
         try:
             if self._session is None:

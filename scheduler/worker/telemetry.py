@@ -1,6 +1,6 @@
-"""What a worker tells the outside: numbers for Prometheus, its health, and logs as JSON lines.
+"""What a worker shows to the outside: metrics for Prometheus, its health, and logs as JSON lines.
 
-Nothing personal and no secret leaves by any of the three: counts, days, states, kinds of errors and ids of runs.
+None of the three contains personal data or secrets: only counts, days, states, kinds of errors and ids of runs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NIGHT_BUCKETS = (1, 5, 15, 60, 300, 900, 3_600, 10_800)
 
 
 class Numbers:
-    """The numbers of one worker, in a registry of their own."""
+    """The metrics of one worker, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -67,7 +67,7 @@ class Numbers:
         return Gauge(name, meaning, labels, registry=self.registry)
 
     def read(self, session: Session, now: datetime) -> None:
-        """Read the state of the house from the database; a handful of small queries."""
+        """Read the state of the services from the database with a few small queries."""
         last = run_log.last_night(session)
         self.behind.set(0 if last is None else max((last_night_due(now) - last).days, 0))
         state = session.execute(
@@ -101,7 +101,7 @@ OUTCOMES = ("succeeded", "declined_soft", "declined_hard", "needs_user", "abando
 
 
 def _attempts_today(session: Session, now: datetime) -> dict[str, int]:
-    """Attempts begun today by outcome; only the newest rows are looked at, by their ids."""
+    """Attempts begun today by outcome; reads only the newest rows, by their ids."""
     newest: int = session.execute(sa.select(sa.func.coalesce(sa.func.max(payment_attempt.c.id), 0))).scalar_one()
     found = dict.fromkeys(OUTCOMES, 0)
     for outcome, count in session.execute(
@@ -135,13 +135,13 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _Silent(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's word
-        """Requests of a monitor are no news."""
+        """Requests of a monitor are not logged."""
 
 
 def serve(
     host: str, port: int, numbers: Numbers, health: Health, clock: Callable[[], datetime]
 ) -> tuple[int, Callable[[], None]]:
-    """Answer /metrics and /healthz in a thread; the port, and what stops it."""
+    """Serve /metrics and /healthz in a thread; returns the port and a function that stops it."""
     metrics = make_wsgi_app(numbers.registry)
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -169,7 +169,7 @@ def serve(
 
 
 def json_logger(run_id: str, **about: object) -> structlog.typing.FilteringBoundLogger:
-    """A logger that writes one JSON object a line on stderr, each with the id of this run."""
+    """A logger that writes one JSON object per line to stderr, each with the id of this run."""
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # its messages would name jobs' arguments
     made: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
@@ -185,9 +185,9 @@ def json_logger(run_id: str, **about: object) -> structlog.typing.FilteringBound
 
 
 def what_failed(error: BaseException) -> dict[str, object]:
-    """An error for the log: its kind and place, and its words only where they are ours.
+    """An error for the log: its kind and place, and its message only where it is one of ours.
 
-    Words of the driver may quote rows, and so people.
+    Messages of the driver may quote rows, and so personal data.
     """
     from traceback import extract_tb
 

@@ -1,11 +1,11 @@
-"""The worker: wakes the night, reads the gateway's news, and leads or waits. Wiring only.
+"""The worker: starts the night, reads the gateway's events, and leads or waits. Wiring only.
 
-    every few seconds   ask for the lead; is a night due? (level-triggered: the run log says so)
-    every some minutes  the gateway's news; charges without an answer are looked up
-    SIGTERM             the night under way stops at its next chunk; a later one finishes it
+    every few seconds   take or renew the lead; is a night due? (level-triggered: the run log says so)
+    every few minutes   the gateway's events; charges without an answer are looked up
+    SIGTERM             the running night stops at its next chunk; a later one finishes it
 
-One job at a time, and only on the worker that leads: asked as a job begins and after every chunk. What a job does is
-safe without all this: the night has a lock of its own, and every stage writes only what does not exist yet.
+One job at a time, and only on the worker that leads: checked as a job begins and after every chunk. A job is safe
+without all this: the night has a lock of its own, and every stage writes only what does not exist yet.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ HEARTBEAT_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 300.0
 RETRY_SECONDS: Final = 60.0
 Backup = Callable[[Services, datetime], Mapping[str, object] | None]
-"""Makes the day's backup if it is wanted: what it did, or None. Given by who knows the places."""
+"""Makes the day's backup if one is due; returns what it did, or None. Set by the caller, which knows the stores."""
 ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
 
 
 class StoppedError(Exception):
-    """The worker was asked to stop; what was committed stays, the next night goes on from there."""
+    """The worker is stopping; what was committed stays, and the next night continues from there."""
 
 
 @dataclass
 class Worker:
-    """One worker process. `open_services` gives a house of its own to every job; `clock` is the only clock."""
+    """One worker process. `open_services` opens new services for every job; `clock` is the only clock."""
 
     open_services: ServicesOpener
     leadership: Leadership
@@ -67,11 +67,11 @@ class Worker:
     backup: Backup | None = None
     pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
     stopping: Event = field(default_factory=Event)
-    _done_to: date | None = None  # the night that is known to be done
-    _not_before: float = 0.0  # after a failure the same is not tried at once again
+    _done_to: date | None = None  # the last night known to be done
+    _not_before: float = 0.0  # after a failure the job is not tried again at once
 
     def run(self) -> None:
-        """Work until `stop` is called, then let the job under way end at its next chunk."""
+        """Work until `stop` is called, then let the running job end at its next chunk."""
         scheduler = BackgroundScheduler(
             timezone=JST,
             executors={"default": ThreadPoolExecutor(1), "heart": ThreadPoolExecutor(1)},
@@ -79,7 +79,7 @@ class Worker:
         )
         beat = IntervalTrigger(seconds=self.heartbeat_seconds, timezone=JST)
         scheduler.add_job(self.beat, beat, executor="heart", next_run_time=datetime.now(JST))
-        # at its hour, and whenever it turns out that one is due: after a start, a take-over or a failure
+        # at its hour, and whenever one is found due: after a start, a change of leader or a failure
         scheduler.add_job(self.night_if_due, CronTrigger(hour=NIGHT_AT.hour, minute=NIGHT_AT.minute, timezone=JST))
         scheduler.add_job(self.night_if_due, IntervalTrigger(seconds=self.heartbeat_seconds, timezone=JST))
         scheduler.add_job(self.read_events, IntervalTrigger(seconds=self.poll_seconds, timezone=JST))
@@ -95,13 +95,13 @@ class Worker:
             self.log.info("stopped")
 
     def stop(self) -> None:
-        """Ask it to end; returns at once."""
+        """Request the end; returns at once."""
         self.stopping.set()
 
     def beat(self) -> bool:
-        """Ask for the lead, and note that we live; whether we lead."""
+        """Take or renew the lead and record the heartbeat; whether we lead."""
         led, taken = self.leadership.leads, self.leadership.taken
-        leads = self.leadership.ask()
+        leads = self.leadership.acquire_or_renew()
         now = self.clock()
         self.health.beat_at, self.health.leads = now, leads
         if self.leadership.reachable:
@@ -115,7 +115,7 @@ class Worker:
         return leads
 
     def night_if_due(self) -> None:
-        """Run the night that is due, with those missed before it; nothing where all are done."""
+        """Run the night that is due, after those missed before it; do nothing if all are done."""
         due = last_night_due(self.clock())
         if not self._may_work() or due == self._done_to or time.monotonic() < self._not_before:
             return
@@ -132,7 +132,7 @@ class Worker:
                 self._done_to, self._not_before = due, 0.0
 
     def read_events(self) -> None:
-        """The gateway's news, and charges without an answer."""
+        """Read the gateway's events and look up charges without an answer."""
         if not self._may_work():
             return
         with self._job("news") as job, self._services() as services:
@@ -147,7 +147,7 @@ class Worker:
             self.numbers.read(services.session, self.clock())
 
     def back_up(self) -> None:
-        """Make the day's backup from its hour on, if none lies in every place yet (premium/10.3)."""
+        """Make the day's backup from its hour on, if none is in every store yet (premium/10.3)."""
         if self.backup is None or not self._may_work():
             return
         with self._job("backup") as job, self._services() as services:
@@ -159,7 +159,7 @@ class Worker:
                 job.outcome = "incomplete" if made.get("failed") else "done"
 
     def _run_night(self, services: Services, due: date, job: _Job) -> None:
-        def told(on: date, stage: str, rows: int) -> None:
+        def progress(on: date, stage: str, rows: int) -> None:
             self.numbers.rows.labels(stage).inc(rows)
             if rows:
                 self.log.info("stage", job=job.id, business_date=on.isoformat(), stage=stage, rows=rows)
@@ -172,7 +172,7 @@ class Worker:
         services.session.rollback()
         try:
             with self.pool() as pool:
-                result = run_night(services, due, self.clock(), told, pool=pool)
+                result = run_night(services, due, self.clock(), progress, pool=pool)
         except NightBusyError:
             job.outcome = "busy"
             return
@@ -188,7 +188,7 @@ class Worker:
 
     @contextmanager
     def _services(self) -> Iterator[Services]:
-        """A house whose session ends when another worker takes the lead. Raises NotLeadingError."""
+        """Services whose session ends when another worker takes the lead. Raises NotLeadingError."""
         with self.open_services() as services:
             self.leadership.let_in(services.session)
             yield services

@@ -5,8 +5,8 @@
 
 Due: months that are over by the business date and about which something was recorded since they were last
 decided. A claim for the running month waits. Killed between two chunks, the next run goes on where it
-stopped; run twice, the second finds nothing. (Stage 1, evidence, needs no work of its own here: the desk
-records evidence as it comes, and the month is computed from it once, when one of its claims is due.)
+stopped; run twice, the second finds nothing. (Stage 1, evidence, needs no work of its own here: the services
+record evidence as it comes, and the month is computed from it once, when one of its claims is due.)
 
 Unknown time (no sample, and nobody has decided) is neither down nor up. An account is decided only if the answer
 is the same with all of it up and with all of it down; else its claims wait until people have decided.
@@ -75,7 +75,7 @@ def adjudicate_due(
             work = partial(save, decisions=decide(facts), now=now)
             if writer is None and not facts.closes:
                 writer = stack.enter_context(BackgroundWriter(session))
-            yield work(session) if writer is None else writer.hand(work)
+            yield work(session) if writer is None else writer.submit(work)
         if writer is not None:
             yield writer.wait()
 
@@ -109,7 +109,7 @@ def due(
 
 
 def decide(facts: DueClaims) -> DecidedClaims:
-    """Adjudicate every account of the chunk; those whose answer hangs on unknown time are left out."""
+    """Adjudicate every account of the chunk; those whose answer depends on unknown time are left out."""
     assessor, other = facts.assessor, facts.if_down
     if assessor is None:
         return DecidedClaims(facts.review, (), facts.reasonings, facts.closes)

@@ -13,6 +13,16 @@ from keizoku.db.session import Session
 from keizoku.db.tables.claims import award, claim, claim_decision, claim_reasoning
 from keizoku.db.tables.money import credit
 from keizoku.sla.claims.decision_json import whole_decision
+from keizoku.sla.claims.read_models import (
+    AwardRow,
+    ClaimExplanation,
+    ClaimRevision,
+    ClaimRow,
+    ClaimStatus,
+    MonthView,
+    SubmittedClaim,
+    Window,
+)
 from keizoku.sla.months.month_facts import is_unknown_within_reach, load_service_month, read_spans
 from keizoku.sla.rules.intervals import NOTHING, Spans, length
 from keizoku.sla.rules.unusable_time import CLAIMANT_BUCKETS
@@ -29,52 +39,43 @@ _REASONING = (
 )
 
 
-def claim_view(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
-    """The claim as decided by `at`: outcome, seconds, rate, credit, reason, waterfall.
+def claim_status(session: Session, claim_id: str, at: datetime) -> ClaimStatus:
+    """Where the claim was at an instant. Raises Refused for an unknown id."""
+    return _status(session, _claim_row(session, claim_id, at), at)
 
-    `credit` is the yen awarded to the account for the month so far; a pending claim has no seconds yet. Raises Refused
-    for an unknown id.
-    """
-    row = _claim_row(session, claim_id, at)
-    decided = last_decision(session, claim_id, at)
+
+def _status(session: Session, row: sa.Row[Any], at: datetime) -> ClaimStatus:
     credit_yen = session.execute(
         sa.select(sa.func.coalesce(sa.func.sum(credit.c.granted_yen), 0)).where(
             credit.c.account == row.account, credit.c.month == row.month, credit.c.recorded_at <= at
         )
     ).scalar_one()
+    decided = last_decision(session, row.id, at)
     if decided is None:
-        return {
-            "outcome": "pending",
-            "seconds": None,
-            "rate": None,
-            "credit": int(credit_yen),
-            "reason": None,
-            "waterfall": None,
-            "waits_for": waits_for(session, Month.parse(row.month), at),
-        }
-    return {
-        "outcome": decided.outcome,
-        "seconds": decided.seconds,
-        "rate": decided.rate,
-        "credit": int(credit_yen),
-        "reason": decided.reason,
-        "waterfall": {bucket: decided.waterfall[bucket] for bucket in CLAIMANT_BUCKETS},
-    }
+        return ClaimStatus("pending", int(credit_yen), waits_for=waits_for(session, Month.parse(row.month), at))
+    return ClaimStatus(
+        outcome=decided.outcome,
+        credit_yen=int(credit_yen),
+        reason=decided.reason,
+        seconds=decided.seconds,
+        rate=decided.rate,
+        waterfall={bucket: decided.waterfall[bucket] for bucket in CLAIMANT_BUCKETS},
+    )
 
 
-def month_view(session: Session, rules: Rules, month: Month, at: datetime) -> dict[str, Any]:
-    """The month for everyone: gross and unusable seconds, windows of unusable time as aware pairs.
-
-    `unknown`: time without a sample on which nobody has decided; while there is any, the month is not `final`.
-    """
+def month_view(session: Session, rules: Rules, month: Month, at: datetime) -> MonthView:
+    """The month for everyone, as known at an instant. Raises NoPopulationError, UncoveredDateError."""
     service = load_service_month(session, rules, month, at)
-    return {
-        "stop_seconds": length(service.gross),
-        "unusable_seconds": length(service.unusable),
-        "windows": [(from_epoch(start), from_epoch(end)) for start, end in service.unusable],
-        "unknown": [(from_epoch(start), from_epoch(end)) for start, end in service.unknown],
-        "final": not service.unknown,
-    }
+    return MonthView(
+        stop_seconds=length(service.gross),
+        unusable_seconds=length(service.unusable),
+        windows=_windows(service.unusable),
+        unknown=_windows(service.unknown),
+    )
+
+
+def _windows(spans: Spans) -> tuple[Window, ...]:
+    return tuple((from_epoch(start), from_epoch(end)) for start, end in spans)
 
 
 def waits_for(session: Session, month: Month, at: datetime) -> str:
@@ -96,8 +97,8 @@ def newest_decisions(at: datetime) -> sa.Subquery:
 
 
 def claim_list(
-    session: Session, rules: Rules, at: datetime, month: Month | None = None, account: str | None = None
-) -> list[dict[str, Any]]:
+    session: Session, at: datetime, month: Month | None = None, account: str | None = None
+) -> list[ClaimRow]:
     """Claims in the order of receipt, each with its newest decision."""
     newest = newest_decisions(at)
     query = (
@@ -119,14 +120,11 @@ def claim_list(
         query = query.where(claim.c.month == str(month))
     if account is not None:
         query = query.where(claim.c.account == account)
-    return [dict(row._mapping) for row in session.execute(query)]
+    return [ClaimRow(*row) for row in session.execute(query)]
 
 
-def claim_explanation(session: Session, rules: Rules, claim_id: str, at: datetime) -> dict[str, Any]:
-    """All that explains a claim: the claim, every decision so far, its newest award and the yen of the month.
-
-    Raises Refused for an unknown id. Decisions are `keizoku.terms.decision.Decision`; the last is the one that holds.
-    """
+def claim_explanation(session: Session, claim_id: str, at: datetime) -> ClaimExplanation:
+    """All that explains a claim, as known at an instant. Raises Refused for an unknown id."""
     row = _claim_row(session, claim_id, at)
     decisions = session.execute(
         sa.select(claim_decision, *_REASONING)
@@ -142,25 +140,19 @@ def claim_explanation(session: Session, rules: Rules, claim_id: str, at: datetim
         .where(award.c.account == row.account, award.c.month == row.month, award.c.decided_at <= at)
         .order_by(award.c.revision)
     ).all()
-    return {
-        "claim": {
-            "id": row.id,
-            "account": row.account,
-            "month": row.month,
-            "received_at": row.received_at,
-            "windows": row.windows,
-        },
-        "state": claim_view(session, rules, claim_id, at),
-        "decisions": [
-            (
+    return ClaimExplanation(
+        claim=SubmittedClaim(row.id, row.account, row.month, row.received_at, row.windows),
+        status=_status(session, row, at),
+        decisions=tuple(
+            ClaimRevision(
                 each.revision,
                 each.decided_at,
                 whole_decision(each, row.id, row.account, row.received_at, each.term_ids, each.united),
             )
             for each in decisions
-        ],
-        "awards": [dict(each._mapping) for each in awards],
-    }
+        ),
+        awards=tuple(AwardRow.of_row(each._asdict()) for each in awards),
+    )
 
 
 def decided_buckets(decision: Decision) -> dict[str, Spans]:

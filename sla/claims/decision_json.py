@@ -38,10 +38,10 @@ def service_hash(service: ServiceMonth, policy: Policy) -> str:
 
 
 def evidence_hash(service_hash: str, among: AccountMonth) -> str:
-    """What an account's decision was made of, as one number; `service_hash` stands for what all share.
+    """What an account's decision was made of, as one number; `service_hash` covers what all share.
 
     Hashed is what `ascii` writes of (service_hash, claims, terms, rulings, (suspensions, environment, outages of the
-    form)), put together from pieces, for most accounts have most of them in common.
+    form)), put together from parts, for most accounts have most of them in common.
     """
     claims = [
         f"({claim_id!a}, {(received_at - _EPOCH) // _MICROSECOND}, {windows})"

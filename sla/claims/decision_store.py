@@ -1,7 +1,7 @@
 """Saves what was decided about claims, one chunk per transaction.
 
 A decision made of the same facts as the last one is not written again; an award is written only when it is
-worth more than the one before, and where it is worth less people are told.
+worth more than the one before; where it is worth less, finance gets a task (award_falls).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,12 +10,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows, text_array, texts
 from keizoku.db.tables.claims import claim_reasoning
-from keizoku.db.tables.money import review_task
+from keizoku.sla.claims.award_falls import AwardFall, note_falls
 from keizoku.sla.claims.claim_store import ClaimantFacts
 from keizoku.sla.claims.decision_json import Reasoning, ReasoningTexts, price_json
 from keizoku.sla.review_queue import OpenReview, close_review, decided_on
@@ -170,28 +169,11 @@ def _save_awards(session: Session, decided: Sequence[DecidedClaim], revisions: d
 
 def _note_falls(session: Session, decided: Sequence[DecidedClaim], now: datetime) -> int:
     """An award is never lowered: what is now worth less than was awarded is shown to finance, once."""
-    rows = []
+    falls = []
     for each in decided:
         last, new = each.facts.last_award, each.decision.award
-        if last is None:
-            continue
         worth = new.rests_on.worth if new else Fraction(0)
-        if worth < last.worth:
+        if last is not None and worth < last.worth:
             among = each.facts.among
-            rows.append(
-                {
-                    "kind": "award_above_finding",
-                    "subject": f"{among.account} {among.month}: {last.worth} -> {worth}",
-                    "opened_at": now,
-                    "detail": {
-                        "account": among.account,
-                        "month": str(among.month),
-                        "awarded_yen_exact": str(last.worth),
-                        "found_yen_exact": str(worth),
-                    },
-                }
-            )
-    if not rows:
-        return 0
-    noted = session.execute(insert(review_task).values(rows).on_conflict_do_nothing().returning(review_task.c.id))
-    return len(noted.all())
+            falls.append(AwardFall(among.account, among.month, last.worth, worth))
+    return note_falls(session, falls, now)

@@ -1,4 +1,4 @@
-"""Python's collector of cycles, told to wait while a chunk of claims is worked on.
+"""Python's collector of cycles, held off while a chunk of claims is worked on.
 
 Facts and decisions are trees of small values: they go when nobody holds them any more, and there is no cycle among
 them to be found. Looking for one again and again among some 100,000 of them took two fifths of the time of a night.

@@ -34,7 +34,7 @@ _ASKED = PreparedQuery(
 
 def differences(session: Session, business_date: date, now: datetime) -> list[str]:
     """What should not be as of a night that began at `now`, in words; empty where all is as it should be."""
-    [row] = _ASKED.ask(session, {"month": str(Month.of(business_date)), "now": now})
+    [row] = _ASKED.rows(session, {"month": str(Month.of(business_date)), "now": now})
     undecided = _undecided(session, row["undecided"], now) if row["undecided"] else 0
     falling = sum(
         Fraction(later_rate) * Fraction(later_basis) < Fraction(rate) * Fraction(basis)

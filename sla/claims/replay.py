@@ -33,8 +33,8 @@ def replayed_claims(
 ) -> Iterator[tuple[str, MonthDecision | None]]:
     """(account, what would be decided on all its claims of the month), account by account.
 
-    `if_down`: the month if all its unknown time was down. None for an account whose answer hangs on that: the night
-    leaves its claims as they stand.
+    `if_down`: the month if all its unknown time was down. None for an account whose answer depends on that: the night
+    leaves its claims as they are.
     """
     month, policy = service.month, policy_of(rules, service.month)
     assessor = Assessor(service, policy)

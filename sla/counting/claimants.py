@@ -12,15 +12,18 @@ ended), of the kinds of KINDS, disjoint in each kind. What a claimant left open 
 row over the whole month. Instants are epoch seconds, spans are [start, end).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from typing import Any, Final
-
-import duckdb
+from typing import TYPE_CHECKING, Any, Final
 
 from keizoku.sla.evidence.sql_query import BROADCAST, SIDES, Query, Relations, Step, ask, edge
 from keizoku.sla.rules.intervals import Span
 from keizoku.sla.rules.unusable_time import Claimant
+
+if TYPE_CHECKING:
+    import duckdb
 
 KINDS: Final = tuple(each.name for each in fields(Claimant))
 """What a claimant's row is about, named as in `keizoku.sla.rules.unusable_time.Claimant`."""

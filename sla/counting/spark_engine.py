@@ -76,8 +76,8 @@ class SparkEngine:
         self.take("observation", "user_id string, started bigint, ended bigint", [])
         if others or not paths:
             remedy = "convert them, or measure with --engine duckdb"
-            told = [Finding(str(each), None, each.name, "Spark reads Parquet", remedy) for each in others]
-            return ObservationsRead(0, 0, tuple(told))
+            findings = [Finding(str(each), None, each.name, "Spark reads Parquet", remedy) for each in others]
+            return ObservationsRead(0, 0, tuple(findings))
         files = self.spark.read.option("mergeSchema", "true").parquet(*map(str, paths))
         files.createOrReplaceTempView("observation_file")
         types = {field.name: field.dataType.typeName() for field in files.schema.fields}
@@ -85,8 +85,8 @@ class SparkEngine:
         bulk = _bulk(types, names, symptom, source)
         if not isinstance(bulk, Bulk):
             return ObservationsRead(0, 0, tuple(bulk))
-        verdict = self.answer(Query((), f"SELECT wrong, count(*) FROM ({_checked(bulk)}) GROUP BY wrong"))  # noqa: S608
-        counts = {wrong: int(count) for wrong, count in verdict}
+        by_rule = self.answer(Query((), f"SELECT wrong, count(*) FROM ({_checked(bulk)}) GROUP BY wrong"))  # noqa: S608
+        counts = {wrong: int(count) for wrong, count in by_rule}
         taken = counts.pop(None, 0)
         self.spark.sql(_checked(bulk)).createOrReplaceTempView("checked")
         self.spark.sql(_SETTLED).createOrReplaceTempView("observation")

@@ -52,7 +52,7 @@ class CountSeries:
     asked: Span | None = None  # the range that the file is about
     only_stops: bool = False  # CSV: what lies between the rows was up
 
-    def told(self) -> str:
+    def description(self) -> str:
         """What of it is not the default, in one line."""
         usual = CountSeries()
         said = {
@@ -172,8 +172,8 @@ class _Matrix:
         data = answer.get("data", answer) if isinstance(answer, dict) else None
         results = data.get("result") if isinstance(data, dict) else None
         if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(results, list):
-            told = data.get("resultType") if isinstance(data, dict) else type(answer).__name__
-            self.say(f"{told!r:.80}", "the answer of a range query has the type matrix", EXPORT_AGAIN)
+            kind = data.get("resultType") if isinstance(data, dict) else type(answer).__name__
+            self.say(f"{kind!r:.80}", "the answer of a range query has the type matrix", EXPORT_AGAIN)
             return []
         return [each for each in results if isinstance(each, dict) and isinstance(each.get("metric"), dict)]
 
@@ -198,12 +198,12 @@ class _Matrix:
             if samples.setdefault(moment, users) != users:
                 clashing.add(moment)
         for moment in clashing:
-            self.say(f"{name} at {_told(moment)}", "one instant has one value", "correct the query")
+            self.say(f"{name} at {_iso(moment)}", "one instant has one value", "correct the query")
             del samples[moment]
         return samples
 
     def _sample(self, name: str, sample: Any) -> tuple[int, int] | None:
-        """Microsecond and users; None, told unless it is NaN, for a sample without a number of users."""
+        """Microsecond and users; None for a sample without a number of users: a finding, unless it is NaN."""
         try:
             moment, written = sample
             at, value = Decimal(moment), Decimal(str(written))
@@ -218,7 +218,7 @@ class _Matrix:
         if value.is_nan():
             return None
         if not value.is_finite() or value != value.to_integral_value() or not 0 <= value <= MOST_USERS:
-            self.say(f"{name} {written!r:.40} at {_told(micros)}", "a whole number of users", "round it in the query")
+            self.say(f"{name} {written!r:.40} at {_iso(micros)}", "a whole number of users", "round it in the query")
             return None
         return micros, int(value)
 
@@ -240,7 +240,7 @@ def _read_matrix(path: Path, series: CountSeries) -> CountsRead:
         if affected is None or total is None:
             continue
         if total < 1 or affected > total:
-            value = f"{affected} of {total} at {_told(moment)}"
+            value = f"{affected} of {total} at {_iso(moment)}"
             matrix.say(value, "affected users are a part of all users", "correct the query")
             continue
         end = moment + step if following is None else min(moment + step, following)
@@ -251,5 +251,5 @@ def _read_matrix(path: Path, series: CountSeries) -> CountsRead:
     return CountsRead(tuple(rows), blank, tuple(matrix.findings))
 
 
-def _told(micros: int) -> str:
+def _iso(micros: int) -> str:
     return iso_jst(from_epoch(0) + timedelta(microseconds=micros))

@@ -37,7 +37,7 @@ class Imported:
     again: bool = False
     findings: tuple[Finding, ...] = ()
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """One line for people."""
         rows = f"{self.rows_read:,} rows read, {self.rows_used:,} used ({self.rows_new:,} new), {self.rows_refused:,}"
         if self.again:

@@ -125,7 +125,7 @@ def read_incidents(path: Path) -> Read[Incident]:
         return read
 
     read = read_table(path, INCIDENT_COLUMNS, incident)
-    line_of = dict(zip(reversed(read.rows), reversed(read.lines), strict=True))  # a row told twice: its first line
+    line_of = dict(zip(reversed(read.rows), reversed(read.lines), strict=True))  # a row stated twice: its first line
     rows = tuple(dict.fromkeys(read.rows))
     return Read(rows, read.findings, tuple(line_of[row] for row in rows))
 

@@ -2,7 +2,7 @@
 
 Published is `X-KEIZOKU-PUBLISHED`, else CREATED for the first issue (sequence 0) and LAST-MODIFIED for a later one:
 an edit that moves or widens a window is announced when it is edited. A notice that came too late is kept, as
-evidence, and told.
+evidence, with a finding.
 
     one event                notice "a"
     a series                 notices "a#START", by what each occurrence's start was before anybody moved it
@@ -54,7 +54,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class NoticesRead:
-    """The notices of a file in its order, how many events were refused, and all that is to be told."""
+    """The notices of a file in its order, how many events were refused, and the findings."""
 
     rows: tuple[UpdateNotice, ...] = ()
     findings: tuple[Finding, ...] = ()
@@ -97,8 +97,8 @@ def read_notices(path: Path, policy: Policy) -> NoticesRead:
     except UnicodeDecodeError:
         return _refused(path, "not UTF-8", "files are UTF-8", "save the file as UTF-8")
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
-        told = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        return _refused(path, told, "the file is a calendar", "export it again as .ics")
+        why = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        return _refused(path, why, "the file is a calendar", "export it again as .ics")
     lines = [at for at, line in enumerate(text.splitlines(), start=1) if line.strip().upper() == "BEGIN:VEVENT"]
     if len(lines) != len(events) or "BEGIN:VCALENDAR" not in text.upper():
         return _refused(path, "cut off", "a calendar has a beginning and an end", "export it again as .ics")

@@ -1,6 +1,6 @@
 """What a row of observations has to be: five rules, stated once for every engine that reads them.
 
-A row that breaks one is refused and told; the others go on. Instants are microseconds since 1970.
+A row that breaks one is refused with a finding; the others go on. Instants are microseconds since 1970.
 """
 
 from collections.abc import Collection, Mapping
@@ -38,11 +38,11 @@ def wrong_rule(bulk: Bulk, broken: Collection[int] | None = None) -> str:
 
 def findings_of_rules(source: str, counts: Mapping[int, int]) -> tuple[Finding, ...]:
     """Findings for rows refused whose lines nobody knows: how many broke each rule."""
-    told = []
+    findings = []
     for wrong, count in sorted(counts.items()):
         broken = broken_rule(source, (0, "", "…", "…", "…"), wrong)
-        told.append(replace(broken, line=None, value=f"{broken.value}, {count:,} rows"))
-    return tuple(told)
+        findings.append(replace(broken, line=None, value=f"{broken.value}, {count:,} rows"))
+    return tuple(findings)
 
 
 def broken_rule(source: str, row: RawRow, wrong: int) -> Finding:

@@ -4,6 +4,8 @@ Decides nothing about a row; `observations` does. What a file as a whole lacks i
 files are one relation; the names of folders such as `symptom=site` are columns of the files in them.
 """
 
+from __future__ import annotations
+
 import csv
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -12,11 +14,13 @@ from glob import escape
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING, TypeAlias
 
 from keizoku.sla.evidence.incident_files import header_findings
 from keizoku.terms.decision import Finding
+
+if TYPE_CHECKING:
+    import duckdb  # of the extra `evidence`; a night without claims does without it
 
 COLUMNS = ("user_id", "symptom", "started_at", "ended_at")
 BATCH_ROWS = 50_000
@@ -24,7 +28,7 @@ JST_OFFSET_US = 9 * 3600 * 1_000_000
 FORMATS = (".csv", ".ndjson", ".jsonl", ".parquet")
 WHOLE_NUMBERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 
-Table = duckdb.DuckDBPyConnection
+Table: TypeAlias = "duckdb.DuckDBPyConnection"
 RawRow = tuple[int, str | None, str | None, str | None, str | None]  # line, then COLUMNS as written
 
 
@@ -86,6 +90,8 @@ def open_files(
     `names` says under which name the file has a column of ours; `symptom` is what all its rows mean;
     `partitioned`: names of folders are columns.
     """
+    import duckdb
+
     path = files[0]
     if path.suffix.lower() not in FORMATS:
         rule = f"observations are {', '.join(FORMATS)}"
@@ -101,8 +107,8 @@ def open_files(
     except UnicodeDecodeError:
         return [Finding(str(path), 1, "not UTF-8", "files are UTF-8", "save the file as UTF-8")]
     except duckdb.Error as error:
-        told = str(error).splitlines()[0]
-        return [Finding(str(path), None, told, "the file can be read", "export it again")]
+        why = str(error).splitlines()[0]
+        return [Finding(str(path), None, why, "the file can be read", "export it again")]
 
 
 def written_us(text: str) -> str:

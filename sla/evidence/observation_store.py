@@ -30,7 +30,7 @@ class Reading:
     columns: Mapping[str, str] = field(default_factory=dict)
     symptom: str | None = None
 
-    def told_of(self, file: Path) -> str:
+    def description_of(self, file: Path) -> str:
         """How a file is read, in one line, with what its folders say; empty if it says all itself."""
         names = {name: self.columns.get(name, name) for name in COLUMNS}
         renamed = {name: written for name, written in names.items() if name != written}
@@ -77,7 +77,7 @@ def record(
     """
     reading = reading or Reading()
     sha256 = sha256_of(file) if file is not None else ""
-    read_as = reading.told_of(file) if file is not None else ""
+    read_as = reading.description_of(file) if file is not None else ""
     before = known_import(session, KIND, sha256, read_as) if file is not None else None
     if before is not None:
         known = Finding(str(file), None, "the same file", "it was imported before", "nothing was changed")
@@ -87,9 +87,9 @@ def record(
             read = read_observations(observed, file, reading.columns, reading.symptom)
         else:
             read = read_observation_rows(observed, rows, KIND)
-        unwritable, told = _with_nul(observed, source or (file.name if file is not None else KIND))
+        unwritable, of_nul = _with_nul(observed, source or (file.name if file is not None else KIND))
         new_rows, reach = _take(session, observed, now)
-    findings = (*read.findings, *told)
+    findings = (*read.findings, *of_nul)
     if file is None:
         return Recorded(new_rows, reach, findings)
     imported = note_import(

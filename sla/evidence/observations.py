@@ -12,10 +12,12 @@ Files of millions of rows (Parquet, CSV, NDJSON) become one DuckDB relation, whi
 Nothing is held in memory but what a query works on, and that is bounded: more spills to a temporary folder.
 The symptom is kept as evidence and decides nothing: a user who cannot do one thing or three is one user.
 
-A file is read in bulk. One with rows to refuse is walked through once more to tell their lines; one that
-cannot be read in bulk is read row by row. A hundred findings of a file are told, the others counted. Times
+A file is read in bulk. One with rows to refuse is walked through once more to find their lines; one that
+cannot be read in bulk is read row by row. A hundred findings of a file are listed, the others counted. Times
 carry a zone or are JST; a start rounds down to whole seconds, an end up.
 """
+
+from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -25,8 +27,6 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-
-import duckdb
 
 from keizoku.sla.evidence.observation_checks import SYMPTOMS, broken_rule, rules, wrong_rule
 from keizoku.sla.evidence.observation_files import (
@@ -50,8 +50,8 @@ from keizoku.sla.evidence.sql_query import SIDES, edge
 from keizoku.terms.calendar import iso_jst, parse_instant
 from keizoku.terms.decision import Finding
 
-TOLD_FINDINGS = 100
-MOST_VERDICTS = 10_000  # rows refused of one file that are looked for by their text
+LISTED_FINDINGS = 100
+MOST_BROKEN_ROWS = 10_000  # rows refused of one file that are looked for by their text
 MEMORY_MB = 320  # of DuckDB, for up to 13 million rows
 BYTES_PER_ROW = 25  # beyond: enough for the partitions that are sorted at once, the rest is on disk
 MOST_MEMORY_MB = 3_072
@@ -75,7 +75,7 @@ class Observations:
     rows: int = 0
     _relations: list[str] = field(default_factory=list)
 
-    def __enter__(self) -> "Observations":
+    def __enter__(self) -> Observations:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -156,6 +156,8 @@ class Observations:
 def open_observations() -> Observations:
     """Nothing observed yet, in memory that is bounded; to be closed."""
     folder = TemporaryDirectory(prefix="keizoku-observations-")
+    import duckdb  # of the extra `evidence`; a night without claims does without it
+
     table = duckdb.connect(config={"temp_directory": str(Path(folder.name) / "spilled")})
     table.execute("SET TimeZone = 'Asia/Tokyo'")
     table.execute("SET preserve_insertion_order = false")
@@ -229,6 +231,8 @@ def _read_group(
 
 def _take_in_place(observed: Observations, file: ObservationFile) -> ObservationsRead | None:
     """Add the good rows of a relation that stays where it is; None, and nothing added, if it cannot be read."""
+    import duckdb
+
     table, bulk = observed.table, file.bulk
     try:
         broken = _broken_rules(table, bulk) if bulk.typed else set(rules(bulk))
@@ -241,7 +245,7 @@ def _take_in_place(observed: Observations, file: ObservationFile) -> Observation
     if not refused:
         good = f"FROM ({_checked(bulk, broken=())})"
     observed.add_relation(f"SELECT user_id, started, ended, symptom {good}", taken, counted=True)
-    return _told_bulk(observed, file, taken, refused)
+    return _read_of_bulk(observed, file, taken, refused)
 
 
 def _broken_rules(table: Table, bulk: Bulk) -> set[int]:
@@ -255,6 +259,8 @@ def _broken_rules(table: Table, bulk: Bulk) -> set[int]:
 
 def _take_parsed(observed: Observations, file: ObservationFile) -> ObservationsRead | None:
     """Parse text once and for all and add its good rows; None, and nothing added, if it cannot be read at once."""
+    import duckdb
+
     parsed = observed.free_file()
     try:
         observed.table.execute(f"COPY ({_checked(file.bulk)}) TO {literal(str(parsed))} (FORMAT parquet)")
@@ -267,46 +273,46 @@ def _take_parsed(observed: Observations, file: ObservationFile) -> ObservationsR
     taken = observed.count_minutes(good)
     refused = _count(observed.table, f"SELECT count(*) FROM {relation}") - taken  # noqa: S608
     observed.add_relation(good, taken, counted=True)
-    return _told_bulk(observed, file, taken, refused)
+    return _read_of_bulk(observed, file, taken, refused)
 
 
-def _told_bulk(observed: Observations, file: ObservationFile, taken: int, refused: int) -> ObservationsRead:
+def _read_of_bulk(observed: Observations, file: ObservationFile, taken: int, refused: int) -> ObservationsRead:
     """What was read of a relation, with the first of its findings."""
     table = observed.table
-    verdicts = _verdicts(table, file.bulk) if refused else {}
+    rule_of = _rules_of_rows(table, file.bulk) if refused else {}
     if _count(table, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'reject'"):
         refused += _count(table, "SELECT count(DISTINCT line) FROM reject")
     _drop_rejects(table)
-    told: list[Finding] = []
+    listed: list[Finding] = []
     for source, rows in file.parts:
-        most = min(refused, TOLD_FINDINGS) - len(told)
+        most = min(refused, LISTED_FINDINGS) - len(listed)
         if most:
             with closing(rows()) as walked:
-                told += islice(_told_rows(source, walked, verdicts), most)
+                listed += islice(_findings_of_rows(source, walked, rule_of), most)
     source = file.parts[0][0] if len(file.parts) == 1 else f"{file.parts[0][0]} and {len(file.parts) - 1} more"
-    return ObservationsRead(taken, refused, _told(source, told, refused))
+    return ObservationsRead(taken, refused, _listed(source, listed, refused))
 
 
-def _verdicts(table: Table, bulk: Bulk) -> dict[tuple[str | None, ...], int]:
+def _rules_of_rows(table: Table, bulk: Bulk) -> dict[tuple[str | None, ...], int]:
     """The refused rows as they are written, each with the number of the rule that it breaks."""
     user, symptom, start, end = bulk.texts
     checked = _checked(bulk, f"{user} AS u, {symptom} AS s, {start} AS k, {end} AS e,")
     query = f"SELECT DISTINCT u, s, k, e, wrong FROM ({checked}) WHERE wrong IS NOT NULL"  # noqa: S608
-    verdicts: dict[tuple[str | None, ...], int] = {}
-    for *written, rule in table.execute(f"{query} ORDER BY ALL LIMIT {MOST_VERDICTS}").fetchall():
-        verdicts[tuple(written)] = rule
-        verdicts[tuple(value or "" for value in written)] = rule  # a CSV read row by row has no NULL
-    return verdicts
+    rule_of: dict[tuple[str | None, ...], int] = {}
+    for *written, rule in table.execute(f"{query} ORDER BY ALL LIMIT {MOST_BROKEN_ROWS}").fetchall():
+        rule_of[tuple(written)] = rule
+        rule_of[tuple(value or "" for value in written)] = rule  # a CSV read row by row has no NULL
+    return rule_of
 
 
-def _told_rows(
-    source: str, rows: Iterator[RawRow | Finding], verdicts: Mapping[tuple[str | None, ...], int]
+def _findings_of_rows(
+    source: str, rows: Iterator[RawRow | Finding], rule_of: Mapping[tuple[str | None, ...], int]
 ) -> Iterator[Finding]:
     """Findings for broken records, and for rows written like those that were refused, with their lines."""
     for row in rows:
         if isinstance(row, Finding):
             yield row
-        elif wrong := verdicts.get(row[1:]):
+        elif wrong := rule_of.get(row[1:]):
             yield broken_rule(source, row, wrong)
 
 
@@ -323,7 +329,7 @@ def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Find
     """Add the good rows; every other is a finding with its line."""
     table = observed.table
     taken = refused = 0
-    told: list[Finding] = []
+    listed: list[Finding] = []
     while batch := list(islice(rows, BATCH_ROWS)):
         raw = [row for row in batch if not isinstance(row, Finding)]
         findings = [row for row in batch if isinstance(row, Finding)]
@@ -344,10 +350,10 @@ def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Find
         findings += [broken_rule(source, row[:5], row[5]) for row in bad]
         taken += _insert_incoming(observed)
         refused += len(findings)
-        if len(told) < TOLD_FINDINGS:
-            told += sorted(findings, key=lambda finding: finding.line or 0)
+        if len(listed) < LISTED_FINDINGS:
+            listed += sorted(findings, key=lambda finding: finding.line or 0)
     observed.take(taken)
-    return ObservationsRead(taken, refused, _told(source, told, refused))
+    return ObservationsRead(taken, refused, _listed(source, listed, refused))
 
 
 def _checked(bulk: Bulk, also: str = "", broken: Collection[int] | None = None) -> str:
@@ -374,12 +380,12 @@ def _insert_incoming(observed: Observations) -> int:
     return int(inserted[0][0])
 
 
-def _told(source: str, findings: Sequence[Finding], refused: int) -> tuple[Finding, ...]:
-    told = tuple(findings[:TOLD_FINDINGS])
-    if refused == len(told):
-        return told
-    rest = Finding(source, None, f"{refused - len(told):,} more rows refused", "as above", "correct these first")
-    return (*told, rest)
+def _listed(source: str, findings: Sequence[Finding], refused: int) -> tuple[Finding, ...]:
+    listed = tuple(findings[:LISTED_FINDINGS])
+    if refused == len(listed):
+        return listed
+    rest = Finding(source, None, f"{refused - len(listed):,} more rows refused", "as above", "correct these first")
+    return (*listed, rest)
 
 
 def _text(value: object) -> str | None:

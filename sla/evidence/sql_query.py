@@ -9,11 +9,14 @@ What several later steps read is kept: MATERIALIZED in the one, cached in the ot
         Spark    even: a cached view                  SELECT … FROM even
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb  # of the extra `evidence`; a night without claims does without it
 
 SIDES: Final = "(VALUES (1), (-1)) AS sides (side)"
 """SQL: two rows for each one, side 1 where it starts and -1 where it ends."""
@@ -52,12 +55,14 @@ class Engine(Protocol):
         """Every row of the answer, in no order."""
 
 
-Relations = duckdb.DuckDBPyConnection | Engine
+Relations: TypeAlias = "duckdb.DuckDBPyConnection | Engine"
 """Who can be asked: a connection of DuckDB as it is, or an engine of ours."""
 
 
 def ask(relations: Relations, query: Query) -> list[tuple[Any, ...]]:
     """Every row of the answer, in order."""
+    import duckdb
+
     if isinstance(relations, duckdb.DuckDBPyConnection):
         return sorted(relations.execute(query.as_statement()).fetchall())
     return sorted(relations.answer(query))
@@ -65,6 +70,8 @@ def ask(relations: Relations, query: Query) -> list[tuple[Any, ...]]:
 
 def has(relations: Relations, table: str) -> bool:
     """Whether it holds a table of that name; an engine of ours holds none but those that every query reads."""
+    import duckdb
+
     if not isinstance(relations, duckdb.DuckDBPyConnection):
         return False
     named = relations.execute("FROM duckdb_tables() WHERE table_name = $table", {"table": table})

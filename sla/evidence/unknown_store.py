@@ -1,6 +1,7 @@
 """Unknown time in the database: recorded with the counts it comes from, decided by people, read as of an instant."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -9,12 +10,53 @@ from sqlalchemy.dialects.postgresql import insert
 from keizoku.db.session import Session
 from keizoku.db.tables.evidence import outage_count, unknown_ruling, unknown_time
 from keizoku.sla.evidence.incident_files import Incident
-from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, length, normalise
+from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, normalise
 from keizoku.sla.rules.outages import Cause
-from keizoku.sla.rules.unknown_time import UnknownRuling, UnknownTimeVerdict, holding, still_unknown
+from keizoku.sla.rules.unknown_time import UnknownRuling, UnknownTimeDecision, holding, still_unknown
 from keizoku.terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
 
-Listed = list[dict[str, object]]
+
+@dataclass(frozen=True, slots=True)
+class UnknownRow:
+    """Time that waits for people's decision; `source`: the files that have no sample of it."""
+
+    start: int
+    end: int
+    source: str
+
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON."""
+        return {
+            "from": iso_jst(from_epoch(self.start)),
+            "to": iso_jst(from_epoch(self.end)),
+            "seconds": self.end - self.start,
+            "source": self.source,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownDecisionRow:
+    """What people decided about unknown time; `affected` only with down."""
+
+    from_at: datetime
+    to_at: datetime
+    decision: UnknownTimeDecision
+    affected: int | None
+    author: str
+    ground: str
+    recorded_at: datetime
+
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON."""
+        return {
+            "from": iso_jst(self.from_at),
+            "to": iso_jst(self.to_at),
+            "verdict": str(self.decision),
+            "affected": self.affected,
+            "author": self.author,
+            "ground": self.ground,
+            "recorded_at": iso_jst(self.recorded_at),
+        }
 
 
 def add_unknown(session: Session, spans: Iterable[Span], source: str, author: str, now: datetime) -> list[Span]:
@@ -51,29 +93,13 @@ def ruled_down(session: Session, reach: tuple[datetime, datetime], at: datetime)
             "", start, end, ruling.affected or 0, Cause.FAULT, "", "", named=f"unknown time, decision {ruling.number}"
         )
         for ruling, spans in holding(_rulings(session, reach, at))
-        if ruling.verdict is UnknownTimeVerdict.DOWN
+        if ruling.decision is UnknownTimeDecision.DOWN
         for start, end in spans
     ]
 
 
-def unknown_list(session: Session, month: Month | None, at: datetime, *, decided: bool = False) -> Listed:
-    """What waits for people, in order of time; with `decided` what they decided, newest first."""
-    if decided:
-        query = sa.select(unknown_ruling).where(unknown_ruling.c.recorded_at <= at)
-        if month is not None:
-            query = query.where(unknown_ruling.c.from_at < month.end_at, unknown_ruling.c.to_at > month.start_at)
-        return [
-            {
-                "from": iso_jst(row.from_at),
-                "to": iso_jst(row.to_at),
-                "verdict": row.verdict,
-                "affected": row.affected,
-                "author": row.author,
-                "ground": row.ground,
-                "recorded_at": iso_jst(row.recorded_at),
-            }
-            for row in session.execute(query.order_by(unknown_ruling.c.id.desc()))
-        ]
+def unknown_list(session: Session, month: Month | None, at: datetime) -> list[UnknownRow]:
+    """What waits for people, in order of time."""
     whole = session.execute(sa.select(sa.func.min(unknown_time.c.from_at), sa.func.max(unknown_time.c.to_at))).one()
     if whole[0] is None:
         return []
@@ -82,15 +108,33 @@ def unknown_list(session: Session, month: Month | None, at: datetime, *, decided
         sa.select(unknown_time.c.from_at, unknown_time.c.to_at, unknown_time.c.source).order_by(unknown_time.c.id)
     ).all()
     return [
-        {
-            "from": iso_jst(from_epoch(start)),
-            "to": iso_jst(from_epoch(end)),
-            "seconds": length(((start, end),)),
-            "source": ", ".join(
+        UnknownRow(
+            start,
+            end,
+            ", ".join(
                 dict.fromkeys(row.source for row in sources if epoch(row.from_at) < end and epoch(row.to_at) > start)
             ),
-        }
+        )
         for start, end in load_unknown(session, reach, at)
+    ]
+
+
+def unknown_decisions(session: Session, month: Month | None, at: datetime) -> list[UnknownDecisionRow]:
+    """What people decided about unknown time, newest first."""
+    query = sa.select(unknown_ruling).where(unknown_ruling.c.recorded_at <= at)
+    if month is not None:
+        query = query.where(unknown_ruling.c.from_at < month.end_at, unknown_ruling.c.to_at > month.start_at)
+    return [
+        UnknownDecisionRow(
+            row.from_at,
+            row.to_at,
+            UnknownTimeDecision(row.verdict),
+            row.affected,
+            row.author,
+            row.ground,
+            row.recorded_at,
+        )
+        for row in session.execute(query.order_by(unknown_ruling.c.id.desc()))
     ]
 
 
@@ -102,7 +146,7 @@ def _rulings(session: Session, reach: tuple[datetime, datetime], at: datetime) -
         .order_by(table.id)
     )
     return [
-        UnknownRuling(row.id, epoch(row.from_at), epoch_up(row.to_at), UnknownTimeVerdict(row.verdict), row.affected)
+        UnknownRuling(row.id, epoch(row.from_at), epoch_up(row.to_at), UnknownTimeDecision(row.verdict), row.affected)
         for row in rows
     ]
 

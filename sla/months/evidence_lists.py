@@ -1,5 +1,7 @@
-"""Lists of what is recorded about stops, for people to look through. Read-only; times as JST text."""
+"""Lists of what is recorded about stops, for people to look through. Read-only; `to_json` has times as JST text."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +17,110 @@ from keizoku.terms.calendar import Month, epoch, epoch_up, iso_jst
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.rules import Rules
 
-Listed = list[dict[str, object]]
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """A revision of a stop as people confirmed it."""
+
+    id: str
+    revision: int
+    from_at: datetime
+    to_at: datetime
+    affected: int
+    cause: str
+    ground: str | None
+    author: str
+    recorded_at: datetime
+
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON."""
+        return {
+            "id": self.id,
+            "revision": self.revision,
+            "from": iso_jst(self.from_at),
+            "to": iso_jst(self.to_at),
+            "affected": self.affected,
+            "cause": self.cause,
+            "ground": self.ground,
+            "author": self.author,
+            "recorded_at": iso_jst(self.recorded_at),
+        }
 
 
-def incident_list(session: Session, month: Month | None = None, *, every_revision: bool = False) -> Listed:
+@dataclass(frozen=True, slots=True)
+class NoticeRow:
+    """A publication of announced maintenance. `in_time` None: no version of the terms reaches it."""
+
+    id: str
+    published_at: datetime
+    from_at: datetime
+    to_at: datetime
+    in_time: bool | None
+    cancelled: bool
+    calendar: str
+    ground: str | None
+    author: str
+    recorded_at: datetime
+
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON."""
+        return {
+            "id": self.id,
+            "published": iso_jst(self.published_at),
+            "from": iso_jst(self.from_at),
+            "to": iso_jst(self.to_at),
+            "in_time": self.in_time,
+            "cancelled": self.cancelled,
+            "calendar": self.calendar,
+            "ground": self.ground,
+            "author": self.author,
+            "recorded_at": iso_jst(self.recorded_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptionRow:
+    """The service interrupted under the terms."""
+
+    from_at: datetime
+    to_at: datetime
+    ground: str
+    approved_by: str
+    author: str
+    recorded_at: datetime
+
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON."""
+        return {
+            "from": iso_jst(self.from_at),
+            "to": iso_jst(self.to_at),
+            "ground": self.ground,
+            "approver": self.approved_by,
+            "author": self.author,
+            "recorded_at": iso_jst(self.recorded_at),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationRow:
+    """Registered users of the whole service from an instant on."""
+
+    from_at: datetime
+    users: int
+    author: str
+    recorded_at: datetime
+
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON."""
+        return {
+            "from": iso_jst(self.from_at),
+            "users": self.users,
+            "author": self.author,
+            "recorded_at": iso_jst(self.recorded_at),
+        }
+
+
+def incident_list(session: Session, month: Month | None = None, *, every_revision: bool = False) -> list[IncidentRow]:
     """Stops of people by their start, the newest revision of each or all."""
     table = incident.c
     query = sa.select(incident).order_by(table.from_at, table.incident_id, table.revision)
@@ -27,77 +129,57 @@ def incident_list(session: Session, month: Month | None = None, *, every_revisio
             sa.select(table.id).ext(distinct_on(table.incident_id)).order_by(table.incident_id, table.revision.desc())
         )
         query = query.where(table.id.in_(newest))
-    rows = session.execute(_of_month(query, incident, month))
     return [
-        {
-            "id": row.incident_id,
-            "revision": row.revision,
-            "from": iso_jst(row.from_at),
-            "to": iso_jst(row.to_at),
-            "affected": row.affected,
-            "cause": row.cause,
-            "ground": row.ground,
-            "author": row.author,
-            "recorded_at": iso_jst(row.recorded_at),
-        }
-        for row in rows
+        IncidentRow(
+            id=row.incident_id,
+            revision=row.revision,
+            from_at=row.from_at,
+            to_at=row.to_at,
+            affected=row.affected,
+            cause=row.cause,
+            ground=row.ground,
+            author=row.author,
+            recorded_at=row.recorded_at,
+        )
+        for row in session.execute(_of_month(query, incident, month))
     ]
 
 
-def notice_list(session: Session, rules: Rules, month: Month | None = None) -> Listed:
+def notice_list(session: Session, rules: Rules, month: Month | None = None) -> list[NoticeRow]:
     """Notices by their start, and whether each was published in time to cover."""
-    table = maintenance_notice.c
-    rows = session.execute(
-        _of_month(sa.select(maintenance_notice), maintenance_notice, month).order_by(table.from_at, table.id)
-    )
     return [
-        {
-            "id": row.uid,
-            "published": iso_jst(row.published_at),
-            "from": iso_jst(row.from_at),
-            "to": iso_jst(row.to_at),
-            "in_time": _in_time(rules, row),
-            "cancelled": row.cancelled,
-            "calendar": row.calendar,
-            "ground": row.ground,
-            "author": row.author,
-            "recorded_at": iso_jst(row.recorded_at),
-        }
-        for row in rows
+        NoticeRow(
+            id=row.uid,
+            published_at=row.published_at,
+            from_at=row.from_at,
+            to_at=row.to_at,
+            in_time=_in_time(rules, row),
+            cancelled=row.cancelled,
+            calendar=row.calendar,
+            ground=row.ground,
+            author=row.author,
+            recorded_at=row.recorded_at,
+        )
+        for row in _by_start(session, maintenance_notice, month)
     ]
 
 
-def interruption_list(session: Session, month: Month | None = None) -> Listed:
+def interruption_list(session: Session, month: Month | None = None) -> list[InterruptionRow]:
     """Interruptions by their start."""
-    table = interruption.c
-    rows = session.execute(_of_month(sa.select(interruption), interruption, month).order_by(table.from_at, table.id))
     return [
-        {
-            "from": iso_jst(row.from_at),
-            "to": iso_jst(row.to_at),
-            "ground": row.ground,
-            "approver": row.approved_by,
-            "author": row.author,
-            "recorded_at": iso_jst(row.recorded_at),
-        }
-        for row in rows
+        InterruptionRow(row.from_at, row.to_at, row.ground, row.approved_by, row.author, row.recorded_at)
+        for row in _by_start(session, interruption, month)
     ]
 
 
-def population_list(session: Session) -> Listed:
+def population_list(session: Session) -> list[PopulationRow]:
     """The figures that hold, in order; one recorded later for the same instant replaces the earlier one."""
-    holding: dict[datetime, Any] = {
-        row.from_at: row for row in session.execute(sa.select(population).order_by(population.c.id))
-    }
-    return [
-        {
-            "from": iso_jst(from_at),
-            "users": row.users,
-            "author": row.author,
-            "recorded_at": iso_jst(row.recorded_at),
-        }
-        for from_at, row in sorted(holding.items())
-    ]
+    newest = {row.from_at: row for row in session.execute(sa.select(population).order_by(population.c.id))}
+    return [PopulationRow(from_at, row.users, row.author, row.recorded_at) for from_at, row in sorted(newest.items())]
+
+
+def _by_start(session: Session, table: sa.Table, month: Month | None) -> Iterator[sa.Row[Any]]:
+    yield from session.execute(_of_month(sa.select(table), table, month).order_by(table.c.from_at, table.c.id))
 
 
 def _of_month(query: sa.Select[Any], table: sa.Table, month: Month | None) -> sa.Select[Any]:
@@ -107,7 +189,7 @@ def _of_month(query: sa.Select[Any], table: sa.Table, month: Month | None) -> sa
 
 
 def _in_time(rules: Rules, row: Any) -> bool | None:
-    """None: no terms reach it."""
+    """None: no version of the terms reaches it."""
     try:
         policy = policy_of(rules, Month.of(row.from_at))
     except UncoveredDateError:

@@ -1,13 +1,13 @@
-"""What was known of a month, and when: every piece of evidence, ruling, notice and claim in the order we learned it.
+"""What was known of a month, and when: evidence, rulings, notices and claims in the order in which we learned of them.
 
-Read-only. A piece touches the month when its own time does, or reaches so near that the length of a whole stop can
-depend on it; of a stop that was corrected, every revision is told. Observations and counts are told by import.
+Read-only. A fact touches the month when its own time does, or comes so near that the length of a whole stop can
+depend on it. Of a stop that was corrected every revision is a row; observations and counts are a row for each import.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -26,62 +26,32 @@ from keizoku.db.tables.evidence import (
     unknown_ruling,
     unknown_time,
 )
+from keizoku.sla.months.history_rows import (
+    IMPORTED_AS,
+    ClaimFacts,
+    ConsentFacts,
+    EnvironmentFacts,
+    Facts,
+    HistoryRow,
+    IncidentFacts,
+    InterruptionFacts,
+    NoticeFacts,
+    PopulationFacts,
+    RowsFacts,
+    UnknownDecisionFacts,
+    UnknownFacts,
+    Window,
+)
 from keizoku.sla.review_queue import policy_of, reach_seconds
 from keizoku.sla.rules.outages import UpdateNotice
+from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
-from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst, parse_instant
+from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, parse_instant
 from keizoku.terms.policy import Policy
 from keizoku.terms.rules import Rules
 
-Window = tuple[datetime, datetime | None]
 
-IMPORTED_AS = {
-    "observations": "observations",
-    "counts": "counts",
-    "unknown": "counts",
-    "incident": "incidents",
-    "notice": "notices",
-    "population": "population",
-    "claim": "claims",
-}
-"""kind of a piece -> kind of the import that may have brought it"""
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """One thing that became known. `windows`: when it holds; an end of None is still open."""
-
-    recorded_at: datetime
-    kind: str
-    subject: str  # the id of a stop, notice or claim; "" where there is none
-    windows: tuple[Window, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    author: str = ""
-    ground: str = ""
-    source: str = ""  # the file that brought it; "" by hand
-    account: str = ""
-
-    @property
-    def known_at(self) -> datetime:
-        """When we learned it."""
-        return self.recorded_at
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is printed in JSON."""
-        return {
-            "recorded_at": iso_jst(self.recorded_at),
-            "kind": self.kind,
-            "subject": self.subject,
-            "account": self.account,
-            "windows": [[iso_jst(start), iso_jst(end) if end else None] for start, end in self.windows],
-            "facts": dict(self.facts),
-            "author": self.author,
-            "ground": self.ground,
-            "import": self.source,
-        }
-
-
-def pieces_known(session: Session, rules: Rules, month: Month, at: datetime) -> list[HistoryRow]:
+def history_of(session: Session, rules: Rules, month: Month, at: datetime) -> list[HistoryRow]:
     """All that was known of the month by `at`, in the order of recording. Raises UncoveredDateError."""
     policy = policy_of(rules, month)
     reach = timedelta(seconds=reach_seconds(rules, month))
@@ -102,8 +72,8 @@ def pieces_known(session: Session, rules: Rules, month: Month, at: datetime) -> 
         *_rulings(session, month),
         *_consents(session, month),
     ]
-    told = (_with_import(each, imports) for each in found if each.recorded_at <= at)
-    return sorted(told, key=lambda piece: piece.recorded_at)
+    known = (_with_import(each, imports) for each in found if each.recorded_at <= at)
+    return sorted(known, key=lambda row: row.recorded_at)
 
 
 def _imports(session: Session) -> dict[tuple[str, datetime], str]:
@@ -114,28 +84,16 @@ def _imports(session: Session) -> dict[tuple[str, datetime], str]:
     return {key: ", ".join(names) for key, names in files.items()}
 
 
-def _with_import(piece: HistoryRow, imports: Mapping[tuple[str, datetime], str]) -> HistoryRow:
-    source = imports.get((IMPORTED_AS.get(piece.kind, ""), piece.recorded_at), "")
-    if not source:
-        return piece
-    return HistoryRow(
-        piece.recorded_at,
-        piece.kind,
-        piece.subject,
-        piece.windows,
-        piece.facts,
-        piece.author,
-        piece.ground,
-        source,
-        piece.account,
-    )
+def _with_import(row: HistoryRow, imports: Mapping[tuple[str, datetime], str]) -> HistoryRow:
+    source = imports.get((IMPORTED_AS.get(row.kind, ""), row.recorded_at), "")
+    return replace(row, source=source) if source else row
 
 
 def _population(session: Session, month: Month) -> Iterator[HistoryRow]:
     table = population.c
     query = sa.select(population).where(table.from_at < month.end_at).order_by(table.id)
     for row in session.execute(query):
-        facts = {"users": row.users, "from_at": iso_jst(row.from_at)}
+        facts = PopulationFacts(row.users, row.from_at)
         yield HistoryRow(row.recorded_at, "population", "", ((row.from_at, None),), facts, row.author)
 
 
@@ -156,7 +114,7 @@ def _observations(session: Session, near: tuple[datetime, datetime]) -> Iterator
     )
     for row in rows:
         window = (row.start, None if row.open else row.end)
-        yield HistoryRow(row.recorded_at, "observations", "", (window,), {"rows": row.rows})
+        yield HistoryRow(row.recorded_at, "observations", "", (window,), RowsFacts(row.rows))
 
 
 def _counts(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
@@ -173,7 +131,7 @@ def _counts(session: Session, near: tuple[datetime, datetime]) -> Iterator[Histo
         .order_by(table.recorded_at)
     )
     for row in rows:
-        yield HistoryRow(row.recorded_at, "counts", "", ((row.start, row.end),), {"rows": row.rows})
+        yield HistoryRow(row.recorded_at, "counts", "", ((row.start, row.end),), RowsFacts(row.rows))
 
 
 def _unknown_times(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
@@ -194,7 +152,7 @@ def _unknown_times(session: Session, near: tuple[datetime, datetime]) -> Iterato
     )
     for row in rows:
         yield HistoryRow(
-            row.recorded_at, "unknown", "", ((row.start, row.end),), {"unknown_seconds": int(row.seconds)}, row.author,
+            row.recorded_at, "unknown", "", ((row.start, row.end),), UnknownFacts(int(row.seconds)), row.author,
             source=row.source,
         )  # fmt: skip
 
@@ -202,14 +160,14 @@ def _unknown_times(session: Session, near: tuple[datetime, datetime]) -> Iterato
 def _unknown_rulings(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     query = sa.select(unknown_ruling).where(_overlaps(unknown_ruling, near)).order_by(unknown_ruling.c.id)
     for row in session.execute(query):
-        facts = {"verdict": row.verdict, "affected": row.affected}
+        facts = UnknownDecisionFacts(UnknownTimeDecision(row.verdict), row.affected)
         window = ((row.from_at, row.to_at),)
         yield HistoryRow(row.recorded_at, "unknown_ruling", "", window, facts, row.author, row.ground)
 
 
 def _incidents(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     for row in session.execute(_revisions(near)):
-        facts = {"revision": row.revision, "affected": row.affected, "cause": row.cause, "exact": row.exact}
+        facts = IncidentFacts(row.revision, row.affected, row.cause, row.exact)
         window = ((row.from_at, row.to_at),)
         yield HistoryRow(row.recorded_at, "incident", row.incident_id, window, facts, row.author, row.ground or "")
 
@@ -225,19 +183,19 @@ def _notices(session: Session, near: tuple[datetime, datetime], policy: Policy) 
         sa.select(maintenance_notice).where(_overlaps(maintenance_notice, near)).order_by(maintenance_notice.c.id)
     ):
         window = UpdateNotice(row.uid, epoch_up(row.published_at), epoch(row.from_at), epoch_up(row.to_at))
-        facts = {
-            "published_at": iso_jst(row.published_at),
-            "publish_by_at": iso_jst(from_epoch(published_by(window, policy))),
-            "in_time": is_announced_in_time(window, policy),
-            "cancelled": row.cancelled,
-        }
+        facts = NoticeFacts(
+            published_at=row.published_at,
+            publish_by_at=from_epoch(published_by(window, policy)),
+            in_time=is_announced_in_time(window, policy),
+            cancelled=row.cancelled,
+        )
         yield HistoryRow(row.recorded_at, "notice", row.uid, ((row.from_at, row.to_at),), facts, row.author)
 
 
 def _interruptions(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:
     query = sa.select(interruption).where(_overlaps(interruption, near)).order_by(interruption.c.id)
     for row in session.execute(query):
-        facts = {"approver": row.approved_by}
+        facts = InterruptionFacts(row.approved_by)
         window = ((row.from_at, row.to_at),)
         yield HistoryRow(row.recorded_at, "interruption", "", window, facts, row.author, row.ground)
 
@@ -248,13 +206,13 @@ def _environments(session: Session, month: Month, near: tuple[datetime, datetime
     query = sa.select(environment_ruling, claim.c.account).outerjoin(claim, claim.c.id == environment_ruling.c.claim_id)
     ruled = sa.or_(environment_ruling.c.incident_id.in_(stops), environment_ruling.c.claim_id.in_(claims))
     for row in session.execute(query.where(ruled).order_by(environment_ruling.c.id)):
-        on = "claim" if row.claim_id else "stop"
+        on: Literal["claim", "stop"] = "claim" if row.claim_id else "stop"
         yield HistoryRow(
             row.recorded_at,
             "environment",
             row.claim_id or row.incident_id,
             _windows(row.windows),
-            {"on": on},
+            EnvironmentFacts(on),
             row.author,
             row.ground,
             account=row.account or "",
@@ -264,7 +222,7 @@ def _environments(session: Session, month: Month, near: tuple[datetime, datetime
 def _claims(session: Session, month: Month) -> Iterator[HistoryRow]:
     query = sa.select(claim).where(claim.c.month == str(month)).order_by(claim.c.received_at, claim.c.id)
     for row in session.execute(query):
-        facts = {"received_at": iso_jst(row.received_at), "whole": row.windows is None}
+        facts = ClaimFacts(row.received_at, row.windows is None)
         yield HistoryRow(
             row.recorded_at, "claim", row.id, _windows(row.windows or ()), facts, row.account, account=row.account
         )
@@ -280,7 +238,7 @@ def _rulings(session: Session, month: Month) -> Iterator[HistoryRow]:
     for row in session.execute(query):
         windows = _windows(row.windows)
         yield HistoryRow(
-            row.recorded_at, "recognition", row.claim_id, windows, {}, row.author, row.ground, account=row.account
+            row.recorded_at, "recognition", row.claim_id, windows, Facts(), row.author, row.ground, account=row.account
         )
 
 
@@ -292,7 +250,7 @@ def _consents(session: Session, month: Month) -> Iterator[HistoryRow]:
         .order_by(alternative_consent.c.id)
     )
     for row in session.execute(query):
-        facts = {"what": row.what}
+        facts = ConsentFacts(row.what)
         yield HistoryRow(
             row.recorded_at, "consent", row.claim_id, (), facts, row.author, row.ground or "", account=row.account
         )
@@ -305,7 +263,7 @@ def _form_outages(session: Session, month: Month, policy: Policy) -> Iterator[Hi
     query = sa.select(claim_form_outage).where(_overlaps(claim_form_outage, near)).order_by(claim_form_outage.c.id)
     for row in session.execute(query):
         window = ((row.from_at, row.to_at),)
-        yield HistoryRow(row.recorded_at, "form_down", "", window, {}, row.author, row.ground or "")
+        yield HistoryRow(row.recorded_at, "form_down", "", window, Facts(), row.author, row.ground or "")
 
 
 def _windows(stored: Iterable[Iterable[str]]) -> tuple[Window, ...]:

@@ -22,7 +22,7 @@ from keizoku.db.tables.evidence import (
     outage_count,
     population,
 )
-from keizoku.sla.counting.outage_threshold import Population, counted_windows, observed_windows, stops_from
+from keizoku.sla.counting.outage_threshold import Population, counted_windows, observed_windows, outages_from
 from keizoku.sla.evidence.incident_files import Count, Incident
 from keizoku.sla.evidence.observation_files import literal
 from keizoku.sla.evidence.observations import open_observations
@@ -57,7 +57,7 @@ def load_month_facts(session: Session, policy: Policy, month: Month, at: datetim
     reach = (month.start_at - BEYOND, month.end_at + BEYOND)
     return MonthFacts(
         month=month,
-        stops=_stops(session, policy, reach, at),
+        outages=_outages(session, policy, reach, at),
         notices=_notices(session, reach, at),
         interruptions=_interruptions(session, reach, at),
         environments=_environments(session, at),
@@ -87,15 +87,15 @@ def read_spans(windows: Iterable[Iterable[str]]) -> Spans:
     return normalise((epoch(parse_instant(start)), epoch_up(parse_instant(end))) for start, end in windows)
 
 
-def _stops(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> tuple[Outage, ...]:
+def _outages(session: Session, policy: Policy, reach: tuple[datetime, datetime], at: datetime) -> tuple[Outage, ...]:
     incidents = [*_incidents(session, at, reach), *ruled_down(session, reach, at)]
     counted = counted_windows(_counts(session, reach, at), policy)
     any_observed = _any_observed(session, reach, at)
     if not (incidents or any_observed):
-        return stops_from(NOTHING, (), Population.always(1), policy, counted)
+        return outages_from(NOTHING, (), Population.always(1), policy, counted)
     users = load_population(session, at)
     observed = _observed(session, users, policy, reach, at) if any_observed else NOTHING
-    return stops_from(observed, incidents, users, policy, counted)
+    return outages_from(observed, incidents, users, policy, counted)
 
 
 def _incidents(session: Session, at: datetime, reach: tuple[datetime, datetime] | None = None) -> list[Incident]:

@@ -137,8 +137,8 @@ def _words(service: ServiceMonth, policy: Policy, buckets: Mapping[str, Spans], 
     stopped, counted = words.duration(length(service.gross), ja), words.duration(seconds, ja)
     if ja:
         return f"{month} サービス停止状態", f"停止 {stopped}、{look.ja} {counted}、月額利用料金の{rate}"
-    told = f"stopped {stopped}, {look.en} {counted}, {rate} of the monthly fee"
-    return f"Service stops in {month}", told
+    text = f"stopped {stopped}, {look.en} {counted}, {rate} of the monthly fee"
+    return f"Service stops in {month}", text
 
 
 def patterns(buckets: Iterable[str], ids: str) -> str:
@@ -187,11 +187,11 @@ def _underlines(service: ServiceMonth, claimed: Spans | None, lang: Lang) -> Ite
     """What the user claimed, as a line under the day's bar."""
     within = clip(claimed or (), epoch(service.month.start_at), epoch(service.month.end_at))
     for block in _blocks(service, {"claimed": within}):
-        told = f"{_when(block.whole)}: {CLAIMED[lang]}"
+        text = f"{_when(block.whole)}: {CLAIMED[lang]}"
         width = max(block.end - block.start, THINNEST)
         yield (
             f'<rect class="u" x="{_x(block.start)}" y="{TOP + block.day * ROW + BAR + 1}" width="{px(width)}" '
-            f'height="3" fill="#111"><title>{escape(told)}</title></rect>'
+            f'height="3" fill="#111"><title>{escape(text)}</title></rect>'
         )
 
 
@@ -205,13 +205,13 @@ def _bar(block: _Block, lang: Lang, ids: str) -> str:
     y = TOP + block.day * ROW
     width = max(block.end - block.start, THINNEST)
     duration = words.duration(block.whole[1] - block.whole[0], lang == "ja")
-    told = f"{_when(block.whole)}, {duration}: {name_of(block.bucket, lang)}"
+    text = f"{_when(block.whole)}, {duration}: {name_of(block.bucket, lang)}"
     label = ""
     if block.end - block.start >= ROOM_FOR_LABEL_SECONDS:
         middle = _x((block.start + block.end) // 2)
         label = f'<text class="k" x="{middle}" y="{y + 12}">{CLAUSES[block.bucket]}</text>'
     return (
-        f'<g><title>{escape(told)}</title><rect x="{_x(block.start)}" y="{y}" width="{px(width)}" '
+        f'<g><title>{escape(text)}</title><rect x="{_x(block.start)}" y="{y}" width="{px(width)}" '
         f'height="{BAR}" fill="url(#{ids}-{block.bucket})" stroke="#222" stroke-width=".6"/>{label}</g>'
     )
 
@@ -226,8 +226,8 @@ def _totals(service: ServiceMonth, buckets: Mapping[str, Spans], lang: Lang) -> 
         midnight = first + day * DAY_SECONDS
         seconds = length(clip(counting, midnight, midnight + DAY_SECONDS))
         if seconds:
-            told = words.duration(seconds, lang == "ja")
-            yield f'<text class="e" x="{WIDTH - 12}" y="{TOP + day * ROW + 12}">{told}</text>'
+            text = words.duration(seconds, lang == "ja")
+            yield f'<text class="e" x="{WIDTH - 12}" y="{TOP + day * ROW + 12}">{text}</text>'
 
 
 def _legend(buckets: Mapping[str, Spans], top: int, lang: Lang, ids: str, claimed: Spans | None) -> Iterator[str]:
@@ -237,14 +237,14 @@ def _legend(buckets: Mapping[str, Spans], top: int, lang: Lang, ids: str, claime
         y = top + place % rows * LEGEND_ROW
         seconds = length(spans)
         quiet = "" if seconds else " q"
-        told = f"{seconds:,}{'秒' if lang == 'ja' else ' s'}"
+        text = f"{seconds:,}{'秒' if lang == 'ja' else ' s'}"
         if seconds >= 60:
-            told += f" = {words.duration(seconds, lang == 'ja')}"
+            text += f" = {words.duration(seconds, lang == 'ja')}"
         yield (
             f'<rect x="{x}" y="{y}" width="26" height="15" fill="url(#{ids}-{bucket})" stroke="#222" '
             f'stroke-width=".6"/><text class="l{quiet}" x="{x + 36}" y="{y + 12}">'
             f"{escape(name_of(bucket, lang))}</text>"
-            f'<text class="l e{quiet}" x="{x + PLOT // LEGEND_COLUMNS - 10}" y="{y + 12}">{told}</text>'
+            f'<text class="l e{quiet}" x="{x + PLOT // LEGEND_COLUMNS - 10}" y="{y + 12}">{text}</text>'
         )
     if claimed is not None:
         y = top + rows * LEGEND_ROW

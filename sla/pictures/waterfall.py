@@ -48,11 +48,11 @@ def waterfall_svg(buckets: Mapping[str, Spans], policy: Policy, lang: Lang = "ja
     left = gross
     for place, bucket in enumerate(taken, start=1):
         left -= seconds[bucket]
-        told = f"−{words.duration(seconds[bucket], ja)}"
+        text = f"−{words.duration(seconds[bucket], ja)}"
         fill = f'fill="url(#{ids}-{bucket})"'
-        parts.append(_row(place, name_of(bucket, lang), left, seconds[bucket], scale, fill, told))
-    fill, told = f'fill="url(#{ids}-{counting})"', words.duration(left, ja)
-    parts.append(_row(len(taken) + 1, name_of(counting, lang), 0, left, scale, fill, told))
+        parts.append(_row(place, name_of(bucket, lang), left, seconds[bucket], scale, fill, text))
+    fill, text = f'fill="url(#{ids}-{counting})"', words.duration(left, ja)
+    parts.append(_row(len(taken) + 1, name_of(counting, lang), 0, left, scale, fill, text))
     parts += _to_next(left, bounds, scale, TOP + (len(taken) + 1) * ROW, ja)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
@@ -71,8 +71,8 @@ def _title(seconds: int, counting: str, policy: Policy, lang: Lang) -> str:
     ja = lang == "ja"
     tier = policy.sla.tier(seconds)
     rate = words.percent(tier.rate, ja) if tier else "0%"
-    name, told = LOOKS[counting].ja if ja else LOOKS[counting].en, words.duration(seconds, ja)
-    return f"{name} {told}、月額利用料金の{rate}" if ja else f"{name}: {told}, {rate} of the monthly fee"
+    name, text = LOOKS[counting].ja if ja else LOOKS[counting].en, words.duration(seconds, ja)
+    return f"{name} {text}、月額利用料金の{rate}" if ja else f"{name}: {text}, {rate} of the monthly fee"
 
 
 def _tiers(policy: Policy, scale: int, bottom: int, ja: bool) -> Iterator[str]:
@@ -80,20 +80,20 @@ def _tiers(policy: Policy, scale: int, bottom: int, ja: bool) -> Iterator[str]:
     for tier in policy.sla.tiers:
         x = _x(tier.over_seconds, scale)
         over, rate = words.duration(tier.over_seconds, ja), words.percent(tier.rate, ja)
-        told = f"{over}超: {rate}" if ja else f"over {over}: {rate}"
+        text = f"{over}超: {rate}" if ja else f"over {over}: {rate}"
         yield (
             f'<line x1="{px(x)}" y1="{TOP - 14}" x2="{px(x)}" y2="{bottom}" stroke="#111" stroke-width="1.2" '
-            f'stroke-dasharray="5 3"/><text class="m" x="{px(x)}" y="{TOP - 22}">{escape(told)}</text>'
+            f'stroke-dasharray="5 3"/><text class="m" x="{px(x)}" y="{TOP - 22}">{escape(text)}</text>'
         )
 
 
-def _row(place: int, name: str, start: int, seconds: int, scale: int, fill: str, told: str) -> str:
+def _row(place: int, name: str, start: int, seconds: int, scale: int, fill: str, text: str) -> str:
     y = TOP + place * ROW
     width = max(_width(seconds, scale), 150 if seconds else 0)
     return (
         f'<text class="l e" x="{LEFT - 12}" y="{y + 14}">{escape(name)}</text>'
         f'<rect x="{px(_x(start, scale))}" y="{y}" width="{px(width)}" height="{BAR}" {fill} stroke="#222" '
-        f'stroke-width=".8"/><text class="l e" x="{WIDTH - 14}" y="{y + 14}">{escape(told)}</text>'
+        f'stroke-width=".8"/><text class="l e" x="{WIDTH - 14}" y="{y + 14}">{escape(text)}</text>'
     )
 
 
@@ -103,14 +103,14 @@ def _to_next(seconds: int, bounds: Sequence[int], scale: int, y: int, ja: bool) 
     if above is None:
         return []
     missing = words.duration(above - seconds, ja)
-    told = f"次の段階との差 {missing}" if ja else f"{missing} short of the next tier"
+    text = f"次の段階との差 {missing}" if ja else f"{missing} short of the next tier"
     start, end = _x(seconds, scale), _x(above, scale)
     middle = y + BAR // 2
     return [
         (
             f'<line x1="{px(start)}" y1="{middle}" x2="{px(end)}" y2="{middle}" stroke="#111" stroke-width="1.2"/>'
             f'<line x1="{px(end)}" y1="{middle - 5}" x2="{px(end)}" y2="{middle + 5}" stroke="#111"/>'
-            f'<text class="l" x="{px(start)}" y="{y + BAR + 18}">{escape(told)}</text>'
+            f'<text class="l" x="{px(start)}" y="{y + BAR + 18}">{escape(text)}</text>'
         )
     ]
 

@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from keizoku.sla.policies.seconds import PolicyFacts, Seconds, seconds_of, weights
-from keizoku.sla.rules.intervals import NOTHING, Spans, clip, intersect, length, normalise, subtract
-from keizoku.terms.calendar import epoch, from_epoch
-from keizoku.terms.sla_periods import claim_before
+from keizoku.sla.rules.intervals import NOTHING, Spans, as_iso, clip, intersect, length, normalise, subtract
+from keizoku.terms.calendar import epoch, from_epoch, iso_jst
+from keizoku.terms.money import fraction_text
+from keizoku.terms.sla_periods import SlaPeriod, claim_before
 from keizoku.terms.sla_policy import CreditRule, Days, MultipleOfProRata, PerUnit, SlaPolicy, Step
 
 
@@ -27,6 +28,10 @@ class Credit:
 
     rate: Fraction = Fraction(0)
     days: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON."""
+        return {"rate": fraction_text(self.rate), "days": self.days}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +45,25 @@ class IncidentOutcome:
     credit: Credit
     claim_before_at: datetime | None
 
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON."""
+        ((start, end),) = as_iso(((self.start, self.end),))
+        return {
+            "from": start,
+            "to": end,
+            "figure": fraction_text(self.figure),
+            "tier": self.tier,
+            "credit": self.credit.to_json(),
+            "claim_before": _iso(self.claim_before_at),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class PolicyOutcome:
     """What a period comes to. `tier` counts from 1 in the order of the text; None: nothing is owed."""
 
     policy: str
+    period: SlaPeriod
     gross: Spans
     buckets: Mapping[str, Spans]  # disjoint, in order, summing to `gross`; the last is "counted"
     down: Fraction  # weighted seconds; user-seconds under user_minutes
@@ -67,6 +85,30 @@ class PolicyOutcome:
         """Seconds per bucket, unweighted."""
         return {bucket: length(spans) for bucket, spans in self.buckets.items()}
 
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON; exact numbers are text."""
+        counted = self.buckets["counted"]
+        return {
+            "name": self.policy,
+            "from": iso_jst(self.period.start_at),
+            "to": iso_jst(self.period.end_at),
+            "stop_windows": as_iso(self.gross),
+            "stop_seconds": length(self.gross),
+            "counted_windows": as_iso(counted),
+            "counted_seconds": length(counted),
+            "waterfall": self.waterfall(),
+            "down": fraction_text(self.down),
+            "denominator": fraction_text(self.denominator),
+            "availability": fraction_text(self.availability),
+            "figure": fraction_text(self.figure),
+            "kept": self.kept,
+            "tier": self.tier,
+            "credit": self.credit.to_json(),
+            "refused": self.refused,
+            "claim_before": _iso(self.claim_before_at),
+            "incidents": [each.to_json() for each in self.incidents],
+        }
+
 
 def evaluate(policy: SlaPolicy, facts: PolicyFacts) -> PolicyOutcome:
     """Evaluate a policy over one period."""
@@ -87,6 +129,7 @@ def evaluate(policy: SlaPolicy, facts: PolicyFacts) -> PolicyOutcome:
     refused = _refusal(policy, facts) if tier is not None else None
     return PolicyOutcome(
         policy=policy.name,
+        period=facts.period,
         gross=clip(seconds.wholes, start, end),
         buckets=buckets,
         down=down,
@@ -177,7 +220,7 @@ def _incidents(
     for whole in seconds.wholes:
         begun = whole[0]
         if policy.metric.clock == "known":
-            known = [p.known_at for p in seconds.pieces if p.known_at is not None and whole[0] <= p.start < whole[1]]
+            known = [p.known_at for p in seconds.parts if p.known_at is not None and whole[0] <= p.start < whole[1]]
             begun = max(begun, min(known, default=begun))
         counted = clip(intersect(seconds.counted, (whole,)), begun, whole[1])
         if not counted or not start <= begun < end:
@@ -210,3 +253,7 @@ def _claim_before(policy: SlaPolicy, facts: PolicyFacts, counted: Spans) -> date
         return at
     end = epoch(at)
     return at + timedelta(seconds=length(clip(facts.form_outages, end - policy.claim.grace_hours * 3600, end)))
+
+
+def _iso(at: datetime | None) -> str | None:
+    return iso_jst(at) if at is not None else None

@@ -19,7 +19,19 @@ from fractions import Fraction
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from keizoku.sla.rules.intervals import NOTHING, Span, Spans, bridge, clip, intersect, length, normalise, subtract
+from keizoku.sla.rules.exclusions import announced_windows
+from keizoku.sla.rules.intervals import (
+    NOTHING,
+    Span,
+    Spans,
+    bridge,
+    clip,
+    intersect,
+    length,
+    normalise,
+    subtract,
+    union,
+)
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import DAY_SECONDS, epoch, from_epoch
 from keizoku.terms.sla_periods import SlaPeriod, announced_by, zone_day, zone_day_at
@@ -31,13 +43,17 @@ AFTER_ALL = 2**62
 
 @dataclass(frozen=True, slots=True)
 class StatedOutage:
-    """Some of the population could not use the service; `known_at`: when the provider learned of it."""
+    """Some of the population could not use the service; `known_at`: when the provider learned of it.
+
+    `total`: how many there were in all, where the evidence itself says so; else the population of the time holds.
+    """
 
     start: int
     end: int
     affected: int
     cause: StopCause = StopCause.FAULT
     known_at: int | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,7 @@ class PolicyFacts:
     rulings: tuple[CauseRuling, ...] = ()
     unknown: Spans = NOTHING  # time for which there is no evidence
     announced_seconds_used: int = 0  # of a yearly budget, earlier in the year in which the period begins
-    resolution_seconds: int = 0  # the evidence's own: shorter gaps cannot be told from a stop
+    resolution_seconds: int = 0  # the evidence's own: shorter gaps may be part of a stop
     form_outages: Spans = NOTHING  # when nobody could submit a claim
     method: str | None = None
     plan: str | None = None
@@ -99,7 +115,7 @@ class Seconds:
     """What became of the whole stops; nothing is cut to the period yet. `buckets` end with "counted"."""
 
     wholes: Spans
-    pieces: tuple[OutagePart, ...]
+    parts: tuple[OutagePart, ...]
     buckets: Mapping[str, Spans]
 
     @property
@@ -110,11 +126,11 @@ class Seconds:
 
 def seconds_of(policy: SlaPolicy, facts: PolicyFacts) -> Seconds:
     """Put every second of the whole stops into its bucket."""
-    pieces = _stops(policy, facts)
-    covered = normalise((piece.start, piece.end) for piece in pieces)
+    parts = _outage_parts(policy, facts)
+    covered = normalise((part.start, part.end) for part in parts)
     wholes = bridge(covered, facts.resolution_seconds)
-    pieces += _bridges(subtract(wholes, covered), pieces)
-    causes = _by_cause(pieces)
+    parts += _bridges(subtract(wholes, covered), parts)
+    causes = _by_cause(parts)
     minimum = policy.duration.minimum_seconds
     buckets: dict[str, Spans] = {"too_short": NOTHING}
     left = wholes
@@ -132,7 +148,7 @@ def seconds_of(policy: SlaPolicy, facts: PolicyFacts) -> Seconds:
         left = subtract(left, buckets["too_short"])
     step = policy.duration.step_seconds
     steps = normalise((start, end - (end - start) % step) for start, end in left)
-    return Seconds(wholes, tuple(pieces), {**buckets, "partial_step": subtract(left, steps), "counted": steps})
+    return Seconds(wholes, tuple(parts), {**buckets, "partial_step": subtract(left, steps), "counted": steps})
 
 
 def weights(seconds: Seconds, counted: Spans) -> Iterator[tuple[int, int, int, int]]:
@@ -140,20 +156,20 @@ def weights(seconds: Seconds, counted: Spans) -> Iterator[tuple[int, int, int, i
 
     Of several outages at one moment the one with the largest share of the population holds.
     """
-    edges = {edge for piece in seconds.pieces for edge in (piece.start, piece.end)}
+    edges = {edge for part in seconds.parts for edge in (part.start, part.end)}
     cuts = sorted(edges | {edge for span in counted for edge in span})
-    begun = sorted(seconds.pieces, key=lambda piece: piece.start)
+    begun = sorted(seconds.parts, key=lambda part: part.start)
     live: list[OutagePart] = []
     at, run = 0, 0
     for start, end in pairwise(cuts):
-        live = [piece for piece in live if piece.end > start]
+        live = [part for part in live if part.end > start]
         while at < len(begun) and begun[at].start <= start:
             live.append(begun[at])
             at += 1
         while run < len(counted) and counted[run][1] <= start:
             run += 1
         if live and run < len(counted) and counted[run][0] <= start:
-            most = max(live, key=lambda piece: Fraction(piece.affected, piece.population))
+            most = max(live, key=lambda part: Fraction(part.affected, part.population))
             yield start, end, most.affected, most.population
 
 
@@ -171,7 +187,7 @@ def recurring_windows(rule: Recurring, start: int, end: int) -> Spans:
     return clip(normalise(span for span in spans if span[0] < span[1]), start, end)
 
 
-def _stops(policy: SlaPolicy, facts: PolicyFacts) -> list[OutagePart]:
+def _outage_parts(policy: SlaPolicy, facts: PolicyFacts) -> list[OutagePart]:
     """The parts of outages at which the predicate holds, each outage alone."""
     sizes = facts.sizes()
     outages = list(facts.outages)
@@ -185,29 +201,29 @@ def _stops(policy: SlaPolicy, facts: PolicyFacts) -> list[OutagePart]:
         )
         for outage in outages
         for known in [outage.start if outage.known_at is None else outage.known_at]
-        for start, end, size in sizes
+        for start, end, size in (sizes if outage.total is None else [(BEFORE_ALL, AFTER_ALL, outage.total)])
         if max(start, outage.start) < min(end, outage.end)
         and policy.predicate.holds(Fraction(min(outage.affected, size), size))
     ]
 
 
-def _bridges(gaps: Spans, pieces: Sequence[OutagePart]) -> list[OutagePart]:
+def _bridges(gaps: Spans, parts: Sequence[OutagePart]) -> list[OutagePart]:
     """A gap that the evidence cannot see takes the cause and the weight of the stops at its two ends."""
     gap_before, gap_after = {gap[1]: gap for gap in gaps}, {gap[0]: gap for gap in gaps}
     return [
-        OutagePart(*gap, piece.affected, piece.population, piece.cause, piece.known_at)
-        for piece in pieces
-        for gap in (gap_before.get(piece.start), gap_after.get(piece.end))
+        OutagePart(*gap, part.affected, part.population, part.cause, part.known_at)
+        for part in parts
+        for gap in (gap_before.get(part.start), gap_after.get(part.end))
         if gap is not None
     ]
 
 
-def _by_cause(pieces: Sequence[OutagePart]) -> dict[StopCause, Spans]:
+def _by_cause(parts: Sequence[OutagePart]) -> dict[StopCause, Spans]:
     """Each stopped second under its strongest cause."""
     taken: Spans = NOTHING
     causes: dict[StopCause, Spans] = {}
     for cause in StopCause:
-        own = normalise((piece.start, piece.end) for piece in pieces if piece.cause is cause)
+        own = normalise((part.start, part.end) for part in parts if part.cause is cause)
         causes[cause] = subtract(own, taken)
         taken = normalise((*taken, *own))
     return causes
@@ -235,11 +251,11 @@ def _taker(
         spans = [span for one in ruled if one.cause in exclusion.causes for span in one.spans]
         return normalise([*spans, *(span for cause in exclusion.causes for span in causes[cause])])
     zone = policy.period.zone
-    in_time = normalise(
-        (notice.start, notice.end)
-        for notice in facts.notices
-        if notice.published_at <= epoch(announced_by(exclusion, from_epoch(notice.start), zone))
-    )
+
+    def is_in_time(notice: UpdateNotice) -> bool:
+        return notice.published_at <= epoch(announced_by(exclusion, from_epoch(notice.start), zone))
+
+    in_time = union(*announced_windows(facts.notices, is_in_time).values())
     if not exclusion.causes:
         return in_time
     return intersect(in_time, normalise(span for cause in exclusion.causes for span in causes[cause]))

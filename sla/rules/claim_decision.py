@@ -37,7 +37,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class ClaimVerdict:
-    """What all claims made in the same circumstances are told, under which terms and readings.
+    """What all claims made in the same circumstances get, under which terms and readings.
 
     `touched`: places of the terms whose fee counts among the account's; `fee` and `worth` are exact yen. The last of a
     decision's steps are `steps_before`, which hold whatever is claimed, and `steps`, of which there is always one.

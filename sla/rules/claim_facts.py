@@ -7,11 +7,10 @@ sets of seconds are half-open epoch spans, fees are exact yen.
 from __future__ import annotations
 
 from datetime import datetime
-from fractions import Fraction
 from typing import NamedTuple
 
 from keizoku.sla.rules.intervals import NOTHING, Spans
-from keizoku.terms.calendar import MONTHS_OF, Month
+from keizoku.terms.calendar import Month
 
 
 class Claim(NamedTuple):
@@ -42,9 +41,9 @@ class TermKind(NamedTuple):
     price_yen: int
 
     @property
-    def monthly_fee(self) -> Fraction:
-        """The recurring price for a month, tax included, not rounded: a year's is divided by 12."""
-        return Fraction(self.price_yen, MONTHS_OF[self.interval])
+    def price(self) -> tuple[int, str]:
+        """The recurring price and its interval, as the monthly fee is worked out from them."""
+        return self.price_yen, self.interval
 
 
 class TermFact(NamedTuple):

@@ -1,4 +1,4 @@
-"""The steps of a claim's decision: what is told, in which order, from which facts.
+"""The steps of a claim's decision: what is said, in which order, from which facts.
 
 Decides nothing; the sentences are in terms/sentences/sla.toml.
 """
@@ -11,6 +11,7 @@ from functools import lru_cache
 from keizoku.sla.rules.intervals import Spans, as_iso, length
 from keizoku.terms.calendar import Month
 from keizoku.terms.decision import PlainList, Step
+from keizoku.terms.monthly_fee import MonthlyFee
 from keizoku.terms.policy import Policy, Tier
 
 #: bucket -> clause that takes the seconds out of what is recognised, for the sentence about it
@@ -27,7 +28,7 @@ EXCLUDED_BY = {
     "not_recognised": "premium/9.2",
 }
 
-#: the last of them: what hangs on the claim itself
+#: the last of them: what depends on the claim itself
 BY_CLAIM = ("not_claimed", "not_recognised")
 
 
@@ -99,15 +100,15 @@ def outcome_steps(
     reason: str | None,
     seconds: int,
     tier: Tier | None,
-    dearest: tuple[str, int] | None,
+    fee: MonthlyFee | None,
     month: Month,
     policy: Policy,
 ) -> Iterable[Step]:
     """The outcome, the fee it is worked out from, and how far it is to the next tier.
 
-    `dearest`: (interval, yen) of the term whose fee counts; None where nothing was recognised.
+    `fee`: the fee of the month; None where nothing was recognised.
     """
-    if tier is None or dearest is None:
+    if tier is None or fee is None:
         clause = decisive_clauses(reason, None)[0]
         facts: dict[str, object] = {"month": month}
         if reason == "threshold":
@@ -116,7 +117,7 @@ def outcome_steps(
         yield Step(clause, f"claim.rejected.{reason}", facts)
         return
     yield _granted(tier.clause, tier.over_seconds, tier.rate)
-    yield _fee(*dearest)
+    yield _fee(fee.interval, fee.price_yen)
     if tier.up_to_seconds is not None:
         next_tier = {"next_seconds": tier.up_to_seconds, "missing_seconds": tier.up_to_seconds - seconds}
         yield Step("premium/9.2", "claim.next_tier", next_tier)

@@ -26,10 +26,10 @@ from keizoku.sla.rules.intervals import NOTHING, Spans, clip, length, normalise,
 from keizoku.sla.rules.unusable_time import Claimant, ServiceMonth, claimant_month, narrowed
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, from_epoch, jst_day
 from keizoku.terms.decision import Step, decides
+from keizoku.terms.monthly_fee import NO_FEE, monthly_fee
 from keizoku.terms.policy import Policy, Tier
 
 VERDICTS_KEPT = 20_000
-NO_FEE = Fraction(0)
 
 Circumstances = tuple[object, ...]
 
@@ -58,14 +58,14 @@ class ClaimBaseline:
     """What a month means for all accounts alike in terms, suspensions and environment, before anything is claimed.
 
     `eligible` and `seconds` by bucket; `barred`: the reason that rejects whatever is claimed; `counting`: the terms
-    whose seconds count, each with its place among the account's and its exact fee of a month.
+    whose seconds count, each with its place among the account's.
     """
 
     eligible: dict[str, Spans]
     seconds: dict[str, int]
     steps: tuple[Step, ...]
     barred: str | None
-    counting: tuple[tuple[int, TermKind, Fraction], ...]
+    counting: tuple[tuple[int, TermKind], ...]
 
 
 class Assessor:
@@ -76,7 +76,7 @@ class Assessor:
         self.policy = policy
         self.readings = {name: choice for name, choice in policy.chosen if name in READINGS}
         self._verdicts: dict[Circumstances, ClaimVerdict] = {}
-        self._standings: dict[Circumstances, ClaimBaseline] = {}
+        self._baselines: dict[Circumstances, ClaimBaseline] = {}
         self._deadlines: dict[Spans, Deadline] = {}
 
     def verdict(self, among: AccountMonth, united: tuple[Claim, ...], *, in_time: bool) -> ClaimVerdict:
@@ -86,18 +86,18 @@ class Assessor:
         if known is None:
             if len(self._verdicts) >= VERDICTS_KEPT:
                 self._verdicts.clear()
-            standing = self._baseline(among, circumstances[0])
-            known = self._verdicts[circumstances] = _verdict(among, united, in_time, standing, self)
+            baseline = self._baseline(among, circumstances[0])
+            known = self._verdicts[circumstances] = _verdict(among, united, in_time, baseline, self)
         return known
 
     def _baseline(self, among: AccountMonth, terms: object) -> ClaimBaseline:
         """What the month means for an account before anything is claimed; `terms`: what of them matters."""
         circumstances = terms, among.suspended, among.environment
-        known = self._standings.get(circumstances)
+        known = self._baselines.get(circumstances)
         if known is None:
-            if len(self._standings) >= VERDICTS_KEPT:
-                self._standings.clear()
-            known = self._standings[circumstances] = _baseline(among, self)
+            if len(self._baselines) >= VERDICTS_KEPT:
+                self._baselines.clear()
+            known = self._baselines[circumstances] = _baseline(among, self)
         return known
 
     def deadline(self, among: AccountMonth) -> Deadline:
@@ -225,11 +225,6 @@ def touched_terms(terms: Iterable[TermFact], recognised: Spans, policy: Policy) 
     return tuple(term for term in eligible_terms(terms, policy) if clip(recognised, term.kind.start, term.kind.end))
 
 
-def monthly_fee(terms: Iterable[TermFact]) -> Fraction:
-    """The fee of the month that a rate applies to: the highest of the touched terms."""
-    return max((term.kind.monthly_fee for term in terms), default=Fraction(0))
-
-
 def _of_claim(
     claim: Claim, among: AccountMonth, united: tuple[Claim, ...], deadline: Deadline, verdict: ClaimVerdict
 ) -> ClaimDecision:
@@ -254,41 +249,39 @@ def _baseline(among: AccountMonth, assessor: Assessor) -> ClaimBaseline:
         seconds={bucket: length(spans) for bucket, spans in eligible.items()},
         steps=tuple(excluded_steps(service.month, service.gross, eligible, policy)),
         barred=barred,
-        counting=tuple(
-            [(at, term.kind, term.kind.monthly_fee) for at, term in enumerate(among.terms) if term in counting]
-        ),
+        counting=tuple([(at, term.kind) for at, term in enumerate(among.terms) if term in counting]),
     )
 
 
 def _verdict(
-    among: AccountMonth, united: tuple[Claim, ...], in_time: bool, standing: ClaimBaseline, assessor: Assessor
+    among: AccountMonth, united: tuple[Claim, ...], in_time: bool, baseline: ClaimBaseline, assessor: Assessor
 ) -> ClaimVerdict:
     policy = assessor.policy
-    buckets = narrowed(standing.eligible, claimed_by(united), recognised_by_people(among, united))
+    buckets = narrowed(baseline.eligible, claimed_by(united), recognised_by_people(among, united))
     recognised = buckets["recognised"]
     by_claim = {bucket: length(buckets[bucket]) for bucket in ("not_claimed", "not_recognised", "recognised")}
     seconds = by_claim["recognised"]
     tier = tier_of(seconds, policy)
-    reason = standing.barred if in_time else "deadline"
+    reason = baseline.barred if in_time else "deadline"
     if reason is None and tier is None:
         reason = "threshold"
     granted = tier if reason is None else None
-    touched = [each for each in standing.counting if clip(recognised, each[1].start, each[1].end)]
-    _, dearest, fee_yen = max(touched, key=lambda each: each[2], default=(0, None, NO_FEE))
-    fee = (dearest.interval, dearest.price_yen) if dearest else None
+    touched = [each for each in baseline.counting if clip(recognised, each[1].start, each[1].end)]
+    fee = monthly_fee([kind.price for _, kind in touched])
+    fee_yen = fee.exact_yen if fee else NO_FEE
     return ClaimVerdict(
         version=policy.version,
         readings=assessor.readings,
         reason=reason,
         tier=granted,
         seconds=seconds,
-        waterfall={**standing.seconds, **by_claim},
+        waterfall={**baseline.seconds, **by_claim},
         recognised=recognised,
-        touched=tuple([place for place, _, _ in touched]),
+        touched=tuple([place for place, _ in touched]),
         fee=fee_yen,
         worth=fee_yen * granted.rate if granted else NO_FEE,
         clauses=decisive_clauses(reason, granted),
-        steps_before=standing.steps,
+        steps_before=baseline.steps,
         steps=(*claimed_steps(buckets), *outcome_steps(reason, seconds, granted, fee, among.month, policy)),
     )
 

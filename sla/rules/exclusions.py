@@ -7,7 +7,7 @@ up to then says what is announced; of that, covered is what was announced in tim
     widened, too late      |=== 10:00 - 14:00 ============|      covered: 10:00 - 12:00
     cancelled at 11:00                                           covered: 10:00 - 11:00
 
-A ruling on one stop (premium/9.4.3) excuses a second only if no other evidence shows a stop in it that is
+A ruling on one stop (premium/9.4.3) excludes a second only if no other evidence shows a stop in it that is
 neither ruled so nor of that cause.
 """
 
@@ -38,25 +38,25 @@ def _covered(publications: Sequence[Sequence[UpdateNotice]], is_in_time: Callabl
     ends = [issues[0].published_at for issues in publications[1:]]
     for issues, until in zip(publications, [*ends, AFTER_ALL], strict=True):
         withdrawn = {(notice.start, notice.end) for notice in issues if notice.cancelled}
-        standing = [notice for notice in issues if (notice.start, notice.end) not in withdrawn]
-        announced = normalise((notice.start, notice.end) for notice in standing)
-        in_time = normalise((notice.start, notice.end) for notice in standing if is_in_time(notice))
+        announcing = [notice for notice in issues if (notice.start, notice.end) not in withdrawn]
+        announced = normalise((notice.start, notice.end) for notice in announcing)
+        in_time = normalise((notice.start, notice.end) for notice in announcing if is_in_time(notice))
         kept = union(intersect(kept, announced), in_time)
         held.append(clip(kept, issues[0].published_at, until))
     return union(*held)
 
 
-def seconds_ruled(stops: Iterable[Outage], rulings: Iterable[EnvironmentRuling]) -> Spans:
-    """The seconds that rulings excuse: those of their own stops, where no other stop stands beside them."""
+def seconds_ruled(outages: Iterable[Outage], rulings: Iterable[EnvironmentRuling]) -> Spans:
+    """The seconds that rulings exclude: those of their own stops, where there is no other stop beside them."""
     ruled: dict[str, Spans] = {}
     for ruling in rulings:
         ruled[ruling.incident] = union(ruled.get(ruling.incident, NOTHING), ruling.spans)
     of_all = ruled.get("", NOTHING)
     if not ruled:
         return NOTHING
-    standing: list[Span] = []
-    for stop in stops:
-        if stop.cause is not Cause.USER_ENVIRONMENT:
-            excused = union(of_all, ruled.get(stop.incident, NOTHING)) if stop.incident else of_all
-            standing += subtract(((stop.start, stop.end),), excused)
-    return subtract(union(*ruled.values()), normalise(standing))
+    others: list[Span] = []
+    for outage in outages:
+        if outage.cause is not Cause.USER_ENVIRONMENT:
+            excluded = union(of_all, ruled.get(outage.incident, NOTHING)) if outage.incident else of_all
+            others += subtract(((outage.start, outage.end),), excluded)
+    return subtract(union(*ruled.values()), normalise(others))

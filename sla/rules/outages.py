@@ -20,7 +20,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Time in which more than the quorum of all users could not use the service, with its cause.
+    """Time in which more than the threshold of all users could not use the service, with its cause.
 
     `exact` evidence was confirmed to the second: a gap between two exact edges is never bridged.
     `incident`: the stop of people that it rests on, if it does.

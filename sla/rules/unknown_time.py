@@ -15,11 +15,11 @@ from enum import StrEnum
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, normalise, subtract, union
 
 
-class UnknownTimeVerdict(StrEnum):
+class UnknownTimeDecision(StrEnum):
     """What people decide about unknown time."""
 
     UP = "up"  # the service could be used
-    DOWN = "down"  # so many users could not use it; whether that is a stop, the quorum says
+    DOWN = "down"  # so many users could not use it; a stop if they are more than the threshold
     EXCLUDED = "excluded"  # it does not count, for the recorded ground
     UNKNOWN = "unknown"  # an earlier decision is taken back
 
@@ -31,7 +31,7 @@ class UnknownRuling:
     number: int
     start: int
     end: int
-    verdict: UnknownTimeVerdict
+    decision: UnknownTimeDecision
     affected: int | None = None
 
 
@@ -47,5 +47,5 @@ def holding(rulings: Sequence[UnknownRuling]) -> list[tuple[UnknownRuling, Spans
 
 def still_unknown(missing: Iterable[Span], known: Iterable[Span], rulings: Sequence[UnknownRuling]) -> Spans:
     """What is missing, no other count knows, and nobody has decided."""
-    decided = [spans for ruling, spans in holding(rulings) if ruling.verdict is not UnknownTimeVerdict.UNKNOWN]
+    decided = [spans for ruling, spans in holding(rulings) if ruling.decision is not UnknownTimeDecision.UNKNOWN]
     return subtract(normalise(missing), union(normalise(known), *decided))

@@ -29,7 +29,7 @@ class MonthFacts:
     """All that decides a service month; evidence reaches beyond the month where a stop does."""
 
     month: Month
-    stops: tuple[Outage, ...]
+    outages: tuple[Outage, ...]
     notices: tuple[UpdateNotice, ...] = ()
     interruptions: tuple[Interruption, ...] = ()
     environments: tuple[EnvironmentRuling, ...] = ()
@@ -56,7 +56,7 @@ class ServiceMonth:
     month: Month
     gross: Spans
     buckets: Mapping[str, Spans]
-    pieces: tuple[DowntimePart, ...]
+    parts: tuple[DowntimePart, ...]
     unknown: Spans = NOTHING  # outside the stops; taken for up in all of the above
 
     @property
@@ -107,19 +107,19 @@ def service_month(
 ) -> ServiceMonth:
     """Put every second of the month's stops into its bucket.
 
-    `resolution_seconds` is the evidence's own: shorter gaps between stops cannot be told from a stop.
+    `resolution_seconds` is the evidence's own: shorter gaps between stops may be part of a stop.
     `without`: buckets that take nothing, to see what an exclusion changed.
     """
     facts = _that_hold(facts)
-    wholes = whole_stops(facts.stops, resolution_seconds)
-    causes = seconds_by_cause(facts.stops, wholes)
+    wholes = whole_stops(facts.outages, resolution_seconds)
+    causes = seconds_by_cause(facts.outages, wholes)
     month = (epoch(facts.month.start_at), epoch(facts.month.end_at))
     takers: dict[str, Spans] = {
         "short_stop": short_stops(wholes, policy),
         "night": nights(month, policy),
         "announced_update": intersect(causes[Cause.SYSTEM_UPDATE], union(*_announced(facts, policy).values())),
         "interruption": normalise((recorded.start, recorded.end) for recorded in facts.interruptions),
-        "environment": union(causes[Cause.USER_ENVIRONMENT], seconds_ruled(facts.stops, facts.environments)),
+        "environment": union(causes[Cause.USER_ENVIRONMENT], seconds_ruled(facts.outages, facts.environments)),
     }
     takers |= {bucket: NOTHING for bucket in without if bucket in takers}
     gross = clip(wholes, *month)
@@ -128,13 +128,13 @@ def service_month(
         takers["short_stop"] = short_stops(subtract(gross, others), policy)
     buckets = _take_in_order(gross, takers, rest="unusable")
     unknown = clip(subtract(facts.unknown, wholes), *month)
-    return ServiceMonth(facts.month, gross, buckets, _pieces(facts, policy, wholes, causes, buckets), unknown)
+    return ServiceMonth(facts.month, gross, buckets, _parts(facts, policy, wholes, causes, buckets), unknown)
 
 
 def if_unknown_was_down(facts: MonthFacts) -> MonthFacts:
     """The facts with every unknown second a stop: the most that people's decisions on it could make of them."""
     assumed = tuple(Outage(start, end, Cause.FAULT, "unknown time") for start, end in facts.unknown)
-    return replace(facts, stops=(*facts.stops, *assumed), unknown=NOTHING)
+    return replace(facts, outages=(*facts.outages, *assumed), unknown=NOTHING)
 
 
 def claimant_month(service: ServiceMonth, claimant: Claimant, without: Collection[str] = ()) -> dict[str, Spans]:
@@ -171,13 +171,13 @@ def narrowed(
     return {bucket: merged[bucket] for bucket in CLAIMANT_BUCKETS}
 
 
-def whole_stops(stops: Iterable[Outage], resolution_seconds: int) -> Spans:
-    """Stops of every cause joined: overlapping, adjacent, or apart by less than the evidence can tell."""
-    stops = tuple(stops)
-    exact_starts = {stop.start for stop in stops if stop.exact}
-    exact_ends = {stop.end for stop in stops if stop.exact}
+def whole_stops(outages: Iterable[Outage], resolution_seconds: int) -> Spans:
+    """Stops of every cause joined: overlapping, adjacent, or apart by less than the evidence can resolve."""
+    outages = tuple(outages)
+    exact_starts = {outage.start for outage in outages if outage.exact}
+    exact_ends = {outage.end for outage in outages if outage.exact}
     wholes: list[Span] = []
-    for start, end in normalise((stop.start, stop.end) for stop in stops):
+    for start, end in normalise((outage.start, outage.end) for outage in outages):
         exact = bool(wholes) and wholes[-1][1] in exact_ends and start in exact_starts
         if wholes and not exact and start - wholes[-1][1] < resolution_seconds:
             wholes[-1] = (wholes[-1][0], end)
@@ -186,16 +186,16 @@ def whole_stops(stops: Iterable[Outage], resolution_seconds: int) -> Spans:
     return tuple(wholes)
 
 
-def seconds_by_cause(stops: Sequence[Outage], wholes: Spans) -> dict[Cause, Spans]:
+def seconds_by_cause(outages: Sequence[Outage], wholes: Spans) -> dict[Cause, Spans]:
     """Each second of the whole stops under its strongest cause; a bridged gap takes its neighbours'."""
-    gaps = subtract(wholes, normalise((stop.start, stop.end) for stop in stops))
+    gaps = subtract(wholes, normalise((outage.start, outage.end) for outage in outages))
     left = wholes
     causes: dict[Cause, Spans] = {}
     for cause in Cause:
-        mine = [stop for stop in stops if stop.cause is cause]
-        starts, ends = {stop.start for stop in mine}, {stop.end for stop in mine}
+        mine = [outage for outage in outages if outage.cause is cause]
+        starts, ends = {outage.start for outage in mine}, {outage.end for outage in mine}
         touched = [gap for gap in gaps if gap[0] in ends or gap[1] in starts]
-        spans = normalise(chain(((stop.start, stop.end) for stop in mine), touched))
+        spans = normalise(chain(((outage.start, outage.end) for outage in mine), touched))
         causes[cause] = intersect(left, spans)
         left = subtract(left, spans)
     return causes
@@ -268,14 +268,14 @@ def _announced(facts: MonthFacts, policy: Policy) -> Mapping[tuple[str, str], Sp
     return announced_windows(facts.notices, lambda notice: is_announced_in_time(notice, policy))
 
 
-def _pieces(
+def _parts(
     facts: MonthFacts,
     policy: Policy,
     wholes: Spans,
     causes: Mapping[Cause, Spans],
     buckets: Mapping[str, Spans],
 ) -> tuple[DowntimePart, ...]:
-    stop_marks = _stop_marks(facts.stops, wholes)
+    outage_marks = _outage_marks(facts.outages, wholes)
     own_marks: Mapping[str, list[BucketMark]] = {
         "announced_update": [
             (*span, f"notice {uid}") for (_, uid), spans in _announced(facts, policy).items() for span in spans
@@ -283,23 +283,23 @@ def _pieces(
         "interruption": [(i.start, i.end, f"interruption: {i.ground} ({i.approved_by})") for i in facts.interruptions],
         "environment": [(start, end, ruling.source) for ruling in facts.environments for start, end in ruling.spans],
     }
-    pieces: list[DowntimePart] = []
+    parts: list[DowntimePart] = []
     for bucket, (clause, reason) in SERVICE_BUCKETS.items():
-        marks = [*stop_marks, *own_marks.get(bucket, ())]
+        marks = [*outage_marks, *own_marks.get(bucket, ())]
         for cause, spans in causes.items():
             for start, end, sources in _cut_by_marks(intersect(buckets[bucket], spans), marks):
-                pieces.append(DowntimePart(start, end, bucket, clause, reason, cause, sources))
-    return tuple(sorted(pieces, key=lambda piece: piece.start))
+                parts.append(DowntimePart(start, end, bucket, clause, reason, cause, sources))
+    return tuple(sorted(parts, key=lambda part: part.start))
 
 
-def _stop_marks(stops: Sequence[Outage], wholes: Spans) -> list[BucketMark]:
+def _outage_marks(outages: Sequence[Outage], wholes: Spans) -> list[BucketMark]:
     """Where each stop is the evidence; a bridged gap rests on the stops at its two ends."""
-    marks = [(stop.start, stop.end, stop.source) for stop in stops]
-    gaps = subtract(wholes, normalise((stop.start, stop.end) for stop in stops))
+    marks = [(outage.start, outage.end, outage.source) for outage in outages]
+    gaps = subtract(wholes, normalise((outage.start, outage.end) for outage in outages))
     gap_after, gap_before = {gap[0]: gap for gap in gaps}, {gap[1]: gap for gap in gaps}
-    for stop in stops:
-        touched = (gap_after.get(stop.end), gap_before.get(stop.start))
-        marks += [(*gap, stop.source) for gap in touched if gap]
+    for outage in outages:
+        touched = (gap_after.get(outage.end), gap_before.get(outage.start))
+        marks += [(*gap, outage.source) for gap in touched if gap]
     return marks
 
 

@@ -1,4 +1,4 @@
-"""The desk where evidence comes in: population, stops, counts, observations, notices, interruptions.
+"""The service that takes evidence: population, stops, counts, observations, notices, interruptions.
 
 Each method takes one kind of fact and `now`, checks it, records it with both its times, says which months
 have to be looked at again, and commits. A fact that cannot be taken is Refused, with its finding, and not recorded.
@@ -122,27 +122,27 @@ class EvidenceService:
         self._commit(self._months([span]), f"stop {incident_id}", now)
         return []
 
-    def is_known_stop(self, told: Incident) -> bool:
+    def is_known_stop(self, stated: Incident) -> bool:
         """Whether the stop is recorded with just these values."""
-        last = self._last_stop(told.id)
-        return last is not None and (told.start, told.end, told.affected, told.cause) == (
+        last = self._last_stop(stated.id)
+        return last is not None and (stated.start, stated.end, stated.affected, stated.cause) == (
             epoch(last.from_at),
             epoch_up(last.to_at),
             last.affected,
             last.cause,
         )
 
-    def take_incident(self, told: Incident, *, now: datetime) -> list[Finding]:
+    def take_incident(self, stated: Incident, *, now: datetime) -> list[Finding]:
         """A stop as a file states it."""
         return self.stop(
-            from_epoch(told.start),
-            from_epoch(told.end),
-            told.affected,
-            cause=told.cause,
-            id=told.id,
-            ground=told.ground or None,
-            by=told.author or PEOPLE,
-            exact=told.exact,
+            from_epoch(stated.start),
+            from_epoch(stated.end),
+            stated.affected,
+            cause=stated.cause,
+            id=stated.id,
+            ground=stated.ground or None,
+            by=stated.author or PEOPLE,
+            exact=stated.exact,
             now=now,
         )
 

@@ -1,4 +1,4 @@
-"""The desk for whole files: observations, counts, incidents, notices, numbers of users, claims.
+"""The service that takes whole files: observations, counts, incidents, notices, numbers of users, claims.
 
 A file is checked row by row; bad rows come back as findings with file and line, good ones are recorded, and the
 import itself is: bytes, rows, author. The same bytes again change nothing, rows that are known are passed over.
@@ -44,14 +44,14 @@ from keizoku.terms.refusal import Refused
 
 CHUNK_CLAIMS = 5_000
 
-Told = Callable[[int, int], None]
-"""Told how many rows are done, of how many."""
+Progress = Callable[[int, int], None]
+"""Called with how many rows are done, of how many."""
 Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
 class TakenImport:
-    """What became of the rows of a file: good ones, new ones among them, refused ones, and what is to be told."""
+    """What became of the rows of a file: good ones, new ones among them, refused ones, and the findings."""
 
     used: int
     new: int
@@ -60,7 +60,7 @@ class TakenImport:
 
 
 class ImportService:
-    """Takes files at an SLA desk."""
+    """Takes files for the SLA service."""
 
     def __init__(self, service: SlaService) -> None:
         self._service = service
@@ -71,7 +71,7 @@ class ImportService:
     ) -> Imported:
         """Who could not do what, when (CSV, NDJSON, Parquet); `source`: its name, where it is one of a folder."""
         reading = reading or Reading()
-        before = known_import(self._session, OBSERVATIONS, sha256_of(file), reading.told_of(file))
+        before = known_import(self._session, OBSERVATIONS, sha256_of(file), reading.description_of(file))
         if before is not None:
             return before
         imported = self._service.record_observations(file, (), author, now, reading, source).imported
@@ -102,7 +102,7 @@ class ImportService:
             findings.sort(key=lambda each: each.line or 0)
             return TakenImport(len(taken) + len(blank), new, len(findings), findings)
 
-        return self._once("counts", file, author, now, take, series.told() if series else "")
+        return self._once("counts", file, author, now, take, series.description() if series else "")
 
     def incidents(self, file: Path, *, author: str, now: datetime) -> Imported:
         """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file."""
@@ -117,8 +117,8 @@ class ImportService:
 
     def population(self, file: Path, *, author: str, now: datetime) -> Imported:
         """Registered users of the whole service, as a dated series (CSV)."""
-        newest = sa.select(population_table.c.from_at, population_table.c.users).order_by(population_table.c.id)
-        known = {row.from_at: row.users for row in self._session.execute(newest)}
+        figures = sa.select(population_table.c.from_at, population_table.c.users).order_by(population_table.c.id)
+        known = {row.from_at: row.users for row in self._session.execute(figures)}
 
         def take(figure: UserFigure) -> bool:
             if known.get(figure.from_at) == figure.users:
@@ -129,7 +129,7 @@ class ImportService:
         return self._once("population", file, author, now, lambda: self._each(file, read_population(file), take))
 
     def notices(self, file: Path, *, author: str, now: datetime) -> Imported:
-        """Announced maintenance (iCalendar). One that came too late is recorded, told, and excludes nothing.
+        """Announced maintenance (iCalendar). One that came too late is recorded with a finding and excludes nothing.
 
         What an event announced before and this file's issue of it no longer has is withdrawn with that issue.
         """
@@ -149,12 +149,12 @@ class ImportService:
             for withdrawn in self._no_longer_announced(read.issues):
                 with suppress(Refused):  # a window that no terms reach excludes nothing anyway
                     take(withdrawn)
-            told = [*read.findings, *doubled, *taken.findings]
-            return TakenImport(taken.used, taken.new, read.refused + len(doubled) + taken.refused, told)
+            findings = [*read.findings, *doubled, *taken.findings]
+            return TakenImport(taken.used, taken.new, read.refused + len(doubled) + taken.refused, findings)
 
         return self._once("notices", file, author, now, take_all)
 
-    def claims(self, file: Path, *, author: str, now: datetime, told: Told | None = None) -> Imported:
+    def claims(self, file: Path, *, author: str, now: datetime, progress: Progress | None = None) -> Imported:
         """Users' claims (CSV: id, account, month, received_at, windows), in committed chunks."""
 
         def take() -> TakenImport:
@@ -168,8 +168,8 @@ class ImportService:
                 findings += [*wrong, *doubts]
                 if start + CHUNK_CLAIMS < len(numbered):
                     self._session.commit()
-                if told is not None:
-                    told(min(start + CHUNK_CLAIMS, len(numbered)), len(numbered))
+                if progress is not None:
+                    progress(min(start + CHUNK_CLAIMS, len(numbered)), len(numbered))
             findings.sort(key=lambda finding: finding.line or 0)
             return TakenImport(len(numbered) - refused, new, len(read.findings) + refused, findings)
 
@@ -228,19 +228,19 @@ class ImportService:
         return tuple(good), findings
 
     def _no_longer_announced(self, issues: Mapping[tuple[str, str], Issue]) -> list[UpdateNotice]:
-        """Withdrawals: windows of these events that stand as announced, and that their newest issue lacks."""
+        """Withdrawals: windows of these events that are announced and that their newest issue no longer has."""
         withdrawn = []
         for (calendar, uid), issue in issues.items():
-            standing: dict[str, UpdateNotice] = {}
+            newest: dict[str, UpdateNotice] = {}
             own = maintenance_notice.c
             query = sa.select(maintenance_notice).where(
                 own.calendar == calendar, sa.or_(own.uid == uid, own.uid.startswith(f"{uid}#", autoescape=True))
             )
             for row in self._session.execute(query.order_by(own.published_at, own.id)):
-                standing[row.uid] = notice_of(row)
+                newest[row.uid] = notice_of(row)
             withdrawn += [
                 replace(notice, published_at=issue.published_at, cancelled=True)
-                for name, notice in standing.items()
+                for name, notice in newest.items()
                 if name not in issue.windows and not notice.cancelled and notice.published_at < issue.published_at
             ]
         return withdrawn

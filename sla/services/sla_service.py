@@ -1,9 +1,9 @@
-"""The desk where facts for Article 9 come in: the evidence desk, and with it claims and rulings on them.
+"""The service that takes facts for Article 9: evidence, and with it claims and rulings on them.
 
 Each method takes one kind of fact and `now`, checks it, records it with both its times, says whose claims
 have to be looked at again, and commits. A fact that cannot be taken is Refused, with its finding, and not recorded.
 A method returns doubts about what it has recorded all the same: as a rule none. No claim is decided
-here: that is the night's.
+here: the night does that.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, un
 from keizoku.sla.evidence.unknown_store import add_unknown, recorded_unknown
 from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of
 from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, normalise, subtract
-from keizoku.sla.rules.unknown_time import UnknownTimeVerdict
+from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.services.evidence import PEOPLE, EvidenceService
 from keizoku.sla.services.fact_checks import at_line, finding, nearest_of, needed, not_negative, period, spans_of
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
@@ -117,7 +117,7 @@ class SlaService(EvidenceService):
         self,
         from_at: datetime,
         to_at: datetime,
-        verdict: str,
+        decision: str,
         by: str,
         ground: str,
         *,
@@ -126,24 +126,24 @@ class SlaService(EvidenceService):
     ) -> list[Finding]:
         """People decide what unknown time was: up, down (so many users affected), excluded; unknown: taken back.
 
-        The newest decision on a second holds. Whether down is a stop is for the quorum.
+        The newest decision on a second holds. Down is a stop if more than the threshold of users were unable.
         """
         source = "unknown time"
         needed(source, by=by, ground=ground)
         span = self._covered_span(source, from_at, to_at)
-        if verdict not in list(UnknownTimeVerdict):
+        if decision not in list(UnknownTimeDecision):
             raise Refused.fact(
                 "unknown_time.verdict",
                 source,
-                repr(verdict),
-                f"it was {', '.join(UnknownTimeVerdict)}",
-                nearest_of(verdict, list(UnknownTimeVerdict)),
+                repr(decision),
+                f"it was {', '.join(UnknownTimeDecision)}",
+                nearest_of(decision, list(UnknownTimeDecision)),
             )
-        if (verdict == UnknownTimeVerdict.DOWN) != (affected is not None):
+        if (decision == UnknownTimeDecision.DOWN) != (affected is not None):
             raise Refused.fact(
                 "unknown_time.users",
                 source,
-                f"{verdict}, {affected} users",
+                f"{decision}, {affected} users",
                 "down has a number of affected users, the others none",
                 "say it",
             )
@@ -157,14 +157,14 @@ class SlaService(EvidenceService):
         values = {
             "from_at": from_at,
             "to_at": to_at,
-            "verdict": verdict,
+            "verdict": decision,
             "affected": affected,
             "author": by,
             "ground": ground,
             "recorded_at": now,
         }
         self._session.execute(sa.insert(unknown_ruling).values(values))
-        self._commit(self._months([span]), f"unknown time decided: {verdict}", now)
+        self._commit(self._months([span]), f"unknown time decided: {decision}", now)
         return []
 
     def _free_claim_id(self, account: str, month: Month) -> str:
@@ -293,18 +293,15 @@ class SlaService(EvidenceService):
 
     def _months_with_deadline_near(self, down: Span) -> list[Month]:
         """The months whose claims' deadline comes while the form is down, or within the hours after."""
+        first, last = (Month.of(from_epoch(at)) for at in down)
         months = []
-        month, last = Month.of(from_epoch(down[0])), Month.of(from_epoch(down[1]))
-        month, last = month.shift(-12), last.next()
-        while month <= last:
+        for month in first.shift(-12).through(last.next()):
             try:
                 sla = policy_of(self._rules, month).sla
             except UncoveredDateError:
-                month = month.next()
                 continue
             ends_at = claim_deadline_at(month, sla.claim_months_after)
             starts_at = ends_at - timedelta(hours=sla.claim_form_grace_hours)
             if clip((down,), epoch(starts_at), epoch(ends_at)):
                 months.append(month)
-            month = month.next()
         return months

@@ -217,9 +217,11 @@ _ROWS: Sequence[str] = (
     "SELECT setval('account_number_seq', :contracts)",
     """INSERT INTO stage_run (business_date, stage, started_at, finished_at, changes, runs)
        VALUES (CAST(:eve AS date) - 1, 'audit', CAST(:eve AS date) - 1, CAST(:eve AS date) - 1, 0, 1)""",
-    """INSERT INTO certificate (business_date, issued_at, state, counts, sums, differences, floors, hash)
+    """INSERT INTO certificate
+           (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, hash)
        VALUES (CAST(:eve AS date) - 1, CAST(:eve AS date) - 1, 'ok', '{}', '{}', '[]',
-               jsonb_build_object('term', CAST(:contracts AS bigint)), 'of a world that was made')""",
+               jsonb_build_object('term', CAST(:contracts AS bigint)), '{}', CAST(:eve AS date) - 1,
+               'of a world that was made')""",
 )
 
 _EARNED = """

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.scheduler.reports.claim_page import claim_page, explain_claim
-from keizoku.scheduler.reports.replay import FULL_AUDIT
+from keizoku.scheduler.reports.replay import ALL_THAT_IS_KNOWN
 from keizoku.scheduler.reports.sla_report import month_report, report_page
 from tests.worlds.month_world import live
 from tests.worlds.sla_world import APRIL, RULES, at
@@ -33,8 +33,8 @@ def test_claim_and_report_open_offline_and_fit(browser: "Browser", engine: sa.En
     with engine.connect() as session:
         lived = live(session)
         pages = {
-            "claim": claim_page(explain_claim(lived, RULES, "c1", FULL_AUDIT), ("ja", "en")),
-            "report": report_page(month_report(lived, RULES, APRIL, FULL_AUDIT, at("2026-08-03")), ("ja", "en")),
+            "claim": claim_page(explain_claim(lived, RULES, "c1", ALL_THAT_IS_KNOWN), ("ja", "en")),
+            "report": report_page(month_report(lived, RULES, APRIL, ALL_THAT_IS_KNOWN, at("2026-08-03")), ("ja", "en")),
         }
     for name, html in pages.items():
         file = tmp_path / f"{name}.html"

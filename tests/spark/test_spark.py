@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from keizoku.scheduler.cli import app
 from keizoku.sla.counting.claimants import claimant_seconds, recognised_counts, take_claimants
-from keizoku.sla.counting.outage_threshold import Population, observed_windows, stops_from
+from keizoku.sla.counting.outage_threshold import Population, observed_windows, outages_from
 from keizoku.sla.counting.spark_engine import SparkEngine, open_spark
 from keizoku.sla.evidence.observations import open_observations, read_observations
 from keizoku.sla.rules.intervals import Spans, intersect, length
@@ -118,7 +118,7 @@ def test_9_2__the_oracles_vectors_on_spark(engine: SparkEngine, tmp_path: Path) 
         days[name] = (midnight, midnight + 86_400)
     file = write(tmp_path / "seen.parquet", " UNION ALL ".join(rows))
     windows = both(engine, file, Population.always(1_000), HORIZON)
-    stops = stops_from(windows, (), Population.always(1_000), POLICY)
+    stops = outages_from(windows, (), Population.always(1_000), POLICY)
     unusable = service_month(MonthFacts(APRIL, stops), POLICY, 0).unusable
     found = {name: length(intersect(unusable, (day,))) for name, day in days.items()}
     assert found == {name: seconds for name, (_, _, _, seconds, _) in ORACLE.items()}

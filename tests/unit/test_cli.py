@@ -50,7 +50,7 @@ def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = ("alembic", "db", "duckdb", "pydantic_settings", "psycopg", "sqlalchemy", "terms")
+    heavy = ("alembic", "duckdb", "keizoku.db", "keizoku.terms", "psycopg", "pydantic_settings", "sqlalchemy")
     code = (
         "import sys, keizoku.scheduler.cli\n"
         "try: keizoku.scheduler.cli.main(['--help'])\n"

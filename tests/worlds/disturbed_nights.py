@@ -148,7 +148,7 @@ class World:
             until(lambda: worker.leadership.leads)  # it comes back, and nobody else has led
             said = f"{said}, then {outcome_of_night(worker)}"
         elif kind.startswith("stopped"):
-            assert not worker.leadership.ask()  # the other one leads
+            assert not worker.leadership.acquire_or_renew()  # the other one leads
         worker.leadership.give_up()
         return said
 

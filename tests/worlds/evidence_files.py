@@ -40,4 +40,4 @@ def told(done: Imported) -> list[tuple[int | None, str, str]]:
 
 def unusable(session: Session, at: datetime = LATER) -> int:
     """Seconds of April in which too many were unable."""
-    return int(month_view(session, RULES, APRIL, at)["unusable_seconds"])
+    return int(month_view(session, RULES, APRIL, at).unusable_seconds)

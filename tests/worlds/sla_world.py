@@ -10,7 +10,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.claims import award
 from keizoku.db.tables.contracts import account, contract, plan, term
 from keizoku.sla.claims import claim_stage
-from keizoku.sla.claims.claim_views import claim_view
+from keizoku.sla.claims.claim_views import claim_status
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, day_start_at, parse_instant
 from keizoku.terms.discretion import Discretion
@@ -91,7 +91,7 @@ def night(session: Session, on: str, chunk_accounts: int = claim_stage.CHUNK_ACC
 
 
 def seen(session: Session, claim_id: str, when: str = "2026-12-31") -> dict[str, Any]:
-    return claim_view(session, RULES, claim_id, at(when))
+    return claim_status(session, claim_id, at(when)).to_json()
 
 
 def awards(session: Session) -> Sequence[sa.Row[Any]]:

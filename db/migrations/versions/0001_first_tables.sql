@@ -67,6 +67,8 @@ CREATE TABLE certificate (
 	sums JSONB NOT NULL, 
 	differences JSONB NOT NULL, 
 	floors JSONB NOT NULL, 
+	carried JSONB NOT NULL, 
+	audited_whole_on DATE NOT NULL, 
 	hash TEXT NOT NULL, 
 	CONSTRAINT pk_certificate PRIMARY KEY (id), 
 	CONSTRAINT ck_certificate_state CHECK (state IN ('ok', 'differences'))

@@ -72,9 +72,8 @@ def claim(
     if svg is not None:
         _write(svg, claim_picture(explained, langs[0]), "picture")
     if as_json:
-        emit(
-            {**explanation_json(explained.story, langs[0]), "deciding": explained.deciding_told(langs[0])}, as_json=True
-        )
+        shown = explanation_json(explained.explanation, langs[0])
+        emit({**shown, "deciding": explained.decisive_sentences(langs[0])}, as_json=True)
     else:
         emit(None, human=lambda console: _print(console, explained, langs))
 
@@ -91,23 +90,23 @@ def _print(console: Console, explained: ClaimExplained, langs: tuple[Lang, ...])
     from keizoku.sla.claims.explanation import claim_sentences
     from keizoku.terms.rendering import sentence
 
-    asked, state = explained.story["claim"], explained.story["state"]
-    title = f"{asked['id']}  {asked['account']}  {Month.parse(asked['month'])}  {state['outcome']}"
+    claim, status = explained.explanation.claim, explained.explanation.status
+    title = f"{claim.id}  {claim.account}  {Month.parse(claim.month)}  {status.outcome}"
     console.print(f"[bold]{escape(title)}[/bold]")
     for lang in langs:
-        for clause, words in claim_sentences(explained.story, lang):
+        for clause, words in claim_sentences(explained.explanation, lang):
             console.print(f"{escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
-        for words in explained.deciding_told(lang):
+        for words in explained.decisive_sentences(lang):
             console.print(escape(words), soft_wrap=True)
     decision = explained.decision
-    if decision is None:
+    if decision is None or status.waterfall is None:
         return
     lang, ja = langs[0], langs[0] == "ja"
     rows: list[tuple[str, int, str]] = [
         (sentence(f"claim.bucket.{bucket}", lang, {}), seconds, duration(seconds, ja))
-        for bucket, seconds in state["waterfall"].items()
+        for bucket, seconds in status.waterfall.items()
     ]
-    total = sum(state["waterfall"].values())
+    total = sum(status.waterfall.values())
     rows.append((sentence("claim.bucket.total", lang, {}), total, duration(total, ja)))
     console.print()
     console.print(table(("", "s", ""), rows, header=False))

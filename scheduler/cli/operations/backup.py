@@ -76,7 +76,7 @@ def list_(as_json: AsJson = False) -> None:
     rules = rules_of(settings_of_this_process())
     copies, unreadable = keeper.listed(rules)
     now = datetime.now(UTC)
-    stands = keeper.stands(rules, now)
+    stands = keeper.current_state(rules, now)
     rows = [
         {
             "backup": each.backup,

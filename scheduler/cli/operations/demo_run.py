@@ -114,7 +114,7 @@ def _progress() -> Iterator[Bars]:
 
 
 class Bars:
-    """A bar for loading and one for the nights (keizoku.scheduler.demo.play.Told)."""
+    """A bar for loading and one for the nights (keizoku.scheduler.demo.play.Progress)."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars

@@ -111,7 +111,7 @@ def _backup(settings: Settings, url: sa.URL, worker: Worker) -> Backup:
         services.session.rollback()
         if last is not None:
             worker.numbers.backup_age.set((now - last).total_seconds())
-        if now.astimezone(JST).hour < settings.backup_at_hour or not keeper.stands(rules, now).wanted:
+        if now.astimezone(JST).hour < settings.backup_at_hour or not keeper.current_state(rules, now).wanted:
             return None
         stored = keeper.run(services.session, url, rules, now)
         failed = [each.store for each in stored if each.why]

@@ -144,6 +144,7 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     from keizoku.billing.gateway.port import GatewayRefusesUsError
     from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of
     from keizoku.db.session import DatabaseError
+    from keizoku.extras import missing_extra
     from keizoku.terms.refusal import Refused
 
     if isinstance(error, UserError):
@@ -151,6 +152,9 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     failure = failure_of(error)
     if failure is not None:
         return str(failure), BROKEN_OFF if failure.passes else 2
+    if isinstance(error, ModuleNotFoundError):
+        line = missing_extra(error.name or "")
+        return (line, 2) if line else None
     if isinstance(error, DatabaseError | GatewayRefusesUsError):
         return str(error), 2
     if isinstance(error, Refused):

@@ -25,7 +25,6 @@ from keizoku.scheduler.cli.shared.inputs import (
 )
 from keizoku.scheduler.cli.shared.output import emit, refuse, report_findings
 from keizoku.scheduler.cli.sla.evidence import print_imports
-from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import Finding
 
 app = typer.Typer(help="Claims under Article 9: take one, rule on it, list, show.", no_args_is_help=True)
@@ -75,12 +74,14 @@ def submit(
 def import_claims(file: File, author: Recorder = "", as_json: AsJson = False) -> None:
     """Record claims of a file: id, account, month, received_at, windows (CSV; FROM/TO joined by ;, empty: all).
 
-    Rows that cannot be taken are told with file, line, value, rule and remedy; the good ones are recorded.
+    Rows that cannot be taken are named with file, line, value, rule and remedy; the good ones are recorded.
     """
     from keizoku.sla.services.imports import ImportService
 
-    with open_services() as services, row_bar("claims") as told:
-        done = ImportService(services.sla).claims(file, author=recorder(author), now=datetime.now(UTC), told=told)
+    with open_services() as services, row_bar("claims") as progress:
+        done = ImportService(services.sla).claims(
+            file, author=recorder(author), now=datetime.now(UTC), progress=progress
+        )
     raise typer.Exit(print_imports([done], as_json))
 
 
@@ -140,8 +141,8 @@ def list_claims(
 
     about = month_of(month) if month else None
     with open_services() as services:
-        claims = claim_list(services.session, services.rules, ALL_THAT_IS_KNOWN, about, account)
-    rows = [{**each, "received_at": iso_jst(each["received_at"])} for each in claims]
+        claims = claim_list(services.session, ALL_THAT_IS_KNOWN, about, account)
+    rows = [each.to_json() for each in claims]
     emit(rows if rows or as_json else "no claims", as_json)
 
 
@@ -153,11 +154,10 @@ def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
 
     with open_services() as services:
         try:
-            story = claim_explanation(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
+            found = claim_explanation(services.session, claim_id, ALL_THAT_IS_KNOWN)
         except Refused as refused:
             refuse(refused)
-    claim = {**story["claim"], "received_at": iso_jst(story["claim"]["received_at"])}
-    emit({**claim, **story["state"]}, as_json)
+    emit({**found.claim.to_json(), **found.status.to_json()}, as_json)
 
 
 def _end(findings: list[Finding], as_json: bool) -> NoReturn:

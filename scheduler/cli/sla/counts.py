@@ -72,12 +72,15 @@ def list_unknown(
     as_json: AsJson = False,
 ) -> None:
     """What waits for people's decision, in order of time; claims that it could change wait with it."""
-    from keizoku.sla.evidence.unknown_store import unknown_list
+    from keizoku.sla.evidence.unknown_store import unknown_decisions, unknown_list
 
     about = month_of(month) if month else None
+    now = datetime.now(UTC)
     with open_services() as services:
-        rows = unknown_list(services.session, about, datetime.now(UTC), decided=decided)
-    print_list(rows, as_json, "nothing was decided" if decided else "nothing is unknown")
+        if decided:
+            print_list(unknown_decisions(services.session, about, now), as_json, "nothing was decided")
+        else:
+            print_list(unknown_list(services.session, about, now), as_json, "nothing is unknown")
 
 
 @unknown.command("decide")
@@ -91,7 +94,7 @@ def decide_unknown(
     affected: Annotated[int | None, typer.Option(min=0, help="Users who were unable.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Decide what it was. Whether down is a stop, the quorum says; the newest decision holds."""
+    """Decide what it was. Down is a stop if more than the threshold of users were unable; the newest decision holds."""
     from_at, to_at = window(windows)
     record_act(
         lambda services, now: services.sla.decide_unknown(

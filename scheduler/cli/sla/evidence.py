@@ -6,10 +6,10 @@ recorded once: the same file again says so and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
@@ -74,7 +74,7 @@ def add_notice(
     ground: Annotated[str, typer.Option(help="Where it was published.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Record announced maintenance, from calendar files or from options. Too late: recorded, told, covers nothing.
+    """Record announced maintenance, from calendar files or from options. Too late: recorded, named, covers nothing.
 
     The same --id again, published later, is an edit: from then on only what both announce is covered.
     """
@@ -315,18 +315,18 @@ HIDDEN = ("imported_before", "findings")
 
 
 def print_imports(done: list[Imported], as_json: bool) -> int:
-    """Tell what became of files; the exit code, 1 if anything of them was told as a finding."""
+    """Print what became of files; the exit code, 1 if there was a finding."""
     if as_json:
         emit([each.to_json() for each in done], as_json=True)
     else:
         for each in done:
             report_findings(each.findings)
-            console.print(each.told(), markup=False, soft_wrap=True)
+            console.print(each.summary(), markup=False, soft_wrap=True)
     return 1 if any(each.findings for each in done) else 0
 
 
 def take_files(paths: list[Path], as_json: bool, take: Callable[[ImportService, Path, datetime], Imported]) -> None:
-    """Import each file, tell what became of it, and end the command."""
+    """Import each file, print what became of it, and end the command."""
     from keizoku.sla.services.imports import ImportService
 
     with open_services() as services:
@@ -336,7 +336,7 @@ def take_files(paths: list[Path], as_json: bool, take: Callable[[ImportService, 
 
 
 def record_act(work: Callable[[Services, datetime], Iterable[Finding]], as_json: bool) -> None:
-    """Do it at the desk, tell what speaks against it, and end the command."""
+    """Do it, print what speaks against it, and end the command."""
     with services_now() as (services, now):
         findings = list(work(services, now))
     code = report_findings(findings, as_json)
@@ -345,6 +345,13 @@ def record_act(work: Callable[[Services, datetime], Iterable[Finding]], as_json:
     raise typer.Exit(code)
 
 
-def print_list(rows: list[dict[str, object]], as_json: bool, nothing: str) -> None:
+class Listed(Protocol):
+    """A row of a list."""
+
+    def to_json(self) -> dict[str, object]:
+        """The row as JSON: its columns on a terminal, too."""
+
+
+def print_list(rows: Sequence[Listed], as_json: bool, nothing: str) -> None:
     """Rows as a table or JSON, or one line where there are none."""
-    emit(rows if rows or as_json else nothing, as_json)
+    emit([row.to_json() for row in rows] if rows or as_json else nothing, as_json)

@@ -16,15 +16,27 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.output import emit, fail, note, report_findings, table
 from keizoku.scheduler.cli.sla.counts import count_series
+from keizoku.scheduler.cli.sla.stated import print_outcome
 from keizoku.scheduler.files import write_whole
 from keizoku.sla.counting.claimants import claimant_rows, recognised_counts, take_claimants
-from keizoku.sla.counting.outage_threshold import Population, counted_windows, observed_windows, stops_from
+from keizoku.sla.counting.outage_threshold import (
+    Population,
+    UsersUnable,
+    counted_windows,
+    observed_windows,
+    outages_from,
+    users_unable,
+)
+from keizoku.sla.counting.stated_outages import policy_facts, stated_outages
 from keizoku.sla.evidence.claim_files import read_claims
 from keizoku.sla.evidence.count_files import CountSeries, CountsRead, read_counts, unknown_time
 from keizoku.sla.evidence.incident_files import read_incidents
 from keizoku.sla.evidence.maintenance_notices import read_notices
 from keizoku.sla.evidence.observations import open_observations, read_observations
+from keizoku.sla.evidence.sql_query import Relations
 from keizoku.sla.pictures.timeline import month_svg
+from keizoku.sla.policies.engine import evaluate
+from keizoku.sla.policies.seconds import StatedOutage
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.claim_steps import waterfall_steps
 from keizoku.sla.rules.intervals import NOTHING, Spans, as_iso, length, normalise, subtract, union
@@ -41,6 +53,7 @@ from keizoku.terms.decision import Finding
 from keizoku.terms.policy import Policy, Terms, UncoveredDateError
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
+from keizoku.terms.sla_policy import SlaPolicy
 from keizoku.terms.words import duration, percent, windows
 
 if TYPE_CHECKING:
@@ -73,54 +86,103 @@ def measure_month(
     population: int,
     resolution: int,
     as_of: str,
+    stated: SlaPolicy | None,
     picture: Path | None,
     lang: Lang,
     as_json: bool,
 ) -> int:
-    """Read, work out, draw and print; the exit code, 1 if there were findings."""
-    facts, findings = read_facts(evidence, month, policy, population, _horizon(as_of, month))
-    result = service_month(facts, policy, resolution)
-    tiers = None
+    """Read, work out, draw and print; the exit code, 1 if there were findings. `stated`: an SLA to compare with."""
+    read = read_evidence(evidence, month, policy, population, _horizon(as_of, month), stated)
+    result = service_month(read.facts, policy, resolution)
+    findings = list(read.findings)
+    tiers = outcome = None
     if evidence.claims:
-        tiers, told = claims_by_tier(evidence, result, policy)
-        findings += told
+        tiers, of_claims = claims_by_tier(evidence, result, policy)
+        findings += of_claims
+    if stated is not None:
+        users = Population.always(population).steps
+        outcome = evaluate(stated, policy_facts(stated, read.facts, read.outages, users, resolution))
     if picture is not None:
         _draw(picture, month_svg(result, policy, lang))
     code = report_findings(findings)
-    shown = as_dict(result, policy) | ({"claims": tiers} if tiers is not None else {})
-    emit(shown, as_json, lambda console: _print(console, result, policy, lang, tiers))
+    shown = as_dict(result, policy)
+    if tiers is not None:
+        shown["claims"] = [tier.to_json() for tier in tiers]
+    if outcome is not None:
+        shown["policy"] = outcome.to_json()
+
+    def human(console: Console) -> None:
+        _print(console, result, policy, lang, tiers)
+        if stated is not None and outcome is not None:
+            print_outcome(console, stated, outcome, lang)
+
+    emit(shown, as_json, human)
     return code
 
 
-def read_facts(
-    evidence: Evidence, month: Month, policy: Policy, population: int, horizon: int
-) -> tuple[MonthFacts, list[Finding]]:
-    """Read all files; what of them is good as facts of the month, and the findings."""
+@dataclass(frozen=True, slots=True)
+class EvidenceRead:
+    """What the files hold: facts of the month, what was wrong, and, for a stated SLA, every outage with its size."""
+
+    facts: MonthFacts
+    findings: tuple[Finding, ...]
+    outages: tuple[StatedOutage, ...] = ()
+
+
+def read_evidence(
+    evidence: Evidence, month: Month, policy: Policy, population: int, horizon: int, stated: SlaPolicy | None = None
+) -> EvidenceRead:
+    """Read all files. `stated`: an SLA beside the contract, which needs to know how many users were unable."""
     everyone = Population.always(population)
     incidents = [read_incidents(path) for path in evidence.incidents]
     counts = [read_counts(path, evidence.series) for path in evidence.counts]
     notices = [read_notices(path, policy) for path in evidence.notices]
+    unable: list[UsersUnable] = []
     if evidence.engine == "spark":
         with spark_engine() as spark:
             reads = [spark.read_observations(evidence.observations, evidence.columns, evidence.symptom)]
             seen = observed_windows(spark, everyone, policy, horizon)
+            if stated is not None:
+                unable = _users_unable(spark, everyone, stated, horizon)
     else:
         with open_observations() as observed:
             reads = [read_observations(observed, evidence.observations, evidence.columns, evidence.symptom)]
             observed.settle()
             seen = observed_windows(observed.table, everyone, policy, horizon)
+            if stated is not None:
+                unable = _users_unable(observed.table, everyone, stated, horizon)
     counted = counted_windows((row for read in counts for row in read.rows), policy)
-    stops = stops_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
+    outages = outages_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
     announced = tuple(row for read in notices for row in read.rows)
-    facts = MonthFacts(month, stops, announced, unknown=_unknown(counts, evidence.series))
-    told = (read.findings for of_kind in (reads, incidents, counts, notices) for read in of_kind)
-    findings = [finding for findings in told for finding in findings]
-    return facts, findings
+    facts = MonthFacts(month, outages, announced, unknown=_unknown(counts, evidence.series))
+    findings = tuple(
+        finding for of_kind in (reads, incidents, counts, notices) for each in of_kind for finding in each.findings
+    )
+    if stated is None:
+        return EvidenceRead(facts, findings)
+    count_rows = [row for read in counts for row in read.rows]
+    incident_rows = [row for read in incidents for row in read.rows]
+    return EvidenceRead(facts, findings, stated_outages(unable, count_rows, incident_rows))
 
 
-def claims_by_tier(
-    evidence: Evidence, result: ServiceMonth, policy: Policy
-) -> tuple[list[dict[str, object]], list[Finding]]:
+def _users_unable(observations: Relations, everyone: Population, stated: SlaPolicy, horizon: int) -> list[UsersUnable]:
+    """How many users were unable; how many exactly is needed only where an SLA weighs by it."""
+    return users_unable(observations, everyone, stated.predicate.needed, horizon, each_level=stated.weight != "binary")
+
+
+@dataclass(frozen=True, slots=True)
+class TierReached:
+    """How many accounts that claim would reach a rate."""
+
+    rate: Fraction
+    accounts: int
+
+    def to_json(self) -> dict[str, object]:
+        """As it is printed in JSON."""
+        return {"rate": percent(self.rate, ja=False), "accounts": self.accounts}
+
+
+def claims_by_tier(evidence: Evidence, result: ServiceMonth, policy: Policy) -> tuple[list[TierReached], list[Finding]]:
     """How many accounts that claim the month would reach each tier, the windows of several claims united."""
     reads = [read_claims(path, Rules(Terms.load()), datetime.max.replace(tzinfo=UTC)) for path in evidence.claims]
     month, whole = str(result.month), (epoch(result.month.start_at), epoch(result.month.end_at))
@@ -147,9 +209,7 @@ def claims_by_tier(
     for _, seconds, claimants in counts:
         tier = policy.sla.tier(seconds)
         reached[tier.rate if tier is not None else Fraction(0)] += claimants
-    tiers: list[dict[str, object]] = [
-        {"rate": percent(rate, ja=False), "accounts": accounts} for rate, accounts in reached.items()
-    ]
+    tiers = [TierReached(rate, accounts) for rate, accounts in reached.items()]
     return tiers, [finding for read in reads for finding in read.findings]
 
 
@@ -186,7 +246,7 @@ def as_dict(result: ServiceMonth, policy: Policy) -> dict[str, object]:
 
 
 def _print(
-    console: Console, result: ServiceMonth, policy: Policy, lang: Lang, tiers: Sequence[Mapping[str, object]] | None
+    console: Console, result: ServiceMonth, policy: Policy, lang: Lang, tiers: Sequence[TierReached] | None
 ) -> None:
     ja = lang == "ja"
     console.print(
@@ -194,15 +254,15 @@ def _print(
             ("from – to", "seconds", "bucket", "clause", "why", "cause", "evidence"),
             (
                 (
-                    windows(as_iso(((piece.start, piece.end),)), ja),
-                    piece.end - piece.start,
-                    piece.bucket,
-                    piece.clause,
-                    piece.reason,
-                    piece.cause,
-                    list(piece.sources),
+                    windows(as_iso(((part.start, part.end),)), ja),
+                    part.end - part.start,
+                    part.bucket,
+                    part.clause,
+                    part.reason,
+                    part.cause,
+                    list(part.sources),
                 )
-                for piece in result.pieces
+                for part in result.parts
             ),
             title=f"[bold]{result.month}[/] (terms {policy.version})",
         )
@@ -221,11 +281,12 @@ def _print(
         )
     )
     console.print()
-    for told in _sentences(result, policy, lang):
-        console.print(escape(told), soft_wrap=True)
+    for text in _sentences(result, policy, lang):
+        console.print(escape(text), soft_wrap=True)
     if tiers is not None:
         console.print()
-        console.print(table(("credit", "accounts that claim"), ([tier["rate"], tier["accounts"]] for tier in tiers)))
+        rows = ((percent(tier.rate, ja=False), tier.accounts) for tier in tiers)
+        console.print(table(("credit", "accounts that claim"), rows))
 
 
 def _sentences(result: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str]:
@@ -246,14 +307,14 @@ def _sentences(result: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str
     seconds = length(result.unusable)
     tier = policy.sla.tier(seconds)
     bound = duration((tier or policy.sla.tiers[0]).over_seconds, ja)
-    told = f"使用不能時間は{duration(seconds, ja)}" if ja else f"Unusable time is {duration(seconds, ja)}"
+    text = f"使用不能時間は{duration(seconds, ja)}" if ja else f"Unusable time is {duration(seconds, ja)}"
     if tier is None:
         none = f"で、{bound}を超えていません" if ja else f", not more than {bound}: no tier is reached"
-        yield told + none + ("(premium/9.2)。" if ja else " (premium/9.2).")
+        yield text + none + ("(premium/9.2)。" if ja else " (premium/9.2).")
     else:
         rate = percent(tier.rate, ja)
         more = f"で、{bound}を超え、月額利用料金の{rate}" if ja else f", more than {bound}: {rate} of the monthly fee"
-        yield told + more + (f"の段階です({tier.clause})。" if ja else f" ({tier.clause}).")
+        yield text + more + (f"の段階です({tier.clause})。" if ja else f" ({tier.clause}).")
 
 
 def asked_month(written: str) -> tuple[Month, Policy]:

@@ -1,4 +1,4 @@
-"""`keizoku sla history | replay | differences | report`: a month as it was known, as it would be, as it is told."""
+"""`keizoku sla history | replay | differences | report`: a month as it was known, as it would be, as a report."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from keizoku.scheduler.cli.shared.inputs import AsJson, instant, month_of
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import Month
 from keizoku.terms.words import duration, yen
-from keizoku.terms.words import instant as instant_told
+from keizoku.terms.words import instant as instant_text
 
 if TYPE_CHECKING:
     from keizoku.scheduler.reports.reading_differences import Difference
     from keizoku.scheduler.reports.replay import Replay
     from keizoku.scheduler.reports.review_log import Review
-    from keizoku.sla.months.history import HistoryRow
+    from keizoku.sla.months.history_rows import HistoryRow
     from keizoku.terms.rules import Rules
 
 MonthText = Annotated[str, typer.Argument(metavar="MONTH", help="The month of the stops: 2026-04.")]
@@ -35,7 +35,7 @@ SHOWN = 20
 
 
 class Language(StrEnum):
-    """The language of what is told."""
+    """The language of what is printed."""
 
     JA = "ja"
     EN = "en"
@@ -63,24 +63,24 @@ def add_to(app: typer.Typer) -> None:
 def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False) -> None:
     """What was known of a month and when, and what each night's review made of it."""
     from keizoku.scheduler.reports.review_log import reviews_of
-    from keizoku.sla.months.history import pieces_known
+    from keizoku.sla.months.history import history_of
 
     about = month_of(month)
     with open_services() as services:
         _covered(services.rules, about)
-        pieces = pieces_known(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
+        rows = history_of(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
         reviews = reviews_of(services.session, services.rules, about, ALL_THAT_IS_KNOWN)
     if as_json:
-        told = {
+        shown = {
             "month": str(about),
-            "known": [piece.to_json() for piece in pieces],
+            "known": [row.to_json() for row in rows],
             "reviews": [review.to_json() for review in reviews],
         }
-        emit(told, as_json=True)
-    elif not pieces and not reviews:
+        emit(shown, as_json=True)
+    elif not rows and not reviews:
         emit("nothing is known of this month")
     else:
-        emit(None, human=lambda console: _print_history(console, about, pieces, reviews, lang))
+        emit(None, human=lambda console: _print_history(console, about, rows, reviews, lang))
 
 
 def replay(
@@ -156,7 +156,7 @@ def report(
     if as_json:
         emit(made.to_json(), as_json=True)
         return
-    state = "final" if made.final else "not final: " + "; ".join(each.told("en") for each in made.waits)
+    state = "final" if made.final else "not final: " + "; ".join(each.text("en") for each in made.waits)
     emit([*map(str, paths), f"{about}: {state}"])
 
 
@@ -182,9 +182,9 @@ def _readings(written: list[str]) -> dict[str, str]:
 
 
 def _print_history(
-    console: Console, month: Month, pieces: list[HistoryRow], reviews: list[Review], lang: Language
+    console: Console, month: Month, rows: list[HistoryRow], reviews: list[Review], lang: Language
 ) -> None:
-    known: list[HistoryRow | Review] = [*pieces, *reviews]
+    known: list[HistoryRow | Review] = [*rows, *reviews]
     known.sort(key=lambda each: each.known_at)
     columns = ("いつ知ったか", "何を", "時間帯", "誰が", "理由", "ファイル")
     if lang is Language.EN:
@@ -194,39 +194,39 @@ def _print_history(
 
 def _history_rows(known: list[HistoryRow | Review], lang: Language) -> Iterator[tuple[str, ...]]:
     from keizoku.scheduler.reports.review_log import Review
-    from keizoku.scheduler.reports.sentences import claims_told, piece_told, windows_told
+    from keizoku.scheduler.reports.sentences import claims_text, row_text, windows_text
 
     ja = lang is Language.JA
     for is_claim, run in groupby(known, key=lambda each: getattr(each, "kind", "") == "claim"):
         together = list(run)
         if is_claim and len(together) > FEW_CLAIMS:
-            told = claims_told([each for each in together if not isinstance(each, Review)], lang.value)
-            yield (instant_told(together[-1].known_at, ja), told, "", "", "", "")
+            text = claims_text([each for each in together if not isinstance(each, Review)], lang.value)
+            yield (instant_text(together[-1].known_at, ja), text, "", "", "", "")
             continue
         for each in together:
-            known_at = instant_told(each.known_at, ja)
+            known_at = instant_text(each.known_at, ja)
             if isinstance(each, Review):
                 yield (known_at, "\n".join(_review_lines(each, lang)), "", "", "", "")
             else:
                 what = f"{each.subject}: " if each.subject else ""
-                what += piece_told(each, lang.value)
-                yield (known_at, what, windows_told(each, lang.value), each.author, each.ground, each.source)
+                what += row_text(each, lang.value)
+                yield (known_at, what, windows_text(each, lang.value), each.author, each.ground, each.source)
 
 
 def _review_lines(review: Review, lang: Language) -> Iterator[str]:
-    from keizoku.scheduler.reports.sentences import not_lowered_told, review_told, state_told
+    from keizoku.scheduler.reports.sentences import not_lowered_text, review_text, state_text
 
-    yield review_told(review, lang.value)
+    yield review_text(review, lang.value)
     for each in review.changed[:SHOWN]:
-        yield f"  {each.claim_id}: {state_told(each.before, lang.value)} → {state_told(each.after, lang.value)}"
+        yield f"  {each.claim_id}: {state_text(each.before, lang.value)} → {state_text(each.after, lang.value)}"
     if len(review.changed) > SHOWN:
         yield f"  … {len(review.changed) - SHOWN:,}"
     for fall in review.not_lowered[:SHOWN]:
-        yield f"  {not_lowered_told(fall, lang.value)}"
+        yield f"  {not_lowered_text(fall, lang.value)}"
 
 
 def _print_replay(console: Console, found: Replay, lang: Language) -> None:
-    from keizoku.scheduler.reports.sentences import state_told
+    from keizoku.scheduler.reports.sentences import state_text
     from keizoku.sla.pictures.timeline import CLAUSES, LOOKS
 
     ja = lang is Language.JA
@@ -243,40 +243,40 @@ def _print_replay(console: Console, found: Replay, lang: Language) -> None:
                 (
                     names[bucket],
                     CLAUSES.get(bucket, ""),
-                    stands,
+                    current,
                     replayed,
-                    _signed(replayed - stands),
-                    duration(replayed - stands, ja) if replayed != stands else "",
+                    _signed(replayed - current),
+                    duration(replayed - current, ja) if replayed != current else "",
                 )
-                for bucket, (stands, replayed) in found.buckets().items()
+                for bucket, (current, replayed) in found.buckets().items()
             ),
         )
     )
-    verdicts = found.verdicts()
-    only_seconds = len(found.changed_claims) - len(verdicts) - sum(x.replayed is None for x in found.changed_claims)
+    results = found.changed_results()
+    only_seconds = len(found.changed_claims) - len(results) - sum(x.replayed is None for x in found.changed_claims)
     if ja:
-        told = f"申請 {found.claims:,}件: 結果が変わるもの {len(verdicts):,}件、時間だけ変わるもの {only_seconds:,}件"
-        told += f"、まだ届いていないもの {found.not_yet_received:,}件" if found.not_yet_received else ""
+        text = f"申請 {found.claims:,}件: 結果が変わるもの {len(results):,}件、時間だけ変わるもの {only_seconds:,}件"
+        text += f"、まだ届いていないもの {found.not_yet_received:,}件" if found.not_yet_received else ""
     else:
-        told = f"{found.claims:,} claims: {len(verdicts):,} with another outcome, {only_seconds:,} only other seconds"
-        told += f", {found.not_yet_received:,} not received by then" if found.not_yet_received else ""
+        text = f"{found.claims:,} claims: {len(results):,} with another outcome, {only_seconds:,} only other seconds"
+        text += f", {found.not_yet_received:,} not received by then" if found.not_yet_received else ""
     if found.claims_held:
         held_ja = f"、測定値のない時間に結果がかかり、そのままとしたもの {found.claims_held:,}件"
-        told += held_ja if ja else f", {found.claims_held:,} hang on time without a sample and are left as they stand"
-    console.print(f"\n{told}")
-    if verdicts:
+        text += held_ja if ja else f", {found.claims_held:,} hang on time without a sample and are left as they stand"
+    console.print(f"\n{text}")
+    if results:
         heads = ("申請", "アカウント", "いま", "再計算") if ja else ("claim", "account", "stands", "replayed")
         rows = (
-            (each.claim_id, each.account, state_told(each.stands, lang.value), state_told(each.replayed, lang.value))
-            for each in verdicts[:SHOWN]
+            (each.claim_id, each.account, state_text(each.current, lang.value), state_text(each.replayed, lang.value))
+            for each in results[:SHOWN]
         )
         console.print(table(heads, rows))
-        if len(verdicts) > SHOWN:
-            console.print(f"… {len(verdicts) - SHOWN:,} (--json)")
-    difference = found.replayed_yen - found.stands_yen
+        if len(results) > SHOWN:
+            console.print(f"… {len(results) - SHOWN:,} (--json)")
+    difference = found.replayed_yen - found.current_yen
     label = "減額" if ja else "awards"
     console.print(
-        f"\n{label}: {yen(found.stands_yen, ja)} → {yen(found.replayed_yen, ja)} "
+        f"\n{label}: {yen(found.current_yen, ja)} → {yen(found.replayed_yen, ja)} "
         f"({_signed(difference)}; {len(found.changed_yen):,} {'アカウント' if ja else 'accounts'})"
     )
     console.print(f"[dim]{'何も保存していません。' if ja else 'Nothing was saved.'}[/]")
@@ -285,7 +285,7 @@ def _print_replay(console: Console, found: Replay, lang: Language) -> None:
 def _asked(found: Replay, ja: bool) -> str:
     asked = []
     if found.as_known_at is not None:
-        known_at = instant_told(found.as_known_at, ja)
+        known_at = instant_text(found.as_known_at, ja)
         asked.append(f"{known_at}までに知ったことで" if ja else f"as known at {known_at}")
     asked += [f"{name}={choice}" for name, choice in found.readings.items()]
     return ("、" if ja else ", ").join(asked) or ("いま知っていることで" if ja else "as known now")
@@ -318,12 +318,12 @@ def _print_differences(console: Console, found: list[Difference], lang: Language
 
 
 def _why(each: Difference, ja: bool) -> Iterator[str]:
-    yield from _seconds_told(each.seconds, ja)
+    yield from _seconds_texts(each.seconds, ja)
     if each.since:
         yield ("その後の記録: " if ja else "recorded since: ") + ", ".join(each.since)
 
 
-def _seconds_told(seconds: Mapping[str, tuple[int, int]], ja: bool) -> Iterator[str]:
+def _seconds_texts(seconds: Mapping[str, tuple[int, int]], ja: bool) -> Iterator[str]:
     from keizoku.sla.pictures.timeline import CLAUSES, LOOKS
 
     for bucket, (then, now) in seconds.items():

@@ -83,18 +83,25 @@ def measure(
         Engine,
         typer.Option(help="Who counts: this machine, or Spark at KEIZOKU_SPARK_MASTER (docs/how-to/scale.md)."),
     ] = Engine.DUCKDB,
+    policy: Annotated[
+        str,
+        typer.Option(metavar="FILE|NAME", help="Also what another SLA makes of it: a TOML (docs/how-to/policies.md)."),
+    ] = "",
     picture: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Draw the month.")] = None,
     lang: Annotated[Language, typer.Option(help="Of sentences and picture.")] = Language.EN,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON; findings still go to stderr.")] = False,
 ) -> None:
     """Measure a month: when more than 5 % of all users had a stop, and what of it is unusable time.
 
-    Rows that cannot be read are told on stderr and left out; exit 1 if there were any. With --claims each claimant is
-    taken for a member who pays by card all month; what holds of contracts is decided where they are (`sla month`).
+    Rows that cannot be read are named on stderr and left out; exit 1 if there were any. With --claims each claimant is
+    taken for a member who pays by card all month; what holds of contracts is decided where they are. With --policy the
+    same evidence is measured by another SLA too: a file, or an example by its name (`keizoku terms policies`).
     """
     from keizoku.scheduler.cli.sla.measure import Evidence, asked_month, asked_series, measure_month
+    from keizoku.scheduler.cli.sla.stated import asked_policy
 
-    measured, policy = asked_month(month)
+    measured, contract = asked_month(month)
+    stated = asked_policy(policy) if policy else None
     if population < 1:
         fail(f"--population {population}: a service has at least 1 registered user")
     if resolution < 0:
@@ -113,10 +120,11 @@ def measure(
     code = measure_month(
         evidence,
         measured,
-        policy,
+        contract,
         population=population,
         resolution=resolution,
         as_of=as_of,
+        stated=stated,
         picture=picture,
         lang=lang.value,
         as_json=as_json,

@@ -5,7 +5,6 @@ Reads TOML only; the words of a dimension are made here, the findings in terms/s
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +26,9 @@ from keizoku.terms.sla_policy import (
     Recurring,
     SlaPolicy,
     Step,
+    UnknownPolicyError,
     public_policies,
+    public_policy,
     read_policy,
 )
 
@@ -50,7 +51,10 @@ def lint_policy(file: Annotated[Path, typer.Argument(help="The TOML of one SLA."
 
 def list_policies(as_json: AsJson = False) -> None:
     """The SLAs that come with Keizoku as examples, with their main numbers."""
-    policies = _known()
+    try:
+        policies = public_policies()
+    except BadTermsError as error:
+        fail(str(error))
 
     def human(console: Console) -> None:
         columns = ["name", "measured", "promise (u)", "owed", "claim", "last checked"]
@@ -75,11 +79,10 @@ def show_policy(
     as_json: AsJson = False,
 ) -> None:
     """One of the examples, dimension by dimension."""
-    policies = {policy.name: policy for policy in _known()}
-    if name not in policies:
-        near = get_close_matches(name, policies, n=3, cutoff=0.4)
-        fail(f"no policy {name!r}; nearest: {', '.join(near) or 'none'} (`keizoku terms policies` lists them)")
-    policy = policies[name]
+    try:
+        policy = public_policy(name)
+    except (BadTermsError, UnknownPolicyError) as error:
+        fail(str(error))
 
     def human(console: Console) -> None:
         console.print(f"[bold]{escape(policy.name)}[/bold]  {escape(policy.title)}")
@@ -169,13 +172,6 @@ def claim_text(policy: SlaPolicy) -> str:
         "automatic": "none needed",
         "unstated": "no time stated",
     }[rule.kind]
-
-
-def _known() -> tuple[SlaPolicy, ...]:
-    try:
-        return public_policies()
-    except BadTermsError as error:
-        fail(str(error))
 
 
 def _clock(second: int) -> str:

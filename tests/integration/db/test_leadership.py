@@ -106,27 +106,27 @@ def wire(engine: sa.Engine) -> Iterator[Wire]:
 def test_a_lease_ends_by_itself_before_the_server_loses_patience(engine: sa.Engine) -> None:
     now = [100.0]
     first, second = Leadership(engine.connect, "a", clock=lambda: now[0]), Leadership(engine.connect, "b")
-    assert (first.ask(), first.leads, second.ask()) == (True, True, False)
+    assert (first.acquire_or_renew(), first.leads, second.acquire_or_renew()) == (True, True, False)
     led = []
     for seconds in (29.9, 0.1):
         now[0] += seconds
         led.append(first.leads)
     assert led == [True, False]
-    assert (first.ask(), first.taken) == (True, 1)  # nobody has led meanwhile
+    assert (first.acquire_or_renew(), first.taken) == (True, 1)  # nobody has led meanwhile
     first.give_up()
-    until(second.ask)
+    until(second.acquire_or_renew)
     second.give_up()
 
 
 def test_a_leader_that_hangs_loses_the_lead_and_its_jobs_are_cut_off(engine: sa.Engine, wire: Wire) -> None:
     watched = watched_engine(wire.url)
     first, second = Leadership(watched.connect, "a", 0.5), Leadership(engine.connect, "b")
-    assert first.ask()
+    assert first.acquire_or_renew()
     with engine.connect() as job, engine.connect() as late:
         first.let_in(job)
         job.exec_driver_sql("CREATE TABLE half_done (id int)")
         wire.hang()
-        until(second.ask)
+        until(second.acquire_or_renew)
         assert (first.leads, second.cut_off) == (False, 1)
         with pytest.raises(OperationalError, match="terminating connection"):
             job.commit()
@@ -134,7 +134,7 @@ def test_a_leader_that_hangs_loses_the_lead_and_its_jobs_are_cut_off(engine: sa.
         with pytest.raises(NotLeadingError):
             first.let_in(late)  # it has led when it was asked last, and asks before it writes
         assert late.exec_driver_sql("SELECT to_regclass('half_done')").scalar_one() is None
-    assert (first.ask(), first.reachable) == (False, True)
+    assert (first.acquire_or_renew(), first.reachable) == (False, True)
     first.give_up()
     second.give_up()
     watched.dispose()

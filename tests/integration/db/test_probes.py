@@ -19,7 +19,7 @@ from keizoku.db.tables.contracts import plan, price
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
-from keizoku.scheduler.night.stages import Work, ask
+from keizoku.scheduler.night.stages import Work, run_probes
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.discretion import Discretion
@@ -150,7 +150,7 @@ def test_notices_ahead_are_passed_over_only_where_no_plan_can_have_one(
         sa.insert(price), [{"plan": code, "yen": yen, "cohort": cohort, **known} for code, yen, cohort in prices]
     )
     services = Services(session, Rules(Terms.load(), settings), SimulatedGateway(session.engine))
-    said = ask(Work(services, on, at, (on,), 0), "disputes")
+    said = run_probes(Work(services, on, at, (on,), 0), "disputes")
     Simulator(services).cards.close()
     assert said["ahead"] is due
     assert due or not renewal_notice_stage._plans(load_prices(session), settings, on)

@@ -178,9 +178,9 @@ def test_pieces_are_written_in_order_and_nothing_after_one_that_failed(empty: sa
         return number
 
     with empty.connect() as first, BackgroundWriter(first) as writer:
-        assert [writer.hand(partial(write, number=number)) for number in (1, 2, 3)] == [0, 1, 2]
+        assert [writer.submit(partial(write, number=number)) for number in (1, 2, 3)] == [0, 1, 2]
         with pytest.raises(sa.exc.DataError, match="division by zero"):
-            writer.hand(partial(write, number=4))
+            writer.submit(partial(write, number=4))
         assert writer.wait() == 0
     with empty.connect() as own:
         assert own.execute(sa.text("SELECT array_agg(n) FROM written")).scalar_one() == [5, 10]
@@ -248,7 +248,7 @@ def test_what_was_handed_over_is_written_though_the_one_who_hands_over_fails(emp
     def hand_over(first: Session) -> None:
         with BackgroundWriter(first, 2, ahead=5) as writer:
             for number in range(5):
-                writer.hand(partial(write, number=number))
+                writer.submit(partial(write, number=number))
             raise ConnectionAbortedError
 
     with empty.connect() as first, pytest.raises(ConnectionAbortedError):
@@ -268,11 +268,11 @@ def test_a_piece_that_fails_in_python_lets_go_of_its_locks(empty: sa.Engine) -> 
 
     def hand_over(first: Session) -> None:
         with BackgroundWriter(first, 2, ahead=5) as writer:
-            writer.hand(fail)
+            writer.submit(fail)
             first.execute(sa.text("SET lock_timeout = '20s'"))
             until(lambda: first.execute(lock).scalar_one())  # held for a moment at most
             first.rollback()
-            until(lambda: writer.hand(lambda own: 1) > 1)  # says at once what has failed
+            until(lambda: writer.submit(lambda own: 1) > 1)  # says at once what has failed
 
     with empty.connect() as first, pytest.raises(LookupError, match="no version"):
         hand_over(first)
@@ -328,7 +328,7 @@ def test_who_ends_a_session_by_its_name_ends_its_second_hand(empty: sa.Engine) -
         first.commit()
         with BackgroundWriter(first) as writer:
             assert other.execute(end).scalar_one() == 2
-            writer.hand(lambda own: own.execute(sa.text("SELECT 1")).scalar_one())
+            writer.submit(lambda own: own.execute(sa.text("SELECT 1")).scalar_one())
             with pytest.raises(sa.exc.OperationalError):
                 writer.wait()
             with pytest.raises(sa.exc.OperationalError):

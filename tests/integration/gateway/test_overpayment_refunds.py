@@ -15,7 +15,7 @@ from keizoku.billing.gateway.refunds import unknown_refunds
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.receivables.customer_deposits import SentBack
 from keizoku.billing.rules.account_event import event_sentence, in_order
-from keizoku.billing.tasks import TaskKind, open_task
+from keizoku.db.review_tasks import TaskKind, open_task
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at

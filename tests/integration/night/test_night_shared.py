@@ -156,7 +156,7 @@ def test_a_range_of_a_dead_process_is_free_again_and_leftovers_are_closed(world:
     with copied(world) as url:
         engine = make_engine(url)
         with engine.connect() as leader, engine.connect() as first, engine.connect() as second:
-            sharing.hand_out(leader, BUSY, "terms", [(0, 9), (10, 19)], night_at(BUSY))
+            sharing.offer(leader, BUSY, "terms", [(0, 9), (10, 19)], night_at(BUSY))
             taken: list[sharing.Range] = []
 
             def die(within: sharing.Range) -> int:

@@ -88,7 +88,7 @@ def test_10_1__a_backup_in_three_places_restored_is_the_same_house(
         stored = keeper.run(services.session, source, rules, NOW)
         assert [each.why for each in stored] == [None, None, None]
         assert keeper.last_whole_at(services.session, [store.name for store in stores]) == NOW
-    assert not keeper.stands(rules, NOW).wanted
+    assert not keeper.current_state(rules, NOW).wanted
 
     # nothing of the contents can be read where the copies lie
     for file in (tmp_path / "a").iterdir():
@@ -167,7 +167,7 @@ def test_a_store_that_fails_is_told_and_does_not_keep_the_backup_from_the_others
         stored = keeper.run(session, source, rules, NOW)
         assert [each.why is None for each in stored] == [True, False, True]
         assert keeper.last_whole_at(session, [store.name for store in rules.stores]) is None
-    assert keeper.stands(rules, NOW).too_old
+    assert keeper.current_state(rules, NOW).too_old
     engine.dispose()
     with pytest.raises(BackupError, match="far away"):
         keeper.Rules(tuple(Store.at(str(tmp_path / name)) for name in "abc"), (), 30, 12, rules.policy).check()

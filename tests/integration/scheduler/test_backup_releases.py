@@ -80,7 +80,7 @@ def test_a_backup_names_its_release_and_an_older_one_is_upgraded_when_it_is_rest
 
     told: list[str] = []
     coming = with_a_remark(tmp_path)
-    assert keeper.restore_into(rules, target, identity, told=told.append, migrations=coming) == []
+    assert keeper.restore_into(rules, target, identity, progress=told.append, migrations=coming) == []
     assert f"upgrading from release {__version__} to {VERSION}" in told
     with open_session(target, "public") as session:
         check_current(session, migrations=coming)
@@ -131,7 +131,7 @@ def test_of_a_schema_of_its_own_that_schema_alone_is_backed_up_and_comes_back_un
         session.commit()
     lived(source, rules, "keizoku")
     told: list[str] = []
-    assert keeper.restore_into(rules, target, identity, told=told.append) == []
+    assert keeper.restore_into(rules, target, identity, progress=told.append) == []
     assert "its tables are in schema keizoku: set KEIZOKU_DATABASE_SCHEMA=keizoku" in told
     with open_session(target, "keizoku") as session:
         check_current(session, "keizoku")

@@ -19,7 +19,7 @@ from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.demo.files import BrokenExampleError, read_acts
 from keizoku.scheduler.demo.page import demo_page
-from keizoku.scheduler.demo.place import MARK, NotADemoError, clear, examples_dir
+from keizoku.scheduler.demo.place import MARKER, NotADemoError, clear, examples_dir
 from keizoku.scheduler.demo.play import Played, play, played_until
 from keizoku.scheduler.demo.summary import Summary, summarise
 from keizoku.sla.claims.claim_views import claim_list
@@ -59,8 +59,8 @@ def demo(own_database: OwnDatabase) -> Iterator[Demo]:
         services = Services(session=session, rules=RULES, gateway=gateway)
         played = play(services, read_acts(EXAMPLE, RULES, EVERY))
         summary = summarise(services, played, played_until())
-        claims = claim_list(session, RULES, played_until(), Month(2026, 4))
-        outcomes = {each["id"]: each["reason"] or each["outcome"] for each in claims}
+        claims = claim_list(session, played_until(), Month(2026, 4))
+        outcomes = {each.id: each.reason or each.outcome for each in claims}
         yield Demo(played, summary, outcomes, demo_page(services, summary, played_until(), COMMAND))
 
 
@@ -156,7 +156,7 @@ def test_a_demos_own_folder_is_made_anew_and_only_its_database(tmp_path: Path) -
     old.mkdir()
     page.touch()
     clear(tmp_path / "demo")
-    assert sorted(file.name for file in (tmp_path / "demo").iterdir()) == [MARK, "demo.html"]
+    assert sorted(file.name for file in (tmp_path / "demo").iterdir()) == [MARKER, "demo.html"]
 
 
 def test_a_file_in_the_place_of_the_folder_is_said(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from keizoku.billing.ledger.queries import BY_PEOPLE
 from keizoku.billing.rules.books.deferred_revenue import Part
 from keizoku.billing.rules.books.journal_rules import RULES, rules_table
 from keizoku.billing.rules.documents.issuer import Issuer
-from keizoku.billing.tasks import TaskKind
+from keizoku.db.review_tasks import TaskKind
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports import finance_files
 from keizoku.scheduler.reports.finance import FinanceReport, finance_report

@@ -23,8 +23,8 @@ from keizoku.db.session import libpq_address, make_engine, normalised_url
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.schedule import last_night_due, night_at
-from keizoku.scheduler.worker.leadership import Leadership, watched_engine
-from keizoku.scheduler.worker.telemetry import Health, json_logger
+from keizoku.scheduler.worker.leadership import Leadership, NotLeadingError, watched_engine
+from keizoku.scheduler.worker.telemetry import Health, json_logger, what_failed
 from keizoku.scheduler.worker.worker import Worker
 from tests.worlds.forked import until
 from tests.worlds.world import open_world, services_on
@@ -86,7 +86,7 @@ def test_a_worker_that_is_asked_to_stop_ends_at_the_next_chunk_and_another_finis
         open_world(services)
         services.billing.approve("taro", "monthly", "card", now=night_at(APRIL_1) - timedelta(hours=20))
     worker = made_worker(engine, lambda: night_at(APRIL_1))
-    worker.leadership.ask()
+    worker.leadership.acquire_or_renew()
     inc = worker.numbers.rows.labels
 
     def stop_at_revenue(stage: str) -> object:
@@ -108,7 +108,7 @@ def test_a_worker_that_is_asked_to_stop_ends_at_the_next_chunk_and_another_finis
         assert run_log.is_done(session, APRIL_1)
 
 
-def test_a_job_that_fails_is_told_without_the_words_of_the_driver_and_not_tried_at_once_again(
+def test_a_job_that_fails_is_logged_without_the_words_of_the_driver_and_not_tried_at_once_again(
     engine: sa.Engine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tried = []
@@ -144,6 +144,12 @@ def test_no_night_runs_on_tables_that_somebody_changed_and_the_log_says_which(
     assert "changed by hand: trigger entry.entry_append_only is missing; undo the change" in str(job["words"])
     with engine.connect() as session:
         assert not run_log.is_done(session, APRIL_1)
+
+
+def test_the_log_has_the_words_of_our_own_errors_only() -> None:
+    logged = what_failed(NotLeadingError("this worker leads no more"))
+    assert (logged["error"], logged.get("words")) == ("NotLeadingError", "this worker leads no more")
+    assert "words" not in what_failed(ValueError("hanako@example.jp"))
 
 
 def test_health_wants_a_beat_and_an_answer_of_the_database_within_a_minute() -> None:

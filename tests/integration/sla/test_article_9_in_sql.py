@@ -189,11 +189,11 @@ def as_multirange(spans: Spans) -> str:
 
 def test_9_4__thousands_of_months_agree_with_multiranges(session: Session) -> None:
     chance = Random(9)  # noqa: S311
-    cases = [case for case in (a_month(chance) for _ in range(MONTHS)) if case[0].stops]
+    cases = [case for case in (a_month(chance) for _ in range(MONTHS)) if case[0].outages]
     rows: dict[str, list[Row]] = {name: [] for name in TABLES}
     for number, (facts, claimant) in enumerate(cases):
         rows["a_month"].append((number, facts.month.first_on))
-        rows["a_stop"] += [(number, RANKS[each.cause], each.start, each.end) for each in facts.stops]
+        rows["a_stop"] += [(number, RANKS[each.cause], each.start, each.end) for each in facts.outages]
         rows["a_notice"] += [(number, each.published_at, each.start, each.end) for each in facts.notices]
         rows["an_interruption"] += [
             (number, each.start, each.end, each.ground, each.approved_by) for each in facts.interruptions

@@ -51,8 +51,8 @@ def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, se
     night(session, "2026-06-01")
 
     month = month_view(session, RULES, APRIL, at("2026-05-01 02:30"))
-    assert (month["stop_seconds"], month["unusable_seconds"]) == (29_220, 14_820)
-    assert month["windows"] == windows(
+    assert (month.stop_seconds, month.unusable_seconds) == (29_220, 14_820)
+    assert list(month.windows) == windows(
         ("2026-04-10 09:00", "2026-04-10 12:37"), ("2026-04-12 00:30", "2026-04-12 01:00")
     )
     assert seen(session, "h1") == {
@@ -85,8 +85,8 @@ def test_9_2__a_month_and_its_claims_from_evidence_to_award(session: Session, se
         "h1",
     )
     assert (granted.rate, granted.seconds, granted.fee_basis) == ("0.2", 14_820, "500")
-    (told,) = claim_explanation(session, RULES, "h1", at("2026-05-03 12:00"))["awards"]
-    assert told["windows"] == [
+    (award,) = claim_explanation(session, "h1", at("2026-05-03 12:00")).awards
+    assert award.windows == [
         ["2026-04-10T09:00:00+09:00", "2026-04-10T12:37:00+09:00"],
         ["2026-04-12T00:30:00+09:00", "2026-04-12T01:00:00+09:00"],
     ]

@@ -49,7 +49,7 @@ def test_9_3__observations_keep_their_symptom_and_the_same_file_is_taken_once(
     again = ImportService(service).observations(file, author="tanaka", now=LATER)
     assert numbers(again) == ("observations", 54, 53, 52, 1, "sato", True)
     assert again.findings == ()
-    assert again.told() == (
+    assert again.summary() == (
         "seen.csv: the same file was imported 2026-05-02T09:00:00+09:00 by sato "
         "(54 rows read, 53 used (52 new), 1 refused); nothing was changed"
     )
@@ -89,7 +89,7 @@ def test_import__incidents_that_are_known_are_passed_over_and_other_values_are_r
     )
     done = ImportService(service).incidents(more, author="sato", now=LATER)
     assert numbers(done) == ("incidents", 3, 2, 1, 1, "sato", False)
-    assert [(each["id"], each["revision"], each["author"]) for each in incident_list(session, APRIL)] == [
+    assert [(each.id, each.revision, each.author) for each in incident_list(session, APRIL)] == [
         ("i1", 1, "suzuki"),
         ("i2", 1, "sato"),
     ]
@@ -106,7 +106,7 @@ def test_import__a_dated_series_of_users_decides_the_quorum_of_its_days(
     file = written(tmp_path, "population.csv", "from,users", "2026-04-11,2000", "2025-01-01,1000", "2026-04-12,0")
     done = ImportService(service).population(file, author="sato", now=NOW)
     assert numbers(done) == ("population", 3, 2, 1, 1, "sato", False)
-    assert [(each["from"], each["users"]) for each in population_list(session)] == [
+    assert [(each.to_json()["from"], each.users) for each in population_list(session)] == [
         ("2025-01-01T00:00:00+09:00", 1_000),
         ("2026-04-11T00:00:00+09:00", 2_000),
     ]
@@ -132,7 +132,7 @@ def test_9_4_4__a_calendar_is_taken_whole_and_what_came_too_late_is_told(
         "late published 2026-04-19T09:00:00+09:00",
         "an event without UID",
     ]
-    assert [(each["id"], each["in_time"], each["author"]) for each in notice_list(session, RULES, APRIL)] == [
+    assert [(each.id, each.in_time, each.author) for each in notice_list(session, RULES, APRIL)] == [
         ("release", True, "sato"),
         ("late", False, "sato"),
     ]
@@ -161,7 +161,7 @@ def test_9_2__claims_of_a_file_bad_rows_told_good_rows_taken_the_same_file_once(
     session.commit()
     bars: list[tuple[int, int]] = []
     file = written(tmp_path, "claims.csv", *CLAIMS)
-    done = ImportService(service).claims(file, author="sato", now=NOW, told=lambda *at: bars.append(at))
+    done = ImportService(service).claims(file, author="sato", now=NOW, progress=lambda *at: bars.append(at))
     assert numbers(done) == ("claims", 11, 4, 3, 7, "sato", False)
     assert bars == [(5, 5)]
     assert told(done) == [
@@ -211,7 +211,7 @@ def test_9_4_4__what_a_calendar_no_longer_announces_is_withdrawn_with_its_new_is
     take.notices(calendar("2.ics", "COUNT=3", "CREATED:20260320T000000Z", "Web"), author="sato", now=NOW)
     shorter = "CREATED:20260320T000000Z\nSEQUENCE:1\nLAST-MODIFIED:20260410T000000Z"
     take.notices(calendar("3.ics", "COUNT=2", shorter), author="sato", now=NOW)
-    listed = [(row["calendar"], str(row["id"])[7:17], row["cancelled"]) for row in notice_list(session, RULES, APRIL)]
+    listed = [(row.calendar, row.id[7:17], row.cancelled) for row in notice_list(session, RULES, APRIL)]
     assert listed == [
         ("Ops", "2026-04-06", False),
         ("Web", "2026-04-06", False),

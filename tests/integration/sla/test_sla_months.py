@@ -17,11 +17,11 @@ from keizoku.db.tables.money import review_task
 from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim
 from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.reading_differences import award_differences
-from keizoku.scheduler.reports.replay import FULL_AUDIT, replay
+from keizoku.scheduler.reports.replay import ALL_THAT_IS_KNOWN, replay
 from keizoku.scheduler.reports.review_log import Review, reviews_of
-from keizoku.scheduler.reports.sentences import not_lowered_told, piece_told, review_told, windows_told
+from keizoku.scheduler.reports.sentences import not_lowered_text, review_text, row_text, windows_text
 from keizoku.scheduler.reports.sla_report import month_report, report_csv, write_report
-from keizoku.sla.months.history import pieces_known
+from keizoku.sla.months.history import history_of
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month
@@ -44,11 +44,11 @@ def lived(own_database: OwnDatabase) -> Iterator[Session]:
 
 
 def test_9_2__a_claims_page_explains_itself_in_both_languages(lived: Session) -> None:
-    explained = explain_claim(lived, RULES, "c1", FULL_AUDIT)
-    assert explained.deciding_told("en") == [
+    explained = explain_claim(lived, RULES, "c1", ALL_THAT_IS_KNOWN)
+    assert explained.decisive_sentences("en") == [
         "Without the exclusion night (9.4.1), 8 h 7 min would be recognised: 40% of the monthly fee."
     ]
-    assert explained.deciding_told("ja") == [
+    assert explained.decisive_sentences("ja") == [
         "夜間(9.4.1)の除外がなければ、認められる使用不能時間は8時間7分で、月額利用料金の40%の段階でした。"
     ]
     page = claim_page(explained, ("ja", "en"))
@@ -74,7 +74,7 @@ def test_9_2__a_claims_page_explains_itself_in_both_languages(lived: Session) ->
 
 
 def test_9_6__of_a_claim_under_a_store_the_method_decided(lived: Session) -> None:
-    told = explain_claim(lived, RULES, "c3", FULL_AUDIT).deciding_told("en")
+    told = explain_claim(lived, RULES, "c3", ALL_THAT_IS_KNOWN).decisive_sentences("en")
     assert told == [
         "Without the exclusion not paid by card (9.6), 4 h 7 min would be recognised: 20% of the monthly fee."
     ]
@@ -84,17 +84,17 @@ def test_9_5__of_a_late_claim_the_deadline_decided_and_a_pending_one_waits(sessi
     lived = live(session)
     service = SlaService(lived, RULES)
     service.claim("late", "hanako", APRIL, now=at("2026-08-10 09:00"))
-    pending = explain_claim(lived, RULES, "late", FULL_AUDIT)
-    assert (pending.decision, pending.deciding_told("ja")) == (None, [])
+    pending = explain_claim(lived, RULES, "late", ALL_THAT_IS_KNOWN)
+    assert (pending.decision, pending.decisive_sentences("ja")) == (None, [])
     assert "判定前" in claim_page(pending, ("ja",))
-    report = month_report(lived, RULES, APRIL, FULL_AUDIT, at("2026-08-10 12:00"))
+    report = month_report(lived, RULES, APRIL, ALL_THAT_IS_KNOWN, at("2026-08-10 12:00"))
     assert [each.key for each in report.waits] == ["night", "claims", "finance"]
     night(lived, "2026-08-11")
-    assert explain_claim(lived, RULES, "late", FULL_AUDIT).deciding_told("en") == ["The deadline decided."]
+    assert explain_claim(lived, RULES, "late", ALL_THAT_IS_KNOWN).decisive_sentences("en") == ["The deadline decided."]
 
 
 def test_9_4__the_months_report_names_every_window_its_clause_and_evidence(lived: Session, tmp_path: Path) -> None:
-    report = month_report(lived, RULES, APRIL, FULL_AUDIT, at("2026-08-03"))
+    report = month_report(lived, RULES, APRIL, ALL_THAT_IS_KNOWN, at("2026-08-03"))
     html, sheet, values = write_report(report, tmp_path / "new", ("ja", "en"))
     assert [html.name, sheet.name, values.name] == ["sla-2026-04.html", "sla-2026-04.csv", "sla-2026-04.json"]
     rows_of = list(csv.DictReader(sheet.read_text(encoding="utf-8-sig").splitlines()))
@@ -129,9 +129,9 @@ def test_9_4__the_months_report_names_every_window_its_clause_and_evidence(lived
 
 
 def test_9_2__a_running_month_waits_and_an_empty_one_is_final(lived: Session) -> None:
-    running = month_report(lived, RULES, Month(2026, 8), FULL_AUDIT, at("2026-08-03"))
+    running = month_report(lived, RULES, Month(2026, 8), ALL_THAT_IS_KNOWN, at("2026-08-03"))
     assert [each.key for each in running.waits] == ["month", "deadline"]
-    empty = month_report(lived, RULES, Month(2026, 5), FULL_AUDIT, at("2026-08-03"))
+    empty = month_report(lived, RULES, Month(2026, 5), ALL_THAT_IS_KNOWN, at("2026-08-03"))
     assert (empty.final, report_csv(empty, "en").splitlines()[-1]) == (True, "final,2026-05,,,,,,,,")
 
 
@@ -146,7 +146,7 @@ def told(reviews: list[Review]) -> list[tuple[object, ...]]:
 
 
 def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Session) -> None:
-    pieces = pieces_known(lived, RULES, APRIL, FULL_AUDIT)
+    pieces = history_of(lived, RULES, APRIL, ALL_THAT_IS_KNOWN)
     assert [(f"{each.recorded_at:%m-%d}", each.kind, each.subject, each.author, each.ground) for each in pieces] == [
         ("12-31", "population", "", "people", ""),  # 1 January in Japan
         ("04-10", "incident", "s1", "ops", "log"),
@@ -158,14 +158,14 @@ def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Sessi
         ("07-10", "incident", "s3", "people", ""),
         ("08-01", "incident", "s3", "<b>audit</b>", "=a false alarm"),
     ]
-    assert piece_told(pieces[3], "en").endswith("too late (by 15 April 2026 00:00 JST), excludes nothing")
-    assert piece_told(pieces[8], "ja") == "障害報告(第2版)、影響 0人、原因 障害"
-    assert (windows_told(pieces[1], "en"), windows_told(pieces[4], "ja")) == (
+    assert row_text(pieces[3], "en").endswith("too late (by 15 April 2026 00:00 JST), excludes nothing")
+    assert row_text(pieces[8], "ja") == "障害報告(第2版)、影響 0人、原因 障害"
+    assert (windows_text(pieces[1], "en"), windows_text(pieces[4], "ja")) == (
         "10 April 2026 09:00–12:37 JST",
         "月の全て",
     )
 
-    reviews = reviews_of(lived, RULES, APRIL, FULL_AUDIT)
+    reviews = reviews_of(lived, RULES, APRIL, ALL_THAT_IS_KNOWN)
     assert [each.whys for each in reviews] == [
         ("notice n1", "stop s1", "stop s2", "claim c1", "claim c2", "claim c3"),
         ("stop s3",),
@@ -180,15 +180,15 @@ def test_9_2__history_tells_what_was_known_when_and_what_it_changed(lived: Sessi
         ("c1", FIRST, RAISED),
         ("c2", FIRST, RAISED),
     ]
-    assert [not_lowered_told(each, "en") for each in reviews[2].not_lowered] == [
+    assert [not_lowered_text(each, "en") for each in reviews[2].not_lowered] == [
         "hanako: 200 yen was awarded, 100 yen would be found now; it is not lowered",
         "taro: 177 yen was awarded, 89 yen would be found now; it is not lowered",
     ]
-    assert review_told(reviews[1], "ja").endswith("初めての判定 0件、変わった判定 2件、減額の追加 188円")
+    assert review_text(reviews[1], "ja").endswith("初めての判定 0件、変わった判定 2件、減額の追加 188円")
 
 
 def test_9_2__awards_above_what_would_be_found_are_shown_with_the_reason(lived: Session) -> None:
-    found = award_differences(lived, RULES, APRIL, FULL_AUDIT)
+    found = award_differences(lived, RULES, APRIL, ALL_THAT_IS_KNOWN)
     assert [(each.account, each.awarded_yen, each.would_be_yen, each.above_yen, each.rates) for each in found] == [
         ("hanako", 200, 100, 100, ("0.4", "0.2")),
         ("taro", 177, 89, 88, ("0.4", "0.2")),
@@ -196,7 +196,7 @@ def test_9_2__awards_above_what_would_be_found_are_shown_with_the_reason(lived: 
     assert found[0].seconds == {"recognised": (32_820, 14_820)}
     assert found[0].since == ("stop s3 corrected",)
     assert (found[0].claim_id, found[0].awarded_at, found[0].settled_by) == ("c1", at("2026-07-11 02:30"), "")
-    assert award_differences(lived, RULES, Month(2026, 5), FULL_AUDIT) == []
+    assert award_differences(lived, RULES, Month(2026, 5), ALL_THAT_IS_KNOWN) == []
     assert award_differences(lived, RULES, None, at("2026-07-31")) == []
 
 
@@ -205,7 +205,7 @@ def test_9_2__a_difference_says_who_has_dealt_with_it(session: Session) -> None:
     closed = {"closed_at": at("2026-08-03"), "closed_by": "finance", "closed_ground": "noted"}
     lived.execute(sa.update(review_task).where(review_task.c.subject.startswith("hanako")).values(**closed))
     lived.commit()
-    assert [each.settled_by for each in award_differences(lived, RULES, None, FULL_AUDIT)] == ["finance", ""]
+    assert [each.settled_by for each in award_differences(lived, RULES, None, ALL_THAT_IS_KNOWN)] == ["finance", ""]
 
 
 def test_9_2__a_replay_as_known_before_the_late_evidence_saves_nothing(lived: Session) -> None:
@@ -216,13 +216,13 @@ def test_9_2__a_replay_as_known_before_the_late_evidence_saves_nothing(lived: Se
         "gross": (29_220, 47_220),
         "unusable": (14_820, 32_820),
     }
-    assert [(each.claim_id, each.stands, each.replayed) for each in found.verdicts()] == [
+    assert [(each.claim_id, each.current, each.replayed) for each in found.changed_results()] == [
         ("c1", FIRST, RAISED),
         ("c2", FIRST, RAISED),
     ]
     assert [each.claim_id for each in found.changed_claims] == ["c1", "c2"]
-    assert (found.stands_yen, found.replayed_yen) == (377, 376)  # 176 2/3 down
-    assert [(each.account, each.stands_yen, each.replayed_yen) for each in found.changed_yen] == [("taro", 177, 176)]
+    assert (found.current_yen, found.replayed_yen) == (377, 376)  # 176 2/3 down
+    assert [(each.account, each.current_yen, each.replayed_yen) for each in found.changed_yen] == [("taro", 177, 176)]
 
 
 def test_9_2__a_replay_before_a_claim_came_does_not_know_it(lived: Session) -> None:
@@ -242,7 +242,7 @@ def test_9_2__a_replay_before_a_claim_came_does_not_know_it(lived: Session) -> N
 
 def test_9_2__a_replay_of_what_stands_changes_only_what_was_not_lowered(lived: Session) -> None:
     found = replay(lived, RULES, APRIL)
-    assert (found.changed_claims, found.stands_yen, found.replayed_yen) == ((), 377, 189)
+    assert (found.changed_claims, found.current_yen, found.replayed_yen) == ((), 377, 189)
 
 
 def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) -> None:
@@ -265,7 +265,7 @@ def test_9_2__a_replay_forgets_what_ended_or_was_lifted_later(session: Session) 
     assert replay(lived, RULES, APRIL).changed_claims == ()
     # by the stop, before the end was known, he would have had it too
     before_the_end = replay(lived, RULES, APRIL, as_known_at=at("2026-08-04 10:00"))
-    assert [(each.claim_id, each.stands, each.replayed) for each in before_the_end.verdicts()] == [
+    assert [(each.claim_id, each.current, each.replayed) for each in before_the_end.changed_results()] == [
         ("c2", FIRST, RAISED)
     ]
 
@@ -278,7 +278,7 @@ def test_what_a_replay_cannot_do(lived: Session) -> None:
     with pytest.raises(UncoveredDateError):
         replay(lived, RULES, Month(2024, 11))
     empty = replay(lived, RULES, Month(2026, 6), as_known_at=datetime(2020, 1, 1, tzinfo=UTC))
-    assert (empty.claims, empty.buckets()["gross"], empty.stands_yen) == (0, (0, 0), 0)
+    assert (empty.claims, empty.buckets()["gross"], empty.current_yen) == (0, (0, 0), 0)
 
 
 def test_a_snapshot_refuses_to_write(lived: Session) -> None:
@@ -292,8 +292,8 @@ def test_9_3__without_a_number_of_users_history_still_tells(session: Session) ->
     service = SlaService(session, RULES)
     service.stop(at("2026-04-10 09:00"), at("2026-04-10 12:37"), 60_000, id="s1", now=at("2026-04-10 14:00"))
     night(session, "2026-05-03")  # no claim: nothing is asked of the month
-    (review,) = reviews_of(session, RULES, APRIL, FULL_AUDIT)
+    (review,) = reviews_of(session, RULES, APRIL, ALL_THAT_IS_KNOWN)
     assert (review.gross_seconds, review.unusable_seconds, review.yen) == (None, None, 0)
-    assert "stopped —" in review_told(review, "en")
+    assert "stopped —" in review_text(review, "en")
     with pytest.raises(NoPopulationError):
         replay(session, RULES, APRIL)

@@ -13,14 +13,14 @@ from keizoku.db.session import Session
 from keizoku.db.tables.claims import claim
 from keizoku.db.tables.evidence import incident, observation
 from keizoku.scheduler.reports.replay import replay
-from keizoku.scheduler.reports.sentences import piece_told
+from keizoku.scheduler.reports.sentences import row_text
 from keizoku.scheduler.reports.sla_report import month_report, report_csv, report_page
 from keizoku.sla.claims.claim_views import claim_explanation, claim_list, month_view
 from keizoku.sla.claims.integrity_audit import differences
 from keizoku.sla.evidence.count_files import CountSeries
-from keizoku.sla.evidence.unknown_store import unknown_list
+from keizoku.sla.evidence.unknown_store import unknown_decisions, unknown_list
 from keizoku.sla.months.evidence_lists import incident_list
-from keizoku.sla.months.history import pieces_known
+from keizoku.sla.months.history import history_of
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.services.imports import ImportService
 from keizoku.sla.services.sla_service import SlaService
@@ -40,9 +40,9 @@ def test_9_4_4__a_notice_too_late_is_recorded_and_excludes_nothing(session: Sess
     start, end = at("2026-04-10 12:00"), at("2026-04-10 13:00")
     (late,) = service.notice("n1", at("2026-04-05 00:01"), start, end, now=at("2026-04-05 00:01"))
     assert "2026-04-05T00:00:00+09:00" in late.rule
-    assert month_view(session, RULES, APRIL, at("2026-05-01"))["unusable_seconds"] == 14_400
+    assert month_view(session, RULES, APRIL, at("2026-05-01")).unusable_seconds == 14_400
     assert service.notice("n2", at("2026-04-05 00:00"), start, end, now=at("2026-04-05 00:02")) == []
-    assert month_view(session, RULES, APRIL, at("2026-05-01"))["unusable_seconds"] == 10_800
+    assert month_view(session, RULES, APRIL, at("2026-05-01")).unusable_seconds == 10_800
 
 
 def test_9_3__observations_of_users_make_stops(session: Session, service: SlaService, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_9_3__observations_of_users_make_stops(session: Session, service: SlaSer
     start, middle, end = at("2026-04-10 12:00"), at("2026-04-10 12:06"), at("2026-04-10 12:12")
     rows = [(f"a{n}", "site", start, middle) for n in range(51)] + [(f"b{n}", "login", middle, end) for n in range(51)]
     assert service.observations(rows=rows, now=at("2026-04-10 13:00")) == []
-    assert month_view(session, RULES, APRIL, at("2026-05-01"))["unusable_seconds"] == 720
+    assert month_view(session, RULES, APRIL, at("2026-05-01")).unusable_seconds == 720
     assert service.observations(rows=rows, now=at("2026-04-11 13:00")) == []
     assert session.execute(sa.select(sa.func.count()).select_from(observation)).scalar_one() == 102
 
@@ -59,7 +59,7 @@ def test_9_3__observations_of_users_make_stops(session: Session, service: SlaSer
     file.write_text("\n".join(["user_id,symptom,started_at,ended_at", *lines, "x,view,soon,"]), encoding="utf-8")
     (finding,) = service.observations(file=file, now=at("2026-04-12 13:00"))
     assert finding.line == 53
-    assert month_view(session, RULES, APRIL, at("2026-05-01"))["unusable_seconds"] == 720 + 1_800
+    assert month_view(session, RULES, APRIL, at("2026-05-01")).unusable_seconds == 720 + 1_800
     (again,) = service.observations(file=file, now=at("2026-04-13 13:00"))
     assert again.rule == "it was imported before"
 
@@ -68,9 +68,9 @@ def test_9_3__an_open_observation_runs_until_its_end_is_known(session: Session, 
     assert service.population(LONG_AGO, 10, now=at("2026-04-01")) == []
     start = at("2026-04-10 12:00")
     service.observations(rows=[("a", "site", start, None)], now=at("2026-04-10 13:00"))
-    assert month_view(session, RULES, APRIL, at("2026-04-10 14:00"))["unusable_seconds"] == 7_200
+    assert month_view(session, RULES, APRIL, at("2026-04-10 14:00")).unusable_seconds == 7_200
     service.observations(rows=[("a", "site", start, at("2026-04-10 12:30"))], now=at("2026-04-10 15:00"))
-    assert month_view(session, RULES, APRIL, at("2026-04-10 16:00"))["unusable_seconds"] == 1_800
+    assert month_view(session, RULES, APRIL, at("2026-04-10 16:00")).unusable_seconds == 1_800
 
 
 def test_9_3__counts_pass_where_more_than_the_share_is_affected(session: Session, service: SlaService) -> None:
@@ -81,7 +81,7 @@ def test_9_3__counts_pass_where_more_than_the_share_is_affected(session: Session
     ]
     (finding,) = service.counts(rows, now=at("2026-04-10 15:00"))
     assert finding.line == 3
-    assert month_view(session, RULES, APRIL, at("2026-05-01"))["windows"] == windows(
+    assert list(month_view(session, RULES, APRIL, at("2026-05-01")).windows) == windows(
         ("2026-04-10 12:00", "2026-04-10 12:30")
     )
 
@@ -141,20 +141,20 @@ def test_desk__a_stop_without_id_gets_one_from_its_time(session: Session, servic
     assert ids == ["stop-20260410-1200", "stop-20260410-1200-2"]
 
 
-def test_views__list_and_story(session: Session, service: SlaService) -> None:
+def test_views__list_and_explanation(session: Session, service: SlaService) -> None:
     member(session, "hanako")
     long_stop(service)
     assert service.submit_claim("hanako", APRIL, now=at("2026-05-02 09:00")) == ("hanako-2026-04-1", [])
     assert service.submit_claim("hanako", APRIL, now=at("2026-05-03 09:00")) == ("hanako-2026-04-2", [])
     night(session, "2026-05-03")
-    listed = claim_list(session, RULES, at("2026-05-04"), APRIL, "hanako")
-    assert [(row["id"], row["outcome"]) for row in listed] == [
+    listed = claim_list(session, at("2026-05-04"), APRIL, "hanako")
+    assert [(row.id, row.outcome) for row in listed] == [
         ("hanako-2026-04-1", "granted"),
         ("hanako-2026-04-2", "granted"),
     ]
-    story = claim_explanation(session, RULES, "hanako-2026-04-1", at("2026-05-04"))
-    assert story["decisions"][-1][2].outcome == "granted"
-    assert [row["rate"] for row in story["awards"]] == ["0.2"]
+    explained = claim_explanation(session, "hanako-2026-04-1", at("2026-05-04"))
+    assert explained.decisions[-1].decision.outcome == "granted"
+    assert [row.rate for row in explained.awards] == ["0.2"]
 
 
 def samples(folder: Path, *present: int) -> Path:
@@ -185,8 +185,8 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
         "seconds": 10_800,
         "source": "7.json",
     }
-    assert unknown_list(session, APRIL, at("2026-05-01")) == [hole]
-    assert month_view(session, RULES, APRIL, at("2026-05-01"))["final"] is False
+    assert [each.to_json() for each in unknown_list(session, APRIL, at("2026-05-01"))] == [hole]
+    assert month_view(session, RULES, APRIL, at("2026-05-01")).final is False
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     service.claim("t1", "taro", APRIL, now=at("2026-05-02 09:00"))
     night(session, "2026-05-03")
@@ -214,7 +214,7 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
     assert decide("2026-04-10 18:00", "down", 51, "2026-05-05 09:00") == []
     night(session, "2026-05-06")  # 51 of a million are no stop; two hours more stay within the tier
     assert (seen(session, "h1")["rate"], seen(session, "h1")["seconds"]) == ("0.2", 18_000)
-    assert month_view(session, RULES, APRIL, at("2026-05-06"))["final"] is False
+    assert month_view(session, RULES, APRIL, at("2026-05-06")).final is False
     assert decide("2026-04-10 20:00", "up", None, "2026-05-06 09:00") == []
     night(session, "2026-05-07")
     assert (seen(session, "h1")["rate"], seen(session, "h1")["seconds"]) == ("0.2", 18_000)
@@ -223,12 +223,18 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
     night(session, "2026-05-09")
     assert (seen(session, "h1")["rate"], seen(session, "h1")["seconds"]) == ("0.4", 28_800)
     assert decide("2026-04-10 20:00", "unknown", None, "2026-05-09 09:00") == []
-    assert unknown_list(session, APRIL, at("2026-05-10")) == [hole]
+    assert [each.to_json() for each in unknown_list(session, APRIL, at("2026-05-10"))] == [hole]
     assert taken(service, samples(tmp_path, 5, 6, 7), "2026-05-10 09:00") == (3, 3, 0)
     assert unknown_list(session, APRIL, at("2026-05-11")) == []
-    assert len(unknown_list(session, APRIL, at("2026-05-11"), decided=True)) == 4
-    pieces = [each for each in pieces_known(session, RULES, APRIL, at("2026-05-11")) if "unknown" in each.kind]
-    assert [(each.kind, piece_told(each, "en"), each.ground, each.source) for each in pieces] == [
+    decided = unknown_decisions(session, APRIL, at("2026-05-11"))
+    assert [(each.decision, each.to_json()["verdict"], each.affected) for each in decided] == [
+        ("unknown", "unknown", None),
+        ("down", "down", 50_001),
+        ("up", "up", None),
+        ("down", "down", 51),
+    ]
+    pieces = [each for each in history_of(session, RULES, APRIL, at("2026-05-11")) if "unknown" in each.kind]
+    assert [(each.kind, row_text(each, "en"), each.ground, each.source) for each in pieces] == [
         ("unknown", "3 h without a sample: neither down nor up until people decide", "", "7.json"),
         ("unknown_ruling", "time without a sample: ruled that 51 users were unable", "logs", ""),
         ("unknown_ruling", "time without a sample: ruled to have been up", "logs", ""),
@@ -301,4 +307,4 @@ def test_9_2__ids_that_others_take_at_the_same_instant_go_on_to_the_next(
     names = iter(["stop-1", "stop-2"])
     monkeypatch.setattr(service, "_free_stop_id", lambda from_at: next(names))
     assert service.stop(*span, 2, now=now) == []
-    assert [(row["id"], row["affected"]) for row in incident_list(service.session)] == [("stop-1", 1), ("stop-2", 2)]
+    assert [(row.id, row.affected) for row in incident_list(service.session)] == [("stop-1", 1), ("stop-2", 2)]

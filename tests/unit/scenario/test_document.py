@@ -215,7 +215,7 @@ def test_a_day_in_expect_is_just_after_its_night_and_expectations_are_put_in_ord
         (
             4,
             "approve: {account: jiro, account: taro, plan: monthly, method: card}",
-            "4: account: the key `account` of `approve` stands twice; first on line 4",
+            "4: account: the key `account` of `approve` is given twice; first on line 4",
         ),
     ],
 )

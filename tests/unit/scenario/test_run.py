@@ -1,4 +1,4 @@
-"""A diary is gone through in order of instants, and whatever does not come true is a failure."""
+"""A scenario runs in order of instants, and whatever does not come true is a failure."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_nights_run_at_half_past_two_in_japan_and_can_be_doubled(
          "0 users: users are needed; count them"),
     ],
 )  # fmt: skip
-def test_what_the_engine_refuses_fails_and_the_diary_goes_on(
+def test_what_the_engine_refuses_fails_and_the_scenario_goes_on(
     tmp_path: Path, nights_run: list[tuple[date, datetime]], answer: object, says: str
 ) -> None:
     services, _ = services_of({"stop": answer})
@@ -156,7 +156,7 @@ def test_an_error_of_the_program_stops_the_scenario_and_is_kept(
     assert len(nights_run) == 2
 
 
-def test_a_notice_that_came_too_late_is_for_the_diary_to_expect(
+def test_a_notice_that_came_too_late_is_for_the_scenario_to_expect(
     tmp_path: Path, nights_run: list[tuple[date, datetime]]
 ) -> None:
     late = [Finding("notice", None, "n1", "five clear days", "recorded; it excludes nothing")]
@@ -210,7 +210,7 @@ def test_keys_become_the_keywords_of_the_desk() -> None:
     facts = {"from": 1, "to": 2, "for": 3, "on": 4, "id": 5, "month": Month(2025, 4)}
     assert keywords(Step(now, "stop", facts, 1)) == {
         "from_at": 1, "to_at": 2, "term": 3, "decided_on": 4, "id": 5, "month": Month(2025, 4),
-        "ground": "as the diary states",
+        "ground": "as the scenario states",
     }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, claimant_month, service_month
 from keizoku.terms.calendar import Month, epoch, from_epoch
 from keizoku.terms.decision import Decision
+from keizoku.terms.monthly_fee import NO_FEE, monthly_fee
 from keizoku.terms.policy import Terms
 
 POLICY = Terms.load().at(date(2026, 4, 1))
@@ -108,8 +109,7 @@ def told_alone(
         reason = barred if holds else reason
     granted = None if reason else tier
     terms = touched_terms(among.terms, buckets["recognised"], POLICY)
-    dearest = max(terms, key=lambda term: term.kind.monthly_fee, default=None)
-    priced = (dearest.kind.interval, dearest.kind.price_yen) if dearest else None
+    fee = monthly_fee(term.kind.price for term in terms)
     decision = Decision(
         subject=f"claim {claim.claim_id}",
         outcome="granted" if granted else "rejected",
@@ -130,11 +130,11 @@ def told_alone(
             *deadline_steps(APRIL, claim.received_at, deadline.ordinary_at, deadline.at),
             *united_steps([each.claim_id for each in united if each is not claim]),
             *waterfall_steps(APRIL, SERVICE.gross, buckets, POLICY),
-            *outcome_steps(reason, seconds, granted, priced, APRIL, POLICY),
+            *outcome_steps(reason, seconds, granted, fee, APRIL, POLICY),
         ),
     )
-    fee = dearest.kind.monthly_fee if dearest else Fraction(0)
-    return decision, buckets["recognised"], fee * (granted.rate if granted else 0), granted.rate if granted else None
+    worth = fee.exact_yen * granted.rate if fee and granted else NO_FEE
+    return decision, buckets["recognised"], worth, granted.rate if granted else None
 
 
 def award_alone(

@@ -7,7 +7,7 @@ import pytest
 
 from keizoku.sla.evidence.count_files import CountSeries, CountsRead, read_counts, unknown_time
 from keizoku.sla.evidence.incident_files import Count
-from keizoku.sla.rules.unknown_time import UnknownRuling, UnknownTimeVerdict, holding, still_unknown
+from keizoku.sla.rules.unknown_time import UnknownRuling, UnknownTimeDecision, holding, still_unknown
 from keizoku.terms.calendar import epoch, parse_instant
 
 NOON = epoch(parse_instant("2026-04-10 12:00"))
@@ -127,9 +127,9 @@ def test_9_3__a_sample_that_cannot_be_one_is_told(tmp_path: Path, sample: list[o
 
 def test_9_3__the_newest_decision_on_unknown_time_holds_and_other_counts_know() -> None:
     rulings = (
-        UnknownRuling(1, 0, 60, UnknownTimeVerdict.UP),
-        UnknownRuling(2, 30, 90, UnknownTimeVerdict.DOWN, 60),
-        UnknownRuling(3, 40, 50, UnknownTimeVerdict.UNKNOWN),
+        UnknownRuling(1, 0, 60, UnknownTimeDecision.UP),
+        UnknownRuling(2, 30, 90, UnknownTimeDecision.DOWN, 60),
+        UnknownRuling(3, 40, 50, UnknownTimeDecision.UNKNOWN),
     )
     assert [(ruling.number, spans) for ruling, spans in holding(rulings)] == [
         (3, ((40, 50),)),

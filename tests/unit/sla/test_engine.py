@@ -155,6 +155,24 @@ def test_an_announcement_excludes_only_the_causes_it_is_for() -> None:
     assert filled(result) == {"update": HOUR, "counted": HOUR}
 
 
+def test_an_announcement_that_was_withdrawn_or_moved_excludes_no_more_than_both_issues() -> None:
+    announced = {"kind": "announced", "name": "announced", "notice_seconds": 0}
+    first = UpdateNotice("n", ZERO - HOUR, ZERO, ZERO + 3 * HOUR)
+    withdrawn = UpdateNotice("n", ZERO + HOUR, ZERO, ZERO + 3 * HOUR, cancelled=True)
+    moved = UpdateNotice("n", ZERO + HOUR, ZERO + 2 * HOUR, ZERO + 4 * HOUR)
+    stated = policy(exclusions=[announced])
+    assert filled(outcome(stated, hours(0, 5), notices=(first, withdrawn))) == {"announced": HOUR, "counted": 4 * HOUR}
+    assert outcome(stated, hours(0, 5), notices=(first, moved)).buckets["announced"] == (
+        (ZERO, ZERO + HOUR),
+        (ZERO + 2 * HOUR, ZERO + 4 * HOUR),
+    )
+
+
+def test_a_count_states_its_own_total() -> None:
+    of_fewer = StatedOutage(ZERO, ZERO + HOUR, 6, total=100)
+    assert filled(outcome(policy(), of_fewer, population=((0, 1_000),))) == {"counted": HOUR}
+
+
 def test_a_window_from_midnight_to_midnight_is_the_whole_day() -> None:
     sundays = {**NIGHT, "from_second": "00:00", "to_second": "00:00", "weekdays": [7]}
     result = outcome(policy(exclusions=[sundays]), hours(5 * 24 - 1, 6 * 24 + 2))  # 6 June 2027 is a Sunday

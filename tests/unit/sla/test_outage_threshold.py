@@ -16,7 +16,7 @@ from keizoku.sla.counting.outage_threshold import (
     counted_windows,
     incident_windows,
     observed_windows,
-    stops_from,
+    outages_from,
     users_needed,
 )
 from keizoku.sla.evidence.incident_files import Count, Incident
@@ -112,9 +112,9 @@ def test_9_3__nothing_observed_is_no_stop() -> None:
 
 def test_9_3__counts_of_overlapping_incidents_do_not_add_up() -> None:
     small = [incident(0, 1_000, 30, name="a"), incident(500, 1_500, 30, name="b")]
-    assert stops_from((), small, Population.always(1_000), POLICY) == ()
+    assert outages_from((), small, Population.always(1_000), POLICY) == ()
     largest = [*small, incident(600, 700, 51, name="c")]
-    assert stops_from((), largest, Population.always(1_000), POLICY) == (
+    assert outages_from((), largest, Population.always(1_000), POLICY) == (
         Outage(600, 700, Cause.FAULT, "incident c", incident="c"),
     )
 
@@ -135,7 +135,7 @@ def test_9_3__an_observed_second_takes_the_cause_of_the_incident_over_it() -> No
         incident(150, 160, 1, Cause.USER_ENVIRONMENT, "carrier"),
         incident(190, 300, 1, Cause.PARTNER, "bank"),
     ]
-    assert stops_from(((50, 250),), small, Population.always(1_000), POLICY) == (
+    assert outages_from(((50, 250),), small, Population.always(1_000), POLICY) == (
         Outage(50, 100, Cause.FAULT, "observations"),
         Outage(100, 190, Cause.SYSTEM_UPDATE, "observations, cause by incident update", incident="update"),
         Outage(190, 250, Cause.PARTNER, "observations, cause by incident bank", incident="bank"),
@@ -143,7 +143,7 @@ def test_9_3__an_observed_second_takes_the_cause_of_the_incident_over_it() -> No
 
 
 def test_9_3__an_incident_that_passes_stands_beside_what_was_observed() -> None:
-    stops = stops_from(((0, 100),), [incident(50, 200, 60, Cause.SYSTEM_UPDATE)], Population.always(1_000), POLICY)
+    stops = outages_from(((0, 100),), [incident(50, 200, 60, Cause.SYSTEM_UPDATE)], Population.always(1_000), POLICY)
     assert stops == (
         Outage(0, 50, Cause.FAULT, "observations"),
         Outage(50, 100, Cause.SYSTEM_UPDATE, "observations, cause by incident i", incident="i"),
@@ -229,7 +229,7 @@ def test_9_3__one_query_reads_any_relation_called_observation() -> None:
 def test_9_3__each_stop_names_the_kind_of_evidence_that_shows_it() -> None:
     small = incident(0, 900, 1, Cause.SYSTEM_UPDATE, name="release")
     ruled = Incident("", 3_000, 3_600, 60, Cause.FAULT, "", "", named="unknown time, decision 1")
-    stops = stops_from(((0, 600),), [small, ruled], Population.always(1_000), POLICY, counted=((300, 1_200),))
+    stops = outages_from(((0, 600),), [small, ruled], Population.always(1_000), POLICY, counted=((300, 1_200),))
     assert [(stop.start, stop.end, stop.cause, stop.source, stop.incident) for stop in stops] == [
         (0, 600, Cause.SYSTEM_UPDATE, "observations, cause by incident release", "release"),
         (300, 900, Cause.SYSTEM_UPDATE, "counts, cause by incident release", "release"),

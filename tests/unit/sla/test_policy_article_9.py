@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.sla.counting.outage_threshold import Population, stops_from
+from keizoku.sla.counting.outage_threshold import Population, outages_from
 from keizoku.sla.evidence.incident_files import Incident
 from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
 from keizoku.sla.policies.seconds import CauseRuling, PolicyFacts, StatedOutage
@@ -104,7 +104,7 @@ def test_article_9__the_oracles_seconds_and_tiers_come_out(name: str) -> None:
     facts = PolicyFacts(period(APRIL), (StatedOutage(begun, over, affected),), ((0, 1_000),), method="card")
     outcome = evaluate(ARTICLE_9, facts)
     assert (int(outcome.figure), outcome.credit) == (unusable, Credit(rate=Fraction(percent, 100)))
-    stops = stops_from(
+    stops = outages_from(
         (), [Incident("i", begun, over, affected, Cause.FAULT, "", "a")], Population.always(1_000), PREMIUM
     )
     assert outcome.buckets["counted"] == service_month(MonthFacts(APRIL, stops), PREMIUM, 0).unusable
@@ -143,7 +143,7 @@ months = st.builds(
 def as_facts(of: MonthFacts, resolution: int) -> PolicyFacts:
     return PolicyFacts(
         period(of.month),
-        tuple(StatedOutage(stop.start, stop.end, 1, StopCause(stop.cause.value)) for stop in of.stops),
+        tuple(StatedOutage(stop.start, stop.end, 1, StopCause(stop.cause.value)) for stop in of.outages),
         notices=of.notices,
         interruptions=of.interruptions,
         rulings=tuple(

@@ -9,7 +9,7 @@ import pytest
 
 from keizoku import sla
 from keizoku.sla.counting.claimants import CLAIMANT_SECONDS, RECOGNISED_COUNTS
-from keizoku.sla.counting.outage_threshold import bound_query, threshold_query
+from keizoku.sla.counting.outage_threshold import bound_query, levels_query, threshold_query
 from keizoku.sla.counting.spark_engine import SparkUnavailableError, open_spark
 from keizoku.sla.evidence.sql_query import Query, Step
 
@@ -31,7 +31,7 @@ def test_9_3__there_is_one_definition_of_what_is_observed_and_one_of_what_is_a_c
     homes = {path.name for path in rooms.rglob("*.py") if "WINDOW own" in path.read_text(encoding="utf-8")}
     assert homes == {"claimants.py"}
     observed = [bound_query(51, [(10, -3)], 100), threshold_query(51, [(10, -3)], 100, ((0, 60), (120, 180)))]
-    for query in (*observed, CLAIMANT_SECONDS, RECOGNISED_COUNTS):
+    for query in (*observed, levels_query(100, ((0, 60),)), CLAIMANT_SECONDS, RECOGNISED_COUNTS):
         for text in (*(step.sql for step in query.steps), query.answer):
             assert [word for word in ONLY_DUCKDB if word in text] == []
 

@@ -56,7 +56,7 @@ def test_9_4__buckets_are_disjoint_and_sum_to_the_gross(of: MonthFacts, resoluti
     assert sum(service.waterfall().values()) == length(service.gross)
     assert union(*service.buckets.values()) == service.gross
     for bucket, spans in service.buckets.items():
-        own = [piece for piece in service.pieces if piece.bucket == bucket]
+        own = [piece for piece in service.parts if piece.bucket == bucket]
         assert normalise((piece.start, piece.end) for piece in own) == spans
         assert sum(piece.end - piece.start for piece in own) == length(spans)
         assert all(piece.sources for piece in own)
@@ -71,7 +71,7 @@ def test_9_4__the_order_in_which_evidence_arrives_does_not_matter(
 
     other = MonthFacts(
         of.month,
-        *(shuffled(rows) for rows in (of.stops, of.notices, of.interruptions, of.environments)),  # type: ignore[arg-type]
+        *(shuffled(rows) for rows in (of.outages, of.notices, of.interruptions, of.environments)),  # type: ignore[arg-type]
     )
     assert service_month(other, POLICY, resolution) == service_month(of, POLICY, resolution)
 
@@ -80,18 +80,18 @@ def test_9_4__the_order_in_which_evidence_arrives_does_not_matter(
 def test_9_4__splitting_a_row_does_not_matter(of: MonthFacts, resolution: int, minutes: int) -> None:
     halves = tuple(
         part
-        for whole in of.stops
+        for whole in of.outages
         for cut in [min(whole.start + 60 * minutes, whole.end)]
         for part in (replace(whole, end=cut), replace(whole, start=cut))
         if part.start < part.end
     )
-    assert service_month(replace(of, stops=halves), POLICY, resolution) == service_month(of, POLICY, resolution)
+    assert service_month(replace(of, outages=halves), POLICY, resolution) == service_month(of, POLICY, resolution)
 
 
 @given(facts, resolutions)
 def test_9_2__a_stop_over_a_months_end_is_shared_between_the_months(of: MonthFacts, resolution: int) -> None:
     both = [service_month(replace(of, month=month), POLICY, resolution) for month in (APRIL, APRIL.next())]
-    everything = normalise((stop.start, stop.end) for stop in of.stops)
+    everything = normalise((stop.start, stop.end) for stop in of.outages)
     assert sum(length(service.gross) for service in both) >= length(everything)
     assert resolution or union(*(service.gross for service in both)) == everything
     assert all(service.gross == clip_to(service.month, service.gross) for service in both)
@@ -123,7 +123,7 @@ def is_announced(of: MonthFacts, minute: int, policy: Policy) -> bool:
 
 def naive_bucket(of: MonthFacts, minute: int, whole_minutes: int, policy: Policy) -> str:
     """The bucket of one minute of exact evidence, in a whole stop of so many minutes."""
-    strongest = next(c for c in Cause if any(s.cause is c and s.start <= minute < s.end for s in of.stops))
+    strongest = next(c for c in Cause if any(s.cause is c and s.start <= minute < s.end for s in of.outages))
     if whole_minutes * 60 < policy.sla.minimum_stop_seconds:
         return "short_stop"
     if 1 <= (minute + 9 * 3600) % 86_400 // 3600 < 6:
@@ -132,7 +132,7 @@ def naive_bucket(of: MonthFacts, minute: int, whole_minutes: int, policy: Policy
         return "announced_update"
     if any(i.ground and i.start <= minute < i.end for i in of.interruptions):
         return "interruption"
-    standing = [s for s in of.stops if s.start <= minute < s.end and s.cause is not Cause.USER_ENVIRONMENT]
+    standing = [s for s in of.outages if s.start <= minute < s.end and s.cause is not Cause.USER_ENVIRONMENT]
     ruled = [r.incident for r in of.environments if r.ground for start, end in r.spans if start <= minute < end]
     if all(s.incident in ruled or "" in ruled for s in standing):
         return "environment"
@@ -141,7 +141,7 @@ def naive_bucket(of: MonthFacts, minute: int, whole_minutes: int, policy: Policy
 
 @given(facts)
 def test_9_4__a_minute_by_minute_count_agrees(of: MonthFacts) -> None:
-    stopped = sorted({minute for s in of.stops for minute in range(s.start, s.end, 60)})
+    stopped = sorted({minute for s in of.outages for minute in range(s.start, s.end, 60)})
     runs: list[list[int]] = []
     for minute in stopped:
         if runs and minute - runs[-1][-1] == 60:

@@ -183,6 +183,14 @@ def test_months_shift_back_and_forth(day: date, months: int) -> None:
     assert (month.end_at - month.start_at) == timedelta(days=month.days)
 
 
+@given(days, st.integers(-3, 40))
+def test_months_are_counted_and_walked_through(day: date, months: int) -> None:
+    first = Month.of(day)
+    last = first.shift(months)
+    assert last.since(first) == months
+    assert list(first.through(last)) == [first.shift(each) for each in range(months + 1)]
+
+
 # ── instants ───────────────────────────────────────────────────────────────────────────────────────────
 
 

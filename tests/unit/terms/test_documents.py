@@ -1,5 +1,6 @@
 """Generated documents are those of this commit, and no computed clause is without its home and its test."""
 
+import re
 from pathlib import Path
 
 from keizoku.scheduler.cli.terms.contract_terms import load_homes
@@ -17,6 +18,16 @@ def test_every_computed_clause_has_one_home_and_a_test() -> None:
     assert unhoused(known, homes, proofs_under(ROOT / "tests", known)) == []
     assert {clause: found for clause, found in homes.items() if len(found) > 1} == {}
     assert sorted(set(homes) - set(known)) == []
+
+
+def test_no_module_that_decides_is_outside_the_packages_that_are_searched() -> None:
+    rooms = ("billing", "db", "scheduler", "sla", "terms")
+    sources = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    deciding = [path for path in sources if re.search(r"^ *@decides\(", path.read_text(encoding="utf-8"), re.MULTILINE)]
+    modules = [".".join(("keizoku", *path.relative_to(ROOT).with_suffix("").parts)) for path in deciding]
+    found = [place for places in load_homes().values() for place in places]
+    assert modules
+    assert [each for each in modules if not any(place.startswith(f"{each}.") for place in found)] == []
 
 
 def test_the_clause_map_is_up_to_date() -> None:

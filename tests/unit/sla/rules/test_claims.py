@@ -7,7 +7,7 @@ import pytest
 
 from keizoku.sla.rules.claim_decision import MonthDecision
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimFacts, ClaimRuling, TermFact, TermKind
-from keizoku.sla.rules.claims import Assessor, adjudicate, adjudicate_month, claim_deadline, monthly_fee, usable_from
+from keizoku.sla.rules.claims import Assessor, adjudicate, adjudicate_month, claim_deadline, usable_from
 from keizoku.sla.rules.intervals import Spans
 from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import CLAIMANT_BUCKETS, MonthFacts, ServiceMonth, service_month
@@ -222,7 +222,8 @@ def test_9_2__the_fee_is_the_higher_of_the_terms_that_were_touched() -> None:
 
 def test_9_2__a_yearly_fee_is_divided_by_twelve_unrounded() -> None:
     yearly = term(end="2027-03-20", interval="year", price_yen=5_300)
-    assert monthly_fee((yearly,)) * Fraction(1, 5) == Fraction(265, 3)  # 88.33, billing gives 89
+    decided = decide(stopped_for(20_000), month_of(terms=(yearly,)))
+    assert (decided.monthly_fee, decided.worth) == (Fraction(1325, 3), Fraction(265, 3))  # 88.33, billing gives 89
 
 
 def award(among: AccountMonth, service: ServiceMonth) -> MonthDecision:

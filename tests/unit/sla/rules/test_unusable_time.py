@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from keizoku.sla.counting.outage_threshold import Population, stops_from
+from keizoku.sla.counting.outage_threshold import Population, outages_from
 from keizoku.sla.evidence.incident_files import Incident
 from keizoku.sla.rules.intervals import as_iso, length
 from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
@@ -66,7 +66,7 @@ def filled(service: ServiceMonth) -> dict[str, int]:
 def test_9_2__the_oracles_seconds_and_tiers(name: str) -> None:
     affected, start, end, unusable, percent = ORACLE[name]
     incident = Incident("i", at(f"2026-04-10 {start}"), at(f"2026-04-10 {end}"), affected, Cause.FAULT, "", "a")
-    stops = stops_from((), [incident], Population.always(1_000), POLICY)
+    stops = outages_from((), [incident], Population.always(1_000), POLICY)
     seconds = length(month_of(*stops).unusable)
     tier = POLICY.sla.tier(seconds)
     assert (seconds, tier.rate if tier else Fraction(0)) == (unusable, Fraction(percent, 100))
@@ -201,7 +201,7 @@ def test_9_4_4__a_late_edit_does_not_cover_what_it_added() -> None:
         ),
     )
     assert filled(service) == {"announced_update": 7200, "unusable": 3600}
-    assert [piece.sources for piece in service.pieces] == [("notice n", "s"), ("s",)]
+    assert [piece.sources for piece in service.parts] == [("notice n", "s"), ("s",)]
 
 
 def test_9_4_4__a_bridged_gap_inside_an_update_belongs_to_the_update() -> None:
@@ -252,7 +252,7 @@ def test_9_4__each_second_lands_in_the_first_bucket_that_takes_it() -> None:
         "interruption": 1800,
         "environment": 3600,
     }
-    told = [(piece.bucket, piece.clause, piece.end - piece.start, piece.sources) for piece in service.pieces]
+    told = [(piece.bucket, piece.clause, piece.end - piece.start, piece.sources) for piece in service.parts]
     assert told == [
         ("announced_update", "premium/9.4.4", 3600, ("incident 7", "notice n")),
         ("night", "premium/9.4.1", 18_000, ("incident 7",)),

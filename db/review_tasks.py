@@ -1,6 +1,10 @@
-"""What the house leaves to people: a list of tasks, each opened once with its facts."""
+"""Tasks for people: each is opened once with its facts, and closed by somebody with a reason.
 
-from collections.abc import Mapping
+Billing and sla both write them, so the kinds and the rows (`review_task`) have their home here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -24,17 +28,30 @@ TaskKind = Literal[
     "refund_unknown",
     "store_gross_differs",
 ]
-"""What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml).
+"""What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""
 
-`award_above_finding` is written by sla, which knows nothing of this room (sla/claims/decision_store.py).
-"""
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A task to open: `subject` makes it one of its kind, `detail` are its facts as JSON."""
+
+    subject: str
+    detail: Mapping[str, object]
 
 
 def open_task(session: Session, kind: TaskKind, subject: str, detail: Mapping[str, object], now: datetime) -> int:
     """Open a task unless the same one was opened before; returns the rows written (0 or 1). Does not commit."""
+    return open_tasks(session, kind, [NewTask(subject, detail)], now)
+
+
+def open_tasks(session: Session, kind: TaskKind, tasks: Iterable[NewTask], now: datetime) -> int:
+    """Open those that were not opened before, in one statement; returns the rows written. Does not commit."""
+    rows = [{"kind": kind, "subject": each.subject, "detail": dict(each.detail), "opened_at": now} for each in tasks]
+    if not rows:
+        return 0
     opened = session.scalars(
         insert(review_task)
-        .values(kind=kind, subject=subject, detail=dict(detail), opened_at=now)
+        .values(rows)
         .on_conflict_do_nothing(index_elements=["kind", "subject"])
         .returning(review_task.c.id)
     )

@@ -1,4 +1,4 @@
-"""A slate is as a new one for every diary, and leaves nothing behind."""
+"""A scratch schema is as new for every scenario, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 
 HERE = Path(__file__).parent
-DIARY = HERE / "premium-9.4.2-short-stop.yaml"
+SCENARIO = HERE / "premium-9.4.2-short-stop.yaml"
 RULES = Rules(Terms.load(), Discretion())
 
 
@@ -46,8 +46,8 @@ def _state(session: sa.Connection) -> dict[str, Any]:
     return {"rows": rows, "keys": keys, "settings": settings, "advisory locks": held, "guards": triggers}
 
 
-def test_a_wiped_slate_is_as_a_new_one(database_url: sa.URL | str) -> None:
-    scenario, _ = read_scenario(DIARY)
+def test_a_wiped_scratch_is_as_a_new_one(database_url: sa.URL | str) -> None:
+    scenario, _ = read_scenario(SCENARIO)
     assert scenario is not None
     with ScratchSchema(database_url) as scratch:
         session = scratch.services(RULES).session
@@ -66,7 +66,7 @@ def test_a_wiped_slate_is_as_a_new_one(database_url: sa.URL | str) -> None:
             session.exec_driver_sql("DELETE FROM entry")
 
 
-def test_one_diary_after_the_other_ends_as_on_a_slate_of_its_own(database_url: sa.URL | str) -> None:
+def test_one_scenario_after_another_ends_as_on_a_schema_of_its_own(database_url: sa.URL | str) -> None:
     names = ("premium-9.4.2-short-stop", "premium-9.3-symptoms", "premium-9.4.2-short-stop")
     with ScratchSchema(database_url) as scratch:
         outcomes = [run_on(scratch, HERE / f"{name}.yaml") for name in names]
@@ -74,19 +74,19 @@ def test_one_diary_after_the_other_ends_as_on_a_slate_of_its_own(database_url: s
     assert outcomes[0] == outcomes[2]
 
 
-def test_an_error_that_stopped_a_diary_is_not_seen_by_the_next(database_url: sa.URL | str) -> None:
+def test_an_error_that_stopped_a_scenario_is_not_seen_by_the_next(database_url: sa.URL | str) -> None:
     with ScratchSchema(database_url) as scratch:
         services = scratch.services(RULES)
         with pytest.raises(sa.exc.DBAPIError):
             services.session.exec_driver_sql("SELECT 1 / 0")
         scratch.rest(intact=False)
-        assert run_on(scratch, DIARY).passed
+        assert run_on(scratch, SCENARIO).passed
         session = scratch.services(RULES).session
         process = session.scalar(sa.text("SELECT pg_backend_pid()"))
         session.commit()
         with make_engine(database_url).connect() as other:  # the connection is lost
             other.execute(sa.text("SELECT pg_terminate_backend(:process)"), {"process": process})
-        assert run_on(scratch, DIARY).passed
+        assert run_on(scratch, SCENARIO).passed
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_who_may_not_pass_over_the_guards_gets_a_schema_for_each(ordinary_role: 
     with ScratchSchema(ordinary_role) as scratch:
         schemas = []
         for _ in range(2):
-            assert run_on(scratch, DIARY).passed
+            assert run_on(scratch, SCENARIO).passed
             schemas.append(scratch.schema)
         assert schemas[0] != schemas[1]
         with make_engine(ordinary_role).connect() as session:

@@ -2,7 +2,7 @@
 
     owed.total          to a host, checked by its type checker
     owed["total"]       to whatever prints, compares or serves any of them: the command line, scenarios, an API
-    to_json(owed)       dicts and lists of JSON values, all the way down
+    owed.to_json()      dicts and lists of JSON values, all the way down
 
 A field's name is its key; `Key("for")` gives another where the key is a word of Python, and the key of a field with
 `IF_KNOWN` is left out while it is None. Values are shown as they are, tuples as lists; a field of type `JapanInstant`
@@ -66,6 +66,10 @@ class ReadModel(Mapping[str, Any]):
     def __len__(self) -> int:
         """How many keys there are."""
         return sum(1 for _ in self)
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is printed in JSON."""
+        return to_json(self)
 
 
 def to_json(model: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import pytest
 
+from keizoku.billing.read_model import IF_KNOWN, JapanInstant, Key, ReadModel
 from keizoku.scheduler.cli.shared import output
-from keizoku.terms.read_model import IF_KNOWN, JapanInstant, Key, ReadModel, to_json
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +41,7 @@ def test_it_is_a_mapping_of_what_is_shown() -> None:
     assert shown == WHOLE
     assert shown == WHOLE
     assert (len(WHOLE.parts[0]), dict(Part(5, date(2026, 4, 10), "fee"))["of"]) == (2, "fee")
-    assert to_json(WHOLE)["parts"] == [{"yen": 5, "on": "2026-04-10"}]
+    assert WHOLE.to_json()["parts"] == [{"yen": 5, "on": "2026-04-10"}]
     with pytest.raises(KeyError):
         WHOLE["purpose"]
 

@@ -21,7 +21,7 @@ from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 
-DIARY = Path(__file__).parent / "premium-9.4.2-short-stop.yaml"
+SCENARIO = Path(__file__).parent / "premium-9.4.2-short-stop.yaml"
 RULES = Rules(Terms.load(), Discretion())
 
 
@@ -50,13 +50,13 @@ def schemas(address: sa.URL) -> dict[str, str]:
             time.sleep(0.005)
         return dict(
             connection.execute(
-                "SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname LIKE 'slate_%'"
+                "SELECT nspname, obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname LIKE 'scratch_%'"
             ).fetchall()
         )
 
 
 def test_the_next_run_finds_the_tables_of_the_last_one_as_new(database_url: sa.URL, kept_database: sa.URL) -> None:
-    first = run_file(DIARY, database_url)
+    first = run_file(SCENARIO, database_url)
     [(name, release)] = schemas(kept_database).items()
     with ScratchSchema(database_url) as scratch:
         session = scratch.services(RULES).session
@@ -77,16 +77,16 @@ def test_the_next_run_finds_the_tables_of_the_last_one_as_new(database_url: sa.U
         with pytest.raises(sa.exc.DBAPIError):  # the guards stand
             session.exec_driver_sql("INSERT INTO line (entry_id, seq, code, yen) VALUES (1, 1, '111', 1)")
         session.rollback()
-        assert run_on(scratch, DIARY) == first
+        assert run_on(scratch, SCENARIO) == first
     assert schemas(kept_database) == {name: release}
 
 
 def test_two_at_once_have_a_schema_each(database_url: sa.URL, kept_database: sa.URL) -> None:
     with ScratchSchema(database_url) as one, ScratchSchema(database_url) as other:
         assert one.services(RULES).session is not other.services(RULES).session
-        assert {one.schema, other.schema} == {"slate_0", "slate_1"}
-        assert run_on(one, DIARY).passed
-        assert run_on(other, DIARY).passed
+        assert {one.schema, other.schema} == {"scratch_0", "scratch_1"}
+        assert run_on(one, SCENARIO).passed
+        assert run_on(other, SCENARIO).passed
 
 
 def test_tables_of_another_release_are_made_anew(database_url: sa.URL, kept_database: sa.URL) -> None:
@@ -94,10 +94,10 @@ def test_tables_of_another_release_are_made_anew(database_url: sa.URL, kept_data
         scratch.services(RULES)
     made = schemas(kept_database)
     with make_engine(kept_database).connect() as session:
-        session.exec_driver_sql("COMMENT ON SCHEMA slate_0 IS 'an earlier one'")
-        session.exec_driver_sql("DROP TABLE slate_0.line CASCADE")
+        session.exec_driver_sql("COMMENT ON SCHEMA scratch_0 IS 'an earlier one'")
+        session.exec_driver_sql("DROP TABLE scratch_0.line CASCADE")
         session.commit()
-    assert run_file(DIARY, database_url).passed
+    assert run_file(SCENARIO, database_url).passed
     assert schemas(kept_database) == made
 
 
@@ -106,19 +106,19 @@ def test_of_a_killed_run_the_last_statement_is_waited_for_elsewhere(
 ) -> None:
     with ScratchSchema(database_url) as scratch:
         scratch.services(RULES)
-    assert list(schemas(kept_database)) == ["slate_0"]
+    assert list(schemas(kept_database)) == ["scratch_0"]
     # its claim is gone with it, its other connection still writes
-    writes = make_engine(kept_database.update_query_dict({"application_name": "keizoku slate_0"}), schema="slate_0")
+    writes = make_engine(kept_database.update_query_dict({"application_name": "keizoku scratch_0"}), schema="scratch_0")
     with writes.connect() as session:
         session.exec_driver_sql("INSERT INTO account (id, created_at) VALUES ('left', now())")
         with ScratchSchema(database_url) as scratch:
             scratch.services(RULES)
-            assert scratch.schema == "slate_1"
+            assert scratch.schema == "scratch_1"
         session.commit()
     schemas(kept_database)
     with ScratchSchema(database_url) as scratch:
         session = scratch.services(RULES).session
-        assert scratch.schema == "slate_0"
+        assert scratch.schema == "scratch_0"
         assert session.scalar(sa.text("SELECT count(*) FROM account")) == 0
 
 
@@ -139,7 +139,7 @@ def test_on_any_other_server_nothing_is_left_behind(
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no word for it")
-def test_a_diary_and_its_server_take_turns_on_a_processor_of_their_own(
+def test_a_scenario_and_its_server_take_turns_on_a_processor_of_their_own(
     database_url: sa.URL, kept_database: sa.URL
 ) -> None:
     assert kept_database.database
