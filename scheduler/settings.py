@@ -80,6 +80,9 @@ class Settings(Discretion, BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
 
+    lang: Literal["ja", "en"] | None = Field(
+        default=None, description="the language of the command line, ja or en; empty: the locale's, else English"
+    )
     database_url: SecretStr | None = Field(
         default=None,
         description="a PostgreSQL server (postgresql://user@host/database); empty: the embedded one",

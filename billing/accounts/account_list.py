@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from keizoku.billing.accounts.contract_lists import may_be
+from keizoku.billing.accounts.contract_lists import count_in_state, may_be
 from keizoku.billing.contracts.contract_facts import states_of
 from keizoku.billing.read_model import ReadModel
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items
@@ -47,38 +48,20 @@ def account_list(
     state: State | None = None,
     overdue: bool = False,
     limit: int,
+    after: str = "",
 ) -> list[AccountRow]:
-    """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next."""
-    newest = (
-        sa.select(contract.c.account, contract.c.id)
-        .ext(distinct_on(contract.c.account))
-        .order_by(contract.c.account, contract.c.id.desc())
-        .subquery("newest")
-    )
-    query = (
-        sa.select(contract.c.id, contract.c.account)
-        .join(newest, newest.c.id == contract.c.id)
-        .where(may_be(state, at))
-        .order_by(contract.c.account)
-        .limit(limit)
-    )
-    if overdue:
-        query = query.where(
-            sa.select(invoice.c.id)
-            .where(
-                invoice.c.account == contract.c.account,
-                invoice.c.state == "open",
-                sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < jst_day(at),
-            )
-            .exists()
-        )
+    """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next.
+
+    `after`: only accounts whose names come after this one.
+    """
+    today = jst_day(at)
+    query = _accounts(at, state, overdue=overdue).order_by(contract.c.account).limit(limit)
     found: list[AccountRow] = []
-    rows = session.execute(query).all()
+    rows = session.execute(query.where(contract.c.account > after)).all()
     while rows:
         states = states_of(session, rules, [row.id for row in rows], at)
         wanted = [states[row.id] for row in rows if state in (None, states[row.id].state)]
         unpaid = _unpaid(session, rules, [each.account for each in wanted], at)
-        today = jst_day(at)
         found += [_account_row(each, [item.fee for item in unpaid[each.account]], rules, today) for each in wanted]
         if len(rows) < limit or len(found) >= limit:
             break
@@ -102,6 +85,37 @@ def _account_row(found: ContractState, fees: Sequence[UnpaidFee], rules: Rules, 
         suspends_on=comes.suspends_on if comes is not None else None,
         terminates_on=comes.terminates_on if comes is not None else None,
     )
+
+
+def account_count(
+    session: Session, rules: Rules, at: datetime, *, state: State | None = None, overdue: bool = False
+) -> int:
+    """How many accounts `account_list` has in all."""
+    return count_in_state(session, rules, _accounts(at, state, overdue=overdue), state, at)
+
+
+def _accounts(at: datetime, state: State | None, *, overdue: bool) -> sa.Select[Any]:
+    """Each account with its newest contract, of those that may be in the state."""
+    newest = (
+        sa.select(contract.c.account, contract.c.id)
+        .ext(distinct_on(contract.c.account))
+        .order_by(contract.c.account, contract.c.id.desc())
+        .subquery("newest")
+    )
+    query = (
+        sa.select(contract.c.id, contract.c.account).join(newest, newest.c.id == contract.c.id).where(may_be(state, at))
+    )
+    if overdue:
+        query = query.where(
+            sa.select(invoice.c.id)
+            .where(
+                invoice.c.account == contract.c.account,
+                invoice.c.state == "open",
+                sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < jst_day(at),
+            )
+            .exists()
+        )
+    return query
 
 
 def _unpaid(session: Session, rules: Rules, accounts: list[str], at: datetime) -> dict[str, list[OpenItem]]:

@@ -131,6 +131,42 @@ def may_be(state: State | None, at: datetime) -> sa.ColumnElement[bool]:
             return sa.or_(contract.c.ended_on.is_not(None), contract.c.renews_on <= jst_day(at))
 
 
+def count_in_state(session: Session, rules: Rules, among: sa.Select[Any], state: State | None, at: datetime) -> int:
+    """How many of these contracts, which `may_be` in the state, are.
+
+    In doubt are only those that run and whose last term is over: what they are is looked up.
+    """
+    in_doubt = sa.and_(contract.c.ended_on.is_(None), contract.c.renews_on <= jst_day(at))
+    certain = among if state is None else among.where(in_doubt.is_not(True))
+    count = session.scalar(sa.select(sa.func.count()).select_from(certain.subquery())) or 0
+    if state is None:
+        return count
+    doubtful = [row.id for row in session.execute(among.where(in_doubt))]
+    return count + sum(each.state == state for each in states_of(session, rules, doubtful, at).values())
+
+
+def contract_count(
+    session: Session,
+    rules: Rules,
+    at: datetime,
+    *,
+    state: State | None = None,
+    plan_code: str | None = None,
+    account: str | None = None,
+) -> int:
+    """How many contracts `contract_list` has in all."""
+    return count_in_state(session, rules, _contracts(state, at, plan_code, account), state, at)
+
+
+def _contracts(state: State | None, at: datetime, plan_code: str | None, account: str | None) -> sa.Select[Any]:
+    query = sa.select(contract.c.id, contract.c.applied_at, contract.c.approved_at).where(may_be(state, at))
+    if plan_code is not None:
+        query = query.where(contract.c.plan == plan_code)
+    if account is not None:
+        query = query.where(contract.c.account == account)
+    return query
+
+
 def contract_list(
     session: Session,
     rules: Rules,
@@ -140,16 +176,15 @@ def contract_list(
     plan_code: str | None = None,
     account: str | None = None,
     limit: int,
+    after: int | None = None,
 ) -> list[ContractRow]:
-    """Contracts as they are at the present `at`, newest first, at most `limit` of them."""
-    query = sa.select(contract.c.id, contract.c.applied_at, contract.c.approved_at)
-    query = query.where(may_be(state, at)).order_by(contract.c.id.desc()).limit(limit)
-    if plan_code is not None:
-        query = query.where(contract.c.plan == plan_code)
-    if account is not None:
-        query = query.where(contract.c.account == account)
+    """Contracts as they are at the present `at`, newest first, at most `limit` of them.
+
+    `after`: only those older than this one.
+    """
+    query = _contracts(state, at, plan_code, account).order_by(contract.c.id.desc()).limit(limit)
     found: list[ContractRow] = []
-    rows = session.execute(query).all()
+    rows = session.execute(query if after is None else query.where(contract.c.id < after)).all()
     while rows:
         states = states_of(session, rules, [row.id for row in rows], at)
         found += [_contract_row(row, states[row.id]) for row in rows if state in (None, states[row.id].state)]

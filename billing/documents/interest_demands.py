@@ -35,9 +35,20 @@ class DemandRow(ReadModel):
     occasion: str
 
 
-def demands(session: Session, account: str | None = None) -> list[DemandRow]:
-    """Every demand (of one account, or all) in the order in which they were made: what is new in it, and the whole."""
-    query = sa.select(demand).order_by(demand.c.id)
+def demand_count(session: Session, account: str | None = None) -> int:
+    """How many demands `demands` has in all."""
+    query = sa.select(sa.func.count()).select_from(demand)
+    return session.scalar(query.where(demand.c.account == account) if account is not None else query) or 0
+
+
+def demands(
+    session: Session, account: str | None = None, *, limit: int | None = None, after: int = 0
+) -> list[DemandRow]:
+    """Every demand (of one account, or all) in the order in which they were made: what is new in it, and the whole.
+
+    At most `limit`, behind the demand `after`.
+    """
+    query = sa.select(demand).where(demand.c.id > after).order_by(demand.c.id).limit(limit)
     if account is not None:
         query = query.where(demand.c.account == account)
     return [

@@ -62,8 +62,45 @@ def waiting(
     account: str | None = None,
     kinds: Collection[str] = (),
     also_handed_over: bool = False,
+    limit: int | None = None,
+    after: str = "",
 ) -> list[OutgoingDocument]:
-    """Documents that wait for the mailer, in the order in which they were written."""
+    """Documents that wait for the mailer, in the order in which they were written.
+
+    At most `limit`, behind the document `after`, which may have been handed over meanwhile.
+    """
+    query = _waiting(account, kinds, also_handed_over=also_handed_over)
+    columns = query.selected_columns
+    if after:
+        last = document(session, after)
+        letter, number = _parse(after)
+        same = columns.written_at == datetime.fromisoformat(last.written_at)
+        query = query.where(
+            sa.or_(
+                columns.written_at > datetime.fromisoformat(last.written_at),
+                sa.and_(same, columns.letter < letter),
+                sa.and_(same, columns.letter == letter, columns.id > number),
+            )
+        )
+    return [
+        _document(row)
+        for row in session.execute(query.order_by(columns.written_at, columns.letter.desc(), columns.id).limit(limit))
+    ]
+
+
+def waiting_count(
+    session: Session,
+    *,
+    account: str | None = None,
+    kinds: Collection[str] = (),
+    also_handed_over: bool = False,
+) -> int:
+    """How many documents `waiting` has in all."""
+    query = _waiting(account, kinds, also_handed_over=also_handed_over)
+    return session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+
+
+def _waiting(account: str | None, kinds: Collection[str], *, also_handed_over: bool) -> sa.Select[Any]:
     query = _documents()
     if account is not None:
         query = query.where(query.selected_columns.account == account)
@@ -71,10 +108,7 @@ def waiting(
         query = query.where(query.selected_columns.kind.in_(kinds))
     if not also_handed_over:
         query = query.where(query.selected_columns.handed_at.is_(None))
-    columns = query.selected_columns
-    return [
-        _document(row) for row in session.execute(query.order_by(columns.written_at, columns.letter.desc(), columns.id))
-    ]
+    return query
 
 
 def document(session: Session, document_id: str) -> OutgoingDocument:
@@ -85,7 +119,7 @@ def document(session: Session, document_id: str) -> OutgoingDocument:
     row = session.execute(query.where(columns.letter == kind, columns.id == number)).first()
     if row is None:
         raise Refused(
-            "document.unknown", f"there is no document {document_id}", "`keizoku notice list --all` lists them"
+            "document.unknown", f"there is no document {document_id}", "`keizoku notice list --also-sent` lists them"
         )
     return _document(row)
 

@@ -182,8 +182,7 @@ class OpenCredits:
 
     def write_parts(self, session: Session, application: Application, source_id: int) -> None:
         """The credits that were used, and the interest that they paid."""
-        credits = [(fund.credit_id, fund.yen) for fund in application.owed.funds if fund.credit_id is not None]
-        _use_credits(session, application.parts, credits, application.now)
+        _use_credits(session, application)
         book_interest_paid(session, application, self.kind, f"{self.word}:{source_id}")
 
     def postings(self, application: Application, occasion: str, undemanded_yen: int) -> Sequence[Posting]:
@@ -197,16 +196,16 @@ def _first_contract(application: Application) -> int:
     return application.owed.items[0].contract_id
 
 
-def _use_credits(session: Session, parts: Allocation, credits: Sequence[tuple[int, int]], now: datetime) -> None:
+def _use_credits(session: Session, application: Application) -> None:
     """Draw the credits down in order, invoice by invoice."""
-    wanted = [(share.invoice_id, share.interest_yen + share.principal_yen) for share in parts.shares]
-    left = dict(credits)
+    wanted = [(share.invoice_id, share.interest_yen + share.principal_yen) for share in application.parts.shares]
+    left = {fund.credit_id: fund.yen for fund in application.owed.funds if fund.credit_id is not None}
     rows = []
     for invoice_id, yen in wanted:
         for credit_id in left:
             part = min(yen, left[credit_id])
             if part:
-                rows.append((credit_id, invoice_id, part, jst_day(now), now))
+                rows.append((credit_id, invoice_id, part, application.on, application.now))
                 left[credit_id] -= part
                 yen -= part
     copy_rows(session, credit_application, ("credit_id", "invoice_id", "yen", "applied_on", "recorded_at"), rows)

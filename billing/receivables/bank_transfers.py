@@ -31,7 +31,7 @@ from keizoku.billing.receivables.csv_layout import (
     yen_of,
 )
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
-from keizoku.billing.receivables.read_models import BankPayment, PayerReference
+from keizoku.billing.receivables.read_models import PayerReference
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
 from keizoku.db.keys import next_ids
@@ -216,38 +216,6 @@ def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetim
     note_act(session, line_id, "payout", now, by, ground)
     post(session, [Posting("payout_at_bank", f"bank:{line_id}:payout", jst_day(now), {"yen": line.yen})], now)
     session.commit()
-
-
-def lines(session: Session, *, open_only: bool = False) -> list[BankPayment]:
-    """Every incoming payment, oldest first: whose it is, who said so, or why nobody was found."""
-    newest = (
-        sa.select(bank_act)
-        .where(bank_act.c.line_id == bank_line.c.id)
-        .order_by(bank_act.c.id.desc())
-        .limit(1)
-        .lateral("newest")
-    )
-    query = (
-        sa.select(bank_line, newest.c.kind, newest.c.account, newest.c.author, newest.c.ground)
-        .outerjoin(newest, sa.true())
-        .order_by(bank_line.c.paid_on, bank_line.c.id)
-    )
-    if open_only:
-        query = query.where(sa.or_(newest.c.kind.is_(None), newest.c.kind == "unmatched"))
-    return [
-        BankPayment(
-            id=row.id,
-            paid_on=row.paid_on,
-            yen=row.yen,
-            payer=row.payer,
-            reference=row.reference,
-            state="open" if row.kind in (None, "unmatched") else row.kind,
-            account=row.account if row.kind == "matched" else None,
-            by=row.author,
-            why=row.ground or row.doubt,
-        )
-        for row in session.execute(query)
-    ]
 
 
 def references_of(session: Session, account: str) -> list[PayerReference]:

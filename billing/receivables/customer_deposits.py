@@ -251,8 +251,8 @@ class SentDeposit:
 
     def record(self, session: Session, application: Application) -> int:
         """The use of the deposit."""
-        now, yen = application.now, application.used_yen
-        return use_deposit(session, application.account, "applied", SENT, yen, now, self.by, self.ground)
+        yen, now, on = application.used_yen, application.now, application.on
+        return use_deposit(session, application.account, "applied", SENT, yen, now, self.by, self.ground, used_on=on)
 
     def write_parts(self, session: Session, application: Application, source_id: int) -> None:
         """The interest that it paid; its fees are settlements."""

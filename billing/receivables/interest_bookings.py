@@ -33,18 +33,21 @@ def workings_of(account: str, unpaid: Sequence[OpenItem], rules: Rules, on: date
     )
 
 
-def interest_booked(session: Session, account: str) -> int:
-    """Whole yen of interest in the books of an account that are not paid yet (its share of 1150)."""
-    return interest_booked_by(session, [account]).get(account, 0)
+def interest_booked(session: Session, account: str, on: date | None = None) -> int:
+    """Whole yen of interest in the books of an account that are not paid yet (its share of 1150); or by a past day."""
+    return interest_booked_by(session, [account], on).get(account, 0)
 
 
-def interest_booked_by(session: Session, accounts: Collection[str]) -> dict[str, int]:
+def interest_booked_by(session: Session, accounts: Collection[str], on: date | None = None) -> dict[str, int]:
     """The same for many accounts; those with nothing in the books are left out."""
     wanted = sa.any_(texts(accounts))
     booked = sa.select(interest_booking.c.account, interest_booking.c.yen).where(interest_booking.c.account == wanted)
     paid = sa.select(allocation.c.account, -allocation.c.yen).where(
         allocation.c.account == wanted, allocation.c.kind == "interest"
     )
+    if on is not None:
+        booked = booked.where(interest_booking.c.booked_on <= on)
+        paid = paid.where(allocation.c.allocated_on <= on)
     both = booked.union_all(paid).subquery()
     rows = session.execute(sa.select(both.c.account, sa.func.sum(both.c.yen)).group_by(both.c.account))
     return {account: int(yen) for account, yen in rows if yen}

@@ -10,15 +10,11 @@ from datetime import date
 
 import sqlalchemy as sa
 
-from keizoku.billing.receivables.interest_bookings import workings_of
+from keizoku.billing.receivables.interest_bookings import interest_booked, workings_of
 from keizoku.billing.receivables.open_items import open_items_on
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
-from keizoku.db.tables.money import (
-    allocation,
-    interest_booking,
-)
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -33,20 +29,6 @@ def preview(session: Session, rules: Rules, account: str, on: date) -> Workings:
         raise Refused("account.unknown", f"account {account!r} is not known")
     try:
         unpaid = open_items_on(session, rules, account, on)
-        return workings_of(account, unpaid, rules, on, _demanded(session, account, on))
+        return workings_of(account, unpaid, rules, on, max(0, interest_booked(session, account, on)))
     except UncoveredDateError as error:
         raise Refused("terms.not_in_force", str(error)) from None
-
-
-def _demanded(session: Session, account: str, on: date) -> int:
-    booked = (
-        sa.select(sa.func.coalesce(sa.func.sum(interest_booking.c.yen), 0))
-        .where(interest_booking.c.account == account, interest_booking.c.booked_on <= on)
-        .scalar_subquery()
-    )
-    paid = (
-        sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0))
-        .where(allocation.c.account == account, allocation.c.kind == "interest", allocation.c.allocated_on <= on)
-        .scalar_subquery()
-    )
-    return max(0, int(session.execute(sa.select(booked - paid)).scalar_one()))

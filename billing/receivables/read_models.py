@@ -36,6 +36,7 @@ class PayerReference(ReadModel):
 class StoreTerm(ReadModel):
     """A term that a store began for us: its price, what the store reported of it, what it paid out; whole yen."""
 
+    id: int
     account: str
     term: date
     price: int

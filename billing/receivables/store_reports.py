@@ -129,20 +129,37 @@ def import_reports(
     )
 
 
-def reports(session: Session, account: str | None = None) -> list[StoreTerm]:
-    """Every term that a store began for us, with what the store reported and paid out."""
+def report_count(session: Session, account: str | None = None) -> int:
+    """How many terms `reports` has in all."""
+    query = sa.select(sa.func.count()).select_from(term).where(term.c.method == "app_store")
+    return session.scalar(query.where(term.c.account == account) if account is not None else query) or 0
+
+
+def reports(
+    session: Session, account: str | None = None, *, limit: int | None = None, after: int | None = None
+) -> list[StoreTerm]:
+    """Every term that a store began for us, with what the store reported and paid out.
+
+    At most `limit`, behind the term with the id `after`.
+    """
     query = (
-        sa.select(term.c.account, term.c.starts_on, term.c.price_yen, store_report, store_payout.c.payout_id)
+        sa.select(term.c.id, term.c.account, term.c.starts_on, term.c.price_yen, store_report, store_payout.c.payout_id)
         .add_columns(store_payout.c.paid_out_on, store_payout.c.yen.label("paid_out_yen"))
         .outerjoin(store_report, store_report.c.term_id == term.c.id)
         .outerjoin(store_payout, store_payout.c.term_id == term.c.id)
         .where(term.c.method == "app_store")
         .order_by(term.c.starts_on, term.c.id)
+        .limit(limit)
     )
     if account is not None:
         query = query.where(term.c.account == account)
+    if after is not None:
+        last = term.alias("last")
+        place = sa.select(last.c.starts_on, last.c.id).where(last.c.id == after).scalar_subquery()
+        query = query.where(sa.tuple_(term.c.starts_on, term.c.id) > place)
     return [
         StoreTerm(
+            id=row.id,
             account=row.account,
             term=row.starts_on,
             price=row.price_yen,

@@ -14,6 +14,8 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from keizoku.scheduler.cli.shared.language import both, language, settle
+
 __all__ = ["COMMANDS", "app", "main"]
 
 
@@ -22,72 +24,170 @@ class Target(NamedTuple):
 
     place: str  # "module:attribute", a typer.Typer
     help: str
+    ja: str = ""
 
 
 COMMANDS: dict[str, Target] = {
-    "demo": Target("keizoku.scheduler.cli.operations.demo:app", "One small month, from outage to credit: start here."),
+    "demo": Target(
+        "keizoku.scheduler.cli.operations.demo:app",
+        "One small month, from outage to credit: start here.",
+        "小さな一か月を、障害から減額まで通して動かします。まずここから。",
+    ),
     "terms": Target(
-        "keizoku.scheduler.cli.terms.contract_terms:app", "The contract: clauses, numbers, readings, who decides what."
+        "keizoku.scheduler.cli.terms.contract_terms:app",
+        "The contract: clauses, numbers, readings, who decides what.",
+        "規約: 条項、数値、読み方、どこで何を決めるか。",
     ),
-    "scenario": Target("keizoku.scheduler.cli.operations.scenario:app", "Dated diaries that run the whole engine."),
-    "explain": Target("keizoku.scheduler.cli.money.explain:app", "Why something was decided as it was."),
+    "scenario": Target(
+        "keizoku.scheduler.cli.operations.scenario:app",
+        "Dated diaries that run the whole engine.",
+        "日付つきの日誌で全体を動かします。",
+    ),
+    "explain": Target(
+        "keizoku.scheduler.cli.money.explain:app",
+        "Why something was decided as it was.",
+        "なぜその判定・金額になったのかを説明します。",
+    ),
     "contract": Target(
-        "keizoku.scheduler.cli.contracts.contract:app", "Applications, screening, end of use: the life of a contract."
+        "keizoku.scheduler.cli.contracts.contract:app",
+        "Applications, screening, end of use: the life of a contract.",
+        "申込み、審査、利用終了: 契約の一生。",
     ),
-    "plan": Target("keizoku.scheduler.cli.contracts.price:plans", "Plans of monthly or yearly terms: add, list."),
+    "plan": Target(
+        "keizoku.scheduler.cli.contracts.price:plans",
+        "Plans of monthly or yearly terms: add, list.",
+        "月払い・年払いのプラン: 追加、一覧。",
+    ),
     "price": Target(
-        "keizoku.scheduler.cli.contracts.price:app", "Dated prices of plans: add, list, simulate a change."
+        "keizoku.scheduler.cli.contracts.price:app",
+        "Dated prices of plans: add, list, simulate a change.",
+        "プランの日付つき料金: 追加、一覧、改定の試算。",
     ),
-    "acts": Target("keizoku.scheduler.cli.contracts.acts:app", "Acts of the operator: change of service, disclosure."),
+    "acts": Target(
+        "keizoku.scheduler.cli.contracts.acts:app",
+        "Acts of the operator: change of service, disclosure.",
+        "事業者の行為の記録: サービスの変更、情報の提供。",
+    ),
     "sla": Target(
-        "keizoku.scheduler.cli.sla.sla:app", "Stops of the service: measure, record, report, replay a month."
+        "keizoku.scheduler.cli.sla.sla:app",
+        "Stops of the service: measure, record, report, replay a month.",
+        "サービスの停止: 測定、記録、報告、月のやり直し。",
     ),
-    "claim": Target("keizoku.scheduler.cli.sla.claim:app", "Claims under Article 9: take one, rule on it, list, show."),
-    "night": Target("keizoku.scheduler.cli.operations.night:app", "Run the night of a business date, or of several."),
+    "claim": Target(
+        "keizoku.scheduler.cli.sla.claim:app",
+        "Claims under Article 9: take one, rule on it, list, show.",
+        "第9条の申請: 受付、判断、一覧、表示。",
+    ),
+    "night": Target(
+        "keizoku.scheduler.cli.operations.night:app",
+        "Run the night of a business date, or of several.",
+        "ある営業日の夜間処理を行います。複数日も可能。",
+    ),
     "worker": Target(
-        "keizoku.scheduler.cli.operations.worker:app", "Run unattended: nights, the gateway's news, health and numbers."
+        "keizoku.scheduler.cli.operations.worker:app",
+        "Run unattended: nights, the gateway's news, health and numbers.",
+        "無人運転: 夜間処理、決済代行の知らせ、稼働状況と数値。",
     ),
-    "payments": Target("keizoku.scheduler.cli.money.payments:app", "Charges whose answer never came: look up, decide."),
+    "payments": Target(
+        "keizoku.scheduler.cli.money.payments:app",
+        "Charges whose answer never came: look up, decide.",
+        "結果が届かない決済: 照会、判断。",
+    ),
     "account": Target(
         "keizoku.scheduler.cli.contracts.account:app",
         "Accounts: state, history, suspend, terminate, write off, set off.",
+        "アカウント: 状態、履歴、停止、解除、償却、相殺。",
     ),
-    "card": Target("keizoku.scheduler.cli.contracts.card:app", "A card that a user registered anew."),
-    "bank": Target("keizoku.scheduler.cli.money.bank:app", "Incoming transfers: import, list, match to their payers."),
-    "store": Target("keizoku.scheduler.cli.money.store:app", "Reports of app stores: import, list."),
-    "key": Target("keizoku.scheduler.cli.contracts.codes:key", "Product keys: issue, list, check, redeem, revoke."),
-    "coupon": Target("keizoku.scheduler.cli.contracts.codes:coupon", "Coupons: issue, list, check, redeem, revoke."),
+    "card": Target(
+        "keizoku.scheduler.cli.contracts.card:app",
+        "A card that a user registered anew.",
+        "利用者が登録し直したカード。",
+    ),
+    "bank": Target(
+        "keizoku.scheduler.cli.money.bank:app",
+        "Incoming transfers: import, list, match to their payers.",
+        "入金: 取込み、一覧、支払人との照合。",
+    ),
+    "store": Target(
+        "keizoku.scheduler.cli.money.store:app",
+        "Reports of app stores: import, list.",
+        "アプリストアの報告: 取込み、一覧。",
+    ),
+    "key": Target(
+        "keizoku.scheduler.cli.contracts.codes:key",
+        "Product keys: issue, list, check, redeem, revoke.",
+        "プロダクトキー: 発行、一覧、確認、利用、取消し。",
+    ),
+    "coupon": Target(
+        "keizoku.scheduler.cli.contracts.codes:coupon",
+        "Coupons: issue, list, check, redeem, revoke.",
+        "クーポン: 発行、一覧、確認、利用、取消し。",
+    ),
     "interest": Target(
-        "keizoku.scheduler.cli.money.interest:app", "Late interest on any day, without saving anything."
+        "keizoku.scheduler.cli.money.interest:app",
+        "Late interest on any day, without saving anything.",
+        "任意の日の遅延損害金。何も保存しません。",
     ),
-    "invoice": Target("keizoku.scheduler.cli.money.invoice:app", "Billing statements and credit notes, as documents."),
-    "demand": Target("keizoku.scheduler.cli.money.demand:app", "Demands for late interest, as documents."),
+    "invoice": Target(
+        "keizoku.scheduler.cli.money.invoice:app",
+        "Billing statements and credit notes, as documents.",
+        "請求明細と返還請求書を書類にします。",
+    ),
+    "demand": Target(
+        "keizoku.scheduler.cli.money.demand:app",
+        "Demands for late interest, as documents.",
+        "遅延損害金の請求書。",
+    ),
     "deposit": Target(
-        "keizoku.scheduler.cli.money.deposit:app", "What payers sent beyond what they owed: list, refund, apply."
+        "keizoku.scheduler.cli.money.deposit:app",
+        "What payers sent beyond what they owed: list, refund, apply.",
+        "支払人が払い過ぎた分: 一覧、返金、充当。",
     ),
     "notice": Target(
-        "keizoku.scheduler.cli.contracts.notice:app", "Notices and demands for users: list, show, mark as sent."
+        "keizoku.scheduler.cli.contracts.notice:app",
+        "Notices and demands for users: list, show, mark as sent.",
+        "利用者への通知と請求: 一覧、表示、送付済みの記録。",
     ),
     "ledger": Target(
-        "keizoku.scheduler.cli.books.ledger:app", "The books: trial balance, accounts, entries, what is behind them."
+        "keizoku.scheduler.cli.books.ledger:app",
+        "The books: trial balance, accounts, entries, what is behind them.",
+        "帳簿: 試算表、勘定、仕訳、その元になった出来事。",
     ),
     "report": Target(
-        "keizoku.scheduler.cli.books.report:app", "A month for finance: page, workbook, CSV files, their hashes."
+        "keizoku.scheduler.cli.books.report:app",
+        "A month for finance: page, workbook, CSV files, their hashes.",
+        "経理のための月次報告: ページ、ブック、CSV、ハッシュ。",
     ),
     "reconcile": Target(
-        "keizoku.scheduler.cli.books.reconcile:app", "A month's books against the gateway's and the bank's."
+        "keizoku.scheduler.cli.books.reconcile:app",
+        "A month's books against the gateway's and the bank's.",
+        "月の帳簿と、決済代行・銀行の記録との照合。",
     ),
-    "close": Target("keizoku.scheduler.cli.books.close:app", "Close a month's books, verify what is closed, reopen."),
+    "close": Target(
+        "keizoku.scheduler.cli.books.close:app",
+        "Close a month's books, verify what is closed, reopen.",
+        "月次締め、締めた月の検証、再開。",
+    ),
     "export": Target(
-        "keizoku.scheduler.cli.books.export:app", "A month's journal as an accounting package imports it."
+        "keizoku.scheduler.cli.books.export:app",
+        "A month's journal as an accounting package imports it.",
+        "月の仕訳を会計ソフトの取込み形式で書き出します。",
     ),
     "backup": Target(
-        "keizoku.scheduler.cli.operations.backup:app", "Encrypted copies in three places: run, list, verify, restore."
+        "keizoku.scheduler.cli.operations.backup:app",
+        "Encrypted copies in three places: run, list, verify, restore.",
+        "暗号化した写しを三か所に: 実行、一覧、検証、復元。",
     ),
     "settings": Target(
-        "keizoku.scheduler.cli.operations.settings:app", "Every setting with its value, default and meaning."
+        "keizoku.scheduler.cli.operations.settings:app",
+        "Every setting with its value, default and meaning.",
+        "すべての設定とその値、既定値、意味。",
     ),
-    "db": Target("keizoku.scheduler.cli.operations.db:app", "The database: where it is, bring it up to date, stop it."),
+    "db": Target(
+        "keizoku.scheduler.cli.operations.db:app",
+        "The database: where it is, bring it up to date, stop it.",
+        "データベース: 場所、更新、停止。",
+    ),
 }
 """In the order in which a newcomer meets them."""
 
@@ -97,7 +197,9 @@ class _NotYetLoaded(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         module, attribute = COMMANDS[str(self.name)].place.split(":")
-        command = typer.main.get_command(getattr(import_module(module), attribute))
+        group = getattr(import_module(module), attribute)
+        group._add_completion = False  # completion is of the whole program: the root has it
+        command = typer.main.get_command(group)
         return command.make_context(info_name, args, parent=parent, **extra)
 
 
@@ -107,7 +209,7 @@ class _Root(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, target in COMMANDS.items():
-            self.add_command(_NotYetLoaded(name, help=target.help))
+            self.add_command(_NotYetLoaded(name, help=both(target.help, target.ja or target.help)))
 
 
 app = typer.Typer(
@@ -127,10 +229,18 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Premium-subscription billing and SLA credits, as the contract says it.",
+        "規約のとおりに、有料会員の請求とSLAによる減額を行います。",
+    )
+)
 def _keizoku(
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help=both("Print the version.", "版を表示します。")
+        ),
     ] = False,
 ) -> None:
     """Premium-subscription billing and SLA credits, as the contract says it."""
@@ -139,21 +249,31 @@ def _keizoku(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit.
 
-    0 fine, 1 a finding, 2 a mistake in how it was called, 3 broken off by what it stands on (the database went away, a
-    disk is full: run it again), 130 interrupted.
+    0 fine, 1 a finding or a refusal, 2 a mistake in how it was called, 3 broken off by what it stands on (the database
+    went away, a disk is full: run it again), 130 interrupted; `keizoku.scheduler.cli.shared.output` is their home.
     """
+    written = list(sys.argv[1:] if arguments is None else arguments)
+    settle(written)
+    if language() == "ja":
+        from keizoku.scheduler.cli.shared.parser_words import speak_japanese
+
+        speak_japanese()
     try:
         try:
-            typer.main.get_command(app).main(arguments, prog_name="keizoku")
+            code = typer.main.get_command(app).main(written, prog_name="keizoku", standalone_mode=False)
         finally:
             _hand_over()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+    except typer.TyperException as mistake:
+        from keizoku.scheduler.cli.shared.output import explain_mistake
+
+        sys.exit(explain_mistake(mistake))
     except Exception as error:
         from keizoku.scheduler.cli.shared.output import explain_failure
 
-        sys.exit(explain_failure(error, as_json="--json" in (sys.argv[1:] if arguments is None else arguments)))
-    sys.exit(0)
+        sys.exit(explain_failure(error, as_json="--json" in written))
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _hand_over() -> None:

@@ -96,12 +96,32 @@ def newest_decisions(at: datetime) -> sa.Subquery:
     )
 
 
+def claim_count(session: Session, at: datetime, month: Month | None = None, account: str | None = None) -> int:
+    """How many claims `claim_list` has in all."""
+    query = _of(sa.select(claim.c.id).where(claim.c.recorded_at <= at), month, account)
+    return session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+
+
+def _of(query: sa.Select[Any], month: Month | None, account: str | None) -> sa.Select[Any]:
+    if month is not None:
+        query = query.where(claim.c.month == str(month))
+    if account is not None:
+        query = query.where(claim.c.account == account)
+    return query
+
+
 def claim_list(
-    session: Session, at: datetime, month: Month | None = None, account: str | None = None
+    session: Session,
+    at: datetime,
+    month: Month | None = None,
+    account: str | None = None,
+    *,
+    limit: int | None = None,
+    after: str = "",
 ) -> list[ClaimRow]:
-    """Claims in the order of receipt, each with its newest decision."""
+    """Claims in the order of receipt, each with its newest decision; at most `limit`, behind the claim `after`."""
     newest = newest_decisions(at)
-    query = (
+    query: sa.Select[Any] = (
         sa.select(
             claim.c.id,
             claim.c.account,
@@ -115,11 +135,13 @@ def claim_list(
         .outerjoin(newest, newest.c.claim_id == claim.c.id)
         .where(claim.c.recorded_at <= at)
         .order_by(claim.c.received_at, claim.c.id)
+        .limit(limit)
     )
-    if month is not None:
-        query = query.where(claim.c.month == str(month))
-    if account is not None:
-        query = query.where(claim.c.account == account)
+    query = _of(query, month, account)
+    if after:
+        last = claim.alias("last")
+        place = sa.select(last.c.received_at, last.c.id).where(last.c.id == after).scalar_subquery()
+        query = query.where(sa.tuple_(claim.c.received_at, claim.c.id) > place)
     return [ClaimRow(*row) for row in session.execute(query)]
 
 

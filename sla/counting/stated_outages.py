@@ -17,8 +17,8 @@ from keizoku.sla.rules.intervals import NOTHING, Spans, clip, normalise, subtrac
 from keizoku.sla.rules.outages import Cause
 from keizoku.sla.rules.unusable_time import MonthFacts
 from keizoku.terms.calendar import Month
-from keizoku.terms.sla_periods import SlaPeriod, period_of
-from keizoku.terms.sla_policy import SlaPolicy, StopCause
+from keizoku.terms.stated.sla_periods import SlaPeriod, period_of
+from keizoku.terms.stated.sla_policy import SlaPolicy, StopCause
 
 
 def stated_outages(

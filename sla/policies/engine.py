@@ -18,8 +18,8 @@ from keizoku.sla.policies.seconds import PolicyFacts, Seconds, seconds_of, weigh
 from keizoku.sla.rules.intervals import NOTHING, Spans, as_iso, clip, intersect, length, normalise, subtract
 from keizoku.terms.calendar import epoch, from_epoch, iso_jst
 from keizoku.terms.money import fraction_text
-from keizoku.terms.sla_periods import SlaPeriod, claim_before
-from keizoku.terms.sla_policy import CreditRule, Days, MultipleOfProRata, PerUnit, SlaPolicy, Step
+from keizoku.terms.stated.sla_periods import SlaPeriod, claim_before
+from keizoku.terms.stated.sla_policy import CreditRule, Days, MultipleOfProRata, PerUnit, SlaPolicy, Step
 
 
 @dataclass(frozen=True, slots=True)

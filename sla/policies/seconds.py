@@ -4,7 +4,7 @@
                                                                                └── partial_step
 
 Decides nothing of the premium terms (`sla.rules.unusable_time` does); the same arithmetic for policies that are data
-(`keizoku.terms.sla_policy`). Every second of the whole stops lands in exactly one bucket, the first that takes it.
+(`terms.stated.sla_policy`). Every second of the whole stops lands in exactly one bucket, the first that takes it.
 Counts of overlapping outages may be the same people: the largest holds, they never add up (state distinct
 ones as one outage per moment). Where causes overlap the strongest holds. Instants are epoch seconds, spans
 are [start, end).
@@ -34,8 +34,8 @@ from keizoku.sla.rules.intervals import (
 )
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import DAY_SECONDS, epoch, from_epoch
-from keizoku.terms.sla_periods import SlaPeriod, announced_by, zone_day, zone_day_at
-from keizoku.terms.sla_policy import Announced, ByCause, ByContract, Exclusion, Recurring, SlaPolicy, StopCause
+from keizoku.terms.stated.sla_periods import SlaPeriod, announced_by, zone_day, zone_day_at
+from keizoku.terms.stated.sla_policy import Announced, ByCause, ByContract, Exclusion, Recurring, SlaPolicy, StopCause
 
 BEFORE_ALL = -(2**62)
 AFTER_ALL = 2**62

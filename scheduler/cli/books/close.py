@@ -18,6 +18,8 @@ from keizoku.scheduler.cli.shared.inputs import (
     recorder,
     row_bar,
 )
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.month_group import MonthGroup
 from keizoku.scheduler.cli.shared.output import emit, table
 
@@ -26,17 +28,32 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=MonthGroup,
-    help="keizoku close 2026-04: check a month's books and lock them.",
+    help=both(
+        "keizoku close 2026-04: check a month's books and lock them.",
+        "keizoku close 2026-04: 月の帳簿を確かめて締めます。",
+    ),
     no_args_is_help=True,
 )
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "What is closed stays as it is: later facts are posted on the first open day, and name their month.",
+        "締めた月はそのまま残ります。後から分かったことは、開いている最初の日に、対象の月とともに記帳します。",
+    )
+)
 def _close() -> None:
     """What is closed stays as it is: later facts are posted on the first open day, and name their month."""
 
 
-@app.command("month")
+@app.command(
+    "month",
+    help=japanese(
+        "月のものがすべてそろい、照合が済んだことを確かめて締めます。もう一度締めても何も変わりません"
+        "。\n\n"
+        "確認が一つでも通らなければ締めずに終了コード 1。対処が並べて表示されます。"
+    ),
+)
 def close(month: MonthArgument, author: Recorder = "", as_json: AsJson = False) -> None:
     """Check that everything of the month is there and reconciled, and close it. Closing twice changes nothing.
 
@@ -54,21 +71,35 @@ def close(month: MonthArgument, author: Recorder = "", as_json: AsJson = False) 
         raise typer.Exit(1)
 
 
-@app.command("list")
-def list_acts(as_json: AsJson = False) -> None:
+@app.command("list", help=japanese("締めと再開の記録。古い順に、誰が、いつ、なぜ、連鎖のハッシュ。"))
+def list_acts(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every close and reopening, oldest first: who, when, why, and its hash in the chain."""
     from keizoku.billing.closing.month_close import acts
 
     with services_now() as (services, _):
         found = acts(services.session)
     names = ("id", "month", "kind", "entries", "author", "ground", "recorded_at", "hash")
-    rows = [[each[name] for name in names] for each in found]
-    emit(found, as_json, lambda console: console.print(table(names, rows) if rows else "nothing is closed"))
+    rows = found if as_json else [{name: each[name] for name in names} for each in found]
+    emit_rows(rows, Page.wanted(limit, after, everything), "nothing is closed", as_json)
 
 
-@app.command("verify")
+@app.command("verify", help=japanese("仕訳から連鎖を計算し直します。合わない箇所があればすべて示して終了コード 1。"))
 def verify(
-    kept: Annotated[str, typer.Option("--hash", help="Of an act, kept elsewhere: the chain has to have it.")] = "",
+    kept: Annotated[
+        str,
+        typer.Option(
+            "--hash",
+            help=both(
+                "Of an act, kept elsewhere: the chain has to have it.",
+                "別に控えた締めのハッシュ。連鎖に含まれるはずです。",
+            ),
+        ),
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Work out the chain again from the entries; exit 1 with every place where it does not hold."""
@@ -83,7 +114,7 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command("reopen")
+@app.command("reopen", help=japanese("最後に締めた月を再び開きます。締めたこと、開いた人と理由は残ります。"))
 def reopen(month: MonthArgument, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Open the last closed month again; that it was closed, by whom and why it is open again stays."""
     from keizoku.billing.closing.month_close import reopen_month

@@ -11,6 +11,7 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, month_of, row_bar
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail
 
 app = typer.Typer(pretty_exceptions_enable=False)
@@ -26,20 +27,37 @@ class Format(StrEnum):
     BEANCOUNT = "beancount"
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "月の仕訳を会計ソフト向けに書き出します。何も変更しません。\n\n"
+        "マネーフォワード、freee、弥生は税込みの金額を受け取るので、税は行を分けずに添えます。合"
+        "計が帳簿と合わなければ書き出しません。"
+    )
+)
 def export(
-    month: Annotated[str, typer.Argument(metavar="MONTH", help="The month of the entries: 2026-04.")],
-    form: Annotated[Format, typer.Option("--format", help="The package that imports it.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Where to write it.")],
+    month: Annotated[
+        str, typer.Argument(metavar="MONTH", help=both("The month of the entries: 2026-04.", "仕訳の月: 2026-04。"))
+    ],
+    form: Annotated[
+        Format, typer.Option("--format", help=both("The package that imports it.", "取り込む会計ソフト。"))
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", dir_okay=False, help=both("Where to write it.", "書き出す場所。"))
+    ],
     mapping: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="What of accounts, tax classes and memos is called otherwise by you."),
+        typer.Option(
+            metavar="FILE.toml",
+            help=both(
+                "What of accounts, tax classes and memos is called otherwise by you.", "勘定、税区分、摘要の読み替え。"
+            ),
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a month's journal for an accounting package; nothing is changed.
 
-    Money Forward, freee and 弥生 take tax-inclusive amounts: the tax stands beside them, not in lines of its own.
+    Money Forward, freee and Yayoi take tax-inclusive amounts: the tax stands beside them, not in lines of its own.
     The file sums to the ledger, or it is not written.
     """
     from keizoku.billing.closing.export_files import export_month

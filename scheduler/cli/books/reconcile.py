@@ -10,7 +10,9 @@ import typer
 
 from keizoku.scheduler.cli.books.ledger import hand_lines
 from keizoku.scheduler.cli.shared.context import services_now
+from keizoku.scheduler.cli.shared.headings import headings
 from keizoku.scheduler.cli.shared.inputs import (
+    SPOKEN,
     AsJson,
     Author,
     Ground,
@@ -21,6 +23,7 @@ from keizoku.scheduler.cli.shared.inputs import (
     recorder,
     row_bar,
 )
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, layout_of
 from keizoku.scheduler.cli.shared.month_group import MonthGroup
 from keizoku.scheduler.cli.shared.output import emit, errors, fail, note, table
@@ -33,30 +36,59 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=MonthGroup,
-    help="keizoku reconcile 2026-04: a month's books against the gateway's and the bank's, nothing left unexplained.",
+    help=both(
+        "keizoku reconcile 2026-04: a month's books against the gateway's and the bank's, nothing left unexplained.",
+        "keizoku reconcile 2026-04: 月の帳簿を決済代行と銀行の記録と照合し、説明のつかないものを残しません。",
+    ),
     no_args_is_help=True,
 )
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Sides: our events and the ledger, the gateway's movements, payouts, bank lines. Every row ends in one place.",
+        "照合する側: 当社の出来事と帳簿、決済代行の動き、入金、銀行の行。どの行も一か所に収まります。",
+    )
+)
 def _reconcile() -> None:
     """Sides: our events and the ledger, the gateway's movements, payouts, bank lines. Every row ends in one place."""
 
 
-@app.command("month")
+@app.command(
+    "month",
+    help=japanese(
+        "月を照合します: 一致したもの、例外ごとに両側、金額、日数、対処。\n\n"
+        "担当者を待つ例外があれば終了コード 1。もう一度照合しても何も変わりません。"
+    ),
+)
 def reconcile(
     month: MonthArgument,
     bank: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="The bank's file, imported first if it is new."),
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help=both("The bank's file, imported first if it is new.", "銀行のファイル。新しければ先に取り込みます。"),
+        ),
     ] = None,
     bank_mapping: LayoutFile = None,
     store: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A store's report, imported first; repeatable."),
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help=both("A store's report, imported first; repeatable.", "先に取り込むストアの報告。繰り返し可。"),
+        ),
     ] = None,
     author: Recorder = "",
-    lang: Annotated[Language, typer.Option("--lang", help="Suggested actions in Japanese or English.")] = Language.JA,
+    lang: Annotated[
+        Language,
+        typer.Option(
+            "--lang", help=both("Suggested actions in Japanese or English.", "対処の案の言語(日本語か英語)。")
+        ),
+    ] = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Reconcile a month: what matches, every exception with both sides, amount, age, what to do about it.
@@ -74,16 +106,33 @@ def reconcile(
         raise typer.Exit(1)
 
 
-@app.command("resolve")
+@app.command(
+    "resolve",
+    help=japanese(
+        "例外が何であるかを、誰がなぜそう言うのかとともに記録します。--entry があれば、開いて"
+        "いる最初の月に記帳もします。"
+    ),
+)
 def resolve(
     month: MonthArgument,
-    exception: Annotated[str, typer.Argument(metavar="EXCEPTION", help="As `keizoku reconcile MONTH` names it.")],
+    exception: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXCEPTION",
+            help=both("As `keizoku reconcile MONTH` names it.", "`keizoku reconcile MONTH` が示す番号。"),
+        ),
+    ],
     author: Author,
     ground: Ground,
     entry: Annotated[
         list[str] | None,
         typer.Option(
-            "--entry", metavar="CODE=YEN", help="A line of an entry to post for it, debit positive; repeatable."
+            "--entry",
+            metavar="CODE=YEN",
+            help=both(
+                "A line of an entry to post for it, debit positive; repeatable.",
+                "あわせて記帳する仕訳の行。借方が正。繰り返し可。",
+            ),
         ),
     ] = None,
     as_json: AsJson = False,
@@ -150,18 +199,18 @@ def _row(found: Reconciled) -> dict[str, Any]:
 
 
 def _print(console: Console, found: Reconciled, lang: Language) -> None:
-    outcome = found.outcome
+    outcome, ja = found.outcome, lang is Language.JA
     console.print(f"[bold]{outcome.month}[/bold]")
     sides = [(side, rows, outcome.sums[side]) for side, rows in outcome.rows.items()]
-    console.print(table(("side", "rows", "yen"), sides))
-    console.print(table(("matched", "rows"), outcome.matched.items()))
-    console.print(table(("control", "yen"), found.controls.items()))
+    console.print(table(headings(lang.value, "side", "rows", "yen"), sides))
+    console.print(table(headings(lang.value, "matched", "rows"), outcome.matched.items()))
+    console.print(table(headings(lang.value, "control", "yen"), found.controls.items()))
     if not found.bank_given:
-        console.print(
-            "[dim]no statement of the bank is at hand for the month: --bank FILE, or `keizoku bank import`[/dim]"
-        )
+        missing = "no statement of the bank is at hand for the month: --bank FILE, or `keizoku bank import`"
+        missing_ja = "この月の銀行の記録がありません: --bank FILE か `keizoku bank import`"
+        console.print(f"[dim]{missing_ja if ja else missing}[/dim]")
     if not outcome.exceptions:
-        console.print("no exceptions")
+        console.print("例外はありません" if ja else "no exceptions")
         return
     rows = [
         (
@@ -170,10 +219,10 @@ def _print(console: Console, found: Reconciled, lang: Language) -> None:
             f"{each.right.where} {each.right.yen:,} {each.right.on}" if each.right else "",
             each.yen,
             each.age_days,
-            f"resolved by {found.resolved[each.key].by}: {found.resolved[each.key].ground}"
+            f"{'解決' if ja else 'resolved by'} {found.resolved[each.key].by}: {found.resolved[each.key].ground}"
             if each.key in found.resolved
             else (each.action_ja if lang is Language.JA else each.action_en),
         )
         for each in outcome.exceptions
     ]
-    console.print(table(("exception", "one side", "other side", "yen", "days", "what to do"), rows))
+    console.print(table(headings(lang.value, "exception", "one side", "other side", "yen", "days", "what to do"), rows))

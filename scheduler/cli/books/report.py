@@ -9,16 +9,32 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, month_of, row_bar
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "月次報告を書き出します: オフラインで開けるページ、ブック、表ごとのCSV、それらのSHA-"
+        "256。\n\n"
+        "売上、契約負債、年齢別の債権、減額、申請、稼働、督促、照合の例外、担当者待ちのもの、仕訳。ど"
+        "の数字からも、その元になった表をたどれます。変更はしません。`keizoku reconci"
+        "le` と同じく、決済代行の知らせだけを取り込みます。"
+    )
+)
 def report(
-    month: Annotated[str, typer.Argument(metavar="MONTH", help="2026-04.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder, which is made.")],
-    lang: Annotated[Language, typer.Option(help="The language of page and workbook.")] = Language.JA,
+    month: Annotated[str, typer.Argument(metavar="MONTH", help=both("2026-04.", "月。2026-04 など。"))],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", file_okay=False, help=both("The folder, which is made.", "フォルダー。なければ作ります。")
+        ),
+    ],
+    lang: Annotated[
+        Language, typer.Option(help=both("The language of page and workbook.", "ページとブックの言語。"))
+    ] = Language.JA,
     as_json: AsJson = False,
 ) -> None:
     """Write a month's report: a page that opens offline, a workbook, a CSV per table, and their SHA-256.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -12,18 +12,26 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Language, day, instant
-from keizoku.scheduler.cli.shared.output import emit, fail, refuse, table
+from keizoku.scheduler.cli.shared.headings import headed
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, day, instant
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, Row, emit_pages
+from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import JST, day_start_at
 
 if TYPE_CHECKING:
     from keizoku.billing.services.billing_service import BillingService
 
-app = typer.Typer(help="Accounts: state, history, suspend, terminate, write off, set off.", no_args_is_help=True)
+app = typer.Typer(
+    help=both(
+        "Accounts: state, history, suspend, terminate, write off, set off.",
+        "アカウント: 状態、履歴、停止、解除、償却、相殺。",
+    ),
+    no_args_is_help=True,
+)
 
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
-By = Annotated[str, typer.Option("--by", help="Who decides so.")]
-Ground = Annotated[str, typer.Option("--ground", help="Why. The user is told.")]
+By = Annotated[str, typer.Option("--by", help=both("Who decides so.", "決めた人。"))]
+Ground = Annotated[str, typer.Option("--ground", help=both("Why. The user is told.", "理由。利用者に知らせます。"))]
 
 
 class State(StrEnum):
@@ -36,43 +44,63 @@ class State(StrEnum):
     ENDED = "ended"
 
 
-@app.command("list")
+@app.command("list", help=japanese("アカウントの状態、遅延日数、未払い料金、このまま支払いがないときに起きること。"))
 def list_accounts(
-    state: Annotated[State | None, typer.Option(help="Only in this state.")] = None,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Only with a fee past its due date.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many, in the order of their names.")] = 100,
+    state: Annotated[State | None, typer.Option(help=both("Only in this state.", "この状態のものだけ。"))] = None,
+    overdue: Annotated[
+        bool,
+        typer.Option(
+            "--overdue", help=both("Only with a fee past its due date.", "支払期日を過ぎた料金のあるものだけ。")
+        ),
+    ] = False,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Accounts with their state, days overdue, unpaid fees, and what comes if nothing more is paid."""
-    from keizoku.billing.accounts.account_list import account_list
+    from keizoku.billing.accounts.account_list import account_count, account_list
+    from keizoku.billing.rules.contract_state import STATES
 
+    wanted, now = next((each for each in STATES if each == state), None), datetime.now(UTC)
     with open_services() as services:
-        found = account_list(
-            services.session,
-            services.rules,
-            datetime.now(UTC),
-            state=state.value if state else None,
-            overdue=overdue,
-            limit=limit,
-        )
-    emit(found if found or as_json else "no such account", as_json)
+
+        def read(limit: int, after: str) -> Sequence[Row]:
+            return account_list(
+                services.session, services.rules, now, state=wanted, overdue=overdue, limit=limit, after=after
+            )
+
+        def count() -> int:
+            return account_count(services.session, services.rules, now, state=wanted, overdue=overdue)
+
+        pages = Pages(read, count, lambda row: str(row["account"]))
+        emit_pages(pages, Page.wanted(limit, after, everything), "no such account", as_json)
 
 
-@app.command()
+@app.command(help=japanese("アカウントの状態と、起きたことのすべて: いつ、どの条項で、何が変わったか。"))
 def show(
     account: Account,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="DATE|TIME", help="The end of this day, or a time. Default: now.")
+        str | None,
+        typer.Option(
+            "--as-of",
+            metavar="DATE|TIME",
+            help=both("The end of this day, or a time. Default: now.", "この日の終わり、または時刻。省略すると現在。"),
+        ),
     ] = None,
     known_at: Annotated[
-        str | None, typer.Option("--known-at", metavar="TIME", help="By what was known then. Default: now.")
+        str | None,
+        typer.Option(
+            "--known-at",
+            metavar="TIME",
+            help=both("By what was known then. Default: now.", "その時点で知っていたことによる状態。省略すると現在。"),
+        ),
     ] = None,
-    lang: Annotated[Language, typer.Option(help="The language of the diary.")] = Language.JA,
+    lang: Annotated[Language, typer.Option(help=both("The language of the diary.", "日誌の言語。"))] = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Where an account stands, and all that happened to it: when, by which clause, what it changed."""
     from keizoku.billing.accounts.history import account_history
-    from keizoku.terms.refusal import Refused
 
     now = datetime.now(UTC)
     until = _end_of(as_of) if as_of else now
@@ -80,17 +108,14 @@ def show(
     if until > now and _end_of(now.astimezone(JST).date().isoformat()) != until:
         fail(f"{as_of} is still to come: the diary tells what happened")
     with open_services() as services:
-        try:
-            story = account_history(services.session, services.rules, account, until=until, known_at=known)
-        except Refused as refused:
-            refuse(refused)
+        story = account_history(services.session, services.rules, account, until=until, known_at=known)
     if as_json:
         emit(story.to_json(lang.value), as_json=True)
         return
 
     def draw(console: Console) -> None:
         flat = {name: value for name, value in story.state.items() if name != "unpaid" and value is not None}
-        console.print(table(("", ""), flat.items(), header=False))
+        console.print(table(("", ""), headed(flat, lang.value).items(), header=False))
         console.print()
         for when, words, clause in story.sentences(lang.value):
             console.print(f"[dim]{when}[/dim]  {escape(words)} [dim]{escape(clause)}[/dim]", soft_wrap=True)
@@ -98,14 +123,20 @@ def show(
     emit(None, human=draw)
 
 
-@app.command()
+@app.command(help=japanese("未払い以外の事由で利用を停止します(7.1)。進行中の期間の料金は引き続き発生します(4.2)。"))
 def suspend(
     account: Account,
     by: By,
     ground: Ground,
     accelerates: Annotated[
         bool,
-        typer.Option("--accelerates", help="The ground is found to hold: what is not yet due becomes due (7.2)."),
+        typer.Option(
+            "--accelerates",
+            help=both(
+                "The ground is found to hold: what is not yet due becomes due (7.2).",
+                "事由が認められたとき: 期日前の債務も期日が到来します(7.2)。",
+            ),
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -117,13 +148,13 @@ def suspend(
     )
 
 
-@app.command()
+@app.command(help=japanese("すべての停止を解きます。未払いによる停止は、未払いが続けば夜に戻ります。"))
 def resume(account: Account, by: By, ground: Ground, as_json: AsJson = False) -> None:
     """Lift every suspension; one for fees that stay unpaid comes back by night."""
     _act(lambda service, now: service.resume(account, ground, by=by, now=now), f"account {account} is resumed", as_json)
 
 
-@app.command()
+@app.command(help=japanese("契約をただちに解除します(7.1)。未払い分は残り、すべて期日が到来します(7.2)。"))
 def terminate(account: Account, by: By, ground: Ground, as_json: AsJson = False) -> None:
     """End the contract at once (7.1). What is unpaid stays owed and all of it becomes due (7.2)."""
     _act(
@@ -133,12 +164,22 @@ def terminate(account: Account, by: By, ground: Ground, as_json: AsJson = False)
     )
 
 
-@app.command("write-off")
+@app.command(
+    "write-off", help=japanese("終わった契約期間の未払い料金とその遅延損害金を放棄します。利用者に知らせます。")
+)
 def write_off(
     account: Account,
-    term: Annotated[str, typer.Option(metavar="DATE", help="The first day of the term whose fee is given up.")],
+    term: Annotated[
+        str,
+        typer.Option(
+            metavar="DATE",
+            help=both("The first day of the term whose fee is given up.", "料金を放棄する契約期間の最初の日。"),
+        ),
+    ],
     by: By,
-    ground: Annotated[str, typer.Option("--ground", help="Why; kept with the books.")],
+    ground: Annotated[
+        str, typer.Option("--ground", help=both("Why; kept with the books.", "理由。帳簿とともに残します。"))
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Give up the unpaid fee of a term that is over, and the interest on it; the user is told."""
@@ -150,11 +191,15 @@ def write_off(
     )
 
 
-@app.command("set-off")
+@app.command(
+    "set-off", help=japanese("未使用の減額を債務と相殺します: 遅延損害金、次に期日の早い料金。利用者に知らせます。")
+)
 def set_off(
     account: Account,
     by: By,
-    ground: Annotated[str, typer.Option("--ground", help="Why; kept with the books.")],
+    ground: Annotated[
+        str, typer.Option("--ground", help=both("Why; kept with the books.", "理由。帳簿とともに残します。"))
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Set open credits off against what is due: interest, then the fee due first; the user is told."""

@@ -7,17 +7,35 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Ground, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Ground, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit
 
-app = typer.Typer(help="Acts of the operator: change of service, disclosure.", no_args_is_help=True)
+app = typer.Typer(
+    help=both(
+        "Acts of the operator: change of service, disclosure.", "事業者の行為の記録: サービスの変更、情報の提供。"
+    ),
+    no_args_is_help=True,
+)
 
-At = Annotated[str, typer.Option("--at", help="When it was done, JST unless it has an offset. Default: now.")]
+At = Annotated[
+    str,
+    typer.Option(
+        "--at",
+        help=both(
+            "When it was done, JST unless it has an offset. Default: now.",
+            "行った時刻。時差の指定がなければ日本時間。省略すると現在。",
+        ),
+    ),
+]
 
 
-@app.command("service-change")
+@app.command("service-change", help=japanese("サービスの内容を変更したことを記録します(11.1)。"))
 def service_change(
-    what: Annotated[str, typer.Option(help="What was changed, added or withdrawn.")],
+    what: Annotated[
+        str, typer.Option(help=both("What was changed, added or withdrawn.", "変更、追加、廃止した内容。"))
+    ],
     ground: Ground,
     at: At = "",
     author: Recorder = "",
@@ -30,11 +48,18 @@ def service_change(
     emit(f"act {act_id} recorded")
 
 
-@app.command()
+@app.command(help=japanese("債権回収のため利用者の情報をカード会社に提供したことを記録します(8.1)。"))
 def disclosure(
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT")],
-    recipient: Annotated[str, typer.Option("--to", help="Who was given them: the card company.")],
-    what: Annotated[str, typer.Option(help="Which kinds of data; never the data themselves.")],
+    account: Account,
+    recipient: Annotated[
+        str, typer.Option("--to", help=both("Who was given them: the card company.", "提供先のカード会社。"))
+    ],
+    what: Annotated[
+        str,
+        typer.Option(
+            help=both("Which kinds of data; never the data themselves.", "情報の種類。情報そのものは書きません。")
+        ),
+    ],
     ground: Ground,
     at: At = "",
     author: Recorder = "",
@@ -53,9 +78,19 @@ def disclosure(
     emit(f"act {act_id} recorded")
 
 
-@app.command("list")
+@app.command("list", help=japanese("記録した行為のすべて。行った順。"))
 def list_acts(
-    account: Annotated[str | None, typer.Option(help="Those on this account, and changes of the service.")] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            help=both(
+                "Those on this account, and changes of the service.", "このアカウントに関するものと、サービスの変更。"
+            )
+        ),
+    ] = None,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Every recorded act, in order of when it was done."""
@@ -63,4 +98,4 @@ def list_acts(
 
     with services_now() as (services, _):
         rows = act_list(services.session, account)
-    emit(rows if rows or as_json else "no acts are recorded", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no acts are recorded", as_json)

@@ -7,21 +7,32 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit
 
-app = typer.Typer(help="Cards saved at Stripe; a card that a user registered anew.", no_args_is_help=True)
+app = typer.Typer(
+    help=both(
+        "Cards saved at Stripe; a card that a user registered anew.",
+        "Stripeに保存したカードと、利用者が登録し直したカード。",
+    ),
+    no_args_is_help=True,
+)
 
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="Our account id.")]
 
-
-@app.callback()
+@app.callback(
+    help=both(
+        "Cards (5.4). Card numbers never reach us: the gateway keeps them.",
+        "カード(5.4)。カード番号は当社に届かず、決済代行が保管します。",
+    )
+)
 def _card() -> None:
     """Cards (5.4). Card numbers never reach us: the gateway keeps them."""
 
 
-@app.command()
-def new(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJson = False) -> None:
+@app.command(help=japanese("新しいカードが決済代行に登録されたことを記録します。未払い分はただちに決済します。"))
+def new(account: Account, as_json: AsJson = False) -> None:
     """Record that a new card is registered at the gateway; what is open is charged to it at once."""
     from keizoku.billing.accounts.account_views import attempts_view, owed_view
 
@@ -35,7 +46,9 @@ def new(account: Annotated[str, typer.Argument(metavar="ACCOUNT")], as_json: AsJ
     emit(result if as_json else [*told, f"still owed: {owed['total']:,} yen"], as_json)
 
 
-@app.command()
+@app.command(
+    help=japanese("カードの保存を始めます。利用者のページがStripeのフォームに渡す client secret を表示します。")
+)
 def begin(account: Account, as_json: AsJson = False) -> None:
     """Begin to save a card: prints the client secret that the page of its holder hands to Stripe's form."""
     with services_now() as (services, now):
@@ -44,10 +57,16 @@ def begin(account: Account, as_json: AsJson = False) -> None:
     emit(result if as_json else [f"{name}: {value}" for name, value in result.items()], as_json)
 
 
-@app.command()
+@app.command(help=japanese("利用者が確認したカードを保存し、未払い分を決済します(未確認なら終了コード 1)。"))
 def finish(
     account: Account,
-    setup: Annotated[str, typer.Argument(metavar="SETUP", help="What `keizoku card begin` printed: seti_…")],
+    setup: Annotated[
+        str,
+        typer.Argument(
+            metavar="SETUP",
+            help=both("What `keizoku card begin` printed: seti_…", "`keizoku card begin` が表示した番号: seti_…"),
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Keep a card that its holder has confirmed; what is open is charged to it (exit 1 if it is not confirmed)."""
@@ -62,20 +81,35 @@ def finish(
     emit({"account": account, "kept": kept, "charges": tried} if as_json else told, as_json)
 
 
-@app.command("list")
-def list_cards(account: Account, as_json: AsJson = False) -> None:
+@app.command("list", help=japanese("アカウントに保存したカードのすべて。新しい順。決済に使うものも示します。"))
+def list_cards(
+    account: Account,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every card that was saved for an account, the newest first, and which one is charged."""
     from dataclasses import asdict
 
     with open_services() as services:
         rows = [asdict(each) for each in services.billing.cards(account)]
-    emit(rows if rows or as_json else f"no card is saved for {account}", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), f"no card is saved for {account}", as_json, "card")
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "カードを当社でもStripeでも使わなくします。カードのないまま期日が来た料金は、新しいカードを待ちます。"
+    )
+)
 def detach(
     account: Account,
-    card: Annotated[str, typer.Argument(metavar="CARD", help="As `keizoku card list` has it: pm_…")],
+    card: Annotated[
+        str,
+        typer.Argument(
+            metavar="CARD", help=both("As `keizoku card list` has it: pm_…", "`keizoku card list` にある番号: pm_…")
+        ),
+    ],
 ) -> None:
     """A card is charged no more, here and at Stripe; a fee that falls due without one waits for a new card."""
     with services_now() as (services, now):

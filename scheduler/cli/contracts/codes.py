@@ -13,31 +13,74 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder, day, recorder
-from keizoku.scheduler.cli.shared.output import UserError, emit, refuse
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, Ground, Recorder, day, recorder
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
+from keizoku.scheduler.cli.shared.output import UserError, emit
 
 if TYPE_CHECKING:
     from keizoku.billing.contracts.code_batches import BatchOrder
     from keizoku.billing.rules.codes import Code
 
-Batch = Annotated[str, typer.Option("--batch", help="A name of your own, once.")]
-Count = Annotated[int, typer.Option("--count", min=1, help="How many codes.")]
-Months = Annotated[int, typer.Option("--months", min=1, help="How long one code pays.")]
-Plan = Annotated[str, typer.Option("--plan", help="For which plan.")]
-Expires = Annotated[str, typer.Option("--expires", help="The last day on which a code can be redeemed.")]
-Out = Annotated[Path, typer.Option("--out", help="A new file for the codes, one a line; readable by you alone.")]
-BatchName = Annotated[str, typer.Argument(metavar="BATCH")]
-Typed = Annotated[str, typer.Argument(metavar="CODE")]
+Batch = Annotated[
+    str, typer.Option("--batch", help=both("A name of your own, once.", "自由に付ける名前。一度だけ使えます。"))
+]
+Count = Annotated[int, typer.Option("--count", min=1, help=both("How many codes.", "発行する件数。"))]
+Months = Annotated[
+    int, typer.Option("--months", min=1, help=both("How long one code pays.", "1件のコードで支払われる月数。"))
+]
+Plan = Annotated[str, typer.Option("--plan", help=both("For which plan.", "対象のプラン。"))]
+Expires = Annotated[
+    str,
+    typer.Option("--expires", help=both("The last day on which a code can be redeemed.", "コードを使える最後の日。")),
+]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        help=both(
+            "A new file for the codes, one a line; readable by you alone.",
+            "コードを書き出す新しいファイル。1行に1件、本人だけが読めます。",
+        ),
+    ),
+]
+BatchName = Annotated[str, typer.Argument(metavar="BATCH", help=both("The batch.", "まとまりの名前。"))]
+Typed = Annotated[
+    str, typer.Argument(metavar="CODE", help=both("The code as its holder typed it.", "利用者が入力したコード。"))
+]
 
-KeyPrice = Annotated[int | None, typer.Option("--yen", help="Price of one key. Default: the plan's for its months.")]
-Fallback = Annotated[str | None, typer.Option(help="The method after it: card. Default: the contract ends.")]
+KeyPrice = Annotated[
+    int | None,
+    typer.Option(
+        "--yen",
+        help=both(
+            "Price of one key. Default: the plan's for its months.", "キー1件の価格。省略するとプランの月数分の料金。"
+        ),
+    ),
+]
+Fallback = Annotated[
+    str | None,
+    typer.Option(
+        help=both(
+            "The method after it: card. Default: the contract ends.",
+            "その後の支払方法: card。省略すると契約は終了します。",
+        )
+    ),
+]
 
 NAMES = {"product_key": "product keys", "coupon": "coupons"}
+NAMES_JA = {"product_key": "プロダクトキー", "coupon": "クーポン"}
 
 
 def _commands(kind: str) -> typer.Typer:
     names = NAMES[kind]
-    app = typer.Typer(help=f"{names.capitalize()}: issue, list, check, redeem, revoke.", no_args_is_help=True)
+    app = typer.Typer(
+        help=both(
+            f"{names.capitalize()}: issue, list, check, redeem, revoke.",
+            f"{NAMES_JA[kind]}: 発行、一覧、確認、利用、取消し。",
+        ),
+        no_args_is_help=True,
+    )
 
     def issue_batch(order: BatchOrder, out: Path, author: str, as_json: bool) -> None:
         with services_now() as (services, now):
@@ -47,7 +90,7 @@ def _commands(kind: str) -> typer.Typer:
 
     if kind == "coupon":
 
-        @app.command()
+        @app.command(help=japanese("無料のクーポンを発行します。コードは新しいファイルに一度だけ書き出します。"))
         def issue(
             batch: Batch, count: Count, months: Months, plan: Plan, expires: Expires, out: Out,
             author: Recorder = "", as_json: AsJson = False,
@@ -57,7 +100,12 @@ def _commands(kind: str) -> typer.Typer:
 
     else:
 
-        @app.command("issue")
+        @app.command(
+            "issue",
+            help=japanese(
+                "プロダクトキーを発行し、今日販売したものとします。コードは新しいファイルに一度だけ書き出します。"
+            ),
+        )
         def issue_keys(
             batch: Batch, count: Count, months: Months, plan: Plan, expires: Expires, out: Out,
             yen: KeyPrice = None,
@@ -66,29 +114,29 @@ def _commands(kind: str) -> typer.Typer:
             """Issue a batch of product keys, sold today. The codes are written to a new file, once."""
             issue_batch(_order(batch, kind, plan, months, count, expires, yen), out, author, as_json)
 
-    @app.command("list")
-    def list_batches(as_json: AsJson = False) -> None:
+    @app.command("list", help=japanese("すべてのまとまりと、コードのその後。"))
+    def list_batches(limit: Limit = SHOWN, everything: All = False, after: After = "", as_json: AsJson = False) -> None:
         """Every batch, and what became of its codes."""
         from keizoku.billing.contracts.code_batches import batches
 
         with open_services() as services:
             found = batches(services.session, kind)
-        emit(found if found or as_json else f"no {names}", as_json)
+        emit_rows(found, Page.wanted(limit, after, everything), f"no {names}", as_json, "batch")
 
-    @app.command()
+    @app.command(help=japanese("一つのまとまり: 使用済み、申込み中、期限切れ、取消し、未使用、残っている負債。"))
     def show(batch: BatchName, as_json: AsJson = False) -> None:
         """One batch: used, held by applications, expired, revoked, open, and what is owed for it."""
         from keizoku.billing.contracts.code_batches import batches
-        from keizoku.terms.refusal import Refused
 
         with open_services() as services:
-            try:
-                (found,) = batches(services.session, kind, batch)
-            except Refused as refused:
-                refuse(refused)
+            (found,) = batches(services.session, kind, batch)
         emit(found, as_json)
 
-    @app.command()
+    @app.command(
+        help=japanese(
+            "コードで何が支払われるか。打ち間違い、不明、使用済み、期限切れ、取消しなら理由を示して終了コード 1。"
+        )
+    )
     def check(code: Typed, as_json: AsJson = False) -> None:
         """What a code would pay for; exit 1 and why, if it is mistyped, unknown, redeemed, expired or revoked."""
         with services_now() as (services, now):
@@ -102,10 +150,10 @@ def _commands(kind: str) -> typer.Typer:
         }
         emit(told, as_json)
 
-    @app.command()
+    @app.command(help=japanese("コードで契約を申し込みます。申込みは承認を待ちます。"))
     def redeem(
+        account: Account,
         code: Typed,
-        account: Annotated[str, typer.Option(help="Who applies with it.")],
         fallback: Fallback = None,
         as_json: AsJson = False,
     ) -> None:
@@ -115,7 +163,11 @@ def _commands(kind: str) -> typer.Typer:
         result = {"account": account, "contract": contract_id}
         emit(result if as_json else f"{account}: redeemed; contract {contract_id} waits for its approval", as_json)
 
-    @app.command()
+    @app.command(
+        help=japanese(
+            "まとまりのうち、まだ使われていないコードをすべて取り消します。支払われた代金は購入者に返ります。"
+        )
+    )
     def revoke(batch: BatchName, author: Author, ground: Ground, as_json: AsJson = False) -> None:
         """Take back every code of a batch that nobody has redeemed; what was paid for it goes back to its buyer."""
         with services_now() as (services, now):

@@ -6,6 +6,7 @@ exit code 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -14,26 +15,74 @@ import typer
 from keizoku.billing.rules.contract_state import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
-from keizoku.scheduler.cli.shared.inputs import AsJson, File, Recorder, recorder
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Recorder, recorder
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import (
+    SHOWN,
+    After,
+    All,
+    Limit,
+    Page,
+    Pages,
+    Row,
+    emit_pages,
+    emit_rows,
+    number_after,
+)
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings
 from keizoku.terms.refusal import Refused
 
-app = typer.Typer(help="Applications, screening, end of use: the life of a contract.", no_args_is_help=True)
+app = typer.Typer(
+    help=both("Applications, screening, end of use: the life of a contract.", "申込み、審査、利用終了: 契約の一生。"),
+    no_args_is_help=True,
+)
 
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The user's account.")]
-Accounts = Annotated[list[str], typer.Argument(metavar="ACCOUNT…", help="One account or several.")]
+Accounts = Annotated[
+    list[str], typer.Argument(metavar="ACCOUNT…", help=both("One account or several.", "一つ以上のアカウント。"))
+]
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "申込みを受け付けます(3.2)。設定 `screening` に規則があればただちに審査し、なければ担当者が決めます。"
+    )
+)
 def apply(
     account: Account,
-    plan: Annotated[str, typer.Option(help="A plan of `keizoku plan list`.")],
-    method: Annotated[str, typer.Option(help="card, coupon, product_key, app_store, other.")],
-    months: Annotated[int | None, typer.Option(min=1, help="How long a coupon or key pays for.")] = None,
-    fallback: Annotated[str | None, typer.Option(help="card: the method after a coupon or key is used up.")] = None,
+    plan: Annotated[
+        str, typer.Option(help=both("A plan of `keizoku plan list`.", "`keizoku plan list` にあるプラン。"))
+    ],
+    method: Annotated[
+        str,
+        typer.Option(
+            help=both(
+                "card, coupon, product_key, app_store, other.",
+                "支払方法: card, coupon, product_key, app_store, other。",
+            )
+        ),
+    ],
+    months: Annotated[
+        int | None,
+        typer.Option(min=1, help=both("How long a coupon or key pays for.", "クーポンやキーで支払われる月数。")),
+    ] = None,
+    fallback: Annotated[
+        str | None,
+        typer.Option(
+            help=both(
+                "card: the method after a coupon or key is used up.", "card: クーポンやキーを使い切った後の支払方法。"
+            )
+        ),
+    ] = None,
     consent: Annotated[
         list[str] | None,
-        typer.Option("--consent", metavar="TERMS/VERSION", help="May be repeated. None: to the versions in force."),
+        typer.Option(
+            "--consent",
+            metavar="TERMS/VERSION",
+            help=both(
+                "May be repeated. None: to the versions in force.",
+                "同意した規約の版。繰り返し可。省略すると施行中の版。",
+            ),
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,7 +102,15 @@ def apply(
     )
 
 
-@app.command("import")
+@app.command(
+    "import",
+    help=japanese(
+        "ファイルの申込みを受け付けます: account, plan, method, applie"
+        "d_at, months, fallback, consents(CSV)。\n\n"
+        "受け付けられない行は、ファイル、行、値、規則、対処を示し、残りは受け付けます。そのときは終了"
+        "コード 1。"
+    ),
+)
 def import_applications(file: File, as_json: AsJson = False) -> None:
     """Take applications of a file: account, plan, method, applied_at, months, fallback, consents (CSV).
 
@@ -69,17 +126,24 @@ def import_applications(file: File, as_json: AsJson = False) -> None:
     raise typer.Exit(1 if done.findings else 0)
 
 
-@app.command()
-def queue(as_json: AsJson = False) -> None:
+@app.command(help=japanese("審査を待つ申込み。古い順。"))
+def queue(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Applications that wait to be screened, oldest first."""
     from keizoku.billing.accounts.contract_lists import application_queue
 
     with services_now() as (services, now):
         rows = application_queue(services.session, now)
-    emit(rows if rows or as_json else "no application is waiting", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no application is waiting", as_json, "account")
 
 
-@app.command()
+@app.command(
+    help=japanese("待っている申込みを設定 `screening` の規則で審査します。担当者に残るものがあれば終了コード 1。")
+)
 def screen(as_json: AsJson = False) -> None:
     """Let the rule of the setting `screening` decide on every waiting application; exit 1 if some stay with people."""
     rule = _rule()
@@ -93,11 +157,13 @@ def screen(as_json: AsJson = False) -> None:
     raise typer.Exit(1 if any(each.outcome == "referred" for each in done) else 0)
 
 
-@app.command()
+@app.command(help=japanese("申込みを承認します。その時点で契約が成立し、最初の期間を請求・決済します(3.3)。"))
 def approve(
     accounts: Accounts,
     author: Recorder = "",
-    ground: Annotated[str | None, typer.Option(help="Why, where there is something to say.")] = None,
+    ground: Annotated[
+        str | None, typer.Option(help=both("Why, where there is something to say.", "理由(あれば)。"))
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Approve applications: each contract is formed at this instant, its first term invoiced and charged (3.3)."""
@@ -120,10 +186,18 @@ def approve(
     raise typer.Exit(1 if refused else 0)
 
 
-@app.command()
+@app.command(help=japanese("申込みを、理由とともに断ります(3.5)。"))
 def reject(
     account: Account,
-    ground: Annotated[str, typer.Option(help="One of screening_grounds, or no_duty; a colon and more may follow.")],
+    ground: Annotated[
+        str,
+        typer.Option(
+            help=both(
+                "One of screening_grounds, or no_duty; a colon and more may follow.",
+                "screening_grounds の一つ、または no_duty。コロンに続けて補足できます。",
+            )
+        ),
+    ],
     author: Recorder = "",
 ) -> None:
     """Turn an application down, with its ground (3.5)."""
@@ -132,7 +206,7 @@ def reject(
     emit(f"account {account}: rejected")
 
 
-@app.command("end-of-use")
+@app.command("end-of-use", help=japanese("利用者が更新しないことを申し出ます(6.1)。契約が終わる日を表示します。"))
 def end_of_use(account: Account, as_json: AsJson = False) -> None:
     """The user asks not to renew (6.1); says on which day the contract is over."""
     with services_now() as (services, now):
@@ -140,7 +214,7 @@ def end_of_use(account: Account, as_json: AsJson = False) -> None:
     emit({"account": account, "ends_on": ends_on} if as_json else f"account {account}: ends on {ends_on}", as_json)
 
 
-@app.command("withdraw-end-of-use")
+@app.command("withdraw-end-of-use", help=japanese("利用終了の申し出を、期間の終わりまでに取り下げます。"))
 def withdraw_end_of_use(account: Account) -> None:
     """The user takes a request to end use back, until the term ends."""
     with services_now() as (services, now):
@@ -148,12 +222,16 @@ def withdraw_end_of_use(account: Account) -> None:
     emit(f"account {account}: renews")
 
 
-@app.command("change-method")
+@app.command("change-method", help=japanese("次の更新から支払方法を変更する申し出です(5.1)。"))
 def change_method(
     account: Account,
-    method: Annotated[str, typer.Argument(help="card, app_store, other.")],
+    method: Annotated[str, typer.Argument(help=both("card, app_store, other.", "支払方法: card, app_store, other。"))],
     store_stop_recorded: Annotated[
-        bool, typer.Option("--store-stop-recorded", help="The user has stopped the subscription in the store.")
+        bool,
+        typer.Option(
+            "--store-stop-recorded",
+            help=both("The user has stopped the subscription in the store.", "利用者がストアの購読を止めました。"),
+        ),
     ] = False,
 ) -> None:
     """The user asks for another method of payment, from the next renewal on (5.1)."""
@@ -162,7 +240,7 @@ def change_method(
     emit(f"account {account}: {method} from the next renewal on")
 
 
-@app.command()
+@app.command(help=japanese("利用者が元のサービスを退会しました(6.2)。利用はただちに終わり、返金はありません。"))
 def leave(account: Account) -> None:
     """The user left the base service (6.2): access ends at once, nothing is given back."""
     with services_now() as (services, now):
@@ -170,7 +248,7 @@ def leave(account: Account) -> None:
     emit(f"account {account}: left")
 
 
-@app.command("delete-user")
+@app.command("delete-user", help=japanese("利用者IDが削除されました(13)。利用はただちに終わり、返金はありません。"))
 def delete_user(account: Account) -> None:
     """The user id was deleted (13): access ends at once, nothing is given back."""
     with services_now() as (services, now):
@@ -178,25 +256,45 @@ def delete_user(account: Account) -> None:
     emit(f"account {account}: its user id is deleted")
 
 
-@app.command("list")
+@app.command("list", help=japanese("契約の現在の状態。新しい順。"))
 def list_contracts(
-    state: Annotated[str | None, typer.Option(help=f"One of {', '.join(STATES)}.")] = None,
-    plan: Annotated[str | None, typer.Option(help="Only of this plan.")] = None,
-    account: Annotated[str | None, typer.Option(help="Only of this account.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    state: Annotated[
+        str | None, typer.Option(help=both(f"One of {', '.join(STATES)}.", f"状態: {', '.join(STATES)}。"))
+    ] = None,
+    plan: Annotated[str | None, typer.Option(help=both("Only of this plan.", "このプランのものだけ。"))] = None,
+    account: Annotated[
+        str | None, typer.Option(help=both("Only of this account.", "このアカウントのものだけ。"))
+    ] = None,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Contracts as they are now, newest first."""
-    from keizoku.billing.accounts.contract_lists import contract_list
+    from keizoku.billing.accounts.contract_lists import contract_count, contract_list
 
     wanted = next((each for each in STATES if each == state), None)
     if state is not None and wanted is None:
         fail(f"--state {state}: one of {', '.join(STATES)}")
     with services_now() as (services, now):
-        rows = contract_list(
-            services.session, services.rules, now, state=wanted, plan_code=plan, account=account, limit=limit
-        )
-    emit(rows if rows or as_json else "no contracts", as_json)
+
+        def read(limit: int, after: str) -> Sequence[Row]:
+            last = number_after(after, "contract")
+            return contract_list(
+                services.session,
+                services.rules,
+                now,
+                state=wanted,
+                plan_code=plan,
+                account=account,
+                limit=limit,
+                after=last,
+            )
+
+        def count() -> int:
+            return contract_count(services.session, services.rules, now, state=wanted, plan_code=plan, account=account)
+
+        emit_pages(Pages(read, count), Page.wanted(limit, after, everything), "no contracts", as_json)
 
 
 def _rule() -> Rule | None:

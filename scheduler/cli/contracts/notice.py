@@ -8,24 +8,48 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services
-from keizoku.scheduler.cli.shared.inputs import AsJson, Language, Recorder, instant, recorder
-from keizoku.scheduler.cli.shared.output import emit, fail, refuse
+from keizoku.scheduler.cli.shared.headings import headed, heading
+from keizoku.scheduler.cli.shared.ids import DocumentId, document_id
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, lines_of
+from keizoku.scheduler.cli.shared.output import emit, fail
 
-app = typer.Typer(help="Notices and demands for users: list, show, mark as sent.", no_args_is_help=True)
+app = typer.Typer(
+    help=both(
+        "Notices and demands for users: list, show, mark as sent.", "利用者への通知と請求: 一覧、表示、送付済みの記録。"
+    ),
+    no_args_is_help=True,
+)
 
-DocumentId = Annotated[str, typer.Argument(metavar="ID", help="N12 is a notice, D3 a demand for late interest.")]
+Lang = Annotated[Language, typer.Option(help=both("The language of subject and body.", "件名と本文の言語。"))]
 
 
-Lang = Annotated[Language, typer.Option(help="The language of subject and body.")]
-
-
-@app.command("list")
+@app.command(
+    "list",
+    help=japanese(
+        "送信を待つ書類。書かれた順。\n\n"
+        "`--jsonl` はメール送信プログラム向けです: 1行を受け取り、送信し、`keizok"
+        "u notice mark-sent ID` を呼びます。"
+    ),
+)
 def list_documents(
-    account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be repeated.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also those that were handed over.")] = False,
-    lang: Lang = Language.JA,
-    lines: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line, both languages.")] = False,
+    account: Annotated[
+        str | None, typer.Option(help=both("Only this account's.", "このアカウントのものだけ。"))
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(help=both("Only this kind; may be repeated.", "この種類だけ。繰り返し可。"))
+    ] = None,
+    also_sent: Annotated[
+        bool, typer.Option("--also-sent", help=both("Also those that were handed over.", "送付済みのものも含めます。"))
+    ] = False,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    lang: Lang = SPOKEN,
+    lines: Annotated[
+        bool, typer.Option("--jsonl", help=both("One JSON object a line, both languages.", "1行に一つのJSON、両言語。"))
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """What waits for the mailer, in the order in which it was written.
@@ -35,65 +59,86 @@ def list_documents(
     import json
     from dataclasses import asdict
 
-    from keizoku.billing.documents.outbox import waiting
+    from keizoku.billing.documents.outbox import OutgoingDocument, waiting, waiting_count
     from keizoku.billing.rules.documents.notice_text import SUBJECTS
 
     strange = sorted(set(kind or ()) - set(SUBJECTS))
     if strange:
         fail(f"no such kind: {', '.join(strange)}; there are {', '.join(SUBJECTS)}")
+    whole = everything or (lines and limit == SHOWN)  # a mailer is to miss none
+    page = Page.wanted(limit, document_id(after) if after else "", whole)
+    names = ("id", "kind", "account", "written_at", "handed_over_at", "subject")
+
+    def row(each: OutgoingDocument) -> dict[str, object]:
+        told = each.in_language(lang.value)
+        return asdict(each) if lines or as_json else headed(((name, told[name]) for name in names), lang.value)
+
     with open_services() as services:
-        found = waiting(services.session, account=account, kinds=kind or (), also_handed_over=everything)
-    if lines:
-        for each in found:
-            typer.echo(json.dumps(asdict(each), ensure_ascii=False))
-    elif as_json:
-        emit(found, as_json=True)
-    else:
-        names = ("id", "kind", "account", "written_at", "handed_over_at", "subject")
-        rows = [each.in_language(lang.value) for each in found]
-        emit([{name: row[name] for name in names} for row in rows] or "nothing waits to be sent")
+
+        def read(limit: int, after: str) -> list[dict[str, object]]:
+            found = waiting(
+                services.session,
+                account=account,
+                kinds=kind or (),
+                also_handed_over=also_sent,
+                limit=limit,
+                after=after,
+            )
+            return [row(each) for each in found]
+
+        def count() -> int:
+            return waiting_count(services.session, account=account, kinds=kind or (), also_handed_over=also_sent)
+
+        pages = Pages(read, count, lambda row: str(row[heading("id", "en" if lines or as_json else lang.value)]))
+        if lines:
+            for each in lines_of(pages, page):
+                typer.echo(json.dumps(each, ensure_ascii=False))
+        else:
+            emit_pages(
+                pages,
+                page,
+                "送付を待つ書類はありません" if lang is Language.JA else "nothing waits to be sent",
+                as_json,
+            )
 
 
-@app.command()
+@app.command(help=japanese("一つの書類。"))
 def show(
-    document_id: DocumentId,
+    number: DocumentId,
     lang: Lang = Language.JA,
-    html: Annotated[bool, typer.Option("--html", help="As a page of HTML.")] = False,
+    html: Annotated[bool, typer.Option("--html", help=both("As a page of HTML.", "HTMLのページにします。"))] = False,
     as_json: AsJson = False,
 ) -> None:
     """One document."""
     from keizoku.billing.documents.outbox import document
-    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
-        try:
-            found = document(services.session, document_id)
-        except Refused as refused:
-            refuse(refused)
+        found = document(services.session, number)
     if html:
         typer.echo(found.html(lang.value), nl=False)
     else:
-        emit(found if as_json else found.in_language(lang.value), as_json)
+        emit(found if as_json else headed(found.in_language(lang.value), lang.value), as_json)
 
 
-@app.command("mark-sent")
+@app.command("mark-sent", help=japanese("書類を送信に渡したことを、一度だけ記録します。"))
 def mark_sent(
-    document_id: DocumentId,
+    number: DocumentId,
     at: Annotated[
-        str | None, typer.Option(help="When it was handed to the mailer, JST unless it has an offset. Default: now.")
+        str | None,
+        typer.Option(
+            help=both(
+                "When it was handed to the mailer, JST unless it has an offset. Default: now.",
+                "送信に渡した時刻。時差の指定がなければ日本時間。省略すると現在。",
+            )
+        ),
     ] = None,
     author: Recorder = "",
     as_json: AsJson = False,
 ) -> None:
     """Record that a document was handed to the mailer: once, for good."""
-    from keizoku.terms.refusal import Refused
-
     now = datetime.now(UTC)
     handed_at = instant(at) if at else now
     with open_services() as services:
-        try:
-            fresh = services.billing.hand_over(document_id, by=recorder(author), handed_at=handed_at, now=now)
-        except Refused as refused:
-            refuse(refused, 1)
+        fresh = services.billing.hand_over(number, by=recorder(author), handed_at=handed_at, now=now)
     said = "recorded" if fresh else "was recorded already"
-    emit({"id": document_id, "recorded": fresh} if as_json else f"document {document_id}: {said}", as_json)
+    emit({"id": number, "recorded": fresh} if as_json else f"document {number}: {said}", as_json)

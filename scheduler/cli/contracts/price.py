@@ -10,32 +10,71 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Recorder, day, recorder
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit, fail, note, report_findings
 from keizoku.terms.calendar import jst_day
 
 if TYPE_CHECKING:
     from keizoku.billing.rules.price_simulation import Simulation
 
-plans = typer.Typer(help="Plans of monthly or yearly terms: add, list.", no_args_is_help=True)
-app = typer.Typer(help="Dated prices of plans: add, list, simulate.", no_args_is_help=True)
+plans = typer.Typer(
+    help=both("Plans of monthly or yearly terms: add, list.", "月払い・年払いのプラン: 追加、一覧。"),
+    no_args_is_help=True,
+)
+app = typer.Typer(
+    help=both("Dated prices of plans: add, list, simulate.", "プランの日付つき料金: 追加、一覧、試算。"),
+    no_args_is_help=True,
+)
 
-Plan = Annotated[str, typer.Argument(metavar="PLAN", help="A plan of `keizoku plan list`.")]
-Yen = Annotated[int, typer.Argument(metavar="YEN", help="Whole yen of a term, tax included.")]
-Announced = Annotated[str, typer.Option("--announced", metavar="DATE", help="When users were or will be told.")]
-NewFrom = Annotated[str, typer.Option("--new-from", metavar="DATE", help="First day for new contracts.")]
-RenewalsFrom = Annotated[str, typer.Option("--renewals-from", metavar="DATE", help="First day for renewals.")]
+Plan = Annotated[
+    str,
+    typer.Argument(metavar="PLAN", help=both("A plan of `keizoku plan list`.", "`keizoku plan list` にあるプラン。")),
+]
+Yen = Annotated[
+    int, typer.Argument(metavar="YEN", help=both("Whole yen of a term, tax included.", "契約期間の料金。円、税込み。"))
+]
+Announced = Annotated[
+    str,
+    typer.Option(
+        "--announced",
+        metavar="DATE",
+        help=both("When users were or will be told.", "利用者に知らせた日、または知らせる日。"),
+    ),
+]
+NewFrom = Annotated[
+    str,
+    typer.Option(
+        "--new-from", metavar="DATE", help=both("First day for new contracts.", "新規契約に適用する最初の日。")
+    ),
+]
+RenewalsFrom = Annotated[
+    str,
+    typer.Option("--renewals-from", metavar="DATE", help=both("First day for renewals.", "更新に適用する最初の日。")),
+]
 Cohort = Annotated[
-    list[str] | None, typer.Option("--account", metavar="ACCOUNT", help="Only for this account; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--account",
+        metavar="ACCOUNT",
+        help=both("Only for this account; may be repeated.", "このアカウントだけが対象。繰り返し可。"),
+    ),
 ]
 CohortFile = Annotated[
-    Path | None, typer.Option("--accounts", exists=True, dir_okay=False, help="Only for these: a file, one a line.")
+    Path | None,
+    typer.Option(
+        "--accounts",
+        exists=True,
+        dir_okay=False,
+        help=both("Only for these: a file, one a line.", "このファイルのアカウントだけが対象。1行に一つ。"),
+    ),
 ]
 
 
-@plans.command("add")
+@plans.command("add", help=japanese("プランを登録します。料金が付けば販売できます。"))
 def add_plan(
-    code: Annotated[str, typer.Argument(metavar="CODE")],
-    interval: Annotated[str, typer.Argument(metavar="INTERVAL", help="month or year.")],
+    code: Annotated[str, typer.Argument(metavar="CODE", help=both("The name of the plan.", "プランの名前。"))],
+    interval: Annotated[str, typer.Argument(metavar="INTERVAL", help=both("month or year.", "month か year。"))],
 ) -> None:
     """Declare a plan. It can be sold once it has a price."""
     with services_now() as (services, now):
@@ -43,17 +82,24 @@ def add_plan(
     emit(f"plan {code}: terms of one {interval}")
 
 
-@plans.command("list")
-def list_plans(as_json: AsJson = False) -> None:
+@plans.command("list", help=japanese("プランと、今日の新規・更新の料金、動いている契約の数。"))
+def list_plans(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Plans with today's prices for new contracts and for renewals, and how many contracts run."""
     from keizoku.billing.accounts.contract_lists import plan_list
 
     with services_now() as (services, now):
         rows = plan_list(services.session, jst_day(now))
-    emit(rows if rows or as_json else "no plans yet: `keizoku plan add`", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no plans yet: `keizoku plan add`", as_json, "plan")
 
 
-@app.command("add")
+@app.command(
+    "add", help=japanese("料金を三つの日付とともに記録します。予告が短すぎれば、可能な最も早い日を示して断ります。")
+)
 def add_price(
     plan: Plan,
     yen: Yen,
@@ -80,17 +126,28 @@ def add_price(
     emit(f"plan {plan}: {yen:,} yen for new contracts from {days[1]}, for renewals from {days[2]}")
 
 
-@app.command("list")
-def list_prices(plan: Annotated[str | None, typer.Argument(metavar="PLAN")] = None, as_json: AsJson = False) -> None:
+@app.command("list", help=japanese("これまでに記録したすべての料金と日付。`cohort` は対象のアカウントの数。"))
+def list_prices(
+    plan: Annotated[
+        str | None, typer.Argument(metavar="PLAN", help=both("Only of this plan.", "このプランのものだけ。"))
+    ] = None,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every price ever recorded, with its dates; `cohort` is the number of accounts that it is for."""
     from keizoku.billing.accounts.contract_lists import price_list
 
     with services_now() as (services, _):
         rows = price_list(services.session, plan)
-    emit(rows if rows or as_json else "no prices", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no prices", as_json)
 
 
-@app.command("simulate")
+@app.command(
+    "simulate",
+    help=japanese("改定が、誰に、いつ、いくらからいくらへ及ぶか。何も保存しません。断られる内容なら終了コード 1。"),
+)
 def simulate_price(
     plan: Plan,
     yen: Yen,

@@ -8,12 +8,17 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, Ground
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit
 
-app = typer.Typer(help="What payers sent beyond what they owed: list, refund, apply.", no_args_is_help=True)
-
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT")]
+app = typer.Typer(
+    help=both(
+        "What payers sent beyond what they owed: list, refund, apply.", "支払人が払い過ぎた分: 一覧、返金、充当。"
+    ),
+    no_args_is_help=True,
+)
 
 
 class Through(StrEnum):
@@ -23,13 +28,23 @@ class Through(StrEnum):
     BANK = "bank"
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Deposits: what payers sent, or cards were charged, beyond what was owed.",
+        "預り金: 支払人が払い過ぎた分、カードに請求し過ぎた分。",
+    )
+)
 def _deposit() -> None:
     """Deposits: what payers sent, or cards were charged, beyond what was owed."""
 
 
-@app.command("list")
-def list_deposits(as_json: AsJson = False) -> None:
+@app.command("list", help=japanese("預り金のあるアカウントのすべてと、お金の出どころ。"))
+def list_deposits(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every account for which we hold something, with where the money came from."""
     from keizoku.billing.receivables.customer_deposits import deposits
 
@@ -38,18 +53,31 @@ def list_deposits(as_json: AsJson = False) -> None:
             {"account": each.account, "yen": each.yen, "sent": each.sent_yen, "by_card": each.card_yen}
             for each in deposits(services.session)
         ]
-    emit(rows if rows or as_json else "no deposits", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no deposits", as_json, "account")
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "預り金を返したことを記録します: 振込の分は銀行で、カードの払い過ぎは `--through"
+        "` で。\n\n"
+        "振込の分から先に返します。どちらでいくら返したかを表示します。"
+    )
+)
 def refund(
     account: Account,
     author: Author,
     ground: Ground,
-    yen: Annotated[int | None, typer.Option(help="Only so much. Default: all of it.")] = None,
+    yen: Annotated[
+        int | None, typer.Option(help=both("Only so much. Default: all of it.", "金額。省略すると全額。"))
+    ] = None,
     through: Annotated[
         Through,
-        typer.Option(help="How what a card paid too much went back: to the card, as the gateway shows it; or by bank."),
+        typer.Option(
+            help=both(
+                "How what a card paid too much went back: to the card, as the gateway shows it; or by bank.",
+                "カードの払い過ぎをどう返したか: カードへ(決済代行の表示のとおり)、または銀行振込。",
+            )
+        ),
     ] = Through.CARD,
     as_json: AsJson = False,
 ) -> None:
@@ -67,7 +95,7 @@ def refund(
     emit(f"{account}: refunded " + ", ".join(f"{part:,} yen {way}" for part, way in ways if part), as_json)
 
 
-@app.command()
+@app.command(help=japanese("支払人の求めにより、期日の来た分を預り金から支払います。"))
 def apply(account: Account, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Pay what is due from the deposit now, because the payer asked for it."""
     with services_now() as (services, now):

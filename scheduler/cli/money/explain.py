@@ -12,7 +12,9 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.money import explain_money
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
-from keizoku.scheduler.cli.shared.output import emit, fail, note, refuse, table
+from keizoku.scheduler.cli.shared.ids import ClaimId
+from keizoku.scheduler.cli.shared.language import both, japanese, language
+from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, note, table
 from keizoku.scheduler.files import write_whole
 from keizoku.terms.calendar import Month
 from keizoku.terms.words import duration
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     from keizoku.scheduler.reports.claim_page import ClaimExplained
     from keizoku.terms.rendering import Lang
 
-app = typer.Typer(help="Why something was decided as it was.", no_args_is_help=True)
+app = typer.Typer(
+    help=both("Why something was decided as it was.", "なぜその判定・金額になったのかを説明します。"),
+    no_args_is_help=True,
+)
 explain_money.add_to(app)
 
 
@@ -33,6 +38,7 @@ class Languages(StrEnum):
     BOTH = "both"
 
 
+SPOKEN = Languages(language())
 LANGS: dict[Languages, tuple[Lang, ...]] = {
     Languages.JA: ("ja",),
     Languages.EN: ("en",),
@@ -40,32 +46,45 @@ LANGS: dict[Languages, tuple[Lang, ...]] = {
 }
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Why something was decided as it was, to the second and the yen.",
+        "なぜその判定・金額になったのかを、秒と円まで説明します。",
+    )
+)
 def explain() -> None:
     """Why something was decided as it was, to the second and the yen."""
 
 
-@app.command()
+@app.command(help=japanese("一つの申請: 期限、停止の一秒ごとの条項、決め手、率、金額。"))
 def claim(
-    claim_id: Annotated[str, typer.Argument(metavar="ID")],
-    lang: Annotated[Languages, typer.Option(help="The language of the sentences; both: on one page.")] = Languages.JA,
-    html: Annotated[Path | None, typer.Option(metavar="OUT.html", help="Write a page that opens offline.")] = None,
-    svg: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Write the pictures alone.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    claim_id: ClaimId,
+    lang: Annotated[
+        Languages,
+        typer.Option(help=both("The language of the sentences; both: on one page.", "文の言語。both なら一枚に両方。")),
+    ] = SPOKEN,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.html",
+            help=both("Write a page that opens offline.", "オフラインで開けるページを書き出します。"),
+        ),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="OUT.svg", help=both("Write the pictures alone.", "図だけを書き出します。"))
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))] = False,
 ) -> None:
     """A claim: the deadline, every second of the stops and its clause, what decided, the rate, the yen."""
     from keizoku.scheduler.reports.claim_page import claim_page, claim_picture, explain_claim
     from keizoku.sla.claims.explanation import explanation_json
     from keizoku.sla.months.month_facts import NoPopulationError
-    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
         try:
             explained = explain_claim(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
-        except Refused as refused:
-            refuse(refused)
         except NoPopulationError as error:
-            fail(str(error))
+            fail(str(error), FOUND)
     langs = LANGS[lang]
     if html is not None:
         _write(html, claim_page(explained, langs), "page")
@@ -111,4 +130,5 @@ def _print(console: Console, explained: ClaimExplained, langs: tuple[Lang, ...])
     console.print()
     console.print(table(("", "s", ""), rows, header=False))
     readings = ", ".join(f"{name}={choice}" for name, choice in decision.readings.items())
-    console.print(f"[dim]terms {escape(decision.terms)}; readings: {escape(readings)}[/dim]", soft_wrap=True)
+    told = f"規約 {decision.terms}、読み方: {readings}" if ja else f"terms {decision.terms}; readings: {readings}"
+    console.print(f"[dim]{escape(told)}[/dim]", soft_wrap=True)

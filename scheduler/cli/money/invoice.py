@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
+from keizoku.scheduler.cli.shared.ids import CreditId, InvoiceId
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, month_of, row_bar
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.scheduler.files import write_whole
 
@@ -27,21 +29,35 @@ class Form(StrEnum):
     HTML = "html"
 
 
-app = typer.Typer(help="Billing statements and credit notes, as documents.", no_args_is_help=True)
+app = typer.Typer(
+    help=both("Billing statements and credit notes, as documents.", "請求明細と返還請求書を書類にします。"),
+    no_args_is_help=True,
+)
 
-Lang = Annotated[Language, typer.Option(help="The language of the document.")]
-Html = Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it as a page.")]
-Pdf = Annotated[Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it as a PDF, A4.")]
+Lang = Annotated[Language, typer.Option(help=both("The language of the document.", "書類の言語。"))]
+Html = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", dir_okay=False, help=both("Write it as a page.", "ページに書き出します。")),
+]
+Pdf = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", dir_okay=False, help=both("Write it as a PDF, A4.", "PDF(A4)に書き出します。")),
+]
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Documents about what is invoiced and what is given back; a qualified invoice where a number is in force.",
+        "請求したもの、返すものの書類。登録番号が有効なら適格請求書になります。",
+    )
+)
 def _invoice() -> None:
     """Documents about what is invoiced and what is given back; a qualified invoice where a number is in force."""
 
 
-@app.command()
+@app.command(help=japanese("一つの請求の明細: 税は減額の後に一度だけ、減額には停止の月を添えます。"))
 def show(
-    invoice_id: Annotated[int, typer.Argument(metavar="ID", help="As `keizoku account show` names it.")],
+    invoice_id: InvoiceId,
     lang: Lang = Language.JA,
     html: Html = None,
     pdf: Pdf = None,
@@ -57,9 +73,9 @@ def show(
     _give(invoice_document(found, lang.value), html, pdf, as_json)
 
 
-@app.command("credit-note")
+@app.command("credit-note", help=japanese("1万円以上の減額の返還請求書。それ未満には要りません。"))
 def credit_note(
-    credit_id: Annotated[int, typer.Argument(metavar="CREDIT", help="As `keizoku account show` names it.")],
+    credit_id: CreditId,
     lang: Lang = Language.JA,
     html: Html = None,
     pdf: Pdf = None,
@@ -75,12 +91,26 @@ def credit_note(
     _give(credit_note_document(found, lang.value), html, pdf, as_json)
 
 
-@app.command("month")
+@app.command(
+    "month",
+    help=japanese(
+        "月の書類をすべて書き出します: 請求明細、必要な返還請求書、遅延損害金の請求。\n\n"
+        "途中で止まったものは続きから書きます。同じ内容で完全なファイルは残します。SHA256SUM"
+        "S が最後です。"
+    ),
+)
 def month_documents(
-    month: Annotated[str, typer.Argument(metavar="MONTH", help="2026-04.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="The folder, which is made.")],
+    month: Annotated[str, typer.Argument(metavar="MONTH", help=both("2026-04.", "月。2026-04 など。"))],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR", file_okay=False, help=both("The folder, which is made.", "フォルダー。なければ作ります。")
+        ),
+    ],
     lang: Lang = Language.JA,
-    form: Annotated[Form, typer.Option("--form", help="Of statements and return invoices.")] = Form.PDF,
+    form: Annotated[
+        Form, typer.Option("--form", help=both("Of statements and return invoices.", "請求明細と返還請求書の形式。"))
+    ] = Form.PDF,
     as_json: AsJson = False,
 ) -> None:
     """Write every document of a month: statements, return invoices that are due, demands for late interest.

@@ -6,15 +6,18 @@ is followed by the next only after 24: run `keizoku payments settle` some time i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
+from keizoku.scheduler.cli.shared.ids import AttemptId, RefundId
 from keizoku.scheduler.cli.shared.inputs import AsJson
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit
 
 if TYPE_CHECKING:
@@ -23,20 +26,25 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-@app.callback()
+@app.callback(help=both("Charges whose answer never came: look up, decide.", "結果が届かない決済: 照会、判断。"))
 def _payments() -> None:
     """Charges whose answer never came: look up, decide."""
 
 
-@app.command()
-def unknown(as_json: AsJson = False) -> None:
+@app.command(help=japanese("結果の届かない決済(あれば終了コード 1)。"))
+def unknown(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Charges without an answer (exit 1 if there are any)."""
     from keizoku.billing.accounts.account_views import unknown_charges
 
-    _told(unknown_charges, "no charge waits for an answer", as_json)
+    _told(unknown_charges, Page.wanted(limit, after, everything), "no charge waits for an answer", as_json, "attempt")
 
 
-@app.command()
+@app.command(help=japanese("一つずつ照会し、安全なら同じキーで送り直します(不明が残れば終了コード 1)。"))
 def settle(as_json: AsJson = False) -> None:
     """Look each one up, and send it again under its own key where that is still safe (exit 1 if some stay unknown)."""
     from keizoku.billing.accounts.account_views import unknown_charges
@@ -49,11 +57,19 @@ def settle(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command("nothing-charged")
+@app.command(
+    "nothing-charged",
+    help=japanese("決済がカードに届かなかったことを担当者が確認しました。次の夜に改めて決済できます。"),
+)
 def nothing_charged(
-    attempt: Annotated[int, typer.Argument(help="The attempt, as `keizoku payments unknown` lists it.")],
-    by: Annotated[str, typer.Option("--by", help="Who made sure.")],
-    ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
+    attempt: AttemptId,
+    by: Annotated[str, typer.Option("--by", help=both("Who made sure.", "確認した人。"))],
+    ground: Annotated[
+        str,
+        typer.Option(
+            "--ground", help=both("How: the gateway's own page, its support, …", "方法: 決済代行の画面、問合せなど。")
+        ),
+    ],
 ) -> None:
     """People have made sure that a charge never reached the card: the next night may try anew."""
     with services_now() as (services, now):
@@ -61,29 +77,43 @@ def nothing_charged(
     emit(f"attempt {attempt} is over; the fee is wanted again")
 
 
-@app.command()
-def refunds(as_json: AsJson = False) -> None:
+@app.command(help=japanese("結果の届かないカード返金(あれば終了コード 1)。"))
+def refunds(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Refunds to a card without an answer (exit 1 if there are any)."""
     from keizoku.billing.gateway.refunds import unknown_refunds
 
-    _told(unknown_refunds, "no refund waits for an answer", as_json)
+    _told(unknown_refunds, Page.wanted(limit, after, everything), "no refund waits for an answer", as_json, "key")
 
 
-@app.command("failed-refunds")
-def failed_refunds(as_json: AsJson = False) -> None:
+@app.command("failed-refunds", help=japanese("失敗し、担当者を待つ返金(あれば終了コード 1)。"))
+def failed_refunds(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Refunds that failed, at once or days later, and wait for people (exit 1 if there are any)."""
     from keizoku.billing.gateway.refunds import failed_refunds as list_failed
 
-    _told(list_failed, "no refund has failed that people have not dealt with", as_json)
+    nothing = "no refund has failed that people have not dealt with"
+    _told(list_failed, Page.wanted(limit, after, everything), nothing, as_json, "refund")
 
 
-@app.command("refund-dealt-with")
+@app.command(
+    "refund-dealt-with",
+    help=japanese("失敗した返金に担当者が対応しました。一覧から消えます。必要な記帳は担当者が行います。"),
+)
 def refund_dealt_with(
-    refund: Annotated[
-        str, typer.Argument(help='The refund, as `keizoku payments failed-refunds` lists it: "refund 7".')
+    refund: RefundId,
+    by: Annotated[str, typer.Option("--by", help=both("Who dealt with it.", "対応した人。"))],
+    ground: Annotated[
+        str, typer.Option("--ground", help=both("How: paid by bank, set off, …", "方法: 銀行振込、相殺など。"))
     ],
-    by: Annotated[str, typer.Option("--by", help="Who dealt with it.")],
-    ground: Annotated[str, typer.Option("--ground", help="How: paid by bank, set off, …")],
 ) -> None:
     """People have dealt with a refund that failed: it leaves the list. Postings of theirs are theirs to make."""
     with services_now() as (services, now):
@@ -91,11 +121,26 @@ def refund_dealt_with(
     emit(f"{refund} is dealt with")
 
 
-@app.command("nothing-refunded")
+@app.command(
+    "nothing-refunded", help=japanese("返金が行われなかったことを担当者が確認しました。次の夜に改めて依頼します。")
+)
 def nothing_refunded(
-    key: Annotated[str, typer.Argument(help="The refund's key, as `keizoku payments refunds` lists it.")],
-    by: Annotated[str, typer.Option("--by", help="Who made sure.")],
-    ground: Annotated[str, typer.Option("--ground", help="How: the gateway's own page, its support, …")],
+    key: Annotated[
+        str,
+        typer.Argument(
+            help=both(
+                "The refund's key, as `keizoku payments refunds` lists it.",
+                "`keizoku payments refunds` にある返金のキー。",
+            )
+        ),
+    ],
+    by: Annotated[str, typer.Option("--by", help=both("Who made sure.", "確認した人。"))],
+    ground: Annotated[
+        str,
+        typer.Option(
+            "--ground", help=both("How: the gateway's own page, its support, …", "方法: 決済代行の画面、問合せなど。")
+        ),
+    ],
 ) -> None:
     """People have made sure that a refund was never made: the next night asks for it anew."""
     with services_now() as (services, now):
@@ -103,14 +148,19 @@ def nothing_refunded(
     emit(f"refund {key} is over; the next night asks anew")
 
 
-@app.command()
-def disputes(as_json: AsJson = False) -> None:
+@app.command(help=japanese("カード会員の異議と最新の状態。未決のものが先。"))
+def disputes(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Disputes of cardholders, each with its newest state; the open ones first."""
     from keizoku.billing.cards.disputes import disputes as list_disputes
 
     with open_services() as services:
         rows = list_disputes(services.session)
-    emit(rows if rows or as_json else "no charge was ever disputed", as_json)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no charge was ever disputed", as_json, "dispute")
 
 
 class Choice(StrEnum):
@@ -120,12 +170,28 @@ class Choice(StrEnum):
     SALE_VOID = "sale_void"
 
 
-@app.command("dispute-lost")
+@app.command(
+    "dispute-lost",
+    help=japanese("異議に敗れたときの扱いを、その前でも後でも担当者が選びます(既定は設定 dispute_lost)。"),
+)
 def dispute_lost(
-    dispute: Annotated[str, typer.Argument(help="The dispute, as `keizoku payments disputes` lists it.")],
-    choice: Annotated[Choice, typer.Option("--choice", help="Is the fee owed again, or is nothing owed?")],
-    by: Annotated[str, typer.Option("--by", help="Who chose.")],
-    ground: Annotated[str, typer.Option("--ground", help="Why.")],
+    dispute: Annotated[
+        str,
+        typer.Argument(
+            help=both(
+                "The dispute, as `keizoku payments disputes` lists it.", "`keizoku payments disputes` にある異議。"
+            )
+        ),
+    ],
+    choice: Annotated[
+        Choice,
+        typer.Option(
+            "--choice",
+            help=both("Is the fee owed again, or is nothing owed?", "料金は再び未払いになるか、何も残らないか。"),
+        ),
+    ],
+    by: Annotated[str, typer.Option("--by", help=both("Who chose.", "選んだ人。"))],
+    ground: Annotated[str, typer.Option("--ground", help=both("Why.", "理由。"))],
 ) -> None:
     """People choose what the loss of a dispute means, before or after it is lost (default: setting dispute_lost)."""
     with services_now() as (services, now):
@@ -133,10 +199,12 @@ def dispute_lost(
     emit(f"dispute {dispute}: if it is lost, {choice.value}")
 
 
-def _told(waiting: Callable[[Session], Sequence[object]], nothing: str, as_json: bool) -> None:
+def _told(
+    waiting: Callable[[Session], Sequence[Mapping[str, Any]]], page: Page, nothing: str, as_json: bool, key: str
+) -> None:
     """What waits for somebody, or `nothing`; exit 1 if anything does."""
     with open_services() as services:
         rows = waiting(services.session)
-    emit(rows if rows or as_json else nothing, as_json)
+    emit_rows(rows, page, nothing, as_json, key)
     if rows:
         raise typer.Exit(1)

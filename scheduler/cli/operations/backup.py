@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_database, open_services, settings_of_this_process
+from keizoku.scheduler.cli.shared.inputs import Account
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit, errors, fail
 from keizoku.terms.calendar import iso_jst
 
@@ -18,21 +21,54 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-Backup = Annotated[str, typer.Option("--backup", help="Which one, as `keizoku backup list` names it; else the newest.")]
+AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
+Backup = Annotated[
+    str,
+    typer.Option(
+        "--backup",
+        help=both(
+            "Which one, as `keizoku backup list` names it; else the newest.",
+            "`keizoku backup list` にある写し。省略すると最新。",
+        ),
+    ),
+]
 Identity = Annotated[
     Path | None,
-    typer.Option("--identity", help="File with the secret key of age; else the setting backup_identity_file."),
+    typer.Option(
+        "--identity",
+        help=both(
+            "File with the secret key of age; else the setting backup_identity_file.",
+            "ageの秘密鍵のファイル。省略すると設定 backup_identity_file。",
+        ),
+    ),
 ]
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Encrypted copies of the database in three places: run, list, verify, restore.",
+        "暗号化した写しを三か所に: 実行、一覧、検証、復元。",
+    )
+)
 def _backup() -> None:
     """Encrypted copies of the database in three places: run, list, verify, restore."""
 
 
-@app.command()
-def key(file: Annotated[Path, typer.Argument(help="Where the secret key goes; must not be there yet.")]) -> None:
+@app.command(
+    help=japanese(
+        "鍵を作ります: 秘密鍵はファイルに、公開鍵は KEIZOKU_BACKUP_RECIPIEN"
+        "TS のために表示します。\n\n"
+        "ファイルは写しを作る機械から離して保管してください。持つ人はすべての写しを読めます。"
+    )
+)
+def key(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help=both("Where the secret key goes; must not be there yet.", "秘密鍵を書くファイル。まだ存在しないもの。")
+        ),
+    ],
+) -> None:
     """Make a pair of keys: the secret one into a file, the public one printed for KEIZOKU_BACKUP_RECIPIENTS.
 
     Keep the file away from the machine that makes backups: whoever has it reads them all.
@@ -49,7 +85,7 @@ def key(file: Annotated[Path, typer.Argument(help="Where the secret key goes; mu
     emit(public)
 
 
-@app.command()
+@app.command(help=japanese("写しを作り、すべての場所に書きます(書けない場所があれば終了コード 1)。"))
 def run(as_json: AsJson = False) -> None:
     """Make a backup and write it to every place (exit 1 if one of them did not take it)."""
     from keizoku.db.standing import check_current
@@ -68,8 +104,18 @@ def run(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command("list")
-def list_(as_json: AsJson = False) -> None:
+@app.command(
+    "list",
+    help=japanese(
+        "すべての場所にある完全な写し(7日以内のものがすべての場所にそろっていなければ終了コード 1: premium/10.3)。"
+    ),
+)
+def list_(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every whole copy in every place (exit 1 if none of the last 7 days lies in all of them: premium/10.3)."""
     from keizoku.scheduler.backup import keeper
 
@@ -91,7 +137,7 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         emit({"copies": rows, "unreadable": unreadable, "too_old": stands.too_old, "wanted": stands.wanted}, True)
     else:
-        emit(rows or "no backup lies anywhere")
+        emit_rows(rows, Page.wanted(limit, after, everything), "no backup lies anywhere", as_json, "backup")
         for line in unreadable:
             errors.print(line, markup=False, soft_wrap=True)
     if stands.too_old:
@@ -101,7 +147,7 @@ def list_(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(help=japanese("写しを読み直します: 書いたときと同じ内容で、鍵があれば最後まで開けること。"))
 def verify(backup: Backup = "", identity: Identity = None, as_json: AsJson = False) -> None:
     """Read the copies of a backup back: the bytes are those that were written; with the key, they open to the end."""
     from keizoku.scheduler.backup import keeper
@@ -128,9 +174,19 @@ def verify(backup: Backup = "", identity: Identity = None, as_json: AsJson = Fal
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    help=japanese("写しを空のデータベースに復元し、行数、合計、証明が同じことを確かめます(違えば終了コード 1)。")
+)
 def restore(
-    into: Annotated[str, typer.Argument(help="Address of an empty database: postgresql://user@host/database.")],
+    into: Annotated[
+        str,
+        typer.Argument(
+            help=both(
+                "Address of an empty database: postgresql://user@host/database.",
+                "空のデータベースのアドレス: postgresql://user@host/database。",
+            )
+        ),
+    ],
     backup: Backup = "",
     identity: Identity = None,
     as_json: AsJson = False,
@@ -156,10 +212,12 @@ def restore(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(help=japanese("会員本人の情報をCSVで書き出します。行の種類ごとに一つ(premium/10.4)。"))
 def member(
-    account: Annotated[str, typer.Argument(help="The account.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the CSV files.")],
+    account: Account,
+    out: Annotated[
+        Path, typer.Option("--out", help=both("Folder for the CSV files.", "CSVファイルを置くフォルダー。"))
+    ],
     as_json: AsJson = False,
 ) -> None:
     """A member's own data as CSV files, one for every kind of row (premium/10.4)."""

@@ -11,19 +11,25 @@ from keizoku.scheduler.cli.shared.context import (
     server_address,
     settings_of_this_process,
 )
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, errors, fail, note
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "The database: where it is, bring it up to date, look whether somebody changed it, stop it.",
+        "データベース: 場所、更新、手で変えられていないかの確認、停止。",
+    )
+)
 def _db() -> None:
     """The database: where it is, bring it up to date, look whether somebody changed it, stop it."""
 
 
-@app.command()
+@app.command(help=japanese("データベースの場所と、表がこの版のものかどうか(違えば終了コード 1)。"))
 def status(as_json: AsJson = False) -> None:
     """Where the database is, and whether its tables are those of this release (exit 1 if they are not)."""
     with open_database(settings_of_this_process()) as database:
@@ -34,12 +40,38 @@ def status(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command("upgrade")
+@app.command(
+    "upgrade",
+    help=japanese(
+        "表をこの版のものにします。すべて行うか何もしないかで、二度行っても変わりません。\n\n"
+        "ワーカーや夜間処理が動いている間と、表が手で変えられているときは断ります(`keizoku db check`)。"
+    ),
+)
 def bring_up_to_date(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    sql: Annotated[bool, typer.Option("--sql", help="With --dry-run: print the SQL of the steps instead.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help=both("Say what would be done, and do nothing.", "行うことを示すだけで、何もしません。")
+        ),
+    ] = False,
+    sql: Annotated[
+        bool,
+        typer.Option(
+            "--sql",
+            help=both(
+                "With --dry-run: print the SQL of the steps instead.", "--dry-run とともに: 手順のSQLを表示します。"
+            ),
+        ),
+    ] = False,
     second: Annotated[
-        bool, typer.Option("--second", help="Make tables although another schema of the database holds a Keizoku.")
+        bool,
+        typer.Option(
+            "--second",
+            help=both(
+                "Make tables although another schema of the database holds a Keizoku.",
+                "データベースの別のスキーマに既にあっても、表を作ります。",
+            ),
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,7 +101,7 @@ def bring_up_to_date(
     emit({**standing, **before, **after, "steps": steps, "done": not dry_run}, as_json)
 
 
-@app.command()
+@app.command(help=japanese("表が手で変えられていないか: この版の表との相違をすべて示します(あれば終了コード 1)。"))
 def check(as_json: AsJson = False) -> None:
     """Look whether somebody changed the tables by hand: every difference to those of the release (exit 1 if any)."""
     from keizoku.db.releases import OURS
@@ -94,9 +126,20 @@ def check(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "psql などのためのデータベースのアドレス。組込みサーバーのものも示しますが、起動はしません。\n\n"
+        "止まっている組込みサーバーも、コマンドやワーカーが使う間は同じアドレスで動きます。"
+    )
+)
 def url(
-    password: Annotated[bool, typer.Option("--password", help="With the password, where the address has one.")] = False,
+    password: Annotated[
+        bool,
+        typer.Option(
+            "--password",
+            help=both("With the password, where the address has one.", "アドレスにパスワードがあれば含めます。"),
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """The address of the database, for psql and other programs; of the embedded server too, which is not started.
@@ -119,9 +162,14 @@ def url(
         note(f"the embedded server {said}; it runs while a command or `keizoku worker` uses it")
 
 
-@app.command()
+@app.command(help=japanese("中断されたコマンドが残した組込みサーバーを止めます。"))
 def stop(
-    force: Annotated[bool, typer.Option("--force", help="Even if another command is using it.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help=both("Even if another command is using it.", "他のコマンドが使っていても止めます。")
+        ),
+    ] = False,
 ) -> None:
     """Stop the embedded server, where a killed command left it running."""
     settings = settings_of_this_process()
@@ -133,12 +181,25 @@ def stop(
     emit(f"the database in {server.data_dir} is {server.state()}")
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "役割 worker, finance, support を、必要な権限だけで作ります。もう一"
+        "度行っても変わりません。\n\n"
+        "ログインはできません。人や機械のログインに付与してください(docs/why/securit"
+        "y.md)。"
+    )
+)
 def roles(
     schema: Annotated[
-        list[str] | None, typer.Option("--schema", help="A schema to give them privileges in; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--schema",
+            help=both("A schema to give them privileges in; may be repeated.", "権限を与えるスキーマ。繰り返し可。"),
+        ),
     ] = None,
-    prefix: Annotated[str, typer.Option("--prefix", help="What their names begin with.")] = "keizoku",
+    prefix: Annotated[
+        str, typer.Option("--prefix", help=both("What their names begin with.", "名前の先頭。"))
+    ] = "keizoku",
     as_json: AsJson = False,
 ) -> None:
     """Make the roles worker, finance and support, with no more than each needs; again changes nothing.

@@ -7,21 +7,53 @@ from typing import Annotated
 
 import typer
 
+from keizoku.scheduler.cli.shared.language import both, japanese
+
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "架空の一か月を読み込み、夜間処理を行い、結果を表示し、ページを一枚書き出します。\n\n"
+        "デモは専用のデータベースを毎回作り直します。決済代行は模擬で、カードはありません。証明に相違"
+        "があれば終了コード 1。"
+    )
+)
 def demo(
     data_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the demo's own database. Default: .demo here.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help=both(
+                "Folder of the demo's own database. Default: .demo here.",
+                "デモ専用データベースのフォルダー。省略すると、ここの .demo。",
+            ),
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="Where the page goes. Default: demo.html in that folder.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.html",
+            help=both(
+                "Where the page goes. Default: demo.html in that folder.",
+                "ページの場所。省略すると、そのフォルダーの demo.html。",
+            ),
+        ),
     ] = None,
     examples: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The example month. Default: examples/2026-04.")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help=both("The example month. Default: examples/2026-04.", "例の月。省略すると examples/2026-04。"),
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, nothing else on stdout.")] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help=both("As JSON, nothing else on stdout.", "JSONで出力します。標準出力には他に何も出しません。"),
+        ),
+    ] = False,
 ) -> None:
     """Load an invented month, run its nights, show what came of it, and write one page.
 

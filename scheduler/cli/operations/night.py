@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from keizoku.scheduler.cli.shared.context import open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import day as parse_day
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import console, emit, errors, fail, table
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import jst_day
@@ -24,31 +25,65 @@ if TYPE_CHECKING:
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "ある営業日の更新、請求、決済、督促、判定、収益認識、証明を行います。\n\n"
+        "前回から抜けた夜を先に行います。同じ日を二度行っても変わりません。証明に相違があるか、他の夜"
+        "間処理が動いていれば終了コード 1。"
+    )
+)
 def night(
-    on: Annotated[str, typer.Option("--on", help="The business date, 2026-04-01; default: today in Japan.")] = "",
-    from_: Annotated[str, typer.Option("--from", help="The first of several business dates.")] = "",
-    to: Annotated[str, typer.Option("--to", help="The last of several business dates.")] = "",
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on",
+            help=both(
+                "The business date, 2026-04-01; default: today in Japan.",
+                "営業日。2026-04-01 など。省略すると日本の今日。",
+            ),
+        ),
+    ] = "",
+    from_: Annotated[
+        str, typer.Option("--from", help=both("The first of several business dates.", "複数の営業日の最初の日。"))
+    ] = "",
+    to: Annotated[
+        str, typer.Option("--to", help=both("The last of several business dates.", "複数の営業日の最後の日。"))
+    ] = "",
     simulate_clock: Annotated[
         bool,
         typer.Option(
             "--simulate-clock",
-            help="Let each night believe that it is 02:30 JST of its own date (simulated gateway only: for trials).",
+            help=both(
+                "Let each night believe that it is 02:30 JST of its own date (simulated gateway only: for trials).",
+                "それぞれの夜を、その日の日本時間02:30とみなします(模擬の決済代行のみ。試験用)。",
+            ),
         ),
     ] = False,
     jobs: Annotated[
         int,
         typer.Option(
-            "--jobs", min=0, max=64, help="Processes that share the contracts; 0: as many as KEIZOKU_NIGHT_JOBS says."
+            "--jobs",
+            min=0,
+            max=64,
+            help=both(
+                "Processes that share the contracts; 0: as many as KEIZOKU_NIGHT_JOBS says.",
+                "契約を分担するプロセスの数。0 なら KEIZOKU_NIGHT_JOBS の値。",
+            ),
         ),
     ] = 0,
     whole_audit: Annotated[
         bool,
         typer.Option(
-            "--whole-audit", help="Look at every row again, not only at what came since the last certificate."
+            "--whole-audit",
+            help=both(
+                "Look at every row again, not only at what came since the last certificate.",
+                "前回の証明より後だけでなく、すべての行を見直します。",
+            ),
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, one object per night.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help=both("As JSON, one object per night.", "JSONで出力します。夜ごとに一つ。"))
+    ] = False,
 ) -> None:
     """Renew, invoice, charge, chase, adjudicate, recognise, and certify a business date.
 

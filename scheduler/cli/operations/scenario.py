@@ -10,25 +10,56 @@ import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from keizoku.scheduler.cli.shared.context import open_database, settings_of_this_process
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import console, emit, errors, fail
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
-@app.callback()
+@app.callback(
+    help=both(
+        "Dated diaries that run the whole engine (docs/how-to/scenarios.md).",
+        "日付つきの日誌で全体を動かします(docs/how-to/scenarios.md)。",
+    )
+)
 def _scenario() -> None:
     """Dated diaries that run the whole engine (docs/how-to/scenarios.md)."""
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "ファイルごとに空の表で動かします。結果はファイルの順です。\n\n"
+        "期待と違えば終了コード 1、シナリオでないファイルがあれば 2、そうでなければ 0。"
+    )
+)
 def run(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Scenario files (YAML).")],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, nothing else on stdout.")] = False,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help=both("Scenario files (YAML).", "シナリオのファイル(YAML)。"))
+    ],
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help=both("As JSON, nothing else on stdout.", "JSONで出力します。標準出力には他に何も出しません。"),
+        ),
+    ] = False,
     keep_schema: Annotated[
-        bool, typer.Option("--keep-schema", help="Leave each scenario's rows in the database.")
+        bool,
+        typer.Option(
+            "--keep-schema",
+            help=both("Leave each scenario's rows in the database.", "シナリオの行をデータベースに残します。"),
+        ),
     ] = False,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="How many at once; default: one for each processor.")
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            help=both(
+                "How many at once; default: one for each processor.", "同時に動かす数。省略するとプロセッサの数。"
+            ),
+        ),
     ] = None,
 ) -> None:
     """Run each file on empty tables of its own; the outcomes come in the order of the files.

@@ -12,6 +12,7 @@ from uuid import uuid4
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_database, open_services, settings_of_this_process
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
 
 if TYPE_CHECKING:
@@ -27,16 +28,46 @@ if TYPE_CHECKING:
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "無人運転: 日本時間02:30の夜間処理と抜けた分、決済代行の知らせを、SIGTERM まで"
+        "続けます。\n\n"
+        "複数動かせます。一つが主となり、止まれば1分以内に他が引き継ぎます。記録は標準エラーにJSO"
+        "Nの行で出ます。"
+    )
+)
 def worker(
     listen: Annotated[
-        str, typer.Option("--listen", help="Where /healthz and /metrics answer: host:port; empty: nowhere.")
+        str,
+        typer.Option(
+            "--listen",
+            help=both(
+                "Where /healthz and /metrics answer: host:port; empty: nowhere.",
+                "/healthz と /metrics の場所: host:port。空なら開きません。",
+            ),
+        ),
     ] = "127.0.0.1:9464",
-    heartbeat: Annotated[float, typer.Option("--heartbeat", min=0.1, help="Seconds between heartbeats.")] = 5.0,
-    poll: Annotated[float, typer.Option("--poll", min=0.1, help="Seconds between looks at the gateway's news.")] = 300,
+    heartbeat: Annotated[
+        float, typer.Option("--heartbeat", min=0.1, help=both("Seconds between heartbeats.", "生存信号の間隔(秒)。"))
+    ] = 5.0,
+    poll: Annotated[
+        float,
+        typer.Option(
+            "--poll",
+            min=0.1,
+            help=both("Seconds between looks at the gateway's news.", "決済代行の知らせを見る間隔(秒)。"),
+        ),
+    ] = 300,
     lease: Annotated[
         float,
-        typer.Option("--lease", min=0.5, help="Seconds of silence after which another worker takes the lead."),
+        typer.Option(
+            "--lease",
+            min=0.5,
+            help=both(
+                "Seconds of silence after which another worker takes the lead.",
+                "この秒数応答がなければ、他のワーカーが主になります。",
+            ),
+        ),
     ] = 30.0,
 ) -> None:
     """Run unattended: the night at 02:30 JST and what was missed, the gateway's news, until SIGTERM.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from keizoku.scheduler.cli.shared.output import UserError, note, refuse
+from keizoku.scheduler.cli.shared.output import UserError, note
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -157,14 +157,9 @@ def open_services(settings: Settings | None = None, *, quiet: bool = False) -> I
 
 @contextmanager
 def services_now() -> Iterator[tuple[Services, datetime]]:
-    """The house and the present instant; what the desk refuses ends the command in one line, exit code 1."""
-    from keizoku.terms.refusal import Refused
-
+    """The house and the present instant."""
     with open_services() as services:
-        try:
-            yield services, datetime.now(UTC)
-        except Refused as refused:
-            refuse(refused, 1)
+        yield services, datetime.now(UTC)
 
 
 def _bring_up_to_date(database: Database) -> None:

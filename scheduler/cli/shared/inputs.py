@@ -13,6 +13,8 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from keizoku.scheduler.cli.shared.ids import worded
+from keizoku.scheduler.cli.shared.language import both, language
 from keizoku.scheduler.cli.shared.output import errors, fail
 from keizoku.terms.calendar import Month, parse_instant
 
@@ -24,16 +26,52 @@ class Language(StrEnum):
     EN = "en"
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-Author = Annotated[str, typer.Option(help="Who decides so.")]
-Ground = Annotated[str, typer.Option(help="Why.")]
-Recorder = Annotated[str, typer.Option("--author", help="Who records it. Default: your login name.")]
-From = Annotated[str, typer.Option("--from", help="JST unless it has an offset: '2026-04-10 09:00'.")]
-To = Annotated[str, typer.Option("--to", help="The end, not included.")]
-Windows = Annotated[list[str] | None, typer.Option("--window", metavar="FROM/TO", help="May be repeated.")]
-File = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
-MonthArgument = Annotated[str, typer.Argument(metavar="MONTH", help="Such as 2026-04; JST.")]
-OnlyMonth = Annotated[str, typer.Option("--month", help="Only of this month: 2026-04.")]
+SPOKEN = Language(language())
+"""The language that a command speaks where --lang does not say otherwise; documents for customers are Japanese then."""
+
+
+Account = Annotated[
+    str,
+    typer.Argument(
+        metavar="ACCOUNT", parser=worded("account", "アカウント"), help=both("The account.", "アカウント。")
+    ),
+]
+OnlyAccount = Annotated[
+    str | None,
+    typer.Option("--account", metavar="ACCOUNT", help=both("Only this account's.", "このアカウントのものだけ。")),
+]
+AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
+Author = Annotated[str, typer.Option(help=both("Who decides so.", "決めた人。"))]
+Ground = Annotated[str, typer.Option(help=both("Why.", "理由。"))]
+Recorder = Annotated[
+    str,
+    typer.Option(
+        "--author", help=both("Who records it. Default: your login name.", "記録する人。省略するとログイン名。")
+    ),
+]
+From = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        help=both(
+            "JST unless it has an offset: '2026-04-10 09:00'.",
+            "開始。時差の指定がなければ日本時間: '2026-04-10 09:00'。",
+        ),
+    ),
+]
+To = Annotated[str, typer.Option("--to", help=both("The end, not included.", "終了(その時刻を含みません)。"))]
+Windows = Annotated[
+    list[str] | None, typer.Option("--window", metavar="FROM/TO", help=both("May be repeated.", "時間帯。繰り返し可。"))
+]
+File = Annotated[
+    Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=both("The file.", "ファイル。"))
+]
+MonthArgument = Annotated[
+    str, typer.Argument(metavar="MONTH", help=both("Such as 2026-04; JST.", "月。2026-04 など(日本時間)。"))
+]
+OnlyMonth = Annotated[
+    str, typer.Option("--month", help=both("Only of this month: 2026-04.", "この月のものだけ: 2026-04。"))
+]
 
 
 YEARS: Final = range(1970, 2201)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from keizoku.scheduler.cli.shared.output import emit, refuse, report_findings
+from keizoku.scheduler.cli.shared.language import both
+from keizoku.scheduler.cli.shared.output import MISTAKEN, emit, refuse, report_findings
 from keizoku.terms.calendar import iso_jst
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from keizoku.billing.receivables.import_log import MoneyImport
 
 LayoutFile = Annotated[
-    Path | None, typer.Option("--mapping", exists=True, dir_okay=False, help="TOML: how the file names its columns.")
+    Path | None,
+    typer.Option(
+        "--mapping",
+        exists=True,
+        dir_okay=False,
+        help=both("TOML: how the file names its columns.", "ファイルの列名の読み替え(TOML)。"),
+    ),
 ]
 
 
@@ -29,7 +36,7 @@ def layout_of(mapping: Path | None, columns: Sequence[str]) -> Layout:
     try:
         return read_layout(mapping, columns)
     except Refused as refused:
-        refuse(refused)
+        refuse(refused, MISTAKEN)
 
 
 def end_of_import(done: MoneyImport, as_json: bool) -> NoReturn:

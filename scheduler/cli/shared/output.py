@@ -1,20 +1,28 @@
 """How every command speaks: results to stdout, everything else to stderr, JSON when asked.
 
-Exit codes: 0 fine, 1 a finding, 2 the command could not be done as asked, 3 it was broken off by what it stands on
-(the database went away, a disk is full): what was committed stays, run it again.
+Exit codes have their home here, and a page for people in docs/reference/command-line.md:
+
+    0  fine
+    1  FOUND: what was asked has the answer no. Something was found (a row of a file, a difference, something that
+       waits for people), or what the database holds is against it: no such account or id, an act that is refused
+    2  MISTAKEN: it could not be asked so. The call, a setting or a file is wrong, whatever the database holds
+    3  BROKEN_OFF: what it stands on went away (the database, a disk that is full): what was committed stays, run it
+       again
 """
 
 import dataclasses
 import datetime as dt
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -23,18 +31,30 @@ if TYPE_CHECKING:
     from keizoku.terms.refusal import Refused
 
 __all__ = [
+    "BROKEN_OFF",
+    "FOUND",
+    "MISTAKEN",
     "UserError",
     "console",
     "emit",
     "errors",
     "explain_failure",
+    "explain_mistake",
     "explained",
     "fail",
+    "in_japan",
+    "jsonable",
     "note",
     "refuse",
     "report_findings",
     "table",
 ]
+
+JST: Final = dt.timezone(dt.timedelta(hours=9), "JST")
+INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+
+NUMBERS: Final = frozenset({"id", "attempt", "contract", "credit", "entry", "invoice", "payment", "reverses"})
+"""Columns that hold the number of something."""
 
 WIDTH_OF_A_FILE = 200
 """Columns of a table that goes to a file or another program, where no terminal says how wide it is."""
@@ -51,14 +71,18 @@ errors = _console(stderr=True)
 """For everything else."""
 
 
-BROKEN_OFF = 3
+FOUND: Final = 1
+"""Exit code: a finding, or a refusal: what the database holds is against it."""
+MISTAKEN: Final = 2
+"""Exit code: the call, a setting or a file is wrong, whatever the database holds."""
+BROKEN_OFF: Final = 3
 """Exit code: the database went away or a disk is full; the same command does once that is mended."""
 
 
 class UserError(Exception):
     """What the person at the keyboard can mend; the message is one line, `code` the exit code."""
 
-    def __init__(self, message: str, code: int = 2) -> None:
+    def __init__(self, message: str, code: int = MISTAKEN) -> None:
         super().__init__(message)
         self.code = code
 
@@ -66,14 +90,14 @@ class UserError(Exception):
 def emit(result: object, as_json: bool = False, human: Callable[[Console], None] | None = None) -> None:
     """Print a result: as JSON, or as `human` draws it, or as a plain table or line."""
     if as_json:
-        sys.stdout.write(json.dumps(result, default=_jsonable, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(json.dumps(result, default=jsonable, ensure_ascii=False, indent=2) + "\n")
     elif human is not None:
         human(console)
     elif isinstance(result, Mapping):
-        console.print(table(("", ""), ((name, value) for name, value in result.items()), header=False))
+        console.print(table(("", ""), ((name, _named(name, value)) for name, value in result.items()), header=False))
     elif isinstance(result, Sequence) and result and all(isinstance(row, Mapping) for row in result):
         names = list(result[0])
-        console.print(table(names, ([row.get(name) for name in names] for row in result)))
+        console.print(table(names, ([_named(name, row.get(name)) for name in names] for row in result)))
     elif isinstance(result, Sequence) and not isinstance(result, str):
         for line in result:
             console.print(escape(str(line)), soft_wrap=True)
@@ -98,12 +122,12 @@ def note(message: str) -> None:
     errors.print(escape(message), style="dim", soft_wrap=True)
 
 
-def fail(message: str, code: int = 2) -> NoReturn:
-    """End the command with one line."""
+def fail(message: str, code: int = MISTAKEN) -> NoReturn:
+    """End the command with one line: `MISTAKEN` for a call that is wrong, `FOUND` where the data say no."""
     raise UserError(message, code)
 
 
-def refuse(refused: "Refused", code: int = 2) -> NoReturn:
+def refuse(refused: "Refused", code: int = FOUND) -> NoReturn:
     """End the command with the line of a refusal (with `--json` it goes to stdout as well, see explain_failure)."""
     raise UserError(str(refused), code) from refused
 
@@ -116,7 +140,19 @@ def report_findings(findings: Iterable[object], as_json: bool = False) -> int:
     else:
         for finding in found:
             errors.print(escape(str(finding)), soft_wrap=True)
-    return 1 if found else 0
+    return FOUND if found else 0
+
+
+def explain_mistake(error: typer.TyperException) -> int:
+    """One line for what the parser cannot read: what, and where the rule stands; its exit code."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return MISTAKEN  # the help was shown: that is all there is to say
+    message = " ".join(error.format_message().split()).rstrip(".")
+    if context is not None:
+        message += f"{' ' if message.endswith('?') else '; '}`{context.command_path} --help` says how"
+    errors.print(f"[red]error[/]: {escape(message)}", soft_wrap=True)
+    return MISTAKEN
 
 
 def explain_failure(error: Exception, as_json: bool = False) -> int:
@@ -149,21 +185,26 @@ def explained(error: BaseException) -> tuple[str, int] | None:
 
     if isinstance(error, UserError):
         return (f"{error}; {FREE_SOME}", BROKEN_OFF) if disk_is_full(error) else (str(error), error.code)
+    if isinstance(error, Refused):
+        return str(error), FOUND
     failure = failure_of(error)
     if failure is not None:
-        return str(failure), BROKEN_OFF if failure.passes else 2
+        return str(failure), BROKEN_OFF if failure.passes else MISTAKEN
     if isinstance(error, ModuleNotFoundError):
         line = missing_extra(error.name or "")
-        return (line, 2) if line else None
+        return (line, MISTAKEN) if line else None
     if isinstance(error, DatabaseError | GatewayRefusesUsError):
-        return str(error), 2
-    if isinstance(error, Refused):
-        return str(error), 1
+        return str(error), MISTAKEN
     if disk_is_full(error):
         return f"the disk is full: {' '.join(str(error).split())}; {FREE_SOME}", BROKEN_OFF
     if isinstance(error, DataError):  # a number or a letter beyond what its columns hold
-        return f"a value that cannot be: {str(error.orig).splitlines()[0]}", 2
+        return f"a value that cannot be: {str(error.orig).splitlines()[0]}", MISTAKEN
     return None
+
+
+def _named(name: str, value: object) -> object:
+    """The value of a column: the number of something is no amount, and is written as it is typed."""
+    return str(value) if name in NUMBERS and isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _cell(value: object) -> str:
@@ -175,15 +216,30 @@ def _cell(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, list | tuple):
         return ", ".join(_cell(item) for item in value)
-    return escape(str(value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{escape(str(name))} {_cell(item)}" for name, item in value.items())
+    return escape(in_japan(value))
 
 
-def _jsonable(value: object) -> object:
+def in_japan(value: object) -> str:
+    """A value as people read it: an instant, also one that is a text already, as the time in Japan."""
+    if isinstance(value, str) and not INSTANT.fullmatch(value):
+        return value
+    if isinstance(value, str | dt.datetime):
+        at = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+        return f"{at.astimezone(JST).replace(tzinfo=None).isoformat(' ', 'seconds')} JST"
+    return str(value)
+
+
+def jsonable(value: object) -> object:
+    """The JSON form of what JSON itself does not know; instants as the time in Japan."""
     if isinstance(value, Mapping):  # before dataclasses: a read model says itself how it is shown
         return dict(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, dt.date):  # a datetime is one too
+    if isinstance(value, dt.datetime):
+        return (value if value.tzinfo is None else value.astimezone(JST)).isoformat()
+    if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, Enum):
         return value.value

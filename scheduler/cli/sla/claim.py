@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services, services_now
+from keizoku.scheduler.cli.shared.ids import ClaimId, worded
 from keizoku.scheduler.cli.shared.inputs import (
+    Account,
     AsJson,
     Author,
     File,
     From,
     Ground,
+    OnlyAccount,
     Recorder,
     To,
     Windows,
@@ -23,27 +26,47 @@ from keizoku.scheduler.cli.shared.inputs import (
     row_bar,
     window,
 )
-from keizoku.scheduler.cli.shared.output import emit, refuse, report_findings
-from keizoku.scheduler.cli.sla.evidence import print_imports
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages
+from keizoku.scheduler.cli.shared.output import emit, report_findings
+from keizoku.scheduler.cli.sla.recording import print_imports
 from keizoku.terms.decision import Finding
 
-app = typer.Typer(help="Claims under Article 9: take one, rule on it, list, show.", no_args_is_help=True)
+app = typer.Typer(
+    help=both("Claims under Article 9: take one, rule on it, list, show.", "第9条の申請: 受付、判断、一覧、表示。"),
+    no_args_is_help=True,
+)
 
-ClaimId = Annotated[str, typer.Argument(metavar="ID")]
-MonthText = Annotated[str | None, typer.Option("--month", help="The month of the outage: 2026-04.")]
+MonthText = Annotated[
+    str | None, typer.Option("--month", help=both("The month of the outage: 2026-04.", "停止のあった月: 2026-04。"))
+]
 
 
-@app.command()
+@app.command(help=japanese("申請を記録します。対象の月が終わった後の最初の夜に判定します。"))
 def submit(
-    account: Annotated[str, typer.Option(help="The user's account.")],
-    month: Annotated[str, typer.Option(help="The month of the outage: 2026-04.")],
-    claim_id: Annotated[str | None, typer.Option("--id", help="An id; default: account, month, number.")] = None,
+    account: Account,
+    month: Annotated[str, typer.Option(help=both("The month of the outage: 2026-04.", "停止のあった月: 2026-04。"))],
+    claim_id: Annotated[
+        str | None,
+        typer.Option(
+            "--id",
+            help=both(
+                "An id; default: account, month, number.", "申請の番号。省略するとアカウント・月・連番から作ります。"
+            ),
+        ),
+    ] = None,
     windows: Windows = None,
     received_at: Annotated[
-        str | None, typer.Option(help="When it was received, JST unless it has an offset. Default: now.")
+        str | None,
+        typer.Option(
+            help=both(
+                "When it was received, JST unless it has an offset. Default: now.",
+                "受け付けた時刻。時差の指定がなければ日本時間。省略すると現在。",
+            )
+        ),
     ] = None,
     author: Recorder = "",
-    ground: Annotated[str, typer.Option(help="What the user says.")] = "",
+    ground: Annotated[str, typer.Option(help=both("What the user says.", "利用者の申し出。"))] = "",
     as_json: AsJson = False,
 ) -> None:
     """Record a claim. It is decided in the first night after the end of its month."""
@@ -70,7 +93,14 @@ def submit(
     raise typer.Exit(1 if findings else 0)
 
 
-@app.command("import")
+@app.command(
+    "import",
+    help=japanese(
+        "ファイルの申請を記録します: id, account, month, received_at"
+        ", windows(CSV。FROM/TO を ; でつなぐ。空ならすべて)。\n\n"
+        "使えない行は、ファイル、行、値、規則、対処を示し、残りは記録します。"
+    ),
+)
 def import_claims(file: File, author: Recorder = "", as_json: AsJson = False) -> None:
     """Record claims of a file: id, account, month, received_at, windows (CSV; FROM/TO joined by ;, empty: all).
 
@@ -85,7 +115,7 @@ def import_claims(file: File, author: Recorder = "", as_json: AsJson = False) ->
     raise typer.Exit(print_imports([done], as_json))
 
 
-@app.command()
+@app.command(help=japanese("申請のうち、この時間帯だけを認めます。省略すると何も認めません。最新の判断が有効です。"))
 def recognise(
     claim_id: ClaimId, author: Author, ground: Ground, windows: Windows = None, as_json: AsJson = False
 ) -> None:
@@ -96,7 +126,7 @@ def recognise(
     _end(findings, as_json)
 
 
-@app.command()
+@app.command(help=japanese("申請のこの時間帯は利用者自身の環境によるものと判断します。省略すると取り消します。"))
 def environment(
     claim_id: ClaimId, author: Author, ground: Ground, windows: Windows = None, as_json: AsJson = False
 ) -> None:
@@ -107,10 +137,12 @@ def environment(
     _end(findings, as_json)
 
 
-@app.command()
+@app.command(help=japanese("利用者が減額の代わりの措置に同意したことを記録します。認容額は残ります。"))
 def consent(
     claim_id: ClaimId,
-    what: Annotated[str, typer.Option(help="The remedy that the user agreed to instead.")],
+    what: Annotated[
+        str, typer.Option(help=both("The remedy that the user agreed to instead.", "利用者が代わりに同意した措置。"))
+    ],
     author: Author,
     ground: Ground,
     as_json: AsJson = False,
@@ -121,7 +153,7 @@ def consent(
     _end(findings, as_json)
 
 
-@app.command("form-down")
+@app.command("form-down", help=japanese("申請フォームが止まっていたことを記録します。直後の期限は同じだけ延びます。"))
 def form_down(from_: From, to: To, author: Author, ground: Ground, as_json: AsJson = False) -> None:
     """Record that our claim form was down: a deadline shortly after moves by as long."""
     start_at, end_at = instant(from_), instant(to)
@@ -130,33 +162,37 @@ def form_down(from_: From, to: To, author: Author, ground: Ground, as_json: AsJs
     _end(findings, as_json)
 
 
-@app.command("list")
+@app.command("list", help=japanese("申請を受付の順に、最新の判定とともに。"))
 def list_claims(
     month: MonthText = None,
-    account: Annotated[str | None, typer.Option(help="Only this account's.")] = None,
+    account: OnlyAccount = None,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """Claims in the order of receipt, each with its newest decision."""
-    from keizoku.sla.claims.claim_views import claim_list
+    from keizoku.sla.claims.claim_views import claim_count, claim_list
 
     about = month_of(month) if month else None
     with open_services() as services:
-        claims = claim_list(services.session, ALL_THAT_IS_KNOWN, about, account)
-    rows = [each.to_json() for each in claims]
-    emit(rows if rows or as_json else "no claims", as_json)
+
+        def read(limit: int, after: str) -> list[dict[str, Any]]:
+            behind = worded("claim")(after) if after else ""
+            claims = claim_list(services.session, ALL_THAT_IS_KNOWN, about, account, limit=limit, after=behind)
+            return [each.to_json() for each in claims]
+
+        pages = Pages(read, lambda: claim_count(services.session, ALL_THAT_IS_KNOWN, about, account))
+        emit_pages(pages, Page.wanted(limit, after, everything), "no claims", as_json)
 
 
-@app.command()
+@app.command(help=japanese("一つの申請とその状態。理由は `keizoku explain claim CLAIM`。"))
 def show(claim_id: ClaimId, as_json: AsJson = False) -> None:
     """One claim and its state; `keizoku explain claim ID` says why."""
     from keizoku.sla.claims.claim_views import claim_explanation
-    from keizoku.terms.refusal import Refused
 
     with open_services() as services:
-        try:
-            found = claim_explanation(services.session, claim_id, ALL_THAT_IS_KNOWN)
-        except Refused as refused:
-            refuse(refused)
+        found = claim_explanation(services.session, claim_id, ALL_THAT_IS_KNOWN)
     emit({**found.claim.to_json(), **found.status.to_json()}, as_json)
 
 

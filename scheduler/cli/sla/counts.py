@@ -19,15 +19,28 @@ from keizoku.scheduler.cli.shared.inputs import (
     recorder,
     window,
 )
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import fail
-from keizoku.scheduler.cli.sla.evidence import print_list, record_act, take_files
+from keizoku.scheduler.cli.sla.recording import record_act, take_files
 from keizoku.terms.calendar import epoch, epoch_up
 
 if TYPE_CHECKING:
     from keizoku.sla.evidence.count_files import CountSeries
 
-counts = typer.Typer(help="Users unable of all users, as a monitor counted them.", no_args_is_help=True)
-unknown = typer.Typer(help="Time without a sample: neither down nor up until people decide.", no_args_is_help=True)
+counts = typer.Typer(
+    help=both(
+        "Users unable of all users, as a monitor counted them.", "監視が数えた、全利用者のうち利用できなかった人数。"
+    ),
+    no_args_is_help=True,
+)
+unknown = typer.Typer(
+    help=both(
+        "Time without a sample: neither down nor up until people decide.",
+        "測定値のない時間。担当者が決めるまで、停止でも稼働でもありません。",
+    ),
+    no_args_is_help=True,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -36,19 +49,56 @@ def add_to(app: typer.Typer) -> None:
     app.add_typer(unknown, name="unknown")
 
 
-@counts.command("import")
+@counts.command(
+    "import",
+    help=japanese(
+        "人数を記録します: from, to, affected, total(CSV)、または P"
+        "rometheus の範囲問合せのJSON(matrix)。\n\n"
+        "測定値のない時間は不明で、停止でも稼働でもありません(`keizoku sla unknow"
+        "n`)。"
+    ),
+)
 def import_counts(
     file: File,
-    affected: Annotated[str, typer.Option(help="JSON: the series of users unable.")] = "affected",
-    total: Annotated[str, typer.Option(help="JSON: the series of all users, or their number.")] = "total",
+    affected: Annotated[
+        str, typer.Option(help=both("JSON: the series of users unable.", "JSON: 利用できなかった利用者の系列。"))
+    ] = "affected",
+    total: Annotated[
+        str,
+        typer.Option(
+            help=both("JSON: the series of all users, or their number.", "JSON: 全利用者の系列、またはその数。")
+        ),
+    ] = "total",
     step: Annotated[
-        int, typer.Option(metavar="SECONDS", help="JSON: how long a sample holds; 0: the least distance of two.")
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            help=both(
+                "JSON: how long a sample holds; 0: the least distance of two.",
+                "JSON: 一つの測定値が続く秒数。0 なら最短の間隔。",
+            ),
+        ),
     ] = 0,
     asked: Annotated[
-        str, typer.Option("--range", metavar="FROM/TO", help="What the file is about; without a row it is unknown.")
+        str,
+        typer.Option(
+            "--range",
+            metavar="FROM/TO",
+            help=both(
+                "What the file is about; without a row it is unknown.",
+                "ファイルが対象とする範囲。行のない時間は不明とします。",
+            ),
+        ),
     ] = "",
     only_stops: Annotated[
-        bool, typer.Option("--only-stops", help="CSV: the rows are all the stops; between them nobody was unable.")
+        bool,
+        typer.Option(
+            "--only-stops",
+            help=both(
+                "CSV: the rows are all the stops; between them nobody was unable.",
+                "CSV: 行がすべての停止で、その間は誰も困っていません。",
+            ),
+        ),
     ] = False,
     author: Recorder = "",
     as_json: AsJson = False,
@@ -65,10 +115,16 @@ def import_counts(
     )
 
 
-@unknown.command("list")
+@unknown.command("list", help=japanese("担当者の判断を待つ時間。時刻の順。結果が変わりうる申請もともに待ちます。"))
 def list_unknown(
     month: OnlyMonth = "",
-    decided: Annotated[bool, typer.Option("--decided", help="What people decided, newest first.")] = False,
+    decided: Annotated[
+        bool,
+        typer.Option("--decided", help=both("What people decided, newest first.", "担当者が決めたもの。新しい順。")),
+    ] = False,
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
     as_json: AsJson = False,
 ) -> None:
     """What waits for people's decision, in order of time; claims that it could change wait with it."""
@@ -77,21 +133,37 @@ def list_unknown(
     about = month_of(month) if month else None
     now = datetime.now(UTC)
     with open_services() as services:
-        if decided:
-            print_list(unknown_decisions(services.session, about, now), as_json, "nothing was decided")
-        else:
-            print_list(unknown_list(services.session, about, now), as_json, "nothing is unknown")
+        read = unknown_decisions if decided else unknown_list
+        rows = [each.to_json() for each in read(services.session, about, now)]
+    nothing = "nothing was decided" if decided else "nothing is unknown"
+    emit_rows(rows, Page.wanted(limit, after, everything), nothing, as_json, "from")
 
 
-@unknown.command("decide")
+@unknown.command(
+    "decide", help=japanese("何であったかを決めます。停止にあたるかは定足数が決めます。最新の判断が有効です。")
+)
 def decide_unknown(
-    windows: Annotated[str, typer.Argument(metavar="FROM/TO", help="Time without a sample, or a part of it.")],
+    windows: Annotated[
+        str,
+        typer.Argument(
+            metavar="FROM/TO",
+            help=both("Time without a sample, or a part of it.", "測定値のない時間、またはその一部。"),
+        ),
+    ],
     verdict: Annotated[
-        str, typer.Argument(help="up; down, with --affected; excluded: it does not count; unknown: taken back.")
+        str,
+        typer.Argument(
+            help=both(
+                "up; down, with --affected; excluded: it does not count; unknown: taken back.",
+                "up: 稼働。down: 停止(--affected とともに)。excluded: 数えない。unknown: 取消し。",
+            )
+        ),
     ],
     author: Author,
     ground: Ground,
-    affected: Annotated[int | None, typer.Option(min=0, help="Users who were unable.")] = None,
+    affected: Annotated[
+        int | None, typer.Option(min=0, help=both("Users who were unable.", "利用できなかった人数。"))
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide what it was. Down is a stop if more than the threshold of users were unable; the newest decision holds."""

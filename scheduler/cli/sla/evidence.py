@@ -1,4 +1,4 @@
-"""`keizoku sla notice | interruption | incident | population | observations`: record what is known of stops.
+"""`keizoku sla notice | interruption | population | observations | imports`: record what is known of stops.
 
 Each command says what was refused, with its line, and records the rest; the night decides with it. A file is
 recorded once: the same file again says so and changes nothing.
@@ -6,21 +6,17 @@ recorded once: the same file again says so and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_services, services_now
+from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
-    Author,
-    File,
     From,
-    Ground,
     OnlyMonth,
     Recorder,
     To,
@@ -28,7 +24,11 @@ from keizoku.scheduler.cli.shared.inputs import (
     month_of,
     recorder,
 )
-from keizoku.scheduler.cli.shared.output import console, emit, fail, report_findings
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
+from keizoku.scheduler.cli.shared.output import fail
+from keizoku.scheduler.cli.sla.incidents import incident
+from keizoku.scheduler.cli.sla.recording import print_list, record_act, take_files
 
 if TYPE_CHECKING:
     from keizoku.scheduler.app import Services
@@ -36,15 +36,28 @@ if TYPE_CHECKING:
     from keizoku.sla.services.imports import ImportService
     from keizoku.terms.decision import Finding
 
-Ics = Annotated[list[Path] | None, typer.Argument(metavar="FILE.ics…", exists=True, dir_okay=False)]
-Cause = Annotated[str, typer.Option(help="fault, partner, system_update, user_environment.")]
+Ics = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE.ics…", exists=True, dir_okay=False, help=both("Calendar files.", "カレンダーのファイル。")
+    ),
+]
 FIRST_DAY = "1970-01-01"
 
-notice = typer.Typer(help="Maintenance that was announced, and when.", no_args_is_help=True)
-interruption = typer.Typer(help="The service interrupted under the terms.", no_args_is_help=True)
-incident = typer.Typer(help="Stops as people confirmed them.", no_args_is_help=True)
-population = typer.Typer(help="How many users the whole service has.", no_args_is_help=True)
-observations = typer.Typer(help="Who could not do what, from when to when.", no_args_is_help=True)
+notice = typer.Typer(
+    help=both("Maintenance that was announced, and when.", "予告したメンテナンスと、その予告の時刻。"),
+    no_args_is_help=True,
+)
+interruption = typer.Typer(
+    help=both("The service interrupted under the terms.", "規約にもとづくサービスの中断。"), no_args_is_help=True
+)
+population = typer.Typer(
+    help=both("How many users the whole service has.", "サービス全体の利用者数。"), no_args_is_help=True
+)
+observations = typer.Typer(
+    help=both("Who could not do what, from when to when.", "誰が、いつからいつまで、何をできなかったか。"),
+    no_args_is_help=True,
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,20 +71,46 @@ def add_to(app: typer.Typer) -> None:
     }
     for name, group in groups.items():
         app.add_typer(group, name=name)
-    app.command("imports")(list_imports)
+    app.command(
+        "imports", help=japanese("取り込んだファイルのすべて: 種類、ハッシュ、行数、使った行、断った行、誰が。")
+    )(list_imports)
 
 
-@notice.command("add")
+@notice.command(
+    "add",
+    help=japanese(
+        "予告したメンテナンスを、カレンダーのファイルかオプションから記録します。遅すぎた予告は記録さ"
+        "れ、何も除外しません。\n\n"
+        "同じ --id を後からもう一度公表すると編集になり、以後は両方が予告した時間だけを除外しま"
+        "す。"
+    ),
+)
 def add_notice(
     files: Ics = None,
-    uid: Annotated[str, typer.Option("--id", help="The notice's own id, where no file is given.")] = "",
-    published: Annotated[str, typer.Option(help="When it was published.")] = "",
+    uid: Annotated[
+        str,
+        typer.Option(
+            "--id", help=both("The notice's own id, where no file is given.", "ファイルを渡さないときの、予告の番号。")
+        ),
+    ] = "",
+    published: Annotated[str, typer.Option(help=both("When it was published.", "公表した時刻。"))] = "",
     from_: From = "",
     to: To = "",
-    calendar: Annotated[str, typer.Option(help="The calendar of the id, where there are several.")] = "",
-    cancelled: Annotated[bool, typer.Option("--cancelled", help="Withdrawn, from --published on.")] = False,
+    calendar: Annotated[
+        str,
+        typer.Option(
+            help=both("The calendar of the id, where there are several.", "カレンダーが複数あるときの、その名前。")
+        ),
+    ] = "",
+    cancelled: Annotated[
+        bool,
+        typer.Option(
+            "--cancelled",
+            help=both("Withdrawn, from --published on.", "--published の時刻から取り下げたものとします。"),
+        ),
+    ] = False,
     author: Recorder = "",
-    ground: Annotated[str, typer.Option(help="Where it was published.")] = "",
+    ground: Annotated[str, typer.Option(help=both("Where it was published.", "公表した場所。"))] = "",
     as_json: AsJson = False,
 ) -> None:
     """Record announced maintenance, from calendar files or from options. Too late: recorded, named, covers nothing.
@@ -102,22 +141,31 @@ def add_notice(
     record_act(work, as_json)
 
 
-@notice.command("list")
-def list_notices(month: OnlyMonth = "", as_json: AsJson = False) -> None:
+@notice.command("list", help=japanese("予告を開始の順に。間に合ったかどうかも。"))
+def list_notices(
+    month: OnlyMonth = "",
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Notices by their start, and whether each came in time."""
     from keizoku.sla.months.evidence_lists import notice_list
 
     about = month_of(month) if month else None
     with open_services() as services:
-        print_list(notice_list(services.session, services.rules, about), as_json, "no notices")
+        rows = notice_list(services.session, services.rules, about)
+    print_list(rows, Page.wanted(limit, after, everything), as_json, "no notices")
 
 
-@interruption.command("add")
+@interruption.command("add", help=japanese("規約にもとづくサービスの中断を記録します(9.4.5)。"))
 def add_interruption(
     from_: From,
     to: To,
-    ground: Annotated[str, typer.Option(help="Why, with the clause that allows it.")],
-    approved_by: Annotated[str, typer.Option("--approver", help="Who approved it.")],
+    ground: Annotated[
+        str, typer.Option(help=both("Why, with the clause that allows it.", "理由と、それを認める条項。"))
+    ],
+    approved_by: Annotated[str, typer.Option("--approver", help=both("Who approved it.", "承認した人。"))],
     author: Recorder = "",
     as_json: AsJson = False,
 ) -> None:
@@ -131,119 +179,39 @@ def add_interruption(
     )
 
 
-@interruption.command("list")
-def list_interruptions(month: OnlyMonth = "", as_json: AsJson = False) -> None:
+@interruption.command("list", help=japanese("中断とその理由。"))
+def list_interruptions(
+    month: OnlyMonth = "",
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Interruptions with their grounds."""
     from keizoku.sla.months.evidence_lists import interruption_list
 
     about = month_of(month) if month else None
     with open_services() as services:
-        print_list(interruption_list(services.session, about), as_json, "no interruptions")
+        rows = interruption_list(services.session, about)
+    print_list(rows, Page.wanted(limit, after, everything), as_json, "no interruptions", "from")
 
 
-@incident.command("add")
-def add_incident(
-    from_: From,
-    to: To,
-    affected: Annotated[int, typer.Option(min=0, help="Users who were unable.")],
-    author: Author,
-    ground: Ground,
-    cause: Cause = "fault",
-    incident_id: Annotated[str, typer.Option("--id", help="An id; default: from the time it began.")] = "",
-    exact: Annotated[bool, typer.Option("--exact", help="Both ends are known to the second.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Record a stop as people confirmed it."""
-    start_at, end_at = instant(from_), instant(to)
-
-    def work(services: Services, now: datetime) -> list[Finding]:
-        return services.sla.stop(
-            start_at,
-            end_at,
-            affected,
-            cause=cause,
-            id=incident_id or None,
-            ground=ground,
-            by=author,
-            exact=exact,
-            now=now,
-        )
-
-    record_act(work, as_json)
-
-
-@incident.command("correct")
-def correct_incident(
-    incident_id: Annotated[str, typer.Argument(metavar="ID")],
-    author: Author,
-    ground: Ground,
-    from_: From = "",
-    to: To = "",
-    affected: Annotated[int | None, typer.Option(min=0, help="Users; 0: it never was.")] = None,
-    cause: Annotated[str, typer.Option(help="fault, partner, system_update, user_environment.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Record what is now known of a stop, as a new revision: what is not said stays."""
-    start_at, end_at = (instant(each) if each else None for each in (from_, to))
-
-    def work(services: Services, now: datetime) -> list[Finding]:
-        return services.sla.correct_stop(
-            incident_id,
-            from_at=start_at,
-            to_at=end_at,
-            affected=affected,
-            cause=cause or None,
-            ground=ground,
-            by=author,
-            now=now,
-        )
-
-    record_act(work, as_json)
-
-
-@incident.command("environment")
-def rule_on_environment(
-    incident_id: Annotated[str, typer.Argument(metavar="ID")],
-    author: Author,
-    ground: Ground,
-    windows: Annotated[list[str] | None, typer.Option("--window", metavar="FROM/TO", help="None: taken back.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Rule that these windows of a stop depend on users' environments (9.4.3)."""
-    from keizoku.scheduler.cli.shared.inputs import window
-
-    spans = [window(each) for each in windows or []]
-    record_act(
-        lambda services, now: services.sla.environment(spans, author, ground, stop=incident_id, now=now), as_json
-    )
-
-
-@incident.command("list")
-def list_incidents(
-    month: OnlyMonth = "",
-    all_: Annotated[bool, typer.Option("--all", help="Every revision, not only the newest.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Stops as people confirmed them, by their start."""
-    from keizoku.sla.months.evidence_lists import incident_list
-
-    about = month_of(month) if month else None
-    with open_services() as services:
-        print_list(incident_list(services.session, about, every_revision=all_), as_json, "no incidents")
-
-
-@incident.command("import")
-def import_incidents(file: File, author: Recorder = "", as_json: AsJson = False) -> None:
-    """Record stops of a file: id, from, to, affected, cause, ground, author (CSV)."""
-    take_files([file], as_json, lambda service, path, now: service.incidents(path, author=recorder(author), now=now))
-
-
-@population.command("add")
+@population.command("add", help=japanese("利用者の数を記録します。「5%を超える」はこれに対して測ります。"))
 def add_population(
-    users: Annotated[int | None, typer.Argument(min=1, help="Registered users of the whole service.")] = None,
-    from_: Annotated[str, typer.Option("--from", help="Since when; default: ever since.")] = FIRST_DAY,
+    users: Annotated[
+        int | None,
+        typer.Argument(min=1, help=both("Registered users of the whole service.", "サービス全体の登録利用者数。")),
+    ] = None,
+    from_: Annotated[
+        str, typer.Option("--from", help=both("Since when; default: ever since.", "いつから。省略すると最初から。"))
+    ] = FIRST_DAY,
     file: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A dated series instead: from, users (CSV).")
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help=both("A dated series instead: from, users (CSV).", "数の代わりに、日付つきの系列: from, users(CSV)。"),
+        ),
     ] = None,
     author: Recorder = "",
     as_json: AsJson = False,
@@ -259,25 +227,59 @@ def add_population(
     record_act(lambda services, now: services.sla.population(since, number, now=now, by=recorder(author)), as_json)
 
 
-@population.command("list")
-def list_population(as_json: AsJson = False) -> None:
+@population.command("list", help=japanese("有効な系列。それぞれ次の数まで続きます。"))
+def list_population(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """The series that holds, each figure until the next."""
     from keizoku.sla.months.evidence_lists import population_list
 
     with open_services() as services:
-        print_list(population_list(services.session), as_json, "nobody has said how many users there are")
+        rows = population_list(services.session)
+    nothing = "nobody has said how many users there are"
+    print_list(rows, Page.wanted(limit, after, everything), as_json, nothing, "from")
 
 
-@observations.command("import")
+@observations.command(
+    "import",
+    help=japanese(
+        "観測を記録します: user_id, symptom, started_at, ended_"
+        "at(CSV、NDJSON、Parquet)。\n\n"
+        "ファイルごとに別の取込みです。フォルダーは、どの深さのファイルもすべて取り込みます。symp"
+        "tom=site のようなフォルダーの下のParquetは、その列をそこから得ます。"
+    ),
+)
 def import_observations(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE…", help="Files, globs, folders; partitioned Parquet too.")
+        list[str],
+        typer.Argument(
+            metavar="FILE…",
+            help=both(
+                "Files, globs, folders; partitioned Parquet too.",
+                "ファイル、ワイルドカード、フォルダー。分割されたParquetも可。",
+            ),
+        ),
     ],
     columns: Annotated[
-        str, typer.Option(metavar="OURS=THEIRS,…", help="Other names of columns, user_id=site,ended_at=to.")
+        str,
+        typer.Option(
+            metavar="OURS=THEIRS,…",
+            help=both(
+                "Other names of columns, user_id=site,ended_at=to.", "列名の読み替え。user_id=site,ended_at=to など。"
+            ),
+        ),
     ] = "",
     symptom: Annotated[
-        str, typer.Option(help="What every row means, where the files do not say: site, login, view.")
+        str,
+        typer.Option(
+            help=both(
+                "What every row means, where the files do not say: site, login, view.",
+                "ファイルに書かれていないときの、行の意味: site, login, view。",
+            )
+        ),
     ] = "",
     author: Recorder = "",
     as_json: AsJson = False,
@@ -298,60 +300,22 @@ def import_observations(
     take_files(list(name_of), as_json, take)
 
 
-def list_imports(as_json: AsJson = False) -> None:
+def list_imports(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
     """Every file that was imported: kind, digest, rows read, used, refused, by whom."""
     from keizoku.sla.evidence.import_log import import_list
 
     with open_services() as services:
         found = import_list(services.session)
-    if as_json:
-        emit([each.to_json() for each in found], as_json=True)
-        return
-    rows = [{name: value for name, value in each.to_json().items() if name not in HIDDEN} for each in found]
-    emit([{**row, "sha256": str(row["sha256"])[:12]} for row in rows] or "nothing was imported")
+    rows = [each.to_json() for each in found]
+    if not as_json:
+        rows = [{name: value for name, value in row.items() if name not in HIDDEN} for row in rows]
+        rows = [{**row, "sha256": str(row["sha256"])[:12]} for row in rows]
+    emit_rows(rows, Page.wanted(limit, after, everything), "nothing was imported", as_json, "source")
 
 
 HIDDEN = ("imported_before", "findings")
-
-
-def print_imports(done: list[Imported], as_json: bool) -> int:
-    """Print what became of files; the exit code, 1 if there was a finding."""
-    if as_json:
-        emit([each.to_json() for each in done], as_json=True)
-    else:
-        for each in done:
-            report_findings(each.findings)
-            console.print(each.summary(), markup=False, soft_wrap=True)
-    return 1 if any(each.findings for each in done) else 0
-
-
-def take_files(paths: list[Path], as_json: bool, take: Callable[[ImportService, Path, datetime], Imported]) -> None:
-    """Import each file, print what became of it, and end the command."""
-    from keizoku.sla.services.imports import ImportService
-
-    with open_services() as services:
-        service = ImportService(services.sla)
-        done = [take(service, path, datetime.now(UTC)) for path in paths]
-    raise typer.Exit(print_imports(done, as_json))
-
-
-def record_act(work: Callable[[Services, datetime], Iterable[Finding]], as_json: bool) -> None:
-    """Do it, print what speaks against it, and end the command."""
-    with services_now() as (services, now):
-        findings = list(work(services, now))
-    code = report_findings(findings, as_json)
-    if not code and not as_json:
-        emit("recorded")
-    raise typer.Exit(code)
-
-
-class Listed(Protocol):
-    """A row of a list."""
-
-    def to_json(self) -> dict[str, object]:
-        """The row as JSON: its columns on a terminal, too."""
-
-
-def print_list(rows: Sequence[Listed], as_json: bool, nothing: str) -> None:
-    """Rows as a table or JSON, or one line where there are none."""
-    emit([row.to_json() for row in rows] if rows or as_json else nothing, as_json)

@@ -34,7 +34,7 @@ from keizoku.sla.evidence.incident_files import read_incidents
 from keizoku.sla.evidence.maintenance_notices import read_notices
 from keizoku.sla.evidence.observations import open_observations, read_observations
 from keizoku.sla.evidence.sql_query import Relations
-from keizoku.sla.pictures.timeline import month_svg
+from keizoku.sla.pictures.timeline import LOOKS, month_svg
 from keizoku.sla.policies.engine import evaluate
 from keizoku.sla.policies.seconds import StatedOutage
 from keizoku.sla.review_queue import policy_of
@@ -53,7 +53,7 @@ from keizoku.terms.decision import Finding
 from keizoku.terms.policy import Policy, Terms, UncoveredDateError
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
-from keizoku.terms.sla_policy import SlaPolicy
+from keizoku.terms.stated.sla_policy import SlaPolicy
 from keizoku.terms.words import duration, percent, windows
 
 if TYPE_CHECKING:
@@ -251,32 +251,34 @@ def _print(
     ja = lang == "ja"
     console.print(
         table(
-            ("from – to", "seconds", "bucket", "clause", "why", "cause", "evidence"),
+            ("時間帯", "秒", "区分", "条項", "理由", "原因", "証拠")
+            if ja
+            else ("from – to", "seconds", "bucket", "clause", "why", "cause", "evidence"),
             (
                 (
                     windows(as_iso(((part.start, part.end),)), ja),
                     part.end - part.start,
-                    part.bucket,
+                    LOOKS[part.bucket].ja if ja else part.bucket,
                     part.clause,
-                    part.reason,
+                    "" if ja else part.reason,
                     part.cause,
                     list(part.sources),
                 )
                 for part in result.parts
             ),
-            title=f"[bold]{result.month}[/] (terms {policy.version})",
+            title=f"[bold]{result.month}[/] ({'規約' if ja else 'terms'} {policy.version})",
         )
     )
     console.print()
     console.print(
         table(
-            ("bucket", "clause", "seconds", ""),
+            ("区分", "条項", "秒", "") if ja else ("bucket", "clause", "seconds", ""),
             (
                 *(
-                    (bucket, SERVICE_BUCKETS[bucket][0], seconds, duration(seconds, ja))
+                    (LOOKS[bucket].ja if ja else bucket, SERVICE_BUCKETS[bucket][0], seconds, duration(seconds, ja))
                     for bucket, seconds in result.waterfall().items()
                 ),
-                ("all stops", "", length(result.gross), duration(length(result.gross), ja)),
+                ("停止時間の合計" if ja else "all stops", "", length(result.gross), duration(length(result.gross), ja)),
             ),
         )
     )
@@ -285,8 +287,9 @@ def _print(
         console.print(escape(text), soft_wrap=True)
     if tiers is not None:
         console.print()
-        rows = ((percent(tier.rate, ja=False), tier.accounts) for tier in tiers)
-        console.print(table(("credit", "accounts that claim"), rows))
+        rows = ((percent(tier.rate, ja=ja), tier.accounts) for tier in tiers)
+        heads = ("減額", "申請したアカウント") if ja else ("credit", "accounts that claim")
+        console.print(table(heads, rows))
 
 
 def _sentences(result: ServiceMonth, policy: Policy, lang: Lang) -> Iterator[str]:

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services
-from keizoku.scheduler.cli.shared.inputs import AsJson, instant, month_of
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, instant, month_of
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import Month
 from keizoku.terms.words import duration, yen
@@ -27,18 +28,13 @@ if TYPE_CHECKING:
     from keizoku.sla.months.history_rows import HistoryRow
     from keizoku.terms.rules import Rules
 
-MonthText = Annotated[str, typer.Argument(metavar="MONTH", help="The month of the stops: 2026-04.")]
+MonthText = Annotated[
+    str, typer.Argument(metavar="MONTH", help=both("The month of the stops: 2026-04.", "停止のあった月: 2026-04。"))
+]
 FEW_CLAIMS = 3
 """A terminal shows more claims in a row than these as one line."""
 SHOWN = 20
 """Claims and accounts that a terminal shows; --json has them all."""
-
-
-class Language(StrEnum):
-    """The language of what is printed."""
-
-    JA = "ja"
-    EN = "en"
 
 
 class PageLanguage(StrEnum):
@@ -49,18 +45,22 @@ class PageLanguage(StrEnum):
     BOTH = "both"
 
 
-Lang = Annotated[Language, typer.Option(help="The language.")]
+Lang = Annotated[Language, typer.Option(help=both("The language.", "言語。"))]
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands under `keizoku sla`."""
-    app.command("history")(history)
-    app.command("replay")(replay)
-    app.command("differences")(differences)
-    app.command("report")(report)
+    app.command("history", help=japanese("月について何をいつ知り、毎夜の見直しがどう判断したか。"))(history)
+    app.command("replay", help=japanese("月とその申請を計算し直し、現在との差を示します。何も保存しません。"))(replay)
+    app.command(
+        "differences", help=japanese("いま知っていることでは低くなる認容額。認容額はそのままで、差を経理に示します。")
+    )(differences)
+    app.command(
+        "report", help=japanese("月次報告を書き出します: HTML、CSV、JSON。すべての時間帯の証拠と条項、待っているもの。")
+    )(report)
 
 
-def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False) -> None:
+def history(month: MonthText, lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """What was known of a month and when, and what each night's review made of it."""
     from keizoku.scheduler.reports.review_log import reviews_of
     from keizoku.sla.months.history import history_of
@@ -78,7 +78,7 @@ def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False)
         }
         emit(shown, as_json=True)
     elif not rows and not reviews:
-        emit("nothing is known of this month")
+        emit("この月について分かっていることはありません" if lang is Language.JA else "nothing is known of this month")
     else:
         emit(None, human=lambda console: _print_history(console, about, rows, reviews, lang))
 
@@ -86,13 +86,26 @@ def history(month: MonthText, lang: Lang = Language.EN, as_json: AsJson = False)
 def replay(
     month: MonthText,
     as_known_at: Annotated[
-        str, typer.Option(metavar="TIME", help="By what was recorded until then; JST unless it has an offset.")
+        str,
+        typer.Option(
+            metavar="TIME",
+            help=both(
+                "By what was recorded until then; JST unless it has an offset.",
+                "その時点までの記録によります。時差の指定がなければ日本時間。",
+            ),
+        ),
     ] = "",
     reading: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Read the contract otherwise (`keizoku terms readings`); repeatable."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help=both(
+                "Read the contract otherwise (`keizoku terms readings`); repeatable.",
+                "規約の別の読み方(`keizoku terms readings`)。繰り返し可。",
+            ),
+        ),
     ] = None,
-    lang: Lang = Language.EN,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Work a month and its claims out again, saving nothing, and show the difference to what stands now."""
@@ -114,8 +127,10 @@ def replay(
 
 
 def differences(
-    month: Annotated[str, typer.Argument(metavar="[MONTH]", help="Only of this month: 2026-04.")] = "",
-    lang: Lang = Language.EN,
+    month: Annotated[
+        str, typer.Argument(metavar="[MONTH]", help=both("Only of this month: 2026-04.", "この月のものだけ: 2026-04。"))
+    ] = "",
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Awards that would be lower by what is known now: they stay as awarded, finance is shown the difference."""
@@ -129,16 +144,31 @@ def differences(
     if as_json:
         emit([each.to_json() for each in found], as_json=True)
     elif not found:
-        emit("no award stands above what would be found now")
+        emit(
+            "いまの判定より高い認容額はありません"
+            if lang is Language.JA
+            else "no award stands above what would be found now"
+        )
     else:
         emit(None, human=lambda console: _print_differences(console, found, lang))
 
 
 def report(
     month: MonthText,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder for the three files; it is made.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="DIR",
+            help=both(
+                "The folder for the three files; it is made.", "三つのファイルを置くフォルダー。なければ作ります。"
+            ),
+        ),
+    ],
     lang: Annotated[
-        PageLanguage, typer.Option(help="The language of page and CSV; both: on one page.")
+        PageLanguage,
+        typer.Option(
+            help=both("The language of page and CSV; both: on one page.", "ページとCSVの言語。both なら一枚に両方。")
+        ),
     ] = PageLanguage.BOTH,
     as_json: AsJson = False,
 ) -> None:

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language
+from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
 from keizoku.scheduler.cli.sla import counts as sla_counts
 from keizoku.scheduler.cli.sla import evidence as sla_evidence
@@ -27,69 +29,153 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
-class Language(StrEnum):
-    """The language of sentences and of the picture."""
-
-    JA = "ja"
-    EN = "en"
-
-
-@app.callback()
+@app.callback(help=both("Stops of the service and unusable time (Article 9).", "サービスの停止と利用不能時間(第9条)。"))
 def sla() -> None:
     """Stops of the service and unusable time (Article 9)."""
 
 
-@app.command()
+@app.command(
+    help=japanese(
+        "月を測定します: 全利用者の5%を超えて停止した時間と、そのうちの利用不能時間。\n\n"
+        "読めない行は標準エラーに示して除き、あれば終了コード 1。--claims では、申請者を月"
+        "の間ずっとカード払いの会員とみなします。契約にかかわることは契約のある側で決まります(`sl"
+        "a month`)。"
+    )
+)
 def measure(
-    month: Annotated[str, typer.Option(help="The month, 2026-04.")],
-    population: Annotated[int, typer.Option(help="Registered users of the whole service, free ones too.")],
+    month: Annotated[str, typer.Option(help=both("The month, 2026-04.", "月。2026-04 など。"))],
+    population: Annotated[
+        int,
+        typer.Option(
+            help=both(
+                "Registered users of the whole service, free ones too.", "サービス全体の登録利用者数(無料も含む)。"
+            )
+        ),
+    ],
     observations: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="Who could not use it: CSV, NDJSON, Parquet; also a glob or a folder."),
+        typer.Option(
+            metavar="FILE",
+            help=both(
+                "Who could not use it: CSV, NDJSON, Parquet; also a glob or a folder.",
+                "利用できなかった人の観測: CSV、NDJSON、Parquet。ワイルドカードやフォルダーも可。",
+            ),
+        ),
     ] = None,
     incidents: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="Stops as people confirmed them: CSV.")
+        list[str] | None,
+        typer.Option(metavar="FILE", help=both("Stops as people confirmed them: CSV.", "担当者が確認した停止(CSV)。")),
     ] = None,
     counts: Annotated[
-        list[str] | None, typer.Option(metavar="FILE", help="Users unable of all users: CSV, a range query's JSON.")
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help=both(
+                "Users unable of all users: CSV, a range query's JSON.",
+                "全利用者のうち利用できなかった人数: CSV、範囲問合せのJSON。",
+            ),
+        ),
     ] = None,
     count_series: Annotated[
-        str, typer.Option(metavar="AFFECTED,TOTAL", help="JSON: the two series; all users also as a number.")
+        str,
+        typer.Option(
+            metavar="AFFECTED,TOTAL",
+            help=both("JSON: the two series; all users also as a number.", "JSON: 二つの系列。全利用者は数でも可。"),
+        ),
     ] = "affected,total",
     count_step: Annotated[
-        int, typer.Option(metavar="SECONDS", help="JSON: how long a sample holds; 0: the least distance of two.")
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            help=both(
+                "JSON: how long a sample holds; 0: the least distance of two.",
+                "JSON: 一つの測定値が続く秒数。0 なら最短の間隔。",
+            ),
+        ),
     ] = 0,
     notices: Annotated[
-        list[str] | None, typer.Option(metavar="FILE.ics", help="Announced maintenance: iCalendar.")
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.ics", help=both("Announced maintenance: iCalendar.", "予告したメンテナンス(iCalendar)。")
+        ),
     ] = None,
     resolution: Annotated[
-        int, typer.Option(metavar="SECONDS", help="Of the evidence: shorter gaps are no gaps. 0: exact.")
+        int,
+        typer.Option(
+            metavar="SECONDS",
+            help=both(
+                "Of the evidence: shorter gaps are no gaps. 0: exact.",
+                "証拠の分解能。これより短い切れ目は切れ目とみなしません。0 なら厳密。",
+            ),
+        ),
     ] = 0,
     columns: Annotated[
-        str, typer.Option(metavar="OURS=THEIRS,…", help="Other names of columns, user_id=site,ended_at=to.")
+        str,
+        typer.Option(
+            metavar="OURS=THEIRS,…",
+            help=both(
+                "Other names of columns, user_id=site,ended_at=to.", "列名の読み替え。user_id=site,ended_at=to など。"
+            ),
+        ),
     ] = "",
     symptom: Annotated[
-        str, typer.Option(help="What every observation means, where the files do not say: site, login, view.")
+        str,
+        typer.Option(
+            help=both(
+                "What every observation means, where the files do not say: site, login, view.",
+                "ファイルに書かれていないときの、観測の意味: site, login, view。",
+            )
+        ),
     ] = "",
     as_of: Annotated[
         str,
-        typer.Option(metavar="TIME", help="How far observations without an end last (else past the month)."),
+        typer.Option(
+            metavar="TIME",
+            help=both(
+                "How far observations without an end last (else past the month).",
+                "終わりのない観測がいつまで続くか(省略すると月末を越えるまで)。",
+            ),
+        ),
     ] = "",
     claims: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help="Claims (CSV), to see how many of them would reach which tier."),
+        typer.Option(
+            metavar="FILE",
+            help=both(
+                "Claims (CSV), to see how many of them would reach which tier.",
+                "申請(CSV)。どの段階に何件届くかを示します。",
+            ),
+        ),
     ] = None,
     engine: Annotated[
         Engine,
-        typer.Option(help="Who counts: this machine, or Spark at KEIZOKU_SPARK_MASTER (docs/how-to/scale.md)."),
+        typer.Option(
+            help=both(
+                "Who counts: this machine, or Spark at KEIZOKU_SPARK_MASTER (docs/how-to/scale.md).",
+                "数える場所: この機械、または KEIZOKU_SPARK_MASTER のSpark(docs/how-to/scale.md)。",
+            )
+        ),
     ] = Engine.DUCKDB,
     policy: Annotated[
         str,
-        typer.Option(metavar="FILE|NAME", help="Also what another SLA makes of it: a TOML (docs/how-to/policies.md)."),
+        typer.Option(
+            metavar="FILE|NAME",
+            help=both(
+                "Also what another SLA makes of it: a TOML (docs/how-to/policies.md).",
+                "別のSLAならどうなるかも示します: TOML(docs/how-to/policies.md)。",
+            ),
+        ),
     ] = "",
-    picture: Annotated[Path | None, typer.Option(metavar="OUT.svg", help="Draw the month.")] = None,
-    lang: Annotated[Language, typer.Option(help="Of sentences and picture.")] = Language.EN,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON; findings still go to stderr.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="OUT.svg", help=both("Draw the month.", "月の図を描きます。"))
+    ] = None,
+    lang: Annotated[Language, typer.Option(help=both("Of sentences and picture.", "文と図の言語。"))] = SPOKEN,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help=both("As JSON; findings still go to stderr.", "JSONで出力します。指摘は標準エラーに出ます。")
+        ),
+    ] = False,
 ) -> None:
     """Measure a month: when more than 5 % of all users had a stop, and what of it is unusable time.
 

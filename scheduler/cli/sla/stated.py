@@ -12,7 +12,7 @@ from keizoku.sla.policies.engine import Credit, PolicyOutcome
 from keizoku.terms.files import BadTermsError
 from keizoku.terms.money import fraction_text
 from keizoku.terms.rendering import Lang
-from keizoku.terms.sla_policy import SlaPolicy, UnknownPolicyError, stated_policy
+from keizoku.terms.stated.sla_policy import SlaPolicy, UnknownPolicyError, stated_policy
 from keizoku.terms.words import duration, instant
 
 _UNITS = {"seconds": "s in the period", "percent": "% available", "per_incident": "s, the longest incident"}

@@ -10,12 +10,13 @@ import importlib
 import pkgutil
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from keizoku.scheduler.cli.shared.language import both, japanese, language
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
 from keizoku.scheduler.cli.terms import policies
 from keizoku.scheduler.cli.terms.terms_diff import print_diff
@@ -30,10 +31,14 @@ from keizoku.terms.readings import Reading, readings_page
 
 __all__ = ["app", "load_homes"]
 
-app = typer.Typer(help="The contract: clauses, numbers, readings.", no_args_is_help=True)
-app.command("lint")(policies.lint_policy)
-app.command("policies")(policies.list_policies)
-app.command("policy")(policies.show_policy)
+app = typer.Typer(
+    help=both("The contract: clauses, numbers, readings.", "規約: 条項、数値、読み方。"), no_args_is_help=True
+)
+app.command("lint", help=japanese("TOMLで書かれたSLAの抜け、重なり、行き止まり。あれば終了コード 1。"))(
+    policies.lint_policy
+)
+app.command("policies", help=japanese("例として付属するSLAと、その主な数値。"))(policies.list_policies)
+app.command("policy", help=japanese("例の一つを、項目ごとに。"))(policies.show_policy)
 
 
 class Language(StrEnum):
@@ -41,15 +46,21 @@ class Language(StrEnum):
 
     JA = "ja"
     EN = "en"
+    BOTH = "both"
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-Contract = Annotated[str, typer.Option(help="The contract, a folder of terms/.")]
-Lang = Annotated[Language | None, typer.Option(help="One language only.")]
+SPOKEN = Language(language())
 
 
-@app.command("list")
-def list_clauses(contract: Contract = "premium", lang: Lang = None, as_json: AsJson = False) -> None:
+AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
+Contract = Annotated[str, typer.Option(help=both("The contract, a folder of terms/.", "規約(terms/ のフォルダー)。"))]
+Lang = Annotated[
+    Language, typer.Option(help=both("The language; both: side by side.", "言語。both なら両方を並べます。"))
+]
+
+
+@app.command("list", help=japanese("すべての条項の要旨と、どこで何によって決まるか。"))
+def list_clauses(contract: Contract = "premium", lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     """Every clause with its gist and who decides by it."""
     version = _newest(contract)
 
@@ -57,7 +68,7 @@ def list_clauses(contract: Contract = "premium", lang: Lang = None, as_json: AsJ
         languages = _languages(lang)
         columns = ["clause", *(f"gist ({one})" for one in languages), "status"]
         rows = [
-            [clause.id, *(clause.gist(one.value) for one in languages), clause.status.replace("_", " ")]
+            [clause.id, *(clause.gist(_gist(one)) for one in languages), clause.status.replace("_", " ")]
             for clause in version.clauses.values()
         ]
         console.print(table(columns, rows, title=f"{version.title} ({version.version})"))
@@ -65,11 +76,16 @@ def list_clauses(contract: Contract = "premium", lang: Lang = None, as_json: AsJ
     emit([clause.model_dump() for clause in version.clauses.values()], as_json, human)
 
 
-@app.command()
+@app.command(help=japanese("一つの条項: 要旨、どこで決まるかとその理由、数値、読み方。"))
 def show(
-    clause: Annotated[str, typer.Argument(help="A clause id such as premium/9.4.2, or just 9.4.2.")],
+    clause: Annotated[
+        str,
+        typer.Argument(
+            help=both("A clause id such as premium/9.4.2, or just 9.4.2.", "条項。premium/9.4.2、または 9.4.2。")
+        ),
+    ],
     contract: Contract = "premium",
-    lang: Lang = None,
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """One clause: its gist, who decides by it and why, its numbers and readings."""
@@ -82,7 +98,7 @@ def show(
     def human(console: Console) -> None:
         console.print(f"[bold]{escape(found.id)}[/bold]  {escape(version.title)} ({version.version})")
         for one in _languages(lang):
-            console.print(escape(found.gist(one.value)))
+            console.print(escape(found.gist(_gist(one))))
         console.print(escape(f"{found.status.replace('_', ' ')}: {found.why}"))
         for path, value in numbers.items():
             console.print(escape(f"  {path} = {value or 'left blank'}"))
@@ -96,12 +112,16 @@ def show(
     )
 
 
-@app.command("readings")
+@app.command("readings", help=japanese("規約の文言が答えを示さない問い、当社の読み方(*)、他に選べるもの。"))
 def list_readings(
     contract: Contract = "premium",
-    lang: Lang = None,
-    write: Annotated[bool, typer.Option("--write", help="Write the page of the documents.")] = False,
-    output: Annotated[Path, typer.Option(help="The generated page.")] = Path("docs/why/readings.md"),
+    lang: Lang = SPOKEN,
+    write: Annotated[
+        bool, typer.Option("--write", help=both("Write the page of the documents.", "文書のページを書き出します。"))
+    ] = False,
+    output: Annotated[Path, typer.Option(help=both("The generated page.", "生成するページ。"))] = Path(
+        "docs/why/readings.md"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Every question that the text leaves open, how we read it (*), and what else could be chosen."""
@@ -120,11 +140,27 @@ def list_readings(
     emit([_reading(reading) for reading in readings], as_json, human)
 
 
-@app.command("diff")
+@app.command("diff", help=japanese("規約の二つの版: 追加、削除、変更された条項。数値と読み方を並べて示します。"))
 def diff_versions(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="CONTRACT/VERSION, or the file of an own version.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="CONTRACT/VERSION, or the file of an own version.")],
-    lang: Lang = None,
+    old: Annotated[
+        str,
+        typer.Argument(
+            metavar="OLD",
+            help=both(
+                "CONTRACT/VERSION, or the file of an own version.", "CONTRACT/VERSION、または独自の版のファイル。"
+            ),
+        ),
+    ],
+    new: Annotated[
+        str,
+        typer.Argument(
+            metavar="NEW",
+            help=both(
+                "CONTRACT/VERSION, or the file of an own version.", "CONTRACT/VERSION、または独自の版のファイル。"
+            ),
+        ),
+    ],
+    lang: Lang = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
     """Two versions of a contract: clauses added, removed, changed; numbers and readings side by side."""
@@ -132,12 +168,20 @@ def diff_versions(
         found = compare(_version_named(old), _version_named(new))
     except ValueError as error:
         fail(str(error))
-    emit(found.to_json(), as_json, lambda console: print_diff(console, found, [one.value for one in _languages(lang)]))
+    emit(found.to_json(), as_json, lambda console: print_diff(console, found, [_gist(one) for one in _languages(lang)]))
 
 
-@app.command("check")
+@app.command(
+    "check", help=japanese("独自の版の有料規約が使えるか: 日付、条項、数値、読み方(使えなければ終了コード 1)。")
+)
 def check_versions(
-    path: Annotated[Path, typer.Argument(exists=True, help="A folder of own versions, or the TOML of one.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            exists=True,
+            help=both("A folder of own versions, or the TOML of one.", "独自の版のフォルダー、または一つの版のTOML。"),
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Whether own versions of the premium terms can be used: days, clauses, numbers, readings (exit 1 if not)."""
@@ -148,12 +192,26 @@ def check_versions(
     raise typer.Exit(code)
 
 
-@app.command("map")
+@app.command(
+    "map",
+    help=japanese(
+        "条項の地図: 条項ごとに、決める関数と証明するテスト。\n\n"
+        "--write か --check のとき、計算する条項に関数かテストがないか、ファイルが古"
+        "ければ終了コード 1。"
+    ),
+)
 def map_clauses(
-    write: Annotated[bool, typer.Option("--write", help="Write the file.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Only check that the file is up to date.")] = False,
-    output: Annotated[Path, typer.Option(help="The generated file.")] = Path("docs/clause-map.md"),
-    tests: Annotated[Path, typer.Option(help="The folder of tests.")] = Path("tests"),
+    write: Annotated[bool, typer.Option("--write", help=both("Write the file.", "ファイルに書き出します。"))] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help=both("Only check that the file is up to date.", "ファイルが最新かどうかだけを確かめます。")
+        ),
+    ] = False,
+    output: Annotated[Path, typer.Option(help=both("The generated file.", "生成するファイル。"))] = Path(
+        "docs/clause-map.md"
+    ),
+    tests: Annotated[Path, typer.Option(help=both("The folder of tests.", "テストのフォルダー。"))] = Path("tests"),
     contract: Contract = "premium",
 ) -> None:
     """The clause map: each clause with the function that decides it and the tests that prove it.
@@ -176,10 +234,12 @@ def map_clauses(
     raise typer.Exit(report_findings(complaints))
 
 
-@app.command("refusals")
+@app.command("refusals", help=japanese("お断りの種類のすべて: コード、条項、いつ断るか。日英両方。"))
 def list_refusals(
-    write: Annotated[bool, typer.Option("--write", help="Write the file.")] = False,
-    output: Annotated[Path, typer.Option(help="The generated file.")] = Path("docs/reference/refusals.md"),
+    write: Annotated[bool, typer.Option("--write", help=both("Write the file.", "ファイルに書き込みます。"))] = False,
+    output: Annotated[Path, typer.Option(help=both("The generated file.", "生成するファイル。"))] = Path(
+        "docs/reference/refusals.md"
+    ),
 ) -> None:
     """Every kind of refusal: its code, its clause, and when it is raised, in both languages."""
     from keizoku.terms.refusal import reference
@@ -234,8 +294,12 @@ def _clause(version: Version, wanted: str) -> Clause:
         fail(str(unknown))
 
 
-def _languages(lang: Language | None) -> tuple[Language, ...]:
-    return (lang,) if lang else (Language.JA, Language.EN)
+def _languages(lang: Language) -> tuple[Language, ...]:
+    return (Language.JA, Language.EN) if lang is Language.BOTH else (lang,)
+
+
+def _gist(one: Language) -> Literal["ja", "en"]:
+    return "ja" if one is Language.JA else "en"
 
 
 def _reading(reading: Reading) -> dict[str, Any]:

@@ -12,11 +12,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
 from keizoku.terms.files import BadTermsError
 from keizoku.terms.money import fraction_text
-from keizoku.terms.sla_lint import lint
-from keizoku.terms.sla_policy import (
+from keizoku.terms.stated.sla_lint import lint
+from keizoku.terms.stated.sla_policy import (
     Announced,
     ByCause,
     CreditRule,
@@ -34,10 +35,13 @@ from keizoku.terms.sla_policy import (
 
 __all__ = ["lint_policy", "list_policies", "show_policy"]
 
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 
 
-def lint_policy(file: Annotated[Path, typer.Argument(help="The TOML of one SLA.")], as_json: AsJson = False) -> None:
+def lint_policy(
+    file: Annotated[Path, typer.Argument(help=both("The TOML of one SLA.", "一つのSLAのTOML。"))],
+    as_json: AsJson = False,
+) -> None:
     """Gaps, overlaps and dead ends in an SLA stated as TOML. Exit code 1 if there are any."""
     try:
         policy = read_policy(file)
@@ -75,7 +79,12 @@ def list_policies(as_json: AsJson = False) -> None:
 
 
 def show_policy(
-    name: Annotated[str, typer.Argument(help="Its name, as `keizoku terms policies` lists it.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help=both("Its name, as `keizoku terms policies` lists it.", "`keizoku terms policies` にある名前。")
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """One of the examples, dimension by dimension."""

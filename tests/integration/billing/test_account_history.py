@@ -205,11 +205,12 @@ def _the_commands_tell_the_same(
     code, out, _ = run("notice", "list", "--jsonl", "--account", "jiro")
     assert [json.loads(line)["kind"] for line in out.splitlines()] == ["overdue", "suspension", "resumption"]
     for arguments, wrong, line in (
-        (("account", "show", "nobody"), 2, "account 'nobody' is not known"),
+        (("account", "show", "nobody"), 1, "account 'nobody' is not known"),
         (("account", "show", "jiro", "--as-of", "9999-12-31"), 2, "still to come"),
         (("account", "suspend", "gone", "--by", "a", "--ground", "b"), 1, "its contract ended on 2026-04-12"),
         (("account", "write-off", "jiro", "--term", "soon", "--by", "a", "--ground", "b"), 2, "not a day"),
-        (("explain", "invoice", "99999999999999999999"), 2, "there is no invoice"),
+        (("explain", "invoice", "99999999999999999999"), 2, "is no number of the kind"),
+        (("explain", "invoice", "#99999999"), 1, "there is no invoice"),
         (("explain", "cap", "jiro", "--on", "2126-04-25"), 2, "still to come"),
         (("notice", "show", "X1"), 2, "not the id of a document"),
         (("notice", "list", "--kind", "letter"), 2, "no such kind: letter"),

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import invoices_view, journal_view, owed_view
 from keizoku.billing.receivables import bank_transfers
+from keizoku.billing.receivables.bank_list import lines
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.store_reports import reports
 from keizoku.db.tables.bank import bank_act
@@ -60,7 +61,7 @@ def test_5_2__a_transfer_with_our_reference_counts_from_the_day_of_the_bank(engi
         assert [owed(services, account) for account in ("taro", "jiro")] == [(0, 0, 0), (0, 0, 679)]
         assert [each["paid_on"] for each in invoices_view(services.session, "taro")] == [date(2026, 4, 9)]
         assert balances(services, "1110", "1140", "1150", "2140", "2145", "7110") == [11_321, 0, 0, -679, 0, -42]
-        assert [(each["account"], each["by"]) for each in bank_transfers.lines(services.session)] == [
+        assert [(each["account"], each["by"]) for each in lines(services.session)] == [
             ("taro", "reference"),
             ("jiro", "reference"),
         ]
@@ -99,7 +100,7 @@ def test_5_2__a_payment_that_nobody_was_found_for_is_matched_later_from_its_own_
             f"2026-04-09,5321,TARO,{typo}\n2026-04-09,700,X,{reference['taro']} {reference['jiro']}\n2026-04-09,9,Y,\n"
         )
         assert take(services, tmp_path, rows) == (3, 0, 0, 0)
-        assert [each["why"] for each in bank_transfers.lines(services.session, open_only=True)] == [
+        assert [each["why"] for each in lines(services.session, open_only=True)] == [
             "a reference with a typo",
             "references of several accounts",
             "no reference",
@@ -140,7 +141,7 @@ def test_a_payout_that_the_bank_shows_is_not_counted_twice(engine: sa.Engine, tm
             services.billing.payment_is_payout(1, by="keiri", ground="again", now=NOW)
         with pytest.raises(Refused, match="payment 2: no payout of the processor of 482 yen is left"):
             services.billing.payment_is_payout(2, by="keiri", ground="statement of April", now=NOW)
-        assert [each["state"] for each in bank_transfers.lines(services.session)] == ["payout", "open"]
+        assert [each["state"] for each in lines(services.session)] == ["payout", "open"]
         assert balances(services, "1110", "2145") == [482, -482]
         assert run_night(services, date(2026, 4, 21), parse_instant("2026-04-21 02:30")).certificate == "ok"
 

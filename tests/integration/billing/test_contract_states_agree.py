@@ -7,9 +7,9 @@ from datetime import date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from keizoku.billing.accounts.account_list import account_list
+from keizoku.billing.accounts.account_list import account_count, account_list
 from keizoku.billing.accounts.account_views import contract_view
-from keizoku.billing.accounts.contract_lists import contract_list
+from keizoku.billing.accounts.contract_lists import contract_count, contract_list
 from keizoku.billing.accounts.history import state_at
 from keizoku.billing.rules.contract_state import STATES
 from keizoku.scheduler.app import Services
@@ -74,7 +74,11 @@ def _said_now(services: Services, now: datetime) -> dict[str, Said]:
         assert [row["method"] for row in of_account] == [row["method"] for row in rows[:1]]
     for state in STATES:
         among = contract_list(services.session, services.rules, now, state=state, limit=3)
-        assert among == [row for row in contracts if row["state"] == state][:3]
+        every = [row for row in contracts if row.state == state]
+        assert among == every[:3]
+        assert contract_count(services.session, services.rules, now, state=state) == len(every)
+        accounts = [row for row in listed if row.state == state]
+        assert account_count(services.session, services.rules, now, state=state) == len(accounts)
         assert (
             account_list(services.session, services.rules, now, state=state, limit=1)
             == ([row for row in listed if row["state"] == state][:1])

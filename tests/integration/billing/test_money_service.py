@@ -138,7 +138,9 @@ def test_the_commands_for_money_say_what_they_did(
 
     preview = json.loads(shown("interest", "preview", "taro", "--on", "2026-06-01", "--json"))
     assert (preview["total_yen"], preview["demanded_yen"], preview["debts"][0]["days"]) == (56, 56, 42)
-    assert "2026年4月21日から2026年6月1日まで42日" in shown("interest", "preview", "taro", "--on", "2026-06-01")
+    assert "2026年4月21日から2026年6月1日まで42日" in shown(
+        "interest", "preview", "taro", "--on", "2026-06-01", "--lang", "ja"
+    )
     assert shown("interest", "preview", "taro", "--on", "June", code=2).startswith("error: not a day: 'June'")
     assert shown("interest", "preview", "nobody", code=2) == "error: account 'nobody' is not known"
     (listed,) = json.loads(shown("demand", "list", "--json"))
@@ -214,8 +216,8 @@ def test_the_commands_for_codes_and_files_say_what_they_did(
     code, other = keys.read_text(encoding="ascii").split()
     assert json.loads(shown("key", "check", code.lower(), "--json"))["months"] == 2
     assert "check it letter by letter" in shown("key", "check", code[1] + code[0] + code[2:][::-1], code=1)
-    assert shown("key", "redeem", code, "--account", "taro") == "taro: redeemed; contract 2 waits for its approval\n"
-    assert "it was redeemed on" in shown("key", "redeem", code, "--account", "jiro", code=1)
+    assert shown("key", "redeem", "taro", code) == "taro: redeemed; contract 2 waits for its approval\n"
+    assert "it was redeemed on" in shown("key", "redeem", "jiro", code, code=1)
     by = ("--author", "keiri", "--ground", "printed twice")
     assert shown("key", "revoke", "s", *by) == "s: 1 codes revoked\n"
     assert "its batch was revoked" in shown("key", "check", other, code=1)
@@ -226,10 +228,10 @@ def test_the_commands_for_codes_and_files_say_what_they_did(
     told = "bank.csv: 2 rows read, 1 new, 0 known, 0 passed over, 1 refused\n"
     assert shown("bank", "import", str(bank), code=1) == told
     assert json.loads(shown("bank", "list", "--open", "--json"))[0]["why"] == "no reference"
-    assert shown("bank", "match", "1", "hanako", *by) == "payment 1 is hanako's\n"
+    assert shown("bank", "match", "hanako", "1", *by) == "payment 1 is hanako's\n"
     assert shown("bank", "unmatch", "1", *by).startswith("payment 1 is hanako's no more")
     assert shown("bank", "send-back", "1", *by) == "payment 1 went back\n"
-    assert "it has its payer, or went back" in shown("bank", "match", "1", "hanako", *by, code=1)
+    assert "it has its payer, or went back" in shown("bank", "match", "hanako", "1", *by, code=1)
     assert [each["for"] for each in json.loads(shown("bank", "references", "hanako", "--json"))] == ["account"]
 
     store.write_text("store,account,term,gross,fee\napple,hanako,2026-03-26,500,75\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from keizoku.scheduler.cli import main
-from keizoku.terms.sla_policy import PUBLIC, public_policies
+from keizoku.terms.stated.sla_policy import PUBLIC, public_policies
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "2026-04"
 INCIDENTS = (

@@ -6,8 +6,8 @@ from typing import Any
 from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
 from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.terms.calendar import epoch
-from keizoku.terms.sla_periods import period_of
-from keizoku.terms.sla_policy import PeriodRule, SlaPolicy, StopCause, parse_policy
+from keizoku.terms.stated.sla_periods import period_of
+from keizoku.terms.stated.sla_policy import PeriodRule, SlaPolicy, StopCause, parse_policy
 
 PLAIN: dict[str, Any] = {
     "name": "plain",

@@ -13,8 +13,8 @@ from keizoku.sla.policies.seconds import CauseRuling, PolicyFacts, StatedOutage,
 from keizoku.sla.rules.intervals import length, union
 from keizoku.sla.rules.outages import Interruption, UpdateNotice
 from keizoku.terms.calendar import epoch
-from keizoku.terms.sla_periods import period_of
-from keizoku.terms.sla_policy import Recurring, StopCause
+from keizoku.terms.stated.sla_periods import period_of
+from keizoku.terms.stated.sla_policy import Recurring, StopCause
 from tests.unit.sla.plain_policy import HOUR, JUNE, ZERO, filled, hours, outcome, policy
 
 # ── predicate and population ───────────────────────────────────────────────────────────────────────────

@@ -18,8 +18,8 @@ from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Ou
 from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, service_month
 from keizoku.terms.calendar import Month, epoch, parse_instant
 from keizoku.terms.policy import Terms
-from keizoku.terms.sla_periods import SlaPeriod, period_of
-from keizoku.terms.sla_policy import (
+from keizoku.terms.stated.sla_periods import SlaPeriod, period_of
+from keizoku.terms.stated.sla_policy import (
     PUBLIC,
     Announced,
     ByCause,

@@ -10,8 +10,8 @@ from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.terms.calendar import epoch
 from keizoku.terms.money import fraction_text
-from keizoku.terms.sla_periods import SlaPeriod, period_of
-from keizoku.terms.sla_policy import ByCause, Duration, SlaPolicy, StopCause, public_policies
+from keizoku.terms.stated.sla_periods import SlaPeriod, period_of
+from keizoku.terms.stated.sla_policy import ByCause, Duration, SlaPolicy, StopCause, public_policies
 
 POLICIES = {policy.name: policy for policy in public_policies()}
 JUNE = date(2027, 6, 10)  # 30 days

@@ -11,7 +11,7 @@ import pytest
 
 from keizoku.scheduler.cli.shared.output import UserError
 from keizoku.scheduler.cli.terms import contract_terms as command
-from keizoku.terms.sla_policy import PUBLIC
+from keizoku.terms.stated.sla_policy import PUBLIC
 
 
 def run(*arguments: str) -> int:

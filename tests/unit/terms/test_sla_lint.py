@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.terms.sla_lint import lint
-from keizoku.terms.sla_policy import PUBLIC, SlaPolicy, parse_policy, public_policies, read_policy
+from keizoku.terms.stated.sla_lint import lint
+from keizoku.terms.stated.sla_policy import PUBLIC, SlaPolicy, parse_policy, public_policies, read_policy
 
 SOUND: dict[str, Any] = {
     "name": "sound",

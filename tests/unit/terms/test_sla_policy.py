@@ -9,8 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from keizoku.terms.files import BadTermsError
-from keizoku.terms.sla_periods import SlaPeriod, announced_by, claim_before, period_of
-from keizoku.terms.sla_policy import (
+from keizoku.terms.stated.sla_periods import SlaPeriod, announced_by, claim_before, period_of
+from keizoku.terms.stated.sla_policy import (
     PUBLIC,
     Announced,
     PeriodRule,

@@ -21,8 +21,18 @@ from zoneinfo import ZoneInfo
 
 from keizoku.terms.decision import Finding
 from keizoku.terms.money import fraction_text
-from keizoku.terms.sla_periods import claim_before, period_of, zone_day_at
-from keizoku.terms.sla_policy import Announced, ByCause, CreditTier, Days, Range, Recurring, SlaPolicy, Step, StopCause
+from keizoku.terms.stated.sla_periods import claim_before, period_of, zone_day_at
+from keizoku.terms.stated.sla_policy import (
+    Announced,
+    ByCause,
+    CreditTier,
+    Days,
+    Range,
+    Recurring,
+    SlaPolicy,
+    Step,
+    StopCause,
+)
 
 DAY_MINUTES = 1_440
 FIRST_DAY, DAYS_TRIED = date(2027, 1, 1), 366 + 365  # 2028 is a leap year

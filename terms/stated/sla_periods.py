@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from keizoku.terms.calendar import Month, boundary
-from keizoku.terms.sla_policy import Announced, ClaimRule, PeriodRule, SlaPolicy
+from keizoku.terms.stated.sla_policy import Announced, ClaimRule, PeriodRule, SlaPolicy
 
 
 @dataclass(frozen=True, slots=True)

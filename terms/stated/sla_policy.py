@@ -7,8 +7,8 @@
     asked for  claim · eligibility · settlement                until when, by whom, how it is paid
 
 Always holds: every number is exact (text or whole, never a float); nothing changes after reading; a model
-that can be read need not be sensible: gaps, overlaps and the like are for `keizoku.terms.sla_lint` to find.
-`keizoku.sla.policies.engine` evaluates a policy; `keizoku.terms.sla_periods` knows its periods and deadlines.
+that can be read need not be sensible: gaps, overlaps and the like are for `keizoku.terms.stated.sla_lint` to find.
+`keizoku.sla.policies.engine` evaluates a policy; `keizoku.terms.stated.sla_periods` knows its periods and deadlines.
 """
 
 from __future__ import annotations
