@@ -1,8 +1,8 @@
 """From an empty database to the tables of this release: the plan of an upgrade, and the upgrade.
 
 `upgrade` runs the migrations, one after the other, in the schema of the session, in one transaction; the version table
-lies in that schema too. `create_all` builds the same at once for schemas that live for a moment (scenarios, tests); a
-test holds the two equal. What was released is never edited: a change of the tables is a new revision
+is in that schema too. `create_all` makes the same tables at once for short-lived schemas (scenarios, tests); a test
+holds the two equal. A released migration is never edited: a change of the tables is a new revision
 (docs/why/schema.md).
 """
 

@@ -110,7 +110,7 @@ def normalised_url(url: str | URL) -> URL:
         raise DatabaseError("the database address is not of the form postgresql://user@host/database") from None
     if name in ("postgres", "postgresql", "postgresql+psycopg"):
         return target.set(drivername="postgresql+psycopg")
-    raise DatabaseError(f"the database address begins with {name}://, and only postgresql:// is supported")
+    raise DatabaseError(f"the database address begins with {name}://, and only postgresql:// is spoken here")
 
 
 def libpq_address(url: URL) -> str:

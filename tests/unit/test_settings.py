@@ -12,9 +12,11 @@ from keizoku.terms.discretion import Discretion
 @pytest.fixture(autouse=True)
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty settings file that is read."""
+    monkeypatch.delenv("KEIZOKU_LANG", raising=False)
     found = tmp_path / "settings.toml"
     found.write_text("")
     monkeypatch.setenv("KEIZOKU_SETTINGS_FILE", str(found))
+    monkeypatch.delenv("KEIZOKU_LANG", raising=False)  # the tests' own language (tests/conftest.py)
     return found
 
 

@@ -234,9 +234,9 @@ def map_clauses(
     raise typer.Exit(report_findings(complaints))
 
 
-@app.command("refusals", help=japanese("お断りの種類のすべて: コード、条項、いつ断るか。日英両方。"))
+@app.command("refusals", help=japanese("断りの種類のすべて: コード、条項、どんなときに断るか。両言語で。"))
 def list_refusals(
-    write: Annotated[bool, typer.Option("--write", help=both("Write the file.", "ファイルに書き込みます。"))] = False,
+    write: Annotated[bool, typer.Option("--write", help=both("Write the file.", "ファイルに書き出します。"))] = False,
     output: Annotated[Path, typer.Option(help=both("The generated file.", "生成するファイル。"))] = Path(
         "docs/reference/refusals.md"
     ),

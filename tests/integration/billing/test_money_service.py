@@ -142,7 +142,7 @@ def test_the_commands_for_money_say_what_they_did(
         "interest", "preview", "taro", "--on", "2026-06-01", "--lang", "ja"
     )
     assert shown("interest", "preview", "taro", "--on", "June", code=2).startswith("error: not a day: 'June'")
-    assert shown("interest", "preview", "nobody", code=2) == "error: account 'nobody' is not known"
+    assert shown("interest", "preview", "nobody", code=1) == "error: account 'nobody' is not known"
     (listed,) = json.loads(shown("demand", "list", "--json"))
     page = tmp_path / "demand.html"
     assert "合計56円" in shown("demand", "show", str(listed["id"]))

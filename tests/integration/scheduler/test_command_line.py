@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from keizoku.scheduler import cli
 from keizoku.terms.calendar import Month, parse_instant
+from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
 BY = ("--by", "keiri", "--ground", "test")
@@ -132,11 +133,7 @@ def codes(commands: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]) -
 def server(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
     """The settings mean a server with a small world: taro, hanako and one whose contract ended."""
     engine = engine_for_schema()
-    with engine.connect() as session:
-        schema = session.exec_driver_sql("SELECT current_schema()").scalar_one()
-    url = engine.url.update_query_dict({"options": f"-c search_path={schema}"})
-    monkeypatch.setenv("KEIZOKU_DATABASE_URL", url.render_as_string(hide_password=False))
-    assert run("db", "upgrade") == 0
+    database_of_the_settings(lambda: engine, monkeypatch)
     with services_on(engine) as services:
         open_world(services)
         services.billing.approve("taro", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
