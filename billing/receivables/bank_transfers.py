@@ -154,19 +154,21 @@ def _take(session: Session, rules: Rules, path: Path, file: MoneyFile, author: s
     return BankImport(logged, matched)
 
 
-def match(
-    session: Session,
-    rules: Rules,
-    line_id: int,
-    account: str,
-    by: str,
-    ground: str,
-    now: datetime,
-    *,
-    costs_yen: int = 0,
-    for_term_on: date | None = None,
-) -> MatchedLine:
+@dataclass(frozen=True, slots=True)
+class PayerFound:
+    """Whose an incoming payment is, who found it out and how; `costs_yen` and the term are as for any payment."""
+
+    line_id: int
+    account: str
+    by: str
+    ground: str
+    costs_yen: int = 0
+    for_term_on: date | None = None
+
+
+def match(session: Session, rules: Rules, found: PayerFound, now: datetime) -> MatchedLine:
     """People found whose a payment is: it is the account's, on the bank's day. Commits; what was written for it."""
+    line_id, account = found.line_id, found.account
     line = open_line(session, line_id)
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
         session.rollback()
@@ -174,8 +176,8 @@ def match(
     payment = Payment(
         account,
         line.yen,
-        costs_yen=costs_yen,
-        for_term_on=for_term_on,
+        costs_yen=found.costs_yen,
+        for_term_on=found.for_term_on,
         received_on=line.paid_on,
         was_unidentified=True,
     )
@@ -184,7 +186,7 @@ def match(
     except Refused:
         session.rollback()
         raise
-    act_id = note_act(session, line_id, "matched", now, by, ground, account, applied.source_id)
+    act_id = note_act(session, line_id, "matched", now, found.by, found.ground, account, applied.source_id)
     session.commit()
     return MatchedLine(line_id, act_id, applied)
 

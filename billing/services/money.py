@@ -145,9 +145,8 @@ class MoneyService(Service):
         now: datetime,
     ) -> None:
         """People found whose an incoming payment is; it counts from the bank's day."""
-        bank_transfers.match(
-            self.session, self.rules, payment, account, by, ground, now, costs_yen=costs, for_term_on=term
-        )
+        found = bank_transfers.PayerFound(payment, account, by, ground, costs, term)
+        bank_transfers.match(self.session, self.rules, found, now)
         self._reconsider(account, now)
 
     def unmatch_payment(self, payment: int, *, by: str, ground: str, now: datetime) -> str:
