@@ -1,8 +1,8 @@
 """What every command is given when logins of every role walk through all of them, and the world that it finds.
 
 `{n}` is another number for each role that may, `{new}` for each role, `{who}` the role, `{dir}` a folder; the other
-names in braces are looked up in the database when their turn comes (`FOUND`). Whoever may not give a command gives it before somebody does, so
-that it is the database that refuses, not the state of the world.
+names in braces are looked up in the database when their turn comes (`FOUND`). Whoever may not give a command gives it
+before somebody does, so that it is the database that refuses, not the state of the world.
 """
 
 from __future__ import annotations
