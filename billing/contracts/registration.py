@@ -30,12 +30,10 @@ from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import plan as plan_table
 from keizoku.db.tables.people import consent
 from keizoku.terms.calendar import Interval, jst_day
+from keizoku.terms.limits import LONGEST_ID, id_flaw
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
-
-LONGEST_ACCOUNT = 200
-"""Letters of an account's id, the host's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,10 +270,10 @@ def approve(
 
 def _check(application: Application, intervals: Mapping[str, Interval]) -> None:
     name = application.account
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_ACCOUNT:
-        shown = repr(name) if len(name) <= LONGEST_ACCOUNT else f"of {len(name)} letters"
+    if id_flaw(name):
+        shown = repr(name) if len(name) <= LONGEST_ID else f"of {len(name)} letters"
         raise Refused(
-            "account.id_form", f"account {shown}: an account has an id of 1 to {LONGEST_ACCOUNT} printable letters"
+            "account.id_form", f"account {shown}: an account has an id of 1 to {LONGEST_ID} printable letters"
         )
     who = f"account {application.account}"
     if application.plan not in intervals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -115,8 +116,11 @@ def window(text: str) -> tuple[datetime, datetime]:
 
 
 def recorder(author: str) -> str:
-    """Who records: as told, else who is logged in."""
-    return author or getpass.getuser()
+    """Who records: as told, else who is logged in; ends the command where the system knows no such name."""
+    try:
+        return author or getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        fail(f"the system has no name for your login (user {os.getuid()}): say who you are by --author")
 
 
 @contextmanager
