@@ -20,8 +20,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 
+from keizoku.limits import LARGEST_FILE, MOST_COLUMNS, MOST_NAMED
 from keizoku.terms.decision import Finding
-from keizoku.terms.limits import LARGEST_FILE, MOST_COLUMNS, MOST_NAMED
 
 __all__ = ["BrokenRecord", "csv_records", "header_findings", "header_names", "read_text", "read_whole", "regular_file"]
 

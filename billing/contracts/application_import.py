@@ -13,10 +13,10 @@ from pathlib import Path
 from keizoku.billing.contracts import registration
 from keizoku.billing.contracts.registration import Application
 from keizoku.db.session import Session
+from keizoku.limits import MOST_NAMED, id_flaw
 from keizoku.terms.calendar import iso_jst, parse_instant
 from keizoku.terms.decision import Finding
 from keizoku.terms.input_files import BrokenRecord, csv_records, header_names, read_text
-from keizoku.terms.limits import MOST_NAMED, id_flaw
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 

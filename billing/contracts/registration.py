@@ -29,8 +29,8 @@ from keizoku.db.tables.contracts import METHODS, contract
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import plan as plan_table
 from keizoku.db.tables.people import consent
+from keizoku.limits import LONGEST_ID, id_flaw
 from keizoku.terms.calendar import Interval, jst_day
-from keizoku.terms.limits import LONGEST_ID, id_flaw
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules

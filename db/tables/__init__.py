@@ -15,6 +15,7 @@ from keizoku.db.tables import (
     people,
 )
 from keizoku.db.tables.base import metadata
+from keizoku.db.tables.lengths import limit_lengths
 
 __all__ = [
     "bank",
@@ -31,3 +32,5 @@ __all__ = [
     "operations",
     "people",
 ]
+
+limit_lengths(metadata)

@@ -19,6 +19,7 @@ import yaml
 from pydantic import ValidationError
 from yaml.nodes import Node
 
+from keizoku.limits import LARGEST_PAGE
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.scenario.page import Page, Unread, compose, did_you_mean, line_of
 from keizoku.scheduler.scenario.schema_words import ACTIONS, CHECKS, PLAN, POPULATION, PREPAID_METHODS, SUBJECTS
@@ -28,7 +29,6 @@ from keizoku.terms.clauses import clauses
 from keizoku.terms.decision import Finding
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.input_files import read_whole
-from keizoku.terms.limits import LARGEST_PAGE
 from keizoku.terms.policy import Terms, UnknownReadingError
 from keizoku.terms.rules import Rules
 

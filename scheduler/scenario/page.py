@@ -19,8 +19,8 @@ from typing import Final
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from keizoku.limits import DEEPEST
 from keizoku.terms.decision import Finding
-from keizoku.terms.limits import DEEPEST
 
 TAG: Final = "tag:yaml.org,2002:"
 MOST_NODES: Final = 5_000_000

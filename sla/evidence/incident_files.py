@@ -13,11 +13,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import epoch, epoch_up, parse_instant
 from keizoku.terms.decision import Finding
 from keizoku.terms.input_files import BrokenRecord, csv_records, header_findings, header_names, read_text
-from keizoku.terms.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
 
 INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
 COUNT_COLUMNS = ("from", "to", "affected", "total")

@@ -29,7 +29,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from keizoku.terms.limits import readable
+from keizoku.limits import readable
 
 if TYPE_CHECKING:
     from keizoku.terms.refusal import Refused
@@ -201,10 +201,10 @@ def explain_failure(error: Exception, as_json: bool = False) -> int:
 
 def explained(error: BaseException) -> tuple[str, int] | None:
     """The one line that people can act on, and its exit code; None for what only a programmer can mend."""
-    from sqlalchemy.exc import DataError
+    from sqlalchemy.exc import DataError, IntegrityError
 
     from keizoku.billing.gateway.port import GatewayRefusesUsError
-    from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of
+    from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of, too_long
     from keizoku.db.session import DatabaseError
     from keizoku.extras import missing_extra
     from keizoku.terms.refusal import Refused
@@ -225,6 +225,8 @@ def explained(error: BaseException) -> tuple[str, int] | None:
         return f"the disk is full: {' '.join(str(error).split())}; {FREE_SOME}", BROKEN_OFF
     if isinstance(error, DataError):  # a number or a letter beyond what its columns hold
         return f"a value that cannot be: {str(error.orig).splitlines()[0]}", MISTAKEN
+    if isinstance(error, IntegrityError) and (column := too_long(error)) is not None:
+        return f"a text that is too long for {column}; docs/reference/limits.md has the limits", MISTAKEN
     return None
 
 

@@ -17,27 +17,32 @@ __all__ = [
     "LARGEST_FILE",
     "LARGEST_PAGE",
     "LAST_YEAR",
+    "LENGTH",
     "LONGEST_ID",
     "LONGEST_NAME",
+    "LONGEST_RULE",
+    "LONGEST_STORED_ID",
     "LONGEST_TEXT",
     "MOST_COLUMNS",
     "MOST_NAMED",
-    "OCCURRENCE_LETTERS",
     "STEPS_OF_A_RULE",
     "id_flaw",
     "is_known_year",
+    "name_flaw",
     "readable",
     "text_flaw",
 ]
 
+LENGTH: Final = "length"
+"""How the names of the database's constraints on lengths end."""
 LONGEST_ID: Final = 200
 """Letters of an id: an account, a claim, a stop, a plan, a batch, a UID, a user of observations."""
 LONGEST_NAME: Final = 200
 """Letters of who or whose: an author, a payer, a reference, the name of a file or a calendar."""
 LONGEST_TEXT: Final = 2_000
 """Letters of prose: a ground, what was agreed."""
-OCCURRENCE_LETTERS: Final = 40
-"""Letters that the name of an occurrence of a series has beyond the UID of its event: # and its start."""
+LONGEST_STORED_ID: Final = LONGEST_ID + 40
+"""Letters of a name that we make of an id: UID#start of an occurrence, account-month-number of a claim."""
 MOST_COLUMNS: Final = 1_000
 """Columns of a CSV file."""
 MOST_NAMED: Final = 20
@@ -48,19 +53,23 @@ LARGEST_PAGE: Final = 16 * 1024 * 1024
 """Bytes of a file that is one page to people: YAML of a scenario, TOML of terms, settings, layouts."""
 DEEPEST: Final = 50
 """How deep lists and mappings of such a page may be nested."""
-STEPS_OF_A_RULE: Final = 20_000
-"""Periods that a recurring event is followed for: with one window a day more than fifty years."""
+LONGEST_RULE: Final = 500
+"""Letters of the rule by which an announced window recurs."""
+STEPS_OF_A_RULE: Final = 1_200
+"""Months, or years, that such a rule is followed for without a window before it is refused."""
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 8999
 """Days, months and times of the contract lie in these years, both included; any other is a slip of the hand."""
 
 _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What steers a terminal (C0 but tab and line feed, C1), turns the writing direction, or is half a letter."""
-_NO_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 def id_flaw(text: str, longest: int = LONGEST_ID) -> str | None:
     """What keeps a text from being an id, as a rule to show; None for an id: 1 to 200 printable letters."""
+    if "\0" in text:
+        return "a NUL is no text"
     if not text.strip() or len(text) > longest or not text.isprintable():
         return f"an id has 1 to {longest} printable letters"
     return None
@@ -70,8 +79,19 @@ def text_flaw(text: str, longest: int = LONGEST_TEXT) -> str | None:
     """What keeps a text from being kept, as a rule to show; None for a good one. An empty one is good."""
     if len(text) > longest:
         return f"a text has at most {longest:,} letters"
-    if _NO_TEXT.search(text):
-        return "a NUL or half a letter is no text"
+    if "\0" in text:
+        return "a NUL is no text"
+    if _HALF.search(text):
+        return "half a letter is no text"
+    return None
+
+
+def name_flaw(text: str, longest: int = LONGEST_NAME) -> str | None:
+    """What keeps a text from being somebody's name, as a rule to show; an empty one is good."""
+    if len(text) > longest:
+        return f"a name has at most {longest} letters"
+    if readable(text) != text or "\n" in text or "\t" in text:
+        return "a name has no control letters"
     return None
 
 
