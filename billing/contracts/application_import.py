@@ -13,7 +13,7 @@ from pathlib import Path
 from keizoku.billing.contracts import registration
 from keizoku.billing.contracts.registration import Application
 from keizoku.db.session import Session
-from keizoku.limits import MOST_NAMED, id_flaw
+from keizoku.limits import MOST_NAMED
 from keizoku.terms.calendar import iso_jst, parse_instant
 from keizoku.terms.decision import Finding
 from keizoku.terms.input_files import BrokenRecord, csv_records, header_names, read_text
@@ -50,7 +50,7 @@ def import_applications(
             application = _application(record, now)
             bring_up_to_date(application.account, now)
             rows.append((line, application))
-        except ValueError as error:
+        except (ValueError, Refused) as error:
             findings.append(Finding(str(path), line, record["account"][:80], str(error), "correct the row"))
         if len(rows) == CHUNK:
             taken += _take(session, rules, path, rows, findings, now)
@@ -92,8 +92,7 @@ def _finding(path: Path, line: int, application: Application, why: str) -> Findi
 
 
 def _application(record: Mapping[str, str], now: datetime) -> Application:
-    if flaw := id_flaw(record["account"]):
-        raise ValueError(flaw)
+    registration.check_account(record["account"])
     written = record.get("applied_at", "")
     at = parse_instant(written) if written else now
     if at > now:

@@ -25,6 +25,7 @@ __all__ = [
     "Limit",
     "Page",
     "Pages",
+    "Row",
     "emit_pages",
     "emit_rows",
     "lines_of",
