@@ -258,8 +258,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         try:
             each.encode()
         except UnicodeEncodeError:
-            shown = each.encode(errors="surrogateescape" if arguments is None else "backslashreplace")
-            sys.stderr.write(f"error: not UTF-8: {ascii(shown)[1:]}; write arguments in UTF-8 (see the locale: LANG)\n")
+            shown = ascii(each[:80]).replace("\\udc", "\\x")
+            sys.stderr.write(f"error: not UTF-8: {shown}; write arguments in UTF-8 (see the locale: LANG)\n")
             sys.exit(2)
     settle(written)
     if language() == "ja":
