@@ -16,8 +16,9 @@ import psycopg
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from keizoku.db.session import NO_SPACE, DiskFullError
+from keizoku.limits import LENGTH
 
-__all__ = ["AGAIN", "BACK", "FREE_SOME", "Failure", "Kind", "disk_is_full", "failure_of", "reason_in_log"]
+__all__ = ["AGAIN", "BACK", "FREE_SOME", "Failure", "Kind", "disk_is_full", "failure_of", "reason_in_log", "too_long"]
 
 Kind = Literal["database_gone", "disk_full", "database_broke_off", "database_refuses"]
 """As the worker's log and metrics name it."""
@@ -110,6 +111,14 @@ def _first_line(error: psycopg.Error) -> str:
     if error.diag.message_primary:
         return error.diag.message_primary
     return " ".join(str(error).split())
+
+
+def too_long(error: DBAPIError) -> str | None:
+    """Which column refused a text for its length, as table.column; None for any other error."""
+    diag = error.orig.diag if isinstance(error.orig, psycopg.errors.CheckViolation) else None
+    name = (diag.constraint_name or "") if diag is not None else ""
+    prefix, ending = f"ck_{diag.table_name}_" if diag is not None else "", f"_{LENGTH}"
+    return f"{diag.table_name}.{name[len(prefix) : -len(ending)]}" if diag and name.endswith(ending) else None
 
 
 def disk_is_full(error: BaseException) -> bool:

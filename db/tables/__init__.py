@@ -17,6 +17,7 @@ from keizoku.db.tables import (
     people,
 )
 from keizoku.db.tables.base import metadata, within_reach
+from keizoku.db.tables.lengths import limit_lengths
 
 for _table in metadata.tables.values():
     _timed = [_each.name for _each in _table.columns if isinstance(_each.type, Date | DateTime)]
@@ -38,3 +39,5 @@ __all__ = [
     "operations",
     "people",
 ]
+
+limit_lengths(metadata)
