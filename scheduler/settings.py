@@ -116,6 +116,18 @@ class Settings(Discretion, BaseSettings):
     night_jobs: int = Field(
         default=1, ge=1, le=64, description="how many processes share a night's contracts (docs/how-to/scale.md)"
     )
+    clock_ahead_seconds: int = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        description="how far this machine's clock may be ahead of the database's and the gateway's, in seconds",
+    )
+    most_missed_nights: int = Field(
+        default=7, ge=0, description="how many missed nights are caught up without a person's word (night --catch-up)"
+    )
+    lock_timeout_seconds: int = Field(
+        default=60, ge=1, le=3_600, description="how long a night or a worker's job waits for a lock, in seconds"
+    )
     spark_master: str = Field(
         default="local[*]",
         min_length=1,
@@ -143,6 +155,9 @@ class Settings(Discretion, BaseSettings):
     )
     backup_identity_file: Path | None = Field(
         default=None, description="file with the secret key of age: for verify and restore only, not on the worker"
+    )
+    backup_timeout_seconds: int = Field(
+        default=120, ge=1, le=3_600, description="after how many silent seconds a place for backups does not answer"
     )
     backup_keep_days: int = Field(default=30, ge=7, description="days for which every backup is kept")
     backup_keep_months: int = Field(default=12, ge=0, description="months of which the first backup is kept")
