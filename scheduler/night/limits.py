@@ -68,7 +68,7 @@ def rows_ahead(session: Session, most_ahead: timedelta, *, whole: bool) -> list[
     ]
 
 
-def _counts(limit: datetime, whole: bool) -> Iterator[sa.Select[tuple[str, int, datetime]]]:
+def _counts(limit: datetime, whole: bool) -> Iterator[sa.Select[str, int, datetime]]:
     for name in APPEND_ONLY:
         table = metadata.tables[name]
         learned = next((table.c[each] for each in _LEARNED if each in table.c), None)
