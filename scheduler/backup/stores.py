@@ -95,7 +95,7 @@ class Store:
         return self.contents()[0]
 
     def contents(self) -> tuple[list[Copy], list[str]]:
-        """Every whole copy, oldest first, and what lies there as a manifest and is none, in words. Raises StoreError."""
+        """Every whole copy, oldest first, and in words what is named as a manifest and is none. Raises StoreError."""
 
         def look(moved: Moved) -> tuple[list[Copy], list[str]]:
             fs, root = self._place()

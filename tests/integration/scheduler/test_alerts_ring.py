@@ -126,8 +126,8 @@ def test_state_of_the_database_rings_from_every_worker_alike(engine: sa.Engine) 
         ) == {"KeizokuWaitsForPeople"}
         assert rings_after("DELETE FROM review_task WHERE :ago IS NOT NULL") == set()
         assert rings_after(
-            "INSERT INTO payment_attempt (invoice_id, account, attempt_no, key, yen, started_on, started_at)"
-            " VALUES (1, 'x', 1, 'k', 1, current_date, :ago)"
+            "INSERT INTO payment_attempt (invoice_id, account, key, yen, wanted_on, started_on, started_at)"
+            " VALUES (1, 'x', 'k', 1, current_date, current_date, :ago)"
         ) == {"KeizokuChargeWithoutAnswer"}
         assert rings_after("DELETE FROM payment_attempt WHERE :ago IS NOT NULL") == set()
         assert rings_after(
