@@ -35,7 +35,7 @@ class _Dated(stripe.RequestsClient):
 
     answered: tuple[datetime, float] | None = None  # what it said, and when by our steady clock
 
-    def request(  # type: ignore[override]  the library's clients differ among themselves
+    def request(  # type: ignore[override]  # the library's clients differ among themselves
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         answer: tuple[bytes, int, Mapping[str, str]] = super().request(method, url, headers, post_data)

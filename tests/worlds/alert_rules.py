@@ -21,6 +21,7 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
+_TOGETHER: Mapping[str, Callable[[Sequence[float]], float]] = {"sum": sum, "min": min, "max": max}
 _RULE = re.compile(r"(?:(sum|min|max)\()?(?:(abs|increase)\()?(\w+)(?:\{(\w+)=~?\"([^\"]*)\"\})?(?:\[\w+\])?\)*")
 
 
@@ -68,5 +69,5 @@ def _holds(expression: str, now: Sequence[Sample], then: Sequence[Sample]) -> bo
     for factor in found[3].split("*"):
         limit *= int(factor)
     if how is not None:
-        numbers = [{"sum": sum, "min": min, "max": max}[how](numbers)]
+        numbers = [_TOGETHER[how](numbers)]
     return any(_COMPARE[found[2]](number, limit) for number in numbers)

@@ -30,7 +30,7 @@ DAY = date(2026, 4, 1)
 FAR_PLACE = "refusing://someone:tiger-secret@far.example/folder"
 
 
-class HangingFileSystem(MemoryFileSystem):
+class HangingFileSystem(MemoryFileSystem):  # type: ignore[misc]
     """A mount whose server went away."""
 
     protocol = "hanging"
@@ -44,7 +44,7 @@ class HangingFileSystem(MemoryFileSystem):
         return False
 
 
-class RefusingFileSystem(MemoryFileSystem):
+class RefusingFileSystem(MemoryFileSystem):  # type: ignore[misc]
     """A server that nobody can reach, whose library quotes the address it was given."""
 
     protocol = "refusing"
