@@ -115,6 +115,7 @@ def worker(
             poll_seconds=poll,
             most_missed=settings.most_missed_nights,
         )
+        made.numbers.state.connect = engine.connect  # a monitor's look starts no server
         made.pool = partial(WorkerPool, settings.night_jobs - 1, partial(open_services, quiet=True, waits=False))
         if settings.backup_stores:
             made.backup = _backup(settings, database.url, made)

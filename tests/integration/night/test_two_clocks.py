@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 import pytest
 import sqlalchemy as sa
@@ -12,15 +12,17 @@ from keizoku.billing.gateway import events
 from keizoku.billing.gateway.books import Dispute, GatewayEvent, Movement, Payout, RefundState
 from keizoku.db.tables.claims import claim_decision
 from keizoku.db.tables.gateway import gateway_cursor
+from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.clock import HeldClock, check_gateway_clock, database_now
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.limits import check_not_too_early, rows_ahead
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
-from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.calendar import Month, jst_day, parse_instant
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
+from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
 YEAR = timedelta(days=365)
@@ -196,3 +198,43 @@ def test_5_2__a_first_of_a_month_that_is_run_late_demands_for_the_month_of_the_c
 
 def test_the_rules_of_a_service_are_seen_through_its_second_clock(services: Services) -> None:
     assert isinstance(held(services).billing.rules, Rules)
+
+
+def test_the_command_refuses_in_one_line_and_takes_a_persons_word(
+    engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = engine_for_schema()
+    database_of_the_settings(lambda: engine, monkeypatch)
+    today = jst_day(datetime.now(UTC))
+    began = today - timedelta(days=20)
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("taro", "monthly", "other", now=night_at(began) - timedelta(hours=20))
+        run_night(services, began, night_at(began))
+
+    def run(*arguments: str) -> tuple[int, list[str]]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["night", *arguments])
+        said = capsys.readouterr().err.splitlines()
+        return int(ended.value.code or 0), [line for line in said if not line.startswith("database: ")]
+
+    code, said = run("--on", "1970-01-01")
+    assert (code, len(said)) == (1, 1)
+    assert "there is no night of 1970-01-01: the terms are in force from 2024-12-02 on" in said[0]
+    code, said = run()
+    assert (code, len(said)) == (1, 1)
+    assert f"would catch up 19 nights missed since {began}, more than 7" in said[0]
+    assert run("--catch-up") == (0, [])
+    with engine.connect() as session:
+        assert run_log.last_night(session) == today
+    monkeypatch.setattr("keizoku.scheduler.cli.shared.context.datetime", _Ahead)
+    code, said = run()
+    assert (code, len(said), "the clock is ahead" in said[0]) == (1, 1, True)
+
+
+class _Ahead(datetime):
+    """A process whose clock is three days ahead."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> _Ahead:
+        return cls.fromtimestamp(datetime.now(tz).timestamp() + 3 * 86_400, tz)
