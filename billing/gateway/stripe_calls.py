@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 
 KEY = "keizoku_key"
 """Where our key stands in the metadata of what we make there."""
+INVOICE = "keizoku_invoice"
 PAGE = 100
 TIMEOUT_SECONDS = 30.0
 PER_SECOND = 80.0
@@ -34,6 +35,7 @@ class StripeCalls:
     client: stripe.StripeClient
     pace: Pace
     sleep: Callable[[float], None] = field(default=time.sleep)
+    refused: str | None = None  # why nothing may be asked: every call raises GatewayRefusesUsError
 
     @classmethod
     def to(
@@ -44,6 +46,7 @@ class StripeCalls:
         per_second: float = PER_SECOND,
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int = LIBRARY_RETRIES,
+        refused: str | None = None,
     ) -> "StripeCalls":
         """Calls to Stripe itself, or to a server that speaks like it at `api_base` (for tests)."""
         stripe.enable_telemetry = False
@@ -53,7 +56,7 @@ class StripeCalls:
             http_client=stripe.RequestsClient(timeout=timeout_seconds),
             max_network_retries=retries,
         )
-        return cls(client, Pace(per_second))
+        return cls(client, Pace(per_second), refused=refused)
 
     def call(self, ask: Callable[[stripe.StripeClient], Result]) -> Result:
         """Ask once it is our turn, again while Stripe is busy.
@@ -61,6 +64,8 @@ class StripeCalls:
         Raises UnansweredError, GatewayRefusesUsError, and for a definite refusal the library's CardError or
         InvalidRequestError.
         """
+        if self.refused is not None:
+            raise GatewayRefusesUsError(self.refused)
         for busy in range(BUSY_RETRIES + 1):
             self.pace.wait()
             try:

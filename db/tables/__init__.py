@@ -13,6 +13,7 @@ from keizoku.db.tables import (
     money,
     operations,
     people,
+    restoration,
 )
 from keizoku.db.tables.base import metadata
 
@@ -30,4 +31,5 @@ __all__ = [
     "money",
     "operations",
     "people",
+    "restoration",
 ]

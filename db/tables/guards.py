@@ -73,6 +73,11 @@ APPEND_ONLY = (
     "month_act",
     "manual_entry",
     "exception_resolution",
+    "restoration",
+    "restoration_end",
+    "restored_act",
+    "restored_act_end",
+    "act_key",
 )
 """Tables whose rows are only ever added (rule 6 of docs/rules.md)."""
 

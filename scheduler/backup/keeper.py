@@ -7,6 +7,7 @@ restore  an encrypted dump ──> an empty database ──> its proof has to be
 
 from __future__ import annotations
 
+import getpass
 import json
 import secrets
 import tempfile
@@ -22,6 +23,7 @@ from keizoku.db.migrate import upgrade
 from keizoku.db.releases import OURS, Migrations
 from keizoku.db.session import DatabaseError, Session, make_engine, open_session
 from keizoku.db.tables.operations import backup_copy
+from keizoku.db.tables.restoration import restoration
 from keizoku.scheduler.backup import proof
 from keizoku.scheduler.backup.dump import (
     BackupError,
@@ -77,6 +79,23 @@ class Checked:
     backup: str
     store: str
     complaints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreMark:
+    """What a restored database is told about itself."""
+
+    backup: str
+    taken_at: datetime
+    restored_at: datetime
+    drill: bool
+
+    def write(self, session: Session) -> None:
+        """Add the row; commits."""
+        values = {"backup": self.backup, "taken_at": self.taken_at, "restored_at": self.restored_at}
+        by = sa.func.concat(sa.text("session_user"), f" ({getpass.getuser()})")
+        session.execute(sa.insert(restoration).values(**values, drill=self.drill, by=by))
+        session.commit()
 
 
 def run(
@@ -182,8 +201,14 @@ def restore_into(
     backup: str | None = None,
     progress: Progress = lambda _: None,
     migrations: Migrations = OURS,
+    *,
+    drill: bool = False,
+    now: datetime | None = None,
 ) -> list[str]:
     """Restore a backup (the newest) into an empty database; the differences to what was backed up, none if it is whole.
+
+    The database then knows that it was restored, and from when: charges and refunds wait until the gateway was read.
+    The copy of a `drill` never speaks to the live account.
 
     The tables of an earlier release are then upgraded. Raises BackupError for a database that holds anything, a key
     that does not fit, a backup of a later release, or where no copy can be used.
@@ -216,7 +241,8 @@ def restore_into(
         if schema != "public":
             progress(f"its tables are in schema {schema}: set KEIZOKU_DATABASE_SCHEMA={schema}")
         with open_session(target, schema) as session:
-            return _proven(session, expected, migrations, progress)
+            mark = RestoreMark(chosen, copy.taken_at, now or datetime.now(UTC), drill)
+            return _proven(session, expected, migrations, progress, mark)
     raise BackupError(f"no copy of {chosen or 'any backup'} can be used" + (f": {'; '.join(tried)}" if tried else ""))
 
 
@@ -231,12 +257,17 @@ def _check_release(backup: str, expected: Mapping[str, Any], migrations: Migrati
         )
 
 
-def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, progress: Progress) -> list[str]:
+def _proven(
+    session: Session, expected: dict[str, Any], migrations: Migrations, progress: Progress, mark: RestoreMark
+) -> list[str]:
     """The differences of what was restored to what was backed up; tables of an earlier release are upgraded first.
 
-    An upgrade may move rows from table to table: they are counted before it, by the names that the tables had.
+    An upgrade may move rows from table to table: they are counted before it, by the names that the tables had. The
+    mark comes before anything that takes time: a restore that is broken off later is marked all the same.
     """
     lines: list[str] = []
+    if expected["revision"] == migrations.head:
+        mark.write(session)
     if expected["revision"] is not None and expected["revision"] != migrations.head:
         lines = proof.lost_rows(expected, proof.rows_by_name(session, expected["rows"]))
         progress(f"upgrading from release {expected.get('release')} to {migrations.release}")
@@ -245,8 +276,11 @@ def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, 
         except DatabaseError as error:
             raise BackupError(f"it was restored and stays at revision {expected['revision']}: {error}") from error
         expected = {**expected, "revision": migrations.head, "rows": {}}
+        mark.write(session)
     progress("proving")
-    return lines + proof.differences(expected, json.loads(json.dumps(proof.take(session))))
+    found = json.loads(json.dumps(proof.take(session)))
+    found["rows"][restoration.name] -= 1  # the mark itself was not backed up
+    return lines + proof.differences(expected, found)
 
 
 def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
+from keizoku.billing.gateway import restored
 from keizoku.db.failures import failure_of
 from keizoku.db.session import Session
 from keizoku.db.tables.books import certificate
@@ -58,6 +59,7 @@ class Numbers:
         self.unknown_age = self._gauge("keizoku_attempts_unknown_oldest_seconds", "Age of the oldest of them")
         self.refunds_unknown = self._gauge("keizoku_refunds_unknown", "Refunds without an answer")
         self.tasks = self._gauge("keizoku_people_tasks_open", "What waits for people", "kind")
+        self.restore_waits = self._gauge("keizoku_restore_waits", "1 while charges wait since a restore")
         self.events_age = self._gauge("keizoku_gateway_news_age_seconds", "Since the gateway's news were read")
 
         self.backup_age = self._gauge("keizoku_backup_age_seconds", "Since the last backup that lies in every place")
@@ -84,6 +86,7 @@ class Numbers:
         self.unknown.set(waiting)
         self.unknown_age.set((now - oldest).total_seconds() if oldest is not None else 0)
         self.refunds_unknown.set(session.execute(_REFUNDS_UNKNOWN).scalar_one())
+        self.restore_waits.set(restored.is_waiting(session))
         self.tasks.clear()
         for kind, count in session.execute(
             sa.select(review_task.c.kind, sa.func.count())
