@@ -24,7 +24,7 @@ def databases(
 
 
 @pytest.mark.parametrize("seed", range(LIVES))
-def test_10_5__a_card_is_charged_once_though_the_database_was_lost_since(databases: Databases, seed: int) -> None:
+def test_a_card_is_charged_once_though_the_database_was_lost_since(databases: Databases, seed: int) -> None:
     told = restored_life(databases, seed)
     assert told.certificates == {"ok"}
     known = {each: count for each, count in told.undisturbed.items() if each[0] in told.before}
