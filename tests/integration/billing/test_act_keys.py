@@ -13,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.db.failures import LOOK, failure_of
+from keizoku.db.migrate import upgrade
+from keizoku.db.schemas import schema_of
 from keizoku.db.session import make_engine
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
@@ -82,6 +84,11 @@ ACTS: dict[str, tuple[Do, str]] = {
 @pytest.fixture
 def engine(engine: sa.Engine) -> sa.Engine:
     """A database with a payer who sent too much, and one who owes the fee of a term that is over."""
+    _furnish(engine)
+    return engine
+
+
+def _furnish(engine: sa.Engine) -> None:
     with services_on(engine) as services:
         open_world(services)
         for account in ("user0", "user1"):
@@ -90,7 +97,6 @@ def engine(engine: sa.Engine) -> sa.Engine:
         services.billing.pay("user0", 5_000, now=parse_instant("2026-08-02 10:00"))
         on = date(2026, 11, 20)
         assert run_night(services, on, night_at(on)).certificate == "ok"
-    return engine
 
 
 def _cut_off(wire: Wire, do: Do) -> None:
@@ -160,23 +166,28 @@ def test_the_same_key_at_once_is_one_act(engine: sa.Engine) -> None:
     assert _count(engine, "SELECT count(*) FROM deposit_use") == 1
 
 
-def test_the_command_line_names_the_key_to_repeat_with(engine: sa.Engine) -> None:
+def test_the_command_line_names_the_key_to_repeat_with(engine_for_schema: Callable[[], sa.Engine]) -> None:
+    engine = engine_for_schema()
+    with engine.connect() as session:
+        upgrade(session)
+        schema = schema_of(session)
+    _furnish(engine)
     asked = ["deposit", "refund", "user0", "--yen", "100", "--author", "a", "--ground", "b c"]
     with wire_to(engine.url) as wire:
         wire.cut = True
-        cut = _keizoku(wire.url, asked)
+        cut = _keizoku(wire.url, schema, asked)
         assert cut.returncode == 3, cut.stderr
         line = cut.stderr.splitlines()[-1]
         begun = "it may have been done: repeat it with its key, and it is done once: keizoku deposit refund user0"
         assert begun in line
         assert "'b c' --key k-" in line
-        again = _keizoku(wire.url, [*asked, "--key", line.rpartition(" ")[2]])
+        again = _keizoku(wire.url, schema, [*asked, "--key", line.rpartition(" ")[2]])
     assert (again.returncode, again.stdout) == (0, "user0: refunded 100 yen by bank\n")
     assert _count(engine, "SELECT count(*) FROM deposit_use") == 1
 
 
-def _keizoku(url: sa.URL, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+def _keizoku(url: sa.URL, schema: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
     address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    env = {**os.environ, "KEIZOKU_DATABASE_URL": address, "COLUMNS": "500"}
+    env = {**os.environ, "KEIZOKU_DATABASE_URL": address, "KEIZOKU_DATABASE_SCHEMA": schema, "COLUMNS": "500"}
     command = [sys.executable, "-m", "keizoku", *arguments]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)

@@ -222,8 +222,9 @@ def test_restored_at_a_random_moment_each_term_is_charged_once(lost: Lost, seed:
         for number in range(backup_at + lost_for, backup_at + lost_for + 4):
             assert lost.night(services, FIRST + timedelta(days=number)).certificate == "ok"
         rows = services.session.execute(sa.text("SELECT account, count(*) FROM term GROUP BY account")).all()
-        terms = {row.account: row.count for row in rows}
+        terms: dict[str, int] = {account: number for account, number in rows}  # noqa: C416  rows are no pairs
     charged = lost.charged()
+    assert before
     assert {account: charged[account] for account in before} == {account: terms[account] for account in before}
     assert {each: charged[each] for each in came if each not in before} == {
         each: at_loss[each] for each in came if each not in before
