@@ -89,7 +89,7 @@ def restored_life(databases: Databases, seed: int, *, after: int = 6, marked: bo
             at = night_at(FIRST + timedelta(days=number))
             for _ in range(dice.choice((0, 1, 1, 2)) if newcomers else 0):
                 account = f"a{len(came):03d}"
-                services.cards.set_card(account, dice.choice(CARDS))
+                _cards(services).set_card(account, dice.choice(CARDS))
                 came.append(account)
                 plan = dice.choice(("monthly", "monthly", "yearly"))
                 services.billing.approve(account, plan, "card", now=at - timedelta(hours=dice.randrange(1, 20)))
@@ -119,11 +119,16 @@ def restored_life(databases: Databases, seed: int, *, after: int = 6, marked: bo
     return Told(undisturbed, restored, before, unbooked, frozenset(certificates))
 
 
+def _cards(services: Services) -> SimulatedGateway:
+    assert isinstance(services.gateway, SimulatedGateway)
+    return services.gateway
+
+
 def _charges(services: Services) -> Charges:
     """What the gateway has taken."""
     charges = simulated_charge.c
     query = sa.select(charges.account, charges.yen).where(charges.answer == "succeeded")
-    return Counter((row.account, row.yen) for row in services.cards._connection.execute(query))
+    return Counter((row.account, row.yen) for row in _cards(services)._connection.execute(query))
 
 
 def _booked(services: Services) -> Charges:
