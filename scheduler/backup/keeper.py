@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg import sql
 
 from keizoku.db.migrate import upgrade
 from keizoku.db.releases import OURS, Migrations
+from keizoku.db.schemas import schema_of
 from keizoku.db.session import DatabaseError, Session, make_engine, open_session
 from keizoku.db.tables.operations import backup_copy
 from keizoku.db.tables.restoration import restoration
@@ -90,11 +92,24 @@ class RestoreMark:
     restored_at: datetime
     drill: bool
 
+    def statement(self, schema: str) -> str:
+        """The INSERT of its row, whatever the search path."""
+        by = f" ({getpass.getuser()})"
+        values = [self.backup, self.taken_at, self.restored_at, self.drill, by]
+        listed = sql.SQL(", ").join(sql.Literal(each) for each in values)
+        return (
+            sql.SQL(
+                "INSERT INTO {} (backup, taken_at, restored_at, drill, by) SELECT given.backup, given.taken_at, "
+                "given.restored_at, given.drill, pg_catalog.concat(session_user, given.by) "
+                "FROM (VALUES ({})) AS given (backup, taken_at, restored_at, drill, by)"
+            )
+            .format(sql.Identifier(schema, restoration.name), listed)
+            .as_string()
+        )
+
     def write(self, session: Session) -> None:
         """Add the row; commits."""
-        values = {"backup": self.backup, "taken_at": self.taken_at, "restored_at": self.restored_at}
-        by = sa.func.concat(sa.text("session_user"), f" ({getpass.getuser()})")
-        session.execute(sa.insert(restoration).values(**values, drill=self.drill, by=by))
+        session.exec_driver_sql(self.statement(schema_of(session)).replace("%", "%%"))
         session.commit()
 
 
@@ -236,12 +251,14 @@ def restore_into(
             expected = json.loads(decrypt_bytes(proof_file.read_bytes(), identity))
             _check_release(chosen, expected, migrations)
             progress("restoring")
-            restore(file, identity, target)
+            mark = RestoreMark(chosen, copy.taken_at, now or datetime.now(UTC), drill)
+            is_current = expected["revision"] == migrations.head
+            # the rows and what they are told about themselves come in one transaction: there is never one alone
+            restore(file, identity, target, mark.statement(str(expected["schema"])) if is_current else "")
         schema = str(expected.get("schema", "public"))
         if schema != "public":
             progress(f"its tables are in schema {schema}: set KEIZOKU_DATABASE_SCHEMA={schema}")
         with open_session(target, schema) as session:
-            mark = RestoreMark(chosen, copy.taken_at, now or datetime.now(UTC), drill)
             return _proven(session, expected, migrations, progress, mark)
     raise BackupError(f"no copy of {chosen or 'any backup'} can be used" + (f": {'; '.join(tried)}" if tried else ""))
 
@@ -262,12 +279,10 @@ def _proven(
 ) -> list[str]:
     """The differences of what was restored to what was backed up; tables of an earlier release are upgraded first.
 
-    An upgrade may move rows from table to table: they are counted before it, by the names that the tables had. The
-    mark comes before anything that takes time: a restore that is broken off later is marked all the same.
+    An upgrade may move rows from table to table: they are counted before it, by the names that the tables had. Tables
+    of an earlier release are marked after it; until then no command takes them.
     """
     lines: list[str] = []
-    if expected["revision"] == migrations.head:
-        mark.write(session)
     if expected["revision"] is not None and expected["revision"] != migrations.head:
         lines = proof.lost_rows(expected, proof.rows_by_name(session, expected["rows"]))
         progress(f"upgrading from release {expected.get('release')} to {migrations.release}")
