@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from keizoku.billing.gateway.port import Gateway
+from keizoku.billing.gateway.restored import is_drill
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.services.billing_service import BillingService
 from keizoku.db.session import DatabaseError, Session, check_server, make_engine
@@ -35,6 +36,13 @@ if TYPE_CHECKING:
     from keizoku.sla.services.sla_service import SlaService
 
 Made = TypeVar("Made")
+
+LIVE_KEYS = ("sk_live_", "rk_live_")
+"""How keys of Stripe begin that move real money."""
+DRILL = (
+    "this database is the copy of a restore drill, and the key is of the live account: nothing is asked of Stripe; "
+    "use a test key, or `keizoku backup restore` without --drill for a database that is to work"
+)
 
 __all__ = ["Services", "engine_of", "gateway_of", "services_on"]
 
@@ -100,7 +108,8 @@ def services_on(engine: sa.Engine, settings: Settings, *, clock: ClockName = "re
         if clock == "real":
             held = HeldClock(database_now(session), timedelta(seconds=settings.clock_ahead_seconds))
             session.rollback()
-        with gateway_of(settings, engine) as gateway:
+        refused = _drill_refuses(session, settings)
+        with gateway_of(settings, engine, refused=refused) as gateway:
             yield Services(session=session, rules=rules, gateway=gateway, clock=held)
 
 
@@ -115,9 +124,21 @@ def engine_of(settings: Settings) -> sa.Engine:
     return make_engine(settings.database_url.get_secret_value(), settings.database_schema)
 
 
+def _drill_refuses(session: Session, settings: Settings) -> str | None:
+    """Why a gateway may not be asked: a key of the live account in the copy of a drill."""
+    if settings.gateway != "stripe" or not settings.stripe_key().startswith(LIVE_KEYS):
+        return None
+    drill = is_drill(session)
+    session.rollback()
+    return DRILL if drill else None
+
+
 @contextmanager
-def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
-    """Who charges cards, by the settings; let go at the end. Raises SettingsError for a key that cannot be read."""
+def gateway_of(settings: Settings, engine: sa.Engine, *, refused: str | None = None) -> Iterator[Gateway]:
+    """Who charges cards, by the settings; let go at the end. Raises SettingsError for a key that cannot be read.
+
+    `refused`: why nothing may be asked of a real one; every call then raises GatewayRefusesUsError with it.
+    """
     if settings.gateway == "simulated":
         simulated = SimulatedGateway(engine, settings.simulated_fee_per_mille)
         simulated.bank_names = settings.processor_bank_names
@@ -135,6 +156,7 @@ def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
         api_base=settings.stripe_api_base,
         per_second=settings.stripe_calls_per_second,
         timeout_seconds=settings.stripe_timeout_seconds,
+        refused=refused,
     )
     stripe = StripeGateway(engine, calls, concurrent=settings.stripe_calls_at_once)
     stripe.bank_names = settings.processor_bank_names

@@ -85,6 +85,22 @@ class RefundState:
         return self.state in ("failed", "canceled")
 
 
+@dataclass(frozen=True, slots=True)
+class KeyedAct:
+    """A charge or a refund that was made under one of our keys, as the gateway has it.
+
+    `account` is None for a customer whom our rows do not know; `charge_gateway_id` is set for a refund.
+    """
+
+    gateway_id: str
+    key: str
+    account: str | None
+    invoice_id: int | None
+    charge_gateway_id: str | None
+    yen: int
+    happened_at: datetime
+
+
 class GatewayBooks(Protocol):
     """What can be read from a gateway's account. All raise `UnansweredError`-like errors of their gateway."""
 

@@ -22,6 +22,7 @@ Result = TypeVar("Result")
 
 KEY = "keizoku_key"
 """Where our key stands in the metadata of what we make there."""
+INVOICE = "keizoku_invoice"
 PAGE = 100
 TIMEOUT_SECONDS = 30.0
 PER_SECOND = 80.0
@@ -54,6 +55,7 @@ class StripeCalls:
     pace: Pace
     sleep: Callable[[float], None] = field(default=time.sleep)
     http: _Dated | None = None
+    refused: str | None = None  # why nothing may be asked: every call raises GatewayRefusesUsError
 
     @classmethod
     def to(
@@ -64,6 +66,7 @@ class StripeCalls:
         per_second: float = PER_SECOND,
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int = LIBRARY_RETRIES,
+        refused: str | None = None,
     ) -> "StripeCalls":
         """Calls to Stripe itself, or to a server that speaks like it at `api_base` (for tests)."""
         stripe.enable_telemetry = False
@@ -74,7 +77,7 @@ class StripeCalls:
             http_client=http,
             max_network_retries=retries,
         )
-        return cls(client, Pace(per_second), http=http)
+        return cls(client, Pace(per_second), http=http, refused=refused)
 
     def server_now(self) -> datetime | None:
         """The clock of who answered last, moved on since; None: nobody has answered yet."""
@@ -87,6 +90,8 @@ class StripeCalls:
         Raises UnansweredError, GatewayRefusesUsError, and for a definite refusal the library's CardError or
         InvalidRequestError.
         """
+        if self.refused is not None:
+            raise GatewayRefusesUsError(self.refused)
         for busy in range(BUSY_RETRIES + 1):
             self.pace.wait()
             try:

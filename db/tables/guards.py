@@ -79,6 +79,11 @@ APPEND_ONLY = (
     "exception_resolution",
     "simulated_charge",
     "simulated_dispute",
+    "restoration",
+    "restoration_end",
+    "restored_act",
+    "restored_act_end",
+    "act_key",
 )
 """Tables whose rows are only ever added (rule 6 of docs/rules.md)."""
 

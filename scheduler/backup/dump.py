@@ -118,8 +118,8 @@ def decrypt_bytes(content: bytes, identity: Any) -> bytes:
         raise BackupError(f"it does not open with this key, or is damaged: {error}") from error
 
 
-def restore(file: Path, identity: Any, url: sa.URL) -> None:
-    """Write an encrypted dump into an empty database, all or nothing. Raises BackupError.
+def restore(file: Path, identity: Any, url: sa.URL, at_last: str = "") -> None:
+    """Write an encrypted dump into an empty database, and one statement more, all or nothing. Raises BackupError.
 
     pg_restore itself refuses servers older than 17: it sets what they do not know. Only a whole script is committed.
     """
@@ -137,7 +137,7 @@ def restore(file: Path, identity: Any, url: sa.URL) -> None:
         try:
             _write(script, b"BEGIN;\n")
             _through(file, identity, ["--no-owner", "--no-privileges", "--file=-"], script)
-            _write(script, b"COMMIT;\n")
+            _write(script, f"{at_last};\nCOMMIT;\n".encode())
         finally:
             with contextlib.suppress(BrokenPipeError):
                 script.close()

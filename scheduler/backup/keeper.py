@@ -7,6 +7,7 @@ restore  an encrypted dump ──> an empty database ──> its proof has to be
 
 from __future__ import annotations
 
+import getpass
 import json
 import secrets
 import tempfile
@@ -17,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg import sql
 
 from keizoku.db.migrate import upgrade
 from keizoku.db.releases import OURS, Migrations
+from keizoku.db.schemas import schema_of
 from keizoku.db.session import DatabaseError, Session, make_engine, open_session
 from keizoku.db.tables.operations import backup_copy
+from keizoku.db.tables.restoration import restoration
 from keizoku.scheduler.backup import proof
 from keizoku.scheduler.backup.dump import (
     BackupError,
@@ -77,6 +81,36 @@ class Checked:
     backup: str
     store: str
     complaints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreMark:
+    """What a restored database is told about itself."""
+
+    backup: str
+    taken_at: datetime
+    restored_at: datetime
+    drill: bool
+
+    def statement(self, schema: str) -> str:
+        """The INSERT of its row, whatever the search path."""
+        by = f" ({getpass.getuser()})"
+        values = [self.backup, self.taken_at, self.restored_at, self.drill, by]
+        listed = sql.SQL(", ").join(sql.Literal(each) for each in values)
+        return (
+            sql.SQL(
+                "INSERT INTO {} (backup, taken_at, restored_at, drill, by) SELECT given.backup, given.taken_at, "
+                "given.restored_at, given.drill, pg_catalog.concat(session_user, given.by) "
+                "FROM (VALUES ({})) AS given (backup, taken_at, restored_at, drill, by)"
+            )
+            .format(sql.Identifier(schema, restoration.name), listed)
+            .as_string()
+        )
+
+    def write(self, session: Session) -> None:
+        """Add the row; commits."""
+        session.exec_driver_sql(self.statement(schema_of(session)).replace("%", "%%"))
+        session.commit()
 
 
 def run(
@@ -205,8 +239,14 @@ def restore_into(
     backup: str | None = None,
     progress: Progress = lambda _: None,
     migrations: Migrations = OURS,
+    *,
+    drill: bool = False,
+    now: datetime | None = None,
 ) -> list[str]:
     """Restore a backup (the newest) into an empty database; the differences to what was backed up, none if it is whole.
+
+    The database then knows that it was restored, and from when: charges and refunds wait until the gateway was read.
+    The copy of a `drill` never speaks to the live account.
 
     The tables of an earlier release are then upgraded. Raises BackupError for a database that holds anything, a key
     that does not fit, a backup of a later release, or where no copy can be used.
@@ -235,12 +275,15 @@ def restore_into(
             expected = json.loads(decrypt_bytes(proof_file.read_bytes(), identity))
             _check_release(chosen, expected, migrations)
             progress("restoring")
-            restore(file, identity, target)
+            mark = RestoreMark(chosen, copy.taken_at, now or datetime.now(UTC), drill)
+            is_current = expected["revision"] == migrations.head
+            # the rows and what they are told about themselves come in one transaction: there is never one alone
+            restore(file, identity, target, mark.statement(str(expected["schema"])) if is_current else "")
         schema = str(expected.get("schema", "public"))
         if schema != "public":
             progress(f"its tables are in schema {schema}: set KEIZOKU_DATABASE_SCHEMA={schema}")
         with open_session(target, schema) as session:
-            return _proven(session, expected, migrations, progress)
+            return _proven(session, expected, migrations, progress, mark)
     raise BackupError(f"no copy of {chosen or 'any backup'} can be used" + (f": {'; '.join(tried)}" if tried else ""))
 
 
@@ -268,10 +311,13 @@ def _check_release(backup: str, expected: Mapping[str, Any], migrations: Migrati
         )
 
 
-def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, progress: Progress) -> list[str]:
+def _proven(
+    session: Session, expected: dict[str, Any], migrations: Migrations, progress: Progress, mark: RestoreMark
+) -> list[str]:
     """The differences of what was restored to what was backed up; tables of an earlier release are upgraded first.
 
-    An upgrade may move rows from table to table: they are counted before it, by the names that the tables had.
+    An upgrade may move rows from table to table: they are counted before it, by the names that the tables had. Tables
+    of an earlier release are marked after it; until then no command takes them.
     """
     lines: list[str] = []
     if expected["revision"] is not None and expected["revision"] != migrations.head:
@@ -282,8 +328,11 @@ def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, 
         except DatabaseError as error:
             raise BackupError(f"it was restored and stays at revision {expected['revision']}: {error}") from error
         expected = {**expected, "revision": migrations.head, "rows": {}}
+        mark.write(session)
     progress("proving")
-    return lines + proof.differences(expected, json.loads(json.dumps(proof.take(session))))
+    found = json.loads(json.dumps(proof.take(session)))
+    found["rows"][restoration.name] -= 1  # the mark itself was not backed up
+    return lines + proof.differences(expected, found)
 
 
 def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keizoku.scheduler.cli.shared.context import open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import day as parse_day
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.output import console, emit, errors, fail, table
+from keizoku.scheduler.cli.shared.output import console, emit, errors, fail, note, table
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import jst_day
 
@@ -102,6 +102,7 @@ def night(
     Nights that were missed since the last one are caught up first. A second run of a date changes nothing.
     Exit 1 if a certificate names differences or another night is running; 2 if people changed the tables.
     """
+    from keizoku.billing.gateway import restored
     from keizoku.billing.rules.price_catalog import NoPriceError
     from keizoku.db.standing import check_untouched
     from keizoku.scheduler.night.limits import check_not_too_early
@@ -133,6 +134,8 @@ def night(
             fail(str(busy), 1)
         except (NoPopulationError, NoPriceError, UncoveredDateError) as error:
             fail(f"the night stopped: {error}. What was done before stays done; mend this and run it again", 1)
+        if restored.is_waiting(services.session):
+            note(f"{restored.HELD}; `keizoku backup held` says what waits")
     if as_json:
         emit([as_dict(result) for result in results], as_json=True)
     else:
