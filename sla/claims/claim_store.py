@@ -5,7 +5,7 @@ queries, however many claims are in it. Spans are epoch seconds, cut to the mont
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -74,6 +74,14 @@ def due_accounts(session: Session, review: OpenReview, after: str, limit: int) -
         query = sa.select(column).where(*asked, column.is_not(None))
     query = query.where(column > after).distinct().order_by(column).limit(limit)
     return list(session.execute(query).scalars())
+
+
+def all_due_accounts(session: Session, review: OpenReview, at_once: int) -> Iterator[str]:
+    """Every account whose claims of the month have to be looked at, in order."""
+    after = ""
+    while accounts := due_accounts(session, review, after, at_once):
+        yield from accounts
+        after = accounts[-1]
 
 
 def load_claimants(

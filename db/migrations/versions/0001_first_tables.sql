@@ -69,6 +69,7 @@ CREATE TABLE certificate (
 	floors JSONB NOT NULL, 
 	carried JSONB NOT NULL, 
 	audited_whole_on DATE NOT NULL, 
+	set_aside JSONB DEFAULT '[]' NOT NULL, 
 	hash TEXT NOT NULL, 
 	CONSTRAINT pk_certificate PRIMARY KEY (id), 
 	CONSTRAINT ck_certificate_state CHECK (state IN ('ok', 'differences'))
@@ -473,9 +474,10 @@ CREATE TABLE review_task (
 	closed_at TIMESTAMP WITH TIME ZONE, 
 	closed_by TEXT, 
 	closed_ground TEXT, 
-	CONSTRAINT pk_review_task PRIMARY KEY (id), 
-	CONSTRAINT uq_review_task_kind_subject UNIQUE (kind, subject)
+	CONSTRAINT pk_review_task PRIMARY KEY (id)
 );
+
+CREATE UNIQUE INDEX uq_review_task_kind_subject ON review_task (kind, subject) WHERE kind NOT IN ('no_price', 'set_aside') OR closed_at IS NULL;
 
 CREATE TABLE simulated_card (
 	account TEXT NOT NULL, 
