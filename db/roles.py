@@ -38,6 +38,7 @@ SUPPORT_ADDS = frozenset(
         "alternative_consent",
         "claim",
         "claim_ruling",
+        "claim_withdrawal",
     }
 )
 VERSION_TABLE = "alembic_version"

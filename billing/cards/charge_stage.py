@@ -80,7 +80,8 @@ def charge_due(
     """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written.
 
     With a fence, an answer that cannot be booked is set aside: its attempt stays in flight, and is looked up again.
-    Without one, that is raised. Of many, answers are booked on a second connection while more is asked and the next attempts are committed.
+    Without one, that is raised. Of many, answers are booked on a second connection while more is asked and the next
+    attempts are committed.
     """
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, fence=fence)
     changes += customer_deposits.apply_due(session, rules, now, contract_ids=contract_ids)

@@ -33,6 +33,8 @@ from keizoku.terms.calendar import day_start_at
 from keizoku.terms.rules import Rules
 
 CHUNK = 10_000
+WISHES = ("end_of_use", "withdraw_end_of_use", "change_method")
+"""Kinds of facts that bear on the next renewal alone; people can take a mistaken one back."""
 _OVER = sa.and_(contract.c.ended_on.is_(None), contract.c.renews_on <= BUSINESS_DATE)
 
 
@@ -304,9 +306,10 @@ def suspended_at(facts: DueContract, rules: Rules, on: date) -> bool:
 
 
 def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
-    """contract id -> what its user asked for, in the order of recording."""
+    """contract id -> what its user asked for, in the order of recording; without what people have taken back."""
     rows = session.execute(
         sa.select(
+            contract_fact.c.id,
             contract_fact.c.contract_id,
             contract_fact.c.kind,
             contract_fact.c.occurred_at,
@@ -314,12 +317,15 @@ def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
         )
         .where(
             contract_fact.c.contract_id == sa.any_(numbers(ids)),
-            contract_fact.c.kind.in_(("end_of_use", "withdraw_end_of_use", "change_method")),
+            contract_fact.c.kind.in_((*WISHES, "void_fact")),
         )
         .order_by(contract_fact.c.id)
-    )
+    ).all()
+    void = {row.detail["fact"] for row in rows if row.kind == "void_fact"}
     grouped: dict[int, list[Wish]] = {}
     for row in rows:
+        if row.kind == "void_fact" or row.id in void:
+            continue
         method = row.detail["method"] if row.kind == "change_method" else None
         grouped.setdefault(row.contract_id, []).append(Wish(row.kind, row.occurred_at, method))
     return grouped

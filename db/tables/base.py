@@ -42,3 +42,15 @@ def yen(name: str, *, nullable: bool = False) -> Column[int]:
 def text(name: str, *, nullable: bool = False) -> Column[str]:
     """A word or a sentence."""
     return Column(name, Text, nullable=nullable)
+
+
+_INSTANT = (
+    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?"
+    "(Z|[+-][0-9]{2}:?[0-9]{2})?$"
+)
+PAIRS_OF_INSTANTS = (
+    """NOT jsonb_path_exists(windows, 'strict $[*] ? (@.type() != "array" || @.size() != 2)', '{}', true) """
+    """AND NOT jsonb_path_exists(windows, """
+    f"""'strict $[*][*] ? (@.type() != "string" || !(@ like_regex "{_INSTANT}"))', '{{}}', true)"""
+)
+"""Of a column `windows`: each is [from, to], and both are instants as nights read them."""

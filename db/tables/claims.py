@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from keizoku.db.tables.base import day, identity, instant, metadata, text
+from keizoku.db.tables.base import PAIRS_OF_INSTANTS, day, identity, instant, metadata, text
 
 OUTCOMES = ("granted", "rejected")
 #: Why a claim is rejected, in the order in which the first that holds is given.
@@ -39,6 +39,7 @@ claim = Table(
     CheckConstraint(r"month ~ '^\d{4}-(0[1-9]|1[0-2])$'", name="month_is_a_month"),
     CheckConstraint("id <> '' AND account <> ''", name="is_named"),
     CheckConstraint("jsonb_typeof(windows) = 'array'", name="windows_are_a_list"),
+    CheckConstraint(PAIRS_OF_INSTANTS, name="windows_are_pairs"),
     Index("ix_claim_month_account", "month", "account"),
     Index("ix_claim_account", "account"),
 )
@@ -53,8 +54,20 @@ claim_ruling = Table(
     text("ground"),
     instant("recorded_at"),
     CheckConstraint("jsonb_typeof(windows) = 'array'", name="windows_are_a_list"),
+    CheckConstraint(PAIRS_OF_INSTANTS, name="windows_are_pairs"),
     CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
     Index("ix_claim_ruling_claim_id", "claim_id"),
+)
+
+claim_withdrawal = Table(  # a claim that was recorded by mistake: no night decides on it
+    "claim_withdrawal",
+    metadata,
+    identity(),
+    Column("claim_id", Text, ForeignKey("claim.id"), nullable=False, unique=True),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
 )
 
 #: What all decisions made in the same circumstances say, kept once; never without a decision. The places of what is

@@ -14,6 +14,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     Table,
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from keizoku.db.tables.base import day, identity, instant, metadata, text
+from keizoku.db.tables.base import PAIRS_OF_INSTANTS, day, identity, instant, metadata, text
 
 #: What a user could not do; one list for the database and the readers.
 SYMPTOMS = ("site", "login", "view")
@@ -178,12 +179,16 @@ environment_ruling = Table(
     identity(),
     Column("claim_id", Text, ForeignKey("claim.id")),
     text("incident_id", nullable=True),
+    Column("incident_revision", Integer, nullable=False, server_default="1"),  # its first: with the id, what exists
     Column("windows", JSONB(none_as_null=True), nullable=False),
     text("author"),
     text("ground"),
     instant("recorded_at"),
     CheckConstraint("(claim_id IS NULL) <> (incident_id IS NULL)", name="has_one_subject"),
+    CheckConstraint("incident_revision = 1", name="first_revision"),
+    ForeignKeyConstraint(["incident_id", "incident_revision"], ["incident.incident_id", "incident.revision"]),
     CheckConstraint("jsonb_typeof(windows) = 'array'", name="windows_are_a_list"),
+    CheckConstraint(PAIRS_OF_INSTANTS, name="windows_are_pairs"),
     CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
     Index("ix_environment_ruling_claim_id", "claim_id"),
 )

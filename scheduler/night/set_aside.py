@@ -71,7 +71,7 @@ def save(session: Session, fences: Fences, business_date: date, now: datetime, *
         waiting.append((item.kind, subject))
         detail = dict(_detail(step, item, business_date, accounts.get((item.subject, item.key))))
         open_tasks(session, item.kind, [NewTask(subject, detail)], now)
-    done = review_task.c.kind.in_(RECURRING_TASKS)
+    done: sa.ColumnElement[bool] = review_task.c.kind.in_(RECURRING_TASKS)
     if waiting:
         done = sa.and_(done, sa.tuple_(review_task.c.kind, review_task.c.subject).not_in(waiting))
     close_tasks(session, "keizoku", f"the night of {business_date} got it through", now, done)

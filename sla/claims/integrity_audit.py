@@ -21,6 +21,7 @@ _ASKED = PreparedQuery(
     SELECT (SELECT json_agg(json_build_array(month, claims)) FROM (
         SELECT month, count(*) AS claims FROM claim WHERE month < :month AND recorded_at <= :now
         AND NOT EXISTS (SELECT 1 FROM claim_decision WHERE claim_decision.claim_id = claim.id)
+        AND NOT EXISTS (SELECT 1 FROM claim_withdrawal WHERE claim_withdrawal.claim_id = claim.id)
         AND NOT EXISTS (SELECT 1 FROM month_to_review r WHERE r.month = claim.month AND r.recorded_at > :now)
         AND NOT EXISTS (
             SELECT 1 FROM review_task WHERE kind = 'set_aside' AND closed_at IS NULL
