@@ -63,6 +63,7 @@ scenarios: $(VENV)/.installed-test
 # prints the life, and the line that lives it again
 NIGHTS ?= 200
 KILLS ?= 100
+RESTORES ?= 100
 SEED ?= 5
 CALLS ?= 5000
 WRITE ?=
@@ -71,6 +72,7 @@ soak: $(VENV)/.installed-test  ## random nights, kills, calls and lives: make so
 	@KEIZOKU_TEST_FUZZ=$(CALLS) $(BIN)/python -m pytest tests/integration/scheduler/test_hostile_calls.py
 	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_lives.py \
 		tests/integration/night/test_missed_nights.py
+	@KEIZOKU_TEST_RESTORES=$(RESTORES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_restored.py
 
 audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
 	@$(PIP) pip-audit
