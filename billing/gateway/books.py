@@ -104,6 +104,10 @@ class KeyedAct:
 class GatewayBooks(Protocol):
     """What can be read from a gateway's account. All raise `UnansweredError`-like errors of their gateway."""
 
+    def server_now(self) -> datetime | None:
+        """The gateway's own clock by its last answer (its Date header), moved on since; None: it told none yet."""
+        ...
+
     def events(self, since: datetime) -> Iterator[GatewayEvent]:
         """Events from an instant on, in any order."""
         ...

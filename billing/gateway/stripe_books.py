@@ -21,6 +21,10 @@ class StripeBooks:
     def __init__(self, calls: StripeCalls) -> None:
         self._calls = calls
 
+    def server_now(self) -> datetime | None:
+        """Stripe's clock by its last answer."""
+        return self._calls.server_now()
+
     def events(self, since: datetime) -> Iterator[GatewayEvent]:
         """Events from an instant on, newest first; Stripe keeps them for 30 days."""
         for each in self._all(lambda client, params: client.v1.events.list(params), _from(since)):

@@ -11,6 +11,7 @@ beside a later attempt.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from keizoku.billing.gateway.port import (
     Answer,
     ChargeRequest,
     ChargeResult,
+    GatewayRefusesUsError,
     RefundRequest,
     RefundResult,
     UnansweredError,
@@ -82,6 +84,12 @@ class StripeGateway:
     def books(self) -> StripeBooks:
         """The books of the same account."""
         return StripeBooks(self._calls)
+
+    def server_now(self) -> datetime | None:
+        """Stripe's clock, asked by a call that changes nothing; None where it does not answer."""
+        with suppress(UnansweredError, GatewayRefusesUsError, stripe.StripeError):
+            self._calls.call(lambda client: client.v1.balance.retrieve())
+        return self._calls.server_now()
 
     def close(self) -> None:
         """Let calls under way end, and give the connection back."""

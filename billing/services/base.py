@@ -14,6 +14,7 @@ from keizoku.billing.receivables import invoice_stage
 from keizoku.db.act_keys import KeyFormError, KeyTakenError, once
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract
+from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -26,6 +27,9 @@ class Service:
     session: Session
     rules: Rules
     gateway: Gateway
+
+    def __init_subclass__(cls) -> None:
+        texts_checked(cls)
 
     def _once(
         self, key: str | None, act: str, content: Mapping[str, object], do: Callable[[], Any], now: datetime

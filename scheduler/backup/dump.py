@@ -88,7 +88,7 @@ def dump(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path, sc
 
 
 def _encrypted(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path, only: Sequence[str]) -> None:
-    kind = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"]
+    kind = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}", "--lock-wait-timeout=60s"]
     command = [client_program("pg_dump"), *kind, *only]
     with (
         target.open("wb") as out,

@@ -154,26 +154,42 @@ def run(
             else:
                 results.append(Stored(backup, store.name, size, digest, None))
     _record(session, results, now)
+    failed = {each.store for each in results if each.why}
     for store in rules.stores:
-        _forget_old(session, store, rules, now)
+        if store.name not in failed:
+            _forget_old(session, store, rules, now)
     return results
 
 
 def listed(rules: Rules) -> tuple[list[Copy], list[str]]:
     """Every whole copy in every store, newest first, and the stores that could not be read."""
+    copies, unreadable, _ = looked_through(rules)
+    return copies, unreadable
+
+
+def looked_through(rules: Rules) -> tuple[list[Copy], list[str], list[str]]:
+    """Whole copies, newest first; the stores that could not be read; what lies there as a manifest and is none."""
     copies: list[Copy] = []
     unreadable: list[str] = []
+    strange: list[str] = []
     for store in rules.stores:
         try:
-            copies += store.copies()
+            found, others = store.contents()
         except StoreError as error:
             unreadable.append(str(error))
-    return sorted(copies, key=lambda each: (each.taken_at, each.store), reverse=True), unreadable
+        else:
+            copies += found
+            strange += others
+    return sorted(copies, key=lambda each: (each.taken_at, each.store), reverse=True), unreadable, strange
 
 
 def current_state(rules: Rules, now: datetime) -> BackupState:
     """Whether a backup is due, and whether the last complete one is too old (premium/10.3), by what the stores hold."""
-    copies, _ = listed(rules)
+    return state_of(rules, listed(rules)[0], now)
+
+
+def state_of(rules: Rules, copies: Sequence[Copy], now: datetime) -> BackupState:
+    """The same by copies that were listed already: a place that does not answer is waited for once."""
     numbers = rules.policy.backup
     names = [store.name for store in rules.stores]
     return backup_state(copies, names, now, numbers.every_days, numbers.longest_pause_days)
@@ -190,6 +206,13 @@ def last_whole_at(session: Session, stores: Sequence[str]) -> datetime | None:
         .limit(1)
     )
     found: datetime | None = session.execute(whole).scalar_one_or_none()
+    return found
+
+
+def last_tried_at(session: Session) -> datetime | None:
+    """When the newest backup was begun, whatever became of it, as our own rows say."""
+    tried = sa.select(sa.func.max(backup_copy.c.taken_at)).where(backup_copy.c.outcome.in_(("stored", "failed")))
+    found: datetime | None = session.execute(tried).scalar_one()
     return found
 
 
@@ -230,23 +253,24 @@ def restore_into(
     """
     _check_empty(target)
     identity = identity_in(identity_file)
-    copies, _ = listed(rules)
+    copies, unreadable, strange = looked_through(rules)
     chosen = backup or (copies[0].backup if copies else "")
-    tried: list[str] = []
+    tried = [*unreadable, *strange]
+    for line in tried:
+        progress(f"not used: {line}")
     for store in rules.stores:
         copy = next((each for each in copies if each.backup == chosen and each.store == store.name), None)
         if copy is None:
+            if chosen and not any(line.startswith(f"{store.name}: ") for line in unreadable):
+                tried.append(f"{store.name}: no whole copy of {chosen} lies here")
             continue
         with tempfile.TemporaryDirectory(prefix="keizoku-restore-") as folder:
             progress(f"reading {chosen} from {store.name}")
             file, proof_file = Path(folder) / "dump", Path(folder) / "proof"
-            try:
-                if store.get(chosen, DUMP, file) != copy.sha256:
-                    tried.append(f"{store.name}: the bytes are not those that were written")
-                    continue
-                store.get(chosen, PROOF, proof_file)
-            except StoreError as error:
-                tried.append(str(error))
+            why = _fetched(store, copy, file, proof_file)
+            if why is not None:
+                progress(f"not used: {why}")
+                tried.append(why)
                 continue
             expected = json.loads(decrypt_bytes(proof_file.read_bytes(), identity))
             _check_release(chosen, expected, migrations)
@@ -261,6 +285,19 @@ def restore_into(
         with open_session(target, schema) as session:
             return _proven(session, expected, migrations, progress, mark)
     raise BackupError(f"no copy of {chosen or 'any backup'} can be used" + (f": {'; '.join(tried)}" if tried else ""))
+
+
+def _fetched(store: Store, copy: Copy, file: Path, proof_file: Path) -> str | None:
+    """Fetch a copy's dump and proof; why it cannot be used, or None."""
+    try:
+        if store.get(copy.backup, DUMP, file) != copy.sha256:
+            return f"{store.name}: the dump's bytes are not those that were written"
+        proof_found = store.get(copy.backup, PROOF, proof_file)
+        if proof_found != store.manifest(copy.backup).get("proof_sha256", proof_found):
+            return f"{store.name}: the proof's bytes are not those that were written"
+    except StoreError as error:
+        return str(error)
+    return None
 
 
 def _check_release(backup: str, expected: Mapping[str, Any], migrations: Migrations) -> None:
@@ -304,12 +341,13 @@ def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:
         try:
             found = store.get(copy.backup, DUMP, file)
             proof_found = store.get(copy.backup, PROOF, proof_file)
+            promised = store.manifest(copy.backup).get("proof_sha256")
         except StoreError as error:
             return [str(error)]
         complaints = []
         if found != copy.sha256:
             complaints.append("the dump's bytes are not those that were written")
-        if proof_found != store.manifest(copy.backup).get("proof_sha256"):
+        if proof_found != promised:
             complaints.append("the proof's bytes are not those that were written")
         if identity is not None and not complaints:
             try:

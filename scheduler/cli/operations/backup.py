@@ -21,6 +21,8 @@ from keizoku.scheduler.cli.shared.output import emit, errors, fail
 from keizoku.terms.calendar import iso_jst
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from keizoku.scheduler.backup.keeper import Rules
     from keizoku.scheduler.settings import Settings
 
@@ -125,9 +127,9 @@ def list_(
     from keizoku.scheduler.backup import keeper
 
     rules = rules_of(settings_of_this_process())
-    copies, unreadable = keeper.listed(rules)
+    copies, unreadable, strange = keeper.looked_through(rules)
     now = datetime.now(UTC)
-    stands = keeper.current_state(rules, now)
+    stands = keeper.state_of(rules, copies, now)
     rows = [
         {
             "backup": each.backup,
@@ -140,10 +142,19 @@ def list_(
         for each in copies
     ]
     if as_json:
-        emit({"copies": rows, "unreadable": unreadable, "too_old": stands.too_old, "wanted": stands.wanted}, True)
+        emit(
+            {
+                "copies": rows,
+                "unreadable": unreadable,
+                "strange": strange,
+                "too_old": stands.too_old,
+                "wanted": stands.wanted,
+            },
+            True,
+        )
     else:
         emit_rows(rows, Page.wanted(limit, after, everything), "no backup lies anywhere", as_json, "backup")
-        for line in unreadable:
+        for line in (*unreadable, *strange):
             errors.print(line, markup=False, soft_wrap=True)
     if stands.too_old:
         days = rules.policy.backup.longest_pause_days
@@ -312,13 +323,16 @@ def member(
     emit(written, as_json)
 
 
-def rules_of(settings: Settings) -> Rules:
-    """Where backups go, by the settings; a place that cannot be spoken to ends the command with one line."""
+def rules_of(settings: Settings, stopping: Event | None = None) -> Rules:
+    """Where backups go, by the settings; a protocol that is not spoken ends the command with one line.
+
+    Once `stopping` is set, no place is waited for.
+    """
     from keizoku.scheduler.backup.keeper import Rules
     from keizoku.scheduler.backup.stores import Store, StoreError
 
     try:
-        stores = tuple(Store.at(each) for each in settings.backup_stores)
+        stores = tuple(Store.at(each, settings.backup_timeout_seconds, stopping) for each in settings.backup_stores)
     except StoreError as error:
         _bad_store(error)
     return Rules(

@@ -23,7 +23,7 @@ from keizoku.scheduler.backup.keeper import RestoreMark
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.settings import Settings
-from keizoku.scheduler.worker.telemetry import Numbers
+from keizoku.scheduler.worker.state_numbers import read_state
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -124,9 +124,7 @@ def test_nothing_is_charged_before_stripe_was_read_and_then_what_it_charged_is_a
         assert waits.certificate == "ok"
         assert restored.is_waiting(services.session)
         assert _number(services, "SELECT count(*) FROM review_task WHERE kind = 'restored_database'") == 1
-        numbers = Numbers()
-        numbers.read(services.session, night_at(RENEWED + timedelta(days=1)))
-        assert numbers.registry.get_sample_value("keizoku_restore_waits") == 1
+        assert read_state(services.session, night_at(RENEWED + timedelta(days=1)), ())["keizoku_restore_waits"] == 1
         services.billing.settle_unknown(now=night_at(RENEWED + timedelta(days=1)))
         assert lost.charged() == {"u0": 2, "u1": 2, "u2": 2, "late": 1}
 

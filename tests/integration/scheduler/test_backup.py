@@ -183,10 +183,10 @@ def test_a_store_that_fails_is_told_and_does_not_keep_the_backup_from_the_others
 
 
 def test_an_address_is_shown_without_its_secret() -> None:
-    from keizoku.scheduler.backup.stores import _without_secret
+    from keizoku.scheduler.addresses import masked
 
-    assert _without_secret("sftp://user:secret@host/folder") == "sftp://host/folder"
-    assert json.dumps(_without_secret("/var/backups")) == '"/var/backups"'
+    assert masked("sftp://user:secret@host/folder") == "sftp://host/folder"
+    assert json.dumps(masked("/var/backups")) == '"/var/backups"'
 
 
 def test_a_decision_that_refers_to_nothing_is_told_of_a_restored_database(session: sa.Connection) -> None:
