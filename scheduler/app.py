@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
 
-Made = TypeVar("Made")
-
 LIVE_KEYS = ("sk_live_", "rk_live_")
 """How keys of Stripe begin that move real money."""
 DRILL = (
     "this database is the copy of a restore drill, and the key is of the live account: nothing is asked of Stripe; "
     "use a test key, or `keizoku backup restore` without --drill for a database that is to work"
 )
+
+Made = TypeVar("Made")
 
 __all__ = ["Services", "engine_of", "gateway_of", "services_on"]
 

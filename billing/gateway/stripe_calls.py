@@ -54,8 +54,8 @@ class StripeCalls:
     client: stripe.StripeClient
     pace: Pace
     sleep: Callable[[float], None] = field(default=time.sleep)
-    http: _Dated | None = None
     refused: str | None = None  # why nothing may be asked: every call raises GatewayRefusesUsError
+    http: _Dated | None = None
 
     @classmethod
     def to(

@@ -78,13 +78,13 @@ APPEND_ONLY = (
     "month_act",
     "manual_entry",
     "exception_resolution",
-    "simulated_charge",
-    "simulated_dispute",
     "restoration",
     "restoration_end",
     "restored_act",
     "restored_act_end",
     "act_key",
+    "simulated_charge",
+    "simulated_dispute",
 )
 """Tables whose rows are only ever added (rule 6 of docs/rules.md)."""
 

@@ -49,7 +49,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str | None]]] = {
     "keizoku_attempts_unknown_oldest_seconds": ("Age of the oldest of them", None),
     "keizoku_refunds_unknown": ("Refunds without an answer", None),
     "keizoku_people_tasks_open": ("What waits for people", "kind"),
-    "keizoku_restore_waits": ("1 while charges wait since a restore", None),
+    "keizoku_restore_waits": ("1 while charges and refunds wait since a restore", None),
     "keizoku_gateway_news_age_seconds": ("Since the gateway's news were read", None),
     "keizoku_backup_age_seconds": ("Since the last backup that lies in every place", None),
 }
@@ -102,6 +102,7 @@ def read_state(
         "keizoku_night_wants_a_word": int(most_missed is not None and missed > most_missed),
         "keizoku_attempts_today": _attempts_today(session, now),
         "keizoku_refunds_unknown": session.execute(_REFUNDS_UNKNOWN).scalar_one(),
+        "keizoku_restore_waits": int(restored.is_waiting(session)),
         "keizoku_backup_age_seconds": _backup_age(session, now, stores),
         "keizoku_restore_waits": int(restored.is_waiting(session)),
     }

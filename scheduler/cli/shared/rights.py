@@ -72,6 +72,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "export",
         "backup list",
         "backup member",
+        "backup held",
         "db status",
         "db check",
     ),
@@ -147,6 +148,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "close month",
         "close reopen",
         "backup run",
+        "backup release",
     ),
     OWNER: ("db upgrade", "db roles"),
 }

@@ -124,8 +124,7 @@ def test_nothing_is_charged_before_stripe_was_read_and_then_what_it_charged_is_a
         assert waits.certificate == "ok"
         assert restored.is_waiting(services.session)
         assert _number(services, "SELECT count(*) FROM review_task WHERE kind = 'restored_database'") == 1
-        state = read_state(services.session, night_at(RENEWED + timedelta(days=1)), ())
-        assert state["keizoku_restore_waits"] == 1
+        assert read_state(services.session, night_at(RENEWED + timedelta(days=1)), ())["keizoku_restore_waits"] == 1
         services.billing.settle_unknown(now=night_at(RENEWED + timedelta(days=1)))
         assert lost.charged() == {"u0": 2, "u1": 2, "u2": 2, "late": 1}
 
