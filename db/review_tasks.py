@@ -26,6 +26,8 @@ TaskKind = Literal[
     "no_price",
     "refund_failed",
     "refund_unknown",
+    "restored_act",
+    "restored_database",
     "set_aside",
     "store_gross_differs",
 ]

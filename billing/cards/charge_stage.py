@@ -18,11 +18,14 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from keizoku.billing.gateway import restored
+from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import customer_deposits
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts, plain_fees
 from keizoku.billing.receivables.settlement import Settled, settle
+from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import settle_fee
 from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
 from keizoku.db.fence import Fence, fenced
@@ -81,10 +84,13 @@ def charge_due(
 
     With a fence, an answer that cannot be booked is set aside: its attempt stays in flight, and is looked up again.
     Without one, that is raised. Of many, answers are booked on a second connection while more is asked and the next
-    attempts are committed.
+    attempts are committed. In a restored database nothing is charged before the gateway has been read (`restored`).
     """
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, fence=fence)
     changes += customer_deposits.apply_due(session, rules, now, contract_ids=contract_ids)
+    if restored.is_waiting(session):
+        session.commit()
+        return changes
     with ExitStack() as stack:
         writer: BackgroundWriter | None = None
         for wanted in _wanted(session, rules, jst_day(now), contract_ids):
@@ -133,7 +139,7 @@ def settle_in_flight(
     # what was paid in another way meanwhile is not charged again
     again = [each for each in missing if each.started_at > oldest and each.open_yen >= each.request.yen]
     again = _still_unanswered(session, again)
-    if again:
+    if again and not restored.is_waiting(session):
         results = list(gateway.charge_many([each.request for each in again], now))
         changes += _saving(rules, again, results, now, fence)(session)
     for each in attempts:
@@ -270,8 +276,7 @@ def _checkpoint_interest(session: Session, rules: Rules, paid: Sequence[tuple[Op
     for each, on in paid:
         if on <= each.accrues_after and not each.accrued_unpaid_yen:
             continue  # nothing has accrued: most fees are paid on the day on which they are due
-        policy = rules.terms.at(on)
-        left = settle_fee(each.debt, on, policy.late_interest.rate, policy.readings["late_interest_day_count"])
+        left = settle_fee(each.debt, on, InterestRate.of(rules.terms.at(on)))
         if left.accrued_unpaid_yen:
             marks.append((each.invoice_id, each.account, on, left.accrued_unpaid_yen, now))
     if marks:
@@ -304,6 +309,9 @@ def _wanted(
     """
     retries = rules.discretion.retry_after_days
     query = sa.select(invoice.c.id).where(_PAYABLE, *_among(contract_ids))
+    held = restored.held_accounts(session)
+    if held:
+        query = query.where(invoice.c.account.not_in(held))
     payable = session.scalars(query.order_by(invoice.c.id), {TODAY.key: today}).all()
     for begun in range(0, len(payable), CHUNK):
         locked = (
@@ -336,10 +344,10 @@ def _wanted(
 def _begin(session: Session, wanted: Sequence[DueAttempt], now: datetime) -> list[InFlight]:
     """Commit one attempt row per fee, each with its own key, before anything is asked of the gateway."""
     today = jst_day(now)
-    ids = next_ids(session, payment_attempt, len(wanted))
+    ids, prefix = next_ids(session, payment_attempt, len(wanted)), key_prefix(session)
     requests = [
         ChargeRequest(
-            f"keizoku-{each.invoice_id}-{each.number}", each.account, attempt_id, each.invoice_id, each.yen, now
+            f"{prefix}-{each.invoice_id}-{each.number}", each.account, attempt_id, each.invoice_id, each.yen, now
         )
         for attempt_id, each in zip(ids, wanted, strict=True)
     ]

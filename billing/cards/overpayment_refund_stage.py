@@ -12,10 +12,17 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from keizoku.billing.gateway import refunds
+from keizoku.billing.gateway import refunds, restored
+from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import Answer, Gateway
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.customer_deposits import CARD, deposit_of, end_tasks_when_all_went_back, use_deposit
+from keizoku.billing.receivables.customer_deposits import (
+    CARD,
+    DepositUse,
+    deposit_of,
+    end_tasks_when_all_went_back,
+    use_deposit,
+)
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.db.review_tasks import close_task
 from keizoku.db.session import Session
@@ -37,6 +44,9 @@ def anything_due() -> sa.ColumnElement[bool]:
 
 def refund_overpayments(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
     """Begin what is wanted, ask for what has no answer, book what is answered; commits; returns the rows written."""
+    if restored.is_waiting(session):
+        session.rollback()
+        return 0
     changes = 0
     for row in _wanted(session):
         changes += _begin(session, row, now)
@@ -51,7 +61,7 @@ def refund_overpayments(session: Session, rules: Rules, gateway: Gateway, now: d
             continue
         if result.answer is Answer.SUCCEEDED:
             account, yen = refund.request.account, refund.request.yen
-            use_deposit(session, account, "refunded", CARD, yen, now, "keizoku", GROUND, through=CARD)
+            use_deposit(session, DepositUse(account, "refunded", CARD, yen, "keizoku", GROUND, CARD), now)
             post(
                 session,
                 [Posting("overcharge_refunded", f"overcharge:{refund.refund_id}", jst_day(now), {"yen": yen}, account)],
@@ -108,7 +118,7 @@ def _begin(session: Session, row: sa.Row[Any], now: datetime) -> int:
         sa.insert(overpayment_refund).values(
             attempt_id=row.id,
             account=row.account,
-            key=refunds.again(f"keizoku-overcharge-{row.id}", row.tried),
+            key=refunds.again(f"{key_prefix(session)}-overcharge-{row.id}", row.tried),
             yen=yen,
             requested_on=jst_day(now),
             requested_at=now,

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.read_model import ReadModel
 from keizoku.billing.rules.codes import MOST_BATCHES, Code, compose, draw_secret
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError, price_at
@@ -26,6 +27,7 @@ from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption
 from keizoku.db.tables.contracts import contract
+from keizoku.limits import id_flaw
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
@@ -127,7 +129,31 @@ def revoke(session: Session, name: str, kind: str, by: str, ground: str, now: da
     return ended
 
 
-def batches(session: Session, kind: str, name: str | None = None) -> list[dict[str, Any]]:
+_NO_SECRET = [column for column in code_batch.c if column is not code_batch.c.salt]
+"""What everybody may read of a batch (`keizoku db roles`)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchRow(ReadModel):
+    """A batch and what became of its codes; `yen` is the price of one, `liability_yen` what is still owed for them."""
+
+    batch: str
+    plan: str
+    months: int
+    yen: int
+    issued_on: date
+    expires_on: date
+    codes: int
+    used: int
+    held: int
+    expired: int
+    revoked: int
+    open: int
+    liability_yen: int
+    author: str
+
+
+def batches(session: Session, kind: str, name: str | None = None) -> list[BatchRow]:
     """Every batch of a kind with what became of its codes; what is still owed for them. Refused for an unknown name."""
     used = sa.func.count(code_redemption.c.contract_id)
     held = sa.func.count(code_redemption.c.id) - used
@@ -149,7 +175,7 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[dict[s
         .subquery()
     )
     query = (
-        sa.select(code_batch, told.c.used, told.c.held, ends.c.expired, ends.c.revoked)
+        sa.select(*_NO_SECRET, told.c.used, told.c.held, ends.c.expired, ends.c.revoked)
         .outerjoin(told, told.c.batch_id == code_batch.c.id)
         .outerjoin(ends, ends.c.batch_id == code_batch.c.id)
         .where(code_batch.c.kind == kind)
@@ -161,22 +187,22 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[dict[s
     for row in session.execute(query):
         gone = (row.used or 0) + (row.expired or 0) + (row.revoked or 0)
         found.append(
-            {
-                "batch": row.name,
-                "plan": row.plan,
-                "months": row.months,
-                "yen": row.yen,
-                "issued_on": row.issued_on,
-                "expires_on": row.expires_on,
-                "codes": row.codes,
-                "used": row.used or 0,
-                "held": row.held or 0,
-                "expired": row.expired or 0,
-                "revoked": row.revoked or 0,
-                "open": row.codes - gone - (row.held or 0),
-                "liability_yen": (row.codes - gone) * row.yen,
-                "author": row.author,
-            }
+            BatchRow(
+                batch=row.name,
+                plan=row.plan,
+                months=row.months,
+                yen=row.yen,
+                issued_on=row.issued_on,
+                expires_on=row.expires_on,
+                codes=row.codes,
+                used=row.used or 0,
+                held=row.held or 0,
+                expired=row.expired or 0,
+                revoked=row.revoked or 0,
+                open=row.codes - gone - (row.held or 0),
+                liability_yen=(row.codes - gone) * row.yen,
+                author=row.author,
+            )
         )
     if name is not None and not found:
         raise _unknown(session, name, kind)
@@ -185,8 +211,8 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[dict[s
 
 def _price(session: Session, order: BatchOrder, today: date) -> int:
     """What one code costs; everything about an order that cannot be is refused here."""
-    who = f"batch {order.name!r}"
-    if not order.name.strip() or not 0 < order.codes <= MOST_CODES:
+    who = f"batch {order.name[:80]!r}"
+    if id_flaw(order.name) or not 0 < order.codes <= MOST_CODES:
         raise Refused("batch.form", f"{who}: a batch has a name and 1 to {MOST_CODES:,} codes, not {order.codes}")
     if order.expires_on < today:
         raise Refused("batch.expired", f"{who}: its last day, {order.expires_on}, is over already")

@@ -19,7 +19,7 @@ from keizoku.billing.contracts.screening_records import agreed_versions, note_sc
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import invoice_stage
 from keizoku.billing.rules.consent import Consent, ConsentError, consents, outdated, related_in_force
-from keizoku.billing.rules.contract_lifecycle import NewTerm, first_term
+from keizoku.billing.rules.contract_lifecycle import Approval, NewTerm, first_term
 from keizoku.billing.rules.payment_method import CARD, PREPAID, prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError
 from keizoku.billing.rules.screening import PEOPLE
@@ -29,13 +29,11 @@ from keizoku.db.tables.contracts import METHODS, contract
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import plan as plan_table
 from keizoku.db.tables.people import consent
+from keizoku.limits import LONGEST_ID, id_flaw
 from keizoku.terms.calendar import Interval, jst_day
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
-
-LONGEST_ACCOUNT = 200
-"""Letters of an account's id, the host's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,15 +219,17 @@ def approve(
                     "reject the application and let the user apply again",
                 )
             term = first_term(
-                contract_id=row.id,
-                account=row.account,
-                plan=row.plan,
-                interval=row.interval,
-                method=row.method,
-                approved_at=approvals[row.id],
-                anchor_on=on,
-                rules=renewal_rules(rules, prices, on),
-                paid_yen=by_code.get(row.id),
+                Approval(
+                    contract_id=row.id,
+                    account=row.account,
+                    plan=row.plan,
+                    interval=row.interval,
+                    method=row.method,
+                    approved_at=approvals[row.id],
+                    anchor_on=on,
+                    paid_yen=by_code.get(row.id),
+                ),
+                renewal_rules(rules, prices, on),
             )
             first.append(term)
             if row.method == "product_key" and row.id not in by_code:
@@ -270,13 +270,18 @@ def approve(
     session.commit()
 
 
+def check_account(name: str) -> None:
+    """Refused for a text that can be no account's id."""
+    if id_flaw(name):
+        shown = repr(name) if len(name) <= LONGEST_ID else f"of {len(name)} letters"
+        raise Refused(
+            "account.id_form", f"account {shown}: an account has an id of 1 to {LONGEST_ID} printable letters"
+        )
+
+
 def _check(application: Application, intervals: Mapping[str, Interval]) -> None:
     name = application.account
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_ACCOUNT:
-        shown = repr(name) if len(name) <= LONGEST_ACCOUNT else f"of {len(name)} letters"
-        raise Refused(
-            "account.id_form", f"account {shown}: an account has an id of 1 to {LONGEST_ACCOUNT} printable letters"
-        )
+    check_account(name)
     who = f"account {application.account}"
     if application.plan not in intervals:
         known = ", ".join(sorted(intervals)) or "none yet"

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from keizoku.billing.contracts.contract_facts import load_wishes
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.receivables.open_items import OpenItem, by_contract, load_open_items
 from keizoku.billing.rules.contract_lifecycle import (
@@ -18,7 +19,6 @@ from keizoku.billing.rules.contract_lifecycle import (
     NewTerm,
     Renewal,
     RunningContract,
-    Wish,
     decide_renewal,
 )
 from keizoku.billing.rules.delinquency import DefaultState, default_state
@@ -28,13 +28,11 @@ from keizoku.db.fence import Fence, is_of_item
 from keizoku.db.probes import BUSINESS_DATE
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
-from keizoku.db.tables.contracts import contract, contract_fact, plan, suspension, term
+from keizoku.db.tables.contracts import contract, plan, suspension, term
 from keizoku.terms.calendar import day_start_at
 from keizoku.terms.rules import Rules
 
 CHUNK = 10_000
-WISHES = ("end_of_use", "withdraw_end_of_use", "change_method")
-"""Kinds of facts that bear on the next renewal alone; people can take a mistaken one back."""
 _OVER = sa.and_(contract.c.ended_on.is_(None), contract.c.renews_on <= BUSINESS_DATE)
 
 
@@ -303,32 +301,6 @@ def suspended_at(facts: DueContract, rules: Rules, on: date) -> bool:
         rules.discretion.terminate_after_days,
     )
     return state in (DefaultState.SUSPEND, DefaultState.TERMINATE)
-
-
-def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
-    """contract id -> what its user asked for, in the order of recording; without what people have taken back."""
-    rows = session.execute(
-        sa.select(
-            contract_fact.c.id,
-            contract_fact.c.contract_id,
-            contract_fact.c.kind,
-            contract_fact.c.occurred_at,
-            contract_fact.c.detail,
-        )
-        .where(
-            contract_fact.c.contract_id == sa.any_(numbers(ids)),
-            contract_fact.c.kind.in_((*WISHES, "void_fact")),
-        )
-        .order_by(contract_fact.c.id)
-    ).all()
-    void = {row.detail["fact"] for row in rows if row.kind == "void_fact"}
-    grouped: dict[int, list[Wish]] = {}
-    for row in rows:
-        if row.kind == "void_fact" or row.id in void:
-            continue
-        method = row.detail["method"] if row.kind == "change_method" else None
-        grouped.setdefault(row.contract_id, []).append(Wish(row.kind, row.occurred_at, method))
-    return grouped
 
 
 def _suspensions(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[datetime, datetime | None]]]:

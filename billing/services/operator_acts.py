@@ -9,6 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from keizoku.billing.read_model import JapanInstant, ReadModel
 from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
@@ -26,13 +27,24 @@ class OperatorActService(Service):
     """Acts of the operator around contracts."""
 
     @decides("premium/11.1")
-    def service_change(self, what: str, *, occurred_at: datetime, by: str, ground: str, now: datetime) -> int:
+    def service_change(
+        self, what: str, *, occurred_at: datetime, by: str, ground: str, key: str | None = None, now: datetime
+    ) -> int:
         """Record that contents were changed, added or withdrawn, and since when; returns the record's id."""
-        return self._act(SERVICE_CHANGE, None, what, None, occurred_at, by, ground, now)
+        return self._keyed_act(key, SERVICE_CHANGE, None, what, None, occurred_at, by, ground, now)
 
     @decides("premium/8.1")
     def disclosure(
-        self, account: str, what: str, *, recipient: str, occurred_at: datetime, by: str, ground: str, now: datetime
+        self,
+        account: str,
+        what: str,
+        *,
+        recipient: str,
+        occurred_at: datetime,
+        by: str,
+        ground: str,
+        key: str | None = None,
+        now: datetime,
     ) -> int:
         """Record that data of an account went to a recipient: name the kinds of data, never the data themselves."""
         known = self.session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first()
@@ -40,7 +52,26 @@ class OperatorActService(Service):
             raise Refused("account.unknown", f"account {account!r} is not known")
         if not recipient.strip():
             raise Refused("disclosure.no_recipient", "a disclosure names its recipient")
-        return self._act(DISCLOSURE, account, what, recipient, occurred_at, by, ground, now)
+        return self._keyed_act(key, DISCLOSURE, account, what, recipient, occurred_at, by, ground, now)
+
+    def _keyed_act(
+        self,
+        key: str | None,
+        kind: str,
+        account: str | None,
+        what: str,
+        recipient: str | None,
+        occurred_at: datetime,
+        by: str,
+        ground: str,
+        now: datetime,
+    ) -> int:
+        """The act, once for its key: whenever it is said again, the instant at which it happened stays the first."""
+        content = {"account": account, "what": what, "to": recipient, "by": by, "ground": ground}
+        done: int = self._once(
+            key, kind, content, lambda: self._act(kind, account, what, recipient, occurred_at, by, ground, now), now
+        )
+        return done
 
     def _act(
         self,
@@ -76,23 +107,39 @@ class OperatorActService(Service):
         return int(act_id)
 
 
-def act_list(session: Session, account: str | None = None) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class OperatorAct(ReadModel):
+    """An act of the operator as it was recorded."""
+
+    id: int
+    clause: str
+    kind: str
+    account: str | None
+    what: str
+    recipient: str | None
+    ground: str
+    author: str
+    occurred_at: JapanInstant
+    recorded_at: JapanInstant
+
+
+def act_list(session: Session, account: str | None = None) -> list[OperatorAct]:
     """The acts in order of when they happened; of one account: those on it, and changes of the service."""
     query = sa.select(operator_act).order_by(operator_act.c.occurred_at, operator_act.c.id)
     if account is not None:
         query = query.where(sa.or_(operator_act.c.account == account, operator_act.c.account.is_(None)))
     return [
-        {
-            "id": row.id,
-            "clause": "premium/11.1" if row.kind == SERVICE_CHANGE else "premium/8.1",
-            "kind": row.kind,
-            "account": row.account,
-            "what": row.what,
-            "recipient": row.recipient,
-            "ground": row.ground,
-            "author": row.author,
-            "occurred_at": iso_jst(row.occurred_at),
-            "recorded_at": iso_jst(row.recorded_at),
-        }
+        OperatorAct(
+            id=row.id,
+            clause="premium/11.1" if row.kind == SERVICE_CHANGE else "premium/8.1",
+            kind=row.kind,
+            account=row.account,
+            what=row.what,
+            recipient=row.recipient,
+            ground=row.ground,
+            author=row.author,
+            occurred_at=row.occurred_at,
+            recorded_at=row.recorded_at,
+        )
         for row in session.execute(query)
     ]

@@ -38,6 +38,7 @@ from keizoku.sla.review_queue import ask_for_reviews, policy_of
 from keizoku.sla.rules.intervals import as_iso, clip, normalise
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.services.sla_service import SlaService
+from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.refusal import Refused
@@ -59,6 +60,7 @@ class TakenImport:
     findings: Sequence[Finding]
 
 
+@texts_checked
 class ImportService:
     """Takes files for the SLA service."""
 
@@ -183,19 +185,20 @@ class ImportService:
         if before := known_import(self._session, kind, sha256, read_as):
             return before
         taken = take()
-        imported = note_import(
-            self._session,
-            kind,
-            file,
-            sha256,
-            author,
-            now,
+        imported = Imported(
+            kind=kind,
+            source=file.name,
+            sha256=sha256,
+            rows_read=taken.used + taken.refused,
             rows_used=taken.used,
             rows_new=taken.new,
             rows_refused=taken.refused,
-            findings=taken.findings,
+            author=author,
+            recorded_at=now,
             read_as=read_as,
+            findings=tuple(taken.findings),
         )
+        note_import(self._session, imported)
         self._session.commit()
         return imported
 

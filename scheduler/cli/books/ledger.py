@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.headings import heading, headings
 from keizoku.scheduler.cli.shared.ids import EntryId
@@ -22,14 +23,16 @@ from keizoku.scheduler.cli.shared.inputs import (
     month_of,
 )
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Cut, Limit, Page, of_rows
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Cut, Limit, Page, Row, of_rows
 from keizoku.scheduler.cli.shared.output import emit, fail, note, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from rich.console import Console
+
+    from keizoku.billing.ledger.read_models import AccountBook, EntryExplanation, RuleLeg
 
 app = typer.Typer(
     help=both(
@@ -160,7 +163,7 @@ def rules(lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
 
     shown = rule_rows()
     rows = [
-        (each["event"], _occasion(each, lang), _legs(each["debit"], lang), _legs(each["credit"], lang), each["clause"])
+        (each["event"], _occasion(each, lang), _legs(each.debit, lang), _legs(each.credit, lang), each["clause"])
         for each in shown
     ]
     emit(
@@ -275,15 +278,17 @@ def post(
     on: Annotated[
         str, typer.Option("--on", help=both("The day of the entry. Default: today.", "仕訳の日。省略すると今日。"))
     ] = "",
+    key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Post an entry by hand: what no rule knows."""
-    from keizoku.billing.ledger.manual_entries import post_by_hand
     from keizoku.terms.calendar import jst_day
 
+    used = key_of(key)
     with services_now() as (services, _):
         now = datetime.now(UTC)
-        made = post_by_hand(services.session, hand_lines(lines), day(on) if on else jst_day(now), author, ground, now)
+        posted_on = day(on) if on else jst_day(now)
+        made = services.billing.post_by_hand(hand_lines(lines), posted_on, by=author, ground=ground, key=used, now=now)
     emit({"entry": made} if as_json else f"entry {made} is posted", as_json)
 
 
@@ -315,7 +320,7 @@ _MOVES = {
 _LATER = {"by_people": "担当者", "reversed_by": "取消し"}
 
 
-def _occasion(rule: Mapping[str, Any], lang: Language) -> str:
+def _occasion(rule: Row, lang: Language) -> str:
     """When an event happens, in words."""
     if lang is Language.EN:
         return str(rule["occasion"])
@@ -324,11 +329,11 @@ def _occasion(rule: Mapping[str, Any], lang: Language) -> str:
     return mapping_for("csv").memos.get(rule["event"], str(rule["event"]))
 
 
-def _legs(legs: list[dict[str, Any]], lang: Language) -> str:
+def _legs(legs: Iterable[RuleLeg], lang: Language) -> str:
     return "; ".join(f"{each['code']} {each[lang.value]} {each['amounts']}" for each in legs)
 
 
-def _print_account(console: Console, shown: dict[str, Any], part: list[Any], page: Page, lang: Language) -> None:
+def _print_account(console: Console, shown: AccountBook, part: Sequence[Row], page: Page, lang: Language) -> None:
     """The lines of a page, after the opening if it is the first page and before the closing if it is the last."""
     from rich.markup import escape
 
@@ -348,7 +353,7 @@ def _print_account(console: Console, shown: dict[str, Any], part: list[Any], pag
     note(f"{behind}: keizoku ledger entry ENTRY")
 
 
-def _print_entry(console: Console, shown: dict[str, Any], lang: Language) -> None:
+def _print_entry(console: Console, shown: EntryExplanation, lang: Language) -> None:
     from rich.markup import escape
 
     word = "仕訳" if lang is Language.JA else "entry "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -11,11 +11,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.headings import headed
 from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, day, instant
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, Row, emit_pages
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import JST, day_start_at
 
@@ -60,17 +61,18 @@ def list_accounts(
 ) -> None:
     """Accounts with their state, days overdue, unpaid fees, and what comes if nothing more is paid."""
     from keizoku.billing.accounts.account_list import account_count, account_list
+    from keizoku.billing.rules.contract_state import STATES
 
-    wanted, now = state.value if state else None, datetime.now(UTC)
+    wanted, now = next((each for each in STATES if each == state), None), datetime.now(UTC)
     with open_services() as services:
 
-        def read(limit: int, after: str) -> list[dict[str, object]]:
+        def read(limit: int, after: str) -> Sequence[Row]:
             return account_list(
                 services.session, services.rules, now, state=wanted, overdue=overdue, limit=limit, after=after
             )
 
         def count() -> int:
-            return account_count(services.session, now, state=wanted, overdue=overdue)
+            return account_count(services.session, services.rules, now, state=wanted, overdue=overdue)
 
         pages = Pages(read, count, lambda row: str(row["account"]))
         emit_pages(pages, Page.wanted(limit, after, everything), "no such account", as_json)
@@ -179,12 +181,14 @@ def write_off(
     ground: Annotated[
         str, typer.Option("--ground", help=both("Why; kept with the books.", "理由。帳簿とともに残します。"))
     ],
+    key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Give up the unpaid fee of a term that is over, and the interest on it; the user is told."""
     term_on = day(term)
+    used = key_of(key)
     _act(
-        lambda service, now: service.write_off(account, term_on, by=by, ground=ground, now=now),
+        lambda service, now: service.write_off(account, term_on, by=by, ground=ground, key=used, now=now),
         f"account {account}: the fee of the term of {term_on} is written off",
         as_json,
     )
@@ -199,11 +203,13 @@ def set_off(
     ground: Annotated[
         str, typer.Option("--ground", help=both("Why; kept with the books.", "理由。帳簿とともに残します。"))
     ],
+    key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Set open credits off against what is due: interest, then the fee due first; the user is told."""
+    used = key_of(key)
     _act(
-        lambda service, now: service.set_off(account, by=by, ground=ground, now=now),
+        lambda service, now: service.set_off(account, by=by, ground=ground, key=used, now=now),
         f"account {account}: its credits are set off",
         as_json,
     )

@@ -19,6 +19,7 @@ from keizoku.db.tables import metadata
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
 from tests.conftest import OwnDatabase
@@ -83,7 +84,7 @@ def paid_ahead(plan: str, months: int | None) -> Callable[[Services, str], None]
 
 
 def bad_claim(services: Services, account: str) -> None:
-    sql(services, "ALTER TABLE claim DROP CONSTRAINT ck_claim_windows_are_pairs")
+    sql(services, "ALTER TABLE claim DROP CONSTRAINT ck_claim_windows_are_spans")
     sql(
         services,
         "INSERT INTO claim (id, account, month, received_at, windows, recorded_at) "
@@ -94,7 +95,7 @@ def bad_claim(services: Services, account: str) -> None:
 
 
 def bad_ruling(services: Services, account: str) -> None:
-    sql(services, "ALTER TABLE claim_ruling DROP CONSTRAINT ck_claim_ruling_windows_are_pairs")
+    sql(services, "ALTER TABLE claim_ruling DROP CONSTRAINT ck_claim_ruling_windows_are_spans")
     services.sla.claim(id="bad", account=account, month=Month(2026, 4), now=POISONED_AT)
     sql(
         services,
@@ -155,7 +156,7 @@ POISONS: Mapping[str, Poison] = {
 def begin(services: Services) -> None:
     open_world(services)
     for account in LATE:
-        services.cards.set_card(account, "insufficient_funds")
+        Simulator(services).cards.set_card(account, "insufficient_funds")
     for number, account in enumerate(ACCOUNTS):
         now = parse_instant("2026-03-26 00:15") + timedelta(hours=2 * number)
         services.billing.approve(account, "monthly" if account in (*MONTHLY, *LATE) else "yearly", "card", now=now)
