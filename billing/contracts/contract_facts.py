@@ -9,7 +9,7 @@ all ask here.
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -27,7 +27,7 @@ from keizoku.db.tables.contracts import contract, contract_fact, plan, suspensio
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
-WISHES = ("end_of_use", "withdraw_end_of_use", "change_method")
+WISHES: Final = ("end_of_use", "withdraw_end_of_use", "change_method")
 """Kinds of facts that bear on the next renewal alone; people can take a mistaken one back."""
 
 
@@ -104,13 +104,18 @@ def load_wishes(
     known_at: datetime | None = None,
 ) -> dict[int, list[Wish]]:
     """contract id -> what its user asked for, in the order of recording; without what people have taken back."""
-    columns = ("id", "contract_id", "kind", "occurred_at", "detail")
+    asked = sa.and_(contract_fact.c.kind.in_(WISHES), by(contract_fact.c.occurred_at, happened_by))
     rows = session.execute(
-        sa.select(*(contract_fact.c[each] for each in columns))
+        sa.select(
+            contract_fact.c.id,
+            contract_fact.c.contract_id,
+            contract_fact.c.kind,
+            contract_fact.c.occurred_at,
+            contract_fact.c.detail,
+        )
         .where(
             contract_fact.c.contract_id == sa.any_(numbers(contract_ids)),
-            contract_fact.c.kind.in_((*WISHES, "void_fact")),
-            by(contract_fact.c.occurred_at, happened_by),
+            sa.or_(asked, contract_fact.c.kind == "void_fact"),
             by(contract_fact.c.recorded_at, known_at),
         )
         .order_by(contract_fact.c.id)

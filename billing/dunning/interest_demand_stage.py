@@ -25,8 +25,8 @@ from keizoku.terms.rules import Rules
 def demand_month(session: Session, rules: Rules, business_date: date, now: datetime, fence: Fence | None = None) -> int:
     """On the first night of a month: demand from everyone what has accrued and was not demanded; commits.
 
-    The month is the clock's, as the sums are: a first that is run late demands for the month that it is by now. With a
-    fence, an account that this fails for is set aside; without one, that is raised.
+    The month is the clock's, as the sums are: a first that is run late demands for the month that it is by now.
+    With a fence, an account that this fails for is set aside; without one, that is raised.
     """
     if business_date.day != 1 or not rules.discretion.demand_monthly:
         return 0

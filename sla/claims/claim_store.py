@@ -85,8 +85,7 @@ def load_claimants(
 ) -> list[ClaimantFacts]:
     """Facts of these accounts' month, in a few queries; without those already decided for this review."""
     month = review.month
-    claims = _claims(session, month, accounts, review.known_at)
-    last_decisions = _last_decisions(session, month, accounts)
+    claims, last_decisions = _claims(session, month, accounts), _last_decisions(session, month, accounts)
     if last_decisions:
         claims = {
             account: own
