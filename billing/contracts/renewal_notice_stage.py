@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,7 +18,7 @@ from keizoku.billing.rules.contract_lifecycle import NewTerm, RenewalRules, deci
 from keizoku.billing.rules.documents.notice_text import Notice
 from keizoku.billing.rules.documents.renewal_notice import RenewalNotified, Windows, renewal_notices
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
-from keizoku.db.fence import Fence, fenced, is_of_item
+from keizoku.db.fence import Fence, fenced, in_halves, is_of_item
 from keizoku.db.probes import NOTIFIES_MONTHLY
 from keizoku.db.session import Session, copy_rows, numbers, texts
 from keizoku.db.tables.contracts import contract, plan, price, term
@@ -75,10 +76,30 @@ def due(session: Session, rules: Rules, today: date, fence: Fence | None = None)
     while rows := session.execute(query.where(contract.c.id > last)).all():
         last = rows[-1].id
         told = _told(session, {row.id: row.renews_on for row in rows})
-        facts = load_facts(session, rules, rows, today)
+        facts = _facts(session, rules, rows, today, fence)
         yield [found for each in facts if (found := _upcoming(each, rules, choices, told, today, fence)) is not None]
         if len(rows) < CHUNK:
             return
+
+
+def _facts(
+    session: Session, rules: Rules, rows: Sequence[sa.Row[Any]], today: date, fence: Fence | None
+) -> list[DueContract]:
+    """What bears on these contracts; one that cannot be read stands alone behind the fence."""
+    try:
+        return load_facts(session, rules, rows, today)
+    except Exception as error:
+        if fence is None or not is_of_item(error):
+            raise
+    found: list[DueContract] = []
+    by_id = {row.id: row for row in rows}
+
+    def read(session: Session, ids: Sequence[int]) -> int:
+        found.extend(load_facts(session, rules, [by_id[each] for each in ids], today))
+        return 0
+
+    in_halves(session, fence, "contract", list(by_id), read)
+    return sorted(found, key=lambda each: each.contract.contract_id)
 
 
 def decide(rules: Rules, upcoming: Sequence[Upcoming], today: date) -> list[tuple[NewTerm, str, Notice]]:

@@ -104,7 +104,6 @@ def read_state(
         "keizoku_refunds_unknown": session.execute(_REFUNDS_UNKNOWN).scalar_one(),
         "keizoku_restore_waits": int(restored.is_waiting(session)),
         "keizoku_backup_age_seconds": _backup_age(session, now, stores),
-        "keizoku_restore_waits": int(restored.is_waiting(session)),
     }
     state = session.execute(
         sa.select(certificate.c.state).order_by(certificate.c.id.desc()).limit(1)

@@ -1805,10 +1805,6 @@ CREATE TRIGGER manual_entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON m
 
 CREATE TRIGGER exception_resolution_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON exception_resolution FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
-CREATE TRIGGER simulated_charge_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_charge FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
-
-CREATE TRIGGER simulated_dispute_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_dispute FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
-
 CREATE TRIGGER restoration_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON restoration FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER restoration_end_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON restoration_end FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
@@ -1818,6 +1814,10 @@ CREATE TRIGGER restored_act_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON r
 CREATE TRIGGER restored_act_end_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON restored_act_end FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER act_key_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON act_key FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER simulated_charge_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_charge FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER simulated_dispute_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_dispute FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER contract_approved_at_once AFTER UPDATE OF approved_at, anchor_on ON contract FOR EACH ROW WHEN ((OLD.approved_at IS NOT NULL OR NEW.approved_at IS NULL) AND ROW(OLD.approved_at, OLD.anchor_on) IS DISTINCT FROM ROW(NEW.approved_at, NEW.anchor_on)) EXECUTE FUNCTION keizoku_set_once('approved_at');
 

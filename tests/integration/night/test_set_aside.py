@@ -84,7 +84,7 @@ def paid_ahead(plan: str, months: int | None) -> Callable[[Services, str], None]
 
 
 def bad_claim(services: Services, account: str) -> None:
-    sql(services, "ALTER TABLE claim DROP CONSTRAINT ck_claim_windows_are_pairs")
+    sql(services, "ALTER TABLE claim DROP CONSTRAINT ck_claim_windows_are_spans")
     sql(
         services,
         "INSERT INTO claim (id, account, month, received_at, windows, recorded_at) "
@@ -95,7 +95,7 @@ def bad_claim(services: Services, account: str) -> None:
 
 
 def bad_ruling(services: Services, account: str) -> None:
-    sql(services, "ALTER TABLE claim_ruling DROP CONSTRAINT ck_claim_ruling_windows_are_pairs")
+    sql(services, "ALTER TABLE claim_ruling DROP CONSTRAINT ck_claim_ruling_windows_are_spans")
     services.sla.claim(id="bad", account=account, month=Month(2026, 4), now=POISONED_AT)
     sql(
         services,
