@@ -41,6 +41,7 @@ SUPPORT_ADDS = frozenset(
         "claim",
         "claim_ruling",
         "act_key",
+        "claim_withdrawal",
     }
 )
 VERSION_TABLE = "alembic_version"
@@ -74,6 +75,13 @@ def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
 def may_add(session: Session, table: sa.Table) -> bool:
     """Whether the session's login may add rows to this table."""
     return bool(session.scalar(sa.select(sa.func.has_table_privilege(table.name, "INSERT"))))
+
+
+def want_to_add(session: Session, table: sa.Table) -> None:
+    """Raises DatabaseError, which names the role, where the session's login may not add rows to this table."""
+    if not may_add(session, table):
+        refusal = f"permission denied for table {table.name}"
+        raise DatabaseError(f"the login may not do this in the database: {refusal}; {remedy_for(refusal, None)}")
 
 
 _OF_TABLE = re.compile(r"\bpermission denied for (?:table|sequence) (\w+)")
@@ -167,7 +175,9 @@ def _grants(schema: str, role: str, wanted: Mapping[str, Mapping[str, Columns]])
                 on = sql.Identifier(schema, table)
                 statements.append(sql.SQL("GRANT {} ({}) ON {} TO {}").format(word, named, on, who))
     if wanted["INSERT"]:
-        statements.append(sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {} TO {}").format(where, who))
+        # whoever reads every table whole makes the backups, and a dump reads sequences
+        right = "USAGE" if any(wanted["SELECT"].values()) else "USAGE, SELECT"
+        statements.append(sql.SQL("GRANT {} ON ALL SEQUENCES IN SCHEMA {} TO {}").format(sql.SQL(right), where, who))
     return statements
 
 

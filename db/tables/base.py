@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 FIRST_DAY, FIRST_DAY_BEYOND = "1900-01-01", "3000-01-01"
-"""Days and instants that any table holds are in [first, beyond): what is not was mistyped, and no calendar of ours
-reaches it (no infinity, no year 1 and 9999, at whose ends Japan's days leave the calendar)."""
+"""Days and instants that people and files name are in [first, beyond): what is not was mistyped, and no calendar of
+ours reaches it (no infinity, no year 1 and 9999, at whose ends Japan's days leave the calendar)."""
 
 _TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$"
 _SPAN = (

@@ -22,6 +22,7 @@ from psycopg import sql
 
 from keizoku.db.migrate import upgrade
 from keizoku.db.releases import OURS, Migrations
+from keizoku.db.roles import want_to_add
 from keizoku.db.schemas import schema_of
 from keizoku.db.session import DatabaseError, Session, make_engine, open_session
 from keizoku.db.tables.operations import backup_copy
@@ -120,6 +121,7 @@ def run(
 
     Raises BackupError where none could be made. `url` is the session's own database.
     """
+    want_to_add(session, backup_copy)  # asked before hours of work
     rules.check()
     recipients = recipients_of(rules.recipients)
     backup = f"keizoku-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"

@@ -207,8 +207,8 @@ def leave_unanswered(session: Session) -> None:
     today, paid = jst_day(NOW), payment_attempt.c.outcome == "succeeded"
     charge = session.execute(sa.select(payment_attempt).where(paid).order_by(payment_attempt.c.id)).first()
     assert charge is not None
-    open_invoice = session.exec_driver_sql("SELECT id FROM invoice WHERE state = 'open' AND account = 'u01'").scalar()
-    attempt = {"invoice_id": open_invoice, "account": "u01", "key": "unanswered", "yen": 1, "wanted_on": today}
+    newest = session.exec_driver_sql("SELECT max(id) FROM invoice").scalar()
+    attempt = {"invoice_id": newest, "account": "u01", "key": "unanswered", "yen": 1, "wanted_on": today}
     session.execute(sa.insert(payment_attempt).values(**attempt, started_on=today, started_at=NOW))
     refund = {"credit_id": 1, "attempt_id": charge.id, "account": charge.account, "key": "refund-1", "yen": 1}
     session.execute(sa.insert(credit_refund).values(**refund, requested_on=today, requested_at=NOW))
