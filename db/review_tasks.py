@@ -26,6 +26,8 @@ TaskKind = Literal[
     "no_price",
     "refund_failed",
     "refund_unknown",
+    "restored_act",
+    "restored_database",
     "store_gross_differs",
 ]
 """What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""

@@ -40,6 +40,7 @@ SUPPORT_ADDS = frozenset(
         "alternative_consent",
         "claim",
         "claim_ruling",
+        "act_key",
     }
 )
 VERSION_TABLE = "alembic_version"

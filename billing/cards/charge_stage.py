@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from keizoku.billing.gateway import restored
+from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import customer_deposits
@@ -78,10 +80,14 @@ def charge_due(
 ) -> int:
     """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written.
 
-    Of many, answers are booked on a second connection while more is asked and the next attempts are committed.
+    Of many, answers are booked on a second connection while more is asked and the next attempts are committed. In a
+    restored database nothing is charged before the gateway has been read (`restored`).
     """
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
     changes += customer_deposits.apply_due(session, rules, now, contract_ids=contract_ids)
+    if restored.is_waiting(session):
+        session.commit()
+        return changes
     with ExitStack() as stack:
         writer: BackgroundWriter | None = None
         for wanted in _wanted(session, rules, jst_day(now), contract_ids):
@@ -129,7 +135,7 @@ def settle_in_flight(
     # what was paid in another way meanwhile is not charged again
     again = [each for each in missing if each.started_at > oldest and each.open_yen >= each.request.yen]
     again = _still_unanswered(session, again)
-    if again:
+    if again and not restored.is_waiting(session):
         results = list(gateway.charge_many([each.request for each in again], now))
         changes += save_results(session, rules, again, results, now)
     for each in attempts:
@@ -285,6 +291,9 @@ def _wanted(
     """
     retries = rules.discretion.retry_after_days
     query = sa.select(invoice.c.id).where(_PAYABLE, *_among(contract_ids))
+    held = restored.held_accounts(session)
+    if held:
+        query = query.where(invoice.c.account.not_in(held))
     payable = session.scalars(query.order_by(invoice.c.id), {TODAY.key: today}).all()
     for begun in range(0, len(payable), CHUNK):
         locked = (
@@ -317,10 +326,10 @@ def _wanted(
 def _begin(session: Session, wanted: Sequence[DueAttempt], now: datetime) -> list[InFlight]:
     """Commit one attempt row per fee, each with its own key, before anything is asked of the gateway."""
     today = jst_day(now)
-    ids = next_ids(session, payment_attempt, len(wanted))
+    ids, prefix = next_ids(session, payment_attempt, len(wanted)), key_prefix(session)
     requests = [
         ChargeRequest(
-            f"keizoku-{each.invoice_id}-{each.number}", each.account, attempt_id, each.invoice_id, each.yen, now
+            f"{prefix}-{each.invoice_id}-{each.number}", each.account, attempt_id, each.invoice_id, each.yen, now
         )
         for attempt_id, each in zip(ids, wanted, strict=True)
     ]

@@ -77,9 +77,23 @@ def reconcile_month(
 
     A gateway that does not answer, and a login that may only read, leave what is known already.
     """
-    told = told or _nobody
-    told("news", 0, len(STEPS))
+    fetch_news(session, gateway, now, told)
+    reconciled = reconcile_known(session, gateway, month, now, told)
+    session.rollback()
+    return reconciled
+
+
+def fetch_news(session: Session, gateway: Gateway, now: datetime, told: Told | None = None) -> None:
+    """The gateway's news, which a reconciliation begins with. Commits."""
+    (told or _nobody)("news", 0, len(STEPS))
     _events(session, gateway, now)
+
+
+def reconcile_known(
+    session: Session, gateway: Gateway, month: Month, now: datetime, told: Told | None = None
+) -> Reconciled:
+    """Reconcile what is known, as the session's transaction sees it; nothing is written, and nothing ended."""
+    told = told or _nobody
     today = jst_day(now)
     with scratch("keizoku-reconcile-") as folder, closing(workbench(folder)) as connection:
         bank_given = _load(session, connection, folder, month, gateway.bank_names, told)
@@ -87,7 +101,6 @@ def reconcile_month(
         stated = {"ledger": int(session.execute(LEDGER_MOVED, _span(month)).scalar_one())}
         outcome = reconcile(connection, month, today, bank_given=bank_given, stated=stated)
     controls = _controls(session, month)
-    session.rollback()
     told("match", len(STEPS), len(STEPS))
     return Reconciled(outcome, resolutions(session, outcome), controls, bank_given)
 

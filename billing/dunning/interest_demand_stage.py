@@ -22,7 +22,10 @@ from keizoku.terms.rules import Rules
 
 
 def demand_month(session: Session, rules: Rules, business_date: date, now: datetime) -> int:
-    """On the first night of a month: demand from everyone what has accrued and was not demanded; commits."""
+    """On the first night of a month: demand from everyone what has accrued and was not demanded; commits.
+
+    The month is the clock's, as the sums are: a first that is run late demands for the month that it is by now.
+    """
     if business_date.day != 1 or not rules.discretion.demand_monthly:
         return 0
     today = jst_day(now)
@@ -32,7 +35,7 @@ def demand_month(session: Session, rules: Rules, business_date: date, now: datet
         for account, unpaid in owing.items()
         if any(each.accrued_unpaid_yen or each.due_on < today for each in unpaid)
     }
-    changes = demand_interest(session, rules, late, f"month:{Month.of(business_date)}", now)
+    changes = demand_interest(session, rules, late, f"month:{Month.of(today)}", now)
     session.commit()
     return changes
 

@@ -12,6 +12,8 @@ from fractions import Fraction
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from keizoku.billing.gateway import restored
+from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import Answer, Gateway
 from keizoku.billing.gateway.refunds import answer_of, open_refunds, save_answer
 from keizoku.billing.ledger.posting import Posting, post
@@ -158,6 +160,9 @@ def save(session: Session, credits: Sequence[NewCredit], now: datetime) -> int:
 
 def refund_leftovers(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
     """Refund credits that no invoice will take (reading 24): latest charge with room first, then earlier ones."""
+    if restored.is_waiting(session):
+        session.rollback()
+        return 0
     changes = _resend(session, rules, gateway, now)
     rows = session.execute(sa.select(credit).where(_LEFT_OVER).order_by(credit.c.usable_from, credit.c.id)).all()
     for row in rows:
@@ -214,7 +219,7 @@ def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[
                 credit_id=row.id,
                 attempt_id=attempt_id,
                 account=row.account,
-                key=f"keizoku-refund-{row.id}-{attempt_id}"
+                key=f"{key_prefix(session)}-refund-{row.id}-{attempt_id}"
                 + (f"-{before[attempt_id] + 1}" if before[attempt_id] else ""),
                 yen=yen,
                 requested_on=jst_day(now),

@@ -1,7 +1,9 @@
 """What every desk of billing stands on: a session, the rules, a gateway; an account's contract as it is now."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -9,8 +11,10 @@ from keizoku.billing.contracts import renewal_stage
 from keizoku.billing.dunning import delinquency_stage
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.receivables import invoice_stage
+from keizoku.db.act_keys import KeyFormError, KeyTakenError, once
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract
+from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -23,6 +27,22 @@ class Service:
     session: Session
     rules: Rules
     gateway: Gateway
+
+    def __init_subclass__(cls) -> None:
+        texts_checked(cls)
+
+    def _once(
+        self, key: str | None, act: str, content: Mapping[str, object], do: Callable[[], Any], now: datetime
+    ) -> Any:
+        """Do an act; with a key, once: said again with the same content, what it returned then (db/act_keys.py)."""
+        if key is None:
+            return do()
+        try:
+            return once(self.session, key, act, content, do, now)
+        except KeyFormError as error:
+            raise Refused("key.unfit", f"key {key!r}: 1 to 100 letters, digits and . _ : -") from error
+        except KeyTakenError as error:
+            raise Refused("key.other_content", str(error), "say what you said before, or give it a new key") from error
 
     def _reconsider(self, account: str, now: datetime) -> None:
         """A suspension whose reason a payment or an act took away is lifted at once."""

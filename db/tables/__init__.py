@@ -15,8 +15,10 @@ from keizoku.db.tables import (
     money,
     operations,
     people,
+    restoration,
 )
 from keizoku.db.tables.base import metadata, within_reach
+from keizoku.db.tables.lengths import limit_lengths
 
 _NIGHTLY = {
     "term",
@@ -50,4 +52,7 @@ __all__ = [
     "money",
     "operations",
     "people",
+    "restoration",
 ]
+
+limit_lengths(metadata)

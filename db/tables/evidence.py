@@ -19,6 +19,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
+)
+from sqlalchemy import (
+    text as sql,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -167,7 +171,8 @@ interruption = Table(
     text("approved_by"),
     text("author"),
     instant("recorded_at"),
-    UniqueConstraint("from_at", "to_at", "ground", "approved_by"),
+    # a ground is longer than what an index holds
+    Index("uq_interruption_once", "from_at", "to_at", func.md5(sql("ground")), "approved_by", unique=True),
     CheckConstraint("from_at < to_at", name="period_not_empty"),
     CheckConstraint("ground <> '' AND approved_by <> ''", name="has_ground_and_approver"),
 )

@@ -20,7 +20,9 @@ from keizoku.billing.closing.integrity_audit import audit as audit_billing
 from keizoku.billing.contracts import renewal_stage
 from keizoku.db.session import Session, one_snapshot, release_leader_lock, try_leader_lock
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.clock import check_gateway_clock
 from keizoku.scheduler.night import ranges, run_log
+from keizoku.scheduler.night.limits import check_not_too_many, rows_ahead
 from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.stages import PROBES, SHARED, STEPS, Work, run_probes
 from keizoku.sla.claims import integrity_audit as claim_audit
@@ -75,21 +77,28 @@ def run_night(
     ask_first: bool = True,
     pool: WorkerPool | None = None,
     whole_audit: bool = False,
+    most_missed: int | None = None,
 ) -> NightResult:
     """Run the night of a business date at `now`, after the nights missed before it.
 
     One statement finds the steps with nothing to do, which are skipped; without `ask_first` every step runs, with the
     same result. The processes of `pool` take ranges of contracts where many are due. The audit builds on the last
     certificate; it checks everything with `whole_audit`, once a week, and wherever it finds a difference. Raises
-    NightBusyError if another night is running, and what a stage raises for a date that no terms cover.
+    NightBusyError if another night is running, Refused where more than `most_missed` nights were missed (None: as many
+    as there are) or `now` is ahead of the second clock, and what a stage raises for a date that no terms cover.
     """
     session = services.session
+    if services.clock is not None:
+        services.clock.check(now)
+        check_gateway_clock(services.gateway, now, services.clock.most_ahead)
     if not try_leader_lock(session, "night"):
         session.rollback()
         raise NightBusyError("another night is running on this database; nothing was done")
     unnoted: list[run_log.StageRun] = []
     try:
         before = run_log.run_log_state(session, business_date)
+        if most_missed is not None:
+            check_not_too_many(before, most_missed)
         if before.left_open:
             ranges.close_leftovers(session)
         missed = before.missed
@@ -187,6 +196,8 @@ def _certify(
             # a row may have come in below a floor while the last audit ran: checking everything settles it
             found, whole_on = audit_billing(session, on, recognised_to=recognised_to), on
         also = claim_audit.differences(session, on, now)
+        if services.clock is not None:
+            also += rows_ahead(session, services.clock.most_ahead, whole=base is FULL_AUDIT)
     state = run_log.certify(session, on, found, also, now, unnoted, whole_on=whole_on, without=before.missed)
     if progress is not None:
         progress(on, "audit", 0)

@@ -14,11 +14,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.billing.cards import charge_stage, disputes, failed_refunds, overpayment_refund_stage
+from keizoku.billing.cards import charge_stage, disputes, failed_refunds, overpayment_refund_stage, restored_charges
 from keizoku.billing.closing import revenue_stage
 from keizoku.billing.contracts import key_expiry, renewal_notice_stage, renewal_stage
 from keizoku.billing.dunning import delinquency_stage, interest_demand_stage
-from keizoku.billing.gateway import events
+from keizoku.billing.gateway import events, restored
 from keizoku.billing.gateway.port import UnansweredError
 from keizoku.billing.receivables import credit_stage, invoice_stage
 from keizoku.db.probes import BUSINESS_DATE, FLOOR, MONTH, NOTIFIES_MONTHLY, NOW, TODAY
@@ -134,6 +134,10 @@ def _invoices(work: Work) -> Iterator[int]:
     yield from _alternating(work, chunk, after=work.floor)
 
 
+def _restored(work: Work) -> Iterator[int]:
+    yield restored_charges.take_over(work.session, work.rules, work.services.gateway, work.now)
+
+
 def _payments(work: Work) -> Iterator[int]:
     yield charge_stage.charge_due(work.session, work.rules, work.services.gateway, work.now)
 
@@ -179,7 +183,7 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "claims": {"claims": _claims},
     "credits": {"credits": _credits},
     "invoices": {"invoices": _invoices},
-    "payments": {"payments": _payments, "overcharges": _overpayments},
+    "payments": {"restored": _restored, "payments": _payments, "overcharges": _overpayments},
     "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
@@ -195,6 +199,7 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "claims": anything_open(),
     "credits": credit_stage.anything_due(),
     "invoices": invoice_stage.anything_due(),
+    "restored": restored.anything_due(),
     "payments": charge_stage.anything_due(),
     "overcharges": overpayment_refund_stage.anything_due(),
     "delinquency": delinquency_stage.anything_due(),

@@ -18,7 +18,7 @@ from keizoku.db.tables.claims import award, claim, claim_decision, claim_ruling
 from keizoku.db.tables.contracts import contract, suspension, term
 from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, month_to_review
 from keizoku.sla.months.month_facts import read_spans
-from keizoku.sla.review_queue import OpenReview
+from keizoku.sla.review_queue import OpenReview, rows_known
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimRuling, TermFact, TermKind
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, normalise, union
@@ -60,11 +60,7 @@ class ClaimantFacts(NamedTuple):
 
 def due_accounts(session: Session, review: OpenReview, after: str, limit: int) -> list[str]:
     """The next accounts, in order, whose claims of the month have to be looked at."""
-    asked = (
-        month_to_review.c.month == str(review.month),
-        month_to_review.c.id > review.after_id,
-        month_to_review.c.id <= review.up_to_id,
-    )
+    asked = rows_known(review)
     everyone = sa.select(sa.exists().where(*asked, month_to_review.c.account.is_(None)))
     if session.execute(everyone).scalar_one():
         query = sa.select(claim.c.account).where(claim.c.month == str(review.month))
@@ -81,7 +77,8 @@ def load_claimants(
 ) -> list[ClaimantFacts]:
     """Facts of these accounts' month, in a few queries; without those already decided for this review."""
     month = review.month
-    claims, last_decisions = _claims(session, month, accounts), _last_decisions(session, month, accounts)
+    claims = _claims(session, month, accounts, review.known_at)
+    last_decisions = _last_decisions(session, month, accounts)
     if last_decisions:
         claims = {
             account: own

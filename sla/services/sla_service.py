@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.db.act_keys import KeyFormError, KeyTakenError, once
 from keizoku.db.tables.claims import alternative_consent, claim_ruling
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.contracts import account as account_table
@@ -23,6 +24,7 @@ from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, normalise, su
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.services.evidence import PEOPLE, EvidenceService
 from keizoku.sla.services.fact_checks import at_line, finding, nearest_of, needed, not_negative, period, spans_of
+from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.policy import UncoveredDateError
@@ -32,6 +34,7 @@ Window = Sequence[datetime]  # [from, to]
 NEAREST_OF = 1_000  # claims among which the nearest id is looked for
 
 
+@texts_checked
 class SlaService(EvidenceService):
     """Takes facts for Article 9 on one session; `rules` say how far they reach."""
 
@@ -61,11 +64,31 @@ class SlaService(EvidenceService):
         now: datetime,
         by: str | None = None,
         ground: str | None = None,
+        key: str | None = None,
     ) -> tuple[str, list[Finding]]:
         """The same, with the claim's id: without one it gets account, month, number, however many come at once.
 
-        `by`: who took it down; `ground`: what the user says.
+        `by`: who took it down; `ground`: what the user says. With a `key` the same claim said again is the one that
+        was recorded; its doubts are those of then, and are not told again.
         """
+        if key is not None:
+            content = {"account": account, "month": str(month), "id": id, "windows": windows, "received": received_at}
+            new: list[Finding] = []
+
+            def take() -> str:
+                name, doubts = self.submit_claim(
+                    account, month, id, windows, received_at, now=now, by=by, ground=ground
+                )
+                new.extend(doubts)
+                return name
+
+            try:
+                return once(self._session, key, "claim", {**content, "by": by, "ground": ground}, take, now), new
+            except KeyFormError as error:
+                raise Refused("key.unfit", f"key {key!r}: 1 to 100 letters, digits and . _ : -") from error
+            except KeyTakenError as error:
+                remedy = "say what you said before, or give it a new key"
+                raise Refused("key.other_content", str(error), remedy) from error
         received_at = received_at or now
         about = self._claimed_month(month, received_at, now)
         needed("claim", id=id if id is not None else "to be found", account=account)

@@ -157,6 +157,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("close reopen", "2026-03 " + AUTHOR, 0),
     ("backup member", "u00 --out {dir}/member-{who}", 0),
     ("backup list", "", 1),
+    ("backup held", "", 0),
     ("backup run", "", 0),
     ("db status", "", 0),
     ("db check", "", 0),
@@ -169,6 +170,7 @@ NOT_WALKED: Final = {
     "card begin": "Stripe's alone",
     "card finish": "Stripe's alone",
     "card detach": "Stripe's alone",
+    "backup release": "nothing is held where nothing was restored",
     "db upgrade": "nothing is to be done",
     "db roles": "its refusal names what an administrator has to run",
 }
