@@ -41,6 +41,7 @@ SUPPORT_ADDS = frozenset(
         "claim",
         "claim_ruling",
         "act_key",
+        "claim_withdrawal",
     }
 )
 VERSION_TABLE = "alembic_version"

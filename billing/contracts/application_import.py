@@ -116,6 +116,9 @@ def _records(path: Path, findings: list[Finding]) -> Iterator[tuple[int, dict[st
     text = read_text(path, findings)
     if text is None:
         return
+    if "\0" in text:  # UTF-16, or no text at all
+        findings.append(Finding(str(path), None, "not UTF-8", "files are UTF-8", "save the file as UTF-8"))
+        return
     records = csv_records(text)
     header = header_names(str(path), records, findings)
     if header is None:

@@ -59,6 +59,7 @@ APPEND_ONLY = (
     "alternative_consent",
     "claim",
     "claim_ruling",
+    "claim_withdrawal",
     "claim_reasoning",
     "claim_decision",
     "award",

@@ -103,12 +103,9 @@ def night(
     Exit 1 if a certificate names differences or another night is running; 2 if people changed the tables.
     """
     from keizoku.billing.gateway import restored
-    from keizoku.billing.rules.price_catalog import NoPriceError
     from keizoku.db.standing import check_untouched
     from keizoku.scheduler.night.limits import check_not_too_early
     from keizoku.scheduler.night.nightly_run import NightBusyError
-    from keizoku.sla.months.month_facts import NoPopulationError
-    from keizoku.terms.policy import UncoveredDateError
 
     real_now = datetime.now(UTC)
     dates = _dates(on, from_, to, jst_day(real_now))
@@ -132,8 +129,6 @@ def night(
             )
         except NightBusyError as busy:
             fail(str(busy), 1)
-        except (NoPopulationError, NoPriceError, UncoveredDateError) as error:
-            fail(f"the night stopped: {error}. What was done before stays done; mend this and run it again", 1)
         if restored.is_waiting(services.session):
             note(f"{restored.HELD}; `keizoku backup held` says what waits")
     if as_json:
@@ -188,6 +183,7 @@ def as_dict(result: NightResult) -> dict[str, object]:
         "stages": {stage.stage: stage.changes for stage in result.stages},
         "certificate": result.certificate,
         "differences": list(result.differences),
+        "set_aside": len(result.set_aside),
     }
 
 
@@ -252,7 +248,9 @@ def _print(results: list[NightResult]) -> None:
             result.business_date,
             *(stage.changes for stage in result.stages if stage.stage not in ("evidence", "audit")),
             _word(result),
-            result.certificate,
+            f"ok but {len(result.set_aside)} set aside"
+            if result.certificate == "ok" and result.set_aside
+            else result.certificate,
         ]
         for result in results
     ]
@@ -261,6 +259,8 @@ def _print(results: list[NightResult]) -> None:
     for result in results:
         for difference in result.differences:
             errors.print(f"{result.business_date}: {difference}", markup=False, soft_wrap=True)
+        for each in result.set_aside:
+            errors.print(f"{result.business_date}: set aside: {each}", markup=False, soft_wrap=True)
 
 
 def _word(result: NightResult) -> str:

@@ -92,6 +92,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "claim recognise",
         "claim environment",
         "claim consent",
+        "claim withdraw",
         "claim form-down",
     ),
     WORKER: (
@@ -105,6 +106,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "contract change-method",
         "contract leave",
         "contract delete-user",
+        "contract void-fact",
         "plan add",
         "price add",
         "acts service-change",

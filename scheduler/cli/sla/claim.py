@@ -130,6 +130,18 @@ def recognise(
     _end(findings, as_json)
 
 
+@app.command(
+    help=japanese(
+        "誤って記録された申請を、理由とともに取り下げます。まだ判定していないものに限ります。記録は残ります。"
+    )
+)
+def withdraw(claim_id: ClaimId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Take back a claim that was recorded by mistake and is not decided yet: no night decides on it."""
+    with services_now() as (services, now):
+        findings = services.sla.withdraw_claim(claim_id, author, ground, now=now)
+    _end(findings, as_json)
+
+
 @app.command(help=japanese("申請のこの時間帯は利用者自身の環境によるものと判断します。省略すると取り消します。"))
 def environment(
     claim_id: ClaimId, author: Author, ground: Ground, windows: Windows = None, as_json: AsJson = False

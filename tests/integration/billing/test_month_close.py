@@ -70,6 +70,30 @@ def test_a_month_is_closed_once_and_what_comes_later_is_posted_on_the_first_open
         assert verify(session) == []
 
 
+@pytest.mark.parametrize("moment", ["ours", "match"])
+def test_what_is_closed_is_what_was_checked(engine: sa.Engine, moment: str) -> None:
+    """An entry that comes while a month is checked, before or after its table is read, is in no close unseen."""
+    fee = {"exempt_yen": 18, "taxable_yen": 0, "tax_yen": 0}
+    with services_on(engine) as services, engine.connect() as other:
+        april(services)
+        session, gateway = services.session, services.gateway
+        came: list[str] = []
+
+        def told(step: str, _done: int, _whole: int) -> None:
+            if step == moment and not came:
+                came.append(step)
+                post(other, [Posting("processor_fee", "movement:t9", date(2026, 4, 30), fee)], MAY_2)
+                other.commit()
+
+        try:
+            closed = "closed" if close_month(session, gateway, APRIL, "kato", MAY_2, told).ok else "checks"
+        except Refused as refused:
+            closed = refused.code
+        expected = {"ours": "checks", "match": "close.changed_meanwhile"}[moment]
+        assert (came, closed, acts(session)) == ([moment], expected, [])
+        assert not close_month(session, gateway, APRIL, "kato", MAY_2).ok  # that fee is of no movement of the gateway
+
+
 def test_a_close_waits_for_its_nights_and_its_turn(engine: sa.Engine) -> None:
     with services_on(engine) as services:
         open_world(services)

@@ -150,6 +150,7 @@ def live_one_more(services: object) -> list[str]:
 def _check_member(session: sa.Connection, folder: Path) -> None:
     """premium/10.4: a member's rows, and nobody else's."""
     written = write_member(session, "u05", folder)
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
     assert {"account", "contract", "term", "invoice"} <= set(written)
     for name, count in written.items():
         with (folder / f"{name}.csv").open(newline="") as file:
