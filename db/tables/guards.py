@@ -159,14 +159,12 @@ REFERENCING NEW TABLE AS new_lines FOR EACH STATEMENT EXECUTE FUNCTION keizoku_e
 
 SHARED_REFERENCES: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "claim_decision": {"reasoning_id": ("claim_reasoning", "id"), "review_id": ("month_to_review", "id")},
-    "environment_ruling": {"incident_id": ("incident", "incident_id")},
 }
 """References that are looked at once for each value in a statement, not by a foreign key: {table: {column: (table,
 its column)}}.
 
 A month's decisions are hundreds of thousands, and each chunk of them refers to one review and, mostly, to few
-reasonings; a foreign key asks for every row, a quarter each of what the row costs. A ruling on a stop means the stop in
-all its revisions, and a foreign key wants one row. All these tables are in APPEND_ONLY,
+reasonings; a foreign key asks for every row, a quarter each of what the row costs. All three tables are in APPEND_ONLY,
 so what is there when the trigger looks stays, and no row comes to refer to another later. What a foreign key does
 beyond that, refuse a restore in which something is missing, the proof of a backup does (`scheduler/backup/proof.py`).
 """

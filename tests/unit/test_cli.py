@@ -129,8 +129,8 @@ def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]
             sa.exc.ProgrammingError("SELECT secret", {}, psycopg.errors.InsufficientPrivilege("permission denied")),
             2,
             (
-                "error: the login may not do this in the database: permission denied; only the owner of the tables "
-                "may: `keizoku db roles` gives every other login its role"
+                "error: the login may not do this in the database: permission denied; "
+                "only the owner of the tables may: `keizoku db roles` gives every other login its role"
             ),
         ),
         (DiskFullError("the disk is full: here"), 3, f"error: the disk is full: here; {FREE_SOME}"),

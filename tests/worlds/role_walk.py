@@ -76,6 +76,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("claim recognise", "k{n} --window 2026-04-11T10:00:00+09:00/2026-04-11T10:30:00+09:00 " + AUTHOR, 0),
     ("claim environment", "k{n} " + AUTHOR, 0),
     ("claim consent", "k{n} --what voucher " + AUTHOR, 0),
+    ("claim withdraw", "k{n} " + AUTHOR, 0),
     ("claim form-down", FROM_TO + " " + AUTHOR, 0),
     ("claim withdraw", "k{n} " + AUTHOR, 0),
     ("claim list", "", 0),

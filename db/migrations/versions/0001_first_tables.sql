@@ -1661,22 +1661,6 @@ $guard$;
 
 CREATE TRIGGER claim_decision_refers AFTER INSERT ON claim_decision REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keizoku_claim_decision_refers();
 
-CREATE OR REPLACE FUNCTION keizoku_environment_ruling_refers() RETURNS trigger LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp AS $guard$
-DECLARE bad text;
-BEGIN
-  EXECUTE format('SELECT incident_id FROM (SELECT DISTINCT incident_id FROM new_rows WHERE incident_id IS NOT NULL) given '
-    'WHERE NOT EXISTS (SELECT FROM %I.incident found WHERE found.incident_id = given.incident_id) LIMIT 1', TG_TABLE_SCHEMA)
-    INTO bad;
-  IF bad IS NOT NULL THEN
-    RAISE EXCEPTION 'incident_id % of environment_ruling is no row of incident', bad USING ERRCODE = 'foreign_key_violation';
-  END IF;
-  RETURN NULL;
-END
-$guard$;
-
-CREATE TRIGGER environment_ruling_refers AFTER INSERT ON environment_ruling REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keizoku_environment_ruling_refers();
-
 CREATE TRIGGER account_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON account FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER plan_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON plan FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
