@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.closing.reconciliation_run import Reconciled, Told, reconcile_month
+from keizoku.billing.closing.reconciliation_run import Reconciled, Told, keep_for_people, reconcile_month
 from keizoku.billing.closing.subledgers import SUB_LEDGERS, sub_ledgers
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import CLOSE_LOCK
@@ -68,7 +68,9 @@ def close_month(
     if last_act is not None:
         return Closed(month, False, (), last_act["entries"], last_act["hash"])
     _next_to_close(month, before, now)
-    checks = checks_of(session, month, reconcile_month(session, gateway, month, now, told), now)
+    reconciled = reconcile_month(session, gateway, month, now, told)
+    keep_for_people(session, reconciled, now)
+    checks = checks_of(session, month, reconciled, now)
     if not all(each.ok for each in checks):
         return Closed(month, False, checks, 0, "")
     session.commit()

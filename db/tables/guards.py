@@ -73,6 +73,8 @@ APPEND_ONLY = (
     "month_act",
     "manual_entry",
     "exception_resolution",
+    "reconciliation_result",
+    "task_snooze",
 )
 """Tables whose rows are only ever added (rule 6 of docs/rules.md)."""
 

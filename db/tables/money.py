@@ -355,6 +355,7 @@ review_task = Table(
     text("closed_by", nullable=True),
     text("closed_ground", nullable=True),
     UniqueConstraint("kind", "subject"),
+    Index("ix_review_task_open", "id", postgresql_where=sql("closed_at IS NULL")),
 )
 
 simulated_card = Table(

@@ -24,9 +24,10 @@ from keizoku.db.failures import failure_of
 from keizoku.db.session import Session
 from keizoku.db.tables.books import certificate
 from keizoku.db.tables.gateway import gateway_cursor, overpayment_refund
-from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
+from keizoku.db.tables.money import credit_refund, payment_attempt
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.schedule import last_night_due
+from keizoku.scheduler.reports.work_list import waiting_counts
 from keizoku.terms.calendar import jst_day
 
 if TYPE_CHECKING:
@@ -85,11 +86,7 @@ class Numbers:
         self.unknown_age.set((now - oldest).total_seconds() if oldest is not None else 0)
         self.refunds_unknown.set(session.execute(_REFUNDS_UNKNOWN).scalar_one())
         self.tasks.clear()
-        for kind, count in session.execute(
-            sa.select(review_task.c.kind, sa.func.count())
-            .where(review_task.c.closed_at.is_(None))
-            .group_by(review_task.c.kind)
-        ):
+        for kind, count in waiting_counts(session, now).items():
             self.tasks.labels(kind).set(count)
         seen_to = session.execute(sa.select(sa.func.min(gateway_cursor.c.seen_to))).scalar_one()
         if seen_to is not None:

@@ -93,6 +93,7 @@ def night(
     from keizoku.billing.rules.price_catalog import NoPriceError
     from keizoku.db.standing import check_untouched
     from keizoku.scheduler.night.nightly_run import NightBusyError
+    from keizoku.scheduler.reports.work_list import waiting_count
     from keizoku.sla.months.month_facts import NoPopulationError
     from keizoku.terms.policy import UncoveredDateError
 
@@ -114,14 +115,17 @@ def night(
                 jobs=jobs or settings.night_jobs,
                 whole_audit=whole_audit,
             )
+            waiting = waiting_count(services.session, night_at(dates[-1]) if simulate_clock else real_now)
         except NightBusyError as busy:
             fail(str(busy), 1)
         except (NoPopulationError, NoPriceError, UncoveredDateError) as error:
             fail(f"the night stopped: {error}. What was done before stays done; mend this and run it again", 1)
     if as_json:
-        emit([as_dict(result) for result in results], as_json=True)
+        emit([as_dict(result) | {"waiting": waiting} for result in results], as_json=True)
     else:
         _print(results)
+        if waiting:
+            emit(_waiting_text(waiting))
     if any(result.certificate != "ok" for result in results):
         raise typer.Exit(1)
 
@@ -230,3 +234,11 @@ def _word(result: NightResult) -> str:
     if result.caught_up:
         return f"caught up {len(result.caught_up)} missed"
     return ""
+
+
+def _waiting_text(waiting: int) -> str:
+    one = waiting == 1
+    return both(
+        f"{waiting:,} {'thing waits' if one else 'things wait'} for people: keizoku tasks list",
+        f"担当者を待つものが{waiting:,}件あります: keizoku tasks list",
+    )
