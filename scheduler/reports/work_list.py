@@ -124,7 +124,8 @@ def waiting_count(session: Session, now: datetime) -> int:
 def work_item(session: Session, item_id: str, now: datetime) -> WorkItem:
     """One item, whether it was put off or not. Raises Refused for an id under which nothing waits."""
     query, values = _Wanted(now, snoozed=None).statement(session)
-    row = session.execute(sa.text(f"{query} AND id = :id LIMIT 1"), values | {"id": item_id}).first()
+    named = values | {"id": item_id}
+    row = session.execute(sa.text(f"{query} AND id = :id LIMIT 1"), named).first() if _printed(item_id) else None
     if row is None:
         raise Refused("task.unknown", f"{item_id[:80]!r}: nothing waits under this id", "see `keizoku tasks list`")
     return _item(row, now)
@@ -162,6 +163,11 @@ def snooze(session: Session, item_id: str, until_on: date, by: str, ground: str,
         sa.insert(task_snooze).values(task=item.id, until_on=until_on, author=by, ground=ground, recorded_at=now)
     )
     session.commit()
+
+
+def _printed(item_id: str) -> bool:
+    """Whether a list could have printed it; the database takes no other letters anyway."""
+    return 0 < len(item_id) <= 4 * LONGEST and item_id.isprintable()
 
 
 def _signed(by: str, ground: str) -> tuple[str, str]:
