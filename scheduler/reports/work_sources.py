@@ -85,8 +85,8 @@ _DOCUMENTS: Final = """
            concat(kind, ' × ', count(*)), jsonb_build_object('kind', kind, 'documents', count(*))
     FROM (
         SELECT kind, account, written_at FROM user_notice
+        JOIN (SELECT id FROM user_notice EXCEPT SELECT notice_id FROM handover) AS ids USING (id)
         WHERE written_at < :documents_before
-        AND NOT EXISTS (SELECT 1 FROM handover WHERE notice_id = user_notice.id)
         UNION ALL
         SELECT 'demand', account, written_at FROM demand
         WHERE written_at < :documents_before AND NOT EXISTS (SELECT 1 FROM handover WHERE demand_id = demand.id)
