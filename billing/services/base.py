@@ -11,6 +11,7 @@ from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.receivables import invoice_stage
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract
+from keizoku.terms.arguments import guard_acts
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -23,6 +24,10 @@ class Service:
     session: Session
     rules: Rules
     gateway: Gateway
+
+    def __init_subclass__(cls) -> None:
+        """Every act of every desk first refuses what no act can take."""
+        guard_acts(cls, sa.exc.DataError)
 
     def _reconsider(self, account: str, now: datetime) -> None:
         """A suspension whose reason a payment or an act took away is lifted at once."""
