@@ -91,7 +91,8 @@ def acts(services: Services) -> dict[str, Callable[..., object]]:
 def arguments_of(act: Callable[..., object]) -> st.SearchStrategy[dict[str, Any]]:
     """Values for every argument of an act, by its type; those with a default are left out now and then."""
     hints = typing.get_type_hints(act, localns={"observation_store": observation_store})
-    needed, optional = {}, {}
+    needed: dict[str, st.SearchStrategy[Any]] = {}
+    optional: dict[str, st.SearchStrategy[Any]] = {}
     for name, parameter in inspect.signature(act).parameters.items():
         known = parameter.default is inspect.Parameter.empty
         (needed if known else optional)[name] = _value(act, name, hints)
@@ -138,7 +139,7 @@ def _of(hint: Any) -> st.SearchStrategy[Any]:
         return st.lists(_of(inner[0]), max_size=3)
     if inspect.isclass(hint) and issubclass(hint, enum.Enum):
         return st.sampled_from(list(hint))
-    if dataclasses.is_dataclass(hint):
+    if inspect.isclass(hint) and dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
         given = {each.name: _of(hints[each.name]) for each in dataclasses.fields(hint) if each.init}
         return st.builds(hint, **given)

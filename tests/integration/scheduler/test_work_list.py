@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from keizoku.scheduler.reports.work_list import (
     work_item,
 )
 from keizoku.scheduler.reports.work_sources import KINDS
+from keizoku.scheduler.simulator import Simulator
 from keizoku.scheduler.worker.telemetry import Numbers
 from keizoku.terms.calendar import Month, epoch, parse_instant
 from keizoku.terms.refusal import Refused
@@ -36,7 +38,7 @@ from tests.worlds.world import open_world, services_on
 ON = date(2026, 4, 26)
 NOW = night_at(ON) + timedelta(hours=9)
 LATER = NOW + timedelta(days=2)
-BY = {"by": "keiri", "ground": "looked into it"}
+BY: Any = {"by": "keiri", "ground": "looked into it"}
 
 
 @pytest.fixture
@@ -53,10 +55,10 @@ def fill(services: Services, folder: Path) -> None:
     approved = parse_instant("2026-03-26 10:00")
     for account in ("hanako", "taro", "jiro"):
         services.billing.approve(account, "monthly", "card", now=approved)
-    services.cards.set_card("hanako", "timeout_before")
-    services.cards.set_card("jiro", "insufficient_funds")
+    Simulator(services).cards.set_card("hanako", "timeout_before")
+    Simulator(services).cards.set_card("jiro", "insufficient_funds")
     run_night(services, ON, night_at(ON))
-    services.billing.dispute("taro", date(2026, 3, 26), "lost", decided_on=date(2026, 6, 1), now=NOW)
+    Simulator(services).dispute("taro", date(2026, 3, 26), "lost", decided_on=date(2026, 6, 1), now=NOW)
     services.billing.take_disputes(now=NOW)
     services.billing.register("newcomer", "monthly", "card", now=NOW)
     bank = folder / "bank.csv"
