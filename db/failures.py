@@ -16,8 +16,9 @@ import psycopg
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from keizoku.db.session import NO_SPACE, DiskFullError
+from keizoku.limits import LENGTH
 
-__all__ = ["AGAIN", "BACK", "FREE_SOME", "Failure", "Kind", "disk_is_full", "failure_of", "reason_in_log"]
+__all__ = ["AGAIN", "BACK", "FREE_SOME", "Failure", "Kind", "disk_is_full", "failure_of", "reason_in_log", "too_long"]
 
 Kind = Literal["database_gone", "disk_full", "database_broke_off", "database_refuses"]
 """As the worker's log and metrics name it."""
@@ -58,7 +59,7 @@ _STATES: Final[dict[str, tuple[Kind, str, str]]] = {
     "40": ("database_broke_off", "the database rolled a transaction back that stood in another's way", AGAIN),
     "55P03": ("database_broke_off", "the database did not get a lock in time", AGAIN),
     "58": ("disk_full", "the database cannot write to its disk", f"look at its disk and its log, then: {AGAIN}"),
-    "42501": ("database_refuses", "the login may not do this in the database", "`keizoku db roles` says who may"),
+    "42501": ("database_refuses", "the login may not do this in the database", ""),
 }
 
 
@@ -95,6 +96,10 @@ def _one(error: BaseException) -> Failure | None:
     named = _STATES.get(state) or _STATES.get(state[:2])
     if named is not None:
         kind, what, remedy = named
+        if state == "42501":
+            from keizoku.db.roles import remedy_for  # all tables: looked at when it is needed
+
+            remedy = remedy_for(_first_line(origin), error.statement if isinstance(error, DBAPIError) else None)
         return Failure(kind, f"{what}: {_first_line(origin)}", remedy)
     if not state and isinstance(origin, psycopg.OperationalError | psycopg.InterfaceError):
         return Failure("database_gone", f"the database cannot be reached or has gone away: {_first_line(origin)}", BACK)
@@ -106,6 +111,14 @@ def _first_line(error: psycopg.Error) -> str:
     if error.diag.message_primary:
         return error.diag.message_primary
     return " ".join(str(error).split())
+
+
+def too_long(error: DBAPIError) -> str | None:
+    """Which column refused a text for its length, as table.column; None for any other error."""
+    diag = error.orig.diag if isinstance(error.orig, psycopg.errors.CheckViolation) else None
+    name = (diag.constraint_name or "") if diag is not None else ""
+    prefix, ending = f"ck_{diag.table_name}_" if diag is not None else "", f"_{LENGTH}"
+    return f"{diag.table_name}.{name[len(prefix) : -len(ending)]}" if diag and name.endswith(ending) else None
 
 
 def disk_is_full(error: BaseException) -> bool:

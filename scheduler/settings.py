@@ -64,8 +64,8 @@ class _Variables(EnvSettingsSource):
         if value.lstrip().startswith(("[", "{")):
             try:
                 return json.loads(value)
-            except json.JSONDecodeError as error:
-                raise SettingsError(f"{_variable(field_name)}={value}: not JSON: {error}") from error
+            except (ValueError, RecursionError) as error:
+                raise SettingsError(f"{_variable(field_name)}={value[:80]}: not JSON: {error}") from error
         parts = [part.strip() for part in value.split(",") if part.strip()]
         if field_name != "readings":
             return parts
@@ -281,6 +281,8 @@ def _file_values() -> dict[str, Any]:
         raise SettingsError(f"{FILE_VARIABLE}={named}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{FILE_VARIABLE}={named}: not TOML: {error}") from error
+    except RecursionError:
+        raise SettingsError(f"{FILE_VARIABLE}={named}: its lists are nested too deep") from None
 
 
 def _rule_broken(detail: ErrorDetails) -> str:
@@ -290,7 +292,7 @@ def _rule_broken(detail: ErrorDetails) -> str:
     variable = _variable(name) + (f" ({where})" if where else "")
     if detail["type"] == "extra_forbidden":
         return f"{os.environ[FILE_VARIABLE]}: {name} is no setting{_nearest(name, Settings.model_fields)}"
-    value = _MASK if name in ("database_url", "stripe_secret_key") else detail["input"]
+    value = _MASK if name in ("database_url", "stripe_secret_key") else f"{detail['input']!s:.200}"
     return f"{variable}={value}: {detail['msg'].removeprefix('Value error, ')}"
 
 

@@ -1,10 +1,10 @@
 """What no act can take, whatever it is about: refused before anything is asked of the database.
 
-    a text with a NUL, with half a letter, or longer than any column of prose; a number beyond every column; an instant
-    without its offset; a day or an instant in a year of no contract; a window that has no two ends; a file that is none
+    a number beyond every column; an instant without its offset; a day or an instant in a year of no contract;
+    a window that has no two ends; a file that is none
 
-`guard_acts` puts this before every public method of a service. What an act checks itself (is there such an account, is
-the amount above zero) stays its own.
+`guard_acts` puts this before every public method of a service; `act_texts` does the same for texts. What an act checks
+itself (is there such an account, is the amount above zero) stays its own.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from typing import Any, Final
 
 from keizoku.terms.refusal import Refused
 
-LONGEST_TEXT: Final = 10_000
-"""Letters of the longest text that an act looks at; what it keeps has limits of its own below it."""
 LARGEST: Final = 2**63 - 1
 YEARS: Final = range(1970, 9000)
 YEARS_OF_NOW: Final = range(1970, 2201)
@@ -39,9 +37,7 @@ def guard_acts(kind: type, *unfit: type[Exception]) -> None:
 
 def check(act: str, name: str, value: object, depth: int = 0) -> None:
     """Raises Refused for a value that no act can take."""
-    if isinstance(value, str):
-        _text(act, name, value)
-    elif isinstance(value, datetime):
+    if isinstance(value, datetime):
         _instant(act, name, value)
     elif isinstance(value, date):
         if value.year not in YEARS:
@@ -81,16 +77,6 @@ def _guarded(name: str, act: Callable[..., Any], unfit: tuple[type[Exception], .
 def _all_of(names: Sequence[str], given: Sequence[object], named: dict[str, object]) -> Iterator[tuple[str, object]]:
     yield from zip(names, given, strict=False)
     yield from named.items()
-
-
-def _text(act: str, name: str, text: str) -> None:
-    if "\0" in text:
-        raise Refused.fact("fact.not_text", act, f"{name} {_short(text)}", "a NUL is no text", "remove it")
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise Refused.fact("fact.not_text", act, f"{name} {_short(text)}", "half a letter is no text", "remove it")
-    if len(text) > LONGEST_TEXT:
-        rule = f"at most {LONGEST_TEXT:,} letters"
-        raise Refused.fact("argument.long", act, f"{name} with {len(text):,} letters", rule, "shorten it")
 
 
 def _instant(act: str, name: str, at: datetime) -> None:

@@ -24,9 +24,11 @@ from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
 from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.billing.read_model import ReadModel
+from keizoku.db.roles import may_add
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.closing import exception_resolution, reconciliation_result
+from keizoku.db.tables.gateway import gateway_event
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.refusal import Refused
 
@@ -75,11 +77,25 @@ def reconcile_month(
 ) -> Reconciled:
     """Fetch the gateway's news and reconcile a JST month as of `now`. Commits the news, writes nothing else.
 
-    A gateway that does not answer leaves what is known already.
+    A gateway that does not answer, and a login that may only read, leave what is known already.
     """
-    told = told or _nobody
-    told("news", 0, len(STEPS))
+    fetch_news(session, gateway, now, told)
+    reconciled = reconcile_known(session, gateway, month, now, told)
+    session.rollback()
+    return reconciled
+
+
+def fetch_news(session: Session, gateway: Gateway, now: datetime, told: Told | None = None) -> None:
+    """The gateway's news, which a reconciliation begins with. Commits."""
+    (told or _nobody)("news", 0, len(STEPS))
     _events(session, gateway, now)
+
+
+def reconcile_known(
+    session: Session, gateway: Gateway, month: Month, now: datetime, told: Told | None = None
+) -> Reconciled:
+    """Reconcile what is known, as the session's transaction sees it; nothing is written, and nothing ended."""
+    told = told or _nobody
     today = jst_day(now)
     with scratch("keizoku-reconcile-") as folder, closing(workbench(folder)) as connection:
         bank_given = _load(session, connection, folder, month, gateway.bank_names, told)
@@ -87,7 +103,6 @@ def reconcile_month(
         stated = {"ledger": int(session.execute(LEDGER_MOVED, _span(month)).scalar_one())}
         outcome = reconcile(connection, month, today, bank_given=bank_given, stated=stated)
     controls = _controls(session, month)
-    session.rollback()
     told("match", len(STEPS), len(STEPS))
     return Reconciled(outcome, resolutions(session, outcome), controls, bank_given)
 
@@ -151,7 +166,12 @@ def resolve(
 
 
 def keep_for_people(session: Session, reconciled: Reconciled, now: datetime) -> None:
-    """Keep what waits for people, for the work list, where it differs from what was kept of the month; commits."""
+    """Keep what waits for people, for the work list, where it differs from what was kept of the month; commits.
+
+    Who may only read keeps nothing.
+    """
+    if not may_add(session, reconciliation_result):
+        return
     month = str(reconciled.outcome.month)
     largest = sorted(reconciled.open, key=lambda each: (-abs(each.yen), each.key))
     kept = [
@@ -213,6 +233,9 @@ def _exception_side(side: Side | None) -> ExceptionSide | None:
 
 
 def _events(session: Session, gateway: Gateway, now: datetime) -> None:
+    if not may_add(session, gateway_event):
+        session.rollback()
+        return  # a login that only reads reconciles what the nights have fetched
     if isinstance(gateway, SimulatedGateway):
         events.poll(session, SimulatedBooks(session, now, gateway.fee_per_mille), now)
         return

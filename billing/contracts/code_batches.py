@@ -27,6 +27,7 @@ from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption
 from keizoku.db.tables.contracts import contract
+from keizoku.limits import id_flaw
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
@@ -128,6 +129,10 @@ def revoke(session: Session, name: str, kind: str, by: str, ground: str, now: da
     return ended
 
 
+_NO_SECRET = [column for column in code_batch.c if column is not code_batch.c.salt]
+"""What everybody may read of a batch (`keizoku db roles`)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchRow(ReadModel):
     """A batch and what became of its codes; `yen` is the price of one, `liability_yen` what is still owed for them."""
@@ -170,7 +175,7 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[BatchR
         .subquery()
     )
     query = (
-        sa.select(code_batch, told.c.used, told.c.held, ends.c.expired, ends.c.revoked)
+        sa.select(*_NO_SECRET, told.c.used, told.c.held, ends.c.expired, ends.c.revoked)
         .outerjoin(told, told.c.batch_id == code_batch.c.id)
         .outerjoin(ends, ends.c.batch_id == code_batch.c.id)
         .where(code_batch.c.kind == kind)
@@ -206,8 +211,8 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[BatchR
 
 def _price(session: Session, order: BatchOrder, today: date) -> int:
     """What one code costs; everything about an order that cannot be is refused here."""
-    who = f"batch {order.name!r}"
-    if not order.name.strip() or not 0 < order.codes <= MOST_CODES:
+    who = f"batch {order.name[:80]!r}"
+    if id_flaw(order.name) or not 0 < order.codes <= MOST_CODES:
         raise Refused("batch.form", f"{who}: a batch has a name and 1 to {MOST_CODES:,} codes, not {order.codes}")
     if order.expires_on < today:
         raise Refused("batch.expired", f"{who}: its last day, {order.expires_on}, is over already")

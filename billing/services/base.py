@@ -11,6 +11,7 @@ from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.receivables import invoice_stage
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract
+from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.arguments import guard_acts
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
@@ -27,6 +28,7 @@ class Service:
 
     def __init_subclass__(cls) -> None:
         """Every act of every desk first refuses what no act can take."""
+        texts_checked(cls)
         guard_acts(cls, sa.exc.DataError)
 
     def _reconsider(self, account: str, now: datetime) -> None:

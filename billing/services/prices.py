@@ -20,6 +20,7 @@ from keizoku.billing.rules.price_simulation import Simulation, Subscriber, simul
 from keizoku.billing.services.base import Service
 from keizoku.db.session import texts
 from keizoku.db.tables.contracts import INTERVALS, contract, plan, price, term
+from keizoku.limits import LONGEST_ID, id_flaw
 from keizoku.terms.calendar import Interval, TermRule, boundary, jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.refusal import Refused
@@ -31,8 +32,10 @@ class PriceService(Service):
 
     def add_plan(self, code: str, interval: str, *, now: datetime) -> None:
         """Declare a plan of monthly or yearly terms; the same plan again changes nothing."""
-        if not code.strip() or not code.isprintable():
-            raise Refused("plan.code_form", f"a plan needs a code of printable letters: {code!r}")
+        if id_flaw(code):
+            raise Refused(
+                "plan.code_form", f"a plan needs a code of 1 to {LONGEST_ID} printable letters: {code[:80]!r}"
+            )
         if interval not in INTERVALS:
             raise Refused(
                 "plan.interval_unknown", f"plan {code}: an interval is one of {', '.join(INTERVALS)}, not {interval!r}"
@@ -123,9 +126,9 @@ class PriceService(Service):
                 f"plan {code}: a cohort of nobody",
                 "name its accounts, or leave it out for a price for all",
             )
-        odd = sorted(account for account in cohort or () if not account.strip() or not account.isprintable())
+        odd = sorted(account for account in cohort or () if id_flaw(account))
         if odd:
-            raise Refused("price.cohort_account", f"plan {code}: {odd[0]!r} is the id of no account")
+            raise Refused("price.cohort_account", f"plan {code}: {odd[0][:80]!r} is the id of no account")
         members = frozenset(cohort) if cohort is not None else None
         last = self.session.execute(sa.select(sa.func.max(price.c.id))).scalar_one() or 0
         return Price(code, interval, yen, announced, for_new_from, for_renewals_from, members, recorded=last + 1)

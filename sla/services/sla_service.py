@@ -23,6 +23,7 @@ from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, normalise, su
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.services.evidence import PEOPLE, EvidenceService
 from keizoku.sla.services.fact_checks import at_line, finding, nearest_of, needed, not_negative, period, spans_of
+from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.arguments import guard_acts
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
@@ -33,6 +34,7 @@ Window = Sequence[datetime]  # [from, to]
 NEAREST_OF = 1_000  # claims among which the nearest id is looked for
 
 
+@texts_checked
 class SlaService(EvidenceService):
     """Takes facts for Article 9 on one session; `rules` say how far they reach."""
 

@@ -12,7 +12,9 @@ CREATE TABLE money_import (
 	author TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_money_import PRIMARY KEY (id), 
-	CONSTRAINT ck_money_import_kind CHECK (kind IN ('bank', 'store'))
+	CONSTRAINT ck_money_import_kind CHECK (kind IN ('bank', 'store')), 
+	CONSTRAINT ck_money_import_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_money_import_author_length CHECK (length(author) <= 200)
 );
 
 CREATE UNIQUE INDEX uq_money_import_whole ON money_import (kind, sha256) WHERE rows_refused = 0;
@@ -30,7 +32,10 @@ CREATE TABLE bank_line (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_bank_line PRIMARY KEY (id), 
 	CONSTRAINT uq_bank_line_paid_on_yen_payer_reference_nth UNIQUE (paid_on, yen, payer, reference, nth), 
-	CONSTRAINT ck_bank_line_positive CHECK (yen > 0 AND nth > 0)
+	CONSTRAINT ck_bank_line_positive CHECK (yen > 0 AND nth > 0), 
+	CONSTRAINT ck_bank_line_within_reach CHECK (paid_on >= DATE '1900-01-01' AND paid_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_bank_line_payer_length CHECK (length(payer) <= 200), 
+	CONSTRAINT ck_bank_line_reference_length CHECK (length(reference) <= 200)
 );
 
 CREATE TABLE entry (
@@ -43,7 +48,8 @@ CREATE TABLE entry (
 	belongs_to TEXT, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_entry PRIMARY KEY (id), 
-	CONSTRAINT uq_entry_event_key UNIQUE (event_key)
+	CONSTRAINT uq_entry_event_key UNIQUE (event_key), 
+	CONSTRAINT ck_entry_within_reach CHECK (posted_on >= DATE '1900-01-01' AND posted_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_entry_posted_on ON entry (posted_on);
@@ -55,7 +61,8 @@ CREATE TABLE stage_run (
 	finished_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	changes INTEGER NOT NULL, 
 	runs INTEGER NOT NULL, 
-	CONSTRAINT pk_stage_run PRIMARY KEY (business_date, stage)
+	CONSTRAINT pk_stage_run PRIMARY KEY (business_date, stage), 
+	CONSTRAINT ck_stage_run_within_reach CHECK (business_date >= DATE '1900-01-01' AND business_date < DATE '3000-01-01' AND started_at >= DATE '1900-01-01' AND started_at < DATE '3000-01-01' AND finished_at >= DATE '1900-01-01' AND finished_at < DATE '3000-01-01')
 );
 
 CREATE TABLE certificate (
@@ -71,7 +78,8 @@ CREATE TABLE certificate (
 	audited_whole_on DATE NOT NULL, 
 	hash TEXT NOT NULL, 
 	CONSTRAINT pk_certificate PRIMARY KEY (id), 
-	CONSTRAINT ck_certificate_state CHECK (state IN ('ok', 'differences'))
+	CONSTRAINT ck_certificate_state CHECK (state IN ('ok', 'differences')), 
+	CONSTRAINT ck_certificate_within_reach CHECK (business_date >= DATE '1900-01-01' AND business_date < DATE '3000-01-01' AND issued_at >= DATE '1900-01-01' AND issued_at < DATE '3000-01-01' AND audited_whole_on >= DATE '1900-01-01' AND audited_whole_on < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_certificate_business_date ON certificate (business_date);
@@ -86,9 +94,14 @@ CREATE TABLE claim (
 	ground TEXT, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_claim PRIMARY KEY (id), 
-	CONSTRAINT ck_claim_month_is_a_month CHECK (month ~ '^\d{4}-(0[1-9]|1[0-2])$'), 
+	CONSTRAINT ck_claim_month_is_a_month CHECK (month ~ '^2\d{3}-(0[1-9]|1[0-2])$'), 
 	CONSTRAINT ck_claim_is_named CHECK (id <> '' AND account <> ''), 
-	CONSTRAINT ck_claim_windows_are_a_list CHECK (jsonb_typeof(windows) = 'array')
+	CONSTRAINT ck_claim_windows_are_spans CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 2 && @[0] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[0].datetime() < @[1].datetime())', '{}', true)) ELSE windows IS NULL END), 
+	CONSTRAINT ck_claim_within_reach CHECK (received_at >= DATE '1900-01-01' AND received_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_claim_id_length CHECK (length(id) <= 240), 
+	CONSTRAINT ck_claim_account_length CHECK (length(account) <= 200), 
+	CONSTRAINT ck_claim_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_claim_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_claim_account ON claim (account);
@@ -130,7 +143,10 @@ CREATE TABLE month_act (
 	CONSTRAINT ck_month_act_kind CHECK (kind IN ('closed', 'reopened')), 
 	CONSTRAINT ck_month_act_reopened_with_ground CHECK (kind = 'closed' OR ground <> ''), 
 	CONSTRAINT ck_month_act_by_somebody CHECK (author <> ''), 
-	CONSTRAINT uq_month_act_previous UNIQUE (previous)
+	CONSTRAINT uq_month_act_previous UNIQUE (previous), 
+	CONSTRAINT ck_month_act_within_reach CHECK (from_on >= DATE '1900-01-01' AND from_on < DATE '3000-01-01' AND to_on >= DATE '1900-01-01' AND to_on < DATE '3000-01-01' AND open_from >= DATE '1900-01-01' AND open_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_month_act_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_month_act_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE reconciliation_result (
@@ -139,7 +155,8 @@ CREATE TABLE reconciliation_result (
 	exceptions JSONB NOT NULL, 
 	left_off BIGINT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT pk_reconciliation_result PRIMARY KEY (id)
+	CONSTRAINT pk_reconciliation_result PRIMARY KEY (id), 
+	CONSTRAINT ck_reconciliation_result_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_reconciliation_result_month ON reconciliation_result (month, id);
@@ -149,7 +166,9 @@ CREATE TABLE account (
 	number BIGINT GENERATED BY DEFAULT AS IDENTITY, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_account PRIMARY KEY (id), 
-	CONSTRAINT uq_account_number UNIQUE (number)
+	CONSTRAINT uq_account_number UNIQUE (number), 
+	CONSTRAINT ck_account_within_reach CHECK (created_at >= DATE '1900-01-01' AND created_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_account_id_length CHECK (length(id) <= 200)
 );
 
 CREATE TABLE plan (
@@ -157,7 +176,9 @@ CREATE TABLE plan (
 	interval TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_plan PRIMARY KEY (code), 
-	CONSTRAINT ck_plan_interval CHECK (interval IN ('month', 'year'))
+	CONSTRAINT ck_plan_interval CHECK (interval IN ('month', 'year')), 
+	CONSTRAINT ck_plan_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_plan_code_length CHECK (length(code) <= 200)
 );
 
 CREATE TABLE evidence_import (
@@ -176,7 +197,10 @@ CREATE TABLE evidence_import (
 	CONSTRAINT uq_evidence_import_sha256_kind_read_as UNIQUE (sha256, kind, read_as), 
 	CONSTRAINT ck_evidence_import_sha256_is_hex CHECK (sha256 ~ '^[0-9a-f]{64}$'), 
 	CONSTRAINT ck_evidence_import_rows_add_up CHECK (rows_read = rows_used + rows_refused AND rows_new BETWEEN 0 AND rows_used AND rows_refused >= 0), 
-	CONSTRAINT ck_evidence_import_has_author CHECK (author <> '')
+	CONSTRAINT ck_evidence_import_has_author CHECK (author <> ''), 
+	CONSTRAINT ck_evidence_import_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_evidence_import_read_as_length CHECK (length(read_as) <= 2000), 
+	CONSTRAINT ck_evidence_import_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE observation (
@@ -189,7 +213,9 @@ CREATE TABLE observation (
 	CONSTRAINT pk_observation PRIMARY KEY (id), 
 	CONSTRAINT uq_observation_user_id_symptom_started_at_ended_at UNIQUE NULLS NOT DISTINCT (user_id, symptom, started_at, ended_at), 
 	CONSTRAINT ck_observation_symptom_known CHECK (symptom IN ('site', 'login', 'view')), 
-	CONSTRAINT ck_observation_period_not_empty CHECK (started_at < ended_at)
+	CONSTRAINT ck_observation_period_not_empty CHECK (started_at < ended_at), 
+	CONSTRAINT ck_observation_within_reach CHECK (started_at >= DATE '1900-01-01' AND started_at < DATE '3000-01-01' AND ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_observation_user_id_length CHECK (length(user_id) <= 200)
 );
 
 CREATE INDEX ix_observation_period ON observation USING brin (started_at, ended_at);
@@ -211,7 +237,11 @@ CREATE TABLE incident (
 	CONSTRAINT ck_incident_revision_from_one CHECK (revision >= 1), 
 	CONSTRAINT ck_incident_period_not_empty CHECK (from_at < to_at), 
 	CONSTRAINT ck_incident_affected_not_negative CHECK (affected >= 0), 
-	CONSTRAINT ck_incident_cause_known CHECK (cause IN ('fault', 'system_update', 'partner', 'user_environment'))
+	CONSTRAINT ck_incident_cause_known CHECK (cause IN ('fault', 'system_update', 'partner', 'user_environment')), 
+	CONSTRAINT ck_incident_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_incident_incident_id_length CHECK (length(incident_id) <= 200), 
+	CONSTRAINT ck_incident_ground_length CHECK (length(ground) <= 2000), 
+	CONSTRAINT ck_incident_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE outage_count (
@@ -224,7 +254,8 @@ CREATE TABLE outage_count (
 	CONSTRAINT pk_outage_count PRIMARY KEY (id), 
 	CONSTRAINT uq_outage_count_from_at_to_at_affected_total UNIQUE (from_at, to_at, affected, total), 
 	CONSTRAINT ck_outage_count_period_not_empty CHECK (from_at < to_at), 
-	CONSTRAINT ck_outage_count_share_is_a_share CHECK (affected >= 0 AND total > 0 AND affected <= total)
+	CONSTRAINT ck_outage_count_share_is_a_share CHECK (affected >= 0 AND total > 0 AND affected <= total), 
+	CONSTRAINT ck_outage_count_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_outage_count_to_at ON outage_count (to_at);
@@ -238,7 +269,9 @@ CREATE TABLE unknown_time (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_unknown_time PRIMARY KEY (id), 
 	CONSTRAINT uq_unknown_time_from_at_to_at UNIQUE (from_at, to_at), 
-	CONSTRAINT ck_unknown_time_period_not_empty CHECK (from_at < to_at)
+	CONSTRAINT ck_unknown_time_period_not_empty CHECK (from_at < to_at), 
+	CONSTRAINT ck_unknown_time_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_unknown_time_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE unknown_ruling (
@@ -254,7 +287,10 @@ CREATE TABLE unknown_ruling (
 	CONSTRAINT ck_unknown_ruling_period_not_empty CHECK (from_at < to_at), 
 	CONSTRAINT ck_unknown_ruling_verdict_known CHECK (verdict IN ('up', 'down', 'excluded', 'unknown')), 
 	CONSTRAINT ck_unknown_ruling_down_has_users CHECK ((verdict = 'down') = (affected IS NOT NULL) AND affected >= 0), 
-	CONSTRAINT ck_unknown_ruling_has_ground_and_author CHECK (ground <> '' AND author <> '')
+	CONSTRAINT ck_unknown_ruling_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
+	CONSTRAINT ck_unknown_ruling_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_unknown_ruling_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_unknown_ruling_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE maintenance_notice (
@@ -270,7 +306,12 @@ CREATE TABLE maintenance_notice (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_maintenance_notice PRIMARY KEY (id), 
 	CONSTRAINT uq_maintenance_notice_calendar_uid_published_at_from_at_f885 UNIQUE (calendar, uid, published_at, from_at, to_at, cancelled), 
-	CONSTRAINT ck_maintenance_notice_period_not_empty CHECK (from_at < to_at)
+	CONSTRAINT ck_maintenance_notice_period_not_empty CHECK (from_at < to_at), 
+	CONSTRAINT ck_maintenance_notice_within_reach CHECK (published_at >= DATE '1900-01-01' AND published_at < DATE '3000-01-01' AND from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_maintenance_notice_calendar_length CHECK (length(calendar) <= 200), 
+	CONSTRAINT ck_maintenance_notice_uid_length CHECK (length(uid) <= 240), 
+	CONSTRAINT ck_maintenance_notice_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_maintenance_notice_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE interruption (
@@ -282,10 +323,15 @@ CREATE TABLE interruption (
 	author TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_interruption PRIMARY KEY (id), 
-	CONSTRAINT uq_interruption_from_at_to_at_ground_approved_by UNIQUE (from_at, to_at, ground, approved_by), 
 	CONSTRAINT ck_interruption_period_not_empty CHECK (from_at < to_at), 
-	CONSTRAINT ck_interruption_has_ground_and_approver CHECK (ground <> '' AND approved_by <> '')
+	CONSTRAINT ck_interruption_has_ground_and_approver CHECK (ground <> '' AND approved_by <> ''), 
+	CONSTRAINT ck_interruption_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_interruption_ground_length CHECK (length(ground) <= 2000), 
+	CONSTRAINT ck_interruption_approved_by_length CHECK (length(approved_by) <= 200), 
+	CONSTRAINT ck_interruption_author_length CHECK (length(author) <= 200)
 );
+
+CREATE UNIQUE INDEX uq_interruption_once ON interruption (from_at, to_at, md5(ground), approved_by);
 
 CREATE TABLE population (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
@@ -294,7 +340,9 @@ CREATE TABLE population (
 	author TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_population PRIMARY KEY (id), 
-	CONSTRAINT ck_population_users_positive CHECK (users > 0)
+	CONSTRAINT ck_population_users_positive CHECK (users > 0), 
+	CONSTRAINT ck_population_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_population_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE claim_form_outage (
@@ -306,7 +354,10 @@ CREATE TABLE claim_form_outage (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_claim_form_outage PRIMARY KEY (id), 
 	CONSTRAINT uq_claim_form_outage_from_at_to_at UNIQUE (from_at, to_at), 
-	CONSTRAINT ck_claim_form_outage_period_not_empty CHECK (from_at < to_at)
+	CONSTRAINT ck_claim_form_outage_period_not_empty CHECK (from_at < to_at), 
+	CONSTRAINT ck_claim_form_outage_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_claim_form_outage_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_claim_form_outage_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE month_to_review (
@@ -316,7 +367,9 @@ CREATE TABLE month_to_review (
 	why TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_month_to_review PRIMARY KEY (id), 
-	CONSTRAINT ck_month_to_review_month_is_a_month CHECK (month ~ '^\d{4}-(0[1-9]|1[0-2])$')
+	CONSTRAINT ck_month_to_review_month_is_a_month CHECK (month ~ '^2\d{3}-(0[1-9]|1[0-2])$'), 
+	CONSTRAINT ck_month_to_review_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_month_to_review_account_length CHECK (length(account) <= 200)
 );
 
 CREATE INDEX ix_month_to_review_month_id ON month_to_review (month, id);
@@ -326,7 +379,8 @@ CREATE TABLE gateway_customer (
 	customer_id TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_gateway_customer PRIMARY KEY (account), 
-	CONSTRAINT uq_gateway_customer_customer_id UNIQUE (customer_id)
+	CONSTRAINT uq_gateway_customer_customer_id UNIQUE (customer_id), 
+	CONSTRAINT ck_gateway_customer_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE saved_card (
@@ -337,7 +391,8 @@ CREATE TABLE saved_card (
 	setup_id TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_saved_card PRIMARY KEY (id), 
-	CONSTRAINT uq_saved_card_setup_id UNIQUE (setup_id)
+	CONSTRAINT uq_saved_card_setup_id UNIQUE (setup_id), 
+	CONSTRAINT ck_saved_card_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_saved_card_account ON saved_card (account, id);
@@ -348,7 +403,8 @@ CREATE TABLE gateway_event (
 	about TEXT NOT NULL, 
 	happened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT pk_gateway_event PRIMARY KEY (id)
+	CONSTRAINT pk_gateway_event PRIMARY KEY (id), 
+	CONSTRAINT ck_gateway_event_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_gateway_event_dispute ON gateway_event (about) WHERE starts_with(kind, 'charge.dispute.');
@@ -358,7 +414,8 @@ CREATE INDEX ix_gateway_event_refund ON gateway_event (about) WHERE kind IN ('re
 CREATE TABLE gateway_cursor (
 	name TEXT NOT NULL, 
 	seen_to TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT pk_gateway_cursor PRIMARY KEY (name)
+	CONSTRAINT pk_gateway_cursor PRIMARY KEY (name), 
+	CONSTRAINT ck_gateway_cursor_within_reach CHECK (seen_to >= DATE '1900-01-01' AND seen_to < DATE '3000-01-01')
 );
 
 CREATE TABLE balance_transaction (
@@ -376,7 +433,8 @@ CREATE TABLE balance_transaction (
 	available_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_balance_transaction PRIMARY KEY (id), 
-	CONSTRAINT ck_balance_transaction_net CHECK (net = amount - fee)
+	CONSTRAINT ck_balance_transaction_net CHECK (net = amount - fee), 
+	CONSTRAINT ck_balance_transaction_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND available_at >= DATE '1900-01-01' AND available_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_balance_transaction_happened_at ON balance_transaction (happened_at);
@@ -389,7 +447,8 @@ CREATE TABLE refund_look (
 	state TEXT NOT NULL, 
 	code TEXT, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT pk_refund_look PRIMARY KEY (reason)
+	CONSTRAINT pk_refund_look PRIMARY KEY (reason), 
+	CONSTRAINT ck_refund_look_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE gateway_payout (
@@ -403,14 +462,16 @@ CREATE TABLE gateway_payout (
 	arrives_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_gateway_payout PRIMARY KEY (id), 
-	CONSTRAINT uq_gateway_payout_payout_state UNIQUE (payout, state)
+	CONSTRAINT uq_gateway_payout_payout_state UNIQUE (payout, state), 
+	CONSTRAINT ck_gateway_payout_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND arrives_at >= DATE '1900-01-01' AND arrives_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE payout_movement (
 	movement TEXT NOT NULL, 
 	payout TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	CONSTRAINT pk_payout_movement PRIMARY KEY (movement)
+	CONSTRAINT pk_payout_movement PRIMARY KEY (movement), 
+	CONSTRAINT ck_payout_movement_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_payout_movement_payout ON payout_movement (payout);
@@ -424,7 +485,10 @@ CREATE TABLE dispute_choice (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_dispute_choice PRIMARY KEY (id), 
 	CONSTRAINT ck_dispute_choice_choice CHECK (choice IN ('claim_stays', 'sale_void')), 
-	CONSTRAINT ck_dispute_choice_by_somebody CHECK (author <> '' AND ground <> '')
+	CONSTRAINT ck_dispute_choice_by_somebody CHECK (author <> '' AND ground <> ''), 
+	CONSTRAINT ck_dispute_choice_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_dispute_choice_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_dispute_choice_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_dispute_choice_dispute ON dispute_choice (dispute);
@@ -439,7 +503,8 @@ CREATE TABLE interest_booking (
 	occasion TEXT NOT NULL, 
 	CONSTRAINT pk_interest_booking PRIMARY KEY (id), 
 	CONSTRAINT uq_interest_booking_account_occasion UNIQUE (account, occasion), 
-	CONSTRAINT ck_interest_booking_kind CHECK (kind IN ('demand', 'allocation', 'write_off', 'set_off', 'deposit', 'correction'))
+	CONSTRAINT ck_interest_booking_kind CHECK (kind IN ('demand', 'allocation', 'write_off', 'set_off', 'deposit', 'correction')), 
+	CONSTRAINT ck_interest_booking_within_reach CHECK (booked_on >= DATE '1900-01-01' AND booked_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE demand (
@@ -455,7 +520,8 @@ CREATE TABLE demand (
 	calculation JSONB NOT NULL, 
 	CONSTRAINT pk_demand PRIMARY KEY (id), 
 	CONSTRAINT uq_demand_account_occasion UNIQUE (account, occasion), 
-	CONSTRAINT ck_demand_positive CHECK (interest_yen > 0)
+	CONSTRAINT ck_demand_positive CHECK (interest_yen > 0), 
+	CONSTRAINT ck_demand_within_reach CHECK (demanded_on >= DATE '1900-01-01' AND demanded_on < DATE '3000-01-01' AND written_at >= DATE '1900-01-01' AND written_at < DATE '3000-01-01')
 );
 
 CREATE TABLE user_notice (
@@ -470,7 +536,8 @@ CREATE TABLE user_notice (
 	body_en TEXT NOT NULL, 
 	CONSTRAINT pk_user_notice PRIMARY KEY (id), 
 	CONSTRAINT uq_user_notice_contract_id_kind_occasion UNIQUE (contract_id, kind, occasion), 
-	CONSTRAINT ck_user_notice_kind CHECK (kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', 'write_off'))
+	CONSTRAINT ck_user_notice_kind CHECK (kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', 'write_off')), 
+	CONSTRAINT ck_user_notice_within_reach CHECK (written_on >= DATE '1900-01-01' AND written_on < DATE '3000-01-01' AND written_at >= DATE '1900-01-01' AND written_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_user_notice_account ON user_notice (account);
@@ -485,7 +552,10 @@ CREATE TABLE review_task (
 	closed_by TEXT, 
 	closed_ground TEXT, 
 	CONSTRAINT pk_review_task PRIMARY KEY (id), 
-	CONSTRAINT uq_review_task_kind_subject UNIQUE (kind, subject)
+	CONSTRAINT uq_review_task_kind_subject UNIQUE (kind, subject), 
+	CONSTRAINT ck_review_task_within_reach CHECK (opened_at >= DATE '1900-01-01' AND opened_at < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_review_task_closed_by_length CHECK (length(closed_by) <= 200), 
+	CONSTRAINT ck_review_task_closed_ground_length CHECK (length(closed_ground) <= 2000)
 );
 
 CREATE INDEX ix_review_task_open ON review_task (id) WHERE closed_at IS NULL;
@@ -505,7 +575,8 @@ CREATE TABLE simulated_charge (
 	answer TEXT NOT NULL, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_simulated_charge PRIMARY KEY (id), 
-	CONSTRAINT uq_simulated_charge_key UNIQUE (key)
+	CONSTRAINT uq_simulated_charge_key UNIQUE (key), 
+	CONSTRAINT ck_simulated_charge_within_reach CHECK (created_at >= DATE '1900-01-01' AND created_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_simulated_charge_account ON simulated_charge (account);
@@ -517,7 +588,8 @@ CREATE TABLE schema_release (
 	fingerprint TEXT NOT NULL, 
 	applied_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	by TEXT NOT NULL, 
-	CONSTRAINT pk_schema_release PRIMARY KEY (id)
+	CONSTRAINT pk_schema_release PRIMARY KEY (id), 
+	CONSTRAINT ck_schema_release_within_reach CHECK (applied_at >= DATE '1900-01-01' AND applied_at < DATE '3000-01-01')
 );
 
 CREATE TABLE backup_copy (
@@ -532,7 +604,8 @@ CREATE TABLE backup_copy (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_backup_copy PRIMARY KEY (id), 
 	CONSTRAINT ck_backup_copy_outcome CHECK (outcome IN ('stored', 'failed', 'removed')), 
-	CONSTRAINT ck_backup_copy_stored_is_known CHECK ((outcome = 'stored') <= (sha256 IS NOT NULL))
+	CONSTRAINT ck_backup_copy_stored_is_known CHECK ((outcome = 'stored') <= (sha256 IS NOT NULL)), 
+	CONSTRAINT ck_backup_copy_within_reach CHECK (taken_at >= DATE '1900-01-01' AND taken_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_backup_copy_taken_at ON backup_copy (taken_at);
@@ -549,7 +622,8 @@ CREATE TABLE night_range (
 	CONSTRAINT pk_night_range PRIMARY KEY (id), 
 	CONSTRAINT ck_night_range_state CHECK (state IN ('open', 'done', 'left')), 
 	CONSTRAINT ck_night_range_range CHECK (first_contract <= last_contract), 
-	CONSTRAINT ck_night_range_done_is_counted CHECK ((state = 'done') = (changes IS NOT NULL))
+	CONSTRAINT ck_night_range_done_is_counted CHECK ((state = 'done') = (changes IS NOT NULL)), 
+	CONSTRAINT ck_night_range_within_reach CHECK (business_date >= DATE '1900-01-01' AND business_date < DATE '3000-01-01' AND handed_out_at >= DATE '1900-01-01' AND handed_out_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_night_range_open ON night_range (id) WHERE state = 'open';
@@ -562,7 +636,10 @@ CREATE TABLE task_snooze (
 	ground TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_task_snooze PRIMARY KEY (id), 
-	CONSTRAINT ck_task_snooze_by_somebody CHECK (author <> '' AND ground <> '')
+	CONSTRAINT ck_task_snooze_by_somebody CHECK (author <> '' AND ground <> ''), 
+	CONSTRAINT ck_task_snooze_within_reach CHECK (until_on >= DATE '1900-01-01' AND until_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_task_snooze_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_task_snooze_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_task_snooze_task ON task_snooze (task, id);
@@ -586,7 +663,8 @@ CREATE TABLE revenue_posting (
 	entry_id BIGINT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_revenue_posting PRIMARY KEY (day, plan, revision), 
-	CONSTRAINT fk_revenue_posting_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id)
+	CONSTRAINT fk_revenue_posting_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id), 
+	CONSTRAINT ck_revenue_posting_within_reach CHECK (day >= DATE '1900-01-01' AND day < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE claim_ruling (
@@ -597,9 +675,12 @@ CREATE TABLE claim_ruling (
 	ground TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_claim_ruling PRIMARY KEY (id), 
-	CONSTRAINT ck_claim_ruling_windows_are_a_list CHECK (jsonb_typeof(windows) = 'array'), 
+	CONSTRAINT ck_claim_ruling_windows_are_spans CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 2 && @[0] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[0].datetime() < @[1].datetime())', '{}', true)) ELSE windows IS NULL END), 
 	CONSTRAINT ck_claim_ruling_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
-	CONSTRAINT fk_claim_ruling_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id)
+	CONSTRAINT fk_claim_ruling_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
+	CONSTRAINT ck_claim_ruling_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_claim_ruling_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_claim_ruling_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_claim_ruling_claim_id ON claim_ruling (claim_id);
@@ -624,7 +705,8 @@ CREATE TABLE claim_decision (
 	CONSTRAINT ck_claim_decision_outcome_known CHECK (outcome IN ('granted', 'rejected')), 
 	CONSTRAINT ck_claim_decision_reason_known CHECK (reason IN ('deadline', 'not_member', 'method', 'threshold')), 
 	CONSTRAINT ck_claim_decision_grants_a_rate_or_gives_a_reason CHECK ((outcome = 'granted') = (rate IS NOT NULL) AND (outcome = 'rejected') = (reason IS NOT NULL)), 
-	CONSTRAINT fk_claim_decision_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id)
+	CONSTRAINT fk_claim_decision_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
+	CONSTRAINT ck_claim_decision_within_reach CHECK (decided_on >= DATE '1900-01-01' AND decided_on < DATE '3000-01-01' AND decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01')
 );
 
 CREATE TABLE alternative_consent (
@@ -636,7 +718,11 @@ CREATE TABLE alternative_consent (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_alternative_consent PRIMARY KEY (id), 
 	CONSTRAINT ck_alternative_consent_names_the_remedy CHECK (what <> ''), 
-	CONSTRAINT fk_alternative_consent_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id)
+	CONSTRAINT fk_alternative_consent_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
+	CONSTRAINT ck_alternative_consent_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_alternative_consent_what_length CHECK (length(what) <= 2000), 
+	CONSTRAINT ck_alternative_consent_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_alternative_consent_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE manual_entry (
@@ -649,7 +735,10 @@ CREATE TABLE manual_entry (
 	CONSTRAINT uq_manual_entry_reverses UNIQUE (reverses), 
 	CONSTRAINT ck_manual_entry_by_somebody CHECK (author <> '' AND ground <> ''), 
 	CONSTRAINT fk_manual_entry_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id), 
-	CONSTRAINT fk_manual_entry_reverses FOREIGN KEY(reverses) REFERENCES entry (id)
+	CONSTRAINT fk_manual_entry_reverses FOREIGN KEY(reverses) REFERENCES entry (id), 
+	CONSTRAINT ck_manual_entry_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_manual_entry_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_manual_entry_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE exception_resolution (
@@ -665,7 +754,10 @@ CREATE TABLE exception_resolution (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_exception_resolution PRIMARY KEY (id), 
 	CONSTRAINT ck_exception_resolution_by_somebody CHECK (author <> '' AND ground <> ''), 
-	CONSTRAINT fk_exception_resolution_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id)
+	CONSTRAINT fk_exception_resolution_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id), 
+	CONSTRAINT ck_exception_resolution_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_exception_resolution_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_exception_resolution_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_exception_resolution_exception ON exception_resolution (exception);
@@ -690,7 +782,10 @@ CREATE TABLE code_batch (
 	CONSTRAINT ck_code_batch_coupons_are_free CHECK ((kind = 'coupon') = (yen = 0) AND yen >= 0), 
 	CONSTRAINT ck_code_batch_forward CHECK (issued_on <= expires_on), 
 	CONSTRAINT uq_code_batch_name UNIQUE (name), 
-	CONSTRAINT fk_code_batch_plan FOREIGN KEY(plan) REFERENCES plan (code)
+	CONSTRAINT fk_code_batch_plan FOREIGN KEY(plan) REFERENCES plan (code), 
+	CONSTRAINT ck_code_batch_within_reach CHECK (issued_on >= DATE '1900-01-01' AND issued_on < DATE '3000-01-01' AND expires_on >= DATE '1900-01-01' AND expires_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_code_batch_name_length CHECK (length(name) <= 200), 
+	CONSTRAINT ck_code_batch_author_length CHECK (length(author) <= 200)
 );
 
 CREATE INDEX ix_code_batch_open ON code_batch (expires_on) WHERE closed_at IS NULL;
@@ -707,7 +802,9 @@ CREATE TABLE price (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_price PRIMARY KEY (id), 
 	CONSTRAINT ck_price_positive CHECK (yen > 0), 
-	CONSTRAINT fk_price_plan FOREIGN KEY(plan) REFERENCES plan (code)
+	CONSTRAINT fk_price_plan FOREIGN KEY(plan) REFERENCES plan (code), 
+	CONSTRAINT ck_price_within_reach CHECK (announced_on >= DATE '1900-01-01' AND announced_on < DATE '3000-01-01' AND for_new_from >= DATE '1900-01-01' AND for_new_from < DATE '3000-01-01' AND for_renewals_from >= DATE '1900-01-01' AND for_renewals_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_price_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE contract (
@@ -736,7 +833,9 @@ CREATE TABLE contract (
 	CONSTRAINT ck_contract_ended CHECK ((ended_on IS NULL) = (ended_at IS NULL)), 
 	CONSTRAINT ck_contract_end_recorded CHECK ((ended_on IS NULL) = (end_recorded_at IS NULL)), 
 	CONSTRAINT fk_contract_account FOREIGN KEY(account) REFERENCES account (id), 
-	CONSTRAINT fk_contract_plan FOREIGN KEY(plan) REFERENCES plan (code)
+	CONSTRAINT fk_contract_plan FOREIGN KEY(plan) REFERENCES plan (code), 
+	CONSTRAINT ck_contract_within_reach CHECK (applied_at >= DATE '1900-01-01' AND applied_at < DATE '3000-01-01' AND approved_at >= DATE '1900-01-01' AND approved_at < DATE '3000-01-01' AND anchor_on >= DATE '1900-01-01' AND anchor_on < DATE '3000-01-01' AND rejected_at >= DATE '1900-01-01' AND rejected_at < DATE '3000-01-01' AND renews_on >= DATE '1900-01-01' AND renews_on < DATE '3000-01-01' AND ended_on >= DATE '1900-01-01' AND ended_on < DATE '3000-01-01' AND ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND end_recorded_at >= DATE '1900-01-01' AND end_recorded_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_contract_rejected_ground_length CHECK (length(rejected_ground) <= 2000)
 );
 
 CREATE INDEX ix_contract_account ON contract (account);
@@ -759,9 +858,13 @@ CREATE TABLE environment_ruling (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_environment_ruling PRIMARY KEY (id), 
 	CONSTRAINT ck_environment_ruling_has_one_subject CHECK ((claim_id IS NULL) <> (incident_id IS NULL)), 
-	CONSTRAINT ck_environment_ruling_windows_are_a_list CHECK (jsonb_typeof(windows) = 'array'), 
+	CONSTRAINT ck_environment_ruling_windows_are_spans CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 2 && @[0] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[0].datetime() < @[1].datetime())', '{}', true)) ELSE windows IS NULL END), 
 	CONSTRAINT ck_environment_ruling_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
-	CONSTRAINT fk_environment_ruling_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id)
+	CONSTRAINT fk_environment_ruling_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
+	CONSTRAINT ck_environment_ruling_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_environment_ruling_incident_id_length CHECK (length(incident_id) <= 200), 
+	CONSTRAINT ck_environment_ruling_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_environment_ruling_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_environment_ruling_claim_id ON environment_ruling (claim_id);
@@ -774,7 +877,8 @@ CREATE TABLE month_review (
 	decided_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_month_review PRIMARY KEY (id), 
 	CONSTRAINT uq_month_review_month_up_to_id UNIQUE (month, up_to_id), 
-	CONSTRAINT fk_month_review_up_to_id FOREIGN KEY(up_to_id) REFERENCES month_to_review (id)
+	CONSTRAINT fk_month_review_up_to_id FOREIGN KEY(up_to_id) REFERENCES month_to_review (id), 
+	CONSTRAINT ck_month_review_within_reach CHECK (decided_on >= DATE '1900-01-01' AND decided_on < DATE '3000-01-01' AND decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01')
 );
 
 CREATE TABLE card_end (
@@ -782,7 +886,8 @@ CREATE TABLE card_end (
 	ended_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_card_end PRIMARY KEY (card_id), 
-	CONSTRAINT fk_card_end_card_id FOREIGN KEY(card_id) REFERENCES saved_card (id)
+	CONSTRAINT fk_card_end_card_id FOREIGN KEY(card_id) REFERENCES saved_card (id), 
+	CONSTRAINT ck_card_end_within_reach CHECK (ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE simulated_dispute (
@@ -795,7 +900,8 @@ CREATE TABLE simulated_dispute (
 	CONSTRAINT pk_simulated_dispute PRIMARY KEY (id), 
 	CONSTRAINT uq_simulated_dispute_charge_id UNIQUE (charge_id), 
 	CONSTRAINT ck_simulated_dispute_outcome CHECK (outcome IN ('won', 'lost')), 
-	CONSTRAINT fk_simulated_dispute_charge_id FOREIGN KEY(charge_id) REFERENCES simulated_charge (id)
+	CONSTRAINT fk_simulated_dispute_charge_id FOREIGN KEY(charge_id) REFERENCES simulated_charge (id), 
+	CONSTRAINT ck_simulated_dispute_within_reach CHECK (opened_at >= DATE '1900-01-01' AND opened_at < DATE '3000-01-01' AND decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01')
 );
 
 CREATE TABLE receipt (
@@ -813,7 +919,8 @@ CREATE TABLE receipt (
 	CONSTRAINT ck_receipt_positive CHECK (CASE WHEN reverses IS NULL THEN yen > 0 AND costs_yen >= 0 ELSE yen < 0 AND costs_yen <= 0 END), 
 	CONSTRAINT uq_receipt_reverses UNIQUE (reverses), 
 	CONSTRAINT fk_receipt_account FOREIGN KEY(account) REFERENCES account (id), 
-	CONSTRAINT fk_receipt_reverses FOREIGN KEY(reverses) REFERENCES receipt (id)
+	CONSTRAINT fk_receipt_reverses FOREIGN KEY(reverses) REFERENCES receipt (id), 
+	CONSTRAINT ck_receipt_within_reach CHECK (received_on >= DATE '1900-01-01' AND received_on < DATE '3000-01-01' AND received_at >= DATE '1900-01-01' AND received_at < DATE '3000-01-01' AND for_term_on >= DATE '1900-01-01' AND for_term_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_receipt_account ON receipt (account);
@@ -836,7 +943,10 @@ CREATE TABLE deposit_use (
 	CONSTRAINT ck_deposit_use_to_the_card_that_paid CHECK (through IS DISTINCT FROM 'card' OR origin = 'card'), 
 	CONSTRAINT ck_deposit_use_refund_by_people CHECK (kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)), 
 	CONSTRAINT ck_deposit_use_positive_or_came_back CHECK (yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0)), 
-	CONSTRAINT fk_deposit_use_account FOREIGN KEY(account) REFERENCES account (id)
+	CONSTRAINT fk_deposit_use_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT ck_deposit_use_within_reach CHECK (used_on >= DATE '1900-01-01' AND used_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_deposit_use_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_deposit_use_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_deposit_use_account ON deposit_use (account);
@@ -854,7 +964,9 @@ CREATE TABLE handover (
 	CONSTRAINT ck_handover_one_document CHECK (num_nonnulls(notice_id, demand_id) = 1), 
 	CONSTRAINT ck_handover_by_somebody CHECK (author <> ''), 
 	CONSTRAINT fk_handover_notice_id FOREIGN KEY(notice_id) REFERENCES user_notice (id), 
-	CONSTRAINT fk_handover_demand_id FOREIGN KEY(demand_id) REFERENCES demand (id)
+	CONSTRAINT fk_handover_demand_id FOREIGN KEY(demand_id) REFERENCES demand (id), 
+	CONSTRAINT ck_handover_within_reach CHECK (handed_at >= DATE '1900-01-01' AND handed_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_handover_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE simulated_refund (
@@ -867,7 +979,8 @@ CREATE TABLE simulated_refund (
 	failed_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT pk_simulated_refund PRIMARY KEY (id), 
 	CONSTRAINT uq_simulated_refund_key UNIQUE (key), 
-	CONSTRAINT fk_simulated_refund_charge_id FOREIGN KEY(charge_id) REFERENCES simulated_charge (id)
+	CONSTRAINT fk_simulated_refund_charge_id FOREIGN KEY(charge_id) REFERENCES simulated_charge (id), 
+	CONSTRAINT ck_simulated_refund_within_reach CHECK (created_at >= DATE '1900-01-01' AND created_at < DATE '3000-01-01' AND failed_at >= DATE '1900-01-01' AND failed_at < DATE '3000-01-01')
 );
 
 CREATE TABLE operator_act (
@@ -883,7 +996,12 @@ CREATE TABLE operator_act (
 	CONSTRAINT pk_operator_act PRIMARY KEY (id), 
 	CONSTRAINT ck_operator_act_kind CHECK (kind IN ('service_change', 'disclosure')), 
 	CONSTRAINT ck_operator_act_disclosed_to CHECK ((kind = 'disclosure') = (account IS NOT NULL) AND (kind = 'disclosure') = (recipient IS NOT NULL)), 
-	CONSTRAINT fk_operator_act_account FOREIGN KEY(account) REFERENCES account (id)
+	CONSTRAINT fk_operator_act_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT ck_operator_act_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_operator_act_what_length CHECK (length(what) <= 2000), 
+	CONSTRAINT ck_operator_act_recipient_length CHECK (length(recipient) <= 200), 
+	CONSTRAINT ck_operator_act_ground_length CHECK (length(ground) <= 2000), 
+	CONSTRAINT ck_operator_act_author_length CHECK (length(author) <= 200)
 );
 
 CREATE INDEX ix_operator_act_account ON operator_act (account);
@@ -901,7 +1019,10 @@ CREATE TABLE bank_act (
 	CONSTRAINT pk_bank_act PRIMARY KEY (id), 
 	CONSTRAINT ck_bank_act_kind CHECK ((kind = 'matched' AND change = -1 AND receipt_id IS NOT NULL) OR (kind = 'unmatched' AND change = 1 AND receipt_id IS NOT NULL) OR (kind IN ('returned', 'payout') AND change = -1 AND receipt_id IS NULL)), 
 	CONSTRAINT fk_bank_act_line_id FOREIGN KEY(line_id) REFERENCES bank_line (id), 
-	CONSTRAINT fk_bank_act_receipt_id FOREIGN KEY(receipt_id) REFERENCES receipt (id)
+	CONSTRAINT fk_bank_act_receipt_id FOREIGN KEY(receipt_id) REFERENCES receipt (id), 
+	CONSTRAINT ck_bank_act_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_bank_act_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_bank_act_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_bank_act_line_id ON bank_act (line_id);
@@ -929,7 +1050,8 @@ CREATE TABLE award (
 	CONSTRAINT ck_award_rate_is_a_share CHECK (rate ~ '^0\.\d+$'), 
 	CONSTRAINT ck_award_fee_basis_is_exact CHECK (fee_basis ~ '^\d+(/\d+)?$'), 
 	CONSTRAINT ck_award_touches_a_term CHECK (cardinality(term_ids) > 0), 
-	CONSTRAINT ck_award_month_is_a_month CHECK (month ~ '^\d{4}-(0[1-9]|1[0-2])$')
+	CONSTRAINT ck_award_month_is_a_month CHECK (month ~ '^2\d{3}-(0[1-9]|1[0-2])$'), 
+	CONSTRAINT ck_award_within_reach CHECK (usable_from >= DATE '1900-01-01' AND usable_from < DATE '3000-01-01' AND decided_on >= DATE '1900-01-01' AND decided_on < DATE '3000-01-01' AND decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01')
 );
 
 CREATE TABLE code (
@@ -956,7 +1078,10 @@ CREATE TABLE contract_fact (
 	CONSTRAINT pk_contract_fact PRIMARY KEY (id), 
 	CONSTRAINT ck_contract_fact_kind CHECK (kind IN ('end_of_use', 'withdraw_end_of_use', 'leave_service', 'delete_user', 'change_method', 'new_card', 'suspend', 'resume', 'terminate', 'write_off', 'set_off', 'sale_void')), 
 	CONSTRAINT fk_contract_fact_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
-	CONSTRAINT fk_contract_fact_account FOREIGN KEY(account) REFERENCES account (id)
+	CONSTRAINT fk_contract_fact_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT ck_contract_fact_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_contract_fact_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_contract_fact_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_contract_fact_contract_id ON contract_fact (contract_id);
@@ -990,7 +1115,8 @@ CREATE TABLE term (
 	CONSTRAINT uq_term_contract_id_starts_on UNIQUE (contract_id, starts_on), 
 	CONSTRAINT uq_term_contract_id_ends_on UNIQUE (contract_id, ends_on), 
 	CONSTRAINT fk_term_chain FOREIGN KEY(contract_id, follows_on) REFERENCES term (contract_id, ends_on), 
-	CONSTRAINT fk_term_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id)
+	CONSTRAINT fk_term_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
+	CONSTRAINT ck_term_within_reach CHECK (starts_on >= DATE '1900-01-01' AND starts_on < DATE '3000-01-01' AND ends_on >= DATE '1900-01-01' AND ends_on < DATE '3000-01-01' AND follows_on >= DATE '1900-01-01' AND follows_on < DATE '3000-01-01' AND starts_at >= DATE '1900-01-01' AND starts_at < DATE '3000-01-01' AND closed_on >= DATE '1900-01-01' AND closed_on < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_term_account ON term (account);
@@ -1016,7 +1142,10 @@ CREATE TABLE suspension (
 	CONSTRAINT ck_suspension_set_by CHECK (set_by IN ('delinquency', 'people')), 
 	CONSTRAINT ck_suspension_forward CHECK (lifted_at IS NULL OR lifted_at >= from_at), 
 	CONSTRAINT ck_suspension_lift_recorded CHECK ((lifted_at IS NULL) = (lift_recorded_at IS NULL)), 
-	CONSTRAINT fk_suspension_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id)
+	CONSTRAINT fk_suspension_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
+	CONSTRAINT ck_suspension_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND lifted_at >= DATE '1900-01-01' AND lifted_at < DATE '3000-01-01' AND lift_recorded_at >= DATE '1900-01-01' AND lift_recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_suspension_ground_length CHECK (length(ground) <= 2000), 
+	CONSTRAINT ck_suspension_lifted_by_length CHECK (length(lifted_by) <= 200)
 );
 
 CREATE INDEX ix_suspension_account ON suspension (account);
@@ -1034,7 +1163,8 @@ CREATE TABLE consent (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_consent PRIMARY KEY (id), 
 	CONSTRAINT uq_consent_contract_id_terms UNIQUE (contract_id, terms), 
-	CONSTRAINT fk_consent_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id)
+	CONSTRAINT fk_consent_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
+	CONSTRAINT ck_consent_within_reach CHECK (consented_at >= DATE '1900-01-01' AND consented_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE screening (
@@ -1049,7 +1179,10 @@ CREATE TABLE screening (
 	CONSTRAINT pk_screening PRIMARY KEY (id), 
 	CONSTRAINT ck_screening_outcome CHECK (outcome IN ('approved', 'rejected', 'referred')), 
 	CONSTRAINT ck_screening_grounded CHECK (outcome = 'approved' OR ground IS NOT NULL), 
-	CONSTRAINT fk_screening_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id)
+	CONSTRAINT fk_screening_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
+	CONSTRAINT ck_screening_within_reach CHECK (decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_screening_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_screening_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_screening_contract_id ON screening (contract_id);
@@ -1064,7 +1197,8 @@ CREATE TABLE term_closure (
 	closed_on DATE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_term_closure PRIMARY KEY (term_id), 
-	CONSTRAINT fk_term_closure_term_id FOREIGN KEY(term_id) REFERENCES term (id)
+	CONSTRAINT fk_term_closure_term_id FOREIGN KEY(term_id) REFERENCES term (id), 
+	CONSTRAINT ck_term_closure_within_reach CHECK (closed_on >= DATE '1900-01-01' AND closed_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE code_redemption (
@@ -1080,7 +1214,8 @@ CREATE TABLE code_redemption (
 	CONSTRAINT ck_code_redemption_used_or_released CHECK (contract_id IS NULL OR released_at IS NULL), 
 	CONSTRAINT fk_code_redemption_code_id FOREIGN KEY(code_id) REFERENCES code (id), 
 	CONSTRAINT uq_code_redemption_contract_id UNIQUE (contract_id), 
-	CONSTRAINT fk_code_redemption_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id)
+	CONSTRAINT fk_code_redemption_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
+	CONSTRAINT ck_code_redemption_within_reach CHECK (redeemed_at >= DATE '1900-01-01' AND redeemed_at < DATE '3000-01-01' AND used_on >= DATE '1900-01-01' AND used_on < DATE '3000-01-01' AND released_at >= DATE '1900-01-01' AND released_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_code_redemption_account ON code_redemption (account);
@@ -1097,7 +1232,10 @@ CREATE TABLE code_end (
 	CONSTRAINT pk_code_end PRIMARY KEY (code_id), 
 	CONSTRAINT ck_code_end_kind CHECK (kind IN ('expired', 'revoked')), 
 	CONSTRAINT ck_code_end_revoked_by_people CHECK (kind = 'expired' OR (author IS NOT NULL AND ground IS NOT NULL)), 
-	CONSTRAINT fk_code_end_code_id FOREIGN KEY(code_id) REFERENCES code (id)
+	CONSTRAINT fk_code_end_code_id FOREIGN KEY(code_id) REFERENCES code (id), 
+	CONSTRAINT ck_code_end_within_reach CHECK (ended_on >= DATE '1900-01-01' AND ended_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_code_end_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_code_end_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE invoice (
@@ -1125,7 +1263,8 @@ CREATE TABLE invoice (
 	CONSTRAINT ck_invoice_open_state CHECK ((state = 'open') = (open_yen > 0)), 
 	CONSTRAINT ck_invoice_due_after_issue CHECK (issued_on <= due_on), 
 	CONSTRAINT ck_invoice_accelerated CHECK ((accelerated_on IS NULL) = (accelerated_at IS NULL)), 
-	CONSTRAINT fk_invoice_term_id FOREIGN KEY(term_id) REFERENCES term (id)
+	CONSTRAINT fk_invoice_term_id FOREIGN KEY(term_id) REFERENCES term (id), 
+	CONSTRAINT ck_invoice_within_reach CHECK (issued_on >= DATE '1900-01-01' AND issued_on < DATE '3000-01-01' AND due_on >= DATE '1900-01-01' AND due_on < DATE '3000-01-01' AND issued_at >= DATE '1900-01-01' AND issued_at < DATE '3000-01-01' AND accelerated_on >= DATE '1900-01-01' AND accelerated_on < DATE '3000-01-01' AND accelerated_at >= DATE '1900-01-01' AND accelerated_at < DATE '3000-01-01' AND paid_on >= DATE '1900-01-01' AND paid_on < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_invoice_contract_id ON invoice (contract_id);
@@ -1151,7 +1290,8 @@ CREATE TABLE credit (
 	CONSTRAINT uq_credit_award_id UNIQUE (award_id), 
 	CONSTRAINT ck_credit_granted CHECK (granted_yen >= 0), 
 	CONSTRAINT ck_credit_available_within CHECK (available_yen BETWEEN 0 AND granted_yen), 
-	CONSTRAINT fk_credit_award_id FOREIGN KEY(award_id) REFERENCES award (id)
+	CONSTRAINT fk_credit_award_id FOREIGN KEY(award_id) REFERENCES award (id), 
+	CONSTRAINT ck_credit_within_reach CHECK (granted_on >= DATE '1900-01-01' AND granted_on < DATE '3000-01-01' AND usable_from >= DATE '1900-01-01' AND usable_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_credit_account ON credit (account, month);
@@ -1169,7 +1309,8 @@ CREATE TABLE store_report (
 	CONSTRAINT pk_store_report PRIMARY KEY (term_id), 
 	CONSTRAINT ck_store_report_fee_within CHECK (fee_yen BETWEEN 0 AND gross_yen), 
 	CONSTRAINT ck_store_report_tax_within CHECK (fee_tax_yen BETWEEN 0 AND fee_yen), 
-	CONSTRAINT fk_store_report_term_id FOREIGN KEY(term_id) REFERENCES term (id)
+	CONSTRAINT fk_store_report_term_id FOREIGN KEY(term_id) REFERENCES term (id), 
+	CONSTRAINT ck_store_report_within_reach CHECK (reported_at >= DATE '1900-01-01' AND reported_at < DATE '3000-01-01')
 );
 
 CREATE TABLE store_payout (
@@ -1180,7 +1321,9 @@ CREATE TABLE store_payout (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_store_payout PRIMARY KEY (term_id), 
 	CONSTRAINT ck_store_payout_not_negative CHECK (yen >= 0), 
-	CONSTRAINT fk_store_payout_term_id FOREIGN KEY(term_id) REFERENCES store_report (term_id)
+	CONSTRAINT fk_store_payout_term_id FOREIGN KEY(term_id) REFERENCES store_report (term_id), 
+	CONSTRAINT ck_store_payout_within_reach CHECK (paid_out_on >= DATE '1900-01-01' AND paid_out_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_store_payout_payout_id_length CHECK (length(payout_id) <= 200)
 );
 
 CREATE TABLE payment_attempt (
@@ -1205,7 +1348,8 @@ CREATE TABLE payment_attempt (
 	CONSTRAINT ck_payment_attempt_outcome CHECK (outcome IN ('succeeded', 'declined_soft', 'declined_hard', 'needs_user', 'abandoned')), 
 	CONSTRAINT ck_payment_attempt_settled CHECK ((outcome IS NULL) = (settled_at IS NULL)), 
 	CONSTRAINT ck_payment_attempt_answer_recorded CHECK ((outcome IS NULL) = (answer_recorded_at IS NULL)), 
-	CONSTRAINT fk_payment_attempt_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id)
+	CONSTRAINT fk_payment_attempt_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
+	CONSTRAINT ck_payment_attempt_within_reach CHECK (wanted_on >= DATE '1900-01-01' AND wanted_on < DATE '3000-01-01' AND started_on >= DATE '1900-01-01' AND started_on < DATE '3000-01-01' AND started_at >= DATE '1900-01-01' AND started_at < DATE '3000-01-01' AND settled_on >= DATE '1900-01-01' AND settled_on < DATE '3000-01-01' AND settled_at >= DATE '1900-01-01' AND settled_at < DATE '3000-01-01' AND answer_recorded_at >= DATE '1900-01-01' AND answer_recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_payment_attempt_account ON payment_attempt (account);
@@ -1226,7 +1370,8 @@ CREATE TABLE allocation (
 	CONSTRAINT ck_allocation_kind CHECK (kind IN ('costs', 'interest', 'principal', 'deposit')), 
 	CONSTRAINT ck_allocation_not_zero CHECK (yen <> 0), 
 	CONSTRAINT fk_allocation_receipt_id FOREIGN KEY(receipt_id) REFERENCES receipt (id), 
-	CONSTRAINT fk_allocation_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id)
+	CONSTRAINT fk_allocation_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
+	CONSTRAINT ck_allocation_within_reach CHECK (allocated_on >= DATE '1900-01-01' AND allocated_on < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_allocation_account ON allocation (account);
@@ -1246,7 +1391,8 @@ CREATE TABLE settlement (
 	CONSTRAINT ck_settlement_kind CHECK (kind IN ('credit', 'card', 'receipt', 'deposit', 'set_off', 'write_off', 'reduction', 'dispute', 'sale_void')), 
 	CONSTRAINT ck_settlement_positive CHECK (CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'dispute' THEN yen < 0 ELSE yen > 0 END), 
 	CONSTRAINT uq_settlement_invoice_id_kind_source_id UNIQUE (invoice_id, kind, source_id), 
-	CONSTRAINT fk_settlement_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id)
+	CONSTRAINT fk_settlement_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
+	CONSTRAINT ck_settlement_within_reach CHECK (settled_on >= DATE '1900-01-01' AND settled_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_settlement_invoice_id ON settlement (invoice_id);
@@ -1262,7 +1408,8 @@ CREATE TABLE interest_checkpoint (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_interest_checkpoint PRIMARY KEY (id), 
 	CONSTRAINT ck_interest_checkpoint_not_negative CHECK (accrued_unpaid_yen >= 0), 
-	CONSTRAINT fk_interest_checkpoint_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id)
+	CONSTRAINT fk_interest_checkpoint_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
+	CONSTRAINT ck_interest_checkpoint_within_reach CHECK (accrues_after >= DATE '1900-01-01' AND accrues_after < DATE '3000-01-01' AND checkpoint_on >= DATE '1900-01-01' AND checkpoint_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_interest_mark_account ON interest_checkpoint (account);
@@ -1279,7 +1426,8 @@ CREATE TABLE credit_application (
 	CONSTRAINT pk_credit_application PRIMARY KEY (id), 
 	CONSTRAINT ck_credit_application_positive CHECK (yen > 0), 
 	CONSTRAINT fk_credit_application_credit_id FOREIGN KEY(credit_id) REFERENCES credit (id), 
-	CONSTRAINT fk_credit_application_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id)
+	CONSTRAINT fk_credit_application_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
+	CONSTRAINT ck_credit_application_within_reach CHECK (applied_on >= DATE '1900-01-01' AND applied_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_credit_application_credit_id ON credit_application (credit_id);
@@ -1299,7 +1447,8 @@ CREATE TABLE gateway_dispute (
 	CONSTRAINT pk_gateway_dispute PRIMARY KEY (id), 
 	CONSTRAINT ck_gateway_dispute_state CHECK (state IN ('open', 'won', 'lost')), 
 	CONSTRAINT uq_gateway_dispute_dispute_state UNIQUE (dispute, state), 
-	CONSTRAINT fk_gateway_dispute_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id)
+	CONSTRAINT fk_gateway_dispute_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id), 
+	CONSTRAINT ck_gateway_dispute_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
 
 CREATE TABLE overpayment_refund (
@@ -1327,7 +1476,8 @@ CREATE TABLE overpayment_refund (
 	CONSTRAINT ck_overpayment_refund_answer_recorded CHECK ((outcome IS NULL) = (answer_recorded_at IS NULL)), 
 	CONSTRAINT ck_overpayment_refund_failed CHECK (failure_recorded_at IS NULL OR (outcome = 'succeeded' AND failed_at IS NOT NULL)), 
 	CONSTRAINT ck_overpayment_refund_failure_recorded CHECK ((failed_on IS NULL) = (failure_recorded_at IS NULL)), 
-	CONSTRAINT fk_overpayment_refund_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id)
+	CONSTRAINT fk_overpayment_refund_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id), 
+	CONSTRAINT ck_overpayment_refund_within_reach CHECK (requested_on >= DATE '1900-01-01' AND requested_on < DATE '3000-01-01' AND requested_at >= DATE '1900-01-01' AND requested_at < DATE '3000-01-01' AND settled_on >= DATE '1900-01-01' AND settled_on < DATE '3000-01-01' AND settled_at >= DATE '1900-01-01' AND settled_at < DATE '3000-01-01' AND answer_recorded_at >= DATE '1900-01-01' AND answer_recorded_at < DATE '3000-01-01' AND failed_on >= DATE '1900-01-01' AND failed_on < DATE '3000-01-01' AND failed_at >= DATE '1900-01-01' AND failed_at < DATE '3000-01-01' AND failure_recorded_at >= DATE '1900-01-01' AND failure_recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_overcharge_refund_account ON overpayment_refund (account);
@@ -1363,7 +1513,8 @@ CREATE TABLE credit_refund (
 	CONSTRAINT ck_credit_refund_failed CHECK (failure_recorded_at IS NULL OR (outcome = 'succeeded' AND failed_at IS NOT NULL)), 
 	CONSTRAINT ck_credit_refund_failure_recorded CHECK ((failed_on IS NULL) = (failure_recorded_at IS NULL)), 
 	CONSTRAINT fk_credit_refund_credit_id FOREIGN KEY(credit_id) REFERENCES credit (id), 
-	CONSTRAINT fk_credit_refund_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id)
+	CONSTRAINT fk_credit_refund_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id), 
+	CONSTRAINT ck_credit_refund_within_reach CHECK (requested_on >= DATE '1900-01-01' AND requested_on < DATE '3000-01-01' AND requested_at >= DATE '1900-01-01' AND requested_at < DATE '3000-01-01' AND settled_on >= DATE '1900-01-01' AND settled_on < DATE '3000-01-01' AND settled_at >= DATE '1900-01-01' AND settled_at < DATE '3000-01-01' AND answer_recorded_at >= DATE '1900-01-01' AND answer_recorded_at < DATE '3000-01-01' AND failed_on >= DATE '1900-01-01' AND failed_on < DATE '3000-01-01' AND failed_at >= DATE '1900-01-01' AND failed_at < DATE '3000-01-01' AND failure_recorded_at >= DATE '1900-01-01' AND failure_recorded_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_credit_refund_attempt_id ON credit_refund (attempt_id);
@@ -1374,7 +1525,8 @@ CREATE INDEX ix_credit_refund_gateway_id ON credit_refund (gateway_id);
 
 CREATE UNIQUE INDEX uq_credit_refund_in_flight ON credit_refund (credit_id, attempt_id) WHERE outcome IS NULL;
 
-CREATE OR REPLACE FUNCTION keizoku_entry_balances() RETURNS trigger LANGUAGE plpgsql AS $guard$
+CREATE OR REPLACE FUNCTION keizoku_entry_balances() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
 DECLARE bad bigint; off_by numeric;
 BEGIN
   -- numbered 1, 2, … within the statement: lines that come later would have to be numbered from 1 too, and the primary
@@ -1392,21 +1544,30 @@ BEGIN
 END
 $guard$;
 
-CREATE OR REPLACE FUNCTION keizoku_append_only() RETURNS trigger LANGUAGE plpgsql AS $guard$
+CREATE OR REPLACE FUNCTION keizoku_append_only() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
 BEGIN
   RAISE EXCEPTION 'rows of % are only ever added: a correction is a new row', TG_TABLE_NAME
     USING ERRCODE = 'restrict_violation';
 END
 $guard$;
 
+CREATE OR REPLACE FUNCTION keizoku_set_once() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
+BEGIN
+  RAISE EXCEPTION '% of % is set once, and for good', TG_ARGV[0], TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$guard$;
+
 CREATE TRIGGER line_balances AFTER INSERT ON line
 REFERENCING NEW TABLE AS new_lines FOR EACH STATEMENT EXECUTE FUNCTION keizoku_entry_balances();
 
-CREATE OR REPLACE FUNCTION keizoku_day_is_open() RETURNS trigger LANGUAGE plpgsql AS $guard$
+CREATE OR REPLACE FUNCTION keizoku_day_is_open() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
 DECLARE first_open date; bad date;
 BEGIN
-  PERFORM pg_advisory_xact_lock_shared(hashtextextended(concat('keizoku/', current_schema(), '/close'), 0));
-  SELECT open_from INTO first_open FROM month_act ORDER BY id DESC LIMIT 1;
+  PERFORM pg_advisory_xact_lock_shared(hashtextextended(concat('keizoku/', TG_TABLE_SCHEMA, '/close'), 0));
+  EXECUTE format('SELECT open_from FROM %I.month_act ORDER BY id DESC LIMIT 1', TG_TABLE_SCHEMA) INTO first_open;
   IF first_open IS NULL THEN RETURN NULL; END IF;
   SELECT posted_on INTO bad FROM new_entries WHERE posted_on < first_open LIMIT 1;
   IF FOUND THEN
@@ -1420,16 +1581,19 @@ $guard$;
 CREATE TRIGGER entry_day_is_open AFTER INSERT ON entry
 REFERENCING NEW TABLE AS new_entries FOR EACH STATEMENT EXECUTE FUNCTION keizoku_day_is_open();
 
-CREATE OR REPLACE FUNCTION keizoku_claim_decision_refers() RETURNS trigger LANGUAGE plpgsql AS $guard$
-DECLARE bad bigint;
+CREATE OR REPLACE FUNCTION keizoku_claim_decision_refers() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
+DECLARE bad text;
 BEGIN
-  EXECUTE format('SELECT reasoning_id FROM (SELECT DISTINCT reasoning_id FROM new_rows) given WHERE NOT EXISTS '
-    '(SELECT FROM %I.claim_reasoning found WHERE found.id = given.reasoning_id) LIMIT 1', TG_TABLE_SCHEMA) INTO bad;
+  EXECUTE format('SELECT reasoning_id FROM (SELECT DISTINCT reasoning_id FROM new_rows WHERE reasoning_id IS NOT NULL) given '
+    'WHERE NOT EXISTS (SELECT FROM %I.claim_reasoning found WHERE found.id = given.reasoning_id) LIMIT 1', TG_TABLE_SCHEMA)
+    INTO bad;
   IF bad IS NOT NULL THEN
     RAISE EXCEPTION 'reasoning_id % of claim_decision is no row of claim_reasoning', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
-  EXECUTE format('SELECT review_id FROM (SELECT DISTINCT review_id FROM new_rows) given WHERE NOT EXISTS '
-    '(SELECT FROM %I.month_to_review found WHERE found.id = given.review_id) LIMIT 1', TG_TABLE_SCHEMA) INTO bad;
+  EXECUTE format('SELECT review_id FROM (SELECT DISTINCT review_id FROM new_rows WHERE review_id IS NOT NULL) given '
+    'WHERE NOT EXISTS (SELECT FROM %I.month_to_review found WHERE found.id = given.review_id) LIMIT 1', TG_TABLE_SCHEMA)
+    INTO bad;
   IF bad IS NOT NULL THEN
     RAISE EXCEPTION 'review_id % of claim_decision is no row of month_to_review', bad USING ERRCODE = 'foreign_key_violation';
   END IF;
@@ -1438,6 +1602,26 @@ END
 $guard$;
 
 CREATE TRIGGER claim_decision_refers AFTER INSERT ON claim_decision REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keizoku_claim_decision_refers();
+
+CREATE OR REPLACE FUNCTION keizoku_environment_ruling_refers() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
+DECLARE bad text;
+BEGIN
+  EXECUTE format('SELECT incident_id FROM (SELECT DISTINCT incident_id FROM new_rows WHERE incident_id IS NOT NULL) given '
+    'WHERE NOT EXISTS (SELECT FROM %I.incident found WHERE found.incident_id = given.incident_id) LIMIT 1', TG_TABLE_SCHEMA)
+    INTO bad;
+  IF bad IS NOT NULL THEN
+    RAISE EXCEPTION 'incident_id % of environment_ruling is no row of incident', bad USING ERRCODE = 'foreign_key_violation';
+  END IF;
+  RETURN NULL;
+END
+$guard$;
+
+CREATE TRIGGER environment_ruling_refers AFTER INSERT ON environment_ruling REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION keizoku_environment_ruling_refers();
+
+CREATE TRIGGER account_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON account FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER plan_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON plan FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER entry_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entry FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
@@ -1564,4 +1748,40 @@ CREATE TRIGGER exception_resolution_append_only BEFORE UPDATE OR DELETE OR TRUNC
 CREATE TRIGGER reconciliation_result_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON reconciliation_result FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER task_snooze_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON task_snooze FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER simulated_charge_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_charge FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER simulated_dispute_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_dispute FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER contract_approved_at_once AFTER UPDATE OF approved_at, anchor_on ON contract FOR EACH ROW WHEN ((OLD.approved_at IS NOT NULL OR NEW.approved_at IS NULL) AND ROW(OLD.approved_at, OLD.anchor_on) IS DISTINCT FROM ROW(NEW.approved_at, NEW.anchor_on)) EXECUTE FUNCTION keizoku_set_once('approved_at');
+
+CREATE TRIGGER contract_rejected_at_once AFTER UPDATE OF rejected_at, rejected_ground ON contract FOR EACH ROW WHEN ((OLD.rejected_at IS NOT NULL OR NEW.rejected_at IS NULL) AND ROW(OLD.rejected_at, OLD.rejected_ground) IS DISTINCT FROM ROW(NEW.rejected_at, NEW.rejected_ground)) EXECUTE FUNCTION keizoku_set_once('rejected_at');
+
+CREATE TRIGGER contract_ended_on_once AFTER UPDATE OF ended_on, ended_at, ended_reason, end_recorded_at ON contract FOR EACH ROW WHEN ((OLD.ended_on IS NOT NULL OR NEW.ended_on IS NULL) AND ROW(OLD.ended_on, OLD.ended_at, OLD.ended_reason, OLD.end_recorded_at) IS DISTINCT FROM ROW(NEW.ended_on, NEW.ended_at, NEW.ended_reason, NEW.end_recorded_at)) EXECUTE FUNCTION keizoku_set_once('ended_on');
+
+CREATE TRIGGER term_closed_on_once AFTER UPDATE OF closed_on, closed_at ON term FOR EACH ROW WHEN ((OLD.closed_on IS NOT NULL OR NEW.closed_on IS NULL) AND ROW(OLD.closed_on, OLD.closed_at) IS DISTINCT FROM ROW(NEW.closed_on, NEW.closed_at)) EXECUTE FUNCTION keizoku_set_once('closed_on');
+
+CREATE TRIGGER suspension_lifted_at_once AFTER UPDATE OF lifted_at, lifted_by, lift_recorded_at ON suspension FOR EACH ROW WHEN ((OLD.lifted_at IS NOT NULL OR NEW.lifted_at IS NULL) AND ROW(OLD.lifted_at, OLD.lifted_by, OLD.lift_recorded_at) IS DISTINCT FROM ROW(NEW.lifted_at, NEW.lifted_by, NEW.lift_recorded_at)) EXECUTE FUNCTION keizoku_set_once('lifted_at');
+
+CREATE TRIGGER invoice_accelerated_on_once AFTER UPDATE OF accelerated_on, accelerated_at ON invoice FOR EACH ROW WHEN ((OLD.accelerated_on IS NOT NULL OR NEW.accelerated_on IS NULL) AND ROW(OLD.accelerated_on, OLD.accelerated_at) IS DISTINCT FROM ROW(NEW.accelerated_on, NEW.accelerated_at)) EXECUTE FUNCTION keizoku_set_once('accelerated_on');
+
+CREATE TRIGGER payment_attempt_outcome_once AFTER UPDATE OF outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at ON payment_attempt FOR EACH ROW WHEN ((OLD.outcome IS NOT NULL OR NEW.outcome IS NULL) AND ROW(OLD.outcome, OLD.code, OLD.gateway_id, OLD.settled_on, OLD.settled_at, OLD.answer_recorded_at) IS DISTINCT FROM ROW(NEW.outcome, NEW.code, NEW.gateway_id, NEW.settled_on, NEW.settled_at, NEW.answer_recorded_at)) EXECUTE FUNCTION keizoku_set_once('outcome');
+
+CREATE TRIGGER credit_refund_outcome_once AFTER UPDATE OF outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at ON credit_refund FOR EACH ROW WHEN ((OLD.outcome IS NOT NULL OR NEW.outcome IS NULL) AND ROW(OLD.outcome, OLD.code, OLD.gateway_id, OLD.settled_on, OLD.settled_at, OLD.answer_recorded_at) IS DISTINCT FROM ROW(NEW.outcome, NEW.code, NEW.gateway_id, NEW.settled_on, NEW.settled_at, NEW.answer_recorded_at)) EXECUTE FUNCTION keizoku_set_once('outcome');
+
+CREATE TRIGGER credit_refund_failure_recorded_at_once AFTER UPDATE OF failure_recorded_at, failed_on, failed_at, failed_code ON credit_refund FOR EACH ROW WHEN ((OLD.failure_recorded_at IS NOT NULL OR NEW.failure_recorded_at IS NULL) AND ROW(OLD.failure_recorded_at, OLD.failed_on, OLD.failed_at, OLD.failed_code) IS DISTINCT FROM ROW(NEW.failure_recorded_at, NEW.failed_on, NEW.failed_at, NEW.failed_code)) EXECUTE FUNCTION keizoku_set_once('failure_recorded_at');
+
+CREATE TRIGGER overpayment_refund_outcome_once AFTER UPDATE OF outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at ON overpayment_refund FOR EACH ROW WHEN ((OLD.outcome IS NOT NULL OR NEW.outcome IS NULL) AND ROW(OLD.outcome, OLD.code, OLD.gateway_id, OLD.settled_on, OLD.settled_at, OLD.answer_recorded_at) IS DISTINCT FROM ROW(NEW.outcome, NEW.code, NEW.gateway_id, NEW.settled_on, NEW.settled_at, NEW.answer_recorded_at)) EXECUTE FUNCTION keizoku_set_once('outcome');
+
+CREATE TRIGGER overpayment_refund_failure_recorded_at_once AFTER UPDATE OF failure_recorded_at, failed_on, failed_at, failed_code ON overpayment_refund FOR EACH ROW WHEN ((OLD.failure_recorded_at IS NOT NULL OR NEW.failure_recorded_at IS NULL) AND ROW(OLD.failure_recorded_at, OLD.failed_on, OLD.failed_at, OLD.failed_code) IS DISTINCT FROM ROW(NEW.failure_recorded_at, NEW.failed_on, NEW.failed_at, NEW.failed_code)) EXECUTE FUNCTION keizoku_set_once('failure_recorded_at');
+
+CREATE TRIGGER review_task_closed_at_once AFTER UPDATE OF closed_at, closed_by, closed_ground ON review_task FOR EACH ROW WHEN ((OLD.closed_at IS NOT NULL OR NEW.closed_at IS NULL) AND ROW(OLD.closed_at, OLD.closed_by, OLD.closed_ground) IS DISTINCT FROM ROW(NEW.closed_at, NEW.closed_by, NEW.closed_ground)) EXECUTE FUNCTION keizoku_set_once('closed_at');
+
+CREATE TRIGGER code_batch_closed_at_once AFTER UPDATE OF closed_at ON code_batch FOR EACH ROW WHEN ((OLD.closed_at IS NOT NULL OR NEW.closed_at IS NULL) AND ROW(OLD.closed_at) IS DISTINCT FROM ROW(NEW.closed_at)) EXECUTE FUNCTION keizoku_set_once('closed_at');
+
+CREATE TRIGGER code_redemption_contract_id_once AFTER UPDATE OF contract_id, used_on ON code_redemption FOR EACH ROW WHEN ((OLD.contract_id IS NOT NULL OR NEW.contract_id IS NULL) AND ROW(OLD.contract_id, OLD.used_on) IS DISTINCT FROM ROW(NEW.contract_id, NEW.used_on)) EXECUTE FUNCTION keizoku_set_once('contract_id');
+
+CREATE TRIGGER code_redemption_released_at_once AFTER UPDATE OF released_at ON code_redemption FOR EACH ROW WHEN ((OLD.released_at IS NOT NULL OR NEW.released_at IS NULL) AND ROW(OLD.released_at) IS DISTINCT FROM ROW(NEW.released_at)) EXECUTE FUNCTION keizoku_set_once('released_at');
+
+CREATE TRIGGER simulated_refund_failed_at_once AFTER UPDATE OF failed_at ON simulated_refund FOR EACH ROW WHEN ((OLD.failed_at IS NOT NULL OR NEW.failed_at IS NULL) AND ROW(OLD.failed_at) IS DISTINCT FROM ROW(NEW.failed_at)) EXECUTE FUNCTION keizoku_set_once('failed_at');
 

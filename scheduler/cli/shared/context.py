@@ -65,7 +65,10 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
     """The embedded server that the settings mean; nothing is started."""
     from keizoku.db.embedded import EmbeddedServer, default_data_dir
 
-    return EmbeddedServer(settings.data_dir or default_data_dir())
+    try:
+        return EmbeddedServer(settings.data_dir or default_data_dir())
+    except RuntimeError:  # no HOME, and the system knows no home of this user
+        raise UserError("there is no home folder for the database: name one by KEIZOKU_DATA_DIR, or set HOME") from None
 
 
 @contextmanager
