@@ -65,6 +65,7 @@ NIGHTS ?= 200
 KILLS ?= 100
 POISON ?= 20
 CALLS ?= 5000
+RESTORES ?= 100
 SEED ?= 5
 WRITE ?=
 soak: $(VENV)/.installed-test  ## random nights, kills, poison, calls, lives: make soak NIGHTS=200 POISON=50 SEED=7
@@ -72,6 +73,7 @@ soak: $(VENV)/.installed-test  ## random nights, kills, poison, calls, lives: ma
 		--seed $(SEED) $(WRITE)
 	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_lives.py \
 		tests/integration/night/test_missed_nights.py
+	@KEIZOKU_TEST_RESTORES=$(RESTORES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_restored.py
 
 audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
 	@$(PIP) pip-audit

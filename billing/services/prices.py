@@ -63,21 +63,37 @@ class PriceService(Service):
         cohort: Sequence[str] | None = None,
         initial: bool = False,
         by: str | None = None,
+        key: str | None = None,
         now: datetime,
     ) -> None:
         """Record a price of a plan (premium/4.3); the first price of a plan (`initial`) needs no announcement."""
-        change = self._change(plan, yen, announced, for_new_from, for_renewals_from, cohort)
-        findings = [] if initial else self._findings(change)
-        if findings:
-            line = "; ".join(f"{each.value}: {each.rule}; {each.remedy}" for each in findings)
-            raise Refused("price.too_short_notice", line, findings=findings)
+
+        def record() -> None:
+            change = self._change(plan, yen, announced, for_new_from, for_renewals_from, cohort)
+            findings = [] if initial else self._findings(change)
+            if findings:
+                line = "; ".join(f"{each.value}: {each.rule}; {each.remedy}" for each in findings)
+                raise Refused("price.too_short_notice", line, findings=findings)
+            self._save(change, by, now)
+
+        content = {
+            "plan": plan,
+            "yen": yen,
+            "days": [announced, for_new_from, for_renewals_from],
+            "cohort": None if cohort is None else sorted(cohort),
+            "initial": initial,
+            "by": by,
+        }
+        self._once(key, "price", content, record, now)
+
+    def _save(self, change: Price, by: str | None, now: datetime) -> None:
         self.session.execute(
             sa.insert(price).values(
-                plan=plan,
-                yen=yen,
-                announced_on=announced,
-                for_new_from=for_new_from,
-                for_renewals_from=for_renewals_from,
+                plan=change.plan,
+                yen=change.yen,
+                announced_on=change.announced_on,
+                for_new_from=change.for_new_from,
+                for_renewals_from=change.for_renewals_from,
                 cohort=sorted(change.cohort) if change.cohort is not None else None,
                 author=by,
                 recorded_at=now,

@@ -15,6 +15,7 @@ from keizoku.db.tables import (
     money,
     operations,
     people,
+    restoration,
 )
 from keizoku.db.tables.base import metadata, within_reach
 from keizoku.db.tables.lengths import limit_lengths
@@ -38,6 +39,7 @@ __all__ = [
     "money",
     "operations",
     "people",
+    "restoration",
 ]
 
 limit_lengths(metadata)

@@ -285,7 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         from keizoku.scheduler.cli.shared.output import explain_failure
 
-        sys.exit(explain_failure(error, as_json="--json" in written))
+        sys.exit(explain_failure(error, as_json="--json" in written, written=written))
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -146,6 +146,8 @@ KINDS: Final = {
     "dispute_of_unknown_payment": Kind("premium/5.2", DONE, by_word=True),
     "gateway_movement": Kind(None, DONE, by_word=True),
     "store_gross_differs": Kind("premium/5.3", DONE, by_word=True),
+    "restored_act": Kind(None, "keizoku backup held"),
+    "restored_database": Kind(None, "keizoku backup held"),
     "bank_unmatched": Kind("premium/4.1", f"keizoku bank match ACCOUNT {{0}} {SIGNED}"),
     "dispute_open": Kind("premium/5.2", f"keizoku payments dispute-lost {{0}} --choice claim_stays {BY}"),
     "application_waiting": Kind("premium/3.3", "keizoku contract approve {1}"),

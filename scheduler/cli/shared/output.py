@@ -181,17 +181,25 @@ def explain_mistake(error: typer.TyperException) -> int:
     return MISTAKEN
 
 
-def explain_failure(error: Exception, as_json: bool = False) -> int:
+def explain_failure(error: Exception, as_json: bool = False, written: Sequence[str] = ()) -> int:
     """One line for what people can mend, and its exit code; what only a programmer can is raised again.
+
+    `written`: the command line, which is told again with the key of its act where nobody knows whether it was done.
 
     `as_json`: a refusal goes to stdout too, as {"refused": {code, clause, sentence, remedy, findings}}.
     """
+    from keizoku.db.failures import failure_of
+    from keizoku.scheduler.cli.shared.act_key import to_repeat
     from keizoku.terms.refusal import Refused
 
     mendable = explained(error)
     if mendable is None:
         raise error
     message, code = mendable
+    failure = failure_of(error)
+    repeat = to_repeat(written) if failure is not None and failure.unsure else None
+    if failure is not None and repeat is not None:
+        message = f"{failure.what}; it may have been done: repeat it with its key, and it is done once: {repeat}"
     refused = error.__cause__ if isinstance(error, UserError) else error
     if as_json and isinstance(refused, Refused):
         emit({"refused": refused.to_json()}, as_json=True)

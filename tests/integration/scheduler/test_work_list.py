@@ -29,7 +29,7 @@ from keizoku.scheduler.reports.work_list import (
 )
 from keizoku.scheduler.reports.work_sources import KINDS
 from keizoku.scheduler.simulator import Simulator
-from keizoku.scheduler.worker.telemetry import Numbers
+from keizoku.scheduler.worker.state_numbers import read_state
 from keizoku.terms.calendar import Month, epoch, parse_instant
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import sentence
@@ -111,14 +111,7 @@ def test_the_list_the_count_and_what_monitoring_watches_agree(services: Services
         listed = Counter(each.kind for each in waiting_for_people(services.session, now))
         assert waiting_counts(services.session, now) == listed
         assert waiting_count(services.session, now) == listed.total()
-        numbers = Numbers()
-        numbers.read(services.session, now)
-        told = {
-            sample.labels["kind"]: sample.value
-            for family in numbers.registry.collect()
-            for sample in family.samples
-            if sample.name == "keizoku_people_tasks_open"
-        }
+        told = read_state(services.session, now, ())["keizoku_people_tasks_open"]
         assert told == listed
     assert listed["nights_missed"] == 1
 
