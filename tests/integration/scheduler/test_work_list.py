@@ -66,7 +66,7 @@ def fill(services: Services, folder: Path) -> None:
         "date,amount,payer,reference\n2026-04-24,700,YAMADA,\n2026-04-25,900,SATO,thanks\n", encoding="utf-8"
     )
     services.billing.import_bank(bank, author="keiri", now=NOW)
-    open_task(session, "no_price", "contract 99", {"account": "taro", "why": "no price for gold"}, NOW)
+    open_task(session, "store_gross_differs", "contract 99", {"account": "taro", "why": "no price for gold"}, NOW)
     session.commit()
     unknown = ((epoch(NOW) - 7_200, epoch(NOW) - 3_600),)
     services.sla.take_unknown(unknown, "counts.csv", now=NOW)
@@ -86,7 +86,7 @@ def test_every_source_is_in_the_list_once_with_the_command_that_ends_it(services
         "dispute_open": 1,
         "application_waiting": 1,
         "bank_unmatched": 2,
-        "no_price": 1,
+        "store_gross_differs": 1,
         "unknown_time": 1,
         "documents_unsent": 1,
     }
@@ -99,7 +99,7 @@ def test_every_source_is_in_the_list_once_with_the_command_that_ends_it(services
     assert items["payment 2"].what_ja == "支払者の分からない入金: SATO, thanks"
     assert items["application newcomer"].remedy == "keizoku contract approve newcomer"
     assert [each.account for each in items.values() if each.id.startswith("dispute ")] == ["taro"], list(items)
-    assert items["T1"].what_en == "no price for a renewal: contract 99, no price for gold"
+    assert items["T1"].what_en == "store's amount differs: contract 99, no price for gold"
     assert items["T1"].remedy == "keizoku tasks done T1 --author NAME --ground WHY"
     assert items["T1"].age_days == 2
     (documents,) = (each for each in items.values() if each.kind == "documents_unsent")
@@ -190,7 +190,7 @@ def test_the_list_is_read_by_kind_by_age_by_account_and_page_by_page(services: S
     assert [each for each, account, _ in whole if account == "taro"] == [
         each for each, *_ in found(services, account="taro")
     ]
-    assert {each for each, *_ in found(services, kinds=["bank_unmatched", "no_price"])} == {
+    assert {each for each, *_ in found(services, kinds=["bank_unmatched", "store_gross_differs"])} == {
         "payment 1",
         "payment 2",
         "T1",
@@ -291,7 +291,7 @@ def test_the_command_lists_shows_closes_puts_off_and_the_night_says_how_many_wai
     rows = json.loads(capsys.readouterr().out)
     # as of today: also the nights that did not run since
     assert {"T1", "payment 1", "payment 2", "application newcomer"} < {each["id"] for each in rows}
-    assert run("tasks", "list", "--limit", "2", "--kind", "bank_unmatched", "--kind", "no_price") == 1
+    assert run("tasks", "list", "--limit", "2", "--kind", "bank_unmatched", "--kind", "store_gross_differs") == 1
     shown = capsys.readouterr()
     assert "showing 2 of 3; --after" in shown.err
     assert run("tasks", "show", "#1") == 0
