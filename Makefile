@@ -63,12 +63,15 @@ scenarios: $(VENV)/.installed-test
 # prints the life, and the line that lives it again
 NIGHTS ?= 200
 KILLS ?= 100
+POISON ?= 20
+CALLS ?= 5000
 RESTORES ?= 100
 SEED ?= 5
 CALLS ?= 5000
 WRITE ?=
-soak: $(VENV)/.installed-test  ## random nights, kills, calls and lives: make soak NIGHTS=200 KILLS=100 CALLS=5000 LIVES=1000 SEED=7
-	@$(BIN)/python -m tests.soak --nights $(NIGHTS) --kills $(KILLS) --seed $(SEED) $(WRITE)
+soak: $(VENV)/.installed-test  ## random nights, kills, poison, calls, lives: make soak NIGHTS=200 POISON=50 SEED=7
+	@$(BIN)/python -m tests.soak --nights $(NIGHTS) --kills $(KILLS) --poison $(POISON) --calls $(CALLS) \
+		--seed $(SEED) $(WRITE)
 	@KEIZOKU_TEST_FUZZ=$(CALLS) $(BIN)/python -m pytest tests/integration/scheduler/test_hostile_calls.py
 	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_lives.py \
 		tests/integration/night/test_missed_nights.py

@@ -1,6 +1,6 @@
-"""`make soak`: random nights and kills at full size, with their progress, and the figures that they end in.
+"""`make soak`: random nights, kills, poison and hostile calls at full size, with progress, and the figures of each.
 
-python -m tests.soak [--nights 200] [--kills 100] [--seed 5] [--write]
+python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--seed 5] [--write]
 
 `--write` puts the figures where they are kept: docs/soak.json, and between the marks in docs/why/reliability.md.
 Exit 1 where anything was not as it has to be.
@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -29,9 +30,12 @@ from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import create_all
 from keizoku.db.session import make_engine
 from tests.worlds.disturbed_nights import FAST
+from tests.worlds.hostile_calls import TODAY, acts, described, hostile_calls, write_files
 from tests.worlds.kills import random_kills
+from tests.worlds.poison import poisoned_life
 from tests.worlds.random_nights import Weather, random_nights
 from tests.worlds.stripe_running import running_proxy
+from tests.worlds.world import live, open_world, services_on
 
 PAGE = Path("docs/why/reliability.md")
 FIGURES = Path("docs/soak.json")
@@ -86,16 +90,67 @@ def kills(count: int, seed: int, told: Callable[[], None]) -> Figures:
     }
 
 
+def poison(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Random lives with and without poison, each pair in databases of its own."""
+    lives = []
+    for number in range(count):
+        with _folder() as one, _folder() as other, _tables_in(one) as clean, _tables_in(other) as poisoned:
+            lives.append(poisoned_life(clean, poisoned, seed + number))
+        told()
+    return {
+        "lives": len(lives),
+        "poisons": _summed(each.poisons for each in lives),
+        "refused at once": sum(each.refused for each in lives),
+        "waiting for people at the end": sum(each.waiting for each in lives),
+        "differences": [line for each in lives for line in (*each.wrong, *each.differences)],
+    }
+
+
+def calls(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Hostile calls of every library act, with nights in between."""
+    with _folder() as folder, _tables_in(folder) as engine, services_on(engine) as services:
+        open_world(services)
+        live(services, TODAY)
+        write_files(folder)
+        found = hostile_calls(services, count, seed, told)
+    return {
+        "calls": found.calls,
+        "acts that were called": len(acts(services)),
+        "fine": found.fine.total(),
+        "refused": found.refused.total(),
+        "kinds of refusal": len(found.refused),
+        "nights in between": found.nights,
+        "differences": list(described(found)),
+    }
+
+
+@contextmanager
+def _tables_in(folder: Path) -> Iterator[sa.Engine]:
+    with EmbeddedServer(folder, FAST) as server:
+        engine = make_engine(server.url)
+        with engine.begin() as session:
+            create_all(session)
+        yield engine
+        engine.dispose()
+
+
 def main(arguments: list[str]) -> int:
-    """Run both, print the figures, keep them if asked to. A part of size 0 is left out; what is kept of it stays."""
+    """Run all, print the figures, keep them if asked to. A part of size 0 is left out; what is kept of it stays."""
     parser = argparse.ArgumentParser(prog="soak")
     parser.add_argument("--nights", type=int, default=200)
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--poison", type=int, default=20)
+    parser.add_argument("--calls", type=int, default=5_000)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="keep the figures in the documents")
     asked = parser.parse_args(arguments)
     found: Figures = {}
-    for part, count in ((kills, asked.kills), (nights, asked.nights)):
+    for part, count in (
+        (calls, asked.calls),
+        (poison, asked.poison),
+        (kills, asked.kills),
+        (nights, asked.nights),
+    ):
         if count:
             began = time.monotonic()
             with _progress(part.__name__, count) as told:
@@ -105,7 +160,7 @@ def main(arguments: list[str]) -> int:
             sys.stdout.write(f"{as_text({part.__name__: found[part.__name__]})}\n")
     if asked.write:
         keep(found)
-    return 1 if found.get("kills", {}).get("differences") else 0
+    return 1 if any(part.get("differences") for part in found.values()) else 0
 
 
 def keep(found: Mapping[str, Any], figures: Path = FIGURES, page: Path = PAGE) -> None:

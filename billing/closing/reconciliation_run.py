@@ -27,13 +27,15 @@ from keizoku.billing.read_model import ReadModel
 from keizoku.db.roles import may_add
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.bank import bank_line
-from keizoku.db.tables.closing import exception_resolution
+from keizoku.db.tables.closing import exception_resolution, reconciliation_result
 from keizoku.db.tables.gateway import gateway_event
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.refusal import Refused
 
 AROUND = timedelta(days=40)
 """How far beyond a month's ends its counterparts are looked for."""
+KEPT = 1_000
+"""Exceptions of a month that are kept for the work list; the month's own page shows all."""
 STEPS = ("news", "ours", "gateway", "payouts", "bank", "receipts", "match")
 
 Told = Callable[[str, int, int], None]
@@ -161,6 +163,30 @@ def resolve(
     )  # fmt: skip
     session.commit()
     return entry_id
+
+
+def keep_for_people(session: Session, reconciled: Reconciled, now: datetime) -> None:
+    """Keep what waits for people, for the work list, where it differs from what was kept of the month; commits.
+
+    Who may only read keeps nothing.
+    """
+    if not may_add(session, reconciliation_result):
+        return
+    month = str(reconciled.outcome.month)
+    largest = sorted(reconciled.open, key=lambda each: (-abs(each.yen), each.key))
+    kept = [
+        {"exception": each.key, "type": each.type.value, "yen": each.yen, "ja": each.action_ja, "en": each.action_en}
+        for each in largest[:KEPT]
+    ]
+    table = reconciliation_result.c
+    last = session.execute(
+        sa.select(table.exceptions, table.left_off).where(table.month == month).order_by(table.id.desc()).limit(1)
+    ).first()
+    left_off = len(largest) - len(kept)
+    if (last.exceptions, last.left_off) != (kept, left_off) if last is not None else bool(kept):
+        values = {"month": month, "exceptions": kept, "left_off": left_off, "recorded_at": now}
+        session.execute(sa.insert(reconciliation_result).values(values))
+    session.commit()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

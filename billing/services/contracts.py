@@ -104,6 +104,8 @@ class ContractService(Service):
 
     def enrol(self, applications: Sequence[Application], *, now: datetime) -> list[int]:
         """Register and approve many at once, each at its own instant, and charge them at `now`; returns their ids."""
+        if not applications:
+            return []
         ids = registration.register(self.session, self.rules, applications, now, commit=False)
         approvals = {contract_id: each.at for contract_id, each in zip(ids, applications, strict=True)}
         self._form(approvals, now)

@@ -62,3 +62,15 @@ exception_resolution = Table(
     Index("ix_exception_resolution_exception", "exception"),
 )
 """What people made of an exception of the reconciliation; the newest row of one counts."""
+
+reconciliation_result = Table(
+    "reconciliation_result",
+    metadata,
+    identity(),
+    text("month"),
+    Column("exceptions", JSONB, nullable=False),  # those that waited for people, the largest first
+    Column("left_off", BigInteger, nullable=False),  # how many more there were
+    instant("recorded_at"),
+    Index("ix_reconciliation_result_month", "month", "id"),
+)
+"""What a reconciliation left to people, where it differs from the one before it; the newest row of a month counts."""

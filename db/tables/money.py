@@ -365,6 +365,7 @@ review_task = Table(
         unique=True,
         postgresql_where=sql(f"kind NOT IN {RECURRING_TASKS} OR closed_at IS NULL"),
     ),
+    Index("ix_review_task_open", "id", postgresql_where=sql("closed_at IS NULL")),
 )
 
 simulated_card = Table(

@@ -1,4 +1,4 @@
-"""What people agreed to, decided and did around a contract: consents, screenings, acts of the operator.
+"""What people agreed to, decided, did and put off: consents, screenings, acts of the operator, work for later.
 
 Always holds (by the constraints below): an application consents to one version of each terms; a contract is approved
 or rejected once; a disclosure names the account, the recipient and the ground. Rows are only ever added.
@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey,
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import TEXT
 
-from keizoku.db.tables.base import identity, instant, metadata, text
+from keizoku.db.tables.base import day, identity, instant, metadata, text
 
 consent = Table(
     "consent",
@@ -60,3 +60,17 @@ operator_act = Table(
     ),
     Index("ix_operator_act_account", "account"),
 )
+
+task_snooze = Table(
+    "task_snooze",
+    metadata,
+    identity(),
+    text("task"),  # as the work list names it: T12, attempt 7
+    day("until_on"),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("author <> '' AND ground <> ''", name="by_somebody"),
+    Index("ix_task_snooze_task", "task", "id"),
+)
+"""What people put off: it is left out of the work list until that day in Japan; the newest row of an item holds."""

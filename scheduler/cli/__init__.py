@@ -83,6 +83,11 @@ COMMANDS: dict[str, Target] = {
         "Run the night of a business date, or of several.",
         "ある営業日の夜間処理を行います。複数日も可能。",
     ),
+    "tasks": Target(
+        "keizoku.scheduler.cli.operations.tasks:app",
+        "All that waits for people: list, show, done, snooze.",
+        "担当者を待つすべて: 一覧、表示、処理済み、先送り。",
+    ),
     "worker": Target(
         "keizoku.scheduler.cli.operations.worker:app",
         "Run unattended: nights, the gateway's news, health and numbers.",

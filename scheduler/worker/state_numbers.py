@@ -21,11 +21,12 @@ from keizoku.db.session import Session
 from keizoku.db.tables.books import certificate
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.gateway import gateway_cursor, overpayment_refund
-from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
+from keizoku.db.tables.money import credit_refund, payment_attempt
 from keizoku.db.tables.operations import backup_copy
 from keizoku.scheduler.clock import database_now
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.schedule import last_night_due
+from keizoku.scheduler.reports.work_list import waiting_counts
 from keizoku.terms.calendar import jst_day
 
 OUTCOMES = ("succeeded", "declined_soft", "declined_hard", "needs_user", "abandoned", "unknown")
@@ -115,12 +116,7 @@ def read_state(
     ).one()
     found["keizoku_attempts_unknown"] = waiting
     found["keizoku_attempts_unknown_oldest_seconds"] = (now - oldest).total_seconds() if oldest is not None else 0
-    open_tasks = (
-        sa.select(review_task.c.kind, sa.func.count().label("number"))
-        .where(review_task.c.closed_at.is_(None))
-        .group_by(review_task.c.kind)
-    )
-    found["keizoku_people_tasks_open"] = {row.kind: row.number for row in session.execute(open_tasks)}
+    found["keizoku_people_tasks_open"] = waiting_counts(session, now)
     seen_to = session.execute(sa.select(sa.func.min(gateway_cursor.c.seen_to))).scalar_one()
     if seen_to is not None:
         found["keizoku_gateway_news_age_seconds"] = (now - seen_to).total_seconds()

@@ -25,6 +25,7 @@ from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.services.evidence import PEOPLE, EvidenceService
 from keizoku.sla.services.fact_checks import at_line, finding, nearest_of, needed, not_negative, period, spans_of
 from keizoku.terms.act_texts import texts_checked
+from keizoku.terms.arguments import guard_acts
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.policy import UncoveredDateError
@@ -347,3 +348,7 @@ class SlaService(EvidenceService):
             if clip((down,), epoch(starts_at), epoch(ends_at)):
                 months.append(month)
         return months
+
+
+for _kind in (EvidenceService, SlaService):  # every act first refuses what no act can take
+    guard_acts(_kind, sa.exc.DataError)

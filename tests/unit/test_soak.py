@@ -26,3 +26,4 @@ def test_the_page_shows_the_figures_that_are_kept_and_they_are_without_a_differe
     shown = (REPOSITORY / PAGE).read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert shown.strip() == as_text(figures)
     assert figures["kills"]["differences"] == []
+    assert [name for name, part in figures.items() if part.get("differences")] == []

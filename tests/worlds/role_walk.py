@@ -33,6 +33,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("contract apply", "new1 --plan monthly --method app_store", 0),
     ("contract list", "", 0),
     ("contract queue", "", 0),
+    ("tasks list", "", 1),
+    ("tasks show", "T999", 1),
     ("contract approve", "waits1 --author keiri", 0),
     ("contract reject", "waits2 --ground other", 0),
     ("contract screen", "", 0),
@@ -170,6 +172,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
 
 
 NOT_WALKED: Final = {
+    "tasks done": "its item is looked up first, by whoever may read; test_work_list.py closes one",
+    "tasks snooze": "its item is looked up first, by whoever may read; test_work_list.py puts one off",
     "worker": "it does not end; it does what nights, news and backups do",
     "card begin": "Stripe's alone",
     "card finish": "Stripe's alone",

@@ -157,10 +157,14 @@ def resolve(
 
 def reconciled_with_bar(services: Services, month: Any, now: datetime) -> Reconciled:
     """The month reconciled, with a bar of its steps on stderr."""
-    from keizoku.billing.closing.reconciliation_run import reconcile_month
+    from keizoku.billing.closing.reconciliation_run import keep_for_people, reconcile_month
 
     with row_bar(f"reconciling {month}") as told:
-        return reconcile_month(services.session, services.gateway, month, now, lambda _, done, whole: told(done, whole))
+        found = reconcile_month(
+            services.session, services.gateway, month, now, lambda _, done, whole: told(done, whole)
+        )
+    keep_for_people(services.session, found, now)
+    return found
 
 
 def _take_files(services: Services, bank: Path | None, mapping: Path | None, stores: list[Path], author: str) -> None:

@@ -106,6 +106,7 @@ def night(
     from keizoku.db.standing import check_untouched
     from keizoku.scheduler.night.limits import check_not_too_early
     from keizoku.scheduler.night.nightly_run import NightBusyError
+    from keizoku.scheduler.reports.work_list import waiting_count
 
     real_now = datetime.now(UTC)
     dates = _dates(on, from_, to, jst_day(real_now))
@@ -127,14 +128,17 @@ def night(
                 whole_audit=whole_audit,
                 most_missed=None if simulate_clock or catch_up else settings.most_missed_nights,
             )
+            waiting = waiting_count(services.session, night_at(dates[-1]) if simulate_clock else real_now)
         except NightBusyError as busy:
             fail(str(busy), 1)
         if restored.is_waiting(services.session):
             note(f"{restored.HELD}; `keizoku backup held` says what waits")
     if as_json:
-        emit([as_dict(result) for result in results], as_json=True)
+        emit([as_dict(result) | {"waiting": waiting} for result in results], as_json=True)
     else:
         _print(results)
+        if waiting:
+            emit(_waiting_text(waiting))
     if any(result.certificate != "ok" for result in results):
         raise typer.Exit(1)
 
@@ -269,3 +273,11 @@ def _word(result: NightResult) -> str:
     if result.caught_up:
         return f"caught up {len(result.caught_up)} missed"
     return ""
+
+
+def _waiting_text(waiting: int) -> str:
+    one = waiting == 1
+    return both(
+        f"{waiting:,} {'thing waits' if one else 'things wait'} for people: keizoku tasks list",
+        f"担当者を待つものが{waiting:,}件あります: keizoku tasks list",
+    )

@@ -50,6 +50,7 @@ JA: Final = {
     "term": "契約期間",
     "terminates_on": "解除予定日",
     "type": "区分",
+    "until": "先送り",
     "unpaid_yen": "未払い料金",
     "what to do": "対処",
     "when": "時期",

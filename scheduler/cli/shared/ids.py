@@ -24,6 +24,7 @@ __all__ = [
     "InvoiceId",
     "PaymentId",
     "RefundId",
+    "TaskId",
     "document_id",
     "numbered",
     "worded",
@@ -79,6 +80,17 @@ def refund_id(text: str) -> str:
     """The id of a refund as `keizoku payments failed-refunds` prints it: a kind and a number, else as it is written."""
     written = " ".join(text.replace("#", " ").split())
     return f"refund {written}" if written.isdigit() else written
+
+
+def task_id(text: str) -> str:
+    """The id of an item of the work list: 12, #12 and t12 are T12; the others as the list prints them."""
+    number = re.fullmatch(r"(?:t|task|タスク)?\s*#?\s*(\d[\d,]*)", text.strip(), re.IGNORECASE)
+    if number is None:
+        return " ".join(text.split())
+    digits = number[1].replace(",", "")
+    if len(digits) > LONGEST:
+        raise typer.BadParameter(f"{text!r} is not the id of a task: `keizoku tasks list` lists them")
+    return f"T{int(digits)}"
 
 
 InvoiceId = Annotated[
@@ -166,6 +178,17 @@ ClaimId = Annotated[
         parser=worded("claim", "申請"),
         help=both(
             "The claim, as `keizoku claim list` shows it: c0063.", "申請: `keizoku claim list` の番号、c0063 など。"
+        ),
+    ),
+]
+TaskId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        parser=task_id,
+        help=both(
+            "What waits, as `keizoku tasks list` shows it: T12, 'attempt 7'.",
+            "担当者を待つもの: `keizoku tasks list` の番号、T12 や 'attempt 7' など。",
         ),
     ),
 ]

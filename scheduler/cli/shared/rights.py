@@ -20,6 +20,8 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "explain invoice",
         "explain interest",
         "explain claim",
+        "tasks list",
+        "tasks show",
         "contract queue",
         "contract list",
         "plan list",
@@ -98,6 +100,8 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "claim form-down",
     ),
     WORKER: (
+        "tasks done",
+        "tasks snooze",
         "contract apply",
         "contract import",
         "contract screen",
