@@ -1,7 +1,7 @@
 """The clause map: every clause, its gist, who decides it, the function that does, the tests that prove it.
 
     clauses (TOML) ┐
-    @decides       ├──> clause_map  ──> docs/clause-map.md, generated, never edited
+    @decides       ├──> clause_map  ──> docs/reference/clause-map.md, generated, never edited
     tests/         ┘    unhoused    ──> what a test fails on
 
 A test names a clause by its own name (`test_9_4_2__ten_minutes_exactly_counts`, `test_tax__…`) or by the id
@@ -60,7 +60,7 @@ def unhoused(known: Mapping[str, Clause], homes: Homes, proofs: Proofs) -> list[
 
 
 def clause_map(known: Mapping[str, Clause], homes: Homes, proofs: Proofs) -> str:
-    """The text of docs/clause-map.md. Links lead from docs/ to the deciding files and to tests/."""
+    """The text of docs/reference/clause-map.md. Links lead from docs/reference/ to the deciding files and to tests/."""
     counts = {status: sum(clause.status == status for clause in known.values()) for status in _STATUS}
     told = ", ".join(f"{counts[status]} {word}" for status, word in _STATUS.items())
     lines = [
@@ -99,7 +99,7 @@ def _home_link(home: str) -> str:
     """A link to the file of "room.module.function" or "room.module.Class.method"."""
     *module, _function = home.removeprefix("keizoku.").split(".")
     path = "/".join(part for part in module if not part[0].isupper())
-    return f"[{home}](../{path}.py)" if path else home
+    return f"[{home}](../../{path}.py)" if path else home
 
 
 def _test_links(proofs: Iterable[str]) -> list[str]:
@@ -108,4 +108,4 @@ def _test_links(proofs: Iterable[str]) -> list[str]:
     for proof in proofs:
         path, _, name = proof.partition("::")
         files[path] = files.get(path, 0) + bool(name)
-    return [f"[{path}](../tests/{path})" + (f" ({count})" if count else "") for path, count in files.items()]
+    return [f"[{path}](../../tests/{path})" + (f" ({count})" if count else "") for path, count in files.items()]

@@ -74,7 +74,7 @@ APPEND_ONLY = (
     "manual_entry",
     "exception_resolution",
 )
-"""Tables whose rows are only ever added (rule 6 of docs/rules.md)."""
+"""Tables whose rows are only ever added (rule 6 of docs/explanation/rules.md)."""
 
 _BALANCE_FUNCTION = """
 CREATE OR REPLACE FUNCTION keizoku_entry_balances() RETURNS trigger LANGUAGE plpgsql AS $guard$
