@@ -43,13 +43,6 @@ class Services:
     rules: Rules
     gateway: Gateway
 
-    @property
-    def cards(self) -> SimulatedGateway:
-        """The simulated cards of a scenario, a test or the demo; TypeError where real cards are charged."""
-        if not isinstance(self.gateway, SimulatedGateway):
-            raise TypeError(f"cards are set with the simulated gateway only, not with {self.gateway.name}")
-        return self.gateway
-
     @cached_property
     def billing(self) -> BillingService:
         """Acts on contracts and money."""
@@ -62,7 +55,7 @@ class Services:
 
         return SlaService(self.session, self.rules)
 
-    def close_month(self, month: Month, *, by: str = "the diary", now: datetime) -> Closed:
+    def close_month(self, month: Month, *, by: str, now: datetime) -> Closed:
         """Close a month's books; Refused, with what has to be mended, where a check fails."""
         from keizoku.billing.closing.month_close import close_month
 

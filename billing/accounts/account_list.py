@@ -4,24 +4,40 @@ The state is that of the account's newest contract; what is unpaid is the whole 
 """
 
 from collections import defaultdict
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from keizoku.billing.accounts.contract_lists import state_of_contract
+from keizoku.billing.accounts.contract_lists import count_in_state, may_be
+from keizoku.billing.contracts.contract_facts import states_of
+from keizoku.billing.read_model import ReadModel
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items
-from keizoku.billing.rules.delinquency import default_state, outlook
+from keizoku.billing.rules.contract_state import ContractState, State
+from keizoku.billing.rules.delinquency import UnpaidFee, default_state, outlook
 from keizoku.db.session import Session, texts
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import invoice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
-STATES = ("applied", "rejected", "active", "suspended", "ended")
 
-Row = dict[str, object]
+@dataclass(frozen=True, slots=True, eq=False)
+class AccountRow(ReadModel):
+    """An account of a list: its newest contract, what is unpaid, what comes if nothing more is paid."""
+
+    account: str
+    state: State
+    plan: str
+    method: str
+    ended_on: date | None
+    unpaid_yen: int
+    days_overdue: int
+    suspends_on: date | None
+    terminates_on: date | None
 
 
 def account_list(
@@ -29,65 +45,71 @@ def account_list(
     rules: Rules,
     at: datetime,
     *,
-    state: str | None = None,
+    state: State | None = None,
     overdue: bool = False,
     limit: int,
     after: str = "",
-) -> list[Row]:
+) -> list[AccountRow]:
     """At most `limit` accounts in the order of their names: state, days overdue, unpaid fees, what comes next.
 
     `after`: only accounts whose names come after this one.
     """
     today = jst_day(at)
-    query = _accounts(at, state, overdue=overdue)
-    name = query.selected_columns.account
-    rows = session.execute(query.where(name > after).order_by(name).limit(limit)).all()
-    unpaid = _unpaid(session, rules, [row.account for row in rows], at)
+    query = _accounts(at, state, overdue=overdue).order_by(contract.c.account).limit(limit)
+    found: list[AccountRow] = []
+    rows = session.execute(query.where(contract.c.account > after)).all()
+    while rows:
+        states = states_of(session, rules, [row.id for row in rows], at)
+        wanted = [states[row.id] for row in rows if state in (None, states[row.id].state)]
+        unpaid = _unpaid(session, rules, [each.account for each in wanted], at)
+        found += [_account_row(each, [item.fee for item in unpaid[each.account]], rules, today) for each in wanted]
+        if len(rows) < limit or len(found) >= limit:
+            break
+        rows = session.execute(query.where(contract.c.account > rows[-1].account)).all()
+    return found[:limit]
+
+
+def _account_row(found: ContractState, fees: Sequence[UnpaidFee], rules: Rules, today: date) -> AccountRow:
     settings = rules.discretion
-    found = []
-    for row in rows:
-        fees = [each.fee for each in unpaid[row.account]]
-        _, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
-        ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
-        runs = row.state in ("active", "suspended") and ahead is not None
-        found.append(
-            {
-                "account": row.account,
-                "state": row.state,
-                "plan": row.plan,
-                "method": row.method,
-                "ended_on": row.ended_on,
-                "unpaid_yen": sum(fee.open_yen for fee in fees),
-                "days_overdue": days,
-                "suspends_on": ahead.suspends_on if runs and ahead is not None else None,
-                "terminates_on": ahead.terminates_on if runs and ahead is not None else None,
-            }
-        )
-    return found
+    _, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
+    ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
+    comes = ahead if found.state in ("active", "suspended") else None
+    return AccountRow(
+        account=found.account,
+        state=found.state,
+        plan=found.plan,
+        method=found.method,
+        ended_on=found.ended_on,
+        unpaid_yen=sum(fee.open_yen for fee in fees),
+        days_overdue=days,
+        suspends_on=comes.suspends_on if comes is not None else None,
+        terminates_on=comes.terminates_on if comes is not None else None,
+    )
 
 
-def account_count(session: Session, at: datetime, *, state: str | None = None, overdue: bool = False) -> int:
+def account_count(
+    session: Session, rules: Rules, at: datetime, *, state: State | None = None, overdue: bool = False
+) -> int:
     """How many accounts `account_list` has in all."""
-    query = _accounts(at, state, overdue=overdue)
-    return session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
+    return count_in_state(session, rules, _accounts(at, state, overdue=overdue), state, at)
 
 
-def _accounts(at: datetime, state: str | None, *, overdue: bool) -> sa.Select[Any]:
-    """Each account with its newest contract."""
+def _accounts(at: datetime, state: State | None, *, overdue: bool) -> sa.Select[Any]:
+    """Each account with its newest contract, of those that may be in the state."""
     newest = (
-        sa.select(contract.c.account, contract.c.plan, contract.c.method, contract.c.ended_on, state_of_contract())
+        sa.select(contract.c.account, contract.c.id)
         .ext(distinct_on(contract.c.account))
         .order_by(contract.c.account, contract.c.id.desc())
         .subquery("newest")
     )
-    query = sa.select(newest)
-    if state is not None:
-        query = query.where(newest.c.state == state)
+    query = (
+        sa.select(contract.c.id, contract.c.account).join(newest, newest.c.id == contract.c.id).where(may_be(state, at))
+    )
     if overdue:
         query = query.where(
             sa.select(invoice.c.id)
             .where(
-                invoice.c.account == newest.c.account,
+                invoice.c.account == contract.c.account,
                 invoice.c.state == "open",
                 sa.func.least(invoice.c.due_on, invoice.c.accelerated_on) < jst_day(at),
             )

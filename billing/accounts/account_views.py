@@ -9,13 +9,25 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.accounts.read_models import (
+    NO_CONTRACT,
+    AttemptView,
+    ContractView,
+    CountAndYen,
+    CreditView,
+    DemandView,
+    InvoiceView,
+    JournalView,
+    NoticeView,
+    Owed,
+    UnknownCharge,
+)
+from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.open_items import costs_open, interest_owed, load_open_items
-from keizoku.billing.rules.contract_lifecycle import PREPAID_USED_UP, SUSPENSION, Wish, end_requested
-from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
-from keizoku.db.tables.contracts import contract, contract_fact, plan, suspension, term
+from keizoku.db.tables.contracts import term
 from keizoku.db.tables.money import (
     credit,
     credit_application,
@@ -30,83 +42,24 @@ from keizoku.db.tables.money import (
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
-View = dict[str, object]
 
-
-def contract_view(session: Session, rules: Rules, account: str, at: datetime) -> View:
-    """state, access, term, renews, method, ended_on, reason of the account's latest contract at `at`."""
-    row = session.execute(
-        sa.select(contract, plan.c.interval)
-        .join(plan, plan.c.code == contract.c.plan)
-        .where(contract.c.account == account)
-        .order_by(contract.c.id.desc())
-        .limit(1)
-    ).first()
-    if row is None:
-        return {"state": None}
-    view: View = {
-        "access": False,
-        "term": None,
-        "renews": False,
-        "method": row.method,
-        "ended_on": None,
-        "reason": None,
-    }
-    if row.rejected_at is not None:
-        return view | {"state": "rejected", "reason": row.rejected_ground}
-    if row.approved_at is None:
-        return view | {"state": "applied"}
-    last = session.execute(
-        sa.select(term).where(term.c.contract_id == row.id).order_by(term.c.seq.desc()).limit(1)
-    ).one()
-    view["term"] = [last.starts_on, last.ends_on]
-    if row.ended_on is not None:
-        return view | {"state": "ended", "ended_on": row.ended_on, "reason": row.ended_reason}
-    today = jst_day(at)
-    wishes = [
-        Wish(fact.kind, fact.occurred_at)
-        for fact in session.execute(
-            sa.select(contract_fact.c.kind, contract_fact.c.occurred_at).where(
-                contract_fact.c.contract_id == row.id,
-                contract_fact.c.kind.in_(("end_of_use", "withdraw_end_of_use")),
-                contract_fact.c.occurred_at <= at,
-            )
-        )
-    ]
-    stops = end_requested(wishes, last.ends_on, rules.discretion.end_of_use_days_before)
-    suspended = (
-        session.execute(
-            sa.select(suspension.c.id).where(
-                suspension.c.contract_id == row.id,
-                suspension.c.from_at <= at,
-                sa.or_(suspension.c.lifted_at.is_(None), suspension.c.lifted_at > at),
-            )
-        ).first()
-        is not None
+def contract_view(session: Session, rules: Rules, account: str, at: datetime) -> ContractView:
+    """The account's latest contract at `at`; `NO_CONTRACT` where it has none."""
+    found = latest_state(session, rules, account, at)
+    if found is None:
+        return NO_CONTRACT
+    return ContractView(
+        access=found.access,
+        term=(found.term.starts_on, found.term.ends_on) if found.term is not None else None,
+        renews=found.renews,
+        method=found.method,
+        ended_on=found.ended_on,
+        reason=found.reason,
+        state=found.state,
     )
-    used_up = (
-        row.prepaid_method is not None
-        and row.fallback is None
-        and last.method == row.prepaid_method
-        and last.seq + 1 >= prepaid_terms(row.paid_months, row.interval)
-        and not _method_changes(session, row.id)
-    )
-    ends = {
-        "end_of_use": stops,
-        SUSPENSION: suspended and not rules.discretion.suspended_term_renews,
-        PREPAID_USED_UP: used_up,
-    }
-    reason = next((name for name, holds in ends.items() if holds), None)
-    if today >= last.ends_on and reason is not None:
-        return view | {"state": "ended", "ended_on": last.ends_on, "reason": reason}
-    return view | {
-        "state": "suspended" if suspended else "active",
-        "access": not suspended,
-        "renews": reason is None,
-    }
 
 
-def invoices_view(session: Session, account: str) -> list[View]:
+def invoices_view(session: Session, account: str) -> list[InvoiceView]:
     """Every invoice of the account in the order of its terms."""
     rows = session.execute(
         sa.select(invoice, term.c.starts_on, term.c.ends_on, term.c.price_yen)
@@ -115,42 +68,42 @@ def invoices_view(session: Session, account: str) -> list[View]:
         .order_by(term.c.starts_on, invoice.c.id)
     )
     return [
-        {
-            "id": row.id,
-            "term": [row.starts_on, row.ends_on],
-            "total": row.total_yen,
-            "credit": row.credit_yen,
-            "charged": row.total_yen - row.credit_yen,
-            "tax": row.tax_yen,
-            "state": row.state,
-            "due": min(row.due_on, row.accelerated_on or row.due_on),
-            "paid_on": row.paid_on,
-            "price": row.price_yen,
-        }
+        InvoiceView(
+            id=row.id,
+            term=(row.starts_on, row.ends_on),
+            total=row.total_yen,
+            credit=row.credit_yen,
+            charged=row.total_yen - row.credit_yen,
+            tax=row.tax_yen,
+            state=row.state,
+            due=min(row.due_on, row.accelerated_on or row.due_on),
+            paid_on=row.paid_on,
+            price=row.price_yen,
+        )
         for row in rows
     ]
 
 
-def attempts_view(session: Session, account: str) -> list[View]:
+def attempts_view(session: Session, account: str) -> list[AttemptView]:
     """Every attempt at a charge, in order; `outcome` is succeeded, unknown, or the gateway's code of refusal."""
     rows = session.execute(
         sa.select(payment_attempt).where(payment_attempt.c.account == account).order_by(payment_attempt.c.id)
     )
     return [
-        {
-            "on": row.started_on,
-            "yen": row.yen,
-            "outcome": "unknown"
+        AttemptView(
+            on=row.started_on,
+            yen=row.yen,
+            outcome="unknown"
             if row.outcome is None
             else row.outcome
             if row.outcome == "succeeded"
             else row.code or row.outcome,
-        }
+        )
         for row in rows
     ]
 
 
-def charges_view(session: Session, account: str) -> View:
+def charges_view(session: Session, account: str) -> CountAndYen:
     """What really happened to the card at the simulated gateway: successful charges, gross."""
     return _count_and_yen(
         session,
@@ -160,7 +113,7 @@ def charges_view(session: Session, account: str) -> View:
     )
 
 
-def refunds_view(session: Session, account: str) -> View:
+def refunds_view(session: Session, account: str) -> CountAndYen:
     """What the simulated gateway gave back, but for what came back from the card."""
     return _count_and_yen(
         session,
@@ -170,35 +123,35 @@ def refunds_view(session: Session, account: str) -> View:
     )
 
 
-def owed_view(session: Session, rules: Rules, account: str, at: datetime) -> View:
+def owed_view(session: Session, rules: Rules, account: str, at: datetime) -> Owed:
     """principal, interest, costs, total, deposit at that instant, in whole yen."""
     today = jst_day(at)
     unpaid = load_open_items(session, rules, today, account=account, with_accrued=True)
     principal = sum(each.open_yen for each in unpaid)
     interest, _ = interest_owed(unpaid, rules, today)
     costs = costs_open(session, account)
-    return {
-        "principal": principal,
-        "interest": interest,
-        "costs": costs,
-        "total": principal + interest + costs,
-        "deposit": deposit_of(session, account).yen,
-    }
+    return Owed(
+        principal=principal,
+        interest=interest,
+        costs=costs,
+        total=principal + interest + costs,
+        deposit=deposit_of(session, account).yen,
+    )
 
 
-def demands_view(session: Session, account: str) -> list[View]:
+def demands_view(session: Session, account: str) -> list[DemandView]:
     """Demands for late interest, in order: the day and what was new in each."""
     rows = session.execute(sa.select(demand).where(demand.c.account == account).order_by(demand.c.id))
-    return [{"on": row.demanded_on, "interest": row.interest_yen} for row in rows]
+    return [DemandView(on=row.demanded_on, interest=row.interest_yen) for row in rows]
 
 
-def notices_view(session: Session, account: str) -> list[View]:
+def notices_view(session: Session, account: str) -> list[NoticeView]:
     """Notices written, in order."""
     rows = session.execute(sa.select(user_notice).where(user_notice.c.account == account).order_by(user_notice.c.id))
-    return [{"on": row.written_on, "kind": row.kind} for row in rows]
+    return [NoticeView(on=row.written_on, kind=row.kind) for row in rows]
 
 
-def credit_view(session: Session, account: str) -> View:
+def credit_view(session: Session, account: str) -> CreditView:
     """available, applied, refunded yen of SLA credits."""
     available = session.execute(
         sa.select(sa.func.coalesce(sa.func.sum(credit.c.available_yen), 0)).where(credit.c.account == account)
@@ -215,10 +168,10 @@ def credit_view(session: Session, account: str) -> View:
             credit_refund.c.failed_on.is_(None),
         )
     ).scalar_one()
-    return {"available": int(available), "applied": int(applied), "refunded": int(refunded)}
+    return CreditView(available=int(available), applied=int(applied), refunded=int(refunded))
 
 
-def journal_view(session: Session, codes: Collection[str] = ()) -> View:
+def journal_view(session: Session, codes: Collection[str] = ()) -> JournalView:
     """Whether the journal balances, and the balances (debit positive) of all its accounts and of `codes`."""
     balances: dict[str, int] = dict.fromkeys(codes, 0)
     balances |= {
@@ -230,7 +183,7 @@ def journal_view(session: Session, codes: Collection[str] = ()) -> View:
     unbalanced = session.execute(
         sa.select(line.c.entry_id).group_by(line.c.entry_id).having(sa.func.sum(line.c.yen) != 0).limit(1)
     ).first()
-    return {"balanced": unbalanced is None, "balances": balances}
+    return JournalView(balanced=unbalanced is None, balances=balances)
 
 
 def trial_balance(session: Session, through: date | None = None) -> Mapping[str, int]:
@@ -241,19 +194,12 @@ def trial_balance(session: Session, through: date | None = None) -> Mapping[str,
     return {code: int(total) for code, total in session.execute(query)}
 
 
-def _method_changes(session: Session, contract_id: int) -> bool:
-    query = sa.select(contract_fact.c.id).where(
-        contract_fact.c.contract_id == contract_id, contract_fact.c.kind == "change_method"
-    )
-    return session.execute(query.limit(1)).first() is not None
-
-
-def _count_and_yen(session: Session, query: sa.Select[Any]) -> View:
+def _count_and_yen(session: Session, query: sa.Select[Any]) -> CountAndYen:
     row = session.execute(query).one()
-    return {"count": int(row[0]), "yen": int(row[1])}
+    return CountAndYen(count=int(row[0]), yen=int(row[1]))
 
 
-def unknown_charges(session: Session) -> list[View]:
+def unknown_charges(session: Session) -> list[UnknownCharge]:
     """Charges without an answer, oldest first."""
     rows = session.execute(
         sa.select(payment_attempt, invoice.c.open_yen)
@@ -262,13 +208,13 @@ def unknown_charges(session: Session) -> list[View]:
         .order_by(payment_attempt.c.id)
     )
     return [
-        {
-            "attempt": row.id,
-            "account": row.account,
-            "invoice": row.invoice_id,
-            "yen": row.yen,
-            "still_open_yen": row.open_yen,
-            "sent_at": row.started_at,
-        }
+        UnknownCharge(
+            attempt=row.id,
+            account=row.account,
+            invoice=row.invoice_id,
+            yen=row.yen,
+            still_open_yen=row.open_yen,
+            sent_at=row.started_at,
+        )
         for row in rows
     ]

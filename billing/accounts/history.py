@@ -15,12 +15,13 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.contract_history import contract_events
 from keizoku.billing.accounts.money_history import money_events
+from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
+from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.open_items import interest_owed, open_items_on
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
 from keizoku.billing.rules.delinquency import default_state, outlook
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
-from keizoku.db.tables.contracts import contract, suspension, term
 from keizoku.db.tables.money import allocation, credit, credit_application, credit_refund, deposit_use, receipt
 from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.policy import UncoveredDateError
@@ -38,7 +39,7 @@ class AccountHistory:
     account: str
     until: datetime
     known_at: datetime
-    state: dict[str, Any]
+    state: AccountState
     events: tuple[Event, ...]
 
     def to_json(self, lang: Lang) -> dict[str, Any]:
@@ -73,86 +74,41 @@ def account_history(
     return AccountHistory(account, until, known_at, state, tuple(known(events, until, known_at)))
 
 
-def state_at(session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime) -> dict[str, Any]:
-    """Contract, access, debts, what comes next, credits and deposit, just before `until` as known at `known_at`."""
-    on = jst_day(until - _MOMENT)
-    state = _contract_at(session, account, until, known_at)
+def state_at(session: Session, rules: Rules, account: str, *, until: datetime, known_at: datetime) -> AccountState:
+    """The account just before `until`, as known at `known_at`."""
+    at = until - _MOMENT
+    on = jst_day(at)
+    found = latest_state(session, rules, account, at, known_at=known_at)
+    term = found.term if found is not None else None
     debts = open_items_on(session, rules, account, on, known_at=known_at)
     interest_yen, _ = interest_owed(debts, rules, on) if debts else (0, ())
     settings = rules.discretion
     fees = [each.fee for each in debts if each.open_yen]
     _, days = default_state(fees, on, settings.suspend_after_days, settings.terminate_after_days)
-    ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
-    runs = state["state"] in ("active", "suspended") and ahead is not None
-    return state | {
-        "unpaid_yen": sum(fee.open_yen for fee in fees),
-        "interest_yen": interest_yen,
-        "days_overdue": days,
-        "unpaid": [
-            {
-                "invoice": each.invoice_id,
-                "term_on": each.term_starts_on.isoformat(),
-                "due_on": each.due_on.isoformat(),
-                "open_yen": each.open_yen,
-            }
+    runs = found is not None and found.state in ("active", "suspended")
+    ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days) if runs else None
+    return AccountState(
+        state=found.state if found is not None else None,
+        access=found is not None and found.access,
+        plan=found.plan if found is not None else None,
+        method=term.method if term is not None else None,
+        price_yen=term.price_yen if term is not None else None,
+        term=(term.starts_on, term.ends_on) if term is not None else None,
+        ended_on=found.ended_on if found is not None else None,
+        reason=(found.reason or found.suspended_for) if found is not None else None,
+        unpaid_yen=sum(fee.open_yen for fee in fees),
+        interest_yen=interest_yen,
+        days_overdue=days,
+        unpaid=tuple(
+            UnpaidInvoice(each.invoice_id, each.term_starts_on, each.due_on, each.open_yen)
             for each in debts
             if each.open_yen
-        ],
-        "suspends_on": ahead.suspends_on.isoformat() if runs and ahead is not None else None,
-        "terminates_on": ahead.terminates_on.isoformat() if runs and ahead is not None else None,
-        "credit_yen": _credit_at(session, account, on, known_at),
-        "deposit_yen": _deposit_at(session, account, on, known_at),
-    }
-
-
-def _contract_at(session: Session, account: str, until: datetime, known_at: datetime) -> dict[str, Any]:
-    row = session.execute(
-        sa.select(contract)
-        .where(contract.c.account == account, contract.c.applied_at < until, contract.c.recorded_at <= known_at)
-        .order_by(contract.c.id.desc())
-        .limit(1)
-    ).first()
-    nothing: dict[str, Any] = {
-        "state": None, "access": False, "plan": None, "method": None, "price_yen": None, "term": None,
-        "ended_on": None, "reason": None,
-    }  # fmt: skip
-    if row is None:
-        return nothing
-    view = nothing | {"state": "applied", "plan": row.plan}
-    if row.rejected_at is not None and row.rejected_at < until and row.rejected_at <= known_at:
-        return view | {"state": "rejected", "reason": row.rejected_ground}
-    last = session.execute(
-        sa.select(term)
-        .where(term.c.contract_id == row.id, term.c.starts_at < until, term.c.recorded_at <= known_at)
-        .order_by(term.c.seq.desc())
-        .limit(1)
-    ).first()
-    if last is None:
-        return view
-    view |= {
-        "method": last.method,
-        "price_yen": last.price_yen,
-        "term": [last.starts_on.isoformat(), last.ends_on.isoformat()],
-    }
-    if row.ended_at is not None and row.ended_at < until and row.end_recorded_at <= known_at:
-        return view | {"state": "ended", "ended_on": row.ended_on.isoformat(), "reason": row.ended_reason}
-    suspended = session.execute(
-        sa.select(suspension.c.ground, suspension.c.set_by)
-        .where(
-            suspension.c.contract_id == row.id,
-            suspension.c.from_at < until,
-            suspension.c.recorded_at <= known_at,
-            sa.or_(
-                suspension.c.lifted_at.is_(None),
-                suspension.c.lifted_at >= until,
-                suspension.c.lift_recorded_at > known_at,
-            ),
-        )
-        .order_by(suspension.c.id)
-    ).first()
-    if suspended is None:
-        return view | {"state": "active", "access": True}
-    return view | {"state": "suspended", "reason": suspended.ground if suspended.set_by == "people" else "overdue"}
+        ),
+        suspends_on=ahead.suspends_on if ahead is not None else None,
+        terminates_on=ahead.terminates_on if ahead is not None else None,
+        credit_yen=_credit_at(session, account, on, known_at),
+        deposit_yen=_deposit_at(session, account, on, known_at),
+    )
 
 
 def _credit_at(session: Session, account: str, on: date, known_at: datetime) -> int:

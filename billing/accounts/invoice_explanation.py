@@ -6,12 +6,14 @@ Read only; decides nothing. The price is looked up among what was recorded when 
 """
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.contracts.price_lookup import load_prices
+from keizoku.billing.read_model import JapanInstant, ReadModel
 from keizoku.billing.rules.account_event import Event, in_order
 from keizoku.billing.rules.account_event import event_sentence as told_event
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
@@ -27,15 +29,56 @@ from keizoku.terms.rules import Rules
 Told = tuple[str, str]  # (clause, sentence)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class InvoiceFacts(ReadModel):
+    """An invoice with its term; whole yen, the rate of tax as exact text, `due_on` before any acceleration."""
+
+    invoice: int
+    account: str
+    starts_on: date
+    ends_on: date
+    plan: str
+    total_yen: int
+    credit_yen: int
+    charged_yen: int
+    tax_yen: int
+    tax_rate: str
+    issued_on: date
+    due_on: date
+    accelerated_on: date | None
+    state: str
+    open_yen: int
+    paid_on: date | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CreditTaken(ReadModel):
+    """A credit that was taken off when the invoice was made, and the month of its outage."""
+
+    credit: int
+    month: str
+    yen: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SettledPart(ReadModel):
+    """What settled an invoice since: by what kind, when, and when that was recorded."""
+
+    kind: str
+    yen: int
+    settled_on: date
+    recorded_at: JapanInstant
+
+
 @dataclass(frozen=True, slots=True)
 class InvoiceExplanation:
     """An invoice with the rows that made it; `price` is the one that was in force, None where it was paid ahead."""
 
-    invoice: dict[str, Any]
+    invoice: InvoiceFacts
     price: Price | None
     renewal: bool
-    credits: tuple[dict[str, Any], ...]
-    settlements: tuple[dict[str, Any], ...]
+    credits: tuple[CreditTaken, ...]
+    settlements: tuple[SettledPart, ...]
     events: tuple[Event, ...]
 
     def sentences(self, lang: Lang) -> list[Told]:
@@ -56,7 +99,7 @@ class InvoiceExplanation:
             )
             for each in self.settlements
         ]
-        lines.append(("", sentence(f"invoice.state.{facts['state']}", lang, facts)))
+        lines.append(("", sentence(f"invoice.state.{facts.state}", lang, facts)))
         return lines
 
     def to_json(self, lang: Lang) -> dict[str, Any]:
@@ -118,24 +161,24 @@ def explain_invoice(session: Session, rules: Rules, invoice_id: int) -> InvoiceE
             "`keizoku account show ACCOUNT` names those of an account",
         )
     renewal = row.follows_on is not None
-    facts = {
-        "invoice": row.id,
-        "account": row.account,
-        "starts_on": row.starts_on.isoformat(),
-        "ends_on": row.ends_on.isoformat(),
-        "plan": row.plan,
-        "total_yen": row.total_yen,
-        "credit_yen": row.credit_yen,
-        "charged_yen": row.total_yen - row.credit_yen,
-        "tax_yen": row.tax_yen,
-        "tax_rate": fraction_text(rules.terms.at(row.starts_on).tax.rate),
-        "issued_on": row.issued_on.isoformat(),
-        "due_on": row.due_on.isoformat(),
-        "accelerated_on": row.accelerated_on.isoformat() if row.accelerated_on is not None else None,
-        "state": row.state,
-        "open_yen": row.open_yen,
-        "paid_on": row.paid_on.isoformat() if row.paid_on is not None else None,
-    }
+    facts = InvoiceFacts(
+        invoice=row.id,
+        account=row.account,
+        starts_on=row.starts_on,
+        ends_on=row.ends_on,
+        plan=row.plan,
+        total_yen=row.total_yen,
+        credit_yen=row.credit_yen,
+        charged_yen=row.total_yen - row.credit_yen,
+        tax_yen=row.tax_yen,
+        tax_rate=fraction_text(rules.terms.at(row.starts_on).tax.rate),
+        issued_on=row.issued_on,
+        due_on=row.due_on,
+        accelerated_on=row.accelerated_on,
+        state=row.state,
+        open_yen=row.open_yen,
+        paid_on=row.paid_on,
+    )
     return InvoiceExplanation(
         facts,
         _price_then(session, row, renewal),
@@ -161,7 +204,7 @@ def _price_then(session: Session, row: sa.Row[Any], renewal: bool) -> Price | No
     return found if found.yen == row.price_yen else None
 
 
-def _credits(session: Session, invoice_id: int) -> tuple[dict[str, Any], ...]:
+def _credits(session: Session, invoice_id: int) -> tuple[CreditTaken, ...]:
     """Credits taken off when the invoice was made."""
     rows = session.execute(
         sa.select(credit.c.month, credit.c.id, settlement.c.yen)
@@ -170,25 +213,17 @@ def _credits(session: Session, invoice_id: int) -> tuple[dict[str, Any], ...]:
         .where(settlement.c.invoice_id == invoice_id, settlement.c.kind == "credit")
         .order_by(settlement.c.id)
     )
-    return tuple({"credit": row.id, "month": row.month, "yen": row.yen} for row in rows)
+    return tuple(CreditTaken(row.id, row.month, row.yen) for row in rows)
 
 
-def _settlements(session: Session, invoice_id: int) -> tuple[dict[str, Any], ...]:
+def _settlements(session: Session, invoice_id: int) -> tuple[SettledPart, ...]:
     """What settled it since."""
     rows = session.execute(
         sa.select(settlement)
         .where(settlement.c.invoice_id == invoice_id, settlement.c.kind != "credit")
         .order_by(settlement.c.settled_on, settlement.c.id)
     )
-    return tuple(
-        {
-            "kind": row.kind,
-            "yen": row.yen,
-            "settled_on": row.settled_on.isoformat(),
-            "recorded_at": iso_jst(row.recorded_at),
-        }
-        for row in rows
-    )
+    return tuple(SettledPart(row.kind, row.yen, row.settled_on, row.recorded_at) for row in rows)
 
 
 def _about(event: Event, invoice_id: int) -> bool:

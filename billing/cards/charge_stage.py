@@ -23,6 +23,7 @@ from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import customer_deposits
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts, plain_fees
 from keizoku.billing.receivables.settlement import Settled, settle
+from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import settle_fee
 from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
 from keizoku.db.keys import next_ids
@@ -251,8 +252,7 @@ def _checkpoint_interest(session: Session, rules: Rules, paid: Sequence[tuple[Op
     for each, on in paid:
         if on <= each.accrues_after and not each.accrued_unpaid_yen:
             continue  # nothing has accrued: most fees are paid on the day on which they are due
-        policy = rules.terms.at(on)
-        left = settle_fee(each.debt, on, policy.late_interest.rate, policy.readings["late_interest_day_count"])
+        left = settle_fee(each.debt, on, InterestRate.of(rules.terms.at(on)))
         if left.accrued_unpaid_yen:
             marks.append((each.invoice_id, each.account, on, left.accrued_unpaid_yen, now))
     if marks:

@@ -22,6 +22,7 @@ from keizoku.billing.dunning.write_off import Act, record_act
 from keizoku.billing.gateway.books import Dispute
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.read_model import ReadModel
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import Settled, settle
@@ -326,7 +327,22 @@ def _chosen(session: Session, dispute_id: str) -> sa.Row[Any] | None:
     ).first()
 
 
-def disputes(session: Session) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class DisputeRow(ReadModel):
+    """A dispute with its newest state; `choice` is what people chose its loss to mean, amounts are whole yen."""
+
+    dispute: str
+    state: str
+    account: str | None
+    invoice: int | None
+    yen: int
+    fee_yen: int
+    opened_at: datetime | None
+    decided_at: datetime | None
+    choice: str | None
+
+
+def disputes(session: Session) -> list[DisputeRow]:
     """Every dispute with its newest state, the open ones first."""
     rows: Sequence[Any] = session.execute(
         sa.select(gateway_dispute, payment_attempt.c.account, payment_attempt.c.invoice_id)
@@ -339,16 +355,16 @@ def disputes(session: Session) -> list[dict[str, object]]:
     for row in sorted(newest.values(), key=lambda each: (each.state != "open", each.id)):
         chosen = _chosen(session, row.dispute)
         found.append(
-            {
-                "dispute": row.dispute,
-                "state": row.state,
-                "account": row.account,
-                "invoice": row.invoice_id,
-                "yen": row.amount,
-                "fee_yen": row.fee,
-                "opened_at": opened.get(row.dispute),
-                "decided_at": None if row.state == "open" else row.happened_at,
-                "choice": None if chosen is None else chosen.choice,
-            }
+            DisputeRow(
+                dispute=row.dispute,
+                state=row.state,
+                account=row.account,
+                invoice=row.invoice_id,
+                yen=row.amount,
+                fee_yen=row.fee,
+                opened_at=opened.get(row.dispute),
+                decided_at=None if row.state == "open" else row.happened_at,
+                choice=None if chosen is None else chosen.choice,
+            )
         )
     return found

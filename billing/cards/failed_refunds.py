@@ -21,7 +21,7 @@ from keizoku.billing.gateway.events import REFUND_FAILURES
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.gateway.refunds import KINDS, SUBJECTS, subject_of
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.customer_deposits import CARD, use_deposit
+from keizoku.billing.receivables.customer_deposits import CARD, DepositUse, use_deposit
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
@@ -170,7 +170,7 @@ def _fail(session: Session, made: Made, state: RefundState, failed_at: datetime,
         post(session, [Posting("refund_failed", key, on, amounts, made.account)], now)
     else:
         use_deposit(
-            session, made.account, "refunded", CARD, -made.yen, now, "keizoku", GROUND, through=CARD, used_on=on
+            session, DepositUse(made.account, "refunded", CARD, -made.yen, "keizoku", GROUND, CARD), now, used_on=on
         )
         post(session, [Posting("overcharge_refund_failed", key, on, amounts, made.account)], now)
     detail = {"account": made.account, "yen": made.yen, "code": state.code or state.state, "failed_on": on.isoformat()}

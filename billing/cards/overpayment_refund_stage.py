@@ -15,7 +15,13 @@ import sqlalchemy as sa
 from keizoku.billing.gateway import refunds
 from keizoku.billing.gateway.port import Answer, Gateway
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.customer_deposits import CARD, deposit_of, end_tasks_when_all_went_back, use_deposit
+from keizoku.billing.receivables.customer_deposits import (
+    CARD,
+    DepositUse,
+    deposit_of,
+    end_tasks_when_all_went_back,
+    use_deposit,
+)
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.db.review_tasks import close_task
 from keizoku.db.session import Session
@@ -51,7 +57,7 @@ def refund_overpayments(session: Session, rules: Rules, gateway: Gateway, now: d
             continue
         if result.answer is Answer.SUCCEEDED:
             account, yen = refund.request.account, refund.request.yen
-            use_deposit(session, account, "refunded", CARD, yen, now, "keizoku", GROUND, through=CARD)
+            use_deposit(session, DepositUse(account, "refunded", CARD, yen, "keizoku", GROUND, CARD), now)
             post(
                 session,
                 [Posting("overcharge_refunded", f"overcharge:{refund.refund_id}", jst_day(now), {"yen": yen}, account)],

@@ -21,6 +21,8 @@ from keizoku.billing.closing.subledgers import SUB_LEDGERS, sub_ledgers
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import CLOSE_LOCK
 from keizoku.billing.ledger.queries import month_balances, trial
+from keizoku.billing.ledger.read_models import MonthBalance
+from keizoku.billing.read_model import ReadModel
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.books import certificate, entry, stage_run
 from keizoku.db.tables.closing import month_act
@@ -54,6 +56,51 @@ class Closed:
         return bool(self.hash)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MonthAct(ReadModel):
+    """A close or a reopening as it stands in the chain: of the days [from_on, to_on), with a digest of their entries.
+
+    `open_from` is the first day on which entries may be posted after it, `previous` the hash of the act before.
+    """
+
+    id: int
+    month: str
+    kind: str
+    from_on: date | None
+    to_on: date
+    open_from: date | None
+    entries: int
+    content: str
+    previous: str
+    hash: str
+    author: str
+    ground: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MonthView(ReadModel):
+    """A month as the books stand: closed or not, what nothing explains, exceptions per type, balances."""
+
+    closed: bool
+    unexplained: int
+    exceptions: Mapping[str, int]
+    balances: Mapping[str, MonthBalance]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A close or reopening to be written: about which days, from when on the books are open, by whom and why."""
+
+    month: Month
+    kind: str
+    from_on: date | None
+    to_on: date
+    open_from: date | None
+    by: str
+    ground: str
+
+
 def close_month(
     session: Session, gateway: Gateway, month: Month, by: str, now: datetime, told: Told | None = None
 ) -> Closed:
@@ -64,9 +111,9 @@ def close_month(
     if not by.strip():
         raise Refused("act.unsigned", "a close needs who closes", ": --author")
     before = standing(session)
-    last_act = next((each for each in before if each["month"] == str(month) and each["kind"] == "closed"), None)
+    last_act = next((each for each in before if each.month == str(month) and each.kind == "closed"), None)
     if last_act is not None:
-        return Closed(month, False, (), last_act["entries"], last_act["hash"])
+        return Closed(month, False, (), last_act.entries, last_act.hash)
     _next_to_close(month, before, now)
     checks = checks_of(session, month, reconcile_month(session, gateway, month, now, told), now)
     if not all(each.ok for each in checks):
@@ -81,10 +128,10 @@ def close_month(
             f"{month} or another month was closed or reopened meanwhile",
             ": look at `keizoku close list`",
         )
-    from_on = date.fromisoformat(str(before[-1]["to_on"])) if before else None
-    made = _act(session, month, "closed", from_on, month.end_on, month.end_on, by, "", now)
+    from_on = before[-1].to_on if before else None
+    made = _act(session, _Step(month, "closed", from_on, month.end_on, month.end_on, by, ""), now)
     session.commit()
-    return Closed(month, True, checks, made["entries"], made["hash"])
+    return Closed(month, True, checks, made.entries, made.hash)
 
 
 def reopen_month(session: Session, month: Month, by: str, ground: str, now: datetime) -> str:
@@ -93,30 +140,30 @@ def reopen_month(session: Session, month: Month, by: str, ground: str, now: date
         raise Refused("act.unsigned", "reopening needs who reopens and why", ": --author and --ground")
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))
     closed = standing(session)
-    if not closed or str(month) not in {each["month"] for each in closed}:
+    if not closed or str(month) not in {each.month for each in closed}:
         session.rollback()
         raise Refused("close.not_closed", f"{month} is not closed", "(see `keizoku close list`)")
     newest = closed[-1]
-    if newest["month"] != str(month):
+    if newest.month != str(month):
         session.rollback()
-        raise Refused("close.later_month_closed", f"{newest['month']} is closed after it", ": reopen that first")
-    from_on = newest["from_on"]
-    made = _act(session, month, "reopened", from_on, newest["to_on"], from_on, by, ground, now)
+        raise Refused("close.later_month_closed", f"{newest.month} is closed after it", ": reopen that first")
+    from_on = newest.from_on
+    made = _act(session, _Step(month, "reopened", from_on, newest.to_on, from_on, by, ground), now)
     session.commit()
-    return str(made["hash"])
+    return made.hash
 
 
-def acts(session: Session) -> list[dict[str, Any]]:
+def acts(session: Session) -> list[MonthAct]:
     """Every close and reopening, oldest first."""
     rows = session.execute(sa.select(month_act).order_by(month_act.c.id))
-    return [dict(row._mapping) for row in rows]
+    return [MonthAct(**row._mapping) for row in rows]
 
 
-def standing(session: Session) -> list[dict[str, Any]]:
+def standing(session: Session) -> list[MonthAct]:
     """The closes that hold now, oldest month first."""
-    held: list[dict[str, Any]] = []
+    held: list[MonthAct] = []
     for act in acts(session):
-        if act["kind"] == "closed":
+        if act.kind == "closed":
             held.append(act)
         elif held:
             held.pop()
@@ -131,25 +178,25 @@ def verify(session: Session, told: Told | None = None, kept: str = "") -> list[s
     wrong: list[str] = []
     previous = ""
     every = acts(session)
-    if kept and kept not in {act["hash"] for act in every}:
+    if kept and kept not in {act.hash for act in every}:
         wrong.append(f"no act has the hash {kept}: the chain was cut, or is another")
     for act in every:
-        if act["previous"] != previous:
-            wrong.append(f"act {act['id']} ({act['month']}): the act before it is not the one that it names")
-        if act["hash"] != _hash(act):
-            wrong.append(f"act {act['id']} ({act['month']}): it is not as it was written")
-        previous = act["hash"]
+        if act.previous != previous:
+            wrong.append(f"act {act.id} ({act.month}): the act before it is not the one that it names")
+        if act.hash != _hash(act):
+            wrong.append(f"act {act.id} ({act.month}): it is not as it was written")
+        previous = act.hash
     held = standing(session)
     for done, act in enumerate(held):
         if told is not None:
-            told(act["month"], done, len(held))
-        entries, content = _digest(session, act["from_on"], act["to_on"])
-        if (entries, content) != (act["entries"], act["content"]):
+            told(act.month, done, len(held))
+        entries, content = _digest(session, act.from_on, act.to_on)
+        if (entries, content) != (act.entries, act.content):
             wrong.append(
-                f"{act['month']}: its entries are not those that were closed "
-                f"({entries} now, {act['entries']} then; closed {act['recorded_at']:%Y-%m-%d} by {act['author']})"
+                f"{act.month}: its entries are not those that were closed "
+                f"({entries} now, {act.entries} then; closed {act.recorded_at:%Y-%m-%d} by {act.author})"
             )
-    if every and held and every[-1]["open_from"] != held[-1]["to_on"]:
+    if every and held and every[-1].open_from != held[-1].to_on:
         wrong.append("the first open day is not the day after the last closed month")
     return wrong
 
@@ -165,7 +212,7 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
         sa.select(certificate.c.business_date, certificate.c.state).order_by(certificate.c.id.desc()).limit(1)
     ).one_or_none()
     balances = trial(session)
-    off_yen = balances["debit"] - balances["credit"]
+    off_yen = balances.debit - balances.credit
     sub = [each.told(month) for each in sub_ledgers(session, month, jst_day(now)) if not each.ties]
     session.rollback()
     done = last_night is not None and last_night >= month.end_on
@@ -208,77 +255,69 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
     )
 
 
-def close_view(session: Session, gateway: Gateway, month: Month, now: datetime) -> Mapping[str, Any]:
-    """A month as the books stand: closed or not, what nothing explains, exceptions per type, balances."""
+def close_view(session: Session, gateway: Gateway, month: Month, now: datetime) -> MonthView:
+    """A month as the books stand at the present `now`."""
     reconciled = reconcile_month(session, gateway, month, now)
-    held = {each["month"] for each in standing(session)}
-    return {
-        "closed": str(month) in held,
-        "unexplained": len(reconciled.unexplained),
-        "exceptions": reconciled.outcome.counts,
-        "balances": month_balances(session, month),
-    }
+    return MonthView(
+        closed=str(month) in {each.month for each in standing(session)},
+        unexplained=len(reconciled.unexplained),
+        exceptions=reconciled.outcome.counts,
+        balances=month_balances(session, month),
+    )
 
 
-def _next_to_close(month: Month, before: Sequence[Mapping[str, Any]], now: datetime) -> None:
+def _next_to_close(month: Month, before: Sequence[MonthAct], now: datetime) -> None:
     if jst_day(now) < month.end_on:
         raise Refused("close.month_not_over", f"{month} is not over", f": close it from {month.end_on} on")
     if before:
-        following = Month.parse(str(before[-1]["month"])).next()
+        last = before[-1].month
+        following = Month.parse(last).next()
         if month < following:
             raise Refused(
                 "close.before_first",
-                f"{month} lies before {before[-1]['month']}, which is closed: it was closed with the first close",
+                f"{month} lies before {last}, which is closed: it was closed with the first close",
             )
         if month != following:
             raise Refused("close.out_of_turn", f"{following} is to be closed before {month}")
 
 
-def _act(
-    session: Session,
-    month: Month,
-    kind: str,
-    from_on: date | None,
-    to_on: date,
-    open_from: date | None,
-    by: str,
-    ground: str,
-    now: datetime,
-) -> dict[str, Any]:
-    entries, content = _digest(session, from_on, to_on)
+def _act(session: Session, step: _Step, now: datetime) -> MonthAct:
+    entries, content = _digest(session, step.from_on, step.to_on)
     previous = session.execute(
         sa.select(month_act.c.hash).order_by(month_act.c.id.desc()).limit(1)
     ).scalar_one_or_none()
-    act: dict[str, Any] = {
-        "month": str(month),
-        "kind": kind,
-        "from_on": from_on,
-        "to_on": to_on,
-        "open_from": open_from,
-        "entries": entries,
-        "content": content,
-        "previous": previous or "",
-        "author": by,
-        "ground": ground,
-        "recorded_at": now,
-    }
-    act["hash"] = _hash(act)
-    session.execute(sa.insert(month_act).values(act))
-    return act
+    unwritten = MonthAct(
+        id=0,
+        month=str(step.month),
+        kind=step.kind,
+        from_on=step.from_on,
+        to_on=step.to_on,
+        open_from=step.open_from,
+        entries=entries,
+        content=content,
+        previous=previous or "",
+        hash="",
+        author=step.by,
+        ground=step.ground,
+        recorded_at=now,
+    )
+    said = {name: value for name, value in unwritten.items() if name != "id"} | {"hash": _hash(unwritten)}
+    act_id = session.execute(sa.insert(month_act).values(said).returning(month_act.c.id)).scalar_one()
+    return MonthAct(id=act_id, **said)
 
 
-def _hash(act: Mapping[str, Any]) -> str:
+def _hash(act: MonthAct) -> str:
     """Over everything that an act says; the days and the instant in ISO form, UTC."""
     said = [
-        act["previous"],
-        act["month"],
-        act["kind"],
-        *(str(act[name] or "") for name in ("from_on", "to_on", "open_from")),
-        str(act["entries"]),
-        act["content"],
-        act["author"],
-        act["ground"],
-        str(int(act["recorded_at"].timestamp() * 1_000_000)),
+        act.previous,
+        act.month,
+        act.kind,
+        *(str(each or "") for each in (act.from_on, act.to_on, act.open_from)),
+        str(act.entries),
+        act.content,
+        act.author,
+        act.ground,
+        str(int(act.recorded_at.timestamp() * 1_000_000)),
     ]
     return hashlib.sha256("\x1f".join(said).encode()).hexdigest()
 

@@ -9,14 +9,13 @@ go from the server into files and from there into DuckDB.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import sqlalchemy as sa
 
-from keizoku.billing.closing.reconciliation import Difference, Outcome, fill, reconcile, workbench
+from keizoku.billing.closing.reconciliation import Difference, Outcome, Side, fill, reconcile, workbench
 from keizoku.billing.closing.reconciliation_facts import LEDGER_MOVED, queries
 from keizoku.billing.documents.atomic_files import scratch
 from keizoku.billing.gateway import events
@@ -24,6 +23,7 @@ from keizoku.billing.gateway.port import Gateway, UnansweredError
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
 from keizoku.billing.ledger.manual_entries import post_by_hand
+from keizoku.billing.read_model import ReadModel
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.closing import exception_resolution
@@ -54,7 +54,7 @@ class Reconciled:
 
     outcome: Outcome
     resolved: Mapping[str, Resolution]  # by the exception's key
-    controls: Mapping[str, Any]
+    controls: Mapping[str, int]  # by the control's name, whole yen
     bank_given: bool
 
     @property
@@ -140,7 +140,7 @@ def resolve(
         )
     session.execute(
         sa.insert(exception_resolution).values(
-            month=str(month), exception=key, kind=found.type.value, yen=found.yen, told=exception_row(found),
+            month=str(month), exception=key, kind=found.type.value, yen=found.yen, told=exception_row(found).to_json(),
             entry_id=entry_id, author=by, ground=ground, recorded_at=now,
         )
     )  # fmt: skip
@@ -148,23 +148,47 @@ def resolve(
     return entry_id
 
 
-def exception_row(each: Difference) -> dict[str, Any]:
-    """An exception as a plain row, for JSON and tables."""
-    sides = {
-        name: None
-        if side is None
-        else {"where": side.where, "ref": side.ref, "yen": side.yen, "on": side.on.isoformat(), "more": side.more}
-        for name, side in (("left", each.left), ("right", each.right))
-    }
-    return {
-        "exception": each.key,
-        "type": each.type.value,
-        **sides,
-        "yen": each.yen,
-        "age_days": each.age_days,
-        "action_ja": each.action_ja,
-        "action_en": each.action_en,
-    }
+@dataclass(frozen=True, slots=True, eq=False)
+class ExceptionSide(ReadModel):
+    """One side of an exception: in which books, under which reference, how much, on which day."""
+
+    where: str
+    ref: str
+    yen: int
+    on: date
+    more: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExceptionRow(ReadModel):
+    """An exception of a month with both its sides, as far as there are two, and what to do about it."""
+
+    exception: str
+    type: str
+    left: ExceptionSide | None
+    right: ExceptionSide | None
+    yen: int
+    age_days: int
+    action_ja: str
+    action_en: str
+
+
+def exception_row(each: Difference) -> ExceptionRow:
+    """An exception, for JSON and tables."""
+    return ExceptionRow(
+        exception=each.key,
+        type=each.type.value,
+        left=_exception_side(each.left),
+        right=_exception_side(each.right),
+        yen=each.yen,
+        age_days=each.age_days,
+        action_ja=each.action_ja,
+        action_en=each.action_en,
+    )
+
+
+def _exception_side(side: Side | None) -> ExceptionSide | None:
+    return None if side is None else ExceptionSide(side.where, side.ref, side.yen, side.on, side.more)
 
 
 def _events(session: Session, gateway: Gateway, now: datetime) -> None:
@@ -204,7 +228,7 @@ def _load(
     )
 
 
-def _controls(session: Session, month: Month) -> dict[str, Any]:
+def _controls(session: Session, month: Month) -> dict[str, int]:
     """The clearing account over the month on both sides, and the gateway's fees by Japan's month and by UTC's."""
     row = session.execute(_CONTROLS, _span(month)).one()._mapping
     return {name: int(value) for name, value in row.items()}
@@ -231,7 +255,7 @@ _CONTROLS = sa.text(
 )
 
 
-def _span(month: Month) -> dict[str, object]:
+def _span(month: Month) -> dict[str, date | datetime | str]:
     return {
         "first": month.first_on,
         "past": month.end_on,

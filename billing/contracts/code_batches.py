@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.read_model import ReadModel
 from keizoku.billing.rules.codes import MOST_BATCHES, Code, compose, draw_secret
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError, price_at
@@ -127,7 +128,27 @@ def revoke(session: Session, name: str, kind: str, by: str, ground: str, now: da
     return ended
 
 
-def batches(session: Session, kind: str, name: str | None = None) -> list[dict[str, Any]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchRow(ReadModel):
+    """A batch and what became of its codes; `yen` is the price of one, `liability_yen` what is still owed for them."""
+
+    batch: str
+    plan: str
+    months: int
+    yen: int
+    issued_on: date
+    expires_on: date
+    codes: int
+    used: int
+    held: int
+    expired: int
+    revoked: int
+    open: int
+    liability_yen: int
+    author: str
+
+
+def batches(session: Session, kind: str, name: str | None = None) -> list[BatchRow]:
     """Every batch of a kind with what became of its codes; what is still owed for them. Refused for an unknown name."""
     used = sa.func.count(code_redemption.c.contract_id)
     held = sa.func.count(code_redemption.c.id) - used
@@ -161,22 +182,22 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[dict[s
     for row in session.execute(query):
         gone = (row.used or 0) + (row.expired or 0) + (row.revoked or 0)
         found.append(
-            {
-                "batch": row.name,
-                "plan": row.plan,
-                "months": row.months,
-                "yen": row.yen,
-                "issued_on": row.issued_on,
-                "expires_on": row.expires_on,
-                "codes": row.codes,
-                "used": row.used or 0,
-                "held": row.held or 0,
-                "expired": row.expired or 0,
-                "revoked": row.revoked or 0,
-                "open": row.codes - gone - (row.held or 0),
-                "liability_yen": (row.codes - gone) * row.yen,
-                "author": row.author,
-            }
+            BatchRow(
+                batch=row.name,
+                plan=row.plan,
+                months=row.months,
+                yen=row.yen,
+                issued_on=row.issued_on,
+                expires_on=row.expires_on,
+                codes=row.codes,
+                used=row.used or 0,
+                held=row.held or 0,
+                expired=row.expired or 0,
+                revoked=row.revoked or 0,
+                open=row.codes - gone - (row.held or 0),
+                liability_yen=(row.codes - gone) * row.yen,
+                author=row.author,
+            )
         )
     if name is not None and not found:
         raise _unknown(session, name, kind)

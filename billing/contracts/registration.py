@@ -19,7 +19,7 @@ from keizoku.billing.contracts.screening_records import agreed_versions, note_sc
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import invoice_stage
 from keizoku.billing.rules.consent import Consent, ConsentError, consents, outdated, related_in_force
-from keizoku.billing.rules.contract_lifecycle import NewTerm, first_term
+from keizoku.billing.rules.contract_lifecycle import Approval, NewTerm, first_term
 from keizoku.billing.rules.payment_method import CARD, PREPAID, prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError
 from keizoku.billing.rules.screening import PEOPLE
@@ -221,15 +221,17 @@ def approve(
                     "reject the application and let the user apply again",
                 )
             term = first_term(
-                contract_id=row.id,
-                account=row.account,
-                plan=row.plan,
-                interval=row.interval,
-                method=row.method,
-                approved_at=approvals[row.id],
-                anchor_on=on,
-                rules=renewal_rules(rules, prices, on),
-                paid_yen=by_code.get(row.id),
+                Approval(
+                    contract_id=row.id,
+                    account=row.account,
+                    plan=row.plan,
+                    interval=row.interval,
+                    method=row.method,
+                    approved_at=approvals[row.id],
+                    anchor_on=on,
+                    paid_yen=by_code.get(row.id),
+                ),
+                renewal_rules(rules, prices, on),
             )
             first.append(term)
             if row.method == "product_key" and row.id not in by_code:

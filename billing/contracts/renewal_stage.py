@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from keizoku.billing.contracts.contract_facts import load_wishes
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.receivables.open_items import OpenItem, by_contract, load_open_items
 from keizoku.billing.rules.contract_lifecycle import (
@@ -18,7 +19,6 @@ from keizoku.billing.rules.contract_lifecycle import (
     NewTerm,
     Renewal,
     RunningContract,
-    Wish,
     decide_renewal,
 )
 from keizoku.billing.rules.delinquency import DefaultState, default_state
@@ -27,7 +27,7 @@ from keizoku.billing.rules.price_catalog import NoPriceError
 from keizoku.db.probes import BUSINESS_DATE
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
-from keizoku.db.tables.contracts import contract, contract_fact, plan, suspension, term
+from keizoku.db.tables.contracts import contract, plan, suspension, term
 from keizoku.terms.calendar import day_start_at
 from keizoku.terms.rules import Rules
 
@@ -272,28 +272,6 @@ def suspended_at(facts: DueContract, rules: Rules, on: date) -> bool:
         rules.discretion.terminate_after_days,
     )
     return state in (DefaultState.SUSPEND, DefaultState.TERMINATE)
-
-
-def load_wishes(session: Session, ids: Sequence[int]) -> dict[int, list[Wish]]:
-    """contract id -> what its user asked for, in the order of recording."""
-    rows = session.execute(
-        sa.select(
-            contract_fact.c.contract_id,
-            contract_fact.c.kind,
-            contract_fact.c.occurred_at,
-            contract_fact.c.detail,
-        )
-        .where(
-            contract_fact.c.contract_id == sa.any_(numbers(ids)),
-            contract_fact.c.kind.in_(("end_of_use", "withdraw_end_of_use", "change_method")),
-        )
-        .order_by(contract_fact.c.id)
-    )
-    grouped: dict[int, list[Wish]] = {}
-    for row in rows:
-        method = row.detail["method"] if row.kind == "change_method" else None
-        grouped.setdefault(row.contract_id, []).append(Wish(row.kind, row.occurred_at, method))
-    return grouped
 
 
 def _suspensions(session: Session, ids: Sequence[int]) -> dict[int, list[tuple[datetime, datetime | None]]]:

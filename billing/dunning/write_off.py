@@ -26,6 +26,7 @@ from keizoku.billing.receivables.open_items import interest_owed, load_open_item
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.documents import notice_text
+from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate, allocate_back
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.books import term_closure
@@ -169,10 +170,10 @@ class OpenCredits:
         if not owed.funds:
             raise Refused("set_off.no_credit", f"{who}: there is no open credit, so nothing can be set off")
         policy = rules.terms.at(owed.on)
-        rate, day_count = policy.late_interest.rate, policy.readings["late_interest_day_count"]
+        rate = InterestRate.of(policy)
         if policy.readings["set_off_effect"] == "works_back":
-            return allocate_back(owed.funds, debts, owed.on, rate, day_count)
-        return allocate(sum(fund.yen for fund in owed.funds), 0, debts, owed.on, rate, day_count)
+            return allocate_back(owed.funds, debts, owed.on, rate)
+        return allocate(sum(fund.yen for fund in owed.funds), 0, debts, owed.on, rate)
 
     def record(self, session: Session, application: Application) -> int:
         """The act of people."""

@@ -8,11 +8,13 @@ Decides nothing about what is owed: credit_stage and overpayment_refund_stage sa
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Annotated
 
 import sqlalchemy as sa
 
 from keizoku.billing.gateway.port import Answer, Gateway, RefundRequest, RefundResult
+from keizoku.billing.read_model import IF_KNOWN, ReadModel
 from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import overpayment_refund
@@ -116,29 +118,62 @@ def save_answer(session: Session, refund: OpenRefund, result: RefundResult, now:
     return True
 
 
-def unknown_refunds(session: Session) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class UnknownRefund(ReadModel):
+    """A refund without an answer: its key, what kind of refund it is (`of`), when it was asked for."""
+
+    key: str
+    of: str
+    account: str
+    yen: int
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FailedRefund(ReadModel):
+    """A refund that failed and waits for people; `failed_on` is there for one that failed after it had succeeded."""
+
+    refund: str
+    yen: int
+    code: str | None
+    account: str
+    failed_on: Annotated[date | None, IF_KNOWN]
+    listed_at: datetime
+
+
+def unknown_refunds(session: Session) -> list[UnknownRefund]:
     """Refunds without an answer, for people: what goes back, to whom, asked for when."""
     return [
-        {
-            "key": each.request.key,
-            "of": each.kind,
-            "account": each.request.account,
-            "yen": each.request.yen,
-            "sent_at": each.requested_at,
-        }
+        UnknownRefund(
+            key=each.request.key,
+            of=each.kind,
+            account=each.request.account,
+            yen=each.request.yen,
+            sent_at=each.requested_at,
+        )
         for kind in KINDS
         for each in open_refunds(session, kind)
     ]
 
 
-def failed_refunds(session: Session) -> list[dict[str, object]]:
+def failed_refunds(session: Session) -> list[FailedRefund]:
     """Refunds that failed and wait for people: what did not go back, to whom, why, since when; the oldest first."""
     rows = session.execute(
         sa.select(review_task)
         .where(review_task.c.kind == "refund_failed", review_task.c.closed_at.is_(None))
         .order_by(review_task.c.id)
     )
-    return [{"refund": row.subject, **row.detail, "listed_at": row.opened_at} for row in rows]
+    return [
+        FailedRefund(
+            refund=row.subject,
+            yen=row.detail["yen"],
+            code=row.detail["code"],
+            account=row.detail["account"],
+            failed_on=date.fromisoformat(row.detail["failed_on"]) if "failed_on" in row.detail else None,
+            listed_at=row.opened_at,
+        )
+        for row in rows
+    ]
 
 
 def dealt_with(session: Session, refund: str, by: str, ground: str, now: datetime) -> None:

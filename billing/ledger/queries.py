@@ -3,12 +3,28 @@
 Everything as of any JST day and as known at any instant; amounts in whole yen, debit positive. Nothing is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.ledger.read_models import (
+    AccountBook,
+    AccountName,
+    BookLine,
+    EntryClause,
+    EntryExplanation,
+    EntryLine,
+    JournalRule,
+    MonthBalance,
+    PostedByPeople,
+    Reversal,
+    RowBehind,
+    RuleLeg,
+    Trial,
+    TrialRow,
+)
 from keizoku.billing.rules.books.journal_rules import CHART, Account, AccountType, rules_table
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_line
@@ -21,8 +37,6 @@ from keizoku.db.tables.money import credit, credit_refund, demand, deposit_use, 
 from keizoku.terms.calendar import Month
 from keizoku.terms.clauses import clauses
 from keizoku.terms.refusal import Refused
-
-View = dict[str, Any]
 
 _ACCOUNTS = {each.code: each for each in CHART}
 _RULES = {each.event: each for each in rules_table()}
@@ -49,7 +63,7 @@ _BEHIND: dict[str, sa.Column[Any]] = {
 _TOO_LONG_TO_SHOW = ("body_ja", "body_en", "calculation")
 
 
-def trial(session: Session, as_of: date | None = None, known_at: datetime | None = None) -> View:
+def trial(session: Session, as_of: date | None = None, known_at: datetime | None = None) -> Trial:
     """The trial balance through a JST day: every account of the chart that has a line, and the totals."""
     sums = (
         sa.select(
@@ -62,12 +76,11 @@ def trial(session: Session, as_of: date | None = None, known_at: datetime | None
         .group_by(line.c.code)
         .order_by(line.c.code)
     )
-    rows = [
-        {**_named(row.code), "debit": int(row.debit), "credit": int(row.credit), "balance": int(row.debit - row.credit)}
+    rows = tuple(
+        TrialRow(*_names(row.code), debit=int(row.debit), credit=int(row.credit), balance=int(row.debit - row.credit))
         for row in session.execute(sums)
-    ]
-    debit, credited = sum(row["debit"] for row in rows), sum(row["credit"] for row in rows)
-    return {"as_of": as_of, "known_at": known_at, "accounts": rows, "debit": debit, "credit": credited}
+    )
+    return Trial(as_of, known_at, rows, sum(row.debit for row in rows), sum(row.credit for row in rows))
 
 
 def account_of(code: str) -> Account:
@@ -85,7 +98,7 @@ def account_book(
     as_of: date | None = None,
     known_at: datetime | None = None,
     customer: str | None = None,
-) -> View:
+) -> AccountBook:
     """An account's opening balance before `since`, every line through `as_of`, the running and closing balance."""
     found = account_of(code)
     seen = [line.c.code == code, *_seen(as_of, known_at)]
@@ -96,18 +109,18 @@ def account_book(
         before = sa.select(sa.func.coalesce(sa.func.sum(line.c.yen), 0)).join(entry, entry.c.id == line.c.entry_id)
         opening = int(session.execute(before.where(*seen, entry.c.posted_on < since)).scalar_one())
         seen.append(entry.c.posted_on >= since)
-    rows = list(_with_balance(session, seen, opening))
-    return {
-        **_named(found.code),
-        "as_of": as_of,
-        "known_at": known_at,
-        "opening": opening,
-        "lines": rows,
-        "closing": rows[-1]["balance"] if rows else opening,
-    }
+    rows = tuple(_with_balance(session, seen, opening))
+    return AccountBook(
+        *_names(found.code),
+        as_of=as_of,
+        known_at=known_at,
+        opening=opening,
+        lines=rows,
+        closing=rows[-1].balance if rows else opening,
+    )
 
 
-def explain_entry(session: Session, entry_id: int) -> View:
+def explain_entry(session: Session, entry_id: int) -> EntryExplanation:
     """One entry: its lines, the rule that made it, the row of the event behind it, its clause, who reversed it."""
     row = session.execute(sa.select(entry).where(entry.c.id == entry_id)).one_or_none()
     if row is None:
@@ -116,44 +129,38 @@ def explain_entry(session: Session, entry_id: int) -> View:
         sa.select(line.c.code, line.c.yen).where(line.c.entry_id == entry_id).order_by(line.c.seq)
     ).all()
     rule = _RULES.get(row.event)
-    told: View = dict(row._mapping) | {
-        "occasion": rule.occasion if rule else BY_PEOPLE.get(row.event, ""),
-        "lines": [{**_named(each.code), "yen": int(each.yen)} for each in lines],
-        "clause": _clause(row.clause),
-        "behind": _behind(session, row.event_key),
-        "by_people": None,
-        "reversed_by": None,
-    }
+    by_people, reversed_by = None, None
     for act in session.execute(
         sa.select(manual_entry).where(sa.or_(manual_entry.c.entry_id == entry_id, manual_entry.c.reverses == entry_id))
     ):
         if act.entry_id == entry_id:
-            told["by_people"] = {"author": act.author, "ground": act.ground, "reverses": act.reverses}
+            by_people = PostedByPeople(act.author, act.ground, act.reverses)
         else:
-            told["reversed_by"] = {"entry": act.entry_id, "author": act.author, "ground": act.ground}
-    return told
+            reversed_by = Reversal(act.entry_id, act.author, act.ground)
+    return EntryExplanation(
+        **{**row._mapping, "clause": _clause(row.clause)},
+        occasion=rule.occasion if rule else BY_PEOPLE.get(row.event, ""),
+        lines=tuple(EntryLine(*_names(each.code), yen=int(each.yen)) for each in lines),
+        behind=_behind(session, row.event_key),
+        by_people=by_people,
+        reversed_by=reversed_by,
+    )
 
 
-def chart_rows() -> list[View]:
+def chart_rows() -> list[AccountName]:
     """The chart of accounts."""
-    return [_named(each.code) for each in CHART]
+    return [AccountName(*_names(each.code)) for each in CHART]
 
 
-def rule_rows() -> list[View]:
+def rule_rows() -> list[JournalRule]:
     """The journal rules: what each event posts, and by which clause."""
     return [
-        {
-            "event": each.event,
-            "occasion": each.occasion,
-            "debit": [{**_named(account.code), "amounts": amounts} for account, amounts in each.debit],
-            "credit": [{**_named(account.code), "amounts": amounts} for account, amounts in each.credit],
-            "clause": each.clause,
-        }
+        JournalRule(each.event, each.occasion, _legs(each.debit), _legs(each.credit), each.clause)
         for each in rules_table()
     ]
 
 
-def month_balances(session: Session, month: Month) -> dict[str, dict[str, int]]:
+def month_balances(session: Session, month: Month) -> dict[str, MonthBalance]:
     """Opening, movement and closing of every account over a JST month."""
     in_month = entry.c.posted_on >= month.first_on
     rows = session.execute(
@@ -167,10 +174,7 @@ def month_balances(session: Session, month: Month) -> dict[str, dict[str, int]]:
         .group_by(line.c.code)
         .order_by(line.c.code)
     )
-    return {
-        row.code: {"opening": int(row.opening), "moved": int(row.moved), "closing": int(row.opening + row.moved)}
-        for row in rows
-    }
+    return {row.code: MonthBalance(int(row.opening), int(row.moved), int(row.opening + row.moved)) for row in rows}
 
 
 def _seen(as_of: date | None, known_at: datetime | None) -> list[sa.ColumnElement[bool]]:
@@ -182,7 +186,7 @@ def _seen(as_of: date | None, known_at: datetime | None) -> list[sa.ColumnElemen
     return conditions
 
 
-def _with_balance(session: Session, seen: list[sa.ColumnElement[bool]], opening: int) -> Iterator[View]:
+def _with_balance(session: Session, seen: list[sa.ColumnElement[bool]], opening: int) -> Iterator[BookLine]:
     balance = opening
     query = (
         sa.select(entry, line.c.yen)
@@ -192,31 +196,36 @@ def _with_balance(session: Session, seen: list[sa.ColumnElement[bool]], opening:
     )
     for row in session.execute(query):
         balance += row.yen
-        yield {
-            "date": row.posted_on,
-            "entry": row.id,
-            "event": row.event,
-            "key": row.event_key,
-            "account": row.account,
-            "belongs_to": row.belongs_to,
-            "yen": int(row.yen),
-            "balance": int(balance),
-        }
+        yield BookLine(
+            date=row.posted_on,
+            entry=row.id,
+            event=row.event,
+            key=row.event_key,
+            account=row.account,
+            belongs_to=row.belongs_to,
+            yen=int(row.yen),
+            balance=int(balance),
+        )
 
 
-def _named(code: str) -> View:
+def _names(code: str) -> tuple[str, str, str, str]:
+    """An account's code, names and type, as `AccountName` takes them."""
     found = _ACCOUNTS.get(code, Account(code, "", "", AccountType.ASSET))
-    return {"code": code, "ja": found.ja, "en": found.en, "type": found.type.value}
+    return code, found.ja, found.en, found.type.value
 
 
-def _clause(clause_id: str) -> View | None:
+def _legs(side: Iterable[tuple[Account, str]]) -> tuple[RuleLeg, ...]:
+    return tuple(RuleLeg(*_names(account.code), amounts=amounts) for account, amounts in side)
+
+
+def _clause(clause_id: str) -> EntryClause | None:
     if not clause_id:
         return None
     found = clauses().get(clause_id)
-    return {"id": clause_id, "ja": found.gist_ja if found else "", "en": found.gist_en if found else ""}
+    return EntryClause(clause_id, found.gist_ja if found else "", found.gist_en if found else "")
 
 
-def _behind(session: Session, key: str) -> View | None:
+def _behind(session: Session, key: str) -> RowBehind | None:
     """The row that an event's key names, without what is too long for a table."""
     word, _, rest = key.partition(":")
     query: sa.Select[Any]
@@ -249,8 +258,8 @@ def _ends(rest: str) -> tuple[str, str, str]:
     return day, plan, revision
 
 
-def _row(session: Session, table: str, query: sa.Select[Any]) -> View | None:
+def _row(session: Session, table: str, query: sa.Select[Any]) -> RowBehind | None:
     found = session.execute(query).first()
     if found is None:
         return None
-    return {"table": table, "row": {k: v for k, v in found._mapping.items() if k not in _TOO_LONG_TO_SHOW}}
+    return RowBehind(table, {k: v for k, v in found._mapping.items() if k not in _TOO_LONG_TO_SHOW})

@@ -4,6 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.receivables.read_models import BankPayment
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act, bank_line
 
@@ -31,7 +32,7 @@ def _incoming(open_only: bool) -> sa.Select[Any]:
 
 def lines(
     session: Session, *, open_only: bool = False, limit: int | None = None, after: int | None = None
-) -> list[dict[str, Any]]:
+) -> list[BankPayment]:
     """Every incoming payment, oldest first: whose it is, who said so, or why nobody was found.
 
     At most `limit`, behind the payment `after`, which need not be of the list any more.
@@ -42,16 +43,16 @@ def lines(
         last = bank_line.alias("last")
         query = query.where(place > sa.select(last.c.paid_on, last.c.id).where(last.c.id == after).scalar_subquery())
     return [
-        {
-            "id": row.id,
-            "paid_on": row.paid_on,
-            "yen": row.yen,
-            "payer": row.payer,
-            "reference": row.reference,
-            "state": "open" if row.kind in (None, "unmatched") else row.kind,
-            "account": row.account if row.kind == "matched" else None,
-            "by": row.author,
-            "why": row.ground or row.doubt,
-        }
+        BankPayment(
+            id=row.id,
+            paid_on=row.paid_on,
+            yen=row.yen,
+            payer=row.payer,
+            reference=row.reference,
+            state="open" if row.kind in (None, "unmatched") else row.kind,
+            account=row.account if row.kind == "matched" else None,
+            by=row.author,
+            why=row.ground or row.doubt,
+        )
         for row in session.execute(query)
     ]

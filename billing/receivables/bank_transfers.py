@@ -31,6 +31,7 @@ from keizoku.billing.receivables.csv_layout import (
     yen_of,
 )
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
+from keizoku.billing.receivables.read_models import PayerReference
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference, references_in
 from keizoku.db.keys import next_ids
@@ -153,19 +154,21 @@ def _take(session: Session, rules: Rules, path: Path, file: MoneyFile, author: s
     return BankImport(logged, matched)
 
 
-def match(
-    session: Session,
-    rules: Rules,
-    line_id: int,
-    account: str,
-    by: str,
-    ground: str,
-    now: datetime,
-    *,
-    costs_yen: int = 0,
-    for_term_on: date | None = None,
-) -> MatchedLine:
+@dataclass(frozen=True, slots=True)
+class PayerFound:
+    """Whose an incoming payment is, who found it out and how; `costs_yen` and the term are as for any payment."""
+
+    line_id: int
+    account: str
+    by: str
+    ground: str
+    costs_yen: int = 0
+    for_term_on: date | None = None
+
+
+def match(session: Session, rules: Rules, found: PayerFound, now: datetime) -> MatchedLine:
     """People found whose a payment is: it is the account's, on the bank's day. Commits; what was written for it."""
+    line_id, account = found.line_id, found.account
     line = open_line(session, line_id)
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
         session.rollback()
@@ -173,8 +176,8 @@ def match(
     payment = Payment(
         account,
         line.yen,
-        costs_yen=costs_yen,
-        for_term_on=for_term_on,
+        costs_yen=found.costs_yen,
+        for_term_on=found.for_term_on,
         received_on=line.paid_on,
         was_unidentified=True,
     )
@@ -183,7 +186,7 @@ def match(
     except Refused:
         session.rollback()
         raise
-    act_id = note_act(session, line_id, "matched", now, by, ground, account, applied.source_id)
+    act_id = note_act(session, line_id, "matched", now, found.by, found.ground, account, applied.source_id)
     session.commit()
     return MatchedLine(line_id, act_id, applied)
 
@@ -217,7 +220,7 @@ def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetim
     session.commit()
 
 
-def references_of(session: Session, account: str) -> list[dict[str, Any]]:
+def references_of(session: Session, account: str) -> list[PayerReference]:
     """The references that a payer of this account can state: the account's own, and one of each open invoice."""
     number = session.execute(
         sa.select(account_table.c.number).where(account_table.c.id == account)
@@ -230,12 +233,9 @@ def references_of(session: Session, account: str) -> list[dict[str, Any]]:
         .where(invoice.c.account == account, invoice.c.state == "open")
         .order_by(invoice.c.due_on, invoice.c.id)
     )
-    found: list[dict[str, Any]] = [
-        {"reference": str(Reference(ACCOUNT, number)), "for": "account", "term": None, "open_yen": None}
-    ]
-    return found + [
-        {"reference": str(Reference("2", row.id)), "for": "invoice", "term": row.starts_on, "open_yen": row.open_yen}
-        for row in rows
+    return [
+        PayerReference(str(Reference(ACCOUNT, number)), "account", None, None),
+        *(PayerReference(str(Reference("2", row.id)), "invoice", row.starts_on, row.open_yen) for row in rows),
     ]
 
 

@@ -17,7 +17,7 @@ from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import OpenItem, costs_open, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import Settled, settle
-from keizoku.billing.rules.late_interest import Debt, total_interest
+from keizoku.billing.rules.late_interest import Debt, InterestRate, total_interest
 from keizoku.billing.rules.payment_allocation import Allocation, Fund
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.money import interest_checkpoint
@@ -198,9 +198,7 @@ def _correct_interest(session: Session, rules: Rules, application: Application, 
     account, now = application.account, application.now
     today = jst_day(now)
     policy = rules.terms.at(today)
-    owed_yen = total_interest(
-        _left(application), today, policy.late_interest.rate, policy.readings["late_interest_day_count"]
-    ).total_yen
+    owed_yen = total_interest(_left(application), today, InterestRate.of(policy)).total_yen
     yen = interest_booked(session, account) - owed_yen
     if yen <= 0:
         return 0

@@ -26,6 +26,7 @@ from keizoku.billing.receivables.cash_application import (
     book_interest_paid,
 )
 from keizoku.billing.receivables.open_items import OpenItem, lock_accounts
+from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate_back
 from keizoku.db.probes import TODAY
 from keizoku.db.review_tasks import close_tasks
@@ -169,7 +170,7 @@ def refund(
     card_yen = wanted - sent_yen
     for origin, way, part in ((SENT, BANK, sent_yen), (CARD, through, card_yen)):
         if part:
-            use_id = use_deposit(session, account, "refunded", origin, part, now, by, ground, through=way)
+            use_id = use_deposit(session, DepositUse(account, "refunded", origin, part, by, ground, way), now)
             event = "overcharge_refunded" if way == CARD else "deposit_refunded"
             post(session, [Posting(event, f"deposit:{use_id}", today, {"yen": part}, account)], now)
     if card_yen:
@@ -251,7 +252,9 @@ class SentDeposit:
     def record(self, session: Session, application: Application) -> int:
         """The use of the deposit."""
         yen, now, on = application.used_yen, application.now, application.on
-        return use_deposit(session, application.account, "applied", SENT, yen, now, self.by, self.ground, used_on=on)
+        return use_deposit(
+            session, DepositUse(application.account, "applied", SENT, yen, self.by, self.ground), now, used_on=on
+        )
 
     def write_parts(self, session: Session, application: Application, source_id: int) -> None:
         """The interest that it paid; its fees are settlements."""
@@ -279,8 +282,7 @@ def _divide(rules: Rules, funds: Sequence[Fund], payable: Sequence[OpenItem], to
             _first(funds, held_yen),
             [each.debt for each in payable],
             today,
-            policy.late_interest.rate,
-            policy.readings["late_interest_day_count"],
+            InterestRate.of(policy),
         )
         paid = {share.invoice_id for share in parts.shares if share.principal_yen}
         short = [
@@ -323,35 +325,36 @@ def _funds(session: Session, account: str) -> list[Fund]:
     return funds
 
 
-def use_deposit(
-    session: Session,
-    account: str,
-    kind: str,
-    origin: str,
-    yen: int,
-    now: datetime,
-    by: str | None,
-    ground: str | None,
-    *,
-    through: str | None = None,
-    used_on: date | None = None,
-) -> int:
-    """Note what became of a part of a deposit, on its day (default: today); its id. Does not commit.
+@dataclass(frozen=True, slots=True)
+class DepositUse:
+    """What becomes of a part of a deposit: applied or refunded, by whom, why; below zero, it came back.
 
-    `through`: how it went back, if it did: CARD or BANK.
+    `origin` is where the money came from, `through` how it went back, if it did: CARD or BANK.
     """
+
+    account: str
+    kind: str
+    origin: str
+    yen: int
+    by: str | None
+    ground: str | None
+    through: str | None = None
+
+
+def use_deposit(session: Session, use: DepositUse, now: datetime, *, used_on: date | None = None) -> int:
+    """Note a use of a deposit, on its day (default: today); its id. Does not commit."""
     return int(
         session.execute(
             sa.insert(deposit_use)
             .values(
-                account=account,
-                kind=kind,
-                origin=origin,
-                through=through,
-                yen=yen,
+                account=use.account,
+                kind=use.kind,
+                origin=use.origin,
+                through=use.through,
+                yen=use.yen,
                 used_on=used_on or jst_day(now),
-                author=by,
-                ground=ground,
+                author=use.by,
+                ground=use.ground,
                 recorded_at=now,
             )
             .returning(deposit_use.c.id)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.receivables.open_items import OpenItem
 from keizoku.billing.rules.documents.late_interest_statement import OpenDebt, Workings, work_out
+from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.db.session import Session, copy_rows, texts
 from keizoku.db.tables.money import allocation, interest_booking
 from keizoku.terms.calendar import jst_day
@@ -27,8 +28,7 @@ def workings_of(account: str, unpaid: Sequence[OpenItem], rules: Rules, on: date
             if each.accrued_unpaid_yen or (each.open_yen and each.due_on < on)
         ],
         on,
-        policy.late_interest.rate,
-        policy.readings["late_interest_day_count"],
+        InterestRate.of(policy),
         demanded_yen,
     )
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.rules.delinquency import UnpaidFee
-from keizoku.billing.rules.late_interest import Debt, total_interest
+from keizoku.billing.rules.late_interest import Debt, InterestRate, total_interest
 from keizoku.billing.rules.payment_method import PastAttempt, days_not_accruing, next_attempt_wanted_on
 from keizoku.db.session import Session, numbers, texts
 from keizoku.db.tables.contracts import account as account_table
@@ -186,8 +186,7 @@ def interest_owed(unpaid: Sequence[OpenItem], rules: Rules, today: date) -> tupl
     owed = total_interest(
         [each.debt for each in unpaid],
         today,
-        policy.late_interest.rate,
-        policy.readings["late_interest_day_count"],
+        InterestRate.of(policy),
     )
     return owed.total_yen, owed.per_debt_yen
 

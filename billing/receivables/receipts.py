@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting
 from keizoku.billing.receivables.cash_application import Application, AppliedMoney, Owed, amounts_of, apply_money
+from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate
 from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows
@@ -84,8 +85,7 @@ class ReceivedMoney:
             payment.costs_yen + owed.costs_yen,
             [each.debt for each in owed.items],
             owed.on,
-            policy.late_interest.rate,
-            policy.readings["late_interest_day_count"],
+            InterestRate.of(policy),
             named,
         )
 

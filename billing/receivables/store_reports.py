@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, text_of, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
+from keizoku.billing.receivables.read_models import StoreTerm
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_payout
@@ -136,7 +137,7 @@ def report_count(session: Session, account: str | None = None) -> int:
 
 def reports(
     session: Session, account: str | None = None, *, limit: int | None = None, after: int | None = None
-) -> list[dict[str, object]]:
+) -> list[StoreTerm]:
     """Every term that a store began for us, with what the store reported and paid out.
 
     At most `limit`, behind the term with the id `after`.
@@ -157,19 +158,19 @@ def reports(
         place = sa.select(last.c.starts_on, last.c.id).where(last.c.id == after).scalar_subquery()
         query = query.where(sa.tuple_(term.c.starts_on, term.c.id) > place)
     return [
-        {
-            "id": row.id,
-            "account": row.account,
-            "term": row.starts_on,
-            "price": row.price_yen,
-            "store": row.store,
-            "gross": row.gross_yen,
-            "fee": row.fee_yen,
-            "fee_tax": row.fee_tax_yen,
-            "paid_out": row.paid_out_yen,
-            "paid_out_on": row.paid_out_on,
-            "payout_id": row.payout_id,
-        }
+        StoreTerm(
+            id=row.id,
+            account=row.account,
+            term=row.starts_on,
+            price=row.price_yen,
+            store=row.store,
+            gross=row.gross_yen,
+            fee=row.fee_yen,
+            fee_tax=row.fee_tax_yen,
+            paid_out=row.paid_out_yen,
+            paid_out_on=row.paid_out_on,
+            payout_id=row.payout_id,
+        )
         for row in session.execute(query)
     ]
 

@@ -25,9 +25,6 @@ USER_DELETED = "delete_user"
 PREPAID_USED_UP = "prepaid_used_up"
 SALE_VOID = "sale_void"
 
-#: What a contract can be, for those who ask for lists.
-STATES = ("applied", "rejected", "active", "suspended", "ended")
-
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -103,35 +100,39 @@ class RenewalRules:
     terms_version: Callable[[date], str]
 
 
-@decides("premium/13")
-def first_term(
-    *,
-    contract_id: int,
-    account: str,
-    plan: str,
-    interval: Interval,
-    method: str,
-    approved_at: datetime,
-    anchor_on: date,
-    rules: RenewalRules,
-    paid_yen: int | None = None,
-) -> NewTerm:
-    """The term that begins with the approval, on its JST day and to the instant (reading 14).
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """An application that is approved at an instant, on its JST day `anchor_on`.
 
-    `paid_yen`: what a key paid for it when it was sold, which is then its price.
+    `paid_yen`: what a key paid for the first term when it was sold, which is then its price.
     """
+
+    contract_id: int
+    account: str
+    plan: str
+    interval: Interval
+    method: str
+    approved_at: datetime
+    anchor_on: date
+    paid_yen: int | None = None
+
+
+@decides("premium/13")
+def first_term(approval: Approval, rules: RenewalRules) -> NewTerm:
+    """The term that begins with the approval, on its JST day and to the instant (reading 14)."""
+    plan, anchor_on, paid_yen = approval.plan, approval.anchor_on, approval.paid_yen
     return NewTerm(
-        contract_id=contract_id,
-        account=account,
+        contract_id=approval.contract_id,
+        account=approval.account,
         seq=0,
         starts_on=anchor_on,
-        ends_on=boundary(anchor_on, interval, 1, rules.term_rule),
+        ends_on=boundary(anchor_on, approval.interval, 1, rules.term_rule),
         follows_on=None,
-        starts_at=approved_at,
-        method=method,
+        starts_at=approval.approved_at,
+        method=approval.method,
         plan=plan,
-        interval=interval,
-        price_yen=rules.price_yen(plan, account, anchor_on, False) if paid_yen is None else paid_yen,
+        interval=approval.interval,
+        price_yen=rules.price_yen(plan, approval.account, anchor_on, False) if paid_yen is None else paid_yen,
         terms_version=rules.terms_version(anchor_on),
     )
 

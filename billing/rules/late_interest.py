@@ -22,6 +22,7 @@ from typing import NamedTuple
 from keizoku.terms.calendar import whole_years_and_rest
 from keizoku.terms.decision import decides
 from keizoku.terms.money import floor_yen
+from keizoku.terms.policy import Policy
 
 YEARS_THEN_SPLIT = "years_then_split"  # whole years, then days by the length of the year that they lie in
 FIXED_365 = "fixed_365"  # every day is 1/365: passes 14.6 % a year in leap years; for comparison only
@@ -29,6 +30,24 @@ FIXED_365 = "fixed_365"  # every day is 1/365: passes 14.6 % a year in leap year
 DayRange = tuple[date, date]  # half-open: from the first day up to, but not including, the second
 
 _ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class InterestRate:
+    """What a year of lateness costs, and how days are counted as parts of a year: one of the two means nothing."""
+
+    yearly: Fraction
+    day_count: str
+
+    def __post_init__(self) -> None:
+        if self.day_count not in (YEARS_THEN_SPLIT, FIXED_365):
+            known = f"{YEARS_THEN_SPLIT}, {FIXED_365}"
+            raise ValueError(f"premium/5.2: unknown day count {self.day_count!r}; one of {known}")
+
+    @classmethod
+    def of(cls, policy: Policy) -> InterestRate:
+        """By the terms of a day and their reading."""
+        return cls(policy.late_interest.rate, policy.readings["late_interest_day_count"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +91,7 @@ class Interest(NamedTuple):
 
 @decides("premium/5.2")
 def accrued(
-    principal_yen: int,
-    after: date,
-    through: date,
-    rate: Fraction,
-    day_count: str,
-    excluded: Sequence[DayRange] = (),
+    principal_yen: int, after: date, through: date, rate: InterestRate, excluded: Sequence[DayRange] = ()
 ) -> Fraction:
     """Interest for the days after `after` up to and including `through`, exact; nothing if there are none.
 
@@ -85,11 +99,11 @@ def accrued(
     contract names the yearly rate and no day count. Settled for the user: a year costs the yearly rate also
     when it has 366 days. Each stretch between excluded days is counted on its own.
     """
-    runs = interest_runs(after, through, day_count, excluded)
-    return principal_yen * rate * sum((run.year_share for run in runs), Fraction(0))
+    runs = interest_runs(after, through, rate.day_count, excluded)
+    return principal_yen * rate.yearly * sum((run.year_share for run in runs), Fraction(0))
 
 
-def total_interest(debts: Sequence[Debt], through: date, rate: Fraction, day_count: str) -> Interest:
+def total_interest(debts: Sequence[Debt], through: date, rate: InterestRate) -> Interest:
     """What all debts have accrued through a day, rounded down once for the whole.
 
     A debt's whole yen are what the running sum passes with it, so that the parts make the total:
@@ -100,15 +114,13 @@ def total_interest(debts: Sequence[Debt], through: date, rate: Fraction, day_cou
     for debt in debts:
         before_yen = floor_yen(running)
         running += debt.accrued_unpaid_yen
-        running += accrued(debt.principal_yen, debt.accrues_after, through, rate, day_count, debt.excluded)
+        running += accrued(debt.principal_yen, debt.accrues_after, through, rate, debt.excluded)
         per_debt_yen.append(floor_yen(running) - before_yen)
     return Interest(running, floor_yen(running), tuple(per_debt_yen))
 
 
 def interest_runs(after: date, through: date, day_count: str, excluded: Sequence[DayRange] = ()) -> tuple[Run, ...]:
     """The stretches of days that bear interest, in order: what `accrued` sums, and an explanation shows."""
-    if day_count not in (YEARS_THEN_SPLIT, FIXED_365):
-        raise ValueError(f"premium/5.2: unknown day count {day_count!r}; one of {YEARS_THEN_SPLIT}, {FIXED_365}")
     runs: list[Run] = []
     for first_on, end_on in _stretches(after + _ONE_DAY, through + _ONE_DAY, excluded):
         last_on = end_on - _ONE_DAY

@@ -15,9 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from fractions import Fraction
 
-from keizoku.billing.rules.late_interest import Debt, total_interest
+from keizoku.billing.rules.late_interest import Debt, InterestRate, total_interest
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,7 @@ def allocate(
     costs_yen: int,
     debts: Sequence[Debt],
     through: date,
-    rate: Fraction,
-    day_count: str,
+    rate: InterestRate,
     designated_invoice_id: int | None = None,
 ) -> Allocation:
     """Divide a payment of the day `through` over costs, the interest of all debts, then their principal.
@@ -76,7 +74,7 @@ def allocate(
         untouched = tuple(Share(debt.invoice_id, 0, 0) for debt in debts)
         return Allocation(paid_costs_yen, untouched, 0, costs_left_yen, tuple(debts))
 
-    interest_yen = total_interest(debts, through, rate, day_count).per_debt_yen
+    interest_yen = total_interest(debts, through, rate).per_debt_yen
     order = sorted(range(len(debts)), key=lambda at: debts[at].invoice_id != designated_invoice_id)
     paid_interest_yen, left_yen = _fill(left_yen, interest_yen, order)
     paid_principal_yen, left_yen = _fill(left_yen, [debt.principal_yen for debt in debts], order)
@@ -111,9 +109,7 @@ class Fund:
     credit_id: int | None = None  # the credit that it is, if it is one
 
 
-def allocate_back(
-    funds: Sequence[Fund], debts: Sequence[Debt], through: date, rate: Fraction, day_count: str
-) -> Allocation:
+def allocate_back(funds: Sequence[Fund], debts: Sequence[Debt], through: date, rate: InterestRate) -> Allocation:
     """Divide what we hold over debts as of the days on which each could first have paid the other.
 
     A set-off takes effect from the day on which both claims could be set off (Civil Code 506 II): a debt bears no
@@ -129,7 +125,7 @@ def allocate_back(
         places = [at for at, debt in enumerate(left) if debt.accrues_after <= day]
         if not held_yen or not places:
             continue
-        parts = allocate(held_yen, 0, [left[at] for at in places], day, rate, day_count)
+        parts = allocate(held_yen, 0, [left[at] for at in places], day, rate)
         used_yen += held_yen - parts.deposit_yen
         for at, debt, share in zip(places, parts.debts, parts.shares, strict=True):
             left[at] = debt
@@ -144,12 +140,12 @@ def allocate_back(
     )
 
 
-def settle_fee(debt: Debt, through: date, rate: Fraction, day_count: str) -> Debt:
+def settle_fee(debt: Debt, through: date, rate: InterestRate) -> Debt:
     """The debt after a card charge of its whole open fee: an agreed allocation (Civil Code 490).
 
     The interest accrued on it, rounded down, stays owed and is demanded apart.
     """
-    accrued_unpaid_yen = total_interest([debt], through, rate, day_count).total_yen
+    accrued_unpaid_yen = total_interest([debt], through, rate).total_yen
     return _counted_anew(debt, through, accrued_unpaid_yen=accrued_unpaid_yen, principal_yen=0)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from keizoku.billing.read_model import ReadModel
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
 from keizoku.terms.calendar import Interval, TermRule, boundary
 
@@ -42,6 +43,17 @@ class Touched:
     with_yen: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TouchedCount(ReadModel):
+    """How many contracts of a plan a change takes from one price to another on a day."""
+
+    plan: str
+    first_day: date
+    from_yen: int | None
+    to_yen: int
+    contracts: int
+
+
 @dataclass(frozen=True, slots=True)
 class Simulation:
     """The change, what new contracts would pay from its date, the contracts it touches, and how many it does not."""
@@ -53,11 +65,11 @@ class Simulation:
     ending: int  # contracts that end before it could touch them
     untouched: int  # other contracts of the plan: another price holds for them on that day
 
-    def by_date(self) -> list[dict[str, object]]:
+    def by_date(self) -> list[TouchedCount]:
         """How many contracts by plan, first day and prices, in that order."""
         counts = Counter((each.plan, each.first_day, each.without_yen, each.with_yen) for each in self.touched)
         return [
-            {"plan": plan, "first_day": first_day, "from_yen": before, "to_yen": after, "contracts": count}
+            TouchedCount(plan, first_day, before, after, count)
             for (plan, first_day, before, after), count in sorted(
                 counts.items(), key=lambda item: (item[0][0], item[0][1], item[0][2] or 0, item[0][3])
             )

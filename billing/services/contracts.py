@@ -16,9 +16,9 @@ from keizoku.billing.cards import charge_stage
 from keizoku.billing.contracts import registration, renewal_stage, screening_records
 from keizoku.billing.contracts.application_import import TakenFile, import_applications
 from keizoku.billing.contracts.contract_events import record_fact
+from keizoku.billing.contracts.contract_facts import load_wishes
 from keizoku.billing.contracts.price_lookup import load_interval
 from keizoku.billing.contracts.registration import Application
-from keizoku.billing.contracts.renewal_stage import load_wishes
 from keizoku.billing.rules import contract_lifecycle as life
 from keizoku.billing.rules.payment_method import refuse_change
 from keizoku.billing.rules.screening import PEOPLE, Rule, apply_rule

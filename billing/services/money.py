@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from keizoku.billing.cards import charge_stage, disputes, failed_refunds, simulated_events
+from keizoku.billing.cards import charge_stage, disputes, failed_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
 from keizoku.billing.receivables import bank_transfers, customer_deposits, store_reports
@@ -103,19 +103,6 @@ class MoneyService(Service):
         set_off(self.session, self.rules, account, Act(by, ground), now)
         self._reconsider(account, now)
 
-    def dispute(self, account: str, term: date, outcome: str, *, decided_on: date, now: datetime) -> None:
-        """A cardholder disputes the charge of a term, which is decided on a day: simulated cards only.
-
-        Real disputes come from the gateway: `take_disputes`.
-        """
-        simulated_events.dispute(self.session, self.gateway, account, term, outcome, decided_on, now)
-        self.take_disputes(now=now)
-
-    def refund_fails(self, account: str, *, now: datetime) -> None:
-        """An account's card takes no refund from now on, and what went back to it comes back: simulated cards only."""
-        simulated_events.fail_refunds(self.session, self.gateway, account, now)
-        self.sync_refund_events(now=now)
-
     def sync_refund_events(self, *, now: datetime) -> int:
         """Fetch every refund of which the gateway tells, and book what failed after it had succeeded; rows written."""
         return failed_refunds.sync_events(self.session, self.gateway, now)
@@ -158,9 +145,8 @@ class MoneyService(Service):
         now: datetime,
     ) -> None:
         """People found whose an incoming payment is; it counts from the bank's day."""
-        bank_transfers.match(
-            self.session, self.rules, payment, account, by, ground, now, costs_yen=costs, for_term_on=term
-        )
+        found = bank_transfers.PayerFound(payment, account, by, ground, costs, term)
+        bank_transfers.match(self.session, self.rules, found, now)
         self._reconsider(account, now)
 
     def unmatch_payment(self, payment: int, *, by: str, ground: str, now: datetime) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from keizoku.billing.read_model import JapanInstant, ReadModel
 from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
@@ -76,23 +77,39 @@ class OperatorActService(Service):
         return int(act_id)
 
 
-def act_list(session: Session, account: str | None = None) -> list[dict[str, object]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class OperatorAct(ReadModel):
+    """An act of the operator as it was recorded."""
+
+    id: int
+    clause: str
+    kind: str
+    account: str | None
+    what: str
+    recipient: str | None
+    ground: str
+    author: str
+    occurred_at: JapanInstant
+    recorded_at: JapanInstant
+
+
+def act_list(session: Session, account: str | None = None) -> list[OperatorAct]:
     """The acts in order of when they happened; of one account: those on it, and changes of the service."""
     query = sa.select(operator_act).order_by(operator_act.c.occurred_at, operator_act.c.id)
     if account is not None:
         query = query.where(sa.or_(operator_act.c.account == account, operator_act.c.account.is_(None)))
     return [
-        {
-            "id": row.id,
-            "clause": "premium/11.1" if row.kind == SERVICE_CHANGE else "premium/8.1",
-            "kind": row.kind,
-            "account": row.account,
-            "what": row.what,
-            "recipient": row.recipient,
-            "ground": row.ground,
-            "author": row.author,
-            "occurred_at": iso_jst(row.occurred_at),
-            "recorded_at": iso_jst(row.recorded_at),
-        }
+        OperatorAct(
+            id=row.id,
+            clause="premium/11.1" if row.kind == SERVICE_CHANGE else "premium/8.1",
+            kind=row.kind,
+            account=row.account,
+            what=row.what,
+            recipient=row.recipient,
+            ground=row.ground,
+            author=row.author,
+            occurred_at=row.occurred_at,
+            recorded_at=row.recorded_at,
+        )
         for row in session.execute(query)
     ]

@@ -11,8 +11,8 @@ from typing import cast
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
+from keizoku.billing.contracts.contract_facts import load_wishes
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
-from keizoku.billing.contracts.renewal_stage import load_wishes
 from keizoku.billing.rules.contract_lifecycle import Wish, use_ends_on
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, check_change, price_at

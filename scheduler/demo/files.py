@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from keizoku.billing.contracts.registration import Application
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.simulator import Simulator
 from keizoku.sla.evidence.incident_files import Incident, read_incidents
 from keizoku.sla.evidence.maintenance_notices import read_notices
 from keizoku.sla.review_queue import policy_of
@@ -121,7 +122,7 @@ def _card(row: Row) -> Act:
     at, account, outcome, is_new = parse_instant(row["from"]), row["account"], row["outcome"], row["new_card"] == "yes"
 
     def work(services: Services) -> None:
-        services.cards.set_card(account, outcome)
+        Simulator(services).cards.set_card(account, outcome)
         if is_new:
             services.billing.new_card(account, now=at)
 

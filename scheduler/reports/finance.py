@@ -157,7 +157,7 @@ def finance_report(
         ages=tuple(figure(f"age{days}", ja, en, "receivables", "open", en) for days, ja, en in AGES),
         dunning=tuple(figure(f"dunning_{kind}", ja, en, "dunning", "", kind) for kind, ja, en in DUNNING),
         tables=tables,
-        closed=any(act["month"] == str(month) for act in standing(session)),
+        closed=any(act.month == str(month) for act in standing(session)),
         reconciled=reconciled,
     )
 

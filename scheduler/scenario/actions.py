@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.decision import Finding
 
 if TYPE_CHECKING:
@@ -70,15 +71,16 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
 
     Raises NotBuiltYetError, and Refused in both rooms alike.
     """
+    simulator = Simulator(services)
     match step.action:
         case "card":
-            services.cards.set_card(step.facts["account"], step.facts["outcome"])
+            simulator.cards.set_card(step.facts["account"], step.facts["outcome"])
             return ()
         case "new_card":
-            services.cards.set_card(step.facts["account"], "ok")  # the card works before the service charges it
+            simulator.cards.set_card(step.facts["account"], "ok")  # the card works before the service charges it
             service: object = services.billing
-        case "close_month":
-            service = services
+        case "dispute" | "refund_fails" | "close_month":
+            service = simulator
         case _:
             service = services.sla if step.action in SLA_ACTIONS else services.billing
     method = getattr(service, step.action, None)

@@ -5,7 +5,6 @@ as it is meant. What was refused of it can be mended and imported again as anoth
 file: rows that are known already are passed over, so nothing counts twice.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import file_digest
@@ -77,35 +76,8 @@ def known_import(session: Session, kind: str, sha256: str, read_as: str = "") ->
     return None if row is None else _import_of(row, again=True)
 
 
-def note_import(
-    session: Session,
-    kind: str,
-    file: Path,
-    sha256: str,
-    author: str,
-    now: datetime,
-    *,
-    rows_used: int,
-    rows_new: int,
-    rows_refused: int,
-    findings: Sequence[Finding] = (),
-    read_as: str = "",
-    source: str = "",
-) -> Imported:
-    """Write down what became of a file, in the transaction of its last rows. `source`: its name, if not the file's."""
-    imported = Imported(
-        kind=kind,
-        source=source or file.name,
-        sha256=sha256,
-        rows_read=rows_used + rows_refused,
-        rows_used=rows_used,
-        rows_new=rows_new,
-        rows_refused=rows_refused,
-        author=author,
-        recorded_at=now,
-        findings=tuple(findings),
-        read_as=read_as,
-    )
+def note_import(session: Session, imported: Imported) -> Imported:
+    """Write down what became of a file, in the transaction of its last rows."""
     names = (column.name for column in evidence_import.columns if column.name != "id")
     session.execute(sa.insert(evidence_import).values({name: getattr(imported, name) for name in names}))
     return imported

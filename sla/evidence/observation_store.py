@@ -92,20 +92,21 @@ def record(
     findings = (*read.findings, *of_nul)
     if file is None:
         return Recorded(new_rows, reach, findings)
-    imported = note_import(
-        session,
-        KIND,
-        file,
-        sha256,
-        author,
-        now,
-        rows_used=read.taken - unwritable,
+    used, refused = read.taken - unwritable, read.refused + unwritable
+    imported = Imported(
+        kind=KIND,
+        source=source or file.name,
+        sha256=sha256,
+        rows_read=used + refused,
+        rows_used=used,
         rows_new=new_rows,
-        rows_refused=read.refused + unwritable,
-        findings=findings,
+        rows_refused=refused,
+        author=author,
+        recorded_at=now,
         read_as=read_as,
-        source=source,
+        findings=findings,
     )
+    note_import(session, imported)
     return Recorded(new_rows, reach, findings, imported)
 
 

@@ -183,19 +183,20 @@ class ImportService:
         if before := known_import(self._session, kind, sha256, read_as):
             return before
         taken = take()
-        imported = note_import(
-            self._session,
-            kind,
-            file,
-            sha256,
-            author,
-            now,
+        imported = Imported(
+            kind=kind,
+            source=file.name,
+            sha256=sha256,
+            rows_read=taken.used + taken.refused,
             rows_used=taken.used,
             rows_new=taken.new,
             rows_refused=taken.refused,
-            findings=taken.findings,
+            author=author,
+            recorded_at=now,
             read_as=read_as,
+            findings=tuple(taken.findings),
         )
+        note_import(self._session, imported)
         self._session.commit()
         return imported
 

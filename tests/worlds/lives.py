@@ -16,7 +16,7 @@ from keizoku.billing.closing.contract_liability import contract_liability
 from keizoku.billing.closing.subledgers import sub_ledgers
 from keizoku.billing.receivables.open_items import load_open_items, open_items_on
 from keizoku.billing.rules.books.deferred_revenue import LATE, WHEN_PAID
-from keizoku.billing.rules.late_interest import total_interest
+from keizoku.billing.rules.late_interest import InterestRate, total_interest
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.reports.finance_rows import receivables
 from keizoku.terms.calendar import Month, day_start_at, jst_day
@@ -139,7 +139,10 @@ def _owed(services: Services, ask: Asker, account: str, now: datetime, *, at_nig
     for known_at in (None, now):  # worked out from the settlements, the account owes what its invoices' caches say
         assert open_items_on(services.session, services.rules, account, today, known_at=known_at) == unpaid
     late_interest = services.rules.terms.at(today).late_interest
-    assert interest == total_interest([each.debt for each in unpaid], today, late_interest.rate, DAY_COUNT).exact
+    assert (
+        interest
+        == total_interest([each.debt for each in unpaid], today, InterestRate(late_interest.rate, DAY_COUNT)).exact
+    )
     left = ask.rows(
         "SELECT invoice.id, open_yen, total_yen - coalesce((SELECT sum(yen) FROM settlement WHERE invoice_id = "
         "invoice.id), 0) AS left_yen FROM invoice WHERE account = :account",

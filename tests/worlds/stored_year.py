@@ -27,12 +27,14 @@ from keizoku.billing.closing.month_close import close_month
 from keizoku.billing.contracts.code_batches import BatchOrder
 from keizoku.billing.documents.outbox import waiting
 from keizoku.billing.gateway.simulated import CARD_OUTCOMES
+from keizoku.billing.read_model import to_json
 from keizoku.billing.rules.codes import Code
 from keizoku.db.programs import client_program
 from keizoku.db.session import libpq_address
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.refusal import Refused
 from tests.worlds.world import FIRST_NIGHT, acts, open_world, services_on
@@ -85,7 +87,7 @@ def said_after_a_night(services: Services) -> dict[str, Any]:
         "contracts": {each: contract_view(services.session, services.rules, each, now) for each in accounts},
     }
     services.session.rollback()
-    plain: dict[str, Any] = json.loads(json.dumps(said, default=str))
+    plain: dict[str, Any] = json.loads(json.dumps(to_json(said), default=str))
     return plain
 
 
@@ -127,7 +129,7 @@ def _of_users(chance: random.Random, codes: list[Code]) -> list[Do]:
     plan, outcome = chance.choice(("monthly", "yearly")), chance.choice(("ok", *CARD_OUTCOMES))
 
     def new_card(services: Services, now: datetime) -> None:
-        services.cards.set_card(account, "ok")
+        Simulator(services).cards.set_card(account, "ok")
         services.billing.new_card(account, now=now)
 
     def redeem(services: Services, now: datetime) -> None:
@@ -137,7 +139,7 @@ def _of_users(chance: random.Random, codes: list[Code]) -> list[Do]:
 
     return [
         *[lambda services, now: services.billing.approve(account, plan, method, now=now)] * 4,
-        lambda services, now: services.cards.set_card(account, outcome),
+        lambda services, now: Simulator(services).cards.set_card(account, outcome),
         new_card,
         redeem,
         lambda services, now: services.billing.end_of_use(account, now=now),
@@ -158,7 +160,7 @@ def _of_money(chance: random.Random, _: list[Code]) -> list[Do]:
     def disputes(services: Services, now: datetime) -> None:
         term = _last_term(services, account, "card")
         if term is not None:
-            services.billing.dispute(account, term, outcome, decided_on=jst_day(now) + 20 * ONE_DAY, now=now)
+            Simulator(services).dispute(account, term, outcome, decided_on=jst_day(now) + 20 * ONE_DAY, now=now)
 
     def store_reports(services: Services, now: datetime) -> None:
         term = _last_term(services, account, "app_store")

@@ -16,6 +16,7 @@ from keizoku.db.tables import metadata
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import NightResult, Progress, run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
@@ -46,7 +47,7 @@ def _approve(account: str, method: str, plan: str = "monthly", **more: Any) -> D
 
 
 def _card(account: str, outcome: str) -> Do:
-    return lambda services, now: services.cards.set_card(account, outcome)
+    return lambda services, now: Simulator(services).cards.set_card(account, outcome)
 
 
 def _claim(claim_id: str, account: str) -> Do:

@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from keizoku.billing.rules.late_interest import Debt, Run, accrued, interest_runs, total_interest
+from keizoku.billing.rules.late_interest import Debt, InterestRate, Run, accrued, interest_runs, total_interest
 from keizoku.terms.money import fraction_text, mixed_text
 from keizoku.terms.rendering import Lang, sentence
 
@@ -52,8 +52,7 @@ class Workings:
 
     account: str
     on: date
-    rate: Fraction
-    day_count: str
+    rate: InterestRate
     debts: tuple[Working, ...]
     exact: Fraction
     total_yen: int
@@ -69,8 +68,8 @@ class Workings:
         return {
             "account": self.account,
             "on": self.on.isoformat(),
-            "rate": fraction_text(self.rate),
-            "day_count": self.day_count,
+            "rate": fraction_text(self.rate.yearly),
+            "day_count": self.rate.day_count,
             "debts": [_debt_json(each) for each in self.debts],
             "exact": mixed_text(self.exact),
             "total_yen": self.total_yen,
@@ -79,24 +78,20 @@ class Workings:
         }
 
 
-def work_out(
-    account: str, debts: Sequence[OpenDebt], on: date, rate: Fraction, day_count: str, demanded_yen: int
-) -> Workings:
+def work_out(account: str, debts: Sequence[OpenDebt], on: date, rate: InterestRate, demanded_yen: int) -> Workings:
     """The interest that an account's debts, in the order in which they fall due, have accrued through a day."""
-    total = total_interest([each.debt for each in debts], on, rate, day_count)
+    total = total_interest([each.debt for each in debts], on, rate)
     workings = []
     for each, yen in zip(debts, total.per_debt_yen, strict=True):
         debt = each.debt
         runs = tuple(
-            (run, debt.principal_yen * rate * run.year_share)
-            for run in interest_runs(debt.accrues_after, on, day_count, debt.excluded)
+            (run, debt.principal_yen * rate.yearly * run.year_share)
+            for run in interest_runs(debt.accrues_after, on, rate.day_count, debt.excluded)
             if debt.principal_yen
         )
-        exact = debt.accrued_unpaid_yen + accrued(
-            debt.principal_yen, debt.accrues_after, on, rate, day_count, debt.excluded
-        )
+        exact = debt.accrued_unpaid_yen + accrued(debt.principal_yen, debt.accrues_after, on, rate, debt.excluded)
         workings.append(Working(each, runs, exact, yen))
-    return Workings(account, on, rate, day_count, tuple(workings), total.exact, total.total_yen, demanded_yen)
+    return Workings(account, on, rate, tuple(workings), total.exact, total.total_yen, demanded_yen)
 
 
 def interest_sentences(workings: Mapping[str, Any], lang: Lang) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,14 +22,16 @@ from keizoku.scheduler.cli.shared.inputs import (
     month_of,
 )
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Cut, Limit, Page, of_rows
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Cut, Limit, Page, Row, of_rows
 from keizoku.scheduler.cli.shared.output import emit, fail, note, table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Sequence
     from datetime import date
 
     from rich.console import Console
+
+    from keizoku.billing.ledger.read_models import AccountBook, EntryExplanation, RuleLeg
 
 app = typer.Typer(
     help=both(
@@ -160,7 +162,7 @@ def rules(lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
 
     shown = rule_rows()
     rows = [
-        (each["event"], _occasion(each, lang), _legs(each["debit"], lang), _legs(each["credit"], lang), each["clause"])
+        (each["event"], _occasion(each, lang), _legs(each.debit, lang), _legs(each.credit, lang), each["clause"])
         for each in shown
     ]
     emit(
@@ -315,7 +317,7 @@ _MOVES = {
 _LATER = {"by_people": "担当者", "reversed_by": "取消し"}
 
 
-def _occasion(rule: Mapping[str, Any], lang: Language) -> str:
+def _occasion(rule: Row, lang: Language) -> str:
     """When an event happens, in words."""
     if lang is Language.EN:
         return str(rule["occasion"])
@@ -324,11 +326,11 @@ def _occasion(rule: Mapping[str, Any], lang: Language) -> str:
     return mapping_for("csv").memos.get(rule["event"], str(rule["event"]))
 
 
-def _legs(legs: list[dict[str, Any]], lang: Language) -> str:
+def _legs(legs: Iterable[RuleLeg], lang: Language) -> str:
     return "; ".join(f"{each['code']} {each[lang.value]} {each['amounts']}" for each in legs)
 
 
-def _print_account(console: Console, shown: dict[str, Any], part: list[Any], page: Page, lang: Language) -> None:
+def _print_account(console: Console, shown: AccountBook, part: Sequence[Row], page: Page, lang: Language) -> None:
     """The lines of a page, after the opening if it is the first page and before the closing if it is the last."""
     from rich.markup import escape
 
@@ -348,7 +350,7 @@ def _print_account(console: Console, shown: dict[str, Any], part: list[Any], pag
     note(f"{behind}: keizoku ledger entry ENTRY")
 
 
-def _print_entry(console: Console, shown: dict[str, Any], lang: Language) -> None:
+def _print_entry(console: Console, shown: EntryExplanation, lang: Language) -> None:
     from rich.markup import escape
 
     word = "仕訳" if lang is Language.JA else "entry "

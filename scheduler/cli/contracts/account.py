@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.headings import headed
 from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, day, instant
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, Row, emit_pages
 from keizoku.scheduler.cli.shared.output import emit, fail, table
 from keizoku.terms.calendar import JST, day_start_at
 
@@ -60,17 +60,18 @@ def list_accounts(
 ) -> None:
     """Accounts with their state, days overdue, unpaid fees, and what comes if nothing more is paid."""
     from keizoku.billing.accounts.account_list import account_count, account_list
+    from keizoku.billing.rules.contract_state import STATES
 
-    wanted, now = state.value if state else None, datetime.now(UTC)
+    wanted, now = next((each for each in STATES if each == state), None), datetime.now(UTC)
     with open_services() as services:
 
-        def read(limit: int, after: str) -> list[dict[str, object]]:
+        def read(limit: int, after: str) -> Sequence[Row]:
             return account_list(
                 services.session, services.rules, now, state=wanted, overdue=overdue, limit=limit, after=after
             )
 
         def count() -> int:
-            return account_count(services.session, now, state=wanted, overdue=overdue)
+            return account_count(services.session, services.rules, now, state=wanted, overdue=overdue)
 
         pages = Pages(read, count, lambda row: str(row["account"]))
         emit_pages(pages, Page.wanted(limit, after, everything), "no such account", as_json)

@@ -6,12 +6,13 @@ exit code 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from keizoku.billing.rules.contract_lifecycle import STATES
+from keizoku.billing.rules.contract_state import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Recorder, recorder
@@ -23,6 +24,7 @@ from keizoku.scheduler.cli.shared.listing import (
     Limit,
     Page,
     Pages,
+    Row,
     emit_pages,
     emit_rows,
     number_after,
@@ -271,18 +273,26 @@ def list_contracts(
     """Contracts as they are now, newest first."""
     from keizoku.billing.accounts.contract_lists import contract_count, contract_list
 
-    if state is not None and state not in STATES:
+    wanted = next((each for each in STATES if each == state), None)
+    if state is not None and wanted is None:
         fail(f"--state {state}: one of {', '.join(STATES)}")
-    with services_now() as (services, _):
+    with services_now() as (services, now):
 
-        def read(limit: int, after: str) -> list[dict[str, object]]:
+        def read(limit: int, after: str) -> Sequence[Row]:
             last = number_after(after, "contract")
             return contract_list(
-                services.session, state=state, plan_code=plan, account=account, limit=limit, after=last
+                services.session,
+                services.rules,
+                now,
+                state=wanted,
+                plan_code=plan,
+                account=account,
+                limit=limit,
+                after=last,
             )
 
         def count() -> int:
-            return contract_count(services.session, state=state, plan_code=plan, account=account)
+            return contract_count(services.session, services.rules, now, state=wanted, plan_code=plan, account=account)
 
         emit_pages(Pages(read, count), Page.wanted(limit, after, everything), "no contracts", as_json)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,7 +12,7 @@ from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.ids import PaymentId
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, File, Ground, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, number_after
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, Row, emit_pages, number_after
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
 from keizoku.scheduler.cli.shared.output import emit
 
@@ -69,7 +70,7 @@ def list_payments(
 
     with open_services() as services:
 
-        def read(limit: int, after: str) -> list[dict[str, Any]]:
+        def read(limit: int, after: str) -> Sequence[Row]:
             last = number_after(after, "payment")
             return lines(services.session, open_only=open_only, limit=limit, after=last)
 

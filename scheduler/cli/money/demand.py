@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,7 +12,7 @@ from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.ids import DemandId
 from keizoku.scheduler.cli.shared.inputs import AsJson, Language, OnlyAccount
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, number_after
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, Row, emit_pages, number_after
 from keizoku.scheduler.cli.shared.output import emit, fail
 from keizoku.scheduler.files import write_whole
 
@@ -41,7 +42,7 @@ def list_demands(
 
     with open_services() as services:
 
-        def read(limit: int, after: str) -> list[dict[str, Any]]:
+        def read(limit: int, after: str) -> Sequence[Row]:
             last = number_after(after, "demand", "D") or 0
             return demands(services.session, account, limit=limit, after=last)
 

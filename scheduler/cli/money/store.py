@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from keizoku.scheduler.cli.shared.context import open_services
 from keizoku.scheduler.cli.shared.inputs import AsJson, File, OnlyAccount, Recorder, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, number_after
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, Row, emit_pages, number_after
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
 
 app = typer.Typer(
@@ -66,7 +67,7 @@ def list_reports(
 
     with open_services() as services:
 
-        def read(limit: int, after: str) -> list[dict[str, object]]:
+        def read(limit: int, after: str) -> Sequence[Row]:
             return reports(services.session, account, limit=limit, after=number_after(after, "term"))
 
         pages = Pages(read, lambda: report_count(services.session, account))

@@ -26,6 +26,7 @@ __all__ = [
     "Limit",
     "Page",
     "Pages",
+    "Row",
     "emit_pages",
     "emit_rows",
     "lines_of",

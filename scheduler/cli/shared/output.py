@@ -233,6 +233,8 @@ def in_japan(value: object) -> str:
 
 def jsonable(value: object) -> object:
     """The JSON form of what JSON itself does not know; instants as the time in Japan."""
+    if isinstance(value, Mapping):  # before dataclasses: a read model says itself how it is shown
+        return dict(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, dt.datetime):
@@ -241,8 +243,6 @@ def jsonable(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Mapping):
-        return dict(value)
     if isinstance(value, set | frozenset | Iterator):
         return list(value)
     if isinstance(value, Decimal | Fraction | Path):

@@ -110,14 +110,15 @@ def test_3_5__a_rule_decides_what_it_can_and_people_see_what_it_left_and_why(ser
             "referred": "an earlier contract is unpaid",
         }
     ]
-    listed = contract_list(services.session, limit=10)
+    listed = contract_list(services.session, services.rules, NOW, limit=10)
     assert [(row["account"], row["state"], row["reason"]) for row in listed] == [
         ("hanako", "active", None),
         ("nobody", "rejected", "no such person"),
         ("debtor", "applied", None),
         ("debtor", "ended", "leave_service"),
     ]
-    assert [row["account"] for row in contract_list(services.session, state="applied", limit=10)] == ["debtor"]
+    applied = contract_list(services.session, services.rules, NOW, state="applied", limit=10)
+    assert [row["account"] for row in applied] == ["debtor"]
     assert rows(services, "SELECT count(*) FROM screening WHERE outcome = 'referred'") == [(1,)]
 
 

@@ -15,6 +15,7 @@ from keizoku.db.tables.contracts import contract_fact
 from keizoku.db.tables.gateway import gateway_dispute
 from keizoku.db.tables.money import payment_attempt
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import jst_day, parse_instant
 from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
@@ -141,7 +142,7 @@ def test_12_2__the_limit_counts_what_was_received_and_reaches_over_a_leap_day(en
         service = services.billing
         service.approve("hanako", "yearly", "card", now=at("2027-02-28 12:00"))
         service.approve("key", "monthly", "product_key", months=3, now=at("2027-03-01 12:00"))
-        services.cards.set_card("jiro", "lost_card")
+        Simulator(services).cards.set_card("jiro", "lost_card")
         service.approve("jiro", "yearly", "card", now=at("2027-03-01 12:00"))
         service.pay("jiro", 1_000, now=at("2027-03-31 12:00"))
 

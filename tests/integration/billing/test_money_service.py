@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import journal_view, owed_view
 from keizoku.billing.documents.interest_demands import demand_html, demand_of, demands
-from keizoku.billing.receivables.customer_deposits import CARD, Deposit, SentBack, deposits, use_deposit
+from keizoku.billing.receivables.customer_deposits import CARD, Deposit, DepositUse, SentBack, deposits, use_deposit
 from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
@@ -72,7 +73,7 @@ def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine
             "late interest on 1 June 2026: 56.1792 yen, rounded down once to 56 yen; it carries no consumption tax",
             "of which 0 yen demanded before and 56 yen not yet demanded",
         ]
-        page = demand_html({**found, "account": "<taro>"})
+        page = demand_html(replace(found, account="<taro>"))
         assert "&lt;taro&gt;" in page
         assert "<taro>" not in page
         assert all(text in page for text in ("56.1792", "3,344", "42/365", "2026年3月30日", "30 March 2026"))
@@ -156,17 +157,8 @@ def test_the_commands_for_money_say_what_they_did(
     assert shown("deposit", "apply", "taro", *by, code=1).startswith("error: account taro: nothing is due")
     assert shown("deposit", "refund", "taro", "--yen", "5000", *by) == "taro: refunded 5,000 yen by bank\n"
     with server.connect() as session:  # what a card had paid too much came back from it
-        use_deposit(
-            session,
-            "taro",
-            "refunded",
-            CARD,
-            -500,
-            parse_instant("2026-06-05 10:00"),
-            "keizoku",
-            "a test",
-            through=CARD,
-        )
+        came_back = DepositUse("taro", "refunded", CARD, -500, "keizoku", "a test", CARD)
+        use_deposit(session, came_back, parse_instant("2026-06-05 10:00"))
         session.commit()
     assert shown("deposit", "refund", "taro", "--yen", "700", *by) == (
         "taro: refunded 595 yen by bank, 105 yen to the card\n"

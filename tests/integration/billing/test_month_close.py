@@ -17,6 +17,7 @@ from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.money import simulated_charge
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
@@ -199,7 +200,7 @@ def test_exceptions_keep_a_month_open_until_people_resolve_each(engine: sa.Engin
 def test_the_simulated_gateway_keeps_its_fee_and_the_month_still_ties(engine: sa.Engine) -> None:
     with services_on(engine) as services:
         open_world(services)
-        services.cards.fee_per_mille = 36
+        Simulator(services).cards.fee_per_mille = 36
         services.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
         nights(services, date(2026, 4, 2), date(2026, 5, 1))
         found = reconcile_month(services.session, services.gateway, APRIL, MAY_2)
@@ -237,7 +238,7 @@ def test_the_processor_in_the_banks_lines_is_known_by_its_names(engine: sa.Engin
             return [each.right.yen - 1_000 for each in found.outcome.exceptions if each.right is not None]
 
         assert of_processor() == [1, 2, 3]
-        services.cards.bank_names = ("o'brien", "やまだ", "ヤマダ")
+        Simulator(services).cards.bank_names = ("o'brien", "やまだ", "ヤマダ")
         assert of_processor() == [4, 6]
 
 

@@ -20,6 +20,7 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.night.stages import Work, run_probes
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
@@ -45,7 +46,7 @@ def _claim(services: Services, account: str, now: datetime) -> object:
 
 
 def _new_card(services: Services, account: str, now: datetime) -> None:
-    services.cards.set_card(account, "ok")
+    Simulator(services).cards.set_card(account, "ok")
     services.billing.new_card(account, now=now)
 
 
@@ -54,14 +55,14 @@ def _approve(method: str, plan: str = "monthly", months: int | None = None) -> A
 
 
 def _card(outcome: str) -> Act:
-    return lambda services, account, now: services.cards.set_card(account, outcome)
+    return lambda services, account, now: Simulator(services).cards.set_card(account, outcome)
 
 
 WHAT_PEOPLE_DO: dict[str, Act] = {
     "card fails": _card("insufficient_funds"),
     "card lost": _card("lost_card"),
     "card mute": _card("timeout_after_success"),
-    "refund fails": lambda services, account, now: services.cards.set_refund_fails(account),
+    "refund fails": lambda services, account, now: Simulator(services).cards.set_refund_fails(account),
     "new card": _new_card,
     "pay": lambda services, account, now: services.billing.pay(account, 300, now=now),
     "pay too much": lambda services, account, now: services.billing.pay(account, 1_200, now=now),
@@ -150,6 +151,6 @@ def test_notices_ahead_are_passed_over_only_where_no_plan_can_have_one(
     )
     services = Services(session, Rules(Terms.load(), settings), SimulatedGateway(session.engine))
     said = run_probes(Work(services, on, at, (on,), 0), "disputes")
-    services.cards.close()
+    Simulator(services).cards.close()
     assert said["ahead"] is due
     assert due or not renewal_notice_stage._plans(load_prices(session), settings, on)

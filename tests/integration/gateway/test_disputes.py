@@ -14,6 +14,7 @@ from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
@@ -34,7 +35,7 @@ def services(engine: sa.Engine) -> Iterator[Services]:
         services.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
         run_night(services, date(2026, 4, 26), night_at(date(2026, 4, 26)))
         now = parse_instant("2026-05-08 10:00")
-        services.billing.dispute("hanako", date(2026, 3, 26), "lost", decided_on=LOST, now=now)
+        Simulator(services).dispute("hanako", date(2026, 3, 26), "lost", decided_on=LOST, now=now)
         yield services
 
 

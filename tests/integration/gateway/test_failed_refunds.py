@@ -16,6 +16,7 @@ from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
@@ -129,7 +130,7 @@ def test_5_2__what_a_card_paid_too_much_and_sends_back_again_is_held_for_its_pay
     night(27)
     assert trial_balance(services.session).get("2140", 0) == 0
     for _ in range(2):
-        services.billing.refund_fails("hanako", now=parse_instant("2026-03-28 10:00"))
+        Simulator(services).refund_fails("hanako", now=parse_instant("2026-03-28 10:00"))
     night(29)
     assert night(29).changes == 0
     balances = trial_balance(services.session)

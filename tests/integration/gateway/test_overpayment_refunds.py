@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import refunds_view, trial_balance
 from keizoku.billing.accounts.money_history import money_events
+from keizoku.billing.accounts.read_models import CountAndYen
 from keizoku.billing.cards.overpayment_refund_stage import NOTHING_HELD
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from keizoku.billing.gateway.refunds import unknown_refunds
@@ -103,7 +104,7 @@ def test_5_2__a_lookup_that_never_answers_reaches_people_and_a_late_success_goes
         ("attempt_unknown", "attempt 1", "keizoku"),
         ("charged_too_much", "attempt 1", "keizoku"),
     ]
-    assert (gateway.asked, refunds_view(services.session, "hanako")) == (1, {"count": 1, "yen": 500})
+    assert (gateway.asked, refunds_view(services.session, "hanako")) == (1, CountAndYen(1, 500))
     balances = trial_balance(services.session)
     assert {code: balances.get(code, 0) for code in ("1110", "1131", "1140", "2140")} == {
         "1110": 500,

@@ -9,6 +9,7 @@ from keizoku.billing.accounts.account_views import charges_view, owed_view, unkn
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, services_on
@@ -20,9 +21,9 @@ def renewed_with_a_timeout(services: Services) -> int:
     """A contract whose renewal charge had no answer at 02:30; the gateway works again afterwards."""
     open_world(services)
     services.billing.approve("hanako", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
-    services.cards.set_card("hanako", "timeout_before")
+    Simulator(services).cards.set_card("hanako", "timeout_before")
     run_night(services, RENEWED, night_at(RENEWED))
-    services.cards.set_card("hanako", "ok")
+    Simulator(services).cards.set_card("hanako", "ok")
     (waiting,) = unknown_charges(services.session)
     return int(str(waiting["attempt"]))
 

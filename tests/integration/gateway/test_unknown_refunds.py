@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import credit_view, refunds_view
+from keizoku.billing.accounts.read_models import CountAndYen
 from keizoku.billing.gateway.port import Answer, RefundRequest, RefundResult
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.scheduler.app import Services
@@ -63,7 +64,7 @@ def test_9_2__a_refund_without_an_answer_is_looked_up_and_not_sent_again(
     next_night = LEFT + timedelta(days=1)
     assert run_night(services, next_night, night_at(next_night)).certificate == "ok"
     assert credit_view(services.session, "jiro") == {"available": 0, "applied": 0, "refunded": 200}
-    assert (gateway.asked, refunds_view(services.session, "jiro")) == (1, {"count": 1, "yen": 200})
+    assert (gateway.asked, refunds_view(services.session, "jiro")) == (1, CountAndYen(1, 200))
 
 
 def test_9_2__a_refund_that_is_nowhere_after_a_day_is_left_to_people(
@@ -76,6 +77,6 @@ def test_9_2__a_refund_that_is_nowhere_after_a_day_is_left_to_people(
     for days in (1, 2):
         on = LEFT + timedelta(days=days)
         assert run_night(services, on, night_at(on)).certificate == "ok"
-    assert (gateway.asked, refunds_view(services.session, "jiro")) == (2, {"count": 0, "yen": 0})
+    assert (gateway.asked, refunds_view(services.session, "jiro")) == (2, CountAndYen(0, 0))
     tasks = services.session.execute(sa.text("SELECT kind, subject FROM review_task")).all()
     assert [tuple(row) for row in tasks] == [("refund_unknown", "refund 1")]

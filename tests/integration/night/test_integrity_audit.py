@@ -13,6 +13,7 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.nightly_run import WHOLE_AUDIT_DAYS, NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import parse_instant
 from tests.worlds.world import open_world, services_on
 
@@ -81,7 +82,7 @@ def test_rows_that_come_in_below_a_floor_make_the_audit_look_at_everything(servi
 
 
 def test_an_attempt_without_an_answer_keeps_its_successors_above_the_floor(services: Services) -> None:
-    services.cards.set_card("jiro", "timeout_before")
+    Simulator(services).cards.set_card("jiro", "timeout_before")
     services.billing.approve("jiro", "monthly", "card", now=parse_instant("2026-03-29 10:00"))
     services.billing.approve("saburo", "monthly", "card", now=parse_instant("2026-03-29 10:05"))
     unknown, later = services.session.scalars(
@@ -94,7 +95,7 @@ def test_an_attempt_without_an_answer_keeps_its_successors_above_the_floor(servi
         500,
         1,
     )
-    services.cards.set_card("jiro", "ok")
+    Simulator(services).cards.set_card("jiro", "ok")
     assert night(services, 3).certificate == "ok"  # it is sent again
     base = run_log.run_log_state(services.session, FIRST).base
     assert (base.floors["payment_attempt"], base.carried["charged"], base.carried["payment_attempt_rows"]) == (

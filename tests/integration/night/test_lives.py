@@ -26,6 +26,7 @@ from keizoku.db.tables.contracts import METHODS
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.run_log import StageRun, note
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
@@ -95,7 +96,7 @@ class Lives(RuleBasedStateMachine):
     ) -> None:
         self.open(start, works_back=works_back)
         for account, plan, method, card in zip(ACCOUNTS, plans, methods, cards, strict=True):
-            self.services.cards.set_card(account, card)
+            Simulator(self.services).cards.set_card(account, card)
             self.ask(60, "approve", account, plan, method)
 
     def open(self, start: str, *, works_back: bool = False) -> None:
@@ -209,12 +210,12 @@ class Lives(RuleBasedStateMachine):
 
     @act(account=accounts, outcome=st.sampled_from(CARD_OUTCOMES))
     def card_turns(self, account: str, outcome: str) -> None:
-        self.services.cards.set_card(account, outcome)
+        Simulator(self.services).cards.set_card(account, outcome)
 
     @act(account=accounts, works=st.booleans(), passed=minutes)
     def registers_another_card(self, account: str, works: bool, passed: int) -> None:
         if works:
-            self.services.cards.set_card(account, "ok")
+            Simulator(self.services).cards.set_card(account, "ok")
         self.ask(passed, "new_card", account)
 
     @act(
@@ -340,7 +341,7 @@ def lived(engine_with_tables: Callable[[], sa.Engine]) -> Iterator[Lives]:
 
 def test_5_2__interest_is_carried_past_a_payment_too_small_for_it_and_past_a_card_charge(lived: Lives) -> None:
     lived.open("2025-04-29")
-    lived.services.cards.set_card("hanako", "lost_card")
+    Simulator(lived.services).cards.set_card("hanako", "lost_card")
     lived.ask(0, "approve", "hanako", "yearly", "card")  # due on 28 April
 
     def owed(days: int) -> tuple[object, object]:

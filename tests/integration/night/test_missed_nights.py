@@ -20,6 +20,7 @@ from keizoku.db.tables.contracts import METHODS
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.refusal import Refused
 from tests.worlds.lives import open_shop
@@ -91,7 +92,7 @@ def live(services: Services, life: Life, missed: frozenset[date]) -> dict[str, A
     open_shop(services, at)
     services.sla.stop(from_at=at, to_at=at + timedelta(hours=8), affected=60_000, now=at + timedelta(hours=9))
     for number, (account, member) in enumerate(life.members.items()):
-        services.cards.set_card(account, member.card)
+        Simulator(services).cards.set_card(account, member.card)
         joins_at = at + timedelta(hours=number)
         services.billing.approve(account, member.plan, member.method, months=member.months, now=joins_at)
     for day in range(1, DAYS + 8):
@@ -118,7 +119,7 @@ def _do(services: Services, act: Act, start_at: Any) -> None:
             services.sla.claim(id=str(now), account=act.account, month=Month.of(start_at), now=now)
         else:
             if act.kind == "new_card":
-                services.cards.set_card(act.account, "ok")
+                Simulator(services).cards.set_card(act.account, "ok")
             getattr(service, act.kind)(act.account, now=now)
     except Refused:
         services.session.rollback()

@@ -35,6 +35,7 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.reports.finance import finance_report
 from keizoku.scheduler.reports.finance_files import write_finance
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
 from tests.worlds.world import open_world, rows, services_on
@@ -270,7 +271,7 @@ def test_two_reconciliations_at_once_take_the_gateways_news_once(
     before = {name: len(found) for name, found in rows(session).items()}
 
     def reconcile(services: Services, _: Path) -> object:
-        services.cards.fee_per_mille = 36
+        Simulator(services).cards.fee_per_mille = 36
         return reconcile_month(services.session, services.gateway, MAY, NOW)
 
     assert at_once(engine, reconcile, tmp_path) == ["new", "new"]

@@ -14,6 +14,7 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import STAGES, NightBusyError, NightResult, run_night
 from keizoku.scheduler.night.run_log import run_log_state
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
 from tests.conftest import OwnDatabase
 from tests.worlds.world import FIRST_NIGHT, KilledError, Rows, kill_after, live, open_world, rows, services_on
 
@@ -154,7 +155,7 @@ def test_of_two_nights_at_once_one_leads_and_the_other_does_nothing(engine: sa.E
 def in_arrears_since_april(services: Services) -> None:
     """A fee of 500 yen that nobody pays, due on 2026-04-20; 2 yen of interest by the first of May."""
     open_world(services)
-    services.cards.set_card("jiro", "lost_card")
+    Simulator(services).cards.set_card("jiro", "lost_card")
     services.billing.approve("jiro", "monthly", "card", now=night_at(date(2026, 4, 20)))
     for day in range(21, 30):
         run_night(services, date(2026, 4, day), night_at(date(2026, 4, day)))

@@ -17,6 +17,7 @@ from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.books import entry
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, jst_day, parse_instant
 from tests.worlds.world import open_world, services_on
 
@@ -43,7 +44,7 @@ BY = "kato"
 def begin(services: Services, now: datetime) -> None:
     """All of them on 1 April: seven cards, two who get invoices, a year, a key, a coupon, a store."""
     service = services.billing
-    services.cards.fee_per_mille = 36
+    Simulator(services).cards.fee_per_mille = 36
     for account in CARDS:
         service.approve(account, "monthly", "card", now=now)
     for account in ("owes", "given up"):
@@ -64,7 +65,7 @@ def april(services: Services, now: datetime) -> None:
     for number, account in enumerate(("credited", "refunded")):
         services.sla.claim(id=f"c{number}", account=account, month=Month(2026, 4), now=now)
     for account, outcome in (("won", "won"), ("stays", "lost"), ("voided", "lost")):
-        services.billing.dispute(account, APRIL_1, outcome, decided_on=date(2026, 4, 25), now=now)
+        Simulator(services).dispute(account, APRIL_1, outcome, decided_on=date(2026, 4, 25), now=now)
     services.billing.take_disputes(now=now)
     (found,) = (each for each in disputes(services.session) if each["account"] == "voided")
     services.billing.dispute_lost(str(found["dispute"]), "sale_void", by=BY, ground="a test", now=now)

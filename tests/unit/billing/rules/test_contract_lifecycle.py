@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keizoku.billing.rules.contract_lifecycle import (
+    Approval,
     ContractEnd,
     NewTerm,
     Renewal,
@@ -55,14 +56,16 @@ def _one_month_after(anchor: date) -> date:
 
 def first_of(anchor: date, interval: Interval = "month") -> NewTerm:
     return first_term(
-        contract_id=7,
-        account="hanako",
-        plan="monthly",
-        interval=interval,
-        method="card",
-        approved_at=parse_instant(f"{anchor} 15:30"),
-        anchor_on=anchor,
-        rules=RULES,
+        Approval(
+            contract_id=7,
+            account="hanako",
+            plan="monthly",
+            interval=interval,
+            method="card",
+            approved_at=parse_instant(f"{anchor} 15:30"),
+            anchor_on=anchor,
+        ),
+        RULES,
     )
 
 
@@ -205,14 +208,16 @@ def test_3_3__however_nights_fall_the_terms_are_the_same_without_gap_or_overlap(
 
     def lived(through: list[int]) -> list[tuple[date, date]]:
         first = first_term(
-            contract_id=7,
-            account="a",
-            plan="monthly",
-            interval="month",
-            method="card",
-            approved_at=datetime.combine(anchor, datetime.min.time(), tzinfo=day_start_at(anchor).tzinfo),
-            anchor_on=anchor,
-            rules=rules,
+            Approval(
+                contract_id=7,
+                account="a",
+                plan="monthly",
+                interval="month",
+                method="card",
+                approved_at=datetime.combine(anchor, datetime.min.time(), tzinfo=day_start_at(anchor).tzinfo),
+                anchor_on=anchor,
+            ),
+            rules,
         )
         terms = [first]
         for ordinal in through:

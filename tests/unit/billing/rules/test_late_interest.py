@@ -15,6 +15,7 @@ from keizoku.billing.rules.late_interest import (
     YEARS_THEN_SPLIT,
     Debt,
     Interest,
+    InterestRate,
     Run,
     accrued,
     interest_runs,
@@ -64,15 +65,17 @@ def test_5_2__the_table_of_readings_holds_under_both_day_counts(
     debt = Debt(1, principal_yen, due_on)
 
     assert (paid_on - due_on).days == count
-    assert accrued(principal_yen, due_on, paid_on, RATE, FIXED_365) == fixed
-    assert accrued(principal_yen, due_on, paid_on, RATE, YEARS_THEN_SPLIT) == split
-    assert total_interest([debt], paid_on, RATE, YEARS_THEN_SPLIT) == Interest(split, demanded_yen, (demanded_yen,))
+    assert accrued(principal_yen, due_on, paid_on, InterestRate(RATE, FIXED_365)) == fixed
+    assert accrued(principal_yen, due_on, paid_on, InterestRate(RATE, YEARS_THEN_SPLIT)) == split
+    assert total_interest([debt], paid_on, InterestRate(RATE, YEARS_THEN_SPLIT)) == Interest(
+        split, demanded_yen, (demanded_yen,)
+    )
 
 
 @pytest.mark.parametrize("day_count", [YEARS_THEN_SPLIT, FIXED_365])
 @pytest.mark.parametrize("paid_on", [date(2025, 4, 29), date(2025, 4, 30)])
 def test_5_2__paid_by_the_due_date_bears_nothing(paid_on: date, day_count: str) -> None:
-    assert accrued(5300, date(2025, 4, 30), paid_on, RATE, day_count) == 0
+    assert accrued(5300, date(2025, 4, 30), paid_on, InterestRate(RATE, day_count)) == 0
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ def test_5_2__paid_by_the_due_date_bears_nothing(paid_on: date, day_count: str) 
 def test_5_2__whole_years_come_first_then_each_day_by_its_own_year(due_on: date, paid_on: date, run: Run) -> None:
     assert interest_runs(due_on, paid_on, YEARS_THEN_SPLIT) == (run,)
     expected = 5300 * RATE * (run.years + Fraction(run.common_days, 365) + Fraction(run.leap_days, 366))
-    assert accrued(5300, due_on, paid_on, RATE, YEARS_THEN_SPLIT) == expected
+    assert accrued(5300, due_on, paid_on, InterestRate(RATE, YEARS_THEN_SPLIT)) == expected
 
 
 def test_5_2__days_of_our_fault_bear_nothing_and_each_stretch_between_them_is_counted_on_its_own() -> None:
@@ -104,18 +107,20 @@ def test_5_2__days_of_our_fault_bear_nothing_and_each_stretch_between_them_is_co
         Run(date(2025, 5, 1), date(2025, 5, 10), 0, 10, 0),
         Run(date(2025, 5, 21), date(2025, 5, 30), 0, 10, 0),
     )
-    assert accrued(500, date(2025, 4, 30), date(2025, 5, 30), RATE, YEARS_THEN_SPLIT, gaps) == 4
+    assert accrued(500, date(2025, 4, 30), date(2025, 5, 30), InterestRate(RATE, YEARS_THEN_SPLIT), gaps) == 4
 
 
 def test_5_2__a_fault_that_covers_every_day_leaves_nothing() -> None:
     gaps = [(date(2025, 4, 1), date(2025, 7, 1))]
-    assert accrued(5300, date(2025, 4, 30), date(2025, 5, 30), RATE, YEARS_THEN_SPLIT, gaps) == 0
+    assert accrued(5300, date(2025, 4, 30), date(2025, 5, 30), InterestRate(RATE, YEARS_THEN_SPLIT), gaps) == 0
 
 
 def test_5_2__several_debts_are_rounded_down_once_and_the_parts_make_the_total() -> None:
     three = [Debt(number, 500, date(2025, 4, 30)) for number in (1, 2, 3)]  # 0.6 each after three days
 
-    assert total_interest(three, date(2025, 5, 3), RATE, YEARS_THEN_SPLIT) == Interest(Fraction(18, 10), 1, (0, 1, 0))
+    assert total_interest(three, date(2025, 5, 3), InterestRate(RATE, YEARS_THEN_SPLIT)) == Interest(
+        Fraction(18, 10), 1, (0, 1, 0)
+    )
 
 
 def test_5_2__what_the_last_allocation_left_is_carried_in_whole_yen() -> None:
@@ -123,18 +128,18 @@ def test_5_2__what_the_last_allocation_left_is_carried_in_whole_yen() -> None:
     settled = Debt(2, 0, date(2025, 5, 20), accrued_unpaid_yen=7)
     since = 2342 * RATE * Fraction(41, 365)  # 38.4...
 
-    found = total_interest([carried, settled], date(2025, 6, 30), RATE, YEARS_THEN_SPLIT)
+    found = total_interest([carried, settled], date(2025, 6, 30), InterestRate(RATE, YEARS_THEN_SPLIT))
 
     assert found == Interest(since + 12, 50, (43, 7))
 
 
 def test_5_2__no_debts_no_interest() -> None:
-    assert total_interest([], date(2025, 5, 30), RATE, YEARS_THEN_SPLIT) == Interest(Fraction(0), 0, ())
+    assert total_interest([], date(2025, 5, 30), InterestRate(RATE, YEARS_THEN_SPLIT)) == Interest(Fraction(0), 0, ())
 
 
 def test_5_2__an_unknown_day_count_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="unknown day count 'actual_360'"):
-        accrued(5300, date(2025, 4, 30), date(2025, 5, 30), RATE, "actual_360")
+        accrued(5300, date(2025, 4, 30), date(2025, 5, 30), InterestRate(RATE, "actual_360"))
 
 
 def test_5_2__a_debt_below_zero_is_refused() -> None:
@@ -150,7 +155,7 @@ def test_5_2__fixed_365_is_the_sum_of_its_days(
         day for day in _each_day(due_on + DAY, due_on + span) if not any(start <= day < end for start, end in gaps)
     ]
     expected = sum((principal_yen * RATE / 365 for _ in bearing), Fraction(0))
-    assert accrued(principal_yen, due_on, due_on + span, RATE, FIXED_365, gaps) == expected
+    assert accrued(principal_yen, due_on, due_on + span, InterestRate(RATE, FIXED_365), gaps) == expected
 
 
 @given(st.integers(0, 10**7), days, spans)
@@ -163,23 +168,25 @@ def test_5_2__years_then_split_is_what_a_walk_day_by_day_finds(
         rest += Fraction(1, 366 if isleap(day.year) else 365)
         if _completes_a_year(first_on, day):
             years, rest = years + 1, Fraction(0)
-    assert accrued(principal_yen, due_on, due_on + span, RATE, YEARS_THEN_SPLIT) == principal_yen * RATE * (
-        years + rest
-    )
+    assert accrued(
+        principal_yen, due_on, due_on + span, InterestRate(RATE, YEARS_THEN_SPLIT)
+    ) == principal_yen * RATE * (years + rest)
 
 
 @given(st.integers(0, 10**7), days, spans, excluded_days)
 def test_5_2__years_then_split_never_passes_the_ceiling_of_a_365th_a_day(
     principal_yen: int, due_on: date, span: timedelta, gaps: list[tuple[date, date]]
 ) -> None:
-    split = accrued(principal_yen, due_on, due_on + span, RATE, YEARS_THEN_SPLIT, gaps)
-    assert 0 <= split <= accrued(principal_yen, due_on, due_on + span, RATE, FIXED_365, gaps)
+    split = accrued(principal_yen, due_on, due_on + span, InterestRate(RATE, YEARS_THEN_SPLIT), gaps)
+    assert 0 <= split <= accrued(principal_yen, due_on, due_on + span, InterestRate(RATE, FIXED_365), gaps)
 
 
 @given(days, spans, day_counts)
 def test_5_2__a_later_payment_never_costs_less(due_on: date, span: timedelta, day_count: str) -> None:
     through = due_on + span
-    assert accrued(5300, due_on, through, RATE, day_count) < accrued(5300, due_on, through + DAY, RATE, day_count)
+    assert accrued(5300, due_on, through, InterestRate(RATE, day_count)) < accrued(
+        5300, due_on, through + DAY, InterestRate(RATE, day_count)
+    )
 
 
 @given(days, spans, excluded_days, day_counts)
@@ -187,18 +194,18 @@ def test_5_2__days_without_interest_never_raise_it(
     due_on: date, span: timedelta, gaps: list[tuple[date, date]], day_count: str
 ) -> None:
     through = due_on + span
-    with_gaps = accrued(5300, due_on, through, RATE, day_count, gaps)
-    assert with_gaps <= accrued(5300, due_on, through, RATE, day_count)
+    with_gaps = accrued(5300, due_on, through, InterestRate(RATE, day_count), gaps)
+    assert with_gaps <= accrued(5300, due_on, through, InterestRate(RATE, day_count))
 
 
 @given(st.lists(debts, max_size=5), days, day_counts)
 def test_5_2__whole_yen_per_debt_sum_to_the_total_and_stay_within_a_yen_of_the_exact_share(
     several: list[Debt], through: date, day_count: str
 ) -> None:
-    found = total_interest(several, through, RATE, day_count)
+    found = total_interest(several, through, InterestRate(RATE, day_count))
     shares = [
         debt.accrued_unpaid_yen
-        + accrued(debt.principal_yen, debt.accrues_after, through, RATE, day_count, debt.excluded)
+        + accrued(debt.principal_yen, debt.accrues_after, through, InterestRate(RATE, day_count), debt.excluded)
         for debt in several
     ]
     assert found.exact == sum(shares, Fraction(0))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keizoku.billing.rules.documents.late_interest_statement import OpenDebt, interest_sentences, work_out
-from keizoku.billing.rules.late_interest import YEARS_THEN_SPLIT, Debt, total_interest
+from keizoku.billing.rules.late_interest import YEARS_THEN_SPLIT, Debt, InterestRate, total_interest
 
 RATE = Fraction(146, 1000)
 PAST = st.dates(date(2023, 1, 1), date(2025, 1, 1))
@@ -18,7 +18,7 @@ CARRIED = OpenDebt(
 
 
 def test_5_2__the_workings_of_a_leap_year_say_every_step_in_both_languages() -> None:
-    workings = work_out("jiro", [LEAP], date(2024, 3, 31), RATE, YEARS_THEN_SPLIT, 100).to_json()
+    workings = work_out("jiro", [LEAP], date(2024, 3, 31), InterestRate(RATE, YEARS_THEN_SPLIT), 100).to_json()
     assert (workings["total_yen"], workings["demanded_yen"], workings["new_yen"]) == (126, 100, 26)
     assert interest_sentences(workings, "ja") == [
         "2024年1月31日からの期間の利用料金5,300円(請求7、支払期日2024年1月31日)",
@@ -33,7 +33,7 @@ def test_5_2__the_workings_of_a_leap_year_say_every_step_in_both_languages() -> 
 
 
 def test_5_2__what_was_left_before_and_the_days_of_our_fault_are_told() -> None:
-    workings = work_out("jiro", [CARRIED], date(2025, 6, 1), RATE, YEARS_THEN_SPLIT, 0).to_json()
+    workings = work_out("jiro", [CARRIED], date(2025, 6, 1), InterestRate(RATE, YEARS_THEN_SPLIT), 0).to_json()
     assert interest_sentences(workings, "en") == [
         "fee of 500 yen for the term from 1 April 2025 (invoice 9, due on 30 April 2025)",
         "interest left from the days up to 20 May 2025: 3 yen",
@@ -45,7 +45,7 @@ def test_5_2__what_was_left_before_and_the_days_of_our_fault_are_told() -> None:
 
 
 def test_5_2__nothing_overdue_is_said_so() -> None:
-    workings = work_out("jiro", [], date(2025, 6, 1), RATE, YEARS_THEN_SPLIT, 0).to_json()
+    workings = work_out("jiro", [], date(2025, 6, 1), InterestRate(RATE, YEARS_THEN_SPLIT), 0).to_json()
     assert interest_sentences(workings, "en")[0] == "nothing is overdue on 1 June 2025"
 
 
@@ -67,11 +67,10 @@ def test_5_2__the_workings_are_the_interest(debts: list[Debt], on: date) -> None
         "jiro",
         [OpenDebt(debt, debt.accrues_after, debt.accrues_after) for debt in debts],
         on,
-        RATE,
-        YEARS_THEN_SPLIT,
+        InterestRate(RATE, YEARS_THEN_SPLIT),
         0,
     )
-    total = total_interest(debts, on, RATE, YEARS_THEN_SPLIT)
+    total = total_interest(debts, on, InterestRate(RATE, YEARS_THEN_SPLIT))
     assert (workings.exact, workings.total_yen, tuple(each.yen for each in workings.debts)) == total
     assert sum(each.exact for each in workings.debts) == total.exact
     for each in workings.debts:

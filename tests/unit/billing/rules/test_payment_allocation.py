@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.billing.rules.late_interest import FIXED_365, YEARS_THEN_SPLIT, Debt, total_interest
+from keizoku.billing.rules.late_interest import FIXED_365, YEARS_THEN_SPLIT, Debt, InterestRate, total_interest
 from keizoku.billing.rules.payment_allocation import Allocation, Fund, Share, allocate, allocate_back, settle_fee
 
 RATE = Fraction(146, 1000)
@@ -36,7 +36,7 @@ def _allocate(
     through: date,
     designated_invoice_id: int | None = None,
 ) -> Allocation:
-    return allocate(payment_yen, costs_yen, debts, through, RATE, YEARS_THEN_SPLIT, designated_invoice_id)
+    return allocate(payment_yen, costs_yen, debts, through, InterestRate(RATE, YEARS_THEN_SPLIT), designated_invoice_id)
 
 
 def test_5_2__a_part_pays_interest_before_principal_and_interest_then_counts_on_the_rest() -> None:
@@ -47,7 +47,9 @@ def test_5_2__a_part_pays_interest_before_principal_and_interest_then_counts_on_
     left = Debt(1, 2342, date(2025, 5, 20))
     assert first == Allocation(0, (Share(1, 42, 2958),), 0, 0, (left,))
 
-    to_settle_yen = left.principal_yen + total_interest([left], date(2025, 6, 30), RATE, YEARS_THEN_SPLIT).total_yen
+    to_settle_yen = (
+        left.principal_yen + total_interest([left], date(2025, 6, 30), InterestRate(RATE, YEARS_THEN_SPLIT)).total_yen
+    )
     assert to_settle_yen == 2380
     assert _allocate(to_settle_yen, 0, [left], date(2025, 6, 30)) == Allocation(
         0, (Share(1, 38, 2342),), 0, 0, (Debt(1, 0, date(2025, 6, 30)),)
@@ -77,7 +79,7 @@ def test_5_2__unpaid_interest_is_carried_in_whole_yen_and_bears_none() -> None:
     after = _allocate(15, 0, [APRIL, MAY], date(2025, 6, 29)).debts
 
     assert after == (Debt(1, 500, date(2025, 6, 29)), Debt(2, 500, date(2025, 6, 29), accrued_unpaid_yen=3))
-    thirty_days_later = total_interest(after, date(2025, 7, 29), RATE, YEARS_THEN_SPLIT)
+    thirty_days_later = total_interest(after, date(2025, 7, 29), InterestRate(RATE, YEARS_THEN_SPLIT))
     assert thirty_days_later.per_debt_yen == (6, 9)
 
 
@@ -112,10 +114,10 @@ def test_more_than_is_owed_is_kept_as_a_deposit() -> None:
 
 
 def test_civil_code_490__a_card_charge_settles_the_fee_and_leaves_its_interest_owed() -> None:
-    assert settle_fee(APRIL, date(2025, 6, 3), RATE, YEARS_THEN_SPLIT) == Debt(
+    assert settle_fee(APRIL, date(2025, 6, 3), InterestRate(RATE, YEARS_THEN_SPLIT)) == Debt(
         1, 0, date(2025, 6, 3), accrued_unpaid_yen=6
     )
-    assert settle_fee(JUNE, date(2025, 6, 3), RATE, YEARS_THEN_SPLIT) == replace(JUNE, principal_yen=0)
+    assert settle_fee(JUNE, date(2025, 6, 3), InterestRate(RATE, YEARS_THEN_SPLIT)) == replace(JUNE, principal_yen=0)
 
 
 @pytest.mark.parametrize(("payment_yen", "costs_yen"), [(-1, 0), (0, -1)])
@@ -135,15 +137,17 @@ def test_a_payment_below_zero_is_refused(payment_yen: int, costs_yen: int) -> No
 def test_every_yen_of_a_payment_goes_somewhere_and_lowers_what_is_owed_by_as_much(
     payment_yen: int, costs_yen: int, debts: list[Debt], through: date, day_count: str, designated: int | None
 ) -> None:
-    owed_yen = total_interest(debts, through, RATE, day_count).total_yen + sum(debt.principal_yen for debt in debts)
+    owed_yen = total_interest(debts, through, InterestRate(RATE, day_count)).total_yen + sum(
+        debt.principal_yen for debt in debts
+    )
 
-    paid = allocate(payment_yen, costs_yen, debts, through, RATE, day_count, designated)
+    paid = allocate(payment_yen, costs_yen, debts, through, InterestRate(RATE, day_count), designated)
 
     parts = (paid.costs_yen, paid.interest_yen, paid.principal_yen, paid.deposit_yen)
     assert sum(parts) == payment_yen
     assert min(parts) >= 0
     assert paid.costs_yen + paid.costs_left_yen == costs_yen
-    left_yen = total_interest(paid.debts, through, RATE, day_count).total_yen
+    left_yen = total_interest(paid.debts, through, InterestRate(RATE, day_count)).total_yen
     left_yen += sum(debt.principal_yen for debt in paid.debts)
     assert left_yen == owed_yen - paid.interest_yen - paid.principal_yen
     assert [debt.invoice_id for debt in paid.debts] == [debt.invoice_id for debt in debts]
@@ -153,9 +157,9 @@ def test_every_yen_of_a_payment_goes_somewhere_and_lowers_what_is_owed_by_as_muc
 def test_nothing_is_paid_while_what_comes_before_it_is_owed(
     payment_yen: int, costs_yen: int, debts: list[Debt], through: date
 ) -> None:
-    interest_yen = total_interest(debts, through, RATE, YEARS_THEN_SPLIT).total_yen
+    interest_yen = total_interest(debts, through, InterestRate(RATE, YEARS_THEN_SPLIT)).total_yen
 
-    paid = allocate(payment_yen, costs_yen, debts, through, RATE, YEARS_THEN_SPLIT)
+    paid = allocate(payment_yen, costs_yen, debts, through, InterestRate(RATE, YEARS_THEN_SPLIT))
 
     if paid.interest_yen:
         assert paid.costs_left_yen == 0
@@ -169,7 +173,7 @@ def test_5_2__a_set_off_works_back_to_the_day_on_which_both_could_be_set_off() -
     """5,300 due on 30 April; 100 granted on 20 May, 200 on 30 May; the notice comes on 30 June."""
     debt = Debt(1, 5_300, date(2025, 4, 30))
     funds = [Fund(date(2025, 5, 20), 100), Fund(date(2025, 5, 30), 200)]
-    parts = allocate_back(funds, [debt], date(2025, 6, 30), RATE, YEARS_THEN_SPLIT)
+    parts = allocate_back(funds, [debt], date(2025, 6, 30), InterestRate(RATE, YEARS_THEN_SPLIT))
     # to 20 May 20 days: 42.4, so 58 of the fee; to 30 May 10 days of 5,242: 20.968, so 180 of the fee
     assert parts.shares == (Share(1, 62, 238),)
     assert parts.deposit_yen == 0
@@ -178,7 +182,9 @@ def test_5_2__a_set_off_works_back_to_the_day_on_which_both_could_be_set_off() -
 
 def test_5_2__what_was_held_when_the_fee_fell_due_leaves_no_interest_and_later_debts_alone() -> None:
     early, later = Debt(1, 500, date(2025, 4, 30)), Debt(2, 500, date(2025, 8, 1))
-    parts = allocate_back([Fund(date(2025, 4, 1), 700)], [early, later], date(2025, 6, 30), RATE, YEARS_THEN_SPLIT)
+    parts = allocate_back(
+        [Fund(date(2025, 4, 1), 700)], [early, later], date(2025, 6, 30), InterestRate(RATE, YEARS_THEN_SPLIT)
+    )
     assert parts.shares == (Share(1, 0, 500), Share(2, 0, 0))
     assert (parts.deposit_yen, parts.debts) == (200, (Debt(1, 0, date(2025, 4, 30)), later))
 
@@ -192,13 +198,13 @@ def test_5_2__working_back_never_pays_more_than_is_held_or_owed_nor_asks_for_mor
 ) -> None:
     debts = [Debt(at, yen, due_on) for at, (yen, due_on) in enumerate(sorted(owed, key=lambda each: each[1]))]
     through = date(2026, 1, 31)
-    parts = allocate_back(funds, debts, through, RATE, YEARS_THEN_SPLIT)
+    parts = allocate_back(funds, debts, through, InterestRate(RATE, YEARS_THEN_SPLIT))
     used_yen = parts.interest_yen + parts.principal_yen
     assert used_yen + parts.deposit_yen == sum(fund.yen for fund in funds)
     for before, share, after in zip(debts, parts.shares, parts.debts, strict=True):
         assert after.principal_yen == before.principal_yen - share.principal_yen >= 0
         assert after.accrues_after >= before.accrues_after
-    left = total_interest(parts.debts, through, RATE, YEARS_THEN_SPLIT).total_yen
-    by_notice = allocate(sum(fund.yen for fund in funds), 0, debts, through, RATE, YEARS_THEN_SPLIT)
-    left_by_notice = total_interest(by_notice.debts, through, RATE, YEARS_THEN_SPLIT).total_yen
+    left = total_interest(parts.debts, through, InterestRate(RATE, YEARS_THEN_SPLIT)).total_yen
+    by_notice = allocate(sum(fund.yen for fund in funds), 0, debts, through, InterestRate(RATE, YEARS_THEN_SPLIT))
+    left_by_notice = total_interest(by_notice.debts, through, InterestRate(RATE, YEARS_THEN_SPLIT)).total_yen
     assert parts.interest_yen + left <= by_notice.interest_yen + left_by_notice

@@ -1,0 +1,49 @@
+"""What is answered about money received: payments of the bank, references that payers can state, terms of stores."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated
+
+from keizoku.billing.read_model import Key, ReadModel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BankPayment(ReadModel):
+    """An incoming payment: whose it is, who said so, or why nobody was found."""
+
+    id: int
+    paid_on: date
+    yen: int
+    payer: str
+    reference: str
+    state: str
+    account: str | None
+    by: str | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PayerReference(ReadModel):
+    """A reference that a payer can state: the account's own, or that of an open invoice and its term."""
+
+    reference: str
+    kind: Annotated[str, Key("for")]
+    term: date | None
+    open_yen: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoreTerm(ReadModel):
+    """A term that a store began for us: its price, what the store reported of it, what it paid out; whole yen."""
+
+    id: int
+    account: str
+    term: date
+    price: int
+    store: str | None
+    gross: int | None
+    fee: int | None
+    fee_tax: int | None
+    paid_out: int | None
+    paid_out_on: date | None
+    payout_id: str | None
