@@ -167,7 +167,7 @@ _LINES = f"""{ORIGINS}, posted AS (
         FROM line JOIN entry ON entry.id = line.entry_id
         LEFT JOIN origins ON origins.entry_id = entry.id LEFT JOIN entry AS first ON first.id = origins.origin
         WHERE line.code = '2120' AND entry.posted_on < :past
-    ), told AS (
+    ), traced AS (
         SELECT posted.*, CASE
             WHEN origin_key LIKE 'term:%' THEN CAST(split_part(origin_key, ':', 2) AS bigint)
             WHEN origin_key LIKE 'act:%' THEN (
@@ -182,10 +182,10 @@ _LINES = f"""{ORIGINS}, posted AS (
             END AS term_id
         FROM posted
     ), whose AS (
-        SELECT told.event, told.posted_on, told.yen, told.term_id,
+        SELECT traced.event, traced.posted_on, traced.yen, traced.term_id,
                coalesce(term.plan, revenue_posting.plan, '') AS plan
-        FROM told LEFT JOIN term ON term.id = told.term_id
-        LEFT JOIN revenue_posting ON revenue_posting.entry_id = told.origin
+        FROM traced LEFT JOIN term ON term.id = traced.term_id
+        LEFT JOIN revenue_posting ON revenue_posting.entry_id = traced.origin
     )"""  # noqa: S608 - all of it is ours
 """Every line of the account before the month's end, with the term or the plan that it is about; what people took back
 is about what it was."""

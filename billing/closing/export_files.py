@@ -27,7 +27,7 @@ from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.books import entry, line
 from keizoku.terms.calendar import Month
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 _AT_ONCE = 5_000
 """Rows that are fetched at once: a month of any size takes the same memory."""
 
@@ -47,7 +47,7 @@ class Exported:
 
 
 def export_month(
-    session: Session, month: Month, mapping: ExportMapping, file: Path, told: Told = lambda done, whole: None
+    session: Session, month: Month, mapping: ExportMapping, file: Path, progress: Progress = lambda done, whole: None
 ) -> Exported:
     """Write a month's journal in the format of the mapping; `told` hears of entries written.
 
@@ -58,7 +58,7 @@ def export_month(
         count = session.execute(
             sa.select(sa.func.count()).where(entry.c.posted_on >= month.first_on, entry.c.posted_on < month.end_on)
         ).scalar_one()
-        checked = _Checked(month_entries(session, month), count, told)
+        checked = _Checked(month_entries(session, month), count, progress)
         # what a package's encoding has no character for is shown as "?"
         with partial.open("w", encoding=mapping.encoding, errors="replace", newline="") as out:
             if mapping.format == "beancount":
@@ -129,8 +129,8 @@ def _sums(session: Session, *where: sa.ColumnElement[bool]) -> dict[str, int]:
 class _Checked:
     """Entries on their way into the file, counted and summed."""
 
-    def __init__(self, entries: Iterable[BookEntry], whole: int, told: Told) -> None:
-        self._entries, self._whole, self._told = entries, whole, told
+    def __init__(self, entries: Iterable[BookEntry], whole: int, progress: Progress) -> None:
+        self._entries, self._whole, self._progress = entries, whole, progress
         self.entries = self.lines = self.debit_yen = 0
         self.sums: dict[str, int] = {}
 
@@ -143,7 +143,7 @@ class _Checked:
                 self.debit_yen += max(yen, 0)
                 self.sums[code] = self.sums.get(code, 0) + yen
             if self.entries % 1_000 == 0 or self.entries == self._whole:
-                self._told(self.entries, self._whole)
+                self._progress(self.entries, self._whole)
 
 
 def _write_rows(out: TextIO, entries: Iterable[BookEntry], mapping: ExportMapping) -> None:

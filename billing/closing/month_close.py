@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.closing.reconciliation_run import Reconciled, Told, reconcile_month
+from keizoku.billing.closing.reconciliation_run import Progress, Reconciled, reconcile_month
 from keizoku.billing.closing.subledgers import SUB_LEDGERS, sub_ledgers
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import CLOSE_LOCK
@@ -102,7 +102,7 @@ class _Step:
 
 
 def close_month(
-    session: Session, gateway: Gateway, month: Month, by: str, now: datetime, told: Told | None = None
+    session: Session, gateway: Gateway, month: Month, by: str, now: datetime, progress: Progress | None = None
 ) -> Closed:
     """Check a JST month and close it. Commits; where a check fails nothing is closed and the checks say why.
 
@@ -115,7 +115,7 @@ def close_month(
     if last_act is not None:
         return Closed(month, False, (), last_act.entries, last_act.hash)
     _next_to_close(month, before, now)
-    checks = checks_of(session, month, reconcile_month(session, gateway, month, now, told), now)
+    checks = checks_of(session, month, reconcile_month(session, gateway, month, now, progress), now)
     if not all(each.ok for each in checks):
         return Closed(month, False, checks, 0, "")
     session.commit()
@@ -170,7 +170,7 @@ def standing(session: Session) -> list[MonthAct]:
     return held
 
 
-def verify(session: Session, told: Told | None = None, kept: str = "") -> list[str]:
+def verify(session: Session, progress: Progress | None = None, kept: str = "") -> list[str]:
     """What does not hold of the chain: an act changed or left out, an entry of a closed month changed or added.
 
     A chain that was cut at its end is whole in itself: `kept` is the hash of an act, kept elsewhere, that it must have.
@@ -188,8 +188,8 @@ def verify(session: Session, told: Told | None = None, kept: str = "") -> list[s
         previous = act.hash
     held = standing(session)
     for done, act in enumerate(held):
-        if told is not None:
-            told(act.month, done, len(held))
+        if progress is not None:
+            progress(act.month, done, len(held))
         entries, content = _digest(session, act.from_on, act.to_on)
         if (entries, content) != (act.entries, act.content):
             wrong.append(
@@ -213,7 +213,7 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
     ).one_or_none()
     balances = trial(session)
     off_yen = balances.debit - balances.credit
-    sub = [each.told(month) for each in sub_ledgers(session, month, jst_day(now)) if not each.ties]
+    sub = [each.sentence(month) for each in sub_ledgers(session, month, jst_day(now)) if not each.ties]
     session.rollback()
     done = last_night is not None and last_night >= month.end_on
     certified = newest is not None and newest.state == "ok" and newest.business_date >= month.end_on

@@ -21,7 +21,7 @@ _BOOKED = (
         LEFT JOIN origins ON origins.entry_id = entry.id LEFT JOIN entry AS first ON first.id = origins.origin
         WHERE entry.posted_on >= '{first}' AND entry.posted_on < '{past}' AND line.code IN ('1131', '1180')
         GROUP BY entry.id HAVING bool_or(line.code = '1131')
-    ), told AS (
+    ), reported AS (
         SELECT CASE WHEN event = 'by_people' THEN 'people' ELSE split_part(event_key, ':', 1) END AS word,
                CASE WHEN event = 'by_people' THEN id::text ELSE split_part(event_key, ':', 2) END AS about,
                CASE WHEN event_key LIKE 'dispute:%' AND yen > 0 THEN 'in'
@@ -34,7 +34,7 @@ _BOOKED = (
     ), booked AS (
         SELECT word, about, part, sum(yen)::bigint AS yen, sum(tax_yen)::bigint AS tax_yen,
                min(posted_on) AS posted_on, max(belongs_to) AS belongs_to, max(account) AS account
-        FROM told GROUP BY word, about, part
+        FROM reported GROUP BY word, about, part
     )"""
 )
 """What the ledger's clearing account has for each thing of ours; what people took back counts to what it was."""

@@ -34,7 +34,7 @@ AROUND = timedelta(days=40)
 """How far beyond a month's ends its counterparts are looked for."""
 STEPS = ("news", "ours", "gateway", "payouts", "bank", "receipts", "match")
 
-Told = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], None]
 """Told the step under way, how many are done, of how many."""
 
 
@@ -69,24 +69,24 @@ class Reconciled:
 
 
 def reconcile_month(
-    session: Session, gateway: Gateway, month: Month, now: datetime, told: Told | None = None
+    session: Session, gateway: Gateway, month: Month, now: datetime, progress: Progress | None = None
 ) -> Reconciled:
     """Fetch the gateway's news and reconcile a JST month as of `now`. Commits the news, writes nothing else.
 
     A gateway that does not answer leaves what is known already.
     """
-    told = told or _nobody
-    told("news", 0, len(STEPS))
+    progress = progress or _unseen
+    progress("news", 0, len(STEPS))
     _events(session, gateway, now)
     today = jst_day(now)
     with scratch("keizoku-reconcile-") as folder, closing(workbench(folder)) as connection:
-        bank_given = _load(session, connection, folder, month, gateway.bank_names, told)
-        told("match", len(STEPS) - 1, len(STEPS))
+        bank_given = _load(session, connection, folder, month, gateway.bank_names, progress)
+        progress("match", len(STEPS) - 1, len(STEPS))
         stated = {"ledger": int(session.execute(LEDGER_MOVED, _span(month)).scalar_one())}
         outcome = reconcile(connection, month, today, bank_given=bank_given, stated=stated)
     controls = _controls(session, month)
     session.rollback()
-    told("match", len(STEPS), len(STEPS))
+    progress("match", len(STEPS), len(STEPS))
     return Reconciled(outcome, resolutions(session, outcome), controls, bank_given)
 
 
@@ -140,8 +140,8 @@ def resolve(
         )
     session.execute(
         sa.insert(exception_resolution).values(
-            month=str(month), exception=key, kind=found.type.value, yen=found.yen, told=exception_row(found).to_json(),
-            entry_id=entry_id, author=by, ground=ground, recorded_at=now,
+            month=str(month), exception=key, kind=found.type.value, yen=found.yen,
+            snapshot=exception_row(found).to_json(), entry_id=entry_id, author=by, ground=ground, recorded_at=now,
         )
     )  # fmt: skip
     session.commit()
@@ -209,11 +209,11 @@ def _load(
     folder: Path,
     month: Month,
     names: Sequence[str],
-    told: Told,
+    progress: Progress,
 ) -> bool:
     """Stream the facts; whether a statement of the bank is at hand for the month."""
     for done, (table, query) in enumerate(queries(month, AROUND, names).items(), start=1):
-        told(table, done, len(STEPS))
+        progress(table, done, len(STEPS))
         file = folder / f"{table}.csv"
         statement = f"COPY ({query}) TO STDOUT (FORMAT csv)".encode()
         with file.open("wb") as out, driver_cursor(session) as cursor, cursor.copy(statement) as rows:
@@ -266,5 +266,5 @@ def _span(month: Month) -> dict[str, date | datetime | str]:
     }
 
 
-def _nobody(step: str, done: int, whole: int) -> None:
+def _unseen(step: str, done: int, whole: int) -> None:
     pass

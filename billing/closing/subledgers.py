@@ -38,7 +38,7 @@ class SubLedger:
         """Whether both say the same."""
         return self.journal_yen == self.rows_yen
 
-    def told(self, month: Month) -> str:
+    def sentence(self, month: Month) -> str:
         """The difference in words."""
         last_on = month.end_on - timedelta(days=1)
         return f"account {self.code} stands at {self.journal_yen} yen on {last_on}, its rows say {self.rows_yen}"

@@ -33,7 +33,7 @@ class Upcoming:
     term: NewTerm
     interval: str
     now_yen: int
-    told: RenewalNotified
+    notified: RenewalNotified
 
 
 def anything_due() -> sa.ColumnElement[bool]:
@@ -70,9 +70,9 @@ def due(session: Session, rules: Rules, today: date) -> Iterator[list[Upcoming]]
     last = 0
     while rows := session.execute(query.where(contract.c.id > last)).all():
         last = rows[-1].id
-        told = _told(session, {row.id: row.renews_on for row in rows})
+        notified = _notified(session, {row.id: row.renews_on for row in rows})
         facts = load_facts(session, rules, rows, today)
-        yield [found for each in facts if (found := _upcoming(each, rules, choices, told, today)) is not None]
+        yield [found for each in facts if (found := _upcoming(each, rules, choices, notified, today)) is not None]
         if len(rows) < CHUNK:
             return
 
@@ -87,7 +87,7 @@ def decide(rules: Rules, upcoming: Sequence[Upcoming], today: date) -> list[tupl
         for occasion, notice in renewal_notices(
             each.term,
             each.now_yen,
-            each.told,
+            each.notified,
             Windows(renewal_days[each.interval], settings.price_notice_days, settings.end_of_use_days_before),
             today,
         )
@@ -114,9 +114,11 @@ def _wanted(prices: Sequence[Price], settings: Discretion, today: date) -> sa.Co
     """The condition of a candidate; None where nobody can be one."""
     first_day = sa.func.to_char(contract.c.renews_on, "YYYY-MM-DD")
     of_term = sa.select(user_notice.c.occasion).where(user_notice.c.contract_id == contract.c.id)
-    told = of_term.where(user_notice.c.kind == "renewal", user_notice.c.occasion == sa.func.concat("term:", first_day))
+    notified = of_term.where(
+        user_notice.c.kind == "renewal", user_notice.c.occasion == sa.func.concat("term:", first_day)
+    )
     conditions: list[sa.ColumnElement[bool]] = [
-        sa.and_(plan.c.interval == interval, contract.c.renews_on <= today + timedelta(days=days), ~told.exists())
+        sa.and_(plan.c.interval == interval, contract.c.renews_on <= today + timedelta(days=days), ~notified.exists())
         for interval, days in (
             ("month", settings.renewal_notice_days_month),
             ("year", settings.renewal_notice_days_year),
@@ -125,7 +127,7 @@ def _wanted(prices: Sequence[Price], settings: Discretion, today: date) -> sa.Co
     ]
     ahead = _prices_to_come(prices, today, settings.price_notice_days)
     if ahead:
-        last_told = (
+        last_notified = (
             of_term.where(
                 user_notice.c.kind == "price", user_notice.c.occasion.like(sa.func.concat("term:", first_day, ":%"))
             )
@@ -133,7 +135,9 @@ def _wanted(prices: Sequence[Price], settings: Discretion, today: date) -> sa.Co
             .limit(1)
             .scalar_subquery()
         )
-        known_yen = sa.func.coalesce(sa.cast(sa.func.split_part(last_told, ":", 4), sa.BigInteger), term.c.price_yen)
+        known_yen = sa.func.coalesce(
+            sa.cast(sa.func.split_part(last_notified, ":", 4), sa.BigInteger), term.c.price_yen
+        )
         other = sa.or_(
             *(
                 sa.and_(
@@ -181,7 +185,7 @@ def _prices_to_come(prices: Sequence[Price], today: date, days: int) -> list[tup
 
 
 def _upcoming(
-    facts: DueContract, rules: Rules, choices: RenewalRules, told: dict[int, RenewalNotified], today: date
+    facts: DueContract, rules: Rules, choices: RenewalRules, notified: dict[int, RenewalNotified], today: date
 ) -> Upcoming | None:
     """The term to come, or None: it does not renew as things stand, or has no price yet."""
     each = facts.contract
@@ -193,11 +197,11 @@ def _upcoming(
     if not renewal.terms:
         return None
     return Upcoming(
-        renewal.terms[0], each.interval, each.last_price_yen, told.get(each.contract_id, RenewalNotified(False, ()))
+        renewal.terms[0], each.interval, each.last_price_yen, notified.get(each.contract_id, RenewalNotified(False, ()))
     )
 
 
-def _told(session: Session, renews_on: dict[int, date]) -> dict[int, RenewalNotified]:
+def _notified(session: Session, renews_on: dict[int, date]) -> dict[int, RenewalNotified]:
     """contract id -> what was told of its coming term."""
     rows = session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.kind, user_notice.c.occasion)

@@ -98,10 +98,10 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 def summed(folder: Path) -> set[str]:
     """The names of plain files that a folder's SHA256SUMS has; none where there is none."""
     try:
-        told = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, UnicodeDecodeError):
         return set()
-    names = {line.partition("  ")[2] for line in told}
+    names = {line.partition("  ")[2] for line in lines}
     return {name for name in names if name and name == Path(name).name}
 
 

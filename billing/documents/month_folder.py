@@ -39,7 +39,7 @@ from keizoku.terms.rendering import Lang
 from keizoku.terms.rules import Rules
 
 Form = Literal["pdf", "html"]
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 """Told how many documents are there, of how many."""
 MANIFEST = "documents.jsonl"
 _AT_ONCE = 1_000
@@ -79,7 +79,7 @@ def write_documents(
     *,
     form: Form = "pdf",
     font: Path | None = None,
-    told: Told = lambda done, whole: None,
+    progress: Progress = lambda done, whole: None,
 ) -> Written:
     """Write every document of a month into a folder, which is made, or finish what an earlier run began there.
 
@@ -103,7 +103,7 @@ def write_documents(
                     manifest.flush()
                 sums[made.name] = kept
                 yen += made.yen
-                told(len(sums), whole)
+                progress(len(sums), whole)
         for name in known.keys() - sums.keys():  # of another form, or of what is no more
             (folder / name).unlink(missing_ok=True)
         _put(folder / MANIFEST, "".join(_line(name, kept) for name, kept in sums.items()))
@@ -163,8 +163,8 @@ def _known(folder: Path) -> dict[str, _Kept]:
         with (folder / MANIFEST).open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 try:
-                    told = json.loads(line)
-                    name, kept = str(told["file"]), _Kept(str(told["facts"]), str(told["sha256"]))
+                    progress = json.loads(line)
+                    name, kept = str(progress["file"]), _Kept(str(progress["facts"]), str(progress["sha256"]))
                 except (ValueError, KeyError, TypeError):
                     continue
                 if name == Path(name).name:

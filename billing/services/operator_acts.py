@@ -54,8 +54,8 @@ class OperatorActService(Service):
         ground: str,
         now: datetime,
     ) -> int:
-        for name, told in (("what was done", what), ("the author", by), ("the ground", ground)):
-            if not told.strip():
+        for name, given in (("what was done", what), ("the author", by), ("the ground", ground)):
+            if not given.strip():
                 raise Refused("act.incomplete", f"{kind}: {name} is missing", "an act is recorded with all of them")
         if occurred_at > now:
             raise Refused("act.ahead", f"{kind}: {iso_jst(occurred_at)} lies ahead", "record what has happened")

@@ -157,8 +157,8 @@ def credit_note_document(facts: CreditNote, lang: Lang) -> PrintedDocument:
 
 
 def _heading(issuer: Issuer, number: str | None, lang: Lang) -> list[tuple[str, str]]:
-    told = (("issuer", issuer.name), ("address", issuer.address), ("registration", number or ""))
-    return [(_say(f"field.{name}", lang), text) for name, text in told if text]
+    known = (("issuer", issuer.name), ("address", issuer.address), ("registration", number or ""))
+    return [(_say(f"field.{name}", lang), text) for name, text in known if text]
 
 
 def _say(key: str, lang: Lang, **facts: object) -> str:

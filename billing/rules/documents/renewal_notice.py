@@ -36,7 +36,7 @@ class Windows:
 
 
 def renewal_notices(
-    upcoming: NewTerm, now_yen: int, told: RenewalNotified, windows: Windows, today: date
+    upcoming: NewTerm, now_yen: int, notified: RenewalNotified, windows: Windows, today: date
 ) -> Sequence[tuple[str, Notice]]:
     """(occasion, notice) of what is due today and was not told; the occasion is once per contract and kind."""
     days = (upcoming.starts_on - today).days
@@ -45,12 +45,12 @@ def renewal_notices(
     ask_by_on = upcoming.starts_on - timedelta(days=1 + windows.end_of_use_days_before)
     occasion = f"term:{upcoming.starts_on}"
     due: list[tuple[str, Notice]] = []
-    if days <= windows.renewal_days and not told.renewal:
+    if days <= windows.renewal_days and not notified.renewal:
         text = renewal(upcoming.starts_on, upcoming.ends_on, upcoming.price_yen, upcoming.method, ask_by_on)
         due.append((occasion, text))
-    last_yen = told.prices_yen[-1] if told.prices_yen else now_yen
+    last_yen = notified.prices_yen[-1] if notified.prices_yen else now_yen
     if days <= windows.price_days and upcoming.price_yen != last_yen:
-        place = len(told.prices_yen) + 1
+        place = len(notified.prices_yen) + 1
         text = price_change(upcoming.starts_on, now_yen, upcoming.price_yen, ask_by_on)
         due.append((f"{occasion}:{place}:{upcoming.price_yen}", text))
     return due

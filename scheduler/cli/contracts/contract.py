@@ -95,9 +95,9 @@ def apply(
         screened = services.billing.screen(rule, accounts=[account], now=now) if rule is not None else []
     outcome = screened[0].outcome if screened else "applied"
     ground = screened[0].ground if screened else None
-    told = f"account {account}: {outcome}{f' ({ground})' if ground else ''}, contract {contract_id}"
+    sentence = f"account {account}: {outcome}{f' ({ground})' if ground else ''}, contract {contract_id}"
     emit(
-        {"contract": contract_id, "account": account, "outcome": outcome, "ground": ground} if as_json else told,
+        {"contract": contract_id, "account": account, "outcome": outcome, "ground": ground} if as_json else sentence,
         as_json,
     )
 

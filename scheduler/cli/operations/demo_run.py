@@ -46,8 +46,8 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
     if not page.parent.is_dir():
         fail(f"there is no folder {page.parent} for the page; name another place by --out")
     with fresh_services(folder, rules) as services:
-        with _progress() as told:
-            played = play(services, acts, told)
+        with _progress() as progress:
+            played = play(services, acts, progress)
         summary = summarise(services, played, played_until())
         command = f"KEIZOKU_DATA_DIR={folder} {_program()} explain claim {summary.explained} --lang en"
         html = demo_page(services, summary, played_until(), command)
@@ -78,9 +78,9 @@ def show(console: Console, summary: Summary, page: Path, command: str) -> None:
         console.print(f"\n[bold]{title}[/]")
         console.print(_figures(figures))
         if figures[0] in summary.stops:
-            told = words.duration(summary.unusable_seconds, ja=False)
+            progress = words.duration(summary.unusable_seconds, ja=False)
             console.print(
-                f"[dim]a member who claims the whole month: {told} unusable, so {summary.rate} of a monthly fee[/]"
+                f"[dim]a member who claims the whole month: {progress} unusable, so {summary.rate} of a monthly fee[/]"
             )
     console.print("\n[bold]売上 Revenue by month, without tax, less SLA reductions[/]")
     console.print(_revenue(summary))

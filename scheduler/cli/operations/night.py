@@ -133,9 +133,10 @@ def run_nights(
     from keizoku.scheduler.night.nightly_run import run_night
     from keizoku.scheduler.night.processes import WorkerPool
 
-    with _progress(dates) as told, WorkerPool(jobs - 1, partial(open_services, quiet=True)) as pool:
+    with _progress(dates) as progress, WorkerPool(jobs - 1, partial(open_services, quiet=True)) as pool:
         return [
-            run_night(services, each, now or night_at(each), told, whole_audit=whole_audit, pool=pool) for each in dates
+            run_night(services, each, now or night_at(each), progress, whole_audit=whole_audit, pool=pool)
+            for each in dates
         ]
 
 

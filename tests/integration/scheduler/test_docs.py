@@ -1,10 +1,10 @@
 """Every command in README and docs works as typed: each `$ …` line of a console block is run, in order, per page.
 
-A page is one shell in a folder of links to what the checkout has. `keizoku` is in `.venv/bin`, as after `make demo`, and
-not on the path: the tutorial has to activate it, as it tells its readers to; the other pages begin where that is done.
-A page's first command finds nothing, as a reader's does; the server that it made is kept up for the others.
-`make` lines are held to the Makefile's targets (CI runs them), but for the pages on the demo: they are run after a demo,
-and the text that they show is what is printed. A line's comment may name its exit code: `# exit 1`.
+A page is one shell in a folder of links to what the checkout has. `keizoku` is in `.venv/bin`, as after `make demo`,
+and not on the path: the tutorial has to activate it, as it tells its readers to; the other pages begin where that is
+done. A page's first command finds an empty database, as a reader's does; the server is kept running for the others.
+`make` lines are compared with the Makefile's targets (CI runs them). Pages on the demo are run after a demo, and the
+text that they show has to be what is printed. A line's comment may name its exit code: `# exit 1`.
 """
 
 import os
