@@ -35,7 +35,7 @@ class ExceptionType(StrEnum):
     GATEWAY_ONLY = "gateway_only"  # the gateway moved money that is not booked
     AMOUNT_DIFFERS = "amount_differs"  # both have it, for other amounts
     STATUS_DIFFERS = "status_differs"  # one side says that it happened, the other that it did not
-    DUPLICATE_CHARGE = "duplicate_charge"  # the gateway charged twice what we wanted once
+    DUPLICATE_CHARGE = "duplicate_charge"  # the gateway charged twice what we asked for once
     REFUND_MISSING = "refund_missing"  # a refund that only one side has
     DISPUTE_UNBOOKED = "dispute_unbooked"  # a dispute that is not in the books
     FEE_CLASS = "fee_class"  # a fee of the same amount with another tax in it
@@ -260,7 +260,7 @@ def reconcile(
 
     Facts of the months around it should be there too, so that a pair over the month's end is found. Without
     `bank_given` no statement of the bank is at hand, and payouts and receipts end at their own side. `stated` is what a
-    side says that it moved in the month, summed without these rows; a remainder is told.
+    side says that it moved in the month, summed without these rows; a remainder is reported.
     """
     for name, value in (("first", month.first_on), ("past", month.end_on), ("bank_given", bank_given)):
         connection.execute(f"SET VARIABLE {name} = ?", [value])

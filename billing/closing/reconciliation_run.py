@@ -35,7 +35,7 @@ AROUND = timedelta(days=40)
 STEPS = ("news", "ours", "gateway", "payouts", "bank", "receipts", "match")
 
 Progress = Callable[[str, int, int], None]
-"""Told the step under way, how many are done, of how many."""
+"""Called with the step under way, how many are done, of how many."""
 
 
 @dataclass(frozen=True, slots=True)

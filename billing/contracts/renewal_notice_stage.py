@@ -1,6 +1,6 @@
-"""Within stage 7: what users are told before a renewal. Due, decide, save; a second night of a date writes nothing.
+"""Within stage 7: notices to users before a renewal. Due, decide, save; a second run of a date writes nothing.
 
-Candidates are found by the database: contracts whose next renewal is near and not yet told, or whose price there is
+Candidates are found by the database: contracts whose next renewal is near and not yet notified, or whose price there is
 not the one that they know. The renewal itself is decided as by the stage `terms`, as if nothing changed until then.
 """
 
@@ -28,7 +28,7 @@ from keizoku.terms.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """A contract that renews as things stand: the term to come, the price now, what was told of it."""
+    """A contract that will renew: the coming term, the price now, the notices sent of it."""
 
     term: NewTerm
     interval: str
@@ -60,7 +60,7 @@ def due(session: Session, rules: Rules, today: date) -> Iterator[list[Upcoming]]
         return
     query = (
         running()
-        # implied by what is wanted; said apart, it keeps the server from joining every contract with its terms first
+        # follows from the next condition, but keeps the server from joining every contract with its terms first
         .where(contract.c.plan == sa.any_(texts(plans)))
         .where(contract.c.renews_on > today, contract.c.renews_on <= today + timedelta(days=longest), wanted)
         .order_by(contract.c.id)
@@ -202,7 +202,7 @@ def _upcoming(
 
 
 def _notified(session: Session, renews_on: dict[int, date]) -> dict[int, RenewalNotified]:
-    """contract id -> what was told of its coming term."""
+    """contract id -> the notices sent of its coming term."""
     rows = session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.kind, user_notice.c.occasion)
         .where(

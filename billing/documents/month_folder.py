@@ -40,7 +40,7 @@ from keizoku.terms.rules import Rules
 
 Form = Literal["pdf", "html"]
 Progress = Callable[[int, int], None]
-"""Told how many documents are there, of how many."""
+"""Called with how many documents are there, of how many."""
 MANIFEST = "documents.jsonl"
 _AT_ONCE = 1_000
 

@@ -89,7 +89,7 @@ def _font(file: Path | None) -> str:
     try:
         found = TTFont(f"document-{chosen.stem}", str(chosen))
     except (OSError, TTFError) as error:
-        raise FontError(f"{chosen}: cannot be put into a PDF; a TrueType font is wanted ({error})") from error
+        raise FontError(f"{chosen}: cannot be put into a PDF; a TrueType font is needed ({error})") from error
     pdfmetrics.registerFont(found)
     return str(found.fontName)
 

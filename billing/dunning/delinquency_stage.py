@@ -37,7 +37,7 @@ class Case:
     suspended: bool
     unpaid: tuple[OpenItem, ...]
     elsewhere: tuple[OpenItem, ...]  # unpaid fees of the account's other contracts
-    notified: frozenset[str]  # occasions of its notices that a fee is overdue
+    notified: frozenset[str]  # occasions of the overdue notices that were sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +221,7 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
 
 
 def _lift(session: Session, case: Case, now: datetime) -> int:
-    """End the suspension that this stage set; access is back, and is told so, unless people hold it off too."""
+    """End this stage's suspension; access is back and the user is notified, unless people keep it off too."""
     lifted = session.scalars(
         sa.update(suspension)
         .where(

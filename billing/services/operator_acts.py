@@ -1,4 +1,4 @@
-"""The desk for acts of the operator that the contract allows and nothing computes: recorded, never judged.
+"""Acts of the operator that the contract allows and nothing computes: recorded, never judged.
 
 premium/11.1: the contents of the service were changed. premium/8.1: data went to a card company to collect a debt.
 Rows are only ever added; a mistaken one is followed by one that says so.

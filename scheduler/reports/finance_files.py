@@ -21,7 +21,7 @@ from keizoku.terms.cells import cell
 from keizoku.terms.rendering import Lang
 
 Progress = Callable[[str, int, int], None]
-"""Told the file that is written next, how many are done, of how many."""
+"""Called with the file that is written next, how many are done, of how many."""
 MOST_ROWS = 1_048_575
 """Rows below the header that a sheet can hold."""
 LIST_ROWS = 100_000

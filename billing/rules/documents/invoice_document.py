@@ -1,6 +1,6 @@
-"""The billing statement of an invoice, and the return invoice of a large credit, as they are told to the user.
+"""The billing statement of an invoice, and the credit note of a large credit, as users see them.
 
-    Statement ──told──> Document (title, fields, rows, totals, notes) ──> page, PDF, terminal
+    Statement ──> Document (title, fields, rows, totals, notes) ──> page, PDF, terminal
 
 Pure. Decides which document it is: a qualified invoice (適格請求書) only where the issuer's number is in force on the
 day of issue, a billing statement otherwise; a return invoice (適格返還請求書) is due for a credit from 10,000

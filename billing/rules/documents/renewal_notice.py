@@ -1,12 +1,12 @@
-"""What a user is told before a term renews: that it does (premium/3.3), and that it has another price (premium/4.3).
+"""Notices before a term renews: that it does (premium/3.3), and that it has another price (premium/4.3).
 
-Once per term and document; a price that changes again after it was told is told again. Nothing for a contract that
+Once per term and document; a price that changes again after its notice gets another notice. Nothing for a contract that
 does not renew as things stand, for terms that were paid in advance, and for app stores, which tell their own
 customers. Facts in, notices out. Days are JST dates, amounts whole yen.
 
     renews on 06-10 at 600, now 500      price notice 06-10, 500 to 600
-    told 600 for 06-10, now 550 holds    price notice 06-10, 500 to 550
-    told 600 for 06-10, now 500 holds    price notice 06-10, withdrawn
+    notified 600 for 06-10, now 550      price notice 06-10, 500 to 550
+    notified 600 for 06-10, now 500      price notice 06-10, withdrawn
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from keizoku.billing.rules.payment_method import INVOICED
 
 @dataclass(frozen=True, slots=True)
 class RenewalNotified:
-    """What the user was told of the term that is to come: its renewal, and its prices in order."""
+    """The notices that the user has had of the coming term: its renewal, and its prices in order."""
 
     renewal: bool
     prices_yen: tuple[int, ...]

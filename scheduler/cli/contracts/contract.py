@@ -1,6 +1,6 @@
 """`keizoku contract`: applications and their screening, what users ask for, lists.
 
-Every command is one call on the billing desk, at the present instant. What cannot be done is said in one line,
+Every command is one call of the billing service, at the present instant. What cannot be done is said in one line,
 exit code 1.
 """
 
@@ -114,7 +114,7 @@ def apply(
 def import_applications(file: File, as_json: AsJson = False) -> None:
     """Take applications of a file: account, plan, method, applied_at, months, fallback, consents (CSV).
 
-    Rows that cannot be taken are told with file, line, value, rule and remedy; the good ones are taken. Exit 1 then.
+    Rows that cannot be taken are reported with file, line, value, rule and remedy (exit 1); the good ones are taken.
     """
     with services_now() as (services, now):
         done = services.billing.import_applications(file, now=now)

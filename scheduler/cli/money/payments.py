@@ -76,7 +76,7 @@ def nothing_charged(
     """People have made sure that a charge never reached the card: the next night may try anew."""
     with services_now() as (services, now):
         services.billing.nothing_charged(attempt, by=by, ground=ground, now=now)
-    emit(f"attempt {attempt} is over; the fee is wanted again")
+    emit(f"attempt {attempt} is over; the fee is due to be charged again")
 
 
 @app.command(help=japanese("結果の届かないカード返金(あれば終了コード 1)。"))

@@ -1,4 +1,4 @@
-"""What `keizoku demo` does: the month loaded, its nights run, what came of it shown and written as a page."""
+"""What `keizoku demo` does: load the month, run its nights, show the result and write it as a page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PHASES = {"load": "contracts", "nights": "nights"}
 
 
 def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_json: bool) -> bool:
-    """Play the example month and tell it; whether every certificate is ok."""
+    """Play the example month and show it; whether every certificate is ok."""
     folder, why = (data_dir.expanduser().absolute(), "") if data_dir is not None else default_dir()
     source = examples or examples_dir()
     if source is None:
@@ -138,7 +138,7 @@ def _gross(summary: Summary) -> Figure:
 
 
 def _remarks(summary: Summary) -> Figure:
-    return Figure("remarks", "受付の注記", "remarks of the desks on what came in", len(summary.remarks))
+    return Figure("remarks", "受付の注記", "remarks on what came in", len(summary.remarks))
 
 
 def _figures(figures: Iterable[Figure]) -> Table:
