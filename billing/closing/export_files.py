@@ -29,7 +29,7 @@ from keizoku.terms.calendar import Month
 
 Progress = Callable[[int, int], None]
 _AT_ONCE = 5_000
-"""Rows that are fetched at once: a month of any size takes the same memory."""
+"""Rows fetched at a time, so that a month of any size takes the same memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Exported:
 def export_month(
     session: Session, month: Month, mapping: ExportMapping, file: Path, progress: Progress = lambda done, whole: None
 ) -> Exported:
-    """Write a month's journal in the format of the mapping; `told` hears of entries written.
+    """Write a month's journal in the format of the mapping; `progress` is called as entries are written.
 
     OSError if it cannot be written, Refused while another run writes the same file.
     """
@@ -111,7 +111,7 @@ def month_sums(session: Session, month: Month) -> dict[str, int]:
 
 
 def balances_before(session: Session, month: Month) -> dict[str, int]:
-    """What each account stood at when a month began."""
+    """The balance of each account at the start of a month."""
     return _sums(session, entry.c.posted_on < month.first_on)
 
 
@@ -147,7 +147,7 @@ class _Checked:
 
 
 def _write_rows(out: TextIO, entries: Iterable[BookEntry], mapping: ExportMapping) -> None:
-    writer = csv.writer(out)  # CRLF, as all of them want it
+    writer = csv.writer(out)  # CRLF, as all of the packages expect
     rows = ROWS.get(mapping.format, csv_rows)
     header = CSV_HEADER if mapping.format == "csv" else HEADERS.get(mapping.format)
     if header:

@@ -32,7 +32,7 @@ from keizoku.terms.refusal import Refused
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What has to hold before a month is closed, and what is to be done where it does not."""
+    """A condition that has to hold before a month is closed, and what to do where it does not."""
 
     name: str
     ok: bool
@@ -58,7 +58,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MonthAct(ReadModel):
-    """A close or a reopening as it stands in the chain: of the days [from_on, to_on), with a digest of their entries.
+    """A close or a reopening in the chain: of the days [from_on, to_on), with a digest of their entries.
 
     `open_from` is the first day on which entries may be posted after it, `previous` the hash of the act before.
     """
@@ -80,7 +80,7 @@ class MonthAct(ReadModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MonthView(ReadModel):
-    """A month as the books stand: closed or not, what nothing explains, exceptions per type, balances."""
+    """A month in the books as they are now: closed or not, what nothing explains, exceptions per type, balances."""
 
     closed: bool
     unexplained: int
@@ -90,7 +90,7 @@ class MonthView(ReadModel):
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A close or reopening to be written: about which days, from when on the books are open, by whom and why."""
+    """A close or reopening to be written: its days, the first day that is open after it, who and why."""
 
     month: Month
     kind: str
@@ -135,7 +135,7 @@ def close_month(
 
 
 def reopen_month(session: Session, month: Month, by: str, ground: str, now: datetime) -> str:
-    """Open the newest closed month again. Commits; the new hash. Refused without ground and author, or out of turn."""
+    """Open the newest closed month again. Commits; the new hash. Refused without ground and author, or for an older one."""
     if not by.strip() or not ground.strip():
         raise Refused("act.unsigned", "reopening needs who reopens and why", ": --author and --ground")
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))
@@ -160,7 +160,7 @@ def acts(session: Session) -> list[MonthAct]:
 
 
 def standing(session: Session) -> list[MonthAct]:
-    """The closes that hold now, oldest month first."""
+    """The closes that are in force now, oldest month first."""
     held: list[MonthAct] = []
     for act in acts(session):
         if act.kind == "closed":
@@ -171,7 +171,7 @@ def standing(session: Session) -> list[MonthAct]:
 
 
 def verify(session: Session, progress: Progress | None = None, kept: str = "") -> list[str]:
-    """What does not hold of the chain: an act changed or left out, an entry of a closed month changed or added.
+    """The faults of the chain: an act changed or left out, an entry of a closed month changed or added.
 
     A chain that was cut at its end is whole in itself: `kept` is the hash of an act, kept elsewhere, that it must have.
     """
@@ -256,7 +256,7 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
 
 
 def close_view(session: Session, gateway: Gateway, month: Month, now: datetime) -> MonthView:
-    """A month as the books stand at the present `now`."""
+    """A month in the books as of the present, `now`."""
     reconciled = reconcile_month(session, gateway, month, now)
     return MonthView(
         closed=str(month) in {each.month for each in standing(session)},
@@ -307,7 +307,7 @@ def _act(session: Session, step: _Step, now: datetime) -> MonthAct:
 
 
 def _hash(act: MonthAct) -> str:
-    """Over everything that an act says; the days and the instant in ISO form, UTC."""
+    """The hash over everything that an act says; the days and the instant in ISO form, UTC."""
     said = [
         act.previous,
         act.month,

@@ -37,7 +37,7 @@ _BOOKED = (
         FROM reported GROUP BY word, about, part
     )"""
 )
-"""What the ledger's clearing account has for each thing of ours; what people took back counts to what it was."""
+"""What the ledger's clearing account has for each event of ours; a reversal counts to the entry that it reverses."""
 
 _OURS = """
     SELECT 'attempt:' || payment_attempt.id, 'charge', payment_attempt.key, payment_attempt.gateway_id,
@@ -121,7 +121,7 @@ _PAYOUTS = """
         WHERE payout_movement.payout IN (SELECT payout FROM paid WHERE automatic) GROUP BY payout_movement.payout
     )
     SELECT payout, amount, members.net, on_day FROM paid LEFT JOIN members USING (payout) ORDER BY payout"""
-"""The movements of all payouts are summed at once: payout by payout, each of them would be looked up by its key."""
+"""The movements of all payouts are summed at once; one by one, each would need a look-up by its key."""
 
 _BANK = """
     SELECT 'bank:' || bank_line.id, yen, paid_on,

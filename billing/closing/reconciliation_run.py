@@ -1,8 +1,8 @@
-"""A month's facts from the database onto the reconciliation's workbench, and what people make of its exceptions.
+"""Loads a month's facts from the database for reconciliation, and records how people resolve its exceptions.
 
-    gateway's news fetched ──> facts of the month and the ones around it, streamed ──> billing.closing.reconciliation
+    gateway's events fetched ──> facts of the month and the ones around it, streamed ──> billing.closing.reconciliation
 
-Nothing but the gateway's news is written; reconciling again gives the same. Memory does not grow with the month: rows
+Only the gateway's events are written; reconciling again gives the same. Memory does not grow with the month: rows
 go from the server into files and from there into DuckDB.
 """
 
@@ -31,7 +31,7 @@ from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.refusal import Refused
 
 AROUND = timedelta(days=40)
-"""How far beyond a month's ends its counterparts are looked for."""
+"""How far beyond a month's ends counterparts are searched for."""
 STEPS = ("news", "ours", "gateway", "payouts", "bank", "receipts", "match")
 
 Progress = Callable[[str, int, int], None]
@@ -40,7 +40,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What people made of an exception."""
+    """How a person resolved an exception."""
 
     by: str
     ground: str
@@ -59,7 +59,7 @@ class Reconciled:
 
     @property
     def open(self) -> tuple[Difference, ...]:
-        """Exceptions that wait for people."""
+        """Exceptions that wait for a person's decision."""
         return tuple(each for each in self.outcome.exceptions if each.key not in self.resolved)
 
     @property
@@ -71,9 +71,9 @@ class Reconciled:
 def reconcile_month(
     session: Session, gateway: Gateway, month: Month, now: datetime, progress: Progress | None = None
 ) -> Reconciled:
-    """Fetch the gateway's news and reconcile a JST month as of `now`. Commits the news, writes nothing else.
+    """Fetch the gateway's events and reconcile a JST month as of `now`. Commits the events, writes nothing else.
 
-    A gateway that does not answer leaves what is known already.
+    If the gateway does not answer, the events that are already known are used.
     """
     progress = progress or _unseen
     progress("news", 0, len(STEPS))
@@ -91,7 +91,7 @@ def reconcile_month(
 
 
 def resolutions(session: Session, outcome: Outcome) -> dict[str, Resolution]:
-    """The newest resolution of each exception that has one and still stands at the same amount."""
+    """The newest resolution of each exception that has one and still has the same amount."""
     amounts = {each.key: each.yen for each in outcome.exceptions}
     if not amounts:
         return {}
@@ -117,7 +117,7 @@ def resolve(
     *,
     lines: Mapping[str, int] | None = None,
 ) -> int | None:
-    """People say what an exception is; with `lines` (code -> yen) an entry is posted for it. Commits; the entry's id.
+    """Record what an exception is; with `lines` (code -> yen) post an entry for it. Commits; returns the entry's id.
 
     Refused without author and ground, for an exception that the month does not have or that is resolved already.
     """
@@ -211,7 +211,7 @@ def _load(
     names: Sequence[str],
     progress: Progress,
 ) -> bool:
-    """Stream the facts; whether a statement of the bank is at hand for the month."""
+    """Stream the facts; returns whether there is a bank statement for the month."""
     for done, (table, query) in enumerate(queries(month, AROUND, names).items(), start=1):
         progress(table, done, len(STEPS))
         file = folder / f"{table}.csv"
