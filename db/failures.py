@@ -58,7 +58,7 @@ _STATES: Final[dict[str, tuple[Kind, str, str]]] = {
     "40": ("database_broke_off", "the database rolled a transaction back that stood in another's way", AGAIN),
     "55P03": ("database_broke_off", "the database did not get a lock in time", AGAIN),
     "58": ("disk_full", "the database cannot write to its disk", f"look at its disk and its log, then: {AGAIN}"),
-    "42501": ("database_refuses", "the login may not do this in the database", "`keizoku db roles` says who may"),
+    "42501": ("database_refuses", "the login may not do this in the database", ""),
 }
 
 
@@ -95,6 +95,10 @@ def _one(error: BaseException) -> Failure | None:
     named = _STATES.get(state) or _STATES.get(state[:2])
     if named is not None:
         kind, what, remedy = named
+        if state == "42501":
+            from keizoku.db.roles import remedy_for  # all tables: looked at when it is needed
+
+            remedy = remedy_for(_first_line(origin), error.statement if isinstance(error, DBAPIError) else None)
         return Failure(kind, f"{what}: {_first_line(origin)}", remedy)
     if not state and isinstance(origin, psycopg.OperationalError | psycopg.InterfaceError):
         return Failure("database_gone", f"the database cannot be reached or has gone away: {_first_line(origin)}", BACK)

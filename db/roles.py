@@ -1,6 +1,6 @@
 """Who may do what in the database: three roles, each with no more than its work needs.
 
-    NAME_worker    reads all; adds rows; changes only tables that have columns which may change; removes nothing
+    NAME_worker    reads all; adds rows; changes the few columns that may change; removes nothing
     NAME_finance   reads all, but the hashes of codes
     NAME_support   reads all, but the hashes of codes; adds evidence, claims and rulings (append-only tables)
 
@@ -8,7 +8,9 @@ None of them owns a table, so none can disable the guards. They are roles withou
 of people and machines. Applying them again changes nothing; several schemas may be named.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -16,11 +18,11 @@ from sqlalchemy.exc import ProgrammingError
 
 from keizoku.db.session import DatabaseError, Session, driver_cursor
 from keizoku.db.tables import metadata
-from keizoku.db.tables.guards import APPEND_ONLY
+from keizoku.db.tables.changing import LOCKED, changing_columns
 
 NAMES = ("worker", "finance", "support")
-SECRETS = frozenset({"code", "code_batch"})
-"""Tables whose rows would help to guess codes."""
+SECRETS: Final[Mapping[str, frozenset[str]]] = {"code": frozenset({"digest"}), "code_batch": frozenset({"salt"})}
+"""Columns that would help to guess codes, by table; the rest of these rows is no secret."""
 SUPPORT_ADDS = frozenset(
     {
         "incident",
@@ -44,20 +46,67 @@ VERSION_TABLE = "alembic_version"
 RELEASE_TABLE = "schema_release"
 """Written by the tables' owner alone, when it upgrades them."""
 
+Columns = tuple[str, ...]
+"""Names of columns; none: the whole table."""
 
-def privileges() -> Mapping[str, Mapping[str, frozenset[str]]]:
-    """role -> privilege (SELECT, INSERT, UPDATE) -> tables."""
-    tables = frozenset(metadata.tables)
-    readable = (tables - SECRETS) | {VERSION_TABLE}
+
+def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
+    """role -> privilege (SELECT, INSERT, UPDATE) -> table -> the columns that it is for (none named: all of them)."""
+    tables = sorted(metadata.tables)
+    whole: dict[str, Columns] = dict.fromkeys([*tables, VERSION_TABLE], ())
+    readable = whole | {
+        table: tuple(column.name for column in metadata.tables[table].columns if column.name not in secret)
+        for table, secret in SECRETS.items()
+    }
+    may_change = {table: columns for table in tables if (columns := changing_columns(table))}
     return {
         "worker": {
-            "SELECT": tables | {VERSION_TABLE},
-            "INSERT": tables - {RELEASE_TABLE},
-            "UPDATE": tables - frozenset(APPEND_ONLY),
+            "SELECT": whole,
+            "INSERT": dict.fromkeys((table for table in tables if table != RELEASE_TABLE), ()),
+            "UPDATE": may_change | {table: (column,) for table, column in LOCKED.items()},
         },
-        "finance": {"SELECT": readable, "INSERT": frozenset(), "UPDATE": frozenset()},
-        "support": {"SELECT": readable, "INSERT": SUPPORT_ADDS, "UPDATE": frozenset()},
+        "finance": {"SELECT": readable, "INSERT": {}, "UPDATE": {}},
+        "support": {"SELECT": readable, "INSERT": dict.fromkeys(sorted(SUPPORT_ADDS), ()), "UPDATE": {}},
     }
+
+
+def may_add(session: Session, table: sa.Table) -> bool:
+    """Whether the session's login may add rows to this table."""
+    return bool(session.scalar(sa.select(sa.func.has_table_privilege(table.name, "INSERT"))))
+
+
+_OF_TABLE = re.compile(r"\bpermission denied for (?:table|sequence) (\w+)")
+_LOCKS = re.compile(r"\bFOR (?:NO KEY )?(?:UPDATE|SHARE)\b")
+
+
+def remedy_for(refusal: str, statement: str | None) -> str:
+    """Who may do what the database refused: `refusal` are its words, `statement` the SQL (None: rows were added)."""
+    roles = _roles_for(refusal, (statement or "INSERT").lstrip())
+    if not roles:
+        return "only the owner of the tables may: `keizoku db roles` gives every other login its role"
+    return f"it needs the role {' or '.join(roles)}: `keizoku db roles` makes it, the tables' owner grants it"
+
+
+def _roles_for(refusal: str, statement: str) -> list[str]:
+    found = _OF_TABLE.search(refusal)
+    if found is None:
+        return []
+    named = found[1]
+    verb = statement.split(maxsplit=1)[0].upper() if statement else ""
+    wanted = "UPDATE" if verb == "SELECT" and _LOCKS.search(statement) else verb if verb != "COPY" else "INSERT"
+    given = privileges()
+    for privilege in (wanted, "INSERT", "SELECT"):
+        may = [role for role in NAMES if _owner_of(named) in given[role].get(privilege, {})]
+        if privilege == "SELECT":
+            may = [role for role in may if not given[role]["SELECT"][_owner_of(named)]]
+        if may:
+            return may
+    return []
+
+
+def _owner_of(named: str) -> str:
+    """The table that a table or one of its sequences is."""
+    return next((table for table in sorted(metadata.tables, key=len, reverse=True) if named.startswith(table)), named)
 
 
 def apply_roles(session: Session, schemas: Sequence[str] = (), prefix: str = "keizoku") -> list[str]:
@@ -97,7 +146,7 @@ def apply_roles(session: Session, schemas: Sequence[str] = (), prefix: str = "ke
     return list(roles.values())
 
 
-def _grants(schema: str, role: str, wanted: Mapping[str, frozenset[str]]) -> list[sql.Composed]:
+def _grants(schema: str, role: str, wanted: Mapping[str, Mapping[str, Columns]]) -> list[sql.Composed]:
     """Revoke everything, then grant what is needed: the result is the same whatever was granted before."""
     where, who = sql.Identifier(schema), sql.Identifier(role)
     statements = [
@@ -106,9 +155,16 @@ def _grants(schema: str, role: str, wanted: Mapping[str, frozenset[str]]) -> lis
         sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(where, who),
     ]
     for privilege, tables in wanted.items():
-        if tables:
-            listed = sql.SQL(", ").join(sql.Identifier(schema, table) for table in sorted(tables))
-            statements.append(sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(privilege), listed, who))
+        word = sql.SQL(privilege)
+        whole = [table for table, columns in tables.items() if not columns]
+        if whole:
+            listed = sql.SQL(", ").join(sql.Identifier(schema, table) for table in sorted(whole))
+            statements.append(sql.SQL("GRANT {} ON {} TO {}").format(word, listed, who))
+        for table, columns in sorted(tables.items()):
+            if columns:
+                named = sql.SQL(", ").join(map(sql.Identifier, columns))
+                on = sql.Identifier(schema, table)
+                statements.append(sql.SQL("GRANT {} ({}) ON {} TO {}").format(word, named, on, who))
     if wanted["INSERT"]:
         statements.append(sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA {} TO {}").format(where, who))
     return statements

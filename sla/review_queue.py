@@ -45,6 +45,8 @@ _OPEN_REVIEWS = sa.text(
 )
 
 
+_QUEUE_LOCK = sa.func.hashtextextended(sa.func.concat("keizoku/", sa.func.current_schema(), "/reviews"), 0)
+
 _OPEN_MONTHS = _OPEN_REVIEWS.columns(sa.column("month")).subquery("open_months")
 
 
@@ -83,7 +85,8 @@ def ask_for_review(
 ) -> None:
     """Say that claims of these months have to be decided again; to be committed with the fact itself.
 
-    The lock makes the rows appear in the order of their ids, so that no night passes one over.
+    The lock makes the rows appear in the order of their ids, so that no night passes one over. It is no lock of the
+    table: that would want more of the database than the right to add rows.
     """
     ask_for_reviews(session, [(month, account, why) for month in sorted(set(months))], now)
 
@@ -92,7 +95,7 @@ def ask_for_reviews(session: Session, asked: Sequence[tuple[Month, str | None, s
     """The same for many: (month, account or None for every claim, why)."""
     rows = [{"month": str(month), "account": account, "why": why, "recorded_at": now} for month, account, why in asked]
     if rows:
-        session.execute(sa.text("LOCK TABLE month_to_review IN SHARE ROW EXCLUSIVE MODE"))
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(_QUEUE_LOCK)))
         session.execute(sa.insert(month_to_review), rows)
 
 

@@ -3,7 +3,8 @@
     opening 5,300 + billed 500 - recognised 450 - … = closing 5,350 = 2026-05: 450 + 2026-06: 436 + …
 
 Always holds: the closing balance is that of the account, counted apart from plans and movements, and the schedule sums
-to it plan by plan; where they differ nothing is shown (Refused). Whole yen, what we owe in service above zero; the month is that of the day on which an entry is posted.
+to it plan by plan; where they differ nothing is shown (Refused). Whole yen; above zero is what we owe in
+service. The month is that of the day on which an entry is posted.
 SLA credits do not touch the account: they reduce revenue (4190) and are owed in 2130. Read only.
 """
 

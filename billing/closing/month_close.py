@@ -135,7 +135,7 @@ def close_month(
 
 
 def reopen_month(session: Session, month: Month, by: str, ground: str, now: datetime) -> str:
-    """Open the newest closed month again. Commits; the new hash. Refused without ground and author, or for an older one."""
+    """Open the newest closed month. Commits; the new hash. Refused without ground and author, or for an older one."""
     if not by.strip() or not ground.strip():
         raise Refused("act.unsigned", "reopening needs who reopens and why", ": --author and --ground")
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))

@@ -24,9 +24,11 @@ from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
 from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.billing.read_model import ReadModel
+from keizoku.db.roles import may_add
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.closing import exception_resolution
+from keizoku.db.tables.gateway import gateway_event
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.refusal import Refused
 
@@ -73,7 +75,7 @@ def reconcile_month(
 ) -> Reconciled:
     """Fetch the gateway's events and reconcile a JST month as of `now`. Commits the events, writes nothing else.
 
-    If the gateway does not answer, the events that are already known are used.
+    If the gateway does not answer, or the login may only read, the events that are already known are used.
     """
     progress = progress or _unseen
     progress("news", 0, len(STEPS))
@@ -192,6 +194,9 @@ def _exception_side(side: Side | None) -> ExceptionSide | None:
 
 
 def _events(session: Session, gateway: Gateway, now: datetime) -> None:
+    if not may_add(session, gateway_event):
+        session.rollback()
+        return  # a login that only reads reconciles what the nights have fetched
     if isinstance(gateway, SimulatedGateway):
         events.poll(session, SimulatedBooks(session, now, gateway.fee_per_mille), now)
         return

@@ -128,6 +128,10 @@ def revoke(session: Session, name: str, kind: str, by: str, ground: str, now: da
     return ended
 
 
+_NO_SECRET = [column for column in code_batch.c if column is not code_batch.c.salt]
+"""What everybody may read of a batch (`keizoku db roles`)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BatchRow(ReadModel):
     """A batch and what became of its codes; `yen` is the price of one, `liability_yen` what is still owed for them."""
@@ -170,7 +174,7 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[BatchR
         .subquery()
     )
     query = (
-        sa.select(code_batch, counted.c.used, counted.c.held, ends.c.expired, ends.c.revoked)
+        sa.select(*_NO_SECRET, counted.c.used, counted.c.held, ends.c.expired, ends.c.revoked)
         .outerjoin(counted, counted.c.batch_id == code_batch.c.id)
         .outerjoin(ends, ends.c.batch_id == code_batch.c.id)
         .where(code_batch.c.kind == kind)

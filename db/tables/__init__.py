@@ -1,5 +1,7 @@
 """Every table of Keizoku on one MetaData, by aggregate."""
 
+from sqlalchemy import Date, DateTime
+
 from keizoku.db.tables import (
     bank,
     books,
@@ -14,7 +16,12 @@ from keizoku.db.tables import (
     operations,
     people,
 )
-from keizoku.db.tables.base import metadata
+from keizoku.db.tables.base import metadata, within_reach
+
+for _table in metadata.tables.values():
+    _timed = [_each.name for _each in _table.columns if isinstance(_each.type, Date | DateTime)]
+    if _timed:
+        _table.append_constraint(within_reach(_timed))
 
 __all__ = [
     "bank",

@@ -4,7 +4,7 @@ Amounts are whole yen (BIGINT), instants are aware (TIMESTAMPTZ), days are JST d
 Tables carry no schema name: the search path chooses the schema.
 """
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Identity, MetaData, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Identity, MetaData, Text
 
 metadata = MetaData(
     naming_convention={
@@ -16,7 +16,28 @@ metadata = MetaData(
     }
 )
 
-__all__ = ["day", "identity", "instant", "metadata", "text", "yen"]
+__all__ = [
+    "FIRST_DAY",
+    "FIRST_DAY_BEYOND",
+    "day",
+    "identity",
+    "instant",
+    "metadata",
+    "spans",
+    "text",
+    "within_reach",
+    "yen",
+]
+
+FIRST_DAY, FIRST_DAY_BEYOND = "1900-01-01", "3000-01-01"
+"""Days and instants that any table holds are in [first, beyond): what is not was mistyped, and no calendar of ours
+reaches it (no infinity, no year 1 and 9999, at whose ends Japan's days leave the calendar)."""
+
+_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$"
+_SPAN = (
+    'strict $[*] ? (@.type() == "array" && @.size() == 2 '
+    f'&& @[0] like_regex "{_TIME}" && @[1] like_regex "{_TIME}" && @[0].datetime() < @[1].datetime())'
+)
 
 
 def identity(name: str = "id") -> Column[int]:
@@ -42,3 +63,21 @@ def yen(name: str, *, nullable: bool = False) -> Column[int]:
 def text(name: str, *, nullable: bool = False) -> Column[str]:
     """A word or a sentence."""
     return Column(name, Text, nullable=nullable)
+
+
+def spans(column: str) -> CheckConstraint:
+    """JSON that is a list of [from, to], each a time of Japan to the second, as the services write them."""
+    good = f"jsonb_path_query_array({column}, '{_SPAN}', '{{}}', true)"
+    return CheckConstraint(
+        f"CASE WHEN jsonb_typeof({column}) = 'array' THEN jsonb_array_length({column}) = jsonb_array_length({good}) "
+        f"ELSE {column} IS NULL END",
+        name=f"{column}_are_spans",
+    )
+
+
+def within_reach(columns: list[str]) -> CheckConstraint:
+    """Days and instants that lie in [FIRST_DAY, FIRST_DAY_BEYOND)."""
+    return CheckConstraint(
+        " AND ".join(f"{each} >= DATE '{FIRST_DAY}' AND {each} < DATE '{FIRST_DAY_BEYOND}'" for each in columns),
+        name="within_reach",
+    )

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from keizoku.db.tables.base import day, identity, instant, metadata, text
+from keizoku.db.tables.base import day, identity, instant, metadata, spans, text
 
 OUTCOMES = ("granted", "rejected")
 #: Why a claim is rejected, in the order in which the first that holds is given.
@@ -36,9 +36,9 @@ claim = Table(
     text("author", nullable=True),  # who took it down
     text("ground", nullable=True),  # what the user says
     instant("recorded_at"),
-    CheckConstraint(r"month ~ '^\d{4}-(0[1-9]|1[0-2])$'", name="month_is_a_month"),
+    CheckConstraint(r"month ~ '^2\d{3}-(0[1-9]|1[0-2])$'", name="month_is_a_month"),
     CheckConstraint("id <> '' AND account <> ''", name="is_named"),
-    CheckConstraint("jsonb_typeof(windows) = 'array'", name="windows_are_a_list"),
+    spans("windows"),
     Index("ix_claim_month_account", "month", "account"),
     Index("ix_claim_account", "account"),
 )
@@ -52,7 +52,7 @@ claim_ruling = Table(
     text("author"),
     text("ground"),
     instant("recorded_at"),
-    CheckConstraint("jsonb_typeof(windows) = 'array'", name="windows_are_a_list"),
+    spans("windows"),
     CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
     Index("ix_claim_ruling_claim_id", "claim_id"),
 )
@@ -130,7 +130,7 @@ award = Table(
     CheckConstraint(r"rate ~ '^0\.\d+$'", name="rate_is_a_share"),
     CheckConstraint(r"fee_basis ~ '^\d+(/\d+)?$'", name="fee_basis_is_exact"),
     CheckConstraint("cardinality(term_ids) > 0", name="touches_a_term"),
-    CheckConstraint(r"month ~ '^\d{4}-(0[1-9]|1[0-2])$'", name="month_is_a_month"),
+    CheckConstraint(r"month ~ '^2\d{3}-(0[1-9]|1[0-2])$'", name="month_is_a_month"),
 )
 
 alternative_consent = Table(

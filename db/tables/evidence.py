@@ -22,14 +22,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from keizoku.db.tables.base import day, identity, instant, metadata, text
+from keizoku.db.tables.base import day, identity, instant, metadata, spans, text
 
 #: What a user could not do; one list for the database and the readers.
 SYMPTOMS = ("site", "login", "view")
 #: What people may name as the cause of a stop; one list for the database and the readers.
 CAUSES = ("fault", "system_update", "partner", "user_environment")
 
-_MONTH_PATTERN = r"month ~ '^\d{4}-(0[1-9]|1[0-2])$'"
+_MONTH_PATTERN = r"month ~ '^2\d{3}-(0[1-9]|1[0-2])$'"
 
 
 def _one_of(column: str, allowed: tuple[str, ...]) -> str:
@@ -183,7 +183,7 @@ environment_ruling = Table(
     text("ground"),
     instant("recorded_at"),
     CheckConstraint("(claim_id IS NULL) <> (incident_id IS NULL)", name="has_one_subject"),
-    CheckConstraint("jsonb_typeof(windows) = 'array'", name="windows_are_a_list"),
+    spans("windows"),
     CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
     Index("ix_environment_ruling_claim_id", "claim_id"),
 )

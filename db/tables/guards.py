@@ -1,17 +1,21 @@
 """What a table definition cannot say: balanced entries, closed months, and rows that nobody rewrites.
 
 Each guard is plain SQL, run after the tables are made and by the migrations; functions live in the schema of the
-tables, so every scenario's schema has its own.
+tables, so every scenario's schema has its own. They name each table with the schema of the one that fired them, and
+look nowhere else (`search_path`): a temporary table of the same name stands in no guard's way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 from sqlalchemy import DDL, event
 
 from keizoku.db.tables.base import metadata
+from keizoku.db.tables.changing import SET_ONCE
 
 APPEND_ONLY = (
+    "account",
+    "plan",
     "entry",
     "line",
     "revenue_posting",
@@ -73,11 +77,14 @@ APPEND_ONLY = (
     "month_act",
     "manual_entry",
     "exception_resolution",
+    "simulated_charge",
+    "simulated_dispute",
 )
 """Tables whose rows are only ever added (rule 6 of docs/explanation/rules.md)."""
 
 _BALANCE_FUNCTION = """
-CREATE OR REPLACE FUNCTION keizoku_entry_balances() RETURNS trigger LANGUAGE plpgsql AS $guard$
+CREATE OR REPLACE FUNCTION keizoku_entry_balances() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
 DECLARE bad bigint; off_by numeric;
 BEGIN
   -- numbered 1, 2, … within the statement: lines that come later would have to be numbered from 1 too, and the primary
@@ -97,7 +104,8 @@ $guard$
 """
 
 _APPEND_ONLY_FUNCTION = """
-CREATE OR REPLACE FUNCTION keizoku_append_only() RETURNS trigger LANGUAGE plpgsql AS $guard$
+CREATE OR REPLACE FUNCTION keizoku_append_only() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
 BEGIN
   RAISE EXCEPTION 'rows of % are only ever added: a correction is a new row', TG_TABLE_NAME
     USING ERRCODE = 'restrict_violation';
@@ -105,12 +113,22 @@ END
 $guard$
 """
 
+_SET_ONCE_FUNCTION = """
+CREATE OR REPLACE FUNCTION keizoku_set_once() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
+BEGIN
+  RAISE EXCEPTION '% of % is set once, and for good', TG_ARGV[0], TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END
+$guard$
+"""
+
 _CLOSED_FUNCTION = """
-CREATE OR REPLACE FUNCTION keizoku_day_is_open() RETURNS trigger LANGUAGE plpgsql AS $guard$
+CREATE OR REPLACE FUNCTION keizoku_day_is_open() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
 DECLARE first_open date; bad date;
 BEGIN
-  PERFORM pg_advisory_xact_lock_shared(hashtextextended(concat('keizoku/', current_schema(), '/close'), 0));
-  SELECT open_from INTO first_open FROM month_act ORDER BY id DESC LIMIT 1;
+  PERFORM pg_advisory_xact_lock_shared(hashtextextended(concat('keizoku/', TG_TABLE_SCHEMA, '/close'), 0));
+  EXECUTE format('SELECT open_from FROM %I.month_act ORDER BY id DESC LIMIT 1', TG_TABLE_SCHEMA) INTO first_open;
   IF first_open IS NULL THEN RETURN NULL; END IF;
   SELECT posted_on INTO bad FROM new_entries WHERE posted_on < first_open LIMIT 1;
   IF FOUND THEN
@@ -133,33 +151,40 @@ REFERENCING NEW TABLE AS new_lines FOR EACH STATEMENT EXECUTE FUNCTION keizoku_e
 """
 
 
-SHARED_REFERENCES = {"claim_decision": {"reasoning_id": "claim_reasoning", "review_id": "month_to_review"}}
-"""Foreign keys that are looked at once for each value in a statement, not once for each row: {table: {column: table}}.
+SHARED_REFERENCES: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "claim_decision": {"reasoning_id": ("claim_reasoning", "id"), "review_id": ("month_to_review", "id")},
+    "environment_ruling": {"incident_id": ("incident", "incident_id")},
+}
+"""References that are looked at once for each value in a statement, not by a foreign key: {table: {column: (table,
+its column)}}.
 
 A month's decisions are hundreds of thousands, and each chunk of them refers to one review and, mostly, to few
-reasonings; a foreign key asks for every row, a quarter each of what the row costs. All three tables are in APPEND_ONLY,
+reasonings; a foreign key asks for every row, a quarter each of what the row costs. A ruling on a stop means the stop in
+all its revisions, and a foreign key wants one row. All these tables are in APPEND_ONLY,
 so what is there when the trigger looks stays, and no row comes to refer to another later. What a foreign key does
 beyond that, refuse a restore in which something is missing, the proof of a backup does (`scheduler/backup/proof.py`).
 """
 
 
-def _shared_references(table: str, columns: Mapping[str, str]) -> tuple[str, str]:
+def _shared_references(table: str, columns: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
     """The function that refuses rows which refer to nothing, and its trigger.
 
     EXECUTE plans each time: a plan kept from when a table had five rows would read all of it for every chunk.
     """
     looks = "".join(
         f"""
-  EXECUTE format('SELECT {column} FROM (SELECT DISTINCT {column} FROM new_rows) given WHERE NOT EXISTS '
-    '(SELECT FROM %I.{of} found WHERE found.id = given.{column}) LIMIT 1', TG_TABLE_SCHEMA) INTO bad;
+  EXECUTE format('SELECT {column} FROM (SELECT DISTINCT {column} FROM new_rows WHERE {column} IS NOT NULL) given '
+    'WHERE NOT EXISTS (SELECT FROM %I.{of} found WHERE found.{key} = given.{column}) LIMIT 1', TG_TABLE_SCHEMA)
+    INTO bad;
   IF bad IS NOT NULL THEN
     RAISE EXCEPTION '{column} % of {table} is no row of {of}', bad USING ERRCODE = 'foreign_key_violation';
   END IF;"""  # noqa: S608 - our own names
-        for column, of in columns.items()
+        for column, (of, key) in columns.items()
     )
     function = f"""
-CREATE OR REPLACE FUNCTION keizoku_{table}_refers() RETURNS trigger LANGUAGE plpgsql AS $guard$
-DECLARE bad bigint;
+CREATE OR REPLACE FUNCTION keizoku_{table}_refers() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $guard$
+DECLARE bad text;
 BEGIN{looks}
   RETURN NULL;
 END
@@ -179,14 +204,30 @@ def _append_only_trigger(table: str) -> str:
     )
 
 
+def _set_once_trigger(table: str, group: Sequence[str]) -> str:
+    """Refuses a second value of a group, and a part of it before its first column.
+
+    The server looks at WHEN by itself and queues nothing where it does not hold: a row of a night costs no call.
+    """
+    first = group[0]
+    old, new = (", ".join(f"{row}.{column}" for column in group) for row in ("OLD", "NEW"))
+    return (
+        f"CREATE TRIGGER {table}_{first}_once AFTER UPDATE OF {', '.join(group)} ON {table} FOR EACH ROW "
+        f"WHEN ((OLD.{first} IS NOT NULL OR NEW.{first} IS NULL) AND ROW({old}) IS DISTINCT FROM ROW({new})) "
+        f"EXECUTE FUNCTION keizoku_set_once('{first}')"
+    )
+
+
 GUARDS: tuple[str, ...] = (
     _BALANCE_FUNCTION.strip(),
     _APPEND_ONLY_FUNCTION.strip(),
+    _SET_ONCE_FUNCTION.strip(),
     _BALANCE_TRIGGER.strip(),
     _CLOSED_FUNCTION.strip(),
     _CLOSED_TRIGGER.strip(),
     *chain.from_iterable(_shared_references(*each) for each in SHARED_REFERENCES.items()),
     *(_append_only_trigger(table) for table in APPEND_ONLY),
+    *(_set_once_trigger(table, group) for table, groups in SET_ONCE.items() for group in groups),
 )
 
 for _statement in GUARDS:

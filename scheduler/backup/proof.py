@@ -88,7 +88,8 @@ def rows_by_name(session: Session, tables: Iterable[str]) -> dict[str, int]:
 _SHARED = [(table, column, of) for table, columns in SHARED_REFERENCES.items() for column, of in columns.items()]
 
 
-def _dangling(session: Session, table: str, column: str, of: str) -> int:
-    rows, referred = metadata.tables[table], metadata.tables[of]
-    is_there = sa.exists().where(referred.c.id == rows.c[column])
-    return int(session.execute(sa.select(sa.func.count()).select_from(rows).where(~is_there)).scalar_one())
+def _dangling(session: Session, table: str, column: str, of: tuple[str, str]) -> int:
+    rows, referred = metadata.tables[table], metadata.tables[of[0]]
+    is_there = sa.exists().where(referred.c[of[1]] == rows.c[column])
+    lost = sa.select(sa.func.count()).select_from(rows).where(rows.c[column].is_not(None), ~is_there)
+    return int(session.execute(lost).scalar_one())

@@ -4,7 +4,14 @@ from collections.abc import Sequence
 
 from keizoku.scheduler.reports.claim_states import ClaimState
 from keizoku.scheduler.reports.review_log import NotLowered, Review
-from keizoku.sla.months.history_rows import ClaimFacts, HistoryRow, IncidentFacts, NoticeFacts, UnknownDecisionFacts
+from keizoku.sla.months.history_rows import (
+    ClaimFacts,
+    EnvironmentFacts,
+    HistoryRow,
+    IncidentFacts,
+    NoticeFacts,
+    UnknownDecisionFacts,
+)
 from keizoku.terms import words
 from keizoku.terms.rendering import Lang, sentence
 
@@ -21,6 +28,8 @@ def row_text(row: HistoryRow, lang: Lang) -> str:
         key += ".nothing"
     elif isinstance(facts, UnknownDecisionFacts):
         key += f".{facts.decision}"
+    if isinstance(facts, EnvironmentFacts):
+        del filled["on"]  # a word, where other sentences have a day
     elif isinstance(facts, IncidentFacts):
         filled["cause"] = sentence(f"cause.{facts.cause}", lang, {})
     return sentence(key, lang, filled)

@@ -175,7 +175,7 @@ def explain_failure(error: Exception, as_json: bool = False) -> int:
 
 def explained(error: BaseException) -> tuple[str, int] | None:
     """The one line that people can act on, and its exit code; None for what only a programmer can mend."""
-    from sqlalchemy.exc import DataError
+    from sqlalchemy.exc import DataError, IntegrityError
 
     from keizoku.billing.gateway.port import GatewayRefusesUsError
     from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of
@@ -197,8 +197,9 @@ def explained(error: BaseException) -> tuple[str, int] | None:
         return str(error), MISTAKEN
     if disk_is_full(error):
         return f"the disk is full: {' '.join(str(error).split())}; {FREE_SOME}", BROKEN_OFF
-    if isinstance(error, DataError):  # a number or a letter beyond what its columns hold
-        return f"a value that cannot be: {str(error.orig).splitlines()[0]}", MISTAKEN
+    beyond = isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", "") == "23514"
+    if isinstance(error, DataError) or beyond:  # a number, a letter or a day beyond what its columns hold
+        return f"a value that cannot be: {str(getattr(error, 'orig', error)).splitlines()[0]}", MISTAKEN
     return None
 
 

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ProgrammingError
 
 from keizoku.db.migrate import upgrade
-from keizoku.db.roles import SUPPORT_ADDS, apply_roles, privileges
+from keizoku.db.roles import NAMES, SUPPORT_ADDS, apply_roles, privileges
 from keizoku.db.session import DatabaseError, Session
 from keizoku.db.tables import metadata
 from keizoku.db.tables.guards import APPEND_ONLY
+from tests import role_tables
 from tests.worlds.world import FIRST_NIGHT, live, open_world, services_on
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
@@ -44,15 +45,31 @@ def acting_as(session: Session, role: str) -> Iterator[None]:
         session.commit()
 
 
-def _given(session: Session, role: str) -> set[tuple[str, str]]:
+def _given(session: Session, role: str) -> set[tuple[str, str, str]]:
+    """Every right that the database grants on our tables: (privilege, table, column or "" for the whole table)."""
     rows = session.execute(
         sa.text(
-            "SELECT table_name, privilege_type FROM information_schema.role_table_grants "
-            "WHERE grantee = :role AND table_schema = current_schema()"
+            """
+            SELECT acl.privilege_type, c.relname, '' FROM pg_class c, aclexplode(c.relacl) acl
+            WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND acl.grantee = :role ::regrole
+            UNION ALL
+            SELECT acl.privilege_type, c.relname, a.attname
+            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid, aclexplode(a.attacl) acl
+            WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' AND acl.grantee = :role ::regrole
+            """
         ),
         {"role": role},
     )
-    return {(row.table_name, row.privilege_type) for row in rows}
+    return {(privilege, table, column) for privilege, table, column in rows}
+
+
+def _wanted(role: str) -> set[tuple[str, str, str]]:
+    return {
+        (privilege, table, column)
+        for privilege, tables in privileges()[role].items()
+        for table, columns in tables.items()
+        for column in columns or ("",)
+    }
 
 
 def test_each_role_has_just_its_privileges_in_every_schema_however_often_they_are_given(
@@ -66,9 +83,8 @@ def test_each_role_has_just_its_privileges_in_every_schema_however_often_they_ar
             made = apply_roles(first, schemas, prefix)
         assert made == [f"{prefix}_worker", f"{prefix}_finance", f"{prefix}_support"]
         for session in (first, second):
-            for role, wanted in zip(made, privileges().values(), strict=True):
-                expected = {(table, privilege) for privilege, tables in wanted.items() for table in tables}
-                assert _given(session, role) == expected
+            for role, name in zip(made, NAMES, strict=True):
+                assert _given(session, role) == _wanted(name)
         with pytest.raises(DatabaseError, match="there is no schema nowhere"):
             apply_roles(first, ["nowhere"], prefix)
 
@@ -136,3 +152,8 @@ def test_an_account_that_may_not_make_roles_is_told_what_an_administrator_has_to
 def test_support_adds_to_append_only_tables_and_no_others() -> None:
     assert set(APPEND_ONLY) >= SUPPORT_ADDS
     assert set(metadata.tables) >= SUPPORT_ADDS
+
+
+def test_the_page_on_security_says_what_the_roles_have() -> None:
+    page = role_tables.PAGE.read_text(encoding="utf-8")
+    assert role_tables.written(page) == page, "python -m tests.role_tables"

@@ -1,0 +1,151 @@
+"""Every command, given by a login of every role: those that it is for succeed, the others are refused in one line."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import typer
+
+from keizoku.billing.closing.reconciliation_run import reconcile_month
+from keizoku.billing.gateway.simulated import SimulatedGateway
+from keizoku.db.migrate import upgrade
+from keizoku.db.roles import NAMES, apply_roles
+from keizoku.scheduler import cli
+from keizoku.scheduler.backup.dump import new_key
+from keizoku.scheduler.cli.shared.rights import ALLOWED, WITHOUT_DATABASE
+from keizoku.terms.calendar import Month, parse_instant
+from tests.worlds.role_walk import FOUND, NOT_WALKED, WALK, leave_unanswered, live_for_the_walk, write_files
+from tests.worlds.world import services_on
+
+ROLES = ("support", "finance", "worker")
+"""In this order: whoever may not do a thing tries before somebody does it."""
+
+
+def every_command() -> set[str]:
+    """As they are typed, `claim submit`; a group of one command is that command."""
+    return {" ".join(path) for path in _leaves(cli.COMMANDS)}
+
+
+def _leaves(targets: Mapping[str, cli.Target]) -> Iterator[tuple[str, ...]]:
+    for name, target in targets.items():
+        module, attribute = target.place.split(":")
+        yield from _below(typer.main.get_command(getattr(import_module(module), attribute)), (name,))
+
+
+def _below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield path
+        return
+    for name, each in inner.items():
+        yield from _below(each, (*path, name))
+
+
+def test_the_table_of_rights_names_every_command_once() -> None:
+    assert sorted([*ALLOWED, *WITHOUT_DATABASE]) == sorted(every_command())
+
+
+@pytest.fixture
+def served(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
+    """A schema of its own with two months of a small world."""
+    engine = engine_for_schema()
+    with engine.connect() as session:
+        upgrade(session)
+        schema = str(session.exec_driver_sql("SELECT current_schema()").scalar_one())
+    monkeypatch.setenv("KEIZOKU_DATABASE_SCHEMA", schema)
+    with services_on(engine) as services:
+        live_for_the_walk(services)
+    return engine
+
+
+@pytest.fixture
+def logins(served: sa.Engine) -> Iterator[Mapping[str, str]]:
+    """role -> the address of the database for a login that has it; the owner's too."""
+    prefix = f"k{uuid.uuid4().hex[:10]}"
+    with served.connect() as session:
+        roles = dict(zip(NAMES, apply_roles(session, (), prefix), strict=True))
+        found = {"owner": served.url}
+        for role, named in roles.items():
+            session.exec_driver_sql(f"CREATE ROLE {named}_login LOGIN PASSWORD 'x' IN ROLE {named}")
+            found[role] = served.url.set(username=f"{named}_login", password="x")  # noqa: S106
+        session.commit()
+    yield {role: url.render_as_string(hide_password=False) for role, url in found.items()}
+    with served.connect() as session:
+        for named in roles.values():
+            session.exec_driver_sql(f"DROP OWNED BY {named}")
+            session.exec_driver_sql(f"DROP ROLE {named}_login, {named}")
+        session.commit()
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    """The exit code, and what it says on stderr but where the database is."""
+    code: object = "a trace"
+    try:
+        cli.main(arguments)
+    except SystemExit as ended:
+        code = ended.code
+    except Exception as error:  # the walk goes on, and tells all at its end
+        return -1, repr(error)
+    assert isinstance(code, int)
+    said = [each for each in capsys.readouterr().err.splitlines() if not each.startswith("database: ")]
+    return code, "\n".join(said)
+
+
+def test_each_command_is_for_its_roles_and_refused_to_the_others(
+    served: sa.Engine,
+    logins: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    assert sorted([*(command for command, _, _ in WALK), *NOT_WALKED]) == sorted(ALLOWED)
+    write_files(tmp_path)
+    monkeypatch.setenv("KEIZOKU_DATABASE_URL", logins["worker"])
+    monkeypatch.setenv("KEIZOKU_BACKUP_RECIPIENTS", new_key()[1])
+    monkeypatch.setenv("KEIZOKU_BACKUP_STORES", f"{tmp_path}/s1,{tmp_path}/s2,memory://{uuid.uuid4().hex}")
+    monkeypatch.setenv("KEIZOKU_SCREENING", "tests.worlds.role_walk:everybody")
+    wrong = []
+    for command, arguments, expected in WALK:
+        allowed = ALLOWED[command]
+        if command == "payments unknown":
+            with served.connect() as session:
+                leave_unanswered(session)
+        for role in ROLES:
+            monkeypatch.setenv("KEIZOKU_DATABASE_URL", logins[role])
+            number = ROLES.index(role if role in allowed else allowed[-1]) + 1
+            found = _found(served, arguments, tmp_path)
+            given = arguments.format(n=number, new=ROLES.index(role) + 1, who=role, dir=tmp_path, **found)
+            code, said = run(capsys, *command.split(), *given.split())
+            good = code == expected if role in allowed else code == 2 and _is_refusal(said, allowed)
+            if not good:
+                wrong.append(f"keizoku {command} {given} as {role}: {code} {said}")
+    assert not wrong, "\n".join(wrong)
+
+
+def _is_refusal(said: str, allowed: tuple[str, ...]) -> bool:
+    """One line that names a role which may."""
+    named = re.fullmatch(r"error: the login may not do this in the database: .*; it needs the role ([a-z ]+): .*", said)
+    return named is not None and set(allowed) <= set(named[1].split(" or "))
+
+
+def _found(engine: sa.Engine, arguments: str, folder: Path) -> dict[str, object]:
+    """What the arguments name that is only known by now."""
+    with engine.connect() as session:
+        found: dict[str, object] = {
+            name: session.exec_driver_sql(query).scalar() for name, query in FOUND.items() if f"{{{name}}}" in arguments
+        }
+        if "{exception}" in arguments:
+            month = Month(2026, 4)
+            told = reconcile_month(session, SimulatedGateway(engine), month, parse_instant("2026-06-01 00:00"))
+            found["exception"] = told.open[0].key
+    for name in ("key", "coupon"):
+        if f"{{{name}}}" in arguments:
+            found[name] = (folder / f"{name}s-worker").read_text(encoding="utf-8").split()[0]
+    return found

@@ -1,0 +1,239 @@
+"""What every command is given when logins of every role walk through all of them, and the world that it finds.
+
+`{n}` is another number for each role that may, `{new}` for each role, `{who}` the role, `{dir}` a folder; the other
+names in braces are looked up in the database when their turn comes (`FOUND`). Whoever may not give a command gives it
+before somebody does, so that it is the database that refuses, not the state of the world.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+
+from keizoku.billing.rules.screening import Applicant, ScreeningRuling, approve
+from keizoku.db.session import Session
+from keizoku.db.tables.gateway import gateway_dispute
+from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
+from keizoku.scheduler.app import Services
+from keizoku.terms.calendar import jst_day, parse_instant
+from tests.worlds.world import live, open_world
+
+__all__ = ["FOUND", "NOT_WALKED", "WALK", "everybody", "leave_unanswered", "live_for_the_walk", "write_files"]
+
+BY: Final = "--by keiri --ground test"
+AUTHOR: Final = "--author keiri --ground test"
+NOW: Final = parse_instant("2026-05-07 09:00")
+FROM_TO: Final = "--from 2026-04-1{n}T10:00:00+09:00 --to 2026-04-1{n}T10:30:00+09:00"
+
+WALK: Final[tuple[tuple[str, str, int], ...]] = (
+    ("night", "--on 2026-05-08", 0),
+    ("contract apply", "new1 --plan monthly --method app_store", 0),
+    ("contract list", "", 0),
+    ("contract queue", "", 0),
+    ("contract approve", "waits1 --author keiri", 0),
+    ("contract reject", "waits2 --ground other", 0),
+    ("contract screen", "", 0),
+    ("contract import", "{dir}/applications.csv", 0),
+    ("contract end-of-use", "a0", 0),
+    ("contract withdraw-end-of-use", "a0", 0),
+    ("contract change-method", "a0 other", 0),
+    ("contract leave", "a1", 0),
+    ("contract delete-user", "a2", 0),
+    ("plan add", "pro month", 0),
+    ("plan list", "", 0),
+    ("price add", "pro 700 --announced 2026-07-01 --new-from 2026-07-02 --renewals-from 2026-09-01", 0),
+    ("price list", "", 0),
+    ("price simulate", "monthly 550 --announced 2027-07-01 --new-from 2027-07-02 --renewals-from 2027-09-01", 0),
+    ("acts service-change", "--what new --ground better", 0),
+    ("acts disclosure", "a0 --to court --what name --ground law", 0),
+    ("acts list", "", 0),
+    ("sla incident add", "--id s{n} " + FROM_TO + " --affected 60000 " + AUTHOR, 0),
+    ("sla incident correct", "s{n} --affected 70000 " + AUTHOR, 0),
+    ("sla incident environment", "s{n} " + AUTHOR, 0),
+    ("sla incident import", "{dir}/incidents{new}.csv", 0),
+    ("sla incident list", "", 0),
+    ("sla observations import", "{dir}/observations{new}.csv", 0),
+    ("sla notice add", "--id n{n} --published 2026-04-01 " + FROM_TO, 0),
+    ("sla notice list", "", 0),
+    ("sla interruption add", FROM_TO + " --ground flood --approver boss", 0),
+    ("sla interruption list", "", 0),
+    ("sla population add", "{n}000000 --from 2026-04-2{n}", 0),
+    ("sla population list", "", 0),
+    (
+        "sla counts import",
+        "{dir}/counts{new}.csv --range 2026-04-2{new}T10:00:00+09:00/2026-04-2{new}T12:00:00+09:00",
+        0,
+    ),
+    ("sla unknown list", "", 0),
+    ("sla unknown decide", "2026-04-2{n}T11:00:00+09:00/2026-04-2{n}T12:00:00+09:00 up " + AUTHOR, 0),
+    ("claim submit", "u0{n} --month 2026-04 --id k{n}", 0),
+    ("claim import", "{dir}/claims{new}.csv", 0),
+    ("claim recognise", "k{n} --window 2026-04-11T10:00:00+09:00/2026-04-11T10:30:00+09:00 " + AUTHOR, 0),
+    ("claim environment", "k{n} " + AUTHOR, 0),
+    ("claim consent", "k{n} --what voucher " + AUTHOR, 0),
+    ("claim form-down", FROM_TO + " " + AUTHOR, 0),
+    ("claim list", "", 0),
+    ("claim show", "c0", 0),
+    ("sla imports", "", 0),
+    ("sla history", "2026-04", 0),
+    ("sla replay", "2026-04", 0),
+    ("sla differences", "", 0),
+    ("sla report", "2026-04 --out {dir}/sla-{who}", 0),
+    ("explain cap", "u00 --on 2026-04-10", 0),
+    ("explain invoice", "1", 0),
+    ("explain interest", "u01", 0),
+    ("explain claim", "c0", 0),
+    ("account list", "", 0),
+    ("account show", "key", 0),
+    ("account suspend", "a3 " + BY, 0),
+    ("account resume", "a3 " + BY, 0),
+    ("account set-off", "u05 " + BY, 1),
+    ("account write-off", "u01 --term {u01_term} " + BY, 0),
+    ("account terminate", "a4 " + BY, 0),
+    ("card new", "a5", 0),
+    ("card list", "a5", 0),
+    ("payments unknown", "", 1),
+    ("payments settle", "", 1),
+    ("payments nothing-charged", "{attempt} " + BY, 0),
+    ("payments refunds", "", 1),
+    ("payments nothing-refunded", "refund-1 " + BY, 0),
+    ("payments failed-refunds", "", 1),
+    ("payments refund-dealt-with", "9 " + BY, 0),
+    ("payments disputes", "", 0),
+    ("payments dispute-lost", "dp_1 --choice claim_stays " + BY, 0),
+    ("bank import", "{dir}/bank.csv", 0),
+    ("bank list", "", 0),
+    ("bank match", "a6 {first_line} " + AUTHOR, 0),
+    ("bank unmatch", "{first_line} " + AUTHOR, 0),
+    ("bank send-back", "{first_line} " + AUTHOR, 0),
+    ("bank payout", "{second_line} " + AUTHOR, 1),
+    ("bank references", "a6", 0),
+    ("store import", "{dir}/store.csv", 0),
+    ("store list", "", 0),
+    ("key issue", "--batch b1 --count 2 --months 1 --plan monthly --expires 2199-12-31 --out {dir}/keys-{who}", 0),
+    ("key list", "", 0),
+    ("key show", "b1", 0),
+    ("key check", "{key}", 0),
+    ("key redeem", "new5 {key}", 0),
+    ("key revoke", "b1 " + AUTHOR, 0),
+    (
+        "coupon issue",
+        "--batch b2 --count 2 --months 1 --plan monthly --expires 2199-12-31 --out {dir}/coupons-{who}",
+        0,
+    ),
+    ("coupon list", "", 0),
+    ("coupon show", "b2", 0),
+    ("coupon check", "{coupon}", 0),
+    ("coupon redeem", "new6 {coupon}", 0),
+    ("coupon revoke", "b2 " + AUTHOR, 0),
+    ("interest preview", "u01", 0),
+    ("invoice show", "1", 0),
+    ("invoice credit-note", "1", 1),
+    ("invoice month", "2026-04 --out {dir}/invoices-{who}", 0),
+    ("demand list", "", 0),
+    ("demand show", "D1", 0),
+    ("deposit list", "", 0),
+    ("deposit refund", "payer --yen 10 " + AUTHOR, 0),
+    ("deposit apply", "payer " + AUTHOR, 1),
+    ("notice list", "", 0),
+    ("notice show", "N1", 0),
+    ("notice mark-sent", "N1", 0),
+    ("ledger trial", "", 0),
+    ("ledger account", "1110", 0),
+    ("ledger entry", "1", 0),
+    ("ledger deferred", "", 0),
+    ("ledger post", "6110=18 1131=-18 " + AUTHOR, 0),
+    ("ledger reverse", "{by_hand} " + AUTHOR, 0),
+    ("reconcile month", "2026-04", 1),
+    ("reconcile resolve", "2026-04 {exception} " + AUTHOR, 0),
+    ("report", "2026-04 --out {dir}/report-{who}", 0),
+    ("export", "2026-04 --format csv --out {dir}/export-{who}", 0),
+    ("close month", "2026-03", 0),
+    ("close list", "", 0),
+    ("close verify", "", 0),
+    ("close reopen", "2026-03 " + AUTHOR, 0),
+    ("backup member", "u00 --out {dir}/member-{who}", 0),
+    ("backup list", "", 1),
+    ("backup run", "", 0),
+    ("db status", "", 0),
+    ("db check", "", 0),
+)
+"""Command, what it is given, and its exit code for those who may give it."""
+
+
+NOT_WALKED: Final = {
+    "worker": "it does not end; it does what nights, news and backups do",
+    "card begin": "Stripe's alone",
+    "card finish": "Stripe's alone",
+    "card detach": "Stripe's alone",
+    "db upgrade": "nothing is to be done",
+    "db roles": "its refusal names what an administrator has to run",
+}
+
+FOUND: Final = {
+    "u01_term": "SELECT t.starts_on FROM invoice i JOIN term t ON t.id = i.term_id "
+    "WHERE i.account = 'u01' AND i.state = 'open' ORDER BY i.id LIMIT 1",
+    "attempt": "SELECT id FROM payment_attempt WHERE key = 'unanswered'",
+    "first_line": "SELECT min(id) FROM bank_line",
+    "second_line": "SELECT max(id) FROM bank_line",
+    "by_hand": "SELECT max(entry_id) FROM manual_entry",
+}
+"""What is looked up when its turn comes."""
+
+
+def everybody(_: Applicant) -> ScreeningRuling:
+    """A rule for `contract screen`."""
+    return approve()
+
+
+def live_for_the_walk(services: Services) -> None:
+    """The small world until 7 May, and somebody for each act."""
+    open_world(services)
+    live(services, date(2026, 5, 7))
+    billing = services.billing
+    for number in range(8):
+        billing.approve(f"a{number}", "monthly", "card", now=NOW)
+    for account in ("waits1", "waits2", "waits3"):
+        billing.register(account, "monthly", "app_store", now=NOW)
+    billing.approve("payer", "monthly", "other", now=NOW)
+    billing.pay("payer", 5_000, now=NOW)
+
+
+def leave_unanswered(session: Session) -> None:
+    """A charge and a refund without an answer, a refund that failed, a dispute."""
+    today, paid = jst_day(NOW), payment_attempt.c.outcome == "succeeded"
+    charge = session.execute(sa.select(payment_attempt).where(paid).order_by(payment_attempt.c.id)).first()
+    assert charge is not None
+    open_invoice = session.exec_driver_sql("SELECT id FROM invoice WHERE state = 'open' AND account = 'u01'").scalar()
+    attempt = {"invoice_id": open_invoice, "account": "u01", "key": "unanswered", "yen": 1, "wanted_on": today}
+    session.execute(sa.insert(payment_attempt).values(**attempt, started_on=today, started_at=NOW))
+    refund = {"credit_id": 1, "attempt_id": charge.id, "account": charge.account, "key": "refund-1", "yen": 1}
+    session.execute(sa.insert(credit_refund).values(**refund, requested_on=today, requested_at=NOW))
+    task = {"kind": "refund_failed", "subject": "refund 9", "detail": {"account": "u00", "yen": 1, "code": "x"}}
+    session.execute(sa.insert(review_task).values(**task, opened_at=NOW))
+    dispute = {"dispute": "dp_1", "payment": charge.gateway_id, "attempt_id": charge.id, "amount": 1, "fee": 0}
+    session.execute(sa.insert(gateway_dispute).values(**dispute, state="open", happened_at=NOW, recorded_at=NOW))
+    session.commit()
+
+
+def write_files(folder: Path) -> None:
+    """What the imports take."""
+    files = {
+        "applications.csv": "account,plan,method\nfiled1,monthly,card\n",
+        "bank.csv": "date,amount,payer,reference\n2026-04-01,77,A,\n2026-04-01,78,B,\n",
+        "store.csv": "store,account,term,gross,fee,fee_tax,currency,paid_out_on,payout_id\n",
+    }
+    for n in (1, 2, 3, 4):
+        files |= {
+            f"incidents{n}.csv": "id,from,to,affected,cause,ground,author\n"
+            f"f{n},2026-04-1{n} 14:00,2026-04-1{n} 15:00,70000,fault,logs,sato\n",
+            f"observations{n}.csv": "user_id,symptom,started_at,ended_at\n"
+            f"x{n},site,2026-04-0{n} 10:00,2026-04-0{n} 11:00\n",
+            f"counts{n}.csv": f"from,to,affected,total\n2026-04-2{n} 10:00,2026-04-2{n} 11:00,1,1000000\n",
+            f"claims{n}.csv": f"id,account,month,received_at,windows\nfc{n},u0{n},2026-04,2026-04-01 10:00,\n",
+        }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
