@@ -63,12 +63,14 @@ scenarios: $(VENV)/.installed-test
 # prints the life, and the line that lives it again
 NIGHTS ?= 200
 KILLS ?= 100
+RESTORES ?= 100
 SEED ?= 5
 WRITE ?=
 soak: $(VENV)/.installed-test  ## random nights, kills and lives: make soak NIGHTS=200 KILLS=100 LIVES=1000 SEED=7
 	@$(BIN)/python -m tests.soak --nights $(NIGHTS) --kills $(KILLS) --seed $(SEED) $(WRITE)
 	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_lives.py \
 		tests/integration/night/test_missed_nights.py
+	@KEIZOKU_TEST_RESTORES=$(RESTORES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_restored.py
 
 audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
 	@$(PIP) pip-audit

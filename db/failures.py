@@ -1,23 +1,37 @@
 """Failures of the database: it went away, its disk is full, it cancelled a statement.
 
 An error of the driver becomes one line and a remedy; programming errors are not among them. Always holds: the text
-contains no data of our rows, and what was committed stays, so every remedy ends in "run it again".
+contains no data of our rows. What was committed stays, so a remedy ends in "run it again", but for a commit that got
+no answer: that may have been done (`unsure`), and people look first, or repeat the act with its key (db/act_keys.py).
 """
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from traceback import walk_tb
 from typing import Final, Literal
 
 import psycopg
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from keizoku.db.session import NO_SPACE, DiskFullError
+from keizoku.limits import LENGTH
 
-__all__ = ["AGAIN", "BACK", "FREE_SOME", "Failure", "Kind", "disk_is_full", "failure_of", "reason_in_log"]
+__all__ = [
+    "AGAIN",
+    "BACK",
+    "FREE_SOME",
+    "LOOK",
+    "Failure",
+    "Kind",
+    "disk_is_full",
+    "failure_of",
+    "reason_in_log",
+    "too_long",
+]
 
 Kind = Literal["database_gone", "disk_full", "database_broke_off", "database_refuses"]
 """As the worker's log and metrics name it."""
@@ -30,6 +44,7 @@ class Failure:
     kind: Kind
     what: str
     remedy: str
+    unsure: bool = False  # a commit got no answer: what it was to commit may stand
 
     def __str__(self) -> str:
         return f"{self.what}; {self.remedy}"
@@ -41,6 +56,10 @@ class Failure:
 
 
 AGAIN: Final = "what was committed stays, nothing is half done: run the same command again"
+LOOK: Final = (
+    "its last step may have been done, as the commit got no answer: look before you repeat it (a night may always be "
+    "repeated, and an act with the key that it had)"
+)
 FREE_SOME: Final = f"free some space, then: {AGAIN}"
 BACK: Final = f"see that it runs and can be reached, then: {AGAIN}"
 
@@ -62,6 +81,10 @@ _STATES: Final[dict[str, tuple[Kind, str, str]]] = {
 }
 
 
+_COMMITS: Final = "rows_and_commit"
+"""The one way of ours to commit that does not ask the driver's `commit` (session.PreparedQuery)."""
+
+
 def failure_of(error: BaseException) -> Failure | None:
     """The database failure that this error, or the first one behind it, stands for; None for any other error.
 
@@ -71,7 +94,23 @@ def failure_of(error: BaseException) -> Failure | None:
     found = [each for each in map(_one, _chain(error)) if each is not None]
     full = [each for each in found if each.kind == "disk_full"]
     chosen = full or found
-    return chosen[-1] if chosen else None
+    if not chosen:
+        return None
+    failure = chosen[-1]
+    if failure.kind == "database_gone" and any(map(_in_commit, _chain(error))):
+        return replace(failure, remedy=LOOK, unsure=True)
+    return failure
+
+
+def _in_commit(error: BaseException) -> bool:
+    """Whether the error came up while a commit was asked for: a host's engine has no other place to tell it."""
+    origin = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(origin, psycopg.Error):
+        return False
+    frames = [frame.f_code for frame, _ in walk_tb(origin.__traceback__)]
+    return any(
+        (code.co_name == "commit" and "psycopg" in code.co_filename) or code.co_name == _COMMITS for code in frames
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -110,6 +149,14 @@ def _first_line(error: psycopg.Error) -> str:
     if error.diag.message_primary:
         return error.diag.message_primary
     return " ".join(str(error).split())
+
+
+def too_long(error: DBAPIError) -> str | None:
+    """Which column refused a text for its length, as table.column; None for any other error."""
+    diag = error.orig.diag if isinstance(error.orig, psycopg.errors.CheckViolation) else None
+    name = (diag.constraint_name or "") if diag is not None else ""
+    prefix, ending = f"ck_{diag.table_name}_" if diag is not None else "", f"_{LENGTH}"
+    return f"{diag.table_name}.{name[len(prefix) : -len(ending)]}" if diag and name.endswith(ending) else None
 
 
 def disk_is_full(error: BaseException) -> bool:

@@ -26,6 +26,9 @@ TaskKind = Literal[
     "no_price",
     "refund_failed",
     "refund_unknown",
+    "restored_act",
+    "restored_database",
+    "set_aside",
     "store_gross_differs",
 ]
 """What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""
@@ -40,7 +43,10 @@ class NewTask:
 
 
 def open_task(session: Session, kind: TaskKind, subject: str, detail: Mapping[str, object], now: datetime) -> int:
-    """Open a task unless the same one was opened before; returns the rows written (0 or 1). Does not commit."""
+    """Open a task unless the same one was opened before; returns the rows written (0 or 1). Does not commit.
+
+    One of a kind that comes and goes (`db.tables.money.RECURRING_TASKS`) is opened again after it was closed.
+    """
     return open_tasks(session, kind, [NewTask(subject, detail)], now)
 
 
@@ -49,12 +55,7 @@ def open_tasks(session: Session, kind: TaskKind, tasks: Iterable[NewTask], now: 
     rows = [{"kind": kind, "subject": each.subject, "detail": dict(each.detail), "opened_at": now} for each in tasks]
     if not rows:
         return 0
-    opened = session.scalars(
-        insert(review_task)
-        .values(rows)
-        .on_conflict_do_nothing(index_elements=["kind", "subject"])
-        .returning(review_task.c.id)
-    )
+    opened = session.scalars(insert(review_task).values(rows).on_conflict_do_nothing().returning(review_task.c.id))
     return len(opened.all())
 
 

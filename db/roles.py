@@ -40,6 +40,8 @@ SUPPORT_ADDS = frozenset(
         "alternative_consent",
         "claim",
         "claim_ruling",
+        "act_key",
+        "claim_withdrawal",
     }
 )
 VERSION_TABLE = "alembic_version"

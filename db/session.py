@@ -78,10 +78,11 @@ class DiskFullError(DatabaseError):
     """The disk under the database is full."""
 
 
-def make_engine(url: str | URL, schema: str | None = None) -> sa.Engine:
+def make_engine(url: str | URL, schema: str | None = None, *, lock_timeout_seconds: int | None = None) -> sa.Engine:
     """An engine whose connections are in UTC, write dates as ISO 8601 and, if a schema is named, see that schema only.
 
-    Connections are not pooled: closing one ends it, and with it its locks. Raises DatabaseError for an
+    Connections are not pooled: closing one ends it, and with it its locks. With a lock timeout they give up waiting
+    for another's lock after so long. Raises DatabaseError for an
     address that is not PostgreSQL's, ValueError for a schema name that would need quotes.
     """
     options = ["-c timezone=UTC", "-c datestyle=ISO"]
@@ -89,6 +90,8 @@ def make_engine(url: str | URL, schema: str | None = None) -> sa.Engine:
         if not SCHEMA_NAME.fullmatch(schema):
             raise ValueError(f"schema name {schema!r}: small letters, digits and _ only, at most 63")
         options.append(f"-c search_path={schema}")
+    if lock_timeout_seconds is not None:
+        options.append(f"-c lock_timeout={lock_timeout_seconds}s")
     target = normalised_url(url)
     own_options = target.query.get("options")
     if own_options is not None:

@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from keizoku.billing.gateway.port import Gateway
+from keizoku.billing.gateway.restored import is_drill
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.services.billing_service import BillingService
 from keizoku.db.session import DatabaseError, Session, check_server, make_engine
 from keizoku.db.standing import check_current
 from keizoku.extras import naming_the_extra
+from keizoku.scheduler.clock import ClockName, HeldActs, HeldClock, database_now
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -32,6 +35,15 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
 
+Made = TypeVar("Made")
+
+LIVE_KEYS = ("sk_live_", "rk_live_")
+"""How keys of Stripe begin that move real money."""
+DRILL = (
+    "this database is the copy of a restore drill, and the key is of the live account: nothing is asked of Stripe; "
+    "use a test key, or `keizoku backup restore` without --drill for a database that is to work"
+)
+
 __all__ = ["Services", "engine_of", "gateway_of", "services_on"]
 
 
@@ -42,23 +54,30 @@ class Services:
     session: Session
     rules: Rules
     gateway: Gateway
+    clock: HeldClock | None = None
+    """The second clock that every `now` is held against; None: the caller plays another time than the wall's."""
 
     @cached_property
     def billing(self) -> BillingService:
         """Acts on contracts and money."""
-        return BillingService(self.session, self.rules, self.gateway)
+        return self._held(BillingService(self.session, self.rules, self.gateway))
 
     @cached_property
     def sla(self) -> SlaService:
         """Facts about stops and claims."""
         from keizoku.sla.services.sla_service import SlaService
 
-        return SlaService(self.session, self.rules)
+        return self._held(SlaService(self.session, self.rules))
+
+    def _held(self, service: Made) -> Made:
+        return service if self.clock is None else cast("Made", HeldActs(service, self.clock))
 
     def close_month(self, month: Month, *, by: str, now: datetime) -> Closed:
         """Close a month's books; Refused, with what has to be mended, where a check fails."""
         from keizoku.billing.closing.month_close import close_month
 
+        if self.clock is not None:
+            self.clock.check(now)
         closed = close_month(self.session, self.gateway, month, by, now)
         if not closed.ok:
             failed = "; ".join(f"{each.name}: {each.found}" for each in closed.checks if not each.ok)
@@ -67,13 +86,16 @@ class Services:
 
 
 @contextmanager
-def services_on(engine: sa.Engine, settings: Settings) -> Iterator[Services]:
+def services_on(engine: sa.Engine, settings: Settings, *, clock: ClockName = "real") -> Iterator[Services]:
     """The house on a host's own engine, for one piece of work: what was not committed at the end is lost.
 
     It has a connection of its own from the engine; its time zone does not matter, its search path says where the
     tables are. Raises DatabaseError where the engine does not speak to PostgreSQL through psycopg 3, its search path
     leads to another schema than the one that is set, or the tables are not those of this release (db.migrate.upgrade
     makes them), and SettingsError for a setting that cannot be used.
+
+    An act whose `now` is ahead of the database's clock is Refused (clock.ahead); with the clock "given" it is not: for
+    tests and trials that play another time than the wall's.
     """
     if (engine.dialect.name, engine.dialect.driver) != ("postgresql", "psycopg"):
         spoken = f"{engine.dialect.name}+{engine.dialect.driver}"
@@ -82,8 +104,13 @@ def services_on(engine: sa.Engine, settings: Settings) -> Iterator[Services]:
     with engine.connect() as session:
         check_server(session)
         check_current(session, settings.database_schema if "database_schema" in settings.model_fields_set else None)
-        with gateway_of(settings, engine) as gateway:
-            yield Services(session=session, rules=rules, gateway=gateway)
+        held = None
+        if clock == "real":
+            held = HeldClock(database_now(session), timedelta(seconds=settings.clock_ahead_seconds))
+            session.rollback()
+        refused = _drill_refuses(session, settings)
+        with gateway_of(settings, engine, refused=refused) as gateway:
+            yield Services(session=session, rules=rules, gateway=gateway, clock=held)
 
 
 def engine_of(settings: Settings) -> sa.Engine:
@@ -97,9 +124,21 @@ def engine_of(settings: Settings) -> sa.Engine:
     return make_engine(settings.database_url.get_secret_value(), settings.database_schema)
 
 
+def _drill_refuses(session: Session, settings: Settings) -> str | None:
+    """Why a gateway may not be asked: a key of the live account in the copy of a drill."""
+    if settings.gateway != "stripe" or not settings.stripe_key().startswith(LIVE_KEYS):
+        return None
+    drill = is_drill(session)
+    session.rollback()
+    return DRILL if drill else None
+
+
 @contextmanager
-def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
-    """Who charges cards, by the settings; let go at the end. Raises SettingsError for a key that cannot be read."""
+def gateway_of(settings: Settings, engine: sa.Engine, *, refused: str | None = None) -> Iterator[Gateway]:
+    """Who charges cards, by the settings; let go at the end. Raises SettingsError for a key that cannot be read.
+
+    `refused`: why nothing may be asked of a real one; every call then raises GatewayRefusesUsError with it.
+    """
     if settings.gateway == "simulated":
         simulated = SimulatedGateway(engine, settings.simulated_fee_per_mille)
         simulated.bank_names = settings.processor_bank_names
@@ -117,6 +156,7 @@ def gateway_of(settings: Settings, engine: sa.Engine) -> Iterator[Gateway]:
         api_base=settings.stripe_api_base,
         per_second=settings.stripe_calls_per_second,
         timeout_seconds=settings.stripe_timeout_seconds,
+        refused=refused,
     )
     stripe = StripeGateway(engine, calls, concurrent=settings.stripe_calls_at_once)
     stripe.bank_names = settings.processor_bank_names

@@ -26,6 +26,7 @@ from pydantic_settings import (
 from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.billing.rules.documents.issuer import Issuer, registrations
 from keizoku.db.schema_name import SCHEMA_NAME
+from keizoku.scheduler.addresses import masked
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms, UnknownReadingError
@@ -37,6 +38,7 @@ PREFIX = "KEIZOKU_"
 FILE_VARIABLE = "KEIZOKU_SETTINGS_FILE"
 FOR_TESTS = "KEIZOKU_TEST_"
 _MASK = "**********"
+SECRET = ("database_url", "stripe_secret_key")
 
 
 class SettingsError(Exception):
@@ -64,8 +66,9 @@ class _Variables(EnvSettingsSource):
         if value.lstrip().startswith(("[", "{")):
             try:
                 return json.loads(value)
-            except json.JSONDecodeError as error:
-                raise SettingsError(f"{_variable(field_name)}={value}: not JSON: {error}") from error
+            except (ValueError, RecursionError) as error:
+                shown = _without_logins(field_name, value)
+                raise SettingsError(f"{_variable(field_name)}={shown:.80}: not JSON: {error}") from error
         parts = [part.strip() for part in value.split(",") if part.strip()]
         if field_name != "readings":
             return parts
@@ -116,6 +119,18 @@ class Settings(Discretion, BaseSettings):
     night_jobs: int = Field(
         default=1, ge=1, le=64, description="how many processes share a night's contracts (docs/how-to/scale.md)"
     )
+    clock_ahead_seconds: int = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        description="how far this machine's clock may be ahead of the database's and the gateway's, in seconds",
+    )
+    most_missed_nights: int = Field(
+        default=7, ge=0, description="how many missed nights are caught up without a person's word (night --catch-up)"
+    )
+    lock_timeout_seconds: int = Field(
+        default=60, ge=1, le=3_600, description="how long a night or a worker's job waits for a lock, in seconds"
+    )
     spark_master: str = Field(
         default="local[*]",
         min_length=1,
@@ -143,6 +158,9 @@ class Settings(Discretion, BaseSettings):
     )
     backup_identity_file: Path | None = Field(
         default=None, description="file with the secret key of age: for verify and restore only, not on the worker"
+    )
+    backup_timeout_seconds: int = Field(
+        default=120, ge=1, le=3_600, description="after how many silent seconds a place for backups does not answer"
     )
     backup_keep_days: int = Field(default=30, ge=7, description="days for which every backup is kept")
     backup_keep_months: int = Field(default=12, ge=0, description="months of which the first backup is kept")
@@ -247,7 +265,7 @@ class Settings(Discretion, BaseSettings):
                 SettingLine(
                     name,
                     variable,
-                    _shown(getattr(self, name)),
+                    _shown(_without_logins(name, getattr(self, name))),
                     _shown(field.get_default(call_default_factory=True, validated_data={})),
                     source,
                     field.description or "",
@@ -281,6 +299,8 @@ def _file_values() -> dict[str, Any]:
         raise SettingsError(f"{FILE_VARIABLE}={named}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{FILE_VARIABLE}={named}: not TOML: {error}") from error
+    except RecursionError:
+        raise SettingsError(f"{FILE_VARIABLE}={named}: its lists are nested too deep") from None
 
 
 def _rule_broken(detail: ErrorDetails) -> str:
@@ -290,7 +310,7 @@ def _rule_broken(detail: ErrorDetails) -> str:
     variable = _variable(name) + (f" ({where})" if where else "")
     if detail["type"] == "extra_forbidden":
         return f"{os.environ[FILE_VARIABLE]}: {name} is no setting{_nearest(name, Settings.model_fields)}"
-    value = _MASK if name in ("database_url", "stripe_secret_key") else detail["input"]
+    value = _MASK if name in SECRET else f"{_without_logins(name, detail['input'])!s:.200}"
     return f"{variable}={value}: {detail['msg'].removeprefix('Value error, ')}"
 
 
@@ -301,6 +321,15 @@ def _variable(name: str) -> str:
 def _nearest(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def _without_logins(name: str, value: object) -> object:
+    """Addresses of places for backups may have a login in them: a list of them, or a text that was to be one."""
+    if name != "backup_stores":
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(masked(each) if isinstance(each, str) else _MASK for each in value)
+    return masked(value) if isinstance(value, str) else _MASK
 
 
 def _shown(value: object) -> object:

@@ -33,13 +33,10 @@ _OPEN_REVIEWS = sa.text(
     FROM known
     LEFT JOIN LATERAL (SELECT max(d.up_to_id) AS up_to_id FROM month_review d
                        WHERE d.month = known.month) done ON true
-    LEFT JOIN LATERAL (SELECT min(r.id) AS from_id FROM month_to_review r
-                       WHERE r.month = known.month AND r.id > coalesce(done.up_to_id, 0)
-                         AND r.recorded_at > :now) unknown ON true
     CROSS JOIN LATERAL (SELECT r.id FROM month_to_review r
-                        WHERE r.month = known.month AND (unknown.from_id IS NULL OR r.id < unknown.from_id)
+                        WHERE r.month = known.month AND r.id > coalesce(done.up_to_id, 0) AND r.recorded_at <= :now
                         ORDER BY r.id DESC LIMIT 1) newest
-    WHERE known.month < :month AND newest.id > coalesce(done.up_to_id, 0)
+    WHERE known.month < :month
     ORDER BY known.month
     """
 )
@@ -57,11 +54,12 @@ def anything_open() -> sa.ColumnElement[bool]:
 
 @dataclass(frozen=True, slots=True)
 class OpenReview:
-    """A month to look at again, for the rows of `month_to_review` in (after_id, up_to_id]."""
+    """A month to look at again, for the rows of `month_to_review` in (after_id, up_to_id] recorded by `known_at`."""
 
     month: Month
     after_id: int
     up_to_id: int
+    known_at: datetime
 
 
 def policy_of(rules: Rules, month: Month) -> Policy:
@@ -102,21 +100,45 @@ def ask_for_reviews(session: Session, asked: Sequence[tuple[Month, str | None, s
 def open_reviews(session: Session, before: Month, now: datetime) -> list[OpenReview]:
     """Each month before `before` with something recorded that no night has looked at yet, oldest first.
 
-    What was recorded after `now`, while the night runs, is not in its evidence: it is left to the next one.
+    What was recorded after `now`, while the night runs or by a clock that was ahead, is not in its evidence: it is
+    left to a later one, and holds nothing else back.
     """
     rows = session.execute(_OPEN_REVIEWS, {"month": str(before), "now": now})
-    return [OpenReview(Month.parse(row.month), row.after_id, row.up_to_id) for row in rows]
+    return [OpenReview(Month.parse(row.month), row.after_id, row.up_to_id, now) for row in rows]
 
 
-def close_review(session: Session, month: Month, up_to_id: int, now: datetime) -> None:
-    """Say that all claims of the month are decided as of this row; to be committed after the last chunk."""
+def close_review(session: Session, review: OpenReview, now: datetime) -> None:
+    """Say that all claims of the month are decided as of its last row; to be committed after the last chunk.
+
+    Rows among them that are not known yet are asked for again, behind it: their own time will come.
+    """
     session.execute(
         sa.insert(month_review).values(
-            month=str(month),
-            up_to_id=up_to_id,
+            month=str(review.month),
+            up_to_id=review.up_to_id,
             decided_on=decided_on(now),
             decided_at=now,
         )
+    )
+    ahead = session.execute(
+        sa.select(month_to_review.c.account, month_to_review.c.why, month_to_review.c.recorded_at)
+        .where(*_rows_of(review), month_to_review.c.recorded_at > review.known_at)
+        .distinct()
+    ).all()
+    for row in ahead:
+        ask_for_reviews(session, [(review.month, row.account, row.why)], row.recorded_at)
+
+
+def rows_known(review: OpenReview) -> tuple[sa.ColumnElement[bool], ...]:
+    """The rows of `month_to_review` that a review is for."""
+    return (*_rows_of(review), month_to_review.c.recorded_at <= review.known_at)
+
+
+def _rows_of(review: OpenReview) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        month_to_review.c.month == str(review.month),
+        month_to_review.c.id > review.after_id,
+        month_to_review.c.id <= review.up_to_id,
     )
 
 

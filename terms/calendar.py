@@ -21,6 +21,8 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from keizoku.limits import FIRST_YEAR, LAST_YEAR, is_known_year
+
 JST = ZoneInfo("Asia/Tokyo")
 DAY_SECONDS = 86_400
 
@@ -49,11 +51,14 @@ class Month:
 
     @classmethod
     def parse(cls, text: str) -> Month:
-        """Read "2026-04"."""
+        """Read "2026-04". ValueError, for people, for what is no month from 1970 to 8999."""
         year, dash, month = text.strip().partition("-")
         if not (dash and year.isdecimal() and len(year) == 4 and month.isdecimal() and len(month) == 2):
-            raise ValueError(f"not a month: {text!r}; write it as 2026-04")
-        return cls(int(year), int(month))
+            raise ValueError(f"not a month: {text[:80]!r}; write it as 2026-04")
+        read = cls(int(year), int(month))
+        if not is_known_year(read.first_on):
+            raise ValueError(f"{text.strip()}: years go from {FIRST_YEAR} to {LAST_YEAR}")
+        return read
 
     @classmethod
     def of(cls, moment: date) -> Month:
@@ -150,21 +155,33 @@ def day_start_at(day: date) -> datetime:
     return datetime.combine(day, time(0), JST).astimezone(UTC)
 
 
+def parse_day(text: str) -> date:
+    """Read "2026-04-10". ValueError, for people, for what is no day from 1970 to 8999."""
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"not a day: {text[:80]!r}; write it as 2026-04-10") from None
+    if not is_known_year(day):
+        raise ValueError(f"{text.strip()}: years go from {FIRST_YEAR} to {LAST_YEAR}")
+    return day
+
+
 def parse_instant(moment: str | date) -> datetime:
     """Read a time that people wrote: text such as "2026-04-10 09:00", a datetime, or a day (its 00:00).
 
     Without an offset it is JST. The answer is in UTC.
     """
     if isinstance(moment, str):
+        told = f"not a time: {moment[:80]!r}; write it as 2026-04-10 09:00 (JST) or with an offset"
         try:
             moment = datetime.fromisoformat(moment.strip())
         except ValueError:
-            raise ValueError(f"not a time: {moment!r}; write it as 2026-04-10 09:00 (JST) or with an offset") from None
-    if not isinstance(moment, datetime):
-        return day_start_at(moment)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=JST)
+            raise ValueError(told) from None
     try:
+        if not isinstance(moment, datetime):
+            return day_start_at(moment)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=JST)
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"no such time: {moment}; years are 1 to 9999") from None

@@ -1,17 +1,20 @@
 """A cell of a CSV or a workbook, which no spreadsheet takes for a formula.
 
-    '=1+1' -> "'=1+1"      -300 (a number) -> -300
+    '=1+1' -> "'=1+1"      '＝1+1' -> "'＝1+1"      ' @a' -> "' @a"      -300 (a number) -> -300
 
-Names, memos and references come from outside: text that begins like a formula gets an apostrophe before it.
+Names, memos and references come from outside: text that begins like a formula gets an apostrophe before it. A Japanese
+Excel reads full-width signs as their half-width ones, and some importers drop spaces before a cell.
 """
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "−", "＠", "\t", "\r", "\n")
 """With these a spreadsheet takes a cell for a formula."""
 
 
 def cell(value: object) -> object:
     """The value, neutralised if it is text that begins like a formula; numbers and dates are as they were."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    if isinstance(value, str) and (value.startswith(FORMULA) or value.lstrip().startswith(FORMULA)):
+        return f"'{value}"
+    return value
 
 
 def cell_text(value: object) -> str:

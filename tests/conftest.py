@@ -44,6 +44,7 @@ LONG = (
 """What takes longest begins first: workers then end at about the same time."""
 
 EVERY_SERVER = (
+    "test_alerts_ring.py",
     "test_at_once.py",
     "test_backup.py",
     "test_backup_releases.py",
@@ -71,8 +72,10 @@ EVERY_SERVER = (
     "test_standing.py",
     "test_unknown_charges.py",
     "test_unknown_refunds.py",
+    "test_two_clocks.py",
     "test_upgrade.py",
     "test_worker.py",
+    "test_worker_waits.py",
 )
 """What CI runs once more on the oldest server that is supported (marked `database`): every table, constraint, guard
 and role, every stage of the night, every service, locks, migrations and backups. docs/explanation/testing.md

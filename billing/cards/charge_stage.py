@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from keizoku.billing.gateway import restored
+from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import customer_deposits
@@ -26,12 +28,13 @@ from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import settle_fee
 from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
+from keizoku.db.fence import Fence, fenced
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
 from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
 from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt
-from keizoku.db.writer import WRITERS, BackgroundWriter
+from keizoku.db.writer import WRITERS, BackgroundWriter, Write
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
@@ -75,13 +78,19 @@ def charge_due(
     now: datetime,
     *,
     contract_ids: Collection[int] | None = None,
+    fence: Fence | None = None,
 ) -> int:
     """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written.
 
-    Of many, answers are booked on a second connection while more is asked and the next attempts are committed.
+    With a fence, an answer that cannot be booked is set aside: its attempt stays in flight, and is looked up again.
+    Without one, that is raised. Of many, answers are booked on a second connection while more is asked and the next
+    attempts are committed. In a restored database nothing is charged before the gateway has been read (`restored`).
     """
-    changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
+    changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, fence=fence)
     changes += customer_deposits.apply_due(session, rules, now, contract_ids=contract_ids)
+    if restored.is_waiting(session):
+        session.commit()
+        return changes
     with ExitStack() as stack:
         writer: BackgroundWriter | None = None
         for wanted in _wanted(session, rules, jst_day(now), contract_ids):
@@ -93,11 +102,11 @@ def charge_due(
                 writer = stack.enter_context(BackgroundWriter(session, WRITERS, ahead=CHUNK // ANSWERS))
             while results := list(islice(answers, ANSWERS)):
                 unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
-                save = partial(save_results, rules=rules, attempts=attempts, results=results, now=now)
+                save = _saving(rules, attempts, results, now, fence)
                 changes += save(session) if writer is None else writer.submit(save)
             if unknown:
                 changes += writer.wait() if writer is not None else 0
-                changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids)
+                changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, fence=fence)
         changes += writer.wait() if writer is not None else 0
     session.commit()
     return changes
@@ -110,6 +119,7 @@ def settle_in_flight(
     now: datetime,
     *,
     contract_ids: Collection[int] | None = None,
+    fence: Fence | None = None,
 ) -> int:
     """Look up every attempt without an answer; resend it under its own key, or leave it to people when too old.
 
@@ -119,7 +129,7 @@ def settle_in_flight(
     if not attempts:
         return 0
     found = gateway.find_charges([each.request for each in attempts], now)
-    changes = save_results(session, rules, attempts, found.values(), now)
+    changes = _saving(rules, attempts, list(found.values()), now, fence)(session)
     subjects = {each.request.key: f"attempt {each.request.attempt_id}" for each in attempts}
     for key, result in found.items():
         if result.answer is not Answer.UNKNOWN:
@@ -129,9 +139,9 @@ def settle_in_flight(
     # what was paid in another way meanwhile is not charged again
     again = [each for each in missing if each.started_at > oldest and each.open_yen >= each.request.yen]
     again = _still_unanswered(session, again)
-    if again:
+    if again and not restored.is_waiting(session):
         results = list(gateway.charge_many([each.request for each in again], now))
-        changes += save_results(session, rules, again, results, now)
+        changes += _saving(rules, again, results, now, fence)(session)
     for each in attempts:
         answered = found.get(each.request.key)
         if each.started_at <= oldest and (answered is None or answered.answer is Answer.UNKNOWN):
@@ -158,6 +168,20 @@ def look_up(session: Session, rules: Rules, gateway: Gateway, attempt_id: int, n
     changes = save_results(session, rules, waiting, found.values(), now)
     session.commit()
     return changes
+
+
+def _saving(
+    rules: Rules, attempts: Sequence[InFlight], results: Sequence[ChargeResult], now: datetime, fence: Fence | None
+) -> Write:
+    """`save_results` behind a fence: what cannot be booked stands alone."""
+    ids = {each.request.key: each.request.attempt_id for each in attempts}
+    answers = {ids[each.key]: each for each in results}
+
+    def of_some(session: Session, attempt_ids: Sequence[int]) -> int:
+        return save_results(session, rules, attempts, [answers[each] for each in attempt_ids], now)
+
+    save = partial(save_results, rules=rules, attempts=attempts, results=results, now=now)
+    return fenced(fence, "attempt", list(answers), save, of_some)
 
 
 def save_results(
@@ -285,6 +309,9 @@ def _wanted(
     """
     retries = rules.discretion.retry_after_days
     query = sa.select(invoice.c.id).where(_PAYABLE, *_among(contract_ids))
+    held = restored.held_accounts(session)
+    if held:
+        query = query.where(invoice.c.account.not_in(held))
     payable = session.scalars(query.order_by(invoice.c.id), {TODAY.key: today}).all()
     for begun in range(0, len(payable), CHUNK):
         locked = (
@@ -317,10 +344,10 @@ def _wanted(
 def _begin(session: Session, wanted: Sequence[DueAttempt], now: datetime) -> list[InFlight]:
     """Commit one attempt row per fee, each with its own key, before anything is asked of the gateway."""
     today = jst_day(now)
-    ids = next_ids(session, payment_attempt, len(wanted))
+    ids, prefix = next_ids(session, payment_attempt, len(wanted)), key_prefix(session)
     requests = [
         ChargeRequest(
-            f"keizoku-{each.invoice_id}-{each.number}", each.account, attempt_id, each.invoice_id, each.yen, now
+            f"{prefix}-{each.invoice_id}-{each.number}", each.account, attempt_id, each.invoice_id, each.yen, now
         )
         for attempt_id, each in zip(ids, wanted, strict=True)
     ]

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.contracts.renewal_stage import save_end
 from keizoku.billing.dunning.write_off import Act, record_act
+from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.books import Dispute
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import Posting, post
@@ -58,6 +59,9 @@ def anything_due() -> sa.ColumnElement[bool]:
 
 def sync_events(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
     """Fetch every dispute that is not over, and record and book what is new; commits; returns the rows written."""
+    if restored.is_waiting(session):  # a charge of before the restore would be taken for nobody's
+        session.rollback()
+        return 0
     ids = sorted(session.scalars(_undecided()))
     session.commit()
     changes = 0

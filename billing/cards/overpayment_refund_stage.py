@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from keizoku.billing.gateway import refunds
+from keizoku.billing.gateway import refunds, restored
+from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import Answer, Gateway
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.customer_deposits import (
@@ -43,6 +44,9 @@ def anything_due() -> sa.ColumnElement[bool]:
 
 def refund_overpayments(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
     """Begin refunds that are due, ask about unanswered ones, post answered ones; commits; returns the rows written."""
+    if restored.is_waiting(session):
+        session.rollback()
+        return 0
     changes = 0
     for row in _wanted(session):
         changes += _begin(session, row, now)
@@ -114,7 +118,7 @@ def _begin(session: Session, row: sa.Row[Any], now: datetime) -> int:
         sa.insert(overpayment_refund).values(
             attempt_id=row.id,
             account=row.account,
-            key=refunds.again(f"keizoku-overcharge-{row.id}", row.tried),
+            key=refunds.again(f"{key_prefix(session)}-overcharge-{row.id}", row.tried),
             yen=yen,
             requested_on=jst_day(now),
             requested_at=now,

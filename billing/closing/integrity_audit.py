@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.closing.set_aside_sql import SET_ASIDE
 from keizoku.billing.rules.books.revenue_recognition import recognised_through_sql
 from keizoku.db.session import PreparedQuery, Session
 
@@ -56,7 +57,8 @@ _ENDED_CONTRACTS = """
 
 _CHECKS: Mapping[str, str] = {
     "contracts whose last term is over and that were neither renewed nor ended": """
-        SELECT count(*) FROM contract WHERE ended_on IS NULL AND renews_on <= :business_date""",
+        SELECT count(*) FROM contract WHERE ended_on IS NULL AND renews_on <= :business_date
+        AND id NOT IN (SELECT id FROM contracts_aside)""",
     "contracts whose last term is not the one they remember": """
         SELECT count(*) FROM touched_contracts JOIN contract USING (id) JOIN LATERAL (
             SELECT ends_on, method FROM term WHERE contract_id = contract.id ORDER BY ends_on DESC LIMIT 1
@@ -71,10 +73,12 @@ _CHECKS: Mapping[str, str] = {
         WHERE coalesce(term.closed_on, term.ends_on) > contract.ended_on""",
     "terms without their invoice": """
         SELECT count(*) FROM term WHERE id > :term AND method IN ('card', 'other') AND NOT EXISTS (
-            SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id)""",
+            SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id)
+        AND id NOT IN (SELECT id FROM terms_aside)""",
     "terms of stores and keys that the journal does not know": """
         SELECT count(*) FROM term WHERE id > :term AND method IN ('app_store', 'product_key')
-        AND NOT EXISTS (SELECT 1 FROM entry WHERE event_key = concat('term:', term.id))""",
+        AND NOT EXISTS (SELECT 1 FROM entry WHERE event_key = concat('term:', term.id))
+        AND id NOT IN (SELECT id FROM terms_aside)""",
     "invoices whose total is not their term's price": """
         SELECT count(*) FROM invoice JOIN term ON term.id = invoice.term_id
         WHERE invoice.id > :invoice AND invoice.state <> 'void' AND invoice.total_yen <> term.price_yen""",
@@ -83,7 +87,8 @@ _CHECKS: Mapping[str, str] = {
         WHERE invoice.state <> 'void' AND open_yen <> total_yen - coalesce(settled.yen, 0)""",
     "awards without a credit": """
         SELECT count(*) FROM award WHERE id > :award
-        AND NOT EXISTS (SELECT 1 FROM credit WHERE credit.award_id = award.id)""",
+        AND NOT EXISTS (SELECT 1 FROM credit WHERE credit.award_id = award.id)
+        AND id NOT IN (SELECT id FROM awards_aside)""",
     "credits whose available amount is not what was granted less what was used": """
         SELECT count(*) FROM touched_credits JOIN credit USING (id)
         LEFT JOIN (SELECT credit_id, sum(yen) AS yen FROM credit_application
@@ -158,7 +163,8 @@ _CONTRACT_LIABILITY = f"""
     WHERE method <> 'coupon'
       AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_closure.term_id = term.id)
       AND (id <= :term OR method IN ('app_store', 'product_key') OR EXISTS (
-           SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id))"""  # noqa: S608
+           SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id)
+           OR id IN (SELECT id FROM terms_aside))"""  # noqa: S608
 
 
 _KEYS = """
@@ -220,15 +226,16 @@ _SUMS: Mapping[str, str] = {
         + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)
         + coalesce((SELECT sum(yen) FROM movements), 0)
         - coalesce((SELECT sum(yen + fee) FROM our_disputes), 0)""",
-    "1133": """SELECT (SELECT yen FROM begun_at_stores)
+    "1133": """SELECT (SELECT yen FROM begun_at_stores) - (SELECT store_yen FROM fees_aside)
         - coalesce((SELECT sum(fee_yen) FROM store_report), 0)
         - coalesce((SELECT sum(yen) FROM store_payout), 0)""",
     "2125": """SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)
+        - (SELECT key_yen FROM fees_aside)
         - coalesce((SELECT sum((codes - coalesce(used, 0) - coalesce(ended, 0)) * yen) FROM batches), 0)""",
     "2140": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
         - (SELECT yen FROM charged) + (SELECT yen FROM settled_by_card)
         + coalesce((SELECT sum(yen) FROM deposit_use), 0)""",
-    "2120": f"SELECT -({_CONTRACT_LIABILITY.strip()})",
+    "2120": f"SELECT -(({_CONTRACT_LIABILITY.strip()}) - (SELECT yen FROM fees_aside))",  # noqa: S608 - all of it is ours
     "2130": f"SELECT -({_CREDITS})",
 }
 """The balance that an account must have, computed from the rows that it was posted from, plus manual entries."""
@@ -269,6 +276,7 @@ def _all_at_once() -> str:
     columns += [f'coalesce((SELECT max(id) FROM {table}), 0) AS "floor {table}"' for table in _FLOORS]  # noqa: S608
     columns += ['(SELECT id FROM sealed) AS "floor payment_attempt"', "(SELECT moved FROM journal) AS journal"]
     named = {
+        **SET_ASIDE,
         "keys": _KEYS,
         "batches": _BATCHES,
         "open_lines": _OPEN_LINES,

@@ -1,6 +1,7 @@
 """The month's close: checks, the lock, and a chain of hashes over what is closed.
 
-    checks ok ──> act "closed": nothing is posted before the next month's first day (the database refuses it)
+    one snapshot: checks ok, digest ──> lock, and no entry came meanwhile
+              ──> act "closed": nothing is posted before the next month's first day (the database refuses it)
                   hash = SHA-256(hash before │ month │ who │ when │ digest of the days' entries and lines in order)
     reopened  ──> an act of its own, with ground; the newest closed month first
 
@@ -16,14 +17,20 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.closing.reconciliation_run import Progress, Reconciled, reconcile_month
+from keizoku.billing.closing.reconciliation_run import (
+    Progress,
+    Reconciled,
+    fetch_news,
+    reconcile_known,
+    reconcile_month,
+)
 from keizoku.billing.closing.subledgers import SUB_LEDGERS, sub_ledgers
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import CLOSE_LOCK
 from keizoku.billing.ledger.queries import month_balances, trial
 from keizoku.billing.ledger.read_models import MonthBalance
 from keizoku.billing.read_model import ReadModel
-from keizoku.db.session import Session, driver_cursor
+from keizoku.db.session import Session, driver_cursor, one_snapshot
 from keizoku.db.tables.books import certificate, entry, stage_run
 from keizoku.db.tables.closing import month_act
 from keizoku.terms.calendar import Month, jst_day
@@ -115,10 +122,13 @@ def close_month(
     if last_act is not None:
         return Closed(month, False, (), last_act.entries, last_act.hash)
     _next_to_close(month, before, now)
-    checks = checks_of(session, month, reconcile_month(session, gateway, month, now, progress), now)
-    if not all(each.ok for each in checks):
-        return Closed(month, False, checks, 0, "")
-    session.commit()
+    fetch_news(session, gateway, now, progress)
+    from_on = before[-1].to_on if before else None
+    with one_snapshot(session):  # what is checked is what is closed
+        checks = checks_of(session, month, reconcile_known(session, gateway, month, now, progress), now)
+        if not all(each.ok for each in checks):
+            return Closed(month, False, checks, 0, "")
+        entries, content = _digest(session, from_on, month.end_on)
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))  # nobody is posting, and nobody will
     again = standing(session)
     if again != before:
@@ -128,8 +138,15 @@ def close_month(
             f"{month} or another month was closed or reopened meanwhile",
             ": look at `keizoku close list`",
         )
-    from_on = before[-1].to_on if before else None
-    made = _act(session, _Step(month, "closed", from_on, month.end_on, month.end_on, by, ""), now)
+    if _count(session, from_on, month.end_on) != entries:  # entries are only added: as many are the same
+        session.rollback()
+        raise Refused(
+            "close.changed_meanwhile",
+            f"{month}: entries were posted in it while it was checked",
+            ": nothing was closed; close it again",
+        )
+    step = _Step(month, "closed", from_on, month.end_on, month.end_on, by, "")
+    made = _act(session, step, (entries, content), now)
     session.commit()
     return Closed(month, True, checks, made.entries, made.hash)
 
@@ -148,7 +165,8 @@ def reopen_month(session: Session, month: Month, by: str, ground: str, now: date
         session.rollback()
         raise Refused("close.later_month_closed", f"{newest.month} is closed after it", ": reopen that first")
     from_on = newest.from_on
-    made = _act(session, _Step(month, "reopened", from_on, newest.to_on, from_on, by, ground), now)
+    step = _Step(month, "reopened", from_on, newest.to_on, from_on, by, ground)
+    made = _act(session, step, _digest(session, from_on, newest.to_on), now)
     session.commit()
     return made.hash
 
@@ -202,7 +220,7 @@ def verify(session: Session, progress: Progress | None = None, kept: str = "") -
 
 
 def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datetime) -> tuple[Check, ...]:
-    """All that is checked before a close."""
+    """All that is checked before a close, as the session's transaction sees it."""
     last_night = session.execute(
         sa.select(sa.func.max(stage_run.c.business_date)).where(
             stage_run.c.stage == "audit", stage_run.c.finished_at.is_not(None)
@@ -214,7 +232,6 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
     balances = trial(session)
     off_yen = balances.debit - balances.credit
     sub = [each.sentence(month) for each in sub_ledgers(session, month, jst_day(now)) if not each.ties]
-    session.rollback()
     done = last_night is not None and last_night >= month.end_on
     certified = newest is not None and newest.state == "ok" and newest.business_date >= month.end_on
     waiting = reconciled.open
@@ -281,8 +298,9 @@ def _next_to_close(month: Month, before: Sequence[MonthAct], now: datetime) -> N
             raise Refused("close.out_of_turn", f"{following} is to be closed before {month}")
 
 
-def _act(session: Session, step: _Step, now: datetime) -> MonthAct:
-    entries, content = _digest(session, step.from_on, step.to_on)
+def _act(session: Session, step: _Step, closed: tuple[int, str], now: datetime) -> MonthAct:
+    """Add an act; `closed`: how many entries its days have, and their digest."""
+    entries, content = closed
     previous = session.execute(
         sa.select(month_act.c.hash).order_by(month_act.c.id.desc()).limit(1)
     ).scalar_one_or_none()
@@ -334,14 +352,19 @@ _ENTRIES = """
 def _digest(session: Session, from_on: date | None, to_on: date) -> tuple[int, str]:
     """How many entries the days [from_on, to_on) have, and a digest over them and their lines, in constant memory."""
     days = f"posted_on < '{to_on.isoformat()}'"
-    counted = sa.select(sa.func.count()).where(entry.c.posted_on < to_on)
     if from_on is not None:
         days += f" AND posted_on >= '{from_on.isoformat()}'"
-        counted = counted.where(entry.c.posted_on >= from_on)
     found = hashlib.sha256()
     for block in _blocks(session, _ENTRIES.format(days=days)):
         found.update(block)
-    return int(session.execute(counted).scalar_one()), found.hexdigest()
+    return _count(session, from_on, to_on), found.hexdigest()
+
+
+def _count(session: Session, from_on: date | None, to_on: date) -> int:
+    counted = sa.select(sa.func.count()).where(entry.c.posted_on < to_on)
+    if from_on is not None:
+        counted = counted.where(entry.c.posted_on >= from_on)
+    return int(session.execute(counted).scalar_one())
 
 
 def _blocks(session: Session, statement: str) -> Iterator[Any]:

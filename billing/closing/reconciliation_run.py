@@ -75,11 +75,25 @@ def reconcile_month(
 ) -> Reconciled:
     """Fetch the gateway's events and reconcile a JST month as of `now`. Commits the events, writes nothing else.
 
-    If the gateway does not answer, or the login may only read, the events that are already known are used.
+    A gateway that does not answer, and a login that may only read, leave what is known already.
     """
-    progress = progress or _unseen
-    progress("news", 0, len(STEPS))
+    fetch_news(session, gateway, now, progress)
+    reconciled = reconcile_known(session, gateway, month, now, progress)
+    session.rollback()
+    return reconciled
+
+
+def fetch_news(session: Session, gateway: Gateway, now: datetime, progress: Progress | None = None) -> None:
+    """The gateway's news, which a reconciliation begins with. Commits."""
+    (progress or _unseen)("news", 0, len(STEPS))
     _events(session, gateway, now)
+
+
+def reconcile_known(
+    session: Session, gateway: Gateway, month: Month, now: datetime, progress: Progress | None = None
+) -> Reconciled:
+    """Reconcile what is known, as the session's transaction sees it; nothing is written, and nothing ended."""
+    progress = progress or _unseen
     today = jst_day(now)
     with scratch("keizoku-reconcile-") as folder, closing(workbench(folder)) as connection:
         bank_given = _load(session, connection, folder, month, gateway.bank_names, progress)
@@ -87,7 +101,6 @@ def reconcile_month(
         stated = {"ledger": int(session.execute(LEDGER_MOVED, _span(month)).scalar_one())}
         outcome = reconcile(connection, month, today, bank_given=bank_given, stated=stated)
     controls = _controls(session, month)
-    session.rollback()
     progress("match", len(STEPS), len(STEPS))
     return Reconciled(outcome, resolutions(session, outcome), controls, bank_given)
 

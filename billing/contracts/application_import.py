@@ -4,7 +4,7 @@ Columns: account, plan, method; may be there: applied_at (default: now), months,
 joined by `;`). CSV with a header, UTF-8; times with an offset, or JST.
 """
 
-import csv
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +13,10 @@ from pathlib import Path
 from keizoku.billing.contracts import registration
 from keizoku.billing.contracts.registration import Application
 from keizoku.db.session import Session
+from keizoku.limits import MOST_NAMED
 from keizoku.terms.calendar import iso_jst, parse_instant
 from keizoku.terms.decision import Finding
+from keizoku.terms.input_files import BrokenRecord, csv_records, header_names, read_text
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
@@ -48,8 +50,8 @@ def import_applications(
             application = _application(record, now)
             bring_up_to_date(application.account, now)
             rows.append((line, application))
-        except ValueError as error:
-            findings.append(Finding(str(path), line, record["account"], str(error), "correct the row"))
+        except (ValueError, Refused) as error:
+            findings.append(Finding(str(path), line, record["account"][:80], str(error), "correct the row"))
         if len(rows) == CHUNK:
             taken += _take(session, rules, path, rows, findings, now)
             rows = []
@@ -90,6 +92,7 @@ def _finding(path: Path, line: int, application: Application, why: str) -> Findi
 
 
 def _application(record: Mapping[str, str], now: datetime) -> Application:
+    registration.check_account(record["account"])
     written = record.get("applied_at", "")
     at = parse_instant(written) if written else now
     if at > now:
@@ -110,30 +113,28 @@ def _application(record: Mapping[str, str], now: datetime) -> Application:
 
 def _records(path: Path, findings: list[Finding]) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, values by column, stripped); what is wrong with the file goes to the findings."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        findings.append(Finding(str(path), None, "not UTF-8", "files are UTF-8", "save the file as UTF-8"))
+    text = read_text(path, findings)
+    if text is None:
         return
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        wrong = [name for name in NEEDED if name not in header]
-        wrong += [name for name in header if name not in (*NEEDED, *OPTIONAL) or header.count(name) > 1]
-        if wrong:
-            rule = f"columns {', '.join(NEEDED)}, each once; may be there: {', '.join(OPTIONAL)}"
-            findings.append(Finding(str(path), 1, ",".join(wrong), rule, "correct the header"))
-            return
-        for values in reader:
-            if not any(value.strip() for value in values):
-                continue
-            if len(values) != len(header):
-                rule = f"the header has {len(header)} columns, this row {len(values)}"
-                value = ",".join(values)[:80]
-                findings.append(Finding(str(path), reader.line_num, value, rule, "quote values that hold a comma"))
-                continue
-            yield reader.line_num, dict(zip(header, (value.strip() for value in values), strict=True))
-    except csv.Error as error:
-        findings.append(Finding(str(path), reader.line_num, str(error), "rows are CSV", "close quotes, one row a line"))
+    records = csv_records(text)
+    header = header_names(str(path), records, findings)
+    if header is None:
+        return
+    times = Counter(header)
+    wrong = [name for name in NEEDED if name not in times]
+    wrong += [name[:80] for name in header if name not in (*NEEDED, *OPTIONAL) or times[name] > 1][:MOST_NAMED]
+    if wrong:
+        rule = f"columns {', '.join(NEEDED)}, each once; may be there: {', '.join(OPTIONAL)}"
+        findings.append(Finding(str(path), 1, ",".join(wrong), rule, "correct the header"))
+        return
+    for line, values in records:
+        if isinstance(values, BrokenRecord):
+            findings.append(Finding(str(path), line, values.value, "rows are CSV", "close quotes, one row a line"))
+        elif not any(value.strip() for value in values):
+            continue
+        elif len(values) != len(header):
+            rule = f"the header has {len(header)} columns, this row {len(values)}"
+            value = ",".join(values)[:80]
+            findings.append(Finding(str(path), line, value, rule, "quote values that hold a comma"))
+        else:
+            yield line, dict(zip(header, (value.strip() for value in values), strict=True))

@@ -27,6 +27,7 @@ from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption
 from keizoku.db.tables.contracts import contract
+from keizoku.limits import id_flaw
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
@@ -210,8 +211,8 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[BatchR
 
 def _price(session: Session, order: BatchOrder, today: date) -> int:
     """What one code costs; everything about an order that cannot be is refused here."""
-    who = f"batch {order.name!r}"
-    if not order.name.strip() or not 0 < order.codes <= MOST_CODES:
+    who = f"batch {order.name[:80]!r}"
+    if id_flaw(order.name) or not 0 < order.codes <= MOST_CODES:
         raise Refused("batch.form", f"{who}: a batch has a name and 1 to {MOST_CODES:,} codes, not {order.codes}")
     if order.expires_on < today:
         raise Refused("batch.expired", f"{who}: its last day, {order.expires_on}, is over already")

@@ -9,7 +9,7 @@ all ask here.
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -26,6 +26,9 @@ from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import contract, contract_fact, plan, suspension, term
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
+
+WISHES: Final = ("end_of_use", "withdraw_end_of_use", "change_method")
+"""Kinds of facts that bear on the next renewal alone; people can take a mistaken one back."""
 
 
 def latest_state(
@@ -100,21 +103,28 @@ def load_wishes(
     happened_by: datetime | None = None,
     known_at: datetime | None = None,
 ) -> dict[int, list[Wish]]:
-    """contract id -> what its user asked for, in the order of recording."""
+    """contract id -> what its user asked for, in the order of recording; without what people have taken back."""
+    asked = sa.and_(contract_fact.c.kind.in_(WISHES), by(contract_fact.c.occurred_at, happened_by))
     rows = session.execute(
         sa.select(
-            contract_fact.c.contract_id, contract_fact.c.kind, contract_fact.c.occurred_at, contract_fact.c.detail
+            contract_fact.c.id,
+            contract_fact.c.contract_id,
+            contract_fact.c.kind,
+            contract_fact.c.occurred_at,
+            contract_fact.c.detail,
         )
         .where(
             contract_fact.c.contract_id == sa.any_(numbers(contract_ids)),
-            contract_fact.c.kind.in_(("end_of_use", "withdraw_end_of_use", "change_method")),
-            by(contract_fact.c.occurred_at, happened_by),
+            sa.or_(asked, contract_fact.c.kind == "void_fact"),
             by(contract_fact.c.recorded_at, known_at),
         )
         .order_by(contract_fact.c.id)
-    )
+    ).all()
+    void = {row.detail["fact"] for row in rows if row.kind == "void_fact"}
     grouped: dict[int, list[Wish]] = {}
     for row in rows:
+        if row.kind == "void_fact" or row.id in void:
+            continue
         method = row.detail["method"] if row.kind == "change_method" else None
         grouped.setdefault(row.contract_id, []).append(Wish(row.kind, row.occurred_at, method))
     return grouped

@@ -29,13 +29,11 @@ from keizoku.db.tables.contracts import METHODS, contract
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.contracts import plan as plan_table
 from keizoku.db.tables.people import consent
+from keizoku.limits import LONGEST_ID, id_flaw
 from keizoku.terms.calendar import Interval, jst_day
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
-
-LONGEST_ACCOUNT = 200
-"""Letters of an account's id, the host's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,13 +270,18 @@ def approve(
     session.commit()
 
 
+def check_account(name: str) -> None:
+    """Refused for a text that can be no account's id."""
+    if id_flaw(name):
+        shown = repr(name) if len(name) <= LONGEST_ID else f"of {len(name)} letters"
+        raise Refused(
+            "account.id_form", f"account {shown}: an account has an id of 1 to {LONGEST_ID} printable letters"
+        )
+
+
 def _check(application: Application, intervals: Mapping[str, Interval]) -> None:
     name = application.account
-    if not name.strip() or not name.isprintable() or len(name) > LONGEST_ACCOUNT:
-        shown = repr(name) if len(name) <= LONGEST_ACCOUNT else f"of {len(name)} letters"
-        raise Refused(
-            "account.id_form", f"account {shown}: an account has an id of 1 to {LONGEST_ACCOUNT} printable letters"
-        )
+    check_account(name)
     who = f"account {application.account}"
     if application.plan not in intervals:
         known = ", ".join(sorted(intervals)) or "none yet"

@@ -17,6 +17,7 @@ from keizoku.billing.rules.contract_lifecycle import NewTerm, RenewalRules, deci
 from keizoku.billing.rules.documents.notice_text import Notice
 from keizoku.billing.rules.documents.renewal_notice import RenewalNotified, Windows, renewal_notices
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
+from keizoku.db.fence import Fence, fenced, is_of_item
 from keizoku.db.probes import NOTIFIES_MONTHLY
 from keizoku.db.session import Session, copy_rows, numbers, texts
 from keizoku.db.tables.contracts import contract, plan, price, term
@@ -47,8 +48,11 @@ def anything_due() -> sa.ColumnElement[bool]:
     )
 
 
-def due(session: Session, rules: Rules, today: date) -> Iterator[list[Upcoming]]:
-    """Chunks of contracts that may have to be told something; each is saved before the next is asked for."""
+def due(session: Session, rules: Rules, today: date, fence: Fence | None = None) -> Iterator[list[Upcoming]]:
+    """Chunks of contracts that may have to be told something; each is saved before the next is asked for.
+
+    With a fence, a contract whose renewal cannot be decided is set aside; without one, that is raised.
+    """
     settings = rules.discretion
     longest = max(settings.renewal_notice_days_month, settings.renewal_notice_days_year, settings.price_notice_days)
     if not longest:
@@ -60,7 +64,7 @@ def due(session: Session, rules: Rules, today: date) -> Iterator[list[Upcoming]]
         return
     query = (
         running()
-        # follows from the next condition, but keeps the server from joining every contract with its terms first
+        # implied by the others; alone, it keeps the server from joining every contract with its terms first
         .where(contract.c.plan == sa.any_(texts(plans)))
         .where(contract.c.renews_on > today, contract.c.renews_on <= today + timedelta(days=longest), wanted)
         .order_by(contract.c.id)
@@ -72,7 +76,9 @@ def due(session: Session, rules: Rules, today: date) -> Iterator[list[Upcoming]]
         last = rows[-1].id
         notified = _notified(session, {row.id: row.renews_on for row in rows})
         facts = load_facts(session, rules, rows, today)
-        yield [found for each in facts if (found := _upcoming(each, rules, choices, notified, today)) is not None]
+        yield [
+            found for each in facts if (found := _upcoming(each, rules, choices, notified, today, fence)) is not None
+        ]
         if len(rows) < CHUNK:
             return
 
@@ -94,8 +100,24 @@ def decide(rules: Rules, upcoming: Sequence[Upcoming], today: date) -> list[tupl
     ]
 
 
-def save(session: Session, notices: Sequence[tuple[NewTerm, str, Notice]], now: datetime) -> int:
-    """Write the documents for the mailer to take, and commit; returns the rows written."""
+def save(
+    session: Session, notices: Sequence[tuple[NewTerm, str, Notice]], now: datetime, fence: Fence | None = None
+) -> int:
+    """Write the documents for the mailer to take, and commit; returns the rows written.
+
+    With a fence, a contract whose document the database refuses is set aside; without one, that is raised.
+    """
+    of_contract: dict[int, list[tuple[NewTerm, str, Notice]]] = {}
+    for each in notices:
+        of_contract.setdefault(each[0].contract_id, []).append(each)
+
+    def of_some(session: Session, ids: Sequence[int]) -> int:
+        return _write(session, [each for contract_id in ids for each in of_contract[contract_id]], now)
+
+    return fenced(fence, "contract", list(of_contract), partial(_write, notices=notices, now=now), of_some)(session)
+
+
+def _write(session: Session, notices: Sequence[tuple[NewTerm, str, Notice]], now: datetime) -> int:
     columns = ("account", "contract_id", "kind", "occasion", "written_on", "written_at", "body_ja", "body_en")
     written = copy_rows(
         session,
@@ -185,7 +207,12 @@ def _prices_to_come(prices: Sequence[Price], today: date, days: int) -> list[tup
 
 
 def _upcoming(
-    facts: DueContract, rules: Rules, choices: RenewalRules, notified: dict[int, RenewalNotified], today: date
+    facts: DueContract,
+    rules: Rules,
+    choices: RenewalRules,
+    notified: dict[int, RenewalNotified],
+    today: date,
+    fence: Fence | None,
 ) -> Upcoming | None:
     """The term to come, or None: it does not renew as things stand, or has no price yet."""
     each = facts.contract
@@ -193,6 +220,11 @@ def _upcoming(
     try:
         renewal = decide_renewal(each, each.last_ends_on, lambda _: suspended(), choices)
     except NoPriceError:
+        return None
+    except Exception as error:
+        if fence is None or not is_of_item(error):
+            raise
+        fence.aside("contract", each.contract_id, error)
         return None
     if not renewal.terms:
         return None

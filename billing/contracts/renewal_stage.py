@@ -4,7 +4,7 @@ Due: running contracts whose last term ends by the business date. What is suspen
 derived as in the delinquency stage, so that a night does not renew what it suspends.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,6 +24,7 @@ from keizoku.billing.rules.contract_lifecycle import (
 from keizoku.billing.rules.delinquency import DefaultState, default_state
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError
+from keizoku.db.fence import Fence, is_of_item
 from keizoku.db.probes import BUSINESS_DATE
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
@@ -64,23 +65,36 @@ def due(
     business_date: date,
     *,
     contract_id: int | None = None,
+    contract_ids: Collection[int] | None = None,
     within: tuple[int, int] | None = None,
     after: int = 0,
 ) -> list[DueContract]:
     """The next CHUNK contracts to renew or end with an id above `after`, in order; they are locked until saved.
 
-    Of all contracts, of one, or of those with an id from the first to the last of `within`. A chunk that is not full
-    is the last.
+    Of all contracts, of one or some, or of those with an id from the first to the last of `within`. A chunk that is
+    not full is the last.
     """
     query = running().where(_OVER, contract.c.id > after).order_by(contract.c.id).limit(CHUNK)
     if contract_id is not None:
         query = query.where(contract.c.id == contract_id)
+    if contract_ids is not None:
+        query = query.where(contract.c.id == sa.any_(numbers(contract_ids)))
     if within is not None:
         query = query.where(contract.c.id.between(*within))
     # a service waits for a night that is renewing the same contract; the night skips a contract that a service holds
     query = query.with_for_update(of=contract, skip_locked=contract_id is None)
     rows = session.execute(query, {BUSINESS_DATE.key: business_date}).all()
     return load_facts(session, rules, rows, business_date) if rows else []
+
+
+def due_ids(
+    session: Session, business_date: date, *, within: tuple[int, int] | None = None, after: int = 0
+) -> list[int]:
+    """The contracts that `due` would look at, by id, without reading what bears on them."""
+    query = contracts_due().where(contract.c.id > after).order_by(contract.c.id).limit(CHUNK)
+    if within is not None:
+        query = query.where(contract.c.id.between(*within))
+    return list(session.scalars(query, {BUSINESS_DATE.key: business_date}))
 
 
 def running() -> sa.Select[tuple[Any, ...]]:
@@ -150,9 +164,17 @@ def load_facts(session: Session, rules: Rules, rows: Sequence[Sequence[Any]], on
 
 
 def decide(
-    session: Session, rules: Rules, facts: Sequence[DueContract], business_date: date, now: datetime
+    session: Session,
+    rules: Rules,
+    facts: Sequence[DueContract],
+    business_date: date,
+    now: datetime,
+    fence: Fence | None = None,
 ) -> list[Renewal]:
-    """What follows each contract's last term. One whose plan has no price for renewals is left to people."""
+    """What follows each contract's last term. One whose plan has no price for renewals is left to people.
+
+    With a fence, so is one whose facts cannot be decided on; without one, that is raised.
+    """
     choices = renewal_rules(rules, load_prices(session), business_date)
     renewals = []
     for each in facts:
@@ -160,8 +182,15 @@ def decide(
             suspended_on = partial(suspended_at, each, rules)
             renewals.append(decide_renewal(each.contract, business_date, suspended_on, choices))
         except NoPriceError as error:
+            if fence is not None:
+                fence.aside("contract", each.contract.contract_id, error, "no_price")
+                continue
             detail = {"account": each.contract.account, "plan": each.contract.plan, "why": str(error)}
             open_task(session, "no_price", f"contract {each.contract.contract_id}", detail, now)
+        except Exception as error:
+            if fence is None or not is_of_item(error):
+                raise
+            fence.aside("contract", each.contract.contract_id, error)
     return renewals
 
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.receivables.open_items import OpenItem, by_account, by_contract, load_open_items, lock_accounts
 from keizoku.billing.rules.delinquency import DefaultState, accelerated, default_state, outlook, overdue_days
 from keizoku.billing.rules.documents import notice_text
+from keizoku.db.fence import Fence, fenced
 from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import contract, suspension
@@ -87,14 +89,8 @@ def anything_due() -> sa.ColumnElement[bool]:
 
 def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection[int] | None = None) -> list[Case]:
     """Contracts (some, or all) with a fee overdue on `today`, and those suspended for one."""
-    overdue = sa.select(invoice.c.contract_id).where(_OVERDUE)
-    suspended = sa.select(suspension.c.contract_id).where(_SUSPENDED)
-    if contract_ids is not None:
-        among = _any(contract_ids)
-        overdue = overdue.where(invoice.c.contract_id == among)
-        suspended = suspended.where(suspension.c.contract_id == among)
-    suspended_ids = set(session.scalars(suspended))
-    ids = set(session.scalars(overdue, {TODAY.key: today})) | suspended_ids
+    overdue_ids, suspended_ids = _found(session, today, contract_ids)
+    ids = overdue_ids | suspended_ids
     if not ids:
         return []
     rows = session.execute(
@@ -127,6 +123,23 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
     ]
 
 
+def due_ids(session: Session, today: date) -> list[int]:
+    """The contracts of `due`, by id, without reading what bears on them."""
+    return sorted(set().union(*_found(session, today, None)))
+
+
+def _found(session: Session, today: date, contract_ids: Collection[int] | None) -> tuple[set[int], set[int]]:
+    """Contracts with a fee overdue, and those suspended for one."""
+    overdue = sa.select(invoice.c.contract_id).where(_OVERDUE)
+    suspended = sa.select(suspension.c.contract_id).where(_SUSPENDED)
+    if contract_ids is not None:
+        among = _any(contract_ids)
+        overdue = overdue.where(invoice.c.contract_id == among)
+        suspended = suspended.where(suspension.c.contract_id == among)
+    suspended_ids = set(session.scalars(suspended))
+    return set(session.scalars(overdue, {TODAY.key: today})), suspended_ids
+
+
 def _any(ids: Collection[int]) -> sa.CollectionAggregate[bool]:
     return sa.any_(numbers(ids))
 
@@ -148,21 +161,34 @@ def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Delinquency
     return rulings
 
 
-def save(session: Session, rules: Rules, rulings: Sequence[DelinquencyRuling], now: datetime) -> int:
+def save(
+    session: Session,
+    rules: Rules,
+    rulings: Sequence[DelinquencyRuling],
+    now: datetime,
+    fence: Fence | None = None,
+) -> int:
     """Write what changed, and commit in chunks; returns the rows written.
 
     Between the look and the deed somebody may have paid, or left: what is to be done is decided again under locks, so
-    that nobody is suspended or terminated for a debt that is no more.
+    that nobody is suspended or terminated for a debt that is no more. With a fence, a contract that this fails for is
+    set aside; without one, that is raised.
     """
-    changes = 0
-    today = jst_day(now)
-    acting = [ruling.case for ruling in rulings if ruling.acts]
-    for start in range(0, len(acting), CHUNK):
-        cases = acting[start : start + CHUNK]
-        _lock(session, cases)
-        present = due(session, rules, today, contract_ids=[case.contract_id for case in cases])
-        changes += sum(_carry_out(session, rules, ruling, now) for ruling in decide(rules, present, today))
+    acting = {ruling.case.contract_id: ruling.case for ruling in rulings if ruling.acts}
+
+    def carry_out(session: Session, ids: Sequence[int]) -> int:
+        _lock(session, [acting[each] for each in ids])
+        present = decide(rules, due(session, rules, today, contract_ids=ids), today)
+        written = sum(_carry_out(session, rules, ruling, now) for ruling in present)
         session.commit()
+        return written
+
+    today = jst_day(now)
+    ids = list(acting)
+    changes = 0
+    for start in range(0, len(ids), CHUNK):
+        chunk = ids[start : start + CHUNK]
+        changes += fenced(fence, "contract", chunk, partial(carry_out, ids=chunk), carry_out)(session)
     return changes
 
 

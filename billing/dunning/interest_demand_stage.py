@@ -15,24 +15,58 @@ from keizoku.billing.receivables.interest_bookings import interest_booked_by, wo
 from keizoku.billing.receivables.open_items import OpenItem, by_account, load_open_items
 from keizoku.billing.rules.documents import notice_text
 from keizoku.billing.rules.documents.late_interest_statement import interest_sentences
+from keizoku.db.fence import Fence, in_halves, is_of_item
 from keizoku.db.session import Session, copy_rows, texts
-from keizoku.db.tables.money import demand
+from keizoku.db.tables.money import demand, interest_checkpoint, invoice
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.rules import Rules
 
 
-def demand_month(session: Session, rules: Rules, business_date: date, now: datetime) -> int:
-    """On the first night of a month: demand from everyone what has accrued and was not demanded; commits."""
+def demand_month(session: Session, rules: Rules, business_date: date, now: datetime, fence: Fence | None = None) -> int:
+    """On the first night of a month: demand from everyone what has accrued and was not demanded; commits.
+
+    The month is the clock's, as the sums are: a first that is run late demands for the month that it is by now.
+    With a fence, an account that this fails for is set aside; without one, that is raised.
+    """
     if business_date.day != 1 or not rules.discretion.demand_monthly:
         return 0
+
+    def of_some(session: Session, accounts: Sequence[str]) -> int:
+        items = [
+            each
+            for account in accounts
+            for each in load_open_items(session, rules, today, account=account, with_accrued=True)
+        ]
+        return _demand_month(session, rules, items, business_date, now)
+
     today = jst_day(now)
-    owing = by_account(load_open_items(session, rules, today, with_accrued=True))
+    try:
+        return _demand_month(
+            session, rules, load_open_items(session, rules, today, with_accrued=True), business_date, now
+        )
+    except Exception as error:
+        session.rollback()
+        if fence is None or not is_of_item(error):
+            raise
+    owing = sa.or_(
+        invoice.c.state == "open",
+        sa.exists().where(
+            interest_checkpoint.c.invoice_id == invoice.c.id, interest_checkpoint.c.accrued_unpaid_yen > 0
+        ),
+    )
+    accounts = session.scalars(sa.select(invoice.c.account).where(owing).distinct().order_by(invoice.c.account)).all()
+    return in_halves(session, fence, "account", accounts, of_some)
+
+
+def _demand_month(session: Session, rules: Rules, items: Sequence[OpenItem], business_date: date, now: datetime) -> int:
+    today = jst_day(now)
+    owing = by_account(items)
     late = {
         account: unpaid
         for account, unpaid in owing.items()
         if any(each.accrued_unpaid_yen or each.due_on < today for each in unpaid)
     }
-    changes = demand_interest(session, rules, late, f"month:{Month.of(business_date)}", now)
+    changes = demand_interest(session, rules, late, f"month:{Month.of(today)}", now)
     session.commit()
     return changes
 

@@ -85,8 +85,28 @@ class RefundState:
         return self.state in ("failed", "canceled")
 
 
+@dataclass(frozen=True, slots=True)
+class KeyedAct:
+    """A charge or a refund that was made under one of our keys, as the gateway has it.
+
+    `account` is None for a customer whom our rows do not know; `charge_gateway_id` is set for a refund.
+    """
+
+    gateway_id: str
+    key: str
+    account: str | None
+    invoice_id: int | None
+    charge_gateway_id: str | None
+    yen: int
+    happened_at: datetime
+
+
 class GatewayBooks(Protocol):
     """What can be read from a gateway's account. All raise `UnansweredError`-like errors of their gateway."""
+
+    def server_now(self) -> datetime | None:
+        """The gateway's own clock by its last answer (its Date header), moved on since; None: it told none yet."""
+        ...
 
     def events(self, since: datetime) -> Iterator[GatewayEvent]:
         """Events from an instant on, in any order."""

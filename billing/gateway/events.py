@@ -47,18 +47,21 @@ CHUNK = 1_000
 def poll(session: Session, books: GatewayBooks, now: datetime) -> int:
     """Record what is new at the gateway and book its fees and payouts; returns the rows written. Commits.
 
-    A poll that is broken off is made up by the next: the cursor moves last.
+    A poll that is broken off is made up by the next: the cursor moves last, and never beyond the gateway's own clock
+    or the database's.
     """
     changes = 0
     for event_chunk in _chunks(books.events(_since(session, "events", now))):
         changes += _record_events(session, event_chunk, now)
-    _move_cursor(session, "events", now)
+    held = books.server_now()
+    seen_to = now if held is None else min(now, held)
+    _move_cursor(session, "events", seen_to)
     for movement_chunk in _chunks(books.movements(_since(session, "movements", now))):
         changes += _record_movements(session, movement_chunk, now)
-    _move_cursor(session, "movements", now)
+    _move_cursor(session, "movements", seen_to)
     for payout_chunk in _chunks(books.payouts(_since(session, "payouts", now))):
         changes += _record_payouts(session, books, payout_chunk, now)
-    _move_cursor(session, "payouts", now)
+    _move_cursor(session, "payouts", seen_to)
     return changes
 
 
@@ -181,20 +184,20 @@ def _insert_new(session: Session, table: sa.Table, rows: Sequence[dict[str, Any]
 
 def _since(session: Session, name: str, now: datetime) -> datetime:
     seen_to: datetime | None = session.execute(
-        sa.select(gateway_cursor.c.seen_to).where(gateway_cursor.c.name == name)
+        sa.select(sa.func.least(gateway_cursor.c.seen_to, sa.func.clock_timestamp())).where(
+            gateway_cursor.c.name == name
+        )
     ).scalar_one_or_none()
     session.rollback()
     return now - FIRST_LOOK if seen_to is None else seen_to - OVERLAP
 
 
-def _move_cursor(session: Session, name: str, now: datetime) -> None:
-    session.execute(
-        insert(gateway_cursor)
-        .values(name=name, seen_to=now)
-        .on_conflict_do_update(
-            index_elements=["name"], set_={"seen_to": sa.func.greatest(gateway_cursor.c.seen_to, now)}
-        )
-    )
+def _move_cursor(session: Session, name: str, seen_to: datetime) -> None:
+    """Move it on; never ahead of the database's clock, and back to it from where a wrong clock once took it."""
+    present = sa.func.clock_timestamp()
+    moved = insert(gateway_cursor).values(name=name, seen_to=sa.func.least(seen_to, present))
+    forward = sa.func.greatest(sa.func.least(gateway_cursor.c.seen_to, present), moved.excluded.seen_to)
+    session.execute(moved.on_conflict_do_update(index_elements=["name"], set_={"seen_to": forward}))
     session.commit()
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from keizoku.billing.gateway.books import Dispute, GatewayBooks, RefundState
+from keizoku.billing.gateway.books import Dispute, GatewayBooks, KeyedAct, RefundState
 
 BANK_NAMES = ("ストライプ", "STRIPE")
 """What a bank's line of the processor's payout has in its payer's name; an operator may set others."""
@@ -110,4 +110,11 @@ class Gateway(Protocol):
 
     def find_refund(self, request: RefundRequest, at: datetime) -> RefundResult | None:
         """Look the request's refund up; None where nothing is found for its key."""
+        ...
+
+    def acts_since(self, since: datetime) -> Iterator[KeyedAct]:
+        """Every charge and refund that was made under a key of ours from an instant on, in any order.
+
+        Raises UnansweredError where it cannot all be read, or something is still under way.
+        """
         ...

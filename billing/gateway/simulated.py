@@ -10,7 +10,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from keizoku.billing.gateway.books import Dispute, RefundState
+from keizoku.billing.gateway.books import Dispute, KeyedAct, RefundState
+from keizoku.billing.gateway.keys import invoice_in
 from keizoku.billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from keizoku.db.session import plain_array, text_array, texts
 from keizoku.db.tables.gateway import simulated_dispute
@@ -214,6 +215,18 @@ class SimulatedGateway:
             sa.select(simulated_refund.c.id).where(simulated_refund.c.key == request.key)
         ).scalar_one_or_none()
         return None if made is None else RefundResult(request.key, Answer.SUCCEEDED, gateway_id=f"sim_re_{made}")
+
+    def acts_since(self, since: datetime) -> Iterator[KeyedAct]:
+        """Charges that succeeded and refunds since then; a key names the invoice (`charge_stage`)."""
+        charges = sa.select(simulated_charge).where(
+            simulated_charge.c.created_at >= since, simulated_charge.c.answer == _SUCCEEDED
+        )
+        for row in self._connection.execute(charges).all():
+            yield KeyedAct(f"sim_ch_{row.id}", row.key, row.account, invoice_in(row.key), None, row.yen, row.created_at)
+        refunds = sa.select(simulated_refund).where(simulated_refund.c.created_at >= since)
+        for row in self._connection.execute(refunds).all():
+            charge = f"sim_ch_{row.charge_id}"
+            yield KeyedAct(f"sim_re_{row.id}", row.key, row.account, None, charge, row.yen, row.created_at)
 
 
 def _answer_kept(outcome: str) -> str:

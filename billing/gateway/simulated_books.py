@@ -30,6 +30,10 @@ class SimulatedBooks:
         self._now = now
         self._fee_per_mille = fee_per_mille
 
+    def server_now(self) -> datetime | None:
+        """It has no clock of its own."""
+        return None
+
     def events(self, since: datetime) -> Iterator[GatewayEvent]:
         """None: nothing happens there that we did not ask for."""
         return iter(())

@@ -1,14 +1,17 @@
 """The books of an account at Stripe: events, balance transactions, payouts and disputes, page by page."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import stripe
 
-from keizoku.billing.gateway.books import Dispute, GatewayEvent, Movement, Payout
-from keizoku.billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
+from keizoku.billing.gateway.books import Dispute, GatewayEvent, KeyedAct, Movement, Payout
+from keizoku.billing.gateway.port import UnansweredError
+from keizoku.billing.gateway.stripe_calls import INVOICE, KEY, PAGE, StripeCalls, plain
 
+UNDER_WAY = ("processing", "requires_capture")
+"""States of an intent that may still end in a charge without us."""
 _DISPUTE_STATES = {"won": "won", "lost": "lost", "warning_closed": "won"}
 
 
@@ -17,6 +20,10 @@ class StripeBooks:
 
     def __init__(self, calls: StripeCalls) -> None:
         self._calls = calls
+
+    def server_now(self) -> datetime | None:
+        """Stripe's clock by its last answer."""
+        return self._calls.server_now()
 
     def events(self, since: datetime) -> Iterator[GatewayEvent]:
         """Events from an instant on, newest first; Stripe keeps them for 30 days."""
@@ -47,6 +54,32 @@ class StripeBooks:
         """The ids of the movements that an automatic payout is made of; the payout's own movement is not one."""
         found = self._all(lambda client, params: client.v1.balance_transactions.list(params), {"payout": payout})
         return [each["id"] for each in found if each["type"] != "payout"]
+
+    def acts(self, since: datetime, accounts: Mapping[str, str]) -> Iterator[KeyedAct]:
+        """Charges that succeeded and refunds that were not refused, with a key of ours, from an instant on."""
+        wanted = _from(since)
+        for each in self._all(lambda client, params: client.v1.payment_intents.list(params), wanted):
+            said = each.get("metadata") or {}
+            if KEY not in said:
+                continue
+            if each["status"] in UNDER_WAY:
+                raise UnansweredError("a charge under a key of ours is under way")
+            if each["status"] == "succeeded":
+                number = str(said.get(INVOICE, ""))
+                yield KeyedAct(
+                    each["id"],
+                    said[KEY],
+                    accounts.get(str(each.get("customer"))),
+                    int(number) if number.isdecimal() else None,
+                    None,
+                    each["amount"],
+                    _instant(each["created"]),
+                )
+        for each in self._all(lambda client, params: client.v1.refunds.list(params), wanted):
+            key = (each.get("metadata") or {}).get(KEY)
+            if key is not None and each["status"] not in ("failed", "canceled"):
+                charge = str(each.get("payment_intent") or each["charge"])
+                yield KeyedAct(each["id"], key, None, None, charge, each["amount"], _instant(each["created"]))
 
     def dispute(self, dispute: str) -> Dispute:
         """A dispute as it stands now."""

@@ -6,25 +6,45 @@ retry, so that is done here, after the time that the answer asks for. What stays
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import stripe
 
-from keizoku.billing.gateway.limiter import Pace
+from keizoku.billing.gateway.limiter import Pace, awake_or_not
 from keizoku.billing.gateway.port import GatewayRefusesUsError, UnansweredError
 
 Result = TypeVar("Result")
 
 KEY = "keizoku_key"
 """Where our key stands in the metadata of what we make there."""
+INVOICE = "keizoku_invoice"
 PAGE = 100
 TIMEOUT_SECONDS = 30.0
 PER_SECOND = 80.0
 LIBRARY_RETRIES = 2
 BUSY_RETRIES = 5
 LONGEST_WAIT_SECONDS = 60.0
+
+
+class _Dated(stripe.RequestsClient):
+    """The library's own client, which keeps the Date of the last answer."""
+
+    answered: tuple[datetime, float] | None = None  # what it said, and when by our steady clock
+
+    def request(  # type: ignore[override]  # the library's clients differ among themselves
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        answer: tuple[bytes, int, Mapping[str, str]] = super().request(method, url, headers, post_data)
+        with suppress(TypeError, ValueError):  # without a Date, or with none that can be read
+            said = parsedate_to_datetime(answer[2].get("Date", ""))
+            if said.tzinfo is not None:
+                self.answered = said, awake_or_not()
+        return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +54,8 @@ class StripeCalls:
     client: stripe.StripeClient
     pace: Pace
     sleep: Callable[[float], None] = field(default=time.sleep)
+    http: _Dated | None = None
+    refused: str | None = None  # why nothing may be asked: every call raises GatewayRefusesUsError
 
     @classmethod
     def to(
@@ -44,16 +66,23 @@ class StripeCalls:
         per_second: float = PER_SECOND,
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int = LIBRARY_RETRIES,
+        refused: str | None = None,
     ) -> "StripeCalls":
         """Calls to Stripe itself, or to a server that speaks like it at `api_base` (for tests)."""
         stripe.enable_telemetry = False
+        http = _Dated(timeout=timeout_seconds)
         client = stripe.StripeClient(
             secret_key,
             base_addresses={"api": api_base} if api_base else None,
-            http_client=stripe.RequestsClient(timeout=timeout_seconds),
+            http_client=http,
             max_network_retries=retries,
         )
-        return cls(client, Pace(per_second))
+        return cls(client, Pace(per_second), http=http, refused=refused)
+
+    def server_now(self) -> datetime | None:
+        """The clock of who answered last, moved on since; None: nobody has answered yet."""
+        answered = None if self.http is None else self.http.answered
+        return None if answered is None else answered[0] + timedelta(seconds=awake_or_not() - answered[1])
 
     def call(self, ask: Callable[[stripe.StripeClient], Result]) -> Result:
         """Ask once it is our turn, again while Stripe is busy.
@@ -61,6 +90,8 @@ class StripeCalls:
         Raises UnansweredError, GatewayRefusesUsError, and for a definite refusal the library's CardError or
         InvalidRequestError.
         """
+        if self.refused is not None:
+            raise GatewayRefusesUsError(self.refused)
         for busy in range(BUSY_RETRIES + 1):
             self.pace.wait()
             try:

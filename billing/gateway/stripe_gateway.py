@@ -11,6 +11,7 @@ beside a later attempt.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,23 +19,24 @@ from typing import Any
 import sqlalchemy as sa
 import stripe
 
-from keizoku.billing.gateway.books import Dispute, RefundState
+from keizoku.billing.gateway.books import Dispute, KeyedAct, RefundState
 from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.billing.gateway.port import (
     BANK_NAMES,
     Answer,
     ChargeRequest,
     ChargeResult,
+    GatewayRefusesUsError,
     RefundRequest,
     RefundResult,
     UnansweredError,
 )
-from keizoku.billing.gateway.stripe_books import StripeBooks
-from keizoku.billing.gateway.stripe_calls import KEY, PAGE, StripeCalls, plain
+from keizoku.billing.gateway.stripe_books import UNDER_WAY, StripeBooks
+from keizoku.billing.gateway.stripe_calls import INVOICE, KEY, PAGE, StripeCalls, plain
 from keizoku.db.session import texts
-from keizoku.db.tables.gateway import card_end, saved_card
+from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
 
-ATTEMPT, INVOICE = "keizoku_attempt", "keizoku_invoice"
+ATTEMPT = "keizoku_attempt"
 CONCURRENT = 16
 """Calls under way at once: at 80 a second enough for answers that take 200 ms."""
 SENDING_SECONDS = 3_600
@@ -44,7 +46,6 @@ LOOK_BACK = timedelta(hours=1)
 """Clocks differ: an intent is looked for from so much before its attempt."""
 
 NO_CARD = "no_saved_card"
-_INTENT_UNDER_WAY = ("processing", "requires_capture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,12 @@ class StripeGateway:
     def books(self) -> StripeBooks:
         """The books of the same account."""
         return StripeBooks(self._calls)
+
+    def server_now(self) -> datetime | None:
+        """Stripe's clock, asked by a call that changes nothing; None where it does not answer."""
+        with suppress(UnansweredError, GatewayRefusesUsError, stripe.StripeError):
+            self._calls.call(lambda client: client.v1.balance.retrieve())
+        return self._calls.server_now()
 
     def close(self) -> None:
         """Let calls under way end, and give the connection back."""
@@ -154,6 +161,15 @@ class StripeGateway:
             except (UnansweredError, stripe.InvalidRequestError):
                 continue
 
+    def acts_since(self, since: datetime) -> Iterator[KeyedAct]:
+        """Intents and refunds with our key; raises UnansweredError also while one of them is under way."""
+        yield from self.books.acts(since, self._accounts())
+
+    def _accounts(self) -> dict[str, str]:
+        """Our account of each customer."""
+        rows = self._connection.execute(sa.select(gateway_customer.c.customer_id, gateway_customer.c.account))
+        return {row.customer_id: row.account for row in rows}
+
     def _refund(self, refund_id: str) -> RefundState:
         made = self._calls.call(lambda client: client.v1.refunds.retrieve(refund_id))
         return RefundState(made.id, str(made.status), plain(made).get("failure_reason"))
@@ -217,7 +233,7 @@ class StripeGateway:
         happened_at = datetime.fromtimestamp(intent.created, UTC)
         if intent.status == "succeeded":
             return ChargeResult(key, Answer.SUCCEEDED, gateway_id=intent.id, happened_at=happened_at)
-        if intent.status in _INTENT_UNDER_WAY:
+        if intent.status in UNDER_WAY:
             return ChargeResult(key, Answer.UNKNOWN, code=intent.status, gateway_id=intent.id)
         if intent.status in ("requires_action", "requires_confirmation"):
             intent_id = intent.id

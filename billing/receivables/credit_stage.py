@@ -4,7 +4,7 @@ Due: awards without a credit; credits with something left whose account has no r
 A refund's row is committed before the gateway is asked, with a key of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
@@ -12,12 +12,15 @@ from fractions import Fraction
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from keizoku.billing.gateway.port import Answer, Gateway
-from keizoku.billing.gateway.refunds import answer_of, open_refunds, save_answer
+from keizoku.billing.gateway import restored
+from keizoku.billing.gateway.keys import key_prefix
+from keizoku.billing.gateway.port import Answer, Gateway, GatewayRefusesUsError
+from keizoku.billing.gateway.refunds import OpenRefund, answer_of, open_refunds, save_answer
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.sla_credit import award_yen, delta, plan_refunds
+from keizoku.db.fence import Fence, is_of_item
 from keizoku.db.review_tasks import open_task
-from keizoku.db.session import Session
+from keizoku.db.session import Session, numbers
 from keizoku.db.tables.claims import award
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.gateway import gateway_dispute, overpayment_refund
@@ -70,8 +73,8 @@ def anything_due() -> sa.ColumnElement[bool]:
     )
 
 
-def due(session: Session) -> list[sa.Row[tuple[object, ...]]]:
-    """Awards that have no credit yet, in the order of their revisions, with what was granted before."""
+def due(session: Session, *, award_ids: Collection[int] | None = None) -> list[sa.Row[tuple[object, ...]]]:
+    """Awards (some, or all) that have no credit yet, in the order of their revisions, with what was granted before."""
     before = (
         sa.select(sa.func.coalesce(sa.func.sum(credit.c.granted_yen), 0))
         .where(credit.c.account == award.c.account, credit.c.month == award.c.month)
@@ -84,7 +87,25 @@ def due(session: Session) -> list[sa.Row[tuple[object, ...]]]:
         .order_by(award.c.account, award.c.month, award.c.revision)
         .limit(CHUNK)
     )
+    if award_ids is not None:
+        query = query.where(award.c.id == sa.any_(numbers(award_ids)))
     return list(session.execute(query))
+
+
+def due_ids(session: Session) -> list[int]:
+    """Every award that has no credit yet, in the order of their revisions."""
+    query = sa.select(award.c.id).where(_NO_CREDIT).order_by(award.c.account, award.c.month, award.c.revision)
+    return list(session.scalars(query))
+
+
+def waits_for(session: Session, award_id: int, held: Collection[str]) -> bool:
+    """Whether an award counts on from one of these, which have no credit: one of its account and month."""
+    before = award.alias("before")
+    query = sa.select(before.c.id).join(
+        award, sa.and_(award.c.account == before.c.account, award.c.month == before.c.month)
+    )
+    query = query.where(award.c.id == award_id, before.c.id == sa.any_(numbers(map(int, held))))
+    return bool(held) and session.execute(query).first() is not None
 
 
 def decide(rules: Rules, awards: Sequence[sa.Row[tuple[object, ...]]]) -> list[NewCredit]:
@@ -156,12 +177,26 @@ def save(session: Session, credits: Sequence[NewCredit], now: datetime) -> int:
     return len(credits)
 
 
-def refund_leftovers(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
-    """Refund credits that no invoice will take (reading 24): latest charge with room first, then earlier ones."""
-    changes = _resend(session, rules, gateway, now)
+def refund_leftovers(
+    session: Session, rules: Rules, gateway: Gateway, now: datetime, fence: Fence | None = None
+) -> int:
+    """Refund credits that no invoice will take (reading 24): latest charge with room first, then earlier ones.
+
+    With a fence, a credit or a refund that this fails for is set aside; without one, that is raised.
+    """
+    if restored.is_waiting(session):
+        session.rollback()
+        return 0
+    changes = _resend(session, rules, gateway, now, fence=fence)
     rows = session.execute(sa.select(credit).where(_LEFT_OVER).order_by(credit.c.usable_from, credit.c.id)).all()
     for row in rows:
-        changes += _refund(session, rules, gateway, row, now)
+        try:
+            changes += _refund(session, rules, gateway, row, now)
+        except Exception as error:
+            session.rollback()
+            if fence is None or not is_of_item(error) or isinstance(error, GatewayRefusesUsError):
+                raise
+            fence.aside("credit", row.id, error)
     return changes
 
 
@@ -214,7 +249,7 @@ def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[
                 credit_id=row.id,
                 attempt_id=attempt_id,
                 account=row.account,
-                key=f"keizoku-refund-{row.id}-{attempt_id}"
+                key=f"{key_prefix(session)}-refund-{row.id}-{attempt_id}"
                 + (f"-{before[attempt_id] + 1}" if before[attempt_id] else ""),
                 yen=yen,
                 requested_on=jst_day(now),
@@ -226,28 +261,45 @@ def _refund(session: Session, rules: Rules, gateway: Gateway, row: sa.Row[tuple[
     return changes + _resend(session, rules, gateway, now, credit_id=row.id)
 
 
-def _resend(session: Session, rules: Rules, gateway: Gateway, now: datetime, *, credit_id: int | None = None) -> int:
+def _resend(
+    session: Session,
+    rules: Rules,
+    gateway: Gateway,
+    now: datetime,
+    *,
+    credit_id: int | None = None,
+    fence: Fence | None = None,
+) -> int:
     """Ask the gateway for every refund without a definite answer, and book what is answered (refunds)."""
     where = () if credit_id is None else (credit_refund.c.credit_id == credit_id,)
     changes = 0
     for refund in open_refunds(session, "credit", *where):
-        result, written = answer_of(session, rules, gateway, refund, now)
-        changes += written
-        if result is None:
-            continue
-        if not save_answer(session, refund, result, now):
+        try:
+            changes += _resend_one(session, rules, gateway, refund, now)
+        except Exception as error:
             session.rollback()
-            continue
-        if result.answer is Answer.SUCCEEDED:
-            taken = sa.select(credit_refund.c.credit_id).where(credit_refund.c.id == refund.refund_id)
-            session.execute(
-                sa.update(credit)
-                .where(credit.c.id == taken.scalar_subquery())
-                .values(available_yen=credit.c.available_yen - refund.request.yen)
-            )
-            amounts = {"yen": refund.request.yen}
-            key = f"refund:{refund.refund_id}"
-            post(session, [Posting("credit_refunded", key, jst_day(now), amounts, refund.request.account)], now)
-        session.commit()
-        changes += 1
+            if fence is None or not is_of_item(error) or isinstance(error, GatewayRefusesUsError):
+                raise
+            fence.aside("refund", refund.refund_id, error)
     return changes
+
+
+def _resend_one(session: Session, rules: Rules, gateway: Gateway, refund: OpenRefund, now: datetime) -> int:
+    result, changes = answer_of(session, rules, gateway, refund, now)
+    if result is None:
+        return changes
+    if not save_answer(session, refund, result, now):
+        session.rollback()
+        return changes
+    if result.answer is Answer.SUCCEEDED:
+        taken = sa.select(credit_refund.c.credit_id).where(credit_refund.c.id == refund.refund_id)
+        session.execute(
+            sa.update(credit)
+            .where(credit.c.id == taken.scalar_subquery())
+            .values(available_yen=credit.c.available_yen - refund.request.yen)
+        )
+        amounts = {"yen": refund.request.yen}
+        key = f"refund:{refund.refund_id}"
+        post(session, [Posting("credit_refunded", key, jst_day(now), amounts, refund.request.account)], now)
+    session.commit()
+    return changes + 1

@@ -13,11 +13,12 @@ write them: 2025-04-30, 2025/4/30, 20250430, 2025年4月30日; 5,300, ¥5300, 53
 
 from __future__ import annotations
 
-import csv
+import errno
 import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -27,12 +28,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from keizoku.limits import LARGEST_PAGE, LONGEST_NAME, is_known_year
 from keizoku.terms.decision import Finding
+from keizoku.terms.input_files import BrokenRecord, csv_records, header_names, read_whole
 from keizoku.terms.refusal import Refused
 
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))")
 _YEN = re.compile(r"[¥\\]?(-?)[¥\\]?(\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.0+)?円?")
-LONGEST_TEXT = 200
 
 
 class Layout(BaseModel):
@@ -67,11 +69,13 @@ def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
     if path is None:
         return Layout()
     try:
-        layout = Layout.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        layout = Layout.model_validate(tomllib.loads(read_whole(path, LARGEST_PAGE).decode("utf-8")))
     except OSError as error:
         raise Refused("mapping.unreadable", f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Refused("mapping.form", f"{path}: not TOML: {error}") from None
+    except RecursionError:
+        raise Refused("mapping.form", f"{path}: its lists are nested too deep") from None
     except ValidationError as error:
         row_text = error.errors()[0]
         raise Refused(
@@ -87,45 +91,53 @@ def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
 
 def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], layout: Layout) -> MoneyFile:
     """The rows of a file by our columns; those that are not needed may lack. Raises OSError if it cannot be opened."""
-    raw = path.read_bytes()
-    digest, source = sha256(raw).hexdigest(), str(path)
+    source = str(path)
+    try:
+        raw = read_whole(path)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        return _unread("", Finding(source, None, "too large", f"the file {error.strerror}", "import the parts"))
+    digest = sha256(raw).hexdigest()
     text = _decoded(raw, layout.encoding)
     if text is None:
         wanted = "UTF-8 or cp932" if layout.encoding == "auto" else layout.encoding
-        finding = Finding(source, None, "its letters", f"the file is not {wanted}", "save it so, or name its encoding")
-        return MoneyFile(digest, (), (finding,), 0)
-    lines = text.splitlines(keepends=True)[layout.skip_lines :]
-    reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
-    rows: list[tuple[int, Mapping[str, str]]] = []
+        return _unread(
+            digest,
+            Finding(source, None, "its letters", f"the file is not {wanted}", "save it so, or name its encoding"),
+        )
+    records = csv_records(text, layout.delimiter, layout.skip_lines)
     findings: list[Finding] = []
+    header = header_names(source, records, findings)
+    if header is None:
+        return _unread(digest, *findings)
+    if not any(header):
+        return _unread(digest, Finding(source, None, "no header", "the file is empty", "export it again"))
+    places, findings = _places(source, header, columns, needed, layout)
+    if findings:
+        return _unread(digest, *findings)
+    rows: list[tuple[int, Mapping[str, str]]] = []
     passed_over = 0
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if not any(header):
-            finding = Finding(source, None, "no header", "the file is empty", "export it again")
-            return MoneyFile(digest, (), (finding,), 0)
-        places, findings = _places(source, header, columns, needed, layout)
-        if findings:
-            return MoneyFile(digest, (), tuple(findings), 0)
-        for values in reader:
-            line = reader.line_num + layout.skip_lines
-            if not any(value.strip() for value in values):
-                continue
-            if len(values) != len(header):
-                rule = f"the header has {len(header)} columns, this row {len(values)}"
-                row_text = layout.delimiter.join(values)[:80]
-                findings.append(Finding(source, line, row_text, rule, "quote values that hold the delimiter"))
-                continue
+    for line, values in records:
+        if isinstance(values, BrokenRecord):
+            findings.append(Finding(source, line, values.value, "rows are CSV", "close quotes, one row a line"))
+        elif not any(value.strip() for value in values):
+            continue
+        elif len(values) != len(header):
+            rule = f"the header has {len(header)} columns, this row {len(values)}"
+            row_text = layout.delimiter.join(values)[:80]
+            findings.append(Finding(source, line, row_text, rule, "quote values that hold the delimiter"))
+        else:
             row = {name: values[place].strip() for name, place in places.items()} | layout.constants
-            ignored = any(row.get(name, "").startswith(tuple(starts)) for name, starts in layout.ignore.items())
-            if ignored:
+            if any(row.get(name, "").startswith(tuple(starts)) for name, starts in layout.ignore.items()):
                 passed_over += 1
             else:
                 rows.append((line, row))
-    except csv.Error as error:
-        line = reader.line_num + layout.skip_lines
-        findings.append(Finding(source, line, str(error), "rows are CSV", "close quotes, one row a line"))
     return MoneyFile(digest, tuple(rows), tuple(findings), passed_over)
+
+
+def _unread(digest: str, *findings: Finding) -> MoneyFile:
+    return MoneyFile(digest, (), findings, 0)
 
 
 def day_of(written: str) -> date:
@@ -133,10 +145,10 @@ def day_of(written: str) -> date:
     found = _DAY.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
     if found is not None:
         year, *rest = (int(part) for part in found.groups() if part is not None)
-        try:
-            return date(year, rest[0], rest[1])
-        except ValueError:
-            pass
+        with suppress(ValueError):
+            on = date(year, rest[0], rest[1])
+            if is_known_year(on):
+                return on
     raise BadValueError(written, "it is no day", "write it as 2025-04-30")
 
 
@@ -151,8 +163,8 @@ def yen_of(written: str) -> int:
 def text_of(written: str) -> str:
     """A text of a bank: width and spaces made even. Raises BadValueError: too long, or control letters."""
     row_text = " ".join(unicodedata.normalize("NFKC", written).split())
-    if len(row_text) > LONGEST_TEXT or not row_text.isprintable():
-        raise BadValueError(row_text[:40], f"a text has at most {LONGEST_TEXT} printable letters", "shorten it")
+    if len(row_text) > LONGEST_NAME or not row_text.isprintable():
+        raise BadValueError(row_text[:40], f"a text has at most {LONGEST_NAME} printable letters", "shorten it")
     return row_text
 
 

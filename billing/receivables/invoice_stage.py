@@ -17,6 +17,7 @@ from keizoku.billing.receivables.settlement import Settled, write_settlements
 from keizoku.billing.rules.invoice import InvoiceDraft, draft_invoice
 from keizoku.billing.rules.payment_method import INVOICED, POSTED_ONLY, opening
 from keizoku.billing.rules.sla_credit import OpenCredit
+from keizoku.db.fence import Fence, is_of_item
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import FLOOR
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, texts
@@ -93,16 +94,19 @@ def due(
     *,
     above: int = 0,
     contract_ids: Collection[int] | None = None,
+    term_ids: Collection[int] | None = None,
     within: tuple[int, int] | None = None,
 ) -> DueTerms:
     """A chunk of terms with an id above `above` to open, in the order of their ids; their credits stay locked.
 
-    Of all contracts, of some, or of those with an id from the first to the last of `within`. A chunk that is not full
-    is the last.
+    Of all contracts, of some, of these terms, or of the contracts with an id from the first to the last of `within`.
+    A chunk that is not full is the last.
     """
     query = _unopened(_LAST).order_by(term.c.id).limit(CHUNK)
     if contract_ids is not None:
         query = query.where(term.c.contract_id == sa.any_(numbers(contract_ids)))
+    if term_ids is not None:
+        query = query.where(term.c.id == sa.any_(numbers(term_ids)))
     if within is not None:
         query = query.where(term.c.contract_id.between(*within))
     terms = tuple(map(NewTerm._make, session.execute(query, {_LAST.key: above})))
@@ -117,11 +121,12 @@ def all_due(session: Session, *, contract_ids: Collection[int]) -> Iterator[DueT
         after = facts.terms[-1].term_id
 
 
-def decide(rules: Rules, facts: DueTerms) -> list[tuple[NewTerm, InvoiceDraft | None]]:
+def decide(rules: Rules, facts: DueTerms, fence: Fence | None = None) -> list[tuple[NewTerm, InvoiceDraft | None]]:
     """The invoice of each term, or None where the term is only opened in the journal.
 
     Within a chunk an account's credits are drawn down in the order of its terms; where there are none, invoices of the
-    same price, method and day are one and the same draft.
+    same price, method and day are one and the same draft. With a fence, a term that no invoice can be drafted for is
+    set aside; without one, that is raised.
     """
     drafts: list[tuple[NewTerm, InvoiceDraft | None]] = []
     alike: dict[tuple[int, str, date], InvoiceDraft] = {}
@@ -134,15 +139,21 @@ def decide(rules: Rules, facts: DueTerms) -> list[tuple[NewTerm, InvoiceDraft | 
         if known is not None:
             drafts.append((each, known))
             continue
-        draft = draft_invoice(
-            price_yen=each.price_yen,
-            method=each.method,
-            starts_on=each.starts_on,
-            credits=credits,
-            due_days_other=rules.discretion.invoice_due_days_other,
-            minimum_card_yen=rules.discretion.minimum_card_charge_yen,
-            tax_rate=rules.terms.at(each.starts_on).tax.rate,
-        )
+        try:
+            draft = draft_invoice(
+                price_yen=each.price_yen,
+                method=each.method,
+                starts_on=each.starts_on,
+                credits=credits,
+                due_days_other=rules.discretion.invoice_due_days_other,
+                minimum_card_yen=rules.discretion.minimum_card_charge_yen,
+                tax_rate=rules.terms.at(each.starts_on).tax.rate,
+            )
+        except Exception as error:
+            if fence is None or not is_of_item(error):
+                raise
+            fence.aside("term", each.term_id, error)
+            continue
         if not credits:
             alike[kind] = draft
         if draft.applied:

@@ -1,7 +1,9 @@
 """What every service of billing has: a session, the rules, a gateway, and an account's contract as it is now."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -9,8 +11,11 @@ from keizoku.billing.contracts import renewal_stage
 from keizoku.billing.dunning import delinquency_stage
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.receivables import invoice_stage
+from keizoku.db.act_keys import KeyFormError, KeyTakenError, once
+from keizoku.db.fence import is_of_item, one_line
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract
+from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -23,6 +28,22 @@ class Service:
     session: Session
     rules: Rules
     gateway: Gateway
+
+    def __init_subclass__(cls) -> None:
+        texts_checked(cls)
+
+    def _once(
+        self, key: str | None, act: str, content: Mapping[str, object], do: Callable[[], Any], now: datetime
+    ) -> Any:
+        """Do an act; with a key, once: said again with the same content, what it returned then (db/act_keys.py)."""
+        if key is None:
+            return do()
+        try:
+            return once(self.session, key, act, content, do, now)
+        except KeyFormError as error:
+            raise Refused("key.unfit", f"key {key!r}: 1 to 100 letters, digits and . _ : -") from error
+        except KeyTakenError as error:
+            raise Refused("key.other_content", str(error), "say what you said before, or give it a new key") from error
 
     def _reconsider(self, account: str, now: datetime) -> None:
         """A suspension whose reason a payment or an act took away is lifted at once."""
@@ -58,8 +79,21 @@ class Service:
                 contract.c.account == account, contract.c.ended_on.is_(None), contract.c.renews_on <= today
             )
         ).all():
-            due = renewal_stage.due(self.session, self.rules, today, contract_id=contract_id)
-            if due:
-                renewal_stage.save(self.session, renewal_stage.decide(self.session, self.rules, due, today, now), now)
-            for opened in invoice_stage.all_due(self.session, contract_ids=[contract_id]):
-                invoice_stage.save(self.session, invoice_stage.decide(self.rules, opened), now)
+            try:
+                self._renew(contract_id, today, now)
+            except Exception as error:
+                self.session.rollback()
+                if isinstance(error, Refused) or not is_of_item(error):
+                    raise
+                raise Refused(
+                    "contract.set_aside",
+                    f"account {account}: its renewal cannot be done: {one_line(error)}",
+                    "take back what is recorded wrongly: `keizoku contract void-fact`",
+                ) from None
+
+    def _renew(self, contract_id: int, today: date, now: datetime) -> None:
+        due = renewal_stage.due(self.session, self.rules, today, contract_id=contract_id)
+        if due:
+            renewal_stage.save(self.session, renewal_stage.decide(self.session, self.rules, due, today, now), now)
+        for opened in invoice_stage.all_due(self.session, contract_ids=[contract_id]):
+            invoice_stage.save(self.session, invoice_stage.decide(self.rules, opened), now)

@@ -7,6 +7,7 @@ committed; what cannot be done is Refused in one line. The night does the rest.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import cast
 
@@ -16,14 +17,14 @@ from keizoku.billing.cards import charge_stage
 from keizoku.billing.contracts import registration, renewal_stage, screening_records
 from keizoku.billing.contracts.application_import import TakenFile, import_applications
 from keizoku.billing.contracts.contract_events import record_fact
-from keizoku.billing.contracts.contract_facts import load_wishes
+from keizoku.billing.contracts.contract_facts import WISHES, load_wishes
 from keizoku.billing.contracts.price_lookup import load_interval
 from keizoku.billing.contracts.registration import Application
 from keizoku.billing.rules import contract_lifecycle as life
-from keizoku.billing.rules.payment_method import refuse_change
+from keizoku.billing.rules.payment_method import PREPAID, refuse_change
 from keizoku.billing.rules.screening import PEOPLE, Rule, apply_rule
 from keizoku.billing.services.base import Service
-from keizoku.db.tables.contracts import contract, term
+from keizoku.db.tables.contracts import CHANGE_TO, contract, contract_fact, term
 from keizoku.terms.calendar import TermRule, boundary, iso_jst, jst_day
 from keizoku.terms.refusal import Refused
 
@@ -172,11 +173,47 @@ class ContractService(Service):
 
     def change_method(self, account: str, method: str, *, store_stop_recorded: bool = False, now: datetime) -> None:
         """The user asks for another method from the next renewal on (premium/5.1)."""
+        if method not in (*CHANGE_TO, *PREPAID):
+            meant = get_close_matches(method.casefold(), CHANGE_TO, 1, 0.5)
+            raise Refused(
+                "method.unknown",
+                f"account {account}: {method!r} is no method to change to",
+                f"there are {', '.join(CHANGE_TO)}" + (f"; the nearest is {meant[0]}" if meant else ""),
+            )
         row = self._running(account, now)
         why = refuse_change(row.method, method, store_stop_recorded=store_stop_recorded)
         if why is not None:
             raise Refused("method.change", f"account {account}: {why}")
         self._record(account, "change_method", now, detail={"method": method})
+
+    def void_fact(self, account: str, kind: str, *, by: str, ground: str, now: datetime) -> int:
+        """People take back the last fact of a kind that was recorded by mistake (WISHES); the fact's id.
+
+        It stays on record, and no later renewal looks at it. What a term was made of before stays as it is. Raises
+        Refused where there is nothing of the kind to take back.
+        """
+        row = self._latest(account)
+        if kind not in WISHES:
+            known = ", ".join(WISHES)
+            raise Refused(
+                "fact.kind", f"account {account}: {kind!r} is no fact that can be taken back", f"there are {known}"
+            )
+        if not by.strip() or not ground.strip():
+            raise Refused("fact.ground", f"account {account}: who takes it back, and why, belong to it")
+        facts = self.session.execute(
+            sa.select(contract_fact.c.id, contract_fact.c.kind, contract_fact.c.detail)
+            .where(contract_fact.c.contract_id == row.id, contract_fact.c.kind.in_((kind, "void_fact")))
+            .order_by(contract_fact.c.id.desc())
+        ).all()
+        void = {each.detail["fact"] for each in facts if each.kind == "void_fact"}
+        standing = next((each.id for each in facts if each.kind == kind and each.id not in void), None)
+        if standing is None:
+            raise Refused("fact.none", f"account {account}: no {kind} of its contract stands")
+        record_fact(
+            self.session, row.id, account, "void_fact", now, author=by, ground=ground, detail={"fact": standing}
+        )
+        self.session.commit()
+        return int(standing)
 
     def new_card(self, account: str, *, now: datetime) -> None:
         """The user registered another card (premium/5.4): what is open is charged to it at once."""

@@ -4,6 +4,7 @@ One method per act, with `now`, the instant at which it is received. Each act is
 Refused in one line.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from keizoku.billing.cards import charge_stage, disputes, failed_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
+from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.billing.receivables import bank_transfers, customer_deposits, store_reports
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport
@@ -36,12 +38,18 @@ class MoneyService(Service):
         *,
         costs: int = 0,
         term: date | None = None,
+        key: str | None = None,
         now: datetime,
     ) -> None:
         """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489)."""
-        self._latest(account)
-        receive(self.session, self.rules, Payment(account, yen, via, costs, term), now)
-        self._reconsider(account, now)
+
+        def take() -> None:
+            self._latest(account)
+            receive(self.session, self.rules, Payment(account, yen, via, costs, term), now)
+            self._reconsider(account, now)
+
+        content = {"account": account, "yen": yen, "via": via, "costs": costs, "term": term}
+        self._once(key, "payment", content, take, now)
 
     def preview_interest(self, account: str, on: date) -> Workings:
         """Late interest of the account on any day, past or to come; nothing is saved (premium/5.2)."""
@@ -56,12 +64,19 @@ class MoneyService(Service):
         ground: str,
         now: datetime,
         through: str = customer_deposits.CARD,
+        key: str | None = None,
     ) -> customer_deposits.SentBack:
         """People sent a deposit back, all of it or `yen`; returns what went by bank and what to the card.
 
         `through`: how what a card paid too much went back, "card" or "bank"; what the payer sent goes back by bank.
         """
-        return customer_deposits.refund(self.session, account, yen, by, ground, now, through)
+
+        def give_back() -> tuple[int, int]:
+            sent = customer_deposits.refund(self.session, account, yen, by, ground, now, through)
+            return sent.by_bank_yen, sent.to_card_yen
+
+        content = {"account": account, "yen": yen, "by": by, "ground": ground, "through": through}
+        return customer_deposits.SentBack(*self._once(key, "deposit refund", content, give_back, now))
 
     def apply_deposit(self, account: str, *, by: str, ground: str, now: datetime) -> int:
         """The payer asked that what is due be paid from the deposit now; returns the yen used."""
@@ -93,15 +108,38 @@ class MoneyService(Service):
         """People have dealt with a refund that failed; it leaves their list."""
         refunds.dealt_with(self.session, refund, by, ground, now)
 
-    def write_off(self, account: str, term: date, *, by: str, ground: str, now: datetime) -> None:
+    def write_off(
+        self, account: str, term: date, *, by: str, ground: str, key: str | None = None, now: datetime
+    ) -> None:
         """Give up the unpaid fee of a term that is over with its interest, or the interest that a late payment left."""
-        write_off(self.session, self.rules, account, term, Act(by, ground), now)
-        self._reconsider(account, now)
 
-    def set_off(self, account: str, *, by: str, ground: str = "set-off by notice", now: datetime) -> None:
+        def give_up() -> None:
+            write_off(self.session, self.rules, account, term, Act(by, ground), now)
+            self._reconsider(account, now)
+
+        content = {"account": account, "term": term, "by": by, "ground": ground}
+        self._once(key, "write-off", content, give_up, now)
+
+    def set_off(
+        self, account: str, *, by: str, ground: str = "set-off by notice", key: str | None = None, now: datetime
+    ) -> None:
         """Set open credits off against what is owed, by notice."""
-        set_off(self.session, self.rules, account, Act(by, ground), now)
-        self._reconsider(account, now)
+
+        def meet() -> None:
+            set_off(self.session, self.rules, account, Act(by, ground), now)
+            self._reconsider(account, now)
+
+        self._once(key, "set-off", {"account": account, "by": by, "ground": ground}, meet, now)
+
+    def post_by_hand(
+        self, lines: Mapping[str, int], on: date, *, by: str, ground: str, key: str | None = None, now: datetime
+    ) -> int:
+        """Post balanced lines (code -> yen, debit positive) on a JST day: what no rule knows; the entry's id."""
+        content = {"lines": dict(lines), "on": on, "by": by, "ground": ground}
+        made: int = self._once(
+            key, "manual entry", content, lambda: post_by_hand(self.session, lines, on, by, ground, now), now
+        )
+        return made
 
     def sync_refund_events(self, *, now: datetime) -> int:
         """Fetch every refund of which the gateway tells, and book what failed after it had succeeded; rows written."""

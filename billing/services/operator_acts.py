@@ -27,13 +27,24 @@ class OperatorActService(Service):
     """Acts of the operator around contracts."""
 
     @decides("premium/11.1")
-    def service_change(self, what: str, *, occurred_at: datetime, by: str, ground: str, now: datetime) -> int:
+    def service_change(
+        self, what: str, *, occurred_at: datetime, by: str, ground: str, key: str | None = None, now: datetime
+    ) -> int:
         """Record that contents were changed, added or withdrawn, and since when; returns the record's id."""
-        return self._act(SERVICE_CHANGE, None, what, None, occurred_at, by, ground, now)
+        return self._keyed_act(key, SERVICE_CHANGE, None, what, None, occurred_at, by, ground, now)
 
     @decides("premium/8.1")
     def disclosure(
-        self, account: str, what: str, *, recipient: str, occurred_at: datetime, by: str, ground: str, now: datetime
+        self,
+        account: str,
+        what: str,
+        *,
+        recipient: str,
+        occurred_at: datetime,
+        by: str,
+        ground: str,
+        key: str | None = None,
+        now: datetime,
     ) -> int:
         """Record that data of an account went to a recipient: name the kinds of data, never the data themselves."""
         known = self.session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first()
@@ -41,7 +52,26 @@ class OperatorActService(Service):
             raise Refused("account.unknown", f"account {account!r} is not known")
         if not recipient.strip():
             raise Refused("disclosure.no_recipient", "a disclosure names its recipient")
-        return self._act(DISCLOSURE, account, what, recipient, occurred_at, by, ground, now)
+        return self._keyed_act(key, DISCLOSURE, account, what, recipient, occurred_at, by, ground, now)
+
+    def _keyed_act(
+        self,
+        key: str | None,
+        kind: str,
+        account: str | None,
+        what: str,
+        recipient: str | None,
+        occurred_at: datetime,
+        by: str,
+        ground: str,
+        now: datetime,
+    ) -> int:
+        """The act, once for its key: whenever it is said again, the instant at which it happened stays the first."""
+        content = {"account": account, "what": what, "to": recipient, "by": by, "ground": ground}
+        done: int = self._once(
+            key, kind, content, lambda: self._act(kind, account, what, recipient, occurred_at, by, ground, now), now
+        )
+        return done
 
     def _act(
         self,

@@ -20,6 +20,7 @@ from keizoku.billing.rules.price_simulation import Simulation, Subscriber, simul
 from keizoku.billing.services.base import Service
 from keizoku.db.session import texts
 from keizoku.db.tables.contracts import INTERVALS, contract, plan, price, term
+from keizoku.limits import LONGEST_ID, id_flaw
 from keizoku.terms.calendar import Interval, TermRule, boundary, jst_day
 from keizoku.terms.decision import Finding
 from keizoku.terms.refusal import Refused
@@ -31,8 +32,10 @@ class PriceService(Service):
 
     def add_plan(self, code: str, interval: str, *, now: datetime) -> None:
         """Declare a plan of monthly or yearly terms; the same plan again changes nothing."""
-        if not code.strip() or not code.isprintable():
-            raise Refused("plan.code_form", f"a plan needs a code of printable letters: {code!r}")
+        if id_flaw(code):
+            raise Refused(
+                "plan.code_form", f"a plan needs a code of 1 to {LONGEST_ID} printable letters: {code[:80]!r}"
+            )
         if interval not in INTERVALS:
             raise Refused(
                 "plan.interval_unknown", f"plan {code}: an interval is one of {', '.join(INTERVALS)}, not {interval!r}"
@@ -60,21 +63,37 @@ class PriceService(Service):
         cohort: Sequence[str] | None = None,
         initial: bool = False,
         by: str | None = None,
+        key: str | None = None,
         now: datetime,
     ) -> None:
         """Record a price of a plan (premium/4.3); the first price of a plan (`initial`) needs no announcement."""
-        change = self._change(plan, yen, announced, for_new_from, for_renewals_from, cohort)
-        findings = [] if initial else self._findings(change)
-        if findings:
-            line = "; ".join(f"{each.value}: {each.rule}; {each.remedy}" for each in findings)
-            raise Refused("price.too_short_notice", line, findings=findings)
+
+        def record() -> None:
+            change = self._change(plan, yen, announced, for_new_from, for_renewals_from, cohort)
+            findings = [] if initial else self._findings(change)
+            if findings:
+                line = "; ".join(f"{each.value}: {each.rule}; {each.remedy}" for each in findings)
+                raise Refused("price.too_short_notice", line, findings=findings)
+            self._save(change, by, now)
+
+        content = {
+            "plan": plan,
+            "yen": yen,
+            "days": [announced, for_new_from, for_renewals_from],
+            "cohort": None if cohort is None else sorted(cohort),
+            "initial": initial,
+            "by": by,
+        }
+        self._once(key, "price", content, record, now)
+
+    def _save(self, change: Price, by: str | None, now: datetime) -> None:
         self.session.execute(
             sa.insert(price).values(
-                plan=plan,
-                yen=yen,
-                announced_on=announced,
-                for_new_from=for_new_from,
-                for_renewals_from=for_renewals_from,
+                plan=change.plan,
+                yen=change.yen,
+                announced_on=change.announced_on,
+                for_new_from=change.for_new_from,
+                for_renewals_from=change.for_renewals_from,
                 cohort=sorted(change.cohort) if change.cohort is not None else None,
                 author=by,
                 recorded_at=now,
@@ -123,9 +142,9 @@ class PriceService(Service):
                 f"plan {code}: a cohort of nobody",
                 "name its accounts, or leave it out for a price for all",
             )
-        odd = sorted(account for account in cohort or () if not account.strip() or not account.isprintable())
+        odd = sorted(account for account in cohort or () if id_flaw(account))
         if odd:
-            raise Refused("price.cohort_account", f"plan {code}: {odd[0]!r} is the id of no account")
+            raise Refused("price.cohort_account", f"plan {code}: {odd[0][:80]!r} is the id of no account")
         members = frozenset(cohort) if cohort is not None else None
         last = self.session.execute(sa.select(sa.func.max(price.c.id))).scalar_one() or 0
         return Price(code, interval, yen, announced, for_new_from, for_renewals_from, members, recorded=last + 1)

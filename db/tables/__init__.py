@@ -15,8 +15,10 @@ from keizoku.db.tables import (
     money,
     operations,
     people,
+    restoration,
 )
 from keizoku.db.tables.base import metadata, within_reach
+from keizoku.db.tables.lengths import limit_lengths
 
 for _table in metadata.tables.values():
     _timed = [_each.name for _each in _table.columns if isinstance(_each.type, Date | DateTime)]
@@ -37,4 +39,7 @@ __all__ = [
     "money",
     "operations",
     "people",
+    "restoration",
 ]
+
+limit_lengths(metadata)

@@ -94,6 +94,8 @@ certificate = Table(
     Column("floors", JSONB, nullable=False),
     Column("carried", JSONB, nullable=False),
     day("audited_whole_on"),
+    # what the night left to people and to the next one: "terms: contract 7"
+    Column("set_aside", JSONB, nullable=False, server_default="[]"),
     text("hash"),
     CheckConstraint("state IN ('ok', 'differences')", name="state"),
     Index("ix_certificate_business_date", "business_date"),

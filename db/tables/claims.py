@@ -57,6 +57,17 @@ claim_ruling = Table(
     Index("ix_claim_ruling_claim_id", "claim_id"),
 )
 
+claim_withdrawal = Table(  # a claim that was recorded by mistake: no night decides on it
+    "claim_withdrawal",
+    metadata,
+    identity(),
+    Column("claim_id", Text, ForeignKey("claim.id"), nullable=False, unique=True),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
+)
+
 #: What all decisions made in the same circumstances say, kept once; never without a decision. The places of what is
 #: a claim's own (who, when received, decided with which others, ids of terms) are open: `sla.claim_json` fills them.
 claim_reasoning = Table(

@@ -32,6 +32,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
 METHODS = ("card", "coupon", "product_key", "app_store", "other")
+CHANGE_TO = ("card", "app_store", "other")
+"""What a running contract can change to: the others are redeemed with an application."""
 INTERVALS = ("month", "year")
 
 
@@ -93,6 +95,9 @@ contract = Table(
     instant("end_recorded_at", nullable=True),
     instant("recorded_at"),
     _one_of("method", METHODS, "method"),
+    _one_of("prepaid_method", METHODS, "prepaid_method"),
+    _one_of("fallback", METHODS, "fallback"),
+    CheckConstraint("paid_months > 0", name="paid_months_positive"),
     CheckConstraint("(approved_at IS NULL) = (anchor_on IS NULL)", name="anchored"),
     CheckConstraint("approved_at IS NULL OR rejected_at IS NULL", name="approved_or_rejected"),
     CheckConstraint("(ended_on IS NULL) = (ended_at IS NULL)", name="ended"),
@@ -135,9 +140,16 @@ contract_fact = Table(
             "write_off",
             "set_off",
             "sale_void",
+            "void_fact",
         ),
         "kind",
     ),
+    # what nights read of them
+    CheckConstraint(
+        f"kind <> 'change_method' OR coalesce(detail ->> 'method' IN {CHANGE_TO}, false)", name="method_known"
+    ),
+    CheckConstraint("kind <> 'void_fact' OR jsonb_typeof(detail -> 'fact') = 'number'", name="voids_a_fact"),
+    CheckConstraint("kind <> 'void_fact' OR (author <> '' AND ground <> '') IS TRUE", name="void_has_ground"),
     Index("ix_contract_fact_contract_id", "contract_id"),
     Index("ix_contract_fact_new_card", "account", postgresql_where=sql("kind = 'new_card'")),
 )

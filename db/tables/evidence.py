@@ -14,11 +14,16 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     Table,
     Text,
     UniqueConstraint,
+    func,
+)
+from sqlalchemy import (
+    text as sql,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -167,7 +172,8 @@ interruption = Table(
     text("approved_by"),
     text("author"),
     instant("recorded_at"),
-    UniqueConstraint("from_at", "to_at", "ground", "approved_by"),
+    # a ground is longer than what an index holds
+    Index("uq_interruption_once", "from_at", "to_at", func.md5(sql("ground")), "approved_by", unique=True),
     CheckConstraint("from_at < to_at", name="period_not_empty"),
     CheckConstraint("ground <> '' AND approved_by <> ''", name="has_ground_and_approver"),
 )
@@ -178,11 +184,14 @@ environment_ruling = Table(
     identity(),
     Column("claim_id", Text, ForeignKey("claim.id")),
     text("incident_id", nullable=True),
+    Column("incident_revision", Integer, nullable=False, server_default="1"),  # its first: with the id, what exists
     Column("windows", JSONB(none_as_null=True), nullable=False),
     text("author"),
     text("ground"),
     instant("recorded_at"),
     CheckConstraint("(claim_id IS NULL) <> (incident_id IS NULL)", name="has_one_subject"),
+    CheckConstraint("incident_revision = 1", name="first_revision"),
+    ForeignKeyConstraint(["incident_id", "incident_revision"], ["incident.incident_id", "incident.revision"]),
     spans("windows"),
     CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
     Index("ix_environment_ruling_claim_id", "claim_id"),

@@ -59,6 +59,7 @@ APPEND_ONLY = (
     "alternative_consent",
     "claim",
     "claim_ruling",
+    "claim_withdrawal",
     "claim_reasoning",
     "claim_decision",
     "award",
@@ -79,6 +80,11 @@ APPEND_ONLY = (
     "exception_resolution",
     "simulated_charge",
     "simulated_dispute",
+    "restoration",
+    "restoration_end",
+    "restored_act",
+    "restored_act_end",
+    "act_key",
 )
 """Tables whose rows are only ever added (rule 6 of docs/explanation/rules.md)."""
 

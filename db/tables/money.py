@@ -31,6 +31,9 @@ from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
+RECURRING_TASKS = ("no_price", "set_aside")
+"""Kinds of tasks that a night closes by itself, and may open again."""
+
 invoice = Table(
     "invoice",
     metadata,
@@ -354,7 +357,14 @@ review_task = Table(
     instant("closed_at", nullable=True),
     text("closed_by", nullable=True),
     text("closed_ground", nullable=True),
-    UniqueConstraint("kind", "subject"),
+    # one task of a subject for ever; of what comes and goes, one open task
+    Index(
+        "uq_review_task_kind_subject",
+        "kind",
+        "subject",
+        unique=True,
+        postgresql_where=sql(f"kind NOT IN {RECURRING_TASKS} OR closed_at IS NULL"),
+    ),
 )
 
 simulated_card = Table(

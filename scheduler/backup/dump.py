@@ -88,7 +88,7 @@ def dump(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path, sc
 
 
 def _encrypted(url: sa.URL, snapshot: str, recipients: Sequence[Any], target: Path, only: Sequence[str]) -> None:
-    kind = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"]
+    kind = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}", "--lock-wait-timeout=60s"]
     command = [client_program("pg_dump"), *kind, *only]
     with (
         target.open("wb") as out,
@@ -118,8 +118,8 @@ def decrypt_bytes(content: bytes, identity: Any) -> bytes:
         raise BackupError(f"it does not open with this key, or is damaged: {error}") from error
 
 
-def restore(file: Path, identity: Any, url: sa.URL) -> None:
-    """Write an encrypted dump into an empty database, all or nothing. Raises BackupError.
+def restore(file: Path, identity: Any, url: sa.URL, at_last: str = "") -> None:
+    """Write an encrypted dump into an empty database, and one statement more, all or nothing. Raises BackupError.
 
     pg_restore itself refuses servers older than 17: it sets what they do not know. Only a whole script is committed.
     """
@@ -137,7 +137,7 @@ def restore(file: Path, identity: Any, url: sa.URL) -> None:
         try:
             _write(script, b"BEGIN;\n")
             _through(file, identity, ["--no-owner", "--no-privileges", "--file=-"], script)
-            _write(script, b"COMMIT;\n")
+            _write(script, f"{at_last};\nCOMMIT;\n".encode())
         finally:
             with contextlib.suppress(BrokenPipeError):
                 script.close()

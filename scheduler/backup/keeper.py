@@ -7,6 +7,7 @@ restore  an encrypted dump ──> an empty database ──> its proof has to be
 
 from __future__ import annotations
 
+import getpass
 import json
 import secrets
 import tempfile
@@ -17,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg import sql
 
 from keizoku.db.migrate import upgrade
 from keizoku.db.releases import OURS, Migrations
+from keizoku.db.schemas import schema_of
 from keizoku.db.session import DatabaseError, Session, make_engine, open_session
 from keizoku.db.tables.operations import backup_copy
+from keizoku.db.tables.restoration import restoration
 from keizoku.scheduler.backup import proof
 from keizoku.scheduler.backup.dump import (
     BackupError,
@@ -79,6 +83,36 @@ class Checked:
     complaints: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RestoreMark:
+    """What a restored database is told about itself."""
+
+    backup: str
+    taken_at: datetime
+    restored_at: datetime
+    drill: bool
+
+    def statement(self, schema: str) -> str:
+        """The INSERT of its row, whatever the search path."""
+        by = f" ({getpass.getuser()})"
+        values = [self.backup, self.taken_at, self.restored_at, self.drill, by]
+        listed = sql.SQL(", ").join(sql.Literal(each) for each in values)
+        return (
+            sql.SQL(
+                "INSERT INTO {} (backup, taken_at, restored_at, drill, by) SELECT given.backup, given.taken_at, "
+                "given.restored_at, given.drill, pg_catalog.concat(session_user, given.by) "
+                "FROM (VALUES ({})) AS given (backup, taken_at, restored_at, drill, by)"
+            )
+            .format(sql.Identifier(schema, restoration.name), listed)
+            .as_string()
+        )
+
+    def write(self, session: Session) -> None:
+        """Add the row; commits."""
+        session.exec_driver_sql(self.statement(schema_of(session)).replace("%", "%%"))
+        session.commit()
+
+
 def run(
     session: Session, url: sa.URL, rules: Rules, now: datetime, progress: Progress = lambda _: None
 ) -> list[Stored]:
@@ -120,26 +154,42 @@ def run(
             else:
                 results.append(Stored(backup, store.name, size, digest, None))
     _record(session, results, now)
+    failed = {each.store for each in results if each.why}
     for store in rules.stores:
-        _forget_old(session, store, rules, now)
+        if store.name not in failed:
+            _forget_old(session, store, rules, now)
     return results
 
 
 def listed(rules: Rules) -> tuple[list[Copy], list[str]]:
     """Every whole copy in every store, newest first, and the stores that could not be read."""
+    copies, unreadable, _ = looked_through(rules)
+    return copies, unreadable
+
+
+def looked_through(rules: Rules) -> tuple[list[Copy], list[str], list[str]]:
+    """Whole copies, newest first; the stores that could not be read; what lies there as a manifest and is none."""
     copies: list[Copy] = []
     unreadable: list[str] = []
+    strange: list[str] = []
     for store in rules.stores:
         try:
-            copies += store.copies()
+            found, others = store.contents()
         except StoreError as error:
             unreadable.append(str(error))
-    return sorted(copies, key=lambda each: (each.taken_at, each.store), reverse=True), unreadable
+        else:
+            copies += found
+            strange += others
+    return sorted(copies, key=lambda each: (each.taken_at, each.store), reverse=True), unreadable, strange
 
 
 def current_state(rules: Rules, now: datetime) -> BackupState:
     """Whether a backup is due, and whether the last complete one is too old (premium/10.3), by what the stores hold."""
-    copies, _ = listed(rules)
+    return state_of(rules, listed(rules)[0], now)
+
+
+def state_of(rules: Rules, copies: Sequence[Copy], now: datetime) -> BackupState:
+    """The same by copies that were listed already: a place that does not answer is waited for once."""
     numbers = rules.policy.backup
     names = [store.name for store in rules.stores]
     return backup_state(copies, names, now, numbers.every_days, numbers.longest_pause_days)
@@ -156,6 +206,13 @@ def last_whole_at(session: Session, stores: Sequence[str]) -> datetime | None:
         .limit(1)
     )
     found: datetime | None = session.execute(whole).scalar_one_or_none()
+    return found
+
+
+def last_tried_at(session: Session) -> datetime | None:
+    """When the newest backup was begun, whatever became of it, as our own rows say."""
+    tried = sa.select(sa.func.max(backup_copy.c.taken_at)).where(backup_copy.c.outcome.in_(("stored", "failed")))
+    found: datetime | None = session.execute(tried).scalar_one()
     return found
 
 
@@ -182,42 +239,65 @@ def restore_into(
     backup: str | None = None,
     progress: Progress = lambda _: None,
     migrations: Migrations = OURS,
+    *,
+    drill: bool = False,
+    now: datetime | None = None,
 ) -> list[str]:
     """Restore a backup (the newest) into an empty database; the differences to what was backed up, none if it is whole.
+
+    The database then knows that it was restored, and from when: charges and refunds wait until the gateway was read.
+    The copy of a `drill` never speaks to the live account.
 
     The tables of an earlier release are then upgraded. Raises BackupError for a database that holds anything, a key
     that does not fit, a backup of a later release, or where no copy can be used.
     """
     _check_empty(target)
     identity = identity_in(identity_file)
-    copies, _ = listed(rules)
+    copies, unreadable, strange = looked_through(rules)
     chosen = backup or (copies[0].backup if copies else "")
-    tried: list[str] = []
+    tried = [*unreadable, *strange]
+    for line in tried:
+        progress(f"not used: {line}")
     for store in rules.stores:
         copy = next((each for each in copies if each.backup == chosen and each.store == store.name), None)
         if copy is None:
+            if chosen and not any(line.startswith(f"{store.name}: ") for line in unreadable):
+                tried.append(f"{store.name}: no whole copy of {chosen} lies here")
             continue
         with tempfile.TemporaryDirectory(prefix="keizoku-restore-") as folder:
             progress(f"reading {chosen} from {store.name}")
             file, proof_file = Path(folder) / "dump", Path(folder) / "proof"
-            try:
-                if store.get(chosen, DUMP, file) != copy.sha256:
-                    tried.append(f"{store.name}: the bytes are not those that were written")
-                    continue
-                store.get(chosen, PROOF, proof_file)
-            except StoreError as error:
-                tried.append(str(error))
+            why = _fetched(store, copy, file, proof_file)
+            if why is not None:
+                progress(f"not used: {why}")
+                tried.append(why)
                 continue
             expected = json.loads(decrypt_bytes(proof_file.read_bytes(), identity))
             _check_release(chosen, expected, migrations)
             progress("restoring")
-            restore(file, identity, target)
+            mark = RestoreMark(chosen, copy.taken_at, now or datetime.now(UTC), drill)
+            is_current = expected["revision"] == migrations.head
+            # the rows and what they are told about themselves come in one transaction: there is never one alone
+            restore(file, identity, target, mark.statement(str(expected["schema"])) if is_current else "")
         schema = str(expected.get("schema", "public"))
         if schema != "public":
             progress(f"its tables are in schema {schema}: set KEIZOKU_DATABASE_SCHEMA={schema}")
         with open_session(target, schema) as session:
-            return _proven(session, expected, migrations, progress)
+            return _proven(session, expected, migrations, progress, mark)
     raise BackupError(f"no copy of {chosen or 'any backup'} can be used" + (f": {'; '.join(tried)}" if tried else ""))
+
+
+def _fetched(store: Store, copy: Copy, file: Path, proof_file: Path) -> str | None:
+    """Fetch a copy's dump and proof; why it cannot be used, or None."""
+    try:
+        if store.get(copy.backup, DUMP, file) != copy.sha256:
+            return f"{store.name}: the dump's bytes are not those that were written"
+        proof_found = store.get(copy.backup, PROOF, proof_file)
+        if proof_found != store.manifest(copy.backup).get("proof_sha256", proof_found):
+            return f"{store.name}: the proof's bytes are not those that were written"
+    except StoreError as error:
+        return str(error)
+    return None
 
 
 def _check_release(backup: str, expected: Mapping[str, Any], migrations: Migrations) -> None:
@@ -231,10 +311,13 @@ def _check_release(backup: str, expected: Mapping[str, Any], migrations: Migrati
         )
 
 
-def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, progress: Progress) -> list[str]:
+def _proven(
+    session: Session, expected: dict[str, Any], migrations: Migrations, progress: Progress, mark: RestoreMark
+) -> list[str]:
     """The differences of what was restored to what was backed up; tables of an earlier release are upgraded first.
 
-    An upgrade may move rows from table to table: they are counted before it, by the names that the tables had.
+    An upgrade may move rows from table to table: they are counted before it, by the names that the tables had. Tables
+    of an earlier release are marked after it; until then no command takes them.
     """
     lines: list[str] = []
     if expected["revision"] is not None and expected["revision"] != migrations.head:
@@ -245,8 +328,11 @@ def _proven(session: Session, expected: dict[str, Any], migrations: Migrations, 
         except DatabaseError as error:
             raise BackupError(f"it was restored and stays at revision {expected['revision']}: {error}") from error
         expected = {**expected, "revision": migrations.head, "rows": {}}
+        mark.write(session)
     progress("proving")
-    return lines + proof.differences(expected, json.loads(json.dumps(proof.take(session))))
+    found = json.loads(json.dumps(proof.take(session)))
+    found["rows"][restoration.name] -= 1  # the mark itself was not backed up
+    return lines + proof.differences(expected, found)
 
 
 def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:
@@ -255,12 +341,13 @@ def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:
         try:
             found = store.get(copy.backup, DUMP, file)
             proof_found = store.get(copy.backup, PROOF, proof_file)
+            promised = store.manifest(copy.backup).get("proof_sha256")
         except StoreError as error:
             return [str(error)]
         complaints = []
         if found != copy.sha256:
             complaints.append("the dump's bytes are not those that were written")
-        if proof_found != store.manifest(copy.backup).get("proof_sha256"):
+        if proof_found != promised:
             complaints.append("the proof's bytes are not those that were written")
         if identity is not None and not complaints:
             try:

@@ -1,13 +1,15 @@
 """A member's own data as CSV (premium/10.4): every row that names the account, one file a table.
 
 It is what the services hold of this account; none of these rows contains ids of other members.
-Cells that a spreadsheet would take for a formula are disarmed with a leading apostrophe.
+Cells that a spreadsheet would take for a formula are disarmed with a leading apostrophe. Folder and files are the
+caller's alone (0700, 0600).
 """
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,7 +34,7 @@ def tables_of_members() -> Mapping[str, sa.Column[str]]:
 
 def write_member(session: Session, account: str, folder: Path) -> dict[str, int]:
     """Write the account's rows into `folder`, one CSV a table; rows per file, empty tables left out."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     written: dict[str, int] = {}
     for name, column in tables_of_members().items():
         table = metadata.tables[name]
@@ -43,7 +45,7 @@ def write_member(session: Session, account: str, folder: Path) -> dict[str, int]
         if rows:
             with (
                 whole_file(folder / f"{name}.csv") as partial,
-                partial.open("w", encoding="utf-8", newline="") as out,
+                open(partial, "w", encoding="utf-8", newline="", opener=_private) as out,
             ):
                 lines = csv.writer(out)
                 lines.writerow(table.c.keys())
@@ -51,6 +53,13 @@ def write_member(session: Session, account: str, folder: Path) -> dict[str, int]
             written[name] = len(rows)
     session.rollback()
     return written
+
+
+def _private(name: str, flags: int) -> int:
+    """Open a file that nobody else may read, whatever the umask; one that is there becomes so before it is written."""
+    opened = os.open(name, flags, 0o600)
+    os.fchmod(opened, 0o600)
+    return opened
 
 
 def _cell(value: object) -> str:

@@ -2,27 +2,39 @@
 
 BACKUP.dump.age    the encrypted dump          BACKUP.proof.age   what it holds, encrypted
 BACKUP.json        the manifest, written last: it makes the copy complete; sizes and hashes, no contents
+
+Always holds: a place is spoken to only when it is needed, on a thread of its own. One that cannot be reached, is silent
+for too long or throws whatever its library throws raises StoreError; the others do not notice.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import fsspec
 
+from keizoku.scheduler.addresses import masked, without_secrets
 from keizoku.scheduler.backup.plan import Copy
 from keizoku.terms.calendar import parse_instant
 
 DUMP, PROOF, MANIFEST = ".dump.age", ".proof.age", ".json"
 BLOCK = 1 << 20
 LOCAL_PROTOCOLS = ("file", "local")
+TIMEOUT_SECONDS: Final = 120.0
+_LOOK_SECONDS: Final = 0.2
+
+Result = TypeVar("Result")
+Moved = Callable[[], None]
+"""Called by what is under way whenever it has moved on: it is not silent."""
 
 
 class StoreError(Exception):
@@ -34,92 +46,176 @@ class Store:
     """One place. `name` is what the settings call it, without anything secret."""
 
     name: str
-    fs: Any
-    root: str
+    address: str = field(repr=False)
+    remote: bool
+    timeout_seconds: float = TIMEOUT_SECONDS
+    stopping: threading.Event = field(default_factory=threading.Event, repr=False)
+    """Once set, nothing is waited for any more."""
+    _opened: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def at(cls, address: str) -> Store:
-        """The store at an address. Raises StoreError for a protocol that is not supported."""
+    def at(
+        cls, address: str, timeout_seconds: float = TIMEOUT_SECONDS, stopping: threading.Event | None = None
+    ) -> Store:
+        """The store at an address; nothing is connected. Raises StoreError for a protocol that is not supported."""
         try:
-            fs, root = fsspec.core.url_to_fs(address)
+            protocol = fsspec.core.split_protocol(address)[0] or "file"
+            kinds = fsspec.get_filesystem_class(protocol.split("::")[-1]).protocol
         except (ImportError, ValueError) as error:
-            raise StoreError(f"{_without_secret(address)}: {error}") from error
-        return cls(_without_secret(address), fs, root.rstrip("/"))
-
-    @property
-    def remote(self) -> bool:
-        """Whether it lies beyond this machine."""
-        protocols = self.fs.protocol if isinstance(self.fs.protocol, tuple) else (self.fs.protocol,)
-        return not any(each in LOCAL_PROTOCOLS for each in protocols)
+            raise StoreError(f"{masked(address)}: {without_secrets(str(error), address)}") from error
+        remote = not any(each in LOCAL_PROTOCOLS for each in ((kinds,) if isinstance(kinds, str) else kinds))
+        return cls(masked(address), address, remote, timeout_seconds, stopping or threading.Event())
 
     def put(self, backup: str, files: dict[str, Path], manifest: dict[str, object]) -> None:
         """Write the files, then the manifest, which makes the copy complete. Raises StoreError."""
-        try:
-            self.fs.makedirs(self.root, exist_ok=True)
+
+        def write(moved: Moved) -> None:
+            fs, root = self._place()
+            fs.makedirs(root, exist_ok=True)
             for ending, path in files.items():
-                self.fs.put_file(str(path), self._path(backup, ending))
-            with self.fs.open(self._path(backup, MANIFEST), "wb") as out:
+                with path.open("rb") as read, fs.open(f"{root}/{backup}{ending}", "wb") as out:
+                    for block in _blocks(read):
+                        out.write(block)
+                        moved()
+                moved()
+            with fs.open(f"{root}/{backup}{MANIFEST}", "wb") as out:
                 out.write(json.dumps(manifest, sort_keys=True).encode())
-            self.fs.invalidate_cache()
-        except Exception as error:  # every file system has errors of its own
-            with suppress(StoreError):
-                self.remove(backup)  # half a copy takes room
-            raise StoreError(f"{self.name}: not written ({_reason(error)})") from error
+            fs.invalidate_cache()
+
+        try:
+            self._asked(write, "not written")
+        except StoreError as error:
+            if not isinstance(error.__cause__, TimeoutError | ConnectionError):
+                with suppress(StoreError):
+                    self.remove(backup)  # half a copy takes room
+            raise
 
     def copies(self) -> list[Copy]:
         """Every whole copy, oldest first. Raises StoreError."""
-        try:
-            self.fs.invalidate_cache()
-            if not self.fs.exists(self.root):
-                return []
-            names = [str(each).rsplit("/", 1)[-1] for each in self.fs.ls(self.root, detail=False)]
-            found = [self._copy(name.removesuffix(MANIFEST)) for name in names if name.endswith(MANIFEST)]
-        except StoreError:
-            raise
-        except Exception as error:
-            raise StoreError(f"{self.name}: cannot be read ({_reason(error)})") from error
-        return sorted((each for each in found if each is not None), key=lambda each: each.taken_at)
+        return self.contents()[0]
+
+    def contents(self) -> tuple[list[Copy], list[str]]:
+        """Every whole copy, oldest first, and in words what is named as a manifest and is none. Raises StoreError."""
+
+        def look(moved: Moved) -> tuple[list[Copy], list[str]]:
+            fs, root = self._place()
+            fs.invalidate_cache()
+            if not fs.exists(root):
+                return [], []
+            found: list[Copy] = []
+            strange: list[str] = []
+            for path in fs.ls(root, detail=False):
+                name = str(path).rsplit("/", 1)[-1]
+                if not name.endswith(MANIFEST):
+                    continue
+                moved()
+                try:
+                    found.append(self._copy(name.removesuffix(MANIFEST)))
+                except (KeyError, ValueError, TypeError, AttributeError, OSError, RecursionError) as error:
+                    strange.append(f"{self.name}: {name} is no manifest of a backup ({self._reason(error)})")
+            return sorted(found, key=lambda each: each.taken_at), strange
+
+        return self._asked(look, "cannot be read")
 
     def get(self, backup: str, ending: str, target: Path) -> str:
         """Fetch a file; its SHA-256. Raises StoreError."""
-        digest = hashlib.sha256()
-        try:
-            with self.fs.open(self._path(backup, ending), "rb") as read, target.open("wb") as out:
+
+        def fetch(moved: Moved) -> str:
+            digest = hashlib.sha256()
+            fs, root = self._place()
+            with fs.open(f"{root}/{backup}{ending}", "rb") as read, target.open("wb") as out:
                 for block in _blocks(read):
                     digest.update(block)
                     out.write(block)
-        except Exception as error:
-            raise StoreError(f"{self.name}: {backup}{ending} cannot be read ({_reason(error)})") from error
-        return digest.hexdigest()
+                    moved()
+            return digest.hexdigest()
+
+        return self._asked(fetch, f"{backup}{ending} cannot be read")
 
     def manifest(self, backup: str) -> dict[str, Any]:
-        """The manifest of a complete copy."""
-        with self.fs.open(self._path(backup, MANIFEST), "rb") as read:
-            content: dict[str, Any] = json.loads(read.read())
-        return content
+        """The manifest of a complete copy. Raises StoreError."""
+        return self._asked(lambda _: self._manifest(backup), f"{backup}{MANIFEST} cannot be read")
 
     def remove(self, backup: str) -> None:
         """Remove a copy: the manifest first, so that half a copy never counts. Raises StoreError."""
-        try:
+
+        def clear(moved: Moved) -> None:
+            fs, root = self._place()
             for ending in (MANIFEST, PROOF, DUMP):
-                path = self._path(backup, ending)
-                if self.fs.exists(path):
-                    self.fs.rm_file(path)
-            self.fs.invalidate_cache()
-        except Exception as error:
-            raise StoreError(f"{self.name}: {backup} cannot be removed ({_reason(error)})") from error
+                path = f"{root}/{backup}{ending}"
+                if fs.exists(path):
+                    fs.rm_file(path)
+                moved()
+            fs.invalidate_cache()
 
-    def _copy(self, backup: str) -> Copy | None:
+        self._asked(clear, f"{backup} cannot be removed")
+
+    def _place(self) -> tuple[Any, str]:
+        """The file system and the folder in it; many file systems connect here."""
+        if "fs" not in self._opened:
+            fs, root = fsspec.core.url_to_fs(self.address)
+            self._opened.update(fs=fs, root=root.rstrip("/"))
+        return self._opened["fs"], self._opened["root"]
+
+    def _manifest(self, backup: str) -> dict[str, Any]:
+        fs, root = self._place()
+        with fs.open(f"{root}/{backup}{MANIFEST}", "rb") as read:
+            content: dict[str, Any] = json.loads(read.read())
+        return content
+
+    def _copy(self, backup: str) -> Copy:
+        content = self._manifest(backup)
+        taken_at: datetime = parse_instant(content["taken_at"])
+        size, digest = int(content["bytes"]), content["sha256"]
+        release = content.get("release")
+        if not isinstance(digest, str) or not isinstance(release, str | None):
+            raise TypeError("sha256 and release are texts")
+        return Copy(backup, self.name, taken_at, size, digest, release)
+
+    def _asked(self, work: Callable[[Moved], Result], what: str) -> Result:
+        """What `work` returns, on a thread of its own; StoreError for its errors, and for silence."""
         try:
-            content = self.manifest(backup)
-            taken_at: datetime = parse_instant(content["taken_at"])
-            size, digest = int(content["bytes"]), str(content["sha256"])
-            return Copy(backup, self.name, taken_at, size, digest, content.get("release"))
-        except (KeyError, ValueError):
-            return None  # not a manifest of ours
+            return _heard(work, self.timeout_seconds, self.stopping)
+        except Exception as error:  # every file system has errors of its own
+            self._opened.clear()  # the next call connects anew
+            raise StoreError(f"{self.name}: {what} ({self._reason(error)})") from error
 
-    def _path(self, backup: str, ending: str) -> str:
-        return f"{self.root}/{backup}{ending}"
+    def _reason(self, error: Exception) -> str:
+        """The kind of an error and its first line, without the secrets of the address."""
+        lines = without_secrets(str(error), self.address).strip().splitlines()
+        return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _heard(work: Callable[[Moved], Result], timeout_seconds: float, stopping: threading.Event) -> Result:
+    """The result of `work`; TimeoutError where it does not move for so long, InterruptedError when we are to stop.
+
+    A thread that hangs in a system call cannot be ended: it is left behind, and does not keep the process.
+    """
+    moved_at = time.monotonic()
+    done = threading.Event()
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def moved() -> None:
+        nonlocal moved_at
+        moved_at = time.monotonic()
+
+    def run() -> None:
+        try:
+            results.append(work(moved))
+        except BaseException as error:  # raised again by the thread that waits
+            errors.append(error)
+        done.set()
+
+    threading.Thread(target=run, name="backup-place", daemon=True).start()
+    while not done.wait(_LOOK_SECONDS if timeout_seconds > _LOOK_SECONDS else timeout_seconds):
+        if stopping.is_set():
+            raise InterruptedError("the worker is stopping")
+        if time.monotonic() - moved_at > timeout_seconds:
+            raise TimeoutError(f"it did not answer for {timeout_seconds:g} s (KEIZOKU_BACKUP_TIMEOUT_SECONDS)")
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
 def sha256_of(path: Path) -> str:
@@ -131,15 +227,3 @@ def sha256_of(path: Path) -> str:
 def _blocks(read: Any) -> Iterator[bytes]:
     while block := read.read(BLOCK):
         yield block
-
-
-def _without_secret(address: str) -> str:
-    """An address without user and password."""
-    scheme, sign, rest = address.partition("://")
-    return f"{scheme}{sign}{rest.rpartition('@')[2]}" if sign else address
-
-
-def _reason(error: Exception) -> str:
-    """The kind of an error and its first line; file systems do not put secrets there."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -252,7 +252,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     0 fine, 1 a finding or a refusal, 2 a mistake in how it was called, 3 broken off by a failure below it (the database
     went away, a disk is full: run it again), 130 interrupted; `keizoku.scheduler.cli.shared.output` is their home.
     """
+    _have_streams()
     written = list(sys.argv[1:] if arguments is None else arguments)
+    for each in written:
+        try:
+            each.encode()
+        except UnicodeEncodeError:
+            shown = ascii(each[:80]).replace("\\udc", "\\x")
+            sys.stderr.write(f"error: not UTF-8: {shown}; write arguments in UTF-8 (see the locale: LANG)\n")
+            sys.exit(2)
     settle(written)
     if language() == "ja":
         from keizoku.scheduler.cli.shared.parser_words import speak_japanese
@@ -272,8 +280,25 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:
         from keizoku.scheduler.cli.shared.output import explain_failure
 
-        sys.exit(explain_failure(error, as_json="--json" in written))
+        sys.exit(explain_failure(error, as_json="--json" in written, written=written))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _have_streams() -> None:
+    """Where a stream was closed before we began, nothing is read from it or shown: the work goes on all the same.
+
+    Its number must not fall to a file or connection of ours, into which others would then write.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            try:
+                os.fstat(number)
+            except OSError:
+                opened = os.open(os.devnull, os.O_RDWR)
+                if opened != number:
+                    os.dup2(opened, number)
+                    os.close(opened)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
 
 
 def _hand_over() -> None:

@@ -4,12 +4,13 @@
 
 Always holds: a second run of a date changes nothing; a run that was killed is finished by the next; nights that were
 missed are caught up first, their terms, invoices and revenue on their proper dates, charges and notices on the day
-on which they are done; one leader at a time.
+on which they are done; one leader at a time. What fails for one item, or one step, is set aside as a task for people
+(`keizoku.scheduler.night.set_aside`): everything else goes on, and the next night tries again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -18,9 +19,12 @@ import sqlalchemy as sa
 from keizoku.billing.closing.integrity_audit import FULL_AUDIT, AuditBaseline
 from keizoku.billing.closing.integrity_audit import audit as audit_billing
 from keizoku.billing.contracts import renewal_stage
+from keizoku.db.fence import Fence, is_of_stage
 from keizoku.db.session import Session, one_snapshot, release_leader_lock, try_leader_lock
 from keizoku.scheduler.app import Services
-from keizoku.scheduler.night import ranges, run_log
+from keizoku.scheduler.clock import check_gateway_clock
+from keizoku.scheduler.night import ranges, run_log, set_aside
+from keizoku.scheduler.night.limits import check_not_too_many, rows_ahead
 from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.stages import PROBES, SHARED, STEPS, Work, run_probes
 from keizoku.sla.claims import integrity_audit as claim_audit
@@ -59,6 +63,7 @@ class NightResult:
     differences: tuple[str, ...]
     caught_up: tuple[date, ...]
     ran_before: bool
+    set_aside: tuple[str, ...] = ()  # what was left to people and to the next night: "terms: contract 7"
 
     @property
     def changes(self) -> int:
@@ -75,21 +80,28 @@ def run_night(
     ask_first: bool = True,
     pool: WorkerPool | None = None,
     whole_audit: bool = False,
+    most_missed: int | None = None,
 ) -> NightResult:
     """Run the night of a business date at `now`, after the nights missed before it.
 
     One statement finds the steps with nothing to do, which are skipped; without `ask_first` every step runs, with the
     same result. The processes of `pool` take ranges of contracts where many are due. The audit builds on the last
     certificate; it checks everything with `whole_audit`, once a week, and wherever it finds a difference. Raises
-    NightBusyError if another night is running, and what a stage raises for a date that no terms cover.
+    NightBusyError if another night is running, Refused where more than `most_missed` nights were missed (None: as many
+    as there are) or `now` is ahead of the second clock, and what the database raises when it cannot be used.
     """
     session = services.session
+    if services.clock is not None:
+        services.clock.check(now)
+        check_gateway_clock(services.gateway, now, services.clock.most_ahead)
     if not try_leader_lock(session, "night"):
         session.rollback()
         raise NightBusyError("another night is running on this database; nothing was done")
     unnoted: list[run_log.StageRun] = []
     try:
         before = run_log.run_log_state(session, business_date)
+        if most_missed is not None:
+            check_not_too_many(before, most_missed)
         if before.left_open:
             ranges.close_leftovers(session)
         missed = before.missed
@@ -101,8 +113,10 @@ def run_night(
             results += _stages(missed_night, run_log.note, progress, ask_first, pool, NOT_WHEN_MISSED)
             floor = renewal_stage.newest(session)  # this business date checks everything since the certificate again
         night = Work(services, business_date, now, first_runs, before.floor)
-        results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, pool)
-        state, differences = _certify(services, before, now, unnoted, progress, whole=whole_audit)
+        aside: set_aside.Fences = {}
+        results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, pool, fences=aside)
+        held = set_aside.save(session, aside, business_date, now, any_open=before.any_set_aside)
+        state, differences = _certify(services, before, now, unnoted, progress, held, whole=whole_audit)
     except BaseException:
         with suppress(sa.exc.SQLAlchemyError):  # what failed may be the connection; its lock is gone with it
             session.rollback()
@@ -118,6 +132,7 @@ def run_night(
         differences=differences,
         caught_up=missed,
         ran_before=before.ran_before,
+        set_aside=held,
     )
 
 
@@ -133,12 +148,13 @@ def _stages(
     ask_first: bool,
     pool: WorkerPool | None = None,
     without: Sequence[str] = (),
+    fences: set_aside.Fences | None = None,
 ) -> Iterator[StageResult]:
     """Run the stages except the audit for one business date; a stage that changed something is logged at once.
 
     The last stage, with the stages before it that changed nothing, goes to `note_last`: the certificate logs them with
     itself. The result of the probes holds until this night writes something; what others write in between counts as
-    coming after the stage.
+    coming after the stage. What the steps set aside is in `fences`, by step; a step that fails is set aside whole.
     """
     waiting: list[run_log.StageRun] = []
     anything: Mapping[str, bool] | None = None
@@ -149,8 +165,13 @@ def _stages(
                 anything = run_probes(work, name)
             if anything is not None and not anything.get(name, True):
                 continue
-            due = SHARED.get(name) if pool is not None else None
-            for written in step(work) if pool is None or due is None else pool.share(name, work, due):
+            fence = Fence()
+            if fences is not None:
+                fences[name] = fence
+            for written in _fenced_step(name, step, replace(work, fence=fence), pool):
+                if written is None:
+                    anything = None
+                    continue
                 changes += written
                 if written:
                     anything = None
@@ -166,12 +187,35 @@ def _stages(
     note_last(work.session, waiting)
 
 
+def _fenced_step(
+    name: str, step: Callable[[Work], Iterator[int]], work: Work, pool: WorkerPool | None
+) -> Iterator[int | None]:
+    """The rows written, chunk by chunk; None: the step has failed and is set aside.
+
+    What the processes of a pool set aside is not known here: the step runs once more, over what is left.
+    """
+    due = SHARED.get(name) if pool is not None else None
+    try:
+        if pool is not None and due is not None:
+            yield from pool.share(name, work, due)
+        yield from step(work)
+    except Exception as error:
+        if not is_of_stage(error):
+            raise
+        work.session.rollback()
+        if due is not None:
+            ranges.close_leftovers(work.session)  # the stages after it wait for what others still work on
+        work.fence.aside("stage", name, error)
+        yield None
+
+
 def _certify(
     services: Services,
     before: run_log.RunLogState,
     now: datetime,
     unnoted: Sequence[run_log.StageRun],
     progress: Progress | None,
+    held: Sequence[str],
     *,
     whole: bool,
 ) -> tuple[str, tuple[str, ...]]:
@@ -187,7 +231,9 @@ def _certify(
             # a row may have come in below a floor while the last audit ran: checking everything settles it
             found, whole_on = audit_billing(session, on, recognised_to=recognised_to), on
         also = claim_audit.differences(session, on, now)
-    state = run_log.certify(session, on, found, also, now, unnoted, whole_on=whole_on, without=before.missed)
+        if services.clock is not None:
+            also += rows_ahead(session, services.clock.most_ahead, whole=base is FULL_AUDIT)
+    state = run_log.certify(session, on, found, also, now, unnoted, held, whole_on=whole_on, without=before.missed)
     if progress is not None:
         progress(on, "audit", 0)
     return state, (*found.differences, *also)

@@ -82,6 +82,7 @@ class RunLogState:
     base: AuditBaseline  # of the last certificate; FULL_AUDIT where there is none, or it found differences
     audited_whole_on: date | None = None  # the business date of the last audit that checked everything
     left_open: bool = False  # a night that shared its work was stopped, and a range of it may still be worked on
+    any_set_aside: bool = False  # something that a night before set aside waits
 
     @property
     def floor(self) -> int:
@@ -100,12 +101,23 @@ class RunLogState:
 def run_log_state(session: Session, business_date: date) -> RunLogState:
     """Load the state of the run log before a night."""
     [row] = _STATE.rows(session, {"business_date": business_date, "last_stage": LAST_STAGE})
-    if row["state"] != "ok":
-        return RunLogState(business_date, row["last_night"], row["ran_before"], FULL_AUDIT, left_open=row["left_open"])
-    base = AuditBaseline(row["floors"], row["carried"], row["sums"], row["issued_at"])
+    base, whole_on = FULL_AUDIT, None
+    # a term without its invoice lies below the floor of the certificate that set it aside: nothing builds on that
+    if row["state"] == "ok" and not any(each.startswith(_BELOW_THE_FLOOR) for each in row["set_aside"]):
+        base = AuditBaseline(row["floors"], row["carried"], row["sums"], row["issued_at"])
+        whole_on = row["audited_whole_on"]
     return RunLogState(
-        business_date, row["last_night"], row["ran_before"], base, row["audited_whole_on"], row["left_open"]
+        business_date,
+        row["last_night"],
+        row["ran_before"],
+        base,
+        whole_on,
+        row["left_open"],
+        row["any_set_aside"],
     )
+
+
+_BELOW_THE_FLOOR = ("invoices: ", "revenue: ")
 
 
 _STATE = PreparedQuery(
@@ -116,9 +128,12 @@ _STATE = PreparedQuery(
            EXISTS (SELECT 1 FROM stage_run WHERE business_date = :business_date AND stage = :last_stage
                    AND finished_at IS NOT NULL) AS ran_before,
            EXISTS (SELECT 1 FROM night_range WHERE state = 'open') AS left_open,
+           EXISTS (SELECT 1 FROM review_task
+                   WHERE kind IN ('no_price', 'set_aside') AND closed_at IS NULL) AS any_set_aside,
+           newest.set_aside,
            newest.state, newest.floors, newest.carried, newest.audited_whole_on, newest.sums, newest.issued_at
     FROM (SELECT) AS one
-    LEFT JOIN (SELECT state, floors, carried, audited_whole_on, sums, issued_at FROM certificate
+    LEFT JOIN (SELECT set_aside, state, floors, carried, audited_whole_on, sums, issued_at FROM certificate
                ORDER BY id DESC LIMIT 1) AS newest ON true
     """
     ).bindparams(sa.bindparam("business_date", type_=sa.Date()), sa.bindparam("last_stage", type_=sa.Text()))
@@ -132,6 +147,7 @@ def certify(
     also: Sequence[str],
     at: datetime,
     unnoted: Sequence[StageRun] = (),
+    held: Sequence[str] = (),
     *,
     whole_on: date | None = None,
     without: Sequence[date] = (),
@@ -139,7 +155,8 @@ def certify(
     """Write the certificate unless the last one of this date has the same content; returns its state. Commits.
 
     The same statement logs the stages in `unnoted` and the audit, also for the dates in `without`, which have no night
-    of their own and are covered by this one. `whole_on`: the date of the last audit of everything, if not this one.
+    of their own and are covered by this one. `held`: what was set aside. `whole_on`: the date of the last audit of
+    everything, if not this one.
     """
     differences = [*found.differences, *also]
     state = "differences" if differences else "ok"
@@ -152,6 +169,7 @@ def certify(
         "floors": found.floors,
         "carried": found.carried,
         "audited_whole_on": audited_whole_on.isoformat(),
+        **({"set_aside": sorted(held)} if held else {}),
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     audits = [StageRun(each, LAST_STAGE, at, at, 0) for each in (*without, business_date)]
@@ -167,6 +185,7 @@ def certify(
             "floors": json.dumps(found.floors),
             "carried": json.dumps(found.carried),
             "audited_whole_on": audited_whole_on,
+            "set_aside": json.dumps(sorted(held), ensure_ascii=False),
             "hash": digest,
             **_noted([*unnoted, *audits]),
         },
@@ -179,13 +198,13 @@ _CERTIFY = PreparedQuery(
         f"""
     WITH noted AS ({_INTO_RUN_LOG})
     INSERT INTO certificate
-        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, hash)
+        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, set_aside, hash)
     SELECT fresh.* FROM (VALUES (
         CAST(:business_date AS date), CAST(:issued_at AS timestamptz), CAST(:state AS text), CAST(:counts AS jsonb),
         CAST(:sums AS jsonb), CAST(:named AS jsonb), CAST(:floors AS jsonb), CAST(:carried AS jsonb),
-        CAST(:audited_whole_on AS date), CAST(:hash AS text)
+        CAST(:audited_whole_on AS date), CAST(:set_aside AS jsonb), CAST(:hash AS text)
     )) AS fresh
-        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, hash)
+        (business_date, issued_at, state, counts, sums, differences, floors, carried, audited_whole_on, set_aside, hash)
     WHERE fresh.hash IS DISTINCT FROM (
         SELECT last.hash FROM certificate AS last WHERE last.business_date = fresh.business_date
         ORDER BY last.id DESC LIMIT 1

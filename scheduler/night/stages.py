@@ -3,24 +3,26 @@
     stage ──> step, step …        ──> due ─> decide ─> save, in committed chunks; rows written, chunk by chunk
               └─ a probe: anything due?    all probes of a night run in one statement
 
-A step reads what is due and writes the difference: run twice, it writes nothing the second time.
+A step reads what is due and writes the difference: run twice, it writes nothing the second time. What it cannot do for
+one item it sets aside (`keizoku.db.fence`), and goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.billing.cards import charge_stage, disputes, failed_refunds, overpayment_refund_stage
+from keizoku.billing.cards import charge_stage, disputes, failed_refunds, overpayment_refund_stage, restored_charges
 from keizoku.billing.closing import revenue_stage
 from keizoku.billing.contracts import key_expiry, renewal_notice_stage, renewal_stage
 from keizoku.billing.dunning import delinquency_stage, interest_demand_stage
-from keizoku.billing.gateway import events
+from keizoku.billing.gateway import events, restored
 from keizoku.billing.gateway.port import UnansweredError
 from keizoku.billing.receivables import credit_stage, invoice_stage
+from keizoku.db.fence import Fence, fenced, in_halves, is_of_item
 from keizoku.db.probes import BUSINESS_DATE, FLOOR, MONTH, NOTIFIES_MONTHLY, NOW, TODAY
 from keizoku.db.session import PreparedQuery, Session
 from keizoku.db.writer import AlternatingSessions, Write
@@ -32,7 +34,10 @@ from keizoku.terms.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The input of a stage: the business date, the clock, and the dates whose nights this run stands in for."""
+    """The input of a stage: the business date, the clock, and the dates whose nights this run stands in for.
+
+    `fence` takes what the step sets aside: each step of a night has its own.
+    """
 
     services: Services
     on: date
@@ -40,6 +45,7 @@ class Work:
     dates: tuple[date, ...]
     floor: int  # terms up to this id are covered by a certificate
     within: tuple[int, int] | None = None  # first and last contract of a range; None: all
+    fence: Fence = field(default_factory=Fence)
 
     @property
     def session(self) -> Session:
@@ -98,13 +104,30 @@ def _failed_refunds(work: Work) -> Iterator[int]:
 
 
 def _terms(work: Work) -> Iterator[int]:
+    def decided(session: Session, facts: Sequence[renewal_stage.DueContract]) -> Write:
+        renewals = renewal_stage.decide(session, work.rules, facts, work.on, work.now, work.fence)
+        return partial(renewal_stage.save, renewals=renewals, now=work.now)
+
+    def again(session: Session, ids: Sequence[int]) -> int:
+        return decided(session, renewal_stage.due(session, work.rules, work.on, contract_ids=ids))(session)
+
     def chunk(session: Session, after: int) -> _Chunk | None:
-        facts = renewal_stage.due(session, work.rules, work.on, within=work.within, after=after)
-        if not facts:
-            return None
-        renewals = renewal_stage.decide(session, work.rules, facts, work.on, work.now)
-        save = partial(renewal_stage.save, renewals=renewals, now=work.now)
-        return _Chunk(save, facts[-1].contract.contract_id, is_full=len(facts) == renewal_stage.CHUNK)
+        try:
+            facts = renewal_stage.due(session, work.rules, work.on, within=work.within, after=after)
+            if not facts:
+                return None
+            ids, save = [each.contract.contract_id for each in facts], decided(session, facts)
+        except Exception as error:
+            session.rollback()
+            if not is_of_item(error):
+                raise
+            ids = renewal_stage.due_ids(session, work.on, within=work.within, after=after)
+            if not ids:
+                return None
+            save = partial(in_halves, fence=work.fence, subject="contract", keys=ids, redo=again)
+        else:
+            save = fenced(work.fence, "contract", ids, save, again)
+        return _Chunk(save, ids[-1], is_full=len(ids) == renewal_stage.CHUNK)
 
     yield from _alternating(work, chunk, after=0)
 
@@ -114,28 +137,51 @@ def _claims(work: Work) -> Iterator[int]:
         adjudicate_due,  # with all that measures a month: most nights have no claim
     )
 
-    yield from adjudicate_due(work.session, work.rules, work.on, work.now)
+    yield from adjudicate_due(work.session, work.rules, work.on, work.now, fence=work.fence)
 
 
 def _credits(work: Work) -> Iterator[int]:
-    while awards := credit_stage.due(work.session):
-        yield credit_stage.save(work.session, credit_stage.decide(work.rules, awards), work.now)
-    yield credit_stage.refund_leftovers(work.session, work.rules, work.services.gateway, work.now)
+    def of_some(session: Session, ids: Sequence[int]) -> int:
+        awards = credit_stage.due(session, award_ids=ids)
+        return credit_stage.save(session, credit_stage.decide(work.rules, awards), work.now)
+
+    try:
+        while awards := credit_stage.due(work.session):
+            yield credit_stage.save(work.session, credit_stage.decide(work.rules, awards), work.now)
+    except Exception as error:
+        work.session.rollback()
+        if not is_of_item(error):
+            raise
+        for award_id in credit_stage.due_ids(work.session):
+            if not credit_stage.waits_for(work.session, award_id, work.fence.keys("award")):
+                yield in_halves(work.session, work.fence, "award", [award_id], of_some)
+    yield credit_stage.refund_leftovers(work.session, work.rules, work.services.gateway, work.now, work.fence)
 
 
 def _invoices(work: Work) -> Iterator[int]:
+    def decided(facts: invoice_stage.DueTerms) -> Write:
+        return partial(invoice_stage.save, drafts=invoice_stage.decide(work.rules, facts, work.fence), now=work.now)
+
+    def again(session: Session, ids: Sequence[int]) -> int:
+        return decided(invoice_stage.due(session, above=work.floor, term_ids=ids))(session)
+
     def chunk(session: Session, above: int) -> _Chunk | None:
         facts = invoice_stage.due(session, above=above, within=work.within)
         if not facts.terms:
             return None
-        save = partial(invoice_stage.save, drafts=invoice_stage.decide(work.rules, facts), now=work.now)
-        return _Chunk(save, facts.terms[-1].term_id, is_full=len(facts.terms) == invoice_stage.CHUNK)
+        ids = [each.term_id for each in facts.terms]
+        save = fenced(work.fence, "term", ids, decided(facts), again)
+        return _Chunk(save, ids[-1], is_full=len(ids) == invoice_stage.CHUNK)
 
     yield from _alternating(work, chunk, after=work.floor)
 
 
+def _restored(work: Work) -> Iterator[int]:
+    yield restored_charges.take_over(work.session, work.rules, work.services.gateway, work.now)
+
+
 def _payments(work: Work) -> Iterator[int]:
-    yield charge_stage.charge_due(work.session, work.rules, work.services.gateway, work.now)
+    yield charge_stage.charge_due(work.session, work.rules, work.services.gateway, work.now, fence=work.fence)
 
 
 def _overpayments(work: Work) -> Iterator[int]:
@@ -144,19 +190,32 @@ def _overpayments(work: Work) -> Iterator[int]:
 
 def _delinquency(work: Work) -> Iterator[int]:
     today = jst_day(work.now)
-    cases = delinquency_stage.due(work.session, work.rules, today)
-    yield delinquency_stage.save(work.session, work.rules, delinquency_stage.decide(work.rules, cases, today), work.now)
+
+    def of_some(session: Session, ids: Sequence[int] | None) -> int:
+        cases = delinquency_stage.due(session, work.rules, today, contract_ids=ids)
+        rulings = delinquency_stage.decide(work.rules, cases, today)
+        return delinquency_stage.save(session, work.rules, rulings, work.now, work.fence)
+
+    try:
+        yield of_some(work.session, None)
+    except Exception as error:
+        work.session.rollback()
+        if not is_of_item(error):
+            raise
+        ids = delinquency_stage.due_ids(work.session, today)
+        yield in_halves(work.session, work.fence, "contract", ids, of_some)
 
 
 def _demands(work: Work) -> Iterator[int]:
     for each in work.dates:
-        yield interest_demand_stage.demand_month(work.session, work.rules, each, work.now)
+        yield interest_demand_stage.demand_month(work.session, work.rules, each, work.now, work.fence)
 
 
 def _ahead(work: Work) -> Iterator[int]:
     today = jst_day(work.now)
-    for chunk in renewal_notice_stage.due(work.session, work.rules, today):
-        yield renewal_notice_stage.save(work.session, renewal_notice_stage.decide(work.rules, chunk, today), work.now)
+    for chunk in renewal_notice_stage.due(work.session, work.rules, today, work.fence):
+        notices = renewal_notice_stage.decide(work.rules, chunk, today)
+        yield renewal_notice_stage.save(work.session, notices, work.now, work.fence)
 
 
 def _revenue(work: Work) -> Iterator[int]:
@@ -179,7 +238,7 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "claims": {"claims": _claims},
     "credits": {"credits": _credits},
     "invoices": {"invoices": _invoices},
-    "payments": {"payments": _payments, "overcharges": _overpayments},
+    "payments": {"restored": _restored, "payments": _payments, "overcharges": _overpayments},
     "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
@@ -195,6 +254,7 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "claims": anything_open(),
     "credits": credit_stage.anything_due(),
     "invoices": invoice_stage.anything_due(),
+    "restored": restored.anything_due(),
     "payments": charge_stage.anything_due(),
     "overcharges": overpayment_refund_stage.anything_due(),
     "delinquency": delinquency_stage.anything_due(),
@@ -224,7 +284,10 @@ month's outages, revenue is one entry a day, and the gateway's rate limit is one
 
 
 def do_step(name: str, work: Work) -> int:
-    """Run one step for the contracts of `work.within`; returns the rows written."""
+    """Run one step for the contracts of `work.within`; returns the rows written.
+
+    What it sets aside stays due: the night's own process looks at it again when the ranges are done.
+    """
     return sum(sum(steps[name](work)) for steps in STEPS.values() if name in steps)
 
 

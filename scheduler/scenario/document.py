@@ -19,6 +19,7 @@ import yaml
 from pydantic import ValidationError
 from yaml.nodes import Node
 
+from keizoku.limits import LARGEST_PAGE
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.scenario.page import Page, Unread, compose, did_you_mean, line_of
 from keizoku.scheduler.scenario.schema_words import ACTIONS, CHECKS, PLAN, POPULATION, PREPAID_METHODS, SUBJECTS
@@ -27,6 +28,7 @@ from keizoku.terms.calendar import day_start_at, iso_jst
 from keizoku.terms.clauses import clauses
 from keizoku.terms.decision import Finding
 from keizoku.terms.discretion import Discretion
+from keizoku.terms.input_files import read_whole
 from keizoku.terms.policy import Terms, UnknownReadingError
 from keizoku.terms.rules import Rules
 
@@ -114,7 +116,7 @@ def read_scenario(path: Path) -> tuple[Scenario | None, tuple[Finding, ...]]:
     """The scenario in a file, or what is wrong with the file."""
     page = Page(str(path))
     try:
-        root = compose(path.read_bytes())
+        root = compose(read_whole(path, LARGEST_PAGE))
     except OSError as error:
         page.refuse_line(None, path.name, "the file cannot be read", error.strerror or "check its path")
         return None, tuple(page.findings)

@@ -13,14 +13,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from keizoku.limits import DEEPEST
 from keizoku.terms.decision import Finding
 
 TAG: Final = "tag:yaml.org,2002:"
+MOST_NODES: Final = 5_000_000
+"""Values of a file, with all that aliases repeat."""
 
 
 class Unread:
@@ -64,12 +68,34 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def compose(text: bytes) -> Node | None:
-    """The one document of a YAML file as nodes; raises yaml.YAMLError."""
+    """The one document of a YAML file as nodes; raises yaml.YAMLError, also for one that is nested without measure."""
     loader = yaml.SafeLoader(text)
     try:
-        return loader.get_single_node()
+        root = loader.get_single_node()
+    except RecursionError:
+        raise yaml.YAMLError(f"lists are nested deeper than {DEEPEST}") from None
     finally:
         loader.dispose()
+    if root is not None:
+        _measure(root, {}, set(), 0)
+    return root
+
+
+def _measure(node: Node, sizes: dict[int, int], above: set[int], depth: int) -> int:
+    """How many nodes one comes to with everything that it repeats by an alias. Raises yaml.YAMLError beyond measure."""
+    if isinstance(node, ScalarNode):
+        return 1
+    if id(node) in above or depth > DEEPEST:
+        why = "repeats itself without end" if id(node) in above else f"nested deeper than {DEEPEST}"
+        raise yaml.MarkedYAMLError(problem=why, problem_mark=node.start_mark)
+    if id(node) not in sizes:
+        above.add(id(node))
+        children = chain.from_iterable(node.value) if isinstance(node, MappingNode) else node.value
+        sizes[id(node)] = 1 + sum(_measure(child, sizes, above, depth + 1) for child in children)
+        above.remove(id(node))
+    if sizes[id(node)] > MOST_NODES:
+        raise yaml.MarkedYAMLError(problem=f"comes to more than {MOST_NODES:,} values", problem_mark=node.start_mark)
+    return sizes[id(node)]
 
 
 @dataclass(slots=True)

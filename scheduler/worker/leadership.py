@@ -44,13 +44,21 @@ _JOBS = sa.func.concat(
 )
 _OURS = sa.func.concat(_JOBS, sa.bindparam("worker", type_=sa.Text))
 _NAME_AS_OURS = sa.select(sa.func.set_config("application_name", _OURS, False))
-_ACTIVITY = sa.table("pg_stat_activity", *map(sa.column, ("pid", "datname", "usename", "application_name")))
+_ACTIVITY = sa.table(
+    "pg_stat_activity", *map(sa.column, ("pid", "datname", "usename", "application_name", "wait_event_type"))
+)
 _CUT_OFF = (
     sa.select(sa.func.count().filter(sa.func.pg_terminate_backend(_ACTIVITY.c.pid, 5_000)))
     .where(_ACTIVITY.c.datname == sa.func.current_database(), _ACTIVITY.c.usename == sa.text("current_user"))
     .where(sa.func.starts_with(_ACTIVITY.c.application_name, _JOBS), _ACTIVITY.c.application_name != _OURS)
 )
 """Needs logins that may see and end each other's sessions: all workers use the same one."""
+_BREAK_WAITS = (
+    sa.select(sa.func.count().filter(sa.func.pg_cancel_backend(_ACTIVITY.c.pid)))
+    .where(_ACTIVITY.c.datname == sa.func.current_database(), _ACTIVITY.c.usename == sa.text("current_user"))
+    .where(_ACTIVITY.c.application_name == _OURS, _ACTIVITY.c.wait_event_type == "Lock")
+)
+"""Statements of our own jobs that wait for a lock; what they wrote and did not commit is rolled back."""
 
 
 class NotLeadingError(Exception):
@@ -72,7 +80,7 @@ class Leadership:
         lease_seconds: float = LEASE_SECONDS,
         clock: Callable[[], float] = awake_or_not,
     ) -> None:
-        self._connect = connect
+        self.connect = connect
         self._worker = worker or f"{id(self):x}"
         self._lease = lease_seconds
         self._clock = clock
@@ -112,6 +120,13 @@ class Leadership:
             if not (self._holds and self._try_to_lead()):
                 raise NotLeadingError("this worker leads no more")
 
+    def break_waits(self) -> int:
+        """Cancel the statements of our own jobs that wait for a lock; how many. Raises what a lost database raises."""
+        with self.connect() as session:
+            broken: int = session.execute(_BREAK_WAITS, {"worker": self._worker}).scalar_one()
+            session.commit()
+            return broken
+
     def give_up(self) -> None:
         """Stop leading; the lock ends with the connection."""
         with self._one_at_a_time:
@@ -126,7 +141,7 @@ class Leadership:
         began = self._clock()
         try:
             if self._session is None:
-                self._session = self._connect()
+                self._session = self.connect()
                 self._session.execute(_SERVER_SIDE, {"lease": f"{round(self._lease * 1000)}ms"})
                 self._session.commit()
             if self._holds:

@@ -16,31 +16,24 @@ from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-import sqlalchemy as sa
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
 from keizoku.db.failures import failure_of
-from keizoku.db.session import Session
-from keizoku.db.tables.books import certificate
-from keizoku.db.tables.gateway import gateway_cursor, overpayment_refund
-from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
-from keizoku.scheduler.night import run_log
-from keizoku.scheduler.night.schedule import last_night_due
-from keizoku.terms.calendar import jst_day
+from keizoku.scheduler.worker.state_numbers import StateNumbers
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-_REFUNDS_UNKNOWN = sa.select(
-    sa.select(sa.func.count()).where(credit_refund.c.outcome.is_(None)).scalar_subquery()
-    + sa.select(sa.func.count()).where(overpayment_refund.c.outcome.is_(None)).scalar_subquery()
-)
 NIGHT_BUCKETS = (1, 5, 15, 60, 300, 900, 3_600, 10_800)
 
 
 class Numbers:
-    """The metrics of one worker, in a registry of their own."""
+    """The metrics of one worker, in a registry of their own.
+
+    What it did itself is counted; whether it leads and how long its jobs have run is asked of it at each scrape, the
+    state of the services of the database (`StateNumbers`). So a standby, and one that led yesterday, tell what is.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -50,67 +43,13 @@ class Numbers:
         self.seconds = Histogram(
             "keizoku_job_seconds", "How long jobs took", ["job"], buckets=NIGHT_BUCKETS, registry=self.registry
         )
+        self.running = self._gauge("keizoku_job_running_seconds", "How long the job under way has run, else 0", "job")
         self.rows = Counter("keizoku_stage_rows", "Rows written by stage", ["stage"], registry=self.registry)
-        self.behind = self._gauge("keizoku_nights_behind", "Nights that are due and not done")
-        self.certificate = self._gauge("keizoku_certificate_ok", "1 if the last certificate names no difference")
-        self.attempts = self._gauge("keizoku_attempts_today", "Card charges begun today, in Japan", "outcome")
-        self.unknown = self._gauge("keizoku_attempts_unknown", "Charges without an answer")
-        self.unknown_age = self._gauge("keizoku_attempts_unknown_oldest_seconds", "Age of the oldest of them")
-        self.refunds_unknown = self._gauge("keizoku_refunds_unknown", "Refunds without an answer")
-        self.tasks = self._gauge("keizoku_people_tasks_open", "What waits for people", "kind")
-        self.events_age = self._gauge("keizoku_gateway_news_age_seconds", "Since the gateway's news were read")
-
-        self.backup_age = self._gauge("keizoku_backup_age_seconds", "Since the last backup that lies in every place")
-        self.backup_age.set(float("inf"))
+        self.state = StateNumbers()
+        self.registry.register(self.state)
 
     def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
         return Gauge(name, meaning, labels, registry=self.registry)
-
-    def read(self, session: Session, now: datetime) -> None:
-        """Read the state of the services from the database with a few small queries."""
-        last = run_log.last_night(session)
-        self.behind.set(0 if last is None else max((last_night_due(now) - last).days, 0))
-        state = session.execute(
-            sa.select(certificate.c.state).order_by(certificate.c.id.desc()).limit(1)
-        ).scalar_one_or_none()
-        self.certificate.set(0 if state == "differences" else 1)
-        for outcome, count in _attempts_today(session, now).items():
-            self.attempts.labels(outcome).set(count)
-        oldest, waiting = session.execute(
-            sa.select(sa.func.min(payment_attempt.c.started_at), sa.func.count()).where(
-                payment_attempt.c.outcome.is_(None)
-            )
-        ).one()
-        self.unknown.set(waiting)
-        self.unknown_age.set((now - oldest).total_seconds() if oldest is not None else 0)
-        self.refunds_unknown.set(session.execute(_REFUNDS_UNKNOWN).scalar_one())
-        self.tasks.clear()
-        for kind, count in session.execute(
-            sa.select(review_task.c.kind, sa.func.count())
-            .where(review_task.c.closed_at.is_(None))
-            .group_by(review_task.c.kind)
-        ):
-            self.tasks.labels(kind).set(count)
-        seen_to = session.execute(sa.select(sa.func.min(gateway_cursor.c.seen_to))).scalar_one()
-        if seen_to is not None:
-            self.events_age.set((now - seen_to).total_seconds())
-        session.rollback()
-
-
-OUTCOMES = ("succeeded", "declined_soft", "declined_hard", "needs_user", "abandoned", "unknown")
-
-
-def _attempts_today(session: Session, now: datetime) -> dict[str, int]:
-    """Attempts begun today by outcome; reads only the newest rows, by their ids."""
-    newest: int = session.execute(sa.select(sa.func.coalesce(sa.func.max(payment_attempt.c.id), 0))).scalar_one()
-    found = dict.fromkeys(OUTCOMES, 0)
-    for outcome, count in session.execute(
-        sa.select(sa.func.coalesce(payment_attempt.c.outcome, "unknown"), sa.func.count())
-        .where(payment_attempt.c.id > newest - 1_000_000, payment_attempt.c.started_on == jst_day(now))
-        .group_by(payment_attempt.c.outcome)
-    ):
-        found[outcome] = count
-    return found
 
 
 @dataclass
@@ -182,6 +121,33 @@ def json_logger(run_id: str, **about: object) -> structlog.typing.FilteringBound
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
     return made.bind(worker=run_id, **about)
+
+
+class _Libraries(logging.Handler):
+    """What libraries log, as a line of ours: from whom, of what kind, its fixed words; never values or a trace."""
+
+    def __init__(self, log: structlog.typing.FilteringBoundLogger) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record as one line."""
+        facts = {"library": record.name, "words": str(record.msg).splitlines()[0] if record.msg else ""}
+        if record.exc_info and record.exc_info[0] is not None:
+            facts["error"] = record.exc_info[0].__name__
+        self._log.warning("library", **facts)
+
+
+def log_as_json(log: structlog.typing.FilteringBoundLogger) -> None:
+    """Let all that this process says on stderr be lines of that log: libraries, warnings, threads that die."""
+    logging.basicConfig(level=logging.WARNING, handlers=[_Libraries(log)], force=True)
+    logging.captureWarnings(True)
+
+    def died(about: threading.ExceptHookArgs) -> None:
+        if about.exc_value is not None:
+            log.error("thread ended", **what_failed(about.exc_value))
+
+    threading.excepthook = died
 
 
 def what_failed(error: BaseException) -> dict[str, object]:

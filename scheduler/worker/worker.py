@@ -2,20 +2,23 @@
 
     every few seconds   take or renew the lead; is a night due? (level-triggered: the run log says so)
     every few minutes   the gateway's events; charges without an answer are looked up
-    SIGTERM             the running night stops at its next chunk; a later one finishes it
+    SIGTERM             the running night stops at its next chunk, and waits for no lock and no place for backups
+                        any more; a later one finishes it
 
-One job at a time, and only on the worker that leads: checked as a job begins and after every chunk. A job is safe
-without all this: the night has a lock of its own, and every stage writes only what does not exist yet.
+Jobs only on the worker that leads: checked as a job begins and after every chunk. Each kind has a thread of its own,
+so that one that hangs keeps no other from its turn; of a kind one runs at a time. A job is safe without all this:
+the night has a lock of its own, and every stage writes only what does not exist yet.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from threading import Event
+from functools import partial
+from threading import Event, Thread
 from typing import Final
 from uuid import uuid4
 
@@ -37,6 +40,7 @@ from keizoku.scheduler.night.schedule import NIGHT_AT, last_night_due
 from keizoku.scheduler.worker.leadership import Leadership, NotLeadingError
 from keizoku.scheduler.worker.telemetry import Health, Numbers, what_failed
 from keizoku.terms.calendar import JST
+from keizoku.terms.refusal import Refused
 
 HEARTBEAT_SECONDS: Final = 5.0
 POLL_SECONDS: Final = 300.0
@@ -45,6 +49,8 @@ Backup = Callable[[Services, datetime], Mapping[str, object] | None]
 """Makes the day's backup if one is due; returns what it did, or None. Set by the caller, which knows the stores."""
 ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
+BREAK_SECONDS: Final = 1.0
+JOBS: Final = ("night", "news", "backup")
 
 
 class StoppedError(Exception):
@@ -66,31 +72,50 @@ class Worker:
     retry_seconds: float = RETRY_SECONDS
     backup: Backup | None = None
     pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
+    most_missed: int | None = None  # nights that are caught up without a person's word; None: as many as there are
     stopping: Event = field(default_factory=Event)
     _done_to: date | None = None  # the last night known to be done
+    _refused_for: date | None = None  # the night that waits for a person's word, and was told
     _not_before: float = 0.0  # after a failure the job is not tried again at once
+    _began: dict[str, float] = field(default_factory=dict)  # the jobs under way
+
+    def __post_init__(self) -> None:
+        state = self.numbers.state
+        state.connect, state.clock, state.most_missed = self.leadership.connect, self.clock, self.most_missed
+        self.numbers.leader.set_function(lambda: self.leadership.leads)
+        self.numbers.reachable.set_function(lambda: self.leadership.reachable)
+        for name in JOBS:
+            self.numbers.running.labels(name).set_function(partial(self._running_seconds, name))
 
     def run(self) -> None:
         """Work until `stop` is called, then let the running job end at its next chunk."""
         scheduler = BackgroundScheduler(
             timezone=JST,
-            executors={"default": ThreadPoolExecutor(1), "heart": ThreadPoolExecutor(1)},
+            executors={name: ThreadPoolExecutor(1) for name in ("heart", *JOBS)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         beat = IntervalTrigger(seconds=self.heartbeat_seconds, timezone=JST)
         scheduler.add_job(self.beat, beat, executor="heart", next_run_time=datetime.now(JST))
         # at its hour, and whenever one is found due: after a start, a change of leader or a failure
-        scheduler.add_job(self.night_if_due, CronTrigger(hour=NIGHT_AT.hour, minute=NIGHT_AT.minute, timezone=JST))
-        scheduler.add_job(self.night_if_due, IntervalTrigger(seconds=self.heartbeat_seconds, timezone=JST))
-        scheduler.add_job(self.read_events, IntervalTrigger(seconds=self.poll_seconds, timezone=JST))
+        at_its_hour = CronTrigger(hour=NIGHT_AT.hour, minute=NIGHT_AT.minute, timezone=JST)
+        scheduler.add_job(self.night_if_due, at_its_hour, executor="night")
+        scheduler.add_job(self.night_if_due, beat, executor="night")
+        scheduler.add_job(self.read_events, IntervalTrigger(seconds=self.poll_seconds, timezone=JST), executor="news")
         if self.backup is not None:
-            scheduler.add_job(self.back_up, IntervalTrigger(seconds=BACKUP_CHECK_SECONDS, timezone=JST))
+            scheduler.add_job(
+                self.back_up, IntervalTrigger(seconds=BACKUP_CHECK_SECONDS, timezone=JST), executor="backup"
+            )
         self.log.info("started")
         scheduler.start()
         try:
             self.stopping.wait()
         finally:
+            ended = Event()
+            breaker = Thread(target=self._break_waits, args=(ended,), name="break-waits", daemon=True)
+            breaker.start()
             scheduler.shutdown(wait=True)
+            ended.set()
+            breaker.join(5)
             self.leadership.give_up()
             self.log.info("stopped")
 
@@ -106,8 +131,6 @@ class Worker:
         self.health.beat_at, self.health.leads = now, leads
         if self.leadership.reachable:
             self.health.answered_at = now
-        self.numbers.leader.set(leads)
-        self.numbers.reachable.set(self.leadership.reachable)
         if self.leadership.taken > taken:
             self.log.info("leads", cut_off=self.leadership.cut_off)
         elif led and not leads:
@@ -124,11 +147,10 @@ class Worker:
             done = run_log.is_done(services.session, due)
             services.session.rollback()
             if done:
-                job.outcome = "nothing_due"
+                job.outcome, self._refused_for = "nothing_due", None
             else:
                 self._run_night(services, due, job)
-            self.numbers.read(services.session, self.clock())
-            if job.outcome != "busy":
+            if due != self._refused_for and job.outcome != "busy":
                 self._done_to, self._not_before = due, 0.0
 
     def read_events(self) -> None:
@@ -144,7 +166,6 @@ class Worker:
             except UnansweredError:
                 services.session.rollback()
                 job.outcome = "gateway_silent"
-            self.numbers.read(services.session, self.clock())
 
     def back_up(self) -> None:
         """Make the day's backup from its hour on, if none is in every store yet (premium/10.3)."""
@@ -172,10 +193,18 @@ class Worker:
         services.session.rollback()
         try:
             with self.pool() as pool:
-                result = run_night(services, due, self.clock(), progress, pool=pool)
+                result = run_night(services, due, self.clock(), progress, pool=pool, most_missed=self.most_missed)
         except NightBusyError:
             job.outcome = "busy"
             return
+        except Refused as refused:
+            if refused.code != "night.many_missed":
+                raise
+            job.outcome = "nothing_due" if self._refused_for == due else "wants_a_word"  # one line, not one a minute
+            job.about["words"] = str(refused)
+            self._refused_for = due
+            return
+        self._refused_for = None
         job.about |= {
             "business_date": due.isoformat(),
             "caught_up": len(result.caught_up),
@@ -191,7 +220,19 @@ class Worker:
         """Services whose session ends when another worker takes the lead. Raises NotLeadingError."""
         with self.open_services() as services:
             self.leadership.let_in(services.session)
+            if services.clock is not None:
+                services.clock.check(self.clock())
             yield services
+
+    def _running_seconds(self, name: str) -> float:
+        began = self._began.get(name)
+        return 0.0 if began is None else time.monotonic() - began
+
+    def _break_waits(self, ended: Event) -> None:
+        """While the jobs end: cancel what waits for a lock, which its holder may keep for hours."""
+        while not ended.wait(BREAK_SECONDS):
+            with suppress(Exception):  # a database that is gone keeps nobody waiting
+                self.leadership.break_waits()
 
     def _may_work(self) -> bool:
         return self.leadership.leads and not self.stopping.is_set()
@@ -212,11 +253,12 @@ class _Job:
     began: float = 0.0
 
     def __enter__(self) -> _Job:
-        self.began = time.monotonic()
+        self.began = self.worker._began[self.name] = time.monotonic()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
         seconds = time.monotonic() - self.began
+        self.worker._began.pop(self.name, None)
         log = self.worker.log
         if error is None and self.outcome == "nothing_due":
             return False
@@ -227,6 +269,8 @@ class _Job:
         elif error is not None:
             failure = failure_of(error)
             self.outcome = "failed" if failure is None else failure.kind
+            if self.worker.stopping.is_set() and self.outcome == "database_broke_off":
+                self.outcome, error = "stopped", None  # a wait for a lock that we broke off
         self.worker.numbers.jobs.labels(self.name, self.outcome).inc()
         self.worker.numbers.seconds.labels(self.name).observe(seconds)
         facts = {"job": self.id, "name": self.name, "outcome": self.outcome, "seconds": round(seconds, 3), **self.about}

@@ -5,7 +5,7 @@ queries, however many claims are in it. Spans are epoch seconds, cut to the mont
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.db.session import Session, texts
-from keizoku.db.tables.claims import award, claim, claim_decision, claim_ruling
+from keizoku.db.tables.claims import award, claim, claim_decision, claim_ruling, claim_withdrawal
 from keizoku.db.tables.contracts import contract, suspension, term
 from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, month_to_review
 from keizoku.sla.months.month_facts import read_spans
-from keizoku.sla.review_queue import OpenReview
+from keizoku.sla.review_queue import OpenReview, rows_known
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimRuling, TermFact, TermKind
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, normalise, union
@@ -60,11 +60,7 @@ class ClaimantFacts(NamedTuple):
 
 def due_accounts(session: Session, review: OpenReview, after: str, limit: int) -> list[str]:
     """The next accounts, in order, whose claims of the month have to be looked at."""
-    asked = (
-        month_to_review.c.month == str(review.month),
-        month_to_review.c.id > review.after_id,
-        month_to_review.c.id <= review.up_to_id,
-    )
+    asked = rows_known(review)
     everyone = sa.select(sa.exists().where(*asked, month_to_review.c.account.is_(None)))
     if session.execute(everyone).scalar_one():
         query = sa.select(claim.c.account).where(claim.c.month == str(review.month))
@@ -76,12 +72,21 @@ def due_accounts(session: Session, review: OpenReview, after: str, limit: int) -
     return list(session.execute(query).scalars())
 
 
+def all_due_accounts(session: Session, review: OpenReview, at_once: int) -> Iterator[str]:
+    """Every account whose claims of the month have to be looked at, in order."""
+    after = ""
+    while accounts := due_accounts(session, review, after, at_once):
+        yield from accounts
+        after = accounts[-1]
+
+
 def load_claimants(
     session: Session, review: OpenReview, policy: Policy, accounts: Sequence[str]
 ) -> list[ClaimantFacts]:
     """Facts of these accounts' month, in a few queries; without those already decided for this review."""
     month = review.month
-    claims, last_decisions = _claims(session, month, accounts), _last_decisions(session, month, accounts)
+    claims = _claims(session, month, accounts, review.known_at)
+    last_decisions = _last_decisions(session, month, accounts)
     if last_decisions:
         claims = {
             account: own
@@ -191,7 +196,9 @@ def form_outages(session: Session, month: Month, policy: Policy, at: datetime | 
 def _claims(
     session: Session, month: Month, accounts: Sequence[str], at: datetime | None = None
 ) -> dict[str, list[Claim]]:
-    mine = sa.and_(claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim.c.recorded_at, at))
+    mine = sa.and_(
+        claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim.c.recorded_at, at), ~_withdrawn(at)
+    )
     claims: dict[str, list[Claim]] = defaultdict(list)
     asked = sa.select(claim.c.id, claim.c.account, claim.c.received_at, claim.c.windows).where(mine)
     rows = session.execute(asked.order_by(claim.c.account, claim.c.received_at, claim.c.id))
@@ -242,6 +249,7 @@ def _rulings(
         sa.select(claim.c.account, claim_ruling.c.claim_id, claim_ruling.c.windows)
         .join(claim, claim.c.id == claim_ruling.c.claim_id)
         .where(claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim_ruling.c.recorded_at, at))
+        .where(~_withdrawn(at))
         .order_by(claim_ruling.c.id)
     )
     found: dict[str, list[ClaimRuling]] = defaultdict(list)
@@ -259,6 +267,7 @@ def _environments(session: Session, month: Month, accounts: Sequence[str], at: d
             claim.c.month == str(month),
             _is_of(claim.c.account, accounts),
             _known(environment_ruling.c.recorded_at, at),
+            ~_withdrawn(at),
         )
         .order_by(environment_ruling.c.id)
     )
@@ -314,6 +323,10 @@ def _was_known(recorded_at: datetime | None, at: datetime | None) -> bool:
 
 def _is_of(column: sa.ColumnElement[str], accounts: Sequence[str]) -> sa.ColumnElement[bool]:
     return column == sa.any_(texts(accounts))
+
+
+def _withdrawn(at: datetime | None) -> sa.ColumnElement[bool]:
+    return sa.exists().where(claim_withdrawal.c.claim_id == claim.c.id, _known(claim_withdrawal.c.recorded_at, at))
 
 
 def _span(month: Month) -> Span:

@@ -54,7 +54,7 @@ def save_decided(
     changes += _save_awards(session, decided, revisions, now)
     changes += _note_falls(session, decided, now)
     if closes:
-        close_review(session, review.month, review.up_to_id, now)
+        close_review(session, review, now)
         changes += 1
     session.commit()
     return changes

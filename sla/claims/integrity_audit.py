@@ -1,6 +1,7 @@
 """What the certificate asks of the SLA side: every claim of a month that is over is decided, awards only rise.
 
-Claims of a month with unknown time may wait for people; `keizoku sla unknown list` names them.
+Claims of a month with unknown time may wait for people; `keizoku sla unknown list` names them. What this night has set
+aside waits too, with a task.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from keizoku.db.session import PreparedQuery, Session
 from keizoku.terms.calendar import Month
 
-# a month about which something was recorded after the night began waits for the next one; few awards are revised, so
+# an account of which something was recorded after the night began waits for the next one; few awards are revised, so
 # only those pairs are fetched: worth is exact, and no number of the database is
 _ASKED = PreparedQuery(
     sa.text(
@@ -20,7 +21,13 @@ _ASKED = PreparedQuery(
     SELECT (SELECT json_agg(json_build_array(month, claims)) FROM (
         SELECT month, count(*) AS claims FROM claim WHERE month < :month AND recorded_at <= :now
         AND NOT EXISTS (SELECT 1 FROM claim_decision WHERE claim_decision.claim_id = claim.id)
-        AND NOT EXISTS (SELECT 1 FROM month_to_review r WHERE r.month = claim.month AND r.recorded_at > :now)
+        AND NOT EXISTS (SELECT 1 FROM claim_withdrawal WHERE claim_withdrawal.claim_id = claim.id)
+        AND NOT EXISTS (SELECT 1 FROM month_to_review r WHERE r.month = claim.month AND r.account = claim.account
+                        AND r.recorded_at > :now)
+        AND NOT EXISTS (
+            SELECT 1 FROM review_task WHERE kind = 'set_aside' AND closed_at IS NULL
+            AND detail ->> 'step' = 'claims' AND coalesce(detail ->> 'month', claim.month) = claim.month
+            AND coalesce(detail ->> 'account', claim.account) = claim.account)
         GROUP BY month
     ) AS waiting) AS undecided, (
         SELECT json_agg(json_build_array(award.rate, award.fee_basis, later.rate, later.fee_basis))

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from keizoku.sla.counting.claimants import ClaimantRow, UnusableRow
-from keizoku.sla.evidence.incident_files import header_findings
 from keizoku.sla.evidence.observation_checks import findings_of_rules, wrong_rule
 from keizoku.sla.evidence.observation_files import COLUMNS, Bulk, grouped_files, is_blank, is_written, literal
 from keizoku.sla.evidence.observations import ObservationsRead
 from keizoku.sla.evidence.sql_query import Query
 from keizoku.terms.decision import Finding
+from keizoku.terms.input_files import header_findings
 
 DEFAULT_PORT: Final = 7077
 ANSWER_SECONDS: Final = 5.0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from keizoku.sla.evidence.incident_files import Read, RefusedRowError, filled, instant, period, read_table
+from keizoku.sla.evidence.incident_files import Read, RefusedRowError, id_in, instant, period, read_table
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import Spans, normalise
 from keizoku.terms.calendar import Month
@@ -34,7 +34,7 @@ def read_claims(path: Path, rules: Rules, now: datetime) -> Read[ClaimRow]:
     """The claims of a file that can be taken at `now`."""
 
     def claim(row: Mapping[str, str]) -> ClaimRow:
-        name, account = filled(row, "id"), filled(row, "account")
+        name, account = id_in(row), id_in(row, "account")
         month = _month(row["month"], rules)
         received_at = instant(row["received_at"])
         if received_at > now:

@@ -7,16 +7,18 @@ raises RefusedRowError with value, rule and remedy. Nothing is decided here; `ma
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from itertools import islice
 from typing import Any
 
-from dateutil.rrule import rrule, rruleset, rrulestr
+from dateutil.rrule import rrule, rruleset
 from icalendar import Component, vDDDTypes
 
-from keizoku.sla.evidence.incident_files import TIME_REMEDY, RefusedRowError
+from keizoku.limits import LONGEST_NAME, id_flaw
+from keizoku.sla.evidence.ics_rules import recurring, starts_of
+from keizoku.sla.evidence.incident_files import LONGEST_SECONDS, TIME_REMEDY, RefusedRowError
 from keizoku.terms.calendar import JST, iso_jst, parse_instant
 
 MOST_OCCURRENCES = 1_000
+LONGEST_WINDOW = timedelta(seconds=LONGEST_SECONDS)
 ENDLESS_READ = timedelta(days=731)  # of a rule without an end, from its start
 OUR_PUBLISHED = "X-KEIZOKU-PUBLISHED"
 
@@ -46,7 +48,17 @@ def uid_of(event: Component) -> str:
     uid = str(event.get("UID", "")).strip()
     if not uid:
         raise RefusedRowError("an event without UID", "a notice has an identity", "give it a UID")
+    if flaw := id_flaw(uid):
+        raise RefusedRowError(f"UID {uid[:80]!r}", flaw, "give it a UID of its own that is one")
     return uid
+
+
+def calendar_name(calendar: Component) -> str:
+    """What the calendar calls itself, or nothing. Raises RefusedRowError where that is no name."""
+    name = str(calendar.get("X-WR-CALNAME", "")).strip()
+    if name and (flaw := id_flaw(name, LONGEST_NAME)):
+        raise RefusedRowError(f"X-WR-CALNAME {name[:80]!r}", flaw, "correct the name of the calendar")
+    return name
 
 
 def status_of(event: Component) -> str:
@@ -104,6 +116,9 @@ def window_of(event: Component, uid: str) -> Window:
     if length <= timedelta(0):
         value = f"{uid}: {iso_jst(start_at)} to {iso_jst(start_at + length)}"
         raise RefusedRowError(value, "a window ends after it starts", "correct DTEND or DURATION")
+    if length > LONGEST_WINDOW:
+        value = f"{uid}: {iso_jst(start_at)}, {length.days:,} days long"
+        raise RefusedRowError(value, "a window is at most a year long", "correct DTEND or DURATION")
     return Window(start_at, length)
 
 
@@ -118,7 +133,7 @@ def occurrences_of(event: Component, uid: str) -> Occurrences:
         raise RefusedRowError(f"{uid}: EXRULE", "not read", "write its dates as EXDATE")
     first = _moment(event, uid, "DTSTART")
     local = first if isinstance(first, datetime) else datetime.combine(first, time(0), JST)
-    series = rruleset()
+    series, rules = rruleset(), list[rrule]()
     until: datetime | None = None
     try:
         if "RRULE" in event:
@@ -127,19 +142,18 @@ def occurrences_of(event: Component, uid: str) -> Occurrences:
                 raise RefusedRowError(f"{uid}: RRULE twice", "an event has one of each", "leave one")
             if not ("COUNT" in rule or "UNTIL" in rule):
                 until = local + ENDLESS_READ
-            recurring = rrulestr(_rule_in_utc(rule.to_ical().decode(), rule), dtstart=local)
-            if not isinstance(recurring, rrule):
-                raise RefusedRowError(f"{uid}: RRULE", "an event has one rule", "leave one")
-            series.rrule(recurring)
+            rules.append(recurring(_rule_in_utc(rule.to_ical().decode(), rule), local, uid))
+            series.rrule(rules[0])
         else:
             series.rdate(local)
         for moment in _dates(event, uid, "RDATE"):
             series.rdate(moment if isinstance(moment, datetime) else datetime.combine(moment, time(0), JST))
-        starts = [parse_instant(start) for start in islice(series, MOST_OCCURRENCES + 1) if not until or start <= until]
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        starts = [parse_instant(start) for start in starts_of(series, rules, until, MOST_OCCURRENCES + 1)]
+    except (ValueError, TypeError, AttributeError, ArithmeticError, LookupError) as error:
         if isinstance(error, RefusedRowError):
             raise
-        raise RefusedRowError(f"{uid}: RRULE: {error}", "not read", "write each window as its own event") from None
+        why = error if isinstance(error, ValueError | TypeError) else "it reaches days that are none"
+        raise RefusedRowError(f"{uid}: RRULE: {why}", "not read", "write each window as its own event") from None
     if len(starts) > MOST_OCCURRENCES:
         rule_text = f"at most {MOST_OCCURRENCES:,} occurrences are read"
         raise RefusedRowError(f"{uid}: RRULE", rule_text, "give it an earlier UNTIL")

@@ -6,18 +6,18 @@ to whole seconds, an end up. (Observations: `observations`; counts: `count_files
 `keizoku.sla.evidence.maintenance_notices`.)
 """
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from io import StringIO
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import epoch, epoch_up, parse_instant
 from keizoku.terms.decision import Finding
+from keizoku.terms.input_files import BrokenRecord, csv_records, header_findings, header_names, read_text
 
 INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
 COUNT_COLUMNS = ("from", "to", "affected", "total")
@@ -110,13 +110,13 @@ def read_incidents(path: Path) -> Read[Incident]:
         if not ground and cause in GROUND_NEEDED:
             raise RefusedRowError(f"cause {cause} without a ground", *GROUND_NEEDED[cause])
         read = Incident(
-            filled(row, "id"),
+            id_in(row),
             start,
             end,
             users_in(row, "affected"),
             cause,
             ground,
-            row["author"],
+            name_in(row, "author"),
         )
         if seen.setdefault(read.id, read) != read:
             raise RefusedRowError(
@@ -153,20 +153,6 @@ def period(from_text: str, to_text: str) -> tuple[int, int]:
     return epoch(start_at), epoch_up(end_at)
 
 
-def header_findings(source: str, wanted: Iterable[str], present: Sequence[str]) -> list[Finding]:
-    """One finding per column that a file lacks, naming the nearest that it has, or has twice."""
-    findings = []
-    for name in sorted({name for name in present if present.count(name) > 1}):
-        rule = "a column has one place"
-        findings.append(Finding(source, 1, f"column {name!r} twice", rule, "rename one of them"))
-    for name in wanted:
-        if name not in present:
-            nearest = get_close_matches(name, present, n=1, cutoff=0.5)
-            has = f"the nearest is {nearest[0]!r}" if nearest else f"it has {', '.join(present) or 'none'}"
-            findings.append(Finding(source, 1, f"no column {name!r}", f"the file needs it; {has}", "rename or add it"))
-    return findings
-
-
 def read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str, str]], Row]) -> Read[Row]:
     """The rows of a CSV file as `to_row` makes them of values by column; what it refuses is a finding."""
     findings: list[Finding] = []
@@ -183,34 +169,29 @@ def read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str
 
 def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, values by column, stripped) of each record; what is wrong with the file goes to the findings."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes().count(b"\n", 0, error.start) + 1
-        findings.append(Finding(str(path), line, "not UTF-8", "files are UTF-8", "save the file as UTF-8"))
+    text = read_text(path, findings)
+    if text is None:
         return
-    reader = csv.reader(StringIO(text, newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        lacking = header_findings(str(path), columns, header)
-        findings += lacking
-        if lacking:
-            return
-        for values in reader:
-            if not any(value.strip() for value in values):
-                continue
-            if len(values) != len(header):
-                value = ",".join(values)[:80]
-                rule = f"the header has {len(header)} columns, this row {len(values)}"
-                findings.append(Finding(str(path), reader.line_num, value, rule, "quote values that hold a comma"))
-                continue
-            if any("\0" in value for value in values):
-                value = ",".join(values)[:80].replace("\0", "\\0")
-                findings.append(Finding(str(path), reader.line_num, value, "a NUL is no text", "remove it"))
-                continue
-            yield reader.line_num, dict(zip(header, (value.strip() for value in values), strict=True))
-    except csv.Error as error:
-        findings.append(Finding(str(path), reader.line_num, str(error), "rows are CSV", "close quotes, one row a line"))
+    records = csv_records(text)
+    header = header_names(str(path), records, findings)
+    lacking = header_findings(str(path), columns, header) if header is not None else []
+    findings += lacking
+    if header is None or lacking:
+        return
+    for line, values in records:
+        if isinstance(values, BrokenRecord):
+            findings.append(Finding(str(path), line, values.value, "rows are CSV", "close quotes, one row a line"))
+        elif not any(value.strip() for value in values):
+            continue
+        elif len(values) != len(header):
+            value = ",".join(values)[:80]
+            rule = f"the header has {len(header)} columns, this row {len(values)}"
+            findings.append(Finding(str(path), line, value, rule, "quote values that hold a comma"))
+        elif flaw := next(filter(None, map(text_flaw, values)), None):
+            value = ",".join(values)[:80].replace("\0", "\\0")
+            findings.append(Finding(str(path), line, value, flaw, "shorten or correct it"))
+        else:
+            yield line, dict(zip(header, (value.strip() for value in values), strict=True))
 
 
 def instant(written: str) -> datetime:
@@ -228,6 +209,21 @@ def filled(row: Mapping[str, str], column: str) -> str:
     """The value of a column that is needed. Raises RefusedRowError where it is empty."""
     if not row[column]:
         raise RefusedRowError(f"{column} is empty", f"{column} is needed", "fill it in")
+    return row[column]
+
+
+def id_in(row: Mapping[str, str], column: str = "id") -> str:
+    """The id in a column. Raises RefusedRowError where it is none."""
+    written = filled(row, column)
+    if flaw := id_flaw(written):
+        raise RefusedRowError(f"{column} {written[:80]!r}", flaw, f"give it an id of at most {LONGEST_ID} letters")
+    return written
+
+
+def name_in(row: Mapping[str, str], column: str) -> str:
+    """The name of somebody in a column, or nothing. Raises RefusedRowError where it is none."""
+    if row[column] and (flaw := text_flaw(row[column], LONGEST_NAME)):
+        raise RefusedRowError(f"{column} {row[column][:80]!r}", flaw, "shorten it")
     return row[column]
 
 

@@ -22,8 +22,10 @@ from pathlib import Path
 
 from icalendar import Calendar, Component
 
+from keizoku.limits import LARGEST_PAGE
 from keizoku.sla.evidence.ics_events import (
     Window,
+    calendar_name,
     is_series,
     occurrences_of,
     original_start,
@@ -38,6 +40,7 @@ from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
 from keizoku.terms.calendar import epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
+from keizoku.terms.input_files import read_whole
 from keizoku.terms.policy import Policy
 
 NOTHING_ANNOUNCED = ("CANCELLED", "TENTATIVE")
@@ -81,8 +84,11 @@ class _Event:
         return published_at(self.component, self.uid, series)
 
     def notice(self, name: str, at: datetime, window: Window, *, withdrawn: bool = False) -> UpdateNotice:
-        start, end = epoch(window.start_at), epoch_up(window.start_at + window.length)
-        if not (FIRST_SECOND <= start < end <= LAST_SECOND and epoch(at) >= FIRST_SECOND):
+        try:
+            start, end = epoch(window.start_at), epoch_up(window.start_at + window.length)
+        except OverflowError:
+            start, end = epoch(window.start_at), LAST_SECOND + 1
+        if not (FIRST_SECOND <= start < end <= LAST_SECOND and FIRST_SECOND <= epoch(at) <= LAST_SECOND):
             raise RefusedRowError(f"{self.uid}: {iso_jst(window.start_at)}", "a time from 1970 to 8999", "correct it")
         cancelled = self.withdrawn or withdrawn
         return UpdateNotice(name, epoch_up(at), start, end, cancelled=cancelled, calendar=self.identity[0])
@@ -91,12 +97,12 @@ class _Event:
 def read_notices(path: Path, policy: Policy) -> NoticesRead:
     """The notices of a file; each occurrence of a recurring one is a notice of its own."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_whole(path, LARGEST_PAGE).decode("utf-8-sig")
         calendars = Calendar.from_ical(text, multiple=True)
         events = [(calendar, event) for calendar in calendars for event in calendar.walk("VEVENT")]
     except UnicodeDecodeError:
         return _refused(path, "not UTF-8", "files are UTF-8", "save the file as UTF-8")
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         why = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
         return _refused(path, why, "the file is a calendar", "export it again as .ics")
     lines = [at for at, line in enumerate(text.splitlines(), start=1) if line.strip().upper() == "BEGIN:VEVENT"]
@@ -120,6 +126,7 @@ class _Reading:
         self._masters: list[_Event] = []
         self._overrides: dict[Identity, list[tuple[_Event, datetime, bool]]] = defaultdict(list)
         self._notices: list[tuple[int, UpdateNotice]] = []
+        self._issued: dict[tuple[str, str, int], list[UpdateNotice]] = defaultdict(list)
         self._findings: list[Finding] = []
         self._refused: set[int] = set()
         self._issues: dict[Identity, Issue] = {}
@@ -127,7 +134,7 @@ class _Reading:
     def sort_in(self, line: int, calendar: Component, component: Component) -> None:
         """Take an event as one of its own or as one that overrides an occurrence."""
         with self._telling(line):
-            name = str(calendar.get("X-WR-CALNAME", "")).strip()
+            name = calendar_name(calendar)
             withdrawn = status_of(component) in NOTHING_ANNOUNCED or str(calendar.get("METHOD", "")).upper() == "CANCEL"
             event = _Event(component, line, (name, uid_of(component)), withdrawn)
             replaced = original_start(component, event.uid)
@@ -196,14 +203,15 @@ class _Reading:
         raise RefusedRowError(f"{event.uid}: THISANDFUTURE", rule, "write the later ones as a series of their own")
 
     def _add(self, event: _Event, notice: UpdateNotice) -> None:
-        for _, other in self._notices:
-            if (other.calendar, other.uid, other.published_at) == (notice.calendar, notice.uid, notice.published_at):
-                if other == notice:
-                    return
-                if not (other.cancelled or notice.cancelled):
-                    value = f"{notice.uid} published {iso_jst(from_epoch(notice.published_at))}"
-                    rule = "two windows of one event were not published at the same time; an edit is a new notice"
-                    raise RefusedRowError(value, rule, "state in X-KEIZOKU-PUBLISHED when it was edited")
+        issued = self._issued[notice.calendar, notice.uid, notice.published_at]
+        for other in issued:
+            if other == notice:
+                return
+            if not (other.cancelled or notice.cancelled):
+                value = f"{notice.uid} published {iso_jst(from_epoch(notice.published_at))}"
+                rule = "two windows of one event were not published at the same time; an edit is a new notice"
+                raise RefusedRowError(value, rule, "state in X-KEIZOKU-PUBLISHED when it was edited")
+        issued.append(notice)
         self._notices.append((event.line, notice))
         if not notice.cancelled and not is_announced_in_time(notice, self._policy):
             self._findings.append(_too_late(self._path, event.line, notice, self._policy))
@@ -224,6 +232,10 @@ class _Reading:
         except RefusedRowError as refused:
             self._refused.add(line)
             self._say(line, refused.value, refused.rule, refused.remedy)
+        except (ValueError, ArithmeticError, LookupError) as error:  # of the library, about one value
+            self._refused.add(line)
+            what = "a time" if isinstance(error, ArithmeticError) else str(error)[:120]
+            self._say(line, what, "times are from 1970 to 8999", "correct the event")
 
 
 def _is_newer(override: _Event, series: Component, series_at: datetime) -> bool:

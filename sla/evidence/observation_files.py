@@ -6,7 +6,6 @@ files are one relation; the names of folders such as `symptom=site` are columns 
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +15,15 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from keizoku.sla.evidence.incident_files import header_findings
 from keizoku.terms.decision import Finding
+from keizoku.terms.input_files import BrokenRecord, csv_records, header_findings, header_names, regular_file
 
 if TYPE_CHECKING:
     import duckdb  # of the extra `evidence`; a night without claims does without it
 
 COLUMNS = ("user_id", "symptom", "started_at", "ended_at")
 BATCH_ROWS = 50_000
+HEADER_BYTES = 65_536
 JST_OFFSET_US = 9 * 3600 * 1_000_000
 FORMATS = (".csv", ".ndjson", ".jsonl", ".parquet")
 WHOLE_NUMBERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
@@ -97,6 +97,7 @@ def open_files(
         rule = f"observations are {', '.join(FORMATS)}"
         return [Finding(str(path), None, f"{path.name!r}", rule, "convert or rename it")]
     for file in files:
+        regular_file(file)
         with file.open("rb"):
             pass  # a file that is not there is the caller's error, not a finding
     try:
@@ -135,9 +136,10 @@ def _observations_in(folder: Path) -> Iterable[Path]:
 
 
 def _csv(path: Path, names: Mapping[str, str], symptom: str | None) -> ObservationFile | list[Finding]:
-    with path.open("rb") as file:
-        first_line = file.readline().decode("utf-8-sig")
-    header = [name.strip() for name in next(csv.reader([first_line]), [])]
+    findings: list[Finding] = []
+    header = _header(path, findings)
+    if header is None:
+        return findings
     if lacking := header_findings(str(path), names.values(), header):
         return lacking
     places = {name: header.index(written) for name, written in names.items()}
@@ -153,20 +155,28 @@ def _csv(path: Path, names: Mapping[str, str], symptom: str | None) -> Observati
 
     def rows() -> Rows:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file)
-            next(reader)
-            try:
-                for values in reader:
-                    if len(values) == width and _is_utf8("".join(values)):
-                        values.append(symptom or "")
-                        yield reader.line_num, *four_of(values)
-                    elif values:
-                        value = ",".join(values)[:80].encode("utf-8", "replace").decode()
-                        yield Finding(str(path), reader.line_num, value, *_broken_record(values, width))
-            except csv.Error as error:
-                yield Finding(str(path), reader.line_num, str(error), "rows are CSV", "close its quotes")
+            records = csv_records(file)
+            next(records)
+            for line, values in records:
+                if isinstance(values, BrokenRecord):
+                    yield Finding(str(path), line, values.value, "rows are CSV", "close its quotes")
+                elif len(values) == width and _is_utf8("".join(values)):
+                    yield line, *four_of([*values, symptom or ""])
+                elif values:
+                    value = ",".join(values)[:80].encode("utf-8", "replace").decode()
+                    yield Finding(str(path), line, value, *_broken_record(values, width))
 
     return ObservationFile(_text_bulk(relation, texts), [(str(path), rows)])
+
+
+def _header(path: Path, findings: list[Finding]) -> list[str] | None:
+    """The names in the first record, or None after a finding. Raises UnicodeDecodeError."""
+    with path.open("rb") as file:
+        head = file.read(HEADER_BYTES)
+    header = header_names(str(path), csv_records(head.decode("utf-8-sig", "surrogateescape")), findings)
+    for name in header or ():
+        name.encode(errors="surrogateescape").decode()
+    return header
 
 
 def _ndjson(path: Path, names: Mapping[str, str], symptom: str | None) -> ObservationFile | list[Finding]:
@@ -294,13 +304,16 @@ def _is_utf8(text: str) -> bool:
 def _json_object(line: str) -> dict[str, object] | None:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
 
 def _json_text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else json.dumps(value)
+    try:
+        return value if value is None or isinstance(value, str) else json.dumps(value)
+    except RecursionError:
+        return "…"  # nested as deep as nothing that we read is: no time, no user
 
 
 def _quoted(name: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from keizoku.db.session import Session, driver_cursor
+from keizoku.limits import LONGEST_ID, id_flaw
 from keizoku.sla.evidence.import_log import Imported, known_import, note_import, sha256_of
 from keizoku.sla.evidence.observation_files import COLUMNS, grouped_files, partition_of
 from keizoku.sla.evidence.observations import Observations, open_observations, read_observation_rows, read_observations
@@ -87,7 +88,7 @@ def record(
             read = read_observations(observed, file, reading.columns, reading.symptom)
         else:
             read = read_observation_rows(observed, rows, KIND)
-        unwritable, of_nul = _with_nul(observed, source or (file.name if file is not None else KIND))
+        unwritable, of_nul = _without_id(observed, source or (file.name if file is not None else KIND))
         new_rows, reach = _take(session, observed, now)
     findings = (*read.findings, *of_nul)
     if file is None:
@@ -110,14 +111,15 @@ def record(
     return Recorded(new_rows, reach, findings, imported)
 
 
-def _with_nul(observed: Observations, source: str) -> tuple[int, tuple[Finding, ...]]:
-    """How many rows name a user with a NUL in it, which no database keeps as text, and the finding on them."""
-    query = f"SELECT count(*), min(user_id::VARCHAR) FROM observation WHERE {_HAS_NUL}"  # noqa: S608
+def _without_id(observed: Observations, source: str) -> tuple[int, tuple[Finding, ...]]:
+    """How many rows name a user by what is no id (too long, letters that do not print), and the finding on them."""
+    query = f"SELECT count(*), min(user_id::VARCHAR) FROM observation WHERE {_NO_ID}"  # noqa: S608
     count, first = observed.table.execute(query).fetchall()[0]
     if not count:
         return 0, ()
     value = f"user_id {first[:80]!r}" + (f" and others, {count:,} rows" if count > 1 else "")
-    return int(count), (Finding(source, None, value, "a NUL is no text", "remove it"),)
+    rule = id_flaw(first) or f"an id has 1 to {LONGEST_ID} printable letters"
+    return int(count), (Finding(source, None, value, rule, "remove it" if "\0" in first else "correct it"),)
 
 
 def _take(session: Session, observed: Observations, now: datetime) -> tuple[int, tuple[Span, ...]]:
@@ -136,9 +138,12 @@ def _take(session: Session, observed: Observations, now: datetime) -> tuple[int,
     return new_rows, ((start, max(epoch_up(last_at), start + 1)),)
 
 
-_HAS_NUL = "contains(user_id::VARCHAR, chr(0))"
+_NO_ID = (
+    f"(length(user_id::VARCHAR) > {LONGEST_ID} OR contains(user_id::VARCHAR, chr(0)) "
+    "OR regexp_matches(user_id::VARCHAR, '[\\pC\\p{Zl}\\p{Zp}]'))"
+)
 _WRITE_ROWS = f"""
-    COPY (SELECT DISTINCT user_id, symptom, started, ended FROM observation WHERE NOT {_HAS_NUL} ORDER BY ALL)
+    COPY (SELECT DISTINCT user_id, symptom, started, ended FROM observation WHERE NOT {_NO_ID} ORDER BY ALL)
     TO $file (FORMAT csv, HEADER false, FORCE_QUOTE (user_id))
 """  # noqa: S608
 _STAGE = sa.text(

@@ -181,10 +181,9 @@ def _environments(session: Session, at: datetime) -> tuple[EnvironmentRuling, ..
     spans_of: dict[str, Span] = {each.id: (each.start, each.end) for each in _incidents(session, at)}
     holding: dict[str, list[EnvironmentRuling]] = {}
     for row in rows:
-        spans = intersect(read_spans(row.windows), (spans_of[row.incident_id],))
         if not row.windows:
             holding.pop(row.incident_id, None)
-        elif spans:
+        elif spans := intersect(read_spans(row.windows), (spans_of[row.incident_id],)):
             source = f"ruling on stop {row.incident_id}"
             ruling = EnvironmentRuling(spans, row.author, row.ground, source, row.incident_id)
             holding.setdefault(row.incident_id, []).append(ruling)

@@ -36,6 +36,7 @@ from keizoku.sla.services.fact_checks import (
     not_negative,
     period,
 )
+from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import JST, Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.policy import UncoveredDateError
@@ -49,6 +50,7 @@ CountRow = Sequence[Any]  # from, to, affected, total
 PEOPLE = "people"  # author of a stop whose reporter gave no name
 
 
+@texts_checked
 class EvidenceService:
     """Takes evidence on one session; `rules` say which months it reaches."""
 

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from keizoku.sla.evidence.incident_files import GROUND_NEEDED, LAST_SECOND, LONGEST_SECONDS, MOST_USERS
 from keizoku.sla.rules.intervals import Span, Spans, normalise
 from keizoku.sla.rules.outages import Cause
+from keizoku.terms.act_texts import check_text
 from keizoku.terms.calendar import epoch, epoch_up, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.refusal import Refused
@@ -76,8 +77,7 @@ def needed(source: str, **texts: str) -> None:
     for name, text in texts.items():
         if not text.strip():
             raise Refused.fact("fact.missing", source, f"no {name}", f"{name} is needed", "say it")
-        if "\0" in text:
-            raise Refused.fact("fact.not_text", source, f"{name} {text!r}", "a NUL is no text", "remove it")
+        check_text(name, text)
 
 
 def nearest_of(written: str, known: Iterable[str]) -> str:

@@ -38,6 +38,7 @@ from keizoku.sla.review_queue import ask_for_reviews, policy_of
 from keizoku.sla.rules.intervals import as_iso, clip, normalise
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.services.sla_service import SlaService
+from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.refusal import Refused
@@ -59,6 +60,7 @@ class TakenImport:
     findings: Sequence[Finding]
 
 
+@texts_checked
 class ImportService:
     """Takes files for the SLA service."""
 

@@ -10,6 +10,11 @@ from keizoku.scheduler.worker.telemetry import Numbers
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "operate.md"
 WATCHED = {
     "keizoku_worker_leads",
+    "keizoku_database_reachable",
+    "keizoku_state_read",
+    "keizoku_clock_ahead_seconds",
+    "keizoku_job_running_seconds",
+    "keizoku_night_wants_a_word",
     "keizoku_nights_behind",
     "keizoku_certificate_ok",
     "keizoku_attempts_unknown_oldest_seconds",
@@ -17,6 +22,7 @@ WATCHED = {
     "keizoku_people_tasks_open",
     "keizoku_gateway_news_age_seconds",
     "keizoku_backup_age_seconds",
+    "keizoku_restore_waits",
     "keizoku_job_runs_total",
 }
 

@@ -94,6 +94,8 @@ def _toml(path: Path) -> dict[str, Any]:
         raise MappingError(f"{path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingError(f"{path}: not TOML: {error}") from error
+    except RecursionError:
+        raise MappingError(f"{path}: its lists are nested too deep; a mapping is tables of texts") from None
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ CREATE TABLE money_import (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_money_import PRIMARY KEY (id), 
 	CONSTRAINT ck_money_import_kind CHECK (kind IN ('bank', 'store')), 
-	CONSTRAINT ck_money_import_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_money_import_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_money_import_author_length CHECK (length(author) <= 200)
 );
 
 CREATE UNIQUE INDEX uq_money_import_whole ON money_import (kind, sha256) WHERE rows_refused = 0;
@@ -32,7 +33,9 @@ CREATE TABLE bank_line (
 	CONSTRAINT pk_bank_line PRIMARY KEY (id), 
 	CONSTRAINT uq_bank_line_paid_on_yen_payer_reference_nth UNIQUE (paid_on, yen, payer, reference, nth), 
 	CONSTRAINT ck_bank_line_positive CHECK (yen > 0 AND nth > 0), 
-	CONSTRAINT ck_bank_line_within_reach CHECK (paid_on >= DATE '1900-01-01' AND paid_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_bank_line_within_reach CHECK (paid_on >= DATE '1900-01-01' AND paid_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_bank_line_payer_length CHECK (length(payer) <= 200), 
+	CONSTRAINT ck_bank_line_reference_length CHECK (length(reference) <= 200)
 );
 
 CREATE TABLE entry (
@@ -73,6 +76,7 @@ CREATE TABLE certificate (
 	floors JSONB NOT NULL, 
 	carried JSONB NOT NULL, 
 	audited_whole_on DATE NOT NULL, 
+	set_aside JSONB DEFAULT '[]' NOT NULL, 
 	hash TEXT NOT NULL, 
 	CONSTRAINT pk_certificate PRIMARY KEY (id), 
 	CONSTRAINT ck_certificate_state CHECK (state IN ('ok', 'differences')), 
@@ -94,7 +98,11 @@ CREATE TABLE claim (
 	CONSTRAINT ck_claim_month_is_a_month CHECK (month ~ '^2\d{3}-(0[1-9]|1[0-2])$'), 
 	CONSTRAINT ck_claim_is_named CHECK (id <> '' AND account <> ''), 
 	CONSTRAINT ck_claim_windows_are_spans CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 2 && @[0] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[0].datetime() < @[1].datetime())', '{}', true)) ELSE windows IS NULL END), 
-	CONSTRAINT ck_claim_within_reach CHECK (received_at >= DATE '1900-01-01' AND received_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_claim_within_reach CHECK (received_at >= DATE '1900-01-01' AND received_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_claim_id_length CHECK (length(id) <= 240), 
+	CONSTRAINT ck_claim_account_length CHECK (length(account) <= 200), 
+	CONSTRAINT ck_claim_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_claim_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_claim_account ON claim (account);
@@ -137,7 +145,9 @@ CREATE TABLE month_act (
 	CONSTRAINT ck_month_act_reopened_with_ground CHECK (kind = 'closed' OR ground <> ''), 
 	CONSTRAINT ck_month_act_by_somebody CHECK (author <> ''), 
 	CONSTRAINT uq_month_act_previous UNIQUE (previous), 
-	CONSTRAINT ck_month_act_within_reach CHECK (from_on >= DATE '1900-01-01' AND from_on < DATE '3000-01-01' AND to_on >= DATE '1900-01-01' AND to_on < DATE '3000-01-01' AND open_from >= DATE '1900-01-01' AND open_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_month_act_within_reach CHECK (from_on >= DATE '1900-01-01' AND from_on < DATE '3000-01-01' AND to_on >= DATE '1900-01-01' AND to_on < DATE '3000-01-01' AND open_from >= DATE '1900-01-01' AND open_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_month_act_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_month_act_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE account (
@@ -146,7 +156,8 @@ CREATE TABLE account (
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_account PRIMARY KEY (id), 
 	CONSTRAINT uq_account_number UNIQUE (number), 
-	CONSTRAINT ck_account_within_reach CHECK (created_at >= DATE '1900-01-01' AND created_at < DATE '3000-01-01')
+	CONSTRAINT ck_account_within_reach CHECK (created_at >= DATE '1900-01-01' AND created_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_account_id_length CHECK (length(id) <= 200)
 );
 
 CREATE TABLE plan (
@@ -155,7 +166,8 @@ CREATE TABLE plan (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_plan PRIMARY KEY (code), 
 	CONSTRAINT ck_plan_interval CHECK (interval IN ('month', 'year')), 
-	CONSTRAINT ck_plan_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_plan_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_plan_code_length CHECK (length(code) <= 200)
 );
 
 CREATE TABLE evidence_import (
@@ -175,7 +187,9 @@ CREATE TABLE evidence_import (
 	CONSTRAINT ck_evidence_import_sha256_is_hex CHECK (sha256 ~ '^[0-9a-f]{64}$'), 
 	CONSTRAINT ck_evidence_import_rows_add_up CHECK (rows_read = rows_used + rows_refused AND rows_new BETWEEN 0 AND rows_used AND rows_refused >= 0), 
 	CONSTRAINT ck_evidence_import_has_author CHECK (author <> ''), 
-	CONSTRAINT ck_evidence_import_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_evidence_import_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_evidence_import_read_as_length CHECK (length(read_as) <= 2000), 
+	CONSTRAINT ck_evidence_import_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE observation (
@@ -189,7 +203,8 @@ CREATE TABLE observation (
 	CONSTRAINT uq_observation_user_id_symptom_started_at_ended_at UNIQUE NULLS NOT DISTINCT (user_id, symptom, started_at, ended_at), 
 	CONSTRAINT ck_observation_symptom_known CHECK (symptom IN ('site', 'login', 'view')), 
 	CONSTRAINT ck_observation_period_not_empty CHECK (started_at < ended_at), 
-	CONSTRAINT ck_observation_within_reach CHECK (started_at >= DATE '1900-01-01' AND started_at < DATE '3000-01-01' AND ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_observation_within_reach CHECK (started_at >= DATE '1900-01-01' AND started_at < DATE '3000-01-01' AND ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_observation_user_id_length CHECK (length(user_id) <= 200)
 );
 
 CREATE INDEX ix_observation_period ON observation USING brin (started_at, ended_at);
@@ -212,7 +227,10 @@ CREATE TABLE incident (
 	CONSTRAINT ck_incident_period_not_empty CHECK (from_at < to_at), 
 	CONSTRAINT ck_incident_affected_not_negative CHECK (affected >= 0), 
 	CONSTRAINT ck_incident_cause_known CHECK (cause IN ('fault', 'system_update', 'partner', 'user_environment')), 
-	CONSTRAINT ck_incident_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_incident_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_incident_incident_id_length CHECK (length(incident_id) <= 200), 
+	CONSTRAINT ck_incident_ground_length CHECK (length(ground) <= 2000), 
+	CONSTRAINT ck_incident_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE outage_count (
@@ -241,7 +259,8 @@ CREATE TABLE unknown_time (
 	CONSTRAINT pk_unknown_time PRIMARY KEY (id), 
 	CONSTRAINT uq_unknown_time_from_at_to_at UNIQUE (from_at, to_at), 
 	CONSTRAINT ck_unknown_time_period_not_empty CHECK (from_at < to_at), 
-	CONSTRAINT ck_unknown_time_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_unknown_time_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_unknown_time_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE unknown_ruling (
@@ -258,7 +277,9 @@ CREATE TABLE unknown_ruling (
 	CONSTRAINT ck_unknown_ruling_verdict_known CHECK (verdict IN ('up', 'down', 'excluded', 'unknown')), 
 	CONSTRAINT ck_unknown_ruling_down_has_users CHECK ((verdict = 'down') = (affected IS NOT NULL) AND affected >= 0), 
 	CONSTRAINT ck_unknown_ruling_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
-	CONSTRAINT ck_unknown_ruling_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_unknown_ruling_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_unknown_ruling_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_unknown_ruling_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE maintenance_notice (
@@ -275,7 +296,11 @@ CREATE TABLE maintenance_notice (
 	CONSTRAINT pk_maintenance_notice PRIMARY KEY (id), 
 	CONSTRAINT uq_maintenance_notice_calendar_uid_published_at_from_at_f885 UNIQUE (calendar, uid, published_at, from_at, to_at, cancelled), 
 	CONSTRAINT ck_maintenance_notice_period_not_empty CHECK (from_at < to_at), 
-	CONSTRAINT ck_maintenance_notice_within_reach CHECK (published_at >= DATE '1900-01-01' AND published_at < DATE '3000-01-01' AND from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_maintenance_notice_within_reach CHECK (published_at >= DATE '1900-01-01' AND published_at < DATE '3000-01-01' AND from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_maintenance_notice_calendar_length CHECK (length(calendar) <= 200), 
+	CONSTRAINT ck_maintenance_notice_uid_length CHECK (length(uid) <= 240), 
+	CONSTRAINT ck_maintenance_notice_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_maintenance_notice_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE interruption (
@@ -287,11 +312,15 @@ CREATE TABLE interruption (
 	author TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_interruption PRIMARY KEY (id), 
-	CONSTRAINT uq_interruption_from_at_to_at_ground_approved_by UNIQUE (from_at, to_at, ground, approved_by), 
 	CONSTRAINT ck_interruption_period_not_empty CHECK (from_at < to_at), 
 	CONSTRAINT ck_interruption_has_ground_and_approver CHECK (ground <> '' AND approved_by <> ''), 
-	CONSTRAINT ck_interruption_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_interruption_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_interruption_ground_length CHECK (length(ground) <= 2000), 
+	CONSTRAINT ck_interruption_approved_by_length CHECK (length(approved_by) <= 200), 
+	CONSTRAINT ck_interruption_author_length CHECK (length(author) <= 200)
 );
+
+CREATE UNIQUE INDEX uq_interruption_once ON interruption (from_at, to_at, md5(ground), approved_by);
 
 CREATE TABLE population (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
@@ -301,7 +330,8 @@ CREATE TABLE population (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_population PRIMARY KEY (id), 
 	CONSTRAINT ck_population_users_positive CHECK (users > 0), 
-	CONSTRAINT ck_population_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_population_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_population_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE claim_form_outage (
@@ -314,7 +344,9 @@ CREATE TABLE claim_form_outage (
 	CONSTRAINT pk_claim_form_outage PRIMARY KEY (id), 
 	CONSTRAINT uq_claim_form_outage_from_at_to_at UNIQUE (from_at, to_at), 
 	CONSTRAINT ck_claim_form_outage_period_not_empty CHECK (from_at < to_at), 
-	CONSTRAINT ck_claim_form_outage_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_claim_form_outage_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND to_at >= DATE '1900-01-01' AND to_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_claim_form_outage_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_claim_form_outage_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE month_to_review (
@@ -325,7 +357,8 @@ CREATE TABLE month_to_review (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_month_to_review PRIMARY KEY (id), 
 	CONSTRAINT ck_month_to_review_month_is_a_month CHECK (month ~ '^2\d{3}-(0[1-9]|1[0-2])$'), 
-	CONSTRAINT ck_month_to_review_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_month_to_review_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_month_to_review_account_length CHECK (length(account) <= 200)
 );
 
 CREATE INDEX ix_month_to_review_month_id ON month_to_review (month, id);
@@ -442,7 +475,9 @@ CREATE TABLE dispute_choice (
 	CONSTRAINT pk_dispute_choice PRIMARY KEY (id), 
 	CONSTRAINT ck_dispute_choice_choice CHECK (choice IN ('claim_stays', 'sale_void')), 
 	CONSTRAINT ck_dispute_choice_by_somebody CHECK (author <> '' AND ground <> ''), 
-	CONSTRAINT ck_dispute_choice_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_dispute_choice_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_dispute_choice_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_dispute_choice_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_dispute_choice_dispute ON dispute_choice (dispute);
@@ -506,9 +541,12 @@ CREATE TABLE review_task (
 	closed_by TEXT, 
 	closed_ground TEXT, 
 	CONSTRAINT pk_review_task PRIMARY KEY (id), 
-	CONSTRAINT uq_review_task_kind_subject UNIQUE (kind, subject), 
-	CONSTRAINT ck_review_task_within_reach CHECK (opened_at >= DATE '1900-01-01' AND opened_at < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01')
+	CONSTRAINT ck_review_task_within_reach CHECK (opened_at >= DATE '1900-01-01' AND opened_at < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_review_task_closed_by_length CHECK (length(closed_by) <= 200), 
+	CONSTRAINT ck_review_task_closed_ground_length CHECK (length(closed_ground) <= 2000)
 );
+
+CREATE UNIQUE INDEX uq_review_task_kind_subject ON review_task (kind, subject) WHERE kind NOT IN ('no_price', 'set_aside') OR closed_at IS NULL;
 
 CREATE TABLE simulated_card (
 	account TEXT NOT NULL, 
@@ -578,6 +616,27 @@ CREATE TABLE night_range (
 
 CREATE INDEX ix_night_range_open ON night_range (id) WHERE state = 'open';
 
+CREATE TABLE restoration (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	backup TEXT NOT NULL, 
+	taken_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	restored_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	drill BOOLEAN NOT NULL, 
+	by TEXT NOT NULL, 
+	CONSTRAINT pk_restoration PRIMARY KEY (id), 
+	CONSTRAINT ck_restoration_within_reach CHECK (taken_at >= DATE '1900-01-01' AND taken_at < DATE '3000-01-01' AND restored_at >= DATE '1900-01-01' AND restored_at < DATE '3000-01-01')
+);
+
+CREATE TABLE act_key (
+	key TEXT NOT NULL, 
+	act TEXT NOT NULL, 
+	digest TEXT NOT NULL, 
+	result JSONB, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_act_key PRIMARY KEY (key), 
+	CONSTRAINT ck_act_key_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+);
+
 CREATE TABLE line (
 	entry_id BIGINT NOT NULL, 
 	seq INTEGER NOT NULL, 
@@ -612,10 +671,27 @@ CREATE TABLE claim_ruling (
 	CONSTRAINT ck_claim_ruling_windows_are_spans CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 2 && @[0] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[0].datetime() < @[1].datetime())', '{}', true)) ELSE windows IS NULL END), 
 	CONSTRAINT ck_claim_ruling_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
 	CONSTRAINT fk_claim_ruling_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
-	CONSTRAINT ck_claim_ruling_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_claim_ruling_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_claim_ruling_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_claim_ruling_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_claim_ruling_claim_id ON claim_ruling (claim_id);
+
+CREATE TABLE claim_withdrawal (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	claim_id TEXT NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_claim_withdrawal PRIMARY KEY (id), 
+	CONSTRAINT ck_claim_withdrawal_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
+	CONSTRAINT uq_claim_withdrawal_claim_id UNIQUE (claim_id), 
+	CONSTRAINT fk_claim_withdrawal_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
+	CONSTRAINT ck_claim_withdrawal_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_claim_withdrawal_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_claim_withdrawal_ground_length CHECK (length(ground) <= 2000)
+);
 
 CREATE TABLE claim_decision (
 	claim_id TEXT NOT NULL, 
@@ -651,7 +727,10 @@ CREATE TABLE alternative_consent (
 	CONSTRAINT pk_alternative_consent PRIMARY KEY (id), 
 	CONSTRAINT ck_alternative_consent_names_the_remedy CHECK (what <> ''), 
 	CONSTRAINT fk_alternative_consent_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
-	CONSTRAINT ck_alternative_consent_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_alternative_consent_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_alternative_consent_what_length CHECK (length(what) <= 2000), 
+	CONSTRAINT ck_alternative_consent_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_alternative_consent_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE manual_entry (
@@ -665,7 +744,9 @@ CREATE TABLE manual_entry (
 	CONSTRAINT ck_manual_entry_by_somebody CHECK (author <> '' AND ground <> ''), 
 	CONSTRAINT fk_manual_entry_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id), 
 	CONSTRAINT fk_manual_entry_reverses FOREIGN KEY(reverses) REFERENCES entry (id), 
-	CONSTRAINT ck_manual_entry_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_manual_entry_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_manual_entry_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_manual_entry_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE exception_resolution (
@@ -682,7 +763,9 @@ CREATE TABLE exception_resolution (
 	CONSTRAINT pk_exception_resolution PRIMARY KEY (id), 
 	CONSTRAINT ck_exception_resolution_by_somebody CHECK (author <> '' AND ground <> ''), 
 	CONSTRAINT fk_exception_resolution_entry_id FOREIGN KEY(entry_id) REFERENCES entry (id), 
-	CONSTRAINT ck_exception_resolution_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_exception_resolution_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_exception_resolution_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_exception_resolution_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_exception_resolution_exception ON exception_resolution (exception);
@@ -708,7 +791,9 @@ CREATE TABLE code_batch (
 	CONSTRAINT ck_code_batch_forward CHECK (issued_on <= expires_on), 
 	CONSTRAINT uq_code_batch_name UNIQUE (name), 
 	CONSTRAINT fk_code_batch_plan FOREIGN KEY(plan) REFERENCES plan (code), 
-	CONSTRAINT ck_code_batch_within_reach CHECK (issued_on >= DATE '1900-01-01' AND issued_on < DATE '3000-01-01' AND expires_on >= DATE '1900-01-01' AND expires_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01')
+	CONSTRAINT ck_code_batch_within_reach CHECK (issued_on >= DATE '1900-01-01' AND issued_on < DATE '3000-01-01' AND expires_on >= DATE '1900-01-01' AND expires_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND closed_at >= DATE '1900-01-01' AND closed_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_code_batch_name_length CHECK (length(name) <= 200), 
+	CONSTRAINT ck_code_batch_author_length CHECK (length(author) <= 200)
 );
 
 CREATE INDEX ix_code_batch_open ON code_batch (expires_on) WHERE closed_at IS NULL;
@@ -726,7 +811,8 @@ CREATE TABLE price (
 	CONSTRAINT pk_price PRIMARY KEY (id), 
 	CONSTRAINT ck_price_positive CHECK (yen > 0), 
 	CONSTRAINT fk_price_plan FOREIGN KEY(plan) REFERENCES plan (code), 
-	CONSTRAINT ck_price_within_reach CHECK (announced_on >= DATE '1900-01-01' AND announced_on < DATE '3000-01-01' AND for_new_from >= DATE '1900-01-01' AND for_new_from < DATE '3000-01-01' AND for_renewals_from >= DATE '1900-01-01' AND for_renewals_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_price_within_reach CHECK (announced_on >= DATE '1900-01-01' AND announced_on < DATE '3000-01-01' AND for_new_from >= DATE '1900-01-01' AND for_new_from < DATE '3000-01-01' AND for_renewals_from >= DATE '1900-01-01' AND for_renewals_from < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_price_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE contract (
@@ -750,13 +836,17 @@ CREATE TABLE contract (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_contract PRIMARY KEY (id), 
 	CONSTRAINT ck_contract_method CHECK (method IN ('card', 'coupon', 'product_key', 'app_store', 'other')), 
+	CONSTRAINT ck_contract_prepaid_method CHECK (prepaid_method IN ('card', 'coupon', 'product_key', 'app_store', 'other')), 
+	CONSTRAINT ck_contract_fallback CHECK (fallback IN ('card', 'coupon', 'product_key', 'app_store', 'other')), 
+	CONSTRAINT ck_contract_paid_months_positive CHECK (paid_months > 0), 
 	CONSTRAINT ck_contract_anchored CHECK ((approved_at IS NULL) = (anchor_on IS NULL)), 
 	CONSTRAINT ck_contract_approved_or_rejected CHECK (approved_at IS NULL OR rejected_at IS NULL), 
 	CONSTRAINT ck_contract_ended CHECK ((ended_on IS NULL) = (ended_at IS NULL)), 
 	CONSTRAINT ck_contract_end_recorded CHECK ((ended_on IS NULL) = (end_recorded_at IS NULL)), 
 	CONSTRAINT fk_contract_account FOREIGN KEY(account) REFERENCES account (id), 
 	CONSTRAINT fk_contract_plan FOREIGN KEY(plan) REFERENCES plan (code), 
-	CONSTRAINT ck_contract_within_reach CHECK (applied_at >= DATE '1900-01-01' AND applied_at < DATE '3000-01-01' AND approved_at >= DATE '1900-01-01' AND approved_at < DATE '3000-01-01' AND anchor_on >= DATE '1900-01-01' AND anchor_on < DATE '3000-01-01' AND rejected_at >= DATE '1900-01-01' AND rejected_at < DATE '3000-01-01' AND renews_on >= DATE '1900-01-01' AND renews_on < DATE '3000-01-01' AND ended_on >= DATE '1900-01-01' AND ended_on < DATE '3000-01-01' AND ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND end_recorded_at >= DATE '1900-01-01' AND end_recorded_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_contract_within_reach CHECK (applied_at >= DATE '1900-01-01' AND applied_at < DATE '3000-01-01' AND approved_at >= DATE '1900-01-01' AND approved_at < DATE '3000-01-01' AND anchor_on >= DATE '1900-01-01' AND anchor_on < DATE '3000-01-01' AND rejected_at >= DATE '1900-01-01' AND rejected_at < DATE '3000-01-01' AND renews_on >= DATE '1900-01-01' AND renews_on < DATE '3000-01-01' AND ended_on >= DATE '1900-01-01' AND ended_on < DATE '3000-01-01' AND ended_at >= DATE '1900-01-01' AND ended_at < DATE '3000-01-01' AND end_recorded_at >= DATE '1900-01-01' AND end_recorded_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_contract_rejected_ground_length CHECK (length(rejected_ground) <= 2000)
 );
 
 CREATE INDEX ix_contract_account ON contract (account);
@@ -771,16 +861,22 @@ CREATE TABLE environment_ruling (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
 	claim_id TEXT, 
 	incident_id TEXT, 
+	incident_revision INTEGER DEFAULT '1' NOT NULL, 
 	windows JSONB NOT NULL, 
 	author TEXT NOT NULL, 
 	ground TEXT NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_environment_ruling PRIMARY KEY (id), 
 	CONSTRAINT ck_environment_ruling_has_one_subject CHECK ((claim_id IS NULL) <> (incident_id IS NULL)), 
+	CONSTRAINT ck_environment_ruling_first_revision CHECK (incident_revision = 1), 
+	CONSTRAINT fk_environment_ruling_incident_id_incident_revision FOREIGN KEY(incident_id, incident_revision) REFERENCES incident (incident_id, revision), 
 	CONSTRAINT ck_environment_ruling_windows_are_spans CHECK (CASE WHEN jsonb_typeof(windows) = 'array' THEN jsonb_array_length(windows) = jsonb_array_length(jsonb_path_query_array(windows, 'strict $[*] ? (@.type() == "array" && @.size() == 2 && @[0] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[1] like_regex "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}[+]09:00$" && @[0].datetime() < @[1].datetime())', '{}', true)) ELSE windows IS NULL END), 
 	CONSTRAINT ck_environment_ruling_has_ground_and_author CHECK (ground <> '' AND author <> ''), 
 	CONSTRAINT fk_environment_ruling_claim_id FOREIGN KEY(claim_id) REFERENCES claim (id), 
-	CONSTRAINT ck_environment_ruling_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_environment_ruling_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_environment_ruling_incident_id_length CHECK (length(incident_id) <= 200), 
+	CONSTRAINT ck_environment_ruling_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_environment_ruling_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_environment_ruling_claim_id ON environment_ruling (claim_id);
@@ -860,7 +956,9 @@ CREATE TABLE deposit_use (
 	CONSTRAINT ck_deposit_use_refund_by_people CHECK (kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)), 
 	CONSTRAINT ck_deposit_use_positive_or_came_back CHECK (yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0)), 
 	CONSTRAINT fk_deposit_use_account FOREIGN KEY(account) REFERENCES account (id), 
-	CONSTRAINT ck_deposit_use_within_reach CHECK (used_on >= DATE '1900-01-01' AND used_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_deposit_use_within_reach CHECK (used_on >= DATE '1900-01-01' AND used_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_deposit_use_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_deposit_use_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_deposit_use_account ON deposit_use (account);
@@ -879,7 +977,8 @@ CREATE TABLE handover (
 	CONSTRAINT ck_handover_by_somebody CHECK (author <> ''), 
 	CONSTRAINT fk_handover_notice_id FOREIGN KEY(notice_id) REFERENCES user_notice (id), 
 	CONSTRAINT fk_handover_demand_id FOREIGN KEY(demand_id) REFERENCES demand (id), 
-	CONSTRAINT ck_handover_within_reach CHECK (handed_at >= DATE '1900-01-01' AND handed_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_handover_within_reach CHECK (handed_at >= DATE '1900-01-01' AND handed_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_handover_author_length CHECK (length(author) <= 200)
 );
 
 CREATE TABLE simulated_refund (
@@ -910,10 +1009,51 @@ CREATE TABLE operator_act (
 	CONSTRAINT ck_operator_act_kind CHECK (kind IN ('service_change', 'disclosure')), 
 	CONSTRAINT ck_operator_act_disclosed_to CHECK ((kind = 'disclosure') = (account IS NOT NULL) AND (kind = 'disclosure') = (recipient IS NOT NULL)), 
 	CONSTRAINT fk_operator_act_account FOREIGN KEY(account) REFERENCES account (id), 
-	CONSTRAINT ck_operator_act_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_operator_act_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_operator_act_what_length CHECK (length(what) <= 2000), 
+	CONSTRAINT ck_operator_act_recipient_length CHECK (length(recipient) <= 200), 
+	CONSTRAINT ck_operator_act_ground_length CHECK (length(ground) <= 2000), 
+	CONSTRAINT ck_operator_act_author_length CHECK (length(author) <= 200)
 );
 
 CREATE INDEX ix_operator_act_account ON operator_act (account);
+
+CREATE TABLE restoration_end (
+	restoration_id BIGINT NOT NULL, 
+	how TEXT NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_restoration_end PRIMARY KEY (restoration_id), 
+	CONSTRAINT ck_restoration_end_how CHECK (how IN ('read', 'released')), 
+	CONSTRAINT ck_restoration_end_by_somebody CHECK (author <> '' AND ground <> ''), 
+	CONSTRAINT fk_restoration_end_restoration_id FOREIGN KEY(restoration_id) REFERENCES restoration (id), 
+	CONSTRAINT ck_restoration_end_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_restoration_end_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_restoration_end_ground_length CHECK (length(ground) <= 2000)
+);
+
+CREATE TABLE restored_act (
+	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
+	restoration_id BIGINT NOT NULL, 
+	kind TEXT NOT NULL, 
+	gateway_id TEXT NOT NULL, 
+	key TEXT NOT NULL, 
+	account TEXT, 
+	invoice_id BIGINT, 
+	charge_gateway_id TEXT, 
+	yen BIGINT NOT NULL, 
+	happened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_restored_act PRIMARY KEY (id), 
+	CONSTRAINT ck_restored_act_kind CHECK (kind IN ('charge', 'refund')), 
+	CONSTRAINT ck_restored_act_refund_of_a_charge CHECK ((kind = 'refund') = (charge_gateway_id IS NOT NULL)), 
+	CONSTRAINT uq_restored_act_gateway_id UNIQUE (gateway_id), 
+	CONSTRAINT fk_restored_act_restoration_id FOREIGN KEY(restoration_id) REFERENCES restoration (id), 
+	CONSTRAINT ck_restored_act_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+);
+
+CREATE INDEX ix_restored_act_charge ON restored_act (charge_gateway_id);
 
 CREATE TABLE bank_act (
 	id BIGINT GENERATED BY DEFAULT AS IDENTITY, 
@@ -929,7 +1069,9 @@ CREATE TABLE bank_act (
 	CONSTRAINT ck_bank_act_kind CHECK ((kind = 'matched' AND change = -1 AND receipt_id IS NOT NULL) OR (kind = 'unmatched' AND change = 1 AND receipt_id IS NOT NULL) OR (kind IN ('returned', 'payout') AND change = -1 AND receipt_id IS NULL)), 
 	CONSTRAINT fk_bank_act_line_id FOREIGN KEY(line_id) REFERENCES bank_line (id), 
 	CONSTRAINT fk_bank_act_receipt_id FOREIGN KEY(receipt_id) REFERENCES receipt (id), 
-	CONSTRAINT ck_bank_act_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_bank_act_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_bank_act_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_bank_act_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_bank_act_line_id ON bank_act (line_id);
@@ -983,10 +1125,15 @@ CREATE TABLE contract_fact (
 	ground TEXT, 
 	detail JSONB, 
 	CONSTRAINT pk_contract_fact PRIMARY KEY (id), 
-	CONSTRAINT ck_contract_fact_kind CHECK (kind IN ('end_of_use', 'withdraw_end_of_use', 'leave_service', 'delete_user', 'change_method', 'new_card', 'suspend', 'resume', 'terminate', 'write_off', 'set_off', 'sale_void')), 
+	CONSTRAINT ck_contract_fact_kind CHECK (kind IN ('end_of_use', 'withdraw_end_of_use', 'leave_service', 'delete_user', 'change_method', 'new_card', 'suspend', 'resume', 'terminate', 'write_off', 'set_off', 'sale_void', 'void_fact')), 
+	CONSTRAINT ck_contract_fact_method_known CHECK (kind <> 'change_method' OR coalesce(detail ->> 'method' IN ('card', 'app_store', 'other'), false)), 
+	CONSTRAINT ck_contract_fact_voids_a_fact CHECK (kind <> 'void_fact' OR jsonb_typeof(detail -> 'fact') = 'number'), 
+	CONSTRAINT ck_contract_fact_void_has_ground CHECK (kind <> 'void_fact' OR (author <> '' AND ground <> '') IS TRUE), 
 	CONSTRAINT fk_contract_fact_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
 	CONSTRAINT fk_contract_fact_account FOREIGN KEY(account) REFERENCES account (id), 
-	CONSTRAINT ck_contract_fact_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_contract_fact_within_reach CHECK (occurred_at >= DATE '1900-01-01' AND occurred_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_contract_fact_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_contract_fact_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_contract_fact_contract_id ON contract_fact (contract_id);
@@ -1048,7 +1195,9 @@ CREATE TABLE suspension (
 	CONSTRAINT ck_suspension_forward CHECK (lifted_at IS NULL OR lifted_at >= from_at), 
 	CONSTRAINT ck_suspension_lift_recorded CHECK ((lifted_at IS NULL) = (lift_recorded_at IS NULL)), 
 	CONSTRAINT fk_suspension_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
-	CONSTRAINT ck_suspension_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND lifted_at >= DATE '1900-01-01' AND lifted_at < DATE '3000-01-01' AND lift_recorded_at >= DATE '1900-01-01' AND lift_recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_suspension_within_reach CHECK (from_at >= DATE '1900-01-01' AND from_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01' AND lifted_at >= DATE '1900-01-01' AND lifted_at < DATE '3000-01-01' AND lift_recorded_at >= DATE '1900-01-01' AND lift_recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_suspension_ground_length CHECK (length(ground) <= 2000), 
+	CONSTRAINT ck_suspension_lifted_by_length CHECK (length(lifted_by) <= 200)
 );
 
 CREATE INDEX ix_suspension_account ON suspension (account);
@@ -1083,12 +1232,29 @@ CREATE TABLE screening (
 	CONSTRAINT ck_screening_outcome CHECK (outcome IN ('approved', 'rejected', 'referred')), 
 	CONSTRAINT ck_screening_grounded CHECK (outcome = 'approved' OR ground IS NOT NULL), 
 	CONSTRAINT fk_screening_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
-	CONSTRAINT ck_screening_within_reach CHECK (decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_screening_within_reach CHECK (decided_at >= DATE '1900-01-01' AND decided_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_screening_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_screening_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE INDEX ix_screening_contract_id ON screening (contract_id);
 
 CREATE UNIQUE INDEX uq_screening_decided ON screening (contract_id) WHERE outcome <> 'referred';
+
+CREATE TABLE restored_act_end (
+	act_id BIGINT NOT NULL, 
+	how TEXT NOT NULL, 
+	author TEXT NOT NULL, 
+	ground TEXT NOT NULL, 
+	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT pk_restored_act_end PRIMARY KEY (act_id), 
+	CONSTRAINT ck_restored_act_end_how CHECK (how IN ('adopted', 'by_people')), 
+	CONSTRAINT ck_restored_act_end_by_somebody CHECK (author <> '' AND ground <> ''), 
+	CONSTRAINT fk_restored_act_end_act_id FOREIGN KEY(act_id) REFERENCES restored_act (id), 
+	CONSTRAINT ck_restored_act_end_within_reach CHECK (recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_restored_act_end_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_restored_act_end_ground_length CHECK (length(ground) <= 2000)
+);
 
 CREATE TABLE term_closure (
 	term_id BIGINT NOT NULL, 
@@ -1134,7 +1300,9 @@ CREATE TABLE code_end (
 	CONSTRAINT ck_code_end_kind CHECK (kind IN ('expired', 'revoked')), 
 	CONSTRAINT ck_code_end_revoked_by_people CHECK (kind = 'expired' OR (author IS NOT NULL AND ground IS NOT NULL)), 
 	CONSTRAINT fk_code_end_code_id FOREIGN KEY(code_id) REFERENCES code (id), 
-	CONSTRAINT ck_code_end_within_reach CHECK (ended_on >= DATE '1900-01-01' AND ended_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_code_end_within_reach CHECK (ended_on >= DATE '1900-01-01' AND ended_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_code_end_author_length CHECK (length(author) <= 200), 
+	CONSTRAINT ck_code_end_ground_length CHECK (length(ground) <= 2000)
 );
 
 CREATE TABLE invoice (
@@ -1221,7 +1389,8 @@ CREATE TABLE store_payout (
 	CONSTRAINT pk_store_payout PRIMARY KEY (term_id), 
 	CONSTRAINT ck_store_payout_not_negative CHECK (yen >= 0), 
 	CONSTRAINT fk_store_payout_term_id FOREIGN KEY(term_id) REFERENCES store_report (term_id), 
-	CONSTRAINT ck_store_payout_within_reach CHECK (paid_out_on >= DATE '1900-01-01' AND paid_out_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_store_payout_within_reach CHECK (paid_out_on >= DATE '1900-01-01' AND paid_out_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_store_payout_payout_id_length CHECK (length(payout_id) <= 200)
 );
 
 CREATE TABLE payment_attempt (
@@ -1607,6 +1776,8 @@ CREATE TRIGGER claim_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON claim FO
 
 CREATE TRIGGER claim_ruling_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON claim_ruling FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
+CREATE TRIGGER claim_withdrawal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON claim_withdrawal FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
 CREATE TRIGGER claim_reasoning_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON claim_reasoning FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER claim_decision_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON claim_decision FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
@@ -1646,6 +1817,16 @@ CREATE TRIGGER exception_resolution_append_only BEFORE UPDATE OR DELETE OR TRUNC
 CREATE TRIGGER simulated_charge_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_charge FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER simulated_dispute_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_dispute FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER restoration_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON restoration FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER restoration_end_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON restoration_end FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER restored_act_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON restored_act FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER restored_act_end_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON restored_act_end FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
+
+CREATE TRIGGER act_key_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON act_key FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER contract_approved_at_once AFTER UPDATE OF approved_at, anchor_on ON contract FOR EACH ROW WHEN ((OLD.approved_at IS NOT NULL OR NEW.approved_at IS NULL) AND ROW(OLD.approved_at, OLD.anchor_on) IS DISTINCT FROM ROW(NEW.approved_at, NEW.anchor_on)) EXECUTE FUNCTION keizoku_set_once('approved_at');
 

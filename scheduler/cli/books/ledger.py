@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.headings import heading, headings
 from keizoku.scheduler.cli.shared.ids import EntryId
@@ -277,15 +278,17 @@ def post(
     on: Annotated[
         str, typer.Option("--on", help=both("The day of the entry. Default: today.", "仕訳の日。省略すると今日。"))
     ] = "",
+    key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Post an entry by hand: what no rule knows."""
-    from keizoku.billing.ledger.manual_entries import post_by_hand
     from keizoku.terms.calendar import jst_day
 
+    used = key_of(key)
     with services_now() as (services, _):
         now = datetime.now(UTC)
-        made = post_by_hand(services.session, hand_lines(lines), day(on) if on else jst_day(now), author, ground, now)
+        posted_on = day(on) if on else jst_day(now)
+        made = services.billing.post_by_hand(hand_lines(lines), posted_on, by=author, ground=ground, key=used, now=now)
     emit({"entry": made} if as_json else f"entry {made} is posted", as_json)
 
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.headings import headed
 from keizoku.scheduler.cli.shared.inputs import SPOKEN, Account, AsJson, Language, day, instant
@@ -180,12 +181,14 @@ def write_off(
     ground: Annotated[
         str, typer.Option("--ground", help=both("Why; kept with the books.", "理由。帳簿とともに残します。"))
     ],
+    key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Write off the unpaid fee of a term that is over, and the interest on it; the user is notified."""
     term_on = day(term)
+    used = key_of(key)
     _act(
-        lambda service, now: service.write_off(account, term_on, by=by, ground=ground, now=now),
+        lambda service, now: service.write_off(account, term_on, by=by, ground=ground, key=used, now=now),
         f"account {account}: the fee of the term of {term_on} is written off",
         as_json,
     )
@@ -200,11 +203,13 @@ def set_off(
     ground: Annotated[
         str, typer.Option("--ground", help=both("Why; kept with the books.", "理由。帳簿とともに残します。"))
     ],
+    key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Set open credits off against what is due: interest, then the fee due first; the user is notified."""
+    used = key_of(key)
     _act(
-        lambda service, now: service.set_off(account, by=by, ground=ground, now=now),
+        lambda service, now: service.set_off(account, by=by, ground=ground, key=used, now=now),
         f"account {account}: its credits are set off",
         as_json,
     )

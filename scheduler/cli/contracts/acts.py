@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Ground, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
@@ -39,11 +40,13 @@ def service_change(
     ground: Ground,
     at: At = "",
     author: Recorder = "",
+    key: Key = "",
 ) -> None:
     """Record that the contents of the service were changed (11.1)."""
+    used = key_of(key)
     with services_now() as (services, now):
         act_id = services.billing.service_change(
-            what, occurred_at=instant(at) if at else now, by=recorder(author), ground=ground, now=now
+            what, occurred_at=instant(at) if at else now, by=recorder(author), ground=ground, key=used, now=now
         )
     emit(f"act {act_id} recorded")
 
@@ -63,8 +66,10 @@ def disclosure(
     ground: Ground,
     at: At = "",
     author: Recorder = "",
+    key: Key = "",
 ) -> None:
     """Record that data of a user went to a card company to collect a debt (8.1)."""
+    used = key_of(key)
     with services_now() as (services, now):
         act_id = services.billing.disclosure(
             account,
@@ -73,6 +78,7 @@ def disclosure(
             occurred_at=instant(at) if at else now,
             by=recorder(author),
             ground=ground,
+            key=used,
             now=now,
         )
     emit(f"act {act_id} recorded")

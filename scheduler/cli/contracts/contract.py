@@ -15,7 +15,7 @@ import typer
 from keizoku.billing.rules.contract_state import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
-from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Recorder, recorder
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Ground, Recorder, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import (
     SHOWN,
@@ -238,6 +238,27 @@ def change_method(
     with services_now() as (services, now):
         services.billing.change_method(account, method, store_stop_recorded=store_stop_recorded, now=now)
     emit(f"account {account}: {method} from the next renewal on")
+
+
+@app.command("void-fact", help=japanese("誤って記録された最後の申し出を、理由とともに取り消します。記録は残ります。"))
+def void_fact(
+    account: Account,
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help=both(
+                "change_method, end_of_use, withdraw_end_of_use.",
+                "change_method, end_of_use, withdraw_end_of_use のいずれか。",
+            )
+        ),
+    ],
+    ground: Ground,
+    author: Recorder = "",
+) -> None:
+    """Take back the last fact of this kind that was recorded by mistake: no later renewal looks at it."""
+    with services_now() as (services, now):
+        fact = services.billing.void_fact(account, kind, by=recorder(author), ground=ground, now=now)
+    emit(f"account {account}: {kind} taken back (fact {fact})")
 
 
 @app.command(help=japanese("利用者が元のサービスを退会しました(6.2)。利用はただちに終わり、返金はありません。"))

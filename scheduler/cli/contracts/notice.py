@@ -13,7 +13,7 @@ from keizoku.scheduler.cli.shared.ids import DocumentId, document_id
 from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, lines_of
-from keizoku.scheduler.cli.shared.output import emit, fail
+from keizoku.scheduler.cli.shared.output import emit, fail, json_text
 
 app = typer.Typer(
     help=both(
@@ -56,7 +56,6 @@ def list_documents(
 
     `--jsonl` is for a mailer: it takes a line, sends it, and calls `keizoku notice mark-sent ID`.
     """
-    import json
     from dataclasses import asdict
 
     from keizoku.billing.documents.outbox import OutgoingDocument, waiting, waiting_count
@@ -92,7 +91,7 @@ def list_documents(
         pages = Pages(read, count, lambda row: str(row[heading("id", "en" if lines or as_json else lang.value)]))
         if lines:
             for each in lines_of(pages, page):
-                typer.echo(json.dumps(each, ensure_ascii=False))
+                typer.echo(json_text(each))
         else:
             emit_pages(
                 pages,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
@@ -109,9 +110,11 @@ def add_price(
     account: Cohort = None,
     accounts: CohortFile = None,
     author: Recorder = "",
+    key: Key = "",
 ) -> None:
     """Record a price with its three dates. Too short a notice is refused, with the earliest days that would do."""
     days = [day(each) for each in (announced, new_from, renewals_from)]
+    used = key_of(key)
     with services_now() as (services, now):
         services.billing.price(
             plan,
@@ -121,6 +124,7 @@ def add_price(
             for_renewals_from=days[2],
             cohort=_cohort(account, accounts),
             by=recorder(author),
+            key=used,
             now=now,
         )
     emit(f"plan {plan}: {yen:,} yen for new contracts from {days[1]}, for renewals from {days[2]}")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, Ground
 from keizoku.scheduler.cli.shared.language import both, japanese
@@ -79,14 +80,18 @@ def refund(
             )
         ),
     ] = Through.CARD,
+    key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Record that people sent a deposit back: what the payer sent by bank, what a card paid too much `--through` it.
 
     What the payer sent goes back first. The answer tells what went which way.
     """
+    used = key_of(key)
     with services_now() as (services, now):
-        sent = services.billing.refund_deposit(account, yen, by=author, ground=ground, now=now, through=through.value)
+        sent = services.billing.refund_deposit(
+            account, yen, by=author, ground=ground, now=now, through=through.value, key=used
+        )
     if as_json:
         parts = {"by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
         emit({"account": account, "refunded": sent.yen, **parts}, as_json)

@@ -8,14 +8,21 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_database, open_services, settings_of_this_process
-from keizoku.scheduler.cli.shared.inputs import Account
+from keizoku.scheduler.cli.shared.context import (
+    open_database,
+    open_services,
+    services_now,
+    settings_of_this_process,
+)
+from keizoku.scheduler.cli.shared.inputs import Account, Author, Ground
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit, errors, fail
 from keizoku.terms.calendar import iso_jst
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from keizoku.scheduler.backup.keeper import Rules
     from keizoku.scheduler.settings import Settings
 
@@ -120,9 +127,9 @@ def list_(
     from keizoku.scheduler.backup import keeper
 
     rules = rules_of(settings_of_this_process())
-    copies, unreadable = keeper.listed(rules)
+    copies, unreadable, strange = keeper.looked_through(rules)
     now = datetime.now(UTC)
-    stands = keeper.current_state(rules, now)
+    stands = keeper.state_of(rules, copies, now)
     rows = [
         {
             "backup": each.backup,
@@ -135,10 +142,19 @@ def list_(
         for each in copies
     ]
     if as_json:
-        emit({"copies": rows, "unreadable": unreadable, "too_old": stands.too_old, "wanted": stands.wanted}, True)
+        emit(
+            {
+                "copies": rows,
+                "unreadable": unreadable,
+                "strange": strange,
+                "too_old": stands.too_old,
+                "wanted": stands.wanted,
+            },
+            True,
+        )
     else:
         emit_rows(rows, Page.wanted(limit, after, everything), "no backup lies anywhere", as_json, "backup")
-        for line in unreadable:
+        for line in (*unreadable, *strange):
             errors.print(line, markup=False, soft_wrap=True)
     if stands.too_old:
         days = rules.policy.backup.longest_pause_days
@@ -175,7 +191,10 @@ def verify(backup: Backup = "", identity: Identity = None, as_json: AsJson = Fal
 
 
 @app.command(
-    help=japanese("写しを空のデータベースに復元し、行数、合計、証明が同じことを確かめます(違えば終了コード 1)。")
+    help=japanese(
+        "写しを空のデータベースに復元し、行数、合計、証明が同じことを確かめます(違えば終了コード 1)。"
+        "カードへの請求と返金は、その後に決済代行で起きたことを夜間処理が読み終えるまで待ちます(`backup held`)。"
+    )
 )
 def restore(
     into: Annotated[
@@ -189,11 +208,22 @@ def restore(
     ],
     backup: Backup = "",
     identity: Identity = None,
+    drill: Annotated[
+        bool,
+        typer.Option(
+            "--drill",
+            help=both(
+                "A copy to look at: it never speaks to the live account.",
+                "確認のための写し。本番の決済アカウントとは一切通信しません。",
+            ),
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Restore a backup into an empty database, and prove it: the same rows, sums and certificate (exit 1 if not).
 
-    The tables of an earlier release are upgraded to those of this one; a backup made by a later release is refused.
+    Charges and refunds then wait until a night has read what the gateway did since the backup (`backup held`). The
+    tables of an earlier release are upgraded to those of this one; a backup made by a later release is refused.
     """
     from keizoku.db.session import normalised_url
     from keizoku.scheduler.backup import keeper
@@ -204,12 +234,72 @@ def restore(
     if key_file is None:
         fail("the secret key is needed: --identity FILE, or KEIZOKU_BACKUP_IDENTITY_FILE")
     try:
-        lines = keeper.restore_into(rules_of(settings), normalised_url(into), key_file, backup or None, _progress)
+        lines = keeper.restore_into(
+            rules_of(settings), normalised_url(into), key_file, backup or None, _progress, drill=drill
+        )
     except BackupError as error:
         fail(str(error), 1)
     emit({"proven": not lines, "differences": lines} if as_json else lines or "restored, and proven", as_json)
     if lines:
         raise typer.Exit(1)
+
+
+@app.command(
+    help=japanese(
+        "復元の後に待っているものを表示します: 請求と返金の全体、または復元された行にない決済代行の一つ一つの出来事"
+        "(あれば終了コード 1)。"
+    )
+)
+def held(
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
+    """What waits since a restore: all charges and refunds, or acts of the gateway that the restored rows do not know.
+
+    Exit 1 if anything does.
+    """
+    from keizoku.billing.gateway.restored import held as waiting
+
+    with open_services() as services:
+        rows = waiting(services.session)
+    emit_rows(rows, Page.wanted(limit, after, everything), "nothing waits", as_json, "id")
+    if rows:
+        raise typer.Exit(1)
+
+
+@app.command(
+    help=japanese(
+        "決済代行を読まずに請求と返金を再開します。`--act` なら、人が片付けた一つの出来事だけを待ちから外します。"
+    )
+)
+def release(
+    author: Author,
+    ground: Ground,
+    act: Annotated[
+        str,
+        typer.Option(
+            "--act",
+            metavar="ID",
+            help=both(
+                "Only this act of the gateway, as `keizoku backup held` names it: people have booked it.",
+                "`keizoku backup held` にあるこの出来事だけ。人が記帳を済ませたもの。",
+            ),
+        ),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let charges and refunds go on though the gateway was not read since the backup; or one account, with --act."""
+    from keizoku.billing.gateway import restored
+
+    with services_now() as (services, now):
+        if act:
+            restored.release_act(services.session, act, author, ground, now)
+        else:
+            restored.release(services.session, author, ground, now)
+    said = f"{act}: dealt with" if act else "charges and refunds go on"
+    emit({"released": act or "restore"} if as_json else said, as_json)
 
 
 @app.command(help=japanese("会員本人の情報をCSVで書き出します。行の種類ごとに一つ(premium/10.4)。"))
@@ -233,13 +323,16 @@ def member(
     emit(written, as_json)
 
 
-def rules_of(settings: Settings) -> Rules:
-    """Where backups go, by the settings; a place that cannot be spoken to ends the command with one line."""
+def rules_of(settings: Settings, stopping: Event | None = None) -> Rules:
+    """Where backups go, by the settings; a protocol that is not spoken ends the command with one line.
+
+    Once `stopping` is set, no place is waited for.
+    """
     from keizoku.scheduler.backup.keeper import Rules
     from keizoku.scheduler.backup.stores import Store, StoreError
 
     try:
-        stores = tuple(Store.at(each) for each in settings.backup_stores)
+        stores = tuple(Store.at(each, settings.backup_timeout_seconds, stopping) for each in settings.backup_stores)
     except StoreError as error:
         _bad_store(error)
     return Rules(

@@ -14,13 +14,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keizoku.scheduler.cli.shared.context import open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import day as parse_day
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.output import console, emit, errors, fail, table
+from keizoku.scheduler.cli.shared.output import console, emit, errors, fail, note, table
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.calendar import jst_day
 
 if TYPE_CHECKING:
     from keizoku.scheduler.app import Services
+    from keizoku.scheduler.clock import ClockName
     from keizoku.scheduler.night.nightly_run import NightResult
+    from keizoku.scheduler.night.processes import WorkerPool
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -81,6 +83,16 @@ def night(
             ),
         ),
     ] = False,
+    catch_up: Annotated[
+        bool,
+        typer.Option(
+            "--catch-up",
+            "--yes",
+            help=both(
+                "Catch up the missed nights, however many they are.", "抜けた夜を、いくつあっても、すべて行います。"
+            ),
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help=both("As JSON, one object per night.", "JSONで出力します。夜ごとに一つ。"))
     ] = False,
@@ -90,19 +102,19 @@ def night(
     Nights that were missed since the last one are caught up first. A second run of a date changes nothing.
     Exit 1 if a certificate names differences or another night is running; 2 if people changed the tables.
     """
-    from keizoku.billing.rules.price_catalog import NoPriceError
+    from keizoku.billing.gateway import restored
     from keizoku.db.standing import check_untouched
+    from keizoku.scheduler.night.limits import check_not_too_early
     from keizoku.scheduler.night.nightly_run import NightBusyError
-    from keizoku.sla.months.month_facts import NoPopulationError
-    from keizoku.terms.policy import UncoveredDateError
 
     real_now = datetime.now(UTC)
     dates = _dates(on, from_, to, jst_day(real_now))
     if not simulate_clock and dates[-1] > jst_day(real_now):
         fail(f"{dates[-1]} is not here yet (today is {jst_day(real_now)} in Japan); use --simulate-clock for a trial")
     settings = settings_of_this_process()
-    with open_services(settings) as services:
+    with open_services(settings, clock="given" if simulate_clock else "real", waits=False) as services:
         check_untouched(services.session)
+        check_not_too_early(services.session, services.rules, dates[0])
         services.session.rollback()
         if simulate_clock and services.gateway.name != "simulated":
             fail("--simulate-clock would date real charges wrongly; it works with the simulated gateway only")
@@ -113,11 +125,12 @@ def night(
                 None if simulate_clock else real_now,
                 jobs=jobs or settings.night_jobs,
                 whole_audit=whole_audit,
+                most_missed=None if simulate_clock or catch_up else settings.most_missed_nights,
             )
         except NightBusyError as busy:
             fail(str(busy), 1)
-        except (NoPopulationError, NoPriceError, UncoveredDateError) as error:
-            fail(f"the night stopped: {error}. What was done before stays done; mend this and run it again", 1)
+        if restored.is_waiting(services.session):
+            note(f"{restored.HELD}; `keizoku backup held` says what waits")
     if as_json:
         emit([as_dict(result) for result in results], as_json=True)
     else:
@@ -127,17 +140,37 @@ def night(
 
 
 def run_nights(
-    services: Services, dates: list[date], now: datetime | None, *, jobs: int = 1, whole_audit: bool = False
+    services: Services,
+    dates: list[date],
+    now: datetime | None,
+    *,
+    jobs: int = 1,
+    whole_audit: bool = False,
+    most_missed: int | None = None,
 ) -> list[NightResult]:
     """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
     from keizoku.scheduler.night.nightly_run import run_night
-    from keizoku.scheduler.night.processes import WorkerPool
 
-    with _progress(dates) as progress, WorkerPool(jobs - 1, partial(open_services, quiet=True)) as pool:
+    with _progress(dates) as progress, _pool(services, jobs) as pool:
         return [
-            run_night(services, each, now or night_at(each), progress, whole_audit=whole_audit, pool=pool)
+            run_night(
+                services,
+                each,
+                now or night_at(each),
+                progress,
+                whole_audit=whole_audit,
+                pool=pool,
+                most_missed=most_missed,
+            )
             for each in dates
         ]
+
+
+def _pool(services: Services, jobs: int) -> WorkerPool:
+    from keizoku.scheduler.night.processes import WorkerPool
+
+    clock: ClockName = "given" if services.clock is None else "real"
+    return WorkerPool(jobs - 1, partial(open_services, quiet=True, clock=clock, waits=False))
 
 
 def as_dict(result: NightResult) -> dict[str, object]:
@@ -150,6 +183,7 @@ def as_dict(result: NightResult) -> dict[str, object]:
         "stages": {stage.stage: stage.changes for stage in result.stages},
         "certificate": result.certificate,
         "differences": list(result.differences),
+        "set_aside": len(result.set_aside),
     }
 
 
@@ -214,7 +248,9 @@ def _print(results: list[NightResult]) -> None:
             result.business_date,
             *(stage.changes for stage in result.stages if stage.stage not in ("evidence", "audit")),
             _word(result),
-            result.certificate,
+            f"ok but {len(result.set_aside)} set aside"
+            if result.certificate == "ok" and result.set_aside
+            else result.certificate,
         ]
         for result in results
     ]
@@ -223,6 +259,8 @@ def _print(results: list[NightResult]) -> None:
     for result in results:
         for difference in result.differences:
             errors.print(f"{result.business_date}: {difference}", markup=False, soft_wrap=True)
+        for each in result.set_aside:
+            errors.print(f"{result.business_date}: set aside: {each}", markup=False, soft_wrap=True)
 
 
 def _word(result: NightResult) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from keizoku.scheduler.app import Services
     from keizoku.scheduler.settings import Settings
     from keizoku.scheduler.worker.worker import Backup, Worker
+
+AGAIN_AFTER = timedelta(hours=6)
+"""A backup that did not go into every place is not made again before: the places that took it would fill."""
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -76,7 +79,7 @@ def worker(
     """
     from keizoku.scheduler.night.processes import WorkerPool
     from keizoku.scheduler.worker.leadership import Leadership, watched_engine
-    from keizoku.scheduler.worker.telemetry import json_logger, serve
+    from keizoku.scheduler.worker.telemetry import json_logger, log_as_json, serve
     from keizoku.scheduler.worker.worker import Worker
 
     host, port = _address(listen)
@@ -85,13 +88,14 @@ def worker(
     settings = settings_of_this_process()
     worker_id = uuid4().hex[:12]
     log = json_logger(worker_id)
+    log_as_json(log)
 
     with open_services(settings):
         pass  # the tables are up to date, or this says what to do
 
     @contextmanager
     def services_of_a_job() -> Iterator[Services]:
-        with open_services(settings, quiet=True) as services:
+        with open_services(settings, quiet=True, waits=False) as services:
             yield services
 
     # kept open: an embedded server runs as long as the worker does
@@ -103,8 +107,16 @@ def worker(
             return engine.connect()
 
         leadership = Leadership(connect, worker_id, lease)
-        made = Worker(services_of_a_job, leadership, log, heartbeat_seconds=heartbeat, poll_seconds=poll)
-        made.pool = partial(WorkerPool, settings.night_jobs - 1, partial(open_services, quiet=True))
+        made = Worker(
+            services_of_a_job,
+            leadership,
+            log,
+            heartbeat_seconds=heartbeat,
+            poll_seconds=poll,
+            most_missed=settings.most_missed_nights,
+        )
+        made.numbers.state.connect = engine.connect  # a monitor's look starts no server
+        made.pool = partial(WorkerPool, settings.night_jobs - 1, partial(open_services, quiet=True, waits=False))
         if settings.backup_stores:
             made.backup = _backup(settings, database.url, made)
 
@@ -129,26 +141,36 @@ def worker(
 
 
 def _backup(settings: Settings, url: sa.URL, worker: Worker) -> Backup:
-    """The day's backup, from its hour in Japan on."""
+    """The day's backup, from its hour in Japan on; one that a place did not take is made again some hours later."""
     from keizoku.scheduler.backup import keeper
+    from keizoku.scheduler.backup.dump import BackupError
     from keizoku.scheduler.cli.operations.backup import rules_of
-    from keizoku.terms.calendar import JST
+    from keizoku.terms.calendar import JST, jst_day
 
-    rules = rules_of(settings)
-    rules.check()
+    rules = rules_of(settings, worker.stopping)
+    try:
+        rules.check()
+    except BackupError as error:
+        fail(str(error))
+    stores = worker.numbers.state.stores = tuple(store.name for store in rules.stores)
 
     def wanted(services: Services, now: datetime) -> dict[str, object] | None:
-        last = keeper.last_whole_at(services.session, [store.name for store in rules.stores])
+        last, tried = keeper.last_whole_at(services.session, stores), keeper.last_tried_at(services.session)
         services.session.rollback()
-        if last is not None:
-            worker.numbers.backup_age.set((now - last).total_seconds())
-        if now.astimezone(JST).hour < settings.backup_at_hour or not keeper.current_state(rules, now).wanted:
+        if now.astimezone(JST).hour < settings.backup_at_hour:
+            return None
+        if last is not None and jst_day(last) == jst_day(now):
+            return None
+        if tried is not None and timedelta() <= now - tried < AGAIN_AFTER:
+            return None
+        if not keeper.current_state(rules, now).wanted:
             return None
         stored = keeper.run(services.session, url, rules, now)
-        failed = [each.store for each in stored if each.why]
-        if not failed:
-            worker.numbers.backup_age.set(0)
-        return {"backup": stored[0].backup, "bytes": stored[0].bytes, "failed": failed}
+        return {
+            "backup": stored[0].backup,
+            "bytes": stored[0].bytes,
+            "failed": {each.store: each.why for each in stored if each.why},
+        }
 
     return wanted
 

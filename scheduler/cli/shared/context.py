@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from keizoku.db.embedded import EmbeddedServer
     from keizoku.db.session import Session
     from keizoku.scheduler.app import Services
+    from keizoku.scheduler.clock import ClockName
     from keizoku.scheduler.settings import Settings
 
 __all__ = [
@@ -65,26 +66,30 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
     """The embedded server that the settings mean; nothing is started."""
     from keizoku.db.embedded import EmbeddedServer, default_data_dir
 
-    return EmbeddedServer(settings.data_dir or default_data_dir())
+    try:
+        return EmbeddedServer(settings.data_dir or default_data_dir())
+    except RuntimeError:  # no HOME, and the system knows no home of this user
+        raise UserError("there is no home folder for the database: name one by KEIZOKU_DATA_DIR, or set HOME") from None
 
 
 @contextmanager
-def open_database(settings: Settings, *, quiet: bool = False) -> Iterator[Database]:
+def open_database(settings: Settings, *, quiet: bool = False, waits: int | None = None) -> Iterator[Database]:
     """A session on the server of the settings, which is started if it is the embedded one.
 
-    Where it is is said on stderr, unless `quiet`: a worker opens it for every job.
+    Where it is is said on stderr, unless `quiet`: a worker opens it for every job. `waits`: after how many seconds
+    a session gives up waiting for a lock; None: as the server is set.
     """
     if settings.database_url is None:
         with embedded_server(settings) as server:
             place = f"embedded PostgreSQL {{version}} in {server.data_dir}"
             with _reason_printed(server):
-                yield from _connected(server.url, settings.database_schema, place, server.keep_running, quiet)
+                yield from _connected(server.url, settings.database_schema, place, server.keep_running, quiet, waits)
     else:
         url = server_address(settings)
         named = url.query.get("host", "the local socket")
         host = url.host or (named if isinstance(named, str) else ", ".join(named))
         place = f"server {host}/{url.database or ''}, PostgreSQL {{version}}"
-        yield from _connected(url, settings.database_schema, place, None, quiet)
+        yield from _connected(url, settings.database_schema, place, None, quiet, waits)
 
 
 def server_address(settings: Settings) -> sa.URL:
@@ -117,11 +122,16 @@ def _reason_printed(server: EmbeddedServer) -> Iterator[None]:
 
 
 def _connected(
-    url: sa.URL, schema: str, place: str, keep_running: Callable[[], None] | None, quiet: bool
+    url: sa.URL,
+    schema: str,
+    place: str,
+    keep_running: Callable[[], None] | None,
+    quiet: bool,
+    waits: int | None,
 ) -> Iterator[Database]:
     from keizoku.db.session import check_server, make_engine
 
-    engine = make_engine(url, schema)
+    engine = make_engine(url, schema, lock_timeout_seconds=waits)
     try:
         with engine.connect() as session:
             named = place.format(version=check_server(session)) + ("" if schema == "public" else f", schema {schema}")
@@ -135,10 +145,14 @@ def _connected(
 
 
 @contextmanager
-def open_services(settings: Settings | None = None, *, quiet: bool = False) -> Iterator[Services]:
+def open_services(
+    settings: Settings | None = None, *, quiet: bool = False, clock: ClockName = "real", waits: bool = True
+) -> Iterator[Services]:
     """The house on a database that is up to date.
 
-    The embedded database is brought up to date by itself; on a server that is the operator's to do.
+    The embedded database is brought up to date by itself; on a server that is the operator's to do. With the real
+    clock, one that is ahead of the database's ends the command. Without `waits` its sessions, and those that are
+    opened beside them, give up a lock after the time that is set.
     """
     from keizoku.scheduler.app import services_on
     from keizoku.scheduler.settings import SettingsError
@@ -147,11 +161,15 @@ def open_services(settings: Settings | None = None, *, quiet: bool = False) -> I
     with ExitStack() as stack:
         try:
             settings.rules()  # what is set wrongly is said before a server is started
-            database = stack.enter_context(open_database(settings, quiet=quiet))
+            database = stack.enter_context(
+                open_database(settings, quiet=quiet, waits=None if waits else settings.lock_timeout_seconds)
+            )
             _bring_up_to_date(database)
-            services = stack.enter_context(services_on(database.session.engine, settings))
+            services = stack.enter_context(services_on(database.session.engine, settings, clock=clock))
         except SettingsError as error:
             raise UserError(str(error)) from error
+        if services.clock is not None:
+            services.clock.check(datetime.now(UTC))
         yield services
 
 

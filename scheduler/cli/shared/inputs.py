@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -16,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keizoku.scheduler.cli.shared.ids import worded
 from keizoku.scheduler.cli.shared.language import both, language
 from keizoku.scheduler.cli.shared.output import errors, fail
-from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.calendar import Month, parse_day, parse_instant
 
 
 class Language(StrEnum):
@@ -90,20 +91,18 @@ def instant(text: str) -> datetime:
 def day(text: str) -> date:
     """A day as people write it; ends the command for what is none."""
     try:
-        on = date.fromisoformat(text.strip())
-    except ValueError:
-        fail(f"not a day: {text!r}; write it as 2026-04-10")
+        on = parse_day(text)
+    except ValueError as error:
+        fail(str(error))
     return on if on.year in YEARS else fail(f"{text}: years go from {YEARS[0]} to {YEARS[-1]}")
 
 
 def month_of(text: str) -> Month:
-    """A month as people write it; ends the command for what is none, and for the last one, which has no end."""
+    """A month as people write it; ends the command for what is none."""
     try:
-        month = Month.parse(text)
-        month.next()
+        return Month.parse(text)
     except ValueError as error:
         fail(str(error))
-    return month
 
 
 def window(text: str) -> tuple[datetime, datetime]:
@@ -115,8 +114,11 @@ def window(text: str) -> tuple[datetime, datetime]:
 
 
 def recorder(author: str) -> str:
-    """Who records: as told, else who is logged in."""
-    return author or getpass.getuser()
+    """Who records: as told, else who is logged in; ends the command where the system knows no such name."""
+    try:
+        return author or getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        fail(f"the system has no name for your login (user {os.getuid()}): say who you are by --author")
 
 
 @contextmanager

@@ -63,5 +63,5 @@ def _of_file(name: str) -> str:
     try:
         with open(name, "rb") as file:  # noqa: PTH123  pathlib would be imported for this alone
             return str(tomllib.load(file).get("lang", ""))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return ""  # the settings say what is wrong with it

@@ -6,7 +6,6 @@ so that no more than a page is in memory.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ import typer
 
 from keizoku.scheduler.cli.shared.ids import numbered
 from keizoku.scheduler.cli.shared.language import both
-from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, in_japan, jsonable, note
+from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, in_japan, json_text, note
 
 __all__ = [
     "After",
@@ -183,7 +182,7 @@ def _write_json(cut: Cut) -> None:
     first = True
     for rows in cut.pages():
         for row in rows:
-            text = json.dumps(row, default=jsonable, ensure_ascii=False, indent=2).replace("\n", "\n  ")
+            text = json_text(row, indent=2).replace("\n", "\n  ")
             sys.stdout.write(("\n  " if first else ",\n  ") + text)
             first = False
     sys.stdout.write("]\n" if first else "\n]\n")

@@ -20,12 +20,16 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
+
+from keizoku.limits import readable
 
 if TYPE_CHECKING:
     from keizoku.terms.refusal import Refused
@@ -43,6 +47,7 @@ __all__ = [
     "explained",
     "fail",
     "in_japan",
+    "json_text",
     "jsonable",
     "note",
     "refuse",
@@ -53,6 +58,9 @@ __all__ = [
 JST: Final = dt.timezone(dt.timedelta(hours=9), "JST")
 INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
+UNSEEN_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON itself leaves as it is, and a terminal obeys."""
+
 NUMBERS: Final = frozenset({"id", "attempt", "contract", "credit", "entry", "invoice", "payment", "reverses"})
 """Columns that hold the number of something."""
 
@@ -60,9 +68,22 @@ WIDTH_OF_A_FILE = 200
 """Columns of a table that goes to a file or another program, where no terminal says how wide it is."""
 
 
+class _AsWritten(Console):
+    """Shows text as it is: no letters become a picture (`:a:`), and what would steer the terminal is written out."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(readable(text), **how)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        if isinstance(renderable, Text) and (shown := readable(renderable.plain)) != renderable.plain:
+            renderable = Text(shown, style=renderable.style)
+        return super().render(renderable, options)
+
+
 def _console(*, stderr: bool) -> Console:
-    to_terminal = (sys.stderr if stderr else sys.stdout).isatty()
-    return Console(stderr=stderr, highlight=False, width=None if to_terminal else WIDTH_OF_A_FILE)
+    stream = sys.stderr if stderr else sys.stdout
+    to_terminal = stream is not None and stream.isatty()
+    return _AsWritten(stderr=stderr, highlight=False, emoji=False, width=None if to_terminal else WIDTH_OF_A_FILE)
 
 
 console = _console(stderr=False)
@@ -90,7 +111,7 @@ class UserError(Exception):
 def emit(result: object, as_json: bool = False, human: Callable[[Console], None] | None = None) -> None:
     """Print a result: as JSON, or as `human` draws it, or as a plain table or line."""
     if as_json:
-        sys.stdout.write(json.dumps(result, default=jsonable, ensure_ascii=False, indent=2) + "\n")
+        sys.stdout.write(json_text(result, indent=2) + "\n")
     elif human is not None:
         human(console)
     elif isinstance(result, Mapping):
@@ -103,6 +124,11 @@ def emit(result: object, as_json: bool = False, human: Callable[[Console], None]
             console.print(escape(str(line)), soft_wrap=True)
     else:
         console.print(escape(str(result)), soft_wrap=True)
+
+
+def json_text(result: object, indent: int | None = None) -> str:
+    """A result as JSON: letters as they are, but what would steer a terminal or hide as an escape of JSON."""
+    return UNSEEN_IN_JSON.sub(_json_escape, json.dumps(result, default=jsonable, ensure_ascii=False, indent=indent))
 
 
 def table(
@@ -155,17 +181,25 @@ def explain_mistake(error: typer.TyperException) -> int:
     return MISTAKEN
 
 
-def explain_failure(error: Exception, as_json: bool = False) -> int:
+def explain_failure(error: Exception, as_json: bool = False, written: Sequence[str] = ()) -> int:
     """One line for what people can mend, and its exit code; what only a programmer can is raised again.
+
+    `written`: the command line, which is told again with the key of its act where nobody knows whether it was done.
 
     `as_json`: a refusal goes to stdout too, as {"refused": {code, clause, sentence, remedy, findings}}.
     """
+    from keizoku.db.failures import failure_of
+    from keizoku.scheduler.cli.shared.act_key import to_repeat
     from keizoku.terms.refusal import Refused
 
     mendable = explained(error)
     if mendable is None:
         raise error
     message, code = mendable
+    failure = failure_of(error)
+    repeat = to_repeat(written) if failure is not None and failure.unsure else None
+    if failure is not None and repeat is not None:
+        message = f"{failure.what}; it may have been done: repeat it with its key, and it is done once: {repeat}"
     refused = error.__cause__ if isinstance(error, UserError) else error
     if as_json and isinstance(refused, Refused):
         emit({"refused": refused.to_json()}, as_json=True)
@@ -178,7 +212,7 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     from sqlalchemy.exc import DataError, IntegrityError
 
     from keizoku.billing.gateway.port import GatewayRefusesUsError
-    from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of
+    from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of, too_long
     from keizoku.db.session import DatabaseError
     from keizoku.extras import missing_extra
     from keizoku.terms.refusal import Refused
@@ -197,10 +231,16 @@ def explained(error: BaseException) -> tuple[str, int] | None:
         return str(error), MISTAKEN
     if disk_is_full(error):
         return f"the disk is full: {' '.join(str(error).split())}; {FREE_SOME}", BROKEN_OFF
+    if isinstance(error, IntegrityError) and (column := too_long(error)) is not None:
+        return f"a text that is too long for {column}; docs/reference/limits.md has the limits", MISTAKEN
     beyond = isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", "") == "23514"
     if isinstance(error, DataError) or beyond:  # a number, a letter or a day beyond what its columns hold
         return f"a value that cannot be: {str(getattr(error, 'orig', error)).splitlines()[0]}", MISTAKEN
     return None
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _named(name: str, value: object) -> object:

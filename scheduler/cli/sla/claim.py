@@ -7,6 +7,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import ALL_THAT_IS_KNOWN, open_services, services_now
 from keizoku.scheduler.cli.shared.ids import ClaimId, worded
 from keizoku.scheduler.cli.shared.inputs import (
@@ -67,12 +68,14 @@ def submit(
     ] = None,
     author: Recorder = "",
     ground: Annotated[str, typer.Option(help=both("What the user says.", "利用者の申し出。"))] = "",
+    key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Record a claim. It is decided in the first night after the end of its month."""
     spans = [window(each) for each in windows or []]
     received = instant(received_at) if received_at else None
     about = month_of(month)
+    used = key_of(key)
     with services_now() as (services, now):
         name, findings = services.sla.submit_claim(
             account,
@@ -82,6 +85,7 @@ def submit(
             received,
             by=recorder(author),
             ground=ground or None,
+            key=used,
             now=now,
         )
     if as_json:
@@ -123,6 +127,18 @@ def recognise(
     spans = [window(each) for each in windows or []]
     with services_now() as (services, now):
         findings = services.sla.recognise(claim_id, spans, author, ground, now=now)
+    _end(findings, as_json)
+
+
+@app.command(
+    help=japanese(
+        "誤って記録された申請を、理由とともに取り下げます。まだ判定していないものに限ります。記録は残ります。"
+    )
+)
+def withdraw(claim_id: ClaimId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Take back a claim that was recorded by mistake and is not decided yet: no night decides on it."""
+    with services_now() as (services, now):
+        findings = services.sla.withdraw_claim(claim_id, author, ground, now=now)
     _end(findings, as_json)
 
 

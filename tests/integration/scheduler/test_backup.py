@@ -14,10 +14,12 @@ import pytest
 import sqlalchemy as sa
 from moto.server import ThreadedMotoServer
 
+from keizoku.billing.gateway.restored import is_drill, is_waiting
 from keizoku.db.migrate import upgrade
 from keizoku.db.session import make_engine, normalised_url
 from keizoku.db.tables import metadata
 from keizoku.db.tables.claims import claim_decision
+from keizoku.db.tables.restoration import restoration
 from keizoku.scheduler.backup import keeper, proof
 from keizoku.scheduler.backup.dump import BackupError, new_key
 from keizoku.scheduler.backup.member_data import tables_of_members, write_member
@@ -111,11 +113,17 @@ def test_10_1__a_backup_in_three_places_restored_is_the_same_house(
     restored = make_engine(target)
     with engine.connect() as before, restored.connect() as after:
         for table in metadata.sorted_tables:
-            if table.name != "backup_copy":
+            if table.name not in ("backup_copy", "restoration"):
                 query = sa.select(table)
                 assert sorted(map(str, before.execute(query))) == sorted(map(str, after.execute(query))), table.name
     with pytest.raises(BackupError, match="restore into an empty one"):
         keeper.restore_into(rules, target, identity)
+    with restored.connect() as after:
+        [mark] = after.execute(sa.select(restoration))
+        assert (mark.taken_at, mark.drill, is_waiting(after), is_drill(after)) == (NOW, False, True, False)
+        assert mark.by
+        with pytest.raises(sa.exc.DBAPIError):
+            after.execute(sa.text("DELETE FROM restoration"))
     with services_on(restored) as services:
         # what must never be is refused there too, and the next night goes on
         with pytest.raises(sa.exc.DBAPIError):
@@ -123,6 +131,7 @@ def test_10_1__a_backup_in_three_places_restored_is_the_same_house(
         services.session.rollback()
         [result] = live_one_more(services)
         assert result == "ok"
+        assert not is_waiting(services.session)  # that night has read the gateway
 
         _check_member(services.session, tmp_path / "member")
     engine.dispose()
@@ -174,10 +183,10 @@ def test_a_store_that_fails_is_told_and_does_not_keep_the_backup_from_the_others
 
 
 def test_an_address_is_shown_without_its_secret() -> None:
-    from keizoku.scheduler.backup.stores import _without_secret
+    from keizoku.scheduler.addresses import masked
 
-    assert _without_secret("sftp://user:secret@host/folder") == "sftp://host/folder"
-    assert json.dumps(_without_secret("/var/backups")) == '"/var/backups"'
+    assert masked("sftp://user:secret@host/folder") == "sftp://host/folder"
+    assert json.dumps(masked("/var/backups")) == '"/var/backups"'
 
 
 def test_a_decision_that_refers_to_nothing_is_told_of_a_restored_database(session: sa.Connection) -> None:

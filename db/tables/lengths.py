@@ -1,0 +1,52 @@
+"""How long the texts of a row may be: the limits of keizoku/limits.py, held by the database itself.
+
+Services and readers refuse a longer one in one line; this is the last line behind them. An id that an index holds has
+to fit into a page of it (PostgreSQL: 2,704 bytes), or the row is refused with words about btrees.
+"""
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint, MetaData
+
+from keizoku.limits import LENGTH, LONGEST_ID, LONGEST_NAME, LONGEST_STORED_ID, LONGEST_TEXT
+
+__all__ = ["limit_lengths"]
+
+_BY_NAME: Final = {
+    "approved_by": LONGEST_NAME,
+    "author": LONGEST_NAME,
+    "closed_by": LONGEST_NAME,
+    "closed_ground": LONGEST_TEXT,
+    "ground": LONGEST_TEXT,
+    "lifted_by": LONGEST_NAME,
+    "payer": LONGEST_NAME,
+    "payout_id": LONGEST_ID,
+    "recipient": LONGEST_NAME,
+    "reference": LONGEST_NAME,
+    "rejected_ground": LONGEST_TEXT,
+    "what": LONGEST_TEXT,
+}
+_BY_COLUMN: Final = {
+    "account.id": LONGEST_ID,
+    "claim.account": LONGEST_ID,
+    "claim.id": LONGEST_STORED_ID,
+    "code_batch.name": LONGEST_ID,
+    "environment_ruling.incident_id": LONGEST_ID,
+    "evidence_import.read_as": LONGEST_TEXT,
+    "incident.incident_id": LONGEST_ID,
+    "maintenance_notice.calendar": LONGEST_NAME,
+    "maintenance_notice.uid": LONGEST_STORED_ID,
+    "month_to_review.account": LONGEST_ID,
+    "observation.user_id": LONGEST_ID,
+    "plan.code": LONGEST_ID,
+}
+
+
+def limit_lengths(metadata: MetaData) -> None:
+    """Give every table of it the constraints on its texts."""
+    for table in metadata.sorted_tables:
+        for column in table.c:
+            most = _BY_COLUMN.get(f"{table.name}.{column.name}", _BY_NAME.get(column.name))
+            if most is not None:
+                check = CheckConstraint(f"length({column.name}) <= {most}", name=f"{column.name}_{LENGTH}")
+                table.append_constraint(check)

@@ -1,0 +1,164 @@
+"""The state of the services for a monitor, read from the database at each scrape, on a connection of its own.
+
+Always holds: every worker tells the same, whether it leads, waits, or has done nothing yet. What cannot be read now is
+absent, and `keizoku_state_read` is 0; no number is ever a default, or yesterday's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Final
+
+import sqlalchemy as sa
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from keizoku.billing.gateway import restored
+from keizoku.db.session import Session
+from keizoku.db.tables.books import certificate
+from keizoku.db.tables.contracts import contract
+from keizoku.db.tables.gateway import gateway_cursor, overpayment_refund
+from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
+from keizoku.db.tables.operations import backup_copy
+from keizoku.scheduler.clock import database_now
+from keizoku.scheduler.night import run_log
+from keizoku.scheduler.night.schedule import last_night_due
+from keizoku.terms.calendar import jst_day
+
+OUTCOMES = ("succeeded", "declined_soft", "declined_hard", "needs_user", "abandoned", "unknown")
+_REFUNDS_UNKNOWN = sa.select(
+    sa.select(sa.func.count()).where(credit_refund.c.outcome.is_(None)).scalar_subquery()
+    + sa.select(sa.func.count()).where(overpayment_refund.c.outcome.is_(None)).scalar_subquery()
+)
+_IMPATIENT = "SELECT set_config('statement_timeout', '5s', false), set_config('lock_timeout', '2s', false)"
+
+Values = Mapping[str, float] | float
+"""A number, or one for each value of its label."""
+
+MEANINGS: Final[Mapping[str, tuple[str, str | None]]] = {
+    "keizoku_state_read": ("1 if the database told all of these at this scrape", None),
+    "keizoku_clock_ahead_seconds": ("How far this worker's clock is ahead of the database's", None),
+    "keizoku_nights_behind": ("Nights that are due and not done", None),
+    "keizoku_night_wants_a_word": ("1 while more nights were missed than are caught up unasked", None),
+    "keizoku_certificate_ok": ("1 if the last certificate names no difference; absent before the first", None),
+    "keizoku_attempts_today": ("Card charges begun today, in Japan", "outcome"),
+    "keizoku_attempts_unknown": ("Charges without an answer", None),
+    "keizoku_attempts_unknown_oldest_seconds": ("Age of the oldest of them", None),
+    "keizoku_refunds_unknown": ("Refunds without an answer", None),
+    "keizoku_people_tasks_open": ("What waits for people", "kind"),
+    "keizoku_restore_waits": ("1 while charges wait since a restore", None),
+    "keizoku_gateway_news_age_seconds": ("Since the gateway's news were read", None),
+    "keizoku_backup_age_seconds": ("Since the last backup that lies in every place", None),
+}
+
+
+class StateNumbers(Collector):
+    """Reads at each scrape; before `connect` is set, every number is absent."""
+
+    def __init__(self) -> None:
+        self.connect: Callable[[], Session] | None = None
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.stores: tuple[str, ...] = ()  # the names of the places for backups
+        self.most_missed: int | None = None
+        self._one_at_a_time = Lock()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One family for each number; without samples where it is not known."""
+        with self._one_at_a_time:
+            found = self._found()
+        for name, (meaning, label) in MEANINGS.items():
+            family = GaugeMetricFamily(name, meaning, labels=[label] if label else None)
+            values = found.get(name)
+            if isinstance(values, Mapping):
+                for each, value in values.items():
+                    family.add_metric([each], value)
+            elif values is not None:
+                family.add_metric([], values)
+            yield family
+
+    def _found(self) -> Mapping[str, Values]:
+        if self.connect is None:
+            return {}
+        with suppress(Exception):  # whatever keeps the state from being read: it is told as a number
+            with self.connect() as session:
+                session.exec_driver_sql(_IMPATIENT)
+                found = read_state(session, self.clock(), self.stores, self.most_missed)
+                session.rollback()
+            return {"keizoku_state_read": 1, **found}
+        return {"keizoku_state_read": 0}
+
+
+def read_state(
+    session: Session, now: datetime, stores: tuple[str, ...], most_missed: int | None = None
+) -> dict[str, Values]:
+    """Every number that can be told, by a few small queries."""
+    behind, missed = _nights(session, now)
+    found: dict[str, Values] = {
+        "keizoku_clock_ahead_seconds": (now - database_now(session)).total_seconds(),
+        "keizoku_nights_behind": behind,
+        "keizoku_night_wants_a_word": int(most_missed is not None and missed > most_missed),
+        "keizoku_attempts_today": _attempts_today(session, now),
+        "keizoku_refunds_unknown": session.execute(_REFUNDS_UNKNOWN).scalar_one(),
+        "keizoku_backup_age_seconds": _backup_age(session, now, stores),
+        "keizoku_restore_waits": int(restored.is_waiting(session)),
+    }
+    state = session.execute(
+        sa.select(certificate.c.state).order_by(certificate.c.id.desc()).limit(1)
+    ).scalar_one_or_none()
+    if state is not None:
+        found["keizoku_certificate_ok"] = int(state != "differences")
+    oldest, waiting = session.execute(
+        sa.select(sa.func.min(payment_attempt.c.started_at), sa.func.count()).where(payment_attempt.c.outcome.is_(None))
+    ).one()
+    found["keizoku_attempts_unknown"] = waiting
+    found["keizoku_attempts_unknown_oldest_seconds"] = (now - oldest).total_seconds() if oldest is not None else 0
+    open_tasks = (
+        sa.select(review_task.c.kind, sa.func.count().label("number"))
+        .where(review_task.c.closed_at.is_(None))
+        .group_by(review_task.c.kind)
+    )
+    found["keizoku_people_tasks_open"] = {row.kind: row.number for row in session.execute(open_tasks)}
+    seen_to = session.execute(sa.select(sa.func.min(gateway_cursor.c.seen_to))).scalar_one()
+    if seen_to is not None:
+        found["keizoku_gateway_news_age_seconds"] = (now - seen_to).total_seconds()
+    return found
+
+
+def _nights(session: Session, now: datetime) -> tuple[int, int]:
+    """Nights that are due and not done, and how many of them were missed before the one that is due now."""
+    last = run_log.last_night(session)
+    if last is not None:
+        behind = max((last_night_due(now) - last).days, 0)
+        return behind, max(behind - 1, 0)
+    applied = session.execute(sa.select(sa.func.min(contract.c.applied_at))).scalar_one()
+    return (0 if applied is None else max((last_night_due(now) - jst_day(applied)).days, 0)), 0
+
+
+def _attempts_today(session: Session, now: datetime) -> dict[str, float]:
+    """Attempts begun today by outcome; reads only the newest rows, by their ids."""
+    newest: int = session.execute(sa.select(sa.func.coalesce(sa.func.max(payment_attempt.c.id), 0))).scalar_one()
+    rows = session.execute(
+        sa.select(
+            sa.func.coalesce(payment_attempt.c.outcome, "unknown").label("outcome"), sa.func.count().label("number")
+        )
+        .where(payment_attempt.c.id > newest - 1_000_000, payment_attempt.c.started_on == jst_day(now))
+        .group_by(payment_attempt.c.outcome)
+    )
+    return {**dict.fromkeys(OUTCOMES, 0), **{row.outcome: row.number for row in rows}}
+
+
+def _backup_age(session: Session, now: datetime, stores: tuple[str, ...]) -> float:
+    """Seconds since the newest backup that went into every place; infinite where there is none, or no place."""
+    whole = (
+        sa.select(backup_copy.c.taken_at)
+        .where(backup_copy.c.outcome == "stored", backup_copy.c.store.in_(stores))
+        .group_by(backup_copy.c.backup, backup_copy.c.taken_at)
+        .having(sa.func.count(sa.distinct(backup_copy.c.store)) >= len(set(stores)))
+        .order_by(backup_copy.c.taken_at.desc())
+        .limit(1)
+    )
+    last = session.execute(whole).scalar_one_or_none() if stores else None
+    return float("inf") if last is None else (now - last).total_seconds()

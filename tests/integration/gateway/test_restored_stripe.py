@@ -1,0 +1,230 @@
+"""A restored database and Stripe over HTTP: nothing is charged before it was read; what was charged is adopted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from random import Random
+
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from keizoku.billing.gateway import restored
+from keizoku.billing.gateway.port import GatewayRefusesUsError
+from keizoku.billing.gateway.stripe_calls import StripeCalls
+from keizoku.billing.gateway.stripe_gateway import StripeGateway
+from keizoku.db.session import make_engine
+from keizoku.scheduler import app
+from keizoku.scheduler.app import Services
+from keizoku.scheduler.backup.keeper import RestoreMark
+from keizoku.scheduler.night.nightly_run import NightResult, run_night
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.settings import Settings
+from keizoku.scheduler.worker.state_numbers import read_state
+from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
+from keizoku.terms.rules import Rules
+from tests.integration.gateway.test_stripe_gateway import save_card
+from tests.worlds.restored_lives import Databases
+from tests.worlds.stripe_proxy import KEY, Proxy, no_fault
+from tests.worlds.stripe_running import running_proxy
+from tests.worlds.world import open_world
+
+FIRST = date(2026, 4, 5)  # after the cards were saved (test_stripe_gateway.NOW)
+RENEWED = date(2026, 5, 8)
+
+
+@pytest.fixture(scope="module")
+def stripe_server() -> Iterator[Proxy]:
+    with running_proxy() as proxy:
+        yield proxy
+
+
+class Lost:
+    """A database and the one that is restored in its place, both on one Stripe."""
+
+    def __init__(self, databases: Databases, url: sa.URL, proxy: Proxy) -> None:
+        self.databases, self.url, self.proxy = databases, url, proxy
+        self.name = databases.copy()
+        self.calls = StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=10, retries=0)
+        proxy.forget()
+
+    @contextmanager
+    def services(self) -> Iterator[Services]:
+        engine = make_engine(self.url.set(database=self.name), "public")
+        gateway = StripeGateway(engine, self.calls)
+        try:
+            with engine.connect() as session:
+                yield Services(session, Rules(Terms.load("premium")), gateway)
+        finally:
+            gateway.close()
+
+    def at(self, now: datetime) -> datetime:
+        self.proxy.clock = lambda: now
+        return now
+
+    def comes(self, services: Services, account: str, now: datetime) -> None:
+        self.at(now)
+        save_card(services.session, self.calls, self.proxy, account)
+        services.billing.approve(account, "monthly", "card", now=now)
+
+    def night(self, services: Services, on: date) -> NightResult:
+        return run_night(services, on, self.at(night_at(on)))
+
+    def restore(self, backup: str, taken_on: date, now: datetime, *, drill: bool = False) -> None:
+        self.name = backup
+        with self.services() as services:
+            RestoreMark("keizoku-test", night_at(taken_on), self.at(now), drill).write(services.session)
+
+    def charged(self) -> Counter[str]:
+        """How many times each card was charged."""
+        whose = {each["id"]: each["metadata"]["keizoku_account"] for each in self.proxy.all_of("customers")}
+        intents = self.proxy.all_of("payment_intents")
+        return Counter(whose[each["customer"]] for each in intents if each["status"] == "succeeded")
+
+
+@pytest.fixture
+def lost(
+    stripe_server: Proxy, database_url: sa.URL | str, run_alone: Callable[[str], object], database_with_tables: str
+) -> Iterator[Lost]:
+    url = sa.make_url(database_url)
+    databases = Databases(url, run_alone, database_with_tables)
+    yield Lost(databases, url, stripe_server)
+    stripe_server.fault = no_fault
+    databases.drop()
+
+
+def _number(services: Services, query: str) -> int:
+    return int(services.session.execute(sa.text(query)).scalar_one())
+
+
+def _renewed_since_the_backup(lost: Lost) -> None:
+    """Three customers, charged for their second month after the backup; somebody registered meanwhile."""
+    with lost.services() as services:
+        open_world(services)
+        for number in range(3):
+            lost.comes(services, f"u{number}", night_at(FIRST) + timedelta(hours=1 + number))
+        lost.night(services, RENEWED - timedelta(days=4))
+    backup = lost.databases.copy(lost.name)
+    with lost.services() as services:
+        lost.comes(services, "late", night_at(RENEWED - timedelta(days=3)))
+        lost.night(services, RENEWED)
+    assert lost.charged() == {"u0": 2, "u1": 2, "u2": 2, "late": 1}
+    lost.restore(backup, RENEWED - timedelta(days=4), night_at(RENEWED) + timedelta(hours=9))
+
+
+def test_nothing_is_charged_before_stripe_was_read_and_then_what_it_charged_is_adopted(lost: Lost) -> None:
+    _renewed_since_the_backup(lost)
+    lost.proxy.fault = lambda method, path: "error_500" if path == "/v1/payment_intents" else None
+    with lost.services() as services:
+        waits = lost.night(services, RENEWED + timedelta(days=1))
+        assert waits.certificate == "ok"
+        assert restored.is_waiting(services.session)
+        assert _number(services, "SELECT count(*) FROM review_task WHERE kind = 'restored_database'") == 1
+        state = read_state(services.session, night_at(RENEWED + timedelta(days=1)), ())
+        assert state["keizoku_restore_waits"] == 1
+        services.billing.settle_unknown(now=night_at(RENEWED + timedelta(days=1)))
+        assert lost.charged() == {"u0": 2, "u1": 2, "u2": 2, "late": 1}
+
+        lost.proxy.fault = no_fault
+        assert lost.night(services, RENEWED + timedelta(days=2)).certificate == "ok"
+        assert not restored.is_waiting(services.session)
+        assert lost.charged() == {"u0": 2, "u1": 2, "u2": 2, "late": 1}
+        assert _number(services, "SELECT count(*) FROM payment_attempt WHERE outcome = 'succeeded'") == 6
+        assert _number(services, "SELECT count(*) FROM invoice WHERE state = 'open'") == 0
+        told = "SELECT count(*) FROM review_task WHERE closed_at IS NULL AND kind = "
+        assert _number(services, f"{told}'restored_database'") == 0
+        assert _number(services, f"{told}'restored_act'") == 1  # whose card was saved since the backup: people
+        [act] = restored.held(services.session)
+        assert (act["what"], act["account"], act["yen"]) == ("charge", None, 500)
+        restored.release_act(services.session, str(act["id"]), "kato", "registered again", night_at(RENEWED))
+        assert restored.held(services.session) == []
+        assert lost.night(services, RENEWED + timedelta(days=32)).certificate == "ok"  # and the next month is charged
+        assert lost.charged() == {"u0": 3, "u1": 3, "u2": 3, "late": 1}
+
+
+def test_people_release_what_waits_and_say_why(lost: Lost) -> None:
+    _renewed_since_the_backup(lost)
+    with lost.services() as services:
+        with pytest.raises(Refused, match="author and a ground"):
+            restored.release(services.session, "kato", " ", night_at(RENEWED))
+        assert restored.release(services.session, "kato", "compared by hand", night_at(RENEWED)) == 1
+        with pytest.raises(Refused, match="no restore waits"):
+            restored.release(services.session, "kato", "again", night_at(RENEWED))
+
+
+def test_an_account_with_a_charge_that_nothing_explains_is_not_charged(lost: Lost) -> None:
+    _renewed_since_the_backup(lost)
+    with lost.services() as services:
+        # the fee is another now, so that the charge is no longer that of the invoice
+        lost.at(night_at(RENEWED))
+        renewal = date(2026, 5, 1)
+        services.billing.price(
+            "monthly", 700, announced=renewal, for_new_from=renewal, for_renewals_from=renewal,
+            cohort=["u1"], initial=True, now=night_at(RENEWED),
+        )  # fmt: skip
+        assert lost.night(services, RENEWED + timedelta(days=1)).certificate == "ok"
+        assert lost.charged() == {"u0": 2, "u1": 2, "u2": 2, "late": 1}
+        held = [each for each in restored.held(services.session) if each["account"] == "u1"]
+        restored.release_act(services.session, str(held[0]["id"]), "kato", "given back", night_at(RENEWED))
+        lost.night(services, RENEWED + timedelta(days=2))
+        assert lost.charged()["u1"] == 3
+
+
+def test_the_copy_of_a_drill_charges_nothing_and_asks_the_live_account_nothing(
+    lost: Lost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _renewed_since_the_backup(lost)
+    backup = lost.databases.copy(lost.name)
+    lost.restore(backup, RENEWED - timedelta(days=4), night_at(RENEWED) + timedelta(hours=9), drill=True)
+    with lost.services() as services:
+        assert lost.night(services, RENEWED + timedelta(days=1)).certificate == "ok"
+        with pytest.raises(Refused, match="copy of a drill"):
+            restored.release(services.session, "kato", "really", night_at(RENEWED))
+    assert lost.charged() == {"u0": 2, "u1": 2, "u2": 2, "late": 1}
+    lost.proxy.calls.clear()
+    engine = make_engine(lost.url.set(database=lost.name), "public")
+    monkeypatch.setattr(app, "check_current", lambda *_: None)  # made by create_all, not by a release
+    live = Settings(gateway="stripe", stripe_secret_key=SecretStr("sk_live_1"), stripe_api_base=lost.proxy.url)
+    with app.services_on(engine, live) as services, pytest.raises(GatewayRefusesUsError, match="restore drill"):
+        list(services.gateway.acts_since(night_at(FIRST)))
+    assert lost.proxy.calls == []
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_restored_at_a_random_moment_each_term_is_charged_once(lost: Lost, seed: int) -> None:
+    dice = Random(seed)  # noqa: S311  a test's dice
+    backup_at, lost_for = dice.randrange(10, 40), dice.randrange(1, 9)
+    came: list[str] = []
+
+    def live(services: Services, first: int, last: int) -> None:
+        for number in range(first, last):
+            at = night_at(FIRST + timedelta(days=number))
+            if dice.random() < 0.3:
+                came.append(f"a{len(came)}")
+                lost.comes(services, came[-1], at - timedelta(hours=dice.randrange(1, 20)))
+            lost.night(services, FIRST + timedelta(days=number))
+
+    with lost.services() as services:
+        open_world(services)
+        live(services, 0, backup_at)
+    backup, before = lost.databases.copy(lost.name), set(came)
+    with lost.services() as services:
+        live(services, backup_at, backup_at + lost_for)
+    at_loss = lost.charged()
+    taken_on, lost_on = (FIRST + timedelta(days=each - 1) for each in (backup_at, backup_at + lost_for))
+    lost.restore(backup, taken_on, night_at(lost_on) + timedelta(hours=9))
+    with lost.services() as services:
+        for number in range(backup_at + lost_for, backup_at + lost_for + 4):
+            assert lost.night(services, FIRST + timedelta(days=number)).certificate == "ok"
+        rows = services.session.execute(sa.text("SELECT account, count(*) FROM term GROUP BY account")).all()
+        terms: dict[str, int] = {account: number for account, number in rows}  # noqa: C416  rows are no pairs
+    charged = lost.charged()
+    assert before
+    assert {account: charged[account] for account in before} == {account: terms[account] for account in before}
+    assert {each: charged[each] for each in came if each not in before} == {
+        each: at_loss[each] for each in came if each not in before
+    }

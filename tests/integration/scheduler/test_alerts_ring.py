@@ -1,0 +1,187 @@
+"""Every alert rule of the how-to rings for a worker in the state that it is for, and for a healthy pair none does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from prometheus_client import generate_latest
+
+from keizoku.db.tables.books import certificate, stage_run
+from keizoku.db.tables.gateway import gateway_cursor
+from keizoku.db.tables.operations import backup_copy
+from keizoku.scheduler.night.nightly_run import STAGES
+from keizoku.scheduler.night.schedule import last_night_due
+from keizoku.scheduler.worker.leadership import Leadership
+from keizoku.scheduler.worker.telemetry import json_logger
+from keizoku.scheduler.worker.worker import Worker
+from tests.worlds.alert_rules import ringing, rules
+from tests.worlds.world import services_on
+
+STORES = ("a", "b", "s3://c")
+Pair = tuple[Worker, Worker]
+
+
+@contextmanager
+def pair(engine: sa.Engine, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Pair]:
+    """A leader and a standby that has done nothing yet, on a database whose last night is the one that is due."""
+
+    def opened() -> object:
+        return services_on(engine)
+
+    made = []
+    for name in ("first", "second"):
+        worker = Worker(opened, Leadership(engine.connect, name), json_logger("test"), clock=clock, most_missed=7)  # type: ignore[arg-type]
+        worker.numbers.state.stores = STORES
+        worker.beat()
+        made.append(worker)
+    try:
+        yield made[0], made[1]
+    finally:
+        for worker in made:
+            worker.leadership.give_up()
+
+
+def scrapes(workers: Pair) -> list[str]:
+    return [generate_latest(worker.numbers.registry).decode() for worker in workers]
+
+
+def as_healthy(session: sa.Connection, *, night: int = 0) -> None:
+    """The rows of a house in which all is well; `night`: how many days ago its last one was."""
+    now = datetime.now(UTC)
+    on = last_night_due(now) - timedelta(days=night)
+    for stage in STAGES:
+        session.execute(
+            sa.insert(stage_run).values(
+                business_date=on, stage=stage, started_at=now, finished_at=now, changes=0, runs=1
+            )
+        )
+    add_certificate(session, "ok", now)
+    session.execute(
+        sa.insert(backup_copy),
+        [
+            {"backup": "b1", "store": each, "outcome": "stored", "bytes": 1, "sha256": "0", "taken_at": now}
+            | {"recorded_at": now}
+            for each in STORES
+        ],
+    )
+    session.execute(sa.insert(gateway_cursor).values(name="events", seen_to=now))
+    session.commit()
+
+
+def add_certificate(session: sa.Connection, state: str, now: datetime) -> None:
+    session.execute(
+        sa.insert(certificate).values(
+            business_date=last_night_due(now),
+            issued_at=now,
+            state=state,
+            counts={},
+            sums={},
+            differences=["x"] if state != "ok" else [],
+            floors={},
+            carried={},
+            audited_whole_on=last_night_due(now),
+            hash=state,
+        )
+    )
+    session.commit()
+
+
+def test_no_alert_rings_for_a_leader_and_a_standby_that_has_done_nothing(engine: sa.Engine) -> None:
+    with engine.connect() as session:
+        as_healthy(session)
+    with pair(engine) as workers:
+        assert ringing(scrapes(workers)) == set()
+
+
+def test_state_of_the_database_rings_from_every_worker_alike(engine: sa.Engine) -> None:
+    now = datetime.now(UTC)
+    long_ago = now - timedelta(days=3)
+    with engine.connect() as session:
+        as_healthy(session)
+    with pair(engine) as workers, engine.connect() as session:
+
+        def rings_after(statement: str) -> set[str]:
+            session.exec_driver_sql("SET session_replication_role = replica")  # whatever keeps such rows out
+            session.execute(sa.text(statement), {"ago": long_ago})
+            session.commit()
+            alone = {frozenset(ringing([text, LEADS])) for text in scrapes((workers[1], workers[1]))}
+            both = ringing(scrapes(workers))
+            assert alone == {frozenset(both)}
+            return both
+
+        add_certificate(session, "differences", now)
+        assert ringing(scrapes(workers)) == {"KeizokuCertificateDiffers"}
+        add_certificate(session, "ok", now)
+        assert rings_after("UPDATE gateway_cursor SET seen_to = :ago") == {"KeizokuGatewaySilent"}
+        assert rings_after("UPDATE gateway_cursor SET seen_to = now() WHERE :ago IS NOT NULL") == set()
+        assert rings_after("UPDATE backup_copy SET taken_at = :ago") == {"KeizokuBackupOld"}
+        assert rings_after("UPDATE backup_copy SET taken_at = now() WHERE :ago IS NOT NULL") == set()
+        assert rings_after(
+            "INSERT INTO review_task (kind, subject, detail, opened_at) VALUES ('x', 'y', '{}', :ago)"
+        ) == {"KeizokuWaitsForPeople"}
+        assert rings_after("DELETE FROM review_task WHERE :ago IS NOT NULL") == set()
+        assert rings_after(
+            "INSERT INTO payment_attempt (invoice_id, account, key, yen, wanted_on, started_on, started_at)"
+            " VALUES (1, 'x', 'k', 1, current_date, current_date, :ago)"
+        ) == {"KeizokuChargeWithoutAnswer"}
+        assert rings_after("DELETE FROM payment_attempt WHERE :ago IS NOT NULL") == set()
+        assert rings_after(
+            "INSERT INTO overpayment_refund (attempt_id, account, key, yen, requested_on, requested_at)"
+            " VALUES (1, 'x', 'k', 1, current_date, :ago)"
+        ) == {"KeizokuRefundWithoutAnswer"}
+
+
+LEADS = "keizoku_worker_leads 1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("days", "rung"),
+    [(1, {"KeizokuNightMissing"}), (30, {"KeizokuNightMissing", "KeizokuNightWantsAWord"})],
+)
+def test_nights_behind_are_counted_at_the_scrape_though_no_job_ends(
+    engine: sa.Engine, days: int, rung: set[str]
+) -> None:
+    with engine.connect() as session:
+        as_healthy(session, night=days)
+    with pair(engine) as workers:
+        assert ringing(scrapes(workers)) == rung
+
+
+def test_a_clock_that_is_wrong_rings(engine: sa.Engine) -> None:
+    with engine.connect() as session:
+        as_healthy(session)
+    with pair(engine, lambda: datetime.now(UTC) - timedelta(minutes=10)) as workers:
+        assert "KeizokuClockWrong" in ringing(scrapes(workers))
+
+
+def test_what_the_worker_itself_does_rings(engine: sa.Engine) -> None:
+    with engine.connect() as session:
+        as_healthy(session)
+    with pair(engine) as workers:
+        first = workers[0]
+        before = scrapes(workers)
+        for _ in range(3):
+            first.numbers.jobs.labels("night", "failed").inc()
+        assert ringing(scrapes(workers), before) == {"KeizokuJobFails"}
+        first.numbers.jobs.labels("night", "disk_full").inc()
+        assert ringing(scrapes(workers), before) == {"KeizokuJobFails", "KeizokuDiskFull"}
+        first._began["night"] = -4 * 3600.0 * 24 * 365
+        assert "KeizokuJobHangs" in ringing(scrapes(workers), scrapes(workers))
+        del first._began["night"]
+        with engine.connect() as other:
+            other.exec_driver_sql("LOCK TABLE payment_attempt IN ACCESS EXCLUSIVE MODE")
+            assert ringing(scrapes(workers), scrapes(workers)) == {"KeizokuStateUnread"}
+        first.leadership.give_up()
+        first.leadership.reachable = False
+        told = ringing(scrapes(workers), scrapes(workers))
+        assert told == {"KeizokuNobodyLeads", "KeizokuDatabaseGone"}
+
+
+def test_all_rules_were_made_to_ring() -> None:
+    tried = Path(__file__).read_text(encoding="utf-8")
+    assert {alert for alert in rules() if f'"{alert}"' not in tried} == set()
