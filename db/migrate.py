@@ -3,7 +3,7 @@
 `upgrade` runs the migrations, one after the other, in the schema of the session, in one transaction; the version table
 is in that schema too. `create_all` makes the same tables at once for short-lived schemas (scenarios, tests); a test
 holds the two equal. A released migration is never edited: a change of the tables is a new revision
-(docs/why/schema.md).
+(docs/explanation/schema.md).
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
     migrations/shapes/0001.toml                      the tables after each of them (db/shape.py)
     migrations/released.toml                         each release with the hashes of its files
 
-`python -m tests.release_schema` writes the last two (docs/why/schema.md). Nothing here asks a database, and Alembic is
-not imported: every command reads this.
+`python -m tests.release_schema` writes the last two (docs/explanation/schema.md). Nothing here asks a
+database, and Alembic is not imported: every command reads this.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The house: one session, the rules, a gateway, and the two desks. The composition root.
+"""The composition root: one session, the rules, a gateway, and the services of billing and sla.
 
 with services_on(engine, settings) as house:              the host's engine; docs/how-to/embed.md shows a shop
     house.billing.approve("hanako", now=now)           an act: one call, committed

@@ -1,4 +1,4 @@
-"""What only a simulated world can do: cards that are set to fail, disputes, refunds that come back, a diary's close.
+"""What only a simulated world can do: cards that are set to fail, disputes, refunds that come back, a scenario's close.
 
 Stands beside the services and never on them: who holds `Services` holds what a real operator can do. Scenarios, the
 demo and tests use this; where real cards are charged, each of it is refused.
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from keizoku.scheduler.app import Services
     from keizoku.terms.calendar import Month
 
-AUTHOR: Final = "the diary"
-"""Who does what a diary states without saying who does it."""
+AUTHOR: Final = "the scenario"
+"""The author of what a scenario states without naming one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,5 +56,5 @@ class Simulator:
         self.services.billing.sync_refund_events(now=now)
 
     def close_month(self, month: Month, *, by: str = AUTHOR, now: datetime) -> Closed:
-        """Close a month's books, as a diary states it."""
+        """Close a month's books, as a scenario states it."""
         return self.services.close_month(month, by=by, now=now)

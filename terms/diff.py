@@ -51,7 +51,7 @@ def compare(old: Version, new: Version) -> VersionDiff:
     if old.contract != new.contract:
         raise ValueError(f"{old.contract}/{old.version} and {new.contract}/{new.version} are two contracts")
     shared = [name for name in new.clauses if name in old.clauses]
-    changed = {name: _sides(_told(old.clauses[name]), _told(new.clauses[name])) for name in shared}
+    changed = {name: _sides(_described(old.clauses[name]), _described(new.clauses[name])) for name in shared}
     return VersionDiff(
         contract=new.contract,
         old=old.version,
@@ -77,7 +77,7 @@ def _about(version: Version) -> dict[str, str]:
     }
 
 
-def _told(clause: Clause) -> dict[str, str]:
+def _described(clause: Clause) -> dict[str, str]:
     return {name: value for name, value in clause.model_dump().items() if name != "id"}
 
 

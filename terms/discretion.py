@@ -75,15 +75,15 @@ class Discretion(BaseModel):
         30, "premium/4.3", "least days from the announcement of a price to its first renewal"
     )
     renewal_notice_days_month: Days = _setting(
-        0, "premium/3.3", "days before a monthly term renews by which the user is told; 0: not at all"
+        0, "premium/3.3", "days before a monthly term renews by which the user is notified; 0: not at all"
     )
     renewal_notice_days_year: Days = _setting(
-        30, "premium/3.3", "days before a yearly term renews by which the user is told; 0: not at all"
+        30, "premium/3.3", "days before a yearly term renews by which the user is notified; 0: not at all"
     )
     price_notice_days: Days = _setting(
         30,
         "premium/4.3",
-        "days before the first renewal at another price by which the user is told; 0: not at all",
+        "days before the first renewal at another price by which the user is notified; 0: not at all",
     )
     dispute_lost: Literal["claim_stays", "sale_void"] = _setting(
         "claim_stays",

@@ -355,8 +355,8 @@ def _numbers(tables: Mapping[str, Any]) -> tuple[dict[str, Any], list[tuple[str,
                 values[section][name] = tuple({"up_to_seconds": None, **row} for row in entry)
                 for place, row in enumerate(entry, 1):
                     clause = str(row.get("clause"))
-                    told = {key: value for key, value in row.items() if key != "clause"}
-                    sources += [(f"{path}.{place}.{key}", str(value), clause) for key, value in told.items()]
+                    cells = {key: value for key, value in row.items() if key != "clause"}
+                    sources += [(f"{path}.{place}.{key}", str(value), clause) for key, value in cells.items()]
             elif isinstance(entry, dict) and "clause" in entry and set(entry) <= {"value", "clause"}:
                 values[section][name] = entry.get("value")
                 sources.append((path, str(entry.get("value", "")), str(entry["clause"])))

@@ -1,4 +1,4 @@
-"""The sentences in which decisions are told to people, in Japanese and English.
+"""The sentences that explain decisions, in Japanese and English.
 
 Every *.toml in terms/sentences holds tables `[some.key]` with a template `ja` and a template `en`; a key is
 unique over all files. A template is filled with the facts of its step. By the last word of its name a fact is

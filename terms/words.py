@@ -44,9 +44,9 @@ def duration(seconds: int, ja: bool) -> str:
     hours, rest = divmod(abs(seconds), 3600)
     minutes, left = divmod(rest, 60)
     units = ((hours, "時間", " h"), (minutes, "分", " min"), (left, "秒", " s"))
-    told = [f"{number}{ja_unit if ja else en_unit}" for number, ja_unit, en_unit in units if number]
+    parts = [f"{number}{ja_unit if ja else en_unit}" for number, ja_unit, en_unit in units if number]
     sign = "-" if seconds < 0 else ""
-    return sign + (("" if ja else " ").join(told) or ("0秒" if ja else "0 s"))
+    return sign + (("" if ja else " ").join(parts) or ("0秒" if ja else "0 s"))
 
 
 def day(value: str | date, ja: bool) -> str:
@@ -57,8 +57,8 @@ def day(value: str | date, ja: bool) -> str:
 
 def month(value: str | Month, ja: bool) -> str:
     """2026年4月 / April 2026."""
-    told = Month.parse(value) if isinstance(value, str) else value
-    return f"{told.year}年{told.month}月" if ja else f"{_ENGLISH_MONTHS[told.month - 1]} {told.year}"
+    parts = Month.parse(value) if isinstance(value, str) else value
+    return f"{parts.year}年{parts.month}月" if ja else f"{_ENGLISH_MONTHS[parts.month - 1]} {parts.year}"
 
 
 def instant(value: str | int | datetime, ja: bool) -> str:
@@ -69,7 +69,7 @@ def instant(value: str | int | datetime, ja: bool) -> str:
 
 def windows(pairs: Sequence[Sequence[str | int]], ja: bool) -> str:
     """2026年4月10日 09:00〜11:30 / 10 April 2026 09:00–11:30 JST; an end on another day names that day."""
-    told = []
+    parts = []
     for start, end in pairs:
         from_, to = _local(start), _local(end)
         if to.date() == from_.date():
@@ -78,8 +78,8 @@ def windows(pairs: Sequence[Sequence[str | int]], ja: bool) -> str:
             until = "24:00"
         else:
             until = f"{day(to.date(), ja)} {_clock(to)}"
-        told.append(f"{day(from_.date(), ja)} {_clock(from_)}" + (f"〜{until}" if ja else f"–{until} JST"))
-    return ("、" if ja else ", ").join(told) or ("なし" if ja else "none")
+        parts.append(f"{day(from_.date(), ja)} {_clock(from_)}" + (f"〜{until}" if ja else f"–{until} JST"))
+    return ("、" if ja else ", ").join(parts) or ("なし" if ja else "none")
 
 
 def percent(value: str | Fraction, ja: bool) -> str:

@@ -78,7 +78,8 @@ EVERY_SERVER = (
     "test_worker_waits.py",
 )
 """What CI runs once more on the oldest server that is supported (marked `database`): every table, constraint, guard
-and role, every stage of the night, every desk, locks, migrations and backups. docs/why/testing.md says what is not."""
+and role, every stage of the night, every service, locks, migrations and backups. docs/explanation/testing.md
+says what is not."""
 
 hypothesis_settings.register_profile("keizoku", deadline=None, derandomize=True)
 hypothesis_settings.load_profile("keizoku")

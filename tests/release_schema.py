@@ -5,7 +5,7 @@
 
 Until the first release the base revision's SQL is written anew from the tables; from then on a change of tables is a
 revision of its own, written by hand, and this writes its shape. What an earlier version released is never written
-(docs/why/schema.md).
+(docs/explanation/schema.md).
 """
 
 import shutil
@@ -88,7 +88,7 @@ def _write_released(here: Migrations, before: list[Released]) -> None:
     mine = Released(here.release, here.head, {name: each for name, each in files.items() if name not in known})
     lines = [
         "# Each release with the revision of its tables and the SHA-256 of its files, which stay as they are.",
-        "# Written by `python -m tests.release_schema`; docs/why/schema.md says when.",
+        "# Written by `python -m tests.release_schema`; docs/explanation/schema.md says when.",
     ]
     for each in (*before, mine):
         lines += ["", "[[release]]", f'version = "{each.version}"', f'revision = "{each.revision}"', "[release.files]"]

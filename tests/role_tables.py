@@ -1,6 +1,6 @@
-"""The tables of docs/why/security.md: who may read, add and change what, and which command is for whom.
+"""The tables of docs/explanation/security.md: who may read, add and change what, and which command is for whom.
 
-    db/roles.py, db/tables/changing.py, scheduler/cli/shared/rights.py ──> docs/why/security.md
+    db/roles.py, db/tables/changing.py, scheduler/cli/shared/rights.py ──> docs/explanation/security.md
 
 `python -m tests.role_tables` writes them anew; tests/integration/db/test_roles.py fails while they are not the present
 ones, and holds the same lists against what the database grants.
@@ -18,7 +18,7 @@ from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import CACHES, LOCKED, SET_ONCE
 from keizoku.scheduler.cli.shared.rights import ALLOWED, WITHOUT_DATABASE
 
-PAGE = Path(__file__).parents[1] / "docs" / "why" / "security.md"
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "security.md"
 BEGIN, END = "<!-- python -m tests.role_tables -->\n", "<!-- end -->\n"
 ROLES = {
     ("worker", "finance", "support"): "every role",

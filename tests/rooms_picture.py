@@ -1,4 +1,4 @@
-"""The picture of docs/architecture.md, drawn from what is held: the layers of import-linter, and what each folder says.
+"""The picture of docs/explanation/architecture.md: the layers of import-linter, and what each folder says.
 
     pyproject.toml, the first line of each folder's docstring ──> docs/images/rooms.svg
 

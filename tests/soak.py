@@ -2,7 +2,8 @@
 
 python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--seed 5] [--write]
 
-`--write` puts the figures where they are kept: docs/soak.json, and between the marks in docs/why/reliability.md.
+`--write` puts the figures where they are kept: docs/reference/soak.json, and between the marks in
+docs/explanation/reliability.md.
 Exit 1 where anything was not as it has to be.
 """
 
@@ -37,8 +38,8 @@ from tests.worlds.random_nights import Weather, random_nights
 from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import live, open_world, services_on
 
-PAGE = Path("docs/why/reliability.md")
-FIGURES = Path("docs/soak.json")
+PAGE = Path("docs/explanation/reliability.md")
+FIGURES = Path("docs/reference/soak.json")
 BEGIN, END = "<!-- soak: begin -->", "<!-- soak: end -->"
 Figures = dict[str, Any]
 

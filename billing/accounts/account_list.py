@@ -1,4 +1,4 @@
-"""Accounts by state and arrears, for people at a desk. Read only; decides nothing.
+"""Accounts by state and arrears, for operators. Read only; decides nothing.
 
 The state is that of the account's newest contract; what is unpaid is the whole account's, of earlier contracts too.
 """

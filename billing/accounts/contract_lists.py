@@ -1,4 +1,4 @@
-"""Lists for people at a desk: applications waiting, contracts by state, plans, prices. Read only."""
+"""Lists for operators: applications waiting, contracts by state, plans, prices. Read only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

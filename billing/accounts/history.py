@@ -1,4 +1,4 @@
-"""Where an account stands at the end of any day, and its diary until then: as known now, or as it was known then.
+"""The state of an account at the end of any day, and its history until then: as known now, or as it was known then.
 
     until      what had happened before this instant: the end of a day, or a time
     known_at   what was recorded by then; a late answer or a missed night of that day is not in it

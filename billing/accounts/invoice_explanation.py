@@ -15,7 +15,7 @@ from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.contracts.price_lookup import load_prices
 from keizoku.billing.read_model import JapanInstant, ReadModel
 from keizoku.billing.rules.account_event import Event, in_order
-from keizoku.billing.rules.account_event import event_sentence as told_event
+from keizoku.billing.rules.account_event import event_sentence as event_text
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract, price, term
@@ -26,7 +26,7 @@ from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
 
-Told = tuple[str, str]  # (clause, sentence)
+Sentence = tuple[str, str]  # (clause, sentence)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,17 +81,17 @@ class InvoiceExplanation:
     settlements: tuple[SettledPart, ...]
     events: tuple[Event, ...]
 
-    def sentences(self, lang: Lang) -> list[Told]:
+    def sentences(self, lang: Lang) -> list[Sentence]:
         """Sentences with their clauses, from the term to what is open."""
         facts = self.invoice
-        lines: list[Told] = [("premium/4.1", sentence("invoice.term", lang, facts)), self._price(lang)]
+        lines: list[Sentence] = [("premium/4.1", sentence("invoice.term", lang, facts)), self._price(lang)]
         lines += [
             ("premium/9.2", sentence("invoice.credit", lang, {**each, "outage_month": each["month"]}))
             for each in self.credits
         ]
         lines.append(("premium/tax", sentence("invoice.charged", lang, facts)))
         lines.append(("premium/4.1", sentence("invoice.due", lang, facts)))
-        lines += [(each.clause, f"{iso_jst(each.at)[:10]} {told_event(each, lang)}") for each in self.events]
+        lines += [(each.clause, f"{iso_jst(each.at)[:10]} {event_text(each, lang)}") for each in self.events]
         lines += [
             (
                 "",
@@ -120,7 +120,7 @@ class InvoiceExplanation:
             "sentences": [{"clause": clause or None, "text": text} for clause, text in self.sentences(lang)],
         }
 
-    def _price(self, lang: Lang) -> Told:
+    def _price(self, lang: Lang) -> Sentence:
         if self.price is None:
             return "premium/5.1.1.b", sentence("invoice.price.kept", lang, self.invoice)
         kind = "renewal" if self.renewal else "new"

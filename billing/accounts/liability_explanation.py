@@ -55,7 +55,7 @@ class LiabilityExplanation:
         """Of a stated damage, what is left within the limit."""
         return None if self.damage_yen is None else still_due_yen(self.damage_yen, self.cap.yen, self.same_loss_yen)
 
-    def told(self, lang: Lang) -> list[str]:
+    def sentences(self, lang: Lang) -> list[str]:
         """The limit in sentences, receipt by receipt."""
         cap = self.cap
         lines = [sentence("cap.window", lang, {"since_at": cap.since_at, "event_at": cap.event_at})]
@@ -102,7 +102,7 @@ class LiabilityExplanation:
             ],
             "damage_yen": self.damage_yen,
             "still_due_yen": self.still_due_yen,
-            "sentences": [{"clause": CLAUSE, "text": line} for line in self.told(lang)],
+            "sentences": [{"clause": CLAUSE, "text": line} for line in self.sentences(lang)],
         }
 
 

@@ -1,6 +1,6 @@
 """Stage 6, payments: charge what is due, once.
 
-    wanted ──> attempt row committed (own key) ──> gateway asked ──> definite answer saved
+    due    ──> attempt row committed (own key) ──> gateway asked ──> definite answer saved
                                                         └─ unknown ──> looked up ──> found: saved, on its own date
                                                                             └─ nothing: same attempt, same key again,
                                                                                within 23 h; later people decide
@@ -56,7 +56,7 @@ class InFlight:
 
 
 class DueAttempt(NamedTuple):
-    """An attempt to be made: of the open yen of an invoice that fell due on a day, since when, the how manieth."""
+    """An attempt to be made: an invoice's open yen and due date, the day since when to charge, the attempt's number."""
 
     due_on: date
     invoice_id: int

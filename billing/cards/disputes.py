@@ -41,15 +41,15 @@ from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 CLAIM_STAYS, SALE_VOIDED = "claim_stays", "sale_void"
-_TOLD = sa.literal_column("starts_with(gateway_event.kind, 'charge.dispute.')", sa.Boolean())
+_REPORTED = sa.literal_column("starts_with(gateway_event.kind, 'charge.dispute.')", sa.Boolean())
 _CLOSED = gateway_dispute.c.state.in_(("won", "lost"))
 
 
 def _undecided() -> sa.CompoundSelect[Any]:
     """Disputes of which we were told, or know, and whose end we do not know."""
-    told = sa.select(gateway_event.c.about.label("dispute")).where(_TOLD)
+    reported = sa.select(gateway_event.c.about.label("dispute")).where(_REPORTED)
     known = sa.select(gateway_dispute.c.dispute)
-    return sa.except_(told.union(known), sa.select(gateway_dispute.c.dispute).where(_CLOSED))
+    return sa.except_(reported.union(known), sa.select(gateway_dispute.c.dispute).where(_CLOSED))
 
 
 def anything_due() -> sa.ColumnElement[bool]:
@@ -89,7 +89,7 @@ def _take(session: Session, rules: Rules, dispute: Dispute, now: datetime) -> in
         open_task(session, "dispute_of_unknown_payment", f"dispute {dispute.id}", detail, now)
     changes = _record(session, rules, dispute, charge, "open", dispute.happened_at, now)
     if dispute.state != "open":
-        at = min(now, dispute.closed_at or _told_at(session, dispute.id) or now)
+        at = min(now, dispute.closed_at or _reported_at(session, dispute.id) or now)
         changes += _record(session, rules, dispute, charge, dispute.state, max(at, dispute.happened_at), now)
     return changes
 
@@ -103,14 +103,14 @@ def _charge_of(session: Session, payment: str) -> Disputed | None:
     return None if row is None else Disputed(*row)
 
 
-def _told_at(session: Session, dispute_id: str) -> datetime | None:
+def _reported_at(session: Session, dispute_id: str) -> datetime | None:
     """When the gateway told that the dispute was closed."""
-    told: datetime | None = session.execute(
+    reported: datetime | None = session.execute(
         sa.select(sa.func.max(gateway_event.c.happened_at)).where(
-            _TOLD, gateway_event.c.about == dispute_id, gateway_event.c.kind == "charge.dispute.closed"
+            _REPORTED, gateway_event.c.about == dispute_id, gateway_event.c.kind == "charge.dispute.closed"
         )
     ).scalar_one()
-    return told
+    return reported
 
 
 def _record(

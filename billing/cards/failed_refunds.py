@@ -67,10 +67,10 @@ class Made:
 
 def anything_due() -> sa.ColumnElement[bool]:
     """Whether there is news of a refund that was not looked into."""
-    return sa.or_(sa.exists(_told()), sa.exists(_moved()))
+    return sa.or_(sa.exists(_reported()), sa.exists(_moved()))
 
 
-def _told() -> sa.Select[Any]:
+def _reported() -> sa.Select[Any]:
     return sa.select(gateway_event).where(_TOLD, ~sa.exists().where(refund_look.c.reason == gateway_event.c.id))
 
 
@@ -111,7 +111,7 @@ def _events(session: Session) -> list[tuple[Reason, Made | None]]:
     """Every reason to look with the refund of ours that it speaks of, by the gateway's id or by our key."""
     reasons = [
         Reason(row.id, row.about, None, row.happened_at, False, row.kind == FAILED_EVENT)
-        for row in session.execute(_told().order_by(gateway_event.c.happened_at, gateway_event.c.id))
+        for row in session.execute(_reported().order_by(gateway_event.c.happened_at, gateway_event.c.id))
     ] + [
         Reason(row.id, row.source or "", row.our_key, row.happened_at, True, True)
         for row in session.execute(_moved().order_by(balance_transaction.c.happened_at, balance_transaction.c.id))

@@ -43,7 +43,7 @@ def anything_due() -> sa.ColumnElement[bool]:
 
 
 def refund_overpayments(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
-    """Begin what is wanted, ask for what has no answer, book what is answered; commits; returns the rows written."""
+    """Begin refunds that are due, ask about unanswered ones, post answered ones; commits; returns the rows written."""
     if restored.is_waiting(session):
         session.rollback()
         return 0

@@ -1,4 +1,4 @@
-"""Stripe tells a host that has a web server: what is told is verified, recorded once, and fetched anew.
+"""Events that Stripe sends to a host with a web server: verified, recorded once, and fetched anew.
 
     POST body + Stripe-Signature ──> verified (300 s) ──> event recorded ──> what it speaks of is fetched from Stripe
 
@@ -48,10 +48,10 @@ class Body(Protocol):
 
 
 class Answer(StrEnum):
-    """What became of an event that was told."""
+    """What became of an event that was received."""
 
     TAKEN = "taken"  # recorded; what it speaks of was fetched
-    DUPLICATE = "duplicate"  # told before: nothing is done twice
+    DUPLICATE = "duplicate"  # received before: nothing is done twice
     UNKNOWN_TYPE = "unknown_type"  # recorded; nothing of ours speaks of it
     LATER = "later"  # recorded; Stripe did not answer when asked anew, so the next poll or night asks
     BAD_SIGNATURE = "bad_signature"  # not from Stripe, or changed on the way

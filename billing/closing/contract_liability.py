@@ -3,8 +3,8 @@
     opening 5,300 + billed 500 - recognised 450 - … = closing 5,350 = 2026-05: 450 + 2026-06: 436 + …
 
 Always holds: the closing balance is that of the account, counted apart from plans and movements, and the schedule sums
-to it plan by plan; where they differ nothing is shown (Refused: the rows behind the account are not those that it was
-posted from). Whole yen, what we owe in service above zero; the month is that of the day on which an entry is posted.
+to it plan by plan; where they differ nothing is shown (Refused). Whole yen; above zero is what we owe in
+service. The month is that of the day on which an entry is posted.
 SLA credits do not touch the account: they reduce revenue (4190) and are owed in 2130. Read only.
 """
 
@@ -90,7 +90,7 @@ class RollForward:
 
 
 def contract_liability(session: Session, month: Month, today: date) -> RollForward:
-    """The month's deferred revenue as it is booked by now; what nights have recognised ahead of today has passed.
+    """The month's deferred revenue as booked by now; what nights recognised beyond today counts as earned.
 
     Refused where it does not tie.
     """
@@ -100,7 +100,7 @@ def contract_liability(session: Session, month: Month, today: date) -> RollForwa
 
 
 def roll_forward(session: Session, month: Month, today: date) -> RollForward:
-    """The same for a check that tells what does not tie."""
+    """The same, for a check that reports what does not tie."""
     recognised_to = session.execute(sa.select(sa.func.max(revenue_posting.c.day))).scalar_one()
     passed_to = max(today, recognised_to + timedelta(days=1)) if recognised_to is not None else today
     from_on = min(passed_to, month.end_on)
@@ -136,7 +136,7 @@ def _schedule(session: Session, month: Month, from_on: date, by_people: Mapping[
 
 
 def _tied(rolled: RollForward) -> None:
-    """Refused where plans, schedule and account do not come to the same."""
+    """Refused where plans, schedule and account have different sums."""
     opening, closing = (sum(getattr(each, name) for each in rolled.plans) for name in ("opening_yen", "closing_yen"))
     if (opening, closing) != (rolled.opening_yen, rolled.closing_yen):
         raise _untied(
@@ -167,7 +167,7 @@ _LINES = f"""{ORIGINS}, posted AS (
         FROM line JOIN entry ON entry.id = line.entry_id
         LEFT JOIN origins ON origins.entry_id = entry.id LEFT JOIN entry AS first ON first.id = origins.origin
         WHERE line.code = '2120' AND entry.posted_on < :past
-    ), told AS (
+    ), traced AS (
         SELECT posted.*, CASE
             WHEN origin_key LIKE 'term:%' THEN CAST(split_part(origin_key, ':', 2) AS bigint)
             WHEN origin_key LIKE 'act:%' THEN (
@@ -182,13 +182,13 @@ _LINES = f"""{ORIGINS}, posted AS (
             END AS term_id
         FROM posted
     ), whose AS (
-        SELECT told.event, told.posted_on, told.yen, told.term_id,
+        SELECT traced.event, traced.posted_on, traced.yen, traced.term_id,
                coalesce(term.plan, revenue_posting.plan, '') AS plan
-        FROM told LEFT JOIN term ON term.id = told.term_id
-        LEFT JOIN revenue_posting ON revenue_posting.entry_id = told.origin
+        FROM traced LEFT JOIN term ON term.id = traced.term_id
+        LEFT JOIN revenue_posting ON revenue_posting.entry_id = traced.origin
     )"""  # noqa: S608 - all of it is ours
-"""Every line of the account before the month's end, with the term or the plan that it is about; what people took back
-is about what it was."""
+"""Every line of the account before the month's end, with its term or plan; the reversal of an
+entry has those of the entry."""
 
 _MOVED = sa.text(
     f"""{_LINES}
@@ -211,4 +211,4 @@ _HELD = sa.text(
     FROM held JOIN term ON term.id = held.term_id
     GROUP BY term.plan, term.price_yen, term.starts_on, term.ends_on, closed, held.yen"""  # noqa: S608
 )
-"""Terms that are alike in one row: a year of any number of contracts has some thousand of them."""
+"""Equal terms as one row: a year of any number of contracts has a few thousand rows."""

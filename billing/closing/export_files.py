@@ -27,9 +27,9 @@ from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.books import entry, line
 from keizoku.terms.calendar import Month
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 _AT_ONCE = 5_000
-"""Rows that are fetched at once: a month of any size takes the same memory."""
+"""Rows fetched at a time, so that a month of any size takes the same memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Exported:
 
 
 def export_month(
-    session: Session, month: Month, mapping: ExportMapping, file: Path, told: Told = lambda done, whole: None
+    session: Session, month: Month, mapping: ExportMapping, file: Path, progress: Progress = lambda done, whole: None
 ) -> Exported:
-    """Write a month's journal in the format of the mapping; `told` hears of entries written.
+    """Write a month's journal in the format of the mapping; `progress` is called as entries are written.
 
     OSError if it cannot be written, Refused while another run writes the same file.
     """
@@ -58,7 +58,7 @@ def export_month(
         count = session.execute(
             sa.select(sa.func.count()).where(entry.c.posted_on >= month.first_on, entry.c.posted_on < month.end_on)
         ).scalar_one()
-        checked = _Checked(month_entries(session, month), count, told)
+        checked = _Checked(month_entries(session, month), count, progress)
         # what a package's encoding has no character for is shown as "?"
         with partial.open("w", encoding=mapping.encoding, errors="replace", newline="") as out:
             if mapping.format == "beancount":
@@ -111,7 +111,7 @@ def month_sums(session: Session, month: Month) -> dict[str, int]:
 
 
 def balances_before(session: Session, month: Month) -> dict[str, int]:
-    """What each account stood at when a month began."""
+    """The balance of each account at the start of a month."""
     return _sums(session, entry.c.posted_on < month.first_on)
 
 
@@ -129,8 +129,8 @@ def _sums(session: Session, *where: sa.ColumnElement[bool]) -> dict[str, int]:
 class _Checked:
     """Entries on their way into the file, counted and summed."""
 
-    def __init__(self, entries: Iterable[BookEntry], whole: int, told: Told) -> None:
-        self._entries, self._whole, self._told = entries, whole, told
+    def __init__(self, entries: Iterable[BookEntry], whole: int, progress: Progress) -> None:
+        self._entries, self._whole, self._progress = entries, whole, progress
         self.entries = self.lines = self.debit_yen = 0
         self.sums: dict[str, int] = {}
 
@@ -143,11 +143,11 @@ class _Checked:
                 self.debit_yen += max(yen, 0)
                 self.sums[code] = self.sums.get(code, 0) + yen
             if self.entries % 1_000 == 0 or self.entries == self._whole:
-                self._told(self.entries, self._whole)
+                self._progress(self.entries, self._whole)
 
 
 def _write_rows(out: TextIO, entries: Iterable[BookEntry], mapping: ExportMapping) -> None:
-    writer = csv.writer(out)  # CRLF, as all of them want it
+    writer = csv.writer(out)  # CRLF, as all of the packages expect
     rows = ROWS.get(mapping.format, csv_rows)
     header = CSV_HEADER if mapping.format == "csv" else HEADERS.get(mapping.format)
     if header:

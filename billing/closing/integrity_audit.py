@@ -1,7 +1,7 @@
-"""What the certificate rests on: derived again from contracts and events, held against what is in the rows.
+"""The checks behind the certificate: values are derived again from contracts and events and compared with the rows.
 
 Each check is a query that counts what should not be; each sum is computed twice, from the journal and from the
-rows it stands for. Nothing here repairs anything.
+rows that it was posted from. Nothing here repairs anything.
 
     base: an earlier audit without differences ──> its floors (ids), and what the rows up to them summed to
     this audit: rows above the floors, the rows that they touch, what is open; plus what was carried
@@ -198,7 +198,7 @@ MOVEMENTS = """
     FROM balance_transaction
     WHERE currency = 'jpy' AND kind IN ('charge', 'payment', 'refund', 'payment_refund', 'stripe_fee', 'tax_fee',
                                         'payout', 'payout_cancel', 'payout_failure')"""
-"""What the gateway's balance tells of its own accord: fees and payouts, with their JST days."""
+"""What only the gateway's balance reports: fees and payouts, with their JST days."""
 
 DISPUTES = """
     SELECT CASE state WHEN 'open' THEN amount WHEN 'won' THEN -amount ELSE 0 END AS yen,
@@ -238,7 +238,7 @@ _SUMS: Mapping[str, str] = {
     "2120": f"SELECT -(({_CONTRACT_LIABILITY.strip()}) - (SELECT yen FROM fees_aside))",  # noqa: S608 - all of it is ours
     "2130": f"SELECT -({_CREDITS})",
 }
-"""What an account of the journal must stand at, computed from the rows it stands for; entries of people come to it."""
+"""The balance that an account must have, computed from the rows that it was posted from, plus manual entries."""
 
 
 _FLOORS = (
@@ -267,7 +267,7 @@ def _of_people(code: str) -> str:
 
 
 def _all_at_once() -> str:
-    """Every check, sum, count and floor as one statement: a night asks once."""
+    """Every check, sum, count and floor as one statement, so that a night makes one query."""
     columns = [f'({query.strip()}) AS "check {place}"' for place, query in enumerate(_CHECKS.values())]
     columns += [f'({query.strip()}) + {_of_people(code)} AS "sum {code}"' for code, query in _SUMS.items()]
     columns += [f'({query.strip()}) AS "{name}"' for name, query in _COUNTS.items()]
@@ -310,7 +310,7 @@ def _summed_on(name: str, table: str, what: str) -> str:
 
 
 _ROOM = PreparedQuery(sa.text("SET LOCAL work_mem = '64MB'"))
-"""Joins of whole tables, or of a large night's rows, would go through files."""
+"""More memory: joins of whole tables, or of a large night's rows, would go through files."""
 
 _AUDIT = PreparedQuery(
     sa.text(_all_at_once()).bindparams(
@@ -333,7 +333,7 @@ class AuditBaseline:
 
     @property
     def whole(self) -> bool:
-        """Whether it says enough to build on: one that a release before wrote does not."""
+        """Whether the next audit can build on it; one written by an earlier release may lack figures."""
         return self.floors.keys() >= {*_FLOORS, "payment_attempt"} and self.carried.keys() >= _CARRIED.keys()
 
 
@@ -342,7 +342,7 @@ FULL_AUDIT = AuditBaseline()
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was counted, what was summed (yen), and every difference found, in words; what the next can build on."""
+    """Counts, sums (yen), every difference found, as sentences, and the base for the next audit."""
 
     counts: Mapping[str, int]
     sums: Mapping[str, int]

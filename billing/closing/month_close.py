@@ -17,7 +17,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.closing.reconciliation_run import Reconciled, Told, fetch_news, reconcile_known, reconcile_month
+from keizoku.billing.closing.reconciliation_run import (
+    Progress,
+    Reconciled,
+    fetch_news,
+    reconcile_known,
+    reconcile_month,
+)
 from keizoku.billing.closing.subledgers import SUB_LEDGERS, sub_ledgers
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import CLOSE_LOCK
@@ -33,7 +39,7 @@ from keizoku.terms.refusal import Refused
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What has to hold before a month is closed, and what is to be done where it does not."""
+    """A condition that has to hold before a month is closed, and what to do where it does not."""
 
     name: str
     ok: bool
@@ -59,7 +65,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MonthAct(ReadModel):
-    """A close or a reopening as it stands in the chain: of the days [from_on, to_on), with a digest of their entries.
+    """A close or a reopening in the chain: of the days [from_on, to_on), with a digest of their entries.
 
     `open_from` is the first day on which entries may be posted after it, `previous` the hash of the act before.
     """
@@ -81,7 +87,7 @@ class MonthAct(ReadModel):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MonthView(ReadModel):
-    """A month as the books stand: closed or not, what nothing explains, exceptions per type, balances."""
+    """A month in the books as they are now: closed or not, what nothing explains, exceptions per type, balances."""
 
     closed: bool
     unexplained: int
@@ -91,7 +97,7 @@ class MonthView(ReadModel):
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A close or reopening to be written: about which days, from when on the books are open, by whom and why."""
+    """A close or reopening to be written: its days, the first day that is open after it, who and why."""
 
     month: Month
     kind: str
@@ -103,7 +109,7 @@ class _Step:
 
 
 def close_month(
-    session: Session, gateway: Gateway, month: Month, by: str, now: datetime, told: Told | None = None
+    session: Session, gateway: Gateway, month: Month, by: str, now: datetime, progress: Progress | None = None
 ) -> Closed:
     """Check a JST month and close it. Commits; where a check fails nothing is closed and the checks say why.
 
@@ -116,10 +122,10 @@ def close_month(
     if last_act is not None:
         return Closed(month, False, (), last_act.entries, last_act.hash)
     _next_to_close(month, before, now)
-    fetch_news(session, gateway, now, told)
+    fetch_news(session, gateway, now, progress)
     from_on = before[-1].to_on if before else None
     with one_snapshot(session):  # what is checked is what is closed
-        checks = checks_of(session, month, reconcile_known(session, gateway, month, now, told), now)
+        checks = checks_of(session, month, reconcile_known(session, gateway, month, now, progress), now)
         if not all(each.ok for each in checks):
             return Closed(month, False, checks, 0, "")
         entries, content = _digest(session, from_on, month.end_on)
@@ -146,7 +152,7 @@ def close_month(
 
 
 def reopen_month(session: Session, month: Month, by: str, ground: str, now: datetime) -> str:
-    """Open the newest closed month again. Commits; the new hash. Refused without ground and author, or out of turn."""
+    """Open the newest closed month. Commits; the new hash. Refused without ground and author, or for an older one."""
     if not by.strip() or not ground.strip():
         raise Refused("act.unsigned", "reopening needs who reopens and why", ": --author and --ground")
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))
@@ -172,7 +178,7 @@ def acts(session: Session) -> list[MonthAct]:
 
 
 def standing(session: Session) -> list[MonthAct]:
-    """The closes that hold now, oldest month first."""
+    """The closes that are in force now, oldest month first."""
     held: list[MonthAct] = []
     for act in acts(session):
         if act.kind == "closed":
@@ -182,8 +188,8 @@ def standing(session: Session) -> list[MonthAct]:
     return held
 
 
-def verify(session: Session, told: Told | None = None, kept: str = "") -> list[str]:
-    """What does not hold of the chain: an act changed or left out, an entry of a closed month changed or added.
+def verify(session: Session, progress: Progress | None = None, kept: str = "") -> list[str]:
+    """The faults of the chain: an act changed or left out, an entry of a closed month changed or added.
 
     A chain that was cut at its end is whole in itself: `kept` is the hash of an act, kept elsewhere, that it must have.
     """
@@ -200,8 +206,8 @@ def verify(session: Session, told: Told | None = None, kept: str = "") -> list[s
         previous = act.hash
     held = standing(session)
     for done, act in enumerate(held):
-        if told is not None:
-            told(act.month, done, len(held))
+        if progress is not None:
+            progress(act.month, done, len(held))
         entries, content = _digest(session, act.from_on, act.to_on)
         if (entries, content) != (act.entries, act.content):
             wrong.append(
@@ -225,7 +231,7 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
     ).one_or_none()
     balances = trial(session)
     off_yen = balances.debit - balances.credit
-    sub = [each.told(month) for each in sub_ledgers(session, month, jst_day(now)) if not each.ties]
+    sub = [each.sentence(month) for each in sub_ledgers(session, month, jst_day(now)) if not each.ties]
     done = last_night is not None and last_night >= month.end_on
     certified = newest is not None and newest.state == "ok" and newest.business_date >= month.end_on
     waiting = reconciled.open
@@ -267,7 +273,7 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
 
 
 def close_view(session: Session, gateway: Gateway, month: Month, now: datetime) -> MonthView:
-    """A month as the books stand at the present `now`."""
+    """A month in the books as of the present, `now`."""
     reconciled = reconcile_month(session, gateway, month, now)
     return MonthView(
         closed=str(month) in {each.month for each in standing(session)},
@@ -319,7 +325,7 @@ def _act(session: Session, step: _Step, closed: tuple[int, str], now: datetime) 
 
 
 def _hash(act: MonthAct) -> str:
-    """Over everything that an act says; the days and the instant in ISO form, UTC."""
+    """The hash over everything that an act says; the days and the instant in ISO form, UTC."""
     said = [
         act.previous,
         act.month,

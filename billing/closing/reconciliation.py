@@ -35,7 +35,7 @@ class ExceptionType(StrEnum):
     GATEWAY_ONLY = "gateway_only"  # the gateway moved money that is not booked
     AMOUNT_DIFFERS = "amount_differs"  # both have it, for other amounts
     STATUS_DIFFERS = "status_differs"  # one side says that it happened, the other that it did not
-    DUPLICATE_CHARGE = "duplicate_charge"  # the gateway charged twice what we wanted once
+    DUPLICATE_CHARGE = "duplicate_charge"  # the gateway charged twice what we asked for once
     REFUND_MISSING = "refund_missing"  # a refund that only one side has
     DISPUTE_UNBOOKED = "dispute_unbooked"  # a dispute that is not in the books
     FEE_CLASS = "fee_class"  # a fee of the same amount with another tax in it
@@ -106,7 +106,7 @@ ACTIONS: dict[ExceptionType, tuple[str, str]] = {
 
 
 class Ours(NamedTuple):
-    """A thing of ours that moves the clearing account, and what is booked for it there."""
+    """One of our own events that moves the clearing account, and what is booked for it there."""
 
     ref: str  # "attempt:12"
     kind: str  # charge, refund, dispute, fee, payout, people, other
@@ -187,7 +187,7 @@ class Difference:
 
     @property
     def key(self) -> str:
-        """What names it, the same every time that the month is reconciled."""
+        """Its key, the same every time that the month is reconciled."""
         return f"{self.type}|{self.left.ref if self.left else ''}|{self.right.ref if self.right else ''}"
 
     @property
@@ -203,7 +203,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a month: how many rows matched per pair of sides, the exceptions, what nothing explains."""
+    """The result of a month: rows matched per pair of sides, the exceptions, what nothing explains."""
 
     month: Month
     rows: dict[str, int]  # per side, those of the month
@@ -222,7 +222,7 @@ class Outcome:
 
 
 def workbench(folder: Path, memory: str = "320MB", threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """An empty place for the facts, with a bound on its memory; what is more goes to the folder."""
+    """An empty DuckDB database for the facts, with limited memory; what exceeds it goes to the folder."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory,
         "threads": threads,
@@ -259,8 +259,8 @@ def reconcile(
     """Match everything on the workbench for a month; ages are counted to `today`.
 
     Facts of the months around it should be there too, so that a pair over the month's end is found. Without
-    `bank_given` no statement of the bank is at hand, and payouts and receipts end at their own side. `stated` is what a
-    side says that it moved in the month, summed without these rows; a remainder is told.
+    `bank_given` there is no bank statement, and payouts and receipts are not matched with one. `stated` is what a
+    side says that it moved in the month, summed without these rows; a remainder is reported.
     """
     for name, value in (("first", month.first_on), ("past", month.end_on), ("bank_given", bank_given)):
         connection.execute(f"SET VARIABLE {name} = ?", [value])

@@ -21,7 +21,7 @@ _BOOKED = (
         LEFT JOIN origins ON origins.entry_id = entry.id LEFT JOIN entry AS first ON first.id = origins.origin
         WHERE entry.posted_on >= '{first}' AND entry.posted_on < '{past}' AND line.code IN ('1131', '1180')
         GROUP BY entry.id HAVING bool_or(line.code = '1131')
-    ), told AS (
+    ), reported AS (
         SELECT CASE WHEN event = 'by_people' THEN 'people' ELSE split_part(event_key, ':', 1) END AS word,
                CASE WHEN event = 'by_people' THEN id::text ELSE split_part(event_key, ':', 2) END AS about,
                CASE WHEN event_key LIKE 'dispute:%' AND yen > 0 THEN 'in'
@@ -34,10 +34,10 @@ _BOOKED = (
     ), booked AS (
         SELECT word, about, part, sum(yen)::bigint AS yen, sum(tax_yen)::bigint AS tax_yen,
                min(posted_on) AS posted_on, max(belongs_to) AS belongs_to, max(account) AS account
-        FROM told GROUP BY word, about, part
+        FROM reported GROUP BY word, about, part
     )"""
 )
-"""What the ledger's clearing account has for each thing of ours; what people took back counts to what it was."""
+"""What the ledger's clearing account has for each event of ours; a reversal counts to the entry that it reverses."""
 
 _OURS = """
     SELECT 'attempt:' || payment_attempt.id, 'charge', payment_attempt.key, payment_attempt.gateway_id,
@@ -121,7 +121,7 @@ _PAYOUTS = """
         WHERE payout_movement.payout IN (SELECT payout FROM paid WHERE automatic) GROUP BY payout_movement.payout
     )
     SELECT payout, amount, members.net, on_day FROM paid LEFT JOIN members USING (payout) ORDER BY payout"""
-"""The movements of all payouts are summed at once: payout by payout, each of them would be looked up by its key."""
+"""The movements of all payouts are summed at once; one by one, each would need a look-up by its key."""
 
 _BANK = """
     SELECT 'bank:' || bank_line.id, yen, paid_on,

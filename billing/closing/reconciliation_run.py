@@ -1,8 +1,8 @@
-"""A month's facts from the database onto the reconciliation's workbench, and what people make of its exceptions.
+"""Loads a month's facts from the database for reconciliation, and records how people resolve its exceptions.
 
-    gateway's news fetched ──> facts of the month and the ones around it, streamed ──> billing.closing.reconciliation
+    gateway's events fetched ──> facts of the month and the ones around it, streamed ──> billing.closing.reconciliation
 
-Nothing but the gateway's news is written; reconciling again gives the same. Memory does not grow with the month: rows
+Only the gateway's events are written; reconciling again gives the same. Memory does not grow with the month: rows
 go from the server into files and from there into DuckDB.
 """
 
@@ -33,18 +33,18 @@ from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.refusal import Refused
 
 AROUND = timedelta(days=40)
-"""How far beyond a month's ends its counterparts are looked for."""
+"""How far beyond a month's ends counterparts are searched for."""
 KEPT = 1_000
 """Exceptions of a month that are kept for the work list; the month's own page shows all."""
 STEPS = ("news", "ours", "gateway", "payouts", "bank", "receipts", "match")
 
-Told = Callable[[str, int, int], None]
-"""Told the step under way, how many are done, of how many."""
+Progress = Callable[[str, int, int], None]
+"""Called with the step under way, how many are done, of how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What people made of an exception."""
+    """How a person resolved an exception."""
 
     by: str
     ground: str
@@ -63,7 +63,7 @@ class Reconciled:
 
     @property
     def open(self) -> tuple[Difference, ...]:
-        """Exceptions that wait for people."""
+        """Exceptions that wait for a person's decision."""
         return tuple(each for each in self.outcome.exceptions if each.key not in self.resolved)
 
     @property
@@ -73,42 +73,42 @@ class Reconciled:
 
 
 def reconcile_month(
-    session: Session, gateway: Gateway, month: Month, now: datetime, told: Told | None = None
+    session: Session, gateway: Gateway, month: Month, now: datetime, progress: Progress | None = None
 ) -> Reconciled:
-    """Fetch the gateway's news and reconcile a JST month as of `now`. Commits the news, writes nothing else.
+    """Fetch the gateway's events and reconcile a JST month as of `now`. Commits the events, writes nothing else.
 
     A gateway that does not answer, and a login that may only read, leave what is known already.
     """
-    fetch_news(session, gateway, now, told)
-    reconciled = reconcile_known(session, gateway, month, now, told)
+    fetch_news(session, gateway, now, progress)
+    reconciled = reconcile_known(session, gateway, month, now, progress)
     session.rollback()
     return reconciled
 
 
-def fetch_news(session: Session, gateway: Gateway, now: datetime, told: Told | None = None) -> None:
+def fetch_news(session: Session, gateway: Gateway, now: datetime, progress: Progress | None = None) -> None:
     """The gateway's news, which a reconciliation begins with. Commits."""
-    (told or _nobody)("news", 0, len(STEPS))
+    (progress or _unseen)("news", 0, len(STEPS))
     _events(session, gateway, now)
 
 
 def reconcile_known(
-    session: Session, gateway: Gateway, month: Month, now: datetime, told: Told | None = None
+    session: Session, gateway: Gateway, month: Month, now: datetime, progress: Progress | None = None
 ) -> Reconciled:
     """Reconcile what is known, as the session's transaction sees it; nothing is written, and nothing ended."""
-    told = told or _nobody
+    progress = progress or _unseen
     today = jst_day(now)
     with scratch("keizoku-reconcile-") as folder, closing(workbench(folder)) as connection:
-        bank_given = _load(session, connection, folder, month, gateway.bank_names, told)
-        told("match", len(STEPS) - 1, len(STEPS))
+        bank_given = _load(session, connection, folder, month, gateway.bank_names, progress)
+        progress("match", len(STEPS) - 1, len(STEPS))
         stated = {"ledger": int(session.execute(LEDGER_MOVED, _span(month)).scalar_one())}
         outcome = reconcile(connection, month, today, bank_given=bank_given, stated=stated)
     controls = _controls(session, month)
-    told("match", len(STEPS), len(STEPS))
+    progress("match", len(STEPS), len(STEPS))
     return Reconciled(outcome, resolutions(session, outcome), controls, bank_given)
 
 
 def resolutions(session: Session, outcome: Outcome) -> dict[str, Resolution]:
-    """The newest resolution of each exception that has one and still stands at the same amount."""
+    """The newest resolution of each exception that has one and still has the same amount."""
     amounts = {each.key: each.yen for each in outcome.exceptions}
     if not amounts:
         return {}
@@ -134,7 +134,7 @@ def resolve(
     *,
     lines: Mapping[str, int] | None = None,
 ) -> int | None:
-    """People say what an exception is; with `lines` (code -> yen) an entry is posted for it. Commits; the entry's id.
+    """Record what an exception is; with `lines` (code -> yen) post an entry for it. Commits; returns the entry's id.
 
     Refused without author and ground, for an exception that the month does not have or that is resolved already.
     """
@@ -157,8 +157,8 @@ def resolve(
         )
     session.execute(
         sa.insert(exception_resolution).values(
-            month=str(month), exception=key, kind=found.type.value, yen=found.yen, told=exception_row(found).to_json(),
-            entry_id=entry_id, author=by, ground=ground, recorded_at=now,
+            month=str(month), exception=key, kind=found.type.value, yen=found.yen,
+            snapshot=exception_row(found).to_json(), entry_id=entry_id, author=by, ground=ground, recorded_at=now,
         )
     )  # fmt: skip
     session.commit()
@@ -253,11 +253,11 @@ def _load(
     folder: Path,
     month: Month,
     names: Sequence[str],
-    told: Told,
+    progress: Progress,
 ) -> bool:
-    """Stream the facts; whether a statement of the bank is at hand for the month."""
+    """Stream the facts; returns whether there is a bank statement for the month."""
     for done, (table, query) in enumerate(queries(month, AROUND, names).items(), start=1):
-        told(table, done, len(STEPS))
+        progress(table, done, len(STEPS))
         file = folder / f"{table}.csv"
         statement = f"COPY ({query}) TO STDOUT (FORMAT csv)".encode()
         with file.open("wb") as out, driver_cursor(session) as cursor, cursor.copy(statement) as rows:
@@ -310,5 +310,5 @@ def _span(month: Month) -> dict[str, date | datetime | str]:
     }
 
 
-def _nobody(step: str, done: int, whole: int) -> None:
+def _unseen(step: str, done: int, whole: int) -> None:
     pass

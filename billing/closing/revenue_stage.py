@@ -31,7 +31,7 @@ from keizoku.terms.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class DayDue:
-    """What a day of a plan should have recognised more than it has."""
+    """The yen that a day of a plan has still to recognise."""
 
     day: date
     plan: str
@@ -92,7 +92,7 @@ _DUE_DAYS = PreparedQuery(
 
 
 _its_invoice = sa.and_(invoice.c.contract_id == term.c.contract_id, invoice.c.term_id == term.c.id)
-"""By the contract too, which has an index over all invoices; that over terms leaves out the void ones."""
+"""Also by contract, whose index covers all invoices; the index over terms leaves out void ones."""
 
 _CLOSABLE = sa.and_(
     term.c.closed_on.is_not(None),
@@ -110,7 +110,7 @@ def anything_to_close() -> sa.ColumnElement[bool]:
 
 
 def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) -> list[DayDue]:
-    """Days up to the one before the business date that are not recognised as they should be.
+    """Days before the business date whose posted revenue is not what it should be.
 
     Looked at: every day since the last one posted, and every day that a term recorded since the last certificate
     (id above `above`) covers.
@@ -120,7 +120,7 @@ def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) 
 
 
 def _tax_rates(rules: Rules) -> dict[str, str]:
-    """The rate that a term's fee holds, by the day on which the term begins, as its invoice shows it."""
+    """The tax rate in a term's fee, by the day on which the term begins, as its invoice shows it."""
     held = [(version, tax_parts(version.policy.tax.rate)) for version in rules.terms.versions if version.policy]
     return {
         "from_on": plain_array(version.in_force_from for version, _ in held),

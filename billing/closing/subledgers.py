@@ -1,4 +1,4 @@
-"""Accounts at a month's end, as known now: what the journal says, and what the rows that it stands for sum to.
+"""Accounts at a month's end, as known now: what the journal says, and the sum of the rows that it was posted from.
 
     1131 attempts, refunds, keys, movements, disputes      1140 invoices less settlements
     2120 terms by their days (contract_liability.py)         2130 credits less what was applied and refunded
@@ -35,11 +35,11 @@ class SubLedger:
 
     @property
     def ties(self) -> bool:
-        """Whether both say the same."""
+        """Whether both are equal."""
         return self.journal_yen == self.rows_yen
 
-    def told(self, month: Month) -> str:
-        """The difference in words."""
+    def sentence(self, month: Month) -> str:
+        """The difference as a sentence."""
         last_on = month.end_on - timedelta(days=1)
         return f"account {self.code} stands at {self.journal_yen} yen on {last_on}, its rows say {self.rows_yen}"
 
@@ -50,7 +50,7 @@ def sub_ledgers(session: Session, month: Month, today: date) -> tuple[SubLedger,
     journal = balances_before(session, month.next())
     found = [SubLedger(code, journal.get(code, 0), int(rows[code])) for code in _SUMS]
     rolled = roll_forward(session, month, today)
-    # days that have passed and are not recognised yet are what the journal has too much
+    # the journal is too high by the days that have passed and are not recognised yet
     held_yen = sum(part.yen for part in rolled.schedule if part.when != LATE)
     found.append(SubLedger(ACCOUNT, -rolled.closing_yen, -held_yen))
     return tuple(sorted(found, key=lambda each: each.code))

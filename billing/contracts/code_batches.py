@@ -157,7 +157,7 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[BatchR
     """Every batch of a kind with what became of its codes; what is still owed for them. Refused for an unknown name."""
     used = sa.func.count(code_redemption.c.contract_id)
     held = sa.func.count(code_redemption.c.id) - used
-    told = (
+    counted = (
         sa.select(code.c.batch_id, used.label("used"), held.label("held"))
         .join(code_redemption, code_redemption.c.code_id == code.c.id)
         .where(code_redemption.c.released_at.is_(None))
@@ -175,8 +175,8 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[BatchR
         .subquery()
     )
     query = (
-        sa.select(*_NO_SECRET, told.c.used, told.c.held, ends.c.expired, ends.c.revoked)
-        .outerjoin(told, told.c.batch_id == code_batch.c.id)
+        sa.select(*_NO_SECRET, counted.c.used, counted.c.held, ends.c.expired, ends.c.revoked)
+        .outerjoin(counted, counted.c.batch_id == code_batch.c.id)
         .outerjoin(ends, ends.c.batch_id == code_batch.c.id)
         .where(code_batch.c.kind == kind)
         .order_by(code_batch.c.id)

@@ -1,6 +1,6 @@
 """What users and people do to a contract, as rows that are never rewritten: a card changed, a fee given up.
 
-What follows from a fact, stages and desks derive. Instants are aware UTC.
+What follows from a fact is derived by stages and services. Instants are aware UTC.
 """
 
 from collections.abc import Mapping

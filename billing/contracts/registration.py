@@ -1,6 +1,6 @@
 """Registration (Article 3): applications, their refusal, and the approval that forms a contract.
 
-One by one at the desk, or many at once when a host moves in. An approval starts the first term and invoices it; the
+One by one, or many at once when a host moves in. An approval starts the first term and invoices it; the
 service charges it then.
 """
 

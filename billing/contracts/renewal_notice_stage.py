@@ -1,6 +1,6 @@
-"""Within stage 7: what users are told before a renewal. Due, decide, save; a second night of a date writes nothing.
+"""Within stage 7: notices to users before a renewal. Due, decide, save; a second run of a date writes nothing.
 
-Candidates are found by the database: contracts whose next renewal is near and not yet told, or whose price there is
+Candidates are found by the database: contracts whose next renewal is near and not yet notified, or whose price there is
 not the one that they know. The renewal itself is decided as by the stage `terms`, as if nothing changed until then.
 """
 
@@ -30,12 +30,12 @@ from keizoku.terms.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """A contract that renews as things stand: the term to come, the price now, what was told of it."""
+    """A contract that will renew: the coming term, the price now, the notices sent of it."""
 
     term: NewTerm
     interval: str
     now_yen: int
-    told: RenewalNotified
+    notified: RenewalNotified
 
 
 def anything_due() -> sa.ColumnElement[bool]:
@@ -65,7 +65,7 @@ def due(session: Session, rules: Rules, today: date, fence: Fence | None = None)
         return
     query = (
         running()
-        # implied by what is wanted; said apart, it keeps the server from joining every contract with its terms first
+        # implied by the others; alone, it keeps the server from joining every contract with its terms first
         .where(contract.c.plan == sa.any_(texts(plans)))
         .where(contract.c.renews_on > today, contract.c.renews_on <= today + timedelta(days=longest), wanted)
         .order_by(contract.c.id)
@@ -75,9 +75,11 @@ def due(session: Session, rules: Rules, today: date, fence: Fence | None = None)
     last = 0
     while rows := session.execute(query.where(contract.c.id > last)).all():
         last = rows[-1].id
-        told = _told(session, {row.id: row.renews_on for row in rows})
+        notified = _notified(session, {row.id: row.renews_on for row in rows})
         facts = _facts(session, rules, rows, today, fence)
-        yield [found for each in facts if (found := _upcoming(each, rules, choices, told, today, fence)) is not None]
+        yield [
+            found for each in facts if (found := _upcoming(each, rules, choices, notified, today, fence)) is not None
+        ]
         if len(rows) < CHUNK:
             return
 
@@ -112,7 +114,7 @@ def decide(rules: Rules, upcoming: Sequence[Upcoming], today: date) -> list[tupl
         for occasion, notice in renewal_notices(
             each.term,
             each.now_yen,
-            each.told,
+            each.notified,
             Windows(renewal_days[each.interval], settings.price_notice_days, settings.end_of_use_days_before),
             today,
         )
@@ -155,9 +157,11 @@ def _wanted(prices: Sequence[Price], settings: Discretion, today: date) -> sa.Co
     """The condition of a candidate; None where nobody can be one."""
     first_day = sa.func.to_char(contract.c.renews_on, "YYYY-MM-DD")
     of_term = sa.select(user_notice.c.occasion).where(user_notice.c.contract_id == contract.c.id)
-    told = of_term.where(user_notice.c.kind == "renewal", user_notice.c.occasion == sa.func.concat("term:", first_day))
+    notified = of_term.where(
+        user_notice.c.kind == "renewal", user_notice.c.occasion == sa.func.concat("term:", first_day)
+    )
     conditions: list[sa.ColumnElement[bool]] = [
-        sa.and_(plan.c.interval == interval, contract.c.renews_on <= today + timedelta(days=days), ~told.exists())
+        sa.and_(plan.c.interval == interval, contract.c.renews_on <= today + timedelta(days=days), ~notified.exists())
         for interval, days in (
             ("month", settings.renewal_notice_days_month),
             ("year", settings.renewal_notice_days_year),
@@ -166,7 +170,7 @@ def _wanted(prices: Sequence[Price], settings: Discretion, today: date) -> sa.Co
     ]
     ahead = _prices_to_come(prices, today, settings.price_notice_days)
     if ahead:
-        last_told = (
+        last_notified = (
             of_term.where(
                 user_notice.c.kind == "price", user_notice.c.occasion.like(sa.func.concat("term:", first_day, ":%"))
             )
@@ -174,7 +178,9 @@ def _wanted(prices: Sequence[Price], settings: Discretion, today: date) -> sa.Co
             .limit(1)
             .scalar_subquery()
         )
-        known_yen = sa.func.coalesce(sa.cast(sa.func.split_part(last_told, ":", 4), sa.BigInteger), term.c.price_yen)
+        known_yen = sa.func.coalesce(
+            sa.cast(sa.func.split_part(last_notified, ":", 4), sa.BigInteger), term.c.price_yen
+        )
         other = sa.or_(
             *(
                 sa.and_(
@@ -225,7 +231,7 @@ def _upcoming(
     facts: DueContract,
     rules: Rules,
     choices: RenewalRules,
-    told: dict[int, RenewalNotified],
+    notified: dict[int, RenewalNotified],
     today: date,
     fence: Fence | None,
 ) -> Upcoming | None:
@@ -244,12 +250,12 @@ def _upcoming(
     if not renewal.terms:
         return None
     return Upcoming(
-        renewal.terms[0], each.interval, each.last_price_yen, told.get(each.contract_id, RenewalNotified(False, ()))
+        renewal.terms[0], each.interval, each.last_price_yen, notified.get(each.contract_id, RenewalNotified(False, ()))
     )
 
 
-def _told(session: Session, renews_on: dict[int, date]) -> dict[int, RenewalNotified]:
-    """contract id -> what was told of its coming term."""
+def _notified(session: Session, renews_on: dict[int, date]) -> dict[int, RenewalNotified]:
+    """contract id -> the notices sent of its coming term."""
     rows = session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.kind, user_notice.c.occasion)
         .where(

@@ -81,7 +81,7 @@ def due(
         query = query.where(contract.c.id == sa.any_(numbers(contract_ids)))
     if within is not None:
         query = query.where(contract.c.id.between(*within))
-    # the desk waits for a night that is renewing the same contract; the night leaves the desk's alone
+    # a service waits for a night that is renewing the same contract; the night skips a contract that a service holds
     query = query.with_for_update(of=contract, skip_locked=contract_id is None)
     rows = session.execute(query, {BUSINESS_DATE.key: business_date}).all()
     return load_facts(session, rules, rows, business_date) if rows else []

@@ -1,4 +1,4 @@
-"""Screenings as they are recorded (premium/3.5): rejections, what a rule left to people, what a rule is told.
+"""Screenings as they are recorded (premium/3.5): rejections, what a rule left to people, the facts that a rule sees.
 
 Each outcome is a row with author and ground; the approval itself, which forms the contract, is in registration.
 """
@@ -49,7 +49,7 @@ def refer(session: Session, contract_id: int, account: str, ground: str, now: da
 
 
 def applicants(session: Session) -> dict[int, Applicant]:
-    """contract id -> what a rule is told of each waiting application, oldest first."""
+    """contract id -> the facts that a rule sees of each waiting application, oldest first."""
     waiting = session.execute(
         sa.select(contract)
         .where(contract.c.approved_at.is_(None), contract.c.rejected_at.is_(None))

@@ -4,8 +4,8 @@
     with whole_folder(Path("2026-04")) as partial:       SHA256SUMS goes first and comes back last:
                                                          a folder that has it is whole
 
-Always holds: one writer at a time; a second one is Refused in one line, and what a killed one left is taken away by the
-next. The lock is the kernel's and goes with the process. OSError where a place cannot be written.
+Always holds: one writer at a time; a second one is Refused in one line, and what a killed one left is removed by the
+next. The lock is the kernel's and ends with the process. OSError where a place cannot be written.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def alone(lock: Path, what: Path) -> Iterator[None]:
                 "file.busy", f"{what} is being written by another run", ": wait until that has ended"
             ) from None
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(held), lock.stat()):  # else its last holder took the file away meanwhile
+            if os.path.samestat(os.fstat(held), lock.stat()):  # otherwise its last holder removed the file meanwhile
                 break
         os.close(held)
     try:
@@ -98,16 +98,16 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 def summed(folder: Path) -> set[str]:
     """The names of plain files that a folder's SHA256SUMS has; none where there is none."""
     try:
-        told = (folder / SUMS).read_text(encoding="utf-8").splitlines()
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, UnicodeDecodeError):
         return set()
-    names = {line.partition("  ")[2] for line in told}
+    names = {line.partition("  ")[2] for line in lines}
     return {name for name in names if name and name == Path(name).name}
 
 
 @contextmanager
 def scratch(prefix: str) -> Iterator[Path]:
-    """A folder of its own for a while; what killed processes of ours left an hour ago or longer is taken away first."""
+    """A temporary folder; what killed processes of ours left an hour ago or longer is removed first."""
     for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
         with suppress(OSError, Refused):
             facts = left.lstat()

@@ -1,4 +1,4 @@
-"""The rows behind a document for a user: an invoice with the credits that reduce it, a credit that was granted.
+"""The facts of a document for a user: an invoice with the credits that reduce it, or a credit that was granted.
 
 Read only. Raises Refused, in one line, for what does not exist or for which no document is due.
 """
@@ -97,5 +97,5 @@ def credit_note_of(session: Session, rules: Rules, credit_id: int, issuer: Issue
 
 
 def _number(of_a_row: int) -> int:
-    """A number that a row may have: what no row can have finds none."""
+    """The number, or one that no row has where it is out of range."""
     return of_a_row if 0 < of_a_row < 2**63 else 0

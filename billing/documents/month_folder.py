@@ -1,10 +1,10 @@
-"""The documents of a month, one file each: billing statements, return invoices, demands for late interest.
+"""The documents of a month, one file each: billing statements, credit notes, demands for late interest.
 
     write_documents(session, rules, issuer, Month(2026, 4), Path("2026-04"), "ja")
         statement-12.pdf   return-4.pdf   demand-3.html   …   documents.jsonl   SHA256SUMS
 
-A run that is killed is continued by the next: `documents.jsonl` names each file that is whole, and of which facts; what
-stands there with the same facts and the same bytes is kept, everything else is written. SHA256SUMS comes last: a folder
+A run that is killed is continued by the next: `documents.jsonl` names each file that is complete, and from which facts;
+a file with the same facts and the same bytes is kept, everything else is written. SHA256SUMS comes last: a folder
 that has it is whole. A document counts to the JST month in which it was issued, granted or demanded. Read only; memory
 does not grow with the documents' size. OSError where a file cannot be written, Refused while another run writes there.
 """
@@ -39,8 +39,8 @@ from keizoku.terms.rendering import Lang
 from keizoku.terms.rules import Rules
 
 Form = Literal["pdf", "html"]
-Told = Callable[[int, int], None]
-"""Told how many documents are there, of how many."""
+Progress = Callable[[int, int], None]
+"""Called with how many documents are there, of how many."""
 MANIFEST = "documents.jsonl"
 _AT_ONCE = 1_000
 
@@ -51,12 +51,12 @@ class Written:
 
     folder: Path
     documents: int
-    new: int  # written by this run; the others stood there already
+    new: int  # written by this run; the others were there already
     yen: int  # what the statements ask for, after credits
 
 
 class _Made(NamedTuple):
-    """A document before it is drawn: its file, a digest of its facts, how to draw it, what it asks for."""
+    """A document before it is rendered: its file, a digest of its facts, how to render it, the yen it asks for."""
 
     name: str
     facts: str
@@ -79,7 +79,7 @@ def write_documents(
     *,
     form: Form = "pdf",
     font: Path | None = None,
-    told: Told = lambda done, whole: None,
+    progress: Progress = lambda done, whole: None,
 ) -> Written:
     """Write every document of a month into a folder, which is made, or finish what an earlier run began there.
 
@@ -93,7 +93,7 @@ def write_documents(
         sums: dict[str, _Kept] = {}
         whole = sum(_count(session, month))
         with (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
-            manifest.write("\n")  # a line that a killed run left torn ends here
+            manifest.write("\n")  # end a line that a killed run left incomplete
             for made in _documents(session, rules, issuer, month, lang, form, font):
                 kept = known.get(made.name)
                 if kept is None or kept.facts != made.facts or not _stands(folder / made.name, kept.sha256):
@@ -103,8 +103,8 @@ def write_documents(
                     manifest.flush()
                 sums[made.name] = kept
                 yen += made.yen
-                told(len(sums), whole)
-        for name in known.keys() - sums.keys():  # of another form, or of what is no more
+                progress(len(sums), whole)
+        for name in known.keys() - sums.keys():  # in another format, or of something that is gone
             (folder / name).unlink(missing_ok=True)
         _put(folder / MANIFEST, "".join(_line(name, kept) for name, kept in sums.items()))
         lines = {name: kept.sha256 for name, kept in sums.items()} | {MANIFEST: digest(folder / MANIFEST)}
@@ -148,7 +148,7 @@ def _count(session: Session, month: Month) -> Iterator[int]:
 
 
 def _numbers(session: Session, query: sa.Select[Any]) -> Iterator[int]:
-    """The numbers, some at a time."""
+    """The numbers, in chunks."""
     number = query.selected_columns[0]
     last = 0
     while found := [int(row[0]) for row in session.execute(query.where(number > last).limit(_AT_ONCE))]:
@@ -157,14 +157,14 @@ def _numbers(session: Session, query: sa.Select[Any]) -> Iterator[int]:
 
 
 def _known(folder: Path) -> dict[str, _Kept]:
-    """What earlier runs say that they wrote; lines that are torn are left out."""
+    """What earlier runs recorded as written; incomplete lines are left out."""
     known: dict[str, _Kept] = {}
     try:
         with (folder / MANIFEST).open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 try:
-                    told = json.loads(line)
-                    name, kept = str(told["file"]), _Kept(str(told["facts"]), str(told["sha256"]))
+                    progress = json.loads(line)
+                    name, kept = str(progress["file"]), _Kept(str(progress["facts"]), str(progress["sha256"]))
                 except (ValueError, KeyError, TypeError):
                     continue
                 if name == Path(name).name:

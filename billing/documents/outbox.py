@@ -1,4 +1,4 @@
-"""Documents for users, for a mailer to take: what is written, and when each was handed over.
+"""Documents for users, to be sent by a mailer: what was written, and when each was handed over.
 
     the night writes it ──> `waiting` lists it ──> the mailer sends it ──> `hand_over` records when
 
@@ -112,7 +112,7 @@ def _waiting(account: str | None, kinds: Collection[str], *, also_handed_over: b
 
 
 def document(session: Session, document_id: str) -> OutgoingDocument:
-    """One document. Raises Refused for an id that is none."""
+    """One document. Raises Refused for an id that does not exist."""
     kind, number = _parse(document_id)
     query = _documents()
     columns = query.selected_columns

@@ -49,15 +49,15 @@ def document_pdf(document: PrintedDocument, font: Path | None = None) -> bytes:
     line = ("LINEBELOW", (0, 0), (-1, -1), 0.5, colors.HexColor(_LINE))
     top = ("VALIGN", (0, 0), (-1, -1), "TOP")
 
-    def text(told: str, style: ParagraphStyle = body) -> Paragraph:
-        return Paragraph(escape(told), style)
+    def text(words: str, style: ParagraphStyle = body) -> Paragraph:
+        return Paragraph(escape(words), style)
 
     def amounts(rows: tuple[tuple[str, int], ...]) -> Table:
         unit = "円" if document.lang == "ja" else " yen"
-        drawn = [[text(told), text(f"{yen:,}{unit}", right)] for told, yen in rows]
+        drawn = [[text(words), text(f"{yen:,}{unit}", right)] for words, yen in rows]
         return Table(drawn, colWidths=[124 * mm, 46 * mm], style=[line, top])
 
-    fields = [[text(name, soft), text(told)] for name, told in document.fields]
+    fields = [[text(name, soft), text(words)] for name, words in document.fields]
     story = [
         text(document.title, title),
         Spacer(1, 4 * mm),
@@ -89,7 +89,7 @@ def _font(file: Path | None) -> str:
     try:
         found = TTFont(f"document-{chosen.stem}", str(chosen))
     except (OSError, TTFError) as error:
-        raise FontError(f"{chosen}: cannot be put into a PDF; a TrueType font is wanted ({error})") from error
+        raise FontError(f"{chosen}: cannot be put into a PDF; a TrueType font is needed ({error})") from error
     pdfmetrics.registerFont(found)
     return str(found.fontName)
 

@@ -39,7 +39,7 @@ class Case:
     suspended: bool
     unpaid: tuple[OpenItem, ...]
     elsewhere: tuple[OpenItem, ...]  # unpaid fees of the account's other contracts
-    told: frozenset[str]  # occasions of its notices that a fee is overdue
+    notified: frozenset[str]  # occasions of the overdue notices that were sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +100,14 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
     ).all()
     unpaid = load_open_items(session, rules, today, contract_ids=[row.id for row in rows])
     of_contract, of_account = by_contract(unpaid), by_account(unpaid)
-    told: dict[int, set[str]] = defaultdict(set)
+    notified: dict[int, set[str]] = defaultdict(set)
     for row in session.execute(
         sa.select(user_notice.c.contract_id, user_notice.c.occasion).where(
             user_notice.c.kind == "overdue",
             user_notice.c.contract_id == _any(ids),
         )
     ):
-        told[row.contract_id].add(row.occasion)
+        notified[row.contract_id].add(row.occasion)
     return [
         Case(
             contract_id=row.id,
@@ -116,7 +116,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
             suspended=row.id in suspended_ids,
             unpaid=tuple(of_contract.get(row.id, ())),
             elsewhere=tuple(each for each in of_account.get(row.account, ()) if each.contract_id != row.id),
-            told=frozenset(told[row.id]),
+            notified=frozenset(notified[row.id]),
         )
         for row in rows
         if row.id in ids
@@ -154,7 +154,7 @@ def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Delinquency
         tell = tuple(
             each
             for each in case.unpaid
-            if overdue_days(each.fee, today) > 0 and f"invoice:{each.invoice_id}" not in case.told
+            if overdue_days(each.fee, today) > 0 and f"invoice:{each.invoice_id}" not in case.notified
         )
         everything = [*fees, *(each.fee for each in case.elsewhere)]
         rulings.append(DelinquencyRuling(case, state, days, accelerated(everything, today), tell))
@@ -247,7 +247,7 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
 
 
 def _lift(session: Session, case: Case, now: datetime) -> int:
-    """End the suspension that this stage set; access is back, and is told so, unless people hold it off too."""
+    """End this stage's suspension; access is back and the user is notified, unless people keep it off too."""
     lifted = session.scalars(
         sa.update(suspension)
         .where(

@@ -51,7 +51,7 @@ class Act:
 
 
 def write_off(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:
-    """Give up what is open of a term's fee, if the term is over, and the interest on it; the user is told; commits.
+    """Write off what is open of a past term's fee, and the interest on it; the user is notified; commits.
 
     Where the fee was paid late, what is given up is the interest that it left.
     """

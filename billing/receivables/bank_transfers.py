@@ -134,7 +134,7 @@ def _take(session: Session, rules: Rules, path: Path, file: MoneyFile, author: s
         for each, found in zip(fresh, whose, strict=True)
         if found.account is not None
     )
-    told = tuple(sorted([*file.findings, *findings], key=lambda finding: finding.line or 0))
+    all_findings = tuple(sorted([*file.findings, *findings], key=lambda finding: finding.line or 0))
     logged = note_import(
         session,
         MoneyImport(
@@ -145,10 +145,10 @@ def _take(session: Session, rules: Rules, path: Path, file: MoneyFile, author: s
             rows_new=len(fresh),
             rows_known=len(lines) - len(fresh),
             rows_passed_over=file.passed_over + outgoing,
-            rows_refused=len(told),
+            rows_refused=len(all_findings),
             author=author,
             recorded_at=now,
-            findings=told,
+            findings=all_findings,
         ),
     )
     return BankImport(logged, matched)

@@ -77,8 +77,10 @@ def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
     except RecursionError:
         raise Refused("mapping.form", f"{path}: its lists are nested too deep") from None
     except ValidationError as error:
-        told = error.errors()[0]
-        raise Refused("mapping.form", f"{path}: {'.'.join(str(part) for part in told['loc'])}: {told['msg']}") from None
+        row_text = error.errors()[0]
+        raise Refused(
+            "mapping.form", f"{path}: {'.'.join(str(part) for part in row_text['loc'])}: {row_text['msg']}"
+        ) from None
     for name in (*layout.columns, *layout.constants, *layout.ignore):
         if name not in columns:
             near = get_close_matches(name, columns, n=1)
@@ -123,8 +125,8 @@ def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], l
             continue
         elif len(values) != len(header):
             rule = f"the header has {len(header)} columns, this row {len(values)}"
-            told = layout.delimiter.join(values)[:80]
-            findings.append(Finding(source, line, told, rule, "quote values that hold the delimiter"))
+            row_text = layout.delimiter.join(values)[:80]
+            findings.append(Finding(source, line, row_text, rule, "quote values that hold the delimiter"))
         else:
             row = {name: values[place].strip() for name, place in places.items()} | layout.constants
             if any(row.get(name, "").startswith(tuple(starts)) for name, starts in layout.ignore.items()):
@@ -160,10 +162,10 @@ def yen_of(written: str) -> int:
 
 def text_of(written: str) -> str:
     """A text of a bank: width and spaces made even. Raises BadValueError: too long, or control letters."""
-    told = " ".join(unicodedata.normalize("NFKC", written).split())
-    if len(told) > LONGEST_NAME or not told.isprintable():
-        raise BadValueError(told[:40], f"a text has at most {LONGEST_NAME} printable letters", "shorten it")
-    return told
+    row_text = " ".join(unicodedata.normalize("NFKC", written).split())
+    if len(row_text) > LONGEST_NAME or not row_text.isprintable():
+        raise BadValueError(row_text[:40], f"a text has at most {LONGEST_NAME} printable letters", "shorten it")
+    return row_text
 
 
 def _decoded(raw: bytes, encoding: str) -> str | None:

@@ -3,7 +3,7 @@
 By the reading `deposit_use` a deposit is kept, refundable in full, until its payer asks for it: back, or applied to
 what is due, on that day. By its alternative it pays a fee on the day on which that falls due, before a card is asked:
 nobody owes late interest while we hold their money. What a card paid too much is kept apart: it goes back to the card,
-or by bank where people say so.
+or by bank where an operator decides so.
 
 Always holds: a deposit is never used beyond what it holds (accounts are locked first). Amounts are whole yen.
 """

@@ -24,7 +24,7 @@ from keizoku.terms.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What a payer sent: `received_on` is the day of the money, on which interest stops; the day it is told if None."""
+    """What a payer sent: `received_on` is the money's day, on which interest stops; None: the day it is recorded."""
 
     account: str
     yen: int

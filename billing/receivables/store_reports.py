@@ -107,9 +107,9 @@ def import_reports(
         except BadValueError as bad:
             findings.append(Finding(str(path), line, *bad.args))
         except Refused as refused:
-            told = f"{values['account']} {values['term']}"
+            stated = f"{values['account']} {values['term']}"
             findings.append(
-                Finding(str(path), line, told, str(refused), "correct the row, or settle it with the store")
+                Finding(str(path), line, stated, str(refused), "correct the row, or settle it with the store")
             )
     return note_import(
         session,
@@ -180,12 +180,12 @@ def _take(
 ) -> int:
     before = session.execute(sa.select(store_report).where(store_report.c.term_id == term_id)).one_or_none()
     if before is not None:
-        told = (before.gross_yen, before.fee_yen)
-        if not again or told != (report.gross_yen, report.fee_yen):
+        stated = (before.gross_yen, before.fee_yen)
+        if not again or stated != (report.gross_yen, report.fee_yen):
             raise Refused(
                 "store.reported_already",
                 f"account {report.account}: the store has reported the term of {report.term_on} already: "
-                f"{told[0]} yen, of which it keeps {told[1]}",
+                f"{stated[0]} yen, of which it keeps {stated[1]}",
             )
         return 0
     session.execute(

@@ -1,6 +1,6 @@
-"""The diary of an account: what happened, when it holds, when we learned it, by which clause, what it changed.
+"""The history of an account: what happened, when it holds, when we learned it, by which clause, what it changed.
 
-    rows of all tables ──> events ──in_order, known──> the diary as it could be read at any time ──told──> sentences
+    rows of all tables ──> events ──in_order, known──> the history as it could be read at any time ──> sentences
 
 Pure: events are values, and nothing is decided here. `at` is the instant from which an event holds, `known_at` the one
 at which it was recorded; a charge whose answer came late, or a night that was missed, lies between the two.

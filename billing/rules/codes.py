@@ -3,9 +3,9 @@
     0001 K7Q2M9XW4TB3HZE C   ──>  0001K-7Q2M9-XW4TB-3HZEC
     batch, secret (75 bits), check letter
 
-The check letter catches every single mistyped letter and every two letters that changed places: a typo is told from
-an unknown code without asking the database. Letters are Crockford's base 32: no I, L, O, U; I and L are read as 1,
-O as 0, small letters, full-width letters and spaces as they are meant. Pure.
+The check letter catches every single mistyped letter and every two letters that changed places, so a typo is not taken
+for an unknown code, and the database is not asked. Letters are Crockford's base 32: no I, L, O, U; I and L are read as
+1, O as 0; small letters, full-width letters and spaces are accepted. Pure.
 """
 
 from __future__ import annotations

@@ -49,16 +49,16 @@ def consents(named: Sequence[str], in_force: Mapping[str, str]) -> tuple[Consent
     if not named:
         return tuple(Consent(name, version, stated=False) for name, version in in_force.items())
     asked = ", ".join(f"{name}/{version}" for name, version in in_force.items())
-    told: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for written in named:
         name, _, version = written.partition("/")
-        if in_force.get(name) != version or told.get(name, version) != version:
+        if in_force.get(name) != version or versions.get(name, version) != version:
             raise ConsentError(f"consent to {written!r} is not consent to what is in force: {asked} (premium/3.2)")
-        told[name] = version
-    missing = [f"{name}/{version}" for name, version in in_force.items() if name not in told]
+        versions[name] = version
+    missing = [f"{name}/{version}" for name, version in in_force.items() if name not in versions]
     if missing:
         raise ConsentError(f"consent to {', '.join(missing)} is missing; in force: {asked} (premium/3.2)")
-    return tuple(Consent(name, told[name], stated=True) for name in in_force)
+    return tuple(Consent(name, versions[name], stated=True) for name in in_force)
 
 
 def outdated(given: Mapping[str, str], in_force: Mapping[str, str]) -> list[str]:

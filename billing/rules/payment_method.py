@@ -88,7 +88,7 @@ def refuse_change(current: str, wanted: str, *, store_stop_recorded: bool) -> st
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """An attempt at a charge: when it was wanted and made, and its definite outcome (None: still unknown)."""
+    """An attempt at a charge: when it was due and made, and its definite outcome (None: still unknown)."""
 
     wanted_on: date
     started_at: datetime
@@ -105,12 +105,12 @@ def next_attempt_wanted_on(
     new_card_at: datetime | None,
     new_card_on: date | None,
 ) -> date | None:
-    """The day from which another attempt is wanted, or None: nothing more to try until a new card comes.
+    """The day from which another attempt is due, or None: nothing more to try until a new card comes.
 
-    The first attempt is wanted on the due date. A soft decline follows the retry schedule (days after the due
+    The first attempt is due on the due date of the fee. A soft decline follows the retry schedule (days after the due
     date); a hard one, or one that needs the user, waits for a new card, which is asked at once. Retries that were
     missed collapse into one: the earliest day not yet tried is returned. An attempt that people found to have never
-    reached the card is wanted again as it was.
+    reached the card is due again as it was.
     """
     if not attempts:
         return due_on
@@ -141,7 +141,7 @@ def days_not_accruing(
 ) -> tuple[tuple[date, date], ...]:
     """Days [from, to) on which our or the gateway's fault kept a fee from being charged (premium/5.2 reading).
 
-    The first attempt was wanted on one day and definitely answered only on a later one: the days between bear no
+    The first attempt was due on one day and definitely answered only on a later one: the days between bear no
     interest, whatever the answer was. A retry that came late took nothing from a user whose card refuses again, so
     its days are left out only if it succeeded or its answer is still unknown. `delayed_until` is the day on which
     an invoice for payment by other means was really made, where that was later than its date.

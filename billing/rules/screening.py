@@ -39,7 +39,7 @@ class EarlierContract:
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """What a rule is told of an application."""
+    """The facts of an application that a rule sees."""
 
     account: str
     plan: str
@@ -109,7 +109,7 @@ def apply_rule(rule: Rule, applicant: Applicant, grounds: Sequence[str]) -> Scre
     """The rule's ruling; whatever goes wrong inside it, or a ground that is not on the list, refers to people."""
     try:
         ruling: object = rule(applicant)
-    except Exception as error:  # the operator's code: its mistakes must not stop the desk
+    except Exception as error:  # the operator's code: its mistakes must not stop the registration
         return refer(f"the rule failed: {type(error).__name__}")
     if not isinstance(ruling, ScreeningRuling):
         return refer(f"the rule returned a {type(ruling).__name__}, not a Ruling")

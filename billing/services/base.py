@@ -1,4 +1,4 @@
-"""What every desk of billing stands on: a session, the rules, a gateway; an account's contract as it is now."""
+"""What every service of billing has: a session, the rules, a gateway, and an account's contract as it is now."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The billing desk: every act of people and of other systems, in one place for callers.
+"""The billing service: every act of people and of other systems, in one place for callers.
 
 Acts on a contract are in `contracts`, what people rule against one in `defaults`, plans and
 prices in `prices`, acts on money in `money`, coupons and product keys in `codes`,

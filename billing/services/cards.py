@@ -1,4 +1,4 @@
-"""The desk for saved cards: begun, confirmed by the card holder, listed, given up (5.1.1.a, 5.4).
+"""Saved cards: begun, confirmed by the card holder, listed, removed (5.1.1.a, 5.4).
 
     begin_card ──> client secret ──> the host's page: card holder, 3-D Secure ──> finish_card ──> charged off-session
 

@@ -1,4 +1,4 @@
-"""The desk for coupons and product keys: batches of codes, and what users redeem.
+"""Coupons and product keys: batches of codes, and what users redeem.
 
 One method per act, with `now`, the instant at which it is received. Each act is committed; what cannot be done is
 Refused in one line.

@@ -1,4 +1,4 @@
-"""The desk for the life of a contract: registration and what users ask for. Prices: `price_desk`.
+"""The life of a contract: registration, and what users ask for. Prices: `services/prices.py`.
 
 One method per act, with the account, what is asked, and the instant `now` at which it is received. Each act is
 committed; what cannot be done is Refused in one line. The night does the rest.

@@ -1,4 +1,4 @@
-"""The desk for default: what people rule against a contract, and what they hand to the mailer.
+"""Default: measures that people take against a contract, and documents that they hand to the mailer.
 
 One method per act, with its author, its ground and `now`. Each act is committed; what cannot be done is Refused in one
 line. What follows from unpaid fees is the night's (keizoku.billing.dunning.delinquency_stage), not people's.
@@ -104,6 +104,6 @@ class DefaultService(Service):
 
 
 def _stated(account: str, by: str, ground: str) -> None:
-    """A measure of people has an author and a ground; the user is told the ground."""
+    """A measure that a person takes has an author and a ground, which the user is given."""
     if not by.strip() or not ground.strip():
         raise Refused("act.unsigned", f"account {account}: say who decides so and on what ground (premium/7.1)")

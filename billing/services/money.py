@@ -1,4 +1,4 @@
-"""The desk for money: what payers, stores and cards did, and what people give up or make sure of.
+"""Money: what payers, stores and cards did, and what people write off or confirm.
 
 One method per act, with `now`, the instant at which it is received. Each act is committed; what cannot be done is
 Refused in one line.

@@ -1,4 +1,4 @@
-"""The desk for acts of the operator that the contract allows and nothing computes: recorded, never judged.
+"""Acts of the operator that the contract allows and nothing computes: recorded, never judged.
 
 premium/11.1: the contents of the service were changed. premium/8.1: data went to a card company to collect a debt.
 Rows are only ever added; a mistaken one is followed by one that says so.
@@ -84,8 +84,8 @@ class OperatorActService(Service):
         ground: str,
         now: datetime,
     ) -> int:
-        for name, told in (("what was done", what), ("the author", by), ("the ground", ground)):
-            if not told.strip():
+        for name, given in (("what was done", what), ("the author", by), ("the ground", ground)):
+            if not given.strip():
                 raise Refused("act.incomplete", f"{kind}: {name} is missing", "an act is recorded with all of them")
         if occurred_at > now:
             raise Refused("act.ahead", f"{kind}: {iso_jst(occurred_at)} lies ahead", "record what has happened")

@@ -1,4 +1,4 @@
-"""The desk for plans and their dated prices (premium/4.3): record, list, simulate.
+"""Plans and their dated prices (premium/4.3): record, list, simulate.
 
 A price that breaks the operator's notice or migration period is Refused with the earliest days that would do.
 """

@@ -53,7 +53,7 @@ exception_resolution = Table(
     text("exception"),  # its key: type and the rows on its sides
     text("kind"),
     yen("yen"),
-    Column("told", JSONB, nullable=False),  # the exception as it was then
+    Column("snapshot", JSONB, nullable=False),  # the exception as it was when it was resolved
     Column("entry_id", BigInteger, ForeignKey("entry.id"), nullable=True),
     text("author"),
     text("ground"),

@@ -87,10 +87,8 @@ APPEND_ONLY = (
     "restored_act",
     "restored_act_end",
     "act_key",
-    "simulated_charge",
-    "simulated_dispute",
 )
-"""Tables whose rows are only ever added (rule 6 of docs/rules.md)."""
+"""Tables whose rows are only ever added (rule 6 of docs/explanation/rules.md)."""
 
 _BALANCE_FUNCTION = """
 CREATE OR REPLACE FUNCTION keizoku_entry_balances() RETURNS trigger LANGUAGE plpgsql

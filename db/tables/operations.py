@@ -45,7 +45,7 @@ night_range = Table(
     text("part"),
     Column("first_contract", BigInteger, nullable=False),
     Column("last_contract", BigInteger, nullable=False),
-    instant("handed_out_at"),
+    instant("assigned_at"),
     text("state"),
     Column("changes", Integer, nullable=True),
     CheckConstraint("state IN ('open', 'done', 'left')", name="state"),

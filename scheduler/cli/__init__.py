@@ -254,7 +254,7 @@ def _keizoku(
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run one command and exit.
 
-    0 fine, 1 a finding or a refusal, 2 a mistake in how it was called, 3 broken off by what it stands on (the database
+    0 fine, 1 a finding or a refusal, 2 a mistake in how it was called, 3 broken off by a failure below it (the database
     went away, a disk is full: run it again), 130 interrupted; `keizoku.scheduler.cli.shared.output` is their home.
     """
     _have_streams()

@@ -55,7 +55,7 @@ def offer(session: Session, on: date, step: str, ranges: list[Range], now: datet
                 "part": step,
                 "first_contract": first,
                 "last_contract": last,
-                "handed_out_at": now,
+                "assigned_at": now,
                 "state": "open",
             }
             for first, last in ranges

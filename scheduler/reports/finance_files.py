@@ -20,8 +20,8 @@ from keizoku.scheduler.reports.finance_page import finance_page
 from keizoku.terms.cells import cell
 from keizoku.terms.rendering import Lang
 
-Told = Callable[[str, int, int], None]
-"""Told the file that is written next, how many are done, of how many."""
+Progress = Callable[[str, int, int], None]
+"""Called with the file that is written next, how many are done, of how many."""
 MOST_ROWS = 1_048_575
 """Rows below the header that a sheet can hold."""
 LIST_ROWS = 100_000
@@ -32,7 +32,7 @@ What is more, of either kind, is in the CSV only, and the summary says so.
 
 
 def write_finance(
-    report: FinanceReport, folder: Path, lang: Lang, told: Told = lambda name, done, whole: None
+    report: FinanceReport, folder: Path, lang: Lang, progress: Progress = lambda name, done, whole: None
 ) -> list[Path]:
     """Write all files into a folder, which is made; their paths. `told` hears of each before it is written.
 
@@ -41,7 +41,7 @@ def write_finance(
     names = [f"{table.key}.csv" for table in report.tables] + ["report.html", "report.xlsx"]
     with whole_folder(folder) as partial:
         for done, name in enumerate(names):
-            told(name, done, len(names))
+            progress(name, done, len(names))
             path = partial / name
             if name == "report.html":
                 path.write_text(finance_page(report, lang), encoding="utf-8")
@@ -49,7 +49,7 @@ def write_finance(
                 write_workbook(report, path, lang)
             else:
                 _write_csv(report.table(path.stem), path)
-        told(SUMS, len(names), len(names))
+        progress(SUMS, len(names), len(names))
     return [folder / name for name in (*names, SUMS)]
 
 
@@ -97,8 +97,10 @@ def write_workbook(report: FinanceReport, path: Path, lang: Lang) -> None:
         summary.write_formula(at, 1, formula(figure, report.table(figure.table), ends[figure.table]), formats["yen"],
                               figure.value)  # fmt: skip
     for at, (key, most) in enumerate(cut.items(), start=len(figures) + 2):
-        told = f"{key}: 先頭の{most:,}行(全行は{key}.csv)" if ja else f"{key}: the first {most:,} rows; all: {key}.csv"
-        summary.write_string(at, 0, told)
+        progress = (
+            f"{key}: 先頭の{most:,}行(全行は{key}.csv)" if ja else f"{key}: the first {most:,} rows; all: {key}.csv"
+        )
+        summary.write_string(at, 0, progress)
     book.close()
 
 

@@ -83,11 +83,11 @@ def _bars(rows: Iterable[tuple[str, int, str, str]], sign: str) -> str:
     for at, (name, value, table, only) in enumerate(drawn):
         y = 24 * at + 4
         width = abs(value) * 420 // most
-        told = f"{'-' if value < 0 else ''}{sign}{abs(value):,}"
+        amount = f"{'-' if value < 0 else ''}{sign}{abs(value):,}"
         parts.append(
             f'<a href="#t-{table}" data-only="{escape(only)}"><text x="0" y="{y + 14}">{escape(name)}</text>'
             f'<rect x="170" y="{y}" width="{width}" height="17" fill="{_RED if value < 0 else _BLUE}"/>'
-            f'<text x="{178 + width}" y="{y + 14}" fill="{_INK}">{told}</text></a>'
+            f'<text x="{178 + width}" y="{y + 14}" fill="{_INK}">{amount}</text></a>'
         )
     return "".join((*parts, "</svg>"))
 

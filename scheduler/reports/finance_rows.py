@@ -216,8 +216,8 @@ def exceptions(session: Session, month: Month, reconciled: Reconciled | None) ->
         since = min(side.on for side in (each.left, each.right) if side is not None)
         state = "resolved" if each.key in reconciled.resolved else "open"
         yield each.type.value, since, each.key, each.yen, state
-    for told in reconciled.unexplained:
-        yield "unexplained", month.first_on, told, 0, "open"
+    for sentence in reconciled.unexplained:
+        yield "unexplained", month.first_on, sentence, 0, "open"
 
 
 def journal(session: Session, month: Month) -> Iterator[Row]:

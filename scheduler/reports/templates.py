@@ -28,9 +28,9 @@ def templates_in(folder: Path = HERE) -> Environment:
 
 def both(ja: object, en: object, langs: Langs) -> Markup:
     """A text in the languages of a page, each marked as what it is; what is in it is escaped."""
-    told = {"ja": ja, "en": en}
+    texts = {"ja": ja, "en": en}
     second = ' class="en"' if len(langs) > 1 else ""
-    spans = (Markup('<span lang="{}"{}>{}</span>').format(lang, Markup(second if lang == "en" else ""), told[lang])  # noqa: S704
+    spans = (Markup('<span lang="{}"{}>{}</span>').format(lang, Markup(second if lang == "en" else ""), texts[lang])  # noqa: S704
              for lang in langs)  # fmt: skip
     return Markup(" ").join(spans)
 

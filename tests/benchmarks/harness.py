@@ -8,7 +8,7 @@ median is told. Contenders of a case have to give the same answer, or there is n
 The first round is cold: the files of the data are put out of the system's memory before each run. The others are
 warm, and medians are theirs.
 
-    python -m tests.benchmarks.run                     all cases, writes docs/benchmarks.md and docs/benchmarks.json
+    python -m tests.benchmarks.run                     all cases, writes benchmarks.md and .json in docs/reference
     python -m tests.benchmarks.run quorum              one of them; the others keep their figures
     python -m tests.benchmarks.run quorum --size large its large sizes, beside the ordinary one
 
@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-JSON_FILE = ROOT / "docs" / "benchmarks.json"
+JSON_FILE = ROOT / "docs" / "reference" / "benchmarks.json"
 RUNS = 5
 
 
@@ -298,7 +298,7 @@ def _sized(size: Mapping[str, int]) -> str:
 
 
 def as_markdown(cases: Mapping[str, Mapping[str, Any]]) -> str:
-    """docs/benchmarks.md out of docs/benchmarks.json."""
+    """docs/reference/benchmarks.md out of docs/reference/benchmarks.json."""
     lines = [
         "# Benchmarks",
         "",

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from keizoku.db.tables import metadata
 from tests.rooms_picture import PICTURE, rooms_svg
 
 ROOT = Path(__file__).parents[2]
@@ -49,6 +50,31 @@ def test_every_link_of_a_page_leads_to_a_file() -> None:
 
 def test_the_picture_of_the_rooms_is_the_present_one() -> None:
     assert PICTURE.read_text(encoding="utf-8") == rooms_svg(), "draw it anew: python -m tests.rooms_picture"
+
+
+def glossary() -> list[list[str]]:
+    """The rows of the glossary: English, Japanese, meaning, names in the code."""
+    lines = (DOCS / "reference" / "glossary.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    return rows[2:]
+
+
+def test_the_glossary_is_in_alphabetical_order_and_pairs_every_word() -> None:
+    words = [english.lower() for english, *_ in glossary()]
+    assert words == sorted(set(words))
+    assert [row for row in glossary() if len(row) != 4 or not all(row[:3])] == []
+
+
+def test_every_name_that_the_glossary_gives_is_in_the_code() -> None:
+    sources = "\n".join(
+        file.read_text(encoding="utf-8")
+        for room in ("billing", "db", "scheduler", "sla", "terms")
+        for file in (ROOT / room).rglob("*.py")
+    )
+    there = {*re.findall(r"^class (\w+)", sources, re.M), *metadata.tables}
+    named = [name for *_, names in glossary() for name in re.findall(r"`([^`]+)`", names)]
+    assert len(named) > 50
+    assert [name for name in named if name not in there and not (ROOT / name).is_file()] == []
 
 
 def test_a_docstring_is_plain_text(conf: ModuleType) -> None:

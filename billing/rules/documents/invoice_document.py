@@ -1,6 +1,6 @@
-"""The billing statement of an invoice, and the return invoice of a large credit, as they are told to the user.
+"""The billing statement of an invoice, and the credit note of a large credit, as users see them.
 
-    Statement ──told──> Document (title, fields, rows, totals, notes) ──> page, PDF, terminal
+    Statement ──> Document (title, fields, rows, totals, notes) ──> page, PDF, terminal
 
 Pure. Decides which document it is: a qualified invoice (適格請求書) only where the issuer's number is in force on the
 day of issue, a billing statement otherwise; a return invoice (適格返還請求書) is due for a credit from 10,000
@@ -157,8 +157,8 @@ def credit_note_document(facts: CreditNote, lang: Lang) -> PrintedDocument:
 
 
 def _heading(issuer: Issuer, number: str | None, lang: Lang) -> list[tuple[str, str]]:
-    told = (("issuer", issuer.name), ("address", issuer.address), ("registration", number or ""))
-    return [(_say(f"field.{name}", lang), text) for name, text in told if text]
+    known = (("issuer", issuer.name), ("address", issuer.address), ("registration", number or ""))
+    return [(_say(f"field.{name}", lang), text) for name, text in known if text]
 
 
 def _say(key: str, lang: Lang, **facts: object) -> str:

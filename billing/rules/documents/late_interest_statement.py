@@ -1,10 +1,10 @@
 """How an amount of late interest came about, debt by debt: what a preview shows and a demand carries (premium/5.2).
 
     debts ── work_out ──> Workings ── to_json ──> kept with a demand
-                                         └── told ──> sentences in Japanese and English
+                                         └────────> sentences in Japanese and English
 
 Decides nothing: the days, the shares of a year and the rounding are late_interest's. Days are JST dates, amounts
-whole yen; exact amounts are told as decimals that end, else as mixed fractions.
+whole yen; exact amounts are written as decimals that end, else as mixed fractions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the user is told: notices and demands, in Japanese and English.
+"""The texts of notices and demands, in Japanese and English.
 
 Pure: facts in, texts out. Every notice names its clause, its amounts and what to do next.
 """
@@ -87,7 +87,7 @@ def resumption(on: date) -> Notice:
 def write_off(on: date, term_on: date, yen: int, interest_yen: int) -> Notice:
     """A fee with its interest, or what late payment left of interest, is given up.
 
-    A release counts once the debtor is told (Civil Code 519).
+    A release takes effect when the debtor is notified (Civil Code 519).
     """
     if not yen:
         return Notice(
@@ -174,7 +174,7 @@ def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: da
 
 
 def price_change(starts_on: date, from_yen: int, to_yen: int, ask_by_on: date) -> Notice:
-    """The next term has another price; `to_yen` like `from_yen`: a change that was told before is withdrawn."""
+    """The next term has another price; `to_yen` like `from_yen`: a change that was announced before is withdrawn."""
     if to_yen == from_yen:
         return Notice(
             "price",

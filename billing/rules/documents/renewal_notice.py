@@ -1,12 +1,12 @@
-"""What a user is told before a term renews: that it does (premium/3.3), and that it has another price (premium/4.3).
+"""Notices before a term renews: that it does (premium/3.3), and that it has another price (premium/4.3).
 
-Once per term and document; a price that changes again after it was told is told again. Nothing for a contract that
+Once per term and document; a price that changes again after its notice gets another notice. Nothing for a contract that
 does not renew as things stand, for terms that were paid in advance, and for app stores, which tell their own
 customers. Facts in, notices out. Days are JST dates, amounts whole yen.
 
     renews on 06-10 at 600, now 500      price notice 06-10, 500 to 600
-    told 600 for 06-10, now 550 holds    price notice 06-10, 500 to 550
-    told 600 for 06-10, now 500 holds    price notice 06-10, withdrawn
+    notified 600 for 06-10, now 550      price notice 06-10, 500 to 550
+    notified 600 for 06-10, now 500      price notice 06-10, withdrawn
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from keizoku.billing.rules.payment_method import INVOICED
 
 @dataclass(frozen=True, slots=True)
 class RenewalNotified:
-    """What the user was told of the term that is to come: its renewal, and its prices in order."""
+    """The notices that the user has had of the coming term: its renewal, and its prices in order."""
 
     renewal: bool
     prices_yen: tuple[int, ...]
@@ -36,7 +36,7 @@ class Windows:
 
 
 def renewal_notices(
-    upcoming: NewTerm, now_yen: int, told: RenewalNotified, windows: Windows, today: date
+    upcoming: NewTerm, now_yen: int, notified: RenewalNotified, windows: Windows, today: date
 ) -> Sequence[tuple[str, Notice]]:
     """(occasion, notice) of what is due today and was not told; the occasion is once per contract and kind."""
     days = (upcoming.starts_on - today).days
@@ -45,12 +45,12 @@ def renewal_notices(
     ask_by_on = upcoming.starts_on - timedelta(days=1 + windows.end_of_use_days_before)
     occasion = f"term:{upcoming.starts_on}"
     due: list[tuple[str, Notice]] = []
-    if days <= windows.renewal_days and not told.renewal:
+    if days <= windows.renewal_days and not notified.renewal:
         text = renewal(upcoming.starts_on, upcoming.ends_on, upcoming.price_yen, upcoming.method, ask_by_on)
         due.append((occasion, text))
-    last_yen = told.prices_yen[-1] if told.prices_yen else now_yen
+    last_yen = notified.prices_yen[-1] if notified.prices_yen else now_yen
     if days <= windows.price_days and upcoming.price_yen != last_yen:
-        place = len(told.prices_yen) + 1
+        place = len(notified.prices_yen) + 1
         text = price_change(upcoming.starts_on, now_yen, upcoming.price_yen, ask_by_on)
         due.append((f"{occasion}:{place}:{upcoming.price_yen}", text))
     return due

@@ -616,14 +616,14 @@ CREATE TABLE night_range (
 	part TEXT NOT NULL, 
 	first_contract BIGINT NOT NULL, 
 	last_contract BIGINT NOT NULL, 
-	handed_out_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	assigned_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state TEXT NOT NULL, 
 	changes INTEGER, 
 	CONSTRAINT pk_night_range PRIMARY KEY (id), 
 	CONSTRAINT ck_night_range_state CHECK (state IN ('open', 'done', 'left')), 
 	CONSTRAINT ck_night_range_range CHECK (first_contract <= last_contract), 
 	CONSTRAINT ck_night_range_done_is_counted CHECK ((state = 'done') = (changes IS NOT NULL)), 
-	CONSTRAINT ck_night_range_within_reach CHECK (business_date >= DATE '1900-01-01' AND business_date < DATE '3000-01-01' AND handed_out_at >= DATE '1900-01-01' AND handed_out_at < DATE '3000-01-01')
+	CONSTRAINT ck_night_range_within_reach CHECK (business_date >= DATE '1900-01-01' AND business_date < DATE '3000-01-01' AND assigned_at >= DATE '1900-01-01' AND assigned_at < DATE '3000-01-01')
 );
 
 CREATE INDEX ix_night_range_open ON night_range (id) WHERE state = 'open';
@@ -782,7 +782,7 @@ CREATE TABLE exception_resolution (
 	exception TEXT NOT NULL, 
 	kind TEXT NOT NULL, 
 	yen BIGINT NOT NULL, 
-	told JSONB NOT NULL, 
+	snapshot JSONB NOT NULL, 
 	entry_id BIGINT, 
 	author TEXT NOT NULL, 
 	ground TEXT NOT NULL, 
@@ -1838,10 +1838,6 @@ CREATE TRIGGER restored_act_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON r
 CREATE TRIGGER restored_act_end_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON restored_act_end FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER act_key_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON act_key FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
-
-CREATE TRIGGER simulated_charge_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_charge FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
-
-CREATE TRIGGER simulated_dispute_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON simulated_dispute FOR EACH STATEMENT EXECUTE FUNCTION keizoku_append_only();
 
 CREATE TRIGGER contract_approved_at_once AFTER UPDATE OF approved_at, anchor_on ON contract FOR EACH ROW WHEN ((OLD.approved_at IS NOT NULL OR NEW.approved_at IS NULL) AND ROW(OLD.approved_at, OLD.anchor_on) IS DISTINCT FROM ROW(NEW.approved_at, NEW.anchor_on)) EXECUTE FUNCTION keizoku_set_once('approved_at');
 

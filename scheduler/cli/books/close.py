@@ -62,9 +62,9 @@ def close(month: MonthArgument, author: Recorder = "", as_json: AsJson = False) 
     from keizoku.billing.closing.month_close import close_month
 
     wanted = month_of(month)
-    with services_now() as (services, now), row_bar(f"closing {wanted}") as told:
+    with services_now() as (services, now), row_bar(f"closing {wanted}") as progress:
         done = close_month(
-            services.session, services.gateway, wanted, recorder(author), now, lambda _, at, whole: told(at, whole)
+            services.session, services.gateway, wanted, recorder(author), now, lambda _, at, whole: progress(at, whole)
         )
     emit(done, as_json, lambda console: _print(console, done))
     if not done.ok:
@@ -105,8 +105,8 @@ def verify(
     """Work out the chain again from the entries; exit 1 with every place where it does not hold."""
     from keizoku.billing.closing.month_close import standing, verify
 
-    with services_now() as (services, _), row_bar("verifying") as told:
-        wrong = verify(services.session, lambda _, done, whole: told(done, whole), kept.strip().lower())
+    with services_now() as (services, _), row_bar("verifying") as progress:
+        wrong = verify(services.session, lambda _, done, whole: progress(done, whole), kept.strip().lower())
         closed = len(standing(services.session))
     fine = f"{closed} closed months are as they were closed"
     emit({"closed": closed, "wrong": wrong} if as_json else (wrong or fine), as_json)

@@ -68,9 +68,9 @@ def export(
         mapped = mapping_for(form.value, mapping)
     except MappingError as error:
         fail(str(error))
-    with services_now() as (services, _), row_bar(f"entries of {about}") as told:
+    with services_now() as (services, _), row_bar(f"entries of {about}") as progress:
         try:
-            written = export_month(services.session, about, mapped, out, told)
+            written = export_month(services.session, about, mapped, out, progress)
         except OSError as error:
             fail(f"{out}: {error.strerror}")
     if as_json:

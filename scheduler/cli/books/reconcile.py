@@ -151,17 +151,17 @@ def resolve(
             datetime.now(UTC),
             lines=hand_lines(entry) if entry else None,
         )
-    told = f"{exception} is resolved" + (f", entry {posted} is posted" if posted else "")
-    emit({"exception": exception, "entry": posted} if as_json else told, as_json)
+    progress = f"{exception} is resolved" + (f", entry {posted} is posted" if posted else "")
+    emit({"exception": exception, "entry": posted} if as_json else progress, as_json)
 
 
 def reconciled_with_bar(services: Services, month: Any, now: datetime) -> Reconciled:
     """The month reconciled, with a bar of its steps on stderr."""
     from keizoku.billing.closing.reconciliation_run import keep_for_people, reconcile_month
 
-    with row_bar(f"reconciling {month}") as told:
+    with row_bar(f"reconciling {month}") as progress:
         found = reconcile_month(
-            services.session, services.gateway, month, now, lambda _, done, whole: told(done, whole)
+            services.session, services.gateway, month, now, lambda _, done, whole: progress(done, whole)
         )
     keep_for_people(services.session, found, now)
     return found

@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 By = Annotated[str, typer.Option("--by", help=both("Who decides so.", "決めた人。"))]
-Ground = Annotated[str, typer.Option("--ground", help=both("Why. The user is told.", "理由。利用者に知らせます。"))]
+Ground = Annotated[str, typer.Option("--ground", help=both("Why. The user is notified.", "理由。利用者に知らせます。"))]
 
 
 class State(StrEnum):
@@ -97,17 +97,17 @@ def show(
             help=both("By what was known then. Default: now.", "その時点で知っていたことによる状態。省略すると現在。"),
         ),
     ] = None,
-    lang: Annotated[Language, typer.Option(help=both("The language of the diary.", "日誌の言語。"))] = SPOKEN,
+    lang: Annotated[Language, typer.Option(help=both("The language of the history.", "日誌の言語。"))] = SPOKEN,
     as_json: AsJson = False,
 ) -> None:
-    """Where an account stands, and all that happened to it: when, by which clause, what it changed."""
+    """The state of an account, and all that happened to it: when, by which clause, what it changed."""
     from keizoku.billing.accounts.history import account_history
 
     now = datetime.now(UTC)
     until = _end_of(as_of) if as_of else now
     known = instant(known_at) if known_at else now
     if until > now and _end_of(now.astimezone(JST).date().isoformat()) != until:
-        fail(f"{as_of} is still to come: the diary tells what happened")
+        fail(f"{as_of} is still to come: the history shows what has happened")
     with open_services() as services:
         story = account_history(services.session, services.rules, account, until=until, known_at=known)
     if as_json:
@@ -184,7 +184,7 @@ def write_off(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give up the unpaid fee of a term that is over, and the interest on it; the user is told."""
+    """Write off the unpaid fee of a term that is over, and the interest on it; the user is notified."""
     term_on = day(term)
     used = key_of(key)
     _act(
@@ -206,7 +206,7 @@ def set_off(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Set open credits off against what is due: interest, then the fee due first; the user is told."""
+    """Set open credits off against what is due: interest, then the fee due first; the user is notified."""
     used = key_of(key)
     _act(
         lambda service, now: service.set_off(account, by=by, ground=ground, key=used, now=now),
@@ -227,6 +227,6 @@ def _end_of(text: str) -> datetime:
     try:
         return day_start_at(date.fromisoformat(text.strip()) + timedelta(days=1))
     except OverflowError:
-        fail(f"{text} is still to come: the diary tells what happened")
+        fail(f"{text} is still to come: the history shows what has happened")
     except ValueError:
         return instant(text)

@@ -42,8 +42,8 @@ def new(account: Account, as_json: AsJson = False) -> None:
         tried = attempts_view(services.session, account)[before:]
         owed = owed_view(services.session, services.rules, account, now)
     result = {"account": account, "charges": tried, "still_owed": owed["total"]}
-    told = [f"{each['yen']:,} yen: {each['outcome']}" for each in tried] or ["nothing was open"]
-    emit(result if as_json else [*told, f"still owed: {owed['total']:,} yen"], as_json)
+    lines = [f"{each['yen']:,} yen: {each['outcome']}" for each in tried] or ["nothing was open"]
+    emit(result if as_json else [*lines, f"still owed: {owed['total']:,} yen"], as_json)
 
 
 @app.command(
@@ -76,9 +76,9 @@ def finish(
         before = len(attempts_view(services.session, account))
         kept = services.billing.finish_card(account, setup, now=now)
         tried = attempts_view(services.session, account)[before:]
-    told = ["the card is kept" if kept else "the card was kept before"]
-    told += [f"{each['yen']:,} yen: {each['outcome']}" for each in tried]
-    emit({"account": account, "kept": kept, "charges": tried} if as_json else told, as_json)
+    lines = ["the card is kept" if kept else "the card was kept before"]
+    lines += [f"{each['yen']:,} yen: {each['outcome']}" for each in tried]
+    emit({"account": account, "kept": kept, "charges": tried} if as_json else lines, as_json)
 
 
 @app.command("list", help=japanese("アカウントに保存したカードのすべて。新しい順。決済に使うものも示します。"))

@@ -141,14 +141,14 @@ def _commands(kind: str) -> typer.Typer:
         """What a code would pay for; exit 1 and why, if it is mistyped, unknown, redeemed, expired or revoked."""
         with services_now() as (services, now):
             promise = services.billing.check_code(code, now=now)
-        told = {
+        shown = {
             "batch": promise.batch,
             "method": promise.kind,
             "plan": promise.plan,
             "months": promise.months,
             "until": promise.expires_on,
         }
-        emit(told, as_json)
+        emit(shown, as_json)
 
     @app.command(help=japanese("コードで契約を申し込みます。申込みは承認を待ちます。"))
     def redeem(

@@ -1,6 +1,6 @@
 """`keizoku contract`: applications and their screening, what users ask for, lists.
 
-Every command is one call on the billing desk, at the present instant. What cannot be done is said in one line,
+Every command is one call of the billing service, at the present instant. What cannot be done is said in one line,
 exit code 1.
 """
 
@@ -95,9 +95,9 @@ def apply(
         screened = services.billing.screen(rule, accounts=[account], now=now) if rule is not None else []
     outcome = screened[0].outcome if screened else "applied"
     ground = screened[0].ground if screened else None
-    told = f"account {account}: {outcome}{f' ({ground})' if ground else ''}, contract {contract_id}"
+    sentence = f"account {account}: {outcome}{f' ({ground})' if ground else ''}, contract {contract_id}"
     emit(
-        {"contract": contract_id, "account": account, "outcome": outcome, "ground": ground} if as_json else told,
+        {"contract": contract_id, "account": account, "outcome": outcome, "ground": ground} if as_json else sentence,
         as_json,
     )
 
@@ -114,7 +114,7 @@ def apply(
 def import_applications(file: File, as_json: AsJson = False) -> None:
     """Take applications of a file: account, plan, method, applied_at, months, fallback, consents (CSV).
 
-    Rows that cannot be taken are told with file, line, value, rule and remedy; the good ones are taken. Exit 1 then.
+    Rows that cannot be taken are reported with file, line, value, rule and remedy (exit 1); the good ones are taken.
     """
     with services_now() as (services, now):
         done = services.billing.import_applications(file, now=now)

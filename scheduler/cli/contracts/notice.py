@@ -69,8 +69,8 @@ def list_documents(
     names = ("id", "kind", "account", "written_at", "handed_over_at", "subject")
 
     def row(each: OutgoingDocument) -> dict[str, object]:
-        told = each.in_language(lang.value)
-        return asdict(each) if lines or as_json else headed(((name, told[name]) for name in names), lang.value)
+        shown = each.in_language(lang.value)
+        return asdict(each) if lines or as_json else headed(((name, shown[name]) for name in names), lang.value)
 
     with open_services() as services:
 

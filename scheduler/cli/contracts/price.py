@@ -177,7 +177,7 @@ def simulate_price(
     if as_json:
         emit({**_plain(simulation), "refused": findings, "accounts": simulation.touched}, as_json=True)
     else:
-        for line in _told(simulation):
+        for line in _sentences(simulation):
             note(line)
         emit(simulation.by_date() or "no running contract is touched")
         report_findings(findings)
@@ -201,7 +201,7 @@ def _plain(simulation: Simulation) -> dict[str, Any]:
     }
 
 
-def _told(simulation: Simulation) -> Iterator[str]:
+def _sentences(simulation: Simulation) -> Iterator[str]:
     change = simulation.change
     before = "no price" if simulation.new_before_yen is None else f"{simulation.new_before_yen:,} yen"
     yield f"new contracts from {change.for_new_from}: {before} -> {simulation.new_after_yen:,} yen"

@@ -112,8 +112,8 @@ def unmatch(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson 
     """It was another's: what it settled stands open again, and it waits for its payer."""
     with services_now() as (services, now):
         account = services.billing.unmatch_payment(payment, by=author, ground=ground, now=now)
-    told = f"payment {payment} is {account}'s no more; match it, or send it back"
-    emit({"payment": payment, "was": account} if as_json else told, as_json)
+    sentence = f"payment {payment} is {account}'s no more; match it, or send it back"
+    emit({"payment": payment, "was": account} if as_json else sentence, as_json)
 
 
 @app.command("send-back", help=japanese("支払人が見つからないため、送り主に戻したことを記録します。"))

@@ -130,5 +130,5 @@ def _print(console: Console, explained: ClaimExplained, langs: tuple[Lang, ...])
     console.print()
     console.print(table(("", "s", ""), rows, header=False))
     readings = ", ".join(f"{name}={choice}" for name, choice in decision.readings.items())
-    told = f"規約 {decision.terms}、読み方: {readings}" if ja else f"terms {decision.terms}; readings: {readings}"
-    console.print(f"[dim]{escape(told)}[/dim]", soft_wrap=True)
+    versions = f"規約 {decision.terms}、読み方: {readings}" if ja else f"terms {decision.terms}; readings: {readings}"
+    console.print(f"[dim]{escape(versions)}[/dim]", soft_wrap=True)

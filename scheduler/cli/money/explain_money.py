@@ -52,7 +52,8 @@ def cap(
         emit(story.to_json(lang.value), as_json=True)
     else:
         emit(
-            None, human=lambda console: _print(console, account, (("premium/12.2", t) for t in story.told(lang.value)))
+            None,
+            human=lambda console: _print(console, account, (("premium/12.2", t) for t in story.sentences(lang.value))),
         )
 
 

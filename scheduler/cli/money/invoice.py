@@ -122,11 +122,11 @@ def month_documents(
 
     about = month_of(month)
     settings = settings_of_this_process()
-    with services_now() as (services, _), row_bar(f"documents of {about}") as told:
+    with services_now() as (services, _), row_bar(f"documents of {about}") as progress:
         try:
             done = write_documents(
                 services.session, services.rules, settings.issuer(), about, out, lang.value, form=form.value,
-                font=settings.document_font, told=told,
+                font=settings.document_font, progress=progress,
             )  # fmt: skip
         except FontError as error:
             fail(str(error))

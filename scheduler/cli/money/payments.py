@@ -41,7 +41,9 @@ def unknown(
     """Charges without an answer (exit 1 if there are any)."""
     from keizoku.billing.accounts.account_views import unknown_charges
 
-    _told(unknown_charges, Page.wanted(limit, after, everything), "no charge waits for an answer", as_json, "attempt")
+    _print_list(
+        unknown_charges, Page.wanted(limit, after, everything), "no charge waits for an answer", as_json, "attempt"
+    )
 
 
 @app.command(help=japanese("一つずつ照会し、安全なら同じキーで送り直します(不明が残れば終了コード 1)。"))
@@ -74,7 +76,7 @@ def nothing_charged(
     """People have made sure that a charge never reached the card: the next night may try anew."""
     with services_now() as (services, now):
         services.billing.nothing_charged(attempt, by=by, ground=ground, now=now)
-    emit(f"attempt {attempt} is over; the fee is wanted again")
+    emit(f"attempt {attempt} is over; the fee is due to be charged again")
 
 
 @app.command(help=japanese("結果の届かないカード返金(あれば終了コード 1)。"))
@@ -87,7 +89,7 @@ def refunds(
     """Refunds to a card without an answer (exit 1 if there are any)."""
     from keizoku.billing.gateway.refunds import unknown_refunds
 
-    _told(unknown_refunds, Page.wanted(limit, after, everything), "no refund waits for an answer", as_json, "key")
+    _print_list(unknown_refunds, Page.wanted(limit, after, everything), "no refund waits for an answer", as_json, "key")
 
 
 @app.command("failed-refunds", help=japanese("失敗し、担当者を待つ返金(あれば終了コード 1)。"))
@@ -101,7 +103,7 @@ def failed_refunds(
     from keizoku.billing.gateway.refunds import failed_refunds as list_failed
 
     nothing = "no refund has failed that people have not dealt with"
-    _told(list_failed, Page.wanted(limit, after, everything), nothing, as_json, "refund")
+    _print_list(list_failed, Page.wanted(limit, after, everything), nothing, as_json, "refund")
 
 
 @app.command(
@@ -199,7 +201,7 @@ def dispute_lost(
     emit(f"dispute {dispute}: if it is lost, {choice.value}")
 
 
-def _told(
+def _print_list(
     waiting: Callable[[Session], Sequence[Mapping[str, Any]]], page: Page, nothing: str, as_json: bool, key: str
 ) -> None:
     """What waits for somebody, or `nothing`; exit 1 if anything does."""

@@ -103,7 +103,7 @@ def run(as_json: AsJson = False) -> None:
     with open_database(settings) as database:
         check_current(database.session)
         try:
-            stored = keeper.run(database.session, database.url, rules_of(settings), datetime.now(UTC), _told)
+            stored = keeper.run(database.session, database.url, rules_of(settings), datetime.now(UTC), _progress)
         except BackupError as error:
             fail(str(error), 1)
     emit([_row(each) for each in stored], as_json)
@@ -235,7 +235,7 @@ def restore(
         fail("the secret key is needed: --identity FILE, or KEIZOKU_BACKUP_IDENTITY_FILE")
     try:
         lines = keeper.restore_into(
-            rules_of(settings), normalised_url(into), key_file, backup or None, _told, drill=drill
+            rules_of(settings), normalised_url(into), key_file, backup or None, _progress, drill=drill
         )
     except BackupError as error:
         fail(str(error), 1)
@@ -348,7 +348,7 @@ def _bad_store(error: Exception) -> NoReturn:
     fail(f"KEIZOKU_BACKUP_STORES: {error}")
 
 
-def _told(what: str) -> None:
+def _progress(what: str) -> None:
     errors.print(f"{what} …", markup=False)
 
 

@@ -185,8 +185,8 @@ def stop(
     help=japanese(
         "役割 worker, finance, support を、必要な権限だけで作ります。もう一"
         "度行っても変わりません。\n\n"
-        "ログインはできません。人や機械のログインに付与してください(docs/why/securit"
-        "y.md)。"
+        "ログインはできません。人や機械のログインに付与してください(docs/explanation"
+        "/security.md)。"
     )
 )
 def roles(
@@ -204,7 +204,7 @@ def roles(
 ) -> None:
     """Make the roles worker, finance and support, with no more than each needs; again changes nothing.
 
-    They have no login: grant them to the logins of people and machines (docs/why/security.md).
+    They have no login: grant them to the logins of people and machines (docs/explanation/security.md).
     """
     from keizoku.db.roles import apply_roles, privileges
 

@@ -55,7 +55,7 @@ def demo(
         ),
     ] = False,
 ) -> None:
-    """Load an invented month, run its nights, show what came of it, and write one page.
+    """Load an invented month, run its nights, show the result, and write one page.
 
     The demo has a database of its own, made anew by every run; the gateway is simulated, no card exists.
     Exit 1 if a night's certificate names differences.

@@ -1,4 +1,4 @@
-"""What `keizoku demo` does: the month loaded, its nights run, what came of it shown and written as a page."""
+"""What `keizoku demo` does: load the month, run its nights, show the result and write it as a page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PHASES = {"load": "contracts", "nights": "nights"}
 
 
 def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_json: bool) -> bool:
-    """Play the example month and tell it; whether every certificate is ok."""
+    """Play the example month and show it; whether every certificate is ok."""
     folder, why = (data_dir.expanduser().absolute(), "") if data_dir is not None else default_dir()
     source = examples or examples_dir()
     if source is None:
@@ -46,8 +46,8 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
     if not page.parent.is_dir():
         fail(f"there is no folder {page.parent} for the page; name another place by --out")
     with fresh_services(folder, rules) as services:
-        with _progress() as told:
-            played = play(services, acts, told)
+        with _progress() as progress:
+            played = play(services, acts, progress)
         summary = summarise(services, played, played_until())
         command = f"KEIZOKU_DATA_DIR={folder} {_program()} explain claim {summary.explained} --lang en"
         html = demo_page(services, summary, played_until(), command)
@@ -78,9 +78,9 @@ def show(console: Console, summary: Summary, page: Path, command: str) -> None:
         console.print(f"\n[bold]{title}[/]")
         console.print(_figures(figures))
         if figures[0] in summary.stops:
-            told = words.duration(summary.unusable_seconds, ja=False)
+            progress = words.duration(summary.unusable_seconds, ja=False)
             console.print(
-                f"[dim]a member who claims the whole month: {told} unusable, so {summary.rate} of a monthly fee[/]"
+                f"[dim]a member who claims the whole month: {progress} unusable, so {summary.rate} of a monthly fee[/]"
             )
     console.print("\n[bold]売上 Revenue by month, without tax, less SLA reductions[/]")
     console.print(_revenue(summary))
@@ -138,7 +138,7 @@ def _gross(summary: Summary) -> Figure:
 
 
 def _remarks(summary: Summary) -> Figure:
-    return Figure("remarks", "受付の注記", "remarks of the desks on what came in", len(summary.remarks))
+    return Figure("remarks", "受付の注記", "remarks on what came in", len(summary.remarks))
 
 
 def _figures(figures: Iterable[Figure]) -> Table:

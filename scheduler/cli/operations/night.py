@@ -155,13 +155,13 @@ def run_nights(
     """Run several nights with progress bars on a terminal; `now` None: each at 02:30 JST of its own date."""
     from keizoku.scheduler.night.nightly_run import run_night
 
-    with _progress(dates) as told, _pool(services, jobs) as pool:
+    with _progress(dates) as progress, _pool(services, jobs) as pool:
         return [
             run_night(
                 services,
                 each,
                 now or night_at(each),
-                told,
+                progress,
                 whole_audit=whole_audit,
                 pool=pool,
                 most_missed=most_missed,

@@ -107,7 +107,7 @@ class _Bar:
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """A file is done: the bar gives way while that is told, which may go to the same terminal."""
+        """A file is done: the bar gives way while its result is printed, perhaps to the same terminal."""
         self.done += 1
         if self.progress is None:
             yield

@@ -82,7 +82,7 @@ def open_database(settings: Settings, *, quiet: bool = False, waits: int | None 
     if settings.database_url is None:
         with embedded_server(settings) as server:
             place = f"embedded PostgreSQL {{version}} in {server.data_dir}"
-            with _reason_told(server):
+            with _reason_printed(server):
                 yield from _connected(server.url, settings.database_schema, place, server.keep_running, quiet, waits)
     else:
         url = server_address(settings)
@@ -105,7 +105,7 @@ def server_address(settings: Settings) -> sa.URL:
 
 
 @contextmanager
-def _reason_told(server: EmbeddedServer) -> Iterator[None]:
+def _reason_printed(server: EmbeddedServer) -> Iterator[None]:
     """Where our own server goes away meanwhile and its log says that its disk is full, the error says so too."""
     said_before = server.log_file.stat().st_size
     try:

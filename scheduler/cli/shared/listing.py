@@ -35,7 +35,7 @@ __all__ = [
 
 SHOWN: Final = 100
 PAGE: Final = 1000
-"""Rows of a page where all are wanted."""
+"""Rows of a page where all are asked for."""
 
 Limit = Annotated[
     int,
@@ -54,7 +54,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Page:
-    """What is wanted of a list: `limit` rows (0: all) behind the row with the id `after` ("": from the first on)."""
+    """What is asked of a list: `limit` rows (0: all) behind the row with the id `after` ("": from the first on)."""
 
     limit: int
     after: str = ""
@@ -77,7 +77,7 @@ class Pages:
 
 
 def of_rows(rows: Sequence[Row], key: str = "id") -> Pages:
-    """Pages of a list that is short enough to be at hand as a whole; rows of one id are told apart as `id#2`."""
+    """Pages of a list that is short enough to be at hand as a whole; rows of one id are distinguished as `id#2`."""
     names: list[str] = []
     seen: Counter[str] = Counter()
     for row in rows:
@@ -115,7 +115,7 @@ def emit_pages(
     as_json: bool = False,
     draw: Callable[[Sequence[Row]], None] | None = None,
 ) -> None:
-    """Print what is wanted of a list, as JSON or as a table (`draw`: otherwise); `nothing` where it is empty."""
+    """Print what is asked of a list, as JSON or as a table (`draw`: otherwise); `nothing` where it is empty."""
     cut = Cut(pages, page)
     if as_json:
         _write_json(cut)
@@ -130,7 +130,7 @@ def emit_pages(
 
 
 def lines_of(pages: Pages, page: Page) -> Iterator[Row]:
-    """What is wanted of a list, row by row; says at the end where it was cut."""
+    """What is asked of a list, row by row; says at the end where it was cut."""
     cut = Cut(pages, page)
     for rows in cut.pages():
         yield from rows
@@ -138,7 +138,7 @@ def lines_of(pages: Pages, page: Page) -> Iterator[Row]:
 
 
 class Cut:
-    """Reads a list as far as it is wanted, and knows whether there was more."""
+    """Reads a list as far as asked, and knows whether there was more."""
 
     def __init__(self, pages: Pages, page: Page) -> None:
         self._list, self._page = pages, page

@@ -1,4 +1,4 @@
-"""What `keizoku bank import` and `keizoku store import` share: the layout of a file, and what is told at the end."""
+"""What `keizoku bank import` and `keizoku store import` share: the layout of a file, and the summary at the end."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Which command is for which role of the database (`keizoku db roles`): one table, for people, docs and tests.
 
 A role may do what its row says and no more: `db/roles.py` gives it the privileges, tests run every command as a login
-of every role, and docs/why/security.md has this table from here.
+of every role, and docs/explanation/security.md has this table from here.
 """
 
 from collections.abc import Mapping

@@ -120,7 +120,7 @@ def list_readings(
         bool, typer.Option("--write", help=both("Write the page of the documents.", "文書のページを書き出します。"))
     ] = False,
     output: Annotated[Path, typer.Option(help=both("The generated page.", "生成するページ。"))] = Path(
-        "docs/why/readings.md"
+        "docs/reference/readings.md"
     ),
     as_json: AsJson = False,
 ) -> None:
@@ -209,7 +209,7 @@ def map_clauses(
         ),
     ] = False,
     output: Annotated[Path, typer.Option(help=both("The generated file.", "生成するファイル。"))] = Path(
-        "docs/clause-map.md"
+        "docs/reference/clause-map.md"
     ),
     tests: Annotated[Path, typer.Option(help=both("The folder of tests.", "テストのフォルダー。"))] = Path("tests"),
     contract: Contract = "premium",

@@ -158,7 +158,7 @@ def test_12_2__the_limit_counts_what_was_received_and_reaches_over_a_leap_day(en
         assert limit("jiro", "2027-04-01 00:00") == 937
         story = explain_liability(services.session, services.rules, "jiro", at("2027-04-01 00:00"), damage_yen=2_000)
         assert story.still_due_yen == 937
-        assert story.told("en") == [
+        assert story.sentences("en") == [
             (
                 "The event is of 1 April 2027 00:00 JST. "
                 "Counted are the fees actually received in the year before it, from 1 April 2026 00:00 JST until then."
@@ -171,7 +171,7 @@ def test_12_2__the_limit_counts_what_was_received_and_reaches_over_a_leap_day(en
                 "The limit does not hold for intent or gross negligence."
             ),
         ]
-        assert len(story.told("ja")) == 5
+        assert len(story.sentences("ja")) == 5
         payment = services.session.execute(
             sa.select(payment_attempt.c.gateway_id).where(payment_attempt.c.account == "hanako")
         ).scalar_one()

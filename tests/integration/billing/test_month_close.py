@@ -276,5 +276,5 @@ def test_a_close_looks_at_the_months_end_not_at_what_came_since(engine: sa.Engin
         session.commit()
         assert all(each.ties for each in sub_ledgers(session, APRIL, MAY_2.date()))
         assert close_month(session, services.gateway, APRIL, "kato", MAY_2).ok
-        wrong = [each.told(MAY) for each in sub_ledgers(session, MAY, MAY_2.date()) if each.code == "1140"]
+        wrong = [each.sentence(MAY) for each in sub_ledgers(session, MAY, MAY_2.date()) if each.code == "1140"]
         assert wrong == ["account 1140 stands at 40 yen on 2026-05-31, its rows say 0"]

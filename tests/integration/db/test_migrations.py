@@ -11,7 +11,9 @@ from keizoku.db.migrate import create_all, current_revision, head_revision, scri
 from keizoku.db.session import Session
 from keizoku.db.tables import metadata
 
-REWRITE = "before the first release: python -m tests.release_schema; after it: a new revision (docs/why/schema.md)"
+REWRITE = (
+    "before the first release: python -m tests.release_schema; after it: a new revision (docs/explanation/schema.md)"
+)
 
 CATALOG = {
     "columns": """

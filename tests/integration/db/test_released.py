@@ -26,7 +26,10 @@ from tests.worlds.stored_year import DUMP, SAID, restored, said_after_a_night
 from tests.worlds.world import services_on
 
 STORED = Path(__file__).parents[2] / "released"
-AGAIN = "run `python -m tests.release_schema` (docs/why/schema.md); what an earlier version released stays as it was"
+AGAIN = (
+    "run `python -m tests.release_schema` (docs/explanation/schema.md); "
+    "what an earlier version released stays as it was"
+)
 RELEASED = OURS.released()
 Databases = Callable[[], sa.URL]
 

@@ -92,9 +92,9 @@ def test_the_map_links_homes_and_tests(folder: Path) -> None:
     ]
     assert lines[8] == (
         "| demo/9.4.1 | 要旨 | a\\|b | computed | because | "
-        "[keizoku.sla.rules.unusable_time.night](../sla/rules/unusable_time.py)<br>"
-        "[keizoku.sla.rules.unusable_time.cut](../sla/rules/unusable_time.py) | "
-        "[scenarios/s.yaml](../tests/scenarios/s.yaml)<br>"
-        "[unit/test_a.py](../tests/unit/test_a.py) (2) |"
+        "[keizoku.sla.rules.unusable_time.night](../../sla/rules/unusable_time.py)<br>"
+        "[keizoku.sla.rules.unusable_time.cut](../../sla/rules/unusable_time.py) | "
+        "[scenarios/s.yaml](../../tests/scenarios/s.yaml)<br>"
+        "[unit/test_a.py](../../tests/unit/test_a.py) (2) |"
     )
     assert len(lines) == 6 + len(KNOWN)

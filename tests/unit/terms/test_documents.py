@@ -33,12 +33,12 @@ def test_no_module_that_decides_is_outside_the_packages_that_are_searched() -> N
 def test_the_clause_map_is_up_to_date() -> None:
     known = clauses()
     text = clause_map(known, load_homes(), proofs_under(ROOT / "tests", known))
-    assert (ROOT / "docs/clause-map.md").read_text(encoding="utf-8") == text
+    assert (ROOT / "docs/reference/clause-map.md").read_text(encoding="utf-8") == text
 
 
 def test_the_page_of_readings_is_up_to_date() -> None:
     text = readings_page(Terms.load("premium").versions[-1].readings)
-    assert (ROOT / "docs/why/readings.md").read_text(encoding="utf-8") == text
+    assert (ROOT / "docs/reference/readings.md").read_text(encoding="utf-8") == text
 
 
 def test_the_page_of_refusals_is_up_to_date() -> None:
