@@ -63,11 +63,13 @@ def due_accounts(session: Session, review: OpenReview, after: str, limit: int) -
     asked = rows_known(review)
     everyone = sa.select(sa.exists().where(*asked, month_to_review.c.account.is_(None)))
     if session.execute(everyone).scalar_one():
-        query = sa.select(claim.c.account).where(claim.c.month == str(review.month))
+        query = sa.select(claim.c.account).where(claim.c.month == str(review.month), ~_withdrawn(None))
         column: sa.Column[str] = claim.c.account
     else:
         column = month_to_review.c.account
         query = sa.select(column).where(*asked, column.is_not(None))
+        standing = sa.exists().where(claim.c.month == str(review.month), claim.c.account == column, ~_withdrawn(None))
+        query = query.where(standing)
     query = query.where(column > after).distinct().order_by(column).limit(limit)
     return list(session.execute(query).scalars())
 
