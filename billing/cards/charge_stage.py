@@ -82,9 +82,8 @@ def charge_due(
 ) -> int:
     """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written.
 
-    With a fence, an answer that cannot be booked is set aside: its attempt stays in flight, and is looked up again.
-    Without one, that is raised. Of many, answers are booked on a second connection while more is asked and the next
-    attempts are committed. In a restored database nothing is charged before the gateway has been read (`restored`).
+    With a fence, an answer that cannot be booked is set aside: its attempt stays in flight, and is looked up again. Of
+    many, answers are booked on a second connection. In a restored database nothing is charged before `restored` is.
     """
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, fence=fence)
     changes += customer_deposits.apply_due(session, rules, now, contract_ids=contract_ids)
@@ -121,10 +120,7 @@ def settle_in_flight(
     contract_ids: Collection[int] | None = None,
     fence: Fence | None = None,
 ) -> int:
-    """Look up every attempt without an answer; resend it under its own key, or leave it to people when too old.
-
-    Also one whose lookup never says more than that it is under way is left to people once it is too old.
-    """
+    """Look up every attempt without an answer; resend it under its own key, or leave it to people when too old."""
     attempts = _in_flight(session, contract_ids)
     if not attempts:
         return 0

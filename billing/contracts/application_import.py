@@ -16,7 +16,7 @@ from keizoku.db.session import Session
 from keizoku.limits import MOST_NAMED
 from keizoku.terms.calendar import iso_jst, parse_instant
 from keizoku.terms.decision import Finding
-from keizoku.terms.input_files import BrokenRecord, csv_records, header_names, read_text
+from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_names, read_text
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 

@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from keizoku.limits import LARGEST_PAGE, LONGEST_NAME, is_known_year
 from keizoku.terms.decision import Finding
-from keizoku.terms.input_files import BrokenRecord, csv_records, header_names, read_whole
+from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_names, read_whole
 from keizoku.terms.refusal import Refused
 
 _DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))")

@@ -15,9 +15,9 @@ from keizoku.db.act_keys import KeyFormError, KeyTakenError, once
 from keizoku.db.fence import is_of_item, one_line
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract
-from keizoku.terms.act_texts import texts_checked
-from keizoku.terms.arguments import guard_acts
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.inputs.act_texts import texts_checked
+from keizoku.terms.inputs.arguments import guard_acts
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 

@@ -5,11 +5,7 @@ Always holds (by the constraints below):
 - at most one attempt in flight per invoice, each with a key of its own;
 - one credit per award; a credit is never used beyond what was granted.
 
-Columns that may change: invoice.{state, open_yen, paid_on} (caches of its settlements), invoice.{accelerated_on,
-accelerated_at} (set once), attempt.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at} (set once),
-credit.available_yen (cache), credit_refund.{outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at}
-(set once), credit_refund.{failed_on, failed_at, failed_code, failure_recorded_at} (set once, after it had succeeded),
-review_task.{closed_at, closed_by, closed_ground} (set once).
+Columns that may change, as caches or once: db/tables/changing.py.
 A receipt, an allocation or a settlement below zero takes an earlier one back (`receipt.reverses`); a settlement of
 kind `dispute` takes back what a card had paid.
 """

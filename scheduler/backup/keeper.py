@@ -7,7 +7,6 @@ restore  an encrypted dump ──> an empty database ──> its proof has to be
 
 from __future__ import annotations
 
-import getpass
 import json
 import secrets
 import tempfile
@@ -18,12 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from psycopg import sql
 
 from keizoku.db.migrate import upgrade
 from keizoku.db.releases import OURS, Migrations
 from keizoku.db.roles import want_to_add
-from keizoku.db.schemas import schema_of
 from keizoku.db.session import DatabaseError, Session, make_engine, open_session
 from keizoku.db.tables.operations import backup_copy
 from keizoku.db.tables.restoration import restoration
@@ -39,6 +36,7 @@ from keizoku.scheduler.backup.dump import (
     restore,
 )
 from keizoku.scheduler.backup.plan import BackupState, Copy, backup_state, may_go, stores_wanting
+from keizoku.scheduler.backup.restore_mark import RestoreMark
 from keizoku.scheduler.backup.stores import DUMP, PROOF, Store, StoreError, sha256_of
 from keizoku.terms.policy import Policy
 
@@ -82,36 +80,6 @@ class Checked:
     backup: str
     store: str
     complaints: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreMark:
-    """What a restored database is told about itself."""
-
-    backup: str
-    taken_at: datetime
-    restored_at: datetime
-    drill: bool
-
-    def statement(self, schema: str) -> str:
-        """The INSERT of its row, whatever the search path."""
-        by = f" ({getpass.getuser()})"
-        values = [self.backup, self.taken_at, self.restored_at, self.drill, by]
-        listed = sql.SQL(", ").join(sql.Literal(each) for each in values)
-        return (
-            sql.SQL(
-                "INSERT INTO {} (backup, taken_at, restored_at, drill, by) SELECT given.backup, given.taken_at, "
-                "given.restored_at, given.drill, pg_catalog.concat(session_user, given.by) "
-                "FROM (VALUES ({})) AS given (backup, taken_at, restored_at, drill, by)"
-            )
-            .format(sql.Identifier(schema, restoration.name), listed)
-            .as_string()
-        )
-
-    def write(self, session: Session) -> None:
-        """Add the row; commits."""
-        session.exec_driver_sql(self.statement(schema_of(session)).replace("%", "%%"))
-        session.commit()
 
 
 def run(

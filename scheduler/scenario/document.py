@@ -28,7 +28,7 @@ from keizoku.terms.calendar import day_start_at, iso_jst
 from keizoku.terms.clauses import clauses
 from keizoku.terms.decision import Finding
 from keizoku.terms.discretion import Discretion
-from keizoku.terms.input_files import read_whole
+from keizoku.terms.inputs.input_files import read_whole
 from keizoku.terms.policy import Terms, UnknownReadingError
 from keizoku.terms.rules import Rules
 

@@ -28,7 +28,7 @@ from keizoku.sla.evidence.observation_files import COLUMNS, Bulk, grouped_files,
 from keizoku.sla.evidence.observations import ObservationsRead
 from keizoku.sla.evidence.sql_query import Query
 from keizoku.terms.decision import Finding
-from keizoku.terms.input_files import header_findings
+from keizoku.terms.inputs.input_files import header_findings
 
 DEFAULT_PORT: Final = 7077
 ANSWER_SECONDS: Final = 5.0

@@ -17,7 +17,7 @@ from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import epoch, epoch_up, parse_instant
 from keizoku.terms.decision import Finding
-from keizoku.terms.input_files import BrokenRecord, csv_records, header_findings, header_names, read_text
+from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_findings, header_names, read_text
 
 INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
 COUNT_COLUMNS = ("from", "to", "affected", "total")

@@ -40,7 +40,7 @@ from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
 from keizoku.terms.calendar import epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.input_files import read_whole
+from keizoku.terms.inputs.input_files import read_whole
 from keizoku.terms.policy import Policy
 
 NOTHING_ANNOUNCED = ("CANCELLED", "TENTATIVE")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from keizoku.terms.decision import Finding
-from keizoku.terms.input_files import BrokenRecord, csv_records, header_findings, header_names, regular_file
+from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_findings, header_names, regular_file
 
 if TYPE_CHECKING:
     import duckdb  # of the extra `evidence`; a night without claims does without it

@@ -36,9 +36,9 @@ from keizoku.sla.services.fact_checks import (
     not_negative,
     period,
 )
-from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import JST, Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
+from keizoku.terms.inputs.act_texts import texts_checked
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from keizoku.sla.evidence.incident_files import GROUND_NEEDED, LAST_SECOND, LONGEST_SECONDS, MOST_USERS
 from keizoku.sla.rules.intervals import Span, Spans, normalise
 from keizoku.sla.rules.outages import Cause
-from keizoku.terms.act_texts import check_text
 from keizoku.terms.calendar import epoch, epoch_up, iso_jst
 from keizoku.terms.decision import Finding
+from keizoku.terms.inputs.act_texts import check_text
 from keizoku.terms.refusal import Refused
 
 

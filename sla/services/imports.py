@@ -38,9 +38,9 @@ from keizoku.sla.review_queue import ask_for_reviews, policy_of
 from keizoku.sla.rules.intervals import as_iso, clip, normalise
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.services.sla_service import SlaService
-from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
+from keizoku.terms.inputs.act_texts import texts_checked
 from keizoku.terms.refusal import Refused
 
 CHUNK_CLAIMS = 5_000

@@ -24,10 +24,10 @@ from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, normalise, su
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.services.evidence import PEOPLE, EvidenceService
 from keizoku.sla.services.fact_checks import at_line, finding, nearest_of, needed, not_negative, period, spans_of
-from keizoku.terms.act_texts import texts_checked
-from keizoku.terms.arguments import guard_acts
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
+from keizoku.terms.inputs.act_texts import texts_checked
+from keizoku.terms.inputs.arguments import guard_acts
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from keizoku import limits
 from keizoku.db.tables import metadata
 from keizoku.limits import LONGEST_ID, LONGEST_STORED_ID, LONGEST_TEXT, id_flaw, name_flaw, readable, text_flaw
-from keizoku.terms.act_texts import texts_checked
 from keizoku.terms.calendar import Month, parse_day, parse_instant
 from keizoku.terms.cells import cell
-from keizoku.terms.input_files import BrokenRecord, csv_records, header_findings, read_whole
+from keizoku.terms.inputs.act_texts import texts_checked
+from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_findings, read_whole
 from keizoku.terms.refusal import Refused
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "limits.md"

@@ -22,7 +22,7 @@ from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.session import make_engine
 from keizoku.db.tables.money import payment_attempt, simulated_charge
 from keizoku.scheduler.app import Services
-from keizoku.scheduler.backup.keeper import RestoreMark
+from keizoku.scheduler.backup.restore_mark import RestoreMark
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.policy import Terms

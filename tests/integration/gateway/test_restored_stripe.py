@@ -19,7 +19,7 @@ from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.db.session import make_engine
 from keizoku.scheduler import app
 from keizoku.scheduler.app import Services
-from keizoku.scheduler.backup.keeper import RestoreMark
+from keizoku.scheduler.backup.restore_mark import RestoreMark
 from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.settings import Settings
