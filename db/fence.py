@@ -23,7 +23,7 @@ from keizoku.db.review_tasks import TaskKind
 from keizoku.db.session import DatabaseError, Session
 from keizoku.db.writer import Write
 
-__all__ = ["Fence", "Item", "Subject", "fenced", "in_halves", "is_of_item", "is_of_stage", "one_line"]
+__all__ = ["MOST_ALONE", "Fence", "Item", "Subject", "fenced", "in_halves", "is_of_item", "is_of_stage", "one_line"]
 
 MOST_ALONE: Final = 100
 """Where so many of a chunk fail alone and nothing at all gets through, it is not the items: the stage has failed."""
@@ -79,10 +79,11 @@ def fenced(
     keys: Sequence[Key],
     write: Write,
     redo: Callable[[Session, Sequence[Key]], int],
+    most_alone: int = MOST_ALONE,
 ) -> Write:
     """The same write of a chunk, behind a fence: where it fails, `redo` reads, decides and writes its halves.
 
-    Without a fence it is the write itself.
+    Without a fence it is the write itself. Where `most_alone` fail alone and none gets through, that is raised.
     """
     if fence is None:
         return write
@@ -94,7 +95,7 @@ def fenced(
             session.rollback()
             if not is_of_item(error):
                 raise
-            return in_halves(session, fence, subject, keys, redo)
+            return in_halves(session, fence, subject, keys, redo, most_alone)
 
     return guarded
 
@@ -105,6 +106,7 @@ def in_halves(
     subject: Subject,
     keys: Sequence[Key],
     redo: Callable[[Session, Sequence[Key]], int],
+    most_alone: int = MOST_ALONE,
 ) -> int:
     """Do these items part by part, halving what fails, until what fails stands alone; the rows written.
 
@@ -127,7 +129,7 @@ def in_halves(
                 continue
             fence.aside(subject, part[0], error)
             alone += 1
-            if alone >= MOST_ALONE and not through:
+            if alone >= most_alone and not through:
                 raise
     return written
 

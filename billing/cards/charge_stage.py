@@ -28,7 +28,7 @@ from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.late_interest import InterestRate
 from keizoku.billing.rules.payment_allocation import settle_fee
 from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
-from keizoku.db.fence import Fence, fenced
+from keizoku.db.fence import MOST_ALONE, Fence, fenced
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
 from keizoku.db.review_tasks import close_task, open_task
@@ -169,7 +169,7 @@ def look_up(session: Session, rules: Rules, gateway: Gateway, attempt_id: int, n
 def _saving(
     rules: Rules, attempts: Sequence[InFlight], results: Sequence[ChargeResult], now: datetime, fence: Fence | None
 ) -> Write:
-    """`save_results` behind a fence: what cannot be booked stands alone."""
+    """`save_results` behind a fence: what cannot be booked stands alone; where nothing can, no card is charged on."""
     ids = {each.request.key: each.request.attempt_id for each in attempts}
     answers = {ids[each.key]: each for each in results}
 
@@ -177,7 +177,7 @@ def _saving(
         return save_results(session, rules, attempts, [answers[each] for each in attempt_ids], now)
 
     save = partial(save_results, rules=rules, attempts=attempts, results=results, now=now)
-    return fenced(fence, "attempt", list(answers), save, of_some)
+    return fenced(fence, "attempt", list(answers), save, of_some, max(2, min(len(answers), MOST_ALONE)))
 
 
 def save_results(

@@ -45,9 +45,13 @@ class OneByOne(SimulatedGateway):
 def test_4_1__no_card_is_charged_on_after_booking_has_failed(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    tried: list[int] = []
+
     def given_up(_: sa.Connection) -> None:
         if threading.current_thread() is not threading.main_thread():
-            gateway.given_up.set()
+            tried.append(1)
+            if len(tried) == 3:  # the two answers together, then each alone
+                gateway.given_up.set()
 
     def fail(session: Session, *_: Any, **__: Any) -> int:
         session.execute(sa.text("SELECT 1"))  # so that there is something to give up
@@ -65,8 +69,8 @@ def test_4_1__no_card_is_charged_on_after_booking_has_failed(
             broken.setattr(charge_stage, "CHUNK", 10)
             broken.setattr(charge_stage, "ANSWERS", 2)
             broken.setattr(charge_stage, "save_results", fail)
-            with pytest.raises(LookupError, match="the books are shut"):
-                run_night(services, RENEWED, night_at(RENEWED))
+            held = run_night(services, RENEWED, night_at(RENEWED)).set_aside
+            assert any(each.startswith("payments: ") for each in held), held
         assert gateway.asked == MEMBERS[:4]  # two whose answers fail, two that were asked for meanwhile
         assert run_night(services, RENEWED, night_at(RENEWED)).certificate == "ok"
         charged = sa.text("SELECT account FROM simulated_charge ORDER BY created_at, account")

@@ -363,6 +363,7 @@ def test_a_task_that_people_close_too_early_comes_back(engine: sa.Engine) -> Non
             kept += services.session.scalars(
                 sa.text("SELECT opened_at FROM review_task WHERE closed_at IS NULL AND subject LIKE 'terms%'")
             ).all()
-            sql(services, "UPDATE review_task SET closed_at = now(), closed_by = 'p', closed_ground = 'done'")
+            close = "UPDATE review_task SET closed_at = now(), closed_by = 'p', closed_ground = 'done'"
+            sql(services, f"{close} WHERE closed_at IS NULL")
             on += timedelta(days=1)
         assert len(set(kept)) == 2

@@ -115,7 +115,7 @@ def test_state_of_the_database_rings_from_every_worker_alike(engine: sa.Engine) 
             return both
 
         add_certificate(session, "differences", now)
-        assert ringing(scrapes(workers)) == {"KeizokuCertificateDiffers"}
+        assert ringing(scrapes(workers)) == {"KeizokuCertificateDiffers", "KeizokuWaitsForPeople"}
         add_certificate(session, "ok", now)
         assert rings_after("UPDATE gateway_cursor SET seen_to = :ago") == {"KeizokuGatewaySilent"}
         assert rings_after("UPDATE gateway_cursor SET seen_to = now() WHERE :ago IS NOT NULL") == set()
@@ -128,12 +128,16 @@ def test_state_of_the_database_rings_from_every_worker_alike(engine: sa.Engine) 
         assert rings_after(
             "INSERT INTO payment_attempt (invoice_id, account, key, yen, wanted_on, started_on, started_at)"
             " VALUES (1, 'x', 'k', 1, current_date, current_date, :ago)"
-        ) == {"KeizokuChargeWithoutAnswer"}
+        ) == {"KeizokuChargeWithoutAnswer", "KeizokuWaitsForPeople"}
         assert rings_after("DELETE FROM payment_attempt WHERE :ago IS NOT NULL") == set()
         assert rings_after(
             "INSERT INTO overpayment_refund (attempt_id, account, key, yen, requested_on, requested_at)"
             " VALUES (1, 'x', 'k', 1, current_date, :ago)"
-        ) == {"KeizokuRefundWithoutAnswer"}
+        ) == {"KeizokuRefundWithoutAnswer", "KeizokuWaitsForPeople"}
+        assert rings_after("DELETE FROM overpayment_refund WHERE :ago IS NOT NULL") == set()
+        assert rings_after(
+            "INSERT INTO restoration (backup, taken_at, restored_at, drill, by) VALUES ('b', :ago, :ago, false, 'x')"
+        ) == {"KeizokuRestoreWaits"}
 
 
 LEADS = "keizoku_worker_leads 1.0\n"

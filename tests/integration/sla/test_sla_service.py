@@ -250,7 +250,7 @@ def test_9_3__claims_that_unknown_time_could_change_wait_until_people_have_decid
         ("2026-04-10 17:00", "down", None, "down has a number of affected users, the others none"),
         ("2026-04-10 17:00", "up", 5, "down has a number of affected users, the others none"),
         ("2026-04-10 17:00", "broken", None, "it was up, down, excluded, unknown"),
-        ("2026-04-10 17:00", "down", 2**63, "at most 1,000,000,000,000 users"),
+        ("2026-04-10 17:00", "down", 2**63, "a number is at most 9,223,372,036,854,775,807"),
     ],
 )
 def test_9_3__what_is_no_decision_on_unknown_time_is_refused(

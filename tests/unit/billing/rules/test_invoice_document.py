@@ -185,5 +185,5 @@ def test_a_font_that_is_named_is_put_into_the_pdf() -> None:
 def test_a_font_that_cannot_be_used_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.ttf").write_bytes(b"no font")
     for file in (tmp_path / "x.ttf", tmp_path / "none.ttf"):
-        with pytest.raises(FontError, match="a TrueType font is wanted"):
+        with pytest.raises(FontError, match="a TrueType font is needed"):
             document_pdf(invoice_document(FACTS, "ja"), file)
