@@ -1,11 +1,11 @@
 """Late interest on overdue fees (遅延損害金).
 
 Decides premium/5.2 (rate, days) and its rounding: simple interest on the unpaid fee only, from the day
-after the due date to the day of payment, both inclusive; whole yen come out once, after all debts of the
-account are summed.
+after the due date to the day of payment, both inclusive; the total of an account's debts is rounded down
+to whole yen, once.
 
     5,300 due 2025-04-30, paid 05-30:  05-01 ───── 30 days ───── 05-30   5,300 × 14.6 % × 30/365 = 63.6 → 63
-    5,300 due 2027-02-28, paid 02-29:  03-01 ─ one year, with 02-29 ─    5,300 × 14.6 %          = 773.8 → 773
+    5,300 due 2027-02-28, paid 2028-02-29:  2027-03-01 ─ one year, with 02-29   5,300 × 14.6 % = 773.8 → 773
 
 Days are JST dates, amounts whole yen, shares of a year exact `Fraction`s. Errors: ValueError for an unknown
 day count or amounts below zero (programmer errors).
@@ -34,7 +34,7 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class InterestRate:
-    """What a year of lateness costs, and how days are counted as parts of a year: one of the two means nothing."""
+    """What a year of lateness costs, and how days are counted as parts of a year: neither means anything alone."""
 
     yearly: Fraction
     day_count: str
@@ -46,7 +46,7 @@ class InterestRate:
 
     @classmethod
     def of(cls, policy: Policy) -> InterestRate:
-        """By the terms of a day and their reading."""
+        """From the terms in force on a day and the chosen reading of the day count."""
         return cls(policy.late_interest.rate, policy.readings["late_interest_day_count"])
 
 
@@ -68,7 +68,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """An invoice's unpaid fee, and its interest as the last allocation left it."""
+    """An invoice's unpaid fee, and its interest as the last allocation (a payment applied to debts) left it."""
 
     invoice_id: int
     principal_yen: int
@@ -84,7 +84,7 @@ class Debt:
 class Interest(NamedTuple):
     """What several debts of one account have accrued by a day."""
 
-    exact: Fraction  # carried yen and the fractions since, before rounding
+    exact: Fraction  # whole yen carried over plus the exact interest since, before rounding
     total_yen: int  # the same, rounded down once: what may be demanded
     per_debt_yen: tuple[int, ...]  # the total split over the debts, in their order
 
@@ -96,8 +96,8 @@ def accrued(
     """Interest for the days after `after` up to and including `through`, exact; nothing if there are none.
 
     A fee bears interest while its payment is late, for whatever reason the card company refused it. The
-    contract names the yearly rate and no day count. Settled for the user: a year costs the yearly rate also
-    when it has 366 days. Each stretch between excluded days is counted on its own.
+    contract names the yearly rate and no day count. Read in the user's favour: a year costs the yearly rate
+    even when it has 366 days. Days on which we or the gateway were at fault (`excluded`) bear none. Each stretch between excluded days is counted on its own.
     """
     runs = interest_runs(after, through, rate.day_count, excluded)
     return principal_yen * rate.yearly * sum((run.year_share for run in runs), Fraction(0))
@@ -106,7 +106,7 @@ def accrued(
 def total_interest(debts: Sequence[Debt], through: date, rate: InterestRate) -> Interest:
     """What all debts have accrued through a day, rounded down once for the whole.
 
-    A debt's whole yen are what the running sum passes with it, so that the parts make the total:
+    Each debt gets the whole yen by which it raises the rounded running sum, so that the parts make the total:
     0.6 and 0.6 are 1 yen together, and it belongs to the second.
     """
     running = Fraction(0)

@@ -2,9 +2,10 @@
 
     evidence → terms → claims → credits → invoices → payments → delinquency → revenue → audit
 
-Always holds: a second run of a date changes nothing; a run that was killed is finished by the next; nights that were
+A *term* here is the billing period that a contract runs or renews into; the contract's own text is in `terms/`.
+Invariants: a second run of a date changes nothing; a run that was killed is finished by the next; nights that were
 missed are caught up first, their terms, invoices and revenue on their proper dates, charges and notices on the day
-on which they are done; one leader at a time. What fails for one item, or one step, is set aside as a task for people
+on which they are done; only one night runs on a database at a time. What fails for one item, or one step, is set aside as a task for people
 (`keizoku.scheduler.night.set_aside`): everything else goes on, and the next night tries again.
 """
 
@@ -88,7 +89,7 @@ def run_night(
     same result. The processes of `pool` take ranges of contracts where many are due. The audit builds on the last
     certificate; it checks everything with `whole_audit`, once a week, and wherever it finds a difference. Raises
     NightBusyError if another night is running, Refused where more than `most_missed` nights were missed (None: as many
-    as there are) or `now` is ahead of the second clock, and what the database raises when it cannot be used.
+    as there are) or `now` is ahead of the database's or the gateway's clock, and what the database raises when it cannot be used.
     """
     session = services.session
     if services.clock is not None:
@@ -153,8 +154,8 @@ def _stages(
     """Run the stages except the audit for one business date; a stage that changed something is logged at once.
 
     The last stage, with the stages before it that changed nothing, goes to `note_last`: the certificate logs them with
-    itself. The result of the probes holds until this night writes something; what others write in between counts as
-    coming after the stage. What the steps set aside is in `fences`, by step; a step that fails is set aside whole.
+    itself. The result of the probes holds until this night writes something; what others write meanwhile is left
+    to the next night. What the steps set aside is in `fences`, by step; a step that fails is set aside whole.
     """
     waiting: list[run_log.StageRun] = []
     anything: Mapping[str, bool] | None = None
