@@ -97,7 +97,8 @@ def accrued(
 
     A fee bears interest while its payment is late, for whatever reason the card company refused it. The
     contract names the yearly rate and no day count. Read in the user's favour: a year costs the yearly rate
-    even when it has 366 days. Days on which we or the gateway were at fault (`excluded`) bear none. Each stretch between excluded days is counted on its own.
+    even when it has 366 days. Days on which we or the gateway were at fault (`excluded`) bear none. Each
+    stretch between excluded days is counted on its own.
     """
     runs = interest_runs(after, through, rate.day_count, excluded)
     return principal_yen * rate.yearly * sum((run.year_share for run in runs), Fraction(0))

@@ -4,9 +4,9 @@
 
 A *term* here is the billing period that a contract runs or renews into; the contract's own text is in `terms/`.
 Invariants: a second run of a date changes nothing; a run that was killed is finished by the next; nights that were
-missed are caught up first, their terms, invoices and revenue on their proper dates, charges and notices on the day
-on which they are done; only one night runs on a database at a time. What fails for one item, or one step, is set aside as a task for people
-(`keizoku.scheduler.night.set_aside`): everything else goes on, and the next night tries again.
+missed are caught up first, their terms, invoices and revenue on their proper dates, charges and notices on the day on
+which they are done; only one night runs on a database at a time. What fails for one item, or one step, is set aside
+as a task for people (`keizoku.scheduler.night.set_aside`): everything else goes on, and the next night tries again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -88,8 +88,9 @@ def run_night(
     One statement finds the steps with nothing to do, which are skipped; without `ask_first` every step runs, with the
     same result. The processes of `pool` take ranges of contracts where many are due. The audit builds on the last
     certificate; it checks everything with `whole_audit`, once a week, and wherever it finds a difference. Raises
-    NightBusyError if another night is running, Refused where more than `most_missed` nights were missed (None: as many
-    as there are) or `now` is ahead of the database's or the gateway's clock, and what the database raises when it cannot be used.
+    NightBusyError if another night is running, Refused where more than `most_missed` nights were missed (None: as
+    many as there are) or `now` is ahead of the database's or the gateway's clock, and what the database raises when
+    it cannot be used.
     """
     session = services.session
     if services.clock is not None:
