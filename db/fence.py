@@ -137,6 +137,8 @@ def in_halves(
 def is_of_item(error: Exception) -> bool:
     """Whether an error may be the fault of one item: of its facts, or of a row that the database refuses."""
     driver = _driver_error(error)
+    if isinstance(error, sa.exc.NoResultFound | sa.exc.MultipleResultsFound) or type(error) is sa.exc.StatementError:
+        return True  # a row that is not there, or a value that no statement can carry
     if driver is not None:
         return isinstance(driver, psycopg.DataError) or (driver.sqlstate or "")[:2] in _OF_THE_ROW
     return not isinstance(error, DatabaseError | sa.exc.SQLAlchemyError | OSError | MemoryError)

@@ -1,11 +1,9 @@
 """Stage 6, payments: charge what is due, once.
 
-    due    ──> attempt row committed (own key) ──> gateway asked ──> definite answer saved
-                                                        └─ unknown ──> looked up ──> found: saved, on its own date
-                                                                            └─ nothing: same attempt, same key again,
-                                                                               within 23 h; later people decide
-
-A new attempt is only made after a definite answer to the one before; the database refuses two in flight.
+due    ──> attempt row committed (own key) ──> gateway asked ──> definite answer saved
+                                                    └─ unknown ──> looked up ──> found: saved, on its own date
+                                                                        └─ nothing: same attempt, same key again,
+                                                                           within 23 h; later people decide
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -80,11 +78,7 @@ def charge_due(
     contract_ids: Collection[int] | None = None,
     fence: Fence | None = None,
 ) -> int:
-    """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written.
-
-    With a fence, an answer that cannot be booked is set aside: its attempt stays in flight, and is looked up again. Of
-    many, answers are booked on a second connection. In a restored database nothing is charged before `restored` is.
-    """
+    """Settle what is in flight and what deposits pay, then charge every fee that wants it today; the rows written."""
     changes = settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, fence=fence)
     changes += customer_deposits.apply_due(session, rules, now, contract_ids=contract_ids)
     if restored.is_waiting(session):
@@ -125,7 +119,7 @@ def settle_in_flight(
     if not attempts:
         return 0
     found = gateway.find_charges([each.request for each in attempts], now)
-    changes = _saving(rules, attempts, list(found.values()), now, fence)(session)
+    changes = _saving(rules, attempts, list(found.values()), now, fence, MOST_ALONE)(session)
     subjects = {each.request.key: f"attempt {each.request.attempt_id}" for each in attempts}
     for key, result in found.items():
         if result.answer is not Answer.UNKNOWN:
@@ -134,7 +128,8 @@ def settle_in_flight(
     oldest = now - timedelta(hours=rules.discretion.retry_resend_hours)
     # what was paid in another way meanwhile is not charged again
     again = [each for each in missing if each.started_at > oldest and each.open_yen >= each.request.yen]
-    again = _still_unanswered(session, again)
+    held = restored.held_accounts(session) if again else set()
+    again = _still_unanswered(session, [each for each in again if each.request.account not in held])
     if again and not restored.is_waiting(session):
         results = list(gateway.charge_many([each.request for each in again], now))
         changes += _saving(rules, again, results, now, fence)(session)
@@ -167,17 +162,22 @@ def look_up(session: Session, rules: Rules, gateway: Gateway, attempt_id: int, n
 
 
 def _saving(
-    rules: Rules, attempts: Sequence[InFlight], results: Sequence[ChargeResult], now: datetime, fence: Fence | None
+    rules: Rules,
+    attempts: Sequence[InFlight],
+    results: Sequence[ChargeResult],
+    now: datetime,
+    fence: Fence | None,
+    most_alone: int = 0,
 ) -> Write:
     """`save_results` behind a fence: what cannot be booked stands alone; where nothing can, no card is charged on."""
     ids = {each.request.key: each.request.attempt_id for each in attempts}
-    answers = {ids[each.key]: each for each in results}
+    answers = {ids[each.key]: each for each in results if each.answer is not Answer.UNKNOWN}
+    bound = most_alone or max(2, min(len(answers), MOST_ALONE))
 
     def of_some(session: Session, attempt_ids: Sequence[int]) -> int:
         return save_results(session, rules, attempts, [answers[each] for each in attempt_ids], now)
 
-    save = partial(save_results, rules=rules, attempts=attempts, results=results, now=now)
-    return fenced(fence, "attempt", list(answers), save, of_some, max(2, min(len(answers), MOST_ALONE)))
+    return fenced(fence, "attempt", list(answers), partial(of_some, attempt_ids=list(answers)), of_some, bound)
 
 
 def save_results(
@@ -190,10 +190,10 @@ def save_results(
     """Write definite answers, what they settle and their entries, and commit; unknown ones stay in flight."""
     requests = {each.request.key: each.request for each in attempts}
     definite = [(requests[result.key], result) for result in results if result.answer is not Answer.UNKNOWN]
-    if not definite:
+    answers = [(request, result, result.happened_at or now) for request, result in definite]
+    if not answers:
         return 0
     hard_codes = rules.discretion.hard_decline_codes
-    answers = [(request, result, result.happened_at or now) for request, result in definite]
     rows = session.execute(
         sa.text(
             "UPDATE payment_attempt SET outcome = answer.outcome, code = answer.code, gateway_id = answer.gateway_id, "

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from keizoku.billing.cards.charge_stage import InFlight, save_results
 from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
+from keizoku.db.fence import is_of_item
 from keizoku.db.keys import next_ids
 from keizoku.db.session import Session
 from keizoku.db.tables.money import invoice, payment_attempt
@@ -27,7 +28,14 @@ def take_over(session: Session, rules: Rules, gateway: Gateway, now: datetime) -
     for act in restored.unexplained(session):
         invoice_id = _invoice_of(session, act) if act.kind == "charge" else None
         if invoice_id is not None:
-            changes += _adopt(session, rules, act, invoice_id, now)
+            try:
+                changes += _adopt(session, rules, act, invoice_id, now)
+            except Exception as error:
+                session.rollback()
+                if not is_of_item(error):
+                    raise
+                changes += restored.leave_to_people(session, act, now)
+                session.commit()
         elif act.kind == "charge" or not _may_be_asked(session, act):
             changes += restored.leave_to_people(session, act, now)
             session.commit()

@@ -73,12 +73,16 @@ def answer_of(
     session: Session, rules: Rules, gateway: Gateway, refund: OpenRefund, now: datetime
 ) -> tuple[RefundResult | None, int]:
     """The definite answer, or None, and the rows written: a refund that stays unknown too long is left to people."""
-    for made in restored.refunds_made_of(session, refund.request.charge_gateway_id):
-        # it was given back before a restore that lost the row: found, where it is the same
-        if made.key == refund.request.key or made.yen == refund.request.yen:
+    made_before = restored.refunds_made_of(session, refund.request.charge_gateway_id)
+    lost = [made for made in made_before if refund.requested_at >= made.recorded_at]
+    for made in made_before:
+        # it was given back before a restore that lost the row: found, where it is the same; of equal sums only for
+        # what is asked for anew, as what the restored rows had in flight is looked up under its own key
+        if made.key == refund.request.key or (made in lost and made.yen == refund.request.yen):
             restored.explain(session, made, now, ground=refund.subject)
             return RefundResult(refund.request.key, Answer.SUCCEEDED, gateway_id=made.gateway_id), 0
-        written = restored.leave_to_people(session, made, now)
+    if lost:
+        written = restored.leave_to_people(session, lost[0], now)
         session.commit()
         return None, written
     too_old = refund.requested_at <= now - timedelta(hours=rules.discretion.retry_resend_hours)

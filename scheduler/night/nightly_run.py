@@ -158,6 +158,7 @@ def _stages(
     itself. The result of the probes holds until this night writes something; what others write meanwhile is left
     to the next night. What the steps set aside is in `fences`, by step; a step that fails is set aside whole.
     """
+    fences = {} if fences is None else fences
     waiting: list[run_log.StageRun] = []
     anything: Mapping[str, bool] | None = None
     for stage, steps in STEPS.items():
@@ -167,10 +168,9 @@ def _stages(
                 anything = run_probes(work, name)
             if anything is not None and not anything.get(name, True):
                 continue
-            fence = Fence()
-            if fences is not None:
-                fences[name] = fence
-            for written in _fenced_step(name, step, replace(work, fence=fence), pool):
+            held = frozenset(each for each, done in fences.items() if done.items)
+            fence = fences[name] = Fence()
+            for written in _fenced_step(name, step, replace(work, fence=fence, held=held), pool):
                 if written is None:
                     anything = None
                     continue

@@ -25,6 +25,7 @@ from keizoku.billing.receivables import credit_stage, invoice_stage
 from keizoku.db.fence import Fence, fenced, in_halves, is_of_item
 from keizoku.db.probes import BUSINESS_DATE, FLOOR, MONTH, NOTIFIES_MONTHLY, NOW, TODAY
 from keizoku.db.session import PreparedQuery, Session
+from keizoku.db.tables.money import review_task
 from keizoku.db.writer import AlternatingSessions, Write
 from keizoku.scheduler.app import Services
 from keizoku.sla.review_queue import anything_open
@@ -46,6 +47,12 @@ class Work:
     floor: int  # terms up to this id are covered by a certificate
     within: tuple[int, int] | None = None  # first and last contract of a range; None: all
     fence: Fence = field(default_factory=Fence)
+    held: frozenset[str] = frozenset()  # the steps before it that have set something aside
+
+    @property
+    def may_pay_out(self) -> bool:
+        """Whether it is known what cardholders dispute and which refunds came back: nothing is refunded before."""
+        return not self.held & {"disputes", "refunds"}
 
     @property
     def session(self) -> Session:
@@ -155,7 +162,8 @@ def _credits(work: Work) -> Iterator[int]:
         for award_id in credit_stage.due_ids(work.session):
             if not credit_stage.waits_for(work.session, award_id, work.fence.keys("award")):
                 yield in_halves(work.session, work.fence, "award", [award_id], of_some)
-    yield credit_stage.refund_leftovers(work.session, work.rules, work.services.gateway, work.now, work.fence)
+    if work.may_pay_out:
+        yield credit_stage.refund_leftovers(work.session, work.rules, work.services.gateway, work.now, work.fence)
 
 
 def _invoices(work: Work) -> Iterator[int]:
@@ -185,7 +193,8 @@ def _payments(work: Work) -> Iterator[int]:
 
 
 def _overpayments(work: Work) -> Iterator[int]:
-    yield overpayment_refund_stage.refund_overpayments(work.session, work.rules, work.services.gateway, work.now)
+    if work.may_pay_out:
+        yield overpayment_refund_stage.refund_overpayments(work.session, work.rules, work.services.gateway, work.now)
 
 
 def _delinquency(work: Work) -> Iterator[int]:
@@ -207,8 +216,18 @@ def _delinquency(work: Work) -> Iterator[int]:
 
 
 def _demands(work: Work) -> Iterator[int]:
-    for each in work.dates:
+    again = {work.on.replace(day=1)} if _demands_set_aside(work.session) else set()
+    for each in sorted({*work.dates, *again}):  # what an earlier night set aside is demanded by this one
         yield interest_demand_stage.demand_month(work.session, work.rules, each, work.now, work.fence)
+
+
+def _demands_set_aside(session: Session) -> bool:
+    waiting = sa.exists().where(
+        review_task.c.kind == "set_aside",
+        review_task.c.closed_at.is_(None),
+        review_task.c.subject.startswith("demands: ", autoescape=True),
+    )
+    return bool(session.scalar(sa.select(waiting)))
 
 
 def _ahead(work: Work) -> Iterator[int]:

@@ -85,16 +85,16 @@ def claim(
             explained = explain_claim(services.session, services.rules, claim_id, ALL_THAT_IS_KNOWN)
         except NoPopulationError as error:
             fail(str(error), FOUND)
-    langs = LANGS[lang]
-    if html is not None:
-        _write(html, claim_page(explained, langs), "page")
-    if svg is not None:
-        _write(svg, claim_picture(explained, langs[0]), "picture")
-    if as_json:
-        shown = explanation_json(explained.explanation, langs[0])
-        emit({**shown, "deciding": explained.decisive_sentences(langs[0])}, as_json=True)
-    else:
-        emit(None, human=lambda console: _print(console, explained, langs))
+        langs = LANGS[lang]
+        if html is not None:
+            _write(html, claim_page(explained, langs), "page")
+        if svg is not None:
+            _write(svg, claim_picture(explained, langs[0]), "picture")
+        if as_json:
+            shown = explanation_json(explained.explanation, langs[0])
+            emit({**shown, "deciding": explained.decisive_sentences(langs[0])}, as_json=True)
+        else:
+            emit(None, human=lambda console: _print(console, explained, langs))
 
 
 def _write(path: Path, text: str, what: str) -> None:
