@@ -15,6 +15,7 @@ from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.cli.contracts import account as account_cli
 from keizoku.scheduler.cli.contracts import notice as notice_cli
+from keizoku.scheduler.cli.money import explain as explain_cli
 from keizoku.scheduler.cli.money import explain_money
 from keizoku.scheduler.cli.money import interest as interest_cli
 from keizoku.scheduler.cli.shared import context
@@ -174,7 +175,7 @@ def _an_invoice_tells_how_it_came_about(services: Services) -> None:
 def _the_commands_tell_the_same(
     services: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (account_cli, context, explain_money, interest_cli, notice_cli):
+    for module in (account_cli, context, explain_cli, explain_money, interest_cli, notice_cli):
         monkeypatch.setattr(module, "open_services", lambda: nullcontext(services))
 
     def run(*arguments: str) -> tuple[int | str | None, str, str]:
