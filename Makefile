@@ -67,7 +67,6 @@ POISON ?= 20
 CALLS ?= 5000
 RESTORES ?= 100
 SEED ?= 5
-CALLS ?= 5000
 WRITE ?=
 soak: $(VENV)/.installed-test  ## random nights, kills, poison, calls, lives: make soak NIGHTS=200 POISON=50 SEED=7
 	@$(BIN)/python -m tests.soak --nights $(NIGHTS) --kills $(KILLS) --poison $(POISON) --calls $(CALLS) \
