@@ -26,6 +26,15 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 
+MadeSureBy = Annotated[str, typer.Option("--by", help=both("Who made sure.", "確認した人。"))]
+HowKnown = Annotated[
+    str,
+    typer.Option(
+        "--ground", help=both("How: the gateway's own page, its support, …", "方法: 決済代行の画面、問合せなど。")
+    ),
+]
+
+
 @app.callback(help=both("Charges whose answer never came: look up, decide.", "結果が届かない決済: 照会、判断。"))
 def _payments() -> None:
     """Charges whose answer never came: look up, decide."""
@@ -65,13 +74,8 @@ def settle(as_json: AsJson = False) -> None:
 )
 def nothing_charged(
     attempt: AttemptId,
-    by: Annotated[str, typer.Option("--by", help=both("Who made sure.", "確認した人。"))],
-    ground: Annotated[
-        str,
-        typer.Option(
-            "--ground", help=both("How: the gateway's own page, its support, …", "方法: 決済代行の画面、問合せなど。")
-        ),
-    ],
+    by: MadeSureBy,
+    ground: HowKnown,
 ) -> None:
     """People have made sure that a charge never reached the card: the next night may try anew."""
     with services_now() as (services, now):
@@ -136,13 +140,8 @@ def nothing_refunded(
             )
         ),
     ],
-    by: Annotated[str, typer.Option("--by", help=both("Who made sure.", "確認した人。"))],
-    ground: Annotated[
-        str,
-        typer.Option(
-            "--ground", help=both("How: the gateway's own page, its support, …", "方法: 決済代行の画面、問合せなど。")
-        ),
-    ],
+    by: MadeSureBy,
+    ground: HowKnown,
 ) -> None:
     """People have made sure that a refund was never made: the next night asks for it anew."""
     with services_now() as (services, now):
