@@ -1,7 +1,8 @@
 """Cards charged by Stripe: the port's words as PaymentIntents and Refunds of a saved card.
 
     our attempt ──key──> PaymentIntent (off-session, confirmed at once) ──> charge ──> balance transaction
-                          metadata: keizoku_key, keizoku_attempt, keizoku_invoice, keizoku_account — our ids, nothing personal
+                          metadata: keizoku_key, keizoku_attempt, keizoku_invoice, keizoku_account: our ids,
+                          nothing personal
 
 Always holds: a key answers once. The idempotency key is ours with the customer's id behind it, so that two
 databases on one Stripe account never meet; a resend charges the card that was saved when the attempt was first
