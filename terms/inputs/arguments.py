@@ -1,7 +1,7 @@
 """What no act can take, whatever it is about: refused before anything is asked of the database.
 
     a number beyond every column; an instant without its offset; a day or an instant in a year of no contract;
-    a window that has no two ends; a file that is none
+    a window that has no two ends; a file that is none; a text that no column holds, in a row that has its own type
 
 `guard_acts` puts this before every public method of a service; `act_texts` does the same for texts. What an act checks
 itself (is there such an account, is the amount above zero) stays its own.
@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
+from keizoku.terms.inputs.act_texts import check_text
 from keizoku.terms.refusal import Refused
 
 LARGEST: Final = 2**63 - 1
@@ -49,6 +51,13 @@ def check(act: str, name: str, value: object, depth: int = 0) -> None:
     elif isinstance(value, Path):
         if not value.is_file():
             raise Refused.fact("argument.file", act, f"{name} {_short(value)}", "it is no file", "name a file")
+    elif is_dataclass(value) and not isinstance(value, type) and depth < DEEPEST:
+        for each in fields(value):
+            inner = getattr(value, each.name)
+            if isinstance(inner, str):
+                check_text(each.name, inner)
+            else:
+                check(act, each.name, inner, depth + 1)
     elif isinstance(value, list | tuple) and depth < DEEPEST:
         if name == "windows" and depth == 1 and len(value) != 2:
             raise Refused.fact("fact.period", act, f"{name} {_short(value)}", "a window has two ends", "state both")
