@@ -26,7 +26,6 @@ from keizoku.sla.services.evidence import PEOPLE, EvidenceService
 from keizoku.sla.services.fact_checks import at_line, finding, nearest_of, needed, not_negative, period, spans_of
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.act_texts import texts_checked
 from keizoku.terms.inputs.arguments import guard_acts
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
@@ -35,7 +34,7 @@ Window = Sequence[datetime]  # [from, to]
 NEAREST_OF = 1_000  # claims among which the nearest id is looked for
 
 
-@texts_checked
+@guard_acts(sa.exc.DataError)
 class SlaService(EvidenceService):
     """Takes facts for Article 9 on one session; `rules` say how far they reach."""
 
@@ -348,7 +347,3 @@ class SlaService(EvidenceService):
             if clip((down,), epoch(starts_at), epoch(ends_at)):
                 months.append(month)
         return months
-
-
-for _kind in (EvidenceService, SlaService):  # every act first refuses what no act can take
-    guard_acts(_kind, sa.exc.DataError)
