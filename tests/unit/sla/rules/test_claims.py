@@ -1,4 +1,8 @@
-"""Article 9: adjudication of claims, to the second, and what makes an award."""
+"""Article 9: adjudication of claims, to the second, and what makes an award.
+
+The figures follow the readings partial_recognition, part_of_month, claim_deadline, eligible_payment, monthly_fee and
+repeated_claims in docs/reference/readings.md.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction

@@ -1,4 +1,8 @@
-"""Article 9.4: which seconds of a stop do not count, and that every second lands in exactly one bucket."""
+"""Article 9.4: which seconds of a stop do not count, and that every second lands in exactly one bucket.
+
+The figures follow the readings night_hours, short_stop, flapping, update_window, announcement_days and month_length
+in docs/reference/readings.md.
+"""
 
 import json
 from dataclasses import replace
