@@ -24,5 +24,5 @@ from keizoku.db.fence import is_of_item
     ],
     ids=lambda each: type(each).__name__ if isinstance(each, Exception) else "",
 )
-def test_what_is_the_fault_of_one_item(error: Exception, of_item: bool) -> None:  # noqa: FBT001
+def test_what_is_the_fault_of_one_item(error: Exception, of_item: bool) -> None:
     assert is_of_item(error) is of_item
