@@ -294,7 +294,7 @@ def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
 
 
 def _refuse_a_clock_behind(session: Session, end: ContractEnd, *, has_cut: bool) -> None:
-    """An end before a term that has begun, or on a day whose revenue is recognised, is said by a clock that is behind."""
+    """Refuse an end before the last term began, or on a day whose revenue is recognised."""
     begun_on = session.execute(
         sa.select(sa.func.max(term.c.starts_on)).where(term.c.contract_id == end.contract_id)
     ).scalar_one()

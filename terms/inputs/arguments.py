@@ -123,7 +123,7 @@ def _check_value(act: str, name: str, value: object, depth: int = 0) -> None:
             if isinstance(inner, str):
                 check_text(each.name, inner)
             else:
-                check(act, each.name, inner, depth + 1)
+                _check_value(act, each.name, inner, depth + 1)
     elif isinstance(value, list | tuple) and depth < DEEPEST:
         if name == "windows" and depth == 1 and len(value) != 2:
             raise Refused.fact("fact.period", act, f"{name} {_short(value)}", "a window has two ends", "state both")
