@@ -53,7 +53,8 @@ def test_the_account_is_the_one_that_the_file_names_else_its_bank() -> None:
         "ours": "",
     }
     stated = read_statements("x.csv", shapes.MUFG.encode(), account="0005-001-1-7654321")
-    assert {each.account for each in (*stated.statements, *stated.statements[0].lines)} == {"0005-001-1-7654321"}
+    assert {each.account for each in stated.statements} == {"0005-001-1-7654321"}
+    assert {each.account for each in stated.statements[0].lines} == {"0005-001-1-7654321"}
 
 
 def test_what_is_not_cleared_or_taken_back_is_a_line_that_says_so() -> None:
