@@ -13,9 +13,9 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from keizoku.billing.read_model import ReadModel
 from keizoku.db.session import Session
 from keizoku.terms.calendar import Month
+from keizoku.terms.read_model import ReadModel
 
 IN_TRANSIT: Final = timedelta(days=7)
 """How long money may be on its way before somebody has to look."""
