@@ -55,9 +55,9 @@ entries_of_a_month = st.lists(
     st.tuples(st.integers(0, 29), st.booleans(), st.integers(1, 900), st.integers(0, 9)), max_size=40
 ).map(
     lambda several: [
-        (revenue if is_revenue else lambda *facts: fee(*facts, "a"))(
-            number, FIRST + timedelta(days=day), yen + 9, tax_yen
-        )
+        revenue(number, FIRST + timedelta(days=day), yen + 9, tax_yen)
+        if is_revenue
+        else fee(number, FIRST + timedelta(days=day), yen + 9, tax_yen, "a")
         for number, (day, is_revenue, yen, tax_yen) in enumerate(sorted(several), start=1)
     ]
 )
