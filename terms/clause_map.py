@@ -28,7 +28,7 @@ item (1). The gist is our own summary; the contract's text is not in this reposi
 
 - **computed** 計算: the program decides. *home* is the one function that does, marked `@decides("premium/9.2")`;
   *tests* are the files that prove it.
-- **by people** 人の判断: a person decides, and the program records the ruling with its author and ground. A *home*, where
+- **by people** 人の判断: a person decides, and the program records the ruling with its author and ground. A *home*, if
   there is one, is the function that records or applies it.
 - **informational** 参考: there is nothing to decide.
 
