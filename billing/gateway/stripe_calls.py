@@ -23,6 +23,8 @@ Result = TypeVar("Result")
 KEY = "keizoku_key"
 """Where our key stands in the metadata of what we make there."""
 INVOICE = "keizoku_invoice"
+ACCOUNT = "keizoku_account"
+"""Our own id of an account, as it stands at a customer, a card being saved and a charge; nothing personal."""
 PAGE = 100
 API_VERSION = "2026-10-28.endive"
 """The version of Stripe's API that every call names: ours, whichever client is installed. What a newer one changes is
