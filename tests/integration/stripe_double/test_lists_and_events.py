@@ -26,7 +26,7 @@ def test_pages_hold_everything_once_newest_first(client: Client, double: Control
     page = client.v1.payment_intents.list(asked)
     assert (page.has_more, page.url) == (True, "/v1/payment_intents")
     assert [each.id for each in page.auto_paging_iter()] == made[::-1]
-    middle = client.v1.payment_intents.list({**asked, "ending_before": made[0]})
+    middle = client.v1.payment_intents.list(asked | {"ending_before": made[0]})
     assert [each.id for each in middle.data] == made[3:0:-1]
     since = client.v1.payment_intents.list({"customer": customer, "created": {"gte": NOW + 1, "lt": NOW + 2}})
     assert [each.id for each in since.data] == made[5:2:-1]

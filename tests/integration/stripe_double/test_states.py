@@ -69,7 +69,7 @@ def test_a_card_is_saved_with_its_holder_and_then_charged_without(client: Client
     customer = client.v1.customers.create({}).id
     wanted: Any = {"customer": customer, "usage": "off_session", "confirm": True, **CARD,
                    "payment_method": "pm_card_authenticationRequiredOnSetup"}  # fmt: skip
-    setup = client.v1.setup_intents.create({**wanted, "return_url": "https://shop.example/cards"})
+    setup = client.v1.setup_intents.create(wanted | {"return_url": "https://shop.example/cards"})
     assert (setup.status, setup.next_action and setup.next_action.type) == ("requires_action", "redirect_to_url")
     double("holder", intent=setup.id, succeeds=False)
     failed = client.v1.setup_intents.retrieve(setup.id)
@@ -85,7 +85,8 @@ def test_a_card_is_saved_with_its_holder_and_then_charged_without(client: Client
     method: Any = done.payment_method
     assert (method.customer, method.card.last4) == (customer, "3155")
     assert charge(client, customer, method.id).status == "succeeded"
-    assert client.v1.setup_intents.create({"customer": customer, **CARD}).status == "requires_payment_method"  # type: ignore[typeddict-item]
+    bare: Any = {"customer": customer, **CARD}
+    assert client.v1.setup_intents.create(bare).status == "requires_payment_method"
     gone = client.v1.payment_methods.detach(method.id)
     assert gone.customer is None
     assert "so detachment is impossible" in refused(lambda: client.v1.payment_methods.detach(method.id))["message"]
