@@ -2,9 +2,10 @@
 
 Connection errors, 409 and 5xx are retried by the client library under the same idempotency key; 429 it does not
 retry, so that is done here, after the time that the answer asks for. What stays without a definite answer is
-`UnansweredError`; what is wrong with our own account at Stripe is `GatewayRefusesUsError`.
+`UnansweredError`; what is wrong with our own key or account is `GatewayRefusesUsError`: never a payer's decline.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 import stripe
 
 from keizoku.billing.gateway.limiter import Pace, awake_or_not
-from keizoku.billing.gateway.port import GatewayRefusesUsError, UnansweredError
+from keizoku.billing.gateway.port import GatewayRefusesUsError, MissingRightError, ReplayedError, UnansweredError
 
 Result = TypeVar("Result")
 
@@ -29,6 +30,14 @@ PER_SECOND = 80.0
 LIBRARY_RETRIES = 2
 BUSY_RETRIES = 5
 LONGEST_WAIT_SECONDS = 60.0
+_RIGHT = re.compile(r"Having the '([a-z0-9_]+)' permission")
+"""How Stripe names a right that a restricted key lacks."""
+_OTHER_MODE = "similar object exists in"
+"""How Stripe says that an object is of the live mode and the key of the test mode, or the other way round."""
+WRONG_MODE = (
+    "the key of KEIZOKU_STRIPE_SECRET_KEY is of the other mode (live or test) than the customers of this database: "
+    "nothing was charged; use the key of their mode"
+)
 
 
 class _Dated(stripe.RequestsClient):
@@ -101,10 +110,7 @@ class StripeCalls:
                     raise UnansweredError("too many requests") from error
                 self.pace.hold(_seconds_asked(error, busy))
             except (stripe.AuthenticationError, stripe.PermissionError) as error:
-                raise GatewayRefusesUsError(
-                    f"Stripe refuses the key of KEIZOKU_STRIPE_SECRET_KEY ({error.http_status}): nothing was charged; "
-                    "check the key and its rights"
-                ) from error
+                raise _refused(error) from error
             except stripe.IdempotencyError as error:
                 raise UnansweredError("the key was used with other parameters") from error
             except stripe.CardError:
@@ -112,10 +118,29 @@ class StripeCalls:
             except stripe.InvalidRequestError as error:
                 if error.http_status == 409:
                     raise UnansweredError("another request with this key is under way") from error
+                if _OTHER_MODE in (error.user_message or ""):
+                    raise GatewayRefusesUsError(WRONG_MODE) from error
                 raise
             except stripe.StripeError as error:  # connection lost, timed out, 409, 5xx
+                if (error.headers or {}).get("idempotent-replayed", "").lower() == "true":
+                    raise ReplayedError("a failure that is kept under this key") from error
                 raise UnansweredError(type(error).__name__) from error
         raise AssertionError("the last turn returns or raises")
+
+
+def _refused(error: stripe.StripeError) -> GatewayRefusesUsError:
+    """Which of the key's rights is missing, where Stripe names it; else that the key itself is refused."""
+    named = _RIGHT.search(error.user_message or "") if isinstance(error, stripe.PermissionError) else None
+    if named is not None:
+        return MissingRightError(
+            f"the key of KEIZOKU_STRIPE_SECRET_KEY has no right {named[1]} (403): what needs it was not done; give it "
+            "the right in Stripe's dashboard (keizoku gateway check names all)",
+            named[1],
+        )
+    return GatewayRefusesUsError(
+        f"Stripe refuses the key of KEIZOKU_STRIPE_SECRET_KEY ({error.http_status}): nothing was charged; "
+        "check the key and its rights"
+    )
 
 
 def _seconds_asked(error: stripe.RateLimitError, busy: int) -> float:

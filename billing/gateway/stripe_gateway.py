@@ -6,13 +6,15 @@
 Always holds: a key answers once. The idempotency key is ours with the customer's id behind it, so that two
 databases on one Stripe account never meet; a resend charges the card that was saved when the attempt was first
 sent, so that its parameters are the same. An intent that waits for the user is cancelled: it can never succeed
-beside a later attempt.
+beside a later attempt. What is our own fault (a key, a right, an object that Stripe does not know, a parameter)
+is never a decline: the charge is due as it was, and where nothing gets through the stage ends in one line.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,15 +25,17 @@ from keizoku.billing.gateway.books import Dispute, KeyedAct, RefundState
 from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.billing.gateway.port import (
     BANK_NAMES,
+    REPLAYED,
     Answer,
     ChargeRequest,
     ChargeResult,
     GatewayRefusesUsError,
     RefundRequest,
     RefundResult,
+    ReplayedError,
     UnansweredError,
 )
-from keizoku.billing.gateway.stripe_books import UNDER_WAY, StripeBooks
+from keizoku.billing.gateway.stripe_books import StripeBooks
 from keizoku.billing.gateway.stripe_calls import INVOICE, KEY, PAGE, StripeCalls, plain
 from keizoku.db.session import texts
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
@@ -46,6 +50,11 @@ LOOK_BACK = timedelta(hours=1)
 """Clocks differ: an intent is looked for from so much before its attempt."""
 
 NO_CARD = "no_saved_card"
+NOT_SENT = "not_sent"
+MOST_OURS = 20
+"""After so many charges that failed by our own fault, and none that reached a card, no more are sent."""
+WAITED_FOR_HOLDER = "abandoned"
+"""The reason with which an intent that waits for its card holder is cancelled by us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +106,23 @@ class StripeGateway:
         self._connection.close()
 
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
-        """Charge each request to its saved card, several at once; raises GatewayRefusesUsError."""
+        """Charge each request to its saved card, several at once.
+
+        Raises GatewayRefusesUsError, after each request has its answer, where the fault is ours for all of them.
+        """
         cards = self._cards(requests)
         until = self._clock() + SENDING_SECONDS
-        under_way = [self._pool.submit(self._charge, each, cards.get(each.key), until) for each in requests]
+        batch = _Batch()
+        under_way = [
+            self._pool.submit(batch.charge, self._charge, each, cards.get(each.key), until) for each in requests
+        ]
         try:
             for answered in as_completed(under_way):
                 yield answered.result()
+            if batch.refused is None and batch.ours == len(under_way) and batch.ours:
+                batch.refused = _all_ours(batch.code)
+            if batch.refused is not None:
+                raise batch.refused
         finally:
             for each in under_way:
                 each.cancel()
@@ -195,12 +214,14 @@ class StripeGateway:
 
         try:
             intent = self._calls.call(send)
+        except ReplayedError:
+            return ChargeResult(request.key, Answer.UNKNOWN, code=REPLAYED)
         except UnansweredError as error:
             return ChargeResult(request.key, Answer.UNKNOWN, code=str(error))
         except stripe.CardError as error:
             return _declined(request.key, error)
         except stripe.InvalidRequestError as error:
-            return ChargeResult(request.key, Answer.DECLINED, code=error.code or "invalid_request")
+            return ChargeResult(request.key, Answer.OURS, code=error.code or "invalid_request")
         return self._result(request.key, intent)
 
     def _find(self, request: ChargeRequest, card: Card) -> ChargeResult | None:
@@ -229,23 +250,33 @@ class StripeGateway:
             yield from page.data
 
     def _result(self, key: str, intent: stripe.PaymentIntent) -> ChargeResult:
-        """What an intent's state means; one that waits for the user is cancelled first."""
+        """What an intent's state means; one that waits for the user is cancelled first.
+
+        Definite are: succeeded, canceled, and requires_payment_method with its error. All else is unknown, also a
+        state that nobody knows yet.
+        """
         happened_at = datetime.fromtimestamp(intent.created, UTC)
         if intent.status == "succeeded":
             return ChargeResult(key, Answer.SUCCEEDED, gateway_id=intent.id, happened_at=happened_at)
-        if intent.status in UNDER_WAY:
-            return ChargeResult(key, Answer.UNKNOWN, code=intent.status, gateway_id=intent.id)
-        if intent.status in ("requires_action", "requires_confirmation"):
-            intent_id = intent.id
+        said = plain(intent)
+        failure = plain(said.get("last_payment_error"))
+        if intent.status == "requires_payment_method" and failure:
+            return _failed(key, failure, intent.id, happened_at)
+        if intent.status == "canceled":
+            if said.get("cancellation_reason") == WAITED_FOR_HOLDER:
+                return ChargeResult(key, Answer.NEEDS_USER, "authentication_required", intent.id, happened_at)
+            if failure:
+                return _failed(key, failure, intent.id, happened_at)
+            return ChargeResult(key, Answer.OURS, intent.status, intent.id, happened_at)
+        if intent.status == "requires_action":
+            intent_id, why = intent.id, WAITED_FOR_HOLDER
+            reason: Any = {"cancellation_reason": why}
             try:
-                self._calls.call(lambda client: client.v1.payment_intents.cancel(intent_id))
+                self._calls.call(lambda client: client.v1.payment_intents.cancel(intent_id, reason))
             except (UnansweredError, stripe.InvalidRequestError, stripe.CardError) as error:
                 return ChargeResult(key, Answer.UNKNOWN, code=str(error), gateway_id=intent.id)
             return ChargeResult(key, Answer.NEEDS_USER, "authentication_required", intent.id, happened_at)
-        failure = plain(intent.last_payment_error)
-        code = _word(failure.get("decline_code") or failure.get("code"), intent.status)
-        answer = Answer.NEEDS_USER if code == "authentication_required" else Answer.DECLINED
-        return ChargeResult(key, answer, code, intent.id, happened_at)
+        return ChargeResult(key, Answer.UNKNOWN, code=intent.status, gateway_id=intent.id)
 
     def _cards(self, requests: Sequence[ChargeRequest]) -> dict[str, Card]:
         """The card of each request: the last one saved, and not ended, when the request was first sent."""
@@ -272,13 +303,68 @@ class StripeGateway:
         return cards
 
 
+_OF_THE_CARD = (Answer.SUCCEEDED, Answer.DECLINED, Answer.NEEDS_USER)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Charges that are sent together by several threads: once it is clear that we are refused, no more are sent."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    refused: GatewayRefusesUsError | None = None
+    reached: bool = False
+    ours: int = 0
+    code: str | None = None
+
+    def charge(
+        self,
+        ask: Callable[[ChargeRequest, Card | None, float], ChargeResult],
+        request: ChargeRequest,
+        card: Card | None,
+        until: float,
+    ) -> ChargeResult:
+        """One charge, and what it says of the others; one that was refused to us, or not sent, was not made."""
+        refused: GatewayRefusesUsError | None = None
+        result = ChargeResult(request.key, Answer.OURS, code=NOT_SENT)
+        if self.refused is None:
+            try:
+                result = ask(request, card, until)
+            except GatewayRefusesUsError as error:
+                refused = error
+        with self.lock:
+            self.reached = self.reached or result.answer in _OF_THE_CARD
+            if result.answer is Answer.OURS:
+                self.ours += 1
+                self.code = self.code or result.code
+                if self.ours == MOST_OURS and not self.reached:
+                    refused = refused or _all_ours(self.code)
+            self.refused = self.refused or refused
+        return result
+
+
+def _all_ours(code: str | None) -> GatewayRefusesUsError:
+    return GatewayRefusesUsError(
+        f"Stripe takes none of our charges ({code}): nothing was charged and no card has refused; check that "
+        "the customers and cards of this database are those of the key's account (keizoku gateway check)"
+    )
+
+
 def _declined(key: str, error: stripe.CardError) -> ChargeResult:
     """A definite no of the card's bank, with its word for it."""
-    body = plain(error.json_body).get("error", {})
-    code = _word(body.get("decline_code") or error.code, "card_declined")
+    body = plain(plain(error.json_body).get("error"))
+    intent = plain(body.get("payment_intent"))
+    told: dict[str, Any] = {"type": "card_error", "code": error.code, **body}
+    return _failed(key, told, intent.get("id"), None)
+
+
+def _failed(key: str, failure: dict[str, Any], intent_id: str | None, happened_at: datetime | None) -> ChargeResult:
+    """Why a charge failed: a card error is the payer's; any other was made by us, or by Stripe, and is no decline."""
+    code = _word(failure.get("decline_code") or failure.get("code"), "card_declined")
+    if failure.get("type", "card_error") != "card_error":
+        return ChargeResult(key, Answer.OURS, code, intent_id, happened_at)
     answer = Answer.NEEDS_USER if code == "authentication_required" else Answer.DECLINED
-    intent: Any = body.get("payment_intent") or {}
-    return ChargeResult(key, answer, code, intent.get("id") if isinstance(intent, dict) else None)
+    advice = failure.get("advice_code")
+    return ChargeResult(key, answer, code, intent_id, happened_at, advice if isinstance(advice, str) else None)
 
 
 def _word(code: object, otherwise: str) -> str:

@@ -1429,6 +1429,7 @@ CREATE TABLE payment_attempt (
 	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	outcome TEXT, 
 	code TEXT, 
+	advice TEXT, 
 	gateway_id TEXT, 
 	settled_on DATE, 
 	settled_at TIMESTAMP WITH TIME ZONE, 
@@ -1851,7 +1852,7 @@ CREATE TRIGGER suspension_lifted_at_once AFTER UPDATE OF lifted_at, lifted_by, l
 
 CREATE TRIGGER invoice_accelerated_on_once AFTER UPDATE OF accelerated_on, accelerated_at ON invoice FOR EACH ROW WHEN ((OLD.accelerated_on IS NOT NULL OR NEW.accelerated_on IS NULL) AND ROW(OLD.accelerated_on, OLD.accelerated_at) IS DISTINCT FROM ROW(NEW.accelerated_on, NEW.accelerated_at)) EXECUTE FUNCTION keizoku_set_once('accelerated_on');
 
-CREATE TRIGGER payment_attempt_outcome_once AFTER UPDATE OF outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at ON payment_attempt FOR EACH ROW WHEN ((OLD.outcome IS NOT NULL OR NEW.outcome IS NULL) AND ROW(OLD.outcome, OLD.code, OLD.gateway_id, OLD.settled_on, OLD.settled_at, OLD.answer_recorded_at) IS DISTINCT FROM ROW(NEW.outcome, NEW.code, NEW.gateway_id, NEW.settled_on, NEW.settled_at, NEW.answer_recorded_at)) EXECUTE FUNCTION keizoku_set_once('outcome');
+CREATE TRIGGER payment_attempt_outcome_once AFTER UPDATE OF outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at, advice ON payment_attempt FOR EACH ROW WHEN ((OLD.outcome IS NOT NULL OR NEW.outcome IS NULL) AND ROW(OLD.outcome, OLD.code, OLD.gateway_id, OLD.settled_on, OLD.settled_at, OLD.answer_recorded_at, OLD.advice) IS DISTINCT FROM ROW(NEW.outcome, NEW.code, NEW.gateway_id, NEW.settled_on, NEW.settled_at, NEW.answer_recorded_at, NEW.advice)) EXECUTE FUNCTION keizoku_set_once('outcome');
 
 CREATE TRIGGER credit_refund_outcome_once AFTER UPDATE OF outcome, code, gateway_id, settled_on, settled_at, answer_recorded_at ON credit_refund FOR EACH ROW WHEN ((OLD.outcome IS NOT NULL OR NEW.outcome IS NULL) AND ROW(OLD.outcome, OLD.code, OLD.gateway_id, OLD.settled_on, OLD.settled_at, OLD.answer_recorded_at) IS DISTINCT FROM ROW(NEW.outcome, NEW.code, NEW.gateway_id, NEW.settled_on, NEW.settled_at, NEW.answer_recorded_at)) EXECUTE FUNCTION keizoku_set_once('outcome');
 
