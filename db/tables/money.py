@@ -188,8 +188,8 @@ interest_checkpoint = Table(
     text("occasion", nullable=True),
     instant("recorded_at"),
     CheckConstraint("accrued_unpaid_yen >= 0", name="not_negative"),
-    Index("ix_interest_mark_invoice_id", "invoice_id"),
-    Index("ix_interest_mark_account", "account"),
+    Index("ix_interest_checkpoint_invoice_id", "invoice_id"),
+    Index("ix_interest_checkpoint_account", "account"),
 )
 
 interest_booking = Table(

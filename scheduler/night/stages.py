@@ -44,7 +44,7 @@ class Work:
     on: date
     now: datetime
     dates: tuple[date, ...]
-    floor: int  # terms up to this id are covered by a certificate
+    floor: int  # the last certificate covers terms up to this id
     within: tuple[int, int] | None = None  # first and last contract of a range; None: all
     fence: Fence = field(default_factory=Fence)
     held: frozenset[str] = frozenset()  # the steps before it that have set something aside
@@ -184,7 +184,7 @@ def _invoices(work: Work) -> Iterator[int]:
     yield from _alternating(work, chunk, after=work.floor)
 
 
-def _restored(work: Work) -> Iterator[int]:
+def _after_restore(work: Work) -> Iterator[int]:
     yield restored_charges.take_over(work.session, work.rules, work.services.gateway, work.now)
 
 
@@ -232,7 +232,7 @@ def _demands_set_aside(session: Session) -> bool:
     return bool(session.scalar(sa.select(waiting)))
 
 
-def _ahead(work: Work) -> Iterator[int]:
+def _renewal_notices(work: Work) -> Iterator[int]:
     today = jst_day(work.now)
     for chunk in renewal_notice_stage.due(work.session, work.rules, today, work.fence):
         notices = renewal_notice_stage.decide(work.rules, chunk, today)
@@ -259,12 +259,15 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "claims": {"claims": _claims},
     "credits": {"credits": _credits},
     "invoices": {"invoices": _invoices},
-    "payments": {"restored": _restored, "payments": _payments, "overcharges": _overpayments},
-    "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
+    "payments": {"after_restore": _after_restore, "payments": _payments, "overpayment_refunds": _overpayments},
+    "delinquency": {"delinquency": _delinquency, "demands": _demands, "renewal_notices": _renewal_notices},
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
 """The stages except the audit, and the steps of each, in order.
 
+Beside the step that a stage is named after: `after_restore` compares the gateway with a database that was restored from
+a backup; `overpayment_refunds` sends back what a card was charged twice or too much; `demands` asks for late interest;
+`renewal_notices` tells users of renewals and prices in time; `closed_terms` and `used_up_keys` book what ends early.
 A step is skipped only if the probe of its name finds nothing due.
 """
 
@@ -275,11 +278,11 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "claims": anything_open(),
     "credits": credit_stage.anything_due(),
     "invoices": invoice_stage.anything_due(),
-    "restored": restored.anything_due(),
+    "after_restore": restored.anything_due(),
     "payments": charge_stage.anything_due(),
-    "overcharges": overpayment_refund_stage.anything_due(),
+    "overpayment_refunds": overpayment_refund_stage.anything_due(),
     "delinquency": delinquency_stage.anything_due(),
-    "ahead": renewal_notice_stage.anything_due(),
+    "renewal_notices": renewal_notice_stage.anything_due(),
     "closed_terms": revenue_stage.anything_to_close(),
     "used_up_keys": key_expiry.anything_to_expire(),
 }

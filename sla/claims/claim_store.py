@@ -185,13 +185,12 @@ def load_terms(
 
 
 def form_outages(session: Session, month: Month, policy: Policy, at: datetime | None = None) -> Spans:
-    """When our claim form was down in the hours before the month's ordinary deadline."""
-    deadline = epoch(claim_deadline(month, NOTHING, policy))
-    start = deadline - policy.sla.claim_form_grace_hours * 3600
+    """When our claim form was down from the hours before the month's ordinary deadline to the moved one."""
+    start = epoch(claim_deadline(month, NOTHING, policy)) - policy.sla.claim_form_grace_hours * 3600
     outage = claim_form_outage.c
     rows = session.execute(sa.select(outage.from_at, outage.to_at).where(_known(outage.recorded_at, at)))
     down = normalise((epoch(row.from_at), epoch_up(row.to_at)) for row in rows)
-    return clip(down, start, deadline)
+    return clip(down, start, epoch(claim_deadline(month, down, policy)))
 
 
 def _claims(

@@ -26,6 +26,7 @@ class Deadline:
 
     ordinary_at: datetime
     at: datetime
+    form_down_seconds: int = 0  # in the hours before the ordinary one
 
     def timely(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
         """The claims received before it, in the order of receipt."""
@@ -133,7 +134,8 @@ class ClaimDecision(NamedTuple):
     def deadline_steps(self) -> tuple[Step, ...]:
         """When it came, against the deadline. Only the last has a fact of the claim itself."""
         deadline = self.deadline
-        return tuple(deadline_steps(self.month, self.claim.received_at, deadline.ordinary_at, deadline.at))
+        received_at, lost_seconds = self.claim.received_at, deadline.form_down_seconds
+        return tuple(deadline_steps(self.month, received_at, deadline.ordinary_at, lost_seconds, deadline.at))
 
     @property
     def decision(self) -> Decision:

@@ -40,7 +40,7 @@ from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.act_texts import texts_checked
+from keizoku.terms.inputs.arguments import guard_texts
 from keizoku.terms.refusal import Refused
 
 CHUNK_CLAIMS = 5_000
@@ -60,7 +60,7 @@ class TakenImport:
     findings: Sequence[Finding]
 
 
-@texts_checked
+@guard_texts
 class ImportService:
     """Takes files for the SLA service."""
 
