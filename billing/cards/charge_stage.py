@@ -93,6 +93,7 @@ def charge_due(
     with ExitStack() as stack:
         writer: BackgroundWriter | None = None
         for wanted in _wanted(session, rules, jst_day(now), contract_ids):
+            gateway.check_account()  # before anything is written
             attempts = _begin(session, wanted, now)
             changes += len(attempts)
             unknown = False

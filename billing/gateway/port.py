@@ -22,11 +22,14 @@ class GatewayRefusesUsError(Exception):
 
 
 class MissingRightError(GatewayRefusesUsError):
-    """The key lacks one right: what needs it cannot be done, all else can. `right` is the gateway's word for it."""
+    """The key lacks one right: what needs it cannot be done, all else can.
 
-    def __init__(self, sentence: str, right: str) -> None:
+    `right` is the gateway's word for it, `account` whose key it is, where the gateway says so.
+    """
+
+    def __init__(self, sentence: str, right: str, account: str | None = None) -> None:
         super().__init__(sentence)
-        self.right = right
+        self.right, self.account = right, account
 
 
 class UnansweredError(Exception):
@@ -104,6 +107,13 @@ class Gateway(Protocol):
     @property
     def books(self) -> GatewayBooks | None:
         """The gateway's own books, where it has any to read."""
+        ...
+
+    def check_account(self) -> None:
+        """Raises GatewayRefusesUsError where our key is not that of the account and mode that the rows are bound to.
+
+        Asked before anything is written that is to be sent; an answer that does not come holds nothing up.
+        """
         ...
 
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:

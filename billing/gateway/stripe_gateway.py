@@ -11,17 +11,16 @@ beside a later attempt. What is our own fault (a key, a right, an object that St
 is never a decline: the charge is due as it was, and where nothing gets through the stage ends in one line.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 import stripe
 
+from keizoku.billing.gateway.binding import hold
 from keizoku.billing.gateway.books import Dispute, KeyedAct, RefundState
 from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.billing.gateway.port import (
@@ -36,6 +35,7 @@ from keizoku.billing.gateway.port import (
     ReplayedError,
     UnansweredError,
 )
+from keizoku.billing.gateway.stripe_answers import Batch, Card, all_ours, declined, failed, refunded
 from keizoku.billing.gateway.stripe_books import StripeBooks
 from keizoku.billing.gateway.stripe_calls import ACCOUNT, INVOICE, KEY, PAGE, StripeCalls, plain
 from keizoku.db.session import texts
@@ -51,19 +51,8 @@ LOOK_BACK = timedelta(hours=1)
 """Clocks differ: an intent is looked for from so much before its attempt."""
 
 NO_CARD = "no_saved_card"
-NOT_SENT = "not_sent"
-MOST_OURS = 20
-"""After so many charges that failed by our own fault, and none that reached a card, no more are sent."""
 WAITED_FOR_HOLDER = "abandoned"
 """The reason with which an intent that waits for its card holder is cancelled by us."""
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A saved card: the customer and the payment method, by Stripe's ids."""
-
-    customer_id: str
-    payment_method_id: str
 
 
 class StripeGateway:
@@ -82,7 +71,7 @@ class StripeGateway:
     ) -> None:
         self._clock = clock
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        self._calls = calls
+        self._calls = calls.behind(lambda found: hold(self._connection, found))
         self._pool = ThreadPoolExecutor(max_workers=concurrent, thread_name_prefix="stripe")
 
     @property
@@ -106,6 +95,11 @@ class StripeGateway:
         self._pool.shutdown(wait=True)
         self._connection.close()
 
+    def check_account(self) -> None:
+        """Raises GatewayRefusesUsError where the key is of another account or mode than this database's."""
+        with suppress(UnansweredError):
+            self._calls.check_account()
+
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
         """Charge each request to its saved card, several at once.
 
@@ -113,7 +107,7 @@ class StripeGateway:
         """
         cards = self._cards(requests)
         until = self._clock() + SENDING_SECONDS
-        batch = _Batch()
+        batch = Batch()
         under_way = [
             self._pool.submit(batch.charge, self._charge, each, cards.get(each.key), until) for each in requests
         ]
@@ -121,7 +115,7 @@ class StripeGateway:
             for answered in as_completed(under_way):
                 yield answered.result()
             if batch.refused is None and batch.ours == len(under_way) and batch.ours:
-                batch.refused = _all_ours(batch.code)
+                batch.refused = all_ours(batch.code)
             if batch.refused is not None:
                 raise batch.refused
         finally:
@@ -149,7 +143,7 @@ class StripeGateway:
             return RefundResult(request.key, Answer.UNKNOWN, code=str(error))
         except (stripe.CardError, stripe.InvalidRequestError) as error:
             return RefundResult(request.key, Answer.DECLINED, code=error.code or "refused")
-        return _refunded(request.key, made)
+        return refunded(request.key, made)
 
     def find_refund(self, request: RefundRequest, at: datetime) -> RefundResult | None:
         """The refund of the charge that carries this key, whenever it was asked for."""
@@ -160,7 +154,7 @@ class StripeGateway:
             return RefundResult(request.key, Answer.UNKNOWN, code=str(error) or "not_found")
         for made in found.data:
             if plain(made.metadata).get(KEY) == request.key:
-                return _refunded(request.key, made)
+                return refunded(request.key, made)
         if found.has_more:  # more refunds of one charge than a page holds: nobody can say that it is not among them
             return RefundResult(request.key, Answer.UNKNOWN, code="too_many_refunds")
         return None
@@ -225,7 +219,7 @@ class StripeGateway:
         except UnansweredError as error:
             return ChargeResult(request.key, Answer.UNKNOWN, code=str(error))
         except stripe.CardError as error:
-            return _declined(request.key, error)
+            return declined(request.key, error)
         except stripe.InvalidRequestError as error:
             return ChargeResult(request.key, Answer.OURS, code=error.code or "invalid_request")
         return self._result(request.key, intent)
@@ -267,12 +261,12 @@ class StripeGateway:
         said = plain(intent)
         failure = plain(said.get("last_payment_error"))
         if intent.status == "requires_payment_method" and failure:
-            return _failed(key, failure, intent.id, happened_at)
+            return failed(key, failure, intent.id, happened_at)
         if intent.status == "canceled":
             if said.get("cancellation_reason") == WAITED_FOR_HOLDER:
                 return ChargeResult(key, Answer.NEEDS_USER, "authentication_required", intent.id, happened_at)
             if failure:
-                return _failed(key, failure, intent.id, happened_at)
+                return failed(key, failure, intent.id, happened_at)
             return ChargeResult(key, Answer.OURS, intent.status, intent.id, happened_at)
         if intent.status == "requires_action":
             intent_id, why = intent.id, WAITED_FOR_HOLDER
@@ -307,81 +301,3 @@ class StripeGateway:
                 if saved and not ended:
                     cards[each.key] = Card(row.customer_id, row.payment_method_id)
         return cards
-
-
-_OF_THE_CARD = (Answer.SUCCEEDED, Answer.DECLINED, Answer.NEEDS_USER)
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Charges that are sent together by several threads: once it is clear that we are refused, no more are sent."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    refused: GatewayRefusesUsError | None = None
-    reached: bool = False
-    ours: int = 0
-    code: str | None = None
-
-    def charge(
-        self,
-        ask: Callable[[ChargeRequest, Card | None, float], ChargeResult],
-        request: ChargeRequest,
-        card: Card | None,
-        until: float,
-    ) -> ChargeResult:
-        """One charge, and what it says of the others; one that was refused to us, or not sent, was not made."""
-        refused: GatewayRefusesUsError | None = None
-        result = ChargeResult(request.key, Answer.OURS, code=NOT_SENT)
-        if self.refused is None:
-            try:
-                result = ask(request, card, until)
-            except GatewayRefusesUsError as error:
-                refused = error
-        with self.lock:
-            self.reached = self.reached or result.answer in _OF_THE_CARD
-            if result.answer is Answer.OURS:
-                self.ours += 1
-                self.code = self.code or result.code
-                if self.ours == MOST_OURS and not self.reached:
-                    refused = refused or _all_ours(self.code)
-            self.refused = self.refused or refused
-        return result
-
-
-def _all_ours(code: str | None) -> GatewayRefusesUsError:
-    return GatewayRefusesUsError(
-        f"Stripe takes none of our charges ({code}): nothing was charged and no card has refused; check that "
-        "the customers and cards of this database are those of the key's account (keizoku gateway check)"
-    )
-
-
-def _declined(key: str, error: stripe.CardError) -> ChargeResult:
-    """A definite no of the card's bank, with its word for it."""
-    body = plain(plain(error.json_body).get("error"))
-    intent = plain(body.get("payment_intent"))
-    told: dict[str, Any] = {"type": "card_error", "code": error.code, **body}
-    return _failed(key, told, intent.get("id"), None)
-
-
-def _failed(key: str, failure: dict[str, Any], intent_id: str | None, happened_at: datetime | None) -> ChargeResult:
-    """Why a charge failed: a card error is the payer's; any other was made by us, or by Stripe, and is no decline."""
-    code = _word(failure.get("decline_code") or failure.get("code"), "card_declined")
-    if failure.get("type", "card_error") != "card_error":
-        return ChargeResult(key, Answer.OURS, code, intent_id, happened_at)
-    answer = Answer.NEEDS_USER if code == "authentication_required" else Answer.DECLINED
-    advice = failure.get("advice_code")
-    return ChargeResult(key, answer, code, intent_id, happened_at, advice if isinstance(advice, str) else None)
-
-
-def _word(code: object, otherwise: str) -> str:
-    return code if isinstance(code, str) and code else otherwise
-
-
-def _refunded(key: str, made: stripe.Refund) -> RefundResult:
-    """What a refund's state means: what has left the balance was made, and may fail later (failed_refunds)."""
-    said = plain(made)
-    if made.status == "succeeded" or said.get("balance_transaction"):
-        return RefundResult(key, Answer.SUCCEEDED, gateway_id=made.id)
-    if made.status in ("failed", "canceled"):
-        return RefundResult(key, Answer.DECLINED, said.get("failure_reason") or made.status, made.id)
-    return RefundResult(key, Answer.UNKNOWN, made.status, made.id)

@@ -16,6 +16,7 @@ from keizoku.billing.gateway.stripe_calls import StripeCalls
 
 Answer = Mapping[str, Any] | Exception
 CREATED = 1_775_000_000
+ACCOUNT = "acct_1Stub"
 
 
 def intent(status: str, **fields: Any) -> dict[str, Any]:
@@ -65,5 +66,6 @@ def stub_calls(answer: Callable[[str, tuple[Any, ...]], Answer], *, services: tu
     names = services or ("payment_intents", "refunds", "disputes", "payouts", "balance_transactions", "events")
     asked: list[str] = []
     v1 = SimpleNamespace(**{name: Service(name, answer, asked) for name in names})
+    v1.accounts = SimpleNamespace(retrieve_current=lambda: SimpleNamespace(id=ACCOUNT))
     client = cast("stripe.StripeClient", SimpleNamespace(v1=v1))
-    return StripeCalls(client, Pace(1_000_000), sleep=lambda _: None), asked
+    return StripeCalls(client, Pace(1_000_000), sleep=lambda _: None, live=False), asked
