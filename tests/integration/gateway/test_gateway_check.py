@@ -16,9 +16,10 @@ from keizoku.billing.gateway.events import poll
 from keizoku.billing.gateway.limiter import Pace
 from keizoku.billing.gateway.port import GatewayRefusesUsError, MissingRightError
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
-from keizoku.billing.gateway.stripe_calls import StripeCalls
+from keizoku.billing.gateway.stripe_calls import API_VERSION, StripeCalls
 from keizoku.billing.gateway.stripe_check import HAVE, MISSING, NO_ANSWER, RIGHTS, check
 from keizoku.db.session import Session
+from tests.stripe_double.running import running_double
 from tests.worlds.stub_stripe import invalid, missing_right
 
 NOW = datetime(2026, 11, 30, 3, 0, tzinfo=UTC)
@@ -71,7 +72,7 @@ def test_each_right_is_tried_without_making_or_changing_anything() -> None:
 
 
 def test_a_missing_right_is_named_and_an_answer_that_does_not_come_is_no_missing_right() -> None:
-    lacks = {
+    lacks: dict[str, Exception] = {
         "disputes": missing_right("rak_dispute_read"),
         "accounts": missing_right("rak_accounts_kyc_basic_read"),
         "refunds": stripe.PermissionError("no", http_status=403),
@@ -107,3 +108,20 @@ def test_news_that_may_not_be_read_hold_up_no_other_part_of_the_books(session: S
     assert session.execute(sa.text("SELECT id, net FROM balance_transaction")).all() == [("txn_1", -80)]
     cursors = session.execute(sa.text("SELECT name FROM gateway_cursor ORDER BY 1")).scalars().all()
     assert cursors == ["movements", "payouts"]
+
+
+def test_the_documented_restricted_key_is_exactly_what_is_needed() -> None:
+    rights = [
+        *(f"{name}_write" for name in ("customer", "setup_intent", "payment_method", "payment_intent", "refund")),
+        *(f"{name}_read" for name in ("charge", "dispute", "event", "balance", "balance_transaction_source", "payout")),
+    ]
+    with running_double() as double:
+        double("key", name="rk_test_all", account="acct_1Restricted", rights=rights)
+        calls = StripeCalls.to("rk_test_all", api_base=double.url, per_second=1_000, retries=0)
+        found = check(calls, datetime.now(UTC))
+        assert (found.ok, found.identity) == (True, Identity("acct_1Restricted", livemode=False))
+        assert (found.version, found.clock_ahead_seconds) in {(API_VERSION, seconds) for seconds in (-1, 0, 1)}
+        for lost, kept in ((right, [each for each in rights if each != right]) for right in rights):
+            double("key", name="rk_test_less", account="acct_1Restricted", rights=kept)
+            less = check(StripeCalls.to("rk_test_less", api_base=double.url, per_second=1_000, retries=0), NOW)
+            assert [each.named for each in less.missing] == [f"rak_{lost}"]
