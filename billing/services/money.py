@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from keizoku.billing.cards import charge_stage, disputes, failed_refunds
+from keizoku.billing.cards import charge_answers, charge_stage, disputes, failed_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
 from keizoku.billing.ledger.manual_entries import post_by_hand
@@ -92,7 +92,7 @@ class MoneyService(Service):
 
     def nothing_charged(self, attempt: int, *, by: str, ground: str, now: datetime) -> None:
         """People have made sure that a charge without an answer never reached the card; another may be tried."""
-        if not charge_stage.abandon(self.session, attempt, now):
+        if not charge_answers.abandon(self.session, attempt, now):
             self.session.rollback()
             raise Refused(
                 "attempt.not_waiting",
