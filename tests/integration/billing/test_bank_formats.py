@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import journal_view
-from keizoku.billing.receivables.bank_list import statement_lines
+from keizoku.billing.receivables.bank.bank_list import statement_lines
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport
 from keizoku.scheduler.app import Services
