@@ -62,9 +62,11 @@ def refund_overpayments(
         session.rollback()
         return 0
     changes = 0
-    for row in _wanted(session):
-        if row.account not in without:
-            changes += _behind(session, fence, "attempt", row.id, partial(_begin, session, row, now))
+    wanted = [row for row in _wanted(session) if row.account not in without]
+    if wanted:
+        gateway.check_account()  # before anything is written
+    for row in wanted:
+        changes += _behind(session, fence, "attempt", row.id, partial(_begin, session, row, now))
     for refund in refunds.open_refunds(session, "overcharge"):
         if refund.request.account not in without:
             changes += _behind(
@@ -114,7 +116,7 @@ def _ask(session: Session, rules: Rules, gateway: Gateway, refund: refunds.OpenR
     return written + 1
 
 
-def _wanted(session: Session) -> list[sa.Row[Any]]:
+def _wanted(session: Session) -> list[sa.Row[*tuple[Any, ...]]]:
     """Charges with an open task and no refund under way, made or refused."""
     settled = (
         sa.select(sa.func.coalesce(sa.func.sum(settlement.c.yen), 0))
@@ -141,7 +143,7 @@ def _wanted(session: Session) -> list[sa.Row[Any]]:
     return list(session.execute(query))
 
 
-def _begin(session: Session, row: sa.Row[Any], now: datetime) -> int:
+def _begin(session: Session, row: sa.Row[*tuple[Any, ...]], now: datetime) -> int:
     """Commit the refund's row before anything is asked; what people gave back themselves is not given twice."""
     lock_accounts(session, [row.account])
     asked = sa.select(overpayment_refund.c.id).where(

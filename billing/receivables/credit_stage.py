@@ -200,6 +200,8 @@ def refund_leftovers(
     if without:
         left = left.where(credit.c.account.not_in(sorted(without)))
     rows = session.execute(left).all()
+    if rows:
+        gateway.check_account()  # before anything is written
     for row in rows:
         try:
             changes += _refund(session, rules, gateway, row, now)
