@@ -56,7 +56,7 @@ _LINE = ("source", "line", "paid_on", "yen", "payer", "reference", "nth", "doubt
 
 @dataclass(frozen=True, slots=True)
 class BankLine:
-    """One incoming payment of a file; the `nth` of its equals in it."""
+    """One incoming payment of a file; the `nth` of its equal lines."""
 
     line: int
     paid_on: date
@@ -67,7 +67,7 @@ class BankLine:
 
     @property
     def key(self) -> tuple[date, int, str, str, int]:
-        """What tells it from every other payment."""
+        """What distinguishes it from every other payment."""
         return self.paid_on, self.yen, self.payer, self.reference, self.nth
 
 

@@ -90,7 +90,7 @@ def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
 
 
 def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], layout: Layout) -> MoneyFile:
-    """The rows of a file by our columns; those that are not needed may lack. Raises OSError if it cannot be opened."""
+    """The rows of a file by our columns; optional ones may be missing. Raises OSError if it cannot be opened."""
     source = str(path)
     try:
         raw = read_whole(path)
@@ -120,7 +120,7 @@ def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], l
     passed_over = 0
     for line, values in records:
         if isinstance(values, BrokenRecord):
-            findings.append(Finding(source, line, values.value, "rows are CSV", "close quotes, one row a line"))
+            findings.append(Finding(source, line, values.value, "rows are CSV", "close the quotes, one row per line"))
         elif not any(value.strip() for value in values):
             continue
         elif len(values) != len(header):
@@ -149,14 +149,14 @@ def day_of(written: str) -> date:
             on = date(year, rest[0], rest[1])
             if is_known_year(on):
                 return on
-    raise BadValueError(written, "it is no day", "write it as 2025-04-30")
+    raise BadValueError(written, "it is not a day", "write it as 2025-04-30")
 
 
 def yen_of(written: str) -> int:
     """Whole yen as banks and stores write them; below zero with a minus. Raises BadValueError."""
     found = _YEN.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
     if found is None:
-        raise BadValueError(written, "it is no amount of whole yen", "write it as 5300")
+        raise BadValueError(written, "it is not an amount of whole yen", "write it as 5300")
     return int(found[1] + found[2].replace(",", ""))
 
 
@@ -182,7 +182,7 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 def _places(
     source: str, header: Sequence[str], columns: Sequence[str], needed: Sequence[str], layout: Layout
 ) -> tuple[dict[str, int], list[Finding]]:
-    """Where each of our columns stands in the file; findings for those that lack or stand twice."""
+    """Where each of our columns stands in the file; findings for those that are missing or there twice."""
     places: dict[str, int] = {}
     findings = []
     for ours in columns:
