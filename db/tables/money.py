@@ -293,6 +293,19 @@ credit_application = Table(
     Index("ix_credit_application_invoice_id", "invoice_id"),
 )
 
+credit_extinguishment = Table(  # another remedy was performed in its place
+    "credit_extinguishment",
+    metadata,
+    identity(),
+    Column("credit_id", BigInteger, ForeignKey("credit.id"), nullable=False, unique=True),
+    Column("consent_id", BigInteger, ForeignKey("alternative_consent.id"), nullable=False),
+    yen("yen"),
+    day("extinguished_on"),
+    instant("recorded_at"),
+    CheckConstraint("yen > 0", name="positive"),
+    Index("ix_credit_extinguishment_consent_id", "consent_id"),
+)
+
 credit_refund = Table(
     "credit_refund",
     metadata,

@@ -21,13 +21,14 @@ from keizoku.billing.contracts import key_expiry, renewal_notice_stage, renewal_
 from keizoku.billing.dunning import delinquency_stage, interest_demand_stage
 from keizoku.billing.gateway import events, restored
 from keizoku.billing.gateway.port import UnansweredError
-from keizoku.billing.receivables import credit_stage, invoice_stage
+from keizoku.billing.receivables import credit_stage, invoice_stage, remedies
 from keizoku.db.fence import Fence, fenced, in_halves, is_of_item
 from keizoku.db.probes import BUSINESS_DATE, FLOOR, MONTH, NOTIFIES_MONTHLY, NOW, TODAY
 from keizoku.db.session import PreparedQuery, Session
 from keizoku.db.tables.money import review_task
 from keizoku.db.writer import AlternatingSessions, Write
 from keizoku.scheduler.app import Services
+from keizoku.sla.claims.lapsed_remedies import anything_to_lapse, lapse
 from keizoku.sla.review_queue import anything_open
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.rules import Rules
@@ -166,6 +167,18 @@ def _credits(work: Work) -> Iterator[int]:
         yield credit_stage.refund_leftovers(work.session, work.rules, work.services.gateway, work.now, work.fence)
 
 
+def _lapsed_remedies(work: Work) -> Iterator[int]:
+    yield lapse(work.session, work.on, work.now)
+
+
+def _performed_remedies(work: Work) -> Iterator[int]:
+    def of_some(session: Session, ids: Sequence[int]) -> int:
+        return remedies.extinguish(session, work.rules, ids, work.now)
+
+    if ids := remedies.due_ids(work.session):
+        yield in_halves(work.session, work.fence, "credit", ids, of_some)
+
+
 def _invoices(work: Work) -> Iterator[int]:
     def decided(facts: invoice_stage.DueTerms) -> Write:
         return partial(invoice_stage.save, drafts=invoice_stage.decide(work.rules, facts, work.fence), now=work.now)
@@ -254,8 +267,8 @@ def _used_up_keys(work: Work) -> Iterator[int]:
 STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "evidence": {"evidence": _evidence, "disputes": _disputes, "refunds": _failed_refunds},
     "terms": {"terms": _terms},
-    "claims": {"claims": _claims},
-    "credits": {"credits": _credits},
+    "claims": {"lapsed_remedies": _lapsed_remedies, "claims": _claims},
+    "credits": {"credits": _credits, "performed_remedies": _performed_remedies},
     "invoices": {"invoices": _invoices},
     "payments": {"after_restore": _after_restore, "payments": _payments, "overpayment_refunds": _overpayments},
     "delinquency": {"delinquency": _delinquency, "demands": _demands, "renewal_notices": _renewal_notices},
@@ -265,7 +278,9 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
 
 Beside the step that a stage is named after: `after_restore` compares the gateway with a database that was restored from
 a backup; `overpayment_refunds` sends back what a card was charged twice or too much; `demands` asks for late interest;
-`renewal_notices` tells users of renewals and prices in time; `closed_terms` and `used_up_keys` book what ends early.
+`lapsed_remedies` releases credits whose other remedy did not come by its day, and `performed_remedies` ends those it
+replaced; `renewal_notices` tells users of renewals and prices in time; `closed_terms` and `used_up_keys` book what ends
+early.
 A step is skipped only if the probe of its name finds nothing due.
 """
 
@@ -274,7 +289,9 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "refunds": failed_refunds.anything_due(),
     "terms": renewal_stage.anything_due(),
     "claims": anything_open(),
+    "lapsed_remedies": anything_to_lapse(),
     "credits": credit_stage.anything_due(),
+    "performed_remedies": remedies.anything_due(),
     "invoices": invoice_stage.anything_due(),
     "after_restore": restored.anything_due(),
     "payments": charge_stage.anything_due(),

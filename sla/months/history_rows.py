@@ -21,10 +21,14 @@ HistoryKind = Literal[
     "form_down",
     "incident",
     "interruption",
+    "late_grant",
     "notice",
     "observations",
     "population",
     "recognition",
+    "remedy_lapsed",
+    "remedy_performed",
+    "remedy_withdrawn",
     "unknown",
     "unknown_ruling",
 ]
@@ -116,6 +120,13 @@ class ClaimFacts(Facts):
 
     received_at: JapanInstant
     whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LateGrantFacts(Facts):
+    """Who approved that a claim after its deadline is taken as one in time."""
+
+    approved_by: str
 
 
 @dataclass(frozen=True, slots=True)

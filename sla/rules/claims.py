@@ -138,7 +138,7 @@ def adjudicate(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> Clai
     """
     assessor = Assessor(service, policy)
     deadline = assessor.deadline(facts.among)
-    in_time = facts.claim.received_at < deadline.at
+    in_time = deadline.admits(facts.claim)
     united = deadline.timely(facts.among.claims) if in_time else (facts.claim,)
     return _of_claim(facts.claim, facts.among, united, deadline, assessor.verdict(facts.among, united, in_time=in_time))
 
@@ -155,7 +155,7 @@ def adjudicate_month(among: AccountMonth, assessor: Assessor) -> MonthDecision:
     decisions = []
     whole: ClaimDecision | None = None
     for claim in among.claims:
-        if together is not None and claim.received_at < deadline.at:
+        if together is not None and deadline.admits(claim):
             made = _of_claim(claim, among, timely, deadline, together)
             if claim is timely[-1]:
                 whole = made

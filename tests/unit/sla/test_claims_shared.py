@@ -129,7 +129,7 @@ def told_alone(
             "terms": [{"term_id": i, "interval": kind.interval, "price_yen": kind.price_yen} for i, kind in terms],
         },
         steps=(
-            *deadline_steps(APRIL, claim.received_at, deadline.ordinary_at, deadline.form_down_seconds, deadline.at),
+            *deadline_steps(APRIL, claim, deadline.ordinary_at, deadline.form_down_seconds, deadline.at),
             *united_steps([each.claim_id for each in united if each is not claim]),
             *waterfall_steps(APRIL, SERVICE.gross, buckets, POLICY),
             *outcome_steps(reason, seconds, granted, fee, APRIL, POLICY),
