@@ -61,7 +61,7 @@ def test_days_are_read_as_banks_write_them(written: str) -> None:
     ],
 )
 def test_what_is_no_day_or_has_two_readings_is_refused(written: str) -> None:
-    with pytest.raises(BadValueError, match="it is no day"):
+    with pytest.raises(BadValueError, match="it is not a day"):
         day_of(written)
 
 
