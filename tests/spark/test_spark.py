@@ -20,7 +20,7 @@ from keizoku.terms.calendar import Month, epoch, parse_instant
 from tests.benchmarks.case_quorum import HORIZON, prepare
 from tests.integration.sla.test_article_9_in_sql import POLICY, some_timelines
 from tests.spark.cluster import spark_master, task_sizes
-from tests.unit.sla.rules.april_outages import ORACLE
+from tests.unit.sla.rules.test_unusable_time import ORACLE
 from tests.unit.sla.test_claimants import months_with_claimants
 
 pytestmark = pytest.mark.spark
