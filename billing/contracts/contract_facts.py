@@ -126,18 +126,18 @@ def load_wishes(
     for row in rows:
         if row.kind == "void_fact" or row.id in void:
             continue
-        method = _method_asked_for(row) if row.kind == "change_method" else None
+        method = _method_asked_for(row.contract_id, row.id, row.detail) if row.kind == "change_method" else None
         grouped.setdefault(row.contract_id, []).append(Wish(row.kind, row.occurred_at, method))
     return grouped
 
 
-def _method_asked_for(row: sa.Row[Any]) -> str:
+def _method_asked_for(contract_id: int, fact_id: int, detail: object) -> str:
     """Raises Refused for a fact of before its constraint that says none."""
-    method = row.detail.get("method") if isinstance(row.detail, dict) else None
+    method = detail.get("method") if isinstance(detail, dict) else None
     if not isinstance(method, str):
         raise Refused(
             "fact.unreadable",
-            f"contract {row.contract_id}: the change of method that it has on record (fact {row.id}) names no method",
+            f"contract {contract_id}: the change of method that it has on record (fact {fact_id}) names no method",
             "take it back: `keizoku contract void-fact ACCOUNT change_method`",
         )
     return method

@@ -178,7 +178,7 @@ def _step_throws(services: Services, dice: random.Random) -> Iterator[None]:
     throwing = {
         name: _throwing(STEPS[of][name], dice.randrange(2)) for of, name in ((stage, first), (other_stage, second))
     }
-    with patch.dict(STEPS[stage], {first: throwing[first]}), patch.dict(STEPS[other_stage], {second: throwing[second]}):  # type: ignore[arg-type]
+    with patch.dict(STEPS[stage], {first: throwing[first]}), patch.dict(STEPS[other_stage], {second: throwing[second]}):
         yield
 
 
