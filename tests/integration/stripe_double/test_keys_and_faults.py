@@ -10,7 +10,7 @@ import pytest
 import stripe
 
 from tests.integration.stripe_double.conftest import Client, Clients, charge, refused, saved
-from tests.stripe_double.access import ACCOUNT, LIVE, SECRET
+from tests.stripe_double.access import ACCOUNT, LIVE, RIGHTS, SECRET
 from tests.stripe_double.running import Controls
 
 DAY = 86_400
@@ -85,6 +85,23 @@ def test_while_the_first_is_under_way_its_key_conflicts(client: Client, double: 
     assert _charges(double) == 1
 
 
+def test_two_at_once_with_one_key_charge_once(client: Client, double: Controls) -> None:
+    customer, method = saved(client)
+    double("limits", latency_ms=200)
+
+    def ask(number: int) -> str:
+        try:
+            return str(charge(client, customer, method, "k1").status)
+        except stripe.StripeError as error:
+            body: Any = error.json_body
+            return str(body["error"]["code"])
+
+    with ThreadPoolExecutor(4) as pool:
+        found = sorted(pool.map(ask, range(4)))
+    assert found == [*["idempotency_key_in_use"] * 3, "succeeded"]
+    assert _charges(double) == 1
+
+
 def test_live_and_test_do_not_see_each_other_nor_do_accounts(
     client: Client, clients: Clients, double: Controls
 ) -> None:
@@ -151,8 +168,28 @@ def test_limits_name_their_reason_and_locks_their_object(client: Client, clients
     locked = refused(lambda: charge(client, customer, method, "k1"))
     assert (locked["error"], locked["status"], locked["code"]) == ("RateLimitError", 429, "lock_timeout")
     assert charge(client, *saved(clients(SECRET)), "k2").status == "succeeded"
-    double("limits", locked=[])
-    assert charge(client, customer, method, "k1").status == "succeeded"
+    double("limits", locked=[], resource=2)
+    intent = charge(client, customer, method, "k1").id
+    for _ in range(2):
+        client.v1.payment_intents.update(intent, {"description": "of May"})
+    with pytest.raises(stripe.RateLimitError) as caught:
+        client.v1.payment_intents.update(intent, {"description": "of May"})
+    assert dict(caught.value.headers or {})["Stripe-Rate-Limited-Reason"] == "resource-specific"
+
+
+def test_calls_at_once_are_limited_too(client: Client, double: Controls) -> None:
+    double("limits", at_once=1, latency_ms=200)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda number: _reason(client), range(3)))
+    assert (found.count(None), found.count("global-concurrency")) == (1, 2)
+
+
+def _reason(client: Client) -> str | None:
+    try:
+        client.v1.balance.retrieve()
+    except stripe.RateLimitError as error:
+        return str((error.headers or {}).get("Stripe-Rate-Limited-Reason"))
+    return None
 
 
 def test_its_clock_is_the_date_of_its_answers(client: Client, double: Controls) -> None:
@@ -160,3 +197,17 @@ def test_its_clock_is_the_date_of_its_answers(client: Client, double: Controls) 
     response = client.v1.balance.retrieve().last_response
     assert response is not None
     assert response.headers["Date"] == "Wed, 01 Apr 2026 00:01:30 GMT"
+
+
+@pytest.mark.parametrize("resource", sorted(RIGHTS))
+def test_each_right_is_named_where_it_is_missing(clients: Clients, double: Controls, resource: str) -> None:
+    double("key", name="rk_test_00000001", rights=["nothing_at_all"])
+    address = f"/v1/{resource}" if resource != "accounts" else f"/v1/accounts/{ACCOUNT}"
+    found = refused(lambda: clients("rk_test_00000001").raw_request("get", address))
+    assert found["status"] == 403
+    assert f"'rak_{RIGHTS[resource]}_read'" in found["message"]
+    double("key", name="rk_test_00000001", rights=[f"{RIGHTS[resource]}_read"])
+    asked = {"customer": clients().v1.customers.create({}).id} if resource == "payment_methods" else {}
+    answer = clients("rk_test_00000001").raw_request("get", address, **asked)
+    assert answer.code == 200
+    assert double("violations") == []
