@@ -22,6 +22,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from keizoku.billing.closing import revenue_stage
 from keizoku.billing.closing.integrity_audit import FULL_AUDIT, AuditBaseline
 from keizoku.billing.closing.integrity_audit import audit as audit_billing
 from keizoku.billing.contracts import renewal_stage
@@ -216,6 +217,9 @@ def _fenced_step(
         yield None
 
 
+_REVENUE_ASIDE: Final = "revenue: stage revenue"
+
+
 def _certify(
     services: Services,
     before: run_log.RunLogState,
@@ -230,6 +234,8 @@ def _certify(
     session = services.session
     on, last = before.business_date, before.last_night
     recognised_to = max(on, last or on)
+    if _REVENUE_ASIDE in held:  # as far as it got: the rest is known to wait
+        recognised_to = revenue_stage.recognised_to(session) or recognised_to
     base, whole_on = (FULL_AUDIT, on) if whole else _base(before)
     session.commit()  # a rollback would take the driver's prepared statements with it
     with one_snapshot(session):  # for all queries: what people do meanwhile is seen whole or not at all
