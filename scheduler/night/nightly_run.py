@@ -5,7 +5,8 @@
 A *term* here is the billing period that a contract runs or renews into; the contract's own text is in `terms/`.
 The audit works out again what should exist and writes a *certificate*: counts, sums, a hash over them, and "ok" or the
 differences that it found. One without differences notes *floors*, the highest ids that it covers: the next night
-looks only at rows above them.
+looks only at rows above them. A stage is made of steps (`keizoku.scheduler.night.stages`): a *probe* asks whether a
+step has anything to do, and a *fence* collects what the step could not do.
 
 Invariants: a second run of a date changes nothing; a run that was killed is finished by the next; nights that were
 missed are caught up first, their terms, invoices and revenue on their proper dates, charges and notices on the day on
