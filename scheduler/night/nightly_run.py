@@ -174,10 +174,11 @@ def _stages(
                 anything = run_probes(work, name)
             if anything is not None and not anything.get(name, True):
                 continue
+            held = frozenset(each for each, done in fences.items() if done.items)
             stopped = frozenset(each for each, done in fences.items() if done.keys("stage"))
             unpaid = frozenset[str]().union(*(done.unpaid for done in fences.values()))
             fence = fences[name] = Fence()
-            told = replace(work, fence=fence, stopped=stopped, unpaid=unpaid)
+            told = replace(work, fence=fence, held=held, stopped=stopped, unpaid=unpaid)
             for written in _fenced_step(name, step, told, pool):
                 if written is None:
                     anything = None

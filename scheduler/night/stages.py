@@ -48,6 +48,7 @@ class Work:
     floor: int  # the last certificate covers terms up to this id
     within: tuple[int, int] | None = None  # first and last contract of a range; None: all
     fence: Fence = field(default_factory=Fence)
+    held: frozenset[str] = frozenset()  # the steps before it that have set something aside
     stopped: frozenset[str] = frozenset()  # the steps before it that were set aside whole
     unpaid: frozenset[str] = frozenset()  # accounts to which nothing goes back, as a step before it has found
 
