@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from keizoku.billing.accounts.account_views import journal_view, owed_view
 from keizoku.billing.closing.month_close import _digest
-from keizoku.billing.receivables import bank_transfers
+from keizoku.billing.receivables.bank import bank_transfers
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.closing import month_act
