@@ -102,6 +102,7 @@ class NoticeFacts(Facts):
     publish_by_at: datetime
     in_time: bool
     cancelled: bool
+    published_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

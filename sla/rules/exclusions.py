@@ -22,14 +22,18 @@ AFTER_ALL = 2**62
 
 def announced_windows(
     notices: Iterable[UpdateNotice], is_in_time: Callable[[UpdateNotice], bool]
-) -> dict[tuple[str, str], Spans]:
-    """By calendar and event: the seconds that are covered."""
-    ordered = sorted(notices, key=lambda notice: (notice.calendar, notice.uid, notice.published_at))
+) -> dict[tuple[str, str, str], Spans]:
+    """By calendar, series and name: the seconds that are covered."""
+    ordered = sorted(notices, key=lambda notice: (*_chain(notice), notice.published_at))
     covered = {}
-    for event, issued in groupby(ordered, key=lambda notice: (notice.calendar, notice.uid)):
+    for event, issued in groupby(ordered, key=_chain):
         publications = [list(issues) for _, issues in groupby(issued, key=lambda notice: notice.published_at)]
         covered[event] = _covered(publications, is_in_time)
     return covered
+
+
+def _chain(notice: UpdateNotice) -> tuple[str, str, str]:
+    return notice.calendar, notice.event, notice.uid
 
 
 def _covered(publications: Sequence[Sequence[UpdateNotice]], is_in_time: Callable[[UpdateNotice], bool]) -> Spans:

@@ -31,7 +31,7 @@ from keizoku.sla.counting.stated_outages import policy_facts, stated_outages
 from keizoku.sla.evidence.claim_files import read_claims
 from keizoku.sla.evidence.count_files import CountSeries, CountsRead, read_counts, unknown_time
 from keizoku.sla.evidence.incident_files import read_incidents
-from keizoku.sla.evidence.maintenance_notices import read_notices
+from keizoku.sla.evidence.maintenance_notices import Stated, read_notices
 from keizoku.sla.evidence.observations import open_observations, read_observations
 from keizoku.sla.evidence.sql_query import Relations
 from keizoku.sla.pictures.timeline import LOOKS, month_svg
@@ -75,6 +75,7 @@ class Evidence:
     series: CountSeries
     notices: tuple[Path, ...]
     claims: tuple[Path, ...] = ()
+    published_at: datetime | None = None  # of the notices that do not say it themselves
     engine: str = "duckdb"
 
 
@@ -136,7 +137,7 @@ def read_evidence(
     everyone = Population.always(population)
     incidents = [read_incidents(path) for path in evidence.incidents]
     counts = [read_counts(path, evidence.series) for path in evidence.counts]
-    notices = [read_notices(path, policy) for path in evidence.notices]
+    notices = read_notices(evidence.notices, policy, Stated(evidence.published_at, now=datetime.now(UTC)))
     unable: list[UsersUnable] = []
     if evidence.engine == "spark":
         with spark_engine() as spark:
@@ -153,10 +154,9 @@ def read_evidence(
                 unable = _users_unable(observed.table, everyone, stated, horizon)
     counted = counted_windows((row for read in counts for row in read.rows), policy)
     outages = outages_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
-    announced = tuple(row for read in notices for row in read.rows)
-    facts = MonthFacts(month, outages, announced, unknown=_unknown(counts, evidence.series))
+    facts = MonthFacts(month, outages, notices.rows, unknown=_unknown(counts, evidence.series))
     findings = tuple(
-        finding for of_kind in (reads, incidents, counts, notices) for each in of_kind for finding in each.findings
+        finding for of_kind in (reads, incidents, counts, [notices]) for each in of_kind for finding in each.findings
     )
     if stated is None:
         return EvidenceRead(facts, findings)
