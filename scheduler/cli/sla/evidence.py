@@ -93,7 +93,15 @@ def add_notice(
             "--id", help=both("The notice's own id, where no file is given.", "ファイルを渡さないときの、予告の番号。")
         ),
     ] = "",
-    published: Annotated[str, typer.Option(help=both("When it was published.", "公表した時刻。"))] = "",
+    published: Annotated[
+        str,
+        typer.Option(
+            help=both(
+                "When it was published; of a file: what does not say it itself.",
+                "公表した時刻。ファイルの場合は、それ自身に時刻がない予告について。",
+            )
+        ),
+    ] = "",
     from_: From = "",
     to: To = "",
     calendar: Annotated[
@@ -119,10 +127,14 @@ def add_notice(
     """
     stated = (uid, published, from_, to)
     if files:
-        if any(stated):
+        if uid or from_ or to:
             fail("give calendar files, or --id, --published, --from and --to; not both")
-        paths = files
-        take_files(paths, as_json, lambda service, path, now: service.notices(path, author=recorder(author), now=now))
+        paths, published_at = files, instant(published) if published else None
+
+        def take(service: ImportService, path: Path, now: datetime) -> Imported:
+            return service.notices(path, author=recorder(author), now=now, published_at=published_at)
+
+        take_files(paths, as_json, take)
     if not all(stated):
         fail("give calendar files, or all of --id, --published, --from and --to")
     at = [instant(each) for each in (published, from_, to)]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
-from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language, instant
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
 from keizoku.scheduler.cli.sla import counts as sla_counts
@@ -99,6 +99,16 @@ def measure(
             metavar="FILE.ics", help=both("Announced maintenance: iCalendar.", "予告したメンテナンス(iCalendar)。")
         ),
     ] = None,
+    published: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help=both(
+                "When the notices that do not say it themselves were published.",
+                "公表の時刻が書かれていない予告の、公表した時刻。",
+            ),
+        ),
+    ] = "",
     resolution: Annotated[
         int,
         typer.Option(
@@ -201,6 +211,7 @@ def measure(
         series=asked_series(count_series, count_step),
         notices=files_named(notices),
         claims=files_named(claims),
+        published_at=instant(published) if published else None,
         engine=engine.value,
     )
     code = measure_month(
