@@ -26,6 +26,7 @@ TaskKind = Literal[
     "no_price",
     "refund_failed",
     "refund_unknown",
+    "remedy_and_credit",
     "restored_act",
     "restored_database",
     "set_aside",

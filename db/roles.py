@@ -39,6 +39,8 @@ SUPPORT_ADDS = frozenset(
         "unknown_ruling",
         "month_to_review",
         "alternative_consent",
+        "alternative_outcome",
+        "claim_late_grant",
         "claim",
         "claim_ruling",
         "act_key",

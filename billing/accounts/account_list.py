@@ -14,7 +14,6 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.accounts.contract_lists import count_in_state, may_be
 from keizoku.billing.contracts.contract_facts import states_of
-from keizoku.billing.read_model import ReadModel
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items
 from keizoku.billing.rules.contract_state import ContractState, State
 from keizoku.billing.rules.delinquency import UnpaidFee, default_state, outlook
@@ -22,6 +21,7 @@ from keizoku.db.session import Session, texts
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import invoice
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.read_model import ReadModel
 from keizoku.terms.rules import Rules
 
 

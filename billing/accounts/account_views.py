@@ -25,6 +25,7 @@ from keizoku.billing.accounts.read_models import (
 from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.open_items import costs_open, interest_owed, load_open_items
+from keizoku.billing.receivables.remedies import IS_FREE
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.contracts import term
@@ -154,7 +155,7 @@ def notices_view(session: Session, account: str) -> list[NoticeView]:
 def credit_view(session: Session, account: str) -> CreditView:
     """available, applied, refunded yen of SLA credits."""
     available = session.execute(
-        sa.select(sa.func.coalesce(sa.func.sum(credit.c.available_yen), 0)).where(credit.c.account == account)
+        sa.select(sa.func.coalesce(sa.func.sum(credit.c.available_yen), 0)).where(credit.c.account == account, IS_FREE)
     ).scalar_one()
     applied = session.execute(
         sa.select(sa.func.coalesce(sa.func.sum(credit_application.c.yen), 0))

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from keizoku.billing.contracts.contract_facts import states_of, suspended
 from keizoku.billing.contracts.price_lookup import load_prices
 from keizoku.billing.contracts.screening_records import applicants
-from keizoku.billing.read_model import JapanInstant, ReadModel
 from keizoku.billing.rules.contract_state import ContractState, State
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import contract, plan, price, suspension
 from keizoku.db.tables.people import screening
 from keizoku.terms.calendar import Interval, jst_day
+from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.terms.rules import Rules
 
 

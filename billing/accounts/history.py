@@ -49,7 +49,7 @@ class AccountHistory:
             "until": iso_jst(self.until),
             "known_at": iso_jst(self.known_at),
             "state": self.state,
-            "diary": [to_json(event, lang) for event in self.events],
+            "events": [to_json(event, lang) for event in self.events],
         }
 
     def sentences(self, lang: Lang) -> list[tuple[str, str, str]]:

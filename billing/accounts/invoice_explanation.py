@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.money_history import money_events
 from keizoku.billing.contracts.price_lookup import load_prices
-from keizoku.billing.read_model import JapanInstant, ReadModel
 from keizoku.billing.rules.account_event import Event, in_order
 from keizoku.billing.rules.account_event import event_sentence as event_text
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
@@ -22,6 +21,7 @@ from keizoku.db.tables.contracts import contract, price, term
 from keizoku.db.tables.money import credit, credit_application, invoice, settlement
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.money import fraction_text
+from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules

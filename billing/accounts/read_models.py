@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from keizoku.billing.read_model import ReadModel
 from keizoku.billing.rules.contract_state import State
+from keizoku.terms.read_model import ReadModel
 
 Term = tuple[date, date]
 

@@ -23,7 +23,6 @@ from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.books import Dispute
 from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.read_model import ReadModel
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
 from keizoku.billing.receivables.settlement import Settled, settle
@@ -37,6 +36,7 @@ from keizoku.db.tables.gateway import dispute_choice, gateway_dispute, gateway_e
 from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
+from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 

@@ -16,14 +16,12 @@ import stripe
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.gateway.port import UnansweredError
-from keizoku.billing.gateway.stripe_calls import StripeCalls
+from keizoku.billing.gateway.stripe_calls import ACCOUNT, StripeCalls
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
 from keizoku.db.tables.money import payment_attempt
 from keizoku.terms.refusal import Refused
-
-ACCOUNT = "keizoku_account"
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ _TOUCHED_INVOICES = """
 _TOUCHED_CREDITS = """
     SELECT id FROM credit WHERE id > :credit
     UNION SELECT credit_id FROM credit_application WHERE id > :credit_application
+    UNION SELECT credit_id FROM credit_extinguishment WHERE id > :credit_extinguishment
     UNION SELECT credit_id FROM credit_refund WHERE answer_recorded_at >= :since OR failure_recorded_at >= :since"""
 
 _TOUCHED_RECEIPTS = """
@@ -98,7 +99,9 @@ _CHECKS: Mapping[str, str] = {
                    WHERE outcome = 'succeeded' AND failed_on IS NULL
                    AND credit_id IN (SELECT id FROM touched_credits) GROUP BY credit_id) AS refunded
           ON refunded.credit_id = credit.id
-        WHERE available_yen <> granted_yen - coalesce(applied.yen, 0) - coalesce(refunded.yen, 0)""",
+        LEFT JOIN credit_extinguishment ON credit_extinguishment.credit_id = credit.id
+        WHERE available_yen + coalesce(credit_extinguishment.yen, 0)
+            <> granted_yen - coalesce(applied.yen, 0) - coalesce(refunded.yen, 0)""",
     "charges that succeeded and settled nothing": """
         SELECT count(*) FROM payment_attempt WHERE id > :payment_attempt AND outcome = 'succeeded' AND NOT EXISTS (
             SELECT 1 FROM settlement WHERE settlement.invoice_id = payment_attempt.invoice_id AND kind = 'card'
@@ -242,8 +245,8 @@ _SUMS: Mapping[str, str] = {
 
 
 _FLOORS = (
-    *("award", "allocation", "contract", "contract_fact", "credit", "credit_application", "entry"),
-    *("invoice", "receipt", "settlement", "term"),
+    *("award", "allocation", "contract", "contract_fact", "credit", "credit_application", "credit_extinguishment"),
+    *("entry", "invoice", "receipt", "settlement", "term"),
 )
 """Tables with a floor at their newest row; that of attempts lies below the oldest one without an answer."""
 

@@ -29,11 +29,11 @@ from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.ledger.posting import CLOSE_LOCK
 from keizoku.billing.ledger.queries import month_balances, trial
 from keizoku.billing.ledger.read_models import MonthBalance
-from keizoku.billing.read_model import ReadModel
 from keizoku.db.session import Session, driver_cursor, one_snapshot
 from keizoku.db.tables.books import certificate, entry, stage_run
 from keizoku.db.tables.closing import month_act
 from keizoku.terms.calendar import Month, jst_day
+from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
 
 

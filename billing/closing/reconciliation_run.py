@@ -23,13 +23,13 @@ from keizoku.billing.gateway.port import Gateway, UnansweredError
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
 from keizoku.billing.ledger.manual_entries import post_by_hand
-from keizoku.billing.read_model import ReadModel
 from keizoku.db.roles import may_add
 from keizoku.db.session import Session, driver_cursor
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.closing import exception_resolution, reconciliation_result
 from keizoku.db.tables.gateway import gateway_event
 from keizoku.terms.calendar import Month, jst_day
+from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
 
 AROUND = timedelta(days=40)

@@ -18,7 +18,6 @@ import sqlalchemy as sa
 
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.read_model import ReadModel
 from keizoku.billing.rules.codes import MOST_BATCHES, Code, compose, draw_secret
 from keizoku.billing.rules.payment_method import prepaid_terms
 from keizoku.billing.rules.price_catalog import NoPriceError, price_at
@@ -29,6 +28,7 @@ from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption
 from keizoku.db.tables.contracts import contract
 from keizoku.limits import id_flaw
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
 
 MOST_CODES = 1_000_000  # of one batch

@@ -14,9 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 from jinja2 import Environment, StrictUndefined, Template
 
-from keizoku.billing.read_model import ReadModel
 from keizoku.db.session import Session
 from keizoku.db.tables.money import demand
+from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
 from keizoku.terms.words import day, percent
 

@@ -23,6 +23,7 @@ from keizoku.billing.receivables.cash_application import (
 )
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
 from keizoku.billing.receivables.open_items import interest_owed, load_open_items, lock_accounts
+from keizoku.billing.receivables.remedies import IS_FREE
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.documents import notice_text
@@ -156,7 +157,7 @@ class OpenCredits:
     def funds(self, session: Session, account: str, on: date) -> Sequence[Fund]:
         """Each with something left, by the day on which it was granted; locked."""
         query = sa.select(credit.c.id, credit.c.available_yen, credit.c.granted_on).where(
-            credit.c.account == account, credit.c.available_yen > 0
+            credit.c.account == account, credit.c.available_yen > 0, IS_FREE
         )
         rows = session.execute(query.order_by(credit.c.usable_from, credit.c.id).with_for_update())
         return [Fund(row.granted_on, row.available_yen, row.id) for row in rows]

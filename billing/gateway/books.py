@@ -89,7 +89,8 @@ class RefundState:
 class KeyedAct:
     """A charge or a refund that was made under one of our keys, as the gateway has it.
 
-    `account` is None for a customer whom our rows do not know; `charge_gateway_id` is set for a refund.
+    `account` is None for a customer whom neither our rows nor the charge names; `charge_gateway_id` is set for a
+    refund.
     """
 
     gateway_id: str

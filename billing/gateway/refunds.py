@@ -15,12 +15,12 @@ import sqlalchemy as sa
 
 from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.port import Answer, Gateway, RefundRequest, RefundResult
-from keizoku.billing.read_model import IF_KNOWN, ReadModel
 from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import credit_refund, payment_attempt, review_task
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.read_model import IF_KNOWN, ReadModel
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 

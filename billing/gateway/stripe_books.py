@@ -8,7 +8,7 @@ import stripe
 
 from keizoku.billing.gateway.books import Dispute, GatewayEvent, KeyedAct, Movement, Payout
 from keizoku.billing.gateway.port import UnansweredError
-from keizoku.billing.gateway.stripe_calls import INVOICE, KEY, PAGE, StripeCalls, plain
+from keizoku.billing.gateway.stripe_calls import ACCOUNT, INVOICE, KEY, PAGE, StripeCalls, plain
 
 UNDER_WAY = ("processing", "requires_capture")
 """States of an intent that may still end in a charge without us."""
@@ -56,7 +56,10 @@ class StripeBooks:
         return [each["id"] for each in found if each["type"] != "payout"]
 
     def acts(self, since: datetime, accounts: Mapping[str, str]) -> Iterator[KeyedAct]:
-        """Charges that succeeded and refunds that were not refused, with a key of ours, from an instant on."""
+        """Charges that succeeded and refunds that were not refused, with a key of ours, from an instant on.
+
+        A customer registered since a restored backup is in none of its rows: the account is then what the charge says.
+        """
         wanted = _from(since)
         for each in self._all(lambda client, params: client.v1.payment_intents.list(params), wanted):
             said = each.get("metadata") or {}
@@ -69,7 +72,7 @@ class StripeBooks:
                 yield KeyedAct(
                     each["id"],
                     said[KEY],
-                    accounts.get(str(each.get("customer"))),
+                    accounts.get(str(each.get("customer"))) or said.get(ACCOUNT),
                     int(number) if number.isdecimal() else None,
                     None,
                     each["amount"],

@@ -23,6 +23,8 @@ Result = TypeVar("Result")
 KEY = "keizoku_key"
 """Where our key stands in the metadata of what we make there."""
 INVOICE = "keizoku_invoice"
+ACCOUNT = "keizoku_account"
+"""Our own id of an account, as it stands at a customer, a card being saved and a charge; nothing personal."""
 PAGE = 100
 TIMEOUT_SECONDS = 30.0
 PER_SECOND = 80.0

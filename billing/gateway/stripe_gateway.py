@@ -1,7 +1,8 @@
 """Cards charged by Stripe: the port's words as PaymentIntents and Refunds of a saved card.
 
     our attempt ──key──> PaymentIntent (off-session, confirmed at once) ──> charge ──> balance transaction
-                          metadata: keizoku_key, keizoku_attempt, keizoku_invoice — our ids, nothing personal
+                          metadata: keizoku_key, keizoku_attempt, keizoku_invoice, keizoku_account: our ids,
+                          nothing personal
 
 Always holds: a key answers once. The idempotency key is ours with the customer's id behind it, so that two
 databases on one Stripe account never meet; a resend charges the card that was saved when the attempt was first
@@ -32,7 +33,7 @@ from keizoku.billing.gateway.port import (
     UnansweredError,
 )
 from keizoku.billing.gateway.stripe_books import UNDER_WAY, StripeBooks
-from keizoku.billing.gateway.stripe_calls import INVOICE, KEY, PAGE, StripeCalls, plain
+from keizoku.billing.gateway.stripe_calls import ACCOUNT, INVOICE, KEY, PAGE, StripeCalls, plain
 from keizoku.db.session import texts
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
 
@@ -184,7 +185,12 @@ class StripeGateway:
             "payment_method": card.payment_method_id,
             "off_session": True,
             "confirm": True,
-            "metadata": {KEY: request.key, ATTEMPT: str(request.attempt_id), INVOICE: str(request.invoice_id)},
+            "metadata": {
+                KEY: request.key,
+                ATTEMPT: str(request.attempt_id),
+                INVOICE: str(request.invoice_id),
+                ACCOUNT: request.account,
+            },
         }
         key = f"{request.key}:{card.customer_id}"
 

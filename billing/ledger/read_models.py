@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from keizoku.billing.read_model import ReadModel
+from keizoku.terms.read_model import ReadModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -66,29 +66,37 @@ class MoneySource(Protocol):
     @property
     def kind(self) -> str:
         """The kind of its settlements."""
+        ...
 
     @property
     def word(self) -> str:
         """What its keys begin with: the `receipt` of "receipt:7"."""
+        ...
 
     @property
     def works_back(self) -> bool:
         """Whether it may stop interest on days before the one on which it counts."""
+        ...
 
     def funds(self, session: Session, account: str, on: date) -> Sequence[Fund]:
         """The money that there is."""
+        ...
 
     def divide(self, rules: Rules, owed: Owed) -> Allocation | None:
         """Where it goes; None: nowhere, and nothing is written. May refuse. Pure."""
+        ...
 
     def record(self, session: Session, application: Application) -> int:
         """Write that the money came or was used; the id of the row."""
+        ...
 
     def write_parts(self, session: Session, application: Application, source_id: int) -> None:
         """Write which debts took it, and that the interest in the books is paid by as much."""
+        ...
 
     def postings(self, application: Application, occasion: str, undemanded_yen: int) -> Sequence[Posting]:
         """What it is in the journal."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

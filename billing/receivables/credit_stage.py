@@ -17,6 +17,7 @@ from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import Answer, Gateway, GatewayRefusesUsError
 from keizoku.billing.gateway.refunds import OpenRefund, answer_of, open_refunds, save_answer
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables import remedies
 from keizoku.billing.rules.sla_credit import award_yen, delta, plan_refunds
 from keizoku.db.fence import Fence, is_of_item
 from keizoku.db.review_tasks import open_task
@@ -38,6 +39,7 @@ _later = gateway_dispute.alias("later_state")
 _won = sa.exists().where(_later.c.dispute == gateway_dispute.c.dispute, _later.c.state == "won")
 _LEFT_OVER = sa.and_(
     credit.c.available_yen > 0,
+    remedies.IS_FREE,
     # no running contract paid by card will take it
     ~sa.exists().where(
         contract.c.account == credit.c.account,

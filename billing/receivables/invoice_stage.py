@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.remedies import IS_FREE
 from keizoku.billing.receivables.settlement import Settled, write_settlements
 from keizoku.billing.rules.invoice import InvoiceDraft, draft_invoice
 from keizoku.billing.rules.payment_method import INVOICED, POSTED_ONLY, opening
@@ -283,6 +284,7 @@ def _credits(session: Session, accounts: Sequence[str]) -> dict[str, list[OpenCr
         .where(
             credit.c.available_yen > 0,
             credit.c.account == sa.any_(texts(accounts)),
+            IS_FREE,
         )
         .order_by(credit.c.usable_from, credit.c.id)
         .with_for_update()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from keizoku.billing.read_model import Key, ReadModel
+from keizoku.terms.read_model import Key, ReadModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

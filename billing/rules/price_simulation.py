@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from keizoku.billing.read_model import ReadModel
 from keizoku.billing.rules.price_catalog import NoPriceError, Price, price_at
 from keizoku.terms.calendar import Interval, TermRule, boundary
+from keizoku.terms.read_model import ReadModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from keizoku.db.fence import is_of_item, one_line
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract
 from keizoku.terms.calendar import jst_day
-from keizoku.terms.inputs.act_texts import texts_checked
 from keizoku.terms.inputs.arguments import guard_acts
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -32,8 +31,7 @@ class Service:
 
     def __init_subclass__(cls) -> None:
         """Every act of every desk first refuses what no act can take."""
-        texts_checked(cls)
-        guard_acts(cls, sa.exc.DataError)
+        guard_acts(sa.exc.DataError)(cls)
 
     def _once(
         self, key: str | None, act: str, content: Mapping[str, object], do: Callable[[], Any], now: datetime

@@ -9,13 +9,13 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from keizoku.billing.read_model import JapanInstant, ReadModel
 from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.people import operator_act
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import decides
+from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.terms.refusal import Refused
 
 SERVICE_CHANGE = "service_change"

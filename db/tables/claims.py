@@ -150,8 +150,37 @@ alternative_consent = Table(
     identity(),
     Column("claim_id", Text, ForeignKey("claim.id"), nullable=False),
     text("what"),
+    day("by_on", nullable=True),  # until when it is to be done; none: until it is performed or withdrawn
     text("author"),
     text("ground", nullable=True),
     instant("recorded_at"),
     CheckConstraint("what <> ''", name="names_the_remedy"),
+    Index("ix_alternative_consent_claim_id", "claim_id"),
+)
+
+#: What became of another remedy that was agreed to. While there is none, it holds the credit of its month; `performed`
+#: extinguishes that credit, `withdrawn` (by people) and `lapsed` (its day passed; written by the night) release it.
+alternative_outcome = Table(
+    "alternative_outcome",
+    metadata,
+    identity(),
+    Column("consent_id", BigInteger, ForeignKey("alternative_consent.id"), nullable=False, unique=True),
+    text("outcome"),
+    day("on_day"),
+    text("author"),
+    text("ground", nullable=True),
+    instant("recorded_at"),
+    CheckConstraint("outcome IN ('performed', 'withdrawn', 'lapsed')", name="outcome_is_known"),
+)
+
+claim_late_grant = Table(  # people take a claim that came after its deadline as one in time
+    "claim_late_grant",
+    metadata,
+    identity(),
+    Column("claim_id", Text, ForeignKey("claim.id"), nullable=False, unique=True),
+    text("approved_by"),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("ground <> '' AND author <> '' AND approved_by <> ''", name="has_ground_and_approver"),
 )

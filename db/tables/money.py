@@ -187,8 +187,8 @@ interest_checkpoint = Table(
     text("occasion", nullable=True),
     instant("recorded_at"),
     CheckConstraint("accrued_unpaid_yen >= 0", name="not_negative"),
-    Index("ix_interest_mark_invoice_id", "invoice_id"),
-    Index("ix_interest_mark_account", "account"),
+    Index("ix_interest_checkpoint_invoice_id", "invoice_id"),
+    Index("ix_interest_checkpoint_account", "account"),
 )
 
 interest_booking = Table(
@@ -291,6 +291,19 @@ credit_application = Table(
     CheckConstraint("yen > 0", name="positive"),
     Index("ix_credit_application_credit_id", "credit_id"),
     Index("ix_credit_application_invoice_id", "invoice_id"),
+)
+
+credit_extinguishment = Table(  # another remedy was performed in its place
+    "credit_extinguishment",
+    metadata,
+    identity(),
+    Column("credit_id", BigInteger, ForeignKey("credit.id"), nullable=False, unique=True),
+    Column("consent_id", BigInteger, ForeignKey("alternative_consent.id"), nullable=False),
+    yen("yen"),
+    day("extinguished_on"),
+    instant("recorded_at"),
+    CheckConstraint("yen > 0", name="positive"),
+    Index("ix_credit_extinguishment_consent_id", "consent_id"),
 )
 
 credit_refund = Table(

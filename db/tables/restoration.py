@@ -41,7 +41,7 @@ restored_act = Table(
     text("kind"),
     text("gateway_id"),
     text("key"),
-    text("account", nullable=True),  # null: a customer of the gateway whom the restored rows do not know
+    text("account", nullable=True),  # null: neither the restored rows nor the charge names it
     Column("invoice_id", BigInteger, nullable=True),  # as it was numbered before the loss
     text("charge_gateway_id", nullable=True),  # of a refund: the charge that it gives back
     yen("yen"),

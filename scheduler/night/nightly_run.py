@@ -3,6 +3,10 @@
     evidence → terms → claims → credits → invoices → payments → delinquency → revenue → audit
 
 A *term* here is the billing period that a contract runs or renews into; the contract's own text is in `terms/`.
+The audit works out again what should exist and writes a *certificate*: counts, sums, a hash over them, and "ok" or the
+differences that it found. One without differences notes *floors*, the highest ids that it covers: the next night
+looks only at rows above them.
+
 Invariants: a second run of a date changes nothing; a run that was killed is finished by the next; nights that were
 missed are caught up first, their terms, invoices and revenue on their proper dates, charges and notices on the day on
 which they are done; only one night runs on a database at a time. What fails for one item, or one step, is set aside

@@ -30,10 +30,10 @@ CLAUSES: Final[Mapping[str, str]] = {
     "credits": "premium/9.2",
     "invoices": "premium/5.1",
     "payments": "premium/5.4",
-    "overcharges": "premium/5.4",
+    "overpayment_refunds": "premium/5.4",
     "delinquency": "premium/7.1",
     "demands": "premium/5.2",
-    "ahead": "premium/4.3",
+    "renewal_notices": "premium/4.3",
 }
 """The clause that a step carries out."""
 

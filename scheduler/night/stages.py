@@ -21,13 +21,14 @@ from keizoku.billing.contracts import key_expiry, renewal_notice_stage, renewal_
 from keizoku.billing.dunning import delinquency_stage, interest_demand_stage
 from keizoku.billing.gateway import events, restored
 from keizoku.billing.gateway.port import UnansweredError
-from keizoku.billing.receivables import credit_stage, invoice_stage
+from keizoku.billing.receivables import credit_stage, invoice_stage, remedies
 from keizoku.db.fence import Fence, fenced, in_halves, is_of_item
 from keizoku.db.probes import BUSINESS_DATE, FLOOR, MONTH, NOTIFIES_MONTHLY, NOW, TODAY
 from keizoku.db.session import PreparedQuery, Session
 from keizoku.db.tables.money import review_task
 from keizoku.db.writer import AlternatingSessions, Write
 from keizoku.scheduler.app import Services
+from keizoku.sla.claims.lapsed_remedies import anything_to_lapse, lapse
 from keizoku.sla.review_queue import anything_open
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.rules import Rules
@@ -44,7 +45,7 @@ class Work:
     on: date
     now: datetime
     dates: tuple[date, ...]
-    floor: int  # terms up to this id are covered by a certificate
+    floor: int  # the last certificate covers terms up to this id
     within: tuple[int, int] | None = None  # first and last contract of a range; None: all
     fence: Fence = field(default_factory=Fence)
     held: frozenset[str] = frozenset()  # the steps before it that have set something aside
@@ -166,6 +167,18 @@ def _credits(work: Work) -> Iterator[int]:
         yield credit_stage.refund_leftovers(work.session, work.rules, work.services.gateway, work.now, work.fence)
 
 
+def _lapsed_remedies(work: Work) -> Iterator[int]:
+    yield lapse(work.session, work.on, work.now)
+
+
+def _performed_remedies(work: Work) -> Iterator[int]:
+    def of_some(session: Session, ids: Sequence[int]) -> int:
+        return remedies.extinguish(session, work.rules, ids, work.now)
+
+    if ids := remedies.due_ids(work.session):
+        yield in_halves(work.session, work.fence, "credit", ids, of_some)
+
+
 def _invoices(work: Work) -> Iterator[int]:
     def decided(facts: invoice_stage.DueTerms) -> Write:
         return partial(invoice_stage.save, drafts=invoice_stage.decide(work.rules, facts, work.fence), now=work.now)
@@ -184,7 +197,7 @@ def _invoices(work: Work) -> Iterator[int]:
     yield from _alternating(work, chunk, after=work.floor)
 
 
-def _restored(work: Work) -> Iterator[int]:
+def _after_restore(work: Work) -> Iterator[int]:
     yield restored_charges.take_over(work.session, work.rules, work.services.gateway, work.now)
 
 
@@ -230,7 +243,7 @@ def _demands_set_aside(session: Session) -> bool:
     return bool(session.scalar(sa.select(waiting)))
 
 
-def _ahead(work: Work) -> Iterator[int]:
+def _renewal_notices(work: Work) -> Iterator[int]:
     today = jst_day(work.now)
     for chunk in renewal_notice_stage.due(work.session, work.rules, today, work.fence):
         notices = renewal_notice_stage.decide(work.rules, chunk, today)
@@ -254,15 +267,20 @@ def _used_up_keys(work: Work) -> Iterator[int]:
 STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "evidence": {"evidence": _evidence, "disputes": _disputes, "refunds": _failed_refunds},
     "terms": {"terms": _terms},
-    "claims": {"claims": _claims},
-    "credits": {"credits": _credits},
+    "claims": {"lapsed_remedies": _lapsed_remedies, "claims": _claims},
+    "credits": {"credits": _credits, "performed_remedies": _performed_remedies},
     "invoices": {"invoices": _invoices},
-    "payments": {"restored": _restored, "payments": _payments, "overcharges": _overpayments},
-    "delinquency": {"delinquency": _delinquency, "demands": _demands, "ahead": _ahead},
+    "payments": {"after_restore": _after_restore, "payments": _payments, "overpayment_refunds": _overpayments},
+    "delinquency": {"delinquency": _delinquency, "demands": _demands, "renewal_notices": _renewal_notices},
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
 """The stages except the audit, and the steps of each, in order.
 
+Beside the step that a stage is named after: `after_restore` compares the gateway with a database that was restored from
+a backup; `overpayment_refunds` sends back what a card was charged twice or too much; `demands` asks for late interest;
+`lapsed_remedies` releases credits whose other remedy did not come by its day, and `performed_remedies` ends those it
+replaced; `renewal_notices` tells users of renewals and prices in time; `closed_terms` and `used_up_keys` book what ends
+early.
 A step is skipped only if the probe of its name finds nothing due.
 """
 
@@ -271,13 +289,15 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "refunds": failed_refunds.anything_due(),
     "terms": renewal_stage.anything_due(),
     "claims": anything_open(),
+    "lapsed_remedies": anything_to_lapse(),
     "credits": credit_stage.anything_due(),
+    "performed_remedies": remedies.anything_due(),
     "invoices": invoice_stage.anything_due(),
-    "restored": restored.anything_due(),
+    "after_restore": restored.anything_due(),
     "payments": charge_stage.anything_due(),
-    "overcharges": overpayment_refund_stage.anything_due(),
+    "overpayment_refunds": overpayment_refund_stage.anything_due(),
     "delinquency": delinquency_stage.anything_due(),
-    "ahead": renewal_notice_stage.anything_due(),
+    "renewal_notices": renewal_notice_stage.anything_due(),
     "closed_terms": revenue_stage.anything_to_close(),
     "used_up_keys": key_expiry.anything_to_expire(),
 }

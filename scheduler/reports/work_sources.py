@@ -142,6 +142,7 @@ KINDS: Final = {
     "award_above_finding": Kind("premium/9.2", DONE, by_word=True),
     "credit_over_granted": Kind("premium/9.2", DONE, by_word=True),
     "credit_without_charge": Kind("premium/9.2", DONE, by_word=True),
+    "remedy_and_credit": Kind("premium/9.2", DONE, by_word=True),
     "dispute_beyond_fee": Kind("premium/5.2", DONE, by_word=True),
     "dispute_of_unknown_payment": Kind("premium/5.2", DONE, by_word=True),
     "gateway_movement": Kind(None, DONE, by_word=True),

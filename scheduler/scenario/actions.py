@@ -29,6 +29,9 @@ SLA_ACTIONS: Final = frozenset(
         "environment",
         "claim_form_down",
         "consent_alternative",
+        "perform_alternative",
+        "withdraw_alternative",
+        "grant_late",
     }
 )
 #: The service takes these and says what speaks against them; the scenario expects what follows.

@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.db.session import Session, texts
-from keizoku.db.tables.claims import award, claim, claim_decision, claim_ruling, claim_withdrawal
+from keizoku.db.tables.claims import award, claim, claim_decision, claim_late_grant, claim_ruling, claim_withdrawal
 from keizoku.db.tables.contracts import contract, suspension, term
 from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, month_to_review
 from keizoku.sla.months.month_facts import read_spans
 from keizoku.sla.review_queue import OpenReview, rows_known
-from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimRuling, TermFact, TermKind
+from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimRuling, LateGrant, TermFact, TermKind
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, normalise, union
 from keizoku.terms.calendar import Month, day_start_at, epoch, epoch_up
@@ -185,13 +185,12 @@ def load_terms(
 
 
 def form_outages(session: Session, month: Month, policy: Policy, at: datetime | None = None) -> Spans:
-    """When our claim form was down in the hours before the month's ordinary deadline."""
-    deadline = epoch(claim_deadline(month, NOTHING, policy))
-    start = deadline - policy.sla.claim_form_grace_hours * 3600
+    """When our claim form was down from the hours before the month's ordinary deadline to the moved one."""
+    start = epoch(claim_deadline(month, NOTHING, policy)) - policy.sla.claim_form_grace_hours * 3600
     outage = claim_form_outage.c
     rows = session.execute(sa.select(outage.from_at, outage.to_at).where(_known(outage.recorded_at, at)))
     down = normalise((epoch(row.from_at), epoch_up(row.to_at)) for row in rows)
-    return clip(down, start, deadline)
+    return clip(down, start, epoch(claim_deadline(month, down, policy)))
 
 
 def _claims(
@@ -201,11 +200,21 @@ def _claims(
         claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim.c.recorded_at, at), ~_withdrawn(at)
     )
     claims: dict[str, list[Claim]] = defaultdict(list)
+    late = _late_grants(session, month, at)
     asked = sa.select(claim.c.id, claim.c.account, claim.c.received_at, claim.c.windows).where(mine)
     rows = session.execute(asked.order_by(claim.c.account, claim.c.received_at, claim.c.id))
     for claim_id, account, received_at, windows in rows.all():
-        claims[account].append(Claim(claim_id, received_at, None if windows is None else read_spans(windows)))
+        spans = None if windows is None else read_spans(windows)
+        claims[account].append(Claim(claim_id, received_at, spans, late.get(claim_id)))
     return claims
+
+
+def _late_grants(session: Session, month: Month, at: datetime | None) -> dict[str, LateGrant]:
+    """By claim; few, if any: those of the whole month."""
+    grant = claim_late_grant.c
+    query = sa.select(grant.claim_id, grant.ground, grant.approved_by).join(claim, claim.c.id == grant.claim_id)
+    rows = session.execute(query.where(claim.c.month == str(month), _known(grant.recorded_at, at)))
+    return {row.claim_id: LateGrant(row.ground, row.approved_by) for row in rows}
 
 
 def _last_decisions(session: Session, month: Month, accounts: Sequence[str]) -> dict[str, LastDecision]:

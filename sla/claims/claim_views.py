@@ -52,7 +52,9 @@ def _status(session: Session, row: sa.Row[Any], at: datetime) -> ClaimStatus:
     ).scalar_one()
     decided = last_decision(session, row.id, at)
     if decided is None:
-        return ClaimStatus("pending", int(credit_yen), waits_for=waits_for(session, Month.parse(row.month), at))
+        return ClaimStatus(
+            outcome="pending", credit_yen=int(credit_yen), waits_for=waits_for(session, Month.parse(row.month), at)
+        )
     return ClaimStatus(
         outcome=decided.outcome,
         credit_yen=int(credit_yen),

@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from keizoku.sla.rules.claim_decision import ClaimDecision, ClaimVerdict, Deadline
-from keizoku.sla.rules.claim_facts import AccountMonth, TermKind
+from keizoku.sla.rules.claim_facts import AccountMonth, LateGrant, TermKind
 from keizoku.sla.rules.claim_steps import united_steps
 from keizoku.sla.rules.intervals import as_iso
 from keizoku.sla.rules.unusable_time import ServiceMonth
@@ -45,7 +45,9 @@ def evidence_hash(service_hash: str, among: AccountMonth) -> str:
     """
     claims = [
         f"({claim_id!a}, {(received_at - _EPOCH) // _MICROSECOND}, {windows})"
-        for claim_id, received_at, windows in among.claims
+        if late_grant is None
+        else f"({claim_id!a}, {(received_at - _EPOCH) // _MICROSECOND}, {windows}, {tuple(late_grant)!a})"
+        for claim_id, received_at, windows, late_grant in among.claims
     ]
     terms = [f"({term_id}, {_written(kind)})" for term_id, kind in among.terms]
     rulings = ascii([tuple(ruling) for ruling in among.rulings]) if among.rulings else "[]"
@@ -83,7 +85,7 @@ class ReasoningTexts:
         self._steps: dict[int, tuple[Sequence[Step], str]] = {}  # they are kept, so that their identity stays theirs
         self._grounds: dict[tuple[object, ...], str] = {}
         self._facts: dict[tuple[Month, Deadline, str | None], str] = {}
-        self._arrivals: dict[tuple[Deadline, bool], str] = {}
+        self._arrivals: dict[tuple[Deadline, bool, LateGrant | None], str] = {}
 
     def of(self, made: ClaimDecision) -> Reasoning:
         """What a decision shares with all that have its verdict and its deadline."""
@@ -117,7 +119,7 @@ class ReasoningTexts:
         return known
 
     def _arrival_of(self, made: ClaimDecision) -> str:
-        key = made.deadline, made.claim.received_at < made.deadline.at
+        key = made.deadline, made.claim.received_at < made.deadline.at, made.claim.late_grant
         known = self._arrivals.get(key)
         if known is None:
             *_, arrival = first_steps = [step.to_json() for step in made.deadline_steps]

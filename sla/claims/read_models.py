@@ -13,88 +13,54 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import Decision
+from keizoku.terms.read_model import IF_KNOWN, JapanInstant, Key, Shown
 
 Window = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimRow:
+class ClaimRow(Shown):
     """A claim with its newest decision; a pending one has neither reason, seconds nor rate."""
 
     id: str
     account: str
     month: str
-    received_at: datetime
+    received_at: JapanInstant
     outcome: str
     reason: str | None
     seconds: int | None
     rate: str | None
 
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON."""
-        return {
-            "id": self.id,
-            "account": self.account,
-            "month": self.month,
-            "received_at": iso_jst(self.received_at),
-            "outcome": self.outcome,
-            "reason": self.reason,
-            "seconds": self.seconds,
-            "rate": self.rate,
-        }
 
-
-@dataclass(frozen=True, slots=True)
-class ClaimStatus:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimStatus(Shown):
     """Where a claim is. `credit_yen`: what its account was awarded for the month so far.
 
     A pending one has no seconds yet; `waits_for` says what it waits for.
     """
 
     outcome: str
-    credit_yen: int
-    reason: str | None = None
     seconds: int | None = None
     rate: str | None = None
+    credit_yen: Annotated[int, Key("credit")]
+    reason: str | None = None
     waterfall: Mapping[str, int] | None = None  # seconds by bucket, in their order
-    waits_for: str | None = None
-
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON, and as scenarios look at it."""
-        shown: dict[str, object] = {
-            "outcome": self.outcome,
-            "seconds": self.seconds,
-            "rate": self.rate,
-            "credit": self.credit_yen,
-            "reason": self.reason,
-            "waterfall": None if self.waterfall is None else dict(self.waterfall),
-        }
-        return shown if self.waits_for is None else {**shown, "waits_for": self.waits_for}
+    waits_for: Annotated[str | None, IF_KNOWN] = None
 
 
 @dataclass(frozen=True, slots=True)
-class SubmittedClaim:
+class SubmittedClaim(Shown):
     """A claim as it came; `windows` as pairs of JST texts, None: it names only the month."""
 
     id: str
     account: str
     month: str
-    received_at: datetime
+    received_at: JapanInstant
     windows: Sequence[Sequence[str]] | None
-
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON."""
-        return {
-            "id": self.id,
-            "account": self.account,
-            "month": self.month,
-            "received_at": iso_jst(self.received_at),
-            "windows": self.windows,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +93,16 @@ class ClaimRevision:
 
 
 @dataclass(frozen=True, slots=True)
-class TermPrice:
+class TermPrice(Shown):
     """A term that recognised time touches, and what it costs."""
 
     term_id: int
     interval: str
     price_yen: int
 
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON."""
-        return {"term_id": self.term_id, "interval": self.interval, "price_yen": self.price_yen}
-
 
 @dataclass(frozen=True, slots=True)
-class AwardRow:
+class AwardRow(Shown):
     """An award of an account and month, and the credit that billing made of it.
 
     `fee_basis`: yen a month, exact ("500", "1325/3"). `total_yen` and `granted_yen` None: billing has not run yet.
@@ -159,7 +121,7 @@ class AwardRow:
     fee_basis: str
     usable_from: date
     decided_on: date
-    decided_at: datetime
+    decided_at: JapanInstant
     windows: Sequence[Sequence[str]]
     total_yen: int | None
     granted_yen: int | None
@@ -169,28 +131,6 @@ class AwardRow:
         """From the columns of the award, the windows of its decision and the yen of its credit."""
         prices = tuple(TermPrice(each["term_id"], each["interval"], each["price_yen"]) for each in row["term_prices"])
         return cls(**{**row, "term_ids": tuple(row["term_ids"]), "term_prices": prices})
-
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON."""
-        return {
-            "id": self.id,
-            "account": self.account,
-            "month": self.month,
-            "revision": self.revision,
-            "claim_id": self.claim_id,
-            "decision_revision": self.decision_revision,
-            "rate": self.rate,
-            "seconds": self.seconds,
-            "term_ids": list(self.term_ids),
-            "term_prices": [each.to_json() for each in self.term_prices],
-            "fee_basis": self.fee_basis,
-            "usable_from": self.usable_from.isoformat(),
-            "decided_on": self.decided_on.isoformat(),
-            "decided_at": iso_jst(self.decided_at),
-            "windows": self.windows,
-            "total_yen": self.total_yen,
-            "granted_yen": self.granted_yen,
-        }
 
 
 @dataclass(frozen=True, slots=True)

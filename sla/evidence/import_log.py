@@ -6,10 +6,9 @@ file: rows that are known already are passed over, so nothing counts twice.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 
@@ -17,23 +16,24 @@ from keizoku.db.session import Session
 from keizoku.db.tables.evidence import evidence_import
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.decision import Finding
+from keizoku.terms.read_model import JapanInstant, Key, Shown
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported(Shown):
     """What became of a file: its rows, what was wrong, whether it had been imported before (`again`)."""
 
     kind: str
     source: str
     sha256: str
+    read_as: str = ""  # what people or the file's folder said that it means
     rows_read: int
     rows_used: int  # good rows, whether or not they were known
     rows_new: int
     rows_refused: int
     author: str
-    recorded_at: datetime
-    read_as: str = ""  # what people or the file's folder said that it means
-    again: bool = False
+    recorded_at: JapanInstant
+    again: Annotated[bool, Key("imported_before")] = False
     findings: tuple[Finding, ...] = ()
 
     def summary(self) -> str:
@@ -43,23 +43,6 @@ class Imported:
             when = f"{iso_jst(self.recorded_at)} by {self.author}"
             return f"{self.source}: the same file was imported {when} ({rows} refused); nothing was changed"
         return f"{self.source}: {rows} refused"
-
-    def to_json(self) -> dict[str, Any]:
-        """As it is printed in JSON."""
-        return {
-            "kind": self.kind,
-            "source": self.source,
-            "sha256": self.sha256,
-            "read_as": self.read_as,
-            "rows_read": self.rows_read,
-            "rows_used": self.rows_used,
-            "rows_new": self.rows_new,
-            "rows_refused": self.rows_refused,
-            "author": self.author,
-            "recorded_at": iso_jst(self.recorded_at),
-            "imported_before": self.again,
-            "findings": list(self.findings),
-        }
 
 
 def sha256_of(file: Path) -> str:

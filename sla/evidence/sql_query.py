@@ -53,6 +53,7 @@ class Engine(Protocol):
 
     def answer(self, query: Query) -> list[tuple[Any, ...]]:
         """Every row of the answer, in no order."""
+        ...
 
 
 Relations: TypeAlias = "duckdb.DuckDBPyConnection | Engine"

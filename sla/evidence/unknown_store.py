@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Annotated
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -14,6 +15,7 @@ from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, normalise
 from keizoku.sla.rules.outages import Cause
 from keizoku.sla.rules.unknown_time import UnknownRuling, UnknownTimeDecision, holding, still_unknown
 from keizoku.terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
+from keizoku.terms.read_model import JapanInstant, Key, Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +37,16 @@ class UnknownRow:
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownDecisionRow:
+class UnknownDecisionRow(Shown):
     """What people decided about unknown time; `affected` only with down."""
 
-    from_at: datetime
-    to_at: datetime
-    decision: UnknownTimeDecision
+    from_at: Annotated[JapanInstant, Key("from")]
+    to_at: Annotated[JapanInstant, Key("to")]
+    decision: Annotated[UnknownTimeDecision, Key("verdict")]
     affected: int | None
     author: str
     ground: str
-    recorded_at: datetime
-
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON."""
-        return {
-            "from": iso_jst(self.from_at),
-            "to": iso_jst(self.to_at),
-            "verdict": str(self.decision),
-            "affected": self.affected,
-            "author": self.author,
-            "ground": self.ground,
-            "recorded_at": iso_jst(self.recorded_at),
-        }
+    recorded_at: JapanInstant
 
 
 def add_unknown(session: Session, spans: Iterable[Span], source: str, author: str, now: datetime) -> list[Span]:

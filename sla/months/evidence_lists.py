@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -14,113 +13,64 @@ from keizoku.sla.evidence.notice_store import recorded_notices
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time
-from keizoku.terms.calendar import Month, from_epoch, iso_jst
+from keizoku.terms.calendar import Month, from_epoch
 from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.read_model import JapanInstant, Key, Shown
 from keizoku.terms.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentRow:
+class IncidentRow(Shown):
     """A revision of a stop as people confirmed it."""
 
     id: str
     revision: int
-    from_at: datetime
-    to_at: datetime
+    from_at: Annotated[JapanInstant, Key("from")]
+    to_at: Annotated[JapanInstant, Key("to")]
     affected: int
     cause: str
     ground: str | None
     author: str
-    recorded_at: datetime
-
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON."""
-        return {
-            "id": self.id,
-            "revision": self.revision,
-            "from": iso_jst(self.from_at),
-            "to": iso_jst(self.to_at),
-            "affected": self.affected,
-            "cause": self.cause,
-            "ground": self.ground,
-            "author": self.author,
-            "recorded_at": iso_jst(self.recorded_at),
-        }
+    recorded_at: JapanInstant
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeRow:
+class NoticeRow(Shown):
     """A publication of announced maintenance. `in_time` None: no version of the terms reaches it."""
 
     id: str
-    published_at: datetime
-    from_at: datetime
-    to_at: datetime
+    published_at: Annotated[JapanInstant, Key("published")]
+    from_at: Annotated[JapanInstant, Key("from")]
+    to_at: Annotated[JapanInstant, Key("to")]
     in_time: bool | None
     cancelled: bool
     calendar: str
     ground: str | None
     author: str
-    recorded_at: datetime
+    recorded_at: JapanInstant
     published_from: str = ""
 
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON."""
-        return {
-            "id": self.id,
-            "published": iso_jst(self.published_at),
-            "published_from": self.published_from,
-            "from": iso_jst(self.from_at),
-            "to": iso_jst(self.to_at),
-            "in_time": self.in_time,
-            "cancelled": self.cancelled,
-            "calendar": self.calendar,
-            "ground": self.ground,
-            "author": self.author,
-            "recorded_at": iso_jst(self.recorded_at),
-        }
-
 
 @dataclass(frozen=True, slots=True)
-class InterruptionRow:
+class InterruptionRow(Shown):
     """The service interrupted under the terms."""
 
-    from_at: datetime
-    to_at: datetime
+    from_at: Annotated[JapanInstant, Key("from")]
+    to_at: Annotated[JapanInstant, Key("to")]
     ground: str
-    approved_by: str
+    approved_by: Annotated[str, Key("approver")]
     author: str
-    recorded_at: datetime
-
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON."""
-        return {
-            "from": iso_jst(self.from_at),
-            "to": iso_jst(self.to_at),
-            "ground": self.ground,
-            "approver": self.approved_by,
-            "author": self.author,
-            "recorded_at": iso_jst(self.recorded_at),
-        }
+    recorded_at: JapanInstant
 
 
 @dataclass(frozen=True, slots=True)
-class PopulationRow:
+class PopulationRow(Shown):
     """Registered users of the whole service from an instant on."""
 
-    from_at: datetime
+    from_at: Annotated[JapanInstant, Key("from")]
     users: int
     author: str
-    recorded_at: datetime
-
-    def to_json(self) -> dict[str, object]:
-        """As it is printed in JSON."""
-        return {
-            "from": iso_jst(self.from_at),
-            "users": self.users,
-            "author": self.author,
-            "recorded_at": iso_jst(self.recorded_at),
-        }
+    recorded_at: JapanInstant
 
 
 def incident_list(session: Session, month: Month | None = None, *, every_revision: bool = False) -> list[IncidentRow]:

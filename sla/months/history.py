@@ -7,12 +7,12 @@ depend on it. Of a stop that was corrected every revision is a row; observations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
 from keizoku.db.session import Session
-from keizoku.db.tables.claims import alternative_consent, claim, claim_ruling
+from keizoku.db.tables.claims import alternative_consent, alternative_outcome, claim, claim_late_grant, claim_ruling
 from keizoku.db.tables.evidence import (
     claim_form_outage,
     environment_ruling,
@@ -32,9 +32,11 @@ from keizoku.sla.months.history_rows import (
     ConsentFacts,
     EnvironmentFacts,
     Facts,
+    HistoryKind,
     HistoryRow,
     IncidentFacts,
     InterruptionFacts,
+    LateGrantFacts,
     NoticeFacts,
     PopulationFacts,
     RowsFacts,
@@ -43,11 +45,19 @@ from keizoku.sla.months.history_rows import (
     Window,
 )
 from keizoku.sla.review_queue import policy_of, reach_seconds
+from keizoku.sla.rules.claims import claim_deadline
+from keizoku.sla.rules.intervals import normalise
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
 from keizoku.terms.calendar import Month, claim_deadline_at, from_epoch, parse_instant
 from keizoku.terms.policy import Policy
 from keizoku.terms.rules import Rules
+
+_REMEDY_ENDS: Final[Mapping[str, HistoryKind]] = {
+    "performed": "remedy_performed",
+    "withdrawn": "remedy_withdrawn",
+    "lapsed": "remedy_lapsed",
+}
 
 
 def history_of(session: Session, rules: Rules, month: Month, at: datetime) -> list[HistoryRow]:
@@ -70,6 +80,7 @@ def history_of(session: Session, rules: Rules, month: Month, at: datetime) -> li
         *_form_outages(session, month, policy),
         *_rulings(session, month),
         *_consents(session, month),
+        *_late_grants(session, month),
     ]
     known = (_with_import(each, imports) for each in found if each.recorded_at <= at)
     return sorted(known, key=lambda row: row.recorded_at)
@@ -253,16 +264,48 @@ def _consents(session: Session, month: Month) -> Iterator[HistoryRow]:
         yield HistoryRow(
             row.recorded_at, "consent", row.claim_id, (), facts, row.author, row.ground or "", account=row.account
         )
+    ended = (
+        sa.select(alternative_outcome, alternative_consent.c.what, claim.c.account, claim.c.id.label("claim_id"))
+        .join(alternative_consent, alternative_consent.c.id == alternative_outcome.c.consent_id)
+        .join(claim, claim.c.id == alternative_consent.c.claim_id)
+        .where(claim.c.month == str(month))
+        .order_by(alternative_outcome.c.id)
+    )
+    for row in session.execute(ended):
+        facts = ConsentFacts(row.what)
+        kind = _REMEDY_ENDS[row.outcome]
+        yield HistoryRow(
+            row.recorded_at, kind, row.claim_id, (), facts, row.author, row.ground or "", account=row.account
+        )
+
+
+def _late_grants(session: Session, month: Month) -> Iterator[HistoryRow]:
+    query = (
+        sa.select(claim_late_grant, claim.c.account)
+        .join(claim, claim.c.id == claim_late_grant.c.claim_id)
+        .where(claim.c.month == str(month))
+        .order_by(claim_late_grant.c.id)
+    )
+    for row in session.execute(query):
+        facts = LateGrantFacts(row.approved_by)
+        yield HistoryRow(
+            row.recorded_at, "late_grant", row.claim_id, (), facts, row.author, row.ground, account=row.account
+        )
 
 
 def _form_outages(session: Session, month: Month, policy: Policy) -> Iterator[HistoryRow]:
-    """Those in the hours before the month's ordinary deadline."""
-    until = claim_deadline_at(month, policy.sla.claim_months_after)
-    near = (until - timedelta(hours=policy.sla.claim_form_grace_hours), until)
-    query = sa.select(claim_form_outage).where(_overlaps(claim_form_outage, near)).order_by(claim_form_outage.c.id)
-    for row in session.execute(query):
-        window = ((row.from_at, row.to_at),)
-        yield HistoryRow(row.recorded_at, "form_down", "", window, Facts(), row.author, row.ground or "")
+    """Those from the hours before the month's ordinary deadline to the moved one."""
+    starts_at = claim_deadline_at(month, policy.sla.claim_months_after) - timedelta(
+        hours=policy.sla.claim_form_grace_hours
+    )
+    outage = claim_form_outage.c
+    rows = session.execute(sa.select(claim_form_outage).where(outage.to_at > starts_at).order_by(outage.id)).all()
+    down = normalise((epoch(row.from_at), epoch_up(row.to_at)) for row in rows)
+    until = claim_deadline(month, down, policy)
+    for row in rows:
+        if row.from_at < until:
+            window = ((row.from_at, row.to_at),)
+            yield HistoryRow(row.recorded_at, "form_down", "", window, Facts(), row.author, row.ground or "")
 
 
 def _windows(stored: Iterable[Iterable[str]]) -> tuple[Window, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.terms.calendar import iso_jst
+from keizoku.terms.read_model import JapanInstant, Key, Shown
 
 Window = tuple[datetime, datetime | None]
 
@@ -20,10 +21,14 @@ HistoryKind = Literal[
     "form_down",
     "incident",
     "interruption",
+    "late_grant",
     "notice",
     "observations",
     "population",
     "recognition",
+    "remedy_lapsed",
+    "remedy_performed",
+    "remedy_withdrawn",
     "unknown",
     "unknown_ruling",
 ]
@@ -41,13 +46,8 @@ IMPORTED_AS: Final[Mapping[HistoryKind, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a row says beside its times and people; a kind that says no more has none."""
-
-    def to_json(self) -> dict[str, object]:
-        """As JSON: what its sentence is filled with, too."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: iso_jst(value) if isinstance(value, datetime) else value for name, value in values.items()}
+class Facts(Shown):
+    """What a row says beside its times and people, and what its sentence is filled with; a kind may have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class PopulationFacts(Facts):
     """Registered users of the whole service from an instant on."""
 
     users: int
-    from_at: datetime
+    from_at: JapanInstant
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,8 @@ class UnknownFacts(Facts):
 class UnknownDecisionFacts(Facts):
     """What people decided about unknown time; `affected` only with down."""
 
-    decision: UnknownTimeDecision
+    decision: Annotated[UnknownTimeDecision, Key("verdict")]
     affected: int | None
-
-    def to_json(self) -> dict[str, object]:
-        """As JSON: what its sentence is filled with, too."""
-        return {"verdict": str(self.decision), "affected": self.affected}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +94,8 @@ class IncidentFacts(Facts):
 class NoticeFacts(Facts):
     """A publication of announced maintenance, and until when it would have been in time."""
 
-    published_at: datetime
-    publish_by_at: datetime
+    published_at: JapanInstant
+    publish_by_at: JapanInstant
     in_time: bool
     cancelled: bool
     published_from: str = ""
@@ -123,8 +119,15 @@ class EnvironmentFacts(Facts):
 class ClaimFacts(Facts):
     """When a claim was received, and whether it names the whole month."""
 
-    received_at: datetime
+    received_at: JapanInstant
     whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LateGrantFacts(Facts):
+    """Who approved that a claim after its deadline is taken as one in time."""
+
+    approved_by: str
 
 
 @dataclass(frozen=True, slots=True)

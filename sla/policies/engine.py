@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 
 from keizoku.sla.policies.seconds import PolicyFacts, Seconds, seconds_of, weights
+from keizoku.sla.rules.claims import given_back
 from keizoku.sla.rules.intervals import NOTHING, Spans, as_iso, clip, intersect, length, normalise, subtract
 from keizoku.terms.calendar import epoch, from_epoch, iso_jst
 from keizoku.terms.money import fraction_text
@@ -244,15 +245,14 @@ def _refusal(policy: SlaPolicy, facts: PolicyFacts) -> str | None:
 def _claim_before(policy: SlaPolicy, facts: PolicyFacts, counted: Spans) -> datetime | None:
     """The deadline, counted from the last counted stop where the text counts from an incident.
 
-    It moves by as long as the claim form was down in the hours of grace before it.
+    What the claim form was down in the hours of grace before it is given back afterwards.
     """
     if policy.claim.since == "incident" and counted == NOTHING:
         return None
     at = claim_before(policy, facts.period, from_epoch(counted[-1][1]) if counted else None)
     if at is None or not policy.claim.grace_hours:
         return at
-    end = epoch(at)
-    return at + timedelta(seconds=length(clip(facts.form_outages, end - policy.claim.grace_hours * 3600, end)))
+    return from_epoch(given_back(epoch(at), facts.form_outages, policy.claim.grace_hours * 3600))
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -138,7 +138,7 @@ def seconds_of(policy: SlaPolicy, facts: PolicyFacts) -> Seconds:
         buckets["too_short"] = _shorter(wholes, minimum)
         left = subtract(left, buckets["too_short"])
     for exclusion in policy.exclusions:
-        taken = intersect(left, _taker(exclusion, policy, facts, causes, wholes))
+        taken = intersect(left, _taker(exclusion, policy, facts, parts, causes, wholes))
         if isinstance(exclusion, Announced) and exclusion.yearly_seconds is not None:
             taken = _within_budget(taken, exclusion.yearly_seconds, facts)
         buckets[exclusion.name] = taken
@@ -237,6 +237,7 @@ def _taker(
     exclusion: Exclusion,
     policy: SlaPolicy,
     facts: PolicyFacts,
+    parts: Sequence[OutagePart],
     causes: Mapping[StopCause, Spans],
     wholes: Spans,
 ) -> Spans:
@@ -250,12 +251,13 @@ def _taker(
         ruled = [one for one in facts.rulings if one.by.strip() and one.ground.strip()]
         spans = [span for one in ruled if one.cause in exclusion.causes for span in one.spans]
         return normalise([*spans, *(span for cause in exclusion.causes for span in causes[cause])])
-    zone = policy.period.zone
+    whole = ((part.start, part.end) for part in parts if part.cause in exclusion.causes)
+    updates = normalise([*whole, *(span for cause in exclusion.causes for span in causes[cause])])
 
-    def is_in_time(notice: UpdateNotice) -> bool:
-        return notice.published_at <= epoch(announced_by(exclusion, from_epoch(notice.start), zone))
+    def published_by(start: int) -> int:
+        return epoch(announced_by(exclusion, from_epoch(start), policy.period.zone))
 
-    in_time = union(*announced_windows(facts.notices, is_in_time).values())
+    in_time = union(*announced_windows(facts.notices, published_by, updates).values())
     if not exclusion.causes:
         return in_time
     return intersect(in_time, normalise(span for cause in exclusion.causes for span in causes[cause]))

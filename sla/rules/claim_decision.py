@@ -26,10 +26,15 @@ class Deadline:
 
     ordinary_at: datetime
     at: datetime
+    form_down_seconds: int = 0  # in the hours before the ordinary one
+
+    def admits(self, claim: Claim) -> bool:
+        """Whether a claim was received before it, or is taken by people all the same."""
+        return claim.received_at < self.at or claim.late_grant is not None
 
     def timely(self, claims: Iterable[Claim]) -> tuple[Claim, ...]:
-        """The claims received before it, in the order of receipt."""
-        timely = [claim for claim in claims if claim.received_at < self.at]
+        """The claims that it admits, in the order of receipt."""
+        timely = [claim for claim in claims if self.admits(claim)]
         if len(timely) > 1:
             timely.sort(key=lambda claim: (claim.received_at, claim.claim_id))
         return tuple(timely)
@@ -133,7 +138,8 @@ class ClaimDecision(NamedTuple):
     def deadline_steps(self) -> tuple[Step, ...]:
         """When it came, against the deadline. Only the last has a fact of the claim itself."""
         deadline = self.deadline
-        return tuple(deadline_steps(self.month, self.claim.received_at, deadline.ordinary_at, deadline.at))
+        lost_seconds = deadline.form_down_seconds
+        return tuple(deadline_steps(self.month, self.claim, deadline.ordinary_at, lost_seconds, deadline.at))
 
     @property
     def decision(self) -> Decision:

@@ -13,12 +13,20 @@ from keizoku.sla.rules.intervals import NOTHING, Spans
 from keizoku.terms.calendar import Month
 
 
+class LateGrant(NamedTuple):
+    """People take a claim that came after its deadline as one in time."""
+
+    ground: str
+    approved_by: str
+
+
 class Claim(NamedTuple):
     """One application; `windows` None: it names only the month, so every window."""
 
     claim_id: str
     received_at: datetime
     windows: Spans | None = None
+    late_grant: LateGrant | None = None
 
 
 class ClaimRuling(NamedTuple):

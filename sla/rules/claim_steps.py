@@ -4,10 +4,11 @@ Decides nothing; the sentences are in terms/sentences/sla.toml.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 from functools import lru_cache
 
+from keizoku.sla.rules.claim_facts import Claim
 from keizoku.sla.rules.intervals import Spans, as_iso, length
 from keizoku.terms.calendar import Month
 from keizoku.terms.decision import PlainList, Step
@@ -40,14 +41,17 @@ def decisive_clauses(reason: str | None, tier: Tier | None) -> tuple[str, ...]:
     return (by_reason.get(reason or "", "premium/9.2"),)
 
 
-def deadline_steps(month: Month, received_at: datetime, ordinary_at: datetime, deadline_at: datetime) -> Iterable[Step]:
+def deadline_steps(
+    month: Month, claim: Claim, ordinary_at: datetime, down_seconds: int, deadline_at: datetime
+) -> Iterable[Step]:
     """When it came, against the deadline, and why that was moved."""
     if deadline_at > ordinary_at:
-        down_seconds = (deadline_at - ordinary_at) // timedelta(seconds=1)
         moved = {"ordinary_at": ordinary_at, "form_down_seconds": down_seconds, "deadline_at": deadline_at}
         yield Step("premium/9.5", "claim.deadline_moved", moved)
-    key = "claim.in_time" if received_at < deadline_at else "claim.too_late"
-    facts = {"month": month, "received_at": received_at, "deadline_at": deadline_at}
+    key = "claim.in_time" if claim.received_at < deadline_at else "claim.too_late"
+    facts: dict[str, object] = {"month": month, "received_at": claim.received_at, "deadline_at": deadline_at}
+    if claim.late_grant is not None and key == "claim.too_late":
+        key, facts = "claim.late_granted", facts | claim.late_grant._asdict()
     yield Step("premium/9.5", key, facts)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from fractions import Fraction
 from functools import lru_cache
 
@@ -45,6 +45,7 @@ READINGS = (
     "partial_recognition",
     "part_of_month",
     "claim_deadline",
+    "given_back",
     "eligible_payment",
     "monthly_fee",
     "annual_fee",
@@ -124,7 +125,9 @@ def deadline_of(among: AccountMonth, policy: Policy) -> Deadline:
     ordinary_at = claim_deadline_at(among.month, policy.sla.claim_months_after)
     if not among.form_outages:
         return Deadline(ordinary_at, ordinary_at)
-    return Deadline(ordinary_at, claim_deadline(among.month, among.form_outages, policy))
+    end, grace = epoch(ordinary_at), policy.sla.claim_form_grace_hours * 3600
+    lost_seconds = length(clip(among.form_outages, end - grace, end))
+    return Deadline(ordinary_at, claim_deadline(among.month, among.form_outages, policy), lost_seconds)
 
 
 def adjudicate(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> ClaimDecision:
@@ -135,7 +138,7 @@ def adjudicate(facts: ClaimFacts, service: ServiceMonth, policy: Policy) -> Clai
     """
     assessor = Assessor(service, policy)
     deadline = assessor.deadline(facts.among)
-    in_time = facts.claim.received_at < deadline.at
+    in_time = deadline.admits(facts.claim)
     united = deadline.timely(facts.among.claims) if in_time else (facts.claim,)
     return _of_claim(facts.claim, facts.among, united, deadline, assessor.verdict(facts.among, united, in_time=in_time))
 
@@ -152,7 +155,7 @@ def adjudicate_month(among: AccountMonth, assessor: Assessor) -> MonthDecision:
     decisions = []
     whole: ClaimDecision | None = None
     for claim in among.claims:
-        if together is not None and claim.received_at < deadline.at:
+        if together is not None and deadline.admits(claim):
             made = _of_claim(claim, among, timely, deadline, together)
             if claim is timely[-1]:
                 whole = made
@@ -186,16 +189,32 @@ def _month_after(hour: int) -> date:
 
 @decides("premium/9.5")
 def claim_deadline(month: Month, form_outages: Spans, policy: Policy) -> datetime:
-    """The instant before which a claim for the month has to arrive.
+    """The instant before which a claim for the month has to arrive: the end of the following month.
 
-    The end of the following month, later by as long as our own claim form was down in the hours before.
+    The time for which our own claim form was down in the hours before it is given back afterwards, as time in
+    which the form is up: from the deadline, or from the form's return if it was down then. The outages may be
+    all that are known; those that are over before the hours and those that begin after it change nothing.
     """
     at = claim_deadline_at(month, policy.sla.claim_months_after)
     if policy.readings["claim_deadline"] == "month_end":
         return at
-    end = epoch(at)
-    hours_before = clip(form_outages, end - policy.sla.claim_form_grace_hours * 3600, end)
-    return at + timedelta(seconds=length(hours_before))
+    return from_epoch(given_back(epoch(at), form_outages, policy.sla.claim_form_grace_hours * 3600))
+
+
+def given_back(deadline: int, form_outages: Spans, grace_seconds: int) -> int:
+    """When as many seconds with the form up have passed after the deadline as were lost in the grace before it."""
+    lost = length(clip(form_outages, deadline - grace_seconds, deadline))
+    if not lost:
+        return deadline
+    at = deadline
+    for down_from, up_again in form_outages:
+        if up_again <= at:
+            continue
+        if at + lost <= down_from:
+            break
+        lost -= max(0, down_from - at)
+        at = up_again
+    return at + lost
 
 
 @decides("premium/9.2.1", "premium/9.2.2")

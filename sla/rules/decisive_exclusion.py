@@ -38,7 +38,7 @@ def decisive_exclusions(
     tier is reached. Empty: no exclusion kept one from being reached.
     """
     deadline = deadline_of(claim.among, policy)
-    in_time = claim.claim.received_at < deadline.at
+    in_time = deadline.admits(claim.claim)
     united = deadline.timely(claim.among.claims) if in_time else (claim.claim,)
     claimant = claimant_of(claim.among, united, policy)
 

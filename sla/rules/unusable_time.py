@@ -14,6 +14,7 @@ Where causes overlap the one that favours the user holds: fault, partner, system
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
 from keizoku.sla.rules.exclusions import announced_windows, seconds_ruled
@@ -119,7 +120,7 @@ def service_month(
     takers: dict[str, Spans] = {
         "short_stop": short_stops(wholes, policy),
         "night": nights(month, policy),
-        "announced_update": intersect(causes[Cause.SYSTEM_UPDATE], union(*_announced(facts, policy).values())),
+        "announced_update": intersect(causes[Cause.SYSTEM_UPDATE], union(*_announced(facts, causes, policy).values())),
         "interruption": normalise((recorded.start, recorded.end) for recorded in facts.interruptions),
         "environment": union(causes[Cause.USER_ENVIRONMENT], seconds_ruled(facts.outages, facts.environments)),
     }
@@ -224,15 +225,20 @@ def is_announced_in_time(notice: UpdateNotice, policy: Policy) -> bool:
 
 
 def published_by(notice: UpdateNotice, policy: Policy) -> int:
-    """The last instant at which this window could have been announced: clear days before its first day.
+    """The last instant at which this window could have been announced: clear days before its first day."""
+    return announced_by(notice.start, policy)
+
+
+def announced_by(start: int, policy: Policy) -> int:
+    """The last instant at which an update that starts then is announced in time (epoch seconds, inclusive).
 
     By the reading announcement_days: 00:00 or 24:00 of that day, or so many times 24 hours before the start.
     """
     days = policy.sla.announce_clear_days
     reading = policy.readings["announcement_days"]
     if reading == "hours":
-        return notice.start - days * DAY_SECONDS
-    clear = epoch(notice_deadline_at(from_epoch(notice.start), days))
+        return start - days * DAY_SECONDS
+    clear = epoch(notice_deadline_at(from_epoch(start), days))
     return clear + DAY_SECONDS if reading == "calendar_days" else clear
 
 
@@ -266,8 +272,12 @@ def _take_in_order(seconds: Spans, takers: Mapping[str, Spans], rest: str) -> di
     return {**shares, rest: seconds}
 
 
-def _announced(facts: MonthFacts, policy: Policy) -> Mapping[tuple[str, str, str], Spans]:
-    return announced_windows(facts.notices, lambda notice: is_announced_in_time(notice, policy))
+def _announced(
+    facts: MonthFacts, causes: Mapping[Cause, Spans], policy: Policy
+) -> Mapping[tuple[str, str, str], Spans]:
+    own = ((outage.start, outage.end) for outage in facts.outages if outage.cause is Cause.SYSTEM_UPDATE)
+    updates = normalise(chain(own, causes[Cause.SYSTEM_UPDATE]))  # whole, also where a stronger cause has the seconds
+    return announced_windows(facts.notices, partial(announced_by, policy=policy), updates)
 
 
 def _parts(
@@ -282,7 +292,7 @@ def _parts(
     own_marks: Mapping[str, list[BucketMark]] = {
         "announced_update": [
             (*span, f"notice {uid}{proofs.get(uid, '')}")
-            for (*_, uid), spans in _announced(facts, policy).items()
+            for (*_, uid), spans in _announced(facts, causes, policy).items()
             for span in spans
         ],
         "interruption": [(i.start, i.end, f"interruption: {i.ground} ({i.approved_by})") for i in facts.interruptions],

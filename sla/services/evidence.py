@@ -38,7 +38,7 @@ from keizoku.sla.services.fact_checks import (
 )
 from keizoku.terms.calendar import JST, Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.act_texts import texts_checked
+from keizoku.terms.inputs.arguments import guard_acts
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -50,7 +50,7 @@ CountRow = Sequence[Any]  # from, to, affected, total
 PEOPLE = "people"  # author of a stop whose reporter gave no name
 
 
-@texts_checked
+@guard_acts(sa.exc.DataError)
 class EvidenceService:
     """Takes evidence on one session; `rules` say which months it reaches."""
 

@@ -10,7 +10,7 @@ from keizoku.sla.rules.intervals import Span, Spans, normalise
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import epoch, epoch_up, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.act_texts import check_text
+from keizoku.terms.inputs.arguments import check_text
 from keizoku.terms.refusal import Refused
 
 

@@ -36,7 +36,7 @@ from keizoku.sla.services.notice_imports import TakenImport, take_notices
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.act_texts import texts_checked
+from keizoku.terms.inputs.arguments import guard_texts
 from keizoku.terms.refusal import Refused
 
 CHUNK_CLAIMS = 5_000
@@ -46,7 +46,7 @@ Progress = Callable[[int, int], None]
 Row = TypeVar("Row")
 
 
-@texts_checked
+@guard_texts
 class ImportService:
     """Takes files for the SLA service."""
 

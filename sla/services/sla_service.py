@@ -7,38 +7,37 @@ here: the night does that.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import count
-from typing import Any
 
 import sqlalchemy as sa
 
 from keizoku.db.act_keys import KeyFormError, KeyTakenError, once
-from keizoku.db.tables.claims import alternative_consent, claim_decision, claim_ruling, claim_withdrawal
 from keizoku.db.tables.claims import claim as claim_table
+from keizoku.db.tables.claims import claim_decision, claim_ruling, claim_withdrawal
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, unknown_ruling
+from keizoku.sla.claims.claim_store import form_outages
 from keizoku.sla.evidence.notice_store import add_issues, issues_of, spans_of_issues
 from keizoku.sla.evidence.unknown_store import add_unknown, recorded_unknown
 from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of
 from keizoku.sla.rules.announcements import EventIssue
-from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, normalise, subtract
+from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, intersect, normalise, subtract
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
-from keizoku.sla.services.evidence import PEOPLE, EvidenceService
+from keizoku.sla.services.evidence import PEOPLE
 from keizoku.sla.services.fact_checks import at_line, finding, nearest_of, needed, not_negative, period, spans_of
-from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, iso_jst
+from keizoku.sla.services.remedies import RemedyService
+from keizoku.terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.act_texts import texts_checked
 from keizoku.terms.inputs.arguments import guard_acts
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 
 Window = Sequence[datetime]  # [from, to]
-NEAREST_OF = 1_000  # claims among which the nearest id is looked for
 
 
-@texts_checked
-class SlaService(EvidenceService):
+@guard_acts(sa.exc.DataError)
+class SlaService(RemedyService):
     """Takes facts for Article 9 on one session; `rules` say how far they reach."""
 
     def claim(
@@ -274,18 +273,6 @@ class SlaService(EvidenceService):
             self._commit(self._months_with_deadline_near(span), "claim form down", now)
         return []
 
-    def consent_alternative(
-        self, claim: str, what: str, *, now: datetime, by: str = PEOPLE, ground: str | None = None
-    ) -> list[Finding]:
-        """The user agreed to another remedy than the reduction; it is on record, the award stays."""
-        needed("consent_alternative", what=what)
-        if self._claim_row(claim) is None:
-            raise self._unknown_claim("consent_alternative", claim)
-        values = {"claim_id": claim, "what": what, "author": by, "ground": ground, "recorded_at": now}
-        self._session.execute(sa.insert(alternative_consent).values(values))
-        self._session.commit()
-        return []
-
     def _rule_on_claim(
         self,
         source: str,
@@ -337,29 +324,15 @@ class SlaService(EvidenceService):
             doubts.append(finding("claim", windows, rule, "claim again with windows of that month"))
         return doubts
 
-    def _claim_row(self, claim_id: str) -> sa.Row[Any] | None:
-        return self._session.execute(sa.select(claim_table).where(claim_table.c.id == claim_id)).one_or_none()
-
-    def _unknown_claim(self, source: str, claim_id: str) -> Refused:
-        query = sa.select(claim_table.c.id).order_by(claim_table.c.recorded_at.desc()).limit(NEAREST_OF)
-        known = self._session.execute(query).scalars()
-        return Refused.fact("claim.unknown", source, claim_id, "no claim has this id", nearest_of(claim_id, known))
-
     def _months_with_deadline_near(self, down: Span) -> list[Month]:
-        """The months whose claims' deadline comes while the form is down, or within the hours after."""
+        """The months whose claims' deadline the outage of the form moves, now that it is on record."""
         first, last = (Month.of(from_epoch(at)) for at in down)
         months = []
         for month in first.shift(-12).through(last.next()):
             try:
-                sla = policy_of(self._rules, month).sla
+                policy = policy_of(self._rules, month)
             except UncoveredDateError:
                 continue
-            ends_at = claim_deadline_at(month, sla.claim_months_after)
-            starts_at = ends_at - timedelta(hours=sla.claim_form_grace_hours)
-            if clip((down,), epoch(starts_at), epoch(ends_at)):
+            if intersect(form_outages(self._session, month, policy), (down,)):
                 months.append(month)
         return months
-
-
-for _kind in (EvidenceService, SlaService):  # every act first refuses what no act can take
-    guard_acts(_kind, sa.exc.DataError)

@@ -1,22 +1,28 @@
 """What no act can take, whatever it is about: refused before anything is asked of the database.
 
-    a number beyond every column; an instant without its offset; a day or an instant in a year of no contract;
-    a window that has no two ends; a file that is none
+    @guard_acts(DataError)
+    class Service: …      every public method refuses
+        a number beyond every column; an instant without its offset; a day or an instant in a year of no contract;
+        a window that has no two ends; a file that is none;
+        a text that no column holds: too long, NUL, half a letter
 
-`guard_acts` puts this before every public method of a service; `act_texts` does the same for texts. What an act checks
-itself (is there such an account, is the amount above zero) stays its own.
+Who signs is a name, whose it is an id, the rest is prose; `keizoku.limits` says how long each may be. What an act
+checks itself (is there such an account, is the amount above zero, is a text that it needs empty) stays its own.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, name_flaw, text_flaw
 from keizoku.terms.refusal import Refused
+
+__all__ = ["check_text", "guard_acts", "guard_texts"]
 
 LARGEST: Final = 2**63 - 1
 YEARS: Final = range(1970, 9000)
@@ -25,18 +31,79 @@ YEARS_OF_NOW: Final = range(1970, 2201)
 DEEPEST: Final = 3
 MOST: Final = 10_000
 """Items of a list that are looked at one by one: longer ones are rows, which have findings of their own."""
+IDS: Final = frozenset({"account", "batch", "claim", "id", "name", "plan", "stop", "uid"})
+"""Parameters that are the id of something."""
+NAMES: Final = frozenset({"approved_by", "author", "by", "calendar", "payer", "recipient", "reference"})
+"""Parameters that name somebody or something of others."""
 _MARK: Final = "__keizoku_guarded__"
 
+_Class = TypeVar("_Class", bound=type)
+_Act = Callable[..., Any]
+_Check = Callable[[str, str, object], None]  # act, parameter, value
 
-def guard_acts(kind: type, *unfit: type[Exception]) -> None:
-    """Put the checks before the public methods that a class defines; errors of the kinds `unfit` become refusals."""
+
+def guard_acts(*unfit: type[Exception]) -> Callable[[_Class], _Class]:
+    """Put all checks before the public methods that a class defines; errors of the kinds `unfit` become refusals."""
+
+    def guard(kind: _Class) -> _Class:
+        return _guard(kind, (_check_value, _check_if_text), (OverflowError, *unfit))
+
+    return guard
+
+
+def guard_texts(kind: _Class) -> _Class:
+    """Put the checks of texts only: for what takes files, whose readers say more of the rest."""
+    return _guard(kind, (_check_if_text,), ())
+
+
+def check_text(name: str, value: str) -> None:
+    """Raises Refused for a text that cannot be what a parameter of this name holds."""
+    if name in IDS:
+        flaw = id_flaw(value) if value.strip() else None
+    else:
+        flaw = name_flaw(value, LONGEST_NAME) if name in NAMES else text_flaw(value)
+    if flaw is None:
+        return
+    shown = repr(value) if len(value) <= LONGEST_ID else f"of {len(value):,} letters"
+    if name == "account":
+        rule = f"an account has an id of 1 to {LONGEST_ID} printable letters"
+        raise Refused("account.id_form", f"account {shown}: {rule}")
+    raise Refused.fact("fact.not_text", name, shown, flaw, "shorten or correct it")
+
+
+def _guard(kind: _Class, checks: tuple[_Check, ...], unfit: tuple[type[Exception], ...]) -> _Class:
     for name, act in list(vars(kind).items()):
         if not name.startswith("_") and inspect.isfunction(act) and not hasattr(act, _MARK):
-            setattr(kind, name, _guarded(name, act, (OverflowError, *unfit)))
+            setattr(kind, name, _guarded(name, act, checks, unfit))
+    return kind
 
 
-def check(act: str, name: str, value: object, depth: int = 0) -> None:
-    """Raises Refused for a value that no act can take."""
+def _guarded(name: str, act: _Act, checks: tuple[_Check, ...], unfit: tuple[type[Exception], ...]) -> _Act:
+    names = list(inspect.signature(act).parameters)[1:]
+
+    @wraps(act)
+    def guarded(self: Any, *given: Any, **named: Any) -> Any:
+        values = (*zip(names, given, strict=False), *named.items())
+        for check in checks:
+            for each, value in values:
+                check(name, each, value)
+        try:
+            return act(self, *given, **named)
+        except unfit as error:
+            self.session.rollback()
+            line = str(getattr(error, "orig", error)).splitlines()[0][:200]
+            raise Refused.fact("argument.unfit", name, line, "a value fits its column", "correct it") from error
+
+    setattr(guarded, _MARK, True)
+    return guarded
+
+
+def _check_if_text(_act: str, name: str, value: object) -> None:
+    if isinstance(value, str):
+        check_text(name, value)
+
+
+def _check_value(act: str, name: str, value: object, depth: int = 0) -> None:
     if isinstance(value, datetime):
         _instant(act, name, value)
     elif isinstance(value, date):
@@ -53,30 +120,7 @@ def check(act: str, name: str, value: object, depth: int = 0) -> None:
         if name == "windows" and depth == 1 and len(value) != 2:
             raise Refused.fact("fact.period", act, f"{name} {_short(value)}", "a window has two ends", "state both")
         for each in value[:MOST]:
-            check(act, name, each, depth + 1)
-
-
-def _guarded(name: str, act: Callable[..., Any], unfit: tuple[type[Exception], ...]) -> Callable[..., Any]:
-    names: Sequence[str] = list(inspect.signature(act).parameters)[1:]
-
-    @wraps(act)
-    def guarded(self: Any, *given: Any, **named: Any) -> Any:
-        for each, value in _all_of(names, given, named):
-            check(name, each, value)
-        try:
-            return act(self, *given, **named)
-        except unfit as error:
-            self.session.rollback()
-            line = str(getattr(error, "orig", error)).splitlines()[0][:200]
-            raise Refused.fact("argument.unfit", name, line, "a value fits its column", "correct it") from error
-
-    setattr(guarded, _MARK, True)
-    return guarded
-
-
-def _all_of(names: Sequence[str], given: Sequence[object], named: dict[str, object]) -> Iterator[tuple[str, object]]:
-    yield from zip(names, given, strict=False)
-    yield from named.items()
+            _check_value(act, name, each, depth + 1)
 
 
 def _instant(act: str, name: str, at: datetime) -> None:

@@ -1,5 +1,6 @@
 """Limits have one home: texts, ids, years, columns; the database and the page of limits have the same numbers."""
 
+import inspect
 import re
 from datetime import date
 from pathlib import Path
@@ -8,11 +9,14 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku import limits
+from keizoku.billing.services.billing_service import BillingService
 from keizoku.db.tables import metadata
 from keizoku.limits import LONGEST_ID, LONGEST_STORED_ID, LONGEST_TEXT, id_flaw, name_flaw, readable, text_flaw
+from keizoku.sla.services.imports import ImportService
+from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, parse_day, parse_instant
 from keizoku.terms.cells import cell
-from keizoku.terms.inputs.act_texts import texts_checked
+from keizoku.terms.inputs.arguments import guard_acts
 from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_findings, read_whole
 from keizoku.terms.refusal import Refused
 
@@ -97,7 +101,7 @@ def test_only_files_are_read(tmp_path: Path) -> None:
 
 
 def test_acts_refuse_texts_that_nothing_holds() -> None:
-    @texts_checked
+    @guard_acts()
     class Acts:
         def act(self, account: str, *, by: str = "x", ground: str = "") -> str:
             return account + by + ground
@@ -106,6 +110,18 @@ def test_acts_refuse_texts_that_nothing_holds() -> None:
     for arguments in ({"account": "a\x1b"}, {"account": "u1", "by": "a\x1b"}, {"account": "u1", "ground": "x" * 2_001}):
         with pytest.raises(Refused, match="letters"):
             Acts().act(**arguments)
+
+
+@pytest.mark.parametrize("service", [BillingService, SlaService, ImportService])
+def test_every_act_has_one_guard(service: type) -> None:
+    acts = {name: act for name, act in inspect.getmembers(service, inspect.isfunction) if not name.startswith("_")}
+    wrappers = {name: _wrappers(act) for name, act in acts.items()}
+    assert wrappers == dict.fromkeys(acts, 1)
+
+
+def _wrappers(act: object) -> int:
+    inner = getattr(act, "__wrapped__", None)
+    return 0 if inner is None else 1 + _wrappers(inner)
 
 
 def test_the_database_has_the_same_lengths() -> None:

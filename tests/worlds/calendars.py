@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from random import Random
 
 from keizoku.sla.evidence.ics_times import Stated
 from keizoku.sla.evidence.maintenance_notices import NoticesRead, read_notices
 from keizoku.sla.rules.exclusions import announced_windows
-from keizoku.sla.rules.intervals import Spans, as_iso, union
+from keizoku.sla.rules.intervals import NOTHING, Spans, as_iso, union
 from keizoku.sla.rules.outages import UpdateNotice
-from keizoku.sla.rules.unusable_time import is_announced_in_time
+from keizoku.sla.rules.unusable_time import announced_by
 from keizoku.terms.policy import Terms
 
 POLICY = Terms.load().at(date(2026, 4, 1))
@@ -35,7 +36,7 @@ def event(uid: str, start: str, end: str, written: str = "20260301T000000Z", mor
 
 def covered(notices: Iterable[UpdateNotice]) -> Spans:
     """The seconds that are covered, by all events together."""
-    return union(*announced_windows(tuple(notices), lambda notice: is_announced_in_time(notice, POLICY)).values())
+    return union(*announced_windows(tuple(notices), partial(announced_by, policy=POLICY), NOTHING).values())
 
 
 def read(*files: Path, stated: Stated | None = None) -> tuple[list[str], list[str]]:

@@ -12,12 +12,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
-import signal
 import types
 import typing
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -34,6 +32,7 @@ from keizoku.sla.evidence import observation_store
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
+from tests.worlds import hostile_values
 
 TODAY = date(2026, 5, 6)
 NOW = night_at(TODAY) + timedelta(hours=7)
@@ -53,10 +52,6 @@ KNOWN = (
     "app_store", "coupon", "product_key", "c0", "c1", "fault", "system_update", "up", "down", "excluded", "month",
     "2026-04", "2026-05", "bank", "claim_stays", "sale_void", "lost", "won", "N1", "D1", "refund 1", "sim_dp_1",
 )  # fmt: skip
-HOSTILE = (
-    "", " ", "\0", "a\0b", "\ud800", "\x1b[2J", "\u202eabc", "a" * 3_000, "名" * 100_000, "'; DROP TABLE term; --",
-    "-1", "1e999", "0001-01", "9999-12", "99999-01", "%s %(x)s", "{0}", "../../etc/passwd", "N" + "9" * 30, "é\n\r\t",
-)  # fmt: skip
 
 
 @dataclass
@@ -69,10 +64,6 @@ class Found:
     wrong: dict[str, str] = field(default_factory=dict)  # act and error -> the first call of it
     nights: int = 0
     differences: list[str] = field(default_factory=list)
-
-
-class HangsError(Exception):
-    """A call took longer than anything may."""
 
 
 def acts(services: Services) -> dict[str, Callable[..., object]]:
@@ -150,7 +141,8 @@ def _of(hint: Any) -> st.SearchStrategy[Any]:
     raise TypeError(f"no strategy for {hint}")
 
 
-_TEXT = st.one_of(st.sampled_from(KNOWN), st.sampled_from(KNOWN), st.sampled_from(HOSTILE), st.text(max_size=20))
+_HOSTILE = (*hostile_values.TEXTS, *hostile_values.TEXTS_OF_NO_COMMAND)
+_TEXT = st.one_of(st.sampled_from(KNOWN), st.sampled_from(KNOWN), st.sampled_from(_HOSTILE), st.text(max_size=20))
 _INTEGER = st.one_of(
     st.sampled_from((0, 1, 2, 3, -1, 500, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**30)), st.integers(0, 2_000)
 )
@@ -185,17 +177,8 @@ _PLAIN: dict[Any, st.SearchStrategy[Any]] = {
 
 
 def write_files(folder: Path) -> None:
-    """Files that no reader wants, and a folder in place of one."""
-    contents = {
-        "empty.csv": b"",
-        "binary.csv": bytes(range(256)) * 40,
-        "wide.csv": b"account," * 5_000 + b"\n",
-        "quotes.csv": b'date,amount,payer,reference\n"2026-04-01,500,\n',
-        "bank.csv": b"date,amount,payer,reference\n2026-04-01,500,YAMADA,x\n2026-13-01,-5,,\n",
-    }
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    _PATHS[:] = [*(folder / name for name in contents), folder, folder / "not there.csv"]
+    """Files that no reader wants, and a folder in place of one: what acts are given from now on."""
+    _PATHS[:] = hostile_values.write_files(folder)
 
 
 def hostile_calls(
@@ -234,7 +217,7 @@ def hostile_calls(
 def _call(found: Found, name: str, act: Callable[..., object], given: Mapping[str, Any], services: Services) -> None:
     found.calls += 1
     try:
-        with _no_longer_than(LONGEST_SECONDS):
+        with hostile_values.no_longer_than(LONGEST_SECONDS):
             act(**given)
         found.fine[name] += 1
     except Refused as refused:
@@ -274,21 +257,6 @@ def _as_call(name: str, given: Mapping[str, Any], error: BaseException) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:40]}…({len(text):,} letters)"
-
-
-@contextmanager
-def _no_longer_than(seconds: int) -> Iterator[None]:
-    def ring(number: int, frame: object) -> None:
-        raise HangsError(f"longer than {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        with suppress(ValueError):
-            signal.signal(signal.SIGALRM, before)
 
 
 def described(found: Found) -> Sequence[str]:

@@ -27,7 +27,6 @@ from keizoku.billing.closing.month_close import close_month
 from keizoku.billing.contracts.code_batches import BatchOrder
 from keizoku.billing.documents.outbox import waiting
 from keizoku.billing.gateway.simulated import CARD_OUTCOMES
-from keizoku.billing.read_model import to_json
 from keizoku.billing.rules.codes import Code
 from keizoku.db.programs import client_program
 from keizoku.db.session import libpq_address
@@ -36,6 +35,7 @@ from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, jst_day
+from keizoku.terms.read_model import to_json
 from keizoku.terms.refusal import Refused
 from tests.worlds.world import FIRST_NIGHT, acts, open_world, services_on
 

@@ -165,6 +165,10 @@ RULES: tuple[Rule, ...] = (
         optional=("tax_adjustment_yen",), signed=True,
     ),
     Rule("credit_refunded", "premium/9.2", "a credit is paid back to the card", "2130 yen", "1131 yen"),
+    Rule(
+        "remedy_performed", "premium/9.2", "another remedy was performed in place of a credit, as the user agreed",
+        "2130 yen", "4190 yen - tax_yen; 2170 tax_yen", tax_of="yen",
+    ),
     Rule("refund_failed", "premium/9.2", "a refund fails: the credit is owed again", "1131 yen", "2130 yen"),
     Rule(
         "set_off", "", "credits are set off against what is owed, by notice",

@@ -34,17 +34,30 @@ LONGEST: Final = 18
 """Digits that an id has at most: more do not fit into its column."""
 
 
+def number_form(*words: str) -> re.Pattern[str]:
+    """Matches a number, its commas with it, after # and one of the words, which may be missing: (word, number)."""
+    names = "|".join(re.escape(word) for word in words)
+    return re.compile(rf"({names})?\s*#?\s*(\d[\d,]*)", re.IGNORECASE)
+
+
+def read_number(form: re.Pattern[str], text: str) -> tuple[str, int] | None:
+    """(word, number) of what was typed; None for what is of another form, or longer than an id."""
+    found = form.fullmatch(text.strip())
+    if found is None:
+        return None
+    digits = found[2].replace(",", "")
+    return (found[1] or "", int(digits)) if len(digits) <= LONGEST else None
+
+
 def numbered(*words: str) -> Callable[[str], int]:
     """A parser of the numbers of one kind, whose names are `words`; the first is the one that errors say."""
-    names = "|".join(re.escape(word) for word in words)
-    form = re.compile(rf"(?:(?:{names})\s*)?#?\s*(\d[\d,]*)", re.IGNORECASE)
+    form = number_form(*words)
 
     def parse(text: str) -> int:
-        found = form.fullmatch(text.strip())
-        digits = found[1].replace(",", "") if found else ""
-        if not digits or len(digits) > LONGEST:
+        found = read_number(form, text)
+        if found is None:
             raise typer.BadParameter(f"{text!r} is no number of the kind: write 12, #12 or {words[0]} 12")
-        return int(digits)
+        return found[1]
 
     parse.__name__ = "number"
     return parse
@@ -67,13 +80,12 @@ def worded(*words: str) -> Callable[[str], str]:
 
 def document_id(text: str) -> str:
     """The id of a document for a user: N12 a notice, D3 a demand."""
-    found = re.fullmatch(r"(n|d|notice|demand)\s*#?\s*(\d[\d,]*)", text.strip(), re.IGNORECASE)
-    digits = found[2].replace(",", "") if found else ""
-    if found is None or len(digits) > LONGEST:
+    found = read_number(_DOCUMENT, text)
+    if found is None or not found[0]:
         raise typer.BadParameter(
             f"{text!r} is not the id of a document: N12 is a notice, D3 a demand; `keizoku notice list` lists them"
         )
-    return f"{found[1][0].upper()}{int(digits)}"
+    return f"{found[0][0].upper()}{found[1]}"
 
 
 def refund_id(text: str) -> str:
@@ -84,13 +96,16 @@ def refund_id(text: str) -> str:
 
 def task_id(text: str) -> str:
     """The id of an item of the work list: 12, #12 and t12 are T12; the others as the list prints them."""
-    number = re.fullmatch(r"(?:t|task|タスク)?\s*#?\s*(\d[\d,]*)", text.strip(), re.IGNORECASE)
-    if number is None:
-        return " ".join(text.split())
-    digits = number[1].replace(",", "")
-    if len(digits) > LONGEST:
+    found = read_number(_TASK, text)
+    if found is not None:
+        return f"T{found[1]}"
+    if _TASK.fullmatch(text.strip()):
         raise typer.BadParameter(f"{text!r} is not the id of a task: `keizoku tasks list` lists them")
-    return f"T{int(digits)}"
+    return " ".join(text.split())
+
+
+_DOCUMENT: Final = number_form("n", "d", "notice", "demand")
+_TASK: Final = number_form("t", "task", "タスク")
 
 
 InvoiceId = Annotated[

@@ -96,7 +96,9 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "claim withdraw",
         "claim environment",
         "claim consent",
-        "claim withdraw",
+        "claim perform-remedy",
+        "claim withdraw-remedy",
+        "claim grant-late",
         "claim form-down",
     ),
     WORKER: (

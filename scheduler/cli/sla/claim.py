@@ -21,6 +21,7 @@ from keizoku.scheduler.cli.shared.inputs import (
     Recorder,
     To,
     Windows,
+    day,
     instant,
     month_of,
     recorder,
@@ -153,7 +154,12 @@ def environment(
     _end(findings, as_json)
 
 
-@app.command(help=japanese("利用者が減額の代わりの措置に同意したことを記録します。認容額は残ります。"))
+@app.command(
+    help=japanese(
+        "利用者が減額の代わりの措置に同意したことを記録します。その月の減額は保留され、実施で消え、"
+        "取りやめまたは期日の経過で戻ります。"
+    )
+)
 def consent(
     claim_id: ClaimId,
     what: Annotated[
@@ -161,11 +167,63 @@ def consent(
     ],
     author: Author,
     ground: Ground,
+    by_on: Annotated[
+        str | None,
+        typer.Option("--by", help=both("The last day on which it is to be performed.", "実施の期日。")),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record that the user agreed to another remedy than the reduction; the award stays."""
+    """Record that the user agreed to another remedy than the reduction: the month's credit is held.
+
+    Performing the remedy extinguishes the credit; calling it off, or letting its day pass, releases it.
+    """
+    until = day(by_on) if by_on is not None else None
     with services_now() as (services, now):
-        findings = services.sla.consent_alternative(claim_id, what, now=now, by=author, ground=ground)
+        findings = services.sla.consent_alternative(claim_id, what, until, now=now, by=author, ground=ground)
+    _end(findings, as_json)
+
+
+@app.command(
+    "perform-remedy",
+    help=japanese("減額の代わりの措置を実施したことを記録します。次の夜間処理で、その月の減額は消えます。"),
+)
+def perform_remedy(
+    claim_id: ClaimId,
+    author: Author,
+    ground: Ground,
+    on: Annotated[
+        str | None, typer.Option(help=both("The day of performance; default: today.", "実施した日。既定は今日。"))
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record that the other remedy was performed: the next night extinguishes the month's credit."""
+    performed_on = day(on) if on is not None else None
+    with services_now() as (services, now):
+        findings = services.sla.perform_alternative(claim_id, performed_on, now=now, by=author, ground=ground)
+    _end(findings, as_json)
+
+
+@app.command(
+    "withdraw-remedy", help=japanese("減額の代わりの措置を取りやめます。その月の減額は再び使えるようになります。")
+)
+def withdraw_remedy(claim_id: ClaimId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """Call the other remedy off before it was performed: the month's credit is free again."""
+    with services_now() as (services, now):
+        findings = services.sla.withdraw_alternative(claim_id, now=now, by=author, ground=ground)
+    _end(findings, as_json)
+
+
+@app.command("grant-late", help=japanese("期限後に届いた申請を、理由と承認者を付けて期限内のものとして扱います。"))
+def grant_late(
+    claim_id: ClaimId,
+    author: Author,
+    ground: Ground,
+    approved_by: Annotated[str, typer.Option(help=both("Who approved it.", "承認者。"))],
+    as_json: AsJson = False,
+) -> None:
+    """Take a claim that came after its deadline as one in time, with ground and approver."""
+    with services_now() as (services, now):
+        findings = services.sla.grant_late(claim_id, ground, approved_by, now=now, by=author)
     _end(findings, as_json)
 
 

@@ -56,6 +56,7 @@ class Listed(Protocol):
 
     def to_json(self) -> dict[str, object]:
         """The row as JSON: its columns on a terminal, too."""
+        ...
 
 
 def print_list(rows: Sequence[Listed], page: Page, as_json: bool, nothing: str, key: str = "id") -> None:

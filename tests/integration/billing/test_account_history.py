@@ -145,6 +145,7 @@ def _the_diary_tells_it(services: Services) -> None:
     assert received == f"1,000 yen received: {parts}"
     assert len(story.sentences("ja")) == len(story.events)
     assert story.to_json("en")["state"] == story.state
+    assert list(story.to_json("en")) == ["account", "until", "known_at", "state", "events"]
     before = account_history(
         services.session, services.rules, "jiro", until=at("2026-04-11 00:00"), known_at=at("2026-05-01 00:00")
     )

@@ -152,5 +152,5 @@ def test_notices_ahead_are_passed_over_only_where_no_plan_can_have_one(
     services = Services(session, Rules(Terms.load(), settings), SimulatedGateway(session.engine))
     said = run_probes(Work(services, on, at, (on,), 0), "disputes")
     Simulator(services).cards.close()
-    assert said["ahead"] is due
+    assert said["renewal_notices"] is due
     assert due or not renewal_notice_stage._plans(load_prices(session), settings, on)

@@ -138,11 +138,27 @@ def test_nothing_is_charged_before_stripe_was_read_and_then_what_it_charged_is_a
         assert _number(services, f"{told}'restored_database'") == 0
         assert _number(services, f"{told}'restored_act'") == 1  # whose card was saved since the backup: people
         [act] = restored.held(services.session)
-        assert (act["what"], act["account"], act["yen"]) == ("charge", None, 500)
+        assert (act["what"], act["account"], act["yen"]) == ("charge", "late", 500)
         restored.release_act(services.session, str(act["id"]), "kato", "registered again", night_at(RENEWED))
         assert restored.held(services.session) == []
         assert lost.night(services, RENEWED + timedelta(days=32)).certificate == "ok"  # and the next month is charged
         assert lost.charged() == {"u0": 3, "u1": 3, "u2": 3, "late": 1}
+
+
+def test_who_registers_again_after_the_restore_is_not_charged_before_people_have_seen_the_first_charge(
+    lost: Lost,
+) -> None:
+    """What was charged names the account, so it is held although no restored row knows the customer."""
+    _renewed_since_the_backup(lost)
+    with lost.services() as services:
+        lost.comes(services, "late", night_at(RENEWED) + timedelta(hours=10))  # a customer anew, with a new card
+        assert lost.night(services, RENEWED + timedelta(days=1)).certificate == "ok"
+        assert lost.charged() == {"u0": 2, "u1": 2, "u2": 2, "late": 1}
+        [act] = restored.held(services.session)
+        assert (act["account"], restored.held_accounts(services.session)) == ("late", {"late"})
+        restored.release_act(services.session, str(act["id"]), "kato", "given back", night_at(RENEWED))
+        assert lost.night(services, RENEWED + timedelta(days=2)).certificate == "ok"
+        assert lost.charged() == {"u0": 2, "u1": 2, "u2": 2, "late": 2}
 
 
 def test_people_release_what_waits_and_say_why(lost: Lost) -> None:

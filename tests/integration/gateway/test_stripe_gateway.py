@@ -109,7 +109,8 @@ def test_5_1_1_a__a_saved_card_is_charged_once_per_key_with_nothing_personal(
     assert (first.answer, first.happened_at) == (Answer.SUCCEEDED, NOW)
     assert charges_of(proxy, "once", session) == [500]
     intent = proxy.ask("GET", f"/v1/payment_intents/{first.gateway_id}")
-    assert intent["metadata"] == {"keizoku_key": request("once").key, "keizoku_attempt": "7", "keizoku_invoice": "1"}
+    ids = {"keizoku_attempt": "7", "keizoku_invoice": "1", "keizoku_account": "once"}
+    assert intent["metadata"] == {"keizoku_key": request("once").key, **ids}
     assert gateway.find_charges([request("once")], NOW) == {first.key: first}
 
 

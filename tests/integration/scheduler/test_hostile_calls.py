@@ -4,9 +4,7 @@ The calls are drawn from the commands' own signatures. KEIZOKU_TEST_FUZZ says ho
 """
 
 import os
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from hypothesis import strategies as st
 
 from keizoku.db.migrate import upgrade
 from keizoku.scheduler import cli
+from tests.worlds.hostile_values import FILES, TEXTS, no_longer_than, write_files
 
 CALLS = int(os.environ.get("KEIZOKU_TEST_FUZZ", "300"))
 LONGEST_S = 60
@@ -27,12 +26,8 @@ OUT_OF_REACH = frozenset({"worker", "demo", "backup", "db", "night"})
 WRITES_ITS_OWN_PAGES = frozenset({"--write"})
 
 WORDS = (
-    "", " ", "0", "1", "-1", "999999999999999999", "99999999999999999999", "1e9", "NaN", "０", "u1", "shop:a:17", "c1",
-    "p", "month", "card", "crad", "fault", "2026-04", "0001-01", "9999-12", "2026-13", "2026-04-10", "0001-01-01",
-    "9999-12-31", "2026-04-10 09:00", "9999-12-31T23:59:59-23:59", "2026-04-10 09:00/2026-04-10 10:00", "/", "--", "-",
-    "=1+1", "＝1", "\x1b[2J", "\x1b]52;c;aGk=\x07", "\u202eabc", "[red]x[/]", "[/]", ":a:", "é" * 201, "x" * 3_000,
-    "𠮷" * 2_001, "a\nb", "a\tb", "\x85", "'; DROP TABLE account; --", "%s%n", "{0}", "N1", "D1", "invoice 1",
-    "6110=18", "ja", "en", "..", "/", "/dev/null", "/dev/zero", "\udcff",
+    *TEXTS, "0", "1", "u1", "shop:a:17", "c1", "p", "month", "card", "crad", "fault", "2026-04", "2026-04-10",
+    "2026-04-10 09:00", "2026-04-10 09:00/2026-04-10 10:00", "N1", "D1", "invoice 1", "6110=18", "ja", "en",
 )  # fmt: skip
 
 MEANT = {
@@ -64,32 +59,6 @@ WORLD = (
      "s1", "--ground", "x", "--author", "x"),
     ("claim", "submit", "u1", "--month", "2026-04", "--id", "c1", "--author", "x"),
 )  # fmt: skip
-
-FILES: dict[str, bytes] = {
-    "empty.csv": b"",
-    "mac.csv": b"id,from,to,affected,cause,ground,author\rs1,2026-04-10 09:00,2026-04-10 10:00,60000,fault,,a\r",
-    "wide.csv": b",".join(b"c%d" % n for n in range(20_000)) + b"\n",
-    "twice.csv": b"id," * 900 + b"id\n",
-    "long.csv": b"user_id,symptom,started_at,ended_at\n" + b"u" * 5_000 + b",site,2026-04-10 09:00,\n",
-    "field.csv": b"user_id,symptom,started_at,ended_at\n" + b"u" * 200_000 + b",site,2026-04-10 09:00,\n",
-    "quote.csv": b'id,account,month,received_at,windows\n"c1,u1\n"x"y,2\n',
-    "nul.csv": b"id,account,month,received_at,windows\nc\0,u1,2026-04,2026-05-01 09:00,\n",
-    "latin.csv": b"id,account\n\xff\xfe,u1\n",
-    "esc.csv": b"id,account,month,received_at,windows\n\x1b[2J,u1,2026-04,2026-05-01 09:00,\n",
-    "applications.csv": b"account,plan,method\r\x00u,p,card\r" + b"x" * 3_000 + b",p,card\r",
-    "bank.csv": "date,amount,payer,reference\r2026-04-10,100,＝x,r\r0001-01-01,1,y,\r".encode(),
-    "deep.ndjson": b"[" * 100_000 + b"\n" + b'{"user_id": ' + b"[" * 50_000 + b"\n",
-    "deep.json": b"[" * 100_000,
-    "deep.yaml": b"[" * 20_000,
-    "alias.yaml": b"a: &a [1]\n" + b"".join(b"b%d: &b%d [%s]\n" % (n, n, b",".join([b"*a"] * 9)) for n in range(9)),
-    "self.yaml": b"a: &a {<<: *a}\n",
-    "deep.toml": b"a = " + b"[" * 20_000,
-    "interval.ics": b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a\r\nCREATED:20260301T000000Z\r\n"
-    b"DTSTART:20260410T000000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY;INTERVAL=0\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
-    "far.ics": b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a\0b\r\nCREATED:20260301T000000Z\r\n"
-    b"DTSTART:99991231T230000Z\r\nDURATION:P9D\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
-    "parquet.parquet": b"PAR1" + b"\0" * 100,
-}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -138,25 +107,10 @@ def calls(draw: st.DrawFn, known: list[tuple[tuple[str, ...], list[Any]]], folde
     return written
 
 
-@contextmanager
-def no_longer_than(seconds: int, what: list[str]) -> Iterator[None]:
-    def too_long(_signal: int, _frame: object) -> None:
-        raise TimeoutError(f"{what} takes more than {seconds} s")
-
-    before = signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @pytest.fixture
 def place(engine_for_schema: Callable[[], sa.Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The settings mean a schema of its own with a small world in it; the current folder has hostile files."""
-    for name, content in FILES.items():
-        (tmp_path / name).write_bytes(content)
+    write_files(tmp_path)
     monkeypatch.chdir(tmp_path)
     engine = engine_for_schema()
     with engine.connect() as session:
@@ -187,7 +141,7 @@ def test_every_command_ends_hostile_calls_in_a_line(place: Path, capfd: pytest.C
     @given(st.data())
     def fuzz(data: st.DataObject) -> None:
         written = data.draw(calls(known, place))
-        with no_longer_than(LONGEST_S, written), pytest.raises(SystemExit) as ended:
+        with no_longer_than(LONGEST_S), pytest.raises(SystemExit) as ended:
             cli.main(written)
         shown = capfd.readouterr()
         assert ended.value.code in (0, 1, 2, 3), written

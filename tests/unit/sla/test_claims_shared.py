@@ -87,7 +87,9 @@ def accounts(draw: st.DrawFn) -> AccountMonth:
         suspended=draw(within),
         rulings=tuple(draw(st.lists(ruled_on, max_size=2))),
         environment=draw(within),
-        form_outages=draw(st.sampled_from([(), ((DEADLINE - HOUR, DEADLINE - 60),)])),
+        form_outages=draw(
+            st.sampled_from([(), ((DEADLINE - HOUR, DEADLINE - 60),), ((DEADLINE - HOUR, DEADLINE + 60),)])
+        ),
     )
 
 
@@ -127,7 +129,7 @@ def told_alone(
             "terms": [{"term_id": i, "interval": kind.interval, "price_yen": kind.price_yen} for i, kind in terms],
         },
         steps=(
-            *deadline_steps(APRIL, claim.received_at, deadline.ordinary_at, deadline.at),
+            *deadline_steps(APRIL, claim, deadline.ordinary_at, deadline.form_down_seconds, deadline.at),
             *united_steps([each.claim_id for each in united if each is not claim]),
             *waterfall_steps(APRIL, SERVICE.gross, buckets, POLICY),
             *outcome_steps(reason, seconds, granted, fee, APRIL, POLICY),

@@ -114,11 +114,20 @@ def is_announced(of: MonthFacts, minute: int, policy: Policy) -> bool:
     """Newest publication first: each says this minute, until one of them was in time."""
     for at_once in sorted({n.published_at for n in of.notices if n.published_at <= minute}, reverse=True):
         saying = [n for n in of.notices if n.published_at == at_once and n.start <= minute < n.end]
-        if any(at_once <= published_by(n, policy) for n in saying):
+        if any(at_once <= published_by(as_of_the_update(of, n, minute), policy) for n in saying):
             return True
         if not saying:
             return False
     return False
+
+
+def as_of_the_update(of: MonthFacts, window: UpdateNotice, minute: int) -> UpdateNotice:
+    """The window from where the update of this minute began, if it was under way before the window."""
+    runs = {at for s in of.outages if s.cause is Cause.SYSTEM_UPDATE for at in range(s.start, s.end, 60)}
+    began = minute
+    while began - 60 in runs:
+        began -= 60
+    return replace(window, start=min(window.start, began))
 
 
 def naive_bucket(of: MonthFacts, minute: int, whole_minutes: int, policy: Policy) -> str:

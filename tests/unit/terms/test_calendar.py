@@ -1,4 +1,7 @@
-"""Days, months, boundaries of terms and deadlines, in Japan."""
+"""Days, months, boundaries of terms and deadlines, in Japan.
+
+The dates follow the readings term_rule and claim_deadline in docs/reference/readings.md.
+"""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_9_2__award_explanation_credit_and_report_rest_on_the_same_fee(of_terms:
     )
     explanation = ClaimExplanation(
         SubmittedClaim("c1", "hanako", "2026-04", CLAIM.received_at, None),
-        ClaimStatus("granted", total_yen),
+        ClaimStatus(outcome="granted", credit_yen=total_yen),
         (ClaimRevision(1, CLAIM.received_at, made.decision),),
         (award,),
     )

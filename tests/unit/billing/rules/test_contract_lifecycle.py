@@ -1,4 +1,8 @@
-"""The life of a contract: renewal, its end, and what counts in time."""
+"""The life of a contract: renewal, its end, and what counts in time.
+
+The dates follow the readings contract_start, term_rule, end_of_use_request and suspended_term in
+docs/reference/readings.md.
+"""
 
 from datetime import date, datetime
 

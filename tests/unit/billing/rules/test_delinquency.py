@@ -1,4 +1,7 @@
-"""Default: what is overdue, and what follows on which day."""
+"""Default: what is overdue, and what follows on which day.
+
+The days follow the readings delinquency_schedule, what_is_overdue and acceleration in docs/reference/readings.md.
+"""
 
 from datetime import date, timedelta
 

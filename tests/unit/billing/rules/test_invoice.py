@@ -1,4 +1,7 @@
-"""The invoice of a term: credits, tax once after them, and when it is due."""
+"""The invoice of a term: credits, tax once after them, and when it is due.
+
+The days follow the reading due_date in docs/reference/readings.md.
+"""
 
 from datetime import date
 from fractions import Fraction

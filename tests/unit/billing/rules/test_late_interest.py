@@ -1,4 +1,8 @@
-"""Late interest (premium/5.2): the table of readings, leap years, days without interest, rounding once."""
+"""Late interest (premium/5.2): the rate, leap years, days without interest, rounding once.
+
+TABLE holds the examples of the readings late_interest_day_count (years_then_split, and fixed_365 for comparison),
+late_interest_days and late_interest_rounding in docs/reference/readings.md, each worked out by hand.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ from keizoku.billing.rules.late_interest import (
 RATE = Fraction(146, 1000)
 DAY = timedelta(days=1)
 
-# principal, due on, paid on, days, fixed_365, years_then_split, demanded: readings of 5.2
+# principal, due on, paid on, days between, exact interest by fixed_365 and by years_then_split, yen demanded
 TABLE = [
     (500, date(2025, 4, 30), date(2025, 5, 1), 1, Fraction(2, 10), Fraction(2, 10), 0),
     (500, date(2025, 4, 30), date(2025, 5, 5), 5, Fraction(1), Fraction(1), 1),
@@ -53,7 +57,7 @@ debts = st.builds(
 
 
 @pytest.mark.parametrize(("principal_yen", "due_on", "paid_on", "count", "fixed", "split", "demanded_yen"), TABLE)
-def test_5_2__the_table_of_readings_holds_under_both_day_counts(
+def test_5_2__the_examples_of_the_reading_hold_under_both_day_counts(
     principal_yen: int,
     due_on: date,
     paid_on: date,

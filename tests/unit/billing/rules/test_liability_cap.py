@@ -1,4 +1,8 @@
-"""The limit of liability (premium/12.2)."""
+"""The limit of liability (premium/12.2).
+
+The figures follow the readings liability_cap, liability_window and liability_received in
+docs/reference/readings.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Where a payment goes: costs, interest, principal, deposit (premium/5.2; Civil Code 488-490)."""
+"""Where a payment goes: costs, interest, principal, deposit (premium/5.2; Civil Code 488-490).
+
+The figures follow the readings allocation_order, deposit_use and set_off_effect in docs/reference/readings.md.
+"""
 
 from __future__ import annotations
 

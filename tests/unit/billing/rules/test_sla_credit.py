@@ -1,4 +1,8 @@
-"""SLA credits in yen (premium/9.2, premium/tax): worth, use, refund, and the yen between two roundings."""
+"""SLA credits in yen (premium/9.2, premium/tax): worth, use, refund, and the yen between two roundings.
+
+The figures follow the readings annual_fee, credit_rounding, repeated_claims, credit_invoice, credit_over_invoice and
+credit_left_over in docs/reference/readings.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Article 9: adjudication of claims, to the second, and what makes an award."""
+"""Article 9: adjudication of claims, to the second, and what makes an award.
+
+The figures follow the readings partial_recognition, part_of_month, claim_deadline, eligible_payment, monthly_fee and
+repeated_claims in docs/reference/readings.md.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -165,6 +169,39 @@ def test_9_5__the_deadline_moves_by_the_time_our_form_was_down_in_its_last_72_ho
     down: tuple[str, str], moved_to: str
 ) -> None:
     assert claim_deadline(APRIL, (span(*down),), POLICY) == at(moved_to)
+
+
+@pytest.mark.parametrize(
+    ("down", "moved_to"),
+    [
+        # down at the deadline: the hours lost before it are counted from the return
+        ([("2026-05-31 20:00", "2026-06-01 04:00")], "2026-06-01 08:00"),
+        # in two pieces that touch the grace and the deadline
+        ([("2026-05-28 20:00", "2026-05-29 01:00"), ("2026-05-31 23:00", "2026-06-01 02:00")], "2026-06-01 04:00"),
+        # down again before all was given back: that is not given back
+        ([("2026-05-31 20:00", "2026-05-31 22:00"), ("2026-06-01 01:00", "2026-06-01 03:00")], "2026-06-01 04:00"),
+        # down again when all was given back
+        ([("2026-05-31 20:00", "2026-05-31 22:00"), ("2026-06-01 02:00", "2026-06-01 03:00")], "2026-06-01 02:00"),
+    ],
+)
+def test_9_5__what_was_lost_is_given_back_while_the_form_is_up(down: list[tuple[str, str]], moved_to: str) -> None:
+    assert claim_deadline(APRIL, tuple(span(*each) for each in down), POLICY) == at(moved_to)
+
+
+def test_9_5__the_decision_says_how_long_the_form_was_down_and_until_when_the_claim_could_come() -> None:
+    down = (span("2026-05-31 20:00", "2026-06-01 04:00"),)
+    late = Claim("c2", at("2026-06-01 07:59"))
+    decided = decide(stopped_for(20_000), month_of(late)._replace(form_outages=down), late)
+    moved = decided.decision.steps[0]
+    assert (decided.outcome, moved.key, moved.facts) == (
+        "granted",
+        "claim.deadline_moved",
+        {
+            "ordinary_at": "2026-06-01T00:00:00+09:00",
+            "form_down_seconds": 4 * 3600,
+            "deadline_at": "2026-06-01T08:00:00+09:00",
+        },
+    )
 
 
 def test_9_5__a_late_claim_does_not_join_the_timely_ones() -> None:

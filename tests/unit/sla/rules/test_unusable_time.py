@@ -1,4 +1,8 @@
-"""Article 9.4: which seconds of a stop do not count, and that every second lands in exactly one bucket."""
+"""Article 9.4: which seconds of a stop do not count, and that every second lands in exactly one bucket.
+
+The figures follow the readings night_hours, short_stop, flapping, update_window, announcement_days and month_length
+in docs/reference/readings.md.
+"""
 
 import json
 from dataclasses import replace
@@ -185,6 +189,42 @@ def test_9_4_4__announced_five_clear_days_before_the_day_of_the_update(published
         month=Month(2025, 4),
     )
     assert length(service.unusable) == counts
+
+
+@pytest.mark.parametrize(
+    ("published", "filled_with"),
+    [
+        ("2026-04-04 00:00:00", {"announced_update": 3600, "unusable": 1800}),
+        ("2026-04-04 00:00:01", {"unusable": 5400}),
+        ("2026-04-05 00:00:00", {"unusable": 5400}),
+    ],
+)
+def test_9_4_4__an_update_that_began_before_its_window_is_counted_from_its_own_start(
+    published: str, filled_with: dict[str, int]
+) -> None:
+    service = month_of(
+        stop("2026-04-09 23:30", "2026-04-10 01:00", "system_update"),
+        notices=(notice(published, "2026-04-10 00:00", "2026-04-10 01:00"),),
+    )
+    assert filled(service) == filled_with
+
+
+def test_9_4_4__another_update_in_the_same_window_is_covered_all_the_same() -> None:
+    service = month_of(
+        stop("2026-04-09 20:00", "2026-04-10 00:30", "system_update"),
+        stop("2026-04-10 06:00", "2026-04-10 07:00", "system_update"),
+        notices=(notice("2026-04-05 00:00", "2026-04-10 00:00", "2026-04-10 08:00"),),
+    )
+    assert filled(service) == {"announced_update": 3600, "unusable": 4 * 3600 + 1800}
+
+
+def test_9_4_4__an_update_hidden_by_a_fault_at_first_began_when_it_began() -> None:
+    service = month_of(
+        stop("2026-04-09 23:00", "2026-04-10 00:00", "fault"),
+        stop("2026-04-09 23:30", "2026-04-10 01:00", "system_update"),
+        notices=(notice("2026-04-05 00:00", "2026-04-10 00:00", "2026-04-10 01:00"),),
+    )
+    assert filled(service) == {"unusable": 7200}
 
 
 def test_9_4_4__the_latest_instant_of_publication_is_told() -> None:

@@ -70,6 +70,7 @@ def _lines(event: str, tax_rate: Fraction | None = TAX, /, **amounts: int) -> li
             [("2130", 196), ("1140", -196), ("2170", 1), ("4190", -1)],
         ),
         ("credit_refunded", {"yen": 100}, [("2130", 100), ("1131", -100)]),
+        ("remedy_performed", {"yen": 100}, [("2130", 100), ("4190", -91), ("2170", -9)]),
         ("refund_failed", {"yen": 100}, [("1131", 100), ("2130", -100)]),
         (
             "set_off",

@@ -50,6 +50,14 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("credit_refunded", {"yen": 100}),
         ("payout", {"yen": 400}),
     ],
+    "credited, and another remedy performed in its place": [
+        ("term_invoiced", {"yen": 500}),
+        ("card_charge_succeeded", {"yen": 500}),
+        ("revenue_recognised", {"yen": 500}),
+        ("credit_granted", {"yen": 100}),
+        ("remedy_performed", {"yen": 100}),
+        ("payout", {"yen": 500}),
+    ],
     "late, then paid by bank with costs and too much": [
         ("term_invoiced", {"yen": 500}),
         ("charge_failed", {}),

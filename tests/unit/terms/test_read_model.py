@@ -7,8 +7,8 @@ from typing import Annotated
 
 import pytest
 
-from keizoku.billing.read_model import IF_KNOWN, JapanInstant, Key, ReadModel
 from keizoku.scheduler.cli.shared import output
+from keizoku.terms.read_model import IF_KNOWN, JapanInstant, Key, ReadModel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,8 @@ is an instant to a host, and is shown as text in Japan's time.
 
     @dataclass(frozen=True, slots=True, eq=False)  # equal to every mapping that shows the same
     class Owed(ReadModel): ...
+
+What is only printed, and never looked into by key, is a `Shown`: the same JSON without the mapping.
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,6 +41,22 @@ class _Field(NamedTuple):
     in_japan: bool
     if_known: bool
 
+    def left_out(self, value: object) -> bool:
+        """Whether no key shows this value."""
+        return self.if_known and value is None
+
+
+class Shown:
+    """A frozen dataclass that derives its JSON from its fields."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is printed in JSON: a key for each field, in their order."""
+        model: Any = type(self)
+        shown = ((key, found, getattr(self, found.name)) for key, found in _fields(model).items())
+        return {key: _json(_in_japan(found, value)) for key, found, value in shown if not found.left_out(value)}
+
 
 class ReadModel(Mapping[str, Any]):
     """What every read model stands on: a mapping of its fields."""
@@ -49,18 +67,15 @@ class ReadModel(Mapping[str, Any]):
         """What is shown under a key; KeyError for one that there is not."""
         found = _fields(type(self))[key]
         value = getattr(self, found.name)
-        if value is None:
-            if found.if_known:
-                raise KeyError(key)
-            return None
-        if found.in_japan:
-            return iso_jst(value)
+        if found.left_out(value):
+            raise KeyError(key)
+        value = _in_japan(found, value)
         return list(value) if isinstance(value, tuple) else value
 
     def __iter__(self) -> Iterator[str]:
         """The keys in the order of the fields."""
         for key, found in _fields(type(self)).items():
-            if not found.if_known or getattr(self, found.name) is not None:
+            if not found.left_out(getattr(self, found.name)):
                 yield key
 
     def __len__(self) -> int:
@@ -77,7 +92,13 @@ def to_json(model: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _json(value) for key, value in model.items()}
 
 
+def _in_japan(found: _Field, value: Any) -> Any:
+    return iso_jst(value) if found.in_japan and value is not None else value
+
+
 def _json(value: object) -> object:
+    if isinstance(value, Shown):
+        return value.to_json()
     if isinstance(value, Mapping):
         return to_json(value)
     if isinstance(value, list | tuple):

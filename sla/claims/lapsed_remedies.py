@@ -1,0 +1,27 @@
+"""Step of the night: another remedy that was agreed to and not performed by its day releases the credit it held."""
+
+from datetime import date, datetime
+
+import sqlalchemy as sa
+
+from keizoku.db.session import Session
+from keizoku.db.tables.claims import alternative_consent, alternative_outcome
+
+_ENDED = sa.exists().where(alternative_outcome.c.consent_id == alternative_consent.c.id)
+_MAY_LAPSE = sa.and_(alternative_consent.c.by_on.is_not(None), ~_ENDED)
+
+
+def anything_to_lapse() -> sa.ColumnElement[bool]:
+    """Whether an agreement with a last day is open."""
+    return sa.exists().where(_MAY_LAPSE)
+
+
+def lapse(session: Session, on: date, now: datetime) -> int:
+    """Write `lapsed` for each whose last day is before the business day `on`, and commit; returns how many."""
+    over = sa.select(alternative_consent.c.id).where(_MAY_LAPSE, alternative_consent.c.by_on < on)
+    ids = session.scalars(over.order_by(alternative_consent.c.id)).all()
+    ended = {"outcome": "lapsed", "on_day": on, "author": "the night", "recorded_at": now}
+    for consent_id in ids:
+        session.execute(sa.insert(alternative_outcome).values(consent_id=consent_id, **ended))
+    session.commit()
+    return len(ids)
