@@ -49,7 +49,7 @@ from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import normalise
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
-from keizoku.terms.calendar import Month, claim_deadline_at, from_epoch, parse_instant
+from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, parse_instant
 from keizoku.terms.policy import Policy
 from keizoku.terms.rules import Rules
 
