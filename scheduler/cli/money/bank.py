@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from keizoku.scheduler.cli.money.bank_formats import formats
 from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.ids import PaymentId
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, File, Ground, Recorder, day, recorder
@@ -53,6 +54,9 @@ def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", a
     with open_services() as services:
         done = services.billing.import_bank(file, layout=layout, author=recorder(author), now=datetime.now(UTC))
     end_of_import(done, as_json)
+
+
+app.command("formats", help=japanese("自動で判別できる銀行ファイルの形式と、--preset に書く名前の一覧。"))(formats)
 
 
 @app.command("list", help=japanese("入金: 誰のもので、誰がそう決めたか。見つからなければその理由。"))

@@ -177,6 +177,7 @@ WITHOUT_DATABASE: Final = (
     "terms check",
     "terms map",
     "terms refusals",
+    "bank formats",
     "scenario run",
     "sla measure",
     "ledger rules",
