@@ -6,6 +6,7 @@ to whole seconds, an end up. (Observations: `observations`; counts: `count_files
 `keizoku.sla.evidence.maintenance_notices`.)
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from typing import Generic, TypeVar
 
 from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
 from keizoku.sla.rules.outages import Cause
-from keizoku.terms.calendar import epoch, epoch_up, parse_instant
+from keizoku.terms.calendar import epoch, epoch_up, parse_instant, time_flaw
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_findings, header_names, read_text
 
@@ -24,6 +25,7 @@ COUNT_COLUMNS = ("from", "to", "affected", "total")
 POPULATION_COLUMNS = ("from", "users")
 
 FIRST_SECOND = 0  # 1970
+FIRST_JST_SECOND = -32_400  # 1970 in Japan: since ever
 LAST_SECOND = 221_845_392_000  # the year 9000
 LONGEST_SECONDS = 366 * 86_400  # of one period; a longer one is a slip of the year
 MOST_USERS = 10**12  # a greater number is a slip, and no database counts it
@@ -199,8 +201,8 @@ def instant(written: str) -> datetime:
     try:
         at = parse_instant(written)
     except ValueError:
-        raise RefusedRowError(f"{written!r:.60}", "not a time", TIME_REMEDY) from None
-    if not FIRST_SECOND <= epoch(at) <= LAST_SECOND:
+        raise RefusedRowError(f"{written!r:.60}", time_flaw(written), TIME_REMEDY) from None
+    if not FIRST_JST_SECOND <= epoch(at) <= LAST_SECOND:
         raise RefusedRowError(repr(written), "a time from 1970 to 8999", TIME_REMEDY)
     return at
 
@@ -215,6 +217,8 @@ def filled(row: Mapping[str, str], column: str) -> str:
 def id_in(row: Mapping[str, str], column: str = "id") -> str:
     """The id in a column. Raises RefusedRowError where it is none."""
     written = filled(row, column)
+    if re.fullmatch(r"[0-9]+\.0+|[0-9](\.[0-9]+)?[eE]\+[0-9]+", written):
+        raise RefusedRowError(f"{column} {written!r:.60}", "an id is no decimal number", "write it as a whole number")
     if flaw := id_flaw(written):
         raise RefusedRowError(f"{column} {written[:80]!r}", flaw, f"give it an id of at most {LONGEST_ID} letters")
     return written
@@ -229,7 +233,8 @@ def name_in(row: Mapping[str, str], column: str) -> str:
 
 def users_in(row: Mapping[str, str], column: str) -> int:
     """The number of users in a column. Raises RefusedRowError for what is none."""
-    written = row[column].replace(",", "")
+    grouped = re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+", row[column])
+    written = row[column].replace(",", "") if grouped else row[column]
     if not (written.isascii() and written.isdigit()) or len(written) > 18 or int(written) > MOST_USERS:
         raise RefusedRowError(f"{column} {row[column]!r:.60}", "a whole number of users", "write it like 60000")
     return int(written)

@@ -15,6 +15,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from keizoku.terms.calendar import WRITTEN_TIME
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_findings, header_names, regular_file
 
@@ -113,9 +114,9 @@ def open_files(
 
 
 def written_us(text: str) -> str:
-    """SQL: the instant of a written time, JST unless it has a zone; NULL for words such as infinity."""
+    """SQL: the instant of a written time, JST unless it has an offset; NULL for what `parse_instant` refuses, too."""
     instant = f"try_cast(trim({text}) AS TIMESTAMPTZ)"
-    return f"CASE WHEN trim({text}) BETWEEN '0' AND ':' THEN epoch_us({instant}) END"
+    return f"CASE WHEN regexp_full_match(trim({text}), {literal(WRITTEN_TIME)}) THEN epoch_us({instant}) END"
 
 
 def file_literal(path: Path) -> str:

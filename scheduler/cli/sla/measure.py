@@ -347,8 +347,8 @@ def asked_series(written: str, step: int) -> CountSeries:
 
 
 def _horizon(written: str, month: Month) -> int:
-    if not written:
-        return epoch(month.end_at + OPEN_UNTIL)
+    if not written:  # a month that is not over has no stop in the future
+        return min(epoch(month.end_at + OPEN_UNTIL), epoch(datetime.now(UTC)))
     try:
         return epoch(parse_instant(written))
     except ValueError as error:

@@ -142,8 +142,8 @@ def measure(
         typer.Option(
             metavar="TIME",
             help=both(
-                "How far observations without an end last (else past the month).",
-                "終わりのない観測がいつまで続くか(省略すると月末を越えるまで)。",
+                "How far observations without an end last (else past the month, or until now).",
+                "終わりのない観測がいつまで続くか(省略すると月末を越えるまで、または現在まで)。",
             ),
         ),
     ] = "",
