@@ -6,7 +6,7 @@
     a cancellation    LAST-MODIFIED, else X-KEIZOKU-PUBLISHED, else DTSTAMP, else --published; without any it holds from
                       the beginning
 
-Programs write 1970, 1900 or the year 1 where they know nothing, and 9999: a property before 2000 or after the file came
+Programs write 1970, 1900 or the year 1 where they know nothing, and 9999: a property before 2001 or after the file came
 says nothing, and the next one is asked.
 """
 
@@ -25,7 +25,7 @@ __all__ = ["FIRST_SEEN", "STATED", "Published", "Stated", "order_of", "published
 
 STATED: Final = "--published"
 FIRST_SEEN: Final = "first seen"
-EARLIEST: Final = datetime(2000, 1, 2, tzinfo=UTC)  # no calendar of ours was kept before; 2000-01-01 is a default, too
+EARLIEST: Final = datetime(2001, 1, 2, tzinfo=UTC)  # 1970, 1980, 2000 and 2001 are where clocks of computers begin
 EDITED: Final = ("LAST-MODIFIED", "DTSTAMP")
 
 

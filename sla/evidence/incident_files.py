@@ -18,7 +18,14 @@ from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import epoch, epoch_up, parse_instant, time_flaw
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_findings, header_names, read_text
+from keizoku.terms.inputs.input_files import (
+    BrokenRecord,
+    csv_records,
+    delimiter_of,
+    header_findings,
+    header_names,
+    read_text,
+)
 
 INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
 COUNT_COLUMNS = ("from", "to", "affected", "total")
@@ -203,8 +210,7 @@ def csv_table(path: Path, findings: list[Finding]) -> tuple[list[str], Iterator[
     if text is None:
         return None
     said = re.match(r"sep=(.)(?:\r\n|\n|\r)", text)
-    first = text.splitlines()[0] if text else ""
-    delimiter = said[1] if said else next((each for each in ",;\t" if each in first), ",")
+    delimiter = said[1] if said else delimiter_of(text)
     records = csv_records(text, delimiter, skip_lines=1 if said else 0)
     header = header_names(str(path), records, findings)
     return None if header is None else (header, _values(path, header, records, findings))

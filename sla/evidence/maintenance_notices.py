@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from keizoku.sla.evidence.ics_events import (
     Written,
@@ -32,6 +33,10 @@ from keizoku.terms.decision import Finding
 from keizoku.terms.policy import Policy
 
 __all__ = ["Issues", "NoticesRead", "Stated", "findings_of", "read_issues", "read_notices"]
+
+
+ANNOUNCING: Final = ("", "PUBLISH", "REQUEST", "CANCEL")
+"""Methods of a mail (RFC 5546 3.2) that say what the organiser has on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,10 @@ class _Reading:
         """Take an event with its line."""
         with self._telling(event.line):
             written = written_event(event.calendar, event.component)
+            if written.method not in ANNOUNCING:
+                rule = "only what the organiser publishes is announced, not an answer to it or a wish"
+                remedy = "give the calendar itself, or a mail with PUBLISH, REQUEST or CANCEL"
+                raise RefusedRowError(f"{written.uid}: METHOD {written.method:.40}", rule, remedy)
             self._events.append((event.line, written))
             if written.status in ("TENTATIVE", "RE-SCHEDULED", "RESCHEDULED") and written.method != "CANCEL":
                 rule = "a tentative window is not announced; it excludes nothing"

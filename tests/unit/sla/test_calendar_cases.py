@@ -310,3 +310,19 @@ def test_9_4_4__reading_is_linear(tmp_path: Path) -> None:
         began = time.process_time()
         read(file)
         assert time.process_time() - began < 2, name
+
+
+@pytest.mark.parametrize("method", ["REPLY", "COUNTER", "REFRESH", "ADD"])
+def test_9_4_4__an_answer_to_an_invitation_announces_nothing(tmp_path: Path, method: str) -> None:
+    first = ics(tmp_path / "1.ics", event("a", "20260415T100000", "20260415T120000"), head="METHOD:REQUEST")
+    moved = event("a", "20260415T140000", "20260415T160000", "20260320T000000Z", sequence=1)
+    answer = ics(tmp_path / "2.ics", moved, head=f"METHOD:{method}")
+    rule = "only what the organiser publishes is announced, not an answer to it or a wish"
+    assert read(first, answer) == ([WEDNESDAY], [f"a: METHOD {method}: {rule}"])
+
+
+def test_9_4_4__one_occurrence_is_cancelled_by_a_mail_without_its_window(tmp_path: Path) -> None:
+    series = ics(tmp_path / "1.ics", FRIDAYS)
+    lines = "UID:weekly\nSEQUENCE:1\nDTSTAMP:20260405T000000Z\nRECURRENCE-ID;TZID=Asia/Tokyo:20260417T100000"
+    mail = ics(tmp_path / "2.ics", lines, head="METHOD:CANCEL")
+    assert (read(series, mail), read(mail, series)) == ((THREE, []), (THREE, []))

@@ -116,3 +116,17 @@ def test_9_3__ids_of_a_column_of_doubles_are_refused(tmp_path: Path) -> None:
         )
         read = read_observations(observed, file)
     assert (read.taken, read.refused, {each.rule for each in read.findings}) == (0, 3, {"an id is no decimal number"})
+
+
+def test_9_3__columns_may_be_parted_by_semicolons_in_every_kind_of_evidence(tmp_path: Path) -> None:
+    times = ("2026-04-10 09:00", "2026-04-10 10:00")
+    span = tuple(epoch(parse_instant(each)) for each in times)
+    file = tmp_path / "seen.csv"
+    file.write_text(f"user_id;symptom;started_at;ended_at\nu;site;{times[0]};{times[1]}\nv;site;soon;{times[1]}\n")
+    with open_observations() as observed:
+        read = read_observations(observed, file)
+        assert observed.table.execute("SELECT started, ended FROM observation").fetchall() == [span]
+    assert [(each.line, each.value) for each in read.findings] == [(3, "started_at 'soon'")]
+    file = tmp_path / "incidents.csv"
+    file.write_text(f"id;from;to;affected;cause;ground;author\na;{times[0]};{times[1]};60,000;fault;;\n")
+    assert [(row.start, row.end, row.affected) for row in read_incidents(file).rows] == [(*span, 60_000)]
