@@ -183,6 +183,7 @@ class StripeGateway:
             "currency": "jpy",
             "customer": card.customer_id,
             "payment_method": card.payment_method_id,
+            "allowed_payment_method_types": ["card"],  # without it Stripe wants an address to send the holder back to
             "off_session": True,
             "confirm": True,
             "metadata": {
