@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, name_flaw, text_flaw
+from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
 __all__ = ["check_text", "guard_acts", "guard_texts"]
