@@ -94,6 +94,8 @@ def _attempts(session: Session, account: str) -> Iterator[Event]:
             yield Event(row.started_at, row.started_at, "charge_asked", "premium/5.1.1.a", facts | {"code": None})
         if row.outcome is not None:
             kind, clause = _OUTCOMES[row.outcome]
+            if row.outcome == "abandoned" and row.code != "by_people":
+                kind = "charge_not_made"
             yield Event(row.settled_at, row.answer_recorded_at, kind, clause, facts)
 
 

@@ -48,7 +48,10 @@ def refund_overpayments(session: Session, rules: Rules, gateway: Gateway, now: d
         session.rollback()
         return 0
     changes = 0
-    for row in _wanted(session):
+    wanted = _wanted(session)
+    if wanted:
+        gateway.check_account()  # before anything is written
+    for row in wanted:
         changes += _begin(session, row, now)
     for refund in refunds.open_refunds(session, "overcharge"):
         result, written = refunds.answer_of(session, rules, gateway, refund, now)

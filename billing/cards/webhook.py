@@ -21,7 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.cards import charge_stage, disputes, failed_refunds
 from keizoku.billing.gateway import events
-from keizoku.billing.gateway.port import Gateway, UnansweredError
+from keizoku.billing.gateway.port import Gateway, GatewayRefusesUsError, UnansweredError
 from keizoku.billing.gateway.stripe_gateway import ATTEMPT
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import gateway_event
@@ -53,7 +53,7 @@ class Answer(StrEnum):
     TAKEN = "taken"  # recorded; what it speaks of was fetched
     DUPLICATE = "duplicate"  # received before: nothing is done twice
     UNKNOWN_TYPE = "unknown_type"  # recorded; nothing of ours speaks of it
-    LATER = "later"  # recorded; Stripe did not answer when asked anew, so the next poll or night asks
+    LATER = "later"  # recorded; Stripe did not answer, or refused us, when asked anew: the next poll or night asks
     BAD_SIGNATURE = "bad_signature"  # not from Stripe, or changed on the way
     REPLAYED = "replayed"  # signed too long ago, or in the future
     BAD_PAYLOAD = "bad_payload"  # signed, and yet no event
@@ -119,9 +119,9 @@ def handle(
         return WebhookAnswer(Answer.UNKNOWN_TYPE, event.id, 1)
     try:
         changes = _fetch_anew(session, rules, gateway, event, now)
-    except UnansweredError:
+    except (UnansweredError, GatewayRefusesUsError) as error:
         session.rollback()
-        return WebhookAnswer(Answer.LATER, event.id, 1)
+        return WebhookAnswer(Answer.LATER, event.id, 1, reason=str(error))
     return WebhookAnswer(Answer.TAKEN, event.id, 1 + changes)
 
 

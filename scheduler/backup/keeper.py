@@ -264,7 +264,7 @@ def _fetched(store: Store, copy: Copy, file: Path, proof_file: Path) -> str | No
         if store.get(copy.backup, DUMP, file) != copy.sha256:
             return f"{store.name}: the dump's bytes are not those that were written"
         proof_found = store.get(copy.backup, PROOF, proof_file)
-        if proof_found != store.manifest(copy.backup).get("proof_sha256", proof_found):
+        if proof_found != (copy.proof_sha256 or proof_found):
             return f"{store.name}: the proof's bytes are not those that were written"
     except StoreError as error:
         return str(error)
@@ -313,13 +313,12 @@ def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:
         try:
             found = store.get(copy.backup, DUMP, file)
             proof_found = store.get(copy.backup, PROOF, proof_file)
-            promised = store.manifest(copy.backup).get("proof_sha256")
         except StoreError as error:
             return [str(error)]
         complaints = []
         if found != copy.sha256:
             complaints.append("the dump's bytes are not those that were written")
-        if proof_found != promised:
+        if proof_found != copy.proof_sha256:
             complaints.append("the proof's bytes are not those that were written")
         if identity is not None and not complaints:
             try:

@@ -82,7 +82,7 @@ def import_file(
     count in the file. What is no yen received stays in the book and counts as passed over. Exit 1 if a row could not
     be used.
     """
-    from keizoku.billing.receivables.bank_transfers import COLUMNS
+    from keizoku.billing.receivables.bank.bank_transfers import COLUMNS
 
     layout = layout_of(mapping, COLUMNS)
     with open_services() as services:
@@ -106,7 +106,7 @@ def list_payments(
     as_json: AsJson = False,
 ) -> None:
     """Incoming payments: whose each is and who said so, or why nobody was found."""
-    from keizoku.billing.receivables.bank_list import line_count, lines
+    from keizoku.billing.receivables.bank.bank_list import line_count, lines
 
     with open_services() as services:
 
@@ -175,7 +175,7 @@ def payout(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson =
 @app.command(help=japanese("支払人が振込に書ける番号: アカウントのものと、未払いの請求ごとのもの。"))
 def references(account: Account, as_json: AsJson = False) -> None:
     """What the payer can state with a transfer: the account's reference, and one for each open invoice."""
-    from keizoku.billing.receivables.bank_transfers import references_of
+    from keizoku.billing.receivables.bank.bank_transfers import references_of
 
     with services_now() as (services, _):
         found = references_of(services.session, account)
@@ -193,7 +193,7 @@ def statement(
     as_json: AsJson = False,
 ) -> None:
     """The bank's book: every line in and out of every account, and what became of it."""
-    from keizoku.billing.receivables.bank_list import statement_count, statement_lines
+    from keizoku.billing.receivables.bank.bank_list import statement_count, statement_lines
 
     of = bank_account or None
     with open_services() as services:

@@ -10,8 +10,8 @@ from keizoku.billing.accounts.account_views import journal_view
 from keizoku.billing.closing.bank_control import bank_control
 from keizoku.billing.closing.month_close import checks_of
 from keizoku.billing.closing.reconciliation_run import reconcile_month
-from keizoku.billing.receivables import bank_transfers
-from keizoku.billing.receivables.bank_list import lines, statement_lines
+from keizoku.billing.receivables.bank import bank_transfers
+from keizoku.billing.receivables.bank.bank_list import lines, statement_lines
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import import_list
 from keizoku.db.tables.gateway import balance_transaction, gateway_payout

@@ -253,3 +253,36 @@ def test_movements_of_any_kind_in_any_currency_with_tax_in_their_fees(client: Cl
     double("clock", advance=4 * DAY)
     assert client.v1.balance_transactions.retrieve(first.id).status == "available"
     assert {each.currency: each.amount for each in client.v1.balance.retrieve().available} == {"jpy": -773, "usd": -5}
+
+
+def test_a_charge_stands_before_its_balance_transaction_does(client: Client, double: Controls) -> None:
+    double("settings", balance_after_seconds=60)
+    intent = charge(client, *saved(client), expand=["latest_charge"])
+    latest: Any = intent.latest_charge
+    assert (intent.status, latest.balance_transaction, _moved(client)) == ("succeeded", None, [])
+    double("clock", advance=60)
+    assert client.v1.charges.retrieve(latest.id).balance_transaction is not None
+    assert (_moved(client), kinds(client)[-1]) == ([("charge", 500, 18)], "charge.updated")
+
+
+def test_in_test_mode_evidence_decides_and_payouts_go_on_by_themselves(client: Client, double: Controls) -> None:
+    double("settings", available_after_seconds=4 * DAY)
+    customer = client.v1.customers.create({}).id
+    for alias in ("pm_card_createDispute", "pm_card_createDispute", "pm_card_createDisputeInquiry"):
+        charge(client, customer, alias)
+    numbers = [each.id for each in client.v1.disputes.list().data][::-1]
+    said = ("winning_evidence", "losing_evidence", "escalate_inquiry_evidence")
+    for number, text in zip(numbers, said, strict=True):
+        client.v1.disputes.update(number, {"evidence": {"uncategorized_text": text}, "submit": True})
+    found = [client.v1.disputes.retrieve(each) for each in numbers]
+    assert [each.status for each in found] == ["won", "lost", "needs_response"]
+    assert [[one.amount for one in each.balance_transactions] for each in found] == [[-500, 500], [-500], [-500]]
+
+    double("clock", advance=4 * DAY)
+    charge(client, customer, "pm_card_bypassPending", amount=9_000)
+    payout = client.v1.payouts.create({"amount": 1_000, "currency": "jpy"})
+    states = [payout.status]
+    for days in (1, 3):
+        double("clock", advance=days * DAY)
+        states.append(client.v1.payouts.retrieve(payout.id).status)
+    assert states == ["pending", "in_transit", "paid"]
