@@ -155,12 +155,20 @@ def period(from_text: str, to_text: str) -> tuple[int, int]:
     return epoch(start_at), epoch_up(end_at)
 
 
-def read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str, str]], Row]) -> Read[Row]:
-    """The rows of a CSV file as `to_row` makes them of values by column; what it refuses is a finding."""
+def read_table(
+    path: Path,
+    columns: Sequence[str],
+    to_row: Callable[[Mapping[str, str]], Row],
+    named: Mapping[str, str] | None = None,
+) -> Read[Row]:
+    """The rows of a CSV file as `to_row` makes them of values by column; what it refuses is a finding.
+
+    `named`: under which name the file has a column of ours.
+    """
     findings: list[Finding] = []
     rows: list[Row] = []
     lines: list[int] = []
-    for line, record in _records(path, columns, findings):
+    for line, record in _records(path, columns, findings, named or {}):
         try:
             rows.append(to_row(record))
             lines.append(line)
@@ -169,17 +177,44 @@ def read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str
     return Read(tuple(rows), tuple(findings), tuple(lines))
 
 
-def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Iterator[tuple[int, dict[str, str]]]:
+def _records(
+    path: Path, columns: Sequence[str], findings: list[Finding], named: Mapping[str, str]
+) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, values by column, stripped) of each record; what is wrong with the file goes to the findings."""
+    table = csv_table(path, findings)
+    if table is None:
+        return
+    header, records = table
+    if lacking := header_findings(str(path), [named.get(name, name) for name in columns], header):
+        findings += lacking
+        return
+    for line, record in records:
+        yield line, record | {name: record[named.get(name, name)] for name in columns}
+
+
+def csv_table(path: Path, findings: list[Finding]) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]] | None:
+    """The header of a CSV file, and (line, values by column, stripped) of each record; None after a finding.
+
+    Columns are parted by commas, by what "sep=" in the first line says, or, where the header has no comma, by
+    semicolons or tabs, as spreadsheets of many languages write them.
+    """
     text = read_text(path, findings)
     if text is None:
-        return
-    records = csv_records(text)
+        return None
+    said = re.match(r"sep=(.)(?:\r\n|\n|\r)", text)
+    first = text.splitlines()[0] if text else ""
+    delimiter = said[1] if said else next((each for each in ",;\t" if each in first), ",")
+    records = csv_records(text, delimiter, skip_lines=1 if said else 0)
     header = header_names(str(path), records, findings)
-    lacking = header_findings(str(path), columns, header) if header is not None else []
-    findings += lacking
-    if header is None or lacking:
-        return
+    return None if header is None else (header, _values(path, header, records, findings))
+
+
+def _values(
+    path: Path,
+    header: Sequence[str],
+    records: Iterator[tuple[int, Sequence[str] | BrokenRecord]],
+    findings: list[Finding],
+) -> Iterator[tuple[int, dict[str, str]]]:
     for line, values in records:
         if isinstance(values, BrokenRecord):
             findings.append(Finding(str(path), line, values.value, "rows are CSV", "close quotes, one row a line"))
@@ -194,6 +229,21 @@ def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Ite
             findings.append(Finding(str(path), line, value, flaw, "shorten or correct it"))
         else:
             yield line, dict(zip(header, (value.strip() for value in values), strict=True))
+
+
+def summed(findings: Sequence[Finding], most: int = 20) -> tuple[Finding, ...]:
+    """Findings, of one rule no more than so many: the others are counted in one."""
+    shown: list[Finding] = []
+    alike: dict[tuple[str, str, str], int] = {}
+    for each in findings:
+        kind = (each.source, each.rule, each.remedy)
+        alike[kind] = alike.get(kind, 0) + 1
+        if alike[kind] <= most:
+            shown.append(each)
+    for (source, rule, remedy), count in alike.items():
+        if count > most:
+            shown.append(Finding(source, None, f"{count - most:,} more", rule, remedy))
+    return tuple(shown)
 
 
 def instant(written: str) -> datetime:

@@ -16,6 +16,7 @@ from keizoku.db.session import copy_rows, texts
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.evidence import population as population_table
+from keizoku.sla.counting.outage_threshold import stop_of
 from keizoku.sla.evidence.claim_files import ClaimRow, read_claims
 from keizoku.sla.evidence.count_files import CountSeries, read_counts, unknown_time
 from keizoku.sla.evidence.ics_times import Stated
@@ -30,11 +31,11 @@ from keizoku.sla.evidence.incident_files import (
 )
 from keizoku.sla.evidence.observation_store import KIND as OBSERVATIONS
 from keizoku.sla.evidence.observation_store import Reading
-from keizoku.sla.review_queue import ask_for_reviews
+from keizoku.sla.review_queue import ask_for_reviews, policy_of
 from keizoku.sla.rules.intervals import as_iso, clip, normalise
 from keizoku.sla.services.notice_imports import TakenImport, take_notices
 from keizoku.sla.services.sla_service import SlaService
-from keizoku.terms.calendar import epoch, from_epoch, iso_jst
+from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.arguments import guard_texts
 from keizoku.terms.refusal import Refused
@@ -74,7 +75,7 @@ class ImportService:
         """
 
         def take() -> TakenImport:
-            read = read_counts(file, series)
+            read = read_counts(file, series, stop_of(policy_of(self._service.rules, Month.of(now))))
             rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
             refused, new = self._service.take_counts(rows, now)
             taken = _left(read.rows, refused)
@@ -88,7 +89,8 @@ class ImportService:
             lines = [line for line, _ in read.blank_rows]
             findings = [*read.findings, *_at_lines(file, refused, read.lines), *_at_lines(file, unreached, lines)]
             findings.sort(key=lambda each: each.line or 0)
-            return TakenImport(len(taken) + len(blank), new, len(findings), findings)
+            told = read.told + len(refused) + len(unreached)
+            return TakenImport(len(taken) + len(blank), new, told, findings)
 
         return self._once("counts", file, author, now, take, series.description() if series else "")
 

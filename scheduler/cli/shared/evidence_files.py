@@ -28,15 +28,16 @@ def files_named(written: Sequence[str] | None, *, or_folders: bool = False) -> t
     return tuple(found)
 
 
-def columns_named(written: str) -> dict[str, str]:
-    """OURS=THEIRS,… by our names; ends the command for what is none."""
+def columns_named(written: str, ours_are: Sequence[str] = ()) -> dict[str, str]:
+    """OURS=THEIRS,… by our names (default: those of observations); ends the command for what is none."""
     from keizoku.sla.evidence.observation_files import COLUMNS
 
+    known = tuple(ours_are) or COLUMNS
     names: dict[str, str] = {}
     for pair in filter(None, written.split(",")):
         ours, _, theirs = (part.strip() for part in pair.partition("="))
-        if ours not in COLUMNS or not theirs:
-            fail(f"--columns {pair}: write OURS=THEIRS, with OURS one of {', '.join(COLUMNS)}")
+        if ours not in known or not theirs:
+            fail(f"--columns {pair}: write OURS=THEIRS, with OURS one of {', '.join(known)}")
         names[ours] = theirs
     return names
 

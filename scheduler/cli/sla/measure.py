@@ -25,6 +25,7 @@ from keizoku.sla.counting.outage_threshold import (
     counted_windows,
     observed_windows,
     outages_from,
+    stop_of,
     users_unable,
 )
 from keizoku.sla.counting.stated_outages import policy_facts, stated_outages
@@ -137,7 +138,7 @@ def read_evidence(
     """Read all files. `stated`: an SLA beside the contract, which needs to know how many users were unable."""
     everyone = Population.always(population)
     incidents = [read_incidents(path) for path in evidence.incidents]
-    counts = [read_counts(path, evidence.series) for path in evidence.counts]
+    counts = [read_counts(path, evidence.series, stop_of(policy)) for path in evidence.counts]
     notices = read_notices(evidence.notices, policy, Stated(evidence.published_at, now=datetime.now(UTC)))
     unable: list[UsersUnable] = []
     if evidence.engine == "spark":
@@ -339,12 +340,12 @@ def _unknown(reads: Sequence[CountsRead], series: CountSeries) -> Spans:
     return subtract(missing, normalise((row.start, row.end) for read in reads for row in read.rows))
 
 
-def asked_series(written: str, step: int) -> CountSeries:
+def asked_series(written: str, step: int, columns: str = "") -> CountSeries:
     """The two series of counts, as --count-series names them; ends the command for what cannot be."""
     affected, comma, total = (part.strip() for part in written.partition(","))
     if not (affected and comma and total):
         fail(f"--count-series {written}: write AFFECTED,TOTAL")
-    return count_series(affected, total, step, "", only_stops=False)
+    return count_series(affected, total, step, "", only_stops=False, columns=columns)
 
 
 def _horizon(written: str, month: Month) -> int:

@@ -88,11 +88,21 @@ def measure(
         typer.Option(
             metavar="SECONDS",
             help=both(
-                "JSON: how long a sample holds; 0: the least distance of two.",
-                "JSON: 一つの測定値が続く秒数。0 なら最短の間隔。",
+                "How long a sample holds; 0: the step that the samples show.",
+                "一つの測定値が続く秒数。0 なら測定値の間隔から。",
             ),
         ),
     ] = 0,
+    count_columns: Annotated[
+        str,
+        typer.Option(
+            metavar="OURS=THEIRS,…",
+            help=both(
+                "CSV of counts: other names of columns, from=start,affected=down.",
+                "人数のCSV: 列名の読み替え。from=start,affected=down など。",
+            ),
+        ),
+    ] = "",
     notices: Annotated[
         list[str] | None,
         typer.Option(
@@ -208,7 +218,7 @@ def measure(
         symptom=symptom_named(symptom),
         incidents=files_named(incidents),
         counts=files_named(counts),
-        series=asked_series(count_series, count_step),
+        series=asked_series(count_series, count_step, count_columns),
         notices=files_named(notices),
         claims=files_named(claims),
         published_at=instant(published) if published else None,
