@@ -56,7 +56,7 @@ class SampleTable(Samples):
             self.total = self._series(list(names), total, cells)
 
     def _series(
-        self, names: list[str], wanted: str, cells: list[tuple[int, str, Mapping[str, str]]], *, alone: bool = False
+        self, names: list[str], wanted: str, cells: Sequence[tuple[int, str, Mapping[str, str]]], *, alone: bool = False
     ) -> dict[int, int]:
         name = wanted if wanted in names else names[0] if alone and len(names) == 1 else None
         if name is None:

@@ -92,6 +92,7 @@ class Read(Generic[Row]):
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
     lines: tuple[int, ...] = ()
+    refused: int | None = None  # of the findings; None: every finding is about a row that is refused
 
 
 class RefusedRowError(ValueError):

@@ -31,6 +31,7 @@ from keizoku.sla.evidence.incident_files import (
 )
 from keizoku.sla.evidence.observation_store import KIND as OBSERVATIONS
 from keizoku.sla.evidence.observation_store import Reading
+from keizoku.sla.evidence.outage_formats.formats import AskedOutages
 from keizoku.sla.review_queue import ask_for_reviews, policy_of
 from keizoku.sla.rules.intervals import as_iso, clip, normalise
 from keizoku.sla.services.notice_imports import TakenImport, take_notices
@@ -94,16 +95,25 @@ class ImportService:
 
         return self._once("counts", file, author, now, take, series.description() if series else "")
 
-    def incidents(self, file: Path, *, author: str, now: datetime) -> Imported:
-        """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file."""
+    def incidents(self, file: Path, *, author: str, now: datetime, outages: AskedOutages | None = None) -> Imported:
+        """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file.
+
+        `outages`: the file is a monitor's, in its own form; what was open when it was imported before gets its end.
+        """
 
         def take(incident: Incident) -> bool:
             if self._service.is_known_stop(incident):
                 return False
+            if outages is not None and self._service.lasted_longer(incident, file.name, by=author, now=now):
+                return True
             self._service.take_incident(replace(incident, author=incident.author or author), now=now)
             return True
 
-        return self._once("incidents", file, author, now, lambda: self._each(file, read_incidents(file), take))
+        def read() -> Read[Incident]:
+            return read_incidents(file) if outages is None else outages.read(file, now)
+
+        read_as = outages.description() if outages is not None else ""
+        return self._once("incidents", file, author, now, lambda: self._each(file, read(), take), read_as)
 
     def population(self, file: Path, *, author: str, now: datetime) -> Imported:
         """Registered users of the whole service, as a dated series (CSV)."""
@@ -188,7 +198,8 @@ class ImportService:
                 refused += 1
                 line = read.lines[place] if read.lines else None
                 findings.append(replace(why.findings[0], source=str(file), line=line))
-        return TakenImport(len(read.rows) - refused, new, len(findings), findings)
+        of_file = len(read.findings) if read.refused is None else read.refused
+        return TakenImport(len(read.rows) - refused, new, of_file + refused, findings)
 
     def _take_claims(
         self, file: Path, chunk: Sequence[tuple[int, ClaimRow]], author: str, now: datetime

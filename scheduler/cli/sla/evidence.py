@@ -71,6 +71,7 @@ def add_to(app: typer.Typer) -> None:
     }
     for name, group in groups.items():
         app.add_typer(group, name=name)
+    app.command("formats", help=japanese("監視やステータスページの停止の形式: 名前、何を読むか、出典。"))(list_formats)
     app.command(
         "imports", help=japanese("取り込んだファイルのすべて: 種類、ハッシュ、行数、使った行、断った行、誰が。")
     )(list_imports)
@@ -328,6 +329,16 @@ def list_imports(
         rows = [{name: value for name, value in row.items() if name not in HIDDEN} for row in rows]
         rows = [{**row, "sha256": str(row["sha256"])[:12]} for row in rows]
     emit_rows(rows, Page.wanted(limit, after, everything), "nothing was imported", as_json, "source")
+
+
+def list_formats(as_json: AsJson = False) -> None:
+    """The forms in which outages of monitors and status pages are read: name, what is read, what says so."""
+    from keizoku.sla.evidence.outage_formats.formats import FORMATS
+
+    rows: list[dict[str, object]] = [
+        {"name": each.name, "tool": each.tool, "reads": each.reads, "source": each.source} for each in FORMATS
+    ]
+    emit_rows(rows, Page(0), "there is none", as_json, "name")
 
 
 HIDDEN = ("imported_before", "findings")

@@ -59,6 +59,7 @@ from keizoku.terms.words import duration, percent, windows
 
 if TYPE_CHECKING:
     from keizoku.sla.counting.spark_engine import SparkEngine
+    from keizoku.sla.evidence.outage_formats.formats import AskedOutages
 
 OPEN_UNTIL = timedelta(days=1)
 """How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""
@@ -76,6 +77,7 @@ class Evidence:
     series: CountSeries
     notices: tuple[Path, ...]
     claims: tuple[Path, ...] = ()
+    outages: AskedOutages | None = None  # the incidents are a monitor's, in its own form
     published_at: datetime | None = None  # of the notices that do not say it themselves
     engine: str = "duckdb"
 
@@ -137,9 +139,10 @@ def read_evidence(
 ) -> EvidenceRead:
     """Read all files. `stated`: an SLA beside the contract, which needs to know how many users were unable."""
     everyone = Population.always(population)
-    incidents = [read_incidents(path) for path in evidence.incidents]
+    known_at, asked = datetime.now(UTC), evidence.outages
+    incidents = [read_incidents(path) if asked is None else asked.read(path, known_at) for path in evidence.incidents]
     counts = [read_counts(path, evidence.series, stop_of(policy)) for path in evidence.counts]
-    notices = read_notices(evidence.notices, policy, Stated(evidence.published_at, now=datetime.now(UTC)))
+    notices = read_notices(evidence.notices, policy, Stated(evidence.published_at, now=known_at))
     unable: list[UsersUnable] = []
     if evidence.engine == "spark":
         with spark_engine() as spark:

@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
+from keizoku.scheduler.cli.shared.evidence_files import (
+    Format,
+    Unable,
+    asked_outages,
+    columns_named,
+    files_named,
+    symptom_named,
+)
 from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language, instant
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
@@ -66,6 +73,8 @@ def measure(
         list[str] | None,
         typer.Option(metavar="FILE", help=both("Stops as people confirmed them: CSV.", "担当者が確認した停止(CSV)。")),
     ] = None,
+    form: Format = "",
+    affected: Unable = -1,
     counts: Annotated[
         list[str] | None,
         typer.Option(
@@ -217,6 +226,7 @@ def measure(
         columns=columns_named(columns),
         symptom=symptom_named(symptom),
         incidents=files_named(incidents),
+        outages=asked_outages(form, affected, "", None),
         counts=files_named(counts),
         series=asked_series(count_series, count_step, count_columns),
         notices=files_named(notices),

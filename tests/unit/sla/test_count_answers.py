@@ -48,7 +48,7 @@ def told(read: CountsRead) -> list[str]:
     ],
 )
 def test_9_3__of_an_answer_that_is_not_whole_only_stops_are_known(
-    tmp_path: Path, more: dict[str, object], value: str
+    tmp_path: Path, more: dict[str, Any], value: str
 ) -> None:
     file = answer(tmp_path, series(samples(40, 51, 40), __name__="affected"), **more)
     read = read_counts(file, ALONE, lambda affected, total: affected * 20 > total)
