@@ -1,8 +1,8 @@
 """The composition root: one session, the rules, a gateway, and the services of billing and sla.
 
-with services_on(engine, settings) as house:              the host's engine; docs/how-to/embed.md shows a shop
-    house.billing.approve("hanako", now=now)           an act: one call, committed
-    owed_view(house.session, house.rules, "hanako", now)
+with services_on(engine, settings) as services:            the host's engine; docs/how-to/embed.md shows a shop
+    services.billing.approve("hanako", now=now)        an act: one call, committed
+    owed_view(services.session, services.rules, "hanako", now)
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
 
-LIVE_KEYS = ("sk_live_", "rk_live_")
-"""How keys of Stripe begin that move real money."""
 DRILL = (
     "this database is the copy of a restore drill, and the key is of the live account: nothing is asked of Stripe; "
     "use a test key, or `keizoku backup restore` without --drill for a database that is to work"
@@ -87,7 +85,7 @@ class Services:
 
 @contextmanager
 def services_on(engine: sa.Engine, settings: Settings, *, clock: ClockName = "real") -> Iterator[Services]:
-    """The house on a host's own engine, for one piece of work: what was not committed at the end is lost.
+    """The services on a host's own engine, for one piece of work: what was not committed at the end is lost.
 
     It has a connection of its own from the engine; its time zone does not matter, its search path says where the
     tables are. Raises DatabaseError where the engine does not speak to PostgreSQL through psycopg 3, its search path
@@ -126,7 +124,7 @@ def engine_of(settings: Settings) -> sa.Engine:
 
 def _drill_refuses(session: Session, settings: Settings) -> str | None:
     """Why a gateway may not be asked: a key of the live account in the copy of a drill."""
-    if settings.gateway != "stripe" or not settings.stripe_key().startswith(LIVE_KEYS):
+    if settings.gateway != "stripe" or not settings.stripe_key().startswith(("sk_live_", "rk_live_")):
         return None
     drill = is_drill(session)
     session.rollback()

@@ -99,7 +99,7 @@ def due_ids(
     return list(session.scalars(query, {BUSINESS_DATE.key: business_date}))
 
 
-def running() -> sa.Select[tuple[Any, ...]]:
+def running() -> sa.Select[*tuple[Any, ...]]:
     """Running contracts, each with its last term: the rows that `load_facts` takes."""
     return (
         sa.select(

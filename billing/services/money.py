@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from keizoku.billing.cards import charge_stage, disputes, failed_refunds
+from keizoku.billing.cards import charge_answers, charge_stage, disputes, failed_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
 from keizoku.billing.ledger.manual_entries import post_by_hand
-from keizoku.billing.receivables import bank_transfers, customer_deposits, store_reports
-from keizoku.billing.receivables.bank import by_people
+from keizoku.billing.receivables import customer_deposits, store_reports
+from keizoku.billing.receivables.bank import bank_transfers, by_people
+from keizoku.billing.receivables.bank.match_reversal import reopen
 from keizoku.billing.receivables.bank.take_back import take_back
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport
 from keizoku.billing.receivables.interest_preview import preview
-from keizoku.billing.receivables.match_reversal import reopen
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.receivables.store_reports import StoreReport, take_report
 from keizoku.billing.rules.documents.late_interest_statement import Workings
@@ -92,7 +92,7 @@ class MoneyService(Service):
 
     def nothing_charged(self, attempt: int, *, by: str, ground: str, now: datetime) -> None:
         """People have made sure that a charge without an answer never reached the card; another may be tried."""
-        if not charge_stage.abandon(self.session, attempt, now):
+        if not charge_answers.abandon(self.session, attempt, now):
             self.session.rollback()
             raise Refused(
                 "attempt.not_waiting",
@@ -167,15 +167,23 @@ class MoneyService(Service):
         return store_reports.import_reports(self.session, self.rules, file, layout or Layout(), author, now)
 
     def import_bank(
-        self, file: Path, *, layout: Layout | None = None, author: str, now: datetime, account: str = ""
+        self,
+        file: Path,
+        *,
+        layout: Layout | None = None,
+        author: str,
+        now: datetime,
+        account: str = "",
+        preset: str = "",
     ) -> MoneyImport:
         """A bank's file, every line of it; payments with our reference find their account by themselves.
 
-        `account`: the key of our account at the bank, where the file does not say.
+        `account`: the key of our account at the bank, where the file does not say. `preset`: the format that it has,
+        where its content is not to say so (`keizoku bank formats`).
         """
         done = bank_transfers.import_bank(
             self.session, self.rules, file, layout or Layout(), author, now,
-            account=account, bank_names=self.gateway.bank_names,
+            account=account, bank_names=self.gateway.bank_names, preset=preset,
         )  # fmt: skip
         for account in sorted({each.account for each in done.matched}):
             self._reconsider(account, now)

@@ -1,4 +1,4 @@
-"""The few columns that may change, table by table; all others hold for ever what was written first (rule 6).
+"""The few columns that may change, table by table; all others keep what was written first (rule 6).
 
 One list for who may change what (`db/roles.py`), for the guards that let nobody set a column twice (`guards.py`), and
 for the tests that try every other column. A table that is in none of these is only ever added to.
@@ -32,7 +32,7 @@ SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "term": (("closed_on", "closed_at"),),
     "suspension": (("lifted_at", "lifted_by", "lift_recorded_at"),),
     "invoice": (("accelerated_on", "accelerated_at"),),
-    "payment_attempt": (_ANSWER,),
+    "payment_attempt": ((*_ANSWER, "advice"),),
     "credit_refund": (_ANSWER, _FAILURE),
     "overpayment_refund": (_ANSWER, _FAILURE),
     "review_task": (("closed_at", "closed_by", "closed_ground"),),

@@ -14,6 +14,21 @@ from sqlalchemy.dialects.postgresql import TEXT
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
+gateway_binding = Table(
+    "gateway_binding",
+    metadata,
+    identity(),
+    text("account", nullable=True),  # at the gateway, by its id; null: the key had no right to know
+    Column("livemode", Boolean, nullable=False),
+    text("author"),
+    text("ground"),
+    Column("replaces", BigInteger, ForeignKey("gateway_binding.id"), nullable=True),
+    instant("recorded_at"),
+    CheckConstraint("author <> '' AND ground <> ''", name="by_somebody"),
+    UniqueConstraint("replaces", name="uq_gateway_binding_replaces", postgresql_nulls_not_distinct=True),
+)
+"""The one account and mode at the gateway that this database belongs to: the last row holds, each replaces one."""
+
 gateway_customer = Table(
     "gateway_customer",
     metadata,
@@ -43,7 +58,7 @@ card_end = Table(
     instant("ended_at"),
     instant("recorded_at"),
 )
-"""A saved card that is charged no more; attempts that began before it ended keep it."""
+"""A saved card that is no longer charged; attempts that began before that keep it."""
 
 gateway_event = Table(
     "gateway_event",

@@ -75,6 +75,7 @@ APPEND_ONLY = (
     "card_end",
     "gateway_event",
     "balance_transaction",
+    "gateway_binding",
     "gateway_payout",
     "payout_movement",
     "gateway_dispute",

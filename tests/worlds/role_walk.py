@@ -103,6 +103,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("account terminate", "a4 " + BY, 0),
     ("card new", "a5", 0),
     ("card list", "a5", 0),
+    ("gateway check", "", 1),
+    ("gateway rebind", BY, 1),
     ("payments unknown", "", 1),
     ("payments settle", "", 1),
     ("payments nothing-charged", "{attempt} " + BY, 0),

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import NOT_TAKEN_BACK, WAITING, newest_act, note_act
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.bank.match_reversal import unmatch
 from keizoku.billing.receivables.import_log import import_of, note_undone
-from keizoku.billing.receivables.match_reversal import unmatch
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act, bank_line
 from keizoku.terms.calendar import jst_day

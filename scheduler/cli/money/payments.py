@@ -6,10 +6,10 @@ is followed by the next only after 24: run `keizoku payments settle` some time i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from keizoku.scheduler.cli.shared.output import emit
 
 if TYPE_CHECKING:
     from keizoku.db.session import Session
+    from keizoku.terms.read_model import ReadModel
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -77,7 +78,7 @@ def nothing_charged(
     by: MadeSureBy,
     ground: HowKnown,
 ) -> None:
-    """People have made sure that a charge never reached the card: the next night may try anew."""
+    """People have made sure that a charge never reached the card: the next night may try again."""
     with services_now() as (services, now):
         services.billing.nothing_charged(attempt, by=by, ground=ground, now=now)
     emit(f"attempt {attempt} is over; the fee is due to be charged again")
@@ -106,7 +107,7 @@ def failed_refunds(
     """Refunds that failed, at once or days later, and wait for people (exit 1 if there are any)."""
     from keizoku.billing.gateway.refunds import failed_refunds as list_failed
 
-    nothing = "no refund has failed that people have not dealt with"
+    nothing = "every failed refund has been dealt with"
     _print_list(list_failed, Page.wanted(limit, after, everything), nothing, as_json, "refund")
 
 
@@ -121,10 +122,10 @@ def refund_dealt_with(
         str, typer.Option("--ground", help=both("How: paid by bank, set off, …", "方法: 銀行振込、相殺など。"))
     ],
 ) -> None:
-    """People have dealt with a refund that failed: it leaves the list. Postings of theirs are theirs to make."""
+    """People have dealt with a refund that failed: it leaves the list. People make any postings."""
     with services_now() as (services, now):
         services.billing.refund_dealt_with(refund, by=by, ground=ground, now=now)
-    emit(f"{refund} is dealt with")
+    emit(f"{refund} has been dealt with")
 
 
 @app.command(
@@ -143,10 +144,10 @@ def nothing_refunded(
     by: MadeSureBy,
     ground: HowKnown,
 ) -> None:
-    """People have made sure that a refund was never made: the next night asks for it anew."""
+    """People have made sure that a refund was never made: the next night asks for it again."""
     with services_now() as (services, now):
         services.billing.nothing_refunded(key, by=by, ground=ground, now=now)
-    emit(f"refund {key} is over; the next night asks anew")
+    emit(f"refund {key} is closed; the next night asks again")
 
 
 @app.command(help=japanese("カード会員の異議と最新の状態。未決のものが先。"))
@@ -161,7 +162,7 @@ def disputes(
 
     with open_services() as services:
         rows = list_disputes(services.session)
-    emit_rows(rows, Page.wanted(limit, after, everything), "no charge was ever disputed", as_json, "dispute")
+    emit_rows(rows, Page.wanted(limit, after, everything), "no charge has been disputed", as_json, "dispute")
 
 
 class Choice(StrEnum):
@@ -201,7 +202,7 @@ def dispute_lost(
 
 
 def _print_list(
-    waiting: Callable[[Session], Sequence[Mapping[str, Any]]], page: Page, nothing: str, as_json: bool, key: str
+    waiting: Callable[[Session], Sequence[ReadModel]], page: Page, nothing: str, as_json: bool, key: str
 ) -> None:
     """What waits for somebody, or `nothing`; exit 1 if anything does."""
     with open_services() as services:

@@ -55,7 +55,7 @@ Only = Annotated[
 
 
 def files_named(written: Sequence[str] | None, *, or_folders: bool = False) -> tuple[Path, ...]:
-    """The files of these names and globs, each once; ends the command for what is none."""
+    """The files of these names and globs, each once; ends the command for anything else."""
     from keizoku.sla.evidence.observation_files import grouped_files
 
     found: dict[Path, None] = {}
@@ -109,7 +109,7 @@ def asked_outages(form: str, affected: int, columns: str, only: Sequence[str] | 
 
 
 def symptom_named(written: str) -> str | None:
-    """The one symptom of all rows, if they have one; ends the command for what is none."""
+    """The one symptom of all rows, if they have one; ends the command for anything else."""
     from keizoku.sla.evidence.observation_checks import SYMPTOMS
 
     if written and written not in SYMPTOMS:

@@ -86,7 +86,7 @@ def import_counts(
             "--range",
             metavar="FROM/TO",
             help=both(
-                "What the file is about; without a row it is unknown.",
+                "The span that the file covers; without a row it is unknown.",
                 "ファイルが対象とする範囲。行のない時間は不明とします。",
             ),
         ),
@@ -106,7 +106,7 @@ def import_counts(
         typer.Option(
             "--only-stops",
             help=both(
-                "CSV: the rows are all the stops; between them nobody was unable.",
+                "CSV: the rows are all the outages; between them nobody was affected.",
                 "CSV: 行がすべての停止で、その間は誰も困っていません。",
             ),
         ),

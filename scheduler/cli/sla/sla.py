@@ -36,9 +36,11 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
-@app.callback(help=both("Stops of the service and unusable time (Article 9).", "サービスの停止と利用不能時間(第9条)。"))
+@app.callback(
+    help=both("Outages of the service and unusable time (Article 9).", "サービスの停止と利用不能時間(第9条)。")
+)
 def sla() -> None:
-    """Stops of the service and unusable time (Article 9)."""
+    """Outages of the service and unusable time (Article 9)."""
 
 
 @app.command(
@@ -71,7 +73,9 @@ def measure(
     ] = None,
     incidents: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help=both("Stops as people confirmed them: CSV.", "担当者が確認した停止(CSV)。")),
+        typer.Option(
+            metavar="FILE", help=both("Outages as people confirmed them: CSV.", "担当者が確認した停止(CSV)。")
+        ),
     ] = None,
     form: Format = "",
     affected: Unable = -1,
@@ -133,7 +137,7 @@ def measure(
         typer.Option(
             metavar="SECONDS",
             help=both(
-                "Of the evidence: shorter gaps are no gaps. 0: exact.",
+                "The evidence's own resolution: shorter gaps do not count. 0: exact.",
                 "証拠の分解能。これより短い切れ目は切れ目とみなしません。0 なら厳密。",
             ),
         ),
@@ -190,7 +194,7 @@ def measure(
         typer.Option(
             metavar="FILE|NAME",
             help=both(
-                "Also what another SLA makes of it: a TOML (docs/how-to/policies.md).",
+                "Also what another SLA would make of it: a TOML (docs/how-to/policies.md).",
                 "別のSLAならどうなるかも示します: TOML(docs/how-to/policies.md)。",
             ),
         ),
@@ -198,7 +202,9 @@ def measure(
     picture: Annotated[
         Path | None, typer.Option(metavar="OUT.svg", help=both("Draw the month.", "月の図を描きます。"))
     ] = None,
-    lang: Annotated[Language, typer.Option(help=both("Of sentences and picture.", "文と図の言語。"))] = SPOKEN,
+    lang: Annotated[
+        Language, typer.Option(help=both("The language of sentences and picture.", "文と図の言語。"))
+    ] = SPOKEN,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -206,13 +212,13 @@ def measure(
         ),
     ] = False,
 ) -> None:
-    """Measure a month: when more than 5 % of all users had a stop, and what of it is unusable time.
+    """Measure a month: when more than 5 % of all users could not use it, and how much is unusable time.
 
     Rows that cannot be read are named on stderr and left out; exit 1 if there were any. With --claims each claimant is
     taken for a member who pays by card all month; what holds of contracts is decided where they are. With --policy the
     same evidence is measured by another SLA too: a file, or an example by its name (`keizoku terms policies`).
     """
-    from keizoku.scheduler.cli.sla.measure import Evidence, asked_month, asked_series, measure_month
+    from keizoku.scheduler.cli.sla.measure import Evidence, Measuring, asked_month, asked_series, measure_month
     from keizoku.scheduler.cli.sla.stated import asked_policy
 
     measured, contract = asked_month(month)
@@ -234,17 +240,7 @@ def measure(
         published_at=instant(published) if published else None,
         engine=engine.value,
     )
-    code = measure_month(
-        evidence,
-        measured,
-        contract,
-        population=population,
-        resolution=resolution,
-        as_of=as_of,
-        stated=stated,
-        picture=picture,
-        lang=lang.value,
-        as_json=as_json,
-    )
+    measuring = Measuring(measured, contract, population, resolution, as_of, stated)
+    code = measure_month(evidence, measuring, picture=picture, lang=lang.value, as_json=as_json)
     if code:
         raise typer.Exit(code)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from keizoku.billing.cards import charge_stage
+from keizoku.billing.cards import charge_answers, charge_stage
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.session import Session
@@ -119,7 +119,7 @@ def test_4_1__an_answer_that_never_came_is_no_sign_that_answers_can_be_booked(
     engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Among those that cannot be booked it was once counted as one that got through, and cards were charged on."""
-    book = charge_stage.save_results
+    book = charge_answers.save_results
 
     def fail(session: Session, rules: Rules, attempts: Any, results: Any, now: datetime) -> int:
         if any(each.answer is not Answer.UNKNOWN for each in results):
