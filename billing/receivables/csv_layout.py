@@ -127,7 +127,7 @@ def read_money_file(
     layout: Layout,
     known_names: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> MoneyFile:
-    """The rows of a file by our columns; those that are not needed may lack. Raises OSError if it cannot be opened.
+    """The rows of a file by our columns; optional ones may be missing. Raises OSError if it cannot be opened.
 
     `known_names`: how others call a column of ours that the layout does not name; read where the file has one of them.
     """
@@ -163,7 +163,7 @@ def read_money_file(
     notes = above
     for line, values in records:
         if isinstance(values, BrokenRecord):
-            findings.append(Finding(source, line, values.value, "rows are CSV", "close quotes, one row a line"))
+            findings.append(Finding(source, line, values.value, "rows are CSV", "close the quotes, one row per line"))
         elif is_note(values) and len(header) > 1:
             notes += any(value.strip() for value in values)
         elif len(values) < len(header) or any(value.strip() for value in values[len(header) :]):
@@ -246,7 +246,7 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 def _places(
     source: str, header: Sequence[str], columns: Sequence[str], needed: Sequence[str], layout: Layout
 ) -> tuple[dict[str, tuple[int, ...]], list[Finding]]:
-    """Where each of our columns stands in the file; findings for those that lack or stand twice."""
+    """Where each of our columns stands in the file; findings for those that are missing or there twice."""
     places: dict[str, tuple[int, ...]] = {}
     findings = []
     names = [folded_name(name) for name in header]

@@ -89,7 +89,7 @@ def read_table(source: str, table: Table, account: str = "") -> tuple[list[State
     skipped = table.notes
     for number, cells in table.below:
         if isinstance(cells, BrokenRecord):
-            findings.append(Finding(source, number, cells.value, "rows are CSV", "close quotes, one row a line"))
+            findings.append(Finding(source, number, cells.value, "rows are CSV", "close the quotes, one row per line"))
             continue
         row = _Row(table, cells)
         if row.is_note:

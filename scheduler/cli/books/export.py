@@ -58,7 +58,8 @@ def export(
         typer.Option(
             metavar="FILE.toml",
             help=both(
-                "What of accounts, tax classes and memos is called otherwise by you.", "勘定、税区分、摘要の読み替え。"
+                "Your own names for accounts, tax classes and memos, where they differ.",
+                "勘定、税区分、摘要の読み替え。",
             ),
         ),
     ] = None,

@@ -42,12 +42,12 @@ app = typer.Typer(
 
 @app.callback(
     help=both(
-        "Incoming transfers: those with our reference find their payer by themselves, the others wait in 2145.",
+        "Incoming transfers: those with our reference are matched automatically, the others wait in 2145.",
         "入金: 当社の番号のあるものは自動で支払人に結び付き、その他は 2145 で待ちます。",
     )
 )
 def _bank() -> None:
-    """Incoming transfers: those with our reference find their payer by themselves, the others wait in 2145."""
+    """Incoming transfers: those with our reference are matched automatically, the others wait in 2145."""
 
 
 @app.command(
@@ -158,10 +158,10 @@ def match(
 
 @app.command(help=japanese("別の人の入金でした。消し込んだものは未払いに戻り、入金は支払人を待ちます。"))
 def unmatch(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
-    """It was another's: what it settled stands open again, and it waits for its payer."""
+    """It was another's: what it settled is unpaid again, and it waits for its payer."""
     with services_now() as (services, now):
         account = services.billing.unmatch_payment(payment, by=author, ground=ground, now=now)
-    sentence = f"payment {payment} is {account}'s no more; match it, or send it back"
+    sentence = f"payment {payment} is no longer {account}'s; match it, or send it back"
     emit({"payment": payment, "was": account} if as_json else sentence, as_json)
 
 

@@ -247,7 +247,7 @@ def test_people_say_what_nobody_knew(engine: sa.Engine, tmp_path: Path) -> None:
         service.payment_is_other(2, "7120", by="keiri", ground="seen", now=NOW)
         service.payment_is_other(3, "6190", by="keiri", ground="seen", now=NOW)
         service.payment_is_fee(4, by="keiri", ground="seen", now=NOW)
-        with pytest.raises(Refused, match="it has its payer, or went back"):
+        with pytest.raises(Refused, match="it already has its payer, or went back"):
             service.payment_is_fee(4, by="keiri", ground="seen", now=NOW)
         assert balances(services, "1110", "1180", "2145", "6111", "6190", "7120") == [-4_498, 10, 0, 100, 4_400, -12]
         control = bank_control(services.session, date(2026, 4, 30))
