@@ -68,6 +68,7 @@ class Proxy:
     fault: Fault = no_fault
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     stall_seconds: float = 5.0
+    instead: str | None = None  # the API key that every call carries in place of its own
     calls: list[tuple[str, str]] = field(default_factory=list)
     loop: asyncio.AbstractEventLoop | None = None
     client: ClientSession | None = None
@@ -86,7 +87,7 @@ class Proxy:
         except HTTPError as error:
             raise AssertionError((error.code, error.read().decode())) from error
 
-    def act(self, name: str, **asked: Any) -> Any:
+    def act(self, name: str, /, **asked: Any) -> Any:
         """Ask the double's controls (`/_test/…`), at the test's own time."""
         return self.double(name, now=self._now(), **asked)
 
@@ -98,7 +99,7 @@ class Proxy:
         """A Stripe on which nothing has happened yet."""
         self.act("forget")
         self.calls.clear()
-        self.fault = no_fault
+        self.fault, self.instead = no_fault, None
 
     def release(self) -> int:
         """Let what was held back go through now."""
@@ -149,6 +150,8 @@ class Proxy:
             return _cut(request)
         headers = {name: each for name, each in request.headers.items() if name.lower() not in _HOPS}
         headers[NOW] = str(self._now())
+        if self.instead is not None:
+            headers["Authorization"] = f"Bearer {self.instead}"
         if fault is not None and fault != "lost":
             headers[FAULT] = f"{fault};{self.stall_seconds}"
         assert self.client is not None
