@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -102,10 +103,11 @@ def random_nights(
         for number in range(nights):
             on = FIRST + timedelta(days=number)
             if number % 5 == 4:
-                proxy.instead = WRONG_KEYS[number % len(WRONG_KEYS)]
                 weather.faults["wrong key"] += 1
+                with _wrong_key(engine, proxy, WRONG_KEYS[number % len(WRONG_KEYS)]) as wrong:
+                    run_night(Services(session, services.rules, wrong), on, at(night_at(on)))
             run_night(services, on, at(night_at(on)))
-            proxy.fault, proxy.instead = no_fault, None
+            proxy.fault = no_fault
             money.moves_on()
             some_pay_otherwise(night_at(on) + timedelta(hours=1))
             account = f"u{number:03d}"
@@ -131,6 +133,16 @@ def random_nights(
     gateway.close()
     quiet.close()
     return weather
+
+
+@contextmanager
+def _wrong_key(engine: sa.Engine, proxy: Proxy, key: str) -> Iterator[StripeGateway]:
+    """What a worker has that was begun with another key; it is noticed, and begun anew with ours."""
+    gateway = StripeGateway(engine, StripeCalls.to(key, api_base=proxy.url, per_second=1_000, retries=0))
+    try:
+        yield gateway
+    finally:
+        gateway.close()
 
 
 class _Money:

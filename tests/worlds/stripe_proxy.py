@@ -68,7 +68,6 @@ class Proxy:
     fault: Fault = no_fault
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     stall_seconds: float = 5.0
-    instead: str | None = None  # the API key that every call carries in place of its own
     calls: list[tuple[str, str]] = field(default_factory=list)
     loop: asyncio.AbstractEventLoop | None = None
     client: ClientSession | None = None
@@ -99,7 +98,7 @@ class Proxy:
         """A Stripe on which nothing has happened yet."""
         self.act("forget")
         self.calls.clear()
-        self.fault, self.instead = no_fault, None
+        self.fault = no_fault
 
     def release(self) -> int:
         """Let what was held back go through now."""
@@ -150,8 +149,6 @@ class Proxy:
             return _cut(request)
         headers = {name: each for name, each in request.headers.items() if name.lower() not in _HOPS}
         headers[NOW] = str(self._now())
-        if self.instead is not None:
-            headers["Authorization"] = f"Bearer {self.instead}"
         if fault is not None and fault != "lost":
             headers[FAULT] = f"{fault};{self.stall_seconds}"
         assert self.client is not None
