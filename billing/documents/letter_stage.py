@@ -37,7 +37,8 @@ _NEWEST: Final = """
 _GRANTED: Final = f"""
     SELECT 'claim_granted', claim.account, concat(decision.claim_id, '/', decision.revision), decision.decided_at,
            jsonb_build_object(
-        'claim', claim.id, 'outage_month', claim.month, 'received_on', (claim.received_at AT TIME ZONE 'Asia/Tokyo')::date,
+        'claim', claim.id, 'outage_month', claim.month,
+        'received_on', (claim.received_at AT TIME ZONE 'Asia/Tokyo')::date,
         'recognised_seconds', decision.seconds, 'rate', decision.rate,
         'new_yen', coalesce((SELECT sum(credit.granted_yen) FROM credit JOIN award ON award.id = credit.award_id
                              WHERE award.claim_id = decision.claim_id
@@ -65,11 +66,13 @@ _GRANTED: Final = f"""
 _REJECTED: Final = f"""
     SELECT 'claim_rejected', claim.account, concat(decision.claim_id, '/', decision.reason), decision.decided_at,
            jsonb_build_object(
-        'claim', claim.id, 'outage_month', claim.month, 'received_on', (claim.received_at AT TIME ZONE 'Asia/Tokyo')::date,
+        'claim', claim.id, 'outage_month', claim.month,
+        'received_on', (claim.received_at AT TIME ZONE 'Asia/Tokyo')::date,
         'reason', decision.reason, 'recognised_seconds', decision.seconds,
         'deadline_at', reasoning.facts ->> 'deadline_at',
         'threshold_seconds', jsonb_path_query_first(reasoning.steps, '$[*].facts.threshold_seconds'))
-    FROM claim_reasoning AS reasoning, {_NEWEST} AND reasoning.id = decision.reasoning_id AND decision.outcome = 'rejected'
+    FROM claim_reasoning AS reasoning, {_NEWEST}
+    AND reasoning.id = decision.reasoning_id AND decision.outcome = 'rejected'
     AND NOT EXISTS (SELECT 1 FROM claim_decision AS before
                     WHERE before.claim_id = decision.claim_id AND before.outcome = 'granted')
 """  # noqa: S608 - our own words

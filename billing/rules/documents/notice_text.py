@@ -154,8 +154,8 @@ def suspension(on: date, days: int, open_yen: int, ends_on: date | None = None) 
             "未払いの利用料金は引き続きお支払いいただく必要があります。"
         )
         then_en = (
-            f"It resumes when the fee is paid, up to {last_on}. If it is not paid by then, the contract ends on {ends_on}, "
-            "and what is unpaid stays owed."
+            f"It resumes when the fee is paid, up to {last_on}. If it is not paid by then, the contract ends on "
+            f"{ends_on}, and what is unpaid stays owed."
         )
     return Notice(
         "suspension",
