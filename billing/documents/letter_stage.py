@@ -9,8 +9,8 @@ statement a night for all kinds; where a row fails, the rest goes on (keizoku.db
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -85,7 +85,7 @@ _REMEDY: Final = """
 """
 _CREDIT: Final = """
     SELECT 'credit', invoice.account, concat('invoice:', invoice.id), max(applied.recorded_at), jsonb_build_object(
-        'invoice', invoice.id, 'issued_on', invoice.issued_on, 'due_on', invoice.due_on,
+        'issued_on', invoice.issued_on, 'due_on', invoice.due_on,
         'total_yen', invoice.total_yen, 'credit_yen', sum(applied.yen),
         'charged_yen', invoice.total_yen - sum(applied.yen),
         'credits', jsonb_agg(jsonb_build_array(credit.month, applied.yen) ORDER BY credit.month, credit.id))
@@ -147,6 +147,11 @@ def save(session: Session, now: datetime, fence: Fence | None = None) -> int:
         session.rollback()
         if fence is None or not is_of_item(error):
             raise
-        names = sa.text(f"SELECT concat(kind, ' ', occasion) FROM ({_DUE}) AS due")  # noqa: S608 - our own words
-        keys = session.scalars(names, {"now": now, "since": now - WITHIN}).all()
-        return in_halves(session, fence, "document", keys, partial(of_some))
+        names = sa.text(f"SELECT concat(kind, ' ', occasion) AS name, account FROM ({_DUE}) AS due")  # noqa: S608
+        rows = session.execute(names, {"now": now, "since": now - WITHIN}).all()
+        accounts = {row.name: row.account for row in rows}
+        of_step = Fence()
+        written = in_halves(session, of_step, "document", sorted(accounts), of_some)
+        for each in of_step.items.values():
+            fence.take(replace(each, account=accounts[each.key]))
+        return written

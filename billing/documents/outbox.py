@@ -7,16 +7,16 @@ of the handover is a fact of its own, recorded once and never changed. Notices h
 interest like D3, letters about decisions like L7.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from keizoku.billing.rules.documents.letters import LetterText, letter_text
+from keizoku.billing.rules.documents.issuer import Issuer
+from keizoku.billing.rules.documents.letters import Heading, LetterText, Page, letter_text, printed
 from keizoku.billing.rules.documents.notice_text import SUBJECTS
 from keizoku.db.session import Session
 from keizoku.db.tables.letters import letter
@@ -24,6 +24,9 @@ from keizoku.db.tables.money import demand, handover, user_notice
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang
+
+NOBODY = Issuer()
+"""The sender where none is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +43,32 @@ class OutgoingDocument:
     subject_en: str
     body_ja: str
     body_en: str
+    facts: Mapping[str, Any] | None = None  # of a letter about a decision
 
     def in_language(self, lang: Lang) -> dict[str, Any]:
         """As one row with `subject` and `body` in one language."""
         row = asdict(self)
         subject, body = row[f"subject_{lang}"], row[f"body_{lang}"]
-        shared = {name: value for name, value in row.items() if not name.endswith(("_ja", "_en"))}
+        shared = {name: value for name, value in row.items() if name != "facts" and not name.endswith(("_ja", "_en"))}
         return {**shared, "lang": lang, "subject": subject, "body": body}
 
-    def html(self, lang: Lang) -> str:
-        """As a letter of its own: one page that loads nothing from elsewhere."""
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    def page(self, lang: Lang, sender: Issuer = NOBODY, addressee: str = "") -> Page:
+        """As a letter: Japanese and then English, or English alone; `addressee`: its name instead of the account."""
+        heading = Heading(self.id, date.fromisoformat(self.written_at[:10]), sender, addressee or self.account)
+        both: tuple[Lang, ...] = ("ja", "en") if lang == "ja" else ("en",)
+        return Page(tuple(printed(heading, *self._words(each), each) for each in both))
 
-        templates = Environment(
-            loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-        )
-        return templates.get_template("letter.html.j2").render(self.in_language(lang))
+    def html(self, lang: Lang, sender: Issuer = NOBODY, addressee: str = "") -> str:
+        """The same as a page of its own that loads nothing from elsewhere."""
+        from keizoku.billing.documents.rendering import letter_html
+
+        return letter_html(self.page(lang, sender, addressee))
+
+    def _words(self, lang: Lang) -> tuple[str, LetterText]:
+        subject, body = (self.subject_ja, self.body_ja) if lang == "ja" else (self.subject_en, self.body_en)
+        if self.facts is not None:
+            return subject, letter_text(self.kind, self.facts, lang)
+        return subject, LetterText(tuple(body.splitlines()))
 
 
 def waiting(
@@ -173,6 +186,9 @@ def _parse(document_id: str) -> tuple[str, int]:
     return kind, int(number)
 
 
+_INVOICE = sa.cast(sa.func.split_part(letter.c.occasion, ":", 2), sa.BigInteger)
+
+
 def _documents() -> sa.Select[Any]:
     sent = (handover.c.handed_at, handover.c.author)
     notices = sa.select(
@@ -206,7 +222,10 @@ def _documents() -> sa.Select[Any]:
         letter.c.written_at,
         nothing,
         nothing,
-        letter.c.facts,
+        sa.case(  # the number of its invoice is in its occasion alone
+            (letter.c.kind == "credit", letter.c.facts + sa.func.jsonb_build_object("invoice", _INVOICE)),
+            else_=letter.c.facts,
+        ),
         *sent,
     ).outerjoin(handover, handover.c.letter_id == letter.c.id)
     return sa.select(sa.union_all(notices, demands, letters).subquery())
@@ -229,4 +248,5 @@ def _document(row: sa.Row[Any]) -> OutgoingDocument:
         subject_en=subject_en,
         body_ja=ja.plain("ja"),
         body_en=en.plain("en"),
+        facts=row.facts,
     )

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Final
 
+from keizoku.billing.rules.documents.issuer import Issuer
+from keizoku.terms import words
 from keizoku.terms.rendering import Lang, sentence, templates
 
 Facts = Mapping[str, Any]
@@ -28,6 +31,55 @@ class LetterText:
         """As plain text, a paragraph a line, its amounts below."""
         unit = "円" if lang == "ja" else " yen"
         return "\n".join((*self.paragraphs, *(f"{name}: {yen:,}{unit}" for name, yen in self.amounts)))
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedLetter:
+    """A letter in one language, ready to be drawn: who writes to whom, when, of what."""
+
+    lang: Lang
+    number: str
+    date: str
+    addressee: str
+    sender: tuple[str, ...]
+    subject: str
+    paragraphs: tuple[str, ...]
+    amounts: tuple[tuple[str, int], ...]
+    closing: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A letter as it is sent: Japanese first, then English, or one of them."""
+
+    letters: tuple[PrintedLetter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What stands above a letter in every language: its number, its JST day, who writes, and to whom by name."""
+
+    number: str
+    on: date
+    sender: Issuer
+    addressee: str
+
+
+def printed(heading: Heading, subject: str, text: LetterText, lang: Lang) -> PrintedLetter:
+    """A letter with its heading and its close."""
+    return PrintedLetter(
+        lang,
+        sentence("letter.number", lang, {"number": heading.number}),
+        words.day(heading.on, lang == "ja"),
+        sentence("document.to", lang, {"account": heading.addressee}),
+        tuple(line for line in (heading.sender.name, heading.sender.address) if line),
+        subject,
+        text.paragraphs,
+        text.amounts,
+        sentence("letter.closing", lang, {}),
+        "円" if lang == "ja" else " yen",
+    )
 
 
 def letter_text(kind: str, facts: Facts, lang: Lang) -> LetterText:
