@@ -24,6 +24,7 @@ EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "stripe": ("stripe",),
     "worker": ("apscheduler", "prometheus_client", "structlog"),
     "backup": ("fsspec", "pyrage"),
+    "banks": ("defusedxml", "mt940", "ofxtools", "zengin_code"),
     "s3": ("s3fs",),
     "spark": ("pyspark",),
 }

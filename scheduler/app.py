@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
 
-LIVE_KEYS = ("sk_live_", "rk_live_")
-"""How keys of Stripe begin that move real money."""
 DRILL = (
     "this database is the copy of a restore drill, and the key is of the live account: nothing is asked of Stripe; "
     "use a test key, or `keizoku backup restore` without --drill for a database that is to work"
@@ -126,7 +124,7 @@ def engine_of(settings: Settings) -> sa.Engine:
 
 def _drill_refuses(session: Session, settings: Settings) -> str | None:
     """Why a gateway may not be asked: a key of the live account in the copy of a drill."""
-    if settings.gateway != "stripe" or not settings.stripe_key().startswith(LIVE_KEYS):
+    if settings.gateway != "stripe" or not settings.stripe_key().startswith(("sk_live_", "rk_live_")):
         return None
     drill = is_drill(session)
     session.rollback()

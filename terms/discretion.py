@@ -39,9 +39,9 @@ class Discretion(BaseModel):
         "days after the due date on which a failed card charge is tried again; may be empty",
     )
     hard_decline_codes: tuple[str, ...] = _setting(
-        ("lost_card", "stolen_card", "expired_card", "do_not_honor", "pickup_card", "no_saved_card"),
+        ("no_saved_card",),
         "premium/5.4",
-        "decline codes after which no retry is made until a new card is registered",
+        "decline codes, besides the gateway's own list, after which no retry is made until a new card is registered",
     )
     retry_resend_hours: int = _setting(
         23,

@@ -21,6 +21,8 @@ from keizoku.db.migrate import create_all
 from keizoku.db.session import Session, make_engine, open_session
 from keizoku.scheduler.pytest_plugin import SERVER
 
+pytest_plugins = ("tests.stripe_double.watched",)
+
 os.environ["KEIZOKU_LANG"] = "en"  # what commands print does not depend on the locale of whoever tests
 
 SERVER_URL = "KEIZOKU_TEST_DATABASE_URL"

@@ -45,7 +45,7 @@ Figures = dict[str, Any]
 
 
 WORLD = 20
-"""Nights of one world. The server that speaks like Stripe lists ever more slowly the more it holds."""
+"""Nights of one world."""
 
 
 def nights(count: int, seed: int, told: Callable[[], None]) -> Figures:

@@ -4,34 +4,40 @@ due    ──> attempt row committed (own key) ──> gateway asked ──> def
                                                     └─ unknown ──> looked up ──> found: saved, on its own date
                                                                         └─ nothing: same attempt, same key again,
                                                                            within 23 h; later people decide
+
+Our own fault is never a decline: nothing moved, the attempt is abandoned with its code, the fee is due as it was and
+its days do not count against the user; where it is everybody's, the stage ends in one line.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from itertools import islice
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from keizoku.billing.cards.charge_answers import save_results
 from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.keys import key_prefix
-from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
-from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.gateway.port import (
+    REPLAYED,
+    Answer,
+    ChargeRequest,
+    ChargeResult,
+    Gateway,
+    GatewayRefusesUsError,
+)
 from keizoku.billing.receivables import customer_deposits
-from keizoku.billing.receivables.open_items import OpenItem, load_open_items, lock_accounts, plain_fees
-from keizoku.billing.receivables.settlement import Settled, settle
-from keizoku.billing.rules.late_interest import InterestRate
-from keizoku.billing.rules.payment_allocation import settle_fee
-from keizoku.billing.rules.payment_method import decline_kind, next_attempt_wanted_on
+from keizoku.billing.receivables.open_items import load_open_items, plain_fees
+from keizoku.billing.rules.payment_method import next_attempt_wanted_on
 from keizoku.db.fence import MOST_ALONE, Fence, fenced
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
 from keizoku.db.review_tasks import close_task, open_task
-from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
-from keizoku.db.tables.money import interest_checkpoint, invoice, payment_attempt
+from keizoku.db.session import Session, copy_rows, numbers
+from keizoku.db.tables.money import invoice, payment_attempt, review_task
 from keizoku.db.writer import WRITERS, BackgroundWriter, Write
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
@@ -87,14 +93,16 @@ def charge_due(
     with ExitStack() as stack:
         writer: BackgroundWriter | None = None
         for wanted in _wanted(session, rules, jst_day(now), contract_ids):
+            gateway.check_account()  # before anything is written
             attempts = _begin(session, wanted, now)
             changes += len(attempts)
             unknown = False
             answers = gateway.charge_many([each.request for each in attempts], now)
             if len(attempts) > ANSWERS and writer is None:
                 writer = stack.enter_context(BackgroundWriter(session, WRITERS, ahead=CHUNK // ANSWERS))
-            while results := list(islice(answers, ANSWERS)):
+            for results in _as_answered(answers):
                 unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
+                _set_aside(attempts, results, fence)
                 save = _saving(rules, attempts, results, now, fence)
                 changes += save(session) if writer is None else writer.submit(save)
             if unknown:
@@ -130,12 +138,18 @@ def settle_in_flight(
     again = [each for each in missing if each.started_at > oldest and each.open_yen >= each.request.yen]
     held = restored.held_accounts(session) if again else set()
     again = _still_unanswered(session, [each for each in again if each.request.account not in held])
+    replayed: set[str] = set()  # looked up from now on, and never sent again
     if again and not restored.is_waiting(session):
-        results = list(gateway.charge_many([each.request for each in again], now))
-        changes += _saving(rules, again, results, now, fence)(session)
+        left = _left_to_people(session) if again else set()
+        again = [each for each in again if subjects[each.request.key] not in left]
+        for results in _as_answered(gateway.charge_many([each.request for each in again], now)):
+            _set_aside(again, results, fence)
+            changes += _saving(rules, again, results, now, fence)(session)
+            replayed |= {each.key for each in results if each.code == REPLAYED}
     for each in attempts:
         answered = found.get(each.request.key)
-        if each.started_at <= oldest and (answered is None or answered.answer is Answer.UNKNOWN):
+        too_old = each.started_at <= oldest and (answered is None or answered.answer is Answer.UNKNOWN)
+        if too_old or each.request.key in replayed:
             changes += open_task(
                 session,
                 "attempt_unknown",
@@ -152,11 +166,48 @@ def settle_in_flight(
     return changes
 
 
+def _as_answered(answers: Iterator[ChargeResult]) -> Iterator[list[ChargeResult]]:
+    """Answers in the portions in which they are booked; what came before we were refused is handed on first."""
+    results: list[ChargeResult] = []
+    try:
+        for each in answers:
+            results.append(each)
+            if len(results) == ANSWERS:
+                yield results
+                results = []
+    except GatewayRefusesUsError:
+        if results:
+            yield results
+        raise
+    if results:
+        yield results
+
+
+def _set_aside(attempts: Sequence[InFlight], results: Sequence[ChargeResult], fence: Fence | None) -> None:
+    """A task for each account whose charge could not be made by our own fault; the fee stays due."""
+    ours = {each.key: each.code for each in results if each.answer is Answer.OURS}
+    for each in attempts if fence is not None and ours else ():
+        if fence is not None and each.request.key in ours:
+            why = f"not charged by no fault of its own ({ours[each.request.key]}): look at its customer and card there"
+            fence.aside("account", each.request.account, GatewayRefusesUsError(why))
+
+
+def _left_to_people(session: Session) -> set[str]:
+    """Attempts that wait for people: they are looked up, and not sent again."""
+    return set(
+        session.scalars(
+            sa.select(review_task.c.subject).where(
+                review_task.c.kind == "attempt_unknown", review_task.c.closed_at.is_(None)
+            )
+        )
+    )
+
+
 def look_up(session: Session, rules: Rules, gateway: Gateway, attempt_id: int, now: datetime) -> int:
     """Look one attempt up, if it has no answer yet, and save a definite one; nothing is sent again. Commits."""
     waiting = [each for each in _in_flight(session) if each.request.attempt_id == attempt_id]
     found = gateway.find_charges([each.request for each in waiting], now) if waiting else {}
-    changes = save_results(session, rules, waiting, found.values(), now)
+    changes = save_results(session, rules, [each.request for each in waiting], found.values(), now)
     session.commit()
     return changes
 
@@ -172,125 +223,13 @@ def _saving(
     """`save_results` behind a fence: what cannot be booked stands alone; where nothing can, no card is charged on."""
     ids = {each.request.key: each.request.attempt_id for each in attempts}
     answers = {ids[each.key]: each for each in results if each.answer is not Answer.UNKNOWN}
+    requests = [each.request for each in attempts]
     bound = most_alone or max(2, min(len(answers), MOST_ALONE))
 
     def of_some(session: Session, attempt_ids: Sequence[int]) -> int:
-        return save_results(session, rules, attempts, [answers[each] for each in attempt_ids], now)
+        return save_results(session, rules, requests, [answers[each] for each in attempt_ids], now)
 
     return fenced(fence, "attempt", list(answers), partial(of_some, attempt_ids=list(answers)), of_some, bound)
-
-
-def save_results(
-    session: Session,
-    rules: Rules,
-    attempts: Sequence[InFlight],
-    results: Iterable[ChargeResult],
-    now: datetime,
-) -> int:
-    """Write definite answers, what they settle and their entries, and commit; unknown ones stay in flight."""
-    requests = {each.request.key: each.request for each in attempts}
-    definite = [(requests[result.key], result) for result in results if result.answer is not Answer.UNKNOWN]
-    answers = [(request, result, result.happened_at or now) for request, result in definite]
-    if not answers:
-        return 0
-    hard_codes = rules.discretion.hard_decline_codes
-    rows = session.execute(
-        sa.text(
-            "UPDATE payment_attempt SET outcome = answer.outcome, code = answer.code, gateway_id = answer.gateway_id, "
-            "settled_on = answer.settled_on, settled_at = answer.settled_at, answer_recorded_at = :now FROM "
-            "unnest(CAST(:ids AS bigint[]), CAST(:outcomes AS text[]), CAST(:codes AS text[]), "
-            "CAST(:gateway_ids AS text[]), CAST(:days AS date[]), CAST(:instants AS timestamptz[])) "
-            "AS answer (id, outcome, code, gateway_id, settled_on, settled_at) "
-            "WHERE payment_attempt.id = answer.id AND payment_attempt.outcome IS NULL RETURNING payment_attempt.id"
-        ),
-        {
-            "ids": plain_array(request.attempt_id for request, _, _ in answers),
-            "outcomes": text_array([_outcome(result, hard_codes) for _, result, _ in answers]),
-            "codes": text_array([result.code for _, result, _ in answers]),
-            "gateway_ids": text_array([result.gateway_id for _, result, _ in answers]),
-            "days": plain_array(jst_day(at) for _, _, at in answers),
-            "instants": plain_array(at for _, _, at in answers),
-            "now": now,
-        },
-    )
-    saved = set(rows.scalars())  # an answer that somebody else saved meanwhile is not saved again
-    paid = [
-        (request, jst_day(at))
-        for request, result, at in answers
-        if result.answer is Answer.SUCCEEDED and request.attempt_id in saved
-    ]
-    if paid:
-        _save_paid(session, rules, paid, now)
-    session.commit()
-    return len(saved) + len(paid)
-
-
-def _save_paid(session: Session, rules: Rules, paid: Sequence[tuple[ChargeRequest, date]], now: datetime) -> None:
-    """A card charge settles one invoice's open fee whole; interest accrued on it stays owed and is marked."""
-    lock_accounts(session, {request.account for request, _ in paid})
-    by_invoice = {request.invoice_id: (request, on) for request, on in paid}
-    plain = plain_fees(session, by_invoice).values()
-    fees = {each.invoice_id: each.open_yen for each in plain if by_invoice[each.invoice_id][1] <= each.due_on}
-    owed: dict[int, OpenItem] = {}
-    for day in sorted({on for request, on in paid if request.invoice_id not in fees}):
-        ids = [request.invoice_id for request, on in paid if on == day and request.invoice_id not in fees]
-        owed |= {each.invoice_id: each for each in load_open_items(session, rules, day, invoice_ids=ids)}
-    fees |= {invoice_id: each.open_yen for invoice_id, each in owed.items()}
-    settled: list[tuple[ChargeRequest, date, int]] = []
-    for invoice_id, (request, on) in by_invoice.items():
-        open_yen = fees.get(invoice_id, 0)
-        if open_yen:
-            settled.append((request, on, min(open_yen, request.yen)))
-        if request.yen > open_yen:
-            open_task(
-                session,
-                "charged_too_much",
-                f"attempt {request.attempt_id}",
-                {"account": request.account, "invoice": invoice_id, "yen": request.yen - open_yen},
-                now,
-            )
-    settle(session, [Settled(r.invoice_id, r.account, "card", yen, on, r.attempt_id) for r, on, yen in settled], now)
-    late = [(owed[r.invoice_id], on) for r, on, _ in settled if r.invoice_id in owed]
-    _checkpoint_interest(session, rules, late, now)
-    post(
-        session,
-        [
-            Posting("card_charge_succeeded", f"attempt:{r.attempt_id}", on, {"yen": yen}, r.account)
-            for r, on, yen in settled
-        ]
-        + [
-            Posting("card_overcharged", f"attempt:{r.attempt_id}:over", on, {"yen": over}, r.account)
-            for r, on in paid
-            if (over := r.yen - fees.get(r.invoice_id, 0)) > 0
-        ],
-        now,
-    )
-
-
-def _checkpoint_interest(session: Session, rules: Rules, paid: Sequence[tuple[OpenItem, date]], now: datetime) -> None:
-    marks = []
-    for each, on in paid:
-        if on <= each.accrues_after and not each.accrued_unpaid_yen:
-            continue  # nothing has accrued: most fees are paid on the day on which they are due
-        left = settle_fee(each.debt, on, InterestRate.of(rules.terms.at(on)))
-        if left.accrued_unpaid_yen:
-            marks.append((each.invoice_id, each.account, on, left.accrued_unpaid_yen, now))
-    if marks:
-        copy_rows(
-            session,
-            interest_checkpoint,
-            ("invoice_id", "account", "accrues_after", "accrued_unpaid_yen", "recorded_at"),
-            marks,
-        )
-
-
-def abandon(session: Session, attempt_id: int, now: datetime) -> int:
-    """People have made sure that nothing was charged: the attempt is over and another may begin. Does not commit."""
-    return session.execute(
-        sa.update(payment_attempt)
-        .where(payment_attempt.c.id == attempt_id, payment_attempt.c.outcome.is_(None))
-        .values(outcome="abandoned", code="by_people", settled_on=jst_day(now), settled_at=now, answer_recorded_at=now)
-    ).rowcount
 
 
 def _wanted(
@@ -389,11 +328,3 @@ def _still_unanswered(session: Session, attempts: Sequence[InFlight]) -> list[In
         session.scalars(sa.select(payment_attempt.c.id).where(payment_attempt.c.id == sa.any_(ids), _UNANSWERED))
     )
     return [each for each in attempts if each.request.attempt_id in still]
-
-
-def _outcome(result: ChargeResult, hard_codes: Sequence[str]) -> str:
-    if result.answer is Answer.SUCCEEDED:
-        return "succeeded"
-    if result.answer is Answer.NEEDS_USER:
-        return "needs_user"
-    return decline_kind(result.code, hard_codes)

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from keizoku.billing.cards.charge_stage import InFlight, save_results
+from keizoku.billing.cards.charge_answers import save_results
 from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
 from keizoku.db.fence import is_of_item
@@ -85,7 +85,7 @@ def _adopt(session: Session, rules: Rules, act: sa.Row[Any], invoice_id: int, no
     restored.explain(session, act, now, ground=f"attempt {attempt_id} of invoice {invoice_id}")
     request = ChargeRequest(key, act.account, attempt_id, invoice_id, act.yen, act.happened_at)
     result = ChargeResult(key, Answer.SUCCEEDED, gateway_id=act.gateway_id, happened_at=act.happened_at)
-    return 1 + save_results(session, rules, [InFlight(request, act.happened_at, act.yen)], [result], now)
+    return 1 + save_results(session, rules, [request], [result], now)
 
 
 def _may_be_asked(session: Session, act: sa.Row[Any]) -> bool:

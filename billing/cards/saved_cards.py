@@ -38,7 +38,7 @@ def begin_card(session: Session, calls: StripeCalls, account: str, now: datetime
     params: Any = {
         "customer": customer_id,
         "usage": "off_session",
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "metadata": {ACCOUNT: account},
     }
     try:

@@ -41,6 +41,10 @@ class Case:
     elsewhere: tuple[OpenItem, ...]  # unpaid fees of the account's other contracts
     notified: frozenset[str]  # occasions of the overdue notices that were sent
 
+    def waits_for_charge(self, today: date) -> bool:
+        """Whether a card is to be asked for one of the fees by today, and was not."""
+        return any(each.wanted_on is not None and each.wanted_on <= today for each in self.unpaid)
+
 
 @dataclass(frozen=True, slots=True)
 class DelinquencyRuling:

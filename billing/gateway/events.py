@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.gateway.books import GatewayBooks, GatewayEvent, Movement, Payout
+from keizoku.billing.gateway.port import MissingRightError
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
@@ -48,21 +49,48 @@ def poll(session: Session, books: GatewayBooks, now: datetime) -> int:
     """Record what is new at the gateway and book its fees and payouts; returns the rows written. Commits.
 
     A poll that is broken off is made up by the next: the cursor moves last, and never beyond the gateway's own clock
-    or the database's.
+    or the database's. Raises MissingRightError, after all else was read, for what the key may not read.
     """
+    refused: MissingRightError | None = None
     changes = 0
-    for event_chunk in _chunks(books.events(_since(session, "events", now))):
-        changes += _record_events(session, event_chunk, now)
-    held = books.server_now()
-    seen_to = now if held is None else min(now, held)
-    _move_cursor(session, "events", seen_to)
-    for movement_chunk in _chunks(books.movements(_since(session, "movements", now))):
-        changes += _record_movements(session, movement_chunk, now)
-    _move_cursor(session, "movements", seen_to)
-    for payout_chunk in _chunks(books.payouts(_since(session, "payouts", now))):
-        changes += _record_payouts(session, books, payout_chunk, now)
-    _move_cursor(session, "payouts", seen_to)
+    for part in (_poll_events, _poll_movements, _poll_payouts):
+        try:
+            changes += part(session, books, now)
+        except MissingRightError as error:  # what a key may not read holds up nothing else
+            session.rollback()
+            refused = refused or error
+    if refused is not None:
+        raise refused
     return changes
+
+
+def _poll_events(session: Session, books: GatewayBooks, now: datetime) -> int:
+    changes = 0
+    for chunk in _chunks(books.events(_since(session, "events", now))):
+        changes += _record_events(session, chunk, now)
+    _move_cursor(session, "events", _seen_to(books, now))
+    return changes
+
+
+def _poll_movements(session: Session, books: GatewayBooks, now: datetime) -> int:
+    changes = 0
+    for chunk in _chunks(books.movements(_since(session, "movements", now))):
+        changes += _record_movements(session, chunk, now)
+    _move_cursor(session, "movements", _seen_to(books, now))
+    return changes
+
+
+def _poll_payouts(session: Session, books: GatewayBooks, now: datetime) -> int:
+    changes = 0
+    for chunk in _chunks(books.payouts(_since(session, "payouts", now))):
+        changes += _record_payouts(session, books, chunk, now)
+    _move_cursor(session, "payouts", _seen_to(books, now))
+    return changes
+
+
+def _seen_to(books: GatewayBooks, now: datetime) -> datetime:
+    held = books.server_now()
+    return now if held is None else min(now, held)
 
 
 def _record_events(session: Session, events: Sequence[GatewayEvent], now: datetime) -> int:

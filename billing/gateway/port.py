@@ -21,8 +21,23 @@ class GatewayRefusesUsError(Exception):
     """The gateway refuses our key or our account; nothing can be charged until that is mended."""
 
 
+class MissingRightError(GatewayRefusesUsError):
+    """The key lacks one right: what needs it cannot be done, all else can.
+
+    `right` is the gateway's word for it, `account` whose key it is, where the gateway says so.
+    """
+
+    def __init__(self, sentence: str, right: str, account: str | None = None) -> None:
+        super().__init__(sentence)
+        self.right, self.account = right, account
+
+
 class UnansweredError(Exception):
     """No definite answer came: what was asked may have happened. Look it up before anything else."""
+
+
+class ReplayedError(UnansweredError):
+    """The gateway repeats a failure that it keeps under our key: asking again under it is of no use, looking up is."""
 
 
 class Answer(StrEnum):
@@ -32,6 +47,11 @@ class Answer(StrEnum):
     DECLINED = "declined"  # a definite no; the code says why
     NEEDS_USER = "needs_user"  # the card holder has to take part (3-D Secure): do not retry alone
     UNKNOWN = "unknown"  # no answer came: the money may have moved
+    OURS = "ours"  # our own fault, and nothing moved: no decline; the charge is due as it was
+
+
+REPLAYED = "replayed"
+"""The code of an unknown charge whose key the gateway answers with a failure it has kept: never sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +68,14 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChargeResult:
-    """The answer to the charge with this key; `code` is the gateway's word for a refusal."""
+    """The answer to the charge with this key; `code` is the gateway's word for a refusal, `advice` what it advises."""
 
     key: str
     answer: Answer
     code: str | None = None
     gateway_id: str | None = None
     happened_at: datetime | None = None
+    advice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +109,18 @@ class Gateway(Protocol):
         """The gateway's own books, where it has any to read."""
         ...
 
+    def check_account(self) -> None:
+        """Raises GatewayRefusesUsError where our key is not that of the account and mode that the rows are bound to.
+
+        Asked before anything is written that is to be sent; an answer that does not come holds nothing up.
+        """
+        ...
+
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
-        """Charge each request once per key; answers come in any order, one for each request."""
+        """Charge each request once per key; answers come in any order, one for each request.
+
+        Raises GatewayRefusesUsError only after every request has its answer (`OURS`: nothing was charged).
+        """
         ...
 
     def find_charges(self, requests: Sequence[ChargeRequest], at: datetime) -> Mapping[str, ChargeResult]:

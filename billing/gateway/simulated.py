@@ -93,6 +93,9 @@ class SimulatedGateway:
             insert(simulated_card).values(row).on_conflict_do_update(index_elements=["account"], set_=values)
         )
 
+    def check_account(self) -> None:
+        """It is of this database and no other."""
+
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
         """Answer every request by the outcome set for its card, once per key."""
         cards = self._cards(requests)

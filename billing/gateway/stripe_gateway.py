@@ -7,32 +7,36 @@
 Always holds: a key answers once. The idempotency key is ours with the customer's id behind it, so that two
 databases on one Stripe account never meet; a resend charges the card that was saved when the attempt was first
 sent, so that its parameters are the same. An intent that waits for the user is cancelled: it can never succeed
-beside a later attempt.
+beside a later attempt. What is our own fault (a key, a right, an object that Stripe does not know, a parameter)
+is never a decline: the charge is due as it was, and where nothing gets through the stage ends in one line.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 import stripe
 
+from keizoku.billing.gateway.binding import hold
 from keizoku.billing.gateway.books import Dispute, KeyedAct, RefundState
 from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.billing.gateway.port import (
     BANK_NAMES,
+    REPLAYED,
     Answer,
     ChargeRequest,
     ChargeResult,
     GatewayRefusesUsError,
     RefundRequest,
     RefundResult,
+    ReplayedError,
     UnansweredError,
 )
-from keizoku.billing.gateway.stripe_books import UNDER_WAY, StripeBooks
+from keizoku.billing.gateway.stripe_answers import Batch, Card, all_ours, declined, failed, refunded
+from keizoku.billing.gateway.stripe_books import StripeBooks
 from keizoku.billing.gateway.stripe_calls import ACCOUNT, INVOICE, KEY, PAGE, StripeCalls, plain
 from keizoku.db.session import texts
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
@@ -47,14 +51,8 @@ LOOK_BACK = timedelta(hours=1)
 """Clocks differ: an intent is looked for from so much before its attempt."""
 
 NO_CARD = "no_saved_card"
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A saved card: the customer and the payment method, by Stripe's ids."""
-
-    customer_id: str
-    payment_method_id: str
+WAITED_FOR_HOLDER = "abandoned"
+"""The reason with which an intent that waits for its card holder is cancelled by us."""
 
 
 class StripeGateway:
@@ -73,7 +71,7 @@ class StripeGateway:
     ) -> None:
         self._clock = clock
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        self._calls = calls
+        self._calls = calls.behind(lambda found: hold(self._connection, found))
         self._pool = ThreadPoolExecutor(max_workers=concurrent, thread_name_prefix="stripe")
 
     @property
@@ -97,14 +95,29 @@ class StripeGateway:
         self._pool.shutdown(wait=True)
         self._connection.close()
 
+    def check_account(self) -> None:
+        """Raises GatewayRefusesUsError where the key is of another account or mode than this database's."""
+        with suppress(UnansweredError):
+            self._calls.check_account()
+
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
-        """Charge each request to its saved card, several at once; raises GatewayRefusesUsError."""
+        """Charge each request to its saved card, several at once.
+
+        Raises GatewayRefusesUsError, after each request has its answer, where the fault is ours for all of them.
+        """
         cards = self._cards(requests)
         until = self._clock() + SENDING_SECONDS
-        under_way = [self._pool.submit(self._charge, each, cards.get(each.key), until) for each in requests]
+        batch = Batch()
+        under_way = [
+            self._pool.submit(batch.charge, self._charge, each, cards.get(each.key), until) for each in requests
+        ]
         try:
             for answered in as_completed(under_way):
                 yield answered.result()
+            if batch.refused is None and batch.ours == len(under_way) and batch.ours:
+                batch.refused = all_ours(batch.code)
+            if batch.refused is not None:
+                raise batch.refused
         finally:
             for each in under_way:
                 each.cancel()
@@ -130,7 +143,7 @@ class StripeGateway:
             return RefundResult(request.key, Answer.UNKNOWN, code=str(error))
         except (stripe.CardError, stripe.InvalidRequestError) as error:
             return RefundResult(request.key, Answer.DECLINED, code=error.code or "refused")
-        return _refunded(request.key, made)
+        return refunded(request.key, made)
 
     def find_refund(self, request: RefundRequest, at: datetime) -> RefundResult | None:
         """The refund of the charge that carries this key, whenever it was asked for."""
@@ -141,7 +154,7 @@ class StripeGateway:
             return RefundResult(request.key, Answer.UNKNOWN, code=str(error) or "not_found")
         for made in found.data:
             if plain(made.metadata).get(KEY) == request.key:
-                return _refunded(request.key, made)
+                return refunded(request.key, made)
         if found.has_more:  # more refunds of one charge than a page holds: nobody can say that it is not among them
             return RefundResult(request.key, Answer.UNKNOWN, code="too_many_refunds")
         return None
@@ -183,6 +196,7 @@ class StripeGateway:
             "currency": "jpy",
             "customer": card.customer_id,
             "payment_method": card.payment_method_id,
+            "allowed_payment_method_types": ["card"],  # without it Stripe wants an address to send the holder back to
             "off_session": True,
             "confirm": True,
             "metadata": {
@@ -201,12 +215,14 @@ class StripeGateway:
 
         try:
             intent = self._calls.call(send)
+        except ReplayedError:
+            return ChargeResult(request.key, Answer.UNKNOWN, code=REPLAYED)
         except UnansweredError as error:
             return ChargeResult(request.key, Answer.UNKNOWN, code=str(error))
         except stripe.CardError as error:
-            return _declined(request.key, error)
+            return declined(request.key, error)
         except stripe.InvalidRequestError as error:
-            return ChargeResult(request.key, Answer.DECLINED, code=error.code or "invalid_request")
+            return ChargeResult(request.key, Answer.OURS, code=error.code or "invalid_request")
         return self._result(request.key, intent)
 
     def _find(self, request: ChargeRequest, card: Card) -> ChargeResult | None:
@@ -235,23 +251,33 @@ class StripeGateway:
             yield from page.data
 
     def _result(self, key: str, intent: stripe.PaymentIntent) -> ChargeResult:
-        """What an intent's state means; one that waits for the user is cancelled first."""
+        """What an intent's state means; one that waits for the user is cancelled first.
+
+        Definite are: succeeded, canceled, and requires_payment_method with its error. All else is unknown, also a
+        state that nobody knows yet.
+        """
         happened_at = datetime.fromtimestamp(intent.created, UTC)
         if intent.status == "succeeded":
             return ChargeResult(key, Answer.SUCCEEDED, gateway_id=intent.id, happened_at=happened_at)
-        if intent.status in UNDER_WAY:
-            return ChargeResult(key, Answer.UNKNOWN, code=intent.status, gateway_id=intent.id)
-        if intent.status in ("requires_action", "requires_confirmation"):
-            intent_id = intent.id
+        said = plain(intent)
+        failure = plain(said.get("last_payment_error"))
+        if intent.status == "requires_payment_method" and failure:
+            return failed(key, failure, intent.id, happened_at)
+        if intent.status == "canceled":
+            if said.get("cancellation_reason") == WAITED_FOR_HOLDER:
+                return ChargeResult(key, Answer.NEEDS_USER, "authentication_required", intent.id, happened_at)
+            if failure:
+                return failed(key, failure, intent.id, happened_at)
+            return ChargeResult(key, Answer.OURS, intent.status, intent.id, happened_at)
+        if intent.status == "requires_action":
+            intent_id, why = intent.id, WAITED_FOR_HOLDER
+            reason: Any = {"cancellation_reason": why}
             try:
-                self._calls.call(lambda client: client.v1.payment_intents.cancel(intent_id))
+                self._calls.call(lambda client: client.v1.payment_intents.cancel(intent_id, reason))
             except (UnansweredError, stripe.InvalidRequestError, stripe.CardError) as error:
                 return ChargeResult(key, Answer.UNKNOWN, code=str(error), gateway_id=intent.id)
             return ChargeResult(key, Answer.NEEDS_USER, "authentication_required", intent.id, happened_at)
-        failure = plain(intent.last_payment_error)
-        code = _word(failure.get("decline_code") or failure.get("code"), intent.status)
-        answer = Answer.NEEDS_USER if code == "authentication_required" else Answer.DECLINED
-        return ChargeResult(key, answer, code, intent.id, happened_at)
+        return ChargeResult(key, Answer.UNKNOWN, code=intent.status, gateway_id=intent.id)
 
     def _cards(self, requests: Sequence[ChargeRequest]) -> dict[str, Card]:
         """The card of each request: the last one saved, and not ended, when the request was first sent."""
@@ -276,26 +302,3 @@ class StripeGateway:
                 if saved and not ended:
                     cards[each.key] = Card(row.customer_id, row.payment_method_id)
         return cards
-
-
-def _declined(key: str, error: stripe.CardError) -> ChargeResult:
-    """A definite no of the card's bank, with its word for it."""
-    body = plain(error.json_body).get("error", {})
-    code = _word(body.get("decline_code") or error.code, "card_declined")
-    answer = Answer.NEEDS_USER if code == "authentication_required" else Answer.DECLINED
-    intent: Any = body.get("payment_intent") or {}
-    return ChargeResult(key, answer, code, intent.get("id") if isinstance(intent, dict) else None)
-
-
-def _word(code: object, otherwise: str) -> str:
-    return code if isinstance(code, str) and code else otherwise
-
-
-def _refunded(key: str, made: stripe.Refund) -> RefundResult:
-    """What a refund's state means: what has left the balance was made, and may fail later (failed_refunds)."""
-    said = plain(made)
-    if made.status == "succeeded" or said.get("balance_transaction"):
-        return RefundResult(key, Answer.SUCCEEDED, gateway_id=made.id)
-    if made.status in ("failed", "canceled"):
-        return RefundResult(key, Answer.DECLINED, said.get("failure_reason") or made.status, made.id)
-    return RefundResult(key, Answer.UNKNOWN, made.status, made.id)

@@ -191,6 +191,8 @@ def refund_leftovers(
         return 0
     changes = _resend(session, rules, gateway, now, fence=fence)
     rows = session.execute(sa.select(credit).where(_LEFT_OVER).order_by(credit.c.usable_from, credit.c.id)).all()
+    if rows:
+        gateway.check_account()  # before anything is written
     for row in rows:
         try:
             changes += _refund(session, rules, gateway, row, now)

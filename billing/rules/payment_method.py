@@ -127,8 +127,24 @@ def next_attempt_wanted_on(
     return next((on for on in later if on > last.started_on), None)
 
 
-def decline_kind(code: str | None, hard_codes: Collection[str]) -> str:
-    """`declined_hard` for the codes that wait for a new card (setting), `declined_soft` for all others."""
+def decline_kind(
+    code: str | None,
+    hard_codes: Collection[str],
+    advice: str | None = None,
+    *,
+    card_holder_codes: Collection[str] = (),
+    hard_advice: Collection[str] = (),
+    card_holder_advice: Collection[str] = (),
+) -> str:
+    """What a refused charge waits for: a new card, the card holder, or the retry schedule.
+
+    `declined_hard`, `needs_user`, `declined_soft`. The advice that comes with a code stands above it: who is told not
+    to try again does not, whatever the code. Which words mean what is data (setting, billing/gateway/refusal_words).
+    """
+    if advice in hard_advice:
+        return "declined_hard"
+    if advice in card_holder_advice or code in card_holder_codes:
+        return "needs_user"
     return "declined_hard" if code in hard_codes else "declined_soft"
 
 
@@ -143,15 +159,21 @@ def days_not_accruing(
 
     The first attempt was due on one day and definitely answered only on a later one: the days between bear no
     interest, whatever the answer was. A retry that came late took nothing from a user whose card refuses again, so
-    its days are left out only if it succeeded or its answer is still unknown. `delayed_until` is the day on which
-    an invoice for payment by other means was really made, where that was later than its date.
+    its days are left out only if it succeeded or its answer is still unknown. An attempt that never reached the card
+    (abandoned) leaves the fee uncharged until the next one begins, and the first that does reach it is the first
+    attempt. `delayed_until` is the day on which an invoice for payment by other means was really made, where that was
+    later than its date.
     """
     one = timedelta(days=1)
-    ranges = [
-        (attempt.wanted_on + one, (attempt.settled_on or today) + one)
-        for place, attempt in enumerate(attempts)
-        if place == 0 or attempt.outcome in (None, "succeeded", "abandoned")
-    ]
+    ranges = []
+    reached = False
+    for place, attempt in enumerate(attempts):
+        ended_on = attempt.settled_on or today
+        if attempt.outcome == "abandoned":
+            ended_on = max(ended_on, attempts[place + 1].started_on if place + 1 < len(attempts) else today)
+        if not reached or attempt.outcome in (None, "succeeded", "abandoned"):
+            ranges.append((attempt.wanted_on + one, ended_on + one))
+        reached = reached or attempt.outcome not in (None, "abandoned")
     if not attempts and wanted_on is not None and wanted_on < today:
         ranges.append((wanted_on + one, today + one))
     if delayed_until is not None:

@@ -32,7 +32,7 @@ SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "term": (("closed_on", "closed_at"),),
     "suspension": (("lifted_at", "lifted_by", "lift_recorded_at"),),
     "invoice": (("accelerated_on", "accelerated_at"),),
-    "payment_attempt": (_ANSWER,),
+    "payment_attempt": ((*_ANSWER, "advice"),),
     "credit_refund": (_ANSWER, _FAILURE),
     "overpayment_refund": (_ANSWER, _FAILURE),
     "review_task": (("closed_at", "closed_by", "closed_ground"),),

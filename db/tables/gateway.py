@@ -14,6 +14,21 @@ from sqlalchemy.dialects.postgresql import TEXT
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
+gateway_binding = Table(
+    "gateway_binding",
+    metadata,
+    identity(),
+    text("account", nullable=True),  # at the gateway, by its id; null: the key had no right to know
+    Column("livemode", Boolean, nullable=False),
+    text("author"),
+    text("ground"),
+    Column("replaces", BigInteger, ForeignKey("gateway_binding.id"), nullable=True),
+    instant("recorded_at"),
+    CheckConstraint("author <> '' AND ground <> ''", name="by_somebody"),
+    UniqueConstraint("replaces", name="uq_gateway_binding_replaces", postgresql_nulls_not_distinct=True),
+)
+"""The one account and mode at the gateway that this database belongs to: the last row holds, each replaces one."""
+
 gateway_customer = Table(
     "gateway_customer",
     metadata,

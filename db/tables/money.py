@@ -75,6 +75,7 @@ payment_attempt = Table(
     instant("started_at"),
     text("outcome", nullable=True),
     text("code", nullable=True),
+    text("advice", nullable=True),  # what the gateway advises after a decline, in its own word
     text("gateway_id", nullable=True),
     day("settled_on", nullable=True),
     instant("settled_at", nullable=True),

@@ -98,6 +98,11 @@ COMMANDS: dict[str, Target] = {
         "Charges whose answer never came: look up, decide.",
         "結果が届かない決済: 照会、判断。",
     ),
+    "gateway": Target(
+        "keizoku.scheduler.cli.operations.gateway:app",
+        "The card gateway: the rights of its key, its account.",
+        "決済代行: キーの権限とアカウント。",
+    ),
     "account": Target(
         "keizoku.scheduler.cli.contracts.account:app",
         "Accounts: state, history, suspend, terminate, write off, set off.",

@@ -215,6 +215,8 @@ def _delinquency(work: Work) -> Iterator[int]:
 
     def of_some(session: Session, ids: Sequence[int] | None) -> int:
         cases = delinquency_stage.due(session, work.rules, today, contract_ids=ids)
+        if "payments" in work.held:  # whose card could not be asked tonight is not suspended for it
+            cases = [each for each in cases if not each.waits_for_charge(today)]
         rulings = delinquency_stage.decide(work.rules, cases, today)
         return delinquency_stage.save(session, work.rules, rulings, work.now, work.fence)
 

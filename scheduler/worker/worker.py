@@ -29,7 +29,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from keizoku.billing.gateway import events
-from keizoku.billing.gateway.port import UnansweredError
+from keizoku.billing.gateway.port import GatewayRefusesUsError, MissingRightError, UnansweredError
 from keizoku.db.failures import failure_of
 from keizoku.db.standing import check_untouched
 from keizoku.scheduler.app import Services
@@ -76,6 +76,7 @@ class Worker:
     stopping: Event = field(default_factory=Event)
     _done_to: date | None = None  # the last night known to be done
     _refused_for: date | None = None  # the night that waits for a person's word, and was told
+    _rights_named: bool = False  # what the key may not do was looked at since the start
     _not_before: float = 0.0  # after a failure the job is not tried again at once
     _began: dict[str, float] = field(default_factory=dict)  # the jobs under way
 
@@ -160,12 +161,32 @@ class Worker:
         with self._job("news") as job, self._services() as services:
             now = self.clock()
             books = services.gateway.books
+            self._name_missing_rights(services, now)
             try:
-                job.about["rows"] = events.poll(services.session, books, now) if books is not None else 0
+                try:
+                    job.about["rows"] = events.poll(services.session, books, now) if books is not None else 0
+                except MissingRightError as error:  # what may not be read holds up no charge
+                    job.outcome, job.about["why"] = "gateway_refuses", str(error)
                 job.about["settled"] = services.billing.settle_unknown(now=now)
             except UnansweredError:
                 services.session.rollback()
                 job.outcome = "gateway_silent"
+            except GatewayRefusesUsError as error:
+                services.session.rollback()
+                job.outcome, job.about["why"] = "gateway_refuses", str(error)
+
+    def _name_missing_rights(self, services: Services, now: datetime) -> None:
+        """Once after a start: each right that the key for Stripe lacks, in the log."""
+        calls = getattr(services.gateway, "calls", None)
+        if self._rights_named or calls is None:
+            return
+        from keizoku.billing.gateway.stripe_check import check
+
+        with suppress(GatewayRefusesUsError):  # the poll says so
+            found = check(calls, now)
+            for each in found.missing:
+                self.log.warning("right missing", right=each.right.name, kind=each.right.kind, named=each.named)
+            self._rights_named = bool(found.identity)
 
     def back_up(self) -> None:
         """Make the day's backup from its hour on, if none is in every store yet (premium/10.3)."""

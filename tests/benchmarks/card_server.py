@@ -1,123 +1,75 @@
-"""A server that speaks of Stripe what a night's charges need, slowly and at any rate: a process of its own.
+"""The double of Stripe as a benchmark's gateway: with members whose cards are saved, and a latency of its own.
 
-    POST /v1/payment_intents     charges once per idempotency key, after about the latency (±20 %, drawn from the key,
-                                 so that answers come in another order than they were asked for)
-    GET  /v1/payment_intents     the customer's intents
-    GET  /seen                   what was asked: calls, charges, most calls in any second, most at once for one invoice
-
-Everything is in memory; nothing is refused. `python -m tests.benchmarks.card_server --latency-ms 50` prints its port.
+Every answer takes about the latency (±20 %, drawn from the key, so that answers come in another order than they were
+asked for). What it was asked is counted there: calls, charges, most calls in any second, most at once for one invoice.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import subprocess
-import sys
 import time
-import zlib
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
-from urllib.request import urlopen
 
-from aiohttp import ClientSession, TCPConnector, web
+from aiohttp import ClientSession, TCPConnector
+
+from tests.stripe_double.access import SECRET
+from tests.stripe_double.running import Controls, running_double
+from tests.stripe_double.server import VERSION
 
 PATH = "/v1/payment_intents"
-
-
-@dataclass
-class Cards:
-    """The charges made, and what the calls looked like from here."""
-
-    latency_ms: int
-    charges: dict[str, dict[str, Any]] = field(default_factory=dict)
-    arrivals: deque[float] = field(default_factory=deque)
-    under_way: Counter[str] = field(default_factory=Counter)
-    calls: int = 0
-    most_in_a_second: int = 0
-    most_for_one_invoice: int = 0
-    first_at: float = 0.0
-    last_at: float = 0.0
-
-    async def charge(self, request: web.Request) -> web.Response:
-        """One charge per key; the same key is answered the same."""
-        self._arrived(time.monotonic())
-        asked = dict(parse_qsl(await request.text()))
-        key, invoice = request.headers["Idempotency-Key"], asked.get("metadata[keizoku_invoice]", "")
-        self.under_way[invoice] += 1
-        self.most_for_one_invoice = max(self.most_for_one_invoice, self.under_way[invoice])
-        await asyncio.sleep(self.latency_ms / 1000 * (0.8 + zlib.crc32(key.encode()) % 1000 / 2500))
-        if key not in self.charges:
-            self.charges[key] = {
-                "id": f"pi_{len(self.charges) + 1:08d}",
-                "object": "payment_intent",
-                "amount": int(asked["amount"]),
-                "currency": asked["currency"],
-                "customer": asked["customer"],
-                "status": "succeeded",
-                "created": int(time.time()),
-                "metadata": {name[9:-1]: value for name, value in asked.items() if name.startswith("metadata[")},
-            }
-        self.under_way[invoice] -= 1
-        return web.json_response(self.charges[key])
-
-    async def list(self, request: web.Request) -> web.Response:
-        """Newest first, all on one page."""
-        found = [each for each in self.charges.values() if each["customer"] == request.query.get("customer")]
-        return web.json_response({"object": "list", "data": found[::-1], "has_more": False, "url": PATH})
-
-    async def seen(self, request: web.Request) -> web.Response:
-        """For whoever measures; forgets the calls, not the charges."""
-        told = {
-            "calls": self.calls,
-            "charges": len(self.charges),
-            "yen": sum(each["amount"] for each in self.charges.values()),
-            "most_in_a_second": self.most_in_a_second,
-            "most_for_one_invoice": self.most_for_one_invoice,
-            "seconds": self.last_at - self.first_at,
-        }
-        self.calls = self.most_in_a_second = 0
-        self.arrivals.clear()
-        return web.json_response(told)
-
-    def _arrived(self, at: float) -> None:
-        if not self.calls:
-            self.first_at = at
-        self.calls += 1
-        self.last_at = at
-        self.arrivals.append(at)
-        while self.arrivals[0] <= at - 1:
-            self.arrivals.popleft()
-        self.most_in_a_second = max(self.most_in_a_second, len(self.arrivals))
+KEY = SECRET
 
 
 @contextmanager
-def running_cards(latency_ms: int) -> Iterator[str]:
-    """The server in a process of its own; its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.card_server", "--latency-ms", str(latency_ms)],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+def running_cards(latency_ms: int, members: int) -> Iterator[str]:
+    """The double in a process of its own, with `cus_1`, `pm_1` and so on; its address."""
+    with running_double(latency_ms=latency_ms) as double:
+        double("members", count=members)
+        yield double.url
+        assert double("violations") == []
 
 
 def seen(url: str) -> dict[str, Any]:
-    """What the server was asked so far."""
-    with urlopen(f"{url}/seen") as answer:  # noqa: S310  the address of our own process
-        return dict(json.load(answer))
+    """What it was asked since this was last asked for; the charges are all that there are."""
+    double = Controls(url)
+    asked = double("requests", forget=True)
+    charges = [each for each in double("all", kind="payment_intent") if each["status"] == "succeeded"]
+    return {
+        "calls": len(asked),
+        "charges": len(charges),
+        "yen": sum(each["amount"] for each in charges),
+        "most_in_a_second": _most_in_a_second([each["began"] for each in asked]),
+        "most_for_one_invoice": _most_for_one_invoice(asked),
+        "seconds": asked[-1]["began"] - asked[0]["began"] if asked else 0.0,
+    }
+
+
+def _most_in_a_second(times: list[float]) -> int:
+    window: deque[float] = deque()
+    most = 0
+    for at in times:
+        window.append(at)
+        while window[0] <= at - 1:
+            window.popleft()
+        most = max(most, len(window))
+    return most
+
+
+def _most_for_one_invoice(asked: list[dict[str, Any]]) -> int:
+    moments = []
+    for each in asked:
+        invoice = dict(each["params"]).get("metadata[keizoku_invoice]")
+        if each["method"] == "POST" and invoice is not None:
+            moments += [(each["began"], 1, invoice), (each["ended"], -1, invoice)]
+    under_way: Counter[str] = Counter()
+    most = 0
+    for _, step, invoice in sorted(moments):
+        under_way[invoice] += step
+        most = max(most, under_way[invoice])
+    return most
 
 
 def capacity(url: str, calls: int, at_once: int = 400) -> float:
@@ -129,34 +81,25 @@ def capacity(url: str, calls: int, at_once: int = 400) -> float:
 
             async def ask() -> None:
                 for number in waiting:
-                    headers = {"Idempotency-Key": f"capacity-{number}"}
-                    body = {"amount": "500", "currency": "jpy", "customer": "cus_capacity"}
+                    headers = {
+                        "Authorization": f"Bearer {KEY}",
+                        "Stripe-Version": VERSION,
+                        "Idempotency-Key": f"capacity-{number}",
+                    }
+                    body = {
+                        "amount": "500",
+                        "currency": "jpy",
+                        "customer": "cus_1",
+                        "payment_method": "pm_1",
+                        "off_session": "true",
+                        "confirm": "true",
+                        "allowed_payment_method_types[0]": "card",
+                    }
                     async with client.post(url + PATH, data=body, headers=headers) as answer:
-                        await answer.read()
+                        assert answer.status == 200, await answer.text()
 
             begun = time.perf_counter()
             await asyncio.gather(*(ask() for _ in range(at_once)))
             return calls / (time.perf_counter() - begun)
 
     return asyncio.run(ask_all())
-
-
-async def _serve(latency_ms: int) -> None:
-    cards = Cards(latency_ms)
-    application = web.Application()
-    application.router.add_post(PATH, cards.charge)
-    application.router.add_get(PATH, cards.list)
-    application.router.add_get("/seen", cards.seen)
-    runner = web.AppRunner(application, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    sys.stdout.write(f"{runner.addresses[0][1]}\n")
-    sys.stdout.flush()
-    await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="card_server")
-    parser.add_argument("--latency-ms", type=int, default=50)
-    asyncio.run(_serve(parser.parse_args().latency_ms))

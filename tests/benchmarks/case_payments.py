@@ -1,7 +1,8 @@
 """The payment stage against a gateway that takes 50 ms for an answer and allows 100 calls a second, over real HTTP.
 
-Stripe's own client, its real calls; the server is a process of its own (card_server.py). What an answer costs us has to
-fit between the calls: attempts are committed before they are sent, answers booked while the next ones are asked for.
+Stripe's own client, its real calls; the server is the double of Stripe, a process of its own (card_server.py). What an
+answer costs us has to fit between the calls: attempts are committed before they are sent, answers booked while the next
+ones are asked for.
 """
 
 from __future__ import annotations
@@ -23,13 +24,12 @@ from keizoku.db.session import Session, make_engine, open_session
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
-from tests.benchmarks.card_server import capacity, running_cards, seen
+from tests.benchmarks.card_server import KEY, capacity, running_cards, seen
 from tests.benchmarks.harness import Case, Contender
 
 DUE_ON = date(2026, 4, 10)
 LATENCY_MS = 50
 PER_SECOND = 100
-KEY = "sk_test_of_nobody"
 
 _OPEN_FEES = (
     "INSERT INTO plan (code, interval, recorded_at) VALUES ('monthly', 'month', '2026-01-01')",
@@ -95,7 +95,7 @@ def _rows(session: Session, query: str) -> list[list[Any]]:
 
 def keizoku(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
     """Charges them all; the rate is that of the whole stage."""
-    with EmbeddedServer(folder) as server, running_cards(LATENCY_MS) as url:
+    with EmbeddedServer(folder) as server, running_cards(LATENCY_MS, size["charges"]) as url:
         engine = make_engine(server.url)
         answer = charged(engine, url, PER_SECOND)
         engine.dispose()

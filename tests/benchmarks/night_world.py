@@ -64,6 +64,9 @@ class GatewayAtOnce:
     def __init__(self, refused: frozenset[str] = frozenset()) -> None:
         self.refused = refused
 
+    def check_account(self) -> None:
+        """It is everybody's."""
+
     def charge_many(self, requests: Sequence[ChargeRequest], at: datetime) -> Iterator[ChargeResult]:
         """Every charge succeeds but those of the accounts that are refused."""
         for each in requests:

@@ -20,7 +20,7 @@ MOST_LINES = 400
 MOST_FILES = 20
 NOT_FOR_USE = {"docs", "test", "bench", "browser", "all"}
 """Extras of those who work on Keizoku, and the one that is made of others."""
-MODULES = {"python-dateutil": "dateutil", "pyyaml": "yaml"}
+MODULES = {"mt-940": "mt940", "python-dateutil": "dateutil", "pyyaml": "yaml"}
 """Of distributions that are not called as their module is."""
 ALONG = {"markupsafe", "py4j", "pydantic_core"}
 """Modules that come with another's: jinja2, pyspark, pydantic."""
@@ -105,7 +105,7 @@ def test_a_name_without_the_package_is_noticed() -> None:
 
 def test_the_extras_are_those_of_the_distribution() -> None:
     declared = {
-        extra: tuple(sorted(name.replace("-", "_") for name in names(requirements)))
+        extra: tuple(sorted(MODULES.get(name, name.replace("-", "_")) for name in names(requirements)))
         for extra, requirements in project()["optional-dependencies"].items()
         if extra not in NOT_FOR_USE
     }

@@ -238,7 +238,7 @@ def _at_every_statement(engine: sa.Engine, step: Callable[[psycopg.Connection[An
 
 
 class Stripe(World):
-    """Cards on a server that speaks like Stripe; moments are calls, and half of those that are killed go through."""
+    """Cards on the double of Stripe; moments are calls, and half of those that are killed go through."""
 
     on = date(2026, 5, 2)  # renewals of all
 

@@ -23,7 +23,7 @@ from keizoku.terms.rules import Rules
 
 FIRST_NIGHT = date(2026, 3, 25)
 TECHNICAL = {"id", "key", "event_key", "subject", "occasion", "detail", "calculation"}
-_STRIPE_ID = re.compile(r"\b([a-z]{2,4}_)[A-Za-z0-9]{14}\b")
+_STRIPE_ID = re.compile(r"\b([a-z]{2,4}_)[A-Za-z0-9]{14,24}\b")
 RUN_LOG = {"stage_run", "certificate", "night_range"}
 
 

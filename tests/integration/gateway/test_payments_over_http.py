@@ -16,7 +16,7 @@ FEES = 60
 
 @pytest.fixture
 def card_server() -> Iterator[str]:
-    with running_cards(latency_ms=10) as url:
+    with running_cards(latency_ms=10, members=FEES) as url:
         yield url
 
 

@@ -1,4 +1,4 @@
-"""The real Stripe client over HTTP against localstripe, through a proxy that keeps keys and injects faults."""
+"""The real Stripe client over HTTP against the strict double, through a proxy that injects faults."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_5_4__a_decline_is_definite_and_names_its_code_and_a_missing_card_is_nev
     [none] = gateway.charge_many([request("nobody")], NOW)
     assert (none.answer, none.code, len(proxy.calls)) == (Answer.DECLINED, "no_saved_card", before)
     [no] = gateway.charge_many([request("declined")], NOW)
-    assert (no.answer, no.code) == (Answer.DECLINED, "card_declined")
+    assert (no.answer, no.code) == (Answer.DECLINED, "generic_decline")
     assert charges_of(proxy, "declined", session) == []
 
 

@@ -129,3 +129,16 @@ def test_5_2__a_late_retry_spares_the_user_only_if_it_would_have_settled_the_fee
     assert days_not_accruing(DUE, None, [declined, late_retry("succeeded")], None, today) == (days(4, 7),)
     assert days_not_accruing(DUE, None, [declined, late_retry(None)], None, today) == (days(4, 21),)
     assert days_not_accruing(DUE, None, [declined], DUE + timedelta(days=3), today) == ()
+
+
+def test_5_2__days_of_an_attempt_that_never_reached_the_card_do_not_count_until_the_next_begins() -> None:
+    today = DUE + timedelta(days=20)
+    lost = tried(DUE, "abandoned")
+    assert days_not_accruing(DUE, None, [lost], DUE, today) == (days(1, 21),)
+    late = tried(DUE + timedelta(days=9), "declined_soft", wanted=DUE)
+    assert days_not_accruing(DUE, None, [lost, late], None, today) == (days(1, 10),)
+    retry = tried(DUE + timedelta(days=3), "abandoned")
+    asked = tried(DUE + timedelta(days=6), "declined_soft", wanted=DUE + timedelta(days=3))
+    first = tried(DUE, "declined_soft")
+    assert days_not_accruing(DUE, None, [first, retry], None, today) == (days(4, 21),)
+    assert days_not_accruing(DUE, None, [first, retry, asked], None, today) == (days(4, 7),)

@@ -1,0 +1,120 @@
+"""OFX and QFX, 1.x (SGML) and 2.x (XML): the tree by `ofxtools`, days and amounts by us.
+
+The strict models of the library do not take the letters and time zones that Japanese banks' files name. A line's day is
+the bank's: a time with a zone is turned to Japan's day, one without stands as it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta, timezone
+from typing import Any
+from xml.etree.ElementTree import tostring
+from xml.sax.saxutils import unescape
+
+from keizoku.billing.rules.bank_statement import YEN, Balance, Statement, StatementLine
+from keizoku.billing.statements.lines import cut, line_of, minor_units
+from keizoku.billing.statements.values import BadValueError, amount_of, even
+from keizoku.extras import naming_the_extra
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.decision import Finding
+
+__all__ = ["read_ofx"]
+
+_AGAIN = "have the bank write the file again"
+_DAY = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?(?:\.\d+)?)?(?:\[([+-]?\d{1,2}(?:\.\d+)?)(?::[^\]]*)?\])?")
+
+
+def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
+    """The statements of an OFX file, bank and credit card, and what cannot be used in it."""
+    with naming_the_extra():
+        from ofxtools.Parser import ParseError, TreeBuilder
+    if "<!DOCTYPE" in text[:4096].upper() or "<!ENTITY" in text.upper():
+        rule = "a bank's file declares no entities and no DTD"
+        return [], [Finding(source, None, "a DTD or an entity", rule, "do not use this file; ask the bank")]
+    builder = TreeBuilder()
+    try:
+        builder.feed(text[text.upper().index("<OFX>") :])
+        root = builder.close()
+    except (ParseError, ValueError, AssertionError, IndexError, TypeError) as error:
+        why = f"{error}".partition("\n")[0][:120] or "an element is not closed"
+        return [], [Finding(source, None, "no OFX", why, _AGAIN)]
+    findings: list[Finding] = []
+    made = [
+        _statement(source, each, findings)
+        for each in root.iter()
+        if each.tag in ("STMTRS", "CCSTMTRS") and each.find("BANKTRANLIST") is not None
+    ]
+    if not made:
+        findings.append(Finding(source, None, "no STMTRS", "the file has a statement of an account", _AGAIN))
+    return made, findings
+
+
+def _text(element: Any, path: str) -> str:
+    return unescape((element.findtext(path) or "").strip())
+
+
+def _statement(source: str, element: Any, findings: list[Finding]) -> Statement:
+    currency = _text(element, "CURDEF") or YEN
+    parts = [
+        _text(element, f"{place}/{each}")
+        for place in ("BANKACCTFROM", "CCACCTFROM")
+        for each in ("BANKID", "BRANCHID", "ACCTID")
+    ]
+    account = cut(even("-".join(each for each in parts if each)))
+    lines: list[StatementLine] = []
+    skipped = 0
+    for number, each in enumerate(element.iter("STMTTRN"), start=1):
+        try:
+            made = _line(each, number, account, currency)
+        except BadValueError as bad:
+            value, rule, remedy = bad.args
+            findings.append(Finding(source, None, f"transaction {number}: {value}", rule, remedy))
+            continue
+        if made is None:
+            skipped += 1
+        else:
+            lines.append(made)
+    closing = None
+    try:
+        stated = _text(element, "LEDGERBAL/BALAMT")
+        if stated:
+            on = _day(_text(element, "LEDGERBAL/DTASOF") or _text(element, "BANKTRANLIST/DTEND"))
+            closing = Balance(on, minor_units(amount_of(stated), currency))
+    except BadValueError as bad:
+        findings.append(Finding(source, None, f"balance: {bad.args[0]}", bad.args[1], bad.args[2]))
+    return Statement(account, tuple(lines), currency, None, closing, skipped=skipped)
+
+
+def _line(element: Any, number: int, account: str, currency: str) -> StatementLine | None:
+    available = _text(element, "DTAVAIL")
+    name, memo = _text(element, "NAME") or _text(element, "PAYEE/NAME"), _text(element, "MEMO")
+    stated = (_text(element, "REFNUM") or _text(element, "CHECKNUM"), memo if name else "")
+    return line_of(
+        account=account,
+        line=number,
+        booked_on=_day(_text(element, "DTPOSTED")),
+        amount=amount_of(_text(element, "TRNAMT")),
+        raw=tostring(element),
+        currency=_text(element, "CURRENCY/CURSYM") or currency,
+        value_on=_day(available) if available else None,
+        kind=_text(element, "TRNTYPE"),
+        payer=cut(even(name or memo)),
+        reference=cut(even(" ".join(each for each in stated if each))),
+        bank_id=_text(element, "FITID"),
+    )
+
+
+def _day(written: str) -> date:
+    found = _DAY.fullmatch(written)
+    if found is not None:
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+        try:
+            on = date(year, month, day)
+            if found[7] is None or found[4] is None:
+                return on
+            zone = timezone(timedelta(hours=float(found[7])))
+            return jst_day(datetime(year, month, day, hour, minute, second, tzinfo=zone))
+        except (ValueError, OverflowError):
+            pass
+    raise BadValueError(written, "it is no day of OFX", _AGAIN)

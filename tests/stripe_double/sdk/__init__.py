@@ -1,0 +1,1 @@
+"""What the installed SDK says of the API: parameters, addresses, answers."""

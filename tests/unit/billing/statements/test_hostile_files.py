@@ -1,0 +1,116 @@
+"""Files that are wrong, cut, mixed or hostile end in findings with a place and a remedy, never in an exception."""
+
+import random
+from datetime import date
+
+import pytest
+
+from keizoku.billing.statements.presets import formats
+from keizoku.billing.statements.recognise import read_statements
+from tests.unit.billing.statements import shapes, writers
+from tests.unit.billing.statements.writers import Movement
+
+SEVERAL = [Movement(date(2026, 11, 5), 500, "ﾔﾏﾀﾞ", 1), Movement(date(2026, 11, 6), -330, "ﾃｽｳﾘﾖｳ", 2)]
+RULE = "the file has a statement of an account"
+DOCTYPE = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd"><!ENTITY y "yyyyyyyyyy">]>'
+CAMT = b'<?xml version="1.0"?>%s<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"><BkToCstmrStmt><Stmt>'
+
+
+def _rules(raw: bytes) -> list[tuple[int | None, str]]:
+    return [(each.line, each.rule) for each in read_statements("file", raw).all_findings]
+
+
+def test_a_trailer_that_does_not_fit_is_a_finding_and_the_good_records_go_on() -> None:
+    raw = writers.zengin(SEVERAL).replace(b"8000001" + b"0000000000500", b"8000002" + b"0000000001000")
+    read = read_statements("file", raw)
+    assert [each.amount for each in read.statements[0].lines] == [500, 330]
+    assert [(each.line, each.value, each.rule) for each in read.findings] == [
+        (4, "in: 1 of 500 yen", "the trailer counts 2 of 1000 yen")
+    ]
+    closing = writers.zengin(SEVERAL).replace(b"00000001000170", b"00000001000171")
+    assert _rules(closing) == [(4, "the closing balance is 1000171 yen")]
+
+
+def test_a_cut_or_shortened_file_of_records_says_where() -> None:
+    raw = writers.zengin(SEVERAL)
+    assert _rules(raw[:404]) == [(2, "8 comes after the last movement"), (2, "9 is the last record")]
+    assert (3, "a record has 200 bytes") in _rules(raw[:500])
+    assert _rules(raw.replace(b"2000000020811", b"2000000020813")) == [
+        (3, "it is no day of 令和 (YYMMDD)"),
+        (4, "the trailer counts 1 of 330 yen"),
+    ]
+    lines = raw.split(b"\r\n")
+    assert (3, "8 comes after the last movement") in _rules(b"\r\n".join([lines[0], lines[1], lines[4]]))
+    assert _rules(b"\r\n".join([lines[0].replace(b"1030", b"1031", 1), *lines[1:]]))[0] == (
+        1,
+        "the file is in JIS (code 0)",
+    )
+    assert (6, "9 is the last record") in _rules(raw + lines[1])
+
+
+def test_entities_of_a_camt_file_are_refused_unread() -> None:
+    for raw in (CAMT % DOCTYPE + b"<Id>&x;</Id></Stmt></BkToCstmrStmt></Document>", DOCTYPE + b"<Document/>"):
+        assert _rules(raw) == [(None, "a bank's file declares no entities and no DTD")]
+    assert _rules(writers.ofx(SEVERAL).replace(b"<OFX>", DOCTYPE + b"<OFX>")) == [
+        (None, "a bank's file declares no entities and no DTD")
+    ]
+
+
+def test_a_camt_file_that_stops_or_does_not_sum_is_a_finding() -> None:
+    whole = writers.camt(SEVERAL)
+    assert read_statements("file", whole[:-30]).findings[0].value == "no XML"
+    assert _rules(whole.replace(b">500.00<", b">600.00<")) == [(None, "the closing balance is 1000170")]
+    assert _rules(whole.replace(b"CRDT</CdtDbtInd><Sts>", b"X</CdtDbtInd><Sts>")) == [(None, "it is CRDT or DBIT")]
+    assert (
+        read_statements("file", b"<?xml version='1.0'?><html/>").findings[0].rule
+        == "the file has a statement of an account"
+    )
+
+
+def test_fields_of_mt940_that_do_not_fit_are_findings_with_their_lines() -> None:
+    whole = writers.mt940(SEVERAL)
+    assert _rules(whole.replace(b":61:261106", b":61:26XX06")) == [
+        (8, "a movement is a day, D or C, an amount and a kind")
+    ]
+    assert _rules(whole.replace(b":61:2611061106", b":61:2613061306")) == [(8, "it is no day")]
+    assert _rules(whole.replace(b"JPY1000170,", b"JPY1000171,")) == [(None, "the closing balance is 1000171")]
+
+
+def test_an_ofx_file_without_a_statement_or_with_a_broken_line_is_a_finding() -> None:
+    assert _rules(b"OFXHEADER:100\n\n<OFX><A><B>x</A>") == [(None, "the file has a statement of an account")]
+    read = read_statements("file", writers.ofx(SEVERAL).replace(b"<TRNAMT>500", b"<TRNAMT>5x0"))
+    assert [each.value for each in read.findings] == ["transaction 1: 5x0"]
+    assert [each.amount for each in read.statements[0].lines] == [330]
+
+
+def test_mixed_letters_are_a_finding_with_the_line() -> None:
+    head, *rows = shapes.SMBC.splitlines()
+    mixed = "\n".join([head, rows[0]]).encode("cp932") + "\n2026/11/7,,1,ﾔﾏﾀﾞ,1,,あ\n".encode() + b"\xff\n"
+    read = read_statements("file", mixed)
+    assert (read.statements, [each.value for each in read.findings]) == ((), ["its letters"])
+    assert read.findings[0].line is not None
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\0" * 500, b"PK\x03\x04", b"%PDF-1.7", b"{}", b"<", b"1", b"103", b":20:", b"\xff\xfe"]
+)
+def test_what_is_no_statement_at_all_is_a_finding(raw: bytes) -> None:
+    read = read_statements("file", raw)
+    assert read.all_findings
+    assert not any(each.lines for each in read.statements)
+
+
+def test_every_format_survives_damage_at_random_places() -> None:
+    chance = random.Random(20261130)  # noqa: S311 - damage, no secret
+    names = [each.name for each in formats()]
+    files = [write(SEVERAL) for write in writers.FILES.values()] + [text.encode() for text in shapes.BANKS.values()]
+    for _ in range(1500):
+        raw = bytearray(chance.choice(files))
+        for _ in range(chance.randint(1, 8)):
+            at = chance.randrange(len(raw))
+            raw[at : at + chance.randint(0, 3)] = bytes(
+                chance.choices(b'0129,"<>:/\r\n-\xb1\xff\0', k=chance.randint(0, 3))
+            )
+        preset = chance.choice(["", "", *names])
+        read = read_statements("file", bytes(raw), preset=preset, today=date(2026, 11, 30))
+        assert all(each.rule and each.remedy and "Traceback" not in str(each) for each in read.all_findings)
