@@ -122,8 +122,9 @@ WITH month AS (
             WHERE cause.id = a_notice.id AND lower(own) < starts AND starts < upper(own)
             AND to_timestamp(published) > (date_trunc('day', to_timestamp(lower(own)) AT TIME ZONE 'Asia/Tokyo')
                                            - interval '5 days') AT TIME ZONE 'Asia/Tokyo'), '{}') AS began_too_soon
-        FROM a_notice WHERE to_timestamp(published) <= (date_trunc('day', to_timestamp(starts) AT TIME ZONE 'Asia/Tokyo')
-                                                        - interval '5 days') AT TIME ZONE 'Asia/Tokyo') AS in_time
+        FROM a_notice WHERE to_timestamp(published) <= (
+            date_trunc('day', to_timestamp(starts) AT TIME ZONE 'Asia/Tokyo') - interval '5 days')
+            AT TIME ZONE 'Asia/Tokyo') AS in_time
     GROUP BY id
 ), paused AS (
     SELECT id, range_agg(int8range(starts, ends)) AS seconds FROM an_interruption
