@@ -28,7 +28,7 @@ __all__ = ["BrokenRecord", "csv_records", "header_findings", "header_names", "re
 
 @dataclass(frozen=True, slots=True)
 class BrokenRecord:
-    """A record that is no CSV: the lines that it takes, and why."""
+    """A record that is not valid CSV: its lines, and why."""
 
     first: int
     last: int
@@ -108,7 +108,7 @@ def header_names(
     """The names in the first record, stripped; None after a finding: it is broken, or has too many columns."""
     line, first = next(records, (1, []))
     if isinstance(first, BrokenRecord):
-        findings.append(Finding(source, line, first.value, "the header is CSV", "close quotes, one row a line"))
+        findings.append(Finding(source, line, first.value, "the header is CSV", "close the quotes, one row per line"))
         return None
     if len(first) > MOST_COLUMNS:
         rule = f"a file has at most {MOST_COLUMNS:,} columns"

@@ -51,7 +51,7 @@ def unmatch(session: Session, line_id: int, by: str, ground: str, now: datetime)
     if act is None or act.kind != "matched":
         session.rollback()
         raise Refused(
-            "transfer.not_matched", f"payment {line_id}: it is matched to nobody", "(see `keizoku bank list`)"
+            "transfer.not_matched", f"payment {line_id}: it is not matched to anybody", "(see `keizoku bank list`)"
         )
     lock_accounts(session, [act.account])
     row = session.execute(sa.select(receipt).where(receipt.c.id == act.receipt_id)).one()
@@ -85,7 +85,7 @@ _KINDS = ("costs", "interest", "principal", "deposit")
 
 
 def _refuse_if_later(session: Session, row: sa.Row[Any], line_id: int) -> None:
-    """What rests on the receipt stands in its way."""
+    """Refuse if later acts depend on the receipt."""
     taken_back = sa.select(receipt.c.reverses).where(receipt.c.reverses.is_not(None))
     touched = sa.select(interest_checkpoint.c.invoice_id).where(
         interest_checkpoint.c.account == row.account, interest_checkpoint.c.occasion == f"receipt:{row.id}"
@@ -108,7 +108,7 @@ def _refuse_if_later(session: Session, row: sa.Row[Any], line_id: int) -> None:
             session.rollback()
             raise Refused(
                 "transfer.rests_on_it",
-                f"payment {line_id}: {what} of account {row.account} rests on it",
+                f"payment {line_id}: {what} of account {row.account} depends on it",
                 "take that back first",
             )
     kept_yen = session.execute(
@@ -120,12 +120,12 @@ def _refuse_if_later(session: Session, row: sa.Row[Any], line_id: int) -> None:
         session.rollback()
         raise Refused(
             "transfer.deposit_used",
-            f"payment {line_id}: account {row.account} has used or got back what was left of it",
+            f"payment {line_id}: account {row.account} has used, or been refunded, what was left of it",
         )
 
 
 def _reopen(session: Session, row: sa.Row[Any], parts: list[sa.Row[Any]] | Any, mirror_id: int, now: datetime) -> None:
-    """Fees stand open again, and interest counts as it did before."""
+    """Fees are unpaid again, and interest counts as it did before."""
     principal = {p.invoice_id: p.yen for p in parts if p.kind == "principal"}
     settle(
         session,

@@ -9,7 +9,7 @@ from keizoku.scheduler.cli.shared.output import fail
 
 
 def files_named(written: Sequence[str] | None, *, or_folders: bool = False) -> tuple[Path, ...]:
-    """The files of these names and globs, each once; ends the command for what is none."""
+    """The files of these names and globs, each once; ends the command for anything else."""
     from keizoku.sla.evidence.observation_files import grouped_files
 
     found: dict[Path, None] = {}
@@ -29,7 +29,7 @@ def files_named(written: Sequence[str] | None, *, or_folders: bool = False) -> t
 
 
 def columns_named(written: str) -> dict[str, str]:
-    """OURS=THEIRS,… by our names; ends the command for what is none."""
+    """OURS=THEIRS,… by our names; ends the command for anything else."""
     from keizoku.sla.evidence.observation_files import COLUMNS
 
     names: dict[str, str] = {}
@@ -42,7 +42,7 @@ def columns_named(written: str) -> dict[str, str]:
 
 
 def symptom_named(written: str) -> str | None:
-    """The one symptom of all rows, if they have one; ends the command for what is none."""
+    """The one symptom of all rows, if they have one; ends the command for anything else."""
     from keizoku.sla.evidence.observation_checks import SYMPTOMS
 
     if written and written not in SYMPTOMS:

@@ -74,7 +74,7 @@ def import_counts(
         typer.Option(
             metavar="SECONDS",
             help=both(
-                "JSON: how long a sample holds; 0: the least distance of two.",
+                "JSON: how long a sample holds; 0: the shortest distance between two.",
                 "JSON: 一つの測定値が続く秒数。0 なら最短の間隔。",
             ),
         ),
@@ -85,7 +85,7 @@ def import_counts(
             "--range",
             metavar="FROM/TO",
             help=both(
-                "What the file is about; without a row it is unknown.",
+                "The span that the file covers; without a row it is unknown.",
                 "ファイルが対象とする範囲。行のない時間は不明とします。",
             ),
         ),
@@ -95,7 +95,7 @@ def import_counts(
         typer.Option(
             "--only-stops",
             help=both(
-                "CSV: the rows are all the stops; between them nobody was unable.",
+                "CSV: the rows are all the outages; between them nobody was affected.",
                 "CSV: 行がすべての停止で、その間は誰も困っていません。",
             ),
         ),

@@ -203,7 +203,8 @@ def add_population(
         typer.Argument(min=1, help=both("Registered users of the whole service.", "サービス全体の登録利用者数。")),
     ] = None,
     from_: Annotated[
-        str, typer.Option("--from", help=both("Since when; default: ever since.", "いつから。省略すると最初から。"))
+        str,
+        typer.Option("--from", help=both("Since when; default: from the beginning.", "いつから。省略すると最初から。")),
     ] = FIRST_DAY,
     file: Annotated[
         Path | None,
@@ -239,7 +240,7 @@ def list_population(
 
     with open_services() as services:
         rows = population_list(services.session)
-    nothing = "nobody has said how many users there are"
+    nothing = "the number of users is not recorded"
     print_list(rows, Page.wanted(limit, after, everything), as_json, nothing, "from")
 
 

@@ -37,7 +37,7 @@ IncidentId = Annotated[
     typer.Argument(
         metavar="INCIDENT",
         parser=worded("incident", "stop", "停止"),
-        help=both("The stop, as `keizoku sla incident list` shows it.", "停止: `keizoku sla incident list` の番号。"),
+        help=both("The outage, as `keizoku sla incident list` shows it.", "停止: `keizoku sla incident list` の番号。"),
     ),
 ]
 Cause = Annotated[
@@ -50,7 +50,7 @@ Cause = Annotated[
     ),
 ]
 
-incident = typer.Typer(help=both("Stops as people confirmed them.", "担当者が確認した停止。"), no_args_is_help=True)
+incident = typer.Typer(help=both("Outages as people confirmed them.", "担当者が確認した停止。"), no_args_is_help=True)
 
 
 @incident.command("add", help=japanese("担当者が確認した停止を記録します。"))
@@ -103,7 +103,9 @@ def correct_incident(
     to: To = "",
     affected: Annotated[
         int | None,
-        typer.Option(min=0, help=both("Users; 0: it never was.", "人数。0 なら停止はなかったことになります。")),
+        typer.Option(
+            min=0, help=both("Users; 0: the outage never happened.", "人数。0 なら停止はなかったことになります。")
+        ),
     ] = None,
     cause: Annotated[
         str,

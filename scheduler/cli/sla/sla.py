@@ -29,9 +29,11 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
-@app.callback(help=both("Stops of the service and unusable time (Article 9).", "サービスの停止と利用不能時間(第9条)。"))
+@app.callback(
+    help=both("Outages of the service and unusable time (Article 9).", "サービスの停止と利用不能時間(第9条)。")
+)
 def sla() -> None:
-    """Stops of the service and unusable time (Article 9)."""
+    """Outages of the service and unusable time (Article 9)."""
 
 
 @app.command(
@@ -64,7 +66,9 @@ def measure(
     ] = None,
     incidents: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help=both("Stops as people confirmed them: CSV.", "担当者が確認した停止(CSV)。")),
+        typer.Option(
+            metavar="FILE", help=both("Outages as people confirmed them: CSV.", "担当者が確認した停止(CSV)。")
+        ),
     ] = None,
     counts: Annotated[
         list[str] | None,
@@ -88,7 +92,7 @@ def measure(
         typer.Option(
             metavar="SECONDS",
             help=both(
-                "JSON: how long a sample holds; 0: the least distance of two.",
+                "JSON: how long a sample holds; 0: the shortest distance between two.",
                 "JSON: 一つの測定値が続く秒数。0 なら最短の間隔。",
             ),
         ),
@@ -104,7 +108,7 @@ def measure(
         typer.Option(
             metavar="SECONDS",
             help=both(
-                "Of the evidence: shorter gaps are no gaps. 0: exact.",
+                "The evidence's own resolution: shorter gaps do not count. 0: exact.",
                 "証拠の分解能。これより短い切れ目は切れ目とみなしません。0 なら厳密。",
             ),
         ),
@@ -132,7 +136,7 @@ def measure(
         typer.Option(
             metavar="TIME",
             help=both(
-                "How far observations without an end last (else past the month).",
+                "Until when observations without an end last (default: past the month).",
                 "終わりのない観測がいつまで続くか(省略すると月末を越えるまで)。",
             ),
         ),
@@ -161,7 +165,7 @@ def measure(
         typer.Option(
             metavar="FILE|NAME",
             help=both(
-                "Also what another SLA makes of it: a TOML (docs/how-to/policies.md).",
+                "Also what another SLA would make of it: a TOML (docs/how-to/policies.md).",
                 "別のSLAならどうなるかも示します: TOML(docs/how-to/policies.md)。",
             ),
         ),
@@ -169,7 +173,9 @@ def measure(
     picture: Annotated[
         Path | None, typer.Option(metavar="OUT.svg", help=both("Draw the month.", "月の図を描きます。"))
     ] = None,
-    lang: Annotated[Language, typer.Option(help=both("Of sentences and picture.", "文と図の言語。"))] = SPOKEN,
+    lang: Annotated[
+        Language, typer.Option(help=both("The language of sentences and picture.", "文と図の言語。"))
+    ] = SPOKEN,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -177,7 +183,7 @@ def measure(
         ),
     ] = False,
 ) -> None:
-    """Measure a month: when more than 5 % of all users had a stop, and what of it is unusable time.
+    """Measure a month: when more than 5 % of all users could not use it, and how much is unusable time.
 
     Rows that cannot be read are named on stderr and left out; exit 1 if there were any. With --claims each claimant is
     taken for a member who pays by card all month; what holds of contracts is decided where they are. With --policy the
