@@ -23,10 +23,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from keizoku.limits import FIRST_SECOND, LAST_SECOND
 from keizoku.sla.evidence.incident_files import (
     COUNT_COLUMNS,
-    FIRST_SECOND,
-    LAST_SECOND,
     MOST_USERS,
     Count,
     RefusedRowError,

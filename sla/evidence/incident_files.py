@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
+from keizoku.limits import FIRST_SECOND, LAST_SECOND, LONGEST_ID, LONGEST_NAME, YEARS, id_flaw, text_flaw
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import epoch, epoch_up, parse_instant
 from keizoku.terms.decision import Finding
@@ -23,8 +23,6 @@ INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
 COUNT_COLUMNS = ("from", "to", "affected", "total")
 POPULATION_COLUMNS = ("from", "users")
 
-FIRST_SECOND = 0  # 1970
-LAST_SECOND = 221_845_392_000  # the year 9000
 LONGEST_SECONDS = 366 * 86_400  # of one period; a longer one is a slip of the year
 MOST_USERS = 10**12  # a greater number is a slip, and no database counts it
 
@@ -201,7 +199,7 @@ def instant(written: str) -> datetime:
     except ValueError:
         raise RefusedRowError(f"{written!r:.60}", "not a time", TIME_REMEDY) from None
     if not FIRST_SECOND <= epoch(at) <= LAST_SECOND:
-        raise RefusedRowError(repr(written), "a time from 1970 to 8999", TIME_REMEDY)
+        raise RefusedRowError(repr(written), f"a time from {YEARS}", TIME_REMEDY)
     return at
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from icalendar import Calendar, Component
 
-from keizoku.limits import LARGEST_PAGE
+from keizoku.limits import FIRST_SECOND, LARGEST_PAGE, LAST_SECOND, YEARS
 from keizoku.sla.evidence.ics_events import (
     Window,
     calendar_name,
@@ -35,7 +35,7 @@ from keizoku.sla.evidence.ics_events import (
     window_of,
     withdrawn_at,
 )
-from keizoku.sla.evidence.incident_files import FIRST_SECOND, LAST_SECOND, RefusedRowError
+from keizoku.sla.evidence.incident_files import RefusedRowError
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
 from keizoku.terms.calendar import epoch, epoch_up, from_epoch, iso_jst
@@ -89,7 +89,7 @@ class _Event:
         except OverflowError:
             start, end = epoch(window.start_at), LAST_SECOND + 1
         if not (FIRST_SECOND <= start < end <= LAST_SECOND and FIRST_SECOND <= epoch(at) <= LAST_SECOND):
-            raise RefusedRowError(f"{self.uid}: {iso_jst(window.start_at)}", "a time from 1970 to 8999", "correct it")
+            raise RefusedRowError(f"{self.uid}: {iso_jst(window.start_at)}", f"a time from {YEARS}", "correct it")
         cancelled = self.withdrawn or withdrawn
         return UpdateNotice(name, epoch_up(at), start, end, cancelled=cancelled, calendar=self.identity[0])
 
@@ -235,7 +235,7 @@ class _Reading:
         except (ValueError, ArithmeticError, LookupError) as error:  # of the library, about one value
             self._refused.add(line)
             what = "a time" if isinstance(error, ArithmeticError) else str(error)[:120]
-            self._say(line, what, "times are from 1970 to 8999", "correct the event")
+            self._say(line, what, f"times are from {YEARS}", "correct the event")
 
 
 def _is_newer(override: _Event, series: Component, series_at: datetime) -> bool:
