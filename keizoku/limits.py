@@ -13,7 +13,6 @@ from typing import Final
 
 __all__ = [
     "DEEPEST",
-    "FIRST_SECOND",
     "FIRST_YEAR",
     "LARGEST_FILE",
     "LARGEST_PAGE",
@@ -66,9 +65,8 @@ LAST_YEAR: Final = 2999
 The database's own constraints begin and end there, too, so that nothing is taken that they would refuse."""
 YEARS: Final = f"{FIRST_YEAR} to {LAST_YEAR}"
 """As a rule says it."""
-FIRST_SECOND: Final = 0
 LAST_SECOND: Final = int(datetime(LAST_YEAR, 12, 31, tzinfo=UTC).timestamp())
-"""Of times, since 1970; the last is before the year's end everywhere, so that its day in Japan is in the year, too."""
+"""Of a time, counted from 1970: before the year's end everywhere, so that its day in Japan is in the year, too."""
 
 _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What steers a terminal (C0 but tab and line feed, C1), turns the writing direction, or is half a letter."""

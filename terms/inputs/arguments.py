@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from keizoku.limits import (
+    FIRST_YEAR,
     LAST_SECOND,
     LONGEST_ID,
     LONGEST_NAME,
@@ -30,6 +31,7 @@ from keizoku.limits import (
     name_flaw,
     text_flaw,
 )
+from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
 __all__ = ["check_text", "guard_acts", "guard_texts"]
@@ -144,7 +146,8 @@ def _instant(act: str, name: str, at: datetime) -> None:
         raise Refused.fact("argument.no_offset", act, f"{name} {at}", "an instant needs its offset", "add it")
     if name == "now" and at.year not in YEARS_OF_NOW:
         raise Refused.fact("fact.time", act, f"now {at}", "the present is from 1970 to 2200", "correct the clock")
-    if not is_known_year(at) or at.timestamp() > LAST_SECOND:
+    day = jst_day(at) if at.year == FIRST_YEAR - 1 else at  # 1970 begins in Japan
+    if not is_known_year(day) or at.timestamp() > LAST_SECOND:
         raise Refused.fact("fact.time", act, f"{name} {at}", f"a time from {YEARS}", "correct the year")
 
 

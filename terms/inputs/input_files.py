@@ -23,7 +23,16 @@ from stat import S_ISDIR, S_ISREG
 from keizoku.limits import LARGEST_FILE, MOST_COLUMNS, MOST_NAMED
 from keizoku.terms.decision import Finding
 
-__all__ = ["BrokenRecord", "csv_records", "header_findings", "header_names", "read_text", "read_whole", "regular_file"]
+__all__ = [
+    "BrokenRecord",
+    "csv_records",
+    "delimiter_of",
+    "header_findings",
+    "header_names",
+    "read_text",
+    "read_whole",
+    "regular_file",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +109,12 @@ def csv_records(
             yield last, BrokenRecord(min(first, last), last, str(error))
         else:
             yield reader.line_num + skip_lines, values
+
+
+def delimiter_of(text: str) -> str:
+    """What parts the columns of a CSV text: a comma, or where its header has none, a semicolon or a tab."""
+    first = next(iter(text[:65_536].splitlines()), "")
+    return next((each for each in ",;\t" if each in first), ",")
 
 
 def header_names(

@@ -8,8 +8,15 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
-from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language
+from keizoku.scheduler.cli.shared.evidence_files import (
+    Format,
+    Unable,
+    asked_outages,
+    columns_named,
+    files_named,
+    symptom_named,
+)
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language, instant
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
 from keizoku.scheduler.cli.sla import counts as sla_counts
@@ -70,6 +77,8 @@ def measure(
             metavar="FILE", help=both("Outages as people confirmed them: CSV.", "担当者が確認した停止(CSV)。")
         ),
     ] = None,
+    form: Format = "",
+    affected: Unable = -1,
     counts: Annotated[
         list[str] | None,
         typer.Option(
@@ -92,17 +101,37 @@ def measure(
         typer.Option(
             metavar="SECONDS",
             help=both(
-                "JSON: how long a sample holds; 0: the shortest distance between two.",
-                "JSON: 一つの測定値が続く秒数。0 なら最短の間隔。",
+                "How long a sample holds; 0: the step that the samples show.",
+                "一つの測定値が続く秒数。0 なら測定値の間隔から。",
             ),
         ),
     ] = 0,
+    count_columns: Annotated[
+        str,
+        typer.Option(
+            metavar="OURS=THEIRS,…",
+            help=both(
+                "CSV of counts: other names of columns, from=start,affected=down.",
+                "人数のCSV: 列名の読み替え。from=start,affected=down など。",
+            ),
+        ),
+    ] = "",
     notices: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE.ics", help=both("Announced maintenance: iCalendar.", "予告したメンテナンス(iCalendar)。")
         ),
     ] = None,
+    published: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help=both(
+                "When the notices that do not say it themselves were published.",
+                "公表の時刻が書かれていない予告の、公表した時刻。",
+            ),
+        ),
+    ] = "",
     resolution: Annotated[
         int,
         typer.Option(
@@ -136,8 +165,8 @@ def measure(
         typer.Option(
             metavar="TIME",
             help=both(
-                "Until when observations without an end last (default: past the month).",
-                "終わりのない観測がいつまで続くか(省略すると月末を越えるまで)。",
+                "How far observations without an end last (else past the month, or until now).",
+                "終わりのない観測がいつまで続くか(省略すると月末を越えるまで、または現在まで)。",
             ),
         ),
     ] = "",
@@ -203,10 +232,12 @@ def measure(
         columns=columns_named(columns),
         symptom=symptom_named(symptom),
         incidents=files_named(incidents),
+        outages=asked_outages(form, affected, "", None),
         counts=files_named(counts),
-        series=asked_series(count_series, count_step),
+        series=asked_series(count_series, count_step, count_columns),
         notices=files_named(notices),
         claims=files_named(claims),
+        published_at=instant(published) if published else None,
         engine=engine.value,
     )
     measuring = Measuring(measured, contract, population, resolution, as_of, stated)
