@@ -154,7 +154,7 @@ deposit_use = Table(
     CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
     CheckConstraint(
         "CASE WHEN reverses IS NOT NULL THEN kind = 'applied' AND yen < 0"
-        " ELSE yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0) END",
+        " ELSE yen > 0 OR (kind = 'refunded' AND (origin = 'card' OR through = 'bank') AND yen < 0) END",
         name="positive_or_came_back",
     ),
     Index("ix_deposit_use_account", "account"),

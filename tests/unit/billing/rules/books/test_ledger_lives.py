@@ -167,6 +167,12 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("overcharge_refunded", {"yen": 500}),
         ("revenue_recognised", {"yen": 500}),
     ],
+    "a deposit that the bank could not pay at first": [
+        ("overpaid", {"yen": 500}),
+        ("deposit_refunded", {"yen": 500}),
+        ("deposit_refund_failed", {"yen": 500}),
+        ("deposit_refunded", {"yen": 500}),
+    ],
     "by coupon": [("coupon_term_started", {})],
     "through an app store": [
         ("store_term_started", {"yen": 500}),
