@@ -202,7 +202,13 @@ def send_back(session: Session, line_id: int, by: str, ground: str, now: datetim
 def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetime) -> None:
     """A line of the bank is the processor's payout, which its balance has booked already: 2145 is cleared. Commits."""
     line = open_line(session, line_id)
-    paid = sa.select(sa.func.count(sa.distinct(gateway_payout.c.payout))).where(gateway_payout.c.amount == line.yen)
+    came_back = gateway_payout.alias("came_back")
+    paid = sa.select(sa.func.count(sa.distinct(gateway_payout.c.payout))).where(
+        gateway_payout.c.amount == line.yen,
+        ~sa.exists().where(
+            came_back.c.payout == gateway_payout.c.payout, came_back.c.state.in_(("failed", "canceled"))
+        ),
+    )
     shown = (
         sa.select(sa.func.count())
         .select_from(bank_act)

@@ -1607,7 +1607,7 @@ CREATE TABLE gateway_dispute (
 	happened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_gateway_dispute PRIMARY KEY (id), 
-	CONSTRAINT ck_gateway_dispute_state CHECK (state IN ('open', 'won', 'lost')), 
+	CONSTRAINT ck_gateway_dispute_state CHECK (state IN ('inquiry', 'closed', 'prevented', 'open', 'won', 'lost')), 
 	CONSTRAINT uq_gateway_dispute_dispute_state UNIQUE (dispute, state), 
 	CONSTRAINT fk_gateway_dispute_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id), 
 	CONSTRAINT ck_gateway_dispute_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')

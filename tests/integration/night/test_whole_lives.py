@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import trial_balance
-from keizoku.billing.cards.disputes import disputes
+from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.closing.contract_liability import contract_liability
 from keizoku.billing.closing.month_close import close_month, verify
 from keizoku.billing.ledger.posting import Posting, post
