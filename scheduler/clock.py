@@ -4,7 +4,8 @@
     a night, news ──> the gateway's Date, where it answers ──> the same
 
 A clock that was wrong once would be believed for ever, because what it dates is append-only. One that is behind does
-no such harm: the next act with the right one goes on from there; it is told (keizoku_clock_ahead_seconds).
+no such harm: the next act with the right one goes on from there; it is told (keizoku_clock_ahead_seconds), and what it
+would end on a day that a night has closed is refused (clock.behind).
 What lives at another time than the wall's (scenarios, the demo, trials, tests) has no second clock, and says so.
 """
 

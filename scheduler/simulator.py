@@ -1,4 +1,4 @@
-"""What only a simulated world can do: cards that are set to fail, disputes, refunds that come back, a scenario's close.
+"""What only a simulated world can do: cards that are set to fail, disputes, refunds that come back.
 
 Stands beside the services and never on them: who holds `Services` holds what a real operator can do. Scenarios, the
 demo and tests use this; where real cards are charged, each of it is refused.
@@ -11,7 +11,7 @@ demo and tests use this; where real cards are charged, each of it is refused.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from keizoku.billing.cards import simulated_events
 from keizoku.billing.gateway.simulated import SimulatedGateway
@@ -19,12 +19,7 @@ from keizoku.billing.gateway.simulated import SimulatedGateway
 if TYPE_CHECKING:
     from datetime import date, datetime
 
-    from keizoku.billing.closing.month_close import Closed
     from keizoku.scheduler.app import Services
-    from keizoku.terms.calendar import Month
-
-AUTHOR: Final = "the scenario"
-"""The author of what a scenario states without naming one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,3 @@ class Simulator:
         """An account's card takes no refund from now on, and what went back to it comes back."""
         simulated_events.fail_refunds(self.services.session, self.services.gateway, account, now)
         self.services.billing.sync_refund_events(now=now)
-
-    def close_month(self, month: Month, *, by: str = AUTHOR, now: datetime) -> Closed:
-        """Close a month's books, as a scenario states it."""
-        return self.services.close_month(month, by=by, now=now)

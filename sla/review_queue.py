@@ -8,7 +8,7 @@ So a night on which nothing became known costs one small query, however many cla
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -116,7 +116,7 @@ def close_review(session: Session, review: OpenReview, now: datetime) -> None:
         sa.insert(month_review).values(
             month=str(review.month),
             up_to_id=review.up_to_id,
-            decided_on=decided_on(now),
+            decided_on=jst_day(now),
             decided_at=now,
         )
     )
@@ -140,8 +140,3 @@ def _rows_of(review: OpenReview) -> tuple[sa.ColumnElement[bool], ...]:
         month_to_review.c.id > review.after_id,
         month_to_review.c.id <= review.up_to_id,
     )
-
-
-def decided_on(now: datetime) -> date:
-    """The JST day on which something is done."""
-    return jst_day(now)

@@ -94,7 +94,7 @@ def account_count(
     return count_in_state(session, rules, _accounts(at, state, overdue=overdue), state, at)
 
 
-def _accounts(at: datetime, state: State | None, *, overdue: bool) -> sa.Select[Any]:
+def _accounts(at: datetime, state: State | None, *, overdue: bool) -> sa.Select[*tuple[Any, ...]]:
     """Each account with its newest contract, of those that may be in the state."""
     newest = (
         sa.select(contract.c.account, contract.c.id)

@@ -195,7 +195,7 @@ def trial_balance(session: Session, through: date | None = None) -> Mapping[str,
     return {code: int(total) for code, total in session.execute(query)}
 
 
-def _count_and_yen(session: Session, query: sa.Select[Any]) -> CountAndYen:
+def _count_and_yen(session: Session, query: sa.Select[*tuple[Any, ...]]) -> CountAndYen:
     row = session.execute(query).one()
     return CountAndYen(count=int(row[0]), yen=int(row[1]))
 

@@ -1,10 +1,11 @@
 """Loads the events of an account's contracts: applications, terms, wishes, measures, claims, prices. Read only."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from keizoku.billing.accounts.event_rows import Collect, collected, rows_of
 from keizoku.billing.rules.account_event import Event
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import alternative_consent, claim, claim_decision, claim_ruling
@@ -39,17 +40,7 @@ _END_CLAUSES: Final = {
 
 def contract_events(session: Session, account: str) -> Iterator[Event]:
     """Everything about the contracts of an account, in no order."""
-    yield from _terms(session, account)
-    yield from _contracts(session, account)
-    yield from _facts(session, account)
-    yield from _suspensions(session, account)
-    yield from _screenings(session, account)
-    yield from _codes(session, account)
-    yield from _disclosures(session, account)
-    yield from _service_changes(session, account)
-    yield from _claims(session, account)
-    yield from _prices(session, account)
-    yield from _tasks(session, account)
+    return collected(_COLLECT, session, account)
 
 
 def _contracts(session: Session, account: str) -> Iterator[Event]:
@@ -80,7 +71,7 @@ def _applied_for(session: Session, row: sa.Row[Any]) -> str:
 
 
 def _terms(session: Session, account: str) -> Iterator[Event]:
-    for row in session.execute(sa.select(term).where(term.c.account == account)):
+    for row in rows_of(session, term, account):
         facts = {
             "term": row.id,
             "starts_on": row.starts_on.isoformat(),
@@ -112,7 +103,7 @@ def _facts(session: Session, account: str) -> Iterator[Event]:
 
 def _suspensions(session: Session, account: str) -> Iterator[Event]:
     """Those that unpaid fees brought; what people did is a fact of its own, what the end of a contract did is not."""
-    for row in session.execute(sa.select(suspension).where(suspension.c.account == account)):
+    for row in rows_of(session, suspension, account):
         facts = {"contract": row.contract_id}
         if row.set_by == "delinquency":
             yield Event(row.from_at, row.recorded_at, "suspended", "premium/7.1.2", facts)
@@ -122,11 +113,11 @@ def _suspensions(session: Session, account: str) -> Iterator[Event]:
 
 def _screenings(session: Session, account: str) -> Iterator[Event]:
     """What the applicant agreed to, and what a rule left to people; approval and rejection are the contract's own."""
-    for row in session.execute(sa.select(consent).where(consent.c.account == account)):
+    for row in rows_of(session, consent, account):
         facts = {"contract": row.contract_id, "terms": row.terms, "version": row.version}
         kind = "consented" if row.stated else "consented_by_registering"
         yield Event(row.consented_at, row.recorded_at, kind, "premium/3.2", facts)
-    for row in session.execute(sa.select(screening).where(screening.c.account == account)):
+    for row in rows_of(session, screening, account):
         facts = {"contract": row.contract_id, "author": row.author, "ground": row.ground}
         yield Event(row.decided_at, row.recorded_at, f"screened_{row.outcome}", "premium/3.3", facts)
 
@@ -146,7 +137,7 @@ def _codes(session: Session, account: str) -> Iterator[Event]:
 
 
 def _disclosures(session: Session, account: str) -> Iterator[Event]:
-    for row in session.execute(sa.select(operator_act).where(operator_act.c.account == account)):
+    for row in rows_of(session, operator_act, account):
         facts = {"what": row.what, "recipient": row.recipient, "author": row.author, "ground": row.ground}
         yield Event(row.occurred_at, row.recorded_at, "disclosed", "premium/8.1", facts)
 
@@ -164,7 +155,7 @@ def _service_changes(session: Session, account: str) -> Iterator[Event]:
 
 
 def _claims(session: Session, account: str) -> Iterator[Event]:
-    for row in session.execute(sa.select(claim).where(claim.c.account == account)):
+    for row in rows_of(session, claim, account):
         facts = {"claim": row.id, "outage_month": row.month}
         yield Event(row.received_at, row.recorded_at, "claim_received", "premium/9.2", facts)
     decisions = (
@@ -234,3 +225,18 @@ def _tasks(session: Session, account: str) -> Iterator[Event]:
         if row.closed_at is not None:
             closed = {**facts, "author": row.closed_by, "ground": row.closed_ground}
             yield Event(row.closed_at, row.closed_at, "task_closed", "", closed)
+
+
+_COLLECT: Final[Sequence[Collect]] = (
+    _terms,
+    _contracts,
+    _facts,
+    _suspensions,
+    _screenings,
+    _codes,
+    _disclosures,
+    _service_changes,
+    _claims,
+    _prices,
+    _tasks,
+)

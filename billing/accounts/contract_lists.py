@@ -131,7 +131,9 @@ def may_be(state: State | None, at: datetime) -> sa.ColumnElement[bool]:
             return sa.or_(contract.c.ended_on.is_not(None), contract.c.renews_on <= jst_day(at))
 
 
-def count_in_state(session: Session, rules: Rules, among: sa.Select[Any], state: State | None, at: datetime) -> int:
+def count_in_state(
+    session: Session, rules: Rules, among: sa.Select[*tuple[Any, ...]], state: State | None, at: datetime
+) -> int:
     """How many of these contracts, which `may_be` in the state, are.
 
     In doubt are only those that run and whose last term is over: what they are is looked up.
@@ -158,7 +160,9 @@ def contract_count(
     return count_in_state(session, rules, _contracts(state, at, plan_code, account), state, at)
 
 
-def _contracts(state: State | None, at: datetime, plan_code: str | None, account: str | None) -> sa.Select[Any]:
+def _contracts(
+    state: State | None, at: datetime, plan_code: str | None, account: str | None
+) -> sa.Select[*tuple[Any, ...]]:
     query = sa.select(contract.c.id, contract.c.applied_at, contract.c.approved_at).where(may_be(state, at))
     if plan_code is not None:
         query = query.where(contract.c.plan == plan_code)

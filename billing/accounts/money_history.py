@@ -1,12 +1,13 @@
 """Loads the events of an account's money: invoices, attempts, payments, credits, demands, documents. Read only."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from keizoku.billing.accounts.event_rows import Collect, collected, rows_of
 from keizoku.billing.rules.account_event import Event
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import contract_fact, term
@@ -47,15 +48,7 @@ _NOTICE_CLAUSES: Final = {
 
 def money_events(session: Session, account: str) -> Iterator[Event]:
     """Everything about the money of an account, in no order."""
-    yield from _invoices(session, account)
-    yield from _attempts(session, account)
-    yield from _disputes(session, account)
-    yield from _receipts(session, account)
-    yield from _deposits(session, account)
-    yield from _acts(session, account)
-    yield from _credits(session, account)
-    yield from _documents(session, account)
-    yield from _store_reports(session, account)
+    return collected(_COLLECT, session, account)
 
 
 def _invoices(session: Session, account: str) -> Iterator[Event]:
@@ -94,7 +87,7 @@ def _invoices(session: Session, account: str) -> Iterator[Event]:
 
 
 def _attempts(session: Session, account: str) -> Iterator[Event]:
-    for row in session.execute(sa.select(payment_attempt).where(payment_attempt.c.account == account)):
+    for row in rows_of(session, payment_attempt, account):
         facts = {"attempt": row.id, "invoice": row.invoice_id, "yen": row.yen, "code": row.code}
         answered_at_once = row.answer_recorded_at == row.started_at
         if not answered_at_once:
@@ -127,7 +120,7 @@ def _receipts(session: Session, account: str) -> Iterator[Event]:
         parts[row.receipt_id][row.kind] += row.yen
         if row.invoice_id is not None:
             invoices[row.receipt_id].append({"invoice": row.invoice_id, "kind": row.kind, "yen": row.yen})
-    for row in session.execute(sa.select(receipt).where(receipt.c.account == account)):
+    for row in rows_of(session, receipt, account):
         back = row.reverses is not None
         facts = {
             "receipt": row.id,
@@ -142,7 +135,7 @@ def _receipts(session: Session, account: str) -> Iterator[Event]:
 
 
 def _deposits(session: Session, account: str) -> Iterator[Event]:
-    for row in session.execute(sa.select(deposit_use).where(deposit_use.c.account == account)):
+    for row in rows_of(session, deposit_use, account):
         facts = {"yen": abs(row.yen), "author": row.author, "ground": row.ground}
         if row.kind == "refunded":
             facts["through"] = row.through
@@ -174,7 +167,7 @@ def _acts(session: Session, account: str) -> Iterator[Event]:
 
 
 def _credits(session: Session, account: str) -> Iterator[Event]:
-    for row in session.execute(sa.select(credit).where(credit.c.account == account, credit.c.granted_yen > 0)):
+    for row in rows_of(session, credit, account, credit.c.granted_yen > 0):
         facts = {
             "credit": row.id,
             "outage_month": row.month,
@@ -182,7 +175,7 @@ def _credits(session: Session, account: str) -> Iterator[Event]:
             "usable_from_on": row.usable_from.isoformat(),
         }
         yield Event(row.recorded_at, row.recorded_at, "credit_granted", "premium/9.2", facts)
-    for row in session.execute(sa.select(credit_refund).where(credit_refund.c.account == account)):
+    for row in rows_of(session, credit_refund, account):
         facts = {"credit": row.credit_id, "yen": row.yen, "code": row.code}
         if row.outcome is None:
             yield Event(row.requested_at, row.requested_at, "refund_asked", "premium/9.2", facts)
@@ -230,3 +223,16 @@ def _store_reports(session: Session, account: str) -> Iterator[Event]:
     for row in rows:
         facts = {"term_on": row.starts_on.isoformat(), "gross_yen": row.gross_yen, "fee_yen": row.fee_yen}
         yield Event(row.reported_at, row.reported_at, "store_reported", "premium/5.1.2", facts)
+
+
+_COLLECT: Final[Sequence[Collect]] = (
+    _invoices,
+    _attempts,
+    _disputes,
+    _receipts,
+    _deposits,
+    _acts,
+    _credits,
+    _documents,
+    _store_reports,
+)

@@ -80,7 +80,7 @@ def refund_overpayments(session: Session, rules: Rules, gateway: Gateway, now: d
     return changes
 
 
-def _wanted(session: Session) -> list[sa.Row[Any]]:
+def _wanted(session: Session) -> list[sa.Row[*tuple[Any, ...]]]:
     """Charges with an open task and no refund under way, made or refused."""
     settled = (
         sa.select(sa.func.coalesce(sa.func.sum(settlement.c.yen), 0))
@@ -107,7 +107,7 @@ def _wanted(session: Session) -> list[sa.Row[Any]]:
     return list(session.execute(query))
 
 
-def _begin(session: Session, row: sa.Row[Any], now: datetime) -> int:
+def _begin(session: Session, row: sa.Row[*tuple[Any, ...]], now: datetime) -> int:
     """Commit the refund's row before anything is asked; what people gave back themselves is not given twice."""
     lock_accounts(session, [row.account])
     asked = sa.select(overpayment_refund.c.id).where(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Protocol
 
 import stripe
 from sqlalchemy.dialects.postgresql import insert
@@ -85,6 +85,17 @@ class WebhookAnswer:
         return int(_STATUS[self.answer])
 
 
+@dataclass(frozen=True, slots=True)
+class SignedEvent:
+    """An event that Stripe signed. `attempt_id`: which of our attempts it may be about; it is looked up."""
+
+    id: str
+    kind: str
+    about: str  # the id of its object
+    happened_at: datetime
+    attempt_id: int | None
+
+
 def handle(
     session: Session, rules: Rules, gateway: Gateway, payload: bytes, signature: str, secret: str, now: datetime
 ) -> WebhookAnswer:
@@ -95,25 +106,23 @@ def handle(
     event = _verified(payload, signature, secret, now)
     if isinstance(event, WebhookAnswer):
         return event
-    hint = event.pop("attempt_id")
     new = session.execute(
         insert(gateway_event)
-        .values(**event, recorded_at=now)
+        .values(id=event.id, kind=event.kind, about=event.about, happened_at=event.happened_at, recorded_at=now)
         .on_conflict_do_nothing(index_elements=["id"])
         .returning(gateway_event.c.id)
     ).first()
     session.commit()
     if new is None:
-        return WebhookAnswer(Answer.DUPLICATE, event["id"])
-    kind = event["kind"]
-    if not _speaks_of_ours(kind):
-        return WebhookAnswer(Answer.UNKNOWN_TYPE, event["id"], 1)
+        return WebhookAnswer(Answer.DUPLICATE, event.id)
+    if not _speaks_of_ours(event.kind):
+        return WebhookAnswer(Answer.UNKNOWN_TYPE, event.id, 1)
     try:
-        changes = _fetch_anew(session, rules, gateway, kind, hint, now)
+        changes = _fetch_anew(session, rules, gateway, event, now)
     except (UnansweredError, GatewayRefusesUsError) as error:
         session.rollback()
-        return WebhookAnswer(Answer.LATER, event["id"], 1, reason=str(error))
-    return WebhookAnswer(Answer.TAKEN, event["id"], 1 + changes)
+        return WebhookAnswer(Answer.LATER, event.id, 1, reason=str(error))
+    return WebhookAnswer(Answer.TAKEN, event.id, 1 + changes)
 
 
 def refusal(payload: bytes, signature: str, secret: str, now: datetime) -> WebhookAnswer | None:
@@ -130,7 +139,7 @@ def read_body(stream: Body, content_length: str | None) -> bytes | None:
     return stream.read(min(int(stated), LARGEST_BYTES + 1))
 
 
-def _verified(payload: bytes, signature: str, secret: str, now: datetime) -> dict[str, Any] | WebhookAnswer:
+def _verified(payload: bytes, signature: str, secret: str, now: datetime) -> SignedEvent | WebhookAnswer:
     """The event that Stripe signed, or the refusal. The age of the signature is measured by `now`."""
     if not secret:
         raise ValueError("the signing secret of the endpoint is empty")
@@ -153,24 +162,28 @@ def _signed_seconds(signature: str) -> int:
     return int(next(part[2:] for part in signature.split(",") if part.startswith("t=")))
 
 
-def _event(payload: bytes) -> dict[str, Any] | str:
+def _event(payload: bytes) -> SignedEvent | str:
     """Id, kind, object and time of an event, and the attempt it may be about; a sentence where the body is none."""
     try:
         body = json.loads(payload)
         about = body["data"]["object"]
-        found: dict[str, Any] = {
-            "id": body["id"],
-            "kind": body["type"],
-            "about": about.get("id", ""),
-            "happened_at": datetime.fromtimestamp(body["created"], UTC),
-            "attempt_id": _attempt_hint(about.get("metadata")),
-        }
+        found = SignedEvent(
+            id=body["id"],
+            kind=body["type"],
+            about=about.get("id", ""),
+            happened_at=datetime.fromtimestamp(body["created"], UTC),
+            attempt_id=_attempt_hint(about.get("metadata")),
+        )
     except RecursionError:
         return "the body is nested too deep"
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError):
         return "the body is not an event: an object with id, type, created and data.object"
-    for name, form in (("id", _ID), ("kind", _KIND), ("about", _ID)):
-        value = found[name]
+    texts: tuple[tuple[str, object, re.Pattern[str]], ...] = (
+        ("id", found.id, _ID),
+        ("kind", found.kind, _KIND),
+        ("about", found.about, _ID),
+    )
+    for name, value, form in texts:
         if not isinstance(value, str) or not (form.fullmatch(value) or (name == "about" and not value)):
             return f"the event's {name} is not written as Stripe writes it"
     return found
@@ -186,13 +199,12 @@ def _attempt_hint(metadata: object) -> int | None:
     return int(named) if isinstance(named, str) and named.isascii() and named.isdigit() and len(named) < 19 else None
 
 
-def _fetch_anew(
-    session: Session, rules: Rules, gateway: Gateway, kind: str, attempt_id: int | None, now: datetime
-) -> int:
+def _fetch_anew(session: Session, rules: Rules, gateway: Gateway, event: SignedEvent, now: datetime) -> int:
     """Ask Stripe itself for what the event speaks of; what is booked is what it answers now."""
-    if kind.startswith(ABOUT_DISPUTES):
+    if event.kind.startswith(ABOUT_DISPUTES):
         return disputes.sync_events(session, rules, gateway, now)
-    if kind in ABOUT_CHARGES:
-        return 0 if attempt_id is None else charge_stage.look_up(session, rules, gateway, attempt_id, now)
+    if event.kind in ABOUT_CHARGES:
+        hint = event.attempt_id
+        return 0 if hint is None else charge_stage.look_up(session, rules, gateway, hint, now)
     changes = 0 if gateway.books is None else events.poll(session, gateway.books, now)
     return changes + failed_refunds.sync_events(session, gateway, now)

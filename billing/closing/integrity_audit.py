@@ -190,9 +190,14 @@ _BATCHES = """
     WHERE code_batch.kind = 'product_key'"""
 
 _OPEN_LINES = """
-    SELECT bank_line.yen * (1 + coalesce(acts.change, 0)) AS yen FROM bank_line
-    LEFT JOIN (SELECT line_id, sum(change) AS change FROM bank_act GROUP BY line_id) AS acts
+    SELECT CASE direction WHEN 'in' THEN bank_line.yen ELSE -bank_line.yen END
+           * (CASE WHEN posts THEN 1 ELSE 0 END + coalesce(acts.change, 0)) AS yen,
+           acts.fee
+    FROM bank_line
+    LEFT JOIN (SELECT line_id, sum(change) AS change,
+                      (array_agg(kind ORDER BY id DESC))[1] = 'fee' AS fee FROM bank_act GROUP BY line_id) AS acts
       ON acts.line_id = bank_line.id"""
+"""Lines whose money is in 1110 by themselves, with its sign; all but fees are in 2145."""
 
 MOVEMENTS = """
     SELECT kind IN ('payout', 'payout_cancel', 'payout_failure') AS is_payout,
@@ -221,7 +226,7 @@ _SUMS: Mapping[str, str] = {
         - coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)""",
     "1132": """SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)
         + (SELECT yen FROM taken_by_disputes)""",
-    "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines), 0)",
+    "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines WHERE fee IS NOT true), 0)",
     "1131": """SELECT (SELECT yen FROM charged)
         - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card'), 0)

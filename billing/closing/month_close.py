@@ -12,11 +12,12 @@ closed month is posted on the first open day and names its month (posting.py). C
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.closing.bank_control import bank_control
 from keizoku.billing.closing.reconciliation_run import (
     Progress,
     Reconciled,
@@ -269,7 +270,19 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
             ", ".join(SUB_LEDGERS) if not sub else "; ".join(sub),
             "" if not sub else "see what `keizoku night --whole-audit` finds",
         ),
+        *_bank_check(session, month),
     )
+
+
+def _bank_check(session: Session, month: Month) -> tuple[Check, ...]:
+    """1110 against the statements on the month's last day; nothing where no statement tells a balance."""
+    control = bank_control(session, month.end_on - timedelta(days=1))
+    if not control.known:
+        return ()
+    faults = control.faults(month)
+    found = "; ".join(faults[:3]) or f"1110 is what the bank states of {len(control.accounts)} accounts"
+    remedy = "import what is missing, or say what the lines are: `keizoku bank balance`, `keizoku bank statement`"
+    return (Check("bank", not faults, found, remedy if faults else ""),)
 
 
 def close_view(session: Session, gateway: Gateway, month: Month, now: datetime) -> MonthView:

@@ -125,15 +125,18 @@ _PAYOUTS = """
 
 _BANK = """
     SELECT 'bank:' || bank_line.id, yen, paid_on,
-           EXISTS (SELECT 1 FROM unnest(ARRAY[{processor}]::text[]) AS name
-                   WHERE strpos(upper(normalize(payer, NFKC)), name) > 0),
-           newest.kind IS NULL OR newest.kind = 'unmatched',
+           coalesce(newest.kind, '') NOT IN ('store_payout', 'taken_back', 'transfer', 'other', 'matched') AND (
+               coalesce(newest.kind, '') = 'payout' OR NOT posts
+               OR EXISTS (SELECT 1 FROM unnest(ARRAY[{processor}]::text[]) AS name
+                          WHERE strpos(upper(normalize(payer, NFKC)), name) > 0)),
+           newest.kind IS NULL OR newest.kind IN ('unmatched', 'posted', 'reopened'),
            CASE newest.kind WHEN 'matched' THEN 'receipt:' || newest.receipt_id END
     FROM bank_line LEFT JOIN LATERAL (
         SELECT kind, receipt_id FROM bank_act WHERE line_id = bank_line.id ORDER BY id DESC LIMIT 1
     ) AS newest ON true
-    WHERE paid_on >= '{first}' AND paid_on < '{past}'"""
-"""A line is the card processor's where the payer has one of its names in it, whatever the width and case of letters."""
+    WHERE paid_on >= '{first}' AND paid_on < '{past}' AND direction = 'in' AND currency = 'JPY' AND state = 'booked'"""
+"""A line is the card processor's where the payer has one of its names in it, whatever the width and case of letters,
+where it is joined to a payout, or where its mapping leaves it out."""
 
 _RECEIPTS = """
     SELECT 'receipt:' || id, yen, received_on, account FROM receipt

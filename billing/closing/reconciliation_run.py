@@ -22,10 +22,11 @@ from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import Gateway, UnansweredError
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
+from keizoku.billing.ledger.bank_joins import join_known
 from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.db.roles import may_add
 from keizoku.db.session import Session, driver_cursor
-from keizoku.db.tables.bank import bank_line
+from keizoku.db.tables.bank import bank_act, bank_line
 from keizoku.db.tables.closing import exception_resolution, reconciliation_result
 from keizoku.db.tables.gateway import gateway_event
 from keizoku.terms.calendar import Month, jst_day
@@ -89,6 +90,10 @@ def fetch_news(session: Session, gateway: Gateway, now: datetime, progress: Prog
     """The gateway's news, which a reconciliation begins with. Commits."""
     (progress or _unseen)("news", 0, len(STEPS))
     _events(session, gateway, now)
+    if may_add(session, bank_act):
+        join_known(session, now, gateway.bank_names)  # what the bank had shown before the gateway told of it
+        session.commit()
+    session.rollback()
 
 
 def reconcile_known(

@@ -28,8 +28,10 @@ from keizoku.db.fence import Fence, is_of_item
 from keizoku.db.probes import BUSINESS_DATE
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, text_array
+from keizoku.db.tables.books import revenue_posting
 from keizoku.db.tables.contracts import contract, plan, suspension, term
 from keizoku.terms.calendar import day_start_at
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 CHUNK = 10_000
@@ -97,7 +99,7 @@ def due_ids(
     return list(session.scalars(query, {BUSINESS_DATE.key: business_date}))
 
 
-def running() -> sa.Select[tuple[Any, ...]]:
+def running() -> sa.Select[*tuple[Any, ...]]:
     """Running contracts, each with its last term: the rows that `load_facts` takes."""
     return (
         sa.select(
@@ -260,13 +262,16 @@ def save_terms(session: Session, terms: Sequence[NewTerm], now: datetime) -> Non
 
 
 def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
-    """Write the end of a contract, without committing: a term it cuts short is closed, suspensions end with it."""
+    """Write the end of a contract, without committing: a term it cuts short is closed, suspensions end with it.
+
+    Raises Refused for a day before that of what nights have done already: the clock that it was said by is behind.
+    """
     session.execute(
         sa.update(contract)
         .where(contract.c.id == end.contract_id, contract.c.ended_on.is_(None))
         .values(ended_on=end.ended_on, ended_at=end.ended_at, ended_reason=end.reason, end_recorded_at=now)
     )
-    session.execute(
+    cut = session.execute(
         sa.update(term)
         .where(
             term.c.contract_id == end.contract_id,
@@ -276,6 +281,7 @@ def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
         )
         .values(closed_on=end.ended_on, closed_at=end.ended_at)
     )
+    _refuse_a_clock_behind(session, end, has_cut=bool(cut.rowcount))
     session.execute(
         sa.update(suspension)
         .where(suspension.c.contract_id == end.contract_id, suspension.c.lifted_at.is_(None))
@@ -284,6 +290,26 @@ def save_end(session: Session, end: ContractEnd, now: datetime) -> None:
             lifted_by="end of contract",
             lift_recorded_at=now,
         )
+    )
+
+
+def _refuse_a_clock_behind(session: Session, end: ContractEnd, *, has_cut: bool) -> None:
+    """Refuse an end before the last term began, or on a day whose revenue is recognised."""
+    begun_on = session.execute(
+        sa.select(sa.func.max(term.c.starts_on)).where(term.c.contract_id == end.contract_id)
+    ).scalar_one()
+    recognised_on = None
+    if has_cut:
+        recognised_on = session.execute(sa.select(sa.func.max(revenue_posting.c.day))).scalar_one()
+    if begun_on is not None and end.ended_on < begun_on:
+        why = f"its last term began on {begun_on}"
+    elif recognised_on is not None and end.ended_on <= recognised_on:
+        why = f"a night has recognised revenue up to {recognised_on}"
+    else:
+        return
+    session.rollback()
+    raise Refused(
+        "clock.behind", f"account {end.account}: its contract cannot end on {end.ended_on}, as {why}", "set the clock"
     )
 
 

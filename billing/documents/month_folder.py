@@ -1,6 +1,6 @@
 """The documents of a month, one file each: billing statements, credit notes, demands for late interest.
 
-    write_documents(session, rules, issuer, Month(2026, 4), Path("2026-04"), "ja")
+    write_documents(session, rules, Month(2026, 4), Path("2026-04"), Printing(issuer, "ja"))
         statement-12.pdf   return-4.pdf   demand-3.html   …   documents.jsonl   SHA256SUMS
 
 A run that is killed is continued by the next: `documents.jsonl` names each file that is complete, and from which facts;
@@ -46,6 +46,16 @@ _AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Printing:
+    """How statements and return invoices are printed: by whom, in which language and form, with which font."""
+
+    issuer: Issuer
+    lang: Lang
+    form: Form = "pdf"
+    font: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a run did."""
 
@@ -72,18 +82,15 @@ class _Kept(NamedTuple):
 def write_documents(
     session: Session,
     rules: Rules,
-    issuer: Issuer,
     month: Month,
     folder: Path,
-    lang: Lang,
+    printing: Printing,
     *,
-    form: Form = "pdf",
-    font: Path | None = None,
     progress: Progress = lambda done, whole: None,
 ) -> Written:
     """Write every document of a month into a folder, which is made, or finish what an earlier run began there.
 
-    Demands are pages in both languages as they were sent, whatever `form` and `lang` are. Raises FontError.
+    Demands are pages in both languages as they were sent, whatever `printing` says. Raises FontError.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder / ".lock", folder):
@@ -94,7 +101,7 @@ def write_documents(
         whole = sum(_count(session, month))
         with (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
             manifest.write("\n")  # end a line that a killed run left incomplete
-            for made in _documents(session, rules, issuer, month, lang, form, font):
+            for made in _documents(session, rules, month, printing):
                 kept = known.get(made.name)
                 if kept is None or kept.facts != made.facts or not _stands(folder / made.name, kept.sha256):
                     kept = _write(folder / made.name, made)
@@ -112,9 +119,9 @@ def write_documents(
     return Written(folder, len(sums), new, yen)
 
 
-def _documents(
-    session: Session, rules: Rules, issuer: Issuer, month: Month, lang: Lang, form: Form, font: Path | None
-) -> Iterator[_Made]:
+def _documents(session: Session, rules: Rules, month: Month, printing: Printing) -> Iterator[_Made]:
+    issuer, lang, form, font = printing.issuer, printing.lang, printing.form, printing.font
+
     def drawn(name: str, document: PrintedDocument, yen: int = 0) -> _Made:
         facts = hashlib.sha256(f"{form} {font or ''} {document!r}".encode()).hexdigest()
         if form == "html":

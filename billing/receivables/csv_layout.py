@@ -24,6 +24,7 @@ from datetime import date
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -55,13 +56,32 @@ class BadValueError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyRow:
+    """A row of a file by our columns, as it stands there (`raw`), and whether the layout leaves it out."""
+
+    line: int
+    values: Mapping[str, str]
+    raw: str
+    ignored: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MoneyFile:
-    """What a file holds: its digest, (line, values by our column) of each row, what is wrong, rows passed over."""
+    """What a file holds: its digest, every row that could be read, what is wrong."""
 
     sha256: str
-    rows: tuple[tuple[int, Mapping[str, str]], ...]
+    every: tuple[MoneyRow, ...]
     findings: tuple[Finding, ...]
-    passed_over: int
+
+    @property
+    def rows(self) -> tuple[tuple[int, Mapping[str, str]], ...]:
+        """(line, values by our column) of each row that the layout does not leave out."""
+        return tuple((row.line, row.values) for row in self.every if not row.ignored)
+
+    @property
+    def passed_over(self) -> int:
+        """How many rows the layout leaves out."""
+        return sum(1 for row in self.every if row.ignored)
 
 
 def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
@@ -89,8 +109,17 @@ def read_layout(path: Path | None, columns: Sequence[str]) -> Layout:
     return layout
 
 
-def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], layout: Layout) -> MoneyFile:
-    """The rows of a file by our columns; those that are not needed may lack. Raises OSError if it cannot be opened."""
+def read_money_file(
+    path: Path,
+    columns: Sequence[str],
+    needed: Sequence[str],
+    layout: Layout,
+    known_names: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> MoneyFile:
+    """The rows of a file by our columns; those that are not needed may lack. Raises OSError if it cannot be opened.
+
+    `known_names`: how others call a column of ours that the layout does not name; read where the file has one of them.
+    """
     source = str(path)
     try:
         raw = read_whole(path)
@@ -116,8 +145,9 @@ def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], l
     places, findings = _places(source, header, columns, needed, layout)
     if findings:
         return _unread(digest, *findings)
-    rows: list[tuple[int, Mapping[str, str]]] = []
-    passed_over = 0
+    places |= _by_known_names(header, places, layout, known_names)
+    ignored = {name: tuple(_folded(start) for start in starts) for name, starts in layout.ignore.items()}
+    rows: list[MoneyRow] = []
     for line, values in records:
         if isinstance(values, BrokenRecord):
             findings.append(Finding(source, line, values.value, "rows are CSV", "close quotes, one row a line"))
@@ -129,15 +159,36 @@ def read_money_file(path: Path, columns: Sequence[str], needed: Sequence[str], l
             findings.append(Finding(source, line, row_text, rule, "quote values that hold the delimiter"))
         else:
             row = {name: values[place].strip() for name, place in places.items()} | layout.constants
-            if any(row.get(name, "").startswith(tuple(starts)) for name, starts in layout.ignore.items()):
-                passed_over += 1
-            else:
-                rows.append((line, row))
-    return MoneyFile(digest, tuple(rows), tuple(findings), passed_over)
+            left_out = any(_folded(row.get(name, "")).startswith(starts) for name, starts in ignored.items())
+            rows.append(MoneyRow(line, row, layout.delimiter.join(values), left_out))
+    return MoneyFile(digest, tuple(rows), tuple(findings))
 
 
 def _unread(digest: str, *findings: Finding) -> MoneyFile:
-    return MoneyFile(digest, (), findings, 0)
+    return MoneyFile(digest, (), findings)
+
+
+def _folded(written: str) -> str:
+    """A text as it is compared: whatever the width and case of its letters."""
+    return " ".join(unicodedata.normalize("NFKC", written).split()).casefold()
+
+
+def _by_known_names(
+    header: Sequence[str], places: Mapping[str, int], layout: Layout, known_names: Mapping[str, Sequence[str]]
+) -> dict[str, int]:
+    """Where columns stand that nobody named: the one whose name says what it is, if no other column of ours is it."""
+    folded = [_folded(name) for name in header]
+    taken = set(places.values())
+    found: dict[str, int] = {}
+    for ours, names in known_names.items():
+        if ours in places or ours in layout.constants:
+            continue
+        wanted = {_folded(name) for name in names}
+        here = [place for place, name in enumerate(folded) if name in wanted and place not in taken]
+        if len(here) == 1:
+            found[ours] = here[0]
+            taken.add(here[0])
+    return found
 
 
 def day_of(written: str) -> date:

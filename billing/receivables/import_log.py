@@ -1,21 +1,22 @@
 """Which file of a bank or store was taken when, by whom, with how many rows.
 
-A file of which every row could be used is taken once. One with rows that were refused may come again, say with
-another mapping: rows that are known are passed by.
+A file of which every row could be used is taken once under one mapping. One with rows that were refused may come again,
+say with another mapping: rows that are known are passed by.
 """
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.session import Session
-from keizoku.db.tables.bank import money_import
+from keizoku.db.tables.bank import money_import, money_import_undone
 from keizoku.terms.decision import Finding
+from keizoku.terms.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +35,81 @@ class MoneyImport:
     recorded_at: datetime
     again: bool = False
     findings: tuple[Finding, ...] = ()
+    digest: str = ""  # of the file and its mapping
+    id: int = 0
+    lines_new: int = 0  # of the bank's book, in and out, whatever the currency
+    undone: bool = False
 
 
-def known_import(session: Session, kind: str, sha256: str) -> MoneyImport | None:
-    """The import of the same bytes as the same kind, if there was one in which every row could be used."""
+def known_import(session: Session, kind: str, sha256: str, digest: str = "") -> MoneyImport | None:
+    """The import of the same bytes by the same mapping, if there was one in which every row could be used.
+
+    One that was taken back does not count.
+    """
     row = session.execute(
         sa.select(money_import).where(
-            money_import.c.kind == kind, money_import.c.sha256 == sha256, money_import.c.rows_refused == 0
+            money_import.c.kind == kind,
+            money_import.c.sha256 == sha256,
+            money_import.c.digest == digest,
+            money_import.c.rows_refused == 0,
+            ~_UNDONE,
         )
     ).one_or_none()
     return None if row is None else _of(row, again=True)
 
 
+_UNDONE: Final = sa.exists().where(money_import_undone.c.import_id == money_import.c.id)
+_NOT_STORED: Final = ("again", "id", "lines_new", "undone")
+
+
 def note_import(session: Session, done: MoneyImport) -> MoneyImport:
     """Write down what became of a file, and commit. Somebody else may have taken the same bytes at once."""
-    values = {field.name: getattr(done, field.name) for field in dataclasses.fields(done) if field.name != "again"}
+    values = {
+        field.name: getattr(done, field.name) for field in dataclasses.fields(done) if field.name not in _NOT_STORED
+    }
     values["findings"] = [dataclasses.asdict(each) for each in done.findings]
-    session.execute(insert(money_import).values(values).on_conflict_do_nothing())
+    before = sa.select(sa.func.count() + 1).where(
+        money_import.c.kind == done.kind, money_import.c.sha256 == done.sha256, money_import.c.digest == done.digest,
+        _UNDONE,
+    )  # fmt: skip
+    values["round"] = before.scalar_subquery()
+    made = insert(money_import).values(values).on_conflict_do_nothing().returning(money_import.c.id)
+    import_id = session.execute(made).scalar_one_or_none()
     session.commit()
-    return done
+    return dataclasses.replace(done, id=import_id or 0)
 
 
 def import_list(session: Session, kind: str) -> list[MoneyImport]:
     """Every import of a kind, oldest first."""
     rows: Sequence[sa.Row[Any]] = session.execute(
-        sa.select(money_import).where(money_import.c.kind == kind).order_by(money_import.c.id)
+        sa.select(money_import, _UNDONE.label("undone")).where(money_import.c.kind == kind).order_by(money_import.c.id)
     ).all()
     return [_of(row) for row in rows]
 
 
+def import_of(session: Session, kind: str, import_id: int) -> MoneyImport:
+    """One import by its id. Refused where there is none."""
+    row = session.execute(
+        sa.select(money_import, _UNDONE.label("undone")).where(
+            money_import.c.kind == kind, money_import.c.id == import_id
+        )
+    ).one_or_none()
+    if row is None:
+        session.rollback()
+        raise Refused("import.unknown", f"there is no import {import_id}", "(see `keizoku bank imports`)")
+    return _of(row)
+
+
+def note_undone(session: Session, digest: str, by: str, ground: str, now: datetime) -> None:
+    """Note that every import of a file under a mapping was taken back; does not commit."""
+    standing = sa.select(money_import.c.id).where(money_import.c.digest == digest, ~_UNDONE)
+    values = [
+        {"import_id": import_id, "author": by, "ground": ground, "recorded_at": now}
+        for import_id in session.scalars(standing).all()
+    ]
+    session.execute(sa.insert(money_import_undone), values)
+
+
 def _of(row: sa.Row[Any], *, again: bool = False) -> MoneyImport:
-    values = {name: value for name, value in row._mapping.items() if name not in ("id", "findings")}
+    values = {name: value for name, value in row._mapping.items() if name not in ("findings", "round")}
     return MoneyImport(**values, again=again, findings=tuple(Finding(**each) for each in row.findings))

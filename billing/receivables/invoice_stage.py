@@ -38,7 +38,7 @@ _posted = (
 )
 
 
-def _unopened(above: sa.ColumnElement[int]) -> sa.Select[tuple[Any, ...]]:
+def _unopened(above: sa.ColumnElement[int]) -> sa.Select[*tuple[Any, ...]]:
     """Terms with an id above `above` that nothing was opened for.
 
     As joins that each have an index, and the bound on both sides: "no invoice, or no entry" as conditions beside an OR

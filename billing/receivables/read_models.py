@@ -23,6 +23,27 @@ class BankPayment(ReadModel):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class BankLineView(ReadModel):
+    """A line of the bank's book: `amount` in minor units of its currency, `about` what it is joined to."""
+
+    id: int
+    bank_account: str
+    paid_on: date
+    direction: str
+    amount: int
+    currency: str
+    payer: str
+    reference: str
+    balance: int | None
+    state: str
+    account: str | None
+    about: str | None
+    by: str | None
+    why: str | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class PayerReference(ReadModel):
     """A reference that a payer can state: the account's own, or that of an open invoice and its term."""
 

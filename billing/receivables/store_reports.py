@@ -17,6 +17,7 @@ from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, text_of, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
 from keizoku.billing.receivables.read_models import StoreTerm
+from keizoku.billing.rules.bank_statement import file_digest
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_payout
@@ -94,7 +95,8 @@ def import_reports(
     Killed in the middle, the same call takes what is missing. Raises OSError if the file cannot be opened.
     """
     file = read_money_file(path, COLUMNS, NEEDED, layout)
-    if (before := known_import(session, "store", file.sha256)) is not None:
+    digest = file_digest(file.sha256, layout.model_dump_json())
+    if (before := known_import(session, "store", file.sha256, digest)) is not None:
         return before
     findings = list(file.findings)
     fresh = known = 0
@@ -125,6 +127,7 @@ def import_reports(
             author=author,
             recorded_at=now,
             findings=tuple(sorted(findings, key=lambda finding: finding.line or 0)),
+            digest=digest,
         ),
     )
 

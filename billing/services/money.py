@@ -13,11 +13,13 @@ from keizoku.billing.cards import charge_answers, charge_stage, dispute_choices,
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
 from keizoku.billing.ledger.manual_entries import post_by_hand
-from keizoku.billing.receivables import bank_transfers, customer_deposits, store_reports
+from keizoku.billing.receivables import customer_deposits, store_reports
+from keizoku.billing.receivables.bank import bank_transfers, by_people
+from keizoku.billing.receivables.bank.match_reversal import reopen
+from keizoku.billing.receivables.bank.take_back import take_back
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport
 from keizoku.billing.receivables.interest_preview import preview
-from keizoku.billing.receivables.match_reversal import unmatch
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.receivables.store_reports import StoreReport, take_report
 from keizoku.billing.rules.documents.late_interest_statement import Workings
@@ -164,9 +166,17 @@ class MoneyService(Service):
         """A store's file of reports; its rows are taken once, bad ones are findings."""
         return store_reports.import_reports(self.session, self.rules, file, layout or Layout(), author, now)
 
-    def import_bank(self, file: Path, *, layout: Layout | None = None, author: str, now: datetime) -> MoneyImport:
-        """A bank's file of incoming payments; those with our reference find their account by themselves."""
-        done = bank_transfers.import_bank(self.session, self.rules, file, layout or Layout(), author, now)
+    def import_bank(
+        self, file: Path, *, layout: Layout | None = None, author: str, now: datetime, account: str = ""
+    ) -> MoneyImport:
+        """A bank's file, every line of it; payments with our reference find their account by themselves.
+
+        `account`: the key of our account at the bank, where the file does not say.
+        """
+        done = bank_transfers.import_bank(
+            self.session, self.rules, file, layout or Layout(), author, now,
+            account=account, bank_names=self.gateway.bank_names,
+        )  # fmt: skip
         for account in sorted({each.account for each in done.matched}):
             self._reconsider(account, now)
         return done.logged
@@ -188,8 +198,27 @@ class MoneyService(Service):
         self._reconsider(account, now)
 
     def unmatch_payment(self, payment: int, *, by: str, ground: str, now: datetime) -> str:
-        """It was another's: what it settled stands open again; the account whose it was thought to be."""
-        return unmatch(self.session, payment, by, ground, now)
+        """It was another's, or something else: what it settled stands open again; whose it was thought to be."""
+        return reopen(self.session, payment, by, ground, now)
+
+    def take_import_back(self, number: int, *, by: str, ground: str, now: datetime) -> int:
+        """A bank's file was read by a wrong mapping: what it posted is reversed, it may be read again; its lines."""
+        lines, accounts = take_back(self.session, self.rules, number, by, ground, now)
+        for account in accounts:
+            self._reconsider(account, now)
+        return lines
+
+    def payment_is_fee(self, payment: int, *, by: str, ground: str, now: datetime) -> None:
+        """What left the bank is its fee, with the tax in it."""
+        by_people.is_fee_line(self.session, self.rules, payment, by, ground, now)
+
+    def payments_are_transfer(self, payment: int, other: int, *, by: str, ground: str, now: datetime) -> None:
+        """Two lines are one transfer between two accounts of ours."""
+        by_people.are_transfer(self.session, payment, other, by, ground, now)
+
+    def payment_is_other(self, payment: int, code: str, *, by: str, ground: str, now: datetime) -> int:
+        """A line of the bank belongs to an account of the chart; the entry that says so."""
+        return by_people.is_other(self.session, payment, code, by, ground, now)
 
     def send_payment_back(self, payment: int, *, by: str, ground: str, now: datetime) -> None:
         """Nobody can be found for an incoming payment: it went back."""

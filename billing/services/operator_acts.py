@@ -23,6 +23,19 @@ DISCLOSURE = "disclosure"
 
 
 @dataclass(frozen=True, slots=True)
+class _Said:
+    """An act as somebody says that it was done."""
+
+    kind: str
+    what: str
+    occurred_at: datetime
+    by: str
+    ground: str
+    account: str | None = None
+    recipient: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorActService(Service):
     """Acts of the operator around contracts."""
 
@@ -31,7 +44,7 @@ class OperatorActService(Service):
         self, what: str, *, occurred_at: datetime, by: str, ground: str, key: str | None = None, now: datetime
     ) -> int:
         """Record that contents were changed, added or withdrawn, and since when; returns the record's id."""
-        return self._keyed_act(key, SERVICE_CHANGE, None, what, None, occurred_at, by, ground, now)
+        return self._keyed_act(_Said(SERVICE_CHANGE, what, occurred_at, by, ground), key, now)
 
     @decides("premium/8.1")
     def disclosure(
@@ -52,53 +65,40 @@ class OperatorActService(Service):
             raise Refused("account.unknown", f"account {account!r} is not known")
         if not recipient.strip():
             raise Refused("disclosure.no_recipient", "a disclosure names its recipient")
-        return self._keyed_act(key, DISCLOSURE, account, what, recipient, occurred_at, by, ground, now)
+        return self._keyed_act(_Said(DISCLOSURE, what, occurred_at, by, ground, account, recipient), key, now)
 
-    def _keyed_act(
-        self,
-        key: str | None,
-        kind: str,
-        account: str | None,
-        what: str,
-        recipient: str | None,
-        occurred_at: datetime,
-        by: str,
-        ground: str,
-        now: datetime,
-    ) -> int:
+    def _keyed_act(self, said: _Said, key: str | None, now: datetime) -> int:
         """The act, once for its key: whenever it is said again, the instant at which it happened stays the first."""
-        content = {"account": account, "what": what, "to": recipient, "by": by, "ground": ground}
-        done: int = self._once(
-            key, kind, content, lambda: self._act(kind, account, what, recipient, occurred_at, by, ground, now), now
-        )
+        content = {
+            "account": said.account,
+            "what": said.what,
+            "to": said.recipient,
+            "by": said.by,
+            "ground": said.ground,
+        }
+        done: int = self._once(key, said.kind, content, lambda: self._act(said, now), now)
         return done
 
-    def _act(
-        self,
-        kind: str,
-        account: str | None,
-        what: str,
-        recipient: str | None,
-        occurred_at: datetime,
-        by: str,
-        ground: str,
-        now: datetime,
-    ) -> int:
-        for name, given in (("what was done", what), ("the author", by), ("the ground", ground)):
+    def _act(self, said: _Said, now: datetime) -> int:
+        for name, given in (("what was done", said.what), ("the author", said.by), ("the ground", said.ground)):
             if not given.strip():
-                raise Refused("act.incomplete", f"{kind}: {name} is missing", "an act is recorded with all of them")
-        if occurred_at > now:
-            raise Refused("act.ahead", f"{kind}: {iso_jst(occurred_at)} lies ahead", "record what has happened")
+                raise Refused(
+                    "act.incomplete", f"{said.kind}: {name} is missing", "an act is recorded with all of them"
+                )
+        if said.occurred_at > now:
+            raise Refused(
+                "act.ahead", f"{said.kind}: {iso_jst(said.occurred_at)} lies ahead", "record what has happened"
+            )
         act_id = self.session.execute(
             sa.insert(operator_act)
             .values(
-                kind=kind,
-                account=account,
-                what=what,
-                recipient=recipient,
-                ground=ground,
-                author=by,
-                occurred_at=occurred_at,
+                kind=said.kind,
+                account=said.account,
+                what=said.what,
+                recipient=said.recipient,
+                ground=said.ground,
+                author=said.by,
+                occurred_at=said.occurred_at,
                 recorded_at=now,
             )
             .returning(operator_act.c.id)

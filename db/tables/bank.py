@@ -1,11 +1,12 @@
 """What a bank and the app stores report: files, incoming payments, payouts.
 
-Always holds (by the constraints below): a file without a bad row is taken once; the n-th equal line of a bank's files
-is one payment, however many files show it; a store pays a term out once. Acts say whose a payment
-is; they are rows that are only added.
+Always holds (by the constraints below): a file without a bad row is taken once under one mapping, until it is taken
+back; the n-th equal line of an account is one line, however many files show it; a store pays a term out once. A line
+that is not booked, not in yen, or left out by its mapping (`posts` is false) is not in the books until an act says so.
+Acts say what a line is; they are rows that are only added.
 """
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, UniqueConstraint
 from sqlalchemy import (
     text as sql,
 )
@@ -28,9 +29,47 @@ money_import = Table(
     Column("findings", JSONB, nullable=False),
     text("author"),
     instant("recorded_at"),
+    Column("digest", TEXT, nullable=False, server_default=""),  # of the file and its mapping
+    Column("round", Integer, nullable=False, server_default="1"),  # one more each time that it was taken back
     CheckConstraint("kind IN ('bank', 'store')", name="kind"),
-    Index("uq_money_import_whole", "kind", "sha256", unique=True, postgresql_where=sql("rows_refused = 0")),
+    Index(
+        "uq_money_import_whole",
+        "kind",
+        "sha256",
+        "digest",
+        "round",
+        unique=True,
+        postgresql_where=sql("rows_refused = 0"),
+    ),
 )
+
+money_import_undone = Table(
+    "money_import_undone",
+    metadata,
+    Column("import_id", BigInteger, ForeignKey("money_import.id"), primary_key=True),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+)
+"""A file that was taken by a wrong mapping: what it posted is reversed, and it may be read again."""
+
+bank_statement = Table(
+    "bank_statement",
+    metadata,
+    identity(),
+    text("digest"),
+    text("bank_account"),
+    text("currency"),
+    text("preset"),
+    day("first_on"),
+    day("last_on"),
+    Column("opening", BigInteger, nullable=True),
+    Column("closing", BigInteger, nullable=True),
+    instant("recorded_at"),
+    CheckConstraint("first_on <= last_on", name="days"),
+    Index("ix_bank_statement_account", "bank_account", "first_on"),
+)
+"""What a file says of an account: its days, and what the account held before and after them, in minor units."""
 
 bank_line = Table(
     "bank_line",
@@ -45,8 +84,38 @@ bank_line = Table(
     Column("nth", Integer, nullable=False),
     text("doubt", nullable=True),
     instant("recorded_at"),
-    UniqueConstraint("paid_on", "yen", "payer", "reference", "nth"),
-    CheckConstraint("yen > 0 AND nth > 0", name="positive"),
+    Column("bank_account", TEXT, nullable=False, server_default=""),
+    Column("direction", TEXT, nullable=False, server_default="in"),
+    Column("currency", TEXT, nullable=False, server_default="JPY"),
+    Column("foreign_amount", BigInteger, nullable=False, server_default="0"),  # minor units of another currency
+    day("value_on", nullable=True),
+    Column("kind_text", TEXT, nullable=False, server_default=""),
+    Column("bank_id", TEXT, nullable=False, server_default=""),
+    Column("balance", BigInteger, nullable=True),
+    Column("state", TEXT, nullable=False, server_default="booked"),
+    Column("line_digest", TEXT, nullable=False, server_default=""),
+    Column("file_digest", TEXT, nullable=False, server_default=""),
+    Column("posts", Boolean, nullable=False, server_default=sql("true")),
+    UniqueConstraint(
+        "bank_account",
+        "paid_on",
+        "direction",
+        "currency",
+        "yen",
+        "foreign_amount",
+        "payer",
+        "reference",
+        "nth",
+        name="uq_bank_line_nth",
+    ),
+    CheckConstraint(
+        "nth > 0 AND CASE currency WHEN 'JPY' THEN yen > 0 AND foreign_amount = 0"
+        " ELSE yen = 0 AND foreign_amount > 0 AND NOT posts END",
+        name="positive",
+    ),
+    CheckConstraint("direction IN ('in', 'out')", name="direction"),
+    CheckConstraint("state = 'booked' OR (state IN ('pending', 'cancelled') AND NOT posts)", name="state"),
+    Index("ix_bank_line_file", "file_digest"),
 )
 
 bank_act = Table(
@@ -61,14 +130,37 @@ bank_act = Table(
     text("author"),
     text("ground", nullable=True),
     instant("recorded_at"),
+    text("about", nullable=True),  # what was booked from another side: payout:po_1, store:AP-10, deposit:12, line:33
     CheckConstraint(
         "(kind = 'matched' AND change = -1 AND receipt_id IS NOT NULL)"
         " OR (kind = 'unmatched' AND change = 1 AND receipt_id IS NOT NULL)"
-        " OR (kind IN ('returned', 'payout') AND change = -1 AND receipt_id IS NULL)",
+        " OR (kind IN ('returned', 'payout', 'store_payout', 'refund', 'transfer', 'fee', 'other', 'taken_back')"
+        " AND change IN (-1, 0) AND receipt_id IS NULL)"
+        " OR (kind IN ('posted', 'reopened') AND change IN (0, 1) AND receipt_id IS NULL)",
         name="kind",
     ),
     Index("ix_bank_act_line_id", "line_id"),
+    Index("ix_bank_act_about", "about", postgresql_where=sql("about IS NOT NULL")),
 )
+
+payer_rule = Table(
+    "payer_rule",
+    metadata,
+    identity(),
+    text("folded"),  # how the bank writes the payer, whatever the width
+    text("says"),
+    text("account", nullable=True),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("(says = 'member') = (account IS NOT NULL)", name="member"),
+    CheckConstraint(
+        "says IN ('member', 'payout', 'store_payout', 'fee', 'transfer', 'withdrawn')",
+        name="says",
+    ),
+    Index("ix_payer_rule_folded", "folded", "id"),
+)
+"""What people confirmed of a payer: whose transfers are under this name, or what its lines are. The newest holds."""
 
 store_payout = Table(
     "store_payout",

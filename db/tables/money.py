@@ -170,7 +170,7 @@ settlement = Table(
         name="kind",
     ),
     CheckConstraint(
-        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'dispute' THEN yen < 0 ELSE yen > 0 END", name="positive"
+        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'dispute' THEN yen <> 0 ELSE yen > 0 END", name="positive"
     ),
     UniqueConstraint("invoice_id", "kind", "source_id"),
     Index("ix_settlement_invoice_id", "invoice_id"),

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from keizoku.scheduler.backup.dump import (
     restore,
 )
 from keizoku.scheduler.backup.plan import BackupState, Copy, backup_state, may_go, stores_wanting
+from keizoku.scheduler.backup.proof import Proof
 from keizoku.scheduler.backup.restore_mark import RestoreMark
 from keizoku.scheduler.backup.stores import DUMP, PROOF, Store, StoreError, sha256_of
 from keizoku.terms.policy import Policy
@@ -100,9 +101,9 @@ def run(
         session.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         snapshot: str = session.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
         holds = proof.take(session)
-        dump(url, snapshot, recipients, files[DUMP], holds["schema"])
+        dump(url, snapshot, recipients, files[DUMP], holds.schema)
         session.rollback()
-        files[PROOF].write_bytes(encrypt_bytes(json.dumps(holds).encode(), recipients))
+        files[PROOF].write_bytes(encrypt_bytes(holds.written(), recipients))
         size, digest = files[DUMP].stat().st_size, sha256_of(files[DUMP])
         manifest = {
             "backup": backup,
@@ -110,9 +111,9 @@ def run(
             "bytes": size,
             "sha256": digest,
             "proof_sha256": sha256_of(files[PROOF]),
-            "release": holds["release"],
-            "revision": holds["revision"],
-            "schema": holds["schema"],
+            "release": holds.release,
+            "revision": holds.revision,
+            "schema": holds.schema,
         }
         results = []
         for store in rules.stores:
@@ -242,14 +243,14 @@ def restore_into(
                 progress(f"not used: {why}")
                 tried.append(why)
                 continue
-            expected = json.loads(decrypt_bytes(proof_file.read_bytes(), identity))
+            expected = Proof.read(decrypt_bytes(proof_file.read_bytes(), identity))
             _check_release(chosen, expected, migrations)
             progress("restoring")
             mark = RestoreMark(chosen, copy.taken_at, now or datetime.now(UTC), drill)
-            is_current = expected["revision"] == migrations.head
+            is_current = expected.revision == migrations.head
             # the rows and what they are told about themselves come in one transaction: there is never one alone
-            restore(file, identity, target, mark.statement(str(expected["schema"])) if is_current else "")
-        schema = str(expected.get("schema", "public"))
+            restore(file, identity, target, mark.statement(expected.schema) if is_current else "")
+        schema = expected.schema
         if schema != "public":
             progress(f"its tables are in schema {schema}: set KEIZOKU_DATABASE_SCHEMA={schema}")
         with open_session(target, schema) as session:
@@ -263,18 +264,18 @@ def _fetched(store: Store, copy: Copy, file: Path, proof_file: Path) -> str | No
         if store.get(copy.backup, DUMP, file) != copy.sha256:
             return f"{store.name}: the dump's bytes are not those that were written"
         proof_found = store.get(copy.backup, PROOF, proof_file)
-        if proof_found != store.manifest(copy.backup).get("proof_sha256", proof_found):
+        if proof_found != (copy.proof_sha256 or proof_found):
             return f"{store.name}: the proof's bytes are not those that were written"
     except StoreError as error:
         return str(error)
     return None
 
 
-def _check_release(backup: str, expected: Mapping[str, Any], migrations: Migrations) -> None:
+def _check_release(backup: str, expected: Proof, migrations: Migrations) -> None:
     """Raises BackupError for a backup whose tables this release does not know."""
-    revision = expected["revision"]
+    revision = expected.revision
     if revision is not None and not migrations.knows(revision):
-        made_by = expected.get("release", "an unknown one")
+        made_by = expected.release or "an unknown one"
         raise BackupError(
             f"{backup} was made by release {made_by} (revision {revision}) and this is {migrations.release}, which "
             f"does not know its tables: restore it with release {made_by} or a later one"
@@ -282,7 +283,7 @@ def _check_release(backup: str, expected: Mapping[str, Any], migrations: Migrati
 
 
 def _proven(
-    session: Session, expected: dict[str, Any], migrations: Migrations, progress: Progress, mark: RestoreMark
+    session: Session, expected: Proof, migrations: Migrations, progress: Progress, mark: RestoreMark
 ) -> list[str]:
     """The differences of what was restored to what was backed up; tables of an earlier release are upgraded first.
 
@@ -290,18 +291,19 @@ def _proven(
     of an earlier release are marked after it; until then no command takes them.
     """
     lines: list[str] = []
-    if expected["revision"] is not None and expected["revision"] != migrations.head:
-        lines = proof.lost_rows(expected, proof.rows_by_name(session, expected["rows"]))
-        progress(f"upgrading from release {expected.get('release')} to {migrations.release}")
+    if expected.revision is not None and expected.revision != migrations.head:
+        lines = proof.lost_rows(expected, proof.rows_by_name(session, expected.rows))
+        progress(f"upgrading from release {expected.release} to {migrations.release}")
         try:
             upgrade(session, migrations)
         except DatabaseError as error:
-            raise BackupError(f"it was restored and stays at revision {expected['revision']}: {error}") from error
-        expected = {**expected, "revision": migrations.head, "rows": {}}
+            raise BackupError(f"it was restored and stays at revision {expected.revision}: {error}") from error
+        expected = replace(expected, revision=migrations.head, rows={})
         mark.write(session)
     progress("proving")
-    found = json.loads(json.dumps(proof.take(session)))
-    found["rows"][restoration.name] -= 1  # the mark itself was not backed up
+    found = Proof.read(proof.take(session).written())
+    marks = found.rows[restoration.name] - 1  # this restore's own was not backed up
+    found = replace(found, rows={**found.rows, restoration.name: marks})
     return lines + proof.differences(expected, found)
 
 
@@ -311,13 +313,12 @@ def _complaints(store: Store, copy: Copy, identity: Any) -> list[str]:
         try:
             found = store.get(copy.backup, DUMP, file)
             proof_found = store.get(copy.backup, PROOF, proof_file)
-            promised = store.manifest(copy.backup).get("proof_sha256")
         except StoreError as error:
             return [str(error)]
         complaints = []
         if found != copy.sha256:
             complaints.append("the dump's bytes are not those that were written")
-        if proof_found != promised:
+        if proof_found != copy.proof_sha256:
             complaints.append("the proof's bytes are not those that were written")
         if identity is not None and not complaints:
             try:

@@ -23,6 +23,8 @@ class Copy:
     sha256: str
     release: str | None = None
     """The release that made it."""
+    proof_sha256: str | None = None
+    """The digest of its proof as it was written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,10 +132,6 @@ class Store:
 
         return self._asked(fetch, f"{backup}{ending} cannot be read")
 
-    def manifest(self, backup: str) -> dict[str, Any]:
-        """The manifest of a complete copy. Raises StoreError."""
-        return self._asked(lambda _: self._manifest(backup), f"{backup}{MANIFEST} cannot be read")
-
     def remove(self, backup: str) -> None:
         """Remove a copy: the manifest first, so that half a copy never counts. Raises StoreError."""
 
@@ -157,20 +153,16 @@ class Store:
             self._opened.update(fs=fs, root=root.rstrip("/"))
         return self._opened["fs"], self._opened["root"]
 
-    def _manifest(self, backup: str) -> dict[str, Any]:
+    def _copy(self, backup: str) -> Copy:
         fs, root = self._place()
         with fs.open(f"{root}/{backup}{MANIFEST}", "rb") as read:
-            content: dict[str, Any] = json.loads(read.read())
-        return content
-
-    def _copy(self, backup: str) -> Copy:
-        content = self._manifest(backup)
+            content = json.loads(read.read())
         taken_at: datetime = parse_instant(content["taken_at"])
         size, digest = int(content["bytes"]), content["sha256"]
-        release = content.get("release")
+        release, of_proof = content.get("release"), content.get("proof_sha256")
         if not isinstance(digest, str) or not isinstance(release, str | None):
             raise TypeError("sha256 and release are texts")
-        return Copy(backup, self.name, taken_at, size, digest, release)
+        return Copy(backup, self.name, taken_at, size, digest, release, None if of_proof is None else str(of_proof))
 
     def _asked(self, work: Callable[[Moved], Result], what: str) -> Result:
         """What `work` returns, on a thread of its own; StoreError for its errors, and for silence."""

@@ -46,10 +46,12 @@ _TASKS: Final = """
 """
 _BANK: Final = """
     SELECT concat('payment ', id), 'bank_unmatched', NULL, recorded_at, yen, concat_ws(', ', payer, reference),
-           jsonb_build_object('paid_on', paid_on, 'payer', payer, 'reference', reference, 'doubt', doubt)
-    FROM bank_line LEFT JOIN (SELECT line_id, sum(change) AS change FROM bank_act GROUP BY line_id) AS acts
-      ON acts.line_id = bank_line.id
-    WHERE coalesce(acts.change, 0) >= 0
+           jsonb_build_object('paid_on', paid_on, 'payer', payer, 'reference', reference, 'doubt', doubt,
+                              'direction', direction)
+    FROM bank_line LEFT JOIN (
+        SELECT line_id, (array_agg(kind ORDER BY id DESC))[1] AS kind FROM bank_act GROUP BY line_id
+    ) AS acts ON acts.line_id = bank_line.id
+    WHERE CASE WHEN acts.kind IS NULL THEN posts ELSE acts.kind IN ('unmatched', 'posted', 'reopened') END
 """
 _ATTEMPTS: Final = """
     SELECT concat('attempt ', id), 'attempt_unknown', account, started_at, yen, concat('invoice ', invoice_id),

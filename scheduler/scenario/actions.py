@@ -40,6 +40,11 @@ TAKEN_WITH_DOUBTS: Final = frozenset({"notice", "claim"})
 MAY_BE_REFUSED: Final = frozenset({"register", "approve", "change_method", "end_of_use", "withdraw_end_of_use"})
 #: Keys whose keyword differs. `from` and `for` are Python's; `_on` and `_at` are ours for days and instants.
 RENAMED: Final[Mapping[str, str]] = {"from": "from_at", "to": "to_at", "for": "term", "on": "decided_on"}
+_UNLESS_STATED: Final[Mapping[str, Mapping[str, str]]] = {
+    "stop": {"ground": "as the scenario states"},
+    "correct_stop": {"ground": "as the scenario states"},
+    "close_month": {"by": "the scenario"},
+}
 
 
 class NotBuiltYetError(NotImplementedError):
@@ -82,8 +87,10 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
         case "new_card":
             simulator.cards.set_card(step.facts["account"], "ok")  # the card works before the service charges it
             service: object = services.billing
-        case "dispute" | "refund_fails" | "close_month":
+        case "dispute" | "refund_fails":
             service = simulator
+        case "close_month":
+            service = services
         case _:
             service = services.sla if step.action in SLA_ACTIONS else services.billing
     method = getattr(service, step.action, None)
@@ -94,6 +101,8 @@ def perform(step: Step, services: Services) -> Sequence[Finding]:
 
 
 def keywords(step: Step) -> dict[str, Any]:
-    """The step's keys as keywords; the ground of a stop is the scenario itself."""
-    ground = {"ground": "as the scenario states"} if step.action in ("stop", "correct_stop") else {}
-    return {**ground, **{RENAMED.get(key, key): value for key, value in step.facts.items()}}
+    """The step's keys as keywords; the ground of a stop, and the author of a close, is the scenario itself."""
+    return {
+        **_UNLESS_STATED.get(step.action, {}),
+        **{RENAMED.get(key, key): value for key, value in step.facts.items()},
+    }

@@ -173,7 +173,8 @@ def load_terms(
     found: dict[str, list[TermFact]] = defaultdict(list)
     first, last = _span(month)
     kinds: dict[tuple[Any, ...], TermKind] = {}
-    for row in rows.all():
+    read: Sequence[tuple[Any, ...]] = [tuple(row) for row in rows]
+    for row in read:
         as_read = row[2:]
         kind = kinds.get(as_read)
         if kind is None:

@@ -104,7 +104,7 @@ def claim_count(session: Session, at: datetime, month: Month | None = None, acco
     return session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
 
 
-def _of(query: sa.Select[Any], month: Month | None, account: str | None) -> sa.Select[Any]:
+def _of(query: sa.Select[*tuple[Any, ...]], month: Month | None, account: str | None) -> sa.Select[*tuple[Any, ...]]:
     if month is not None:
         query = query.where(claim.c.month == str(month))
     if account is not None:
@@ -123,7 +123,7 @@ def claim_list(
 ) -> list[ClaimRow]:
     """Claims in the order of receipt, each with its newest decision; at most `limit`, behind the claim `after`."""
     newest = newest_decisions(at)
-    query: sa.Select[Any] = (
+    query: sa.Select[*tuple[Any, ...]] = (
         sa.select(
             claim.c.id,
             claim.c.account,

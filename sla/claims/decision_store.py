@@ -17,9 +17,10 @@ from keizoku.db.tables.claims import claim_reasoning
 from keizoku.sla.claims.award_falls import AwardFall, note_falls
 from keizoku.sla.claims.claim_store import ClaimantFacts
 from keizoku.sla.claims.decision_json import Reasoning, ReasoningTexts, price_json
-from keizoku.sla.review_queue import OpenReview, close_review, decided_on
+from keizoku.sla.review_queue import OpenReview, close_review
 from keizoku.sla.rules.claim_decision import ClaimDecision, ClaimVerdict, Deadline, MonthDecision
 from keizoku.sla.rules.claims import VERDICTS_KEPT
+from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import fraction_text
 
 _DECISION_COLUMNS = (
@@ -85,7 +86,7 @@ def _save_decisions(
         if id(verdict) not in alike:
             rate = verdict.tier and fraction_text(verdict.tier.rate)
             alike[id(verdict)] = verdict.outcome, verdict.reason, verdict.seconds, rate, reasonings[id(verdict)]
-    on, at, review_id = decided_on(now).isoformat(), now.isoformat(), review.up_to_id
+    on, at, review_id = jst_day(now).isoformat(), now.isoformat(), review.up_to_id
 
     def rows() -> Iterator[tuple[object, ...]]:  # made while the server takes those before
         for (claim, _, _, united, _, terms, verdict), revision, made_of in fresh:
@@ -152,7 +153,7 @@ def _save_awards(session: Session, decided: Sequence[DecidedClaim], revisions: d
         verdict = new.rests_on.verdict
         if verdict.tier is not None and id(verdict) not in alike:
             alike[id(verdict)] = fraction_text(verdict.tier.rate), verdict.seconds, str(verdict.fee)
-    month, on, at = str(decided[0].facts.among.month), decided_on(now).isoformat(), now.isoformat()
+    month, on, at = str(decided[0].facts.among.month), jst_day(now).isoformat(), now.isoformat()
 
     def rows() -> Iterator[tuple[object, ...]]:
         for account, new, revision in rises:

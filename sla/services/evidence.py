@@ -9,6 +9,7 @@ taken, and a bad one is a finding. Nothing is decided here: that is the night's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -38,7 +39,7 @@ from keizoku.sla.services.fact_checks import (
 )
 from keizoku.terms.calendar import JST, Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.arguments import guard_acts
+from keizoku.terms.inputs.arguments import check_text, guard_acts
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -48,6 +49,19 @@ if TYPE_CHECKING:
 
 CountRow = Sequence[Any]  # from, to, affected, total
 PEOPLE = "people"  # author of a stop whose reporter gave no name
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A publication of an update; `cancelled`: it withdraws the earlier ones of its id. `ground`: where it was."""
+
+    id: str
+    published_at: datetime
+    from_at: datetime
+    to_at: datetime
+    cancelled: bool = False
+    calendar: str = ""
+    ground: str | None = None
 
 
 @guard_acts(sa.exc.DataError)
@@ -254,52 +268,40 @@ class EvidenceService:
         A later publication under the same id replaces it from then on; `cancelled`: it is withdrawn from then on.
         `ground`: where it was published.
         """
-        _, doubts = self.take_notice(
-            id, published, from_at, to_at, now=now, by=by, ground=ground, cancelled=cancelled, calendar=calendar
-        )
-        return doubts
+        announced = Announcement(id, published, from_at, to_at, cancelled, calendar, ground)
+        return self.take_notice(announced, now=now, by=by)[1]
 
-    def take_notice(
-        self,
-        id: str,  # noqa: A002
-        published: datetime,
-        from_at: datetime,
-        to_at: datetime,
-        *,
-        now: datetime,
-        by: str,
-        ground: str | None = None,
-        cancelled: bool = False,
-        calendar: str = "",
-    ) -> tuple[bool, list[Finding]]:
+    def take_notice(self, announced: Announcement, *, now: datetime, by: str) -> tuple[bool, list[Finding]]:
         """The same: whether it is new, and doubts about one that is taken all the same."""
-        needed("notice", id=id, by=by)
-        known_time("notice", published)
-        span = self._covered_span("notice", from_at, to_at)
+        uid, published_at = announced.id, announced.published_at
+        needed("notice", id=uid, by=by)
+        check_text("calendar", announced.calendar)
+        known_time("notice", published_at)
+        span = self._covered_span("notice", announced.from_at, announced.to_at)
         values = {
-            "calendar": calendar,
-            "uid": id,
-            "published_at": published,
-            "from_at": from_at,
-            "to_at": to_at,
-            "cancelled": cancelled,
+            "calendar": announced.calendar,
+            "uid": uid,
+            "published_at": published_at,
+            "from_at": announced.from_at,
+            "to_at": announced.to_at,
+            "cancelled": announced.cancelled,
             "author": by,
-            "ground": ground,
+            "ground": announced.ground,
             "recorded_at": now,
         }
         is_new = self._add(maintenance_notice, values)
         if is_new:
             table = maintenance_notice.c
-            issues = sa.select(table.from_at, table.to_at).where(table.calendar == calendar, table.uid == id)
+            issues = sa.select(table.from_at, table.to_at).where(table.calendar == announced.calendar, table.uid == uid)
             spans = [(epoch(row.from_at), epoch_up(row.to_at)) for row in self._session.execute(issues)]
-            self._commit(self._months(spans), f"notice {id}", now)
-        policy = policy_of(self._rules, Month.of(from_at))
-        window = UpdateNotice(id, epoch_up(published), *span)
-        if cancelled or is_announced_in_time(window, policy):
+            self._commit(self._months(spans), f"notice {uid}", now)
+        policy = policy_of(self._rules, Month.of(announced.from_at))
+        window = UpdateNotice(uid, epoch_up(published_at), *span)
+        if announced.cancelled or is_announced_in_time(window, policy):
             return is_new, []
         until = iso_jst(from_epoch(published_by(window, policy)))
         rule = f"an update on this day has to be announced by {until} (premium/9.4.4)"
-        value = f"{id} published {iso_jst(published)}"
+        value = f"{uid} published {iso_jst(published_at)}"
         return is_new, [finding("notice", value, rule, "recorded; its window excludes nothing")]
 
     def interruption(

@@ -37,6 +37,7 @@ from keizoku.sla.months.month_facts import notice_of
 from keizoku.sla.review_queue import ask_for_reviews, policy_of
 from keizoku.sla.rules.intervals import as_iso, clip, normalise
 from keizoku.sla.rules.outages import UpdateNotice
+from keizoku.sla.services.evidence import Announcement
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
@@ -138,10 +139,9 @@ class ImportService:
         policy = policy_of(self._service.rules, Month.of(now))
 
         def take(notice: UpdateNotice) -> bool:
-            at = map(from_epoch, (notice.published_at, notice.start, notice.end))
-            is_new, _ = self._service.take_notice(
-                notice.uid, *at, now=now, by=author, cancelled=notice.cancelled, calendar=notice.calendar
-            )
+            published_at, from_at, to_at = map(from_epoch, (notice.published_at, notice.start, notice.end))
+            announced = Announcement(notice.uid, published_at, from_at, to_at, notice.cancelled, notice.calendar)
+            is_new, _ = self._service.take_notice(announced, now=now, by=author)
             return is_new
 
         def take_all() -> TakenImport:

@@ -4,7 +4,7 @@
     class Service: …      every public method refuses
         a number beyond every column; an instant without its offset; a day or an instant in a year of no contract;
         a window that has no two ends; a file that is none;
-        a text that no column holds: too long, NUL, half a letter
+        a text that no column holds: too long, NUL, half a letter; also in a row that has a type of its own
 
 Who signs is a name, whose it is an id, the rest is prose; `keizoku.limits` says how long each may be. What an act
 checks itself (is there such an account, is the amount above zero, is a text that it needs empty) stays its own.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
@@ -116,6 +117,13 @@ def _check_value(act: str, name: str, value: object, depth: int = 0) -> None:
     elif isinstance(value, Path):
         if not value.is_file():
             raise Refused.fact("argument.file", act, f"{name} {_short(value)}", "it is no file", "name a file")
+    elif is_dataclass(value) and not isinstance(value, type) and depth < DEEPEST:
+        for each in fields(value):
+            inner = getattr(value, each.name)
+            if isinstance(inner, str):
+                check_text(each.name, inner)
+            else:
+                _check_value(act, each.name, inner, depth + 1)
     elif isinstance(value, list | tuple) and depth < DEEPEST:
         if name == "windows" and depth == 1 and len(value) != 2:
             raise Refused.fact("fact.period", act, f"{name} {_short(value)}", "a window has two ends", "state both")

@@ -50,6 +50,7 @@ class Card:
     refunds: str = "succeeded"  # or pending, failed (later)
     disputed: str | None = None  # the reason, right after the charge
     inquiry: bool = False
+    no_wait: bool = False  # what it pays is available at once
 
 
 def _refused(number: str, alias: str, code: str, decline_code: str | None, advice: str | None = None) -> Card:
@@ -62,7 +63,7 @@ CARDS = (
     Card("5555555555554444", "pm_card_mastercard", "mastercard"),
     Card("3566002020360505", "pm_card_jcb", "jcb", "JP"),
     Card("378282246310005", "pm_card_amex", "amex"),
-    Card("4000000000000077", "pm_card_bypassPending"),
+    Card("4000000000000077", "pm_card_bypassPending", no_wait=True),
     # saved, and refused when charged
     Card("4000000000000341", "pm_card_chargeCustomerFail", declines=Decline()),
     # refused when saved, and when charged

@@ -118,13 +118,22 @@ def charge_for(books: Books, intent: Thing, card: Card, *, captured: bool) -> Th
 
 def settle(books: Books, charge: Thing, card: Card) -> None:
     """The money of a captured charge, less the fee; then whatever the card is known for."""
-    amount = charge["amount_captured"]
-    fee = amount * books.settings.fee_per_mille // 1000
-    moved = books.move("charge", amount, charge["id"], fee=fee, currency=charge["currency"])
-    charge["balance_transaction"] = moved["id"]
-    books.tell("charge.succeeded", charge)
+    late = books.settings.balance_after_seconds
+    if late:
+        books.tell("charge.succeeded", charge)
+        books.world.later(late, lambda: _balanced(books, charge, card, "charge.updated"))
+    else:
+        _balanced(books, charge, card, "charge.succeeded")
     if card.disputed is not None:
         open_dispute(books, charge, reason=card.disputed, inquiry=card.inquiry)
+
+
+def _balanced(books: Books, charge: Thing, card: Card, tell: str) -> None:
+    amount = charge["amount_captured"]
+    fee = amount * books.settings.fee_per_mille // 1000
+    moved = books.move("charge", amount, charge["id"], fee=fee, currency=charge["currency"], at_once=card.no_wait)
+    charge["balance_transaction"] = moved["id"]
+    books.tell(tell, charge)
 
 
 def failed_charge(books: Books, intent: Thing, card: Card, decline: Decline) -> Thing:

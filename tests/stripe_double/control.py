@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import stripe
@@ -44,8 +46,8 @@ def _reset(double: Double, books: Books, asked: Thing) -> Any:
     return {}
 
 
-def _release(double: Double, books: Books, asked: Thing) -> Any:
-    return {"released": double.release()}
+async def _release(double: Double, books: Books, asked: Thing) -> Any:
+    return {"released": await double.release()}
 
 
 def _all(double: Double, books: Books, asked: Thing) -> Any:
@@ -142,7 +144,7 @@ def thin(event: Thing) -> Thing:
         "id": event["id"],
         "object": "v2.core.event",
         "type": f"v1.{event['type']}",
-        "created": f"{event['created']}",
+        "created": datetime.fromtimestamp(event["created"], UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"),
         "livemode": event["livemode"],
         "context": None,
         "reason": None,
@@ -178,7 +180,7 @@ def _limits(double: Double, books: Books, asked: Thing) -> Any:
 
 
 def _settings(double: Double, books: Books, asked: Thing) -> Any:
-    """fee_per_mille, fee_tax_percent, dispute_fee, available_after_seconds."""
+    """fee_per_mille, fee_tax_percent, dispute_fee, available_after_seconds, balance_after_seconds."""
     for name, value in asked.items():
         setattr(books.settings, name, value)
     return {}
@@ -231,6 +233,7 @@ class Control:
         books = self._double.books_of(self._double.ring.named(request.query.get("key", SECRET)))
         asked = await request.json() if request.can_read_body else {}
         try:
-            return web.json_response(act(self._double, books, asked))
+            done = act(self._double, books, asked)
+            return web.json_response(await done if inspect.isawaitable(done) else done)
         except StripeRefusesError as error:
             return web.json_response({"error": error.body}, status=error.status)

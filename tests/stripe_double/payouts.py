@@ -104,13 +104,22 @@ def move_payout(
 
 
 def create_payout(books: Books, asked: Thing) -> Thing:
-    """POST /v1/payouts: one by hand, of what is available."""
+    """POST /v1/payouts: one by hand, of what is available; it is paid some days later unless something happens."""
     currency = asked["currency"]
     available = sum(each["net"] for each in books.all("balance_transaction")
                     if each["currency"] == currency and each["available_on"] <= books.now())  # fmt: skip
     if asked["amount"] > available:
         raise invalid("You have insufficient funds in your Stripe account for this transfer.", "balance_insufficient")
-    return _payout(books, asked["amount"], automatic=False, currency=currency, asked=asked)
+    made = _payout(books, asked["amount"], automatic=False, currency=currency, asked=asked)
+    number = made["id"]
+    books.world.later(86_400, lambda: _goes_on(books, number, "in_transit"))
+    books.world.later(BANK_DAYS, lambda: _goes_on(books, number, "paid"))
+    return made
+
+
+def _goes_on(books: Books, payout: str, status: str) -> None:
+    if books.get("payout", payout)["status"] in ("pending", "in_transit"):
+        move_payout(books, payout, status)
 
 
 def retrieve_payout(books: Books, asked: Thing, payout: str) -> Thing:

@@ -182,10 +182,7 @@ class Double:
             raise invalid(f"Invalid Stripe API version: {version}")
         key.check(route.resource, call.method)
         asked = self._checked(call, route)
-        if self.latency_ms:
-            spread = zlib.crc32((call.idempotency_key or call.path).encode()) % 1000
-            await asyncio.sleep(self.latency_ms / 1000 * (0.8 + spread / 2500))
-        return self._kept(call, key, route, ids, asked, number)
+        return await self._kept(call, key, route, ids, asked, number)
 
     def _checked(self, call: Call, route: Route) -> dict[str, Any]:
         """The parameters, with their types; refuses the first that the SDK's types do not allow."""
@@ -201,7 +198,7 @@ class Double:
         asked: dict[str, Any] = typed(schema, given)
         return asked
 
-    def _kept(
+    async def _kept(
         self, call: Call, key: Key, route: Route, ids: tuple[str, ...], asked: dict[str, Any], number: str
     ) -> Answered | None:
         """The answer of the endpoint, or the first one again where the key was used before."""
@@ -222,11 +219,18 @@ class Double:
             keys.begin(name, call.asked, now)
         answer = None
         try:
+            await self._take_time(call)
             answer = self._done(call, key, route, ids, asked, number)
         finally:
             if name is not None:
                 keys.end(name, answer)
         return answer
+
+    async def _take_time(self, call: Call) -> None:
+        """The latency, ±20 %, drawn from the key: answers come in another order than they were asked for."""
+        if self.latency_ms:
+            spread = zlib.crc32((call.idempotency_key or call.path).encode()) % 1000
+            await asyncio.sleep(self.latency_ms / 1000 * (0.8 + spread / 2500))
 
     def _done(
         self, call: Call, key: Key, route: Route, ids: tuple[str, ...], asked: dict[str, Any], number: str
@@ -260,7 +264,7 @@ class Double:
             self._violated(call, f"the double's own answer: {line}")
         return answer
 
-    def release(self) -> int:
+    async def release(self) -> int:
         """Let what was held back go through now; how many."""
         held, self.waiting = self.waiting, []
         for call, key in held:
@@ -271,7 +275,7 @@ class Double:
                 self.keys[key.account, key.live].end(call.idempotency_key, None)
             self.numbered += 1
             asked = typed(found[0].schema(), nested(call.pairs))
-            self._kept(call, key, *found, asked, f"req_{self.numbered:014d}")
+            await self._kept(call, key, *found, asked, f"req_{self.numbered:014d}")
         return len(held)
 
     def forget(self) -> None:

@@ -69,6 +69,7 @@ class Settings:
     fee_tax_percent: int = 0  # of the fee, shown as tax in fee_details and contained in the fee
     dispute_fee: int = 1_500
     available_after_seconds: int = 0
+    balance_after_seconds: int = 0  # a charge succeeds at once, its balance transaction is there so much later
 
 
 @dataclass
@@ -160,12 +161,13 @@ class Books:
         currency: str = "jpy",
         category: str | None = None,
         description: str | None = None,
+        at_once: bool = False,
     ) -> Thing:
         """A movement of the balance: amount and fee with their signs, net = amount - fee."""
         if fee_details is None:
             fee_details = self._fee_details(fee, currency)
         at = self.now()
-        available = at + self.settings.available_after_seconds
+        available = at if at_once else at + self.settings.available_after_seconds
         return self.add(
             "balance_transaction",
             {

@@ -35,7 +35,7 @@ from tests.stripe_double.access import SECRET
 from tests.stripe_double.running import Controls
 from tests.stripe_double.server import FAULT, NOW, VERSION
 
-FAULTS = ("lost", "reset", "error_500", "busy", "stall", "late")
+FAULTS = ("lost", "reset", "error_500", "busy", "stall", "late", "kept_500", "kept_500_done", "lock_timeout")
 KEY = SECRET
 _HOPS = {"host", "connection", "content-length", "content-encoding", "transfer-encoding", "date", "server",
          "accept-encoding"}  # fmt: skip

@@ -150,7 +150,19 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "payout_at_bank", "", "a receipt turns out to be the processor's payout, booked already from its balance",
-        "2145 yen", "1110 yen",
+        "2145 yen", "1110 yen", signed=True,
+    ),
+    Rule(
+        "booked_at_bank", "", "a line of the bank turns out to be what was booked already from another side",
+        "2145 yen", "1110 yen", signed=True,
+    ),
+    Rule("unidentified_payment", "", "money leaves the bank and nobody has said what for", "2145 yen", "1110 yen"),
+    Rule(
+        "bank_fee", "", "what left the bank is its fee", "6111 yen - tax_yen; 1180 tax_yen", "2145 yen",
+        tax_of="yen", signed=True,
+    ),
+    Rule(
+        "bank_line_undone", "", "a line that a wrong mapping read is taken back", "2145 yen", "1110 yen", signed=True,
     ),
     Rule("unidentified_returned", "", "nobody is found: it goes back to where it came from", "2145 yen", "1110 yen"),
     # SLA credits

@@ -168,7 +168,7 @@ def reconciled_with_bar(services: Services, month: Any, now: datetime) -> Reconc
 
 
 def _take_files(services: Services, bank: Path | None, mapping: Path | None, stores: list[Path], author: str) -> None:
-    from keizoku.billing.receivables.bank_transfers import COLUMNS
+    from keizoku.billing.receivables.bank.bank_transfers import COLUMNS
 
     now = datetime.now(UTC)
     taken = (

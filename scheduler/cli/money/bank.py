@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from keizoku.scheduler.cli.money.bank_formats import formats
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.ids import PaymentId
+from keizoku.scheduler.cli.shared.ids import ImportId, PaymentId
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, File, Ground, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
-from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, Row, emit_pages, number_after
+from keizoku.scheduler.cli.shared.listing import (
+    SHOWN,
+    After,
+    All,
+    Limit,
+    Page,
+    Pages,
+    Row,
+    emit_pages,
+    emit_rows,
+    number_after,
+)
 from keizoku.scheduler.cli.shared.money_files import LayoutFile, end_of_import, layout_of
 from keizoku.scheduler.cli.shared.output import emit
+from keizoku.terms.calendar import iso_jst
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from keizoku.billing.closing.bank_control import BankControl
 
 app = typer.Typer(
     help=both("Incoming transfers: import, list, match to their payers.", "入金: 取込み、一覧、支払人との照合。"),
@@ -38,21 +55,40 @@ def _bank() -> None:
     help=japanese(
         "銀行のファイルを取り込みます(CSV: date, amount, payer, refer"
         "ence。UTF-8 か cp932。他の列名は --mapping で指定)。\n\n"
-        "同じ行は、どのファイルにあっても一度だけ取り込みます。一つのファイルに同じ行が二つあれば、二"
-        "つの入金です。金額のない行や負の行は飛ばします。使えない行があれば終了コード 1。"
+        "入出金のすべての行を一度だけ取り込みます。同じ内容の行は、銀行の番号、残高、またはファイル内の"
+        "数で区別します。円の入金でない行は明細帳に残り、passed over と数えます。使えない行があれば"
+        "終了コード 1。"
     ),
 )
-def import_file(file: File, mapping: LayoutFile = None, author: Recorder = "", as_json: AsJson = False) -> None:
+def import_file(
+    file: File,
+    mapping: LayoutFile = None,
+    bank_account: Annotated[
+        str,
+        typer.Option(
+            "--account",
+            help=both(
+                "Our account at the bank, where the file does not say which.",
+                "ファイルに口座の記載がないときの、当社の口座。",
+            ),
+        ),
+    ] = "",
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
     """Take a bank's file (CSV: date, amount, payer, reference; UTF-8 or cp932; other columns by a mapping).
 
-    A line is taken once, whichever file shows it; two equal lines in one file are two payments. Rows without an
-    amount, or below zero, are passed over. Exit 1 if a row could not be used.
+    Every line in and out is taken once; equal lines are told apart by the bank's own number, the balance, or their
+    count in the file. What is no yen received stays in the book and counts as passed over. Exit 1 if a row could not
+    be used.
     """
-    from keizoku.billing.receivables.bank_transfers import COLUMNS
+    from keizoku.billing.receivables.bank.bank_transfers import COLUMNS
 
     layout = layout_of(mapping, COLUMNS)
     with open_services() as services:
-        done = services.billing.import_bank(file, layout=layout, author=recorder(author), now=datetime.now(UTC))
+        done = services.billing.import_bank(
+            file, layout=layout, author=recorder(author), now=datetime.now(UTC), account=bank_account
+        )
     end_of_import(done, as_json)
 
 
@@ -70,7 +106,7 @@ def list_payments(
     as_json: AsJson = False,
 ) -> None:
     """Incoming payments: whose each is and who said so, or why nobody was found."""
-    from keizoku.billing.receivables.bank_list import line_count, lines
+    from keizoku.billing.receivables.bank.bank_list import line_count, lines
 
     with open_services() as services:
 
@@ -139,8 +175,136 @@ def payout(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson =
 @app.command(help=japanese("支払人が振込に書ける番号: アカウントのものと、未払いの請求ごとのもの。"))
 def references(account: Account, as_json: AsJson = False) -> None:
     """What the payer can state with a transfer: the account's reference, and one for each open invoice."""
-    from keizoku.billing.receivables.bank_transfers import references_of
+    from keizoku.billing.receivables.bank.bank_transfers import references_of
 
     with services_now() as (services, _):
         found = references_of(services.session, account)
     emit(found, as_json)
+
+
+@app.command("statement", help=japanese("明細帳: すべての口座の入出金の全行と、それぞれが何か。"))
+def statement(
+    bank_account: Annotated[
+        str, typer.Option("--account", help=both("Only of this account at the bank.", "この口座だけ。"))
+    ] = "",
+    limit: Limit = SHOWN,
+    everything: All = False,
+    after: After = "",
+    as_json: AsJson = False,
+) -> None:
+    """The bank's book: every line in and out of every account, and what became of it."""
+    from keizoku.billing.receivables.bank.bank_list import statement_count, statement_lines
+
+    of = bank_account or None
+    with open_services() as services:
+
+        def read(limit: int, after: str) -> Sequence[Row]:
+            return statement_lines(services.session, of, limit=limit, after=number_after(after, "payment"))
+
+        pages = Pages(read, lambda: statement_count(services.session, of))
+        emit_pages(pages, Page.wanted(limit, after, everything), "no lines", as_json)
+
+
+@app.command("imports", help=japanese("取り込んだ銀行のファイル。番号は take-back で使います。"))
+def imports(limit: Limit = SHOWN, everything: All = False, after: After = "", as_json: AsJson = False) -> None:
+    """The bank's files that were taken, with the number that `take-back` wants."""
+    from keizoku.billing.receivables.import_log import import_list
+
+    with open_services() as services:
+        found = import_list(services.session, "bank")
+    rows = [
+        {
+            "id": each.id,
+            "source": each.source,
+            "rows_new": each.rows_new,
+            "rows_known": each.rows_known,
+            "rows_passed_over": each.rows_passed_over,
+            "rows_refused": each.rows_refused,
+            "author": each.author,
+            "recorded_at": iso_jst(each.recorded_at),
+            "undone": each.undone,
+        }
+        for each in found
+    ]
+    emit_rows(rows, Page.wanted(limit, after, everything), "no file was taken", as_json)
+
+
+@app.command(
+    "take-back",
+    help=japanese("誤った読み替えで取り込んだファイルを取り消します。記帳は反対仕訳となり、再び取り込めます。"),
+)
+def take_back(number: ImportId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """A file was read by a wrong mapping: what it posted is reversed, and it may be read again."""
+    with services_now() as (services, now):
+        lines = services.billing.take_import_back(number, by=author, ground=ground, now=now)
+    emit({"import": number, "lines": lines} if as_json else f"import {number}: {lines} lines are taken back", as_json)
+
+
+@app.command(help=japanese("この出金は銀行の手数料です(消費税を含む)。"))
+def fee(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """This line out is the bank's fee, with the tax in it."""
+    with services_now() as (services, now):
+        services.billing.payment_is_fee(payment, by=author, ground=ground, now=now)
+    emit({"payment": payment, "state": "fee"} if as_json else f"payment {payment} is a fee", as_json)
+
+
+@app.command(help=japanese("この二行は自社口座間の振替です(一方は出金、他方は入金)。"))
+def transfer(
+    payment: PaymentId,
+    other: Annotated[int, typer.Argument(help=both("The line on the other account.", "もう一方の口座の行。"))],
+    author: Author,
+    ground: Ground,
+    as_json: AsJson = False,
+) -> None:
+    """These two lines are one transfer between our own accounts: one out, one in."""
+    with services_now() as (services, now):
+        services.billing.payments_are_transfer(payment, other, by=author, ground=ground, now=now)
+    sentence = f"payments {payment} and {other} are one transfer"
+    emit({"payment": payment, "other": other, "state": "transfer"} if as_json else sentence, as_json)
+
+
+@app.command("other", help=japanese("この行は勘定科目表のある科目のものです(2145 から振り替えます)。"))
+def other_line(
+    payment: PaymentId,
+    code: Annotated[str, typer.Option(help=both("The account of the chart.", "勘定科目のコード。"))],
+    author: Author,
+    ground: Ground,
+    as_json: AsJson = False,
+) -> None:
+    """This line belongs to an account of the chart: it goes there from 2145."""
+    with services_now() as (services, now):
+        entry = services.billing.payment_is_other(payment, code, by=author, ground=ground, now=now)
+    emit({"payment": payment, "entry": entry} if as_json else f"payment {payment} is booked by entry {entry}", as_json)
+
+
+@app.command(
+    "balance", help=japanese("1110 と銀行の残高。口座ごと、指定した日の終わりで。一致しなければ終了コード 1。")
+)
+def balance(
+    as_of: Annotated[str, typer.Option("--as-of", help=both("A day; default: today.", "日付。既定は今日。"))] = "",
+    as_json: AsJson = False,
+) -> None:
+    """1110 of the ledger and the balances of the bank at the end of a day; exit 1 where something explains neither."""
+    from keizoku.billing.closing.bank_control import bank_control
+    from keizoku.terms.calendar import jst_day
+
+    with services_now() as (services, now):
+        found = bank_control(services.session, day(as_of) if as_of else jst_day(now))
+    emit(found, as_json, lambda console: _print_control(console, found))
+    if found.rest_yen or not all(each.ties for each in found.accounts):
+        raise typer.Exit(1)
+
+
+def _print_control(console: Console, found: BankControl) -> None:
+    console.print(f"{found.on}: 1110 {found.ledger_yen:,}, lines of the bank {found.lines_yen:,}")
+    for each in found.accounts:
+        since = "" if each.broken_since is None else f"; the lines do not make it since {each.broken_since}"
+        name = each.account or "(no name)"
+        console.print(
+            f"{name}: {each.opening_yen:,} before {each.first_on}, lines {each.lines_yen:,}, "
+            f"the bank states {each.stated_yen:,}{since}"
+        )
+    for unmet in found.unmet:
+        console.print(f"{unmet.about}: {unmet.what} since {unmet.since}, {unmet.yen:,}")
+    if found.rest_yen:
+        console.print(f"nothing explains {found.rest_yen:,}")

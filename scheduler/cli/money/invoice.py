@@ -117,17 +117,15 @@ def month_documents(
 
     What was broken off is continued: files that are whole and of the same facts are kept. SHA256SUMS comes last.
     """
-    from keizoku.billing.documents.month_folder import write_documents
+    from keizoku.billing.documents.month_folder import Printing, write_documents
     from keizoku.billing.documents.rendering import FontError
 
     about = month_of(month)
     settings = settings_of_this_process()
     with services_now() as (services, _), row_bar(f"documents of {about}") as progress:
         try:
-            done = write_documents(
-                services.session, services.rules, settings.issuer(), about, out, lang.value, form=form.value,
-                font=settings.document_font, progress=progress,
-            )  # fmt: skip
+            printing = Printing(settings.issuer(), lang.value, form.value, settings.document_font)
+            done = write_documents(services.session, services.rules, about, out, printing, progress=progress)
         except FontError as error:
             fail(str(error))
         except OSError as error:

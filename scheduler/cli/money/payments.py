@@ -6,10 +6,10 @@ is followed by the next only after 24: run `keizoku payments settle` some time i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from keizoku.scheduler.cli.shared.output import emit
 
 if TYPE_CHECKING:
     from keizoku.db.session import Session
+    from keizoku.terms.read_model import ReadModel
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -201,7 +202,7 @@ def dispute_lost(
 
 
 def _print_list(
-    waiting: Callable[[Session], Sequence[Mapping[str, Any]]], page: Page, nothing: str, as_json: bool, key: str
+    waiting: Callable[[Session], Sequence[ReadModel]], page: Page, nothing: str, as_json: bool, key: str
 ) -> None:
     """What waits for somebody, or `nothing`; exit 1 if anything does."""
     with open_services() as services:

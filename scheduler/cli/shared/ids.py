@@ -21,6 +21,7 @@ __all__ = [
     "DemandId",
     "DocumentId",
     "EntryId",
+    "ImportId",
     "InvoiceId",
     "PaymentId",
     "RefundId",
@@ -155,6 +156,10 @@ EntryId = Annotated[
             "The entry: 12, as `keizoku ledger account` shows it.", "仕訳: `keizoku ledger account` の番号、12 など。"
         ),
     ),
+]
+ImportId = Annotated[
+    int,
+    typer.Argument(parser=numbered("import", "取込み"), help=both("The number of an import.", "取込みの番号。")),
 ]
 PaymentId = Annotated[
     int,

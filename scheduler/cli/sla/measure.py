@@ -78,30 +78,31 @@ class Evidence:
     engine: str = "duckdb"
 
 
-def measure_month(
-    evidence: Evidence,
-    month: Month,
-    policy: Policy,
-    *,
-    population: int,
-    resolution: int,
-    as_of: str,
-    stated: SlaPolicy | None,
-    picture: Path | None,
-    lang: Lang,
-    as_json: bool,
-) -> int:
-    """Read, work out, draw and print; the exit code, 1 if there were findings. `stated`: an SLA to compare with."""
-    read = read_evidence(evidence, month, policy, population, _horizon(as_of, month), stated)
-    result = service_month(read.facts, policy, resolution)
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """What a month is measured by. `stated`: an SLA to compare with; `as_of`: until when what has no end lasts."""
+
+    month: Month
+    policy: Policy
+    population: int
+    resolution: int
+    as_of: str
+    stated: SlaPolicy | None = None
+
+
+def measure_month(evidence: Evidence, measuring: Measuring, *, picture: Path | None, lang: Lang, as_json: bool) -> int:
+    """Read, work out, draw and print; the exit code, 1 if there were findings."""
+    month, policy, stated = measuring.month, measuring.policy, measuring.stated
+    read = read_evidence(evidence, month, policy, measuring.population, _horizon(measuring.as_of, month), stated)
+    result = service_month(read.facts, policy, measuring.resolution)
     findings = list(read.findings)
     tiers = outcome = None
     if evidence.claims:
         tiers, of_claims = claims_by_tier(evidence, result, policy)
         findings += of_claims
     if stated is not None:
-        users = Population.always(population).steps
-        outcome = evaluate(stated, policy_facts(stated, read.facts, read.outages, users, resolution))
+        users = Population.always(measuring.population).steps
+        outcome = evaluate(stated, policy_facts(stated, read.facts, read.outages, users, measuring.resolution))
     if picture is not None:
         _draw(picture, month_svg(result, policy, lang))
     code = report_findings(findings)

@@ -183,7 +183,7 @@ def measure(
     taken for a member who pays by card all month; what holds of contracts is decided where they are. With --policy the
     same evidence is measured by another SLA too: a file, or an example by its name (`keizoku terms policies`).
     """
-    from keizoku.scheduler.cli.sla.measure import Evidence, asked_month, asked_series, measure_month
+    from keizoku.scheduler.cli.sla.measure import Evidence, Measuring, asked_month, asked_series, measure_month
     from keizoku.scheduler.cli.sla.stated import asked_policy
 
     measured, contract = asked_month(month)
@@ -203,17 +203,7 @@ def measure(
         claims=files_named(claims),
         engine=engine.value,
     )
-    code = measure_month(
-        evidence,
-        measured,
-        contract,
-        population=population,
-        resolution=resolution,
-        as_of=as_of,
-        stated=stated,
-        picture=picture,
-        lang=lang.value,
-        as_json=as_json,
-    )
+    measuring = Measuring(measured, contract, population, resolution, as_of, stated)
+    code = measure_month(evidence, measuring, picture=picture, lang=lang.value, as_json=as_json)
     if code:
         raise typer.Exit(code)

@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import invoices_view, journal_view, owed_view
-from keizoku.billing.receivables import bank_transfers
-from keizoku.billing.receivables.bank_list import lines
+from keizoku.billing.receivables.bank import bank_transfers
+from keizoku.billing.receivables.bank.bank_list import lines
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.store_reports import reports
 from keizoku.db.tables.bank import bank_act

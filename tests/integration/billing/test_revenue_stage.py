@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from keizoku.billing.closing.integrity_audit import audit
 from keizoku.billing.closing.revenue_stage import DayDue, due
-from keizoku.billing.receivables import bank_transfers
+from keizoku.billing.receivables.bank import bank_transfers
 from keizoku.billing.rules.books.revenue_recognition import (
     recognised_on,
     recognised_tax_sql,

@@ -26,7 +26,7 @@ from keizoku.billing.closing.exports.mapping import mapping_for
 from keizoku.billing.closing.month_close import acts, close_month, reopen_month, verify
 from keizoku.billing.closing.reconciliation_run import reconcile_month
 from keizoku.billing.documents.atomic_files import LEFT_AFTER_S, SUMS, alone, digest, scratch, whole_file, whole_folder
-from keizoku.billing.documents.month_folder import MANIFEST, write_documents
+from keizoku.billing.documents.month_folder import MANIFEST, Printing, write_documents
 from keizoku.billing.dunning.interest_demand_stage import demand_month
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.session import make_engine
@@ -90,7 +90,7 @@ def exports(services: Services, folder: Path) -> object:
 
 
 def documents(services: Services, folder: Path) -> object:
-    return write_documents(services.session, services.rules, Issuer("継続株式会社"), MAY.next(), folder, "ja")
+    return write_documents(services.session, services.rules, MAY.next(), folder, Printing(Issuer("継続株式会社"), "ja"))
 
 
 def close(services: Services, _: Path) -> object:

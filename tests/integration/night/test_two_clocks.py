@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 import pytest
 import sqlalchemy as sa
 
+from keizoku.billing.contracts.registration import Application
 from keizoku.billing.gateway import events
 from keizoku.billing.gateway.books import Dispute, GatewayEvent, Movement, Payout, RefundState
 from keizoku.db.tables.claims import claim_decision
@@ -239,3 +240,31 @@ class _Ahead(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> _Ahead:
         return cls.fromtimestamp(datetime.now(tz).timestamp() + 3 * 86_400, tz)
+
+
+@pytest.mark.parametrize(
+    ("said_at", "why"),
+    [
+        ("2026-05-20 23:00", "a night has recognised revenue up to 2026-05-30"),
+        ("2026-03-24 12:00", "its last term began on 2026-03-26"),
+    ],
+)
+def test_13__a_clock_that_is_behind_ends_no_contract_on_a_day_that_a_night_has_closed(
+    said_at: str, why: str, services: Services
+) -> None:
+    """It was a difference of the next certificate; before the last term's beginning it was one for good."""
+    services.billing.approve("u1", "yearly", "card", now=parse_instant("2026-03-26 10:00"))
+    run_night(services, date(2026, 5, 31), night_at(date(2026, 5, 31)))
+    with pytest.raises(Refused) as refused:
+        services.billing.leave_service("u1", now=parse_instant(said_at))
+    assert (refused.value.code, why in str(refused.value)) == ("clock.behind", True)
+    services.billing.leave_service("u1", now=parse_instant("2026-05-31 23:00"))
+    for on in (date(2026, 6, 1), date(2026, 6, 2)):
+        assert run_night(services, on, night_at(on), whole_audit=True).certificate == "ok"
+
+
+def test_an_application_in_which_a_text_is_no_text_is_refused_in_words(services: Services) -> None:
+    at = parse_instant("2026-03-26 10:00")
+    for account, plan in (("a\ud800", "monthly"), ("u1", "month\0ly")):
+        with pytest.raises(Refused):
+            services.billing.enrol([Application(account, plan, "card", at)], now=at)

@@ -7,6 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -200,3 +201,14 @@ def test_a_decision_that_refers_to_nothing_is_told_of_a_restored_database(sessio
         "claim_decision.reasoning_id: 1 rows refer to rows that are not there",
         "claim_decision.review_id: 1 rows refer to rows that are not there",
     ]
+
+
+def test_a_proof_is_read_as_it_was_written_also_one_that_says_less() -> None:
+    held = proof.Proof(
+        "0001", {"term": 2}, {}, None, {"counts": {}, "sums": {"1131": -5}, "differences": []}, "0.2.0", "s"
+    )
+    assert proof.Proof.read(held.written()) == held
+    early = {name: value for name, value in json.loads(held.written()).items() if name not in ("release", "schema")}
+    assert proof.Proof.read(json.dumps(early).encode()) == replace(held, release=None, schema="public")
+    with pytest.raises(KeyError, match="revision"):
+        proof.Proof.read(b"{}")

@@ -85,6 +85,23 @@ def test_while_the_first_is_under_way_its_key_conflicts(client: Client, double: 
     assert _charges(double) == 1
 
 
+def test_two_at_once_with_one_key_charge_once(client: Client, double: Controls) -> None:
+    customer, method = saved(client)
+    double("limits", latency_ms=200)
+
+    def ask(number: int) -> str:
+        try:
+            return str(charge(client, customer, method, "k1").status)
+        except stripe.StripeError as error:
+            body: Any = error.json_body
+            return str(body["error"]["code"])
+
+    with ThreadPoolExecutor(4) as pool:
+        found = sorted(pool.map(ask, range(4)))
+    assert found == [*["idempotency_key_in_use"] * 3, "succeeded"]
+    assert _charges(double) == 1
+
+
 def test_live_and_test_do_not_see_each_other_nor_do_accounts(
     client: Client, clients: Clients, double: Controls
 ) -> None:
@@ -153,6 +170,21 @@ def test_limits_name_their_reason_and_locks_their_object(client: Client, clients
     assert charge(client, *saved(clients(SECRET)), "k2").status == "succeeded"
     double("limits", locked=[])
     assert charge(client, customer, method, "k1").status == "succeeded"
+
+
+def test_calls_at_once_are_limited_too(client: Client, double: Controls) -> None:
+    double("limits", at_once=1, latency_ms=200)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda number: _reason(client), range(3)))
+    assert (found.count(None), found.count("global-concurrency")) == (1, 2)
+
+
+def _reason(client: Client) -> str | None:
+    try:
+        client.v1.balance.retrieve()
+    except stripe.RateLimitError as error:
+        return str((error.headers or {}).get("Stripe-Rate-Limited-Reason"))
+    return None
 
 
 def test_its_clock_is_the_date_of_its_answers(client: Client, double: Controls) -> None:

@@ -40,9 +40,9 @@ def _writers(table: str) -> set[str]:
     ("table", "homes"),
     [
         ("settlement", {"billing/receivables/settlement.py"}),
-        ("allocation", {"billing/receivables/receipts.py", "billing/receivables/match_reversal.py"}),
+        ("allocation", {"billing/receivables/receipts.py", "billing/receivables/bank/match_reversal.py"}),
         ("deposit_use", {"billing/receivables/customer_deposits.py"}),
-        ("bank_act", {"billing/receivables/bank_acts.py"}),
+        ("bank_act", {"billing/ledger/bank_acts.py"}),
         ("interest_booking", {"billing/receivables/interest_bookings.py"}),
     ],
 )

@@ -106,6 +106,12 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("payout", {"yen": 5300}),
         ("unidentified_receipt", {"yen": 5300}),
         ("payout_at_bank", {"yen": 5300}),
+        ("unidentified_receipt", {"yen": 425}),
+        ("booked_at_bank", {"yen": 425}),
+        ("unidentified_payment", {"yen": 330}),
+        ("bank_fee", {"yen": 330}),
+        ("unidentified_payment", {"yen": 12000}),
+        ("bank_line_undone", {"yen": -12000}),
     ],
     "disputed and won": [
         ("term_invoiced", {"yen": 500}),

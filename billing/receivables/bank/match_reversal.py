@@ -10,18 +10,37 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.ledger.bank_acts import newest_act, note_act
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.bank_acts import note_act
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.interest_bookings import book_interest
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows
-from keizoku.db.tables.bank import bank_act
+from keizoku.db.tables.bank import bank_act, bank_line
 from keizoku.db.tables.money import allocation, interest_booking, interest_checkpoint, invoice, receipt, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
+
+
+def reopen(session: Session, line_id: int, by: str, ground: str, now: datetime) -> str:
+    """What was said of a line is taken back: it waits again; whose, or what, it was thought to be. Commits."""
+    act = newest_act(session, line_id)
+    if act is None or act.kind not in ("payout", "store_payout", "refund", "transfer", "other"):
+        return unmatch(session, line_id, by, ground, now)
+    line = session.execute(sa.select(bank_line).where(bank_line.c.id == line_id).with_for_update()).one()
+    if act.kind in ("transfer", "other"):
+        note_act(session, line_id, "reopened", now, by, ground, change=0)
+    else:
+        sign = 1 if line.direction == "in" else -1
+        act_id = note_act(session, line_id, "reopened", now, by, ground)
+        posting = Posting(
+            "booked_at_bank", f"bank:{line_id}:reopened:{act_id}", jst_day(now), {"yen": -sign * line.yen}
+        )
+        post(session, [posting], now)
+    session.commit()
+    return act.about or str(act.kind)
 
 
 def unmatch(session: Session, line_id: int, by: str, ground: str, now: datetime) -> str:

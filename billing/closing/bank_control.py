@@ -1,0 +1,222 @@
+"""The bank as a control: 1110 of the ledger, and what the statements say that the accounts hold, on any day.
+
+    statements: the balance before the first line + every line since = the balance that the bank states, account by
+                account; where not, lines are missing, and since which day
+    ledger:     1110 = the lines of all accounts + what is booked and not at the bank + what is at the bank, not booked
+
+What an account held before its first statement is in no books of ours unless people post it. Read only; whole yen.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from keizoku.db.session import Session
+from keizoku.terms.calendar import Month
+from keizoku.terms.read_model import ReadModel
+
+IN_TRANSIT: Final = timedelta(days=7)
+"""How long money may be on its way before somebody has to look."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BankAccountBalance(ReadModel):
+    """An account at the bank on a day: what it held before its first line, what its lines make, what the bank states.
+
+    `broken_since`: the first day whose end the lines do not explain; None: they explain every day.
+    """
+
+    account: str
+    first_on: date
+    last_on: date
+    opening_yen: int
+    lines_yen: int
+    stated_yen: int
+    broken_since: date | None
+
+    @property
+    def ties(self) -> bool:
+        """Whether the lines make what the bank states."""
+        return self.broken_since is None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unmet(ReadModel):
+    """What one side has and the other not: `what` it is, since which day, by how many yen 1110 is higher for it."""
+
+    what: str
+    about: str
+    since: date
+    yen: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BankControl(ReadModel):
+    """1110 and the statements on a day; `rest_yen` is what nothing explains."""
+
+    on: date
+    ledger_yen: int
+    lines_yen: int
+    accounts: tuple[BankAccountBalance, ...]
+    unmet: tuple[Unmet, ...]
+    rest_yen: int
+
+    @property
+    def known(self) -> bool:
+        """Whether any statement tells a balance."""
+        return bool(self.accounts)
+
+    def faults(self, month: Month) -> list[str]:
+        """What stands in the way of closing a month, as sentences; nothing where no statement tells a balance."""
+        if not self.known:
+            return []
+        found = [
+            f"account {each.account or '(not named)'}: lines do not make the stated balance since {each.broken_since}"
+            for each in self.accounts
+            if each.broken_since is not None
+        ]
+        found += [
+            f"account {each.account or '(not named)'}: no statement of {month}, the last one ends {each.last_on}"
+            for each in self.accounts
+            if each.last_on < month.first_on
+        ]
+        late = month.end_on - IN_TRANSIT
+        found += [
+            f"{each.about}: {each.what}, {each.yen:,} yen since {each.since}"
+            for each in self.unmet
+            if each.what in AT_BANK_ONLY or (each.what in IN_BOOKS_ONLY and each.since < late)
+        ]
+        if self.rest_yen:
+            found.append(f"1110 is {self.rest_yen:,} yen off what the statements and these rows say")
+        return found
+
+
+AT_BANK_ONLY: Final = ("at the bank, booked by nobody",)
+IN_BOOKS_ONLY: Final = ("booked, not at the bank",)
+
+
+def bank_control(session: Session, on: date) -> BankControl:
+    """1110 and the statements at the end of a JST day, as known now."""
+    asked = {"on": on}
+    accounts = tuple(
+        BankAccountBalance(
+            account=row.bank_account,
+            first_on=row.first_on,
+            last_on=row.last_on,
+            opening_yen=int(row.opening),
+            lines_yen=int(row.lines_yen),
+            stated_yen=int(row.stated),
+            broken_since=row.broken_since,
+        )
+        for row in session.execute(_ACCOUNTS, asked)
+    )
+    sums = session.execute(_SUMS, asked).one()
+    unmet = tuple(
+        Unmet(what=row.what, about=row.about, since=row.since, yen=int(row.yen))
+        for row in session.execute(_UNMET, asked)
+    )
+    rest = int(sums.ledger_yen) - int(sums.lines_yen) - sum(each.yen for each in unmet)
+    return BankControl(on, int(sums.ledger_yen), int(sums.lines_yen), accounts, unmet, rest)
+
+
+_STANDING = """
+    standing AS (
+        SELECT DISTINCT ON (line_id) line_id, kind, about, receipt_id FROM bank_act ORDER BY line_id, id DESC
+    ), counted AS (
+        SELECT line_id, sum(change) AS change FROM bank_act GROUP BY line_id
+    ), kept AS (
+        SELECT bank_line.*, standing.kind AS said, standing.about, standing.receipt_id,
+               CASE direction WHEN 'in' THEN yen ELSE -yen END AS signed,
+               posts::int + coalesce(counted.change, 0) AS in_books
+        FROM bank_line LEFT JOIN standing ON standing.line_id = bank_line.id
+        LEFT JOIN counted ON counted.line_id = bank_line.id
+        WHERE currency = 'JPY' AND state = 'booked' AND standing.kind IS DISTINCT FROM 'taken_back'
+    ), at_bank AS (SELECT * FROM kept WHERE paid_on <= :on)"""
+
+_ACCOUNTS = sa.text(
+    f"""
+    WITH {_STANDING}, told AS (
+        SELECT bank_statement.* FROM bank_statement
+        WHERE currency = 'JPY' AND first_on <= :on AND NOT EXISTS (
+            SELECT 1 FROM money_import JOIN money_import_undone ON import_id = money_import.id
+            WHERE money_import.digest = bank_statement.digest
+              AND money_import.recorded_at >= bank_statement.recorded_at)
+    ), first AS (
+        SELECT DISTINCT ON (bank_account) bank_account, first_on, opening FROM told
+        WHERE opening IS NOT NULL ORDER BY bank_account, first_on, id
+    ), days AS (
+        SELECT bank_account, paid_on, sum(signed) AS moved, array_agg(balance) AS balances,
+               bool_or(balance IS NOT NULL) AS tells
+        FROM at_bank GROUP BY bank_account, paid_on
+    ), ends AS (
+        SELECT days.bank_account, paid_on, balances, tells,
+               opening + sum(moved) OVER (PARTITION BY days.bank_account ORDER BY paid_on) AS ends_at
+        FROM days JOIN first USING (bank_account) WHERE paid_on >= first_on
+    ), last_line AS (
+        SELECT DISTINCT ON (bank_account) bank_account, balance, paid_on FROM at_bank
+        WHERE balance IS NOT NULL ORDER BY bank_account, paid_on DESC, id DESC
+    ), closed AS (
+        SELECT DISTINCT ON (bank_account) bank_account, closing, last_on FROM told
+        WHERE closing IS NOT NULL AND last_on <= :on ORDER BY bank_account, last_on DESC, id DESC
+    )
+    SELECT first.bank_account, first.first_on, first.opening,
+           coalesce((SELECT sum(signed) FROM at_bank WHERE at_bank.bank_account = first.bank_account
+                     AND paid_on >= first.first_on), 0) AS lines_yen,
+           (SELECT max(last_on) FROM told WHERE told.bank_account = first.bank_account) AS last_on,
+           CASE WHEN last_line.paid_on IS NULL OR closed.last_on > last_line.paid_on THEN coalesce(closing, opening)
+                ELSE last_line.balance END AS stated,
+           (SELECT min(paid_on) FROM ends WHERE ends.bank_account = first.bank_account AND tells
+            AND NOT ends_at = ANY (array_remove(balances, NULL))) AS broken_since
+    FROM first LEFT JOIN last_line USING (bank_account) LEFT JOIN closed USING (bank_account)
+    ORDER BY first.bank_account
+    """  # noqa: S608 - all of it is ours
+)
+
+_SUMS = sa.text(
+    f"""
+    WITH {_STANDING}
+    SELECT (SELECT coalesce(sum(yen), 0) FROM line JOIN entry ON entry.id = entry_id
+            WHERE code = '1110' AND posted_on <= :on) AS ledger_yen,
+           (SELECT coalesce(sum(signed), 0) FROM at_bank) AS lines_yen
+    """  # noqa: S608
+)
+
+_UNMET = sa.text(
+    f"""
+    WITH {_STANDING}, met AS (SELECT about FROM at_bank WHERE about IS NOT NULL),
+    moved AS (
+        SELECT source, -amount AS yen, CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
+        FROM balance_transaction
+        WHERE currency = 'jpy' AND kind IN ('payout', 'payout_cancel', 'payout_failure')
+    ), booked AS (
+        SELECT concat('payout:', source) AS about, sum(yen) AS yen, min(on_day) AS since FROM moved
+        WHERE on_day <= :on GROUP BY source HAVING sum(yen) <> 0
+        UNION ALL
+        SELECT 'store:' || payout_id, sum(yen), min(paid_out_on) FROM store_payout
+        WHERE paid_out_on <= :on GROUP BY payout_id HAVING sum(yen) <> 0
+        UNION ALL
+        SELECT 'deposit:' || id, -yen, used_on FROM deposit_use WHERE through = 'bank' AND used_on <= :on
+        UNION ALL
+        SELECT 'returned:' || line_id, -kept.yen, CAST(returned.recorded_at AT TIME ZONE 'Asia/Tokyo' AS date)
+        FROM bank_act AS returned JOIN kept ON kept.id = line_id
+        WHERE returned.kind = 'returned' AND said = 'returned'
+          AND CAST(returned.recorded_at AT TIME ZONE 'Asia/Tokyo' AS date) <= :on
+        UNION ALL
+        SELECT 'receipt:' || coalesce(reverses, id), sum(yen), min(received_on) FROM receipt
+        WHERE received_on <= :on AND coalesce(reverses, id) NOT IN (
+            SELECT receipt_id FROM bank_act WHERE receipt_id IS NOT NULL)
+        GROUP BY coalesce(reverses, id) HAVING sum(yen) <> 0
+    )
+    SELECT 'booked, not at the bank' AS what, about, since, yen FROM booked WHERE about NOT IN (SELECT about FROM met)
+    UNION ALL
+    SELECT 'posted by people', 'entry:' || entry_id, posted_on, sum(yen) FROM manual_entry
+    JOIN line USING (entry_id) JOIN entry ON entry.id = entry_id
+    WHERE code = '1110' AND posted_on <= :on GROUP BY entry_id, posted_on HAVING sum(yen) <> 0
+    UNION ALL
+    SELECT 'at the bank, booked by nobody', 'payment ' || id, paid_on, -signed FROM at_bank
+    WHERE in_books = 0 AND about IS NULL AND (said IS NULL OR said NOT IN ('matched', 'returned'))
+    ORDER BY 3, 2
+    """  # noqa: S608
+)

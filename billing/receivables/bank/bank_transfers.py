@@ -1,0 +1,143 @@
+"""Incoming transfers (振込): imported from the bank's file, matched by our reference, else by people.
+
+    line of a file ── our reference in it ──> a payment of its account, on the bank's day (1110 / 1140 …)
+          └── none, mistyped, several ──> 2145, listed ── people match it ──> 2145 / 1140 …
+                                                     └── nobody is found ──> sent back, 2145 / 1110
+
+Always holds: the n-th equal line of a file is the n-th payment, whichever file shows it, so a line is never counted
+twice and two equal payments are two. A match can be taken back with a ground, the newest of an account first; whose
+fee it was stands open again as if it had not come.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from keizoku.billing.ledger.bank_acts import note_act, open_line
+from keizoku.billing.ledger.bank_joins import booked_elsewhere, join, one_free_line
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.bank.csv_statement import COLUMNS
+from keizoku.billing.receivables.bank.taking import BankImport, MatchedLine, import_bank
+from keizoku.billing.receivables.read_models import PayerReference
+from keizoku.billing.receivables.receipts import Payment, receive
+from keizoku.billing.rules.payment_reference import ACCOUNT, Reference
+from keizoku.db.session import Session
+from keizoku.db.tables.bank import bank_act, bank_line
+from keizoku.db.tables.contracts import account as account_table
+from keizoku.db.tables.contracts import term
+from keizoku.db.tables.money import invoice
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.refusal import Refused
+from keizoku.terms.rules import Rules
+
+__all__ = [
+    "COLUMNS",
+    "BankImport",
+    "MatchedLine",
+    "PayerFound",
+    "import_bank",
+    "is_payout",
+    "match",
+    "references_of",
+    "send_back",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class PayerFound:
+    """Whose an incoming payment is, who found it out and how; `costs_yen` and the term are as for any payment."""
+
+    line_id: int
+    account: str
+    by: str
+    ground: str
+    costs_yen: int = 0
+    for_term_on: date | None = None
+
+
+def match(session: Session, rules: Rules, found: PayerFound, now: datetime) -> MatchedLine:
+    """People found whose a payment is: it is the account's, on the bank's day. Commits; what was written for it."""
+    line_id, account = found.line_id, found.account
+    line = _received(session, line_id, now)
+    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
+        session.rollback()
+        raise Refused("account.unknown", f"account {account!r} is not known")
+    payment = Payment(
+        account,
+        line.yen,
+        costs_yen=found.costs_yen,
+        for_term_on=found.for_term_on,
+        received_on=line.paid_on,
+        was_unidentified=True,
+    )
+    try:
+        applied = receive(session, rules, payment, now, commit=False)
+    except Refused:
+        session.rollback()
+        raise
+    act_id = note_act(session, line_id, "matched", now, found.by, found.ground, account, applied.source_id)
+    session.commit()
+    return MatchedLine(line_id, act_id, applied)
+
+
+def _received(session: Session, line_id: int, now: datetime) -> sa.Row[Any]:
+    """A line of yen received, locked, in 2145; one that its mapping had left out comes into the books now."""
+    line = session.execute(sa.select(bank_line).where(bank_line.c.id == line_id).with_for_update()).one_or_none()
+    if line is not None and (line.direction != "in" or line.currency != "JPY" or line.state != "booked"):
+        session.rollback()
+        what = f"{line.state}, {line.currency}, {line.direction}"
+        raise Refused("transfer.not_received", f"payment {line_id}: it is no yen received ({what})")
+    said = sa.select(sa.func.count()).select_from(bank_act).where(bank_act.c.line_id == line_id)
+    if line is not None and not line.posts and not session.execute(said).scalar_one():
+        note_act(session, line_id, "posted", now, "keizoku", "it is a member's after all")
+        postings = [Posting("unidentified_receipt", f"bank:{line_id}", line.paid_on, {"yen": line.yen})]
+        post(session, postings, now)
+    return open_line(session, line_id)
+
+
+def send_back(session: Session, line_id: int, by: str, ground: str, now: datetime) -> None:
+    """Nobody can be found: the payment went back to where it came from. Commits."""
+    line = _received(session, line_id, now)
+    note_act(session, line_id, "returned", now, by, ground)
+    post(session, [Posting("unidentified_returned", f"bank:{line_id}:returned", jst_day(now), {"yen": line.yen})], now)
+    session.commit()
+
+
+def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetime) -> None:
+    """A line is a payout of the processor or a store, booked already from that side: 2145 is cleared. Commits."""
+    line = open_line(session, line_id)
+    booked = [
+        each
+        for each in booked_elsewhere(session)
+        if each.kind in ("payout", "store_payout") and each.yen == line.yen and line.direction == "in"
+    ]
+    free = one_free_line(session, line_id)
+    if not booked or free is None:
+        session.rollback()
+        raise Refused(
+            "transfer.no_payout",
+            f"payment {line_id}: no payout of the processor of {line.yen} yen is left that it could be",
+        )
+    join(session, min(booked, key=lambda each: (abs(each.on - line.paid_on), each.about)), free, now, by, ground)
+    session.commit()
+
+
+def references_of(session: Session, account: str) -> list[PayerReference]:
+    """The references that a payer of this account can state: the account's own, and one of each open invoice."""
+    number = session.execute(
+        sa.select(account_table.c.number).where(account_table.c.id == account)
+    ).scalar_one_or_none()
+    if number is None:
+        raise Refused("account.unknown", f"account {account!r} is not known")
+    rows = session.execute(
+        sa.select(invoice.c.id, invoice.c.open_yen, term.c.starts_on)
+        .join(term, term.c.id == invoice.c.term_id)
+        .where(invoice.c.account == account, invoice.c.state == "open")
+        .order_by(invoice.c.due_on, invoice.c.id)
+    )
+    return [
+        PayerReference(str(Reference(ACCOUNT, number)), "account", None, None),
+        *(PayerReference(str(Reference("2", row.id)), "invoice", row.starts_on, row.open_yen) for row in rows),
+    ]

@@ -1,0 +1,265 @@
+"""A bank's CSV under a mapping of people's, as a statement: the reader behind `bank import FILE --mapping`.
+
+A mapping names what it must (date, amount, payer); columns whose names say what they are (payments out, balance, the
+bank's own number, currency, direction, not yet cleared) are read without being named. A row that a column contradicts,
+or whose direction nobody can tell, is a finding: an amount without a sign is never simply received.
+
+    [columns] amount = "預り金額"         amount_out, balance, bank_id, currency, direction, state, kind, value_on
+    [constants] account = "mufg-1234567"  which of our accounts the file is of, where it does not say
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from keizoku.billing.receivables.csv_layout import (
+    BadValueError,
+    Layout,
+    MoneyRow,
+    day_of,
+    read_money_file,
+    text_of,
+    yen_of,
+)
+from keizoku.billing.rules.bank_statement import (
+    YEN,
+    Balance,
+    Direction,
+    LineState,
+    Statement,
+    StatementFile,
+    StatementLine,
+    digest_of,
+    file_digest,
+)
+from keizoku.limits import LONGEST_ID
+from keizoku.terms.decision import Finding
+
+COLUMNS: Final = (
+    *("date", "amount", "payer", "reference", "amount_out", "balance", "bank_id", "currency", "direction", "state"),
+    *("kind", "value_on", "account"),
+)
+NEEDED: Final = ("date", "amount", "payer")
+
+KNOWN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "amount_out": (
+        *("支払い金額", "支払金額", "お支払金額", "お支払い金額", "お引出し", "お引出金額", "お引き出し金額"),
+        *("引出金額", "出金金額(円)", "出金金額", "出金額", "出金(円)", "出金", "払出金額", "お払出金額", "Paid Out"),
+    ),
+    "balance": (*("差引残高", "残高", "残高(円)", "現在高", "取引後残高", "お預り残高", "Running Balance", "Balance"),),
+    "bank_id": ("照会番号", "明細通番", "入出金明細ID", "取引番号", "TransferWise ID", "FITID", "Transaction ID"),
+    "currency": ("Currency", "通貨", "通貨コード", "取引通貨"),
+    "direction": ("入払区分", "入出金区分", "入出区分", "貸借区分", "Direction"),
+    "state": ("未資金化区分", "取消区分"),
+    "kind": ("摘要", "取引区分", "取引名", "お取引区分"),
+    "value_on": ("起算日", "Value Date"),
+}
+"""How banks name columns that a mapping need not name; compared whatever the width and case."""
+
+_IN = frozenset({"1", "入", "入金", "お預入れ", "貸", "貸方", "C", "CR", "CRDT", "CREDIT", "IN"})
+_OUT = frozenset({"2", "払", "出", "出金", "支払", "お引出し", "借", "借方", "D", "DR", "DBIT", "DEBIT", "OUT"})
+_WITHOUT_MINOR: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "XPF", "UGX", "PYG"})
+_FOREIGN = re.compile(r"(-?)(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.(\d{1,2}))?")
+
+
+def read_bank_csv(path: Path, layout: Layout, today: date, account: str = "") -> StatementFile:
+    """The statement in a CSV file, as far as `today`. Raises OSError if the file cannot be opened.
+
+    `account`: which of our accounts it is of, where neither the file nor the mapping says.
+    """
+    source = str(path)
+    file = read_money_file(path, COLUMNS, NEEDED, layout, KNOWN_NAMES)
+    digest = file_digest(file.sha256, layout.model_dump_json() + account)
+    findings = list(file.findings)
+    if twice := _twice(source, layout):
+        return StatementFile(source, file.sha256, digest, (), (twice,))
+    lines: dict[tuple[str, str], list[StatementLine]] = {}
+    skipped = 0
+    for row in file.every:
+        try:
+            found = _line(row, layout, today, account)
+        except BadValueError as bad:
+            findings.append(Finding(source, row.line, *bad.args))
+            continue
+        if found is None:
+            skipped += 1
+        else:
+            lines.setdefault((found.account, found.currency), []).append(found)
+    statements = tuple(
+        _statement(source, of, currency, read, "mapping" if layout.columns else "")
+        for (of, currency), read in lines.items()
+    )
+    kept = tuple(_without_contradicted(each) for each in statements)
+    if skipped and kept:
+        kept = (replace(kept[0], skipped=skipped), *kept[1:])
+    elif skipped:
+        kept = (Statement(account, (), skipped=skipped),)
+    return StatementFile(source, file.sha256, digest, kept, tuple(findings))
+
+
+def _twice(source: str, layout: Layout) -> Finding | None:
+    """One column for money in and out is no mapping: a column of payments out was named as the amount."""
+    amount = _folded(layout.columns.get("amount", ""))
+    if amount and amount in {_folded(name) for name in KNOWN_NAMES["amount_out"]}:
+        stated = layout.columns["amount"]
+        rule = "this column is of payments out, and the mapping takes it for money received"
+        return Finding(source, None, stated, rule, "name the column of money received; this one is amount_out")
+    return None
+
+
+def _line(row: MoneyRow, layout: Layout, today: date, account: str) -> StatementLine | None:
+    """A row as a line; None: it has no amount. Raises BadValueError."""
+    currency = (_of(row, "currency") or YEN).strip().upper()
+    if not re.fullmatch(r"[A-Z]{3}", currency):
+        raise BadValueError(_of(row, "currency"), "it is no currency", "name it by its three letters, as JPY")
+    received, paid = _amount(_of(row, "amount"), currency), _amount(_of(row, "amount_out"), currency)
+    if received and paid:
+        raise BadValueError(row.raw[:80], "it has money in and out", "say by the mapping which column is which")
+    if paid:
+        received = -paid
+    elif received:
+        received = _directed(row, received)
+    if not received:
+        return None
+    booked_on = day_of(_of(row, "date"))
+    if booked_on > today:
+        raise BadValueError(_of(row, "date"), "it lies ahead", "import it when it has arrived")
+    stated = _of(row, "account") or account
+    if len(stated) > LONGEST_ID:
+        raise BadValueError(stated[:40], "it is too long for the key of an account", "shorten it")
+    balance = _of(row, "balance")
+    return StatementLine(
+        account=stated,
+        line=row.line,
+        booked_on=booked_on,
+        direction=Direction.IN if received > 0 else Direction.OUT,
+        amount=abs(received),
+        currency=currency,
+        value_on=_day_if(_of(row, "value_on")),
+        kind_text=text_of(_of(row, "kind")),
+        payer=text_of(_of(row, "payer")),
+        reference=text_of(_of(row, "reference")),
+        bank_id=text_of(_of(row, "bank_id")),
+        balance=_balance(balance, currency),
+        state=_state(_of(row, "state")),
+        digest=digest_of(row.raw),
+        ignored=row.ignored,
+    )
+
+
+def _of(row: MoneyRow, name: str) -> str:
+    return row.values.get(name, "")
+
+
+def _directed(row: MoneyRow, amount: int) -> int:
+    """An amount with the sign of its direction: the column that says so, where there is one."""
+    said = unicodedata.normalize("NFKC", _of(row, "direction")).strip().upper()
+    if not said:
+        return amount
+    if said in _IN:
+        return amount
+    if said in _OUT:
+        return -abs(amount)
+    if "amount_out" in row.values:
+        return amount  # the column of the amount has said it already: what stands here is a kind
+    rule = "whether it is money in or out cannot be told"
+    raise BadValueError(_of(row, "direction"), rule, "name the columns of money in and out")
+
+
+def _amount(written: str, currency: str) -> int:
+    """Minor units of the currency; 0 where nothing is written. Raises BadValueError."""
+    if not written or unicodedata.normalize("NFKC", written).strip() in ("-", "－", "ー"):
+        return 0
+    if currency == YEN:
+        return yen_of(written)
+    found = _FOREIGN.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
+    if found is None:
+        raise BadValueError(written, f"it is no amount in {currency}", "write it as 5.00")
+    sign, whole, rest = -1 if found[1] else 1, found[2].replace(",", ""), (found[3] or "").ljust(2, "0")
+    if currency in _WITHOUT_MINOR:
+        return sign * int(whole)
+    return sign * int(whole + rest)
+
+
+def _balance(written: str, currency: str) -> int | None:
+    try:
+        return _amount(written, currency) if written else None
+    except BadValueError:
+        return None
+
+
+def _day_if(written: str) -> date | None:
+    try:
+        return day_of(written) if written else None
+    except BadValueError:
+        return None
+
+
+def _state(written: str) -> LineState:
+    """Not cleared yet, or taken back, where the bank marks it."""
+    said = unicodedata.normalize("NFKC", written).strip()
+    if said in ("", "0", "-"):
+        return LineState.BOOKED
+    return LineState.CANCELLED if "取消" in said else LineState.PENDING
+
+
+def _statement(source: str, account: str, currency: str, read: Sequence[StatementLine], preset: str) -> Statement:
+    """The lines in the order in which they happened, and the balances before and after them."""
+    lines = in_order(read)
+    findings = tuple(_contradictions(source, lines))
+    opening = closing = None
+    if lines and lines[0].balance is not None:
+        opening = Balance(lines[0].booked_on, lines[0].balance - lines[0].signed)
+    if lines and lines[-1].balance is not None:
+        closing = Balance(lines[-1].booked_on, lines[-1].balance)
+    return Statement(account, tuple(lines), currency, opening, closing, findings, preset)
+
+
+def in_order(read: Sequence[StatementLine]) -> list[StatementLine]:
+    """Lines oldest first: banks write them either way, and the balances tell which."""
+    if len(read) > 1:
+        if read[0].booked_on > read[-1].booked_on:
+            return list(reversed(read))
+        if read[0].booked_on == read[-1].booked_on and _follows(reversed(read)) > _follows(read):
+            return list(reversed(read))
+    return list(read)
+
+
+def _follows(lines: object) -> int:
+    """How many lines leave the balance that the one before it and their amount say."""
+    return sum(
+        after.balance is not None and before.balance is not None and before.balance + after.signed == after.balance
+        for before, after in pairwise(list(lines))  # type: ignore[call-overload]
+    )
+
+
+def _contradictions(source: str, lines: Sequence[StatementLine]) -> list[Finding]:
+    """Lines whose balance moved the other way: the mapping takes money out for money in."""
+    found = []
+    for before, after in pairwise(lines):
+        if before.balance is None or after.balance is None:
+            continue
+        if before.balance - after.signed == after.balance:
+            way = "falls" if after.direction is Direction.IN else "rises"
+            rule = f"the balance {way} by {after.amount:,} where the mapping says money {after.direction}"
+            found.append(Finding(source, after.line, str(after.amount), rule, "name the right column for each way"))
+    return found
+
+
+def _without_contradicted(statement: Statement) -> Statement:
+    wrong = {finding.line for finding in statement.findings}
+    if not wrong:
+        return statement
+    kept = tuple(each for each in statement.lines if each.line not in wrong)
+    return replace(statement, lines=kept, opening=None, closing=None)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold()

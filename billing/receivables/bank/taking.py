@@ -1,0 +1,237 @@
+"""A statement taken into the book: every line once, those in yen posted, those whose payer is known settled at once.
+
+in, names a member (reference, or a rule of people's)  ──> a payment of its account, on the bank's day
+in or out, booked already from another side            ──> joined, and posted by nobody again
+out, the bank's fee                                    ──> 2145 / 1110, 6111 / 2145
+anything else in yen                                   ──> 1110 / 2145, or 2145 / 1110: waits for people
+not booked yet, cancelled, another currency, left out  ──> in the book, in no account of ours
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from keizoku.billing.gateway.port import BANK_NAMES
+from keizoku.billing.ledger.bank_acts import note_act
+from keizoku.billing.ledger.bank_joins import join_known
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.bank.csv_statement import read_bank_csv
+from keizoku.billing.receivables.bank.line_store import (
+    known_lines,
+    posts,
+    used_numbers,
+    whole_accounts,
+    write_lines,
+    write_statements,
+)
+from keizoku.billing.receivables.bank.payers import Whose, whose
+from keizoku.billing.receivables.cash_application import AppliedMoney
+from keizoku.billing.receivables.csv_layout import Layout
+from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
+from keizoku.billing.receivables.receipts import Payment, receive
+from keizoku.billing.rules.bank_identity import tell_apart
+from keizoku.billing.rules.bank_names import is_fee
+from keizoku.billing.rules.bank_statement import Direction, StatementFile, StatementLine
+from keizoku.db.session import Session, release_leader_lock, try_leader_lock
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.decision import Finding
+from keizoku.terms.money import tax_included_yen
+from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.refusal import Refused
+from keizoku.terms.rules import Rules
+
+_CHUNK: Final = 500
+BY_WORDS: Final = "the bank's words"  # who said that a line is a fee
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedLine:
+    """A payment that found its account: the rows that say so."""
+
+    line_id: int
+    act_id: int
+    applied: AppliedMoney
+
+    @property
+    def account(self) -> str:
+        """Whose it is."""
+        return self.applied.application.account
+
+
+@dataclass(frozen=True, slots=True)
+class BankImport:
+    """What became of a bank's file, and which of its payments found their account just now."""
+
+    logged: MoneyImport
+    matched: tuple[MatchedLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """A new line: its number among equals, whose it is."""
+
+    line: StatementLine
+    nth: int
+    whose: Whose
+    posts: bool
+
+    @property
+    def row(self) -> tuple[StatementLine, int, str | None]:
+        doubt = self.whose.doubt if self.line.direction is Direction.IN and self.whose.account is None else None
+        return self.line, self.nth, doubt
+
+    @property
+    def is_member_s(self) -> bool:
+        return self.line.direction is Direction.IN and self.posts and self.whose.account is not None
+
+
+def import_bank(
+    session: Session,
+    rules: Rules,
+    path: Path,
+    layout: Layout,
+    author: str,
+    now: datetime,
+    *,
+    account: str = "",
+    bank_names: Sequence[str] = BANK_NAMES,
+) -> BankImport:
+    """Take a bank's CSV under a mapping; what our reference names is matched at once.
+
+    Killed in the middle, the same call takes what is missing. Raises OSError if the file cannot be opened.
+    """
+    return take_statement(session, rules, read_bank_csv(path, layout, jst_day(now), account), author, now, bank_names)
+
+
+def take_statement(
+    session: Session,
+    rules: Rules,
+    file: StatementFile,
+    author: str,
+    now: datetime,
+    bank_names: Sequence[str] = BANK_NAMES,
+) -> BankImport:
+    """Take a statement, however it was read. A file is taken once under one mapping, until it is taken back."""
+    if not try_leader_lock(session, "bank"):
+        session.rollback()
+        raise Refused("import.busy", "another bank file is being imported on this database; nothing was done")
+    session.commit()
+    try:
+        known = known_import(session, "bank", file.sha256, file.digest)
+        return _take(session, rules, file, author, now, bank_names) if known is None else BankImport(known)
+    finally:
+        session.rollback()
+        release_leader_lock(session, "bank")
+        session.commit()
+
+
+def _take(
+    session: Session, rules: Rules, file: StatementFile, author: str, now: datetime, bank_names: Sequence[str]
+) -> BankImport:
+    findings = list(file.all_findings)
+    usable = _covered(file, rules, findings)
+    told = tell_apart(usable, known_lines(session, usable), used_numbers(session, usable))
+    for line, before in told.otherwise:
+        rule = f"this row was taken as money {before.line.direction} of {before.line.amount:,} by another mapping"
+        remedy = "take that import back first (`keizoku bank imports`, `keizoku bank take-back`)"
+        findings.append(Finding(file.source, line.line, f"{line.direction} {line.amount:,}", rule, remedy))
+    source = Path(file.source).name
+    incoming = [line for line, _ in told.fresh if line.direction is Direction.IN]
+    found = iter(whose(session, incoming))
+    nobody, whole = Whose(None), whole_accounts(file)
+    fresh = [
+        _Fresh(line, nth, next(found) if line.direction is Direction.IN else nobody, posts(line, line.account in whole))
+        for line, nth in told.fresh
+    ]
+    others = [each for each in fresh if not each.is_member_s]
+    for start in range(0, len(others), _CHUNK):
+        _take_others(session, rules, file, source, others[start : start + _CHUNK], now, bank_names)
+    of_members = sorted((each for each in fresh if each.is_member_s), key=lambda each: each.line.booked_on)
+    matched = tuple(_take_matched(session, rules, file, source, each, now) for each in of_members)
+    if fresh or told.known:
+        write_statements(session, file, file.statements, now)
+    skipped = sum(each.skipped for each in file.statements)
+    received = [each for each in fresh if each.line.direction is Direction.IN and each.posts]
+    met = [line for line, _ in told.known if line.direction is Direction.IN and posts(line, whole=False)]
+    logged = note_import(
+        session,
+        MoneyImport(
+            kind="bank",
+            source=source,
+            sha256=file.sha256,
+            rows_read=len(usable) + skipped + len(findings) - len(told.otherwise),
+            rows_new=len(received),
+            rows_known=len(met),
+            rows_passed_over=skipped + len(usable) - len(received) - len(met) - len(told.otherwise),
+            rows_refused=len(findings),
+            author=author,
+            recorded_at=now,
+            findings=tuple(sorted(findings, key=lambda finding: finding.line or 0)),
+            digest=file.digest,
+            lines_new=len(fresh),
+        ),
+    )
+    return BankImport(logged, matched)
+
+
+def _covered(file: StatementFile, rules: Rules, findings: list[Finding]) -> list[StatementLine]:
+    """The lines of days that terms cover; a finding for each other."""
+    kept = []
+    for statement in file.statements:
+        for line in statement.lines:
+            try:
+                rules.terms.at(line.booked_on)
+            except UncoveredDateError as error:
+                findings.append(Finding(file.source, line.line, str(line.booked_on), str(error), "leave the row out"))
+            else:
+                kept.append(line)
+    return kept
+
+
+def _take_others(
+    session: Session,
+    rules: Rules,
+    file: StatementFile,
+    source: str,
+    chunk: Sequence[_Fresh],
+    now: datetime,
+    bank_names: Sequence[str],
+) -> None:
+    """Lines that are no known member's: joined to what is booked, or posted on their day; commits."""
+    ids = write_lines(session, file, (each.row for each in chunk), source, now)
+    joined = join_known(session, now, bank_names, just_written=ids)
+    postings: list[Posting] = []
+    fees: list[tuple[int, Posting]] = []
+    for line_id, each in zip(ids, chunk, strict=True):
+        if line_id in joined or not each.posts:
+            continue
+        line = each.line
+        event = "unidentified_receipt" if line.direction is Direction.IN else "unidentified_payment"
+        postings.append(Posting(event, f"bank:{line_id}", line.booked_on, {"yen": line.amount}))
+        if line.direction is Direction.OUT and is_fee(line.payer, line.kind_text, line.amount):
+            tax_yen = tax_included_yen(line.amount, rules.terms.at(line.booked_on).tax.rate)
+            amounts = {"yen": line.amount, "tax_yen": tax_yen}
+            fees.append((line_id, Posting("bank_fee", f"bank:{line_id}:fee", line.booked_on, amounts)))
+    post(session, [*postings, *(posting for _, posting in fees)], now)
+    for line_id, _ in fees:
+        note_act(session, line_id, "fee", now, BY_WORDS, None)
+    session.commit()
+
+
+def _take_matched(
+    session: Session, rules: Rules, file: StatementFile, source: str, fresh: _Fresh, now: datetime
+) -> MatchedLine:
+    """A line, its receipt and what that settles, in one transaction."""
+    (line_id,) = write_lines(session, file, [fresh.row], source, now)
+    found, line = fresh.whose, fresh.line
+    account = found.account or ""
+    try:
+        payment = Payment(account, line.amount, for_term_on=found.for_term_on, received_on=line.booked_on)
+        applied = receive(session, rules, payment, now, commit=False)
+    except Refused:  # the debt that it names is paid by an earlier line of this file: the oldest open one, then
+        applied = receive(session, rules, Payment(account, line.amount, received_on=line.booked_on), now, commit=False)
+    act_id = note_act(session, line_id, "matched", now, found.by, found.ground, account, applied.source_id)
+    session.commit()
+    return MatchedLine(line_id, act_id, applied)

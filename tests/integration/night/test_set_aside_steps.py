@@ -1,0 +1,126 @@
+"""What a step that fails means for the steps after it, for the next night, and for what waits already."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from keizoku.billing.accounts.account_views import credit_view
+from keizoku.billing.cards import disputes, failed_refunds
+from keizoku.billing.contracts import renewal_stage
+from keizoku.db.tables.money import review_task
+from keizoku.scheduler.app import Services
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.simulator import Simulator
+from keizoku.terms.calendar import Month, parse_instant
+from tests.worlds.world import open_world, services_on
+
+FIRST_OF_MONTH = date(2026, 6, 1)
+LEFT = date(2026, 5, 6)
+
+
+def refuse_rows(services: Services, table: str, account: str) -> None:
+    """The database refuses this account's rows of a table."""
+    services.session.execute(
+        sa.text(
+            f"CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.account = '{account}' THEN "
+            "RAISE EXCEPTION 'poison' USING ERRCODE = 'check_violation'; END IF; RETURN NEW; END $$; "
+            f"CREATE TRIGGER poison BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION poison()"
+        )
+    )
+    services.session.commit()
+
+
+def accept_rows(services: Services, table: str) -> None:
+    services.session.execute(sa.text(f"DROP TRIGGER poison ON {table}"))
+    services.session.commit()
+
+
+def fail(*_: Any, **__: Any) -> int:
+    raise LookupError("it cannot be read")
+
+
+def test_5_2__a_demand_that_was_set_aside_is_made_by_the_next_night(engine: sa.Engine) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        for account in ("u1", "u2"):
+            Simulator(services).cards.set_card(account, "insufficient_funds")
+            services.billing.approve(account, "monthly", "card", now=parse_instant("2026-03-26 10:00"))
+        run_night(services, FIRST_OF_MONTH - timedelta(days=1), night_at(FIRST_OF_MONTH - timedelta(days=1)))
+        before = services.session.scalar(sa.text("SELECT count(*) FROM demand"))
+        refuse_rows(services, "demand", "u1")
+        result = run_night(services, FIRST_OF_MONTH, night_at(FIRST_OF_MONTH))
+        assert (result.certificate, result.set_aside) == ("ok", ("demands: account u1",))
+        accept_rows(services, "demand")
+        on = FIRST_OF_MONTH + timedelta(days=1)
+        result = run_night(services, on, night_at(on))
+        assert (result.certificate, result.set_aside) == ("ok", ())
+        demanded = sa.text("SELECT account, demanded_on FROM demand WHERE occasion = 'month:2026-06' ORDER BY account")
+        assert [tuple(row) for row in services.session.execute(demanded)] == [("u1", on), ("u2", FIRST_OF_MONTH)]
+        after = services.session.scalar(sa.text("SELECT count(*) FROM demand"))
+        assert (before, after) == (before, (before or 0) + 2)
+        run_night(services, on + timedelta(days=1), night_at(on + timedelta(days=1)))
+        assert services.session.scalar(sa.text("SELECT count(*) FROM demand")) == after
+
+
+@pytest.mark.parametrize(("module", "step"), [(disputes, "disputes"), (failed_refunds, "refunds")])
+def test_9_2__nothing_is_paid_out_while_disputes_or_returned_refunds_cannot_be_read(
+    module: Any, step: str, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a cardholder has got back already by a dispute is not there to be refunded."""
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("jiro", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
+        stopped = [parse_instant(f"2026-04-16 {hour}:00") for hour in (12, 20, 21)]
+        services.sla.stop(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
+        services.sla.claim(id="c", account="jiro", month=Month(2026, 4), now=parse_instant("2026-05-04 10:00"))
+        run_night(services, LEFT - timedelta(days=1), night_at(LEFT - timedelta(days=1)))
+        services.billing.leave_service("jiro", now=parse_instant("2026-05-05 10:00"))
+        kind = "charge.dispute.created" if step == "disputes" else "refund.failed"
+        services.session.execute(
+            sa.text(
+                "INSERT INTO gateway_event (id, kind, about, happened_at, recorded_at) "
+                "VALUES ('evt_1', :kind, 'of_nobody', :at, :at)"
+            ),
+            {"kind": kind, "at": parse_instant("2026-05-05 11:00")},
+        )
+        services.session.commit()
+        with monkeypatch.context() as broken:
+            broken.setattr(module, "sync_events", fail)
+            result = run_night(services, LEFT, night_at(LEFT))
+        assert (result.certificate, result.set_aside) == ("ok", (f"{step}: stage {step}",))
+        assert credit_view(services.session, "jiro") == {"available": 200, "applied": 0, "refunded": 0}
+        assert services.session.scalar(sa.text("SELECT count(*) FROM credit_refund")) == 0
+        on = LEFT + timedelta(days=1)
+        assert run_night(services, on, night_at(on)).set_aside == ()
+        assert credit_view(services.session, "jiro") == {"available": 0, "applied": 0, "refunded": 200}
+
+
+def test_a_step_that_fails_whole_closes_no_task_of_its_items(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody looked at them that night, so nobody knows that they would get through."""
+    with services_on(engine) as services:
+        open_world(services)
+        for account in ("u1", "u2"):
+            services.billing.approve(account, "monthly", "card", now=parse_instant("2026-03-26 10:00"))
+        refuse_rows(services, "term", "u1")
+        on = date(2026, 4, 26)
+        assert run_night(services, on, night_at(on)).set_aside[0].startswith("terms: contract ")
+        contract_task = sa.select(review_task.c.id).where(
+            review_task.c.subject.startswith("terms: contract "), review_task.c.closed_at.is_(None)
+        )
+        before = services.session.scalars(contract_task).all()
+        assert len(before) == 1
+        on += timedelta(days=1)
+        with monkeypatch.context() as broken:
+            broken.setattr(renewal_stage, "due", fail)
+            broken.setattr(renewal_stage, "due_ids", fail)
+            assert "terms: stage terms" in run_night(services, on, night_at(on)).set_aside
+        assert services.session.scalars(contract_task).all() == before
+        accept_rows(services, "term")
+        on += timedelta(days=1)
+        assert run_night(services, on, night_at(on)).set_aside == ()
+        assert services.session.scalars(contract_task).all() == []
