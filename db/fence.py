@@ -1,4 +1,4 @@
-"""The fence around one item of a night: what fails is set aside, everything else of the night goes on.
+"""The fence around one item of a night: what fails is set aside, the rest of the night carries on.
 
     a chunk ──> written at once                                           nothing fails: no statement more than before
         └─ fails ──> rolled back ──> its halves, read and decided again ──> … ──> what fails alone is set aside

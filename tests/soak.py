@@ -101,6 +101,7 @@ def poison(count: int, seed: int, told: Callable[[], None]) -> Figures:
     return {
         "lives": len(lives),
         "poisons": _summed(each.poisons for each in lives),
+        "set aside by nights": sum(each.set_aside for each in lives),
         "refused at once": sum(each.refused for each in lives),
         "waiting for people at the end": sum(each.waiting for each in lives),
         "differences": [line for each in lives for line in (*each.wrong, *each.differences)],

@@ -101,7 +101,7 @@ def due_ids(session: Session) -> list[int]:
 
 
 def waits_for(session: Session, award_id: int, held: Collection[str]) -> bool:
-    """Whether an award counts on from one of these, which have no credit: one of its account and month."""
+    """Whether an award adds to one of these, which have no credit yet: one of its account and month."""
     before = award.alias("before")
     query = sa.select(before.c.id).join(
         award, sa.and_(award.c.account == before.c.account, award.c.month == before.c.month)
@@ -111,7 +111,7 @@ def waits_for(session: Session, award_id: int, held: Collection[str]) -> bool:
 
 
 def decide(rules: Rules, awards: Sequence[sa.Row[tuple[object, ...]]]) -> list[NewCredit]:
-    """The yen of each award: the rate of the monthly fee, rounded up; the delta to what was granted before."""
+    """The yen of each award: the rate of the monthly fee, rounded up; the difference from what was granted before."""
     credits: list[NewCredit] = []
     for row in awards:
         total_yen = award_yen(

@@ -143,7 +143,7 @@ def reports(
 ) -> list[StoreTerm]:
     """Every term that a store began for us, with what the store reported and paid out.
 
-    At most `limit`, behind the term with the id `after`.
+    At most `limit`, after the term with the id `after`.
     """
     query = (
         sa.select(term.c.id, term.c.account, term.c.starts_on, term.c.price_yen, store_report, store_payout.c.payout_id)

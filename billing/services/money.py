@@ -167,15 +167,23 @@ class MoneyService(Service):
         return store_reports.import_reports(self.session, self.rules, file, layout or Layout(), author, now)
 
     def import_bank(
-        self, file: Path, *, layout: Layout | None = None, author: str, now: datetime, account: str = ""
+        self,
+        file: Path,
+        *,
+        layout: Layout | None = None,
+        author: str,
+        now: datetime,
+        account: str = "",
+        preset: str = "",
     ) -> MoneyImport:
         """A bank's file, every line of it; payments with our reference find their account by themselves.
 
-        `account`: the key of our account at the bank, where the file does not say.
+        `account`: the key of our account at the bank, where the file does not say. `preset`: the format that it has,
+        where its content is not to say so (`keizoku bank formats`).
         """
         done = bank_transfers.import_bank(
             self.session, self.rules, file, layout or Layout(), author, now,
-            account=account, bank_names=self.gateway.bank_names,
+            account=account, bank_names=self.gateway.bank_names, preset=preset,
         )  # fmt: skip
         for account in sorted({each.account for each in done.matched}):
             self._reconsider(account, now)

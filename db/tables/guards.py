@@ -51,6 +51,7 @@ APPEND_ONLY = (
     "unknown_time",
     "unknown_ruling",
     "maintenance_notice",
+    "notice_issue",
     "interruption",
     "environment_ruling",
     "observation",

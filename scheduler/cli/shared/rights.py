@@ -188,6 +188,7 @@ WITHOUT_DATABASE: Final = (
     "terms refusals",
     "bank formats",
     "scenario run",
+    "sla formats",
     "sla measure",
     "ledger rules",
     "ledger chart",
