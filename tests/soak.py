@@ -59,6 +59,8 @@ def nights(count: int, seed: int, told: Callable[[], None]) -> Figures:
         "nights": sum(each.nights for each in found),
         "calls to the gateway": sum(each.calls for each in found),
         "faults": _summed(each.faults for each in found),
+        "payouts": _summed(each.payouts for each in found),
+        "inquiries": sum(each.inquiries for each in found),
         "attempts": _summed(each.attempts for each in found),
         "left without an answer for a while": sum(len(each.unknown) for each in found),
         "made sure of by people": sum(each.by_people for each in found),
