@@ -14,9 +14,11 @@ from keizoku.billing.contracts import store_files, store_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
 from keizoku.billing.ledger.manual_entries import post_by_hand
+from keizoku.billing.ledger.payer_rules import withdraw_rule
 from keizoku.billing.receivables import customer_deposits
 from keizoku.billing.receivables.bank import bank_transfers, by_people
 from keizoku.billing.receivables.bank.match_reversal import reopen
+from keizoku.billing.receivables.bank.suggestions import MatchResult, result_of
 from keizoku.billing.receivables.bank.take_back import take_back
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport
@@ -239,11 +241,20 @@ class MoneyService(Service):
         by: str,
         ground: str,
         now: datetime,
-    ) -> None:
-        """People found whose an incoming payment is; it counts from the bank's day."""
+        remember: bool = False,
+    ) -> MatchResult:
+        """People found whose an incoming payment is; it counts from the bank's day. What it paid.
+
+        `remember`: they confirm that payments under this payer's name are the account's, from now on.
+        """
         found = bank_transfers.PayerFound(payment, account, by, ground, costs, term)
-        bank_transfers.match(self.session, self.rules, found, now)
+        matched, rule = bank_transfers.match_and_remember(self.session, self.rules, found, remember, now)
         self._reconsider(account, now)
+        return result_of(matched, rule)
+
+    def forget_payer(self, rule: int, *, by: str, ground: str, now: datetime) -> None:
+        """A rule about a payer holds no more."""
+        withdraw_rule(self.session, rule, by, ground, now)
 
     def unmatch_payment(self, payment: int, *, by: str, ground: str, now: datetime) -> str:
         """It was another's, or something else: what it settled stands open again; whose it was thought to be."""
