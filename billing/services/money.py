@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from keizoku.billing.cards import charge_answers, charge_stage, disputes, failed_refunds
+from keizoku.billing.cards import charge_answers, charge_stage, dispute_choices, disputes, failed_refunds
 from keizoku.billing.contracts import store_files, store_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
@@ -186,7 +186,7 @@ class MoneyService(Service):
 
     def dispute_lost(self, dispute: str, choice: str, *, by: str, ground: str, now: datetime) -> None:
         """People choose what the loss of a dispute means: `claim_stays` or `sale_void`; before or after the loss."""
-        account = disputes.choose(self.session, self.rules, dispute, choice, Act(by, ground), now)
+        account = dispute_choices.choose(self.session, self.rules, dispute, choice, Act(by, ground), now)
         self._reconsider(account, now)
 
     def store_report(self, account: str, term: date, gross: int, fee: int, *, now: datetime) -> None:

@@ -205,6 +205,7 @@ RULES: tuple[Rule, ...] = (
         "6112 yen", "1131 yen", signed=True,
     ),
     Rule("dispute_won", "premium/5.2", "the money of a dispute comes back", "1131 yen", "1132 yen"),
+    Rule("dispute_won_on_appeal", "premium/5.2", "a lost dispute is won: the fee is paid", "1131 yen", "1140 yen"),
     Rule(
         "dispute_lost_claim_stays", "premium/5.2", "a dispute is lost, the fee stays owed",
         "1140 yen", "1132 yen",

@@ -1746,7 +1746,7 @@ CREATE TABLE settlement (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_settlement PRIMARY KEY (id), 
 	CONSTRAINT ck_settlement_kind CHECK (kind IN ('credit', 'card', 'receipt', 'deposit', 'set_off', 'write_off', 'reduction', 'dispute', 'sale_void')), 
-	CONSTRAINT ck_settlement_positive CHECK (CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen < 0 ELSE yen > 0 END), 
+	CONSTRAINT ck_settlement_positive CHECK (CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen <> 0 ELSE yen > 0 END), 
 	CONSTRAINT uq_settlement_invoice_id_kind_source_id UNIQUE (invoice_id, kind, source_id), 
 	CONSTRAINT fk_settlement_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id)
 );
@@ -1818,7 +1818,7 @@ CREATE TABLE gateway_dispute (
 	happened_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_gateway_dispute PRIMARY KEY (id), 
-	CONSTRAINT ck_gateway_dispute_state CHECK (state IN ('open', 'won', 'lost')), 
+	CONSTRAINT ck_gateway_dispute_state CHECK (state IN ('inquiry', 'closed', 'prevented', 'open', 'won', 'lost')), 
 	CONSTRAINT uq_gateway_dispute_dispute_state UNIQUE (dispute, state), 
 	CONSTRAINT fk_gateway_dispute_attempt_id FOREIGN KEY(attempt_id) REFERENCES payment_attempt (id), 
 	CONSTRAINT ck_gateway_dispute_within_reach CHECK (happened_at >= DATE '1900-01-01' AND happened_at < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')

@@ -200,6 +200,7 @@ WITHOUT_DATABASE: Final = (
     "terms refusals",
     "bank formats",
     "scenario run",
+    "scenario schema",
     "sla formats",
     "sla measure",
     "ledger rules",
