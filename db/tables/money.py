@@ -153,7 +153,7 @@ deposit_use = Table(
     CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
     CheckConstraint(
         "CASE WHEN reverses IS NOT NULL THEN kind = 'applied' AND yen < 0"
-        " ELSE yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0) END",
+        " ELSE yen > 0 OR (kind = 'refunded' AND (origin = 'card' OR through = 'bank') AND yen < 0) END",
         name="positive_or_came_back",
     ),
     Index("ix_deposit_use_account", "account"),
@@ -175,7 +175,7 @@ settlement = Table(
         name="kind",
     ),
     CheckConstraint(
-        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen < 0"
+        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen <> 0"
         " ELSE yen > 0 END",
         name="positive",
     ),

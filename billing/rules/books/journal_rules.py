@@ -72,6 +72,7 @@ RULES: tuple[Rule, ...] = (
     Rule("costs_paid", "premium/5.2", "the payer bears the costs of paying", "1110 yen", "7120 yen"),
     Rule("overpaid", "", "the payer sends more than is owed", "1110 yen", "2140 yen"),
     Rule("deposit_refunded", "", "a deposit is sent back", "2140 yen", "1110 yen"),
+    Rule("deposit_refund_failed", "", "the bank cannot pay it and gives it back", "1110 yen", "2140 yen"),
     Rule("overcharge_refunded", "", "what a card paid too much goes back to it", "2140 yen", "1131 yen"),
     Rule(
         "overcharge_refund_failed", "", "that refund fails: the money is the payer's again", "1131 yen", "2140 yen",
@@ -151,6 +152,7 @@ RULES: tuple[Rule, ...] = (
         "6112 yen", "1131 yen", signed=True,
     ),
     Rule("dispute_won", "premium/5.2", "the money of a dispute comes back", "1131 yen", "1132 yen"),
+    Rule("dispute_won_on_appeal", "premium/5.2", "a lost dispute is won: the fee is paid", "1131 yen", "1140 yen"),
     Rule(
         "dispute_lost_claim_stays", "premium/5.2", "a dispute is lost, the fee stays owed",
         "1140 yen", "1132 yen",
