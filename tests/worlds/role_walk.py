@@ -143,6 +143,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("store refund", "a6 2026-04-01 --yen 1 " + AUTHOR, 1),
     ("store list", "", 0),
     ("key issue", "--batch b1 --count 2 --months 1 --plan monthly --expires 2199-12-31 --out {dir}/keys-{who}", 0),
+    ("key sell", "b1 --count 1 --author kato", 0),
+    ("key unused", "--on 2026-03-31", 0),
     ("key list", "", 0),
     ("key show", "b1", 0),
     ("key check", "{key}", 0),
