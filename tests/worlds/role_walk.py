@@ -61,6 +61,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("sla observations import", "{dir}/observations{new}.csv", 0),
     ("sla notice add", "--id n{n} --published 2026-04-01 " + FROM_TO, 0),
     ("sla notice list", "", 0),
+    ("sla notice publish", "--out {dir}/notices-{who}", 0),
     ("sla interruption add", FROM_TO + " --ground flood --approver boss", 0),
     ("sla interruption list", "", 0),
     ("sla population add", "{n}000000 --from 2026-04-2{n}", 0),

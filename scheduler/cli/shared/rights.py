@@ -90,6 +90,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "sla incident import",
         "sla observations import",
         "sla notice add",
+        "sla notice publish",
         "sla interruption add",
         "sla population add",
         "sla counts import",
