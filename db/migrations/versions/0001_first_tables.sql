@@ -647,7 +647,7 @@ CREATE TABLE user_notice (
 	body_en TEXT NOT NULL, 
 	CONSTRAINT pk_user_notice PRIMARY KEY (id), 
 	CONSTRAINT uq_user_notice_contract_id_kind_occasion UNIQUE (contract_id, kind, occasion), 
-	CONSTRAINT ck_user_notice_kind CHECK (kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', 'write_off'))
+	CONSTRAINT ck_user_notice_kind CHECK (kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', 'write_off', 'recalculation'))
 );
 
 CREATE INDEX ix_user_notice_account ON user_notice (account);
@@ -1120,14 +1120,17 @@ CREATE TABLE deposit_use (
 	author TEXT, 
 	ground TEXT, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	reverses BIGINT, 
 	CONSTRAINT pk_deposit_use PRIMARY KEY (id), 
+	CONSTRAINT uq_deposit_use_reverses UNIQUE (reverses), 
 	CONSTRAINT ck_deposit_use_kind CHECK (kind IN ('applied', 'refunded')), 
 	CONSTRAINT ck_deposit_use_origin CHECK (origin IN ('sent', 'card')), 
 	CONSTRAINT ck_deposit_use_through CHECK (CASE kind WHEN 'refunded' THEN through IN ('bank', 'card') ELSE through IS NULL END IS TRUE), 
 	CONSTRAINT ck_deposit_use_to_the_card_that_paid CHECK (through IS DISTINCT FROM 'card' OR origin = 'card'), 
 	CONSTRAINT ck_deposit_use_refund_by_people CHECK (kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)), 
-	CONSTRAINT ck_deposit_use_positive_or_came_back CHECK (yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0)), 
+	CONSTRAINT ck_deposit_use_positive_or_came_back CHECK (CASE WHEN reverses IS NOT NULL THEN kind = 'applied' AND yen < 0 ELSE yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0) END), 
 	CONSTRAINT fk_deposit_use_account FOREIGN KEY(account) REFERENCES account (id), 
+	CONSTRAINT fk_deposit_use_reverses FOREIGN KEY(reverses) REFERENCES deposit_use (id), 
 	CONSTRAINT ck_deposit_use_within_reach CHECK (used_on >= DATE '1900-01-01' AND used_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
 	CONSTRAINT ck_deposit_use_author_length CHECK (length(author) <= 200), 
 	CONSTRAINT ck_deposit_use_ground_length CHECK (length(ground) <= 2000)
@@ -1644,7 +1647,7 @@ CREATE TABLE settlement (
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_settlement PRIMARY KEY (id), 
 	CONSTRAINT ck_settlement_kind CHECK (kind IN ('credit', 'card', 'receipt', 'deposit', 'set_off', 'write_off', 'reduction', 'dispute', 'sale_void')), 
-	CONSTRAINT ck_settlement_positive CHECK (CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'dispute' THEN yen < 0 ELSE yen > 0 END), 
+	CONSTRAINT ck_settlement_positive CHECK (CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen < 0 ELSE yen > 0 END), 
 	CONSTRAINT uq_settlement_invoice_id_kind_source_id UNIQUE (invoice_id, kind, source_id), 
 	CONSTRAINT fk_settlement_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id)
 );
