@@ -29,6 +29,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "price simulate",
         "acts list",
         "sla imports",
+        "sla budget",
         "sla history",
         "sla replay",
         "sla differences",
