@@ -94,6 +94,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "sla notice publish",
         "sla interruption add",
         "sla population add",
+        "sla collect",
         "sla counts import",
         "sla unknown decide",
         "claim submit",
