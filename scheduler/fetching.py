@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from keizoku.db.session import Session
@@ -18,15 +18,26 @@ __all__ = ["fetched", "see_published"]
 SECONDS: Final = 20
 
 
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """A login goes to the address that was named, and to no other."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_STAYS: Final = urllib.request.build_opener(_Stays)
+
+
 def fetched(url: str, headers: dict[str, str] | None = None) -> bytes:
     """Its bytes. Raises Refused for an address that is none, that does not answer, or answers too much."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Refused.fact("address.form", "address", url[:200], "an address begins with https://", "write it whole")
     shown = f"{parts.scheme}://{parts.hostname}{parts.path}"
+    opened = _STAYS if headers else urllib.request.build_opener()
     request = urllib.request.Request(url, headers={"User-Agent": "keizoku", **(headers or {})})  # noqa: S310  checked
     try:
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310  checked above
+        with opened.open(request, timeout=SECONDS) as answer:
             body: bytes = answer.read(LARGEST_PAGE + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "reason", None) or error

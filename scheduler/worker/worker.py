@@ -40,7 +40,10 @@ from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.schedule import NIGHT_AT, last_night_due
 from keizoku.scheduler.worker.leadership import Leadership, NotLeadingError
 from keizoku.scheduler.worker.telemetry import Health, Numbers, what_failed
-from keizoku.terms.calendar import JST
+from keizoku.sla.months.budget import budget_of
+from keizoku.sla.months.month_facts import NoPopulationError
+from keizoku.terms.calendar import JST, Month
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 
 HEARTBEAT_SECONDS: Final = 5.0
@@ -52,7 +55,8 @@ ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
 BREAK_SECONDS: Final = 1.0
 NOTICES_SEEN_SECONDS: Final = 3_600.0
-JOBS: Final = ("night", "news", "backup", "notices")
+BUDGET_SECONDS: Final = 600.0
+JOBS: Final = ("night", "news", "backup", "notices", "budget")
 
 
 class StoppedError(Exception):
@@ -109,6 +113,8 @@ class Worker:
             scheduler.add_job(
                 self.back_up, IntervalTrigger(seconds=BACKUP_CHECK_SECONDS, timezone=JST), executor="backup"
             )
+        often = IntervalTrigger(seconds=BUDGET_SECONDS, timezone=JST)
+        scheduler.add_job(self.measure_budget, often, executor="budget")
         if self.notices_url:
             hourly = IntervalTrigger(seconds=NOTICES_SEEN_SECONDS, timezone=JST)
             scheduler.add_job(self.see_notices, hourly, executor="notices", next_run_time=datetime.now(JST))
@@ -205,6 +211,23 @@ class Worker:
             else:
                 job.about |= made
                 job.outcome = "incomplete" if made.get("failed") else "done"
+
+    def measure_budget(self) -> None:
+        """How much of the running month is unusable so far, and how far the tiers are."""
+        if not self._may_work():
+            return
+        with self._job("budget") as job, self._services() as services:
+            now = self.clock()
+            try:
+                found = budget_of(services.session, services.rules, Month.of(now), now)
+            except (NoPopulationError, UncoveredDateError):
+                job.outcome = "nothing_due"
+            else:
+                self.numbers.unusable.set(found.unusable)
+                for each in found.tiers:
+                    ratio = each.used / each.tier.over_seconds
+                    self.numbers.budget.labels(str(each.tier.over_seconds)).set(ratio)
+            services.session.rollback()
 
     def see_notices(self) -> None:
         """Fetch our calendar of maintenance back from where users read it: a proof of when it stood there."""

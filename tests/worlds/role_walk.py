@@ -87,6 +87,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("claim list", "", 0),
     ("claim show", "c0", 0),
     ("sla imports", "", 0),
+    ("sla budget", "2026-04", 0),
+    ("sla collect", "--url http://127.0.0.1:1 --affected x --total 1 --keep {dir}/kept-{who}", 1),
     ("sla history", "2026-04", 0),
     ("sla replay", "2026-04", 0),
     ("sla differences", "", 0),

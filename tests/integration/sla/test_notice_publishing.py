@@ -8,6 +8,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import structlog
@@ -98,11 +99,9 @@ def test_9_4_4__the_worker_fetches_our_calendar_back(session: Session, site: tup
     made = publication(session, HOUR)
     record_publication(session, made, now=HOUR, by="sato")
     session.commit()
-    leadership = SimpleNamespace(leads=True, reachable=True, connect=None, let_in=lambda session: None, taken=1)
-    log = structlog.get_logger()
-    worker = Worker(
-        lambda: nullcontext(SimpleNamespace(session=session, clock=None)), leadership, log, clock=lambda: HOUR
-    )  # type: ignore[arg-type]
+    leadership: Any = SimpleNamespace(leads=True, reachable=True, connect=None, let_in=lambda session: None, taken=1)
+    services: Any = SimpleNamespace(session=session, clock=None)
+    worker = Worker(lambda: nullcontext(services), leadership, structlog.get_logger(), clock=lambda: HOUR)
     worker.notices_url = url
     worker.see_notices()  # nothing stands there yet: the worker goes on
     (folder / CALENDAR).write_bytes(made.calendar)
