@@ -175,8 +175,11 @@ def _stages(
             if anything is not None and not anything.get(name, True):
                 continue
             held = frozenset(each for each, done in fences.items() if done.items)
+            stopped = frozenset(each for each, done in fences.items() if done.keys("stage"))
+            unpaid = frozenset[str]().union(*(done.unpaid for done in fences.values()))
             fence = fences[name] = Fence()
-            for written in _fenced_step(name, step, replace(work, fence=fence, held=held), pool):
+            told = replace(work, fence=fence, held=held, stopped=stopped, unpaid=unpaid)
+            for written in _fenced_step(name, step, told, pool):
                 if written is None:
                     anything = None
                     continue
