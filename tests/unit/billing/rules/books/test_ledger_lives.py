@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.billing.rules.books.journal_rules import CHART, RULES, Entry, journal
+from keizoku.billing.rules.books.chart import CHART
+from keizoku.billing.rules.books.journal_rules import RULES, Entry, journal
 from keizoku.billing.rules.books.revenue_recognition import divide_claim
 
 TAX = Fraction(10, 100)
