@@ -66,7 +66,10 @@ def test_a_file_is_booked_once_however_often_it_comes(engine: sa.Engine, tmp_pat
     ("row", "rule"),
     [
         ("txn_3,charge,ch,5.00,0,5.00,usd,2026-11-05 01:00,2026-11-09 00:00,,,,,,,", "the balance is in JPY"),
-        ("txn_3,charge,ch,5.50,0,5.50,jpy,2026-11-05 01:00,2026-11-09 00:00,,,,,,,", "it is not an amount of whole yen"),
+        (
+            "txn_3,charge,ch,5.50,0,5.50,jpy,2026-11-05 01:00,2026-11-09 00:00,,,,,,,",
+            "it is not an amount of whole yen",
+        ),
         ("txn_3,charge,ch,5,0,5,jpy,5/11/26,2026-11-09 00:00,,,,,,,", "it is no time of Stripe's"),
         ("ch_3,charge,ch,5,0,5,jpy,2026-11-05 01:00,2026-11-09 00:00,,,,,,,", "a balance transaction has an id"),
         ("txn_3,charge,ch,5", "the header has 16 columns, this row 4"),
