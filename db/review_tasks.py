@@ -22,6 +22,7 @@ TaskKind = Literal[
     "credit_without_charge",
     "dispute_beyond_fee",
     "dispute_of_unknown_payment",
+    "dispute_won_late",
     "gateway_movement",
     "no_price",
     "refund_failed",

@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.closing.bank_control import bank_control
+from keizoku.billing.closing.close_notes import close_notes
 from keizoku.billing.closing.reconciliation_run import (
     Progress,
     Reconciled,
@@ -33,6 +34,7 @@ from keizoku.billing.ledger.read_models import MonthBalance
 from keizoku.db.session import Session, driver_cursor, one_snapshot
 from keizoku.db.tables.books import certificate, entry, stage_run
 from keizoku.db.tables.closing import month_act
+from keizoku.db.tables.money import RECURRING_TASKS, review_task
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
@@ -57,6 +59,7 @@ class Closed:
     checks: tuple[Check, ...]
     entries: int
     hash: str
+    notes: tuple[str, ...] = ()  # what is open or looks strange, and does not stand in the way
 
     @property
     def ok(self) -> bool:
@@ -127,8 +130,9 @@ def close_month(
     from_on = before[-1].to_on if before else None
     with one_snapshot(session):  # what is checked is what is closed
         checks = checks_of(session, month, reconcile_known(session, gateway, month, now, progress), now)
+        notes = close_notes(session, month)
         if not all(each.ok for each in checks):
-            return Closed(month, False, checks, 0, "")
+            return Closed(month, False, checks, 0, "", notes)
         entries, content = _digest(session, from_on, month.end_on)
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))  # nobody is posting, and nobody will
     again = standing(session)
@@ -149,7 +153,7 @@ def close_month(
     step = _Step(month, "closed", from_on, month.end_on, month.end_on, by, "")
     made = _act(session, step, (entries, content), now)
     session.commit()
-    return Closed(month, True, checks, made.entries, made.hash)
+    return Closed(month, True, checks, made.entries, made.hash, notes)
 
 
 def reopen_month(session: Session, month: Month, by: str, ground: str, now: datetime) -> str:
@@ -271,7 +275,15 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
             "" if not sub else "see what `keizoku night --whole-audit` finds",
         ),
         *_bank_check(session, month),
+        _set_aside(session),
     )
+
+
+def _set_aside(session: Session) -> Check:
+    """What nights have left to people: it keeps no month from its close, and comes in on the first open day."""
+    waits = sa.select(sa.func.count()).where(review_task.c.kind.in_(RECURRING_TASKS), review_task.c.closed_at.is_(None))
+    count = session.execute(waits).scalar_one()
+    return Check("set aside", True, f"{count} wait", "see `keizoku tasks list`" if count else "")
 
 
 def _bank_check(session: Session, month: Month) -> tuple[Check, ...]:

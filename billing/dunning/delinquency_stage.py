@@ -281,7 +281,7 @@ def _lift(session: Session, case: Case, now: datetime) -> int:
             suspension.c.set_by == "delinquency",
             suspension.c.lifted_at.is_(None),
         )
-        .values(lifted_at=now, lifted_by="delinquency", lift_recorded_at=now)
+        .values(lifted_at=sa.func.greatest(now, suspension.c.from_at), lifted_by="delinquency", lift_recorded_at=now)
         .returning(suspension.c.id)
     ).all()
     changes = len(lifted)

@@ -327,7 +327,9 @@ def _checkpoint_of_each(bill: sa.FromClause, as_of: AsOf | None) -> sa.FromClaus
 
 def _lost_last(bill: sa.FromClause, column: sa.Column[Any], as_of: AsOf | None) -> sa.ScalarSelect[Any]:
     """The last day, or instant, of a dispute that took an invoice's payment back."""
-    query = sa.select(sa.func.max(column)).where(settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute")
+    query = sa.select(sa.func.max(column)).where(
+        settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute", settlement.c.yen < 0
+    )
     if as_of is not None:
         query = query.where(as_of.has(settlement.c.settled_on, settlement.c.recorded_at))
     return query.scalar_subquery()

@@ -165,6 +165,7 @@ OTHERS = [
     "late_interest_demand",
     "late_interest_fault_days",
     "due_date",
+    "due_on_holiday",
     "allocation_order",
     "deposit_use",
     "set_off_effect",
@@ -185,6 +186,11 @@ OTHERS = [
     "acceleration_lasts",
     "acceleration_by_people",
     "suspension_lifted",
+    "credit_prescription",
+    "late_refund_interest",
+    "terms_change_in_month",
+    "refund_while_owing",
+    "prepaid_instruments",
 ]
 
 
