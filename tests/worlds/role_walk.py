@@ -199,7 +199,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
 NOT_WALKED: Final = {
     "tasks done": "its item is looked up first, by whoever may read; test_work_list.py closes one",
     "tasks snooze": "its item is looked up first, by whoever may read; test_work_list.py puts one off",
-    "sla collect": "a monitor is asked first; test_collect.py imports what one answers, by the same act as counts import",
+    "sla collect": "a monitor is asked first; test_collect.py has one, and counts import is walked",
     "worker": "it does not end; it does what nights, news and backups do",
     "card begin": "Stripe's alone",
     "card finish": "Stripe's alone",
