@@ -3,8 +3,8 @@
     issue(…, "invoice", 12) ──> version 1: content ja and en, sums, issuer, SHA-256 ──> the same bytes of facts for good
                                  the facts are others by now (voided) and people ask for it ──> version 2 replaces it
 
-Refused: a document of nobody (no issuer is set), and a user's name without a key to seal it for. What is not issued
-can be looked at, but its title says that it is a draft.
+Refused: a document of nobody (no issuer is set). What is not issued can be looked at; of nobody it says that it is a
+draft.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Final, Literal, cast
 
 import sqlalchemy as sa
@@ -140,7 +141,10 @@ def issue_month(session: Session, rules: Rules, month: Month, issuing: Issuing) 
     noted: sa.ColumnElement[bool] = sa.exists().where(issued_document.c.number == credit.c.id, _is("credit_note"))
     days = month.first_on, month.end_on
     wanted: list[tuple[Kind, sa.Select[int]]] = [
-        ("invoice", sa.select(invoice.c.id).where(invoice.c.issued_on >= days[0], invoice.c.issued_on < days[1], ~stored)),
+        (
+            "invoice",
+            sa.select(invoice.c.id).where(invoice.c.issued_on >= days[0], invoice.c.issued_on < days[1], ~stored),
+        ),
         (
             "credit_note",
             sa.select(credit.c.id).where(
@@ -160,11 +164,13 @@ def issue_month(session: Session, rules: Rules, month: Month, issuing: Issuing) 
 
 
 def found(session: Session, wanted: Wanted, *, limit: int | None = None, after: int = 0) -> list[IssuedDocument]:
-    """The documents that meet every condition, in the order in which they were stored; at most `limit`, behind `after`."""
+    """The documents that meet every condition, in the order of storing; at most `limit`, behind `after`."""
     query = sa.select(*(issued_document.c[name] for name in _COLUMNS)).where(
         issued_document.c.id > after, *wanted.conditions()
     )
-    return [IssuedDocument(**row._mapping) for row in session.execute(query.order_by(issued_document.c.id).limit(limit))]
+    return [
+        IssuedDocument(**row._mapping) for row in session.execute(query.order_by(issued_document.c.id).limit(limit))
+    ]
 
 
 def found_count(session: Session, wanted: Wanted) -> int:
@@ -190,7 +196,7 @@ def stored(session: Session, document_id: int, lang: Lang) -> PrintedDocument:
 
 
 def archive(session: Session, wanted: Wanted) -> bytes:
-    """The documents that are found as a ZIP: index.csv, and a page of each version and language, named as in the index."""
+    """The documents that are found as a ZIP: index.csv, and a page of each version in each language."""
     out, index = io.BytesIO(), io.StringIO(newline="")
     rows = csv.writer(index, lineterminator="\r\n")
     rows.writerow((*_COLUMNS, "file_ja", "file_en"))
@@ -229,12 +235,12 @@ def _facts(session: Session, rules: Rules, kind: Kind, number: int, issuer: Issu
     if kind == "invoice":
         told = statement_of(session, rules, number, issuer)
         account, on, amounts = told.account, told.issued_on, (told.charged_yen, told.tax_yen)
-        draw = lambda lang: invoice_document(told, lang)  # noqa: E731
+        draw = partial(invoice_document, told)
     else:
         note = credit_note_of(session, rules, number, issuer)
         account, on = note.account, note.granted_on
         amounts = (-note.yen, -tax_included_yen(note.yen, note.tax_rate))
-        draw = lambda lang: credit_note_document(note, lang)  # noqa: E731
+        draw = partial(credit_note_document, note)
     registration = issuer.number_on(on)
     content = json.loads(json.dumps({"ja": asdict(draw("ja")), "en": asdict(draw("en"))}))
     return {

@@ -1,12 +1,12 @@
-"""Documents as they were issued: invoices and credit notes, each version kept once, to be found by day, sum and account.
+"""Documents as they were issued: invoices and credit notes, each version kept once; found by day, sum and account.
 
 Always holds: a version is never changed; a later one names the one that it replaces, and only one replaces each.
-What stands on a document is here as it stood (`content`, Japanese and English), with its SHA-256; name and address of the
-user, where they stand on it, are sealed for a key that is not in this database.
+What stands on a document is here as it stood (`content`, Japanese and English), with its SHA-256. Users stand on it by
+their account: their names are the host's.
 """
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, UniqueConstraint
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
@@ -26,7 +26,6 @@ issued_document = Table(
     text("registration", nullable=True),
     Column("qualified", Boolean, nullable=False),
     Column("content", JSONB, nullable=False),
-    Column("addressee", BYTEA, nullable=True),
     text("sha256"),
     text("author"),
     instant("stored_at"),
