@@ -140,11 +140,14 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("transfer file", "--again 1 --out {dir}/transfers.txt --author keiri", 1),
     ("transfer sent-back", "1 " + AUTHOR, 1),
     ("transfer list", "", 0),
+    ("payments import-balance", "{dir}/balance.csv", 0),
     ("store order", "a6 GPA.1-2", 0),
     ("store orders", "{dir}/orders.csv", 0),
     ("store refund", "a6 2026-04-01 --yen 1 " + AUTHOR, 1),
     ("store list", "", 0),
     ("key issue", "--batch b1 --count 2 --months 1 --plan monthly --expires 2199-12-31 --out {dir}/keys-{who}", 0),
+    ("key sell", "b1 --count 1 --author kato", 0),
+    ("key unused", "--on 2026-03-31", 0),
     ("key list", "", 0),
     ("key show", "b1", 0),
     ("key check", "{key}", 0),
@@ -260,6 +263,7 @@ def write_files(folder: Path) -> None:
     files = {
         "applications.csv": "account,plan,method\nfiled1,monthly,card\n",
         "bank.csv": "date,amount,payer,reference\n2026-04-01,77,A,\n2026-04-01,78,B,\n",
+        "balance.csv": "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Available On (UTC)\n",
         "orders.csv": "order,account\nGPA.1-3,a6\n",
         "store.csv": "store,account,term,gross,fee,fee_tax,currency,paid_out_on,payout_id\n",
     }
