@@ -9,7 +9,7 @@ from keizoku.sla.evidence.ics_times import Stated
 from keizoku.sla.evidence.maintenance_notices import read_notices
 from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import MonthFacts, service_month
-from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.calendar import Month, epoch, parse_instant
 from tests.worlds.calendars import POLICY, event, ics, read
 
 FRIDAYS = event("weekly", "20260403T100000", "20260403T120000", more="RRULE:FREQ=WEEKLY;COUNT=4")
@@ -343,8 +343,8 @@ def test_9_4_4__the_evidence_names_what_a_time_of_publication_rests_on(
 ) -> None:
     window = "DTSTART;TZID=Asia/Tokyo:20260415T100000\nDTEND;TZID=Asia/Tokyo:20260415T120000"
     file = ics(tmp_path / "a.ics", f"UID:a\nDTSTAMP:20260401T000000Z\n{window}", head=head)
-    span = tuple(int(parse_instant(f"2026-04-15 {hour}:00").timestamp()) for hour in (10, 12))
-    outage = Outage(*span, Cause.SYSTEM_UPDATE, "incident s")
+    start = epoch(parse_instant("2026-04-15 10:00"))
+    outage = Outage(start, start + 7_200, Cause.SYSTEM_UPDATE, "incident s")
     facts = MonthFacts(Month(2026, 4), (outage,), read_notices(file, POLICY, stated).rows)
     (part,) = service_month(facts, POLICY, 0).parts
     assert (part.bucket, part.sources) == ("announced_update", ("incident s", source))
