@@ -153,6 +153,7 @@ def gateway_of(settings: Settings, engine: sa.Engine, *, refused: str | None = N
         settings.stripe_key(),
         api_base=settings.stripe_api_base,
         per_second=settings.stripe_calls_per_second,
+        per_endpoint=settings.stripe_calls_per_second_endpoint,
         timeout_seconds=settings.stripe_timeout_seconds,
         refused=refused,
     )
