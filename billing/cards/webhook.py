@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert
 from keizoku.billing.cards import charge_stage, disputes, failed_refunds
 from keizoku.billing.gateway import events
 from keizoku.billing.gateway.port import Gateway, GatewayRefusesUsError, UnansweredError
-from keizoku.billing.gateway.stripe_gateway import ATTEMPT
+from keizoku.billing.gateway.stripe_charges import ATTEMPT
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import gateway_event
 from keizoku.terms.rules import Rules

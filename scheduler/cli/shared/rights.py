@@ -187,6 +187,7 @@ WITHOUT_DATABASE: Final = (
     "terms map",
     "terms refusals",
     "bank formats",
+    "gateway rehearse",
     "scenario run",
     "sla measure",
     "ledger rules",
