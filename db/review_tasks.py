@@ -31,6 +31,7 @@ TaskKind = Literal[
     "restored_act",
     "restored_database",
     "set_aside",
+    "small_rest",
     "store_gross_differs",
 ]
 """What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""

@@ -10,6 +10,7 @@ Which of the two is a setting (`dispute_lost`), unless people chose for the disp
 and booked once, whatever events came, how often and in which order. An event is only a reason to fetch again.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from keizoku.billing.receivables.open_items import interest_owed, load_open_item
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
+from keizoku.db.fence import Fence, is_of_item
 from keizoku.db.probes import NOW
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
@@ -78,10 +80,11 @@ def anything_due() -> sa.ColumnElement[bool]:
     return sa.or_(sa.exists(_undecided().subquery().select()), sa.exists(sa.select(saved_card.c.id)))
 
 
-def sync_events(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
+def sync_events(session: Session, rules: Rules, gateway: Gateway, now: datetime, fence: Fence | None = None) -> int:
     """Fetch every dispute that is not over and those that began, and record and book what is new.
 
-    Commits; returns the rows written. New ones are listed at the gateway as well, whatever events came.
+    Commits; returns the rows written. New ones are listed at the gateway as well, whatever events came. With a fence,
+    a dispute that cannot be booked is set aside; without one, that is raised.
     """
     if restored.is_waiting(session):  # a charge of before the restore would be taken for nobody's
         session.rollback()
@@ -90,17 +93,38 @@ def sync_events(session: Session, rules: Rules, gateway: Gateway, now: datetime)
     taken: set[str] = set()
     books = gateway.books
     if books is not None:
-        for each in books.disputes(events.since(session, CURSOR, now)):
-            taken.add(each.id)
-            changes += _take(session, rules, each, now)
-            session.commit()
-        events.move_cursor(session, CURSOR, events.seen_to(books, now))
+        written, all_booked = _take_each(session, rules, books.disputes(events.since(session, CURSOR, now)), now, fence)
+        changes += sum(written.values())
+        taken = set(written)
+        if all_booked:  # what could not be booked is listed again
+            events.move_cursor(session, CURSOR, events.seen_to(books, now))
     ids = sorted(set(session.scalars(_undecided(), {NOW.key: now})) - taken)
     session.commit()
-    for each in gateway.disputes(ids, now):
-        changes += _take(session, rules, each, now)
-        session.commit()
-    return changes
+    written, _ = _take_each(session, rules, gateway.disputes(ids, now), now, fence)
+    return changes + sum(written.values())
+
+
+def _take_each(
+    session: Session, rules: Rules, found: Iterable[Dispute], now: datetime, fence: Fence | None
+) -> tuple[dict[str, int], bool]:
+    """The rows written for each dispute, and whether each could be booked; commits."""
+    written: dict[str, int] = {}
+    all_booked = True
+    for each in found:
+        try:
+            written[each.id] = _take(session, rules, each, now)
+            session.commit()
+        except Exception as error:
+            session.rollback()
+            if fence is None or not is_of_item(error):
+                raise
+            charge = charge_of(session, each.payment)
+            session.rollback()
+            fence.aside("dispute", each.id, error, account=None if charge is None else charge.account)
+            if charge is not None:
+                fence.unpaid.add(charge.account)
+            written[each.id], all_booked = 0, False
+    return written, all_booked
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang, sentence
 
 MISSED_NIGHTS: Final = 7
-"""So many nights may be missing before the list says so: the next night catches up fewer by itself."""
+"""So many nights may be missing before the list says so, where no setting (`most_missed_nights`) is passed."""
 MAILER_HAS: Final = timedelta(days=1)
 """So long a document may wait for the mailer before it waits for people."""
 LONGEST: Final = 400
@@ -86,15 +86,16 @@ def waiting_for_people(
     snoozed: bool = False,
     limit: int | None = None,
     after: str = "",
+    most_missed: int = MISSED_NIGHTS,
 ) -> list[WorkItem]:
     """What waits for people at `now`, the oldest first; with `snoozed` what was put off, instead.
 
     At most `limit` (None: all), behind the item `after`. Raises Refused where that one does not wait.
     """
-    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed)
+    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed)
     query, values = wanted.statement(session)
     if after:
-        last = work_item(session, after, now)
+        last = work_item(session, after, now, most_missed)
         query += ' AND (since, id COLLATE "C") > (:after_at, :after_id)'
         values |= {"after_at": last.since, "after_id": last.id}
     rows = session.execute(sa.text(f'{query} ORDER BY since, id COLLATE "C" LIMIT :limit'), values | {"limit": limit})
@@ -109,25 +110,27 @@ def waiting_counts(
     account: str | None = None,
     min_age_days: int = 0,
     snoozed: bool = False,
+    most_missed: int = MISSED_NIGHTS,
 ) -> dict[str, int]:
     """How many items of each kind `waiting_for_people` has in all; kinds of which none waits are left out."""
-    query, values = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed).statement(session)
+    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed)
+    query, values = wanted.statement(session)
     counted = f"SELECT kind, count(*) FROM ({query}) AS found GROUP BY kind ORDER BY kind"  # noqa: S608 - our own text
     return {row[0]: row[1] for row in session.execute(sa.text(counted), values)}
 
 
-def waiting_count(session: Session, now: datetime) -> int:
+def waiting_count(session: Session, now: datetime, most_missed: int = MISSED_NIGHTS) -> int:
     """How many things wait for people."""
-    return sum(waiting_counts(session, now).values())
+    return sum(waiting_counts(session, now, most_missed=most_missed).values())
 
 
-def work_item(session: Session, item_id: str, now: datetime) -> WorkItem:
+def work_item(session: Session, item_id: str, now: datetime, most_missed: int = MISSED_NIGHTS) -> WorkItem:
     """One item, whether it was put off or not. Raises Refused for an id under which nothing waits."""
-    query, values = _Wanted(now, snoozed=None).statement(session)
+    query, values = _Wanted(now, snoozed=None, most_missed=most_missed).statement(session)
     named = values | {"id": item_id}
     row = session.execute(sa.text(f"{query} AND id = :id LIMIT 1"), named).first() if _printed(item_id) else None
     if row is None:
-        raise Refused("task.unknown", f"{item_id[:80]!r}: nothing waits under this id", "see `keizoku tasks list`")
+        raise Refused("task.unknown", f"{item_id[:80]!r}: nothing with this id is waiting", "see `keizoku tasks list`")
     return _item(row, now)
 
 
@@ -140,7 +143,7 @@ def done(session: Session, item_id: str, by: str, ground: str, now: datetime) ->
     item = work_item(session, item_id, now)
     if item.id[:1] != "T" or (item.kind in KINDS and not KINDS[item.kind].by_word):
         session.rollback()
-        raise Refused("task.not_by_word", f"{item.id}: a word does not end it", f"this does: {item.remedy}")
+        raise Refused("task.not_by_word", f"{item.id}: a note alone does not close it", f"this does: {item.remedy}")
     number = int(item.id.removeprefix("T"))
     closed = close_tasks(session, by, ground, now, review_task.c.id == number)
     session.commit()
@@ -149,7 +152,7 @@ def done(session: Session, item_id: str, by: str, ground: str, now: datetime) ->
 
 
 def snooze(session: Session, item_id: str, until_on: date, by: str, ground: str, now: datetime) -> None:
-    """Put an item off until a day in Japan; the newest word on it holds; commits.
+    """Put an item off until a day in Japan; the newest snooze holds; commits.
 
     Raises Refused where nothing waits under the id, and for a day that is not after today.
     """
@@ -190,6 +193,7 @@ class _Wanted:
     account: str | None = None
     min_age_days: int = 0
     snoozed: bool | None = False
+    most_missed: int = MISSED_NIGHTS
 
     def statement(self, session: Session) -> tuple[str, dict[str, Any]]:
         """The statement up to its conditions, to which more may be added, and its values."""
@@ -207,7 +211,7 @@ class _Wanted:
         return query, {
             "account": self.account,
             "today": jst_day(self.now),
-            "late": jst_day(self.now) - timedelta(days=MISSED_NIGHTS),
+            "late": jst_day(self.now) - timedelta(days=self.most_missed),
             "documents_before": self.now - MAILER_HAS,
             "begun_by": self.now - timedelta(days=self.min_age_days) if self.min_age_days else _ALL,
             "kinds": list(self.kinds),

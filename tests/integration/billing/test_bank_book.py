@@ -12,6 +12,7 @@ from keizoku.billing.closing.month_close import checks_of
 from keizoku.billing.closing.reconciliation_run import reconcile_month
 from keizoku.billing.receivables.bank import bank_transfers
 from keizoku.billing.receivables.bank.bank_list import lines, statement_lines
+from keizoku.billing.receivables.bank.suggestions import suggestions
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import import_list
 from keizoku.db.tables.gateway import balance_transaction, gateway_payout
@@ -247,7 +248,7 @@ def test_people_say_what_nobody_knew(engine: sa.Engine, tmp_path: Path) -> None:
         service.payment_is_other(2, "7120", by="keiri", ground="seen", now=NOW)
         service.payment_is_other(3, "6190", by="keiri", ground="seen", now=NOW)
         service.payment_is_fee(4, by="keiri", ground="seen", now=NOW)
-        with pytest.raises(Refused, match="it has its payer, or went back"):
+        with pytest.raises(Refused, match="it already has its payer, or went back"):
             service.payment_is_fee(4, by="keiri", ground="seen", now=NOW)
         assert balances(services, "1110", "1180", "2145", "6111", "6190", "7120") == [-4_498, 10, 0, 100, 4_400, -12]
         control = bank_control(services.session, date(2026, 4, 30))
@@ -280,10 +281,10 @@ def test_a_line_that_is_missing_is_seen_since_its_day_and_keeps_the_month_open(
         later = MUFG + '"2026/4/9","振込","ｲ","","500","101,700","","","入金"\n'
         take(services, tmp_path, first, BY_MUFG)
         [missing] = bank_control(services.session, date(2026, 4, 30)).faults(Month(2026, 4))
-        assert missing == "account (not named): no statement of 2026-04, the last one ends 2026-03-05"
+        assert missing == "account 0005: no statement of 2026-04, the last one ends 2026-03-05"
         take(services, tmp_path, later, BY_MUFG)
         [broken] = bank_control(services.session, date(2026, 4, 30)).faults(Month(2026, 4))
-        assert broken == "account (not named): lines do not make the stated balance since 2026-04-09"
+        assert broken == "account 0005: lines do not make the stated balance since 2026-04-09"
         reconciled = reconcile_month(services.session, services.gateway, Month(2026, 4), NOW)
         check = next(
             each for each in checks_of(services.session, Month(2026, 4), reconciled, NOW) if each.name == "bank"
@@ -291,3 +292,35 @@ def test_a_line_that_is_missing_is_seen_since_its_day_and_keeps_the_month_open(
         assert (check.ok, check.found) == (False, broken)
         take(services, tmp_path, MUFG + '"2026/4/2","振込","ｳ","","700","101,200","","","入金"\n', BY_MUFG)
         assert bank_control(services.session, date(2026, 4, 30)).faults(Month(2026, 4)) == []
+
+
+def test_a_match_tells_what_it_paid_and_knows_the_payer_next_time(engine: sa.Engine, tmp_path: Path) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        for account in ("taro", "jiro"):
+            services.billing.approve(account, "yearly", "other", now=parse_instant("2026-03-16 10:00"))
+        columns = {"date": "d", "amount": "a", "payer": "p"}
+        assert take(services, tmp_path, "d,a,p\n2026-04-09,6000,ﾔﾏﾀﾞ ﾀﾛｳ\n", columns) == (1, 0, 0, 0)
+        assert suggestions(services.session) == []
+        done = services.billing.match_payment(1, "taro", by="keiri", ground="told", now=NOW, remember=True)
+        assert done.sentence() == (
+            "payment 1 is taro's: 6,000 of 2026-04-09 paid interest 21 on the fee of 2026-03-16, 5,300 of the fee of "
+            "2026-03-16, a deposit of 679; rule 1 knows the payer from now on"
+        )
+        rows = "2026-04-10,100,ヤマダ　タロウ\n2026-04-10,5300,ﾔﾏﾀﾞ ﾀﾛ\n2026-04-11,9,ｻﾄｳ\n"
+        assert take(services, tmp_path, "d,a,p\n" + rows, columns) == (3, 0, 0, 0)
+        assert [(each.account, each.by, each.state) for each in lines(services.session)] == [
+            ("taro", "keiri", "matched"),
+            (None, None, "open"),
+            ("taro", "rule", "matched"),
+            (None, None, "open"),
+        ]
+        assert [(each.account, each.reasons) for each in suggestions(services.session)] == [
+            ("jiro", ("owes it",)),
+            ("taro", ("a like name paid before: ヤマダタロウ",)),
+        ]
+        services.billing.forget_payer(1, by="keiri", ground="moved", now=NOW)
+        assert take(services, tmp_path, "d,a,p\n2026-04-12,100,ﾔﾏﾀﾞ ﾀﾛｳ\n", columns) == (1, 0, 0, 0)
+        assert [each.state for each in lines(services.session)][-1] == "open"
+        with pytest.raises(Refused, match="there is no rule 1 in force"):
+            services.billing.forget_payer(1, by="keiri", ground="again", now=NOW)
