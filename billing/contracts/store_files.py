@@ -7,6 +7,7 @@ Reports in our own columns, with refunds as rows below zero, are taken here too.
 other money, or does not fit is a finding; the good ones go on.
 """
 
+import errno
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from keizoku.billing.statements.store_files import (
     read_store_file,
     store_format_of,
 )
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_order
 from keizoku.db.tables.contracts import account as account_table
@@ -64,6 +66,7 @@ def order_of(written: str) -> str:
 
 def note_orders(session: Session, orders: Mapping[str, str], by: str, now: datetime) -> int:
     """Record whose orders are (order -> account); commits; the new ones. Refused for another account's order."""
+    want_to_add(session, store_order)
     fresh = 0
     for written, account in orders.items():
         order = order_of(written)
@@ -103,9 +106,14 @@ def import_store_file(
     """
     if preset and preset not in STORE_FORMATS:
         raise Refused("preset.unknown", f"no preset {preset!r}; there are {', '.join(STORE_FORMATS)}")
-    raw = read_whole(path)
-    name = preset or ("" if layout.columns else store_format_of(raw))
     taking = _Taking(session, rules, str(path), layout, author, now, payout)
+    try:
+        raw = read_whole(path)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        return taking.of_ours(path)  # whose reader says how large a file may be
+    name = preset or ("" if layout.columns else store_format_of(raw))
     if name:
         return taking.of_store(read_store_file(str(path), raw, name), raw)
     return taking.of_ours(path)

@@ -5,6 +5,7 @@ the API, is recorded once. A file does not say what tax stands in a fee: none is
 Japan). Columns as Stripe documents its reports (looked up 2026-11). Rows that cannot be used are findings.
 """
 
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +17,9 @@ from keizoku.billing.gateway.events import record_movements, record_payouts
 from keizoku.billing.statements.presets import folded_name
 from keizoku.billing.statements.recognise import decoded
 from keizoku.billing.statements.values import BadValueError, is_blank, yen_of
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
+from keizoku.db.tables.gateway import balance_transaction
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, read_whole
 
@@ -62,7 +65,15 @@ def take_balance_file(session: Session, path: Path, now: datetime) -> tuple[Bala
 
     Raises OSError if it cannot be opened.
     """
-    file = read_balance_file(str(path), read_whole(path))
+    want_to_add(session, balance_transaction)
+    try:
+        raw = read_whole(path)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        finding = Finding(str(path), None, "too large", f"the file {error.strerror}", "import the parts")
+        return BalanceFile("", findings=(finding,)), 0
+    file = read_balance_file(str(path), raw)
     changes = record_movements(session, file.found, now) if file.found else 0
     if file.paid:
         changes += record_payouts(session, file, file.paid, now)
