@@ -215,7 +215,7 @@ CHECKS: Final[Mapping[str, Words]] = {
     "notices": {"account": _ACCOUNT, "list": listed(_NOTICE, "notice")},
     "claim": {
         "id": must(text, "claim"),
-        "outcome": stated(one_of("pending", "granted", "rejected")),
+        "outcome": stated(one_of("pending", "granted", "rejected", "withdrawn")),
         "seconds": stated(natural),
         "rate": stated(rate),
         "credit": stated(natural),
