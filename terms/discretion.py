@@ -51,6 +51,12 @@ class Discretion(BaseModel):
         le=23,
     )
     minimum_card_charge_yen: int = _setting(50, "premium/5.2", "the least amount that a card can be charged", ge=1)
+    small_rest_write_off_yen: int = _setting(
+        0,
+        "premium/5.2",
+        "what a card cannot be charged for is given up by the night after the term, up to so much; 0: never",
+        ge=0,
+    )
     invoice_due_days_other: Days = _setting(
         14,
         "premium/4.1",
@@ -89,6 +95,12 @@ class Discretion(BaseModel):
         "claim_stays",
         "premium/5.2",
         "what a lost dispute means unless people choose for it: claim_stays (the fee is owed again), sale_void",
+    )
+    store_refund: Literal["term_ends", "term_stays"] = _setting(
+        "term_ends",
+        "premium/5.1.2",
+        "what a store's refund of a whole term means for its use: term_ends (on the day on which it is recorded), "
+        "term_stays (to its end)",
     )
     demand_monthly: bool = _setting(
         True,

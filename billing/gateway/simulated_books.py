@@ -92,6 +92,14 @@ class SimulatedBooks:
         """None."""
         return iter(())
 
+    def payout(self, payout: str) -> Payout | None:
+        """None."""
+        return None
+
+    def disputes(self, since: datetime) -> Iterator[Dispute]:
+        """None: the events of a simulated dispute are recorded where it is begun (simulated_events)."""
+        return iter(())
+
     def movements_of(self, payout: str) -> Sequence[str]:
         """None."""
         return ()

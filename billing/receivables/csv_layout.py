@@ -62,6 +62,7 @@ class Layout(BaseModel):
     columns: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
     ignore: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    products: dict[str, str] = Field(default_factory=dict)  # of a store -> our plan
 
 
 @dataclass(frozen=True, slots=True)

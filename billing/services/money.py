@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from keizoku.billing.cards import charge_answers, charge_stage, disputes, failed_refunds
+from keizoku.billing.cards import charge_answers, charge_stage, dispute_choices, disputes, failed_refunds
+from keizoku.billing.contracts import store_files, store_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
 from keizoku.billing.ledger.manual_entries import post_by_hand
-from keizoku.billing.receivables import customer_deposits, store_reports
+from keizoku.billing.ledger.payer_rules import withdraw_rule
+from keizoku.billing.receivables import customer_deposits
 from keizoku.billing.receivables.bank import bank_transfers, by_people
 from keizoku.billing.receivables.bank.match_reversal import reopen
+from keizoku.billing.receivables.bank.suggestions import MatchResult, result_of
 from keizoku.billing.receivables.bank.take_back import take_back
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport
@@ -25,6 +28,7 @@ from keizoku.billing.receivables.store_reports import StoreReport, take_report
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.billing.services.base import Service
 from keizoku.db.review_tasks import close_task
+from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
 
@@ -153,7 +157,7 @@ class MoneyService(Service):
 
     def dispute_lost(self, dispute: str, choice: str, *, by: str, ground: str, now: datetime) -> None:
         """People choose what the loss of a dispute means: `claim_stays` or `sale_void`; before or after the loss."""
-        account = disputes.choose(self.session, self.rules, dispute, choice, Act(by, ground), now)
+        account = dispute_choices.choose(self.session, self.rules, dispute, choice, Act(by, ground), now)
         self._reconsider(account, now)
 
     def store_report(self, account: str, term: date, gross: int, fee: int, *, now: datetime) -> None:
@@ -161,10 +165,48 @@ class MoneyService(Service):
         take_report(self.session, self.rules, StoreReport(account, term, gross, fee), now)
 
     def import_store_reports(
-        self, file: Path, *, layout: Layout | None = None, author: str, now: datetime
+        self,
+        file: Path,
+        *,
+        layout: Layout | None = None,
+        author: str,
+        now: datetime,
+        preset: str = "",
+        payout: store_files.Payout | None = None,
     ) -> MoneyImport:
-        """A store's file of reports; its rows are taken once, bad ones are findings."""
-        return store_reports.import_reports(self.session, self.rules, file, layout or Layout(), author, now)
+        """A store's file, in its own format or in our columns; its rows are taken once, bad ones are findings.
+
+        `payout`: the one that the whole report was paid out with, where its rows do not say.
+        """
+        return store_files.import_store_file(
+            self.session, self.rules, file, layout or Layout(), author, now, preset=preset, payout=payout
+        )
+
+    def store_orders(self, orders: Mapping[str, str], *, by: str, now: datetime) -> int:
+        """Whose orders at a store are (order -> account), as its reports name them; the new ones."""
+        return store_files.note_orders(self.session, orders, by, now)
+
+    def store_refund(
+        self,
+        account: str,
+        term: date,
+        *,
+        yen: int,
+        fee: int = 0,
+        by: str,
+        ground: str,
+        now: datetime,
+        key: str | None = None,
+    ) -> int:
+        """A store gave its customer the fee of a term back, or a part, and its own fee to us; the entries posted."""
+
+        def give_back() -> int:
+            refund = store_refunds.StoreRefund(account, term, yen, fee, jst_day(now))
+            return store_refunds.refund_term(self.session, self.rules, refund, by, ground, now)
+
+        content = {"account": account, "term": term, "yen": yen, "fee": fee, "by": by, "ground": ground}
+        made: int = self._once(key, "store refund", content, give_back, now)
+        return made
 
     def import_bank(
         self,
@@ -199,11 +241,20 @@ class MoneyService(Service):
         by: str,
         ground: str,
         now: datetime,
-    ) -> None:
-        """People found whose an incoming payment is; it counts from the bank's day."""
+        remember: bool = False,
+    ) -> MatchResult:
+        """People found whose an incoming payment is; it counts from the bank's day. What it paid.
+
+        `remember`: they confirm that payments under this payer's name are the account's, from now on.
+        """
         found = bank_transfers.PayerFound(payment, account, by, ground, costs, term)
-        bank_transfers.match(self.session, self.rules, found, now)
+        matched, rule = bank_transfers.match_and_remember(self.session, self.rules, found, remember, now)
         self._reconsider(account, now)
+        return result_of(matched, rule)
+
+    def forget_payer(self, rule: int, *, by: str, ground: str, now: datetime) -> None:
+        """A rule about a payer holds no more."""
+        withdraw_rule(self.session, rule, by, ground, now)
 
     def unmatch_payment(self, payment: int, *, by: str, ground: str, now: datetime) -> str:
         """It was another's, or something else: what it settled stands open again; whose it was thought to be."""

@@ -35,6 +35,8 @@ APPEND_ONLY = (
     "bank_line",
     "bank_act",
     "store_payout",
+    "store_refund",
+    "store_order",
     "code",
     "code_end",
     "settlement",

@@ -176,7 +176,7 @@ settlement = Table(
         name="kind",
     ),
     CheckConstraint(
-        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen < 0"
+        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen <> 0"
         " ELSE yen > 0 END",
         name="positive",
     ),

@@ -204,6 +204,7 @@ RULES: tuple[Rule, ...] = (
         "6112 yen", "1131 yen", signed=True,
     ),
     Rule("dispute_won", "premium/5.2", "the money of a dispute comes back", "1131 yen", "1132 yen"),
+    Rule("dispute_won_on_appeal", "premium/5.2", "a lost dispute is won: the fee is paid", "1131 yen", "1140 yen"),
     Rule(
         "dispute_lost_claim_stays", "premium/5.2", "a dispute is lost, the fee stays owed",
         "1140 yen", "1132 yen",
@@ -240,7 +241,17 @@ RULES: tuple[Rule, ...] = (
         "store_reported", "premium/5.1.2", "the store's report names its fee and the tax in it",
         "6111 yen - tax_yen; 1180 tax_yen", "1133 yen",
     ),
-    Rule("store_paid_out", "premium/5.1.2", "the store pays out", "1110 yen", "1133 yen"),
+    Rule("store_paid_out", "premium/5.1.2", "the store pays out", "1110 yen", "1133 yen", signed=True),
+    Rule(
+        "store_refunded", "premium/5.1.2", "the store gives its customer the fee of a term back",
+        "2120 unrecognised_yen; 4110 recognised_yen - tax_yen; 2170 tax_yen",
+        "1133 unrecognised_yen + recognised_yen",
+        tax_of="recognised_yen",
+    ),
+    Rule(
+        "store_fee_returned", "premium/5.1.2", "the store gives its fee back with it",
+        "1133 yen", "6111 yen - tax_yen; 1180 tax_yen",
+    ),
 )  # fmt: skip
 
 

@@ -63,6 +63,12 @@ class QuietBooks:
     def payouts(self, since: datetime) -> Iterator[Payout]:
         return iter(())
 
+    def payout(self, payout: str) -> Payout | None:
+        return None
+
+    def disputes(self, since: datetime) -> Iterator[Dispute]:
+        return iter(())
+
     def movements_of(self, payout: str) -> Sequence[str]:
         return ()
 

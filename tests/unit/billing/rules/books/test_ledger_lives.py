@@ -122,6 +122,16 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("dispute_fee", {"yen": -1500}),
         ("payout", {"yen": 500}),
     ],
+    "disputed, lost, and won on appeal": [
+        ("term_invoiced", {"yen": 500}),
+        ("card_charge_succeeded", {"yen": 500}),
+        ("revenue_recognised", {"yen": 500}),
+        ("dispute_opened", {"yen": 500, "fee_yen": 1500}),
+        ("dispute_lost_claim_stays", {"yen": 500}),
+        ("dispute_won_on_appeal", {"yen": 500}),
+        ("dispute_fee", {"yen": -1500}),
+        ("payout", {"yen": 500}),
+    ],
     "disputed and lost, the sale void at last": [
         ("term_invoiced", {"yen": 500}),
         ("card_charge_succeeded", {"yen": 500}),
@@ -173,6 +183,15 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("revenue_recognised", {"yen": 500}),
         ("store_reported", {"yen": 75, "tax_yen": 7}),
         ("store_paid_out", {"yen": 425}),
+    ],
+    "refunded by an app store": [
+        ("store_term_started", {"yen": 500}),
+        ("store_reported", {"yen": 75, "tax_yen": 7}),
+        ("store_paid_out", {"yen": 425}),
+        ("store_refunded", {"unrecognised_yen": 200, "recognised_yen": 300}),
+        ("store_fee_returned", {"yen": 75, "tax_yen": 7}),
+        ("store_paid_out", {"yen": -425}),
+        ("revenue_recognised", {"yen": 300}),
     ],
 }
 
