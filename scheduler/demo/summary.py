@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import trial_balance
-from keizoku.billing.rules.books.journal_rules import CHART
+from keizoku.billing.rules.books.chart import CHART
 from keizoku.db.session import Session
 from keizoku.db.tables.books import certificate, entry, line
 from keizoku.db.tables.contracts import contract, suspension

@@ -15,7 +15,7 @@ from keizoku.billing.ledger.queries import account_book, explain_entry
 from keizoku.db.review_tasks import open_task
 from keizoku.db.tables import metadata
 from keizoku.db.tables.bank import bank_line
-from keizoku.db.tables.money import simulated_charge
+from keizoku.db.tables.simulated import simulated_charge
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.simulator import Simulator

@@ -12,7 +12,8 @@ from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.closing.contract_liability import contract_liability
 from keizoku.billing.closing.month_close import close_month, verify
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.rules.books.journal_rules import CHART, RULES
+from keizoku.billing.rules.books.chart import CHART
+from keizoku.billing.rules.books.journal_rules import RULES
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.books import entry
 from keizoku.scheduler.app import Services
