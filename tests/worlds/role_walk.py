@@ -141,6 +141,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("transfer file", "--again 1 --out {dir}/transfers.txt --author keiri", 1),
     ("transfer sent-back", "1 " + AUTHOR, 1),
     ("transfer list", "", 0),
+    ("payments import-balance", "{dir}/balance.csv", 0),
     ("store order", "a6 GPA.1-2", 0),
     ("store orders", "{dir}/orders.csv", 0),
     ("store refund", "a6 2026-04-01 --yen 1 " + AUTHOR, 1),
@@ -260,6 +261,7 @@ def write_files(folder: Path) -> None:
     files = {
         "applications.csv": "account,plan,method\nfiled1,monthly,card\n",
         "bank.csv": "date,amount,payer,reference\n2026-04-01,77,A,\n2026-04-01,78,B,\n",
+        "balance.csv": "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Available On (UTC)\n",
         "orders.csv": "order,account\nGPA.1-3,a6\n",
         "store.csv": "store,account,term,gross,fee,fee_tax,currency,paid_out_on,payout_id\n",
     }

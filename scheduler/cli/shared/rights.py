@@ -135,6 +135,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "gateway rebind",
         "payments settle",
         "payments nothing-charged",
+        "payments import-balance",
         "payments refund-dealt-with",
         "payments nothing-refunded",
         "payments dispute-lost",
