@@ -42,6 +42,7 @@ APPEND_ONLY = (
     "transfer_act",
     "code",
     "code_end",
+    "code_sale",
     "settlement",
     "interest_checkpoint",
     "interest_booking",
