@@ -1,4 +1,4 @@
-"""A claim that people took back is shown as withdrawn in every view, from its withdrawal on."""
+"""A claim that people took back is shown as withdrawn in every view; a row that is no text is a finding."""
 
 import sqlalchemy as sa
 
@@ -32,3 +32,16 @@ def test_9_2__a_withdrawn_claim_is_marked_wherever_claims_are_shown(engine: sa.E
         assert {claim: state.outcome for claim, (_, state) in states.items()} == listed
         told_of = [each.kind for each in contract_events(services.session, "u1") if each.kind.startswith("claim_")]
         assert told_of == ["claim_received", "claim_received", "claim_withdrawn"]
+
+
+def test_an_observation_of_a_user_whose_id_is_half_a_letter_is_a_finding_and_the_others_are_taken(
+    engine: sa.Engine,
+) -> None:
+    times = ("2026-04-10 10:00", "2026-04-10 11:00")
+    with services_on(engine) as services:
+        open_world(services)
+        rows = [["\udcff", "site", *times], ["u1", "site", *times], ["名", "site", *times]]
+        [finding] = services.sla.observations(rows=rows, by="x", now=WITHDRAWN_AT)
+        assert finding.rule == "an id has 1 to 200 printable letters"
+        users = services.session.scalars(sa.text('SELECT user_id FROM observation ORDER BY user_id COLLATE "C"'))
+        assert users.all() == ["u1", "名"]
