@@ -205,6 +205,7 @@ WITHOUT_DATABASE: Final = (
     "terms map",
     "terms refusals",
     "bank formats",
+    "gateway rehearse",
     "scenario run",
     "scenario schema",
     "sla formats",
