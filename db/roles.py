@@ -21,12 +21,8 @@ from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import LOCKED, changing_columns
 
 NAMES = ("worker", "finance", "support")
-SECRETS: Final[Mapping[str, frozenset[str]]] = {
-    "code": frozenset({"digest"}),
-    "code_batch": frozenset({"salt"}),
-    "transfer_order": frozenset({"holder"}),
-}
-"""Columns that would help to guess codes, or name somebody to a bank, by table; the rest of these rows is no secret."""
+SECRETS: Final[Mapping[str, frozenset[str]]] = {"code": frozenset({"digest"}), "code_batch": frozenset({"salt"})}
+"""Columns that would help to guess codes, by table; the rest of these rows is no secret."""
 SUPPORT_ADDS = frozenset(
     {
         "incident",
@@ -61,6 +57,10 @@ Columns = tuple[str, ...]
 """Names of columns; none: the whole table."""
 
 
+OWNER_ADDS: Final = frozenset({RELEASE_TABLE, "restoration"})
+"""Written by upgrades and restores, which the owner runs; a row of `restoration` would hold every charge and refund."""
+
+
 def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
     """role -> privilege (SELECT, INSERT, UPDATE) -> table -> the columns that it is for (none named: all of them)."""
     tables = sorted(metadata.tables)
@@ -73,7 +73,7 @@ def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
     return {
         "worker": {
             "SELECT": whole,
-            "INSERT": dict.fromkeys((table for table in tables if table != RELEASE_TABLE), ()),
+            "INSERT": dict.fromkeys((table for table in tables if table not in OWNER_ADDS), ()),
             "UPDATE": may_change | {table: (column,) for table, column in LOCKED.items()},
         },
         "finance": {"SELECT": readable, "INSERT": {}, "UPDATE": {}},
