@@ -110,6 +110,7 @@ contract = Table(
     ),
     Index("ix_contract_renews_on", "renews_on", postgresql_where=sql("ended_on IS NULL AND renews_on IS NOT NULL")),
     Index("ix_contract_account", "account"),
+    Index("ix_contract_end_recorded_at", "end_recorded_at", postgresql_where=sql("ended_on IS NOT NULL")),
     Index("ix_contract_waiting", "applied_at", postgresql_where=sql("approved_at IS NULL AND rejected_at IS NULL")),
     Index("ix_contract_key", "id", postgresql_where=sql("prepaid_method = 'product_key'")),
 )

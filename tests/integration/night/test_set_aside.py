@@ -149,6 +149,7 @@ POISONS: Mapping[str, Poison] = {
     "a credit": refuses("credit", "credits: award", CLAIMANTS),
     "an answer of the gateway": refuses("payment_attempt", "payments: attempt", MONTHLY[15:], "UPDATE"),
     "a notice": refuses("user_notice", "delinquency: contract", LATE),
+    "a letter": refuses("letter", "letters: document", CLAIMANTS),
     "a demand": refuses("demand", "demands: account", LATE),
 }
 
