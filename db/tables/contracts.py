@@ -150,7 +150,7 @@ contract_fact = Table(
     CheckConstraint(
         f"kind <> 'change_method' OR coalesce(detail ->> 'method' IN {CHANGE_TO}, false)", name="method_known"
     ),
-    CheckConstraint("kind <> 'void_fact' OR jsonb_typeof(detail -> 'fact') = 'number'", name="voids_a_fact"),
+    CheckConstraint("kind <> 'void_fact' OR (jsonb_typeof(detail -> 'fact') = 'number') IS TRUE", name="voids_a_fact"),
     CheckConstraint("kind <> 'void_fact' OR (author <> '' AND ground <> '') IS TRUE", name="void_has_ground"),
     Index("ix_contract_fact_contract_id", "contract_id"),
     Index("ix_contract_fact_new_card", "account", postgresql_where=sql("kind = 'new_card'")),

@@ -233,7 +233,7 @@ CHECKS: Final[Mapping[str, Words]] = {
     "documents": {"account": _ACCOUNT, "list": listed(_DOCUMENT, "document")},
     "claim": {
         "id": must(text, "claim"),
-        "outcome": stated(one_of("pending", "granted", "rejected")),
+        "outcome": stated(one_of("pending", "granted", "rejected", "withdrawn")),
         "seconds": stated(natural),
         "rate": stated(rate),
         "credit": stated(natural),

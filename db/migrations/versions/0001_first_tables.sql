@@ -1509,7 +1509,7 @@ CREATE TABLE contract_fact (
 	CONSTRAINT pk_contract_fact PRIMARY KEY (id), 
 	CONSTRAINT ck_contract_fact_kind CHECK (kind IN ('end_of_use', 'withdraw_end_of_use', 'leave_service', 'delete_user', 'change_method', 'new_card', 'suspend', 'resume', 'terminate', 'write_off', 'set_off', 'sale_void', 'void_fact')), 
 	CONSTRAINT ck_contract_fact_method_known CHECK (kind <> 'change_method' OR coalesce(detail ->> 'method' IN ('card', 'app_store', 'other'), false)), 
-	CONSTRAINT ck_contract_fact_voids_a_fact CHECK (kind <> 'void_fact' OR jsonb_typeof(detail -> 'fact') = 'number'), 
+	CONSTRAINT ck_contract_fact_voids_a_fact CHECK (kind <> 'void_fact' OR (jsonb_typeof(detail -> 'fact') = 'number') IS TRUE), 
 	CONSTRAINT ck_contract_fact_void_has_ground CHECK (kind <> 'void_fact' OR (author <> '' AND ground <> '') IS TRUE), 
 	CONSTRAINT fk_contract_fact_contract_id FOREIGN KEY(contract_id) REFERENCES contract (id), 
 	CONSTRAINT fk_contract_fact_account FOREIGN KEY(account) REFERENCES account (id), 
