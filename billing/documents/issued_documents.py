@@ -31,6 +31,7 @@ from keizoku.billing.rules.documents.invoice_document import (
     invoice_document,
 )
 from keizoku.billing.rules.documents.issuer import Issuer
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.documents import issued_document
 from keizoku.db.tables.money import credit, invoice
@@ -137,6 +138,7 @@ def issue(session: Session, rules: Rules, kind: Kind, number: int, issuing: Issu
 
 def issue_month(session: Session, rules: Rules, month: Month, issuing: Issuing) -> int:
     """Store every invoice of a month, and every credit note that is due, that is not stored; how many. Commits."""
+    want_to_add(session, issued_document)
     stored: sa.ColumnElement[bool] = sa.exists().where(issued_document.c.number == invoice.c.id, _is("invoice"))
     noted: sa.ColumnElement[bool] = sa.exists().where(issued_document.c.number == credit.c.id, _is("credit_note"))
     days = month.first_on, month.end_on
