@@ -29,7 +29,9 @@ TaskKind = Literal[
     "remedy_and_credit",
     "restored_act",
     "restored_database",
+    "renewed_unnotified",
     "set_aside",
+    "store_charged_after_end",
     "store_gross_differs",
 ]
 """What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""

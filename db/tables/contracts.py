@@ -131,6 +131,7 @@ contract_fact = Table(
         (
             "end_of_use",
             "withdraw_end_of_use",
+            "store_stop",
             "leave_service",
             "delete_user",
             "change_method",

@@ -22,6 +22,8 @@ APPEND_ONLY = (
     "term_closure",
     "contract_fact",
     "price",
+    "offer",
+    "offer_shown",
     "consent",
     "screening",
     "operator_act",

@@ -1,14 +1,41 @@
-"""What people agreed to, decided, did and put off: consents, screenings, acts of the operator, work for later.
+"""What people were shown, agreed to, decided, did and put off: offers, consents, screenings, acts, work for later.
 
-Always holds (by the constraints below): an application consents to one version of each terms; a contract is approved
-or rejected once; a disclosure names the account, the recipient and the ground. Rows are only ever added.
+Always holds (by the constraints below): an offer is what its digest says and has one price; an application consents to
+one version of each terms; a contract is approved or rejected once; a disclosure names the account, the recipient and
+the ground. Rows are only ever added.
 """
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import TEXT
+from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
-from keizoku.db.tables.base import day, identity, instant, metadata, text
+from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
+
+offer = Table(
+    "offer",
+    metadata,
+    Column("digest", TEXT, primary_key=True),  # SHA-256 of the content as canonical JSON
+    yen("price_yen"),
+    Column("content", JSONB, nullable=False),  # billing/rules/documents/offer.py says what it holds
+    instant("recorded_at"),
+    CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
+    CheckConstraint("price_yen > 0", name="priced"),
+    CheckConstraint("(content ->> 'price_yen')::bigint IS NOT DISTINCT FROM price_yen", name="price_of_content"),
+)
+"""What applicants were shown (premium/3.2), each offer once, however many saw it."""
+
+offer_shown = Table(
+    "offer_shown",
+    metadata,
+    identity(),
+    Column("contract_id", BigInteger, ForeignKey("contract.id"), nullable=False),
+    text("account"),
+    Column("digest", TEXT, ForeignKey("offer.digest"), nullable=False),
+    instant("shown_at"),
+    instant("recorded_at"),
+    Index("ix_offer_shown_contract_id", "contract_id", "id"),
+)
+"""Which offer an application accepts; one that is shown anew is another row, and the newest holds."""
 
 consent = Table(
     "consent",

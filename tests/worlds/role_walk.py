@@ -33,6 +33,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("contract apply", "new1 --plan monthly --method app_store", 0),
     ("contract list", "", 0),
     ("contract queue", "", 0),
+    ("offer", "monthly", 0),
+    ("contract show-again", "waits3", 0),
     ("tasks list", "", 1),
     ("tasks show", "T999", 1),
     ("contract approve", "waits1 --author keiri", 0),
@@ -41,6 +43,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("contract import", "{dir}/applications.csv", 0),
     ("contract end-of-use", "a0", 0),
     ("contract withdraw-end-of-use", "a0", 0),
+    ("contract store-stop", "store1", 0),
     ("contract change-method", "a0 other", 0),
     ("contract void-fact", "a0 change_method " + AUTHOR, 0),
     ("contract leave", "a1", 0),
@@ -219,6 +222,7 @@ def live_for_the_walk(services: Services) -> None:
         billing.approve(f"a{number}", "monthly", "card", now=NOW)
     for account in ("waits1", "waits2", "waits3"):
         billing.register(account, "monthly", "app_store", now=NOW)
+    billing.approve("store1", "monthly", "app_store", now=NOW)
     billing.approve("payer", "monthly", "other", now=NOW)
     billing.pay("payer", 5_000, now=NOW)
 
