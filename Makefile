@@ -68,13 +68,12 @@ CALLS ?= 5000
 RESTORES ?= 100
 SEED ?= 5
 WRITE ?=
-soak: $(VENV)/.installed-test  ## random nights, kills, poison, calls, lives: make soak NIGHTS=200 POISON=50 SEED=7
+soak: $(VENV)/.installed-test  ## random nights, kills, restores, poison, calls, lives: make soak NIGHTS=200 POISON=50 SEED=7
 	@$(BIN)/python -m tests.soak --nights $(NIGHTS) --kills $(KILLS) --poison $(POISON) --calls $(CALLS) \
-		--seed $(SEED) $(WRITE)
+		--restores $(RESTORES) --seed $(SEED) $(WRITE)
 	@KEIZOKU_TEST_FUZZ=$(CALLS) $(BIN)/python -m pytest tests/integration/scheduler/test_hostile_calls.py
 	@KEIZOKU_TEST_SOAK=$(LIVES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_lives.py \
 		tests/integration/night/test_missed_nights.py
-	@KEIZOKU_TEST_RESTORES=$(RESTORES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/night/test_restored.py
 
 audit: $(VENV)/.installed-test  ## known vulnerabilities of the pinned versions, where their list can be reached
 	@$(PIP) pip-audit

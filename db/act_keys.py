@@ -1,4 +1,4 @@
-"""Acts that carry a key: said again, the same act is found and not done twice, whatever answer was lost.
+"""Acts that carry a key: repeated, the act is found and not done twice, even if its answer was lost.
 
     once(session, key, …) ──> key known ──> same content: its result, nothing is done
                                   │             └─ other content: KeyTakenError

@@ -171,10 +171,10 @@ class EmbeddedServer:
                 os.chown(self.home, self._account.uid, self._account.gid)
                 self._check_reachable(self._account)
             elif self.home.stat().st_uid != os.geteuid():
-                raise DatabaseError(f"{self.home} belongs to another user; choose another by KEIZOKU_DATA_DIR")
+                raise DatabaseError(f"{self.home} belongs to another user; choose another folder with KEIZOKU_DATA_DIR")
         except OSError as error:
             raise DatabaseError(
-                f"no database in {self.data_dir}: {error.strerror}; choose another place by KEIZOKU_DATA_DIR"
+                f"no database in {self.data_dir}: {error.strerror}; choose another place with KEIZOKU_DATA_DIR"
             ) from error
 
     def _check_reachable(self, account: Account) -> None:

@@ -61,20 +61,20 @@ LOOK: Final = (
     "repeated, and an act with the key that it had)"
 )
 FREE_SOME: Final = f"free some space, then: {AGAIN}"
-BACK: Final = f"see that it runs and can be reached, then: {AGAIN}"
+BACK: Final = f"make sure that it runs and can be reached, then: {AGAIN}"
 
 # by SQLSTATE, or by its class where it has two letters (PostgreSQL, appendix A)
 _STATES: Final[dict[str, tuple[Kind, str, str]]] = {
     "53100": ("disk_full", "the disk of the database is full", FREE_SOME),
     "53200": ("database_broke_off", "the database has no memory left", AGAIN),
-    "53300": ("database_gone", "the database takes no more connections", BACK),
+    "53300": ("database_gone", "the database accepts no more connections", BACK),
     "53400": ("disk_full", "the database may write no more temporary files (temp_file_limit)", f"raise it, {AGAIN}"),
     "08": ("database_gone", "the connection to the database was lost", BACK),
     "57014": ("database_broke_off", "the database cancelled a statement (statement_timeout, or its operator)", AGAIN),
     "57": ("database_gone", "the database ended the connection", BACK),
     "25P03": ("database_gone", "the database ended a connection that was silent for too long", BACK),
-    "25006": ("database_refuses", "the database only lets itself be read (a standby?)", "name the one that is written"),
-    "40": ("database_broke_off", "the database rolled a transaction back that stood in another's way", AGAIN),
+    "25006": ("database_refuses", "the database is read-only (a standby?)", "name the primary server"),
+    "40": ("database_broke_off", "the database rolled back a transaction that was in another's way", AGAIN),
     "55P03": ("database_broke_off", "the database did not get a lock in time", AGAIN),
     "58": ("disk_full", "the database cannot write to its disk", f"look at its disk and its log, then: {AGAIN}"),
     "42501": ("database_refuses", "the login may not do this in the database", ""),

@@ -1,4 +1,4 @@
-"""The fence around one item of a night: what fails is set aside, everything else of the night goes on.
+"""The fence around one item of a night: what fails is set aside, the rest of the night carries on.
 
     a chunk ──> written at once                                           nothing fails: no statement more than before
         └─ fails ──> rolled back ──> its halves, read and decided again ──> … ──> what fails alone is set aside
@@ -32,7 +32,22 @@ _OF_THE_ROW: Final = ("22", "23", "44", "54", "P0")
 """Classes of SQLSTATE that speak of a row: its data, a constraint, a view's check, a limit, a guard that raised."""
 _OF_THE_TABLES: Final = "42"
 
-Subject = Literal["contract", "term", "account", "claim", "month", "award", "credit", "refund", "attempt", "stage"]
+Subject = Literal[
+    "contract",
+    "term",
+    "account",
+    "claim",
+    "month",
+    "award",
+    "credit",
+    "refund",
+    "overcharge",
+    "returned refund",
+    "attempt",
+    "dispute",
+    "document",
+    "stage",
+]
 """What can be set aside."""
 Key = TypeVar("Key")
 
@@ -47,6 +62,7 @@ class Item:
     failed_at: str
     kind: TaskKind = "set_aside"
     month: str = ""  # of an account whose month was set aside
+    account: str | None = None  # whose it is, where its row does not say
 
     @property
     def name(self) -> str:
@@ -59,10 +75,19 @@ class Fence:
     """What a step of a night has set aside so far."""
 
     items: dict[str, Item] = field(default_factory=dict)
+    unpaid: set[str] = field(default_factory=set)
+    """Accounts to which nothing goes back before what was set aside is known."""
 
-    def aside(self, subject: Subject, key: object, error: Exception, kind: TaskKind = "set_aside") -> None:
+    def aside(
+        self,
+        subject: Subject,
+        key: object,
+        error: Exception,
+        kind: TaskKind = "set_aside",
+        account: str | None = None,
+    ) -> None:
         """Leave an item to people and to the next night; several threads may call this."""
-        self.take(Item(subject, str(key), one_line(error), _place_of(error), kind))
+        self.take(Item(subject, str(key), one_line(error), _place_of(error), kind, account=account))
 
     def take(self, item: Item) -> None:
         """The same, of an item that another fence had set aside."""

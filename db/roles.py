@@ -27,6 +27,7 @@ SUPPORT_ADDS = frozenset(
     {
         "incident",
         "maintenance_notice",
+        "notice_issue",
         "interruption",
         "environment_ruling",
         "observation",

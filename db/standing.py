@@ -42,7 +42,7 @@ _MADE_BY = sa.text(
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a database says of itself, held against the migrations of a release."""
+    """What a database records about itself, compared with the migrations of a release."""
 
     schema: str
     state: State
@@ -56,14 +56,14 @@ class Standing:
 
 
 def standing(session: Session, migrations: Migrations = OURS) -> Standing:
-    """Where the session's schema stands; what is open in the session stays open."""
+    """The standing of the session's schema; an open transaction stays open."""
     schema, version, release, tables = session.execute(_PLACES).one()
     named = schema_of(session) if schema is None else str(schema)
     if version is None:
         if tables:
             return _unknown(named, "holds tables of Keizoku that no `keizoku db upgrade` made")
         elsewhere = ", ".join(others(session))
-        line = f"the database is empty, this release wants {migrations.head}: run `keizoku db upgrade`"
+        line = f"the database is empty, this release needs {migrations.head}: run `keizoku db upgrade`"
         if elsewhere:
             line = (
                 f"the schema {named} is empty, but the schema {elsewhere} of the same database holds a Keizoku: name "
@@ -104,7 +104,7 @@ def _judged(schema: str, at: str, release: str | None, mark: str | None, migrati
     elif at != migrations.head:
         state = "behind"
         line = (
-            f"the database is at revision {at} (release {release}), this release, {migrations.release}, wants "
+            f"the database is at revision {at} (release {release}), this release, {migrations.release}, needs "
             f"{migrations.head}: run `keizoku db upgrade`"
         )
     else:
@@ -130,7 +130,7 @@ def check_current(session: Session, schema: str | None = None, migrations: Migra
     session.rollback()
     if schema is not None and found.schema != schema:
         raise DatabaseError(
-            f"the search path leads to schema {found.schema}, KEIZOKU_DATABASE_SCHEMA names {schema}: let both name one"
+            f"the search path leads to schema {found.schema}, KEIZOKU_DATABASE_SCHEMA names {schema}: name the same"
         )
     if found.complaint is not None:
         raise DatabaseError(found.complaint)

@@ -1,8 +1,8 @@
 """The composition root: one session, the rules, a gateway, and the services of billing and sla.
 
-with services_on(engine, settings) as house:              the host's engine; docs/how-to/embed.md shows a shop
-    house.billing.approve("hanako", now=now)           an act: one call, committed
-    owed_view(house.session, house.rules, "hanako", now)
+with services_on(engine, settings) as services:            the host's engine; docs/how-to/embed.md shows a shop
+    services.billing.approve("hanako", now=now)        an act: one call, committed
+    owed_view(services.session, services.rules, "hanako", now)
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Services:
 
 @contextmanager
 def services_on(engine: sa.Engine, settings: Settings, *, clock: ClockName = "real") -> Iterator[Services]:
-    """The house on a host's own engine, for one piece of work: what was not committed at the end is lost.
+    """The services on a host's own engine, for one piece of work: what was not committed at the end is lost.
 
     It has a connection of its own from the engine; its time zone does not matter, its search path says where the
     tables are. Raises DatabaseError where the engine does not speak to PostgreSQL through psycopg 3, its search path

@@ -141,6 +141,11 @@ class Settings(Discretion, BaseSettings):
         description="names of the card processor in the bank's lines; a payer that has one of them in it, whatever the "
         "width and case of its letters, is the processor",
     )
+    export_summary: Literal["entry", "document", "day", "month"] = Field(
+        default="entry",
+        description="what becomes one entry of a file for an accounting package: each of ours, or those of a document, "
+        "a day or a month (`keizoku export --summary`)",
+    )
     terms_dir: Path | None = Field(
         default=None,
         description="folder (or file) with own versions of the premium terms; checked as by `keizoku terms check`",

@@ -12,6 +12,7 @@ except in `parse_instant` and `Month.parse`, whose messages can be shown to the 
 
 from __future__ import annotations
 
+import re
 from calendar import isleap, monthrange
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,12 @@ TermRule = Literal["anchored", "civil_code"]
 MONTHS_OF: Final[Mapping[str, int]] = MappingProxyType({"month": 1, "year": 12})
 """How many calendar months an Interval has."""
 
+WRITTEN_TIME: Final = (
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?"
+    r"(?:Z|[+-](?:0[0-9]|1[01])(?::?[0-5][0-9])?|-12(?::?00)?|\+1[23](?::?[0-5][0-9])?|\+14(?::?00)?)?)?"
+)
+"""A written time, as Python and the engines that count read it: no abbreviation of a zone, no offset that none has."""
+
 _REMEMBERED = 8_192  # days, or boundaries: a night asks for few, and for each of them a thousand times
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -51,7 +58,7 @@ class Month:
 
     @classmethod
     def parse(cls, text: str) -> Month:
-        """Read "2026-04". ValueError, for people, for what is no month from 1970 to 8999."""
+        """Read "2026-04". ValueError, worded for people, for anything but a month from 1970 to 8999."""
         year, dash, month = text.strip().partition("-")
         if not (dash and year.isdecimal() and len(year) == 4 and month.isdecimal() and len(month) == 2):
             raise ValueError(f"not a month: {text[:80]!r}; write it as 2026-04")
@@ -156,7 +163,7 @@ def day_start_at(day: date) -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """Read "2026-04-10". ValueError, for people, for what is no day from 1970 to 8999."""
+    """Read "2026-04-10". ValueError, worded for people, for anything but a day from 1970 to 8999."""
     try:
         day = date.fromisoformat(text.strip())
     except ValueError:
@@ -172,7 +179,9 @@ def parse_instant(moment: str | date) -> datetime:
     Without an offset it is JST. The answer is in UTC.
     """
     if isinstance(moment, str):
-        told = f"not a time: {moment[:80]!r}; write it as 2026-04-10 09:00 (JST) or with an offset"
+        told = f"{time_flaw(moment)}: {moment[:80]!r}; write it as 2026-04-10 09:00 (JST) or with an offset"
+        if not re.fullmatch(WRITTEN_TIME, moment.strip()):
+            raise ValueError(told)
         try:
             moment = datetime.fromisoformat(moment.strip())
         except ValueError:
@@ -185,6 +194,17 @@ def parse_instant(moment: str | date) -> datetime:
         return moment.astimezone(UTC)
     except OverflowError:
         raise ValueError(f"no such time: {moment}; years are 1 to 9999") from None
+
+
+def time_flaw(written: str) -> str:
+    """Why a text is no time, in a few words."""
+    word = re.fullmatch(r".*[0-9 ]([A-Za-z]{2,5})", written.strip())
+    if word and word[1] not in ("T", "Z", "AM", "PM", "am", "pm"):
+        return f"not a time: {word[1]} is no zone, an abbreviation means several; it needs an offset"
+    offset = re.search(r"[0-9]([+-][0-9]{2}:?[0-9]{2})$", written.strip())
+    if offset and ":" in written and "T" in written.replace(" ", "T"):
+        return f"not a time: no zone is at {offset[1]}, they go from -12:00 to +14:00"
+    return "not a time"
 
 
 def iso_jst(instant: datetime) -> str:

@@ -26,7 +26,7 @@ _homes: dict[str, list[str]] = {}
 
 
 class PlainList(list[Any]):
-    """A list of JSON values already, on the word of who made it: taken into a step as it is."""
+    """A list that already holds JSON values, as its maker vouches: used in a step as it is."""
 
 
 @dataclass(frozen=True, slots=True)

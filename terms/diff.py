@@ -47,7 +47,7 @@ class VersionDiff:
 
 
 def compare(old: Version, new: Version) -> VersionDiff:
-    """What the new version says otherwise than the old. ValueError for versions of two contracts."""
+    """What the new version says differently from the old. ValueError for versions of two contracts."""
     if old.contract != new.contract:
         raise ValueError(f"{old.contract}/{old.version} and {new.contract}/{new.version} are two contracts")
     shared = [name for name in new.clauses if name in old.clauses]

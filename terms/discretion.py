@@ -95,6 +95,12 @@ class Discretion(BaseModel):
         "premium/5.2",
         "what a lost dispute means unless people choose for it: claim_stays (the fee is owed again), sale_void",
     )
+    store_refund: Literal["term_ends", "term_stays"] = _setting(
+        "term_ends",
+        "premium/5.1.2",
+        "what a store's refund of a whole term means for its use: term_ends (on the day on which it is recorded), "
+        "term_stays (to its end)",
+    )
     demand_monthly: bool = _setting(
         True,
         "premium/5.2",

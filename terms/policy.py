@@ -137,7 +137,7 @@ class Tax(_Numbers):
 
 
 class Backup(_Numbers):
-    """Article 10: how the operator keeps data; what is promised of backups is held to these."""
+    """Article 10: how the operator keeps data; backups are checked against these."""
 
     copies: Count
     every_days: Count
@@ -247,7 +247,7 @@ class Terms:
             return self.at(month.end_on - timedelta(days=1)).in_month(month)
 
     def with_readings(self, choices: Mapping[str, str]) -> Terms:
-        """The same terms read otherwise, in every version that has the reading. Raises UnknownReadingError."""
+        """The same terms under another reading, in every version that has it. Raises UnknownReadingError."""
         for name, choice in choices.items():
             holders = [version.readings[name] for version in self.versions if name in version.readings]
             if not holders:

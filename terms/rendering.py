@@ -56,7 +56,7 @@ def templates() -> Mapping[str, Mapping[str, str]]:
 
 
 def read_templates(folder: Path) -> dict[str, dict[str, str]]:
-    """Read every *.toml of a folder. ValueError: a key told twice, a language left out, a stray value."""
+    """Read every *.toml of a folder. ValueError: a key given twice, a language left out, a stray value."""
     found: dict[str, dict[str, str]] = {}
     for path in sorted(folder.glob("*.toml")):
         for key, table in _tables(tomllib.loads(path.read_text(encoding="utf-8")), path.name):

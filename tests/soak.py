@@ -1,6 +1,6 @@
-"""`make soak`: random nights, kills, poison and hostile calls at full size, with progress, and the figures of each.
+"""`make soak`: random nights, kills, restores, poison and hostile calls at full size, with progress and figures.
 
-python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--seed 5] [--write]
+python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--restores 100] [--seed 5] [--write]
 
 `--write` puts the figures where they are kept: docs/reference/soak.json, and between the marks in
 docs/explanation/reliability.md.
@@ -35,6 +35,8 @@ from tests.worlds.hostile_calls import TODAY, acts, described, hostile_calls, wr
 from tests.worlds.kills import random_kills
 from tests.worlds.poison import poisoned_life
 from tests.worlds.random_nights import Weather, random_nights
+from tests.worlds.restored_lives import Databases, restored_life
+from tests.worlds.restored_over_http import Lost, restored_over_http
 from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import live, open_world, services_on
 
@@ -57,6 +59,8 @@ def nights(count: int, seed: int, told: Callable[[], None]) -> Figures:
         "nights": sum(each.nights for each in found),
         "calls to the gateway": sum(each.calls for each in found),
         "faults": _summed(each.faults for each in found),
+        "payouts": _summed(each.payouts for each in found),
+        "inquiries": sum(each.inquiries for each in found),
         "attempts": _summed(each.attempts for each in found),
         "left without an answer for a while": sum(len(each.unknown) for each in found),
         "made sure of by people": sum(each.by_people for each in found),
@@ -101,9 +105,41 @@ def poison(count: int, seed: int, told: Callable[[], None]) -> Figures:
     return {
         "lives": len(lives),
         "poisons": _summed(each.poisons for each in lives),
+        "set aside by nights": sum(each.set_aside for each in lives),
         "refused at once": sum(each.refused for each in lives),
         "waiting for people at the end": sum(each.waiting for each in lives),
         "differences": [line for each in lives for line in (*each.wrong, *each.differences)],
+    }
+
+
+def restores(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Databases lost at random moments and restored: as many on the simulated gateway as over HTTP."""
+    simulated, over_http = [], []
+    with _folder() as folder, _tables_in(folder) as engine, running_proxy() as proxy:
+        url = engine.url.set(database="postgres")
+        template = str(engine.url.database)
+        if template == "postgres":
+            raise RuntimeError("the template is a database of its own")
+        engine.dispose()  # a template has no other session
+        server = make_engine(url).execution_options(isolation_level="AUTOCOMMIT")
+        with server.connect() as admin:
+            for number in range(seed, seed + count):
+                databases = Databases(url, admin.exec_driver_sql, template)
+                simulated.append(restored_life(databases, number))
+                over_http.append(restored_over_http(Lost(databases, url, proxy), number))
+                databases.drop()
+                told()
+        server.dispose()
+    return {
+        "lives": len(simulated),
+        "lives over HTTP": len(over_http),
+        "charges": sum(each.restored.total() for each in simulated),
+        "charges over HTTP": sum(each.charges for each in over_http),
+        "days lost over HTTP": sum(each.lost_days for each in over_http),
+        "differences": [
+            *(line for each in simulated for line in each.differences()),
+            *(line for each in over_http for line in each.differences),
+        ],
     }
 
 
@@ -142,6 +178,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--poison", type=int, default=20)
     parser.add_argument("--calls", type=int, default=5_000)
+    parser.add_argument("--restores", type=int, default=100)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="keep the figures in the documents")
     asked = parser.parse_args(arguments)
@@ -149,6 +186,7 @@ def main(arguments: list[str]) -> int:
     for part, count in (
         (calls, asked.calls),
         (poison, asked.poison),
+        (restores, asked.restores),
         (kills, asked.kills),
         (nights, asked.nights),
     ):

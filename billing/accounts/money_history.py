@@ -42,6 +42,7 @@ _NOTICE_CLAUSES: Final = {
     "resumption": "premium/7.1",
     "termination": "premium/7.1",
     "acceleration": "premium/7.2",
+    "recalculation": "premium/5.2",
     "demand": "premium/5.2",
 }
 

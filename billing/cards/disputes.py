@@ -28,6 +28,7 @@ from keizoku.billing.receivables.open_items import interest_owed, load_open_item
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.books.revenue_recognition import divide_claim, remaining
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
+from keizoku.db.fence import Fence, is_of_item
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.books import term_closure
@@ -57,8 +58,11 @@ def anything_due() -> sa.ColumnElement[bool]:
     return sa.exists(_undecided().subquery().select())
 
 
-def sync_events(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
-    """Fetch every dispute that is not over, and record and book what is new; commits; returns the rows written."""
+def sync_events(session: Session, rules: Rules, gateway: Gateway, now: datetime, fence: Fence | None = None) -> int:
+    """Fetch every dispute that is not over, and record and book what is new; commits; returns the rows written.
+
+    With a fence, a dispute that cannot be booked is set aside; without one, that is raised.
+    """
     if restored.is_waiting(session):  # a charge of before the restore would be taken for nobody's
         session.rollback()
         return 0
@@ -66,8 +70,18 @@ def sync_events(session: Session, rules: Rules, gateway: Gateway, now: datetime)
     session.commit()
     changes = 0
     for each in gateway.disputes(ids, now):
-        changes += _take(session, rules, each, now)
-        session.commit()
+        try:
+            changes += _take(session, rules, each, now)
+            session.commit()
+        except Exception as error:
+            session.rollback()
+            if fence is None or not is_of_item(error):
+                raise
+            charge = _charge_of(session, each.payment)
+            session.rollback()
+            fence.aside("dispute", each.id, error, account=None if charge is None else charge.account)
+            if charge is not None:
+                fence.unpaid.add(charge.account)
     return changes
 
 

@@ -24,6 +24,7 @@ from keizoku.billing.gateway.refunds import KINDS, SUBJECTS, subject_of
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.customer_deposits import CARD, DepositUse, use_deposit
 from keizoku.billing.receivables.open_items import lock_accounts
+from keizoku.db.fence import Fence, is_of_item
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import balance_transaction, gateway_event, refund_look
@@ -79,8 +80,11 @@ def _moved() -> sa.Select[Any]:
     return sa.select(balance_transaction).where(_MOVED, ~looked)
 
 
-def sync_events(session: Session, gateway: Gateway, now: datetime) -> int:
-    """Fetch every refund of which there is news, and book what failed; commits; returns the rows written."""
+def sync_events(session: Session, gateway: Gateway, now: datetime, fence: Fence | None = None) -> int:
+    """Fetch every refund of which there is news, and book what failed; commits; returns the rows written.
+
+    With a fence, a refund whose news cannot be booked is set aside; without one, that is raised.
+    """
     if restored.is_waiting(session):  # a refund of before the restore would be taken for nobody's
         session.rollback()
         return 0
@@ -98,12 +102,19 @@ def sync_events(session: Session, gateway: Gateway, now: datetime) -> int:
     session.commit()
     for state in gateway.refunds(sorted(to_ask), now):
         reasons, made = [reason for reason, _ in to_ask[state.id]], to_ask[state.id][0][1]
-        if state.failed:
-            changes += _fail(session, made, state, _failed_at(state, reasons, now), now)
-        else:  # news that say "failed" of what has not are asked about until both agree
-            reasons = [each for each in reasons if not each.is_failure]
-        changes += _looked(session, reasons, state, now)
-        session.commit()
+        try:
+            if state.failed:
+                changes += _fail(session, made, state, _failed_at(state, reasons, now), now)
+            else:  # news that say "failed" of what has not are asked about until both agree
+                reasons = [each for each in reasons if not each.is_failure]
+            changes += _looked(session, reasons, state, now)
+            session.commit()
+        except Exception as error:
+            session.rollback()
+            if fence is None or not is_of_item(error):
+                raise
+            fence.aside("returned refund", state.id, error, account=made.account)
+            fence.unpaid.add(made.account)
     return changes
 
 

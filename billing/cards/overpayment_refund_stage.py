@@ -7,14 +7,16 @@
 Due: open tasks, less what people gave back themselves. A night that is killed anywhere goes on where it was.
 """
 
+from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import sqlalchemy as sa
 
 from keizoku.billing.gateway import refunds, restored
 from keizoku.billing.gateway.keys import key_prefix
-from keizoku.billing.gateway.port import Answer, Gateway
+from keizoku.billing.gateway.port import Answer, Gateway, GatewayRefusesUsError
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.customer_deposits import (
     CARD,
@@ -24,6 +26,7 @@ from keizoku.billing.receivables.customer_deposits import (
     use_deposit,
 )
 from keizoku.billing.receivables.open_items import lock_accounts
+from keizoku.db.fence import Fence, Subject, is_of_item
 from keizoku.db.review_tasks import close_task
 from keizoku.db.session import Session
 from keizoku.db.tables.gateway import overpayment_refund
@@ -42,42 +45,75 @@ def anything_due() -> sa.ColumnElement[bool]:
     return sa.exists(sa.select(review_task.c.id).where(_OPEN))
 
 
-def refund_overpayments(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
-    """Begin refunds that are due, ask about unanswered ones, post answered ones; commits; returns the rows written."""
+def refund_overpayments(
+    session: Session,
+    rules: Rules,
+    gateway: Gateway,
+    now: datetime,
+    fence: Fence | None = None,
+    without: Collection[str] = (),
+) -> int:
+    """Begin refunds that are due, ask about unanswered ones, post answered ones; commits; returns the rows written.
+
+    With a fence, a refund that this fails for is set aside; without one, that is raised. Nothing goes back to the
+    accounts `without`.
+    """
     if restored.is_waiting(session):
         session.rollback()
         return 0
     changes = 0
-    wanted = _wanted(session)
+    wanted = [row for row in _wanted(session) if row.account not in without]
     if wanted:
         gateway.check_account()  # before anything is written
     for row in wanted:
-        changes += _begin(session, row, now)
+        changes += _behind(session, fence, "attempt", row.id, partial(_begin, session, row, now))
     for refund in refunds.open_refunds(session, "overcharge"):
-        result, written = refunds.answer_of(session, rules, gateway, refund, now)
-        changes += written
-        if result is None:
-            continue
-        lock_accounts(session, [refund.request.account])
-        if not refunds.save_answer(session, refund, result, now):
-            session.rollback()
-            continue
-        if result.answer is Answer.SUCCEEDED:
-            account, yen = refund.request.account, refund.request.yen
-            use_deposit(session, DepositUse(account, "refunded", CARD, yen, "keizoku", GROUND, CARD), now)
-            post(
+        if refund.request.account not in without:
+            changes += _behind(
                 session,
-                [Posting("overcharge_refunded", f"overcharge:{refund.refund_id}", jst_day(now), {"yen": yen}, account)],
-                now,
+                fence,
+                "overcharge",
+                refund.refund_id,
+                partial(_ask, session, rules, gateway, refund, now),
             )
-            attempt_id = session.execute(
-                sa.select(overpayment_refund.c.attempt_id).where(overpayment_refund.c.id == refund.refund_id)
-            ).scalar_one()
-            close_task(session, TASK, f"attempt {attempt_id}", "keizoku", f"given back: {refund.request.key}", now)
-            changes += end_tasks_when_all_went_back(session, account, "keizoku", NOTHING_HELD, now)
-        session.commit()
-        changes += 1
     return changes
+
+
+def _behind(session: Session, fence: Fence | None, subject: Subject, key: int, do: Callable[[], int]) -> int:
+    try:
+        return do()
+    except Exception as error:
+        session.rollback()
+        if fence is None or not is_of_item(error) or isinstance(error, GatewayRefusesUsError):
+            raise
+        fence.aside(subject, key, error)
+        return 0
+
+
+def _ask(session: Session, rules: Rules, gateway: Gateway, refund: refunds.OpenRefund, now: datetime) -> int:
+    """Ask for one refund, and book a definite answer."""
+    result, written = refunds.answer_of(session, rules, gateway, refund, now)
+    if result is None:
+        return written
+    lock_accounts(session, [refund.request.account])
+    if not refunds.save_answer(session, refund, result, now):
+        session.rollback()
+        return written
+    if result.answer is Answer.SUCCEEDED:
+        account, yen = refund.request.account, refund.request.yen
+        use_deposit(session, DepositUse(account, "refunded", CARD, yen, "keizoku", GROUND, CARD), now)
+        post(
+            session,
+            [Posting("overcharge_refunded", f"overcharge:{refund.refund_id}", jst_day(now), {"yen": yen}, account)],
+            now,
+        )
+        attempt_id = session.execute(
+            sa.select(overpayment_refund.c.attempt_id).where(overpayment_refund.c.id == refund.refund_id)
+        ).scalar_one()
+        close_task(session, TASK, f"attempt {attempt_id}", "keizoku", f"given back: {refund.request.key}", now)
+        written += end_tasks_when_all_went_back(session, account, "keizoku", NOTHING_HELD, now)
+    session.commit()
+    return written + 1
 
 
 def _wanted(session: Session) -> list[sa.Row[*tuple[Any, ...]]]:

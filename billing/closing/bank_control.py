@@ -194,7 +194,10 @@ _UNMET = sa.text(
         SELECT concat('payout:', source) AS about, sum(yen) AS yen, min(on_day) AS since FROM moved
         WHERE on_day <= :on GROUP BY source HAVING sum(yen) <> 0
         UNION ALL
-        SELECT 'store:' || payout_id, sum(yen), min(paid_out_on) FROM store_payout
+        SELECT 'store:' || payout_id, sum(yen), min(paid_out_on)
+        FROM (SELECT payout_id, paid_out_on, yen FROM store_payout
+              UNION ALL SELECT payout_id, paid_out_on, fee_yen - yen FROM store_refund
+              WHERE payout_id IS NOT NULL) AS told
         WHERE paid_out_on <= :on GROUP BY payout_id HAVING sum(yen) <> 0
         UNION ALL
         SELECT 'deposit:' || id, -yen, used_on FROM deposit_use WHERE through = 'bank' AND used_on <= :on

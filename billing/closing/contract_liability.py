@@ -38,6 +38,7 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "write_off": "given_up",
         "dispute_lost_sale_void": "taken_back",
         "sale_voided": "taken_back",
+        "store_refunded": "taken_back",
         "by_people": "by_people",
         "reversal": "by_people",
     }

@@ -21,10 +21,12 @@ from keizoku.billing.closing.exports.entries import BookEntry
 from keizoku.billing.closing.exports.mapping import ExportMapping
 from keizoku.billing.closing.exports.packages import HEADERS, ROWS
 from keizoku.billing.closing.exports.plain import CSV_HEADER, beancount_entry, beancount_foot, beancount_head, csv_rows
+from keizoku.billing.closing.exports.summary import summed
 from keizoku.billing.documents.atomic_files import digest, whole_file
 from keizoku.billing.rules.books.journal_rules import JournalLine
 from keizoku.db.session import Session, one_snapshot
 from keizoku.db.tables.books import entry, line
+from keizoku.db.tables.closing import manual_entry
 from keizoku.terms.calendar import Month
 
 Progress = Callable[[int, int], None]
@@ -47,9 +49,18 @@ class Exported:
 
 
 def export_month(
-    session: Session, month: Month, mapping: ExportMapping, file: Path, progress: Progress = lambda done, whole: None
+    session: Session,
+    month: Month,
+    mapping: ExportMapping,
+    file: Path,
+    progress: Progress = lambda done, whole: None,
+    *,
+    summary: str = "entry",
 ) -> Exported:
     """Write a month's journal in the format of the mapping; `progress` is called as entries are written.
+
+    `summary`: one entry of the file for each of ours, or for each document, day or month (exports/summary.py); for
+    the packages only: the plain formats have the journal as it is.
 
     OSError if it cannot be written, Refused while another run writes the same file.
     """
@@ -64,7 +75,8 @@ def export_month(
             if mapping.format == "beancount":
                 _write_beancount(session, out, checked, month, mapping)
             else:
-                _write_rows(out, checked, mapping)
+                entries = summed(checked, summary) if mapping.format in ROWS else checked
+                _write_rows(out, entries, mapping)
         if checked.sums != sums:
             raise RuntimeError(f"the export of {month} does not sum to the ledger: {checked.sums} for {sums}")
     return Exported(
@@ -84,9 +96,10 @@ def month_entries(session: Session, month: Month) -> Iterator[BookEntry]:
     query = (
         sa.select(
             entry.c.id, entry.c.posted_on, entry.c.event, entry.c.clause, entry.c.account, entry.c.belongs_to,
-            line.c.code, line.c.yen,
+            entry.c.event_key, manual_entry.c.ground, line.c.code, line.c.yen,
         )
         .join(line, line.c.entry_id == entry.c.id)
+        .outerjoin(manual_entry, manual_entry.c.entry_id == entry.c.id)
         .where(entry.c.posted_on >= month.first_on, entry.c.posted_on < month.end_on)
         .order_by(entry.c.posted_on, entry.c.id, line.c.seq)
     )  # fmt: skip
@@ -102,6 +115,8 @@ def month_entries(session: Session, month: Month) -> Iterator[BookEntry]:
             account=first.account,
             lines=tuple(JournalLine(row.code, row.yen) for row in lines),
             belongs_to=first.belongs_to or "",
+            ground=first.ground or "",
+            key=first.event_key,
         )
 
 

@@ -111,7 +111,8 @@ _CHECKS: Mapping[str, str] = {
     "terms that ended early, are paid, and are not recognised to their end": """
         SELECT count(*) FROM term JOIN invoice
           ON invoice.contract_id = term.contract_id AND invoice.term_id = term.id AND invoice.state <> 'open'
-        WHERE closed_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_id = term.id)""",
+        WHERE closed_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_id = term.id)
+        AND NOT EXISTS (SELECT 1 FROM aside WHERE subject = 'closed_terms: stage closed_terms')""",
     "payments whose parts do not make the whole": """
         SELECT count(*) FROM touched_receipts JOIN receipt USING (id) LEFT JOIN (
             SELECT receipt_id, sum(yen) AS yen FROM allocation
@@ -222,7 +223,8 @@ _SUMS: Mapping[str, str] = {
     "1150": _INTEREST,
     "1110": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'bank'), 0)
-        + coalesce((SELECT sum(yen) FROM store_payout), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
+        + coalesce((SELECT sum(yen) FROM (SELECT yen FROM store_payout UNION ALL SELECT fee_yen - yen FROM store_refund
+            WHERE payout_id IS NOT NULL) AS paid), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
         - coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)""",
     "1132": """SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)
         + (SELECT yen FROM taken_by_disputes)""",
@@ -235,8 +237,8 @@ _SUMS: Mapping[str, str] = {
         + coalesce((SELECT sum(yen) FROM movements), 0)
         - coalesce((SELECT sum(yen + fee) FROM our_disputes), 0)""",
     "1133": """SELECT (SELECT yen FROM begun_at_stores) - (SELECT store_yen FROM fees_aside)
-        - coalesce((SELECT sum(fee_yen) FROM store_report), 0)
-        - coalesce((SELECT sum(yen) FROM store_payout), 0)""",
+        - coalesce((SELECT sum(yen) FROM (SELECT fee_yen AS yen FROM store_report UNION ALL SELECT yen FROM store_payout
+            UNION ALL SELECT yen - fee_yen FROM store_refund WHERE payout_id IS NULL) AS gone), 0)""",
     "2125": """SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)
         - (SELECT key_yen FROM fees_aside)
         - coalesce((SELECT sum((codes - coalesce(used, 0) - coalesce(ended, 0)) * yen) FROM batches), 0)""",

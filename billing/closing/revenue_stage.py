@@ -109,6 +109,14 @@ def anything_to_close() -> sa.ColumnElement[bool]:
     return sa.exists(sa.select(term.c.id).where(_CLOSABLE))
 
 
+def recognised_to(session: Session) -> date | None:
+    """The first day whose revenue is not recognised yet; None where there is no term."""
+    posted = sa.select(sa.func.max(revenue_posting.c.day) + 1).scalar_subquery()
+    begun = sa.select(sa.func.min(term.c.starts_on)).scalar_subquery()
+    found: date | None = session.execute(sa.select(sa.func.coalesce(posted, begun))).scalar_one()
+    return found
+
+
 def due(session: Session, rules: Rules, business_date: date, *, above: int = 0) -> list[DayDue]:
     """Days before the business date whose posted revenue is not what it should be.
 

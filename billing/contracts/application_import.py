@@ -132,7 +132,9 @@ def _records(path: Path, findings: list[Finding]) -> Iterator[tuple[int, dict[st
         return
     for line, values in records:
         if isinstance(values, BrokenRecord):
-            findings.append(Finding(str(path), line, values.value, "rows are CSV", "close quotes, one row a line"))
+            findings.append(
+                Finding(str(path), line, values.value, "rows are CSV", "close the quotes, one row per line")
+            )
         elif not any(value.strip() for value in values):
             continue
         elif len(values) != len(header):

@@ -25,6 +25,7 @@ from keizoku.billing.rules.contract_state import (
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import contract, contract_fact, plan, suspension, term
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 WISHES: Final = ("end_of_use", "withdraw_end_of_use", "store_stop", "change_method")
@@ -125,9 +126,21 @@ def load_wishes(
     for row in rows:
         if row.kind == "void_fact" or row.id in void:
             continue
-        method = row.detail["method"] if row.kind == "change_method" else None
+        method = _method_asked_for(row.contract_id, row.id, row.detail) if row.kind == "change_method" else None
         grouped.setdefault(row.contract_id, []).append(Wish(row.kind, row.occurred_at, method))
     return grouped
+
+
+def _method_asked_for(contract_id: int, fact_id: int, detail: object) -> str:
+    """Raises Refused for a fact of before its constraint that says none."""
+    method = detail.get("method") if isinstance(detail, dict) else None
+    if not isinstance(method, str):
+        raise Refused(
+            "fact.unreadable",
+            f"contract {contract_id}: the change of method that it has on record (fact {fact_id}) names no method",
+            "take it back: `keizoku contract void-fact ACCOUNT change_method`",
+        )
+    return method
 
 
 def suspended(happened_by: datetime | None = None, known_at: datetime | None = None) -> sa.ColumnElement[bool]:

@@ -38,7 +38,7 @@ def open_line(session: Session, line_id: int) -> sa.Row[Any]:
         see = "(see `keizoku bank list`)"
         if line is None:
             raise Refused("transfer.unknown", f"payment {line_id}: there is none", see)
-        raise Refused("transfer.settled", f"payment {line_id}: it has its payer, or went back, already", see)
+        raise Refused("transfer.settled", f"payment {line_id}: it already has its payer, or went back", see)
     return line
 
 

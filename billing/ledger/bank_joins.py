@@ -67,7 +67,10 @@ _BOOKED = sa.text(
         SELECT 'payout:' || payout AS about, 'payout' AS kind, 'in' AS direction, amount AS yen, on_day FROM paid
         UNION ALL
         SELECT 'store:' || payout_id, 'store_payout', 'in', sum(yen)::bigint, min(paid_out_on)
-        FROM store_payout GROUP BY payout_id HAVING sum(yen) > 0
+        FROM (SELECT payout_id, paid_out_on, yen FROM store_payout
+              UNION ALL SELECT payout_id, paid_out_on, fee_yen - yen FROM store_refund
+              WHERE payout_id IS NOT NULL) AS told
+        GROUP BY payout_id HAVING sum(yen) > 0
         UNION ALL
         SELECT 'deposit:' || id, 'refund', 'out', yen, used_on FROM deposit_use
         WHERE kind = 'refunded' AND through = 'bank' AND yen > 0

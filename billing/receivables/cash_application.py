@@ -8,19 +8,27 @@ and which rows and postings are its own. Always holds: an account's debts are se
 whole yen. Nothing here commits.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Protocol
 
+import sqlalchemy as sa
+
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import book_interest, interest_booked
-from keizoku.billing.receivables.open_items import OpenItem, costs_open, load_open_items, lock_accounts
+from keizoku.billing.receivables.open_items import (
+    OpenItem,
+    costs_open,
+    load_open_items,
+    lock_accounts,
+    open_items_on,
+)
 from keizoku.billing.receivables.settlement import Settled, settle
 from keizoku.billing.rules.late_interest import Debt, InterestRate, total_interest
-from keizoku.billing.rules.payment_allocation import Allocation, Fund
+from keizoku.billing.rules.payment_allocation import Allocation, ChargedLater, Fund
 from keizoku.db.session import Session, copy_rows
-from keizoku.db.tables.money import interest_checkpoint
+from keizoku.db.tables.money import allocation, interest_checkpoint, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 
@@ -34,6 +42,7 @@ class Owed:
     items: tuple[OpenItem, ...]
     costs_yen: int
     funds: tuple[Fund, ...]
+    charged_later: Mapping[int, ChargedLater] = field(default_factory=dict)  # by invoice: a card paid it since
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +141,8 @@ def apply_money(
     """
     lock_accounts(session, [account])
     items = tuple(load_open_items(session, rules, on, account=account, with_accrued=True))
-    owed = Owed(account, on, items, costs_open(session, account), tuple(source.funds(session, account, on)))
+    later = _charged_later(session, rules, account, on) if source.kind == "receipt" and on < jst_day(now) else {}
+    owed = Owed(account, on, items, costs_open(session, account), tuple(source.funds(session, account, on)), later)
     parts = source.divide(rules, owed)
     if parts is None:
         return None
@@ -149,6 +159,37 @@ def apply_money(
     return AppliedMoney(
         source, application, source_id, occasion, settled, undemanded_yen, corrected_yen, tuple(entry_ids)
     )
+
+
+def _charged_later(session: Session, rules: Rules, account: str, on: date) -> dict[int, ChargedLater]:
+    """Fees that were open on the day and that a card has paid since, as they stood; a charge that was disputed not."""
+    disputed = sa.select(settlement.c.invoice_id).where(settlement.c.account == account, settlement.c.kind == "dispute")
+    rows = session.execute(
+        sa.select(settlement.c.invoice_id, settlement.c.settled_on, settlement.c.yen).where(
+            settlement.c.account == account,
+            settlement.c.kind == "card",
+            settlement.c.settled_on > on,
+            settlement.c.invoice_id.not_in(disputed),
+        )
+    ).all()
+    if not rows:
+        return {}
+    then = {each.invoice_id: each.debt for each in open_items_on(session, rules, account, on)}
+    freed_query = (
+        sa.select(allocation.c.invoice_id, sa.func.sum(allocation.c.yen).label("yen"))
+        .where(allocation.c.account == account, allocation.c.kind == "deposit", allocation.c.invoice_id.is_not(None))
+        .where(allocation.c.allocated_on <= on)
+        .group_by(allocation.c.invoice_id)
+    )
+    freed = {row.invoice_id: int(row.yen) for row in session.execute(freed_query)}
+    found = {}
+    for row in rows:
+        debt = then.get(row.invoice_id)
+        if debt is not None and debt.principal_yen >= row.yen:
+            met = freed.get(row.invoice_id, 0)  # what was there before it had paid of the fee
+            left = replace(debt, principal_yen=debt.principal_yen - met)
+            found[row.invoice_id] = ChargedLater(left, row.settled_on, int(row.yen) - met)
+    return found
 
 
 def amounts_of(application: Application, undemanded_yen: int) -> dict[str, int]:
@@ -188,14 +229,20 @@ def _settle(
     )
     settle(session, settled, application.now)
     before = {each.invoice_id: each.debt for each in application.owed.items}
+    charged_on = {i: later.charged_on for i, later in application.owed.charged_later.items()}
+    marks = [(debt, on) for debt in application.parts.on_the_day]
+    marks += [
+        (debt, charged_on.get(debt.invoice_id, on))
+        for debt in application.parts.debts
+        if debt != before[debt.invoice_id] or debt.invoice_id in charged_on
+    ]
     copy_rows(
         session,
         interest_checkpoint,
         ("invoice_id", "account", "accrues_after", "accrued_unpaid_yen", "checkpoint_on", "occasion", "recorded_at"),
         [
-            (debt.invoice_id, account, debt.accrues_after, debt.accrued_unpaid_yen, on, occasion, application.now)
-            for debt in application.parts.debts
-            if debt != before[debt.invoice_id]
+            (debt.invoice_id, account, debt.accrues_after, debt.accrued_unpaid_yen, made_on, occasion, application.now)
+            for debt, made_on in marks
         ],
     )
     return settled

@@ -101,7 +101,7 @@ def due_ids(session: Session) -> list[int]:
 
 
 def waits_for(session: Session, award_id: int, held: Collection[str]) -> bool:
-    """Whether an award counts on from one of these, which have no credit: one of its account and month."""
+    """Whether an award adds to one of these, which have no credit yet: one of its account and month."""
     before = award.alias("before")
     query = sa.select(before.c.id).join(
         award, sa.and_(award.c.account == before.c.account, award.c.month == before.c.month)
@@ -111,7 +111,7 @@ def waits_for(session: Session, award_id: int, held: Collection[str]) -> bool:
 
 
 def decide(rules: Rules, awards: Sequence[sa.Row[tuple[object, ...]]]) -> list[NewCredit]:
-    """The yen of each award: the rate of the monthly fee, rounded up; the delta to what was granted before."""
+    """The yen of each award: the rate of the monthly fee, rounded up; the difference from what was granted before."""
     credits: list[NewCredit] = []
     for row in awards:
         total_yen = award_yen(
@@ -180,17 +180,26 @@ def save(session: Session, credits: Sequence[NewCredit], now: datetime) -> int:
 
 
 def refund_leftovers(
-    session: Session, rules: Rules, gateway: Gateway, now: datetime, fence: Fence | None = None
+    session: Session,
+    rules: Rules,
+    gateway: Gateway,
+    now: datetime,
+    fence: Fence | None = None,
+    without: Collection[str] = (),
 ) -> int:
     """Refund credits that no invoice will take (reading 24): latest charge with room first, then earlier ones.
 
-    With a fence, a credit or a refund that this fails for is set aside; without one, that is raised.
+    With a fence, a credit or a refund that this fails for is set aside; without one, that is raised. Nothing goes back
+    to the accounts `without`.
     """
     if restored.is_waiting(session):
         session.rollback()
         return 0
-    changes = _resend(session, rules, gateway, now, fence=fence)
-    rows = session.execute(sa.select(credit).where(_LEFT_OVER).order_by(credit.c.usable_from, credit.c.id)).all()
+    changes = _resend(session, rules, gateway, now, fence=fence, without=without)
+    left = sa.select(credit).where(_LEFT_OVER).order_by(credit.c.usable_from, credit.c.id)
+    if without:
+        left = left.where(credit.c.account.not_in(sorted(without)))
+    rows = session.execute(left).all()
     if rows:
         gateway.check_account()  # before anything is written
     for row in rows:
@@ -273,11 +282,14 @@ def _resend(
     *,
     credit_id: int | None = None,
     fence: Fence | None = None,
+    without: Collection[str] = (),
 ) -> int:
     """Ask the gateway for every refund without a definite answer, and book what is answered (refunds)."""
     where = () if credit_id is None else (credit_refund.c.credit_id == credit_id,)
     changes = 0
     for refund in open_refunds(session, "credit", *where):
+        if refund.request.account in without:
+            continue
         try:
             changes += _resend_one(session, rules, gateway, refund, now)
         except Exception as error:

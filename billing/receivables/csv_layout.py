@@ -7,35 +7,48 @@
     [ignore]                     rows whose value begins so are passed over
     payer = ["ストライプ"]
 
-Nothing is repaired silently: a row that cannot be used is a Finding with its line. Days and yen are read as banks
-write them: 2025-04-30, 2025/4/30, 20250430, 2025年4月30日; 5,300, ¥5300, 5300円, full-width digits.
+A header may stand below other lines, and notes below the rows; names are compared whatever the width. A day may be in
+several columns: date = ["年", "月", "日"]. Nothing is repaired silently: a row that cannot be used is a Finding with
+its line. Days and yen are read as banks write them (billing/statements/values.py).
 """
 
 from __future__ import annotations
 
 import errno
-import re
 import tomllib
-import unicodedata
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from difflib import get_close_matches
 from hashlib import sha256
+from itertools import chain, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from keizoku.limits import LARGEST_PAGE, LONGEST_NAME, is_known_year
+from keizoku.billing.statements.notes import is_note
+from keizoku.billing.statements.presets import folded_name
+from keizoku.billing.statements.values import BadValueError, day_of, folded, text_of, yen_of
+from keizoku.limits import LARGEST_PAGE
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_names, read_whole
 from keizoku.terms.refusal import Refused
 
-_DAY = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d{1,2})日|(\d{2})(\d{2}))")
-_YEN = re.compile(r"[¥\\]?(-?)[¥\\]?(\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:\.0+)?円?")
+__all__ = [
+    "BadValueError",
+    "Layout",
+    "MoneyFile",
+    "MoneyRow",
+    "day_of",
+    "read_layout",
+    "read_money_file",
+    "text_of",
+    "yen_of",
+]
+
+HEADER_WITHIN = 60
+"""Records among which the header is looked for; banks write up to a dozen lines above it."""
 
 
 class Layout(BaseModel):
@@ -46,13 +59,10 @@ class Layout(BaseModel):
     encoding: Literal["auto", "utf-8", "cp932"] = "auto"
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     skip_lines: int = Field(default=0, ge=0)
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
     constants: dict[str, str] = Field(default_factory=dict)
     ignore: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-
-
-class BadValueError(ValueError):
-    """A value that is not what its column holds: (value, rule, remedy)."""
+    products: dict[str, str] = Field(default_factory=dict)  # of a store -> our plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,7 @@ class MoneyFile:
     sha256: str
     every: tuple[MoneyRow, ...]
     findings: tuple[Finding, ...]
+    notes: int = 0  # rows above the header and below it that are none: notes, totals
 
     @property
     def rows(self) -> tuple[tuple[int, Mapping[str, str]], ...]:
@@ -116,7 +127,7 @@ def read_money_file(
     layout: Layout,
     known_names: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> MoneyFile:
-    """The rows of a file by our columns; those that are not needed may lack. Raises OSError if it cannot be opened.
+    """The rows of a file by our columns; optional ones may be missing. Raises OSError if it cannot be opened.
 
     `known_names`: how others call a column of ours that the layout does not name; read where the file has one of them.
     """
@@ -135,8 +146,8 @@ def read_money_file(
             digest,
             Finding(source, None, "its letters", f"the file is not {wanted}", "save it so, or name its encoding"),
         )
-    records = csv_records(text, layout.delimiter, layout.skip_lines)
     findings: list[Finding] = []
+    above, records = _from_header(csv_records(text, layout.delimiter, layout.skip_lines), needed, layout)
     header = header_names(source, records, findings)
     if header is None:
         return _unread(digest, *findings)
@@ -145,78 +156,80 @@ def read_money_file(
     places, findings = _places(source, header, columns, needed, layout)
     if findings:
         return _unread(digest, *findings)
-    places |= _by_known_names(header, places, layout, known_names)
-    ignored = {name: tuple(_folded(start) for start in starts) for name, starts in layout.ignore.items()}
+    by_name = _by_known_names(header, places, layout, known_names)
+    places |= {name: (place,) for name, place in by_name.items()}
+    ignored = {name: tuple(folded(start) for start in starts) for name, starts in layout.ignore.items()}
     rows: list[MoneyRow] = []
+    notes = above
     for line, values in records:
         if isinstance(values, BrokenRecord):
-            findings.append(Finding(source, line, values.value, "rows are CSV", "close quotes, one row a line"))
-        elif not any(value.strip() for value in values):
-            continue
-        elif len(values) != len(header):
+            findings.append(Finding(source, line, values.value, "rows are CSV", "close the quotes, one row per line"))
+        elif is_note(values) and len(header) > 1:
+            notes += any(value.strip() for value in values)
+        elif len(values) < len(header) or any(value.strip() for value in values[len(header) :]):
             rule = f"the header has {len(header)} columns, this row {len(values)}"
             row_text = layout.delimiter.join(values)[:80]
             findings.append(Finding(source, line, row_text, rule, "quote values that hold the delimiter"))
         else:
-            row = {name: values[place].strip() for name, place in places.items()} | layout.constants
-            left_out = any(_folded(row.get(name, "")).startswith(starts) for name, starts in ignored.items())
+            row = {name: _joined(values, at) for name, at in places.items()} | layout.constants
+            left_out = any(folded(row.get(name, "")).startswith(starts) for name, starts in ignored.items())
             rows.append(MoneyRow(line, row, layout.delimiter.join(values), left_out))
-    return MoneyFile(digest, tuple(rows), tuple(findings))
+    return MoneyFile(digest, tuple(rows), tuple(findings), notes)
+
+
+def _joined(values: Sequence[str], places: Sequence[int]) -> str:
+    """The cells of a column of ours; a day that has three of them is written with strokes."""
+    cells = [values[place].strip() for place in places]
+    if len(cells) == 3 and all(cell.removesuffix(unit).isdigit() for cell, unit in zip(cells, "年月日", strict=True)):
+        return "-".join(cell.removesuffix(unit) for cell, unit in zip(cells, "年月日", strict=True))
+    return " ".join(cell for cell in cells if cell)
+
+
+def _theirs(layout: Layout, ours: str) -> tuple[str, ...]:
+    """How the file calls the columns of one of ours."""
+    named = layout.columns.get(ours, ours)
+    return (named,) if isinstance(named, str) else named
+
+
+Records = Iterator[tuple[int, Sequence[str] | BrokenRecord]]
+
+
+def _from_header(records: Records, needed: Sequence[str], layout: Layout) -> tuple[int, Records]:
+    """How many lines stand above the header, and the records from it on; from the first where none is a header."""
+    wanted = {folded_name(name) for ours in needed if ours not in layout.constants for name in _theirs(layout, ours)}
+    looked_at: list[tuple[int, Sequence[str] | BrokenRecord]] = []
+    for record in islice(records, HEADER_WITHIN):
+        looked_at.append(record)
+        cells = record[1]
+        if not isinstance(cells, BrokenRecord) and wanted <= {folded_name(cell) for cell in cells}:
+            above = [row for _, row in looked_at[:-1] if isinstance(row, BrokenRecord) or any(row)]
+            return len(above), chain([record], records)
+    return 0, chain(looked_at, records)
 
 
 def _unread(digest: str, *findings: Finding) -> MoneyFile:
     return MoneyFile(digest, (), findings)
 
 
-def _folded(written: str) -> str:
-    """A text as it is compared: whatever the width and case of its letters."""
-    return " ".join(unicodedata.normalize("NFKC", written).split()).casefold()
-
-
 def _by_known_names(
-    header: Sequence[str], places: Mapping[str, int], layout: Layout, known_names: Mapping[str, Sequence[str]]
+    header: Sequence[str],
+    places: Mapping[str, tuple[int, ...]],
+    layout: Layout,
+    known_names: Mapping[str, Sequence[str]],
 ) -> dict[str, int]:
     """Where columns stand that nobody named: the one whose name says what it is, if no other column of ours is it."""
-    folded = [_folded(name) for name in header]
-    taken = set(places.values())
+    theirs = [folded_name(name) for name in header]
+    taken = {place for at in places.values() for place in at}
     found: dict[str, int] = {}
     for ours, names in known_names.items():
         if ours in places or ours in layout.constants:
             continue
-        wanted = {_folded(name) for name in names}
-        here = [place for place, name in enumerate(folded) if name in wanted and place not in taken]
+        wanted = {folded_name(name) for name in names}
+        here = [place for place, name in enumerate(theirs) if name in wanted and place not in taken]
         if len(here) == 1:
             found[ours] = here[0]
             taken.add(here[0])
     return found
-
-
-def day_of(written: str) -> date:
-    """A day as banks write it. Raises BadValueError."""
-    found = _DAY.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
-    if found is not None:
-        year, *rest = (int(part) for part in found.groups() if part is not None)
-        with suppress(ValueError):
-            on = date(year, rest[0], rest[1])
-            if is_known_year(on):
-                return on
-    raise BadValueError(written, "it is no day", "write it as 2025-04-30")
-
-
-def yen_of(written: str) -> int:
-    """Whole yen as banks and stores write them; below zero with a minus. Raises BadValueError."""
-    found = _YEN.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
-    if found is None:
-        raise BadValueError(written, "it is no amount of whole yen", "write it as 5300")
-    return int(found[1] + found[2].replace(",", ""))
-
-
-def text_of(written: str) -> str:
-    """A text of a bank: width and spaces made even. Raises BadValueError: too long, or control letters."""
-    row_text = " ".join(unicodedata.normalize("NFKC", written).split())
-    if len(row_text) > LONGEST_NAME or not row_text.isprintable():
-        raise BadValueError(row_text[:40], f"a text has at most {LONGEST_NAME} printable letters", "shorten it")
-    return row_text
 
 
 def _decoded(raw: bytes, encoding: str) -> str | None:
@@ -232,19 +245,25 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 
 def _places(
     source: str, header: Sequence[str], columns: Sequence[str], needed: Sequence[str], layout: Layout
-) -> tuple[dict[str, int], list[Finding]]:
-    """Where each of our columns stands in the file; findings for those that lack or stand twice."""
-    places: dict[str, int] = {}
+) -> tuple[dict[str, tuple[int, ...]], list[Finding]]:
+    """Where each of our columns stands in the file; findings for those that are missing or there twice."""
+    places: dict[str, tuple[int, ...]] = {}
     findings = []
+    names = [folded_name(name) for name in header]
     for ours in columns:
-        theirs = layout.columns.get(ours, ours)
         if ours in layout.constants:
             continue
-        count = header.count(theirs)
-        if count == 1:
-            places[ours] = header.index(theirs)
-        elif count or ours in needed or ours in layout.columns:
-            rule = f"the header has it {count} times" if count else f"the header lacks it: {', '.join(header)[:120]}"
-            remedy = f'name the file\'s own column in the layout: [columns] {ours} = "…"'
-            findings.append(Finding(source, layout.skip_lines + 1, theirs, rule, remedy))
+        at = []
+        for theirs in _theirs(layout, ours):
+            count = names.count(folded_name(theirs))
+            if count == 1:
+                at.append(names.index(folded_name(theirs)))
+            elif count or ours in needed or ours in layout.columns:
+                rule = (
+                    f"the header has it {count} times" if count else f"the header lacks it: {', '.join(header)[:120]}"
+                )
+                remedy = f'name the file\'s own column in the layout: [columns] {ours} = "…"'
+                findings.append(Finding(source, layout.skip_lines + 1, theirs, rule, remedy))
+        if at:
+            places[ours] = tuple(at)
     return places, findings

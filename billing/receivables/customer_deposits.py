@@ -64,7 +64,7 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class SentBack:
-    """What of a deposit went back, in whole yen, by its way."""
+    """How much of a deposit went back, in whole yen, by its channel."""
 
     by_bank_yen: int
     to_card_yen: int
@@ -237,7 +237,7 @@ class SentDeposit:
         return _funds(session, account)
 
     def divide(self, rules: Rules, owed: Owed) -> Allocation | None:
-        """Over what is due and not being charged; nothing, if it reaches for nothing."""
+        """Over what is due and not being charged; nothing, if it is too small for any."""
         payable = [
             each
             for each in owed.items

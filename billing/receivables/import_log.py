@@ -39,6 +39,7 @@ class MoneyImport:
     id: int = 0
     lines_new: int = 0  # of the bank's book, in and out, whatever the currency
     undone: bool = False
+    preset: str = ""  # as which format a bank's file was read just now
 
 
 def known_import(session: Session, kind: str, sha256: str, digest: str = "") -> MoneyImport | None:
@@ -59,7 +60,7 @@ def known_import(session: Session, kind: str, sha256: str, digest: str = "") -> 
 
 
 _UNDONE: Final = sa.exists().where(money_import_undone.c.import_id == money_import.c.id)
-_NOT_STORED: Final = ("again", "id", "lines_new", "undone")
+_NOT_STORED: Final = ("again", "id", "lines_new", "undone", "preset")
 
 
 def note_import(session: Session, done: MoneyImport) -> MoneyImport:

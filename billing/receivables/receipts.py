@@ -3,40 +3,25 @@
 Decides nothing itself: billing.rules.payment_allocation says where each yen goes (premium/5.2, Civil Code 488-490).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import ClassVar
+from datetime import datetime
 
-import sqlalchemy as sa
-
-from keizoku.billing.ledger.posting import Posting
-from keizoku.billing.receivables.cash_application import Application, AppliedMoney, Owed, amounts_of, apply_money
-from keizoku.billing.rules.late_interest import InterestRate
-from keizoku.billing.rules.payment_allocation import Allocation, Fund, allocate
-from keizoku.db.keys import next_ids
-from keizoku.db.session import Session, copy_rows
-from keizoku.db.tables.money import allocation, receipt
-from keizoku.terms.calendar import day_start_at, jst_day
+from keizoku.billing.receivables.cash_application import AppliedMoney
+from keizoku.billing.receivables.rework.in_order import receive_in_order
+from keizoku.billing.receivables.rework.notice import tell_payer
+from keizoku.billing.receivables.rework.received_money import Payment, ReceivedMoney
+from keizoku.db.session import Session
+from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """What a payer sent: `received_on` is the money's day, on which interest stops; None: the day it is recorded."""
-
-    account: str
-    yen: int
-    via: str = "bank"
-    costs_yen: int = 0
-    for_term_on: date | None = None  # the debt that the payer names
-    received_on: date | None = None
-    was_unidentified: bool = False  # the money stands in 2145 already
+__all__ = ["Payment", "ReceivedMoney", "receive"]
 
 
 def receive(session: Session, rules: Rules, payment: Payment, now: datetime, *, commit: bool = True) -> AppliedMoney:
-    """Record a receipt, allocate and book it in one transaction; what it settled, and the receipt's id."""
+    """Record a receipt, allocate and book it in one transaction; what it settled, and the receipt's id.
+
+    It counts from its day: what is recorded of later days is worked out again, and the payer is told.
+    """
     account, yen, costs_yen = payment.account, payment.yen, payment.costs_yen
     if yen < 1 or costs_yen < 0:
         raise Refused(
@@ -49,91 +34,9 @@ def receive(session: Session, rules: Rules, payment: Payment, now: datetime, *, 
         raise Refused(
             "payment.ahead", f"account {account}: a payment of {on} lies ahead", "record it when it has arrived"
         )
-    applied = apply_money(session, rules, account, ReceivedMoney(payment), on=on, now=now)
-    if applied is None:
-        raise AssertionError("money that nothing is owed for is kept as a deposit")
+    done = receive_in_order(session, rules, payment, on, now)
+    if done.reworked:
+        tell_payer(session, rules, account, on, yen, now)
     if commit:
         session.commit()
-    return applied
-
-
-@dataclass(frozen=True, slots=True)
-class ReceivedMoney:
-    """A payment as a source of money."""
-
-    payment: Payment
-    kind: ClassVar[str] = "receipt"
-    word: ClassVar[str] = "receipt"
-    works_back: ClassVar[bool] = False
-
-    def funds(self, session: Session, account: str, on: date) -> Sequence[Fund]:
-        """All of it, on its day."""
-        return (Fund(on, self.payment.yen),)
-
-    def divide(self, rules: Rules, owed: Owed) -> Allocation:
-        """Costs, interest, then fees, the debt that the payer names first. Refuses a name that no open fee has."""
-        payment, policy = self.payment, rules.terms.at(owed.on)
-        named = next((each.invoice_id for each in owed.items if each.term_starts_on == payment.for_term_on), None)
-        if payment.for_term_on is not None and named is None:
-            raise Refused(
-                "payment.no_unpaid_fee",
-                f"account {owed.account}: the term of {payment.for_term_on} has no unpaid fee",
-                "leave the term out or name another",
-            )
-        return allocate(
-            payment.yen,
-            payment.costs_yen + owed.costs_yen,
-            [each.debt for each in owed.items],
-            owed.on,
-            InterestRate.of(policy),
-            named,
-        )
-
-    def record(self, session: Session, application: Application) -> int:
-        """The receipt."""
-        payment, on, now = self.payment, application.on, application.now
-        (receipt_id,) = next_ids(session, receipt, 1)
-        session.execute(
-            sa.insert(receipt).values(
-                id=receipt_id,
-                account=payment.account,
-                yen=payment.yen,
-                via=payment.via,
-                received_on=on,
-                received_at=now if on == jst_day(now) else day_start_at(on),
-                costs_yen=payment.costs_yen,
-                for_term_on=payment.for_term_on,
-                recorded_at=now,
-            )
-        )
-        return receipt_id
-
-    def write_parts(self, session: Session, application: Application, source_id: int) -> None:
-        """Its allocations, which say what interest it paid, too."""
-        parts = application.parts
-        kinds: list[tuple[str, int | None, int]] = [("costs", None, parts.costs_yen)]
-        kinds += [("interest", share.invoice_id, share.interest_yen) for share in parts.shares]
-        kinds += [("principal", share.invoice_id, share.principal_yen) for share in parts.shares]
-        kinds += [("deposit", None, parts.deposit_yen)]
-        copy_rows(
-            session,
-            allocation,
-            ("receipt_id", "account", "kind", "invoice_id", "yen", "allocated_on"),
-            [(source_id, application.account, kind, i, yen, application.on) for kind, i, yen in kinds if yen],
-        )
-
-    def postings(self, application: Application, occasion: str, undemanded_yen: int) -> Sequence[Posting]:
-        """On the day of the money; today, where it waited for its payer until now."""
-        parts, account, on = application.parts, application.account, application.on
-        amounts = amounts_of(application, undemanded_yen)
-        if self.payment.was_unidentified:
-            rest = {"costs_yen": parts.costs_yen, "deposit_yen": parts.deposit_yen}
-            return [Posting("receipt_identified", occasion, jst_day(application.now), amounts | rest, account)]
-        postings = []
-        if parts.costs_yen:
-            postings.append(Posting("costs_paid", f"{occasion}:costs", on, {"yen": parts.costs_yen}, account))
-        if parts.interest_yen or parts.principal_yen:
-            postings.append(Posting("bank_receipt", occasion, on, amounts, account))
-        if parts.deposit_yen:
-            postings.append(Posting("overpaid", f"{occasion}:deposit", on, {"yen": parts.deposit_yen}, account))
-        return postings
+    return done.applied

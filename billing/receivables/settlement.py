@@ -25,7 +25,7 @@ class Settled(NamedTuple):
 
 
 def settle(session: Session, settled: Sequence[Settled], now: datetime) -> None:
-    """Write settlements, and bring what is open of their invoices up to them: paid with nothing left, else open.
+    """Write settlements, and update what is unpaid of their invoices: paid with nothing left, else open.
 
     Those of one invoice are of the same day.
     """

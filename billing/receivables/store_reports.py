@@ -9,23 +9,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
-from pathlib import Path
 from typing import cast
 
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, text_of, yen_of
-from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
+from keizoku.billing.receivables.csv_layout import BadValueError, day_of, text_of, yen_of
 from keizoku.billing.receivables.read_models import StoreTerm
-from keizoku.billing.rules.bank_statement import file_digest
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_payout
 from keizoku.db.tables.contracts import contract, term
 from keizoku.db.tables.money import review_task, store_report
 from keizoku.terms.calendar import jst_day
-from keizoku.terms.decision import Finding
 from keizoku.terms.money import floor_yen
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
@@ -92,51 +88,6 @@ def take_report(session: Session, rules: Rules, report: StoreReport, now: dateti
     return changes
 
 
-def import_reports(
-    session: Session, rules: Rules, path: Path, layout: Layout, author: str, now: datetime
-) -> MoneyImport:
-    """Take a store's reports from its file: the good rows, each committed, and a finding for each of the others.
-
-    Killed in the middle, the same call takes what is missing. Raises OSError if the file cannot be opened.
-    """
-    file = read_money_file(path, COLUMNS, NEEDED, layout)
-    digest = file_digest(file.sha256, layout.model_dump_json())
-    if (before := known_import(session, "store", file.sha256, digest)) is not None:
-        return before
-    findings = list(file.findings)
-    fresh = known = 0
-    for line, values in file.rows:
-        try:
-            if take_report(session, rules, _report(values, jst_day(now)), now, again=True):
-                fresh += 1
-            else:
-                known += 1
-        except BadValueError as bad:
-            findings.append(Finding(str(path), line, *bad.args))
-        except Refused as refused:
-            stated = f"{values['account']} {values['term']}"
-            findings.append(
-                Finding(str(path), line, stated, str(refused), "correct the row, or settle it with the store")
-            )
-    return note_import(
-        session,
-        MoneyImport(
-            kind="store",
-            source=path.name,
-            sha256=file.sha256,
-            rows_read=len(file.rows) + file.passed_over + len(file.findings),
-            rows_new=fresh,
-            rows_known=known,
-            rows_passed_over=file.passed_over,
-            rows_refused=len(findings),
-            author=author,
-            recorded_at=now,
-            findings=tuple(sorted(findings, key=lambda finding: finding.line or 0)),
-            digest=digest,
-        ),
-    )
-
-
 def report_count(session: Session, account: str | None = None) -> int:
     """How many terms `reports` has in all."""
     query = sa.select(sa.func.count()).select_from(term).where(term.c.method == "app_store")
@@ -148,7 +99,7 @@ def reports(
 ) -> list[StoreTerm]:
     """Every term that a store began for us, with what the store reported and paid out.
 
-    At most `limit`, behind the term with the id `after`.
+    At most `limit`, after the term with the id `after`.
     """
     query = (
         sa.select(term.c.id, term.c.account, term.c.starts_on, term.c.price_yen, store_report, store_payout.c.payout_id)
@@ -281,7 +232,8 @@ def _pay_out(session: Session, report: StoreReport, term_id: int, now: datetime)
     return 1
 
 
-def _report(values: Mapping[str, str], today: date) -> StoreReport:
+def report_of(values: Mapping[str, str], today: date) -> StoreReport:
+    """A row of our own columns. Raises BadValueError."""
     currency = values.get("currency", "") or YEN
     if currency.upper() != YEN:
         raise BadValueError(currency, f"reports are in {YEN}", "have the store report in yen, or book it by hand")

@@ -12,7 +12,7 @@ is what was owed less the parts. Amounts are whole yen. Errors: ValueError for a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -37,6 +37,8 @@ class Allocation:
     deposit_yen: int  # more than was owed: kept, refundable
     costs_left_yen: int
     debts: tuple[Debt, ...]  # as they stand after it, settled ones with nothing left
+    on_the_day: tuple[Debt, ...] = ()  # of fees that a card paid later: as they stood between the money and the card
+    freed: tuple[Share, ...] = ()  # what of the deposit would have paid these fees
 
     @property
     def interest_yen(self) -> int:
@@ -147,6 +149,47 @@ def settle_fee(debt: Debt, through: date, rate: InterestRate) -> Debt:
     """
     accrued_unpaid_yen = total_interest([debt], through, rate).total_yen
     return _counted_anew(debt, through, accrued_unpaid_yen=accrued_unpaid_yen, principal_yen=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ChargedLater:
+    """A fee as it stood on the day of some money, which a card paid, whole or in part, on a later day."""
+
+    debt: Debt
+    charged_on: date
+    charged_yen: int
+
+
+def give_way(parts: Allocation, charged_later: Mapping[int, ChargedLater], rate: InterestRate) -> Allocation:
+    """The parts of money that was there before a card paid the same fee.
+
+    The card's payment stands (Civil Code 490), so what the money would have paid of the fee is kept for the payer; but
+    interest had stopped on the money's day for as much, and counts on to the card's day for the rest alone.
+    """
+    if not charged_later:
+        return parts
+    shares, debts, on_the_day, freed = [], [], [], []
+    for share, debt in zip(parts.shares, parts.debts, strict=True):
+        later = charged_later.get(debt.invoice_id)
+        if later is None:
+            shares.append(share)
+            debts.append(debt)
+            continue
+        kept_yen = min(share.principal_yen, later.charged_yen)
+        left = settle_fee(debt, later.charged_on, rate)
+        open_yen = later.debt.principal_yen - later.charged_yen - (share.principal_yen - kept_yen)
+        on_the_day.append(debt)
+        freed.append(Share(debt.invoice_id, 0, kept_yen))
+        shares.append(replace(share, principal_yen=share.principal_yen - kept_yen))
+        debts.append(replace(left, principal_yen=open_yen))
+    return replace(
+        parts,
+        shares=tuple(shares),
+        debts=tuple(debts),
+        deposit_yen=parts.deposit_yen + sum(each.principal_yen for each in freed),
+        on_the_day=tuple(on_the_day),
+        freed=tuple(freed),
+    )
 
 
 def _fill(left_yen: int, wanted_yen: Sequence[int], order: Sequence[int]) -> tuple[list[int], int]:

@@ -10,10 +10,11 @@ from datetime import date, datetime
 from pathlib import Path
 
 from keizoku.billing.cards import charge_answers, charge_stage, disputes, failed_refunds
+from keizoku.billing.contracts import store_files, store_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
 from keizoku.billing.ledger.manual_entries import post_by_hand
-from keizoku.billing.receivables import customer_deposits, store_reports
+from keizoku.billing.receivables import customer_deposits
 from keizoku.billing.receivables.bank import bank_transfers, by_people
 from keizoku.billing.receivables.bank.match_reversal import reopen
 from keizoku.billing.receivables.bank.take_back import take_back
@@ -25,6 +26,7 @@ from keizoku.billing.receivables.store_reports import StoreReport, take_report
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.billing.services.base import Service
 from keizoku.db.review_tasks import close_task
+from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
 
@@ -161,21 +163,67 @@ class MoneyService(Service):
         take_report(self.session, self.rules, StoreReport(account, term, gross, fee), now)
 
     def import_store_reports(
-        self, file: Path, *, layout: Layout | None = None, author: str, now: datetime
+        self,
+        file: Path,
+        *,
+        layout: Layout | None = None,
+        author: str,
+        now: datetime,
+        preset: str = "",
+        payout: store_files.Payout | None = None,
     ) -> MoneyImport:
-        """A store's file of reports; its rows are taken once, bad ones are findings."""
-        return store_reports.import_reports(self.session, self.rules, file, layout or Layout(), author, now)
+        """A store's file, in its own format or in our columns; its rows are taken once, bad ones are findings.
+
+        `payout`: the one that the whole report was paid out with, where its rows do not say.
+        """
+        return store_files.import_store_file(
+            self.session, self.rules, file, layout or Layout(), author, now, preset=preset, payout=payout
+        )
+
+    def store_orders(self, orders: Mapping[str, str], *, by: str, now: datetime) -> int:
+        """Whose orders at a store are (order -> account), as its reports name them; the new ones."""
+        return store_files.note_orders(self.session, orders, by, now)
+
+    def store_refund(
+        self,
+        account: str,
+        term: date,
+        *,
+        yen: int,
+        fee: int = 0,
+        by: str,
+        ground: str,
+        now: datetime,
+        key: str | None = None,
+    ) -> int:
+        """A store gave its customer the fee of a term back, or a part, and its own fee to us; the entries posted."""
+
+        def give_back() -> int:
+            refund = store_refunds.StoreRefund(account, term, yen, fee, jst_day(now))
+            return store_refunds.refund_term(self.session, self.rules, refund, by, ground, now)
+
+        content = {"account": account, "term": term, "yen": yen, "fee": fee, "by": by, "ground": ground}
+        made: int = self._once(key, "store refund", content, give_back, now)
+        return made
 
     def import_bank(
-        self, file: Path, *, layout: Layout | None = None, author: str, now: datetime, account: str = ""
+        self,
+        file: Path,
+        *,
+        layout: Layout | None = None,
+        author: str,
+        now: datetime,
+        account: str = "",
+        preset: str = "",
     ) -> MoneyImport:
         """A bank's file, every line of it; payments with our reference find their account by themselves.
 
-        `account`: the key of our account at the bank, where the file does not say.
+        `account`: the key of our account at the bank, where the file does not say. `preset`: the format that it has,
+        where its content is not to say so (`keizoku bank formats`).
         """
         done = bank_transfers.import_bank(
             self.session, self.rules, file, layout or Layout(), author, now,
-            account=account, bank_names=self.gateway.bank_names,
+            account=account, bank_names=self.gateway.bank_names, preset=preset,
         )  # fmt: skip
         for account in sorted({each.account for each in done.matched}):
             self._reconsider(account, now)

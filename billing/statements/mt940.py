@@ -46,7 +46,7 @@ def read_mt940(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
         try:
             parts.take(line, tag, value)
         except (BadValueError, ValueError) as bad:
-            found = bad.args if isinstance(bad, BadValueError) else (value[:60], "it is no day", _AGAIN)
+            found = bad.args if isinstance(bad, BadValueError) else (value[:60], "it is not a day", _AGAIN)
             findings.append(Finding(source, line, f":{tag}: {found[0]}", found[1], found[2]))
     if parts is not None:
         made.append(parts.end())

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from hashlib import sha256
+from typing import NamedTuple
 
 from keizoku.billing.rules.bank_statement import LineState, Statement, StatementFile, file_digest
 from keizoku.billing.statements.camt import ROOTS, read_camt
@@ -24,7 +25,7 @@ from keizoku.billing.statements.zengin import RECORD, read_zengin, read_zengin_c
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, lines_before
 
-__all__ = ["decoded", "format_of", "read_statements"]
+__all__ = ["Recognised", "decoded", "format_of", "read_statements", "recognised"]
 
 _SNIFFED = 65_536
 _ZENGIN = re.compile(rb"1(?:01|03)[01]\d{6}")
@@ -58,6 +59,23 @@ def read_statements(
     digest = sha256(raw).hexdigest()
     layout = f"{name}\x1f{account}"
     return StatementFile(source, digest, file_digest(digest, layout), tuple(made), tuple(findings))
+
+
+class Recognised(NamedTuple):
+    """What a file is: the name of its format, and the bank whose own columns it has; each empty where it has none."""
+
+    name: str
+    bank: str
+
+
+def recognised(raw: bytes, preset: str = "") -> Recognised:
+    """What a file is by its content, or as what it is to be read."""
+    name = preset or format_of(raw)
+    if not name:
+        text = decoded(raw)
+        table = _table("", text, "")[0] if text else None
+        name = table.preset.name if table else ""
+    return Recognised(name, presets()[name].bank if name in presets() else "")
 
 
 def format_of(raw: bytes) -> str:

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from keizoku.billing.rules.bank_statement import YEN, Balance, LineState, Statement, StatementLine
 from keizoku.billing.statements.lines import cut, line_of
+from keizoku.billing.statements.notes import is_note
 from keizoku.billing.statements.presets import Places, Preset, folded_name, places_of, preset_of
 from keizoku.billing.statements.values import (
     BadValueError,
@@ -40,7 +41,6 @@ _DAYS: Mapping[str, Callable[[str], date]] = {
     "day_first": day_first_of,
     "month_first": month_day_of,
 }
-_NOTE = re.compile(r"^(※|\*|注|以上|合計|小計|総合計|計$|件数|明細件数|残高は|total|上記)", re.IGNORECASE)
 _KINDS = {"普通": "1", "当座": "2", "貯蓄": "4"}
 _ACCOUNT_NAMES = ("口座番号", "お客さま口座番号", "お客様口座番号", "照会口座番号")
 _BRANCH_NAMES = ("店番", "店番号", "支店番号", "支店コード", "店番号(3桁)", "支店名", "店名", "お取引店", "取引店")
@@ -89,7 +89,7 @@ def read_table(source: str, table: Table, account: str = "") -> tuple[list[State
     skipped = table.notes
     for number, cells in table.below:
         if isinstance(cells, BrokenRecord):
-            findings.append(Finding(source, number, cells.value, "rows are CSV", "close quotes, one row a line"))
+            findings.append(Finding(source, number, cells.value, "rows are CSV", "close the quotes, one row per line"))
             continue
         row = _Row(table, cells)
         if row.is_note:
@@ -142,15 +142,8 @@ class _Row:
     @property
     def is_note(self) -> bool:
         """Whether it is empty, or a note of the bank: no day and no amount in their places."""
-        filled = [cell.strip() for cell in self.cells if cell.strip()]
-        if not filled:
-            return True
         record = self.one("record")
-        if record and record != "2":
-            return True  # 1, 8 and 9 of 全銀 records beside a line of names
-        if _NOTE.match(even(filled[0])):
-            return True
-        return len(filled) == 1 and not filled[0][0].isdigit() and not _is_amount(filled[0])
+        return is_note(self.cells) or record in ("1", "8", "9")  # records of 全銀 beside a line of names
 
     def check(self) -> None:
         """Raises BadValueError for a row that is longer or shorter than the header."""
@@ -228,14 +221,6 @@ def _line(row: _Row, number: int, account: str) -> StatementLine | None:
         balance=None if is_blank(written) else amount_of(written),
         state=row.state,
     )
-
-
-def _is_amount(written: str) -> bool:
-    try:
-        amount_of(written)
-    except BadValueError:
-        return False
-    return True
 
 
 def _account(above: Sequence[Sequence[str]], bank: str) -> str:

@@ -117,7 +117,7 @@ def day_of(written: str) -> date:
                 on = jst_day(instant.replace(tzinfo=_zone(zone))) if zone else on
             if is_known_year(on):
                 return on
-    raise BadValueError(written, "it is no day", "write it as 2025-04-30")
+    raise BadValueError(written, "it is not a day", "write it as 2025-04-30")
 
 
 def _space(found: re.Match[str]) -> str:
@@ -212,7 +212,7 @@ def yen_of(written: str) -> int:
     except BadValueError:
         value = None
     if value is None or value != value.to_integral_value() or abs(value) >= 10**15:
-        raise BadValueError(written, "it is no amount of whole yen", "write it as 5300")
+        raise BadValueError(written, "it is not an amount of whole yen", "write it as 5300")
     return int(value)
 
 

@@ -172,3 +172,34 @@ store_payout = Table(
     instant("recorded_at"),
     CheckConstraint("yen >= 0", name="not_negative"),
 )
+
+store_refund = Table(
+    "store_refund",
+    metadata,
+    Column("term_id", BigInteger, ForeignKey("store_report.term_id"), primary_key=True),
+    yen("yen"),
+    yen("fee_yen"),
+    yen("fee_tax_yen"),
+    day("refunded_on"),
+    text("access"),
+    text("payout_id", nullable=True),
+    day("paid_out_on", nullable=True),
+    text("author"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("yen > 0 AND fee_yen BETWEEN 0 AND yen AND fee_tax_yen BETWEEN 0 AND fee_yen", name="within"),
+    CheckConstraint("access IN ('ended', 'kept')", name="access"),
+    CheckConstraint("(payout_id IS NULL) = (paid_out_on IS NULL)", name="paid_out"),
+)
+"""What a store gave back to its customer of a term that it had reported, and of its fee to us."""
+
+store_order = Table(
+    "store_order",
+    metadata,
+    Column("order_id", TEXT, primary_key=True),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    text("author"),
+    instant("recorded_at"),
+    Index("ix_store_order_account", "account"),
+)
+"""Whose an order at a store is, without the number of its renewal."""

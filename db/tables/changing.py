@@ -1,4 +1,4 @@
-"""The few columns that may change, table by table; all others hold for ever what was written first (rule 6).
+"""The few columns that may change, table by table; all others keep what was written first (rule 6).
 
 One list for who may change what (`db/roles.py`), for the guards that let nobody set a column twice (`guards.py`), and
 for the tests that try every other column. A table that is in none of these is only ever added to.

@@ -145,7 +145,41 @@ unknown_ruling = Table(
     CheckConstraint("ground <> '' AND author <> ''", name="has_ground_and_author"),
 )
 
-maintenance_notice = Table(  # a publication of an announced window; `cancelled` withdraws it from then on
+notice_issue = Table(  # an event as a file has it; what all of them announce is worked out when read
+    "notice_issue",
+    metadata,
+    identity(),
+    text("object"),  # the digest of all that the file says of this event: that belongs together
+    Column("place", Integer, nullable=False),
+    text("uid"),
+    text("calendar"),
+    Column("recurrence", JSONB(none_as_null=True), nullable=True),  # which occurrence of its series it is about
+    Column("sequence", BigInteger, nullable=False),
+    instant("stamped_at", nullable=True),  # when it was written: which of two issues is newer
+    instant("edited_at", nullable=True),
+    instant("published_at"),
+    text("published_from"),  # what says so: a property of the event, people (--published), or that we first saw it then
+    Column("is_series", Boolean, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),  # cancelled or tentative
+    Column("occurrences", JSONB, nullable=False),  # [its start by the rule, that day, from, to, left out], in seconds
+    instant("from_at", nullable=True),
+    instant("to_at", nullable=True),
+    text("author"),
+    instant("recorded_at"),
+    UniqueConstraint("object", "place"),
+    CheckConstraint(r"object ~ '^[0-9a-f]{64}$'", name="object_is_hex"),
+    CheckConstraint("place >= 0", name="place_from_zero"),
+    CheckConstraint("uid <> '' AND author <> ''", name="has_uid_and_author"),
+    CheckConstraint("jsonb_typeof(occurrences) = 'array'", name="occurrences_are_listed"),
+    CheckConstraint("recurrence IS NULL OR jsonb_typeof(recurrence) = 'array'", name="recurrence_is_listed"),
+    CheckConstraint("(from_at IS NULL) = (to_at IS NULL) AND from_at < to_at", name="period_not_empty"),
+    CheckConstraint("(jsonb_array_length(occurrences) = 0) = (from_at IS NULL)", name="period_of_occurrences"),
+    CheckConstraint("withdrawn OR from_at IS NOT NULL", name="announces_something"),
+    Index("ix_notice_issue_uid", "uid"),
+    Index("ix_notice_issue_period", "from_at", "to_at"),
+)
+
+maintenance_notice = Table(  # a window that people stated, as it was published; `cancelled` withdraws it from then on
     "maintenance_notice",
     metadata,
     identity(),

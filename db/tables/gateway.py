@@ -58,7 +58,7 @@ card_end = Table(
     instant("ended_at"),
     instant("recorded_at"),
 )
-"""A saved card that is charged no more; attempts that began before it ended keep it."""
+"""A saved card that is no longer charged; attempts that began before that keep it."""
 
 gateway_event = Table(
     "gateway_event",

@@ -143,6 +143,8 @@ deposit_use = Table(
     text("author", nullable=True),
     text("ground", nullable=True),
     instant("recorded_at"),
+    Column("reverses", BigInteger, ForeignKey("deposit_use.id"), nullable=True),
+    UniqueConstraint("reverses"),
     CheckConstraint("kind IN ('applied', 'refunded')", name="kind"),
     CheckConstraint("origin IN ('sent', 'card')", name="origin"),
     CheckConstraint(
@@ -150,7 +152,11 @@ deposit_use = Table(
     ),
     CheckConstraint("through IS DISTINCT FROM 'card' OR origin = 'card'", name="to_the_card_that_paid"),
     CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
-    CheckConstraint("yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0)", name="positive_or_came_back"),
+    CheckConstraint(
+        "CASE WHEN reverses IS NOT NULL THEN kind = 'applied' AND yen < 0"
+        " ELSE yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0) END",
+        name="positive_or_came_back",
+    ),
     Index("ix_deposit_use_account", "account"),
 )
 
@@ -170,7 +176,9 @@ settlement = Table(
         name="kind",
     ),
     CheckConstraint(
-        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'dispute' THEN yen < 0 ELSE yen > 0 END", name="positive"
+        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen < 0"
+        " ELSE yen > 0 END",
+        name="positive",
     ),
     UniqueConstraint("invoice_id", "kind", "source_id"),
     Index("ix_settlement_invoice_id", "invoice_id"),
@@ -238,7 +246,7 @@ user_notice = Table(
     UniqueConstraint("contract_id", "kind", "occasion"),
     CheckConstraint(
         "kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', "
-        "'write_off')",
+        "'write_off', 'recalculation')",
         name="kind",
     ),
     Index("ix_user_notice_account", "account"),

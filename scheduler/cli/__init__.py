@@ -40,7 +40,7 @@ COMMANDS: dict[str, Target] = {
     ),
     "scenario": Target(
         "keizoku.scheduler.cli.operations.scenario:app",
-        "Dated diaries that run the whole engine.",
+        "Dated lists of events that run the whole engine.",
         "日付つきの日誌で全体を動かします。",
     ),
     "explain": Target(
@@ -75,7 +75,7 @@ COMMANDS: dict[str, Target] = {
     ),
     "sla": Target(
         "keizoku.scheduler.cli.sla.sla:app",
-        "Stops of the service: measure, record, report, replay a month.",
+        "Outages of the service: measure, record, report, replay a month.",
         "サービスの停止: 測定、記録、報告、月のやり直し。",
     ),
     "claim": Target(
@@ -95,7 +95,7 @@ COMMANDS: dict[str, Target] = {
     ),
     "worker": Target(
         "keizoku.scheduler.cli.operations.worker:app",
-        "Run unattended: nights, the gateway's news, health and numbers.",
+        "Run unattended: nights, the gateway's events, health and metrics.",
         "無人運転: 夜間処理、決済代行の知らせ、稼働状況と数値。",
     ),
     "payments": Target(
@@ -115,7 +115,7 @@ COMMANDS: dict[str, Target] = {
     ),
     "card": Target(
         "keizoku.scheduler.cli.contracts.card:app",
-        "A card that a user registered anew.",
+        "Saved cards, and new cards of users.",
         "利用者が登録し直したカード。",
     ),
     "bank": Target(

@@ -5,7 +5,8 @@
 A *term* here is the billing period that a contract runs or renews into; the contract's own text is in `terms/`.
 The audit works out again what should exist and writes a *certificate*: counts, sums, a hash over them, and "ok" or the
 differences that it found. One without differences notes *floors*, the highest ids that it covers: the next night
-looks only at rows above them.
+looks only at rows above them. A stage is made of steps (`keizoku.scheduler.night.stages`): a *probe* asks whether a
+step has anything to do, and a *fence* collects what the step could not do.
 
 Invariants: a second run of a date changes nothing; a run that was killed is finished by the next; nights that were
 missed are caught up first, their terms, invoices and revenue on their proper dates, charges and notices on the day on
@@ -21,6 +22,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from keizoku.billing.closing import revenue_stage
 from keizoku.billing.closing.integrity_audit import FULL_AUDIT, AuditBaseline
 from keizoku.billing.closing.integrity_audit import audit as audit_billing
 from keizoku.billing.contracts import renewal_stage
@@ -173,8 +175,11 @@ def _stages(
             if anything is not None and not anything.get(name, True):
                 continue
             held = frozenset(each for each, done in fences.items() if done.items)
+            stopped = frozenset(each for each, done in fences.items() if done.keys("stage"))
+            unpaid = frozenset[str]().union(*(done.unpaid for done in fences.values()))
             fence = fences[name] = Fence()
-            for written in _fenced_step(name, step, replace(work, fence=fence, held=held), pool):
+            told = replace(work, fence=fence, held=held, stopped=stopped, unpaid=unpaid)
+            for written in _fenced_step(name, step, told, pool):
                 if written is None:
                     anything = None
                     continue
@@ -215,6 +220,9 @@ def _fenced_step(
         yield None
 
 
+_REVENUE_ASIDE: Final = "revenue: stage revenue"
+
+
 def _certify(
     services: Services,
     before: run_log.RunLogState,
@@ -229,6 +237,8 @@ def _certify(
     session = services.session
     on, last = before.business_date, before.last_night
     recognised_to = max(on, last or on)
+    if _REVENUE_ASIDE in held:  # as far as it got: the rest is known to wait
+        recognised_to = revenue_stage.recognised_to(session) or recognised_to
     base, whole_on = (FULL_AUDIT, on) if whole else _base(before)
     session.commit()  # a rollback would take the driver's prepared statements with it
     with one_snapshot(session):  # for all queries: what people do meanwhile is seen whole or not at all

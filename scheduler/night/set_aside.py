@@ -17,6 +17,7 @@ from keizoku.db.review_tasks import NewTask, close_tasks, open_tasks
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.claims import award
 from keizoku.db.tables.contracts import contract, term
+from keizoku.db.tables.gateway import overpayment_refund
 from keizoku.db.tables.money import RECURRING_TASKS, credit, credit_refund, payment_attempt, review_task
 
 Fences = dict[str, Fence]
@@ -44,6 +45,7 @@ _TABLES: Final[Mapping[Subject, sa.Table]] = {
     "credit": credit,
     "refund": credit_refund,
     "attempt": payment_attempt,
+    "overcharge": overpayment_refund,
 }
 """Of which table an item's key is the id; a row of each has an account."""
 
@@ -69,7 +71,7 @@ def save(session: Session, fences: Fences, business_date: date, now: datetime, *
     for step, item in found:
         subject = item.name if item.kind == "no_price" else f"{step}: {item.name}"
         waiting.append((item.kind, subject))
-        detail = dict(_detail(step, item, business_date, accounts.get((item.subject, item.key))))
+        detail = dict(_detail(step, item, business_date, item.account or accounts.get((item.subject, item.key))))
         open_tasks(session, item.kind, [NewTask(subject, detail)], now)
     done: sa.ColumnElement[bool] = review_task.c.kind.in_(RECURRING_TASKS)
     if waiting:

@@ -49,11 +49,13 @@ class Work:
     within: tuple[int, int] | None = None  # first and last contract of a range; None: all
     fence: Fence = field(default_factory=Fence)
     held: frozenset[str] = frozenset()  # the steps before it that have set something aside
+    stopped: frozenset[str] = frozenset()  # the steps before it that were set aside whole
+    unpaid: frozenset[str] = frozenset()  # accounts to which nothing goes back, as a step before it has found
 
     @property
     def may_pay_out(self) -> bool:
         """Whether it is known what cardholders dispute and which refunds came back: nothing is refunded before."""
-        return not self.held & {"disputes", "refunds"}
+        return not self.stopped & {"disputes", "refunds"}
 
     @property
     def session(self) -> Session:
@@ -104,11 +106,11 @@ def _evidence(work: Work) -> Iterator[int]:
 
 
 def _disputes(work: Work) -> Iterator[int]:
-    yield disputes.sync_events(work.session, work.rules, work.services.gateway, work.now)
+    yield disputes.sync_events(work.session, work.rules, work.services.gateway, work.now, work.fence)
 
 
 def _failed_refunds(work: Work) -> Iterator[int]:
-    yield failed_refunds.sync_events(work.session, work.services.gateway, work.now)
+    yield failed_refunds.sync_events(work.session, work.services.gateway, work.now, work.fence)
 
 
 def _terms(work: Work) -> Iterator[int]:
@@ -164,7 +166,9 @@ def _credits(work: Work) -> Iterator[int]:
             if not credit_stage.waits_for(work.session, award_id, work.fence.keys("award")):
                 yield in_halves(work.session, work.fence, "award", [award_id], of_some)
     if work.may_pay_out:
-        yield credit_stage.refund_leftovers(work.session, work.rules, work.services.gateway, work.now, work.fence)
+        yield credit_stage.refund_leftovers(
+            work.session, work.rules, work.services.gateway, work.now, work.fence, work.unpaid
+        )
 
 
 def _lapsed_remedies(work: Work) -> Iterator[int]:
@@ -207,7 +211,9 @@ def _payments(work: Work) -> Iterator[int]:
 
 def _overpayments(work: Work) -> Iterator[int]:
     if work.may_pay_out:
-        yield overpayment_refund_stage.refund_overpayments(work.session, work.rules, work.services.gateway, work.now)
+        yield overpayment_refund_stage.refund_overpayments(
+            work.session, work.rules, work.services.gateway, work.now, work.fence, work.unpaid
+        )
 
 
 def _delinquency(work: Work) -> Iterator[int]:

@@ -143,7 +143,7 @@ def finance_report(
             figure(
                 "scheduled",
                 "うち売上になる予定の合計",
-                "of it, to be earned by month",
+                "of which to be earned, by month",
                 "schedule",
                 "yen",
             ),

@@ -185,5 +185,5 @@ def _asked_by_article_9(rules: Rules, chosen: Mapping[str, str]) -> None:
         for name in chosen:
             reading = version.readings.get(name)
             if reading is not None and not reading.clause.startswith("premium/9."):
-                why = f"it is of {reading.clause}, and no month of Article 9 depends on it"
+                why = f"it belongs to {reading.clause}, and no month under Article 9 depends on it"
                 raise UnknownReadingError(f"the reading {name!r} changes nothing here: {why}")

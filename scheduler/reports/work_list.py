@@ -127,7 +127,7 @@ def work_item(session: Session, item_id: str, now: datetime) -> WorkItem:
     named = values | {"id": item_id}
     row = session.execute(sa.text(f"{query} AND id = :id LIMIT 1"), named).first() if _printed(item_id) else None
     if row is None:
-        raise Refused("task.unknown", f"{item_id[:80]!r}: nothing waits under this id", "see `keizoku tasks list`")
+        raise Refused("task.unknown", f"{item_id[:80]!r}: nothing with this id is waiting", "see `keizoku tasks list`")
     return _item(row, now)
 
 
@@ -140,7 +140,7 @@ def done(session: Session, item_id: str, by: str, ground: str, now: datetime) ->
     item = work_item(session, item_id, now)
     if item.id[:1] != "T" or (item.kind in KINDS and not KINDS[item.kind].by_word):
         session.rollback()
-        raise Refused("task.not_by_word", f"{item.id}: a word does not end it", f"this does: {item.remedy}")
+        raise Refused("task.not_by_word", f"{item.id}: a note alone does not close it", f"this does: {item.remedy}")
     number = int(item.id.removeprefix("T"))
     closed = close_tasks(session, by, ground, now, review_task.c.id == number)
     session.commit()
@@ -149,7 +149,7 @@ def done(session: Session, item_id: str, by: str, ground: str, now: datetime) ->
 
 
 def snooze(session: Session, item_id: str, until_on: date, by: str, ground: str, now: datetime) -> None:
-    """Put an item off until a day in Japan; the newest word on it holds; commits.
+    """Put an item off until a day in Japan; the newest snooze holds; commits.
 
     Raises Refused where nothing waits under the id, and for a day that is not after today.
     """

@@ -6,6 +6,7 @@ to whole seconds, an end up. (Observations: `observations`; counts: `count_files
 `keizoku.sla.evidence.maintenance_notices`.)
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,15 +16,23 @@ from typing import Generic, TypeVar
 
 from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
 from keizoku.sla.rules.outages import Cause
-from keizoku.terms.calendar import epoch, epoch_up, parse_instant
+from keizoku.terms.calendar import epoch, epoch_up, parse_instant, time_flaw
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_findings, header_names, read_text
+from keizoku.terms.inputs.input_files import (
+    BrokenRecord,
+    csv_records,
+    delimiter_of,
+    header_findings,
+    header_names,
+    read_text,
+)
 
 INCIDENT_COLUMNS = ("id", "from", "to", "affected", "cause", "ground", "author")
 COUNT_COLUMNS = ("from", "to", "affected", "total")
 POPULATION_COLUMNS = ("from", "users")
 
 FIRST_SECOND = 0  # 1970
+FIRST_JST_SECOND = -32_400  # 1970 in Japan: since ever
 LAST_SECOND = 221_845_392_000  # the year 9000
 LONGEST_SECONDS = 366 * 86_400  # of one period; a longer one is a slip of the year
 MOST_USERS = 10**12  # a greater number is a slip, and no database counts it
@@ -90,6 +99,7 @@ class Read(Generic[Row]):
     rows: tuple[Row, ...]
     findings: tuple[Finding, ...]
     lines: tuple[int, ...] = ()
+    refused: int | None = None  # of the findings; None: every finding is about a row that is refused
 
 
 class RefusedRowError(ValueError):
@@ -153,12 +163,20 @@ def period(from_text: str, to_text: str) -> tuple[int, int]:
     return epoch(start_at), epoch_up(end_at)
 
 
-def read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str, str]], Row]) -> Read[Row]:
-    """The rows of a CSV file as `to_row` makes them of values by column; what it refuses is a finding."""
+def read_table(
+    path: Path,
+    columns: Sequence[str],
+    to_row: Callable[[Mapping[str, str]], Row],
+    named: Mapping[str, str] | None = None,
+) -> Read[Row]:
+    """The rows of a CSV file as `to_row` makes them of values by column; what it refuses is a finding.
+
+    `named`: under which name the file has a column of ours.
+    """
     findings: list[Finding] = []
     rows: list[Row] = []
     lines: list[int] = []
-    for line, record in _records(path, columns, findings):
+    for line, record in _records(path, columns, findings, named or {}):
         try:
             rows.append(to_row(record))
             lines.append(line)
@@ -167,17 +185,43 @@ def read_table(path: Path, columns: Sequence[str], to_row: Callable[[Mapping[str
     return Read(tuple(rows), tuple(findings), tuple(lines))
 
 
-def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Iterator[tuple[int, dict[str, str]]]:
+def _records(
+    path: Path, columns: Sequence[str], findings: list[Finding], named: Mapping[str, str]
+) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, values by column, stripped) of each record; what is wrong with the file goes to the findings."""
+    table = csv_table(path, findings)
+    if table is None:
+        return
+    header, records = table
+    if lacking := header_findings(str(path), [named.get(name, name) for name in columns], header):
+        findings += lacking
+        return
+    for line, record in records:
+        yield line, record | {name: record[named.get(name, name)] for name in columns}
+
+
+def csv_table(path: Path, findings: list[Finding]) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]] | None:
+    """The header of a CSV file, and (line, values by column, stripped) of each record; None after a finding.
+
+    Columns are parted by commas, by what "sep=" in the first line says, or, where the header has no comma, by
+    semicolons or tabs, as spreadsheets of many languages write them.
+    """
     text = read_text(path, findings)
     if text is None:
-        return
-    records = csv_records(text)
+        return None
+    said = re.match(r"sep=(.)(?:\r\n|\n|\r)", text)
+    delimiter = said[1] if said else delimiter_of(text)
+    records = csv_records(text, delimiter, skip_lines=1 if said else 0)
     header = header_names(str(path), records, findings)
-    lacking = header_findings(str(path), columns, header) if header is not None else []
-    findings += lacking
-    if header is None or lacking:
-        return
+    return None if header is None else (header, _values(path, header, records, findings))
+
+
+def _values(
+    path: Path,
+    header: Sequence[str],
+    records: Iterator[tuple[int, Sequence[str] | BrokenRecord]],
+    findings: list[Finding],
+) -> Iterator[tuple[int, dict[str, str]]]:
     for line, values in records:
         if isinstance(values, BrokenRecord):
             findings.append(Finding(str(path), line, values.value, "rows are CSV", "close quotes, one row a line"))
@@ -194,13 +238,28 @@ def _records(path: Path, columns: Sequence[str], findings: list[Finding]) -> Ite
             yield line, dict(zip(header, (value.strip() for value in values), strict=True))
 
 
+def summed(findings: Sequence[Finding], most: int = 20) -> tuple[Finding, ...]:
+    """Findings, of one rule no more than so many: the others are counted in one."""
+    shown: list[Finding] = []
+    alike: dict[tuple[str, str, str], int] = {}
+    for each in findings:
+        kind = (each.source, each.rule, each.remedy)
+        alike[kind] = alike.get(kind, 0) + 1
+        if alike[kind] <= most:
+            shown.append(each)
+    for (source, rule, remedy), count in alike.items():
+        if count > most:
+            shown.append(Finding(source, None, f"{count - most:,} more", rule, remedy))
+    return tuple(shown)
+
+
 def instant(written: str) -> datetime:
     """A written time. Raises RefusedRowError for what is none, and for one that no evidence has."""
     try:
         at = parse_instant(written)
     except ValueError:
-        raise RefusedRowError(f"{written!r:.60}", "not a time", TIME_REMEDY) from None
-    if not FIRST_SECOND <= epoch(at) <= LAST_SECOND:
+        raise RefusedRowError(f"{written!r:.60}", time_flaw(written), TIME_REMEDY) from None
+    if not FIRST_JST_SECOND <= epoch(at) <= LAST_SECOND:
         raise RefusedRowError(repr(written), "a time from 1970 to 8999", TIME_REMEDY)
     return at
 
@@ -215,6 +274,8 @@ def filled(row: Mapping[str, str], column: str) -> str:
 def id_in(row: Mapping[str, str], column: str = "id") -> str:
     """The id in a column. Raises RefusedRowError where it is none."""
     written = filled(row, column)
+    if re.fullmatch(r"[0-9]+\.0+|[0-9](\.[0-9]+)?[eE]\+[0-9]+", written):
+        raise RefusedRowError(f"{column} {written!r:.60}", "an id is no decimal number", "write it as a whole number")
     if flaw := id_flaw(written):
         raise RefusedRowError(f"{column} {written[:80]!r}", flaw, f"give it an id of at most {LONGEST_ID} letters")
     return written
@@ -229,7 +290,8 @@ def name_in(row: Mapping[str, str], column: str) -> str:
 
 def users_in(row: Mapping[str, str], column: str) -> int:
     """The number of users in a column. Raises RefusedRowError for what is none."""
-    written = row[column].replace(",", "")
+    grouped = re.fullmatch(r"[1-9][0-9]{0,2}(,[0-9]{3})+", row[column])
+    written = row[column].replace(",", "") if grouped else row[column]
     if not (written.isascii() and written.isdigit()) or len(written) > 18 or int(written) > MOST_USERS:
         raise RefusedRowError(f"{column} {row[column]!r:.60}", "a whole number of users", "write it like 60000")
     return int(written)

@@ -1,226 +1,209 @@
-"""Reader of announced maintenance: an iCalendar file (.ics), one notice per publication of a window.
+"""Reader of announced maintenance: an iCalendar file (.ics), every event in it as an issue of that event.
 
-Published is `X-KEIZOKU-PUBLISHED`, else CREATED for the first issue (sequence 0) and LAST-MODIFIED for a later one:
-an edit that moves or widens a window is announced when it is edited. A notice that came too late is kept, as
-evidence, with a finding.
+    an event, a series       an issue (`keizoku.sla.rules.announcements` puts issues of all files together)
+    RECURRENCE-ID            an issue of one occurrence
+    CANCELLED, TENTATIVE     an issue that announces nothing, from its publication on
 
-    one event                notice "a"
-    a series                 notices "a#START", by what each occurrence's start was before anybody moved it
-    its moved occurrence     another publication of "a#START"
-    its EXDATE               a withdrawal of "a#START"
-
-What is cancelled or only TENTATIVE announces nothing from its publication on: a notice that is `cancelled`. The
-calendar's name (X-WR-CALNAME) tells events with the same UID in two calendars apart.
+When an issue was published: `ics_times`. A notice that came too late is kept, as evidence, with a finding. An event
+that cannot be read, or comes to nothing, is a finding; the others go on.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from icalendar import Calendar, Component
-
-from keizoku.limits import LARGEST_PAGE
 from keizoku.sla.evidence.ics_events import (
-    Window,
-    calendar_name,
-    is_series,
+    Written,
+    occurrence,
     occurrences_of,
-    original_start,
-    published_at,
-    status_of,
-    uid_of,
+    recurrence_of,
     window_of,
-    withdrawn_at,
+    written_event,
 )
-from keizoku.sla.evidence.incident_files import FIRST_SECOND, LAST_SECOND, RefusedRowError
+from keizoku.sla.evidence.ics_text import EventText, events_in
+from keizoku.sla.evidence.ics_times import Published, Stated, order_of, published, withdrawn
+from keizoku.sla.evidence.incident_files import RefusedRowError
+from keizoku.sla.rules.announcements import Announced, Announcements, EventIssue, Occurrence, announcements_of
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
-from keizoku.terms.calendar import epoch, epoch_up, from_epoch, iso_jst
+from keizoku.terms.calendar import from_epoch, iso_jst
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.input_files import read_whole
 from keizoku.terms.policy import Policy
 
-NOTHING_ANNOUNCED = ("CANCELLED", "TENTATIVE")
-Identity = tuple[str, str]  # calendar, UID
+__all__ = ["Issues", "NoticesRead", "Stated", "findings_of", "read_issues", "read_notices"]
+
+
+ANNOUNCING: Final = ("", "PUBLISH", "REQUEST", "CANCEL")
+"""Methods of a mail (RFC 5546 3.2) that say what the organiser has on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Issue:
-    """The newest issue of an event in a file: when it was published, and the windows that it speaks of."""
+class Issues:
+    """What a file has of events, how many of them were refused, and why."""
 
-    published_at: int
-    windows: frozenset[str]
+    path: Path
+    rows: tuple[EventIssue, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class NoticesRead:
-    """The notices of a file in its order, how many events were refused, and the findings."""
+    """What files come to: the publications, the issues behind them, how many events were refused, and the findings."""
 
     rows: tuple[UpdateNotice, ...] = ()
     findings: tuple[Finding, ...] = ()
     refused: int = 0
-    issues: dict[Identity, Issue] = field(default_factory=dict)
+    issues: tuple[EventIssue, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """An event of a file, with its line and the calendar that it stands in."""
-
-    component: Component
-    line: int
-    identity: Identity
-    withdrawn: bool  # it announces nothing
-
-    @property
-    def uid(self) -> str:
-        return self.identity[1]
-
-    def published_at(self, series: Component | None = None) -> datetime:
-        if self.withdrawn:
-            return withdrawn_at(self.component, self.uid)
-        return published_at(self.component, self.uid, series)
-
-    def notice(self, name: str, at: datetime, window: Window, *, withdrawn: bool = False) -> UpdateNotice:
-        try:
-            start, end = epoch(window.start_at), epoch_up(window.start_at + window.length)
-        except OverflowError:
-            start, end = epoch(window.start_at), LAST_SECOND + 1
-        if not (FIRST_SECOND <= start < end <= LAST_SECOND and FIRST_SECOND <= epoch(at) <= LAST_SECOND):
-            raise RefusedRowError(f"{self.uid}: {iso_jst(window.start_at)}", "a time from 1970 to 8999", "correct it")
-        cancelled = self.withdrawn or withdrawn
-        return UpdateNotice(name, epoch_up(at), start, end, cancelled=cancelled, calendar=self.identity[0])
+def read_notices(paths: Path | Sequence[Path], policy: Policy, stated: Stated | None = None) -> NoticesRead:
+    """The notices of files, taken together; each occurrence of a recurring one is a notice of its own."""
+    reads = [read_issues(path, stated) for path in ([paths] if isinstance(paths, Path) else paths)]
+    issues = tuple(issue for read in reads for issue in read.rows)
+    announced = announcements_of(issues)
+    findings = [finding for read in reads for finding in read.findings]
+    findings += findings_of(announced, policy)
+    order = {str(read.path): place for place, read in enumerate(reads)}
+    findings.sort(key=lambda finding: (order.get(finding.source, 0), finding.line or 0))
+    refused = sum(read.refused for read in reads) + len(announced.clashing)
+    return NoticesRead(announced.notices, tuple(findings), refused, issues)
 
 
-def read_notices(path: Path, policy: Policy) -> NoticesRead:
-    """The notices of a file; each occurrence of a recurring one is a notice of its own."""
+def read_issues(path: Path, stated: Stated | None = None) -> Issues:
+    """Every event of a file as an issue; OSError if it cannot be opened."""
     try:
-        text = read_whole(path, LARGEST_PAGE).decode("utf-8-sig")
-        calendars = Calendar.from_ical(text, multiple=True)
-        events = [(calendar, event) for calendar in calendars for event in calendar.walk("VEVENT")]
-    except UnicodeDecodeError:
-        return _refused(path, "not UTF-8", "files are UTF-8", "save the file as UTF-8")
-    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        why = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        return _refused(path, why, "the file is a calendar", "export it again as .ics")
-    lines = [at for at, line in enumerate(text.splitlines(), start=1) if line.strip().upper() == "BEGIN:VEVENT"]
-    if len(lines) != len(events) or "BEGIN:VCALENDAR" not in text.upper():
-        return _refused(path, "cut off", "a calendar has a beginning and an end", "export it again as .ics")
-    reading = _Reading(path, policy)
-    for line, (calendar, event) in zip(lines, events, strict=True):
-        reading.sort_in(line, calendar, event)
+        events = events_in(path)
+    except RefusedRowError as refused:
+        return Issues(path, (), (Finding(str(path), None, refused.value, refused.rule, refused.remedy),), 1)
+    if not events:
+        rule = "a calendar of maintenance has events (VEVENT); this one announces nothing"
+        return Issues(path, (), (Finding(str(path), None, "no event", rule, "export the maintenance as events"),), 1)
+    reading = _Reading(path, stated or Stated())
+    for event in events:
+        reading.sort_in(event)
     return reading.result()
 
 
-def _refused(path: Path, value: str, rule: str, remedy: str) -> NoticesRead:
-    return NoticesRead((), (Finding(str(path), None, value, rule, remedy),), 1)
+def findings_of(announced: Announcements, policy: Policy, of: Sequence[EventIssue] | None = None) -> list[Finding]:
+    """What is to be told of the publications of files: came too late, names no occurrence, clashes with another.
+
+    `of`: the issues that are spoken of; the others are only there to put them together.
+    """
+    own = {(issue.source, issue.line) for issue in of} if of is not None else None
+    before: dict[tuple[str, str, str], UpdateNotice] = {}
+    findings = [
+        _too_late(row.issue, row.notice, policy)
+        for row in sorted(announced.rows, key=lambda row: row.notice.published_at)
+        if _is_new(row, before)
+        and not row.notice.cancelled
+        and _is_of(row.issue, own)
+        and not is_announced_in_time(row.notice, policy)
+    ]
+    for issue in announced.homeless:
+        if not _is_of(issue, own):
+            continue
+        if issue.recurrence is None:
+            rule = "it cancels what no file announces"
+            findings.append(_told(issue, f"{issue.uid}: cancelled", rule, "give the calendar that announces it, too"))
+        else:
+            value = f"{issue.uid}: RECURRENCE-ID {_instant(issue.recurrence.at)}"
+            rule = "no occurrence of its series starts then, or on that day"
+            findings.append(_told(issue, value, rule, "state the start of the occurrence that it replaces"))
+    for issue in (each for each in announced.by_day if _is_of(each, own)):
+        value = f"{issue.uid}: RECURRENCE-ID {_instant(issue.recurrence.at if issue.recurrence else 0)}"
+        rule = "its series has that day's occurrence at another hour; that one is replaced"
+        findings.append(_told(issue, value, rule, "state the start of the occurrence that it replaces"))
+    for issue in announced.clashing if of is None else ():
+        value = f"{issue.uid} published {_instant(issue.published_at)}"
+        rule = "two windows of one event were not published at the same time; an edit is a new notice"
+        remedy = "state in X-KEIZOKU-PUBLISHED when it was edited; until then what both announce is covered"
+        findings.append(_told(issue, value, rule, remedy))
+    return findings
 
 
 class _Reading:
-    """One file being read: a series and what overrides it belong together, wherever they stand."""
+    """One file being read."""
 
-    def __init__(self, path: Path, policy: Policy) -> None:
-        self._path, self._policy = path, policy
-        self._masters: list[_Event] = []
-        self._overrides: dict[Identity, list[tuple[_Event, datetime, bool]]] = defaultdict(list)
-        self._notices: list[tuple[int, UpdateNotice]] = []
-        self._issued: dict[tuple[str, str, int], list[UpdateNotice]] = defaultdict(list)
+    def __init__(self, path: Path, stated: Stated) -> None:
+        self._path, self._stated = path, stated
+        self._events: list[tuple[int, Written]] = []
         self._findings: list[Finding] = []
         self._refused: set[int] = set()
-        self._issues: dict[Identity, Issue] = {}
 
-    def sort_in(self, line: int, calendar: Component, component: Component) -> None:
-        """Take an event as one of its own or as one that overrides an occurrence."""
-        with self._telling(line):
-            name = calendar_name(calendar)
-            withdrawn = status_of(component) in NOTHING_ANNOUNCED or str(calendar.get("METHOD", "")).upper() == "CANCEL"
-            event = _Event(component, line, (name, uid_of(component)), withdrawn)
-            replaced = original_start(component, event.uid)
-            if replaced is None:
-                self._masters.append(event)
-            else:
-                self._overrides[event.identity].append((event, *replaced))
-            if status_of(component) == "TENTATIVE":
+    def sort_in(self, event: EventText) -> None:
+        """Take an event with its line."""
+        with self._telling(event.line):
+            written = written_event(event.calendar, event.component)
+            if written.method not in ANNOUNCING:
+                rule = "only what the organiser publishes is announced, not an answer to it or a wish"
+                remedy = "give the calendar itself, or a mail with PUBLISH, REQUEST or CANCEL"
+                raise RefusedRowError(f"{written.uid}: METHOD {written.method:.40}", rule, remedy)
+            self._events.append((event.line, written))
+            if written.status in ("TENTATIVE", "RE-SCHEDULED", "RESCHEDULED") and written.method != "CANCEL":
                 rule = "a tentative window is not announced; it excludes nothing"
-                self._say(line, f"{event.uid}: TENTATIVE", rule, "confirm it in time (premium/9.4.4)")
+                self._say(event.line, f"{written.uid}: {written.status}", rule, "confirm it in time (premium/9.4.4)")
 
-    def result(self) -> NoticesRead:
-        """All that the events come to."""
-        series_of = {event.identity: event.component for event in self._masters}
-        for event in self._masters:
-            with self._telling(event.line):
-                self._take(event)
-        for identity, overrides in self._overrides.items():
-            for event, start_at, and_later in overrides:
-                with self._telling(event.line):
-                    self._override(event, start_at, series_of.get(identity), and_later=and_later)
-        ordered = sorted(self._notices, key=lambda row: row[0])
+    def result(self) -> Issues:
+        """All of them as issues."""
+        series = {event.uid: event for _, event in self._events if not event.is_override}
+        rows = []
+        for line, event in self._events:
+            with self._telling(line):
+                rows.append(self._issue(line, event, series.get(event.uid)))
         findings = sorted(self._findings, key=lambda finding: finding.line or 0)
-        rows = tuple(dict.fromkeys(notice for _, notice in ordered))
-        return NoticesRead(rows, tuple(findings), len(self._refused), self._issues)
+        return Issues(self._path, tuple(rows), tuple(findings), len(self._refused))
 
-    def _take(self, event: _Event) -> None:
-        """An event of its own: one window, or those of a series, less those that something newer overrides."""
-        window, at = window_of(event.component, event.uid), event.published_at()
-        if not is_series(event.component):
-            self._add(event, event.notice(event.uid, at, window))
-            self._note(event, at, {event.uid})
-            return
-        found = occurrences_of(event.component, event.uid)
-        newer = {
-            start_at
-            for override, start_at, _ in self._overrides.get(event.identity, ())
-            if _is_newer(override, event.component, at)
-        }
-        names = {_name(event.uid, start_at) for start_at in (*found.starts, *found.left_out)}
-        for start_at in found.starts:
-            if start_at not in newer:
-                self._add(event, event.notice(_name(event.uid, start_at), at, Window(start_at, window.length)))
-        for start_at in found.left_out:
-            name, left_out = _name(event.uid, start_at), Window(start_at, window.length)
-            self._add(event, event.notice(name, at, left_out, withdrawn=True))
-        overridden = {_name(event.uid, start_at) for _, start_at, _ in self._overrides.get(event.identity, ())}
-        self._note(event, at, names | overridden)
+    def _issue(self, line: int, event: Written, series: Written | None) -> EventIssue:
+        gone = event.announces_nothing
+        occurrences, is_series = self._occurrences(line, event)
+        when = self._when(line, event, series)
+        stamped_at, edited_at = order_of(event, self._stated)
+        return EventIssue(
+            uid=event.uid,
+            published_at=when.at,
+            published_from=when.named,
+            occurrences=occurrences,
+            is_series=is_series,
+            withdrawn=gone,
+            recurrence=recurrence_of(event) if event.is_override else None,
+            sequence=event.sequence,
+            stamped_at=stamped_at,
+            edited_at=edited_at,
+            calendar=event.calendar,
+            source=str(self._path),
+            line=line,
+        )
+
+    def _occurrences(self, line: int, event: Written) -> tuple[tuple[Occurrence, ...], bool]:
+        """Its windows, and whether it recurs; a cancellation may have none."""
+        if event.announces_nothing and "DTSTART" not in event.component:
+            return (), False
+        window = window_of(event)
+        if event.is_override or not event.is_series:
+            return (occurrence(event, window.start_at, window.length),), False
+        found = occurrences_of(event, window)
+        for value, rule, remedy in found.doubts:
+            self._say(line, value, rule, remedy)
+        if all(each.left_out for each in found.occurrences):
+            rule = "every window of this series is left out; it announces nothing"
+            self._say(line, f"{event.uid}: no window", rule, "cancel the series, or correct its EXDATE")
         if found.read_until is not None:
             rule = f"a rule without an end is read until {iso_jst(found.read_until)}"
-            self._say(event.line, f"{event.uid}: RRULE", rule, "import the calendar again before then")
+            self._say(line, f"{event.uid}: RRULE", rule, "import the calendar again before then")
+        return found.occurrences, True
 
-    def _override(self, event: _Event, start_at: datetime, series: Component | None, *, and_later: bool) -> None:
-        at = event.published_at(series if series is not None else event.component)
-        self._add(event, event.notice(_name(event.uid, start_at), at, window_of(event.component, event.uid)))
-        if not and_later:
-            return
-        for master in self._masters:
-            if master.identity == event.identity and is_series(master.component):
-                length = window_of(master.component, event.uid).length
-                for later_at in occurrences_of(master.component, event.uid).starts:
-                    if later_at > start_at:
-                        name = _name(event.uid, later_at)
-                        self._add(event, event.notice(name, at, Window(later_at, length), withdrawn=True))
-        rule = "of an edit of this and all later occurrences only this one is read; the later ones announce nothing"
-        raise RefusedRowError(f"{event.uid}: THISANDFUTURE", rule, "write the later ones as a series of their own")
-
-    def _add(self, event: _Event, notice: UpdateNotice) -> None:
-        issued = self._issued[notice.calendar, notice.uid, notice.published_at]
-        for other in issued:
-            if other == notice:
-                return
-            if not (other.cancelled or notice.cancelled):
-                value = f"{notice.uid} published {iso_jst(from_epoch(notice.published_at))}"
-                rule = "two windows of one event were not published at the same time; an edit is a new notice"
-                raise RefusedRowError(value, rule, "state in X-KEIZOKU-PUBLISHED when it was edited")
-        issued.append(notice)
-        self._notices.append((event.line, notice))
-        if not notice.cancelled and not is_announced_in_time(notice, self._policy):
-            self._findings.append(_too_late(self._path, event.line, notice, self._policy))
-
-    def _note(self, event: _Event, at: datetime, windows: set[str]) -> None:
-        issue = Issue(epoch_up(at), frozenset(windows))
-        known = self._issues.get(event.identity)
-        if known is None or known.published_at <= issue.published_at:
-            self._issues[event.identity] = issue
+    def _when(self, line: int, event: Written, series: Written | None) -> Published:
+        gone = event.announces_nothing
+        when = withdrawn(event, self._stated) if gone else published(event, self._stated, series)
+        if when.passed:
+            taken = f"{when.named} is taken" if when.named else "it holds from the beginning"
+            self._say(
+                line, f"{event.uid}: {', '.join(when.passed)}", f"it says nothing; {taken}", "export the real time"
+            )
+        return when
 
     def _say(self, line: int, value: str, rule: str, remedy: str) -> None:
         self._findings.append(Finding(str(self._path), line, value, rule, remedy))
@@ -238,24 +221,32 @@ class _Reading:
             self._say(line, what, "times are from 1970 to 8999", "correct the event")
 
 
-def _is_newer(override: _Event, series: Component, series_at: datetime) -> bool:
-    """Whether what overrides an occurrence was not published before this issue of its series' own window."""
-    try:
-        return override.published_at(series) <= series_at
-    except RefusedRowError:
-        return True
+def _is_new(row: Announced, before: dict[tuple[str, str, str], UpdateNotice]) -> bool:
+    """Whether a publication says anything else than the one before it of the same occurrence."""
+    notice = row.notice
+    last = before.get((notice.calendar, notice.event, notice.uid))
+    before[notice.calendar, notice.event, notice.uid] = notice
+    says = (notice.start, notice.end, notice.cancelled)
+    return last is None or (last.start, last.end, last.cancelled) != says
 
 
-def _name(uid: str, start_at: datetime) -> str:
-    return f"{uid}#{iso_jst(start_at)}"
+def _is_of(issue: EventIssue, own: set[tuple[str, int]] | None) -> bool:
+    return own is None or (issue.source, issue.line) in own
 
 
-def _too_late(path: Path, line: int, notice: UpdateNotice, policy: Policy) -> Finding:
-    published, needed = (iso_jst(from_epoch(at)) for at in (notice.published_at, published_by(notice, policy)))
-    return Finding(
-        str(path),
-        line,
-        f"{notice.uid} published {published}",
+def _told(issue: EventIssue, value: str, rule: str, remedy: str) -> Finding:
+    return Finding(issue.source, issue.line or None, value, rule, remedy)
+
+
+def _instant(at: int) -> str:
+    return iso_jst(from_epoch(at))
+
+
+def _too_late(issue: EventIssue, notice: UpdateNotice, policy: Policy) -> Finding:
+    published_at, needed = _instant(notice.published_at), _instant(published_by(notice, policy))
+    return _told(
+        issue,
+        f"{notice.uid} published {published_at}",
         f"had to be published by {needed} (premium/9.4.4), so it does not cover and the update counts",
         "nothing to correct, unless it was published earlier",
     )

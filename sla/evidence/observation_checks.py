@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from keizoku.sla.evidence.incident_files import TIME_REMEDY
 from keizoku.sla.evidence.observation_files import Bulk, RawRow, literal
+from keizoku.terms.calendar import time_flaw
 from keizoku.terms.decision import Finding
 
 SYMPTOMS = ("site", "login", "view")
@@ -25,7 +26,15 @@ def rules(bulk: Bulk) -> dict[int, str]:
         3: f"({start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {YEAR_9000_US})",
         4: f"(({end_us} IS NULL AND {bulk.end_is_written}) OR {end_us} NOT BETWEEN 0 AND {YEAR_9000_US})",
         5: f"{end_us} <= {start_us}",
+        6: _is_float(bulk.texts[0]),
     }
+
+
+def _is_float(text: str) -> str:
+    """SQL: an id that a program wrote as a decimal number: of one user it makes two, or of several one."""
+    digits_left_out = f"translate(trim({text}), '0123456789', '')"
+    decimal = f"({text} LIKE '%.0%' AND {digits_left_out} = '.' AND rtrim(trim({text}), '0') LIKE '%.')"
+    return f"({decimal} OR ({text} LIKE '%e+%' AND {digits_left_out} IN ('.e+', 'e+')))"
 
 
 def wrong_rule(bulk: Bulk, broken: Collection[int] | None = None) -> str:
@@ -47,12 +56,13 @@ def findings_of_rules(source: str, counts: Mapping[int, int]) -> tuple[Finding, 
 
 def broken_rule(source: str, row: RawRow, wrong: int) -> Finding:
     """The finding for a row that breaks the rule of this number."""
-    line, _, symptom, start, end = row
+    line, user, symptom, start, end = row
     value, rule, remedy = {
         1: ("no user_id", "every observation names its user", "fill it in"),
         2: (f"symptom {symptom!r}", f"a symptom is {', '.join(SYMPTOMS)}", "correct it"),
-        3: (f"started_at {start!r}", "not a time", TIME_REMEDY),
-        4: (f"ended_at {end!r}", "not a time", f"{TIME_REMEDY}, or leave it empty while still open"),
+        3: (f"started_at {start!r}", time_flaw(start or ""), TIME_REMEDY),
+        4: (f"ended_at {end!r}", time_flaw(end or ""), f"{TIME_REMEDY}, or leave it empty while still open"),
         5: (f"{start} to {end}", "an observation ends after it starts", "correct one of the times"),
+        6: (f"user_id {user!r}", "an id is no decimal number", "write ids as whole numbers or texts"),
     }[wrong]
     return Finding(source, line, value, rule, remedy)

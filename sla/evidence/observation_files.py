@@ -15,8 +15,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from keizoku.terms.calendar import WRITTEN_TIME
 from keizoku.terms.decision import Finding
-from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, header_findings, header_names, regular_file
+from keizoku.terms.inputs.input_files import (
+    BrokenRecord,
+    csv_records,
+    delimiter_of,
+    header_findings,
+    header_names,
+    regular_file,
+)
 
 if TYPE_CHECKING:
     import duckdb  # of the extra `evidence`; a night without claims does without it
@@ -113,9 +121,9 @@ def open_files(
 
 
 def written_us(text: str) -> str:
-    """SQL: the instant of a written time, JST unless it has a zone; NULL for words such as infinity."""
+    """SQL: the instant of a written time, JST unless it has an offset; NULL for what `parse_instant` refuses, too."""
     instant = f"try_cast(trim({text}) AS TIMESTAMPTZ)"
-    return f"CASE WHEN trim({text}) BETWEEN '0' AND ':' THEN epoch_us({instant}) END"
+    return f"CASE WHEN regexp_full_match(trim({text}), {literal(WRITTEN_TIME)}) THEN epoch_us({instant}) END"
 
 
 def file_literal(path: Path) -> str:
@@ -137,7 +145,7 @@ def _observations_in(folder: Path) -> Iterable[Path]:
 
 def _csv(path: Path, names: Mapping[str, str], symptom: str | None) -> ObservationFile | list[Finding]:
     findings: list[Finding] = []
-    header = _header(path, findings)
+    header, delimiter = _header(path, findings)
     if header is None:
         return findings
     if lacking := header_findings(str(path), names.values(), header):
@@ -146,8 +154,9 @@ def _csv(path: Path, names: Mapping[str, str], symptom: str | None) -> Observati
     texts = [f"c{places[name]}" if name in places else literal(symptom) for name in COLUMNS]
     fields = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
     relation = (
-        f"read_csv({file_literal(path)}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
-        f"columns = {{{fields}}}, store_rejects = true, rejects_table = 'reject', rejects_scan = 'reject_scan')"
+        f"read_csv({file_literal(path)}, header = true, auto_detect = false, delim = {literal(delimiter)}, "
+        f"quote = '\"', escape = '\"', columns = {{{fields}}}, "
+        "store_rejects = true, rejects_table = 'reject', rejects_scan = 'reject_scan')"
     )
 
     width = len(header)
@@ -155,7 +164,7 @@ def _csv(path: Path, names: Mapping[str, str], symptom: str | None) -> Observati
 
     def rows() -> Rows:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            records = csv_records(file)
+            records = csv_records(file, delimiter)
             next(records)
             for line, values in records:
                 if isinstance(values, BrokenRecord):
@@ -169,14 +178,15 @@ def _csv(path: Path, names: Mapping[str, str], symptom: str | None) -> Observati
     return ObservationFile(_text_bulk(relation, texts), [(str(path), rows)])
 
 
-def _header(path: Path, findings: list[Finding]) -> list[str] | None:
-    """The names in the first record, or None after a finding. Raises UnicodeDecodeError."""
+def _header(path: Path, findings: list[Finding]) -> tuple[list[str] | None, str]:
+    """The names in the first record, or None after a finding, and what parts columns. Raises UnicodeDecodeError."""
     with path.open("rb") as file:
-        head = file.read(HEADER_BYTES)
-    header = header_names(str(path), csv_records(head.decode("utf-8-sig", "surrogateescape")), findings)
+        head = file.read(HEADER_BYTES).decode("utf-8-sig", "surrogateescape")
+    delimiter = delimiter_of(head)
+    header = header_names(str(path), csv_records(head, delimiter), findings)
     for name in header or ():
         name.encode(errors="surrogateescape").decode()
-    return header
+    return header, delimiter
 
 
 def _ndjson(path: Path, names: Mapping[str, str], symptom: str | None) -> ObservationFile | list[Finding]:

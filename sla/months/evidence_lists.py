@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.db.session import Session
-from keizoku.db.tables.evidence import incident, interruption, maintenance_notice, population
+from keizoku.db.tables.evidence import incident, interruption, population
+from keizoku.sla.evidence.notice_store import recorded_notices
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time
-from keizoku.terms.calendar import Month, epoch, epoch_up
+from keizoku.terms.calendar import Month, from_epoch
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.read_model import JapanInstant, Key, Shown
 from keizoku.terms.rules import Rules
@@ -47,6 +48,7 @@ class NoticeRow(Shown):
     ground: str | None
     author: str
     recorded_at: JapanInstant
+    published_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +100,22 @@ def incident_list(session: Session, month: Month | None = None, *, every_revisio
 
 def notice_list(session: Session, rules: Rules, month: Month | None = None) -> list[NoticeRow]:
     """Notices by their start, and whether each was published in time to cover."""
+    reach = (month.start_at, month.end_at) if month is not None else None
     return [
         NoticeRow(
-            id=row.uid,
-            published_at=row.published_at,
-            from_at=row.from_at,
-            to_at=row.to_at,
-            in_time=_in_time(rules, row),
-            cancelled=row.cancelled,
-            calendar=row.calendar,
-            ground=row.ground,
-            author=row.author,
-            recorded_at=row.recorded_at,
+            id=each.notice.uid,
+            published_at=from_epoch(each.notice.published_at),
+            from_at=from_epoch(each.notice.start),
+            to_at=from_epoch(each.notice.end),
+            in_time=_in_time(rules, each.notice),
+            cancelled=each.notice.cancelled,
+            calendar=each.notice.calendar,
+            ground=each.ground,
+            author=each.author,
+            recorded_at=each.recorded_at,
+            published_from=each.notice.published_from,
         )
-        for row in _by_start(session, maintenance_notice, month)
+        for each in recorded_notices(session, reach)
     ]
 
 
@@ -139,11 +143,10 @@ def _of_month(query: sa.Select[Any], table: sa.Table, month: Month | None) -> sa
     return query.where(table.c.from_at < month.end_at, table.c.to_at > month.start_at)
 
 
-def _in_time(rules: Rules, row: Any) -> bool | None:
+def _in_time(rules: Rules, notice: UpdateNotice) -> bool | None:
     """None: no version of the terms reaches it."""
     try:
-        policy = policy_of(rules, Month.of(row.from_at))
+        policy = policy_of(rules, Month.of(from_epoch(notice.start)))
     except UncoveredDateError:
         return None
-    window = UpdateNotice(row.uid, epoch_up(row.published_at), epoch(row.from_at), epoch_up(row.to_at))
-    return is_announced_in_time(window, policy)
+    return is_announced_in_time(notice, policy)

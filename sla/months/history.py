@@ -19,13 +19,13 @@ from keizoku.db.tables.evidence import (
     evidence_import,
     incident,
     interruption,
-    maintenance_notice,
     observation,
     outage_count,
     population,
     unknown_ruling,
     unknown_time,
 )
+from keizoku.sla.evidence.notice_store import recorded_notices
 from keizoku.sla.months.history_rows import (
     IMPORTED_AS,
     ClaimFacts,
@@ -47,7 +47,6 @@ from keizoku.sla.months.history_rows import (
 from keizoku.sla.review_queue import policy_of, reach_seconds
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import normalise
-from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
 from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, parse_instant
@@ -190,17 +189,17 @@ def _revisions(near: tuple[datetime, datetime]) -> sa.Select[Any]:
 
 
 def _notices(session: Session, near: tuple[datetime, datetime], policy: Policy) -> Iterator[HistoryRow]:
-    for row in session.execute(
-        sa.select(maintenance_notice).where(_overlaps(maintenance_notice, near)).order_by(maintenance_notice.c.id)
-    ):
-        window = UpdateNotice(row.uid, epoch_up(row.published_at), epoch(row.from_at), epoch_up(row.to_at))
+    for each in recorded_notices(session, near):
+        notice = each.notice
         facts = NoticeFacts(
-            published_at=row.published_at,
-            publish_by_at=from_epoch(published_by(window, policy)),
-            in_time=is_announced_in_time(window, policy),
-            cancelled=row.cancelled,
+            published_at=from_epoch(notice.published_at),
+            publish_by_at=from_epoch(published_by(notice, policy)),
+            in_time=is_announced_in_time(notice, policy),
+            cancelled=notice.cancelled,
+            published_from=notice.published_from,
         )
-        yield HistoryRow(row.recorded_at, "notice", row.uid, ((row.from_at, row.to_at),), facts, row.author)
+        window = (from_epoch(notice.start), from_epoch(notice.end))
+        yield HistoryRow(each.recorded_at, "notice", notice.uid, (window,), facts, each.author)
 
 
 def _interruptions(session: Session, near: tuple[datetime, datetime]) -> Iterator[HistoryRow]:

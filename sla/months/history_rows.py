@@ -98,6 +98,7 @@ class NoticeFacts(Facts):
     publish_by_at: JapanInstant
     in_time: bool
     cancelled: bool
+    published_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,19 +17,19 @@ from keizoku.db.tables.evidence import (
     environment_ruling,
     incident,
     interruption,
-    maintenance_notice,
     observation,
     outage_count,
     population,
 )
 from keizoku.sla.counting.outage_threshold import Population, counted_windows, observed_windows, outages_from
 from keizoku.sla.evidence.incident_files import Count, Incident
+from keizoku.sla.evidence.notice_store import load_notices
 from keizoku.sla.evidence.observation_files import literal
 from keizoku.sla.evidence.observations import open_observations
 from keizoku.sla.evidence.unknown_store import load_unknown, ruled_down
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, intersect, normalise
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage
 from keizoku.sla.rules.unusable_time import MonthFacts, ServiceMonth, service_month
 from keizoku.terms.calendar import Month, epoch, epoch_up, parse_instant
 from keizoku.terms.policy import Policy
@@ -58,7 +58,7 @@ def load_month_facts(session: Session, policy: Policy, month: Month, at: datetim
     return MonthFacts(
         month=month,
         outages=_outages(session, policy, reach, at),
-        notices=_notices(session, reach, at),
+        notices=load_notices(session, reach, at),
         interruptions=_interruptions(session, reach, at),
         environments=_environments(session, at),
         unknown=load_unknown(session, reach, at),
@@ -132,30 +132,6 @@ def _counts(session: Session, reach: tuple[datetime, datetime], at: datetime) ->
         )
     )
     return [Count(epoch(row.from_at), epoch_up(row.to_at), row.affected, row.total) for row in rows]
-
-
-def _notices(session: Session, reach: tuple[datetime, datetime], at: datetime) -> tuple[UpdateNotice, ...]:
-    """Every publication of the events that announce anything of the period: one may have moved or withdrawn it."""
-    table = maintenance_notice.c
-    near = sa.select(table.calendar, table.uid).where(_overlaps(table.from_at, table.to_at, reach))
-    rows = session.execute(
-        sa.select(table.calendar, table.uid, table.published_at, table.from_at, table.to_at, table.cancelled)
-        .where(sa.tuple_(table.calendar, table.uid).in_(near), table.recorded_at <= at)
-        .order_by(table.from_at, table.id)
-    )
-    return tuple(notice_of(row) for row in rows)
-
-
-def notice_of(row: Any) -> UpdateNotice:
-    """A publication as it was recorded."""
-    return UpdateNotice(
-        row.uid,
-        epoch_up(row.published_at),
-        epoch(row.from_at),
-        epoch_up(row.to_at),
-        cancelled=row.cancelled,
-        calendar=row.calendar,
-    )
 
 
 def _interruptions(session: Session, reach: tuple[datetime, datetime], at: datetime) -> tuple[Interruption, ...]:

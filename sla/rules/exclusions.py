@@ -25,18 +25,22 @@ AFTER_ALL = 2**62
 
 def announced_windows(
     notices: Iterable[UpdateNotice], published_by: Callable[[int], int], updates: Spans
-) -> dict[tuple[str, str], Spans]:
-    """By calendar and event: the seconds that are covered.
+) -> dict[tuple[str, str, str], Spans]:
+    """By calendar, series and name: the seconds that are covered.
 
     `published_by`: from the start of an update, the last instant at which it could have been announced.
     `updates`: the updates themselves, each a span, not clipped to any month.
     """
-    ordered = sorted(notices, key=lambda notice: (notice.calendar, notice.uid, notice.published_at))
+    ordered = sorted(notices, key=lambda notice: (*_chain(notice), notice.published_at))
     covered = {}
-    for event, issued in groupby(ordered, key=lambda notice: (notice.calendar, notice.uid)):
+    for event, issued in groupby(ordered, key=_chain):
         publications = [list(issues) for _, issues in groupby(issued, key=lambda notice: notice.published_at)]
         covered[event] = _covered(publications, published_by, updates)
     return covered
+
+
+def _chain(notice: UpdateNotice) -> tuple[str, str, str]:
+    return notice.calendar, notice.event, notice.uid
 
 
 def _covered(

@@ -3,7 +3,7 @@
 Instants are epoch seconds, spans are [start, end).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from keizoku.sla.rules.intervals import Spans
@@ -44,6 +44,8 @@ class UpdateNotice:
     end: int
     cancelled: bool = False
     calendar: str = ""
+    event: str = ""  # the series that it is an occurrence of
+    published_from: str = field(default="", compare=False)  # what says when: a property, --published, our first sight
 
 
 @dataclass(frozen=True, slots=True)

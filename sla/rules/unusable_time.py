@@ -101,6 +101,8 @@ CLAIMANT_BUCKETS = (
 )
 
 BucketMark = tuple[int, int, str]
+LESS_USUAL = ("DTSTAMP", "--published", "first seen")
+"""Proofs of a time of publication that the evidence names beside the notice."""
 
 
 def service_month(
@@ -270,7 +272,9 @@ def _take_in_order(seconds: Spans, takers: Mapping[str, Spans], rest: str) -> di
     return {**shares, rest: seconds}
 
 
-def _announced(facts: MonthFacts, causes: Mapping[Cause, Spans], policy: Policy) -> Mapping[tuple[str, str], Spans]:
+def _announced(
+    facts: MonthFacts, causes: Mapping[Cause, Spans], policy: Policy
+) -> Mapping[tuple[str, str, str], Spans]:
     own = ((outage.start, outage.end) for outage in facts.outages if outage.cause is Cause.SYSTEM_UPDATE)
     updates = normalise(chain(own, causes[Cause.SYSTEM_UPDATE]))  # whole, also where a stronger cause has the seconds
     return announced_windows(facts.notices, partial(announced_by, policy=policy), updates)
@@ -284,9 +288,12 @@ def _parts(
     buckets: Mapping[str, Spans],
 ) -> tuple[DowntimePart, ...]:
     outage_marks = _outage_marks(facts.outages, wholes)
+    proofs = _proofs(facts.notices)
     own_marks: Mapping[str, list[BucketMark]] = {
         "announced_update": [
-            (*span, f"notice {uid}") for (_, uid), spans in _announced(facts, causes, policy).items() for span in spans
+            (*span, f"notice {uid}{proofs.get(uid, '')}")
+            for (*_, uid), spans in _announced(facts, causes, policy).items()
+            for span in spans
         ],
         "interruption": [(i.start, i.end, f"interruption: {i.ground} ({i.approved_by})") for i in facts.interruptions],
         "environment": [(start, end, ruling.source) for ruling in facts.environments for start, end in ruling.spans],
@@ -298,6 +305,15 @@ def _parts(
             for start, end, sources in _cut_by_marks(intersect(buckets[bucket], spans), marks):
                 parts.append(DowntimePart(start, end, bucket, clause, reason, cause, sources))
     return tuple(sorted(parts, key=lambda part: part.start))
+
+
+def _proofs(notices: Iterable[UpdateNotice]) -> dict[str, str]:
+    """By notice, what its time of publication rests on where that is not what its author wrote of the event."""
+    found: dict[str, dict[str, None]] = {}
+    for notice in notices:
+        if notice.published_from in LESS_USUAL:
+            found.setdefault(notice.uid, {})[notice.published_from] = None
+    return {uid: f" (published: {', '.join(own)})" for uid, own in found.items()}
 
 
 def _outage_marks(outages: Sequence[Outage], wholes: Spans) -> list[BucketMark]:

@@ -5,7 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
-from keizoku.sla.evidence.incident_files import GROUND_NEEDED, LAST_SECOND, LONGEST_SECONDS, MOST_USERS
+from keizoku.sla.evidence.incident_files import (
+    FIRST_JST_SECOND,
+    GROUND_NEEDED,
+    LAST_SECOND,
+    LONGEST_SECONDS,
+    MOST_USERS,
+)
 from keizoku.sla.rules.intervals import Span, Spans, normalise
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import epoch, epoch_up, iso_jst
@@ -39,7 +45,7 @@ def period(source: str, from_at: datetime, to_at: datetime) -> Span:
 
 def known_time(source: str, at: datetime) -> None:
     """Raises Refused for a time that no fact has."""
-    if not 0 <= epoch(at) <= LAST_SECOND:
+    if not FIRST_JST_SECOND <= epoch(at) <= LAST_SECOND:
         raise Refused.fact("fact.time", source, str(at), "a time from 1970 to 8999", "correct the year")
 
 

@@ -4,9 +4,8 @@ A file is checked row by row; bad rows come back as findings with file and line,
 import itself is: bytes, rows, author. The same bytes again change nothing, rows that are known are passed over.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -16,11 +15,11 @@ import sqlalchemy as sa
 from keizoku.db.session import copy_rows, texts
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.contracts import account as account_table
-from keizoku.db.tables.evidence import maintenance_notice
 from keizoku.db.tables.evidence import population as population_table
+from keizoku.sla.counting.outage_threshold import stop_of
 from keizoku.sla.evidence.claim_files import ClaimRow, read_claims
 from keizoku.sla.evidence.count_files import CountSeries, read_counts, unknown_time
-from keizoku.sla.evidence.ics_events import OUR_PUBLISHED
+from keizoku.sla.evidence.ics_times import Stated
 from keizoku.sla.evidence.import_log import Imported, known_import, note_import, sha256_of
 from keizoku.sla.evidence.incident_files import (
     FIRST_SECOND,
@@ -30,14 +29,12 @@ from keizoku.sla.evidence.incident_files import (
     read_incidents,
     read_population,
 )
-from keizoku.sla.evidence.maintenance_notices import Issue, read_notices
 from keizoku.sla.evidence.observation_store import KIND as OBSERVATIONS
 from keizoku.sla.evidence.observation_store import Reading
-from keizoku.sla.months.month_facts import notice_of
+from keizoku.sla.evidence.outage_formats.formats import AskedOutages
 from keizoku.sla.review_queue import ask_for_reviews, policy_of
 from keizoku.sla.rules.intervals import as_iso, clip, normalise
-from keizoku.sla.rules.outages import UpdateNotice
-from keizoku.sla.services.evidence import Announcement
+from keizoku.sla.services.notice_imports import TakenImport, take_notices
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
@@ -49,16 +46,6 @@ CHUNK_CLAIMS = 5_000
 Progress = Callable[[int, int], None]
 """Called with how many rows are done, of how many."""
 Row = TypeVar("Row")
-
-
-@dataclass(frozen=True, slots=True)
-class TakenImport:
-    """What became of the rows of a file: good ones, new ones among them, refused ones, and the findings."""
-
-    used: int
-    new: int
-    refused: int
-    findings: Sequence[Finding]
 
 
 @guard_texts
@@ -89,7 +76,7 @@ class ImportService:
         """
 
         def take() -> TakenImport:
-            read = read_counts(file, series)
+            read = read_counts(file, series, stop_of(policy_of(self._service.rules, Month.of(now))))
             rows = [(from_epoch(each.start), from_epoch(each.end), each.affected, each.total) for each in read.rows]
             refused, new = self._service.take_counts(rows, now)
             taken = _left(read.rows, refused)
@@ -103,20 +90,30 @@ class ImportService:
             lines = [line for line, _ in read.blank_rows]
             findings = [*read.findings, *_at_lines(file, refused, read.lines), *_at_lines(file, unreached, lines)]
             findings.sort(key=lambda each: each.line or 0)
-            return TakenImport(len(taken) + len(blank), new, len(findings), findings)
+            told = read.told + len(refused) + len(unreached)
+            return TakenImport(len(taken) + len(blank), new, told, findings)
 
         return self._once("counts", file, author, now, take, series.description() if series else "")
 
-    def incidents(self, file: Path, *, author: str, now: datetime) -> Imported:
-        """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file."""
+    def incidents(self, file: Path, *, author: str, now: datetime, outages: AskedOutages | None = None) -> Imported:
+        """Stops as people confirmed them (CSV). One that is recorded otherwise is corrected by hand, not by a file.
+
+        `outages`: the file is a monitor's, in its own form; what was open when it was imported before gets its end.
+        """
 
         def take(incident: Incident) -> bool:
             if self._service.is_known_stop(incident):
                 return False
+            if outages is not None and self._service.lasted_longer(incident, file.name, by=author, now=now):
+                return True
             self._service.take_incident(replace(incident, author=incident.author or author), now=now)
             return True
 
-        return self._once("incidents", file, author, now, lambda: self._each(file, read_incidents(file), take))
+        def read() -> Read[Incident]:
+            return read_incidents(file) if outages is None else outages.read(file, now)
+
+        read_as = outages.description() if outages is not None else ""
+        return self._once("incidents", file, author, now, lambda: self._each(file, read(), take), read_as)
 
     def population(self, file: Path, *, author: str, now: datetime) -> Imported:
         """Registered users of the whole service, as a dated series (CSV)."""
@@ -131,30 +128,18 @@ class ImportService:
 
         return self._once("population", file, author, now, lambda: self._each(file, read_population(file), take))
 
-    def notices(self, file: Path, *, author: str, now: datetime) -> Imported:
+    def notices(self, file: Path, *, author: str, now: datetime, published_at: datetime | None = None) -> Imported:
         """Announced maintenance (iCalendar). One that came too late is recorded with a finding and excludes nothing.
 
-        What an event announced before and this file's issue of it no longer has is withdrawn with that issue.
+        What an event announced before and its newest issue no longer has is withdrawn with that issue, whichever of
+        them is imported first. `published_at`: when people say that the file was published, for what does not say it
+        itself; an event of which nothing says it was published when it is recorded here.
         """
-        policy = policy_of(self._service.rules, Month.of(now))
-
-        def take(notice: UpdateNotice) -> bool:
-            published_at, from_at, to_at = map(from_epoch, (notice.published_at, notice.start, notice.end))
-            announced = Announcement(notice.uid, published_at, from_at, to_at, notice.cancelled, notice.calendar)
-            is_new, _ = self._service.take_notice(announced, now=now, by=author)
-            return is_new
-
-        def take_all() -> TakenImport:
-            read = read_notices(file, policy)
-            good, doubled = self._without_doubled(file, read.rows)
-            taken = self._each(file, Read(good, ()), take)
-            for withdrawn in self._no_longer_announced(read.issues):
-                with suppress(Refused):  # a window that no terms reach excludes nothing anyway
-                    take(withdrawn)
-            findings = [*read.findings, *doubled, *taken.findings]
-            return TakenImport(taken.used, taken.new, read.refused + len(doubled) + taken.refused, findings)
-
-        return self._once("notices", file, author, now, take_all)
+        stated = Stated(published_at=published_at, seen_at=now, now=now)
+        read_as = f"published={iso_jst(published_at)}" if published_at is not None else ""
+        return self._once(
+            "notices", file, author, now, lambda: take_notices(self._service, file, stated, author=author), read_as
+        )
 
     def claims(self, file: Path, *, author: str, now: datetime, progress: Progress | None = None) -> Imported:
         """Users' claims (CSV: id, account, month, received_at, windows), in committed chunks."""
@@ -213,45 +198,8 @@ class ImportService:
                 refused += 1
                 line = read.lines[place] if read.lines else None
                 findings.append(replace(why.findings[0], source=str(file), line=line))
-        return TakenImport(len(read.rows) - refused, new, len(findings), findings)
-
-    def _without_doubled(
-        self, file: Path, notices: Sequence[UpdateNotice]
-    ) -> tuple[tuple[UpdateNotice, ...], list[Finding]]:
-        """Notices, without those that claim the time of publication of another window of the same event."""
-        good, findings = [], []
-        for notice in notices:
-            others = [each for each in self._issues_of(notice) if each.published_at == notice.published_at]
-            if others and notice not in others and not notice.cancelled:
-                value = f"{notice.uid} published {iso_jst(from_epoch(notice.published_at))}"
-                rule = "another window was recorded as published then; an edit is a new notice"
-                findings.append(Finding(str(file), None, value, rule, f"state in {OUR_PUBLISHED} when it was edited"))
-            else:
-                good.append(notice)
-        return tuple(good), findings
-
-    def _no_longer_announced(self, issues: Mapping[tuple[str, str], Issue]) -> list[UpdateNotice]:
-        """Withdrawals: windows of these events that are announced and that their newest issue no longer has."""
-        withdrawn = []
-        for (calendar, uid), issue in issues.items():
-            newest: dict[str, UpdateNotice] = {}
-            own = maintenance_notice.c
-            query = sa.select(maintenance_notice).where(
-                own.calendar == calendar, sa.or_(own.uid == uid, own.uid.startswith(f"{uid}#", autoescape=True))
-            )
-            for row in self._session.execute(query.order_by(own.published_at, own.id)):
-                newest[row.uid] = notice_of(row)
-            withdrawn += [
-                replace(notice, published_at=issue.published_at, cancelled=True)
-                for name, notice in newest.items()
-                if name not in issue.windows and not notice.cancelled and notice.published_at < issue.published_at
-            ]
-        return withdrawn
-
-    def _issues_of(self, notice: UpdateNotice) -> list[UpdateNotice]:
-        own = maintenance_notice.c
-        query = sa.select(maintenance_notice).where(own.calendar == notice.calendar, own.uid == notice.uid)
-        return [notice_of(row) for row in self._session.execute(query)]
+        of_file = len(read.findings) if read.refused is None else read.refused
+        return TakenImport(len(read.rows) - refused, new, of_file + refused, findings)
 
     def _take_claims(
         self, file: Path, chunk: Sequence[tuple[int, ClaimRow]], author: str, now: datetime

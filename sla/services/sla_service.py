@@ -18,8 +18,11 @@ from keizoku.db.tables.claims import claim_decision, claim_ruling, claim_withdra
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, unknown_ruling
 from keizoku.sla.claims.claim_store import form_outages
+from keizoku.sla.evidence.incident_files import Incident
+from keizoku.sla.evidence.notice_store import add_issues, issues_of, spans_of_issues
 from keizoku.sla.evidence.unknown_store import add_unknown, recorded_unknown
 from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of
+from keizoku.sla.rules.announcements import EventIssue
 from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, intersect, normalise, subtract
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.services.evidence import PEOPLE
@@ -125,6 +128,31 @@ class SlaService(RemedyService):
         new = add_unknown(self._session, normalise(reached), source, by, now)
         ask_for_review(self._session, self._months(new), f"unknown time of {source}", now)
         return normalise(new)
+
+    def lasted_longer(self, stated: Incident, source: str, *, by: str, now: datetime) -> bool:
+        """Whether the stop was recorded while it was open, and has its end now: then that is recorded."""
+        last = self._last_stop(stated.id)
+        if last is None or (stated.start, stated.affected, stated.cause) != (
+            epoch(last.from_at),
+            last.affected,
+            last.cause,
+        ):
+            return False
+        if stated.end <= epoch_up(last.to_at):
+            return False
+        self.correct_stop(
+            stated.id, to_at=from_epoch(stated.end), ground=f"its end, as {source} has it", by=by, now=now
+        )
+        return True
+
+    def take_issues(self, issues: Sequence[EventIssue], *, now: datetime, by: str = PEOPLE) -> list[EventIssue]:
+        """Events as a calendar has them; what was known of these events before. Nothing is committed."""
+        uids = {issue.uid for issue in issues}
+        before = issues_of(self._session, uids)
+        if add_issues(self._session, issues, by, now):
+            spans = spans_of_issues([*before, *issues])
+            ask_for_review(self._session, self._months(normalise(spans)), "notices of a calendar", now)
+        return before
 
     def refused_spans(self, spans: Sequence[Span], source: str) -> list[Finding]:
         """Findings, with the place of their span from 1 on, for those that no terms reach."""

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, name_flaw, text_flaw
+from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
 __all__ = ["check_text", "guard_acts", "guard_texts"]
@@ -136,7 +137,7 @@ def _instant(act: str, name: str, at: datetime) -> None:
         raise Refused.fact("argument.no_offset", act, f"{name} {at}", "an instant needs its offset", "add it")
     if name == "now" and at.year not in YEARS_OF_NOW:
         raise Refused.fact("fact.time", act, f"now {at}", "the present is from 1970 to 2200", "correct the clock")
-    if at.year not in YEARS:
+    if (jst_day(at).year if at.year == YEARS[0] - 1 else at.year) not in YEARS:  # 1970 begins in Japan
         raise Refused.fact("fact.time", act, f"{name} {at}", "a time from 1970 to 8999", "correct the year")
 
 

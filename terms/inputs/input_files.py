@@ -23,12 +23,21 @@ from stat import S_ISDIR, S_ISREG
 from keizoku.limits import LARGEST_FILE, MOST_COLUMNS, MOST_NAMED
 from keizoku.terms.decision import Finding
 
-__all__ = ["BrokenRecord", "csv_records", "header_findings", "header_names", "read_text", "read_whole", "regular_file"]
+__all__ = [
+    "BrokenRecord",
+    "csv_records",
+    "delimiter_of",
+    "header_findings",
+    "header_names",
+    "read_text",
+    "read_whole",
+    "regular_file",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenRecord:
-    """A record that is no CSV: the lines that it takes, and why."""
+    """A record that is not valid CSV: its lines, and why."""
 
     first: int
     last: int
@@ -102,13 +111,19 @@ def csv_records(
             yield reader.line_num + skip_lines, values
 
 
+def delimiter_of(text: str) -> str:
+    """What parts the columns of a CSV text: a comma, or where its header has none, a semicolon or a tab."""
+    first = next(iter(text[:65_536].splitlines()), "")
+    return next((each for each in ",;\t" if each in first), ",")
+
+
 def header_names(
     source: str, records: Iterator[tuple[int, Sequence[str] | BrokenRecord]], findings: list[Finding]
 ) -> list[str] | None:
     """The names in the first record, stripped; None after a finding: it is broken, or has too many columns."""
     line, first = next(records, (1, []))
     if isinstance(first, BrokenRecord):
-        findings.append(Finding(source, line, first.value, "the header is CSV", "close quotes, one row a line"))
+        findings.append(Finding(source, line, first.value, "the header is CSV", "close the quotes, one row per line"))
         return None
     if len(first) > MOST_COLUMNS:
         rule = f"a file has at most {MOST_COLUMNS:,} columns"

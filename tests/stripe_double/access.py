@@ -92,6 +92,7 @@ class Limits:
     overall: int | None = None
     endpoint: int | None = None
     at_once: int | None = None
+    resource: int | None = None  # updates of one object in an hour; Stripe's own is 1,000 of a PaymentIntent
     endpoints: dict[str, int] = field(default_factory=dict)  # raised, or lowered, for one
     refused: Counter[str] = field(default_factory=Counter)
     _went: defaultdict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
@@ -115,8 +116,19 @@ class Limits:
                 self._refuse(reason)
         self._went[""].append(now)
         self._went[endpoint].append(now)
-        if self.overall is None and self.endpoint is None and not self.endpoints:
+        if self.overall is None and self.endpoint is None and not self.endpoints and self.resource is None:
             self._went.clear()
+
+    def pass_object(self, asked: tuple[str, ...]) -> None:
+        """Let an update of an object through, or raise a 429 of its own."""
+        now = time.monotonic()
+        for name in asked if self.resource is not None else ():
+            went = self._went[name]
+            while went and went[0] <= now - 3_600:
+                went.popleft()
+            if len(went) >= (self.resource or 0):
+                self._refuse("resource-specific")
+            went.append(now)
 
     def _refuse(self, reason: str) -> None:
         self.refused[reason] += 1

@@ -168,8 +168,9 @@ def _key(double: Double, books: Books, asked: Thing) -> Any:
 
 
 def _limits(double: Double, books: Books, asked: Thing) -> Any:
-    """Calls a second (`overall`, `endpoint`, `endpoints`), at once (`at_once`), objects `locked`, `latency_ms`."""
-    for name in ("overall", "endpoint", "at_once", "endpoints"):
+    """Calls a second (`overall`, `endpoint`, `endpoints`), at once (`at_once`), updates of one object in an hour
+    (`resource`); objects `locked`, `latency_ms`, `stall_seconds`."""
+    for name in ("overall", "endpoint", "at_once", "endpoints", "resource"):
         if name in asked:
             setattr(double.limits, name, asked[name])
     if "locked" in asked:

@@ -60,7 +60,10 @@ def wrong_state(kind: str, status: str, act: str, allowed: str, **more: Any) -> 
 
 
 def too_many(reason: str) -> StripeRefusesError:
-    """429 with the reason that Stripe names: global-rate, endpoint-rate, global-concurrency, endpoint-concurrency."""
+    """429 with the reason that Stripe names.
+
+    global-rate, endpoint-rate, global-concurrency, endpoint-concurrency, resource-specific.
+    """
     return StripeRefusesError(
         429,
         "invalid_request_error",
@@ -79,8 +82,7 @@ def locked() -> StripeRefusesError:
         "it. If you see this error intermittently, retry the request. If you see this error frequently and are making "
         "multiple concurrent requests to a single object, make your requests serially or at a lower rate. For more "
         "details, see https://stripe.com/docs/rate-limits#object-lock-timeouts.",
-        code="lock_timeout",
-        headers={"Stripe-Rate-Limited-Reason": "resource-specific"},
+        code="lock_timeout",  # and no Stripe-Rate-Limited-Reason: it is no limit
     )
 
 

@@ -24,7 +24,7 @@ class Controls:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def __call__(self, act: str, *, key: str | None = None, now: float | None = None, **asked: Any) -> Any:
+    def __call__(self, act: str, /, *, key: str | None = None, now: float | None = None, **asked: Any) -> Any:
         """Do `/_test/act`; raises AssertionError with what was wrong."""
         address = f"{self.url}/_test/{act}" + (f"?key={key}" if key else "")
         headers = {"Content-Type": "application/json"} | ({"Keizoku-Test-Now": str(now)} if now is not None else {})

@@ -176,6 +176,8 @@ class Double:
             self._violated(call, f"no such address: {call.method} {call.path}")
             raise refused.no_such_address(call.method, call.path)
         route, ids = found
+        if call.method == "POST":
+            self.limits.pass_object(ids)
         version = call.headers.get("Stripe-Version")
         if version != VERSION:
             self._violated(call, f"version {version}, not {VERSION}")

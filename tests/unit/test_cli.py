@@ -123,7 +123,7 @@ def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]
         (
             sa.exc.OperationalError("SELECT secret", {}, psycopg.errors.DeadlockDetected("deadlock detected")),
             3,
-            f"error: the database rolled a transaction back that stood in another's way: deadlock detected; {AGAIN}",
+            f"error: the database rolled back a transaction that was in another's way: deadlock detected; {AGAIN}",
         ),
         (
             sa.exc.ProgrammingError("SELECT secret", {}, psycopg.errors.InsufficientPrivilege("permission denied")),
@@ -142,7 +142,7 @@ def test_an_unknown_command_names_the_nearest(capsys: pytest.CaptureFixture[str]
         (
             sa.exc.DataError("SELECT secret", {}, Exception("bigint out of range\nwhere")),
             2,
-            "error: a value that cannot be: bigint out of range",
+            "error: an impossible value: bigint out of range",
         ),
         (KeyboardInterrupt(), 130, ""),
     ],

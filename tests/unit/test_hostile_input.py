@@ -200,7 +200,7 @@ def test_a_system_that_knows_no_login_name(monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyError("getpwuid(): uid not found: 4711")
 
     monkeypatch.setattr("getpass.getuser", unknown)
-    with pytest.raises(UserError, match="say who you are by --author"):
+    with pytest.raises(UserError, match="say who you are with --author"):
         inputs.recorder("")
     assert inputs.recorder("x") == "x"
 

@@ -1,38 +1,38 @@
 """Random lives with poison in them: whatever sick accounts and mistaken people do, healthy accounts end as without it.
 
 one seed ──> the lives of healthy and sick accounts ──> a world without poison
-                                                   └──> the same with poison at random places
+                                                   └──> the same with poison at random places, and faulty nights
 compared: every row of every healthy account, in every table that names an account
+
+A faulty night is one in which a whole step throws, or the population is missing. It ends, certified; what it left
+is done by the same night run again. What poisons single rows of sick accounts is not taken back, and no night is run
+again.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 
 from keizoku.db.tables import metadata
 from keizoku.scheduler.app import Services
-from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.reports.work_list import waiting_count
-from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
+from tests.worlds.poison_kinds import FAULTS, POISONS, Do
 from tests.worlds.world import TECHNICAL, open_world, services_on
 
 FIRST = date(2026, 3, 25)
 NIGHTS = 45
 HEALTHY, SICK = 8, 5
-POISONS_A_LIFE = 12
-HUGE = "名" * 100_000
-Do = Callable[[Services, datetime], object]
-Poison = Callable[[random.Random, str], Do]
+POISONS_A_LIFE = 16
+FAULTY_NIGHTS = 4
 
 
 @dataclass
@@ -43,6 +43,7 @@ class Poisoned:
     refused: int = 0
     wrong: list[str] = field(default_factory=list)  # what was raised that is no refusal
     differences: list[str] = field(default_factory=list)  # rows of healthy accounts that differ, and certificates
+    set_aside: int = 0  # by nights, each thing as often as a night told it
     waiting: int = 0
 
 
@@ -71,14 +72,28 @@ def _live(engine: sa.Engine, seed: int, found: Poisoned | None) -> tuple[dict[st
         for number in range(NIGHTS):
             on = FIRST + timedelta(days=number)
             while diary and diary[0][0] <= night_at(on):
-                at, is_poison, do = diary.pop(0)
-                _act(services, at, do, found if is_poison else None)
-            night = run_night(services, on, night_at(on))
-            if night.certificate != "ok" and found is not None:
-                found.differences += [f"seed {seed}: night {on}: {each}" for each in night.differences]
+                at, may_be_refused, do = diary.pop(0)
+                _act(services, at, do, found if may_be_refused else None)
+            nights = _nights(services, on, seed, number, found)
+            if found is not None:
+                found.set_aside += sum(len(each.set_aside) for each in nights)
+                found.differences += [
+                    f"seed {seed}: night {on}: {line}" for each in nights for line in each.differences
+                ]
         rows = {account: _rows(services, account) for account in _names("h", HEALTHY)}
         waiting = waiting_count(services.session, night_at(on) + timedelta(hours=1))
     return rows, waiting
+
+
+def _nights(services: Services, on: date, seed: int, number: int, found: Poisoned | None) -> list[NightResult]:
+    """One night; a faulty one, and the same again without the fault."""
+    fault = _faults(seed).get(number) if found is not None else None
+    if fault is None or found is None:
+        return [run_night(services, on, night_at(on))]
+    found.poisons[fault] += 1
+    with FAULTS[fault](services, random.Random(f"{seed} {number}")):  # noqa: S311 - a test's dice
+        faulty = run_night(services, on, night_at(on))
+    return [faulty, run_night(services, on, night_at(on))]
 
 
 def _act(services: Services, at: datetime, do: Do, found: Poisoned | None) -> None:
@@ -100,18 +115,21 @@ def _names(letter: str, count: int) -> list[str]:
 
 
 def _diary(seed: int) -> list[tuple[datetime, bool, Do]]:
-    """What healthy and sick accounts do in both worlds: contracts, claims, payments, ends of use, one long stop."""
+    """What healthy and sick accounts do in both worlds: contracts, claims, payments, ends of use, one long stop.
+
+    Each with its instant, and whether it may be refused where there is poison: what a sick account asks for.
+    """
     dice = random.Random(seed)  # noqa: S311 - a test's dice
     diary: list[tuple[datetime, bool, Do]] = [(parse_instant("2026-04-16 21:00"), False, _stop)]
     for account in (*_names("h", HEALTHY), *_names("s", SICK)):
-        approved = _time(dice, 0, 8)
+        approved, sick = _time(dice, 0, 8), account.startswith("s")
         diary.append((approved, False, _approve(account, dice.choice(("monthly", "yearly")), dice.choice(METHODS))))
         if dice.random() < 0.5:
-            diary.append((_time(dice, 38, 44), False, _claim(account)))
+            diary.append((_time(dice, 38, 44), sick, _claim(account)))
         if dice.random() < 0.3:
-            diary.append((_time(dice, 10, 40), False, _pay(account, dice.randrange(100, 900))))
+            diary.append((_time(dice, 10, 40), sick, _pay(account, dice.randrange(100, 900))))
         if dice.random() < 0.3:
-            diary.append((_time(dice, 10, 25), False, _end(account)))
+            diary.append((_time(dice, 10, 25), sick, _end(account)))
     return diary
 
 
@@ -130,6 +148,13 @@ def _poisons(seed: int, found: Poisoned) -> list[tuple[datetime, bool, Do]]:
         found.poisons[kind] += 1
         diary.append((_time(dice, 9, NIGHTS - 2), True, POISONS[kind](dice, f"s{dice.randrange(SICK)}")))
     return diary
+
+
+def _faults(seed: int) -> dict[int, str]:
+    """The faulty nights of a life, by their number: among them nights that decide claims, and that renew."""
+    dice = random.Random(seed + 2_000_003)  # noqa: S311 - a test's dice
+    nights = dice.sample(range(2, NIGHTS), FAULTY_NIGHTS)
+    return {number: sorted(FAULTS)[(seed + place) % len(FAULTS)] for place, number in enumerate(nights)}
 
 
 def _rows(services: Services, account: str) -> dict[str, list[str]]:
@@ -173,78 +198,3 @@ def _end(account: str) -> Do:
 def _stop(services: Services, now: datetime) -> object:
     start, end = parse_instant("2026-04-16 12:00"), parse_instant("2026-04-16 20:00")
     return services.sla.stop(from_at=start, to_at=end, affected=60_000, now=now)
-
-
-def _card(answer: str) -> Poison:
-    return lambda dice, account: lambda services, now: Simulator(services).cards.set_card(account, answer)
-
-
-def _windows_the_wrong_way(dice: random.Random, account: str) -> Do:
-    ends = parse_instant("2026-04-16 12:00"), parse_instant("2026-04-16 11:00")
-    windows: Any = [ends] if dice.random() < 0.5 else [ends[:1]]
-    return lambda services, now: services.sla.submit_claim(account, "2026-04", windows=windows, now=now)
-
-
-def _windows_elsewhere(dice: random.Random, account: str) -> Do:
-    windows = [(parse_instant("2020-01-01 00:00"), parse_instant("2020-01-01 05:00"))]
-    return lambda services, now: services.sla.submit_claim(account, "2026-04", windows=windows, now=now)
-
-
-def _huge_text(dice: random.Random, account: str) -> Do:
-    acts: list[Do] = [
-        lambda services, now: services.sla.submit_claim(account, "2026-04", ground=HUGE, by=HUGE, now=now),
-        lambda services, now: services.billing.suspend(account, HUGE, now=now),
-        lambda services, now: services.billing.register(HUGE, "monthly", "card", now=now),
-        lambda services, now: services.billing.service_change(
-            HUGE, occurred_at=now, by=account, ground=account, now=now
-        ),
-    ]
-    return dice.choice(acts)
-
-
-def _no_text(dice: random.Random, account: str) -> Do:
-    text = dice.choice(("a\0b", "\ud800"))
-    acts: list[Do] = [
-        lambda services, now: services.sla.submit_claim(account, "2026-04", id=text, now=now),
-        lambda services, now: services.billing.reject(text, text, now=now),
-        lambda services, now: services.billing.terminate(account, text, now=now),
-        lambda services, now: services.sla.recognise(f"c-{account}", [], text, text, now=now),
-    ]
-    return dice.choice(acts)
-
-
-def _from_the_future(dice: random.Random, account: str) -> Do:
-    ahead = timedelta(days=dice.choice((1, 400, 70_000, 2_000_000)))
-    acts: list[Do] = [
-        lambda services, now: services.sla.submit_claim(account, "2026-04", received_at=now + ahead, now=now),
-        lambda services, now: services.sla.submit_claim(account, "2026-12", now=now),
-        lambda services, now: services.billing.service_change(
-            "x", occurred_at=now + ahead, by="y", ground="z", now=now
-        ),
-        lambda services, now: services.billing.suspend(account, "late", now=now + timedelta(days=2_000_000)),
-    ]
-    return dice.choice(acts)
-
-
-def _numbers(dice: random.Random, account: str) -> Do:
-    yen = dice.choice((-(10**30), -1, 0, 2**63, 10**30))
-    acts: list[Do] = [
-        lambda services, now: services.billing.pay(account, yen, now=now),
-        lambda services, now: services.billing.match_payment(yen, account, by="y", ground="z", now=now),
-        lambda services, now: services.billing.nothing_charged(yen, by="y", ground="z", now=now),
-    ]
-    return dice.choice(acts)
-
-
-POISONS: Mapping[str, Poison] = {
-    "card that is refused": _card("lost_card"),
-    "card whose answer never comes": _card("timeout_before"),
-    "card whose answer comes late": _card("timeout_after_success"),
-    "windows the wrong way round": _windows_the_wrong_way,
-    "windows of another month": _windows_elsewhere,
-    "huge texts": _huge_text,
-    "what is no text": _no_text,
-    "rows from the future": _from_the_future,
-    "numbers beyond every column": _numbers,
-}
-"""Each at a random place of a random life."""

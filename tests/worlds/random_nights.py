@@ -2,6 +2,8 @@
 
 acts of a day ──> night, with faults ──> some pay otherwise while their card's answer is awaited
     ──> midday: what was held back goes through, unknown charges are looked up
+meanwhile payouts go out, arrive and come back, cardholders ask their banks, and some nights begin with a key that is
+not ours, or may not do what it should
 … then quiet nights, people who make sure of what stayed unknown, and the reckoning of `differences`
 """
 
@@ -9,7 +11,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -24,6 +27,7 @@ from keizoku.scheduler.night.schedule import night_at
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 from tests.integration.gateway.test_stripe_gateway import DECLINES, GOOD, save_card
+from tests.stripe_double.access import LIVE
 from tests.worlds.stripe_proxy import FAULTS, KEY, Proxy, no_fault
 from tests.worlds.world import open_world
 
@@ -31,6 +35,9 @@ FIRST = date(2026, 4, 2)
 TIMEOUT_SECONDS, STALL_SECONDS = 0.3, 0.35
 PAY_OTHERWISE = 0.5
 """Of charges without an answer, how many are paid at a bank meanwhile: a success that shows later goes back."""
+WRONG_KEYS = (LIVE, "sk_test_nobody", "rk_test_without_rights")
+"""What a night may find in place of our key: the other mode's, an unknown one, one without rights."""
+LIVES_OF_PAYOUTS = (("in_transit", "paid"), ("in_transit", "paid", "failed"), ("in_transit", "failed"), ("canceled",))
 REASONS = {"declined_soft", "declined_hard", "needs_user", "abandoned"}
 
 
@@ -45,6 +52,8 @@ class Weather:
     attempts: Counter[str] = field(default_factory=Counter)  # by outcome
     unknown: set[int] = field(default_factory=set)  # attempts that were left without an answer for a while
     by_people: int = 0  # of these, what people made sure of
+    payouts: Counter[str] = field(default_factory=Counter)  # by their last state
+    inquiries: int = 0
 
 
 def random_nights(
@@ -87,12 +96,19 @@ def random_nights(
                     owed = owed_view(session, services.rules, account, at(now))["total"]
                     services.billing.pay(account, int(str(owed)), now=now)
 
+        money = _Money(proxy, random.Random(seed), weather)  # noqa: S311
+        proxy.act("key", name="rk_test_without_rights", rights=["event_read"])
         at(night_at(FIRST) - timedelta(hours=2))
         open_world(services)
         for number in range(nights):
             on = FIRST + timedelta(days=number)
+            if number % 5 == 4:
+                weather.faults["wrong key"] += 1
+                with _wrong_key(engine, proxy, WRONG_KEYS[number % len(WRONG_KEYS)]) as wrong:
+                    run_night(Services(session, services.rules, wrong), on, at(night_at(on)))
             run_night(services, on, at(night_at(on)))
             proxy.fault = no_fault
+            money.moves_on()
             some_pay_otherwise(night_at(on) + timedelta(hours=1))
             account = f"u{number:03d}"
             now = at(night_at(on) + timedelta(hours=6))
@@ -117,6 +133,45 @@ def random_nights(
     gateway.close()
     quiet.close()
     return weather
+
+
+@contextmanager
+def _wrong_key(engine: sa.Engine, proxy: Proxy, key: str) -> Iterator[StripeGateway]:
+    """What a worker has that was begun with another key; it is noticed, and begun anew with ours."""
+    gateway = StripeGateway(engine, StripeCalls.to(key, api_base=proxy.url, per_second=1_000, retries=0))
+    try:
+        yield gateway
+    finally:
+        gateway.close()
+
+
+class _Money:
+    """What banks do with payouts and charges, a little each day."""
+
+    def __init__(self, proxy: Proxy, dice: random.Random, weather: Weather) -> None:
+        self.proxy, self.dice, self.weather = proxy, dice, weather
+        self.payouts: dict[str, list[str]] = {}  # what lies ahead of each
+        self.last: dict[str, str] = {}
+        self.inquired: dict[str, str] = {}
+
+    def moves_on(self) -> None:
+        """A payout begins, others go on: in transit, paid, and some of these fail later."""
+        for number, ahead in self.payouts.items():
+            if ahead:
+                self.last[number] = ahead.pop(0)
+                self.proxy.act("payout", id=number, status=self.last[number])
+        number = self.proxy.pay_out("pending")
+        self.payouts[number], self.last[number] = list(self.dice.choice(LIVES_OF_PAYOUTS)), "pending"
+        self.weather.payouts = Counter(self.last.values())
+        for number, state in list(self.inquired.items()):
+            if state != "warning_closed":
+                self.inquired[number] = {"warning_needs_response": "warning_under_review"}.get(state, "warning_closed")
+                self.proxy.act("dispute", id=number, status=self.inquired[number])
+        charged = [each for each in self.proxy.all_of("payment_intents") if each["status"] == "succeeded"]
+        if charged and len(self.payouts) % 4 == 2:
+            number = self.proxy.dispute(self.dice.choice(charged)["id"], inquiry=True)
+            self.inquired[number] = "warning_needs_response"
+            self.weather.inquiries += 1
 
 
 def _people_make_sure(services: Services, now: datetime) -> int:

@@ -45,6 +45,21 @@ class Told:
     unbooked: int  # charges of them in the restored world that no attempt stands for, and no task
     certificates: frozenset[str]
 
+    def differences(self) -> list[str]:
+        """What is not as it has to be: a card of before charged more or less often, money that nobody knows of."""
+        found = [
+            f"{each}: charged {self.restored[each]} times, not {count}"
+            for each, count in self.undisturbed.items()
+            if each[0] in self.before and self.restored[each] != count
+        ]
+        found += [
+            f"{each}: charged {count} times, not {self.undisturbed[each]}"
+            for each, count in self.restored.items()
+            if count > self.undisturbed[each]
+        ]
+        found += [f"{self.unbooked} charges are neither booked nor before people"] if self.unbooked else []
+        return found + [f"a certificate says {each}" for each in sorted(self.certificates - {"ok"})]
+
 
 class Databases:
     """Databases that are copied; they go at the end."""

@@ -132,6 +132,9 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("bank other", "{second_line} --code 7120 " + AUTHOR, 0),
     ("bank take-back", "9 " + AUTHOR, 1),
     ("store import", "{dir}/store.csv", 0),
+    ("store order", "a6 GPA.1-2", 0),
+    ("store orders", "{dir}/orders.csv", 0),
+    ("store refund", "a6 2026-04-01 --yen 1 " + AUTHOR, 1),
     ("store list", "", 0),
     ("key issue", "--batch b1 --count 2 --months 1 --plan monthly --expires 2199-12-31 --out {dir}/keys-{who}", 0),
     ("key list", "", 0),
@@ -249,6 +252,7 @@ def write_files(folder: Path) -> None:
     files = {
         "applications.csv": "account,plan,method\nfiled1,monthly,card\n",
         "bank.csv": "date,amount,payer,reference\n2026-04-01,77,A,\n2026-04-01,78,B,\n",
+        "orders.csv": "order,account\nGPA.1-3,a6\n",
         "store.csv": "store,account,term,gross,fee,fee_tax,currency,paid_out_on,payout_id\n",
     }
     for n in (1, 2, 3, 4):

@@ -86,7 +86,7 @@ class Proxy:
         except HTTPError as error:
             raise AssertionError((error.code, error.read().decode())) from error
 
-    def act(self, name: str, **asked: Any) -> Any:
+    def act(self, name: str, /, **asked: Any) -> Any:
         """Ask the double's controls (`/_test/…`), at the test's own time."""
         return self.double(name, now=self._now(), **asked)
 

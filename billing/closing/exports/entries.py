@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import NamedTuple
 
 from keizoku.billing.rules.books.journal_rules import JournalLine, tax_carriers
@@ -32,6 +33,9 @@ class BookEntry:
     account: str | None  # of the user
     lines: tuple[JournalLine, ...]
     belongs_to: str = ""  # the month that it belongs to, where that was closed when it was posted
+    ground: str = ""  # of an entry by people
+    key: str = ""  # of the event: what it is about, as invoice:12:paid
+    first_id: int | None = None  # of a summary: the first entry in it; `id` is the last
 
 
 class TaxLine(NamedTuple):
@@ -45,12 +49,16 @@ class TaxLine(NamedTuple):
 
 
 def folded(
-    entry: BookEntry, tax_accounts: Mapping[str, Sequence[str]], classes: Mapping[str, str]
+    entry: BookEntry,
+    tax_accounts: Mapping[str, Sequence[str]],
+    classes: Mapping[str, str],
+    untaxed: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[TaxLine, ...]:
     """The lines of an entry with the lines of the tax accounts folded into those that carry them.
 
     An account that carries tax has its class only where the entry has it in a taxable event: bad debt of late
-    interest is out of scope.
+    interest is out of scope. An account with an `untaxed` class has that one where no tax stands beside it: a fee
+    without tax is no taxable purchase.
     """
     carriers = {code for codes in tax_accounts.values() for code in codes}
     taxable = tax_carriers(entry.event)
@@ -77,7 +85,8 @@ def folded(
     for code in order:
         if net_yen := bases.pop(code, 0):
             known = taxable is None or code in taxable
-            made.append(TaxLine(code, net_yen, 0, "", classes.get(code, OUT_OF_SCOPE) if known else OUT_OF_SCOPE))
+            own = untaxed.get(code) or classes.get(code, OUT_OF_SCOPE)
+            made.append(TaxLine(code, net_yen, 0, "", own if known else OUT_OF_SCOPE))
     return tuple(each for each in (*rest, *made) if each.yen)
 
 

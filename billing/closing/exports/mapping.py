@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import codecs
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,12 @@ from keizoku.billing.rules.books.journal_rules import CHART, Account
 DEFAULTS = Path(__file__).parent / "mapping.toml"
 PACKAGES = ("moneyforward", "freee", "yayoi")
 FORMATS = (*PACKAGES, "csv", "beancount")
-_OF_ACCOUNT = ("code", "name", "sub", "tax")
+_OF_ACCOUNT = ("code", "name", "sub", "tax", "untaxed", "invoice")
+INVOICES = ("qualified", "transitional", "none")
+"""The kinds of invoices that a taxable purchase may have."""
+PURCHASE = "purchase"
+INVOICES_FROM = date(2023, 10, 1)
+"""From this day on purchases carry the kind of their invoice."""
 _CHART = {account.code: account for account in CHART}
 
 
@@ -49,15 +55,28 @@ class ExportMapping:
     tax_accounts: Mapping[str, tuple[str, ...]]
     tax_words: Mapping[str, str]
     memos: Mapping[str, str]
+    untaxed: Mapping[str, str]  # account -> its class where a line has no tax
+    invoices: Mapping[str, str]  # account -> the kind of invoice of its taxable purchases
+    invoice_words: Mapping[str, str]
+    transitional: Sequence[tuple[date, int]]  # from this day on, hundredths of the tax
 
     def fold(self, entry: BookEntry) -> tuple[TaxLine, ...]:
         """The lines of an entry as the package takes them."""
-        return folded(entry, self.tax_accounts, self.classes)
+        return folded(entry, self.tax_accounts, self.classes, self.untaxed)
+
+    def invoice_word(self, line: TaxLine, on: date) -> str:
+        """How the package calls the invoice of a taxable purchase of a day; empty for every other line."""
+        if line.tax_class != PURCHASE or on < INVOICES_FROM:
+            return ""
+        kind = self.invoices.get(line.code, "qualified")
+        rate = max((each for each in self.transitional if each[0] <= on), default=(on, 0))[1]
+        word = self.invoice_words.get("none" if kind == "transitional" and not rate else kind, "")
+        return word.format(rate=rate)
 
     def memo(self, entry: BookEntry) -> str:
-        """What happened, to whom, and of which month where that is an earlier one."""
+        """What happened, to whom, of which month where that is an earlier one; why, where people posted it."""
         month = f"({entry.belongs_to}分)" if entry.belongs_to else ""
-        told = f"{self.memos.get(entry.event, entry.event)}{month} {entry.account or ''}"
+        told = f"{self.memos.get(entry.event, entry.event)}{month} {entry.ground} {entry.account or ''}"
         return " ".join(told.split())  # one line: ids come from outside
 
 
@@ -79,6 +98,10 @@ def mapping_for(form: str, override: Path | None = None) -> ExportMapping:
         tax_accounts={code: tuple(carriers) for code, carriers in read["tax"].items()},
         tax_words=dict(package.get("tax", {})),
         memos=dict(read["memos"]),
+        untaxed={code: str(values["untaxed"]) for code, values in accounts.items() if "untaxed" in values},
+        invoices={code: str(values["invoice"]) for code, values in accounts.items() if "invoice" in values},
+        invoice_words=dict(package.get("invoice", {})),
+        transitional=sorted((date.fromisoformat(on), int(rate)) for on, rate in read["transitional"].items()),
     )
 
 
@@ -124,11 +147,17 @@ def _check(given: Mapping[str, Any], named: str) -> None:
         for key, value in values.items():
             if key not in _OF_ACCOUNT or not isinstance(value, str):
                 raise MappingError(f"{where}.{key}: an account has {', '.join(_OF_ACCOUNT)}, each a text")
-        if (tax := values.get("tax", OUT_OF_SCOPE)) not in classes:
-            raise MappingError(f"{where}.tax: {tax!r} is no tax class; there are {', '.join(sorted(classes))}")
+        for key in ("tax", "untaxed"):
+            if (tax := values.get(key, OUT_OF_SCOPE)) not in classes:
+                raise MappingError(f"{where}.{key}: {tax!r} is no tax class; there are {', '.join(sorted(classes))}")
+        if (kind := values.get("invoice", INVOICES[0])) not in INVOICES:
+            raise MappingError(f"{where}.invoice: {kind!r} is no kind of invoice; there are {', '.join(INVOICES)}")
     for code, carriers in given.get("tax", {}).items():
         if not isinstance(carriers, list) or not {code, *map(str, carriers)} <= set(_CHART):
             raise MappingError(f"{named}: tax.{code} has to be a list of accounts of the chart")
+    for on, rate in given.get("transitional", {}).items():
+        if not _is_day(on) or type(rate) is not int or not 0 <= rate <= 100:
+            raise MappingError(f"{named}: transitional.{on} has to be a day with hundredths: 2026-10-01 = 70")
     for package in (*PACKAGES, "csv"):
         _check_package(given.get(package, {}), f"{named}: {package}", classes)
     for event, memo in given.get("memos", {}).items():
@@ -143,9 +172,28 @@ def _check_package(values: Mapping[str, Any], where: str, classes: set[str]) -> 
                 codecs.lookup(value)
             except (LookupError, TypeError) as error:
                 raise MappingError(f"{where}.encoding: {value!r} is no encoding") from error
-        elif key != "tax" or not isinstance(value, Mapping):
-            raise MappingError(f"{where}.{key} is no key; there are encoding, and a table tax")
+        elif key not in ("tax", "invoice") or not isinstance(value, Mapping):
+            raise MappingError(f"{where}.{key} is no key; there are encoding, and the tables tax and invoice")
         else:
+            names = classes if key == "tax" else set(INVOICES)
             for name, word in value.items():
-                if name not in classes or not isinstance(word, str):
-                    raise MappingError(f"{where}.tax.{name}: there are {', '.join(sorted(classes))}, each a text")
+                if name not in names or not isinstance(word, str):
+                    raise MappingError(f"{where}.{key}.{name}: there are {', '.join(sorted(names))}, each a text")
+                if key == "invoice" and not _takes_a_rate(word):
+                    raise MappingError(f"{where}.invoice.{name}: {word!r} may have {{rate}}, and no other braces")
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _takes_a_rate(word: str) -> bool:
+    try:
+        word.format(rate=80)
+    except (LookupError, ValueError, AttributeError):
+        return False
+    return True

@@ -6,7 +6,9 @@ and date, debits beside credits; amounts are tax-inclusive with the tax beside t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 
 from keizoku.billing.closing.exports.entries import OUT_OF_SCOPE, BookEntry, TaxLine, sides
 from keizoku.billing.closing.exports.mapping import ExportMapping
@@ -34,6 +36,9 @@ FREEE_HEADER: tuple[str, ...] = (
 YAYOI_COLUMNS = 25
 YAYOI_NUMBERS = 999_999
 """弥生 has six digits for a slip's number; rows of one entry belong together by their flags."""
+_YAYOI_SINGLE, _YAYOI_SLIP = "0", "3"
+"""タイプ: an entry of one row is 仕訳, one of several rows is a slip, 振替伝票."""
+_RATE = re.compile(r"\d+%$")
 _YAYOI_MEMO = 64
 """The most bytes of 摘要 in 弥生."""
 
@@ -44,8 +49,8 @@ def moneyforward_rows(entry: BookEntry, mapping: ExportMapping) -> Iterator[Row]
         yield [
             str(entry.id),
             f"{entry.posted_on:%Y/%m/%d}",
-            *_mf_side(debit, mapping),
-            *_mf_side(credit, mapping),
+            *_mf_side(debit, entry.posted_on, mapping),
+            *_mf_side(credit, entry.posted_on, mapping),
             cell_text(mapping.memo(entry)),
             cell_text(_origin(entry)),
             *[""] * 7,
@@ -60,8 +65,8 @@ def freee_rows(entry: BookEntry, mapping: ExportMapping) -> Iterator[Row]:
             f"{entry.posted_on:%Y/%m/%d}",
             str(entry.id),
             "",
-            *_freee_side(debit, mapping),
-            *_freee_side(credit, mapping),
+            *_freee_side(debit, entry.posted_on, mapping),
+            *_freee_side(credit, entry.posted_on, mapping),
             cell_text(mapping.memo(entry)),
         ]
 
@@ -75,12 +80,12 @@ def yayoi_rows(entry: BookEntry, mapping: ExportMapping) -> Iterator[Row]:
             str((entry.id - 1) % YAYOI_NUMBERS + 1),
             "",
             f"{entry.posted_on:%Y/%m/%d}",
-            *_yayoi_side(debit, mapping),
-            *_yayoi_side(credit, mapping),
+            *_yayoi_side(debit, entry.posted_on, mapping),
+            *_yayoi_side(credit, entry.posted_on, mapping),
             _short(cell_text(_in_cp932(mapping.memo(entry)))),
             "",
             "",
-            "0",
+            _YAYOI_SINGLE if len(paired) == 1 else _YAYOI_SLIP,
             "",
             cell_text(_in_cp932(_origin(entry))),
             "0",
@@ -98,7 +103,7 @@ HEADERS: Mapping[str, tuple[str, ...]] = {"moneyforward": MONEYFORWARD_HEADER, "
 """弥生 wants none."""
 
 
-def _mf_side(line: TaxLine | None, mapping: ExportMapping) -> Row:
+def _mf_side(line: TaxLine | None, on: date, mapping: ExportMapping) -> Row:
     if line is None:
         return [""] * len(_MF_SIDE)
     account = mapping.accounts[line.code]
@@ -108,13 +113,13 @@ def _mf_side(line: TaxLine | None, mapping: ExportMapping) -> Row:
         "",
         "",
         mapping.tax_words[line.tax_class],
-        "",
+        mapping.invoice_word(line, on),
         str(abs(line.yen)),
         str(abs(line.tax_yen)),
     ]
 
 
-def _freee_side(line: TaxLine | None, mapping: ExportMapping) -> Row:
+def _freee_side(line: TaxLine | None, on: date, mapping: ExportMapping) -> Row:
     if line is None:
         return [""] * len(_FREEE_SIDE)
     account = mapping.accounts[line.code]
@@ -124,12 +129,12 @@ def _freee_side(line: TaxLine | None, mapping: ExportMapping) -> Row:
         cell_text(account.sub),
         *[""] * 8,
         str(abs(line.yen)),
-        mapping.tax_words[line.tax_class],
+        _RATE.sub(rf"{mapping.invoice_word(line, on)}\g<0>", mapping.tax_words[line.tax_class]),
         str(abs(line.tax_yen)),
     ]
 
 
-def _yayoi_side(line: TaxLine | None, mapping: ExportMapping) -> Row:
+def _yayoi_side(line: TaxLine | None, on: date, mapping: ExportMapping) -> Row:
     """Account, sub-account, department, tax class, amount, tax; the empty side of a compound row is out of scope."""
     if line is None:
         return ["", "", "", mapping.tax_words[OUT_OF_SCOPE], "0", "0"]
@@ -138,7 +143,7 @@ def _yayoi_side(line: TaxLine | None, mapping: ExportMapping) -> Row:
         cell_text(account.name),
         cell_text(account.sub),
         "",
-        mapping.tax_words[line.tax_class],
+        mapping.tax_words[line.tax_class] + mapping.invoice_word(line, on),
         str(abs(line.yen)),
         str(abs(line.tax_yen)),
     ]
@@ -153,7 +158,8 @@ def _flag(at: int, rows: int) -> str:
 
 def _origin(entry: BookEntry) -> str:
     """Where in our journal it is."""
-    return " ".join(part for part in (f"entry {entry.id}", entry.event, entry.clause) if part)
+    named = f"entry {entry.id}" if entry.first_id in (None, entry.id) else f"entries {entry.first_id}-{entry.id}"
+    return " ".join(part for part in (named, entry.event, entry.clause) if part)
 
 
 _KIN = str.maketrans({"〜": "～", "−": "－", "—": "―", "‖": "∥", "¥": "￥", "¢": "￠", "£": "￡"})

@@ -39,7 +39,7 @@ def lines(
 ) -> list[BankPayment]:
     """Every incoming payment, oldest first: whose it is, who said so, or why nobody was found.
 
-    At most `limit`, behind the payment `after`, which need not be of the list any more.
+    At most `limit`, after the payment `after`, which need no longer be in the list.
     """
     place = sa.tuple_(bank_line.c.paid_on, bank_line.c.id)
     query = _incoming(open_only).order_by(bank_line.c.paid_on, bank_line.c.id).limit(limit)

@@ -39,6 +39,10 @@ from keizoku.billing.rules.bank_statement import (
     digest_of,
     file_digest,
 )
+from keizoku.billing.statements.lines import minor_units
+from keizoku.billing.statements.presets import folded_name
+from keizoku.billing.statements.table import in_order
+from keizoku.billing.statements.values import amount_of, direction_of, is_blank
 from keizoku.limits import LONGEST_ID
 from keizoku.terms.decision import Finding
 
@@ -54,7 +58,8 @@ KNOWN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
         *("引出金額", "出金金額(円)", "出金金額", "出金額", "出金(円)", "出金", "払出金額", "お払出金額", "Paid Out"),
     ),
     "balance": (*("差引残高", "残高", "残高(円)", "現在高", "取引後残高", "お預り残高", "Running Balance", "Balance"),),
-    "bank_id": ("照会番号", "明細通番", "入出金明細ID", "取引番号", "TransferWise ID", "FITID", "Transaction ID"),
+    # 明細通番 is no number of the bank: it counts the rows of one file
+    "bank_id": ("照会番号", "入出金明細ID", "取引番号", "TransferWise ID", "FITID", "Transaction ID"),
     "currency": ("Currency", "通貨", "通貨コード", "取引通貨"),
     "direction": ("入払区分", "入出金区分", "入出区分", "貸借区分", "Direction"),
     "state": ("未資金化区分", "取消区分"),
@@ -62,11 +67,6 @@ KNOWN_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "value_on": ("起算日", "Value Date"),
 }
 """How banks name columns that a mapping need not name; compared whatever the width and case."""
-
-_IN = frozenset({"1", "入", "入金", "お預入れ", "貸", "貸方", "C", "CR", "CRDT", "CREDIT", "IN"})
-_OUT = frozenset({"2", "払", "出", "出金", "支払", "お引出し", "借", "借方", "D", "DR", "DBIT", "DEBIT", "OUT"})
-_WITHOUT_MINOR: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "XPF", "UGX", "PYG"})
-_FOREIGN = re.compile(r"(-?)(\d{1,12}|\d{1,3}(?:,\d{3}){1,3})(?:\.(\d{1,2}))?")
 
 
 def read_bank_csv(path: Path, layout: Layout, today: date, account: str = "") -> StatementFile:
@@ -81,7 +81,7 @@ def read_bank_csv(path: Path, layout: Layout, today: date, account: str = "") ->
     if twice := _twice(source, layout):
         return StatementFile(source, file.sha256, digest, (), (twice,))
     lines: dict[tuple[str, str], list[StatementLine]] = {}
-    skipped = 0
+    skipped = file.notes
     for row in file.every:
         try:
             found = _line(row, layout, today, account)
@@ -106,9 +106,12 @@ def read_bank_csv(path: Path, layout: Layout, today: date, account: str = "") ->
 
 def _twice(source: str, layout: Layout) -> Finding | None:
     """One column for money in and out is no mapping: a column of payments out was named as the amount."""
-    amount = _folded(layout.columns.get("amount", ""))
-    if amount and amount in {_folded(name) for name in KNOWN_NAMES["amount_out"]}:
-        stated = layout.columns["amount"]
+    stated = layout.columns.get("amount", "")
+    if (
+        isinstance(stated, str)
+        and stated
+        and folded_name(stated) in {folded_name(n) for n in KNOWN_NAMES["amount_out"]}
+    ):
         rule = "this column is of payments out, and the mapping takes it for money received"
         return Finding(source, None, stated, rule, "name the column of money received; this one is amount_out")
     return None
@@ -160,12 +163,11 @@ def _of(row: MoneyRow, name: str) -> str:
 
 def _directed(row: MoneyRow, amount: int) -> int:
     """An amount with the sign of its direction: the column that says so, where there is one."""
-    said = unicodedata.normalize("NFKC", _of(row, "direction")).strip().upper()
-    if not said:
+    said = _of(row, "direction")
+    way = direction_of(said)
+    if is_blank(said) or way == "in":
         return amount
-    if said in _IN:
-        return amount
-    if said in _OUT:
+    if way == "out":
         return -abs(amount)
     if "amount_out" in row.values:
         return amount  # the column of the amount has said it already: what stands here is a kind
@@ -175,17 +177,9 @@ def _directed(row: MoneyRow, amount: int) -> int:
 
 def _amount(written: str, currency: str) -> int:
     """Minor units of the currency; 0 where nothing is written. Raises BadValueError."""
-    if not written or unicodedata.normalize("NFKC", written).strip() in ("-", "－", "ー"):
+    if is_blank(written):
         return 0
-    if currency == YEN:
-        return yen_of(written)
-    found = _FOREIGN.fullmatch(unicodedata.normalize("NFKC", written).replace(" ", ""))
-    if found is None:
-        raise BadValueError(written, f"it is no amount in {currency}", "write it as 5.00")
-    sign, whole, rest = -1 if found[1] else 1, found[2].replace(",", ""), (found[3] or "").ljust(2, "0")
-    if currency in _WITHOUT_MINOR:
-        return sign * int(whole)
-    return sign * int(whole + rest)
+    return yen_of(written) if currency == YEN else minor_units(amount_of(written), currency)
 
 
 def _balance(written: str, currency: str) -> int | None:
@@ -212,7 +206,7 @@ def _state(written: str) -> LineState:
 
 def _statement(source: str, account: str, currency: str, read: Sequence[StatementLine], preset: str) -> Statement:
     """The lines in the order in which they happened, and the balances before and after them."""
-    lines = in_order(read)
+    lines = in_order(read) if read else []
     findings = tuple(_contradictions(source, lines))
     opening = closing = None
     if lines and lines[0].balance is not None:
@@ -220,24 +214,6 @@ def _statement(source: str, account: str, currency: str, read: Sequence[Statemen
     if lines and lines[-1].balance is not None:
         closing = Balance(lines[-1].booked_on, lines[-1].balance)
     return Statement(account, tuple(lines), currency, opening, closing, findings, preset)
-
-
-def in_order(read: Sequence[StatementLine]) -> list[StatementLine]:
-    """Lines oldest first: banks write them either way, and the balances tell which."""
-    if len(read) > 1:
-        if read[0].booked_on > read[-1].booked_on:
-            return list(reversed(read))
-        if read[0].booked_on == read[-1].booked_on and _follows(reversed(read)) > _follows(read):
-            return list(reversed(read))
-    return list(read)
-
-
-def _follows(lines: object) -> int:
-    """How many lines leave the balance that the one before it and their amount say."""
-    return sum(
-        after.balance is not None and before.balance is not None and before.balance + after.signed == after.balance
-        for before, after in pairwise(list(lines))  # type: ignore[call-overload]
-    )
 
 
 def _contradictions(source: str, lines: Sequence[StatementLine]) -> list[Finding]:
@@ -259,7 +235,3 @@ def _without_contradicted(statement: Statement) -> Statement:
         return statement
     kept = tuple(each for each in statement.lines if each.line not in wrong)
     return replace(statement, lines=kept, opening=None, closing=None)
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).strip().casefold()

@@ -8,7 +8,7 @@ not booked yet, cancelled, another currency, left out  ──> in the book, in n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,6 @@ from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.billing.ledger.bank_acts import note_act
 from keizoku.billing.ledger.bank_joins import join_known
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.bank.csv_statement import read_bank_csv
 from keizoku.billing.receivables.bank.line_store import (
     known_lines,
     posts,
@@ -27,6 +26,7 @@ from keizoku.billing.receivables.bank.line_store import (
     write_statements,
 )
 from keizoku.billing.receivables.bank.payers import Whose, whose
+from keizoku.billing.receivables.bank.reading import read_bank_file
 from keizoku.billing.receivables.cash_application import AppliedMoney
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
@@ -97,12 +97,15 @@ def import_bank(
     *,
     account: str = "",
     bank_names: Sequence[str] = BANK_NAMES,
+    preset: str = "",
 ) -> BankImport:
-    """Take a bank's CSV under a mapping; what our reference names is matched at once.
+    """Take a bank's file, in any format that is known, or under a mapping; what our reference names is matched at once.
 
     Killed in the middle, the same call takes what is missing. Raises OSError if the file cannot be opened.
     """
-    return take_statement(session, rules, read_bank_csv(path, layout, jst_day(now), account), author, now, bank_names)
+    file, read_as = read_bank_file(path, layout, jst_day(now), account, preset)
+    done = take_statement(session, rules, file, author, now, bank_names)
+    return replace(done, logged=replace(done.logged, preset=read_as))
 
 
 def take_statement(

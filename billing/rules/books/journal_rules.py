@@ -120,7 +120,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "interest_reduced", "premium/5.2",
         "a payment or a set-off reaches back before a demand: what was demanded for the days since is not owed",
-        "7110 yen", "1150 yen",
+        "7110 yen", "1150 yen", signed=True,
     ),
     Rule("costs_paid", "premium/5.2", "the payer bears the costs of paying", "1110 yen", "7120 yen"),
     Rule("overpaid", "", "the payer sends more than is owed", "1110 yen", "2140 yen"),
@@ -133,7 +133,7 @@ RULES: tuple[Rule, ...] = (
         "deposit_applied", "premium/5.2", "a deposit pays what has become due since",
         "1150 undemanded_yen; 2140 interest_yen + principal_yen",
         "7110 undemanded_yen; 1150 interest_yen; 1140 principal_yen",
-        optional=("undemanded_yen", "interest_yen", "principal_yen"),
+        optional=("undemanded_yen", "interest_yen", "principal_yen"), signed=True,
     ),
     Rule("unidentified_receipt", "", "money arrives and nobody can be found for it", "1110 yen", "2145 yen"),
     Rule(
@@ -240,7 +240,17 @@ RULES: tuple[Rule, ...] = (
         "store_reported", "premium/5.1.2", "the store's report names its fee and the tax in it",
         "6111 yen - tax_yen; 1180 tax_yen", "1133 yen",
     ),
-    Rule("store_paid_out", "premium/5.1.2", "the store pays out", "1110 yen", "1133 yen"),
+    Rule("store_paid_out", "premium/5.1.2", "the store pays out", "1110 yen", "1133 yen", signed=True),
+    Rule(
+        "store_refunded", "premium/5.1.2", "the store gives its customer the fee of a term back",
+        "2120 unrecognised_yen; 4110 recognised_yen - tax_yen; 2170 tax_yen",
+        "1133 unrecognised_yen + recognised_yen",
+        tax_of="recognised_yen",
+    ),
+    Rule(
+        "store_fee_returned", "premium/5.1.2", "the store gives its fee back with it",
+        "1133 yen", "6111 yen - tax_yen; 1180 tax_yen",
+    ),
 )  # fmt: skip
 
 

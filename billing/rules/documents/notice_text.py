@@ -41,6 +41,7 @@ SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
     "acceleration": ("期限の利益喪失のお知らせ", "What you owe is due at once"),
     "set_off": ("相殺のお知らせ", "Credits are set off against what you owe"),
     "write_off": ("債権放棄のお知らせ", "Something you owed is given up"),
+    "recalculation": ("ご入金の反映に伴う再計算のお知らせ", "Your payments were worked out again"),
     "demand": ("遅延損害金のご請求", "Late interest"),
 }
 """What each kind of document is called, in Japanese and English."""
@@ -81,6 +82,19 @@ def resumption(on: date) -> Notice:
         "resumption",
         f"{_ja(on)}よりサービスの提供を再開いたしました。(第7条第1項)",
         f"Your access is back from {on}. (Article 7.1)",
+    )
+
+
+def recalculation(on: date, yen: int, principal_yen: int, interest_yen: int, deposit_yen: int) -> Notice:
+    """An earlier payment came to be known, and everything after its day was worked out again."""
+    return Notice(
+        "recalculation",
+        f"{_ja(on)}にいただいた{yen:,}円のご入金を、その日に遡って反映いたしました。以後の遅延損害金とご入金の充当を"
+        f"計算し直した結果、現在の未払いの利用料金は{principal_yen:,}円、遅延損害金は{interest_yen:,}円、お預かりしている"
+        f"金額は{deposit_yen:,}円です。(第5条第2項)",
+        f"Your payment of {yen:,} yen counts from {on}, the day on which it reached us. Late interest and what later "
+        f"payments paid were worked out again: now {principal_yen:,} yen of fees and {interest_yen:,} yen of late "
+        f"interest are unpaid, and we keep {deposit_yen:,} yen for you. (Article 5.2)",
     )
 
 

@@ -95,7 +95,7 @@ def verify(
         typer.Option(
             "--hash",
             help=both(
-                "Of an act, kept elsewhere: the chain has to have it.",
+                "The hash of a close, kept elsewhere: the chain has to contain it.",
                 "別に控えた締めのハッシュ。連鎖に含まれるはずです。",
             ),
         ),
@@ -108,7 +108,7 @@ def verify(
     with services_now() as (services, _), row_bar("verifying") as progress:
         wrong = verify(services.session, lambda _, done, whole: progress(done, whole), kept.strip().lower())
         closed = len(standing(services.session))
-    fine = f"{closed} closed months are as they were closed"
+    fine = f"{closed} closed months are unchanged since they were closed"
     emit({"closed": closed, "wrong": wrong} if as_json else (wrong or fine), as_json)
     if wrong:
         raise typer.Exit(1)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import services_now
+from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import AsJson, month_of, row_bar
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail
@@ -25,6 +25,15 @@ class Format(StrEnum):
     YAYOI = "yayoi"
     CSV = "csv"
     BEANCOUNT = "beancount"
+
+
+class Summary(StrEnum):
+    """What becomes one entry of the file."""
+
+    ENTRY = "entry"
+    DOCUMENT = "document"
+    DAY = "day"
+    MONTH = "month"
 
 
 @app.command(
@@ -49,8 +58,18 @@ def export(
         typer.Option(
             metavar="FILE.toml",
             help=both(
-                "What of accounts, tax classes and memos is called otherwise by you.", "勘定、税区分、摘要の読み替え。"
+                "Your own names for accounts, tax classes and memos, where they differ.",
+                "勘定、税区分、摘要の読み替え。",
             ),
+        ),
+    ] = None,
+    summary: Annotated[
+        Summary | None,
+        typer.Option(
+            help=both(
+                "One entry for each of ours, each document, day or month (default: KEIZOKU_EXPORT_SUMMARY).",
+                "仕訳ごと、書類ごと、日ごと、月ごとのどれで一つにまとめるか(既定: KEIZOKU_EXPORT_SUMMARY)。",
+            )
         ),
     ] = None,
     as_json: AsJson = False,
@@ -68,9 +87,10 @@ def export(
         mapped = mapping_for(form.value, mapping)
     except MappingError as error:
         fail(str(error))
+    chosen = summary.value if summary else settings_of_this_process().export_summary
     with services_now() as (services, _), row_bar(f"entries of {about}") as progress:
         try:
-            written = export_month(services.session, about, mapped, out, progress)
+            written = export_month(services.session, about, mapped, out, progress, summary=chosen)
         except OSError as error:
             fail(f"{out}: {error.strerror}")
     if as_json:

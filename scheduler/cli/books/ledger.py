@@ -200,7 +200,7 @@ def deferred(
     month: Annotated[
         str,
         typer.Argument(
-            metavar="[MONTH]", help=both("2026-04. Default: the month that runs.", "月。2026-04 など。省略すると今月。")
+            metavar="[MONTH]", help=both("2026-04. Default: the current month.", "月。2026-04 など。省略すると今月。")
         ),
     ] = "",
     lang: Lang = SPOKEN,
@@ -293,7 +293,7 @@ def post(
 
 
 def hand_lines(texts: list[str]) -> dict[str, int]:
-    """CODE=YEN, several; ends the command for what is none."""
+    """CODE=YEN, several; ends the command for anything else."""
     found: dict[str, int] = {}
     for text in texts:
         code, _, yen = text.partition("=")

@@ -180,7 +180,7 @@ def _take_files(services: Services, bank: Path | None, mapping: Path | None, sto
         for finding in done.findings:
             errors.print(str(finding), soft_wrap=True, markup=False)
     if any(done.rows_refused for done in taken):
-        fail("a file has rows that cannot be used: mend them, then reconcile", 1)
+        fail("a file has rows that cannot be used: correct them, then reconcile", 1)
 
 
 def _row(found: Reconciled) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def _print(console: Console, found: Reconciled, lang: Language) -> None:
     console.print(table(headings(lang.value, "matched", "rows"), outcome.matched.items()))
     console.print(table(headings(lang.value, "control", "yen"), found.controls.items()))
     if not found.bank_given:
-        missing = "no statement of the bank is at hand for the month: --bank FILE, or `keizoku bank import`"
+        missing = "there is no bank statement for the month: --bank FILE, or `keizoku bank import`"
         missing_ja = "この月の銀行の記録がありません: --bank FILE か `keizoku bank import`"
         console.print(f"[dim]{missing_ja if ja else missing}[/dim]")
     if not outcome.exceptions:

@@ -1,4 +1,4 @@
-"""`keizoku report`: a month as finance holds it in its hands."""
+"""`keizoku report`: a month's report for finance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def report(
     out: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", file_okay=False, help=both("The folder, which is made.", "フォルダー。なければ作ります。")
+            metavar="DIR",
+            file_okay=False,
+            help=both("The folder; it is created if need be.", "フォルダー。なければ作ります。"),
         ),
     ],
     lang: Annotated[
@@ -40,7 +42,7 @@ def report(
     """Write a month's report: a page that opens offline, a workbook, a CSV per table, and their SHA-256.
 
     Revenue, contract liability, receivables by age, credits, claims, availability, dunning, the reconciliation's
-    exceptions and what waits for people, the journal. Every figure leads to the table that it is the sum of. Nothing is
+    exceptions and what waits for people, the journal. Every figure links to the table that it sums. Nothing is
     changed; only the gateway's news are fetched, as `keizoku reconcile` does.
     """
     from keizoku.billing.closing.reconciliation_run import reconcile_month

@@ -1,4 +1,4 @@
-"""`keizoku account`: where an account stands, its history, and what people rule against it."""
+"""`keizoku account`: where an account stands, its history, and what people decide about it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def list_accounts(
             return account_count(services.session, services.rules, now, state=wanted, overdue=overdue)
 
         pages = Pages(read, count, lambda row: str(row["account"]))
-        emit_pages(pages, Page.wanted(limit, after, everything), "no such account", as_json)
+        emit_pages(pages, Page.wanted(limit, after, everything), "no account matches", as_json)
 
 
 @app.command(help=japanese("アカウントの状態と、起きたことのすべて: いつ、どの条項で、何が変わったか。"))

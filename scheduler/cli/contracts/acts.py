@@ -55,7 +55,7 @@ def service_change(
 def disclosure(
     account: Account,
     recipient: Annotated[
-        str, typer.Option("--to", help=both("Who was given them: the card company.", "提供先のカード会社。"))
+        str, typer.Option("--to", help=both("Who received them: the card company.", "提供先のカード会社。"))
     ],
     what: Annotated[
         str,

@@ -1,4 +1,4 @@
-"""`keizoku card`: cards saved at the gateway (5.1.1.a), and one that a user registered anew (5.4)."""
+"""`keizoku card`: cards saved at the gateway (5.1.1.a), and new cards of users (5.4)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keizoku.scheduler.cli.shared.output import emit
 
 app = typer.Typer(
     help=both(
-        "Cards saved at Stripe; a card that a user registered anew.",
+        "Cards saved at Stripe; new cards of users.",
         "Stripeに保存したカードと、利用者が登録し直したカード。",
     ),
     no_args_is_help=True,
@@ -50,7 +50,7 @@ def new(account: Account, as_json: AsJson = False) -> None:
     help=japanese("カードの保存を始めます。利用者のページがStripeのフォームに渡す client secret を表示します。")
 )
 def begin(account: Account, as_json: AsJson = False) -> None:
-    """Begin to save a card: prints the client secret that the page of its holder hands to Stripe's form."""
+    """Begin to save a card: prints the client secret for Stripe's form on the page of its holder."""
     with services_now() as (services, now):
         setup = services.billing.begin_card(account, now=now)
     result = {"account": account, "setup": setup.setup_id, "client_secret": setup.client_secret}
@@ -69,7 +69,7 @@ def finish(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Keep a card that its holder has confirmed; what is open is charged to it (exit 1 if it is not confirmed)."""
+    """Save a card that its holder has confirmed; what is unpaid is charged to it (exit 1 if it is not confirmed)."""
     from keizoku.billing.accounts.account_views import attempts_view
 
     with services_now() as (services, now):
@@ -111,7 +111,7 @@ def detach(
         ),
     ],
 ) -> None:
-    """A card is charged no more, here and at Stripe; a fee that falls due without one waits for a new card."""
+    """Charge a card no longer, here and at Stripe; a fee that falls due without one waits for a new card."""
     with services_now() as (services, now):
         ended = services.billing.detach_card(account, card, now=now)
-    emit(f"{card} is charged no more" if ended else f"{card} had ended before")
+    emit(f"{card} is no longer charged" if ended else f"{card} had been removed before")

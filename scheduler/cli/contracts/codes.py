@@ -23,11 +23,15 @@ if TYPE_CHECKING:
     from keizoku.billing.rules.codes import Code
 
 Batch = Annotated[
-    str, typer.Option("--batch", help=both("A name of your own, once.", "自由に付ける名前。一度だけ使えます。"))
+    str,
+    typer.Option(
+        "--batch", help=both("A name that you choose; each name is used once.", "自由に付ける名前。一度だけ使えます。")
+    ),
 ]
 Count = Annotated[int, typer.Option("--count", min=1, help=both("How many codes.", "発行する件数。"))]
 Months = Annotated[
-    int, typer.Option("--months", min=1, help=both("How long one code pays.", "1件のコードで支払われる月数。"))
+    int,
+    typer.Option("--months", min=1, help=both("How long a term one code pays for.", "1件のコードで支払われる月数。")),
 ]
 Plan = Annotated[str, typer.Option("--plan", help=both("For which plan.", "対象のプラン。"))]
 Expires = Annotated[

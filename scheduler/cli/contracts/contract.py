@@ -82,7 +82,9 @@ def apply(
     ],
     months: Annotated[
         int | None,
-        typer.Option(min=1, help=both("How long a coupon or key pays for.", "クーポンやキーで支払われる月数。")),
+        typer.Option(
+            min=1, help=both("How long a term the coupon or key pays for.", "クーポンやキーで支払われる月数。")
+        ),
     ] = None,
     fallback: Annotated[
         str | None,
@@ -191,7 +193,7 @@ def approve(
     accounts: Accounts,
     author: Recorder = "",
     ground: Annotated[
-        str | None, typer.Option(help=both("Why, where there is something to say.", "理由(あれば)。"))
+        str | None, typer.Option(help=both("Why, if there is anything to say.", "理由(あれば)。"))
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -245,7 +247,7 @@ def end_of_use(account: Account, as_json: AsJson = False) -> None:
 
 @app.command("withdraw-end-of-use", help=japanese("利用終了の申し出を、期間の終わりまでに取り下げます。"))
 def withdraw_end_of_use(account: Account) -> None:
-    """The user takes a request to end use back, until the term ends."""
+    """The user withdraws a request to end use, before the term ends."""
     with services_now() as (services, now):
         services.billing.withdraw_end_of_use(account, now=now)
     emit(f"account {account}: renews")
@@ -334,10 +336,8 @@ def list_contracts(
     state: Annotated[
         str | None, typer.Option(help=both(f"One of {', '.join(STATES)}.", f"状態: {', '.join(STATES)}。"))
     ] = None,
-    plan: Annotated[str | None, typer.Option(help=both("Only of this plan.", "このプランのものだけ。"))] = None,
-    account: Annotated[
-        str | None, typer.Option(help=both("Only of this account.", "このアカウントのものだけ。"))
-    ] = None,
+    plan: Annotated[str | None, typer.Option(help=both("Only this plan.", "このプランのものだけ。"))] = None,
+    account: Annotated[str | None, typer.Option(help=both("Only this account.", "このアカウントのものだけ。"))] = None,
     limit: Limit = SHOWN,
     everything: All = False,
     after: After = "",

@@ -40,7 +40,7 @@ Announced = Annotated[
     typer.Option(
         "--announced",
         metavar="DATE",
-        help=both("When users were or will be told.", "利用者に知らせた日、または知らせる日。"),
+        help=both("When users were or will be notified.", "利用者に知らせた日、または知らせる日。"),
     ),
 ]
 NewFrom = Annotated[
@@ -133,7 +133,7 @@ def add_price(
 @app.command("list", help=japanese("これまでに記録したすべての料金と日付。`cohort` は対象のアカウントの数。"))
 def list_prices(
     plan: Annotated[
-        str | None, typer.Argument(metavar="PLAN", help=both("Only of this plan.", "このプランのものだけ。"))
+        str | None, typer.Argument(metavar="PLAN", help=both("Only this plan.", "このプランのものだけ。"))
     ] = None,
     limit: Limit = SHOWN,
     everything: All = False,
@@ -162,7 +162,7 @@ def simulate_price(
     accounts: CohortFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Whom a change would touch, when, from what to what. Saves nothing; exit 1 if it would be refused."""
+    """Whom a change would affect, when, and at which price. Saves nothing; exit 1 if it would be refused."""
     days = [day(each) for each in (announced, new_from, renewals_from)]
     with services_now() as (services, now):
         simulation, findings = services.billing.simulate_price(
@@ -179,7 +179,7 @@ def simulate_price(
     else:
         for line in _sentences(simulation):
             note(line)
-        emit(simulation.by_date() or "no running contract is touched")
+        emit(simulation.by_date() or "no running contract is affected")
         report_findings(findings)
     raise typer.Exit(1 if findings else 0)
 

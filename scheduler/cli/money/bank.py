@@ -42,19 +42,19 @@ app = typer.Typer(
 
 @app.callback(
     help=both(
-        "Incoming transfers: those with our reference find their payer by themselves, the others wait in 2145.",
+        "Incoming transfers: those with our reference are matched automatically, the others wait in 2145.",
         "入金: 当社の番号のあるものは自動で支払人に結び付き、その他は 2145 で待ちます。",
     )
 )
 def _bank() -> None:
-    """Incoming transfers: those with our reference find their payer by themselves, the others wait in 2145."""
+    """Incoming transfers: those with our reference are matched automatically, the others wait in 2145."""
 
 
 @app.command(
     "import",
     help=japanese(
-        "銀行のファイルを取り込みます(CSV: date, amount, payer, refer"
-        "ence。UTF-8 か cp932。他の列名は --mapping で指定)。\n\n"
+        "銀行のファイルを取り込みます(`keizoku bank formats` の形式、または date, amount, payer, "
+        "reference の CSV。他の列名は --mapping で指定)。\n\n"
         "入出金のすべての行を一度だけ取り込みます。同じ内容の行は、銀行の番号、残高、またはファイル内の"
         "数で区別します。円の入金でない行は明細帳に残り、passed over と数えます。使えない行があれば"
         "終了コード 1。"
@@ -73,10 +73,19 @@ def import_file(
             ),
         ),
     ] = "",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help=both(
+                "Read it as this format (`keizoku bank formats`), whatever its content says.",
+                "内容の判別によらず、この形式として読みます(`keizoku bank formats`)。",
+            )
+        ),
+    ] = "",
     author: Recorder = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take a bank's file (CSV: date, amount, payer, reference; UTF-8 or cp932; other columns by a mapping).
+    """Take a bank's file: any format of `keizoku bank formats`, or date, amount, payer, reference; others by a mapping.
 
     Every line in and out is taken once; equal lines are told apart by the bank's own number, the balance, or their
     count in the file. What is no yen received stays in the book and counts as passed over. Exit 1 if a row could not
@@ -87,7 +96,7 @@ def import_file(
     layout = layout_of(mapping, COLUMNS)
     with open_services() as services:
         done = services.billing.import_bank(
-            file, layout=layout, author=recorder(author), now=datetime.now(UTC), account=bank_account
+            file, layout=layout, author=recorder(author), now=datetime.now(UTC), account=bank_account, preset=preset
         )
     end_of_import(done, as_json)
 
@@ -149,10 +158,10 @@ def match(
 
 @app.command(help=japanese("別の人の入金でした。消し込んだものは未払いに戻り、入金は支払人を待ちます。"))
 def unmatch(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
-    """It was another's: what it settled stands open again, and it waits for its payer."""
+    """It was another's: what it settled is unpaid again, and it waits for its payer."""
     with services_now() as (services, now):
         account = services.billing.unmatch_payment(payment, by=author, ground=ground, now=now)
-    sentence = f"payment {payment} is {account}'s no more; match it, or send it back"
+    sentence = f"payment {payment} is no longer {account}'s; match it, or send it back"
     emit({"payment": payment, "was": account} if as_json else sentence, as_json)
 
 

@@ -69,13 +69,13 @@ def refund(
     author: Author,
     ground: Ground,
     yen: Annotated[
-        int | None, typer.Option(help=both("Only so much. Default: all of it.", "金額。省略すると全額。"))
+        int | None, typer.Option(help=both("Only this much. Default: all of it.", "金額。省略すると全額。"))
     ] = None,
     through: Annotated[
         Through,
         typer.Option(
             help=both(
-                "How what a card paid too much went back: to the card, as the gateway shows it; or by bank.",
+                "How money charged to a card too much went back: to the card, as the gateway shows it; or by bank.",
                 "カードの払い過ぎをどう返したか: カードへ(決済代行の表示のとおり)、または銀行振込。",
             )
         ),

@@ -34,7 +34,11 @@ def cap(
     damage: Annotated[
         int | None,
         typer.Option(
-            min=0, help=both("A damage in yen: what of it is to be paid.", "損害額(円)。そのうち賠償する額を示します。")
+            min=0,
+            help=both(
+                "An amount of damage in yen: how much of it is to be paid.",
+                "損害額(円)。そのうち賠償する額を示します。",
+            ),
         ),
     ] = None,
     lang: Lang = SPOKEN,

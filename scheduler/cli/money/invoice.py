@@ -47,12 +47,12 @@ Pdf = Annotated[
 
 @app.callback(
     help=both(
-        "Documents about what is invoiced and what is given back; a qualified invoice where a number is in force.",
+        "Documents about what is invoiced and refunded; qualified invoices where a number is in force.",
         "請求したもの、返すものの書類。登録番号が有効なら適格請求書になります。",
     )
 )
 def _invoice() -> None:
-    """Documents about what is invoiced and what is given back; a qualified invoice where a number is in force."""
+    """Documents about what is invoiced and refunded; qualified invoices where a number is in force."""
 
 
 @app.command(help=japanese("一つの請求の明細: 税は減額の後に一度だけ、減額には停止の月を添えます。"))
@@ -104,12 +104,17 @@ def month_documents(
     out: Annotated[
         Path,
         typer.Option(
-            metavar="DIR", file_okay=False, help=both("The folder, which is made.", "フォルダー。なければ作ります。")
+            metavar="DIR",
+            file_okay=False,
+            help=both("The folder; it is created if need be.", "フォルダー。なければ作ります。"),
         ),
     ],
     lang: Lang = Language.JA,
     form: Annotated[
-        Form, typer.Option("--form", help=both("Of statements and return invoices.", "請求明細と返還請求書の形式。"))
+        Form,
+        typer.Option(
+            "--form", help=both("The format of statements and return invoices.", "請求明細と返還請求書の形式。")
+        ),
     ] = Form.PDF,
     as_json: AsJson = False,
 ) -> None:

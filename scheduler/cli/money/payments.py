@@ -78,7 +78,7 @@ def nothing_charged(
     by: MadeSureBy,
     ground: HowKnown,
 ) -> None:
-    """People have made sure that a charge never reached the card: the next night may try anew."""
+    """People have made sure that a charge never reached the card: the next night may try again."""
     with services_now() as (services, now):
         services.billing.nothing_charged(attempt, by=by, ground=ground, now=now)
     emit(f"attempt {attempt} is over; the fee is due to be charged again")
@@ -107,7 +107,7 @@ def failed_refunds(
     """Refunds that failed, at once or days later, and wait for people (exit 1 if there are any)."""
     from keizoku.billing.gateway.refunds import failed_refunds as list_failed
 
-    nothing = "no refund has failed that people have not dealt with"
+    nothing = "every failed refund has been dealt with"
     _print_list(list_failed, Page.wanted(limit, after, everything), nothing, as_json, "refund")
 
 
@@ -122,10 +122,10 @@ def refund_dealt_with(
         str, typer.Option("--ground", help=both("How: paid by bank, set off, …", "方法: 銀行振込、相殺など。"))
     ],
 ) -> None:
-    """People have dealt with a refund that failed: it leaves the list. Postings of theirs are theirs to make."""
+    """People have dealt with a refund that failed: it leaves the list. People make any postings."""
     with services_now() as (services, now):
         services.billing.refund_dealt_with(refund, by=by, ground=ground, now=now)
-    emit(f"{refund} is dealt with")
+    emit(f"{refund} has been dealt with")
 
 
 @app.command(
@@ -144,10 +144,10 @@ def nothing_refunded(
     by: MadeSureBy,
     ground: HowKnown,
 ) -> None:
-    """People have made sure that a refund was never made: the next night asks for it anew."""
+    """People have made sure that a refund was never made: the next night asks for it again."""
     with services_now() as (services, now):
         services.billing.nothing_refunded(key, by=by, ground=ground, now=now)
-    emit(f"refund {key} is over; the next night asks anew")
+    emit(f"refund {key} is closed; the next night asks again")
 
 
 @app.command(help=japanese("カード会員の異議と最新の状態。未決のものが先。"))
@@ -162,7 +162,7 @@ def disputes(
 
     with open_services() as services:
         rows = list_disputes(services.session)
-    emit_rows(rows, Page.wanted(limit, after, everything), "no charge was ever disputed", as_json, "dispute")
+    emit_rows(rows, Page.wanted(limit, after, everything), "no charge has been disputed", as_json, "dispute")
 
 
 class Choice(StrEnum):

@@ -153,12 +153,12 @@ def list_(
             True,
         )
     else:
-        emit_rows(rows, Page.wanted(limit, after, everything), "no backup lies anywhere", as_json, "backup")
+        emit_rows(rows, Page.wanted(limit, after, everything), "there is no backup anywhere", as_json, "backup")
         for line in (*unreadable, *strange):
             errors.print(line, markup=False, soft_wrap=True)
     if stands.too_old:
         days = rules.policy.backup.longest_pause_days
-        errors.print(f"no backup of the last {days} days lies in every place (premium/10.3)", markup=False)
+        errors.print(f"no backup of the last {days} days is in every place (premium/10.3)", markup=False)
     if stands.too_old or unreadable:
         raise typer.Exit(1)
 
@@ -298,7 +298,7 @@ def release(
             restored.release_act(services.session, act, author, ground, now)
         else:
             restored.release(services.session, author, ground, now)
-    said = f"{act}: dealt with" if act else "charges and refunds go on"
+    said = f"{act}: dealt with" if act else "charges and refunds resume"
     emit({"released": act or "restore"} if as_json else said, as_json)
 
 
@@ -319,7 +319,7 @@ def member(
         except OSError as error:
             fail(f"{out}: {error.strerror}")
     if not written:
-        fail(f"account {account}: nothing is held of it", 1)
+        fail(f"account {account}: no data are held about it", 1)
     emit(written, as_json)
 
 

@@ -21,12 +21,12 @@ AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで�
 
 @app.callback(
     help=both(
-        "The database: where it is, bring it up to date, look whether somebody changed it, stop it.",
+        "The database: where it is, bring it up to date, check it for changes by hand, stop it.",
         "データベース: 場所、更新、手で変えられていないかの確認、停止。",
     )
 )
 def _db() -> None:
-    """The database: where it is, bring it up to date, look whether somebody changed it, stop it."""
+    """The database: where it is, bring it up to date, check it for changes by hand, stop it."""
 
 
 @app.command(help=japanese("データベースの場所と、表がこの版のものかどうか(違えば終了コード 1)。"))
@@ -51,7 +51,7 @@ def bring_up_to_date(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help=both("Say what would be done, and do nothing.", "行うことを示すだけで、何もしません。")
+            "--dry-run", help=both("Show what would be done, and do nothing.", "行うことを示すだけで、何もしません。")
         ),
     ] = False,
     sql: Annotated[
@@ -68,14 +68,14 @@ def bring_up_to_date(
         typer.Option(
             "--second",
             help=both(
-                "Make tables although another schema of the database holds a Keizoku.",
+                "Make tables even if another schema of the database holds a Keizoku.",
                 "データベースの別のスキーマに既にあっても、表を作ります。",
             ),
         ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring the tables to those of this release, all or nothing; nothing is done twice.
+    """Upgrade the tables to those of this release, all or nothing; nothing is done twice.
 
     Refused while a worker leads or a night runs, and where people changed the tables (`keizoku db check`).
     """
@@ -103,7 +103,7 @@ def bring_up_to_date(
 
 @app.command(help=japanese("表が手で変えられていないか: この版の表との相違をすべて示します(あれば終了コード 1)。"))
 def check(as_json: AsJson = False) -> None:
-    """Look whether somebody changed the tables by hand: every difference to those of the release (exit 1 if any)."""
+    """Check whether somebody changed the tables by hand: every difference from the release's (exit 1 if any)."""
     from keizoku.db.releases import OURS
     from keizoku.db.standing import touched
 
@@ -177,7 +177,7 @@ def stop(
         fail("KEIZOKU_DATABASE_URL names a server that is not ours to stop")
     server = embedded_server(settings)
     if not server.stop(force=force):
-        fail(f"another command is using the database in {server.data_dir}; --force stops it all the same", 1)
+        fail(f"another command is using the database in {server.data_dir}; --force stops it anyway", 1)
     emit(f"the database in {server.data_dir} is {server.state()}")
 
 
@@ -202,7 +202,7 @@ def roles(
     ] = "keizoku",
     as_json: AsJson = False,
 ) -> None:
-    """Make the roles worker, finance and support, with no more than each needs; again changes nothing.
+    """Make the roles worker, finance and support, with no more than each needs; repeating it changes nothing.
 
     They have no login: grant them to the logins of people and machines (docs/explanation/security.md).
     """

@@ -32,7 +32,7 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
     folder, why = (data_dir.expanduser().absolute(), "") if data_dir is not None else default_dir()
     source = examples or examples_dir()
     if source is None:
-        fail("no example month here: name it by --examples (examples/2026-04 of the source repository)")
+        fail("no example month here: name it with --examples (examples/2026-04 of the source repository)")
     rules = _rules()
     if why:
         note(why)
@@ -44,7 +44,7 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
         fail(str(error))
     page = (out or folder / "demo.html").absolute()
     if not page.parent.is_dir():
-        fail(f"there is no folder {page.parent} for the page; name another place by --out")
+        fail(f"there is no folder {page.parent} for the page; name another place with --out")
     with fresh_services(folder, rules) as services:
         with _progress() as progress:
             played = play(services, acts, progress)
@@ -54,7 +54,7 @@ def run_demo(data_dir: Path | None, out: Path | None, examples: Path | None, as_
     try:
         write_whole(page, html)
     except OSError as error:
-        fail(f"the page could not be written to {page}: {error.strerror}; name another place by --out")
+        fail(f"the page could not be written to {page}: {error.strerror}; name another place with --out")
     if as_json:
         emit({**summary.to_json(), "data_dir": folder, "page": page}, as_json=True)
     else:
@@ -121,7 +121,7 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, phase: str, done: int, whole: int, words: str) -> None:
-        """Be told."""
+        """Receive progress."""
         if phase not in self._tasks:
             self._tasks[phase] = self._bars.add_task(PHASES[phase], total=whole, at="")
         self._bars.update(self._tasks[phase], completed=done, at=words)
@@ -138,7 +138,7 @@ def _gross(summary: Summary) -> Figure:
 
 
 def _remarks(summary: Summary) -> Figure:
-    return Figure("remarks", "受付の注記", "remarks on what came in", len(summary.remarks))
+    return Figure("remarks", "受付の注記", "remarks on the input", len(summary.remarks))
 
 
 def _figures(figures: Iterable[Figure]) -> Table:

@@ -78,7 +78,7 @@ def night(
         typer.Option(
             "--whole-audit",
             help=both(
-                "Look at every row again, not only at what came since the last certificate.",
+                "Check every row again, not only what came since the last certificate.",
                 "前回の証明より後だけでなく、すべての行を見直します。",
             ),
         ),
@@ -111,7 +111,7 @@ def night(
     real_now = datetime.now(UTC)
     dates = _dates(on, from_, to, jst_day(real_now))
     if not simulate_clock and dates[-1] > jst_day(real_now):
-        fail(f"{dates[-1]} is not here yet (today is {jst_day(real_now)} in Japan); use --simulate-clock for a trial")
+        fail(f"{dates[-1]} has not come yet (today is {jst_day(real_now)} in Japan); use --simulate-clock for a trial")
     settings = settings_of_this_process()
     with open_services(settings, clock="given" if simulate_clock else "real", waits=False) as services:
         check_untouched(services.session)
@@ -132,7 +132,7 @@ def night(
         except NightBusyError as busy:
             fail(str(busy), 1)
         if restored.is_waiting(services.session):
-            note(f"{restored.HELD}; `keizoku backup held` says what waits")
+            note(f"{restored.HELD}; `keizoku backup held` lists what waits")
     if as_json:
         emit([as_dict(result) | {"waiting": waiting} for result in results], as_json=True)
     else:

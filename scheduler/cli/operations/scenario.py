@@ -1,4 +1,4 @@
-"""`keizoku scenario`: run dated diaries through the whole engine and compare what should be seen."""
+"""`keizoku scenario`: run dated lists of events through the whole engine and compare what should be seen."""
 
 import os
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 @app.callback(
     help=both(
-        "Dated diaries that run the whole engine (docs/how-to/scenarios.md).",
+        "Dated lists of events that run the whole engine (docs/how-to/scenarios.md).",
         "日付つきの日誌で全体を動かします(docs/how-to/scenarios.md)。",
     )
 )
 def _scenario() -> None:
-    """Dated diaries that run the whole engine (docs/how-to/scenarios.md)."""
+    """Dated lists of events that run the whole engine (docs/how-to/scenarios.md)."""
 
 
 @app.command(

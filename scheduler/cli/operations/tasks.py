@@ -27,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Lang = Annotated[Language, typer.Option(help=both("The language of what is said.", "説明の言語。"))]
+Lang = Annotated[Language, typer.Option(help=both("The language of the output.", "説明の言語。"))]
 NOTHING = both("nothing waits for people", "担当者を待つものはありません")
 
 
@@ -40,11 +40,14 @@ def list_tasks(
     min_age: Annotated[
         int,
         typer.Option(
-            "--min-age", min=0, max=36_500, help=both("Only what waits so many days.", "この日数以上待つものだけ。")
+            "--min-age",
+            min=0,
+            max=36_500,
+            help=both("Only what has waited at least so many days.", "この日数以上待つものだけ。"),
         ),
     ] = 0,
     snoozed: Annotated[
-        bool, typer.Option("--snoozed", help=both("What was put off, instead.", "先送りにしたものを表示します。"))
+        bool, typer.Option("--snoozed", help=both("What was snoozed, instead.", "先送りにしたものを表示します。"))
     ] = False,
     limit: Limit = SHOWN,
     everything: All = False,
@@ -104,7 +107,7 @@ def show(number: TaskId, lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     help=japanese("担当者が処理しました。一覧から消え、記録は残ります。専用のコマンドで終わるものは、それを示します。")
 )
 def done(number: TaskId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
-    """People have dealt with it: it leaves the list and stays on record. What a command of its own ends, names it."""
+    """People have dealt with it: it leaves the list and stays on record. For the rest, it names the command."""
     from keizoku.scheduler.reports.work_list import done as record
 
     with services_now() as (services, now):

@@ -1,4 +1,4 @@
-"""`keizoku worker`: wakes the night, reads the gateway's news; one leads, others wait."""
+"""`keizoku worker`: starts the night, reads the gateway's events; one leads, others wait."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def worker(
         typer.Option(
             "--poll",
             min=0.1,
-            help=both("Seconds between looks at the gateway's news.", "決済代行の知らせを見る間隔(秒)。"),
+            help=both("Seconds between checks for new events of the gateway.", "決済代行の知らせを見る間隔(秒)。"),
         ),
     ] = 300,
     lease: Annotated[
@@ -141,7 +141,7 @@ def worker(
 
 
 def _backup(settings: Settings, url: sa.URL, worker: Worker) -> Backup:
-    """The day's backup, from its hour in Japan on; one that a place did not take is made again some hours later."""
+    """The day's backup, from its hour in Japan on; one that failed in a place is made again some hours later."""
     from keizoku.scheduler.backup import keeper
     from keizoku.scheduler.backup.dump import BackupError
     from keizoku.scheduler.cli.operations.backup import rules_of

@@ -21,7 +21,7 @@ Key = Annotated[
         "--key",
         metavar="TEXT",
         help=both(
-            "Said again with the same key, the act is done once. Default: a new one.",
+            "Repeated with the same key, the act is done once. Default: a new one.",
             "同じキーでもう一度実行しても、操作は一度だけ行われます。省略すると新しいキー。",
         ),
     ),

@@ -1,4 +1,4 @@
-"""From the settings to an open house: which database, is it up to date, who charges cards.
+"""From the settings to open services: which database, is it up to date, who charges cards.
 
 Every command that works with the database prints on stderr where that is. Nothing heavy is imported before it is
 needed: the help of a group answers at once.
@@ -69,7 +69,9 @@ def embedded_server(settings: Settings) -> EmbeddedServer:
     try:
         return EmbeddedServer(settings.data_dir or default_data_dir())
     except RuntimeError:  # no HOME, and the system knows no home of this user
-        raise UserError("there is no home folder for the database: name one by KEIZOKU_DATA_DIR, or set HOME") from None
+        raise UserError(
+            "there is no home folder for the database: name one with KEIZOKU_DATA_DIR, or set HOME"
+        ) from None
 
 
 @contextmanager
@@ -100,7 +102,7 @@ def server_address(settings: Settings) -> sa.URL:
         raise LookupError("no server is set")
     url = normalised_url(settings.database_url.get_secret_value())
     if "search_path" in str(url.query.get("options", "")):
-        raise UserError("KEIZOKU_DATABASE_URL sets a search_path: name the schema by KEIZOKU_DATABASE_SCHEMA instead")
+        raise UserError("KEIZOKU_DATABASE_URL sets a search_path: name the schema with KEIZOKU_DATABASE_SCHEMA instead")
     return url
 
 
@@ -148,7 +150,7 @@ def _connected(
 def open_services(
     settings: Settings | None = None, *, quiet: bool = False, clock: ClockName = "real", waits: bool = True
 ) -> Iterator[Services]:
-    """The house on a database that is up to date.
+    """The services on a database that is up to date.
 
     The embedded database is brought up to date by itself; on a server that is the operator's to do. With the real
     clock, one that is ahead of the database's ends the command. Without `waits` its sessions, and those that are
@@ -175,7 +177,7 @@ def open_services(
 
 @contextmanager
 def services_now() -> Iterator[tuple[Services, datetime]]:
-    """The house and the present instant."""
+    """The services and the present instant."""
     with open_services() as services:
         yield services, datetime.now(UTC)
 

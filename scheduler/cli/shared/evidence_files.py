@@ -4,12 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import fail
+
+if TYPE_CHECKING:
+    from keizoku.sla.evidence.outage_formats.formats import AskedOutages
+
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help=both("Whose form the file has: `keizoku sla formats`.", "ファイルの形式: `keizoku sla formats`。"),
+    ),
+]
+Unable = Annotated[
+    int,
+    typer.Option(
+        "--affected",
+        metavar="USERS",
+        help=both(
+            "With --format: how many users cannot use the service while it is down.",
+            "--format のとき: 停止中に利用できない人数。",
+        ),
+    ),
+]
+Columns = Annotated[
+    str,
+    typer.Option(
+        "--columns",
+        metavar="OURS=THEIRS,…",
+        help=both(
+            "With --format table: names of columns, from=started,duration=seconds.",
+            "--format table のとき: 列名の読み替え。from=started,duration=seconds など。",
+        ),
+    ),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="COLUMN=VALUE",
+        help=both("With a CSV's --format: only these rows.", "CSVの --format のとき: この行だけ。"),
+    ),
+]
 
 
 def files_named(written: Sequence[str] | None, *, or_folders: bool = False) -> tuple[Path, ...]:
-    """The files of these names and globs, each once; ends the command for what is none."""
+    """The files of these names and globs, each once; ends the command for anything else."""
     from keizoku.sla.evidence.observation_files import grouped_files
 
     found: dict[Path, None] = {}
@@ -28,21 +74,42 @@ def files_named(written: Sequence[str] | None, *, or_folders: bool = False) -> t
     return tuple(found)
 
 
-def columns_named(written: str) -> dict[str, str]:
-    """OURS=THEIRS,… by our names; ends the command for what is none."""
+def columns_named(written: str, ours_are: Sequence[str] = ()) -> dict[str, str]:
+    """OURS=THEIRS,… by our names (default: those of observations); ends the command for what is none."""
     from keizoku.sla.evidence.observation_files import COLUMNS
 
+    known = tuple(ours_are) or COLUMNS
     names: dict[str, str] = {}
     for pair in filter(None, written.split(",")):
         ours, _, theirs = (part.strip() for part in pair.partition("="))
-        if ours not in COLUMNS or not theirs:
-            fail(f"--columns {pair}: write OURS=THEIRS, with OURS one of {', '.join(COLUMNS)}")
+        if ours not in known or not theirs:
+            fail(f"--columns {pair}: write OURS=THEIRS, with OURS one of {', '.join(known)}")
         names[ours] = theirs
     return names
 
 
+def asked_outages(form: str, affected: int, columns: str, only: Sequence[str] | None) -> AskedOutages | None:
+    """How a file of outages is to be read, as people said it; None: our own CSV. Ends the command for mistakes."""
+    if not form:
+        if affected >= 0 or columns or only:
+            fail("--affected, --columns and --only go with --format")
+        return None
+    from keizoku.sla.evidence.outage_formats.formats import FORMATS, AskedOutages, format_named
+    from keizoku.sla.evidence.outage_formats.tables import TABLE_COLUMNS
+
+    found = format_named(form)
+    if found is None:
+        fail(f"--format {form}: one of {', '.join(each.name for each in FORMATS)}")
+    if affected < 0:
+        fail("--affected is needed: a monitor does not know how many users could not use the service")
+    pairs = [(column.strip(), value.strip()) for column, _, value in (each.partition("=") for each in only or ())]
+    if not all(column for column, _ in pairs):
+        fail("--only: write COLUMN=VALUE")
+    return AskedOutages(found, affected, tuple(columns_named(columns, TABLE_COLUMNS).items()), tuple(pairs))
+
+
 def symptom_named(written: str) -> str | None:
-    """The one symptom of all rows, if they have one; ends the command for what is none."""
+    """The one symptom of all rows, if they have one; ends the command for anything else."""
     from keizoku.sla.evidence.observation_checks import SYMPTOMS
 
     if written and written not in SYMPTOMS:

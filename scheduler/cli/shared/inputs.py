@@ -71,7 +71,7 @@ MonthArgument = Annotated[
     str, typer.Argument(metavar="MONTH", help=both("Such as 2026-04; JST.", "月。2026-04 など(日本時間)。"))
 ]
 OnlyMonth = Annotated[
-    str, typer.Option("--month", help=both("Only of this month: 2026-04.", "この月のものだけ: 2026-04。"))
+    str, typer.Option("--month", help=both("Only this month: 2026-04.", "この月のものだけ: 2026-04。"))
 ]
 
 
@@ -80,7 +80,7 @@ YEARS: Final = range(1970, 2201)
 
 
 def instant(text: str) -> datetime:
-    """A time as people write it; ends the command for what is none."""
+    """A time as people write it; ends the command for anything else."""
     try:
         at = parse_instant(text)
     except ValueError as error:
@@ -89,7 +89,7 @@ def instant(text: str) -> datetime:
 
 
 def day(text: str) -> date:
-    """A day as people write it; ends the command for what is none."""
+    """A day as people write it; ends the command for anything else."""
     try:
         on = parse_day(text)
     except ValueError as error:
@@ -98,7 +98,7 @@ def day(text: str) -> date:
 
 
 def month_of(text: str) -> Month:
-    """A month as people write it; ends the command for what is none."""
+    """A month as people write it; ends the command for anything else."""
     try:
         return Month.parse(text)
     except ValueError as error:
@@ -106,7 +106,7 @@ def month_of(text: str) -> Month:
 
 
 def window(text: str) -> tuple[datetime, datetime]:
-    """FROM/TO; ends the command for what is none."""
+    """FROM/TO; ends the command for anything else."""
     start, slash, end = text.partition("/")
     if not slash:
         fail(f"not a window: {text!r}; write FROM/TO, such as '2026-04-10 09:00/2026-04-10 12:37'")
@@ -114,11 +114,11 @@ def window(text: str) -> tuple[datetime, datetime]:
 
 
 def recorder(author: str) -> str:
-    """Who records: as told, else who is logged in; ends the command where the system knows no such name."""
+    """Who records it: as given, else the login's name; ends the command where the system knows none."""
     try:
         return author or getpass.getuser()
     except (OSError, KeyError, ImportError):
-        fail(f"the system has no name for your login (user {os.getuid()}): say who you are by --author")
+        fail(f"the system has no name for your login (user {os.getuid()}): say who you are with --author")
 
 
 @contextmanager

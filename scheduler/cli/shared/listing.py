@@ -39,13 +39,13 @@ PAGE: Final = 1000
 
 Limit = Annotated[
     int,
-    typer.Option("--limit", min=0, help=both("At most so many rows; 0: all.", "表示する件数の上限。0 ならすべて。")),
+    typer.Option("--limit", min=0, help=both("At most this many rows; 0: all.", "表示する件数の上限。0 ならすべて。")),
 ]
 All = Annotated[bool, typer.Option("--all", help=both("Every row, however many.", "何件でもすべて表示します。"))]
 After = Annotated[
     str,
     typer.Option(
-        "--after", metavar="ID", help=both("Go on behind this row of the list.", "一覧のこの行の次から続けます。")
+        "--after", metavar="ID", help=both("Continue after this row of the list.", "一覧のこの行の次から続けます。")
     ),
 ]
 

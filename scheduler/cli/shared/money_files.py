@@ -49,8 +49,9 @@ def end_of_import(done: MoneyImport, as_json: bool) -> NoReturn:
             f"{done.source}: the same file was taken {iso_jst(done.recorded_at)} by {done.author}; nothing was changed"
         )
     else:
+        known = f" as {done.preset}" if done.preset not in ("", "ours", "mapping") else ""
         emit(
-            f"{done.source}: {done.rows_read:,} rows read, {done.rows_new:,} new, {done.rows_known:,} known, "
+            f"{done.source}: {done.rows_read:,} rows read{known}, {done.rows_new:,} new, {done.rows_known:,} known, "
             f"{done.rows_passed_over:,} passed over, {done.rows_refused:,} refused"
         )
     raise typer.Exit(report_findings(done.findings))

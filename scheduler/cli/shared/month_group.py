@@ -11,7 +11,7 @@ MONTH = "month"
 
 
 class MonthGroup(TyperGroup):
-    """What is no command of the group is a month, and goes to the command `month`."""
+    """What is not a command of the group is a month, and goes to the command `month`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command in front where only its arguments are."""

@@ -69,7 +69,7 @@ WIDTH_OF_A_FILE = 200
 
 
 class _AsWritten(Console):
-    """Shows text as it is: no letters become a picture (`:a:`), and what would steer the terminal is written out."""
+    """Shows text as it is: no `:a:` becomes an emoji, and control characters are written out."""
 
     def render_str(self, text: str, **how: Any) -> Text:
         return super().render_str(readable(text), **how)
@@ -101,7 +101,7 @@ BROKEN_OFF: Final = 3
 
 
 class UserError(Exception):
-    """What the person at the keyboard can mend; the message is one line, `code` the exit code."""
+    """What the person at the keyboard can correct; the message is one line, `code` the exit code."""
 
     def __init__(self, message: str, code: int = MISTAKEN) -> None:
         super().__init__(message)
@@ -182,7 +182,7 @@ def explain_mistake(error: typer.TyperException) -> int:
 
 
 def explain_failure(error: Exception, as_json: bool = False, written: Sequence[str] = ()) -> int:
-    """One line for what people can mend, and its exit code; what only a programmer can is raised again.
+    """One line for what people can correct, and its exit code; what only a programmer can is raised again.
 
     `written`: the command line, which is told again with the key of its act where nobody knows whether it was done.
 
@@ -208,7 +208,7 @@ def explain_failure(error: Exception, as_json: bool = False, written: Sequence[s
 
 
 def explained(error: BaseException) -> tuple[str, int] | None:
-    """The one line that people can act on, and its exit code; None for what only a programmer can mend."""
+    """The one line that people can act on, and its exit code; None for what only a programmer can correct."""
     from sqlalchemy.exc import DataError, IntegrityError
 
     from keizoku.billing.gateway.port import GatewayRefusesUsError
@@ -235,7 +235,7 @@ def explained(error: BaseException) -> tuple[str, int] | None:
         return f"a text that is too long for {column}; docs/reference/limits.md has the limits", MISTAKEN
     beyond = isinstance(error, IntegrityError) and getattr(error.orig, "sqlstate", "") == "23514"
     if isinstance(error, DataError) or beyond:  # a number, a letter or a day beyond what its columns hold
-        return f"a value that cannot be: {str(getattr(error, 'orig', error)).splitlines()[0]}", MISTAKEN
+        return f"an impossible value: {str(getattr(error, 'orig', error)).splitlines()[0]}", MISTAKEN
     return None
 
 

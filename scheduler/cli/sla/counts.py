@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services
+from keizoku.scheduler.cli.shared.evidence_files import columns_named
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
     Author,
@@ -74,8 +75,8 @@ def import_counts(
         typer.Option(
             metavar="SECONDS",
             help=both(
-                "JSON: how long a sample holds; 0: the least distance of two.",
-                "JSON: 一つの測定値が続く秒数。0 なら最短の間隔。",
+                "How long a sample holds; 0: the step that the samples show.",
+                "一つの測定値が続く秒数。0 なら測定値の間隔から。",
             ),
         ),
     ] = 0,
@@ -85,8 +86,18 @@ def import_counts(
             "--range",
             metavar="FROM/TO",
             help=both(
-                "What the file is about; without a row it is unknown.",
+                "The span that the file covers; without a row it is unknown.",
                 "ファイルが対象とする範囲。行のない時間は不明とします。",
+            ),
+        ),
+    ] = "",
+    columns: Annotated[
+        str,
+        typer.Option(
+            metavar="OURS=THEIRS,…",
+            help=both(
+                "CSV: other names of columns, from=start,affected=down.",
+                "CSV: 列名の読み替え。from=start,affected=down など。",
             ),
         ),
     ] = "",
@@ -95,7 +106,7 @@ def import_counts(
         typer.Option(
             "--only-stops",
             help=both(
-                "CSV: the rows are all the stops; between them nobody was unable.",
+                "CSV: the rows are all the outages; between them nobody was affected.",
                 "CSV: 行がすべての停止で、その間は誰も困っていません。",
             ),
         ),
@@ -103,11 +114,11 @@ def import_counts(
     author: Recorder = "",
     as_json: AsJson = False,
 ) -> None:
-    """Record counts: from, to, affected, total (CSV), or the JSON of a Prometheus range query (matrix).
+    """Record counts: from, to, affected, total (CSV), or an answer of Prometheus's API (JSON), or Grafana's CSV.
 
     Time without a sample is unknown, neither down nor up: see `keizoku sla unknown`.
     """
-    series = count_series(affected, total, step, asked, only_stops=only_stops)
+    series = count_series(affected, total, step, asked, only_stops=only_stops, columns=columns)
     take_files(
         [file],
         as_json,
@@ -176,10 +187,14 @@ def decide_unknown(
     )
 
 
-def count_series(affected: str, total: str, step: int, asked: str, *, only_stops: bool) -> CountSeries:
+def count_series(
+    affected: str, total: str, step: int, asked: str, *, only_stops: bool, columns: str = ""
+) -> CountSeries:
     """How files of counts are to be read, as people said it; ends the command for what cannot be."""
     from keizoku.sla.evidence.count_files import CountSeries
+    from keizoku.sla.evidence.incident_files import COUNT_COLUMNS
 
+    named = columns_named(columns, COUNT_COLUMNS)
     if step < 0:
         fail(f"--step {step}: seconds, 0 or more")
     span = None
@@ -188,4 +203,4 @@ def count_series(affected: str, total: str, step: int, asked: str, *, only_stops
         if to_at <= from_at:
             fail(f"--range {asked}: it ends after it starts")
         span = (epoch(from_at), epoch_up(to_at))
-    return CountSeries(affected, total, step or None, span, only_stops)
+    return CountSeries(affected, total, step or None, span, only_stops, columns=tuple(named.items()))

@@ -71,6 +71,7 @@ def add_to(app: typer.Typer) -> None:
     }
     for name, group in groups.items():
         app.add_typer(group, name=name)
+    app.command("formats", help=japanese("監視やステータスページの停止の形式: 名前、何を読むか、出典。"))(list_formats)
     app.command(
         "imports", help=japanese("取り込んだファイルのすべて: 種類、ハッシュ、行数、使った行、断った行、誰が。")
     )(list_imports)
@@ -93,7 +94,15 @@ def add_notice(
             "--id", help=both("The notice's own id, where no file is given.", "ファイルを渡さないときの、予告の番号。")
         ),
     ] = "",
-    published: Annotated[str, typer.Option(help=both("When it was published.", "公表した時刻。"))] = "",
+    published: Annotated[
+        str,
+        typer.Option(
+            help=both(
+                "When it was published; of a file: what does not say it itself.",
+                "公表した時刻。ファイルの場合は、それ自身に時刻がない予告について。",
+            )
+        ),
+    ] = "",
     from_: From = "",
     to: To = "",
     calendar: Annotated[
@@ -119,10 +128,14 @@ def add_notice(
     """
     stated = (uid, published, from_, to)
     if files:
-        if any(stated):
+        if uid or from_ or to:
             fail("give calendar files, or --id, --published, --from and --to; not both")
-        paths = files
-        take_files(paths, as_json, lambda service, path, now: service.notices(path, author=recorder(author), now=now))
+        paths, published_at = files, instant(published) if published else None
+
+        def take(service: ImportService, path: Path, now: datetime) -> Imported:
+            return service.notices(path, author=recorder(author), now=now, published_at=published_at)
+
+        take_files(paths, as_json, take)
     if not all(stated):
         fail("give calendar files, or all of --id, --published, --from and --to")
     at = [instant(each) for each in (published, from_, to)]
@@ -203,7 +216,8 @@ def add_population(
         typer.Argument(min=1, help=both("Registered users of the whole service.", "サービス全体の登録利用者数。")),
     ] = None,
     from_: Annotated[
-        str, typer.Option("--from", help=both("Since when; default: ever since.", "いつから。省略すると最初から。"))
+        str,
+        typer.Option("--from", help=both("Since when; default: from the beginning.", "いつから。省略すると最初から。")),
     ] = FIRST_DAY,
     file: Annotated[
         Path | None,
@@ -239,7 +253,7 @@ def list_population(
 
     with open_services() as services:
         rows = population_list(services.session)
-    nothing = "nobody has said how many users there are"
+    nothing = "the number of users is not recorded"
     print_list(rows, Page.wanted(limit, after, everything), as_json, nothing, "from")
 
 
@@ -316,6 +330,16 @@ def list_imports(
         rows = [{name: value for name, value in row.items() if name not in HIDDEN} for row in rows]
         rows = [{**row, "sha256": str(row["sha256"])[:12]} for row in rows]
     emit_rows(rows, Page.wanted(limit, after, everything), "nothing was imported", as_json, "source")
+
+
+def list_formats(as_json: AsJson = False) -> None:
+    """The forms in which outages of monitors and status pages are read: name, what is read, what says so."""
+    from keizoku.sla.evidence.outage_formats.formats import FORMATS
+
+    rows: list[dict[str, object]] = [
+        {"name": each.name, "tool": each.tool, "reads": each.reads, "source": each.source} for each in FORMATS
+    ]
+    emit_rows(rows, Page(0), "there is none", as_json, "name")
 
 
 HIDDEN = ("imported_before", "findings")

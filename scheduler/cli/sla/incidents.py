@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services
+from keizoku.scheduler.cli.shared.evidence_files import Columns, Format, Only, Unable, asked_outages
 from keizoku.scheduler.cli.shared.ids import worded
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
@@ -37,7 +38,7 @@ IncidentId = Annotated[
     typer.Argument(
         metavar="INCIDENT",
         parser=worded("incident", "stop", "停止"),
-        help=both("The stop, as `keizoku sla incident list` shows it.", "停止: `keizoku sla incident list` の番号。"),
+        help=both("The outage, as `keizoku sla incident list` shows it.", "停止: `keizoku sla incident list` の番号。"),
     ),
 ]
 Cause = Annotated[
@@ -50,7 +51,7 @@ Cause = Annotated[
     ),
 ]
 
-incident = typer.Typer(help=both("Stops as people confirmed them.", "担当者が確認した停止。"), no_args_is_help=True)
+incident = typer.Typer(help=both("Outages as people confirmed them.", "担当者が確認した停止。"), no_args_is_help=True)
 
 
 @incident.command("add", help=japanese("担当者が確認した停止を記録します。"))
@@ -103,7 +104,9 @@ def correct_incident(
     to: To = "",
     affected: Annotated[
         int | None,
-        typer.Option(min=0, help=both("Users; 0: it never was.", "人数。0 なら停止はなかったことになります。")),
+        typer.Option(
+            min=0, help=both("Users; 0: the outage never happened.", "人数。0 なら停止はなかったことになります。")
+        ),
     ] = None,
     cause: Annotated[
         str,
@@ -172,8 +175,31 @@ def list_incidents(
 
 
 @incident.command(
-    "import", help=japanese("ファイルの停止を記録します: id, from, to, affected, cause, ground, author(CSV)。")
+    "import",
+    help=japanese(
+        "ファイルの停止を記録します: id, from, to, affected, cause, ground, author(CSV)。"
+        "--format では監視やステータスページの形式(`keizoku sla formats`)。\n\n"
+        "監視は人数を知らないので --affected で示します。終わっていない停止は現在までとし、"
+        "後で取り込むと終わりが記録されます。"
+    ),
 )
-def import_incidents(file: File, author: Recorder = "", as_json: AsJson = False) -> None:
-    """Record stops of a file: id, from, to, affected, cause, ground, author (CSV)."""
-    take_files([file], as_json, lambda service, path, now: service.incidents(path, author=recorder(author), now=now))
+def import_incidents(
+    file: File,
+    form: Format = "",
+    affected: Unable = -1,
+    columns: Columns = "",
+    only: Only = None,
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
+    """Record stops of a file: id, from, to, affected, cause, ground, author (CSV), or in a monitor's own --format.
+
+    A monitor does not know how many users were unable: --affected says it. What is still open is known until now, and
+    gets its end when it is imported again.
+    """
+    asked = asked_outages(form, affected, columns, only)
+    take_files(
+        [file],
+        as_json,
+        lambda service, path, now: service.incidents(path, author=recorder(author), now=now, outages=asked),
+    )

@@ -25,13 +25,14 @@ from keizoku.sla.counting.outage_threshold import (
     counted_windows,
     observed_windows,
     outages_from,
+    stop_of,
     users_unable,
 )
 from keizoku.sla.counting.stated_outages import policy_facts, stated_outages
 from keizoku.sla.evidence.claim_files import read_claims
 from keizoku.sla.evidence.count_files import CountSeries, CountsRead, read_counts, unknown_time
 from keizoku.sla.evidence.incident_files import read_incidents
-from keizoku.sla.evidence.maintenance_notices import read_notices
+from keizoku.sla.evidence.maintenance_notices import Stated, read_notices
 from keizoku.sla.evidence.observations import open_observations, read_observations
 from keizoku.sla.evidence.sql_query import Relations
 from keizoku.sla.pictures.timeline import LOOKS, month_svg
@@ -58,6 +59,7 @@ from keizoku.terms.words import duration, percent, windows
 
 if TYPE_CHECKING:
     from keizoku.sla.counting.spark_engine import SparkEngine
+    from keizoku.sla.evidence.outage_formats.formats import AskedOutages
 
 OPEN_UNTIL = timedelta(days=1)
 """How far past the month an observation without an end is taken to last, unless --as-of says otherwise."""
@@ -75,6 +77,8 @@ class Evidence:
     series: CountSeries
     notices: tuple[Path, ...]
     claims: tuple[Path, ...] = ()
+    outages: AskedOutages | None = None  # the incidents are a monitor's, in its own form
+    published_at: datetime | None = None  # of the notices that do not say it themselves
     engine: str = "duckdb"
 
 
@@ -135,9 +139,10 @@ def read_evidence(
 ) -> EvidenceRead:
     """Read all files. `stated`: an SLA beside the contract, which needs to know how many users were unable."""
     everyone = Population.always(population)
-    incidents = [read_incidents(path) for path in evidence.incidents]
-    counts = [read_counts(path, evidence.series) for path in evidence.counts]
-    notices = [read_notices(path, policy) for path in evidence.notices]
+    known_at, asked = datetime.now(UTC), evidence.outages
+    incidents = [read_incidents(path) if asked is None else asked.read(path, known_at) for path in evidence.incidents]
+    counts = [read_counts(path, evidence.series, stop_of(policy)) for path in evidence.counts]
+    notices = read_notices(evidence.notices, policy, Stated(evidence.published_at, now=known_at))
     unable: list[UsersUnable] = []
     if evidence.engine == "spark":
         with spark_engine() as spark:
@@ -154,10 +159,9 @@ def read_evidence(
                 unable = _users_unable(observed.table, everyone, stated, horizon)
     counted = counted_windows((row for read in counts for row in read.rows), policy)
     outages = outages_from(seen, (row for read in incidents for row in read.rows), everyone, policy, counted)
-    announced = tuple(row for read in notices for row in read.rows)
-    facts = MonthFacts(month, outages, announced, unknown=_unknown(counts, evidence.series))
+    facts = MonthFacts(month, outages, notices.rows, unknown=_unknown(counts, evidence.series))
     findings = tuple(
-        finding for of_kind in (reads, incidents, counts, notices) for each in of_kind for finding in each.findings
+        finding for of_kind in (reads, incidents, counts, [notices]) for each in of_kind for finding in each.findings
     )
     if stated is None:
         return EvidenceRead(facts, findings)
@@ -339,17 +343,17 @@ def _unknown(reads: Sequence[CountsRead], series: CountSeries) -> Spans:
     return subtract(missing, normalise((row.start, row.end) for read in reads for row in read.rows))
 
 
-def asked_series(written: str, step: int) -> CountSeries:
+def asked_series(written: str, step: int, columns: str = "") -> CountSeries:
     """The two series of counts, as --count-series names them; ends the command for what cannot be."""
     affected, comma, total = (part.strip() for part in written.partition(","))
     if not (affected and comma and total):
         fail(f"--count-series {written}: write AFFECTED,TOTAL")
-    return count_series(affected, total, step, "", only_stops=False)
+    return count_series(affected, total, step, "", only_stops=False, columns=columns)
 
 
 def _horizon(written: str, month: Month) -> int:
-    if not written:
-        return epoch(month.end_at + OPEN_UNTIL)
+    if not written:  # a month that is not over has no stop in the future
+        return min(epoch(month.end_at + OPEN_UNTIL), epoch(datetime.now(UTC)))
     try:
         return epoch(parse_instant(written))
     except ValueError as error:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from keizoku.terms.rules import Rules
 
 MonthText = Annotated[
-    str, typer.Argument(metavar="MONTH", help=both("The month of the stops: 2026-04.", "停止のあった月: 2026-04。"))
+    str, typer.Argument(metavar="MONTH", help=both("The month of the outages: 2026-04.", "停止のあった月: 2026-04。"))
 ]
 FEW_CLAIMS = 3
 """A terminal shows more claims in a row than these as one line."""
@@ -90,7 +90,7 @@ def replay(
         typer.Option(
             metavar="TIME",
             help=both(
-                "By what was recorded until then; JST unless it has an offset.",
+                "As recorded by then; JST unless it has an offset.",
                 "その時点までの記録によります。時差の指定がなければ日本時間。",
             ),
         ),
@@ -100,7 +100,7 @@ def replay(
         typer.Option(
             metavar="NAME=VALUE",
             help=both(
-                "Read the contract otherwise (`keizoku terms readings`); repeatable.",
+                "Take another reading of the contract (`keizoku terms readings`); repeatable.",
                 "規約の別の読み方(`keizoku terms readings`)。繰り返し可。",
             ),
         ),
@@ -128,7 +128,7 @@ def replay(
 
 def differences(
     month: Annotated[
-        str, typer.Argument(metavar="[MONTH]", help=both("Only of this month: 2026-04.", "この月のものだけ: 2026-04。"))
+        str, typer.Argument(metavar="[MONTH]", help=both("Only this month: 2026-04.", "この月のものだけ: 2026-04。"))
     ] = "",
     lang: Lang = SPOKEN,
     as_json: AsJson = False,
@@ -147,7 +147,7 @@ def differences(
         emit(
             "いまの判定より高い認容額はありません"
             if lang is Language.JA
-            else "no award stands above what would be found now"
+            else "no award is higher than what would be found now"
         )
     else:
         emit(None, human=lambda console: _print_differences(console, found, lang))
@@ -160,7 +160,8 @@ def report(
         typer.Option(
             metavar="DIR",
             help=both(
-                "The folder for the three files; it is made.", "三つのファイルを置くフォルダー。なければ作ります。"
+                "The folder for the three files; it is created if need be.",
+                "三つのファイルを置くフォルダー。なければ作ります。",
             ),
         ),
     ],
@@ -206,7 +207,7 @@ def _readings(written: list[str]) -> dict[str, str]:
         if not (equals and name and value):
             fail(f"--reading {pair}: write NAME=VALUE, such as short_stop=what_is_left")
         if chosen.get(name, value) != value:
-            fail(f"--reading {name}: told twice, {chosen[name]} and {value}")
+            fail(f"--reading {name}: given twice, {chosen[name]} and {value}")
         chosen[name] = value
     return chosen
 

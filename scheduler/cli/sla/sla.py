@@ -8,8 +8,15 @@ from typing import Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
-from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language
+from keizoku.scheduler.cli.shared.evidence_files import (
+    Format,
+    Unable,
+    asked_outages,
+    columns_named,
+    files_named,
+    symptom_named,
+)
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language, instant
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
 from keizoku.scheduler.cli.sla import counts as sla_counts
@@ -29,9 +36,11 @@ class Engine(StrEnum):
     SPARK = "spark"
 
 
-@app.callback(help=both("Stops of the service and unusable time (Article 9).", "サービスの停止と利用不能時間(第9条)。"))
+@app.callback(
+    help=both("Outages of the service and unusable time (Article 9).", "サービスの停止と利用不能時間(第9条)。")
+)
 def sla() -> None:
-    """Stops of the service and unusable time (Article 9)."""
+    """Outages of the service and unusable time (Article 9)."""
 
 
 @app.command(
@@ -64,8 +73,12 @@ def measure(
     ] = None,
     incidents: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILE", help=both("Stops as people confirmed them: CSV.", "担当者が確認した停止(CSV)。")),
+        typer.Option(
+            metavar="FILE", help=both("Outages as people confirmed them: CSV.", "担当者が確認した停止(CSV)。")
+        ),
     ] = None,
+    form: Format = "",
+    affected: Unable = -1,
     counts: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,23 +101,43 @@ def measure(
         typer.Option(
             metavar="SECONDS",
             help=both(
-                "JSON: how long a sample holds; 0: the least distance of two.",
-                "JSON: 一つの測定値が続く秒数。0 なら最短の間隔。",
+                "How long a sample holds; 0: the step that the samples show.",
+                "一つの測定値が続く秒数。0 なら測定値の間隔から。",
             ),
         ),
     ] = 0,
+    count_columns: Annotated[
+        str,
+        typer.Option(
+            metavar="OURS=THEIRS,…",
+            help=both(
+                "CSV of counts: other names of columns, from=start,affected=down.",
+                "人数のCSV: 列名の読み替え。from=start,affected=down など。",
+            ),
+        ),
+    ] = "",
     notices: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE.ics", help=both("Announced maintenance: iCalendar.", "予告したメンテナンス(iCalendar)。")
         ),
     ] = None,
+    published: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME",
+            help=both(
+                "When the notices that do not say it themselves were published.",
+                "公表の時刻が書かれていない予告の、公表した時刻。",
+            ),
+        ),
+    ] = "",
     resolution: Annotated[
         int,
         typer.Option(
             metavar="SECONDS",
             help=both(
-                "Of the evidence: shorter gaps are no gaps. 0: exact.",
+                "The evidence's own resolution: shorter gaps do not count. 0: exact.",
                 "証拠の分解能。これより短い切れ目は切れ目とみなしません。0 なら厳密。",
             ),
         ),
@@ -132,8 +165,8 @@ def measure(
         typer.Option(
             metavar="TIME",
             help=both(
-                "How far observations without an end last (else past the month).",
-                "終わりのない観測がいつまで続くか(省略すると月末を越えるまで)。",
+                "How far observations without an end last (else past the month, or until now).",
+                "終わりのない観測がいつまで続くか(省略すると月末を越えるまで、または現在まで)。",
             ),
         ),
     ] = "",
@@ -161,7 +194,7 @@ def measure(
         typer.Option(
             metavar="FILE|NAME",
             help=both(
-                "Also what another SLA makes of it: a TOML (docs/how-to/policies.md).",
+                "Also what another SLA would make of it: a TOML (docs/how-to/policies.md).",
                 "別のSLAならどうなるかも示します: TOML(docs/how-to/policies.md)。",
             ),
         ),
@@ -169,7 +202,9 @@ def measure(
     picture: Annotated[
         Path | None, typer.Option(metavar="OUT.svg", help=both("Draw the month.", "月の図を描きます。"))
     ] = None,
-    lang: Annotated[Language, typer.Option(help=both("Of sentences and picture.", "文と図の言語。"))] = SPOKEN,
+    lang: Annotated[
+        Language, typer.Option(help=both("The language of sentences and picture.", "文と図の言語。"))
+    ] = SPOKEN,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -177,7 +212,7 @@ def measure(
         ),
     ] = False,
 ) -> None:
-    """Measure a month: when more than 5 % of all users had a stop, and what of it is unusable time.
+    """Measure a month: when more than 5 % of all users could not use it, and how much is unusable time.
 
     Rows that cannot be read are named on stderr and left out; exit 1 if there were any. With --claims each claimant is
     taken for a member who pays by card all month; what holds of contracts is decided where they are. With --policy the
@@ -197,10 +232,12 @@ def measure(
         columns=columns_named(columns),
         symptom=symptom_named(symptom),
         incidents=files_named(incidents),
+        outages=asked_outages(form, affected, "", None),
         counts=files_named(counts),
-        series=asked_series(count_series, count_step),
+        series=asked_series(count_series, count_step, count_columns),
         notices=files_named(notices),
         claims=files_named(claims),
+        published_at=instant(published) if published else None,
         engine=engine.value,
     )
     measuring = Measuring(measured, contract, population, resolution, as_of, stated)

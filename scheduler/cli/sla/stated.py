@@ -19,7 +19,7 @@ _UNITS = {"seconds": "s in the period", "percent": "% available", "per_incident"
 
 
 def asked_policy(file_or_name: str) -> SlaPolicy:
-    """The SLA in a TOML file, or the example of this name; ends the command for what is none."""
+    """The SLA in a TOML file, or the example of this name; ends the command for anything else."""
     try:
         return stated_policy(file_or_name)
     except (BadTermsError, UnknownPolicyError) as error:

@@ -73,7 +73,7 @@ def list_policies(as_json: AsJson = False) -> None:
             ]
             for policy in policies
         ]
-        console.print(table(columns, rows, title="Examples: the providers' own pages are what holds"))
+        console.print(table(columns, rows, title="Examples: the providers' own pages are authoritative"))
 
     emit([policy.model_dump(mode="json") for policy in policies], as_json, human)
 

@@ -247,7 +247,7 @@ def test_people_say_what_nobody_knew(engine: sa.Engine, tmp_path: Path) -> None:
         service.payment_is_other(2, "7120", by="keiri", ground="seen", now=NOW)
         service.payment_is_other(3, "6190", by="keiri", ground="seen", now=NOW)
         service.payment_is_fee(4, by="keiri", ground="seen", now=NOW)
-        with pytest.raises(Refused, match="it has its payer, or went back"):
+        with pytest.raises(Refused, match="it already has its payer, or went back"):
             service.payment_is_fee(4, by="keiri", ground="seen", now=NOW)
         assert balances(services, "1110", "1180", "2145", "6111", "6190", "7120") == [-4_498, 10, 0, 100, 4_400, -12]
         control = bank_control(services.session, date(2026, 4, 30))
@@ -280,10 +280,10 @@ def test_a_line_that_is_missing_is_seen_since_its_day_and_keeps_the_month_open(
         later = MUFG + '"2026/4/9","振込","ｲ","","500","101,700","","","入金"\n'
         take(services, tmp_path, first, BY_MUFG)
         [missing] = bank_control(services.session, date(2026, 4, 30)).faults(Month(2026, 4))
-        assert missing == "account (not named): no statement of 2026-04, the last one ends 2026-03-05"
+        assert missing == "account 0005: no statement of 2026-04, the last one ends 2026-03-05"
         take(services, tmp_path, later, BY_MUFG)
         [broken] = bank_control(services.session, date(2026, 4, 30)).faults(Month(2026, 4))
-        assert broken == "account (not named): lines do not make the stated balance since 2026-04-09"
+        assert broken == "account 0005: lines do not make the stated balance since 2026-04-09"
         reconciled = reconcile_month(services.session, services.gateway, Month(2026, 4), NOW)
         check = next(
             each for each in checks_of(services.session, Month(2026, 4), reconciled, NOW) if each.name == "bank"

@@ -112,12 +112,12 @@ def test_5_2__a_payment_that_nobody_was_found_for_is_matched_later_from_its_own_
         service.match_payment(1, "taro", by="keiri", ground="told by phone", now=now)
         assert owed(services, "taro", now) == (0, 0, 0)
         assert balances(services, "1110", "1150", "2145", "7110") == [6_030, 67, -709, -88]
-        with pytest.raises(Refused, match="payment 1: it has its payer"):
+        with pytest.raises(Refused, match="payment 1: it already has its payer"):
             service.match_payment(1, "jiro", by="keiri", ground="no", now=now)
         with pytest.raises(Refused, match="'nobody' is not known"):
             service.match_payment(2, "nobody", by="keiri", ground="no", now=now)
         service.send_payment_back(3, by="keiri", ground="the bank asked for it", now=now)
-        with pytest.raises(Refused, match="payment 3: it has its payer, or went back"):
+        with pytest.raises(Refused, match="payment 3: it already has its payer, or went back"):
             service.send_payment_back(3, by="keiri", ground="again", now=now)
         with pytest.raises(Refused, match="payment 9: there is none"):
             service.send_payment_back(9, by="keiri", ground="again", now=now)
@@ -137,7 +137,7 @@ def test_a_payout_that_the_bank_shows_is_not_counted_twice(engine: sa.Engine, tm
             sa.insert(gateway_payout).values(payout="po_1", happened_at=at, arrives_at=at, **gateway_says)
         )
         services.billing.payment_is_payout(1, by="keiri", ground="statement of April", now=NOW)
-        with pytest.raises(Refused, match="payment 1: it has its payer, or went back"):
+        with pytest.raises(Refused, match="payment 1: it already has its payer, or went back"):
             services.billing.payment_is_payout(1, by="keiri", ground="again", now=NOW)
         with pytest.raises(Refused, match="payment 2: no payout of the processor of 482 yen is left"):
             services.billing.payment_is_payout(2, by="keiri", ground="statement of April", now=NOW)
@@ -156,19 +156,19 @@ def test_5_2__a_match_taken_back_leaves_the_debt_as_if_the_money_had_not_come(
         # 2,000: 21 of interest, 1,979 of the fee; 3,321 for ten days: 13 of interest; 2,666 are left over
         assert owed(services, "taro") == (0, 0, 2_666)
         service = services.billing
-        with pytest.raises(Refused, match="a later payment of account taro rests on it"):
+        with pytest.raises(Refused, match="a later payment of account taro depends on it"):
             service.unmatch_payment(1, by="keiri", ground="wrong", now=NOW)
         assert service.unmatch_payment(2, by="keiri", ground="wrong", now=NOW) == "taro"
         assert owed(services, "taro") == (3_321, 14, 0)  # eleven days: 14.6
         assert service.unmatch_payment(1, by="keiri", ground="wrong", now=NOW) == "taro"
         assert owed(services, "taro") == (5_300, 44, 0)  # 21 days: 44.52
         assert balances(services, "1110", "1140", "1150", "2140", "2145", "7110") == [8_000, 10_600, 0, 0, -8_000, 0]
-        with pytest.raises(Refused, match="it is matched to nobody"):
+        with pytest.raises(Refused, match="it is not matched to anybody"):
             service.unmatch_payment(1, by="keiri", ground="again", now=NOW)
         service.match_payment(2, "jiro", by="keiri", ground="told by phone", now=NOW)
         assert owed(services, "jiro") == (0, 0, 658)  # 20 days: 42
         service.refund_deposit("jiro", by="keiri", ground="asked", now=NOW)
-        with pytest.raises(Refused, match="has used or got back what was left of it"):
+        with pytest.raises(Refused, match="has used, or been refunded, what was left of it"):
             service.unmatch_payment(2, by="keiri", ground="wrong", now=NOW)
         assert run_night(services, date(2026, 4, 21), parse_instant("2026-04-21 02:30")).certificate == "ok"
 

@@ -15,6 +15,7 @@ from keizoku.billing.closing import export_files
 from keizoku.billing.closing.export_files import Exported, balances_before, export_month, month_sums
 from keizoku.billing.closing.exports.mapping import FORMATS, mapping_for
 from keizoku.billing.closing.exports.packages import FREEE_HEADER, MONEYFORWARD_HEADER
+from keizoku.billing.closing.exports.summary import SUMMARIES
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.books.journal_rules import CHART, RULES
 from keizoku.db.session import Session
@@ -53,9 +54,9 @@ def booked(own_database: OwnDatabase) -> Iterator[Session]:
         yield session
 
 
-def written(session: Session, form: str, folder: Path) -> tuple[Exported, Path]:
+def written(session: Session, form: str, folder: Path, summary: str = "entry") -> tuple[Exported, Path]:
     file = folder / f"april.{form}"
-    return export_month(session, APRIL, mapping_for(form), file), file
+    return export_month(session, APRIL, mapping_for(form), file, summary=summary), file
 
 
 def sums_of(rows: Iterable[tuple[int, str, int, str, int]], form: str) -> dict[str, int]:
@@ -67,7 +68,7 @@ def sums_of(rows: Iterable[tuple[int, str, int, str, int]], form: str) -> dict[s
             continue
         sums[CODES[name]] = sums.get(CODES[name], 0) + sign * (yen - tax_yen)
         if tax_yen:
-            code = TAX_OF[classes[tax_class]]
+            code = TAX_OF[classes[tax_class.removesuffix("適格")]]  # how 弥生 names a purchase's invoice
             sums[code] = sums.get(code, 0) + sign * tax_yen
     return {code: yen for code, yen in sums.items() if yen}
 
@@ -133,6 +134,28 @@ def test_yayoi_is_read_back_and_sums_to_the_ledger(booked: Session, tmp_path: Pa
     flags = "".join({"2000": "s", "2110": "a", "2100": "m", "2101": "z"}[row[0]] for row in rows)
     assert len(re.findall("s|am*z", flags)) == exported.entries
     assert re.fullmatch("(s|am*z)*", flags)
+
+
+PLACES = {
+    "moneyforward": (0, 1, (2, 8, 6, 9), (10, 16, 14, 17)),
+    "freee": (2, 1, (4, 15, 16, 17), (18, 29, 30, 31)),
+    "yayoi": (1, 3, (4, 8, 7, 9), (10, 14, 13, 15)),
+}
+
+
+@pytest.mark.parametrize("summary", SUMMARIES)
+@pytest.mark.parametrize("form", sorted(PLACES))
+def test_a_summary_sums_to_the_ledger_in_every_package(
+    booked: Session, tmp_path: Path, form: str, summary: str
+) -> None:
+    exported, file = written(booked, form, tmp_path, summary)
+    rows = list(csv.reader(lines_of(file, mapping_for(form).encoding)))[form != "yayoi" :]
+    lines, entries = read_sides(rows, *PLACES[form])
+    assert sums_of(lines, form) == ledger(booked)
+    assert balanced(entries)
+    kinds = sum(1 for rule in RULES if rule.debit)
+    days = {"entry": 2, "document": 2, "day": 2, "month": 1}
+    assert (exported.entries, len(entries)) == (2 * kinds, days[summary] * kinds)
 
 
 def test_plain_csv_is_read_back_and_sums_to_the_ledger(booked: Session, tmp_path: Path) -> None:

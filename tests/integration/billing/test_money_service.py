@@ -220,9 +220,9 @@ def test_the_commands_for_codes_and_files_say_what_they_did(
     assert shown("bank", "import", str(bank), code=1) == told
     assert json.loads(shown("bank", "list", "--open", "--json"))[0]["why"] == "no reference"
     assert shown("bank", "match", "hanako", "1", *by) == "payment 1 is hanako's\n"
-    assert shown("bank", "unmatch", "1", *by).startswith("payment 1 is hanako's no more")
+    assert shown("bank", "unmatch", "1", *by).startswith("payment 1 is no longer hanako's")
     assert shown("bank", "send-back", "1", *by) == "payment 1 went back\n"
-    assert "it has its payer, or went back" in shown("bank", "match", "hanako", "1", *by, code=1)
+    assert "it already has its payer, or went back" in shown("bank", "match", "hanako", "1", *by, code=1)
     assert [each["for"] for each in json.loads(shown("bank", "references", "hanako", "--json"))] == ["account"]
 
     store.write_text("store,account,term,gross,fee\napple,hanako,2026-03-26,500,75\n", encoding="utf-8")

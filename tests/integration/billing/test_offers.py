@@ -13,6 +13,7 @@ from keizoku.billing.rules.price_catalog import ShownOffer
 from keizoku.db.tables.money import review_task
 from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
@@ -114,6 +115,7 @@ def test_6_1__a_store_that_charges_an_ended_contract_is_a_task_with_its_figures(
     billing = services.billing
     billing.approve("s", "monthly", "app_store", now=parse_instant("2026-03-05 10:00"))
     assert billing.store_stop("s", now=parse_instant("2026-03-20 10:00")) == date(2026, 4, 5)
+    run_night(services, date(2026, 4, 5), now=parse_instant("2026-04-05 02:30"))
     billing.store_report("s", date(2026, 4, 5), 500, 75, now=parse_instant("2026-05-10 10:00"))
     tasks = services.session.execute(
         sa.select(review_task.c.subject, review_task.c.detail).where(review_task.c.kind == "store_charged_after_end")

@@ -58,7 +58,7 @@ def test_the_embedded_database_from_nothing_to_stopped(embedded: Path, capsys: p
     }
     assert shown.err.splitlines() == [
         f"database: {place}",
-        f"the database is empty, this release wants {head_revision()}: run `keizoku db upgrade`",
+        f"the database is empty, this release needs {head_revision()}: run `keizoku db upgrade`",
     ]
     assert run("db", "upgrade") == 0
     assert run("db", "upgrade") == 0

@@ -133,7 +133,7 @@ def test_a_schema_is_named_by_its_setting_alone(server: sa.Engine, run: Run, mon
         code, _, said = run(*command)
         assert (code, said[-1]) == (
             2,
-            "error: KEIZOKU_DATABASE_URL sets a search_path: name the schema by KEIZOKU_DATABASE_SCHEMA instead",
+            "error: KEIZOKU_DATABASE_URL sets a search_path: name the schema with KEIZOKU_DATABASE_SCHEMA instead",
         )
     monkeypatch.setenv("KEIZOKU_DATABASE_SCHEMA", "Bad name")
     assert run("db", "status")[2][-1].startswith("error: KEIZOKU_DATABASE_SCHEMA=Bad name: ")

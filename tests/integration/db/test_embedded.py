@@ -232,7 +232,7 @@ def test_a_full_disk_is_called_so(database_folder: Path, monkeypatch: pytest.Mon
 def test_a_folder_that_cannot_be_made_is_named(database_folder: Path) -> None:
     (database_folder / "file").write_text("")
     with (
-        pytest.raises(DatabaseError, match=r"Not a directory; choose another place by KEIZOKU_DATA_DIR"),
+        pytest.raises(DatabaseError, match=r"Not a directory; choose another place with KEIZOKU_DATA_DIR"),
         EmbeddedServer(database_folder / "file" / "data", FAST),
     ):
         pass

@@ -33,7 +33,7 @@ def complaint(session: sa.Connection, migrations: Migrations = OURS) -> str:
 
 def test_an_upgraded_database_carries_its_release_and_its_fingerprint(empty_database: Databases) -> None:
     with open_session(empty_database(), "public") as session:
-        assert complaint(session) == f"the database is empty, this release wants {HEAD}: run `keizoku db upgrade`"
+        assert complaint(session) == f"the database is empty, this release needs {HEAD}: run `keizoku db upgrade`"
         upgrade(session)
         check_current(session)
         found = standing(session)
@@ -49,7 +49,7 @@ def test_an_earlier_release_is_named_with_the_command_that_mends_it(empty_databa
     with open_session(empty_database(), "public") as session:
         upgrade(session)
         assert complaint(session, with_a_remark(tmp_path)) == (
-            f"the database is at revision {HEAD} (release {OURS.release}), this release, {VERSION}, wants 0002: "
+            f"the database is at revision {HEAD} (release {OURS.release}), this release, {VERSION}, needs 0002: "
             "run `keizoku db upgrade`"
         )
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import date, datetime, timedelta
-from random import Random
+from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -14,76 +12,27 @@ from pydantic import SecretStr
 
 from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.port import GatewayRefusesUsError
-from keizoku.billing.gateway.stripe_calls import StripeCalls
-from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.db.session import make_engine
 from keizoku.scheduler import app
 from keizoku.scheduler.app import Services
-from keizoku.scheduler.backup.restore_mark import RestoreMark
-from keizoku.scheduler.night.nightly_run import NightResult, run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.settings import Settings
 from keizoku.scheduler.worker.state_numbers import read_state
-from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
-from keizoku.terms.rules import Rules
-from tests.integration.gateway.test_stripe_gateway import save_card
 from tests.worlds.restored_lives import Databases
-from tests.worlds.stripe_proxy import KEY, Proxy, no_fault
+from tests.worlds.restored_over_http import FIRST, Lost, restored_over_http
+from tests.worlds.stripe_proxy import Proxy, no_fault
 from tests.worlds.stripe_running import running_proxy
 from tests.worlds.world import open_world
 
-FIRST = date(2026, 4, 5)  # after the cards were saved (test_stripe_gateway.NOW)
 RENEWED = date(2026, 5, 8)
+LIVES = int(os.environ.get("KEIZOKU_TEST_RESTORES", "10"))
 
 
 @pytest.fixture(scope="module")
 def stripe_server() -> Iterator[Proxy]:
     with running_proxy() as proxy:
         yield proxy
-
-
-class Lost:
-    """A database and the one that is restored in its place, both on one Stripe."""
-
-    def __init__(self, databases: Databases, url: sa.URL, proxy: Proxy) -> None:
-        self.databases, self.url, self.proxy = databases, url, proxy
-        self.name = databases.copy()
-        self.calls = StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=10, retries=0)
-        proxy.forget()
-
-    @contextmanager
-    def services(self) -> Iterator[Services]:
-        engine = make_engine(self.url.set(database=self.name), "public")
-        gateway = StripeGateway(engine, self.calls)
-        try:
-            with engine.connect() as session:
-                yield Services(session, Rules(Terms.load("premium")), gateway)
-        finally:
-            gateway.close()
-
-    def at(self, now: datetime) -> datetime:
-        self.proxy.clock = lambda: now
-        return now
-
-    def comes(self, services: Services, account: str, now: datetime) -> None:
-        self.at(now)
-        save_card(services.session, self.calls, self.proxy, account)
-        services.billing.approve(account, "monthly", "card", now=now)
-
-    def night(self, services: Services, on: date) -> NightResult:
-        return run_night(services, on, self.at(night_at(on)))
-
-    def restore(self, backup: str, taken_on: date, now: datetime, *, drill: bool = False) -> None:
-        self.name = backup
-        with self.services() as services:
-            RestoreMark("keizoku-test", night_at(taken_on), self.at(now), drill).write(services.session)
-
-    def charged(self) -> Counter[str]:
-        """How many times each card was charged."""
-        whose = {each["id"]: each["metadata"]["keizoku_account"] for each in self.proxy.all_of("customers")}
-        intents = self.proxy.all_of("payment_intents")
-        return Counter(whose[each["customer"]] for each in intents if each["status"] == "succeeded")
 
 
 @pytest.fixture
@@ -209,37 +158,8 @@ def test_the_copy_of_a_drill_charges_nothing_and_asks_the_live_account_nothing(
     assert lost.proxy.calls == []
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", range(3, 3 + LIVES))
 def test_restored_at_a_random_moment_each_term_is_charged_once(lost: Lost, seed: int) -> None:
-    dice = Random(seed)  # noqa: S311  a test's dice
-    backup_at, lost_for = dice.randrange(10, 40), dice.randrange(1, 9)
-    came: list[str] = []
-
-    def live(services: Services, first: int, last: int) -> None:
-        for number in range(first, last):
-            at = night_at(FIRST + timedelta(days=number))
-            if dice.random() < 0.3:
-                came.append(f"a{len(came)}")
-                lost.comes(services, came[-1], at - timedelta(hours=dice.randrange(1, 20)))
-            lost.night(services, FIRST + timedelta(days=number))
-
-    with lost.services() as services:
-        open_world(services)
-        live(services, 0, backup_at)
-    backup, before = lost.databases.copy(lost.name), set(came)
-    with lost.services() as services:
-        live(services, backup_at, backup_at + lost_for)
-    at_loss = lost.charged()
-    taken_on, lost_on = (FIRST + timedelta(days=each - 1) for each in (backup_at, backup_at + lost_for))
-    lost.restore(backup, taken_on, night_at(lost_on) + timedelta(hours=9))
-    with lost.services() as services:
-        for number in range(backup_at + lost_for, backup_at + lost_for + 4):
-            assert lost.night(services, FIRST + timedelta(days=number)).certificate == "ok"
-        rows = services.session.execute(sa.text("SELECT account, count(*) FROM term GROUP BY account")).all()
-        terms: dict[str, int] = {account: number for account, number in rows}  # noqa: C416  rows are no pairs
-    charged = lost.charged()
-    assert before
-    assert {account: charged[account] for account in before} == {account: terms[account] for account in before}
-    assert {each: charged[each] for each in came if each not in before} == {
-        each: at_loss[each] for each in came if each not in before
-    }
+    life = restored_over_http(lost, seed)
+    assert (life.certificates, life.differences) == ({"ok"}, [])
+    assert life.charges

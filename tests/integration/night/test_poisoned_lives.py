@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from tests.worlds.poison import POISONS, poisoned_life
+from tests.worlds.poison import poisoned_life
+from tests.worlds.poison_kinds import FAULTS, POISONS
 
 LIVES = int(os.environ.get("KEIZOKU_SOAK_POISONED", "5"))
 SEED = int(os.environ.get("KEIZOKU_SOAK_SEED", "5"))
@@ -17,6 +18,7 @@ def test_healthy_accounts_end_as_in_the_world_without_poison(
     engine_with_tables: Callable[[], sa.Engine], seed: int
 ) -> None:
     found = poisoned_life(engine_with_tables(), engine_with_tables(), seed)
-    assert set(found.poisons) == set(POISONS)
+    assert set(found.poisons) == {*POISONS, *FAULTS}
+    assert found.set_aside > 0
     assert found.refused > 0
     assert (found.wrong, found.differences) == ([], [])

@@ -15,6 +15,7 @@ SEED = int(os.environ.get("KEIZOKU_SOAK_SEED", "5"))
 def test_5_2__after_random_nights_each_invoice_was_charged_once_or_not_at_all_with_a_reason(engine: sa.Engine) -> None:
     with running_proxy() as proxy:
         weather = random_nights(engine, proxy, SEED, NIGHTS)
-    assert set(weather.faults) == set(FAULTS)
+    assert set(weather.faults) == {*FAULTS, "wrong key"}
+    assert min(weather.payouts["paid"], weather.payouts["failed"], weather.inquiries) > 0
     assert weather.invoices["charged once"] > NIGHTS // 2
     assert weather.invoices["paid otherwise, a late success given back"] > 0

@@ -26,11 +26,8 @@ def databases(
 @pytest.mark.parametrize("seed", range(LIVES))
 def test_a_card_is_charged_once_though_the_database_was_lost_since(databases: Databases, seed: int) -> None:
     told = restored_life(databases, seed)
-    assert told.certificates == {"ok"}
-    known = {each: count for each, count in told.undisturbed.items() if each[0] in told.before}
-    assert {each: count for each, count in told.restored.items() if each[0] in told.before} == known
-    assert all(count <= told.undisturbed[each] for each, count in told.restored.items())
-    assert told.unbooked == 0
+    assert told.differences() == []
+    assert told.restored.total() > 0
 
 
 def test_a_restore_that_says_nothing_would_charge_cards_again(databases: Databases) -> None:

@@ -316,6 +316,19 @@ def test_a_method_that_no_term_can_have_is_refused_where_it_is_said(
         assert nearest is None or f"the nearest is {nearest}" in str(refused.value)
 
 
+def test_an_act_of_an_account_whose_fact_cannot_be_read_says_which_and_how_to_take_it_back(engine: sa.Engine) -> None:
+    """Of before the constraint: it names no method. Once taken back, the account is as any other."""
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("u1", "monthly", "card", now=parse_instant("2026-04-01 12:00"))
+        change_method("{}")(services, "u1")
+        with pytest.raises(Refused, match="keizoku contract void-fact") as refused:
+            services.billing.end_of_use("u1", now=POISONED_AT)
+        assert refused.value.code == "fact.unreadable"
+        services.billing.void_fact("u1", "change_method", by="finance", ground="a typing error", now=MENDED_AT)
+        services.billing.end_of_use("u1", now=MENDED_AT)
+
+
 _CLAIM = "id, account, month, received_at, recorded_at, windows"
 
 

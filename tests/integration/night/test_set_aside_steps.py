@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
@@ -13,12 +14,17 @@ from keizoku.db.tables.money import review_task
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
+from keizoku.scheduler.night.stages import STEPS
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import live, open_world, services_on
 
 FIRST_OF_MONTH = date(2026, 6, 1)
 LEFT = date(2026, 5, 6)
+BUSY = date(2026, 4, 26)
+"""Terms renew, invoices are charged, and what was declined is chased; the day before somebody left."""
+AMONG_RENEWALS = ("closed_terms", "terms", "invoices", "payments", "revenue", "delinquency")
+"""Throw in the first nights, one each, which renew terms."""
 
 
 def refuse_rows(services: Services, table: str, account: str) -> None:
@@ -124,3 +130,66 @@ def test_a_step_that_fails_whole_closes_no_task_of_its_items(
         on += timedelta(days=1)
         assert run_night(services, on, night_at(on)).set_aside == ()
         assert services.session.scalars(contract_task).all() == []
+
+
+def test_a_step_that_throws_is_told_as_set_aside_and_not_as_a_difference(engine: sa.Engine) -> None:
+    """Night by night another step throws; the same night run again gets all through."""
+    names = [*AMONG_RENEWALS, *(name for named in STEPS.values() for name in named if name not in AMONG_RENEWALS)]
+    stages = {name: stage for stage, named in STEPS.items() for name in named}
+    with services_on(engine) as services:
+        open_world(services)
+        live(services, BUSY - timedelta(days=1))
+        services.billing.leave_service("u05", now=night_at(BUSY) - timedelta(hours=3))
+        for number, name in enumerate(names):
+            on = BUSY + timedelta(days=number)
+            with patch.dict(STEPS[stages[name]], {name: fail}):
+                result = run_night(services, on, night_at(on), ask_first=False)
+            told = (result.certificate, result.differences, result.set_aside)
+            assert told == ("ok", (), (f"{name}: stage {name}",)), on
+            result = run_night(services, on, night_at(on), whole_audit=True)
+            assert (result.certificate, result.differences, result.set_aside) == ("ok", (), ()), on
+
+
+def test_9_2__a_dispute_that_cannot_be_booked_holds_its_own_account_and_no_other(engine: sa.Engine) -> None:
+    """Both had a charge disputed and have a credit for their card: only of one is it known how it stands."""
+    with services_on(engine) as services:
+        open_world(services)
+        for account in ("u1", "u2"):
+            services.billing.approve(account, "monthly", "card", now=parse_instant("2026-03-26 10:00"))
+        stopped = [parse_instant(f"2026-04-16 {hour}:00") for hour in (12, 20, 21)]
+        services.sla.stop(from_at=stopped[0], to_at=stopped[1], affected=60_000, now=stopped[2])
+        for account in ("u1", "u2"):
+            services.sla.claim(
+                id=f"c-{account}", account=account, month=Month(2026, 4), now=parse_instant("2026-05-04 10:00")
+            )
+        run_night(services, LEFT - timedelta(days=1), night_at(LEFT - timedelta(days=1)))
+        at = parse_instant("2026-05-05 10:00")
+        for account in ("u1", "u2"):
+            services.billing.leave_service(account, now=at)
+            Simulator(services).dispute(account, date(2026, 3, 26), "lost", decided_on=date(2026, 6, 30), now=at)
+        refuse_disputes(services, "u1")
+        result = run_night(services, LEFT, night_at(LEFT))
+        [aside] = result.set_aside
+        assert (result.certificate, aside.startswith("disputes: dispute sim_dp_")) == ("ok", True)
+        task = services.session.execute(
+            sa.select(review_task.c.detail).where(review_task.c.subject == aside)
+        ).scalar_one()
+        assert (task["account"], task["clause"]) == ("u1", "premium/5.4")
+        assert services.session.scalars(sa.text("SELECT account FROM credit_refund")).all() == ["u2"]
+        accept_rows(services, "gateway_dispute")
+        on = LEFT + timedelta(days=1)
+        assert run_night(services, on, night_at(on)).set_aside == ()
+        assert services.session.scalars(sa.text("SELECT account FROM credit_refund ORDER BY id")).all() == ["u2", "u1"]
+
+
+def refuse_disputes(services: Services, account: str) -> None:
+    """The database refuses the rows of this account's dispute."""
+    mine = f"SELECT 1 FROM payment_attempt WHERE id = NEW.attempt_id AND account = '{account}'"
+    services.session.execute(
+        sa.text(
+            f"CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF EXISTS ({mine}) THEN "
+            "RAISE EXCEPTION 'poison' USING ERRCODE = 'check_violation'; END IF; RETURN NEW; END $$; "
+            "CREATE TRIGGER poison BEFORE INSERT ON gateway_dispute FOR EACH ROW EXECUTE FUNCTION poison()"
+        )
+    )
+    services.session.commit()

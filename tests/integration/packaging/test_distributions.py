@@ -62,7 +62,7 @@ def test_a_wheel_has_no_example_month_and_says_so_in_a_line(installed: Installed
     done = installed.run("keizoku", "demo")
     assert done.returncode == 2
     assert done.stderr == (
-        "error: no example month here: name it by --examples (examples/2026-04 of the source repository)\n"
+        "error: no example month here: name it with --examples (examples/2026-04 of the source repository)\n"
     )
 
 

@@ -79,7 +79,7 @@ def test_an_engine_that_does_not_fit_is_refused_in_a_line(
     with pytest.raises(DatabaseError, match="the schema public holds tables of Keizoku that no `keizoku db upgrade`"):
         services_on(engine, Settings()).__enter__()
     empty = engine_for_schema()
-    with pytest.raises(DatabaseError, match=r"the database is empty, this release wants 0001|, but the schema"):
+    with pytest.raises(DatabaseError, match=r"the database is empty, this release needs 0001|, but the schema"):
         services_on(empty, Settings()).__enter__()
     with empty.connect() as session:
         upgrade(session)

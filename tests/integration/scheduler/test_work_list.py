@@ -200,7 +200,7 @@ def test_the_list_is_read_by_kind_by_age_by_account_and_page_by_page(services: S
     while page := found(services, limit=2, after=paged[-1][0] if paged else ""):
         paged += page
     assert paged == whole
-    with pytest.raises(Refused, match="nothing waits under this id"):
+    with pytest.raises(Refused, match="nothing with this id is waiting"):
         found(services, after="payment 77")
 
 

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from keizoku.scheduler.cli import main
+from keizoku.terms.calendar import JST
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "real-outages-2026-08.csv"
 INCIDENTS = (
@@ -272,3 +274,27 @@ def test_9_3__a_real_month_of_a_public_monitor(measure: Measure) -> None:
     assert len(ran.json["stop_windows"]) == 18
     assert ran.json["stop_seconds"] == 38_508
     assert ran.json["waterfall"] == waterfall(short_stop=2_959, night=11_325, unusable=24_224)
+
+
+def test_9_3__what_is_still_open_in_the_running_month_lasts_until_now(measure: Measure) -> None:
+    now = datetime.now(JST)
+    began = max(now - timedelta(minutes=15), datetime.combine(now.date().replace(day=1), time(0), JST))
+    rows = "".join(f"u{n},site,{began.isoformat(timespec='seconds')},\n" for n in range(60))
+    ran = measure(
+        "--month", f"{now:%Y-%m}", "--population", 1_000, "--observations", written("o.csv", OBSERVED + rows), "--json"
+    )
+    lasted = (now - began).total_seconds()
+    assert (ran.code, lasted - 1 <= ran.json["stop_seconds"] <= lasted + 60) == (0, True)
+
+
+def test_9_4_4__people_say_when_a_calendar_was_published_that_does_not_say_it(measure: Measure) -> None:
+    incidents = written("incidents.csv", INCIDENTS)
+    notices = written("notices.ics", NOTICE.replace("X-KEIZOKU-PUBLISHED:{}\n", ""))
+    known = ("--month", "2026-04", "--population", 1_000_000, "--incidents", incidents, "--notices", notices, "--json")
+    assert [
+        ran.json["waterfall"]["announced_update"]
+        for ran in (measure(*known), measure(*known, "--published", "2026-04-14"))
+    ] == [
+        0,
+        7_200,
+    ]

@@ -19,7 +19,7 @@ from keizoku.sla.claims.claim_views import claim_explanation, claim_list, month_
 from keizoku.sla.claims.integrity_audit import differences
 from keizoku.sla.evidence.count_files import CountSeries
 from keizoku.sla.evidence.unknown_store import unknown_decisions, unknown_list
-from keizoku.sla.months.evidence_lists import incident_list
+from keizoku.sla.months.evidence_lists import incident_list, population_list
 from keizoku.sla.months.history import history_of
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.services.imports import ImportService
@@ -308,3 +308,9 @@ def test_9_2__ids_that_others_take_at_the_same_instant_go_on_to_the_next(
     monkeypatch.setattr(service, "_free_stop_id", lambda from_at: next(names))
     assert service.stop(*span, 2, now=now) == []
     assert [(row.id, row.affected) for row in incident_list(service.session)] == [("stop-1", 1), ("stop-2", 2)]
+
+
+def test_9_3__users_that_there_always_were_are_recorded_without_a_day(session: Session) -> None:
+    service = SlaService(session, RULES)
+    assert service.population(at("1970-01-01"), 1_000, now=at("2026-05-01")) == []
+    assert [(row.users, row.from_at) for row in population_list(session)] == [(1_000, at("1970-01-01"))]

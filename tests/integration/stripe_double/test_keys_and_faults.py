@@ -10,7 +10,7 @@ import pytest
 import stripe
 
 from tests.integration.stripe_double.conftest import Client, Clients, charge, refused, saved
-from tests.stripe_double.access import ACCOUNT, LIVE, SECRET
+from tests.stripe_double.access import ACCOUNT, LIVE, RIGHTS, SECRET
 from tests.stripe_double.running import Controls
 
 DAY = 86_400
@@ -168,8 +168,13 @@ def test_limits_name_their_reason_and_locks_their_object(client: Client, clients
     locked = refused(lambda: charge(client, customer, method, "k1"))
     assert (locked["error"], locked["status"], locked["code"]) == ("RateLimitError", 429, "lock_timeout")
     assert charge(client, *saved(clients(SECRET)), "k2").status == "succeeded"
-    double("limits", locked=[])
-    assert charge(client, customer, method, "k1").status == "succeeded"
+    double("limits", locked=[], resource=2)
+    intent = charge(client, customer, method, "k1").id
+    for _ in range(2):
+        client.v1.payment_intents.update(intent, {"description": "of May"})
+    with pytest.raises(stripe.RateLimitError) as caught:
+        client.v1.payment_intents.update(intent, {"description": "of May"})
+    assert dict(caught.value.headers or {})["Stripe-Rate-Limited-Reason"] == "resource-specific"
 
 
 def test_calls_at_once_are_limited_too(client: Client, double: Controls) -> None:
@@ -192,3 +197,17 @@ def test_its_clock_is_the_date_of_its_answers(client: Client, double: Controls) 
     response = client.v1.balance.retrieve().last_response
     assert response is not None
     assert response.headers["Date"] == "Wed, 01 Apr 2026 00:01:30 GMT"
+
+
+@pytest.mark.parametrize("resource", sorted(RIGHTS))
+def test_each_right_is_named_where_it_is_missing(clients: Clients, double: Controls, resource: str) -> None:
+    double("key", name="rk_test_00000001", rights=["nothing_at_all"])
+    address = f"/v1/{resource}" if resource != "accounts" else f"/v1/accounts/{ACCOUNT}"
+    found = refused(lambda: clients("rk_test_00000001").raw_request("get", address))
+    assert found["status"] == 403
+    assert f"'rak_{RIGHTS[resource]}_read'" in found["message"]
+    double("key", name="rk_test_00000001", rights=[f"{RIGHTS[resource]}_read"])
+    asked = {"customer": clients().v1.customers.create({}).id} if resource == "payment_methods" else {}
+    answer = clients("rk_test_00000001").raw_request("get", address, **asked)
+    assert answer.code == 200
+    assert double("violations") == []

@@ -9,7 +9,8 @@ import pytest
 from tests.integration.stripe_double.conftest import Client, Clients, charge, refused, saved
 from tests.stripe_double.running import Controls
 from tests.stripe_double.sdk.parameters import Refusal, nested, refusals, typed
-from tests.stripe_double.sdk.routes import find
+from tests.stripe_double.sdk.routes import find, routes
+from tests.stripe_double.served import HANDLERS
 
 INTENTS = find("POST", "/v1/payment_intents")
 assert INTENTS is not None
@@ -54,6 +55,16 @@ def test_what_the_types_have_passes_with_its_types() -> None:
     assert list(refusals(FORM, {})) == [
         Refusal(name, "parameter_missing", f"Missing required param: {name}.") for name in ("amount", "currency")
     ]
+
+
+def test_every_call_of_the_client_has_a_schema() -> None:
+    found = [route for same in routes().values() for _, route in same]
+    assert len(found) > 500
+    assert {route.schema().kind for route in found} == {"object"}
+    served = [(service, name) for service, name in HANDLERS if (service, name) not in {
+        (route.service, route.name) for route in found
+    }]  # fmt: skip
+    assert served == []
 
 
 def test_over_http_a_refusal_is_stripes_and_is_recorded(client: Client, double: Controls) -> None:

@@ -24,14 +24,20 @@ NEEDED = ("date", "amount", "payer")
 references = st.builds(Reference, st.sampled_from([ACCOUNT, INVOICE]), st.integers(1, 10**9))
 
 
-@pytest.mark.parametrize("written", ["2025-04-30", "2025/4/30", "20250430", "２０２５年４月３０日", "2025 / 04 / 30"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("2025-04-30", "2025/4/30", "20250430", "２０２５年４月３０日", "2025 / 04 / 30"),
+        *("2025.04.30", "R7.4.30", "令和7年4月30日", "2025/04/30 12:00", "2025-04-30 12:00"),
+    ],
+)
 def test_days_are_read_as_banks_write_them(written: str) -> None:
     assert day_of(written) == date(2025, 4, 30)
 
 
-@pytest.mark.parametrize("written", ["2025-02-29", "30-04-2025", "2025-04", "", "2025-04-30 12:00", "0000-01-01"])
+@pytest.mark.parametrize("written", ["2025-02-29", "30-04-2025", "2025-04", "", "2025-04-30 25:00", "0000-01-01"])
 def test_what_is_no_day_is_refused(written: str) -> None:
-    with pytest.raises(BadValueError, match="it is no day"):
+    with pytest.raises(BadValueError, match="it is not a day"):
         day_of(written)
 
 
@@ -39,7 +45,7 @@ def test_yen_are_read_as_banks_and_stores_write_them() -> None:
     written = ["5300", "5,300", "¥5,300", "５３００円", "5300.00", "-5300", "\\5,300"]
     assert [yen_of(each) for each in written] == [5300, 5300, 5300, 5300, 5300, -5300, 5300]
     for wrong in ("5300.50", "5,30", "5300 USD", "", "1e3", "9" * 16):
-        with pytest.raises(BadValueError, match="no amount of whole yen"):
+        with pytest.raises(BadValueError, match="not an amount of whole yen"):
             yen_of(wrong)
 
 
@@ -129,3 +135,36 @@ def test_5_2__two_digits_beside_each_other_that_changed_places_are_seen(referenc
     mistyped = written[:at] + written[at + 1] + written[at] + written[at + 2 :]
     found, _ = references_in(mistyped)
     assert found == ((reference,) if mistyped == written else ())
+
+
+def test_a_mapping_finds_its_header_below_a_preamble_and_passes_notes_by(tmp_path: Path) -> None:
+    file = tmp_path / "bank.csv"
+    file.write_text(
+        "口座番号,1234567\n\n日付,お引出金額,お預入金額,お取引内容\n2025.04.01,-,500,ﾔﾏﾀﾞ\n2025.04.02,,△300,ｻﾄｳ\n"
+        "合計,,200,\n※残高は照会時点のものです。\n2025.04\n",
+        encoding="cp932",
+    )
+    layout = Layout(columns={"date": "日付", "amount": "お預入金額", "payer": "お取引内容"})
+    read = read_money_file(file, COLUMNS, NEEDED, layout)
+    assert [(line, row["date"], row["amount"]) for line, row in read.rows] == [
+        (4, "2025.04.01", "500"),
+        (5, "2025.04.02", "△300"),
+    ]
+    assert (read.notes, [(each.line, each.rule) for each in read.findings]) == (
+        3,
+        [(8, "the header has 4 columns, this row 1")],
+    )
+
+
+def test_a_day_may_stand_in_three_columns_and_names_and_ignored_payers_have_any_width(tmp_path: Path) -> None:
+    layout_file, file = tmp_path / "bank.toml", tmp_path / "bank.csv"
+    layout_file.write_text(
+        '[columns]\ndate = ["操作日(年)", "操作日(月)", "操作日(日)"]\namount = "お預り金額"\npayer = "摘要"\n'
+        '[ignore]\npayer = ["ストライプ"]\n',
+        encoding="utf-8",
+    )
+    rows = "2025,4,1,500,ﾔﾏﾀﾞ\n2025年,4月,2日,900,ｽﾄﾗｲﾌﾟｼﾞﾔﾊﾟﾝ(ｶ\n"
+    file.write_text(f"操作日（年）,操作日（月）,操作日（日）,お預り金額,摘要\n{rows}", encoding="utf-8")
+    read = read_money_file(file, COLUMNS, NEEDED, read_layout(layout_file, COLUMNS))
+    assert [(row["date"], row["payer"]) for _, row in read.rows] == [("2025-4-1", "ﾔﾏﾀﾞ")]
+    assert (read.passed_over, read.findings) == (1, ())

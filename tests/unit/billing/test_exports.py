@@ -193,6 +193,72 @@ def test_rows_of_yayoi_are_flagged_and_fit() -> None:
     assert next(yayoi_rows(entry("x", *lines, account="高😀〜"), mapping))[16] == "x 高〓～"
 
 
+def test_yayoi_has_its_own_names_of_classes_kinds_of_slips_and_of_invoices() -> None:
+    mapping = mapping_for("yayoi")
+    interest = next(yayoi_rows(posted("interest_demanded", yen=6), mapping))
+    exempt = next(yayoi_rows(posted("processor_fee", exempt_yen=18, tax_yen=0), mapping))
+    taxable = next(yayoi_rows(posted("store_reported", yen=75, tax_yen=7), mapping))
+    untaxed = next(yayoi_rows(posted("store_reported", yen=75, tax_yen=0), mapping))
+    slip = list(yayoi_rows(posted("processor_fee", exempt_yen=18, taxable_yen=18, tax_yen=1), mapping))
+    assert [interest[13], exempt[7], taxable[7:10], untaxed[7:10]] == [
+        "非課売上",
+        "非課仕入",
+        ["課対仕入込10%適格", "75", "7"],
+        ["対象外", "75", "0"],
+    ]
+    assert [(row[0], row[19]) for row in (interest, *slip)] == [("2000", "0"), ("2110", "3"), ("2101", "3")]
+
+
+@pytest.mark.parametrize(
+    ("on", "yayoi", "freee", "moneyforward"),
+    [
+        (date(2023, 9, 30), "課対仕入込10%", "課対仕入10%", ""),
+        (date(2023, 10, 1), "課対仕入込10%区分80%", "課対仕入(控80)10%", "80%控除"),
+        (date(2026, 9, 30), "課対仕入込10%区分80%", "課対仕入(控80)10%", "80%控除"),
+        (date(2026, 10, 1), "課対仕入込10%区分70%", "課対仕入(控70)10%", "70%控除"),
+        (date(2028, 10, 1), "課対仕入込10%区分50%", "課対仕入(控50)10%", "50%控除"),
+        (date(2031, 10, 1), "課対仕入込10%区分控不", "課対仕入(控不)10%", "控除不可"),
+    ],
+)
+def test_purchases_without_a_qualified_invoice_say_what_can_be_deducted_on_their_day(
+    tmp_path: Path, on: date, yayoi: str, freee: str, moneyforward: str
+) -> None:
+    ours = tmp_path / "ours.toml"
+    ours.write_text('[accounts.6111]\ninvoice = "transitional"\n')
+    lines = journal("store_reported", yen=75, tax_yen=7).lines
+    booked = BookEntry(7, on, "store_reported", "", None, lines)
+    assert [
+        next(yayoi_rows(booked, mapping_for("yayoi", ours)))[7],
+        next(freee_rows(booked, mapping_for("freee", ours)))[16],
+        next(moneyforward_rows(booked, mapping_for("moneyforward", ours)))[7],
+    ] == [yayoi, freee, moneyforward]
+    qualified = next(moneyforward_rows(booked, mapping_for("moneyforward")))
+    assert (qualified[6], qualified[7], qualified[15]) == ("課税仕入 10%", "適格" if moneyforward else "", "")
+
+
+def test_a_fee_without_tax_is_no_taxable_purchase_in_any_package_unless_a_mapping_says_so(tmp_path: Path) -> None:
+    ours = tmp_path / "ours.toml"
+    ours.write_text('[accounts.6111]\nuntaxed = "exempt_purchase"\n')
+    booked = posted("store_reported", yen=75, tax_yen=0)
+    for form, rows, at in (("moneyforward", moneyforward_rows, 6), ("freee", freee_rows, 16), ("yayoi", yayoi_rows, 7)):
+        assert next(rows(booked, mapping_for(form)))[at] == "対象外"
+        mapping = mapping_for(form, ours)
+        assert next(rows(booked, mapping))[at] == mapping.tax_words["exempt_purchase"]
+
+
+def test_the_ground_of_a_hand_entry_stands_in_its_memo() -> None:
+    lines = (JournalLine("6110", 330), JournalLine("1110", -330))
+    booked = BookEntry(98, ON, "by_people", "", None, lines, ground="振込手数料 11月\n(銀行)")
+    for rows, at in ((moneyforward_rows, 18), (freee_rows, 32), (yayoi_rows, 16)):
+        form = {moneyforward_rows: "moneyforward", freee_rows: "freee", yayoi_rows: "yayoi"}[rows]
+        assert next(rows(booked, mapping_for(form)))[at] == "手入力の仕訳 振込手数料 11月 (銀行)"
+
+
+def test_every_event_of_the_journal_has_a_memo() -> None:
+    posts = {rule.event for rule in RULES if rule.debit}
+    assert posts | {"reversal", "by_people"} == set(MAPPING.memos)
+
+
 def test_debits_stand_beside_credits() -> None:
     a, b, c = (TaxLine("1110", yen, 0, "", "out_of_scope") for yen in (3, -1, -2))
     assert sides((a, b, c)) == [(a, b), (None, c)]
@@ -231,11 +297,24 @@ def test_a_users_file_changes_accounts_classes_and_encodings(tmp_path: Path) -> 
         ("accounts = 1", "accounts has to be a table"),
         ("[accounts.9999]", "accounts.9999: no such account in the chart"),
         ("[accounts]\n1110 = 1", "accounts.1110 has to be a table"),
-        ("[accounts.1110]\ncode = 1", "accounts.1110.code: an account has code, name, sub, tax, each a text"),
+        (
+            "[accounts.1110]\ncode = 1",
+            "accounts.1110.code: an account has code, name, sub, tax, untaxed, invoice, each a text",
+        ),
         ('[accounts.1110]\ntax = "salt"', "accounts.1110.tax: 'salt' is no tax class; there are bad_debt,"),
         ('[tax]\n2170 = "4110"', "tax.2170 has to be a list of accounts of the chart"),
         ('[yayoi]\nencoding = "klingon"', "yayoi.encoding: 'klingon' is no encoding"),
-        ("[csv]\nx = 1", "csv.x is no key; there are encoding, and a table tax"),
+        ("[csv]\nx = 1", "csv.x is no key; there are encoding, and the tables tax and invoice"),
+        ('[accounts.6111]\nuntaxed = "free"', "accounts.6111.untaxed: 'free' is no tax class"),
+        (
+            '[accounts.6111]\ninvoice = "some"',
+            "accounts.6111.invoice: 'some' is no kind of invoice; there are qualified,",
+        ),
+        (
+            '[yayoi.invoice]\ntransitional = "{x}"',
+            "yayoi.invoice.transitional: '{x}' may have {rate}, and no other braces",
+        ),
+        ("[transitional]\nsoon = 50", "transitional.soon has to be a day with hundredths: 2026-10-01 = 70"),
         ("[freee.tax]\nsalt = 'x'", "freee.tax.salt: there are bad_debt,"),
         ("[memos]\nx = 1", "memos.x has to be a text"),
     ],

@@ -11,7 +11,7 @@ from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Ou
 from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, published_by, service_month
 from keizoku.terms.calendar import Month, epoch
 from keizoku.terms.policy import Policy
-from tests.unit.sla.rules.test_unusable_time import APRIL, POLICY, at, notice
+from tests.unit.sla.rules.april_outages import APRIL, POLICY, at, notice
 
 # Random months: times on a grid of minutes around the month's end, so that edges meet often.
 MINUTE_ZERO = at("2026-04-29 22:00")

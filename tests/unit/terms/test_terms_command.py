@@ -83,7 +83,7 @@ def test_readings_mark_what_holds(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("readings", "--lang", "en") == 0
     told = capsys.readouterr().out
     assert "  * years_then_split: whole years" in told
-    assert "    fixed_365: always by 365" in told
+    assert "    fixed_365: every day counts 1/365" in told
     assert {one["name"] for one in as_json(capsys, "readings")} > {"term_rule", "sub_second"}
 
 

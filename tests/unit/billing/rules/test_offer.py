@@ -45,8 +45,10 @@ def test_3_2__an_offer_says_the_six_items_of_the_law_and_the_terms() -> None:
         ),
         (
             "Price",
-            "500 yen, tax included (45 yen of it at 10%). At today's prices the first year costs 6,000 yen. "
-            "A renewed term costs 500 yen. From 1 June 2026 a renewed term costs 600 yen.",
+            (
+                "500 yen, tax included (45 yen of it at 10%). At today's prices the first year costs 6,000 yen. "
+                "A renewed term costs 500 yen. From 1 June 2026 a renewed term costs 600 yen."
+            ),
         ),
         (
             "When and how it is paid",
@@ -59,9 +61,11 @@ def test_3_2__an_offer_says_the_six_items_of_the_law_and_the_terms() -> None:
         ),
         (
             "Taking it back and ending it",
-            "A running term cannot be ended. Ask to end use by the last day of the term and it does not renew; you can "
-            "take that back until the term is over. Fees are not given back, except under the guarantee of "
-            "availability.",
+            (
+                "A running term cannot be ended. Ask to end use by the last day of the term and it does not renew; you "
+                "can take that back until the term is over. Fees are not given back, except under the guarantee of "
+                "availability."
+            ),
         ),
         ("Terms agreed to", "premium/2024-12-02"),
     ]

@@ -72,7 +72,7 @@ def test_fields_of_mt940_that_do_not_fit_are_findings_with_their_lines() -> None
     assert _rules(whole.replace(b":61:261106", b":61:26XX06")) == [
         (8, "a movement is a day, D or C, an amount and a kind")
     ]
-    assert _rules(whole.replace(b":61:2611061106", b":61:2613061306")) == [(8, "it is no day")]
+    assert _rules(whole.replace(b":61:2611061106", b":61:2613061306")) == [(8, "it is not a day")]
     assert _rules(whole.replace(b"JPY1000170,", b"JPY1000171,")) == [(None, "the closing balance is 1000171")]
 
 

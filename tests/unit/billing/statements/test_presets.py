@@ -107,7 +107,7 @@ def test_a_row_that_cannot_be_used_is_a_finding_and_the_others_go_on() -> None:
     assert [(each.line, each.signed) for each in statement.lines] == [(2, 500), (7, -700)]
     assert statement.skipped == 3
     assert [(each.line, each.rule) for each in read.all_findings] == [
-        (3, "it is no day"),
+        (3, "it is not a day"),
         (4, "a line is money in or money out"),
         (5, "it is no amount"),
         (6, "the header has 5 columns, this row 1"),

@@ -61,7 +61,7 @@ def test_days_are_read_as_banks_write_them(written: str) -> None:
     ],
 )
 def test_what_is_no_day_or_has_two_readings_is_refused(written: str) -> None:
-    with pytest.raises(BadValueError, match="it is no day"):
+    with pytest.raises(BadValueError, match="it is not a day"):
         day_of(written)
 
 
@@ -95,7 +95,7 @@ def test_amounts_are_signed_before_or_behind_by_a_triangle_or_brackets() -> None
     assert [yen_of(each) for each in below] == [-500] * len(below)
     assert yen_of("1,234,567") == 1234567
     for wrong in ("", "5,00", "1.500,00", "1e3", "--500", "-500-", "(-500)", "500 USD", "5 00a", "500.50", "9" * 16):
-        with pytest.raises(BadValueError, match="no amount of whole yen"):
+        with pytest.raises(BadValueError, match="not an amount of whole yen"):
             yen_of(wrong)
 
 

@@ -6,7 +6,6 @@ in docs/reference/readings.md.
 
 import json
 from dataclasses import replace
-from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,23 +14,20 @@ import pytest
 from keizoku.sla.counting.outage_threshold import Population, outages_from
 from keizoku.sla.evidence.incident_files import Incident
 from keizoku.sla.rules.intervals import as_iso, length
-from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption, Outage, UpdateNotice
+from keizoku.sla.rules.outages import Cause, EnvironmentRuling, Interruption
 from keizoku.sla.rules.unusable_time import (
     CLAIMANT_BUCKETS,
     Claimant,
     MonthFacts,
-    ServiceMonth,
     claimant_month,
     if_unknown_was_down,
     published_by,
     service_month,
 )
-from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst, parse_instant
-from keizoku.terms.policy import Terms
+from keizoku.terms.calendar import Month, epoch, from_epoch, iso_jst
+from tests.unit.sla.rules.april_outages import APRIL, POLICY, at, filled, month_of, notice, stop
 
 VECTORS = Path(__file__).parents[5] / "shared" / "vectors" / "sla.json"
-APRIL = Month(2026, 4)
-POLICY = Terms.load().at(date(2026, 4, 1))
 # One stop of so many of 1,000 users: from, to, unusable seconds, percent of the fee.
 ORACLE = {
     "13min outage 00:55-01:08 straddling 01:00": (51, "00:55:00", "01:08:00", 300, 0),
@@ -44,26 +40,6 @@ ORACLE = {
     "9m59s": (51, "12:00:00", "12:09:59", 0, 0),
     "10m00s": (51, "12:00:00", "12:10:00", 600, 0),
 }
-
-
-def at(text: str) -> int:
-    return epoch(parse_instant(text))
-
-
-def stop(start: str, end: str, cause: str = "fault", source: str = "s") -> Outage:
-    return Outage(at(start), at(end), Cause(cause), source)
-
-
-def notice(published: str, start: str, end: str, uid: str = "n") -> UpdateNotice:
-    return UpdateNotice(uid, at(published), at(start), at(end))
-
-
-def month_of(*stops: Outage, month: Month = APRIL, resolution: int = 0, **more: object) -> ServiceMonth:
-    return service_month(MonthFacts(month, stops, **more), POLICY, resolution)  # type: ignore[arg-type]
-
-
-def filled(service: ServiceMonth) -> dict[str, int]:
-    return {bucket: seconds for bucket, seconds in service.waterfall().items() if seconds}
 
 
 @pytest.mark.parametrize("name", ORACLE)

@@ -106,6 +106,13 @@ def _lines(event: str, tax_rate: Fraction | None = TAX, /, **amounts: int) -> li
         ("store_term_started", {"yen": 500}, [("1133", 500), ("2120", -500)]),
         ("store_reported", {"yen": 75, "tax_yen": 7}, [("6111", 68), ("1180", 7), ("1133", -75)]),
         ("store_paid_out", {"yen": 425}, [("1110", 425), ("1133", -425)]),
+        ("store_paid_out", {"yen": -425}, [("1110", -425), ("1133", 425)]),
+        (
+            "store_refunded",
+            {"unrecognised_yen": 200, "recognised_yen": 300},
+            [("2120", 200), ("4110", 273), ("2170", 27), ("1133", -500)],
+        ),
+        ("store_fee_returned", {"yen": 75, "tax_yen": 7}, [("1133", 75), ("6111", -68), ("1180", -7)]),
     ],
 )
 def test_an_event_posts_what_the_table_of_the_books_says(

@@ -174,6 +174,15 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("store_reported", {"yen": 75, "tax_yen": 7}),
         ("store_paid_out", {"yen": 425}),
     ],
+    "refunded by an app store": [
+        ("store_term_started", {"yen": 500}),
+        ("store_reported", {"yen": 75, "tax_yen": 7}),
+        ("store_paid_out", {"yen": 425}),
+        ("store_refunded", {"unrecognised_yen": 200, "recognised_yen": 300}),
+        ("store_fee_returned", {"yen": 75, "tax_yen": 7}),
+        ("store_paid_out", {"yen": -425}),
+        ("revenue_recognised", {"yen": 300}),
+    ],
 }
 
 

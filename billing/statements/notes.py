@@ -1,0 +1,23 @@
+"""What stands in a bank's table and is no line of it: notes, totals, counts, empty rows. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from keizoku.billing.statements.values import even
+
+__all__ = ["is_note"]
+
+_NOTE = re.compile(r"※.*|注[::].*|以上|合計|小計|総合計|計|件数|明細件数.*|total(_rows|_amount|_units)?", re.IGNORECASE)
+
+
+def is_note(cells: Sequence[str]) -> bool:
+    """Whether a record is empty, a total, or a sentence that stands alone.
+
+    A row that was cut after its day or its number is none: what begins with a digit or a sign is a row.
+    """
+    filled = [even(cell) for cell in cells if cell.strip()]
+    if not filled or _NOTE.fullmatch(filled[0]):
+        return True
+    return len(filled) == 1 and filled[0][0] not in "0123456789+-−△▲¥\\("

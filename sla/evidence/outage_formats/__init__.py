@@ -1,0 +1,1 @@
+"""Outages as monitors and status pages export them, each in the form of its own tool."""

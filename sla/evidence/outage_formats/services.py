@@ -1,0 +1,220 @@
+"""Answers of services that watch or announce: one function for each tool, its fields as its documentation has them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from keizoku.sla.evidence.incident_files import RefusedRowError
+from keizoku.sla.evidence.outage_formats.shapes import EXPORT_AGAIN, OutageFile, json_of, listed, moment_of, text_of
+from keizoku.sla.rules.outages import Cause
+
+__all__ = [
+    "better_stack",
+    "datadog_corrections",
+    "datadog_downtimes",
+    "pagerduty",
+    "pingdom",
+    "statuspage",
+    "upptime",
+    "uptimerobot",
+    "zabbix",
+]
+
+Row = Mapping[str, Any]
+DOWN: Final = 1
+CORRECTED: Final = {"scheduled maintenance", "deployment"}
+
+
+def uptimerobot(file: OutageFile) -> None:
+    """getMonitors with logs: a type (1 down, 2 up, 98 started, 99 paused), datetime and duration in seconds."""
+    for monitor in listed(file, "monitors"):
+        name = text_of(monitor, "friendly_name") or text_of(monitor, "id")
+
+        def take(log: Row, monitor: Row = monitor, name: str = name) -> None:
+            if int(text_of(log, "type") or 0) != DOWN:
+                return
+            start_at = moment_of(log["datetime"])
+            if start_at is None:
+                raise RefusedRowError(f"{name}: no datetime", "an outage has a start", EXPORT_AGAIN)
+            seconds = int(text_of(log, "duration") or 0)
+            reason = log.get("reason")
+            detail = text_of(reason, "detail") if isinstance(reason, dict) else ""
+            key = f"{text_of(monitor, 'id')}-{text_of(log, 'id') or int(start_at.timestamp())}"
+            file.take(key, start_at, start_at + timedelta(seconds=seconds) if seconds else None, f"{name}: {detail}")
+
+        logs = monitor.get("logs")
+        file.each(logs if isinstance(logs, list) else [], take)
+
+
+def better_stack(file: OutageFile) -> None:
+    """GET /incidents: data[].attributes with started_at, resolved_at, name, cause, status."""
+
+    def take(row: Row) -> None:
+        own = row["attributes"]
+        file.take(
+            text_of(row, "id"),
+            _start(own, "started_at"),
+            moment_of(own.get("resolved_at")),
+            _said(own, "name", "cause"),
+        )
+
+    file.each(listed(file, "data"), take)
+
+
+def pingdom(file: OutageFile) -> None:
+    """GET summary.outage: summary.states[] with status (up, down, unknown), timefrom and timeto in seconds."""
+    answer = json_of(file)
+    summary = answer.get("summary", answer) if isinstance(answer, dict) else None
+    states = summary.get("states") if isinstance(summary, dict) else None
+    if not isinstance(states, list):
+        file.refuse(f"{type(answer).__name__}", "an answer of this tool has summary.states", EXPORT_AGAIN)
+        return
+
+    def take(row: Row) -> None:
+        start_at, end_at = _start(row, "timefrom"), moment_of(row.get("timeto"))
+        if text_of(row, "status") == "unknown":
+            rule = "nobody knows whether it was down; no outage is taken"
+            file.say(f"unknown since {start_at:%Y-%m-%d %H:%M}Z", rule, "record it as unknown, or ask another monitor")
+        elif text_of(row, "status") == "down":
+            file.take(str(int(start_at.timestamp())), start_at, end_at, "pingdom: down")
+
+    file.each(states, take)
+
+
+def statuspage(file: OutageFile) -> None:
+    """incidents.json, scheduled-maintenances.json: started_at, created_at, resolved_at, impact; planned work apart."""
+    answer = json_of(file)
+    lists = (
+        [answer.get(name) for name in ("incidents", "scheduled_maintenances")] if isinstance(answer, dict) else [answer]
+    )
+    rows = [row for each in lists if isinstance(each, list) for row in each]
+    if not any(isinstance(each, list) for each in lists):
+        file.refuse(f"{type(answer).__name__}", "an answer of this tool has incidents", EXPORT_AGAIN)
+
+    def take(row: Row) -> None:
+        impact, state, what = text_of(row, "impact"), text_of(row, "status"), _said(row, "name", "impact")
+        if impact == "none":
+            return
+        if impact == "maintenance" or text_of(row, "scheduled_for"):
+            if state == "scheduled":
+                return
+            start_at = moment_of(row.get("started_at")) or _start(row, "scheduled_for")
+            end_at = moment_of(row.get("resolved_at")) or moment_of(row.get("scheduled_until"))
+            file.take(text_of(row, "id"), start_at, end_at, what, cause=Cause.SYSTEM_UPDATE)
+            return
+        start_at = moment_of(row.get("started_at")) or _start(row, "created_at")
+        file.take(text_of(row, "id"), start_at, moment_of(row.get("resolved_at")), what)
+
+    file.each(rows, take)
+
+
+def zabbix(file: OutageFile) -> None:
+    """problem.get, event.get: clock and r_clock in seconds ("0": open), name, suppressed."""
+
+    def take(row: Row) -> None:
+        if text_of(row, "suppressed") == "1":
+            rule = "suppressed by a maintenance of the monitor; it is taken all the same"
+            file.say(f"event {text_of(row, 'eventid')}", rule, "leave it out by --only where it was no outage")
+        if text_of(row, "value") == "0":
+            return  # a recovery is an event of its own
+        file.take(text_of(row, "eventid"), _start(row, "clock"), moment_of(row.get("r_clock")), text_of(row, "name"))
+
+    file.each(listed(file, "result"), take)
+
+
+def pagerduty(file: OutageFile) -> None:
+    """GET /incidents: created_at, resolved_at or, of a resolved one, last_status_change_at; title, urgency."""
+
+    def take(row: Row) -> None:
+        end_at = moment_of(row.get("resolved_at"))
+        if end_at is None and text_of(row, "status") == "resolved":
+            end_at = moment_of(row.get("last_status_change_at"))
+        file.take(text_of(row, "id"), _start(row, "created_at"), end_at, _said(row, "title", "urgency"))
+
+    file.each(listed(file, "incidents"), take)
+
+
+def upptime(file: OutageFile) -> None:
+    """The issues of its repository: labelled "status", opened when a site is down and closed when it is up again."""
+
+    def take(row: Row) -> None:
+        labels = {_label(each).lower() for each in row.get("labels") or []}
+        if "maintenance" in labels:
+            window = re.search(r"start: *(\S+)\s+end: *(\S+)", text_of(row, "body"))
+            if window is None:
+                raise RefusedRowError(f"#{row.get('number')}", "a maintenance says start and end", EXPORT_AGAIN)
+            start_at = moment_of(window[1])
+            if start_at is not None:
+                file.take(
+                    _number(row), start_at, moment_of(window[2]), text_of(row, "title"), cause=Cause.SYSTEM_UPDATE
+                )
+        elif "status" in labels:
+            start_at = moment_of(row.get("created_at") or row.get("createdAt"))
+            if start_at is None:
+                raise RefusedRowError(f"#{row.get('number')}", "an outage has a start", EXPORT_AGAIN)
+            file.take(
+                _number(row), start_at, moment_of(row.get("closed_at") or row.get("closedAt")), text_of(row, "title")
+            )
+
+    file.each(listed(file, "issues"), take)
+
+
+def datadog_downtimes(file: OutageFile) -> None:
+    """Downtimes (API v1 and v2): planned silence, so what is seen in it was a system update; it is no outage itself."""
+
+    def take(row: Row) -> None:
+        attributes = row.get("attributes")
+        own: Row = attributes if isinstance(attributes, dict) else row
+        if text_of(own, "status") in ("canceled", "scheduled") or own.get("canceled"):
+            return
+        when: Row = own
+        if isinstance(own.get("schedule"), dict):
+            when = own["schedule"].get("current_downtime") or own["schedule"]
+        elif text_of(own, "recurrence") not in ("", "{}"):
+            value, rule = f"downtime {text_of(row, 'id')}", "a recurring one does not say when it was"
+            raise RefusedRowError(value, rule, EXPORT_AGAIN)
+        end_at, what = moment_of(when.get("end")), text_of(own, "message")
+        file.take(text_of(row, "id"), _start(when, "start"), end_at, what, cause=Cause.SYSTEM_UPDATE)
+
+    file.each(listed(file, "data", "downtimes"), take)
+
+
+def datadog_corrections(file: OutageFile) -> None:
+    """SLO corrections: start, end or duration in seconds, category; planned work only, others are people's decision."""
+
+    def take(row: Row) -> None:
+        own = row["attributes"]
+        category, name = text_of(own, "category"), text_of(row, "id")
+        if category.lower() not in CORRECTED:
+            rule = "only planned work is taken; what else does not count, people decide, with a ground"
+            raise RefusedRowError(f"{name}: {category}", rule, "rule on it: `keizoku sla incident environment`")
+        if text_of(own, "rrule"):
+            raise RefusedRowError(f"{name}: rrule", "a recurring one does not say when it was", "write each as its own")
+        start_at, end_at = _start(own, "start"), moment_of(own.get("end"))
+        if end_at is None and text_of(own, "duration"):
+            end_at = start_at + timedelta(seconds=int(text_of(own, "duration")))
+        file.take(name, start_at, end_at, _said(own, "category", "description"), cause=Cause.SYSTEM_UPDATE)
+
+    file.each(listed(file, "data"), take)
+
+
+def _start(row: Row, name: str) -> Any:
+    at = moment_of(row.get(name))
+    if at is None:
+        raise RefusedRowError(f"{text_of(row, 'id') or name}: no {name}", "an outage has a start", EXPORT_AGAIN)
+    return at
+
+
+def _said(row: Row, *names: str) -> str:
+    return ": ".join(filter(None, (text_of(row, name) for name in names)))
+
+
+def _label(label: object) -> str:
+    return text_of(label, "name") if isinstance(label, dict) else str(label)
+
+
+def _number(row: Row) -> str:
+    return text_of(row, "number") or text_of(row, "id")

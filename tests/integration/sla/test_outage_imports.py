@@ -1,0 +1,83 @@
+"""Outages of monitors in the database, and measured: what was open gets its end."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from keizoku.db.session import Session
+from keizoku.scheduler.cli import main
+from keizoku.sla.evidence.outage_formats.formats import AskedOutages, format_named
+from keizoku.sla.months.evidence_lists import incident_list
+from keizoku.sla.services.imports import ImportService
+from keizoku.terms.calendar import parse_instant
+from tests.worlds.evidence_files import NOW, service_of_thousand, unusable
+from tests.worlds.sla_world import APRIL
+
+OWN = {"name": "web", "cause": "Status 500", "started_at": "2026-04-15T00:00:00Z", "resolved_at": None}
+
+
+def better_stack(path: Path, resolved_at: str | None) -> Path:
+    row = {"id": "25", "type": "incident", "attributes": OWN | {"resolved_at": resolved_at}}
+    path.write_text(json.dumps({"data": [row]}), encoding="utf-8")
+    return path
+
+
+def test_9_3__what_was_open_when_it_was_imported_gets_its_end_when_it_is_over(session: Session, tmp_path: Path) -> None:
+    take = ImportService(service_of_thousand(session))
+    form = format_named("better-stack")
+    assert form is not None
+    asked = AskedOutages(form, 100)
+    still = better_stack(tmp_path / "1.json", None)
+    first = take.incidents(still, author="sato", now=parse_instant("2026-04-15 09:30"), outages=asked)
+    assert (first.rows_read, first.rows_new, first.read_as) == (1, 1, "format=better-stack, affected=100")
+    assert [each.value for each in first.findings] == ["25: since 2026-04-15T09:00:00+09:00"]
+    assert unusable(session) == 1_800
+    over = better_stack(tmp_path / "2.json", "2026-04-15T01:00:00Z")
+    assert take.incidents(over, author="sato", now=NOW, outages=asked).rows_new == 1
+    assert unusable(session) == 3_600
+    assert [(row.id, row.revision, row.affected) for row in incident_list(session, APRIL)] == [
+        ("better-stack-25", 2, 100)
+    ]
+    again = better_stack(tmp_path / "3.json", "2026-04-15T01:00:00Z")
+    again.write_text(again.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert take.incidents(again, author="sato", now=NOW, outages=asked).rows_new == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--format", "better-stack", "--affected", "100"), 0, '"unusable": 3600'),
+        (("--format", "better-stack"), 2, "--affected is needed"),
+        (("--format", "better", "--affected", "100"), 2, "--format better: one of better-stack, "),
+        (("--affected", "100"), 2, "--affected, --columns and --only go with --format"),
+    ],
+)
+def test_9_3__a_monitors_file_is_measured_in_its_own_form(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    file = better_stack(tmp_path / "a.json", "2026-04-15T01:00:00Z")
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                "sla",
+                "measure",
+                "--month",
+                "2026-04",
+                "--population",
+                "1000",
+                "--incidents",
+                str(file),
+                "--json",
+                *arguments,
+            ]
+        )
+    told = capsys.readouterr()
+    assert (int(ended.value.code or 0), said in told.out + told.err) == (code, True)
+
+
+def test_9_3__the_forms_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["sla", "formats", "--json"])
+    names = [row["name"] for row in json.loads(capsys.readouterr().out)]
+    assert (ended.value.code, names[:2], len(names)) == (0, ["better-stack", "datadog-corrections"], 14)
