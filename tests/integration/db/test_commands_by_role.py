@@ -105,7 +105,7 @@ def test_each_command_is_for_its_roles_and_refused_to_the_others(
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
-    assert sorted([*(command for command, _, _ in WALK), *NOT_WALKED]) == sorted(ALLOWED)
+    assert sorted({*(command for command, _, _ in WALK), *NOT_WALKED}) == sorted(ALLOWED)
     write_files(tmp_path)
     monkeypatch.setenv("KEIZOKU_DATABASE_URL", logins["worker"])
     monkeypatch.setenv("KEIZOKU_BACKUP_RECIPIENTS", new_key()[1])
