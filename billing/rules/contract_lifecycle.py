@@ -170,7 +170,6 @@ def end_requested(wishes: Sequence[Wish], ends_on: date, days_before: int) -> bo
     return standing or (stopped and not elsewhere)
 
 
-@decides("premium/6.1")
 def refuse_end_of_use(method: str, wishes: Sequence[Wish]) -> str | None:
     """Why a request to end use cannot be taken here, or None: what is paid in an app store is stopped there.
 

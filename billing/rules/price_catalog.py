@@ -1,7 +1,7 @@
 """Dated prices of the plans, and which of them a term has.
 
 Decides premium/4.3: a changed fee binds a running contract at a renewal, once it was announced and the
-migration period is over. A change has three dates: announced, for new contracts, for renewals. Decides premium/3.2: the
+migration period is over. A change has three dates: announced, for new contracts, for renewals. By premium/3.2 the
 fee that an applicant was shown is the one agreed to, also if it has risen by the approval; if it has fallen, the lower.
 
     v1 from 03-01 │ v2 for renewals from 05-15        contract of 03-05, monthly
@@ -113,7 +113,6 @@ class ShownOffer(NamedTuple):
     digest: str
 
 
-@decides("premium/3.2")
 def agreed_yen(shown: ShownOffer | None, in_force_yen: int) -> int:
     """The price of the first term: the one that was shown, or the one in force at the approval where that is lower.
 

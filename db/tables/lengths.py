@@ -15,6 +15,7 @@ __all__ = ["limit_lengths"]
 _BY_NAME: Final = {
     "approved_by": LONGEST_NAME,
     "author": LONGEST_NAME,
+    "costs_proof": LONGEST_TEXT,
     "closed_by": LONGEST_NAME,
     "closed_ground": LONGEST_TEXT,
     "ground": LONGEST_TEXT,

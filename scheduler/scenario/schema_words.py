@@ -125,6 +125,7 @@ ACTIONS: Final[Mapping[str, Words]] = {
         "yen": must(natural),
         "via": must(one_of("bank")),
         "costs": may(natural),
+        "costs_proof": may(text),
         "for": may(day),
     },
     "write_off": {"account": _ACCOUNT, "term": must(day), "by": must(text), "ground": must(text)},

@@ -1121,15 +1121,18 @@ CREATE TABLE receipt (
 	received_on DATE NOT NULL, 
 	received_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	costs_yen BIGINT NOT NULL, 
+	costs_proof TEXT, 
 	for_term_on DATE, 
 	reverses BIGINT, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT pk_receipt PRIMARY KEY (id), 
 	CONSTRAINT ck_receipt_positive CHECK (CASE WHEN reverses IS NULL THEN yen > 0 AND costs_yen >= 0 ELSE yen < 0 AND costs_yen <= 0 END), 
+	CONSTRAINT ck_receipt_costs_proved CHECK (costs_yen <= 0 OR (costs_proof <> '') IS TRUE), 
 	CONSTRAINT uq_receipt_reverses UNIQUE (reverses), 
 	CONSTRAINT fk_receipt_account FOREIGN KEY(account) REFERENCES account (id), 
 	CONSTRAINT fk_receipt_reverses FOREIGN KEY(reverses) REFERENCES receipt (id), 
-	CONSTRAINT ck_receipt_within_reach CHECK (received_on >= DATE '1900-01-01' AND received_on < DATE '3000-01-01' AND received_at >= DATE '1900-01-01' AND received_at < DATE '3000-01-01' AND for_term_on >= DATE '1900-01-01' AND for_term_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
+	CONSTRAINT ck_receipt_within_reach CHECK (received_on >= DATE '1900-01-01' AND received_on < DATE '3000-01-01' AND received_at >= DATE '1900-01-01' AND received_at < DATE '3000-01-01' AND for_term_on >= DATE '1900-01-01' AND for_term_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01'), 
+	CONSTRAINT ck_receipt_costs_proof_length CHECK (length(costs_proof) <= 2000)
 );
 
 CREATE INDEX ix_receipt_account ON receipt (account);

@@ -147,12 +147,21 @@ def match(
             min=0, help=both("Costs of the payment that the payer owes, yen.", "支払人が負担する支払の費用(円)。")
         ),
     ] = 0,
+    costs_proof: Annotated[
+        str | None,
+        typer.Option(
+            "--costs-proof",
+            help=both("What shows that the costs were really paid.", "実際に支払った費用の証憑(請求書など)。"),
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """This payment is the account's: it counts from the day on which the bank had it."""
     named = day(term) if term else None
     with services_now() as (services, now):
-        services.billing.match_payment(payment, account, costs=costs, term=named, by=author, ground=ground, now=now)
+        services.billing.match_payment(
+            payment, account, costs=costs, costs_proof=costs_proof, term=named, by=author, ground=ground, now=now
+        )
     emit({"payment": payment, "account": account} if as_json else f"payment {payment} is {account}'s", as_json)
 
 

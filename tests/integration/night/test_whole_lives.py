@@ -95,7 +95,7 @@ def may(services: Services, now: datetime, folder: Path) -> None:
 def autumn(services: Services, now: datetime) -> None:
     """What is still open is paid with costs, given up, sent back; the year's user leaves; the processor pays out."""
     service, session = services.billing, services.session
-    service.pay("owes", 2_000, costs=110, now=now)
+    service.pay("owes", 2_000, costs=110, costs_proof="a bill of the bank", now=now)
     for account in ("owes", "stays"):
         service.refund_deposit(account, by=BY, ground="a test", now=now)
     open_terms = session.execute(

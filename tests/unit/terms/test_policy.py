@@ -134,6 +134,7 @@ def test_the_readings_that_have_an_alternative(terms: Terms) -> None:
         "deposit_use": ["kept_until_asked", "when_due"],
         "eligible_payment": ["term_covering_the_second", "any_term_of_month"],
         "late_interest_day_count": ["years_then_split", "fixed_365"],
+        "late_interest_scope": ["all_methods", "card_only"],
         "month_length": ["fixed", "share_of_month"],
         "set_off_effect": ["on_notice", "works_back"],
         "short_stop": ["whole_stop", "what_is_left"],
