@@ -22,6 +22,7 @@ TaskKind = Literal[
     "credit_without_charge",
     "dispute_beyond_fee",
     "dispute_of_unknown_payment",
+    "dispute_won_late",
     "gateway_movement",
     "no_price",
     "refund_failed",
@@ -32,6 +33,7 @@ TaskKind = Literal[
     "renewed_unnotified",
     "set_aside",
     "store_charged_after_end",
+    "small_rest",
     "store_gross_differs",
 ]
 """What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""

@@ -8,7 +8,7 @@ constraints take their limits from here; docs/reference/limits.md has the same n
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Final
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "FIRST_YEAR",
     "LARGEST_FILE",
     "LARGEST_PAGE",
+    "LAST_SECOND",
     "LAST_YEAR",
     "LENGTH",
     "LONGEST_ID",
@@ -26,6 +27,7 @@ __all__ = [
     "MOST_COLUMNS",
     "MOST_NAMED",
     "STEPS_OF_A_RULE",
+    "YEARS",
     "id_flaw",
     "is_known_year",
     "name_flaw",
@@ -58,8 +60,13 @@ LONGEST_RULE: Final = 500
 STEPS_OF_A_RULE: Final = 1_200
 """Months, or years, that such a rule is followed for without a window before it is refused."""
 FIRST_YEAR: Final = 1970
-LAST_YEAR: Final = 8999
-"""Days, months and times of the contract lie in these years, both included; any other is a slip of the hand."""
+LAST_YEAR: Final = 2999
+"""Days, months and times of the contract lie in these years, both included; any other is a slip of the hand.
+The database's own constraints begin and end there, too, so that nothing is taken that they would refuse."""
+YEARS: Final = f"{FIRST_YEAR} to {LAST_YEAR}"
+"""As a rule says it."""
+LAST_SECOND: Final = int(datetime(LAST_YEAR, 12, 31, tzinfo=UTC).timestamp())
+"""Of a time, counted from 1970: before the year's end everywhere, so that its day in Japan is in the year, too."""
 
 _UNSEEN: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What steers a terminal (C0 but tab and line feed, C1), turns the writing direction, or is half a letter."""

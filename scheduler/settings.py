@@ -141,6 +141,11 @@ class Settings(Discretion, BaseSettings):
         description="names of the card processor in the bank's lines; a payer that has one of them in it, whatever the "
         "width and case of its letters, is the processor",
     )
+    transfer_payer: str = Field(
+        default="",
+        description="which account of ours pays transfers out, as code/bank-branch-kind-number/name in kana: "
+        "1234567890/0005-001-1-1234567/ｶ)ｹｲｿﾞｸ; the code is the one that the bank gave",
+    )
     export_summary: Literal["entry", "document", "day", "month"] = Field(
         default="entry",
         description="what becomes one entry of a file for an accounting package: each of ours, or those of a document, "
@@ -193,6 +198,15 @@ class Settings(Discretion, BaseSettings):
         if not all(name.strip() and name.isprintable() for name in names):
             raise ValueError("a name has letters, and no control characters")
         return names
+
+    @field_validator("transfer_payer")
+    @classmethod
+    def _payer(cls, written: str) -> str:
+        if written:
+            from keizoku.billing.statements.transfer_file import payer_of
+
+            payer_of(written)
+        return written
 
     @field_validator("issuer_registrations")
     @classmethod

@@ -58,7 +58,7 @@ class Month:
 
     @classmethod
     def parse(cls, text: str) -> Month:
-        """Read "2026-04". ValueError, worded for people, for anything but a month from 1970 to 8999."""
+        """Read "2026-04". ValueError, worded for people, for anything but a month of the years of `keizoku.limits`."""
         year, dash, month = text.strip().partition("-")
         if not (dash and year.isdecimal() and len(year) == 4 and month.isdecimal() and len(month) == 2):
             raise ValueError(f"not a month: {text[:80]!r}; write it as 2026-04")
@@ -163,7 +163,7 @@ def day_start_at(day: date) -> datetime:
 
 
 def parse_day(text: str) -> date:
-    """Read "2026-04-10". ValueError, worded for people, for anything but a day from 1970 to 8999."""
+    """Read "2026-04-10". ValueError, worded for people, for anything but a day of the years of `keizoku.limits`."""
     try:
         day = date.fromisoformat(text.strip())
     except ValueError:

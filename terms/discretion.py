@@ -56,6 +56,12 @@ class Discretion(BaseModel):
         le=23,
     )
     minimum_card_charge_yen: int = _setting(50, "premium/5.2", "the least amount that a card can be charged", ge=1)
+    small_rest_write_off_yen: int = _setting(
+        0,
+        "premium/5.2",
+        "what a card cannot be charged for is given up by the night after the term, up to so much; 0: never",
+        ge=0,
+    )
     invoice_due_days_other: Days = _setting(
         14,
         "premium/4.1",

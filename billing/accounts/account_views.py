@@ -36,10 +36,9 @@ from keizoku.db.tables.money import (
     demand,
     invoice,
     payment_attempt,
-    simulated_charge,
-    simulated_refund,
     user_notice,
 )
+from keizoku.db.tables.simulated import simulated_charge, simulated_refund
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.rules import Rules
 

@@ -149,10 +149,12 @@ def _by_card(session: Session, account: str) -> list[FeeReceived]:
         )
     ):
         refunds[row.attempt_id].append(FeeReturned(row.settled_at, row.yen))
+    later = gateway_dispute.alias("later")
+    won_since = sa.exists().where(later.c.dispute == gateway_dispute.c.dispute, later.c.state == "won")
     for row in session.execute(
         sa.select(payment_attempt.c.id, gateway_dispute.c.amount, gateway_dispute.c.happened_at)
         .join(gateway_dispute, gateway_dispute.c.payment == payment_attempt.c.gateway_id)
-        .where(payment_attempt.c.account == account, gateway_dispute.c.state == "lost")
+        .where(payment_attempt.c.account == account, gateway_dispute.c.state == "lost", ~won_since)
     ):
         refunds[row.id].append(FeeReturned(row.happened_at, row.amount, never_received=True))
     rows = session.execute(

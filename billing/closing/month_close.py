@@ -33,6 +33,7 @@ from keizoku.billing.ledger.read_models import MonthBalance
 from keizoku.db.session import Session, driver_cursor, one_snapshot
 from keizoku.db.tables.books import certificate, entry, stage_run
 from keizoku.db.tables.closing import month_act
+from keizoku.db.tables.money import RECURRING_TASKS, review_task
 from keizoku.terms.calendar import Month, jst_day
 from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
@@ -271,7 +272,15 @@ def checks_of(session: Session, month: Month, reconciled: Reconciled, now: datet
             "" if not sub else "see what `keizoku night --whole-audit` finds",
         ),
         *_bank_check(session, month),
+        _set_aside(session),
     )
+
+
+def _set_aside(session: Session) -> Check:
+    """What nights have left to people: it keeps no month from its close, and comes in on the first open day."""
+    waits = sa.select(sa.func.count()).where(review_task.c.kind.in_(RECURRING_TASKS), review_task.c.closed_at.is_(None))
+    count = session.execute(waits).scalar_one()
+    return Check("set aside", True, f"{count} wait", "see `keizoku tasks list`" if count else "")
 
 
 def _bank_check(session: Session, month: Month) -> tuple[Check, ...]:

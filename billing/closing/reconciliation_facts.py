@@ -90,7 +90,7 @@ _GATEWAY = """
                     WHEN kind IN ('refund_failure', 'payment_failure_refund') THEN 'refund_failed'
                     WHEN kind IN ('stripe_fee', 'tax_fee') THEN 'fee'
                     WHEN kind IN ('payout', 'payout_cancel', 'payout_failure') THEN 'payout'
-                    WHEN kind LIKE '%reserve%' THEN 'reserve'
+                    WHEN kind LIKE '%reserve%' OR kind LIKE 'payout_minimum_balance_%' THEN 'reserve'
                     WHEN kind = 'adjustment' THEN 'dispute'
                     ELSE 'other' END AS part
         FROM balance_transaction WHERE happened_at >= '{first_at}' AND happened_at < '{past_at}'

@@ -291,8 +291,10 @@ _CONTROLS = sa.text(
       (SELECT coalesce(sum(yen), 0) FROM line JOIN entry ON entry.id = entry_id
        WHERE code = '1131' AND posted_on < :past) AS ledger_closing,
       coalesce(sum(net) FILTER (WHERE happened_at < :first_at), 0) AS gateway_opening,
-      coalesce(sum(net) FILTER (WHERE happened_at >= :first_at AND kind NOT LIKE 'payout%'), 0) AS gateway_net,
-      coalesce(-sum(net) FILTER (WHERE happened_at >= :first_at AND kind LIKE 'payout%'), 0) AS gateway_payouts,
+      coalesce(sum(net) FILTER (WHERE happened_at >= :first_at
+                          AND kind NOT IN ('payout', 'payout_cancel', 'payout_failure')), 0) AS gateway_net,
+      coalesce(-sum(net) FILTER (WHERE happened_at >= :first_at
+                          AND kind IN ('payout', 'payout_cancel', 'payout_failure')), 0) AS gateway_payouts,
       coalesce(sum(net), 0) AS gateway_closing,
       coalesce(sum(CASE WHEN kind IN ('stripe_fee', 'tax_fee') THEN -amount ELSE fee END)
                FILTER (WHERE happened_at >= :first_at), 0) AS fees_jst,

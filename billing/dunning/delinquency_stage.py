@@ -7,6 +7,7 @@ fees; default makes all that the user owes due, whichever contract it is of.
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -15,15 +16,18 @@ import sqlalchemy as sa
 
 from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.dunning.termination import accelerate, terminate
+from keizoku.billing.dunning.write_off import Act, give_up
 from keizoku.billing.receivables.open_items import OpenItem, by_account, by_contract, load_open_items, lock_accounts
 from keizoku.billing.rules.delinquency import DefaultState, accelerated, default_state, outlook, overdue_days
 from keizoku.billing.rules.documents import notice_text
 from keizoku.db.fence import Fence, fenced
 from keizoku.db.probes import TODAY
+from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session, numbers
 from keizoku.db.tables.contracts import contract, suspension
 from keizoku.db.tables.money import invoice, user_notice
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 CHUNK = 500
@@ -55,6 +59,7 @@ class DelinquencyRuling:
     days: int
     accelerate: tuple[int, ...] = ()
     tell: tuple[OpenItem, ...] = ()  # fees that are overdue and that nothing was said about yet
+    rests: tuple[OpenItem, ...] = ()  # less than a card can be charged, and past their day: for people
 
     @property
     def suspends(self) -> bool:
@@ -74,7 +79,7 @@ class DelinquencyRuling:
     @property
     def acts(self) -> bool:
         """Whether anything is to be written."""
-        return bool(self.tell or self.accelerate or self.suspends or self.terminates or self.lifts)
+        return bool(self.tell or self.accelerate or self.suspends or self.terminates or self.lifts or self.rests)
 
     @property
     def open_yen(self) -> int:
@@ -161,7 +166,8 @@ def decide(rules: Rules, cases: Sequence[Case], today: date) -> list[Delinquency
             if overdue_days(each.fee, today) > 0 and f"invoice:{each.invoice_id}" not in case.notified
         )
         everything = [*fees, *(each.fee for each in case.elsewhere)]
-        rulings.append(DelinquencyRuling(case, state, days, accelerated(everything, today), tell))
+        rests = tuple(each for each in case.unpaid if each.waits and each.due_on < today)
+        rulings.append(DelinquencyRuling(case, state, days, accelerated(everything, today), tell, rests))
     return rulings
 
 
@@ -223,6 +229,7 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
     for each in ruling.tell:
         notice = _overdue(rules, each, today, case.running)
         changes += save_notice(session, case.account, case.contract_id, notice, f"invoice:{each.invoice_id}", now)
+    changes += sum(_small_rest(session, rules, each, now) for each in ruling.rests)
     if ruling.accelerate:
         occasion = f"invoice:{min(ruling.accelerate)}"
         changes += accelerate(session, case.account, case.contract_id, occasion, now, invoice_ids=ruling.accelerate)
@@ -250,6 +257,18 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
     return changes
 
 
+def _small_rest(session: Session, rules: Rules, rest: OpenItem, now: datetime) -> int:
+    """Told to people once; under the operator's limit it is given up when its term is over. Rows written."""
+    if rest.open_yen <= rules.discretion.small_rest_write_off_yen:
+        act = Act("keizoku", "less than a card can be charged (small_rest_write_off_yen)")
+        with suppress(Refused):  # its term still runs
+            give_up(session, rules, rest.account, rest.term_starts_on, act, now)
+            return 1
+        return 0
+    detail = {"account": rest.account, "yen": rest.open_yen, "term": rest.term_starts_on.isoformat()}
+    return open_task(session, "small_rest", f"invoice {rest.invoice_id}", detail, now)
+
+
 def _lift(session: Session, case: Case, now: datetime) -> int:
     """End this stage's suspension; access is back and the user is notified, unless people keep it off too."""
     lifted = session.scalars(
@@ -259,7 +278,7 @@ def _lift(session: Session, case: Case, now: datetime) -> int:
             suspension.c.set_by == "delinquency",
             suspension.c.lifted_at.is_(None),
         )
-        .values(lifted_at=now, lifted_by="delinquency", lift_recorded_at=now)
+        .values(lifted_at=sa.func.greatest(now, suspension.c.from_at), lifted_by="delinquency", lift_recorded_at=now)
         .returning(suspension.c.id)
     ).all()
     changes = len(lifted)

@@ -56,6 +56,12 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
 
     Where the fee was paid late, what is given up is the interest that it left.
     """
+    give_up(session, rules, account, term_on, act, now)
+    session.commit()
+
+
+def give_up(session: Session, rules: Rules, account: str, term_on: date, act: Act, now: datetime) -> None:
+    """The same without the commit."""
     today = jst_day(now)
     lock_accounts(session, [account])
     row = session.execute(
@@ -106,7 +112,6 @@ def write_off(session: Session, rules: Rules, account: str, term_on: date, act: 
     post(session, postings, now)
     notice = notice_text.write_off(today, row.starts_on, row.open_yen, interest_yen)
     save_notice(session, account, row.contract_id, notice, f"act:{fact_id}", now)
-    session.commit()
 
 
 def _give_up_fee(session: Session, rules: Rules, row: sa.Row[Any], fact_id: int, now: datetime) -> Posting:

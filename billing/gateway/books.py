@@ -43,7 +43,11 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """Money on its way to the bank; `automatic` ones name the movements that they are made of."""
+    """Money on its way to the bank; `automatic` ones name the movements that they are made of.
+
+    `state` is the gateway's word (pending, in_transit, paid, failed, canceled); `reconciled`: its movements can be
+    listed.
+    """
 
     id: str
     amount: int
@@ -52,13 +56,20 @@ class Payout:
     automatic: bool
     happened_at: datetime
     arrives_at: datetime
+    reconciled: bool = True
+
+
+NO_MONEY = ("inquiry", "closed", "prevented")
+"""States of a dispute in which no money has moved: asked about; over; over before it was one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A cardholder's dispute of a payment: open, won or lost, and the fee that the gateway took for it.
+    """A cardholder's dispute of a payment, by what moved the balance: the amount that left it, the fees so far.
 
-    `happened_at` is when it was opened, `closed_at` when it was decided, where the gateway says so.
+    `state`: inquiry, closed, prevented (no money moved); open (it left), won (it came back), lost. `happened_at` is
+    when the money left, else when the cardholder asked; `closed_at` when it was decided, where the gateway says so.
+    `returned`: what came back where it is won; None: the amount.
     """
 
     id: str
@@ -68,6 +79,8 @@ class Dispute:
     state: str
     happened_at: datetime
     closed_at: datetime | None = None
+    returned: int | None = None
+    currency: str = "jpy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,14 @@ class GatewayBooks(Protocol):
 
     def payouts(self, since: datetime) -> Iterator[Payout]:
         """Payouts from an instant on, in any order."""
+        ...
+
+    def payout(self, payout: str) -> Payout | None:
+        """A payout as it stands now; None where the gateway knows none."""
+        ...
+
+    def disputes(self, since: datetime) -> Iterator[Dispute]:
+        """Disputes and inquiries that began from an instant on, as they stand now, in any order."""
         ...
 
     def movements_of(self, payout: str) -> Sequence[str]:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from keizoku.billing.gateway.books import GatewayBooks, GatewayEvent, Movement, Payout
 from keizoku.billing.gateway.port import MissingRightError
@@ -42,7 +42,22 @@ DISPUTE_IDS = ("dp_", "du_")
 """How ids of disputes begin: an adjustment for anything else is booked by nobody but people."""
 FEES = ("stripe_fee", "tax_fee")
 PAYOUTS = ("payout", "payout_cancel", "payout_failure")
+HELD_BACK = (
+    "payment_network_reserve_hold",
+    "payment_network_reserve_release",
+    "payout_minimum_balance_hold",
+    "payout_minimum_balance_release",
+    "reserve_hold",
+    "reserve_release",
+    "reserve_transaction",
+    "reserved_funds",
+)
+"""Kinds that hold a part of our own balance back, or let it go: no payout, and nothing to book."""
 CHUNK = 1_000
+FAILS_AFTER = timedelta(days=14)
+"""A payout that was paid is asked about for so long after its arrival: it may fail up to five business days later."""
+MEMBERS_WITHIN = timedelta(days=60)
+"""For so long an automatic payout without known movements is asked whether they can be listed."""
 
 
 def poll(session: Session, books: GatewayBooks, now: datetime) -> int:
@@ -66,29 +81,53 @@ def poll(session: Session, books: GatewayBooks, now: datetime) -> int:
 
 def _poll_events(session: Session, books: GatewayBooks, now: datetime) -> int:
     changes = 0
-    for chunk in _chunks(books.events(_since(session, "events", now))):
+    for chunk in _chunks(books.events(since(session, "events", now))):
         changes += _record_events(session, chunk, now)
-    _move_cursor(session, "events", _seen_to(books, now))
+    move_cursor(session, "events", seen_to(books, now))
     return changes
 
 
 def _poll_movements(session: Session, books: GatewayBooks, now: datetime) -> int:
     changes = 0
-    for chunk in _chunks(books.movements(_since(session, "movements", now))):
+    for chunk in _chunks(books.movements(since(session, "movements", now))):
         changes += _record_movements(session, chunk, now)
-    _move_cursor(session, "movements", _seen_to(books, now))
+    move_cursor(session, "movements", seen_to(books, now))
     return changes
 
 
 def _poll_payouts(session: Session, books: GatewayBooks, now: datetime) -> int:
     changes = 0
-    for chunk in _chunks(books.payouts(_since(session, "payouts", now))):
+    begun = since(session, "payouts", now)
+    seen: set[str] = set()
+    for chunk in _chunks(books.payouts(begun)):
         changes += _record_payouts(session, books, chunk, now)
-    _move_cursor(session, "payouts", _seen_to(books, now))
+        seen.update(each.id for each in chunk)
+    move_cursor(session, "payouts", seen_to(books, now))
+    # what is not final is asked for again by its age, whatever events came
+    for payout in _unsettled_payouts(session, now):
+        found = books.payout(payout) if payout not in seen else None
+        if found is not None:
+            changes += _record_payouts(session, books, [found], now)
     return changes
 
 
-def _seen_to(books: GatewayBooks, now: datetime) -> datetime:
+def _unsettled_payouts(session: Session, now: datetime) -> list[str]:
+    """Payouts that may still change, by what we know of them, or whose movements could not be listed yet."""
+    newest = sa.select(gateway_payout).ext(distinct_on(gateway_payout.c.payout))
+    last = newest.order_by(gateway_payout.c.payout, gateway_payout.c.id.desc()).subquery("last_state")
+    members = sa.exists().where(payout_movement.c.payout == last.c.payout)
+    waiting = sa.or_(
+        last.c.state.not_in(("paid", "failed", "canceled")),
+        sa.and_(last.c.state == "paid", last.c.arrives_at > now - FAILS_AFTER),
+        sa.and_(last.c.automatic, last.c.happened_at > now - MEMBERS_WITHIN, last.c.state == "paid", ~members),
+    )
+    found = list(session.scalars(sa.select(last.c.payout).where(waiting).order_by(last.c.payout)))
+    session.rollback()
+    return found
+
+
+def seen_to(books: GatewayBooks, now: datetime) -> datetime:
+    """How far a cursor may move: never beyond the gateway's own clock."""
     held = books.server_now()
     return now if held is None else min(now, held)
 
@@ -140,7 +179,7 @@ def _record_movements(session: Session, movements: Sequence[Movement], now: date
     new = [once[movement_id] for movement_id in sorted(added)]
     post(session, [posting for each in new for posting in movement_postings(each)], now)
     for each in new:
-        if _for_people(each):
+        if is_for_people(each):
             detail = {"kind": each.kind, "net": each.net, "currency": each.currency, "source": each.source}
             open_task(session, "gateway_movement", each.id, detail, now)
     session.commit()
@@ -149,13 +188,13 @@ def _record_movements(session: Session, movements: Sequence[Movement], now: date
 
 def movement_postings(movement: Movement) -> list[Posting]:
     """The entries of a movement's fee and payout, on its own JST day; none for what is left to people."""
-    if _for_people(movement):
+    if is_for_people(movement):
         return []
     on, key = jst_day(movement.happened_at), f"movement:{movement.id}"
     if movement.kind in PAYOUTS:
         return [Posting("payout", key, on, {"yen": -movement.amount})]
     fee = -movement.amount if movement.kind in FEES else movement.fee
-    # the dispute's own fee is booked with the dispute
+    # the dispute's own fee is booked with the dispute; a reserve is still ours
     if not fee or movement.kind == "adjustment":
         return []
     if movement.fee_tax:
@@ -164,11 +203,14 @@ def movement_postings(movement: Movement) -> list[Posting]:
     return [Posting("processor_fee", key, on, {"exempt_yen": fee, "taxable_yen": 0, "tax_yen": 0})]
 
 
-def _for_people(movement: Movement) -> bool:
-    """Another currency, a kind that no rule of the journal knows, or an adjustment that is not for a dispute."""
+def is_for_people(movement: Movement) -> bool:
+    """Whether nobody but people books it.
+
+    Another currency, a kind that no rule of the journal knows, or an adjustment that is not for a dispute.
+    """
     if movement.kind == "adjustment" and not (movement.source or "").startswith(DISPUTE_IDS):
         return True
-    return movement.currency != "jpy" or movement.kind not in (*BOOKED_ELSEWHERE, *FEES, *PAYOUTS)
+    return movement.currency != "jpy" or movement.kind not in (*BOOKED_ELSEWHERE, *FEES, *PAYOUTS, *HELD_BACK)
 
 
 def _record_payouts(session: Session, books: GatewayBooks, payouts: Sequence[Payout], now: datetime) -> int:
@@ -192,14 +234,13 @@ def _record_payouts(session: Session, books: GatewayBooks, payouts: Sequence[Pay
         ],
     ).all()
     changes = len(added)
-    for row in added:
-        if once[row.payout, row.state].automatic:
-            members = [
-                {"movement": movement, "payout": row.payout, "recorded_at": now}
-                for movement in books.movements_of(row.payout)
-            ]
-            if members:
-                changes += len(_insert_new(session, payout_movement, members, key="movement"))
+    once_each = {each.id: each for each in payouts}
+    listable = [each.id for each in once_each.values() if each.automatic and each.reconciled]
+    known = set(session.scalars(sa.select(payout_movement.c.payout).where(payout_movement.c.payout.in_(listable))))
+    for payout in sorted(set(listable) - known):
+        members = [{"movement": each, "payout": payout, "recorded_at": now} for each in books.movements_of(payout)]
+        if members:
+            changes += len(_insert_new(session, payout_movement, members, key="movement"))
     session.commit()
     return changes
 
@@ -210,7 +251,8 @@ def _insert_new(session: Session, table: sa.Table, rows: Sequence[dict[str, Any]
     return set(session.scalars(statement, list(rows)))
 
 
-def _since(session: Session, name: str, now: datetime) -> datetime:
+def since(session: Session, name: str, now: datetime) -> datetime:
+    """From when on a list is read: a little before the last time, or as far back as events are kept."""
     seen_to: datetime | None = session.execute(
         sa.select(sa.func.least(gateway_cursor.c.seen_to, sa.func.clock_timestamp())).where(
             gateway_cursor.c.name == name
@@ -220,7 +262,7 @@ def _since(session: Session, name: str, now: datetime) -> datetime:
     return now - FIRST_LOOK if seen_to is None else seen_to - OVERLAP
 
 
-def _move_cursor(session: Session, name: str, seen_to: datetime) -> None:
+def move_cursor(session: Session, name: str, seen_to: datetime) -> None:
     """Move it on; never ahead of the database's clock, and back to it from where a wrong clock once took it."""
     present = sa.func.clock_timestamp()
     moved = insert(gateway_cursor).values(name=name, seen_to=sa.func.least(seen_to, present))

@@ -15,7 +15,7 @@ from keizoku.billing.gateway.keys import invoice_in
 from keizoku.billing.gateway.port import BANK_NAMES, Answer, ChargeRequest, ChargeResult, RefundRequest, RefundResult
 from keizoku.db.session import plain_array, text_array, texts
 from keizoku.db.tables.gateway import simulated_dispute
-from keizoku.db.tables.money import simulated_card, simulated_charge, simulated_refund
+from keizoku.db.tables.simulated import simulated_card, simulated_charge, simulated_refund
 
 CARD_OUTCOMES = (
     "ok",  # every charge succeeds

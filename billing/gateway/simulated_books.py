@@ -15,7 +15,7 @@ from keizoku.billing.gateway.port import UnansweredError
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.gateway import balance_transaction, simulated_dispute
-from keizoku.db.tables.money import simulated_charge, simulated_refund
+from keizoku.db.tables.simulated import simulated_charge, simulated_refund
 from keizoku.terms.calendar import day_start_at, jst_day
 
 
@@ -90,6 +90,14 @@ class SimulatedBooks:
 
     def payouts(self, since: datetime) -> Iterator[Payout]:
         """None."""
+        return iter(())
+
+    def payout(self, payout: str) -> Payout | None:
+        """None."""
+        return None
+
+    def disputes(self, since: datetime) -> Iterator[Dispute]:
+        """None: the events of a simulated dispute are recorded where it is begun (simulated_events)."""
         return iter(())
 
     def movements_of(self, payout: str) -> Sequence[str]:

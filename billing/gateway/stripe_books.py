@@ -12,7 +12,8 @@ from keizoku.billing.gateway.stripe_calls import ACCOUNT, INVOICE, KEY, PAGE, St
 
 UNDER_WAY = ("processing", "requires_capture")
 """States of an intent that may still end in a charge without us."""
-_DISPUTE_STATES = {"won": "won", "lost": "lost", "warning_closed": "won"}
+_OVER = ("won", "lost", "warning_closed")
+"""States of a dispute that is over."""
 
 
 class StripeBooks:
@@ -40,20 +41,24 @@ class StripeBooks:
     def payouts(self, since: datetime) -> Iterator[Payout]:
         """Payouts from an instant on, newest first."""
         for each in self._all(lambda client, params: client.v1.payouts.list(params), _from(since)):
-            yield Payout(
-                id=each["id"],
-                amount=each["amount"],
-                currency=each["currency"],
-                state=each["status"],
-                automatic=bool(each.get("automatic")),
-                happened_at=_instant(each["created"]),
-                arrives_at=_instant(each["arrival_date"]),
-            )
+            yield _payout(each)
+
+    def payout(self, payout: str) -> Payout | None:
+        """A payout as it stands now."""
+        try:
+            return _payout(plain(self._calls.call(lambda client: client.v1.payouts.retrieve(payout))))
+        except stripe.InvalidRequestError:
+            return None
+
+    def disputes(self, since: datetime) -> Iterator[Dispute]:
+        """Disputes and inquiries from an instant on, newest first."""
+        for each in self._all(lambda client, params: client.v1.disputes.list(params), _from(since)):
+            yield dispute_now(each)
 
     def movements_of(self, payout: str) -> Sequence[str]:
         """The ids of the movements that an automatic payout is made of; the payout's own movement is not one."""
         found = self._all(lambda client, params: client.v1.balance_transactions.list(params), {"payout": payout})
-        return [each["id"] for each in found if each["type"] != "payout"]
+        return [each["id"] for each in found if each["source"] != payout]
 
     def acts(self, since: datetime, accounts: Mapping[str, str]) -> Iterator[KeyedAct]:
         """Charges that succeeded and refunds that were not refused, with a key of ours, from an instant on.
@@ -86,16 +91,7 @@ class StripeBooks:
 
     def dispute(self, dispute: str) -> Dispute:
         """A dispute as it stands now."""
-        found = plain(self._calls.call(lambda client: client.v1.disputes.retrieve(dispute)))
-        moved = found.get("balance_transactions") or []
-        return Dispute(
-            id=found["id"],
-            payment=str(found.get("payment_intent") or found["charge"]),
-            amount=found["amount"],
-            fee=sum(each.get("fee", 0) for each in moved),
-            state=_DISPUTE_STATES.get(found["status"], "open"),
-            happened_at=_instant(found["created"]),
-        )
+        return dispute_now(plain(self._calls.call(lambda client: client.v1.disputes.retrieve(dispute))))
 
     def _all(self, ask: Callable[[stripe.StripeClient, Any], Any], wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Every object that fits, as plain dictionaries, page by page."""
@@ -107,6 +103,48 @@ class StripeBooks:
             if not page.has_more or not page.data:
                 return
             params["starting_after"] = page.data[-1].id
+
+
+def dispute_now(found: dict[str, Any]) -> Dispute:
+    """A dispute by what moved the balance, its status only where nothing did: an inquiry moves nothing.
+
+    A dispute that is "won" is open until its money is back, and one that is lost may still come to that, on appeal.
+    """
+    moved = [plain(each) for each in found.get("balance_transactions") or []]
+    out = [each for each in moved if each["amount"] < 0]
+    back = [each for each in moved if each["amount"] > 0]
+    taken, returned = -sum(each["amount"] for each in out), sum(each["amount"] for each in back)
+    status, closed_at = found["status"], None
+    if not out:
+        state = {"prevented": "prevented"}.get(status, "closed" if status in _OVER else "inquiry")
+    elif back and (status == "won" or returned >= taken):
+        state, closed_at = "won", _instant(max(each["created"] for each in back))
+    else:
+        state = "lost" if status in ("lost", "prevented") else "open"
+    return Dispute(
+        id=found["id"],
+        payment=str(found.get("payment_intent") or found["charge"]),
+        amount=taken or found["amount"],
+        fee=sum(each.get("fee", 0) for each in moved),
+        state=state,
+        happened_at=_instant(min((each["created"] for each in out), default=found["created"])),
+        closed_at=closed_at,
+        returned=returned if state == "won" else None,
+        currency=next((each["currency"] for each in moved if each["currency"] != "jpy"), "jpy"),
+    )
+
+
+def _payout(found: dict[str, Any]) -> Payout:
+    return Payout(
+        id=found["id"],
+        amount=found["amount"],
+        currency=found["currency"],
+        state=found["status"],
+        automatic=bool(found.get("automatic")),
+        happened_at=_instant(found["created"]),
+        arrives_at=_instant(found["arrival_date"]),
+        reconciled=found.get("reconciliation_status", "completed") == "completed",
+    )
 
 
 def _movement(found: dict[str, Any]) -> Movement:

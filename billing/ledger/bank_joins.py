@@ -75,6 +75,9 @@ _BOOKED = sa.text(
         SELECT 'deposit:' || id, 'refund', 'out', yen, used_on FROM deposit_use
         WHERE kind = 'refunded' AND through = 'bank' AND yen > 0
         UNION ALL
+        SELECT 'deposit:' || id, 'refund', 'in', -yen, used_on FROM deposit_use
+        WHERE kind = 'refunded' AND through = 'bank' AND yen < 0
+        UNION ALL
         SELECT 'returned:' || bank_line.id, 'refund', 'out', bank_line.yen,
                (returned.recorded_at AT TIME ZONE 'Asia/Tokyo')::date
         FROM standing JOIN bank_line ON bank_line.id = standing.line_id

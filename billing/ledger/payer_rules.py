@@ -49,3 +49,31 @@ def keep_rule(session: Session, payer: str, says: str, account: str | None, by: 
         raise Refused("transfer.no_name", f"the bank shows no name of the payer ({payer!r}) that a rule could be of")
     values = {"folded": name, "says": says, "account": account, "author": by, "ground": ground, "recorded_at": now}
     return int(session.execute(sa.insert(payer_rule).values(values).returning(payer_rule.c.id)).scalar_one())
+
+
+def every_rule(session: Session) -> list[PayerRule]:
+    """The rules in force, by name."""
+    query = (
+        sa.select(payer_rule)
+        .ext(distinct_on(payer_rule.c.folded))
+        .order_by(payer_rule.c.folded, payer_rule.c.id.desc())
+    )
+    return [
+        PayerRule(row.id, row.folded, row.says, row.account, row.author, row.ground)
+        for row in session.execute(query)
+        if row.says != "withdrawn"
+    ]
+
+
+def withdraw_rule(session: Session, rule_id: int, by: str, ground: str, now: datetime) -> None:
+    """A rule holds no more. Commits. Refused for one that is not in force."""
+    found = next((each for each in every_rule(session) if each.id == rule_id), None)
+    if found is None:
+        session.rollback()
+        raise Refused("transfer.no_rule", f"there is no rule {rule_id} in force", "(see `keizoku bank rules`)")
+    values = {
+        "folded": found.folded, "says": "withdrawn", "account": None, "author": by, "ground": ground,
+        "recorded_at": now,
+    }  # fmt: skip
+    session.execute(sa.insert(payer_rule).values(values))
+    session.commit()

@@ -25,7 +25,8 @@ from keizoku.billing.ledger.read_models import (
     Trial,
     TrialRow,
 )
-from keizoku.billing.rules.books.journal_rules import CHART, Account, AccountType, rules_table
+from keizoku.billing.rules.books.chart import CHART, Account, AccountType
+from keizoku.billing.rules.books.journal_rules import rules_table
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.books import entry, line, revenue_posting

@@ -141,14 +141,16 @@ def decide(rules: Rules, facts: DueTerms, fence: Fence | None = None) -> list[tu
             drafts.append((each, known))
             continue
         try:
+            policy = rules.terms.at(each.starts_on)
             draft = draft_invoice(
                 price_yen=each.price_yen,
                 method=each.method,
                 starts_on=each.starts_on,
                 credits=credits,
                 due_days_other=rules.discretion.invoice_due_days_other,
+                moves_to_bank_day=policy.readings["due_on_holiday"] == "next_business_day",
                 minimum_card_yen=rules.discretion.minimum_card_charge_yen,
-                tax_rate=rules.terms.at(each.starts_on).tax.rate,
+                tax_rate=policy.tax.rate,
             )
         except Exception as error:
             if fence is None or not is_of_item(error):

@@ -46,11 +46,12 @@ class OpenItem:
     accrues_after: date
     accrued_unpaid_yen: int
     yearly: Fraction | None = None  # its own rate of late interest a year, where it is not the contract's
+    waits: bool = False  # less is left than a card can be charged
 
     @property
     def fee(self) -> UnpaidFee:
         """What the delinquency rules look at."""
-        return UnpaidFee(self.invoice_id, self.due_on, self.open_yen, self.issued_on, self.excluded)
+        return UnpaidFee(self.invoice_id, self.due_on, self.open_yen, self.issued_on, self.excluded, self.waits)
 
     @property
     def debt(self) -> Debt:
@@ -284,6 +285,7 @@ def _assemble(
                 accrues_after=row.accrues_after or due_on,
                 accrued_unpaid_yen=row.accrued_unpaid_yen or 0,
                 yearly=own_rate(scope, row.method, due_on),
+                waits=row.method == "card" and 0 < row.open_yen < rules.discretion.minimum_card_charge_yen,
             )
         )
     return sorted(unpaid, key=lambda each: (each.due_on, each.invoice_id))
@@ -331,7 +333,9 @@ def _checkpoint_of_each(bill: sa.FromClause, as_of: AsOf | None) -> sa.FromClaus
 
 def _lost_last(bill: sa.FromClause, column: sa.Column[Any], as_of: AsOf | None) -> sa.ScalarSelect[Any]:
     """The last day, or instant, of a dispute that took an invoice's payment back."""
-    query = sa.select(sa.func.max(column)).where(settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute")
+    query = sa.select(sa.func.max(column)).where(
+        settlement.c.invoice_id == bill.c.id, settlement.c.kind == "dispute", settlement.c.yen < 0
+    )
     if as_of is not None:
         query = query.where(as_of.has(settlement.c.settled_on, settlement.c.recorded_at))
     return query.scalar_subquery()

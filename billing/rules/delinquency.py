@@ -2,7 +2,7 @@
 
 Decides premium/7.1.2 (suspension, termination for unpaid fees) and premium/7.2 (acceleration), with the days that
 the operator's settings give. Everything is derived from what is unpaid now, so paying the oldest debt moves every
-later date. Days are JST dates; only unpaid fees count, never interest.
+later date. Days are JST dates; only unpaid fees count, never interest, nor what is too little to be charged.
 """
 
 from collections.abc import Sequence
@@ -24,19 +24,24 @@ class DefaultState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnpaidFee:
-    """An open invoice: `excluded` are days [from, to) that do not count against the user."""
+    """An open invoice: `excluded` are days [from, to) that do not count against the user.
+
+    `waits`: what is left is less than a card can be charged, so it waits for the next invoice and puts nobody into
+    default; it stays owed and bears interest.
+    """
 
     invoice_id: int
     due_on: date
     open_yen: int
     issued_on: date
     excluded: tuple[tuple[date, date], ...] = ()
+    waits: bool = False
 
 
 def overdue_days(fee: UnpaidFee, today: date) -> int:
     """Days from the day after the due date to `today`, inclusive, that count against the user; 0 if not overdue."""
     counted = (today - fee.due_on).days
-    if counted <= 0:
+    if counted <= 0 or fee.waits:
         return 0
     first, end = fee.due_on + timedelta(days=1), today + timedelta(days=1)
     for start, stop in fee.excluded:
@@ -69,11 +74,12 @@ class Outlook:
 
 def outlook(fees: Sequence[UnpaidFee], suspend_after_days: int, terminate_after_days: int) -> Outlook | None:
     """The days on which these fees, left unpaid, bring suspension and termination; None where nothing is unpaid."""
-    if not fees:
+    counted = [fee for fee in fees if not fee.waits]
+    if not counted:
         return None
     return Outlook(
-        min(_reached_on(fee, suspend_after_days) for fee in fees),
-        min(_reached_on(fee, terminate_after_days) for fee in fees),
+        min(_reached_on(fee, suspend_after_days) for fee in counted),
+        min(_reached_on(fee, terminate_after_days) for fee in counted),
     )
 
 

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from keizoku.billing.rules.sla_credit import OpenCredit, apply_credits, document_tax, tax_adjustment
+from keizoku.terms.bank_days import next_bank_day
 from keizoku.terms.decision import decides
 
 
@@ -40,16 +41,21 @@ def draft_invoice(
     starts_on: date,
     credits: Sequence[OpenCredit],
     due_days_other: int,
+    moves_to_bank_day: bool = True,
     minimum_card_yen: int,
     tax_rate: Fraction,
 ) -> InvoiceDraft:
     """The invoice of a term, dated its first day, credits applied oldest first.
 
-    Due: for card on that day; for payment by other means `due_days_other` days later (settings).
+    Due: for card on that day; for payment by other means `due_days_other` days later (settings), moved to the next
+    business day of banks by the reading due_on_holiday.
     A card cannot be charged 1 to `minimum_card_yen` - 1 yen: then so much less credit is used that the minimum
     remains, unless the credits cover it all (reading 23).
     """
     card = method == "card"
+    due_on = starts_on if card else starts_on + timedelta(days=due_days_other)
+    if moves_to_bank_day and not card:
+        due_on = next_bank_day(due_on)
     applied = apply_credits(
         price_yen,
         [(each.credit_id, each.available_yen, each.usable_from) for each in credits],
@@ -67,6 +73,6 @@ def draft_invoice(
             price_yen, [(available[credit_id], yen) for credit_id, yen in applied], tax_rate
         ),
         issued_on=starts_on,
-        due_on=starts_on if card else starts_on + timedelta(days=due_days_other),
+        due_on=due_on,
         applied=applied,
     )

@@ -17,7 +17,7 @@ from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.rules.documents import notice_text
 from keizoku.billing.services.base import Service
 from keizoku.db.tables.contracts import contract, suspension
-from keizoku.terms.calendar import jst_day
+from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.refusal import Refused
 
 
@@ -63,6 +63,15 @@ class DefaultService(Service):
         """Lift every suspension; one for fees that are still unpaid comes back by night."""
         _stated(account, by, ground)
         row = self._held(account, now)
+        begun_at = self.session.execute(
+            sa.select(sa.func.max(suspension.c.from_at)).where(
+                suspension.c.contract_id == row.id, suspension.c.lifted_at.is_(None)
+            )
+        ).scalar_one()
+        if begun_at is not None and now < begun_at:
+            self.session.rollback()
+            why = f"it is suspended since {iso_jst(begun_at)}, after {iso_jst(now)}"
+            raise Refused("clock.behind", f"account {account}: {why}", "set the clock")
         lifted = self.session.scalars(
             sa.update(suspension)
             .where(suspension.c.contract_id == row.id, suspension.c.lifted_at.is_(None))

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from keizoku.billing.cards import charge_answers, charge_stage, disputes, failed_refunds
+from keizoku.billing.cards import charge_answers, charge_stage, dispute_choices, disputes, failed_refunds
 from keizoku.billing.contracts import store_files, store_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
 from keizoku.billing.gateway import refunds
 from keizoku.billing.ledger.manual_entries import post_by_hand
-from keizoku.billing.receivables import customer_deposits
+from keizoku.billing.ledger.payer_rules import withdraw_rule
+from keizoku.billing.receivables import customer_deposits, transfers_out
 from keizoku.billing.receivables.bank import bank_transfers, by_people
 from keizoku.billing.receivables.bank.match_reversal import reopen
+from keizoku.billing.receivables.bank.suggestions import MatchResult, result_of
 from keizoku.billing.receivables.bank.take_back import take_back
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport
@@ -25,6 +27,7 @@ from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.receivables.store_reports import StoreReport, take_report
 from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.billing.services.base import Service
+from keizoku.billing.statements.transfer_file import BankAccount, Payer
 from keizoku.db.review_tasks import close_task
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
@@ -87,6 +90,34 @@ class MoneyService(Service):
 
         content = {"account": account, "yen": yen, "by": by, "ground": ground, "through": through}
         return customer_deposits.SentBack(*self._once(key, "deposit refund", content, give_back, now))
+
+    def propose_transfer(
+        self, account: str, yen: int, to: BankAccount, *, by: str, ground: str, now: datetime, key: str | None = None
+    ) -> int:
+        """Propose to send a deposit, or a part, to its payer's bank account; another person approves it; its id."""
+
+        def ask() -> int:
+            return transfers_out.propose(self.session, account, yen, to, by, ground, now)
+
+        content = {"account": account, "yen": yen, "to": to, "by": by, "ground": ground}
+        made: int = self._once(key, "transfer out", content, ask, now)
+        return made
+
+    def decide_transfer(self, transfer: int, *, approve: bool, by: str, ground: str, now: datetime) -> None:
+        """Another person approves a transfer out, or somebody rejects it."""
+        transfers_out.decide(self.session, transfer, approve, by, ground, now)
+
+    def send_transfers(self, payer: Payer, on: date, *, by: str, now: datetime) -> transfers_out.WrittenFile:
+        """All approved transfers as the bank's file, booked; the caller writes the file, then commits."""
+        return transfers_out.send(self.session, payer, on, by, now)
+
+    def transfer_file_again(self, number: int) -> transfers_out.WrittenFile:
+        """A file of transfers once more, byte for byte."""
+        return transfers_out.file_again(self.session, number)
+
+    def transfer_sent_back(self, transfer: int, *, by: str, ground: str, now: datetime) -> None:
+        """The bank could not pay a transfer and gave the money back."""
+        transfers_out.sent_back(self.session, transfer, by, ground, now)
 
     def apply_deposit(self, account: str, *, by: str, ground: str, now: datetime) -> int:
         """The payer asked that what is due be paid from the deposit now; returns the yen used."""
@@ -161,7 +192,7 @@ class MoneyService(Service):
 
     def dispute_lost(self, dispute: str, choice: str, *, by: str, ground: str, now: datetime) -> None:
         """People choose what the loss of a dispute means: `claim_stays` or `sale_void`; before or after the loss."""
-        account = disputes.choose(self.session, self.rules, dispute, choice, Act(by, ground), now)
+        account = dispute_choices.choose(self.session, self.rules, dispute, choice, Act(by, ground), now)
         self._reconsider(account, now)
 
     def store_report(self, account: str, term: date, gross: int, fee: int, *, now: datetime) -> None:
@@ -246,11 +277,20 @@ class MoneyService(Service):
         by: str,
         ground: str,
         now: datetime,
-    ) -> None:
-        """People found whose an incoming payment is; it counts from the bank's day."""
+        remember: bool = False,
+    ) -> MatchResult:
+        """People found whose an incoming payment is; it counts from the bank's day. What it paid.
+
+        `remember`: they confirm that payments under this payer's name are the account's, from now on.
+        """
         found = bank_transfers.PayerFound(payment, account, by, ground, costs, term, costs_proof)
-        bank_transfers.match(self.session, self.rules, found, now)
+        matched, rule = bank_transfers.match_and_remember(self.session, self.rules, found, remember, now)
         self._reconsider(account, now)
+        return result_of(matched, rule)
+
+    def forget_payer(self, rule: int, *, by: str, ground: str, now: datetime) -> None:
+        """A rule about a payer holds no more."""
+        withdraw_rule(self.session, rule, by, ground, now)
 
     def unmatch_payment(self, payment: int, *, by: str, ground: str, now: datetime) -> str:
         """It was another's, or something else: what it settled stands open again; whose it was thought to be."""

@@ -18,7 +18,16 @@ from typing import Final
 from keizoku.billing.statements.values import BadValueError
 from keizoku.extras import naming_the_extra
 
-__all__ = ["BankAccount", "Payer", "Transfer", "bank_and_branch", "in_kana", "read_transfers", "write_transfers"]
+__all__ = [
+    "BankAccount",
+    "Payer",
+    "Transfer",
+    "bank_and_branch",
+    "in_kana",
+    "payer_of",
+    "read_transfers",
+    "write_transfers",
+]
 
 RECORD: Final = 120
 MOST_YEN: Final = 9_999_999_999
@@ -72,6 +81,16 @@ def in_kana(name: str, longest: int) -> str:
     if not made or len(made) > longest:
         raise BadValueError(made[:40] or "no name", f"a name has 1 to {longest} letters in half width", "shorten it")
     return made
+
+
+def payer_of(written: str) -> Payer:
+    """The account that pays, as its setting writes it: CODE/BANK-BRANCH-KIND-NUMBER/NAME. Raises ValueError."""
+    parts = written.split("/", 2)
+    account = parts[1].split("-") if len(parts) == 3 else []
+    if len(account) != 4 or account[2] not in KINDS or not all(each.isdigit() for each in (parts[0], *account)):
+        raise ValueError("it is code/bank-branch-kind-number/name: 1234567890/0005-001-1-1234567/ｶ)ｹｲｿﾞｸ")
+    in_kana(parts[2], 40)
+    return Payer(parts[0], BankAccount(account[0], account[1], account[2], account[3], parts[2]))
 
 
 def bank_and_branch(bank: str, branch: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from keizoku.db.tables import (
     operations,
     people,
     restoration,
+    simulated,
 )
 from keizoku.db.tables.base import metadata, within_reach
 from keizoku.db.tables.lengths import limit_lengths
@@ -53,6 +54,7 @@ __all__ = [
     "operations",
     "people",
     "restoration",
+    "simulated",
 ]
 
 limit_lengths(metadata)

@@ -6,7 +6,18 @@ that is not booked, not in yen, or left out by its mapping (`posts` is false) is
 Acts say what a line is; they are rows that are only added.
 """
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    Table,
+    UniqueConstraint,
+)
 from sqlalchemy import (
     text as sql,
 )
@@ -203,3 +214,60 @@ store_order = Table(
     Index("ix_store_order_account", "account"),
 )
 """Whose an order at a store is, without the number of its renewal."""
+
+transfer_order = Table(
+    "transfer_order",
+    metadata,
+    identity(),
+    Column("account", TEXT, ForeignKey("account.id"), nullable=False),
+    yen("yen"),
+    text("origin"),
+    text("bank"),
+    text("branch"),
+    text("kind"),
+    text("number"),
+    text("holder"),
+    text("proposed_by"),
+    text("ground"),
+    instant("recorded_at"),
+    CheckConstraint("yen > 0 AND yen <= 9999999999", name="amount"),
+    CheckConstraint("origin IN ('sent', 'card')", name="origin"),
+    CheckConstraint("bank ~ '^[0-9]{4}$' AND branch ~ '^[0-9]{3}$' AND number ~ '^[0-9]{7}$'", name="codes"),
+    CheckConstraint("kind IN ('1', '2', '4', '9')", name="kind"),
+    UniqueConstraint("id", "proposed_by"),
+    Index("ix_transfer_order_account", "account"),
+)
+"""Money that is to go out by bank, of which deposit, and to which account at which bank."""
+
+transfer_file = Table(
+    "transfer_file",
+    metadata,
+    identity(),
+    day("paid_on"),
+    text("payer"),
+    text("sha256"),
+    text("author"),
+    instant("recorded_at"),
+)
+"""A file of transfers that the bank was given; its rows are those of its acts, so that it can be written again."""
+
+transfer_act = Table(
+    "transfer_act",
+    metadata,
+    identity(),
+    Column("order_id", BigInteger, nullable=False),
+    text("proposed_by"),
+    text("kind"),
+    text("author"),
+    text("ground"),
+    Column("file_id", BigInteger, ForeignKey("transfer_file.id"), nullable=True),
+    Column("deposit_use_id", BigInteger, ForeignKey("deposit_use.id"), nullable=True),
+    instant("recorded_at"),
+    ForeignKeyConstraint(["order_id", "proposed_by"], ["transfer_order.id", "transfer_order.proposed_by"]),
+    UniqueConstraint("order_id", "kind"),
+    CheckConstraint("kind IN ('approved', 'rejected', 'sent', 'failed')", name="kind"),
+    CheckConstraint("kind <> 'approved' OR lower(author) <> lower(proposed_by)", name="two_persons"),
+    CheckConstraint("(kind = 'sent') = (file_id IS NOT NULL)", name="in_a_file"),
+    CheckConstraint("(kind IN ('sent', 'failed')) = (deposit_use_id IS NOT NULL)", name="booked"),
+)
+"""What became of a transfer out, act by act: whoever approves is not whoever proposed, by the constraint."""

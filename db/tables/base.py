@@ -6,6 +6,8 @@ Tables carry no schema name: the search path chooses the schema.
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Identity, MetaData, Text
 
+from keizoku.limits import LAST_YEAR
+
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
@@ -29,7 +31,7 @@ __all__ = [
     "yen",
 ]
 
-FIRST_DAY, FIRST_DAY_BEYOND = "1900-01-01", "3000-01-01"
+FIRST_DAY, FIRST_DAY_BEYOND = "1900-01-01", f"{LAST_YEAR + 1}-01-01"
 """Days and instants that people and files name are in [first, beyond): what is not was mistyped, and no calendar of
 ours reaches it (no infinity, no year 1 and 9999, at whose ends Japan's days leave the calendar)."""
 

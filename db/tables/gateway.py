@@ -154,10 +154,10 @@ gateway_dispute = Table(
     ),  # ours; null: a payment not of ours
     Column("amount", BigInteger, nullable=False),
     Column("fee", BigInteger, nullable=False),  # all that the gateway has taken for it so far
-    text("state"),  # open, won, lost
+    text("state"),  # inquiry, closed, prevented: nothing moved; open, won, lost
     instant("happened_at"),
     instant("recorded_at"),
-    CheckConstraint("state IN ('open', 'won', 'lost')", name="state"),
+    CheckConstraint("state IN ('inquiry', 'closed', 'prevented', 'open', 'won', 'lost')", name="state"),
     UniqueConstraint("dispute", "state"),
 )
 

@@ -12,7 +12,6 @@ kind `dispute` takes back what a card had paid.
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -156,7 +155,7 @@ deposit_use = Table(
     CheckConstraint("kind <> 'refunded' OR (author IS NOT NULL AND ground IS NOT NULL)", name="refund_by_people"),
     CheckConstraint(
         "CASE WHEN reverses IS NOT NULL THEN kind = 'applied' AND yen < 0"
-        " ELSE yen > 0 OR (kind = 'refunded' AND origin = 'card' AND yen < 0) END",
+        " ELSE yen > 0 OR (kind = 'refunded' AND (origin = 'card' OR through = 'bank') AND yen < 0) END",
         name="positive_or_came_back",
     ),
     Index("ix_deposit_use_account", "account"),
@@ -178,7 +177,7 @@ settlement = Table(
         name="kind",
     ),
     CheckConstraint(
-        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen < 0"
+        "CASE kind WHEN 'receipt' THEN yen <> 0 WHEN 'deposit' THEN yen <> 0 WHEN 'dispute' THEN yen <> 0"
         " ELSE yen > 0 END",
         name="positive",
     ),
@@ -386,38 +385,4 @@ review_task = Table(
         postgresql_where=sql(f"kind NOT IN {RECURRING_TASKS} OR closed_at IS NULL"),
     ),
     Index("ix_review_task_open", "id", postgresql_where=sql("closed_at IS NULL")),
-)
-
-simulated_card = Table(
-    "simulated_card",
-    metadata,
-    Column("account", TEXT, primary_key=True),
-    text("outcome"),
-    Column("refund_fails", Boolean, nullable=False),
-)
-
-simulated_charge = Table(
-    "simulated_charge",
-    metadata,
-    identity(),
-    text("key"),
-    Column("account", TEXT, nullable=False),
-    yen("yen"),
-    text("answer"),
-    instant("created_at"),
-    UniqueConstraint("key"),
-    Index("ix_simulated_charge_account", "account"),
-)
-
-simulated_refund = Table(
-    "simulated_refund",
-    metadata,
-    identity(),
-    text("key"),
-    Column("charge_id", BigInteger, ForeignKey("simulated_charge.id"), nullable=False),
-    Column("account", TEXT, nullable=False),
-    yen("yen"),
-    instant("created_at"),
-    instant("failed_at", nullable=True),
-    UniqueConstraint("key"),
 )

@@ -158,6 +158,11 @@ COMMANDS: dict[str, Target] = {
         "What payers sent beyond what they owed: list, refund, apply.",
         "支払人が払い過ぎた分: 一覧、返金、充当。",
     ),
+    "transfer": Target(
+        "keizoku.scheduler.cli.money.transfer:app",
+        "Transfers out by bank: propose, approve, write the bank's file.",
+        "総合振込: 起案、承認、ファイルの書出し。",
+    ),
     "notice": Target(
         "keizoku.scheduler.cli.contracts.notice:app",
         "Notices and demands for users: list, show, mark as sent.",

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import trial_balance
-from keizoku.billing.rules.books.journal_rules import CHART
+from keizoku.billing.rules.books.chart import CHART
 from keizoku.db.session import Session
 from keizoku.db.tables.books import certificate, entry, line
 from keizoku.db.tables.contracts import contract, suspension
@@ -192,6 +192,7 @@ TASKS = {
     "credit_over_granted": ("認容額の超過", "more was granted than is now due"),
     "credit_without_charge": ("返金先なし", "a credit with no charge to refund"),
     "remedy_and_credit": ("措置と減額の重複", "another remedy was performed, and part of its credit was used"),
+    "dispute_won_late": ("支払後の異議申立ての勝訴", "a dispute won on appeal after its fee was paid or voided"),
     "dispute_beyond_fee": ("異議申立ての超過", "a lost dispute of more than the fee that the card paid"),
     "dispute_of_unknown_payment": ("不明な支払いへの異議", "a dispute of a payment that is not ours"),
     "gateway_movement": ("決済代行の不明な入出金", "a movement of the gateway that no rule books"),

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.closing.export_files import balances_before
 from keizoku.billing.closing.reconciliation_run import Reconciled
-from keizoku.billing.rules.books.journal_rules import CHART
+from keizoku.billing.rules.books.chart import CHART
 from keizoku.db.session import Session
 from keizoku.db.tables.books import entry, line
 from keizoku.db.tables.contracts import term

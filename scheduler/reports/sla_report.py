@@ -26,7 +26,7 @@ from keizoku.scheduler.reports.claim_states import ClaimResult, ClaimState, clai
 from keizoku.scheduler.reports.sentences import row_text, state_text, windows_text
 from keizoku.scheduler.reports.templates import Langs, both, templates_in
 from keizoku.sla.claims.award_falls import open_falls
-from keizoku.sla.claims.claim_store import form_outages
+from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.months.history import history_of
 from keizoku.sla.months.history_rows import HistoryRow
 from keizoku.sla.months.month_facts import NoPopulationError, load_month_facts

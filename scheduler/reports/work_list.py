@@ -30,7 +30,7 @@ from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang, sentence
 
 MISSED_NIGHTS: Final = 7
-"""So many nights may be missing before the list says so: the next night catches up fewer by itself."""
+"""So many nights may be missing before the list says so, where no setting (`most_missed_nights`) is passed."""
 MAILER_HAS: Final = timedelta(days=1)
 """So long a document may wait for the mailer before it waits for people."""
 LONGEST: Final = 400
@@ -86,15 +86,16 @@ def waiting_for_people(
     snoozed: bool = False,
     limit: int | None = None,
     after: str = "",
+    most_missed: int = MISSED_NIGHTS,
 ) -> list[WorkItem]:
     """What waits for people at `now`, the oldest first; with `snoozed` what was put off, instead.
 
     At most `limit` (None: all), behind the item `after`. Raises Refused where that one does not wait.
     """
-    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed)
+    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed)
     query, values = wanted.statement(session)
     if after:
-        last = work_item(session, after, now)
+        last = work_item(session, after, now, most_missed)
         query += ' AND (since, id COLLATE "C") > (:after_at, :after_id)'
         values |= {"after_at": last.since, "after_id": last.id}
     rows = session.execute(sa.text(f'{query} ORDER BY since, id COLLATE "C" LIMIT :limit'), values | {"limit": limit})
@@ -109,21 +110,23 @@ def waiting_counts(
     account: str | None = None,
     min_age_days: int = 0,
     snoozed: bool = False,
+    most_missed: int = MISSED_NIGHTS,
 ) -> dict[str, int]:
     """How many items of each kind `waiting_for_people` has in all; kinds of which none waits are left out."""
-    query, values = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed).statement(session)
+    wanted = _Wanted(now, tuple(kinds), account, min_age_days, snoozed=snoozed, most_missed=most_missed)
+    query, values = wanted.statement(session)
     counted = f"SELECT kind, count(*) FROM ({query}) AS found GROUP BY kind ORDER BY kind"  # noqa: S608 - our own text
     return {row[0]: row[1] for row in session.execute(sa.text(counted), values)}
 
 
-def waiting_count(session: Session, now: datetime) -> int:
+def waiting_count(session: Session, now: datetime, most_missed: int = MISSED_NIGHTS) -> int:
     """How many things wait for people."""
-    return sum(waiting_counts(session, now).values())
+    return sum(waiting_counts(session, now, most_missed=most_missed).values())
 
 
-def work_item(session: Session, item_id: str, now: datetime) -> WorkItem:
+def work_item(session: Session, item_id: str, now: datetime, most_missed: int = MISSED_NIGHTS) -> WorkItem:
     """One item, whether it was put off or not. Raises Refused for an id under which nothing waits."""
-    query, values = _Wanted(now, snoozed=None).statement(session)
+    query, values = _Wanted(now, snoozed=None, most_missed=most_missed).statement(session)
     named = values | {"id": item_id}
     row = session.execute(sa.text(f"{query} AND id = :id LIMIT 1"), named).first() if _printed(item_id) else None
     if row is None:
@@ -190,6 +193,7 @@ class _Wanted:
     account: str | None = None
     min_age_days: int = 0
     snoozed: bool | None = False
+    most_missed: int = MISSED_NIGHTS
 
     def statement(self, session: Session) -> tuple[str, dict[str, Any]]:
         """The statement up to its conditions, to which more may be added, and its values."""
@@ -207,7 +211,7 @@ class _Wanted:
         return query, {
             "account": self.account,
             "today": jst_day(self.now),
-            "late": jst_day(self.now) - timedelta(days=MISSED_NIGHTS),
+            "late": jst_day(self.now) - timedelta(days=self.most_missed),
             "documents_before": self.now - MAILER_HAS,
             "begun_by": self.now - timedelta(days=self.min_age_days) if self.min_age_days else _ALL,
             "kinds": list(self.kinds),

@@ -74,7 +74,7 @@ _DISPUTES: Final = """
     FROM gateway_dispute JOIN payment_attempt ON payment_attempt.id = attempt_id
     WHERE state = 'open'
     AND NOT EXISTS (SELECT 1 FROM gateway_dispute AS later
-                    WHERE later.dispute = gateway_dispute.dispute AND later.state <> 'open')
+                    WHERE later.dispute = gateway_dispute.dispute AND later.state NOT IN ('open', 'inquiry'))
     AND NOT EXISTS (SELECT 1 FROM dispute_choice WHERE dispute_choice.dispute = gateway_dispute.dispute)
 """
 _APPLICATIONS: Final = """
@@ -146,10 +146,12 @@ KINDS: Final = {
     "credit_without_charge": Kind("premium/9.2", DONE, by_word=True),
     "remedy_and_credit": Kind("premium/9.2", DONE, by_word=True),
     "dispute_beyond_fee": Kind("premium/5.2", DONE, by_word=True),
+    "dispute_won_late": Kind("premium/5.2", DONE, by_word=True),
     "dispute_of_unknown_payment": Kind("premium/5.2", DONE, by_word=True),
     "gateway_movement": Kind(None, DONE, by_word=True),
     "store_charged_after_end": Kind("premium/6.1", DONE, by_word=True),
     "renewed_unnotified": Kind("premium/4.3", DONE, by_word=True),
+    "small_rest": Kind("premium/5.2", DONE, by_word=True),
     "store_gross_differs": Kind("premium/5.3", DONE, by_word=True),
     "restored_act": Kind(None, "keizoku backup held"),
     "restored_database": Kind(None, "keizoku backup held"),

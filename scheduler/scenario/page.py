@@ -36,7 +36,17 @@ class Unread:
 
 UNREAD: Final = Unread()
 
-Kind = Callable[["Page", Node], object]
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value: how it is read from a node, and as JSON Schema for editors, which is never the stricter one."""
+
+    read: Callable[[Page, Node], object]
+    schema: Mapping[str, object]
+
+    def __call__(self, page: Page, node: Node) -> object:
+        """The value of a node, or UNREAD with a finding on the page."""
+        return self.read(page, node)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ never taken from a time. Yen and counts are whole numbers, written without quote
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
@@ -27,6 +28,28 @@ _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHOLE: Final = re.compile(r"-?(0|[1-9][0-9_]*)")
 
 
+_NOT_EMPTY: Final = {"type": ["string", "number"], "pattern": "\\S"}
+_WHOLE_SCHEMA: Final = {"type": "integer"}
+_DAY_SCHEMA: Final = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+_TIME_SCHEMA: Final = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]|$)"}
+_WINDOW_SCHEMA: Final = {"type": "array", "items": _TIME_SCHEMA, "minItems": 2, "maxItems": 2}
+
+
+def kind(schema: Mapping[str, object]) -> Callable[[Callable[[Page, Node], object]], Kind]:
+    """Makes a reader a kind of value, described for editors by `schema` (JSON Schema 2020-12)."""
+    return partial(Kind, schema=schema)
+
+
+def schema_of(words: Words) -> dict[str, object]:
+    """JSON Schema of a mapping with given keys."""
+    properties = {
+        name: {"anyOf": [key.kind.schema, {"type": "null"}]} if key.nullable else key.kind.schema
+        for name, key in words.items()
+    }
+    required = [name for name, key in words.items() if key.required]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
 class Window(NamedTuple):
     """[from_at, to_at)."""
 
@@ -41,6 +64,7 @@ class When(NamedTuple):
     day: date | None
 
 
+@kind(_NOT_EMPTY)
 def text(page: Page, node: Node) -> object:
     """A word or sentence, as written."""
     if not isinstance(node, ScalarNode) or is_null(node) or not str(node.value).strip():
@@ -48,6 +72,7 @@ def text(page: Page, node: Node) -> object:
     return str(node.value)
 
 
+@kind(_WHOLE_SCHEMA)
 def whole(page: Page, node: Node) -> object:
     """A whole number, of either sign."""
     if isinstance(node, ScalarNode) and node.tag == TAG + "int" and _WHOLE.fullmatch(node.value):
@@ -55,6 +80,7 @@ def whole(page: Page, node: Node) -> object:
     return page.refuse(node, "a whole number is expected", "write 5300: no quotes, comma, colon, leading 0")
 
 
+@kind({"type": "integer", "minimum": 0})
 def natural(page: Page, node: Node) -> object:
     """A whole number from 0: yen, users, seconds."""
     value = whole(page, node)
@@ -63,6 +89,7 @@ def natural(page: Page, node: Node) -> object:
     return value
 
 
+@kind({"type": "boolean"})
 def flag(page: Page, node: Node) -> object:
     """true or false."""
     if isinstance(node, ScalarNode) and node.tag == TAG + "bool":
@@ -70,6 +97,7 @@ def flag(page: Page, node: Node) -> object:
     return page.refuse(node, "true or false is expected", "no quotes")
 
 
+@kind(_TIME_SCHEMA)
 def when(page: Page, node: Node) -> object:
     """A time, or a day, which means just after its night."""
     value = _written_time(page, node)
@@ -78,12 +106,14 @@ def when(page: Page, node: Node) -> object:
     return When(None, value) if type(value) is date else When(_instant(page, node, value), None)
 
 
+@kind(_TIME_SCHEMA)
 def instant(page: Page, node: Node) -> object:
     """A time as an aware instant; a day is its 00:00 JST."""
     value = _written_time(page, node)
     return value if isinstance(value, Unread) else _instant(page, node, value) or UNREAD
 
 
+@kind(_DAY_SCHEMA)
 def day(page: Page, node: Node) -> object:
     """A JST date."""
     value = _written_time(page, node)
@@ -92,6 +122,7 @@ def day(page: Page, node: Node) -> object:
     return page.refuse(node, "a day is expected, not a time", "write 2026-04-10")
 
 
+@kind({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$"})
 def month(page: Page, node: Node) -> object:
     """A calendar month."""
     if isinstance(node, ScalarNode):
@@ -102,6 +133,7 @@ def month(page: Page, node: Node) -> object:
     return page.refuse(node, "a month is expected", "write 2026-04")
 
 
+@kind({"type": ["string", "number"]})
 def rate(page: Page, node: Node) -> object:
     """A share such as "0.2", exactly."""
     if isinstance(node, ScalarNode):
@@ -115,6 +147,7 @@ def rate(page: Page, node: Node) -> object:
 def one_of(*choices: str) -> Kind:
     """One of the given words."""
 
+    @kind({"enum": list(choices)})
     def read(page: Page, node: Node) -> object:
         if isinstance(node, ScalarNode) and str(node.value) in choices:
             return str(node.value)
@@ -124,14 +157,15 @@ def one_of(*choices: str) -> Kind:
     return read
 
 
-def list_of(kind: Kind, what: str) -> Kind:
+def list_of(of: Kind, what: str) -> Kind:
     """A list (possibly empty) of one kind, as a tuple."""
 
+    @kind({"type": "array", "items": of.schema})
     def read(page: Page, node: Node) -> object:
         nodes = page.items(node, what)
         if isinstance(nodes, Unread):
             return nodes
-        values = [kind(page, item) for item in nodes]
+        values = [of(page, item) for item in nodes]
         return UNREAD if any(isinstance(value, Unread) for value in values) else tuple(values)
 
     return read
@@ -139,14 +173,16 @@ def list_of(kind: Kind, what: str) -> Kind:
 
 def row_of(*kinds: Kind, what: str, into: Callable[..., T] | None = None) -> Kind:
     """A list of fixed length, each place of its own kind, as a tuple (or as `into(*places)`)."""
+    places = {"prefixItems": [each.schema for each in kinds], "minItems": len(kinds), "maxItems": len(kinds)}
 
+    @kind({"type": "array", **places})
     def read(page: Page, node: Node) -> object:
         nodes = page.items(node, what)
         if isinstance(nodes, Unread):
             return nodes
         if len(nodes) != len(kinds):
             return page.refuse(node, f"{what} has {len(kinds)} places", f"here are {len(nodes)}")
-        values = [kind(page, item) for kind, item in zip(kinds, nodes, strict=True)]
+        values = [each(page, item) for each, item in zip(kinds, nodes, strict=True)]
         if any(isinstance(value, Unread) for value in values):
             return UNREAD
         return tuple(values) if into is None else into(*values)
@@ -154,6 +190,7 @@ def row_of(*kinds: Kind, what: str, into: Callable[..., T] | None = None) -> Kin
     return read
 
 
+@kind(_WINDOW_SCHEMA)
 def window(page: Page, node: Node) -> object:
     """[from, to], a time before a later one."""
     value = row_of(instant, instant, what="a window [from, to]", into=Window)(page, node)
@@ -162,10 +199,12 @@ def window(page: Page, node: Node) -> object:
     return value
 
 
-def mapping_of(kind: Kind, what: str, known: Iterable[str] | None = None) -> Kind:
+def mapping_of(of: Kind, what: str, known: Iterable[str] | None = None) -> Kind:
     """A mapping from words (from `known`, if given) to values of one kind."""
     words = None if known is None else tuple(known)
+    names = {} if words is None else {"propertyNames": {"enum": list(words)}}
 
+    @kind({"type": "object", "additionalProperties": of.schema, **names})
     def read(page: Page, node: Node) -> object:
         entries = page.entries(node, what)
         if isinstance(entries, Unread):
@@ -175,7 +214,7 @@ def mapping_of(kind: Kind, what: str, known: Iterable[str] | None = None) -> Kin
             if words is not None and key not in words:
                 page.refuse(key_node, f"unknown key of {what}", did_you_mean(key, words))
             else:
-                values[key] = kind(page, value_node)
+                values[key] = of(page, value_node)
         return UNREAD if any(isinstance(value, Unread) for value in values.values()) else values
 
     return read
@@ -184,6 +223,7 @@ def mapping_of(kind: Kind, what: str, known: Iterable[str] | None = None) -> Kin
 def record_of(words: Words, what: str) -> Kind:
     """A mapping with given keys."""
 
+    @kind(schema_of(words))
     def read(page: Page, node: Node) -> object:
         before = len(page.findings)
         facts = page.fields(node, what, words)
@@ -192,6 +232,7 @@ def record_of(words: Words, what: str) -> Kind:
     return read
 
 
+@kind({"type": ["array", "object"]})
 def observation(page: Page, node: Node) -> object:
     """One observed symptom: [user_id, symptom, started_at, ended_at] or the same as a mapping.
 
@@ -217,6 +258,7 @@ def observation(page: Page, node: Node) -> object:
     return UNREAD if any(isinstance(v, Unread) for v in stated.values()) else tuple(stated[k] for k in kinds)
 
 
+@kind(_NOT_EMPTY)
 def file_beside(page: Page, node: Node) -> object:
     """A file's path, relative to the scenario's own folder; it must exist."""
     name = text(page, node)
@@ -246,6 +288,7 @@ def refusal(page: Page, node: Node) -> tuple[str | None, Node]:
     return reason, rest
 
 
+@kind({"type": ["string", "number", "boolean", "null", "array"]})
 def plain(page: Page, node: Node) -> object:
     """A setting's value, as YAML reads it: a word, number, flag, null or a list of such."""
     if isinstance(node, SequenceNode):
@@ -267,6 +310,7 @@ def _open_symptom(user_id: str, symptom: str, started_at: datetime) -> tuple[obj
     return (user_id, symptom, started_at, None)
 
 
+@kind({"anyOf": [_TIME_SCHEMA, {"type": "null"}]})
 def _end(page: Page, node: Node) -> object:
     return None if is_null(node) or node.value == "" else instant(page, node)
 

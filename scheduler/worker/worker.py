@@ -232,6 +232,7 @@ class Worker:
             "rows": result.changes,
             "certificate": result.certificate,
             "differences": len(result.differences),
+            "set_aside": len(result.set_aside),
         }
         if result.certificate != "ok":
             job.outcome = "differences"

@@ -16,11 +16,11 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from keizoku.db.session import Session, texts
 from keizoku.db.tables.claims import award, claim, claim_decision, claim_late_grant, claim_ruling, claim_withdrawal
 from keizoku.db.tables.contracts import contract, suspension, term
-from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, month_to_review
+from keizoku.db.tables.evidence import environment_ruling, month_to_review
+from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.months.month_facts import read_spans
 from keizoku.sla.review_queue import OpenReview, rows_known
 from keizoku.sla.rules.claim_facts import AccountMonth, Claim, ClaimRuling, LateGrant, TermFact, TermKind
-from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.rules.intervals import NOTHING, Span, Spans, clip, normalise, union
 from keizoku.terms.calendar import Month, day_start_at, epoch, epoch_up
 from keizoku.terms.policy import Policy
@@ -183,15 +183,6 @@ def load_terms(
         if kind.start < kind.end:
             found[row[1]].append(TermFact(row[0], kind))
     return found
-
-
-def form_outages(session: Session, month: Month, policy: Policy, at: datetime | None = None) -> Spans:
-    """When our claim form was down from the hours before the month's ordinary deadline to the moved one."""
-    start = epoch(claim_deadline(month, NOTHING, policy)) - policy.sla.claim_form_grace_hours * 3600
-    outage = claim_form_outage.c
-    rows = session.execute(sa.select(outage.from_at, outage.to_at).where(_known(outage.recorded_at, at)))
-    down = normalise((epoch(row.from_at), epoch_up(row.to_at)) for row in rows)
-    return clip(down, start, epoch(claim_deadline(month, down, policy)))
 
 
 def _claims(

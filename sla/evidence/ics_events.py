@@ -17,7 +17,7 @@ from dateutil.rrule import rrule, rruleset
 from icalendar import Component, vDDDTypes
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from keizoku.limits import LONGEST_NAME, id_flaw
+from keizoku.limits import LONGEST_NAME, YEARS, id_flaw
 from keizoku.sla.evidence.ics_rules import recurring, starts_of
 from keizoku.sla.evidence.incident_files import (
     FIRST_SECOND,
@@ -249,7 +249,7 @@ def occurrence(event: Written, start_at: datetime, length: timedelta, *, left_ou
     except OverflowError:
         start, end = epoch(start_at), LAST_SECOND + 1
     if not FIRST_SECOND <= start < end <= LAST_SECOND:
-        raise RefusedRowError(f"{event.uid}: {iso_jst(start_at)}", "a time from 1970 to 8999", "correct it")
+        raise RefusedRowError(f"{event.uid}: {iso_jst(start_at)}", f"a time from {YEARS}", "correct it")
     return Occurrence(start, start_at.date().isoformat(), start, end, left_out)
 
 

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from keizoku import limits
 from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, text_flaw
 from keizoku.sla.rules.outages import Cause
 from keizoku.terms.calendar import epoch, epoch_up, parse_instant, time_flaw
@@ -33,7 +34,7 @@ POPULATION_COLUMNS = ("from", "users")
 
 FIRST_SECOND = 0  # 1970
 FIRST_JST_SECOND = -32_400  # 1970 in Japan: since ever
-LAST_SECOND = 221_845_392_000  # the year 9000
+LAST_SECOND = limits.LAST_SECOND
 LONGEST_SECONDS = 366 * 86_400  # of one period; a longer one is a slip of the year
 MOST_USERS = 10**12  # a greater number is a slip, and no database counts it
 
@@ -260,7 +261,7 @@ def instant(written: str) -> datetime:
     except ValueError:
         raise RefusedRowError(f"{written!r:.60}", time_flaw(written), TIME_REMEDY) from None
     if not FIRST_JST_SECOND <= epoch(at) <= LAST_SECOND:
-        raise RefusedRowError(repr(written), "a time from 1970 to 8999", TIME_REMEDY)
+        raise RefusedRowError(repr(written), f"a time from {limits.YEARS}", TIME_REMEDY)
     return at
 
 

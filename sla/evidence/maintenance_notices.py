@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from keizoku.limits import YEARS
 from keizoku.sla.evidence.ics_events import (
     Written,
     occurrence,
@@ -218,7 +219,7 @@ class _Reading:
         except (ValueError, ArithmeticError, LookupError) as error:  # of the library, about one value
             self._refused.add(line)
             what = "a time" if isinstance(error, ArithmeticError) else str(error)[:120]
-            self._say(line, what, "times are from 1970 to 8999", "correct the event")
+            self._say(line, what, f"times are from {YEARS}", "correct the event")
 
 
 def _is_new(row: Announced, before: dict[tuple[str, str, str], UpdateNotice]) -> bool:

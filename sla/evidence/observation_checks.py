@@ -6,13 +6,14 @@ A row that breaks one is refused with a finding; the others go on. Instants are 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from keizoku.limits import LAST_SECOND
 from keizoku.sla.evidence.incident_files import TIME_REMEDY
 from keizoku.sla.evidence.observation_files import Bulk, RawRow, literal
 from keizoku.terms.calendar import time_flaw
 from keizoku.terms.decision import Finding
 
 SYMPTOMS = ("site", "login", "view")
-YEAR_9000_US = 221_845_392_000 * 1_000_000
+_LAST_US = LAST_SECOND * 1_000_000
 
 
 def rules(bulk: Bulk) -> dict[int, str]:
@@ -23,8 +24,8 @@ def rules(bulk: Bulk) -> dict[int, str]:
     return {
         1: bulk.no_user,
         2: f"({symptom} IS NULL OR ({symptom} NOT IN ({kinds}) AND trim({symptom}) NOT IN ({kinds})))",
-        3: f"({start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {YEAR_9000_US})",
-        4: f"(({end_us} IS NULL AND {bulk.end_is_written}) OR {end_us} NOT BETWEEN 0 AND {YEAR_9000_US})",
+        3: f"({start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {_LAST_US})",
+        4: f"(({end_us} IS NULL AND {bulk.end_is_written}) OR {end_us} NOT BETWEEN 0 AND {_LAST_US})",
         5: f"{end_us} <= {start_us}",
         6: _is_float(bulk.texts[0]),
     }

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 
+from keizoku.limits import YEARS
 from keizoku.sla.evidence.incident_files import (
     FIRST_JST_SECOND,
     GROUND_NEEDED,
@@ -46,7 +47,7 @@ def period(source: str, from_at: datetime, to_at: datetime) -> Span:
 def known_time(source: str, at: datetime) -> None:
     """Raises Refused for a time that no fact has."""
     if not FIRST_JST_SECOND <= epoch(at) <= LAST_SECOND:
-        raise Refused.fact("fact.time", source, str(at), "a time from 1970 to 8999", "correct the year")
+        raise Refused.fact("fact.time", source, str(at), f"a time from {YEARS}", "correct the year")
 
 
 def spans_of(source: str, windows: Iterable[Sequence[datetime]]) -> Spans:

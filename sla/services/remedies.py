@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from keizoku.db.tables.claims import alternative_consent, alternative_outcome, claim_late_grant
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.money import credit, credit_application, credit_refund
-from keizoku.sla.claims.claim_store import form_outages
+from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.claims import claim_deadline
 from keizoku.sla.services.evidence import PEOPLE, EvidenceService

@@ -17,7 +17,7 @@ from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.claims import claim_decision, claim_ruling, claim_withdrawal
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.evidence import claim_form_outage, environment_ruling, unknown_ruling
-from keizoku.sla.claims.claim_store import form_outages
+from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.evidence.incident_files import Incident
 from keizoku.sla.evidence.notice_store import add_issues, issues_of, spans_of_issues
 from keizoku.sla.evidence.unknown_store import add_unknown, recorded_unknown

@@ -20,14 +20,23 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from keizoku.limits import LONGEST_ID, LONGEST_NAME, id_flaw, name_flaw, text_flaw
+from keizoku.limits import (
+    FIRST_YEAR,
+    LAST_SECOND,
+    LONGEST_ID,
+    LONGEST_NAME,
+    YEARS,
+    id_flaw,
+    is_known_year,
+    name_flaw,
+    text_flaw,
+)
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
 __all__ = ["check_text", "guard_acts", "guard_texts"]
 
 LARGEST: Final = 2**63 - 1
-YEARS: Final = range(1970, 9000)
 YEARS_OF_NOW: Final = range(1970, 2201)
 """The present: an act at a later one would first bring a contract up to date, term by term."""
 DEEPEST: Final = 3
@@ -109,8 +118,8 @@ def _check_value(act: str, name: str, value: object, depth: int = 0) -> None:
     if isinstance(value, datetime):
         _instant(act, name, value)
     elif isinstance(value, date):
-        if value.year not in YEARS:
-            raise Refused.fact("fact.time", act, f"{name} {value}", "a day from 1970 to 8999", "correct the year")
+        if not is_known_year(value):
+            raise Refused.fact("fact.time", act, f"{name} {value}", f"a day from {YEARS}", "correct the year")
     elif isinstance(value, int):
         if abs(value) > LARGEST:
             rule = f"a number is at most {LARGEST:,}"
@@ -137,8 +146,9 @@ def _instant(act: str, name: str, at: datetime) -> None:
         raise Refused.fact("argument.no_offset", act, f"{name} {at}", "an instant needs its offset", "add it")
     if name == "now" and at.year not in YEARS_OF_NOW:
         raise Refused.fact("fact.time", act, f"now {at}", "the present is from 1970 to 2200", "correct the clock")
-    if (jst_day(at).year if at.year == YEARS[0] - 1 else at.year) not in YEARS:  # 1970 begins in Japan
-        raise Refused.fact("fact.time", act, f"{name} {at}", "a time from 1970 to 8999", "correct the year")
+    day = jst_day(at) if at.year == FIRST_YEAR - 1 else at  # 1970 begins in Japan
+    if not is_known_year(day) or at.timestamp() > LAST_SECOND:
+        raise Refused.fact("fact.time", act, f"{name} {at}", f"a time from {YEARS}", "correct the year")
 
 
 def _short(value: object) -> str:

@@ -25,7 +25,7 @@ from tests.stripe_double.lists import expanded
 from tests.stripe_double.refused import StripeRefusesError, invalid
 from tests.stripe_double.sdk.parameters import nested, refusals, typed
 from tests.stripe_double.sdk.routes import Route, find
-from tests.stripe_double.sdk.shapes import differences
+from tests.stripe_double.sdk.shapes import differences, of_error
 from tests.stripe_double.served import handler_of
 from tests.stripe_double.world import Books, World
 
@@ -149,6 +149,7 @@ class Double:
         try:
             answer = await self._let_in(call, number)
         except StripeRefusesError as error:
+            self._hold(call, error)
             answer = self._refusal(error, number)
         entry["ended"] = time.monotonic()
         if answer is not None:
@@ -244,6 +245,7 @@ class Double:
         except StripeRefusesError as error:
             if not is_kept(error):
                 raise
+            self._hold(call, error)
             answer = self._refusal(error, number)
         return self._refusal(refused.no_answer(), number) if call.fault == "kept_500_done" else answer
 
@@ -288,6 +290,11 @@ class Double:
         self.locked.clear()
         self.waiting.clear()
         self.requests.clear()
+
+    def _hold(self, call: Call, error: StripeRefusesError) -> None:
+        """An error is an answer too."""
+        for line in of_error(error.body):
+            self._violated(call, f"the double's own error: {line}")
 
     def _violated(self, call: Call, why: str) -> None:
         found = {"call": f"{call.method} {call.path}", "why": why}

@@ -157,7 +157,8 @@ _INSTANT = st.one_of(
             datetime.max.replace(tzinfo=UTC),
             datetime(2026, 4, 1),  # noqa: DTZ001 - without a zone: hostile
             datetime(1969, 12, 31, tzinfo=UTC),
-            datetime(9000, 1, 1, tzinfo=UTC),
+            datetime(2999, 12, 31, 23, 59, tzinfo=UTC),
+            datetime(3000, 1, 1, tzinfo=UTC),
         )
     ),
     st.datetimes(datetime(2026, 3, 20), datetime(2026, 5, 6), timezones=st.just(UTC)),  # noqa: DTZ001

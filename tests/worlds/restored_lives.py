@@ -20,7 +20,8 @@ import sqlalchemy as sa
 
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.session import make_engine
-from keizoku.db.tables.money import payment_attempt, simulated_charge
+from keizoku.db.tables.money import payment_attempt
+from keizoku.db.tables.simulated import simulated_charge
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.backup.restore_mark import RestoreMark
 from keizoku.scheduler.night.nightly_run import run_night

@@ -1,6 +1,7 @@
 """A Stripe client that answers what a test tells it to: for states and errors that no server can be brought to give.
 
 Objects are the library's own, made from the fields that a test names; an answer that is an exception is raised.
+What it is asked has to be what the types of the pinned client allow, as with the double.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import stripe
 
 from keizoku.billing.gateway.limiter import Pace
 from keizoku.billing.gateway.stripe_calls import StripeCalls
+from tests.stripe_double.sdk.called import check_call
 
 Answer = Mapping[str, Any] | Exception
 CREATED = 1_775_000_000
@@ -53,6 +55,7 @@ class Service:
     def __getattr__(self, method: str) -> Callable[..., Any]:
         def ask(*given: Any) -> Any:
             self._asked.append(f"{self._name}.{method}")
+            check_call(self._name, method, given)
             said = self._answer(f"{self._name}.{method}", given)
             if isinstance(said, Exception):
                 raise said

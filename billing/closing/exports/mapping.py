@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from keizoku.billing.closing.exports.entries import OUT_OF_SCOPE, BookEntry, TaxLine, folded
-from keizoku.billing.rules.books.journal_rules import CHART, Account
+from keizoku.billing.rules.books.chart import CHART, Account
 
 DEFAULTS = Path(__file__).parent / "mapping.toml"
 PACKAGES = ("moneyforward", "freee", "yayoi")

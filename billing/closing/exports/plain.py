@@ -12,7 +12,7 @@ from datetime import date
 
 from keizoku.billing.closing.exports.entries import BookEntry
 from keizoku.billing.closing.exports.mapping import ExportMapping
-from keizoku.billing.rules.books.journal_rules import CHART, Account, AccountType
+from keizoku.billing.rules.books.chart import CHART, Account, AccountType
 from keizoku.terms.cells import cell_text
 
 CSV_HEADER = (

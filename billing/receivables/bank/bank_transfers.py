@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import note_act, open_line
 from keizoku.billing.ledger.bank_joins import booked_elsewhere, join, one_free_line
+from keizoku.billing.ledger.payer_rules import keep_rule
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.bank.csv_statement import COLUMNS
 from keizoku.billing.receivables.bank.taking import BankImport, MatchedLine, import_bank
@@ -40,6 +41,7 @@ __all__ = [
     "import_bank",
     "is_payout",
     "match",
+    "match_and_remember",
     "references_of",
     "send_back",
 ]
@@ -60,6 +62,13 @@ class PayerFound:
 
 def match(session: Session, rules: Rules, found: PayerFound, now: datetime) -> MatchedLine:
     """People found whose a payment is: it is the account's, on the bank's day. Commits; what was written for it."""
+    return match_and_remember(session, rules, found, False, now)[0]
+
+
+def match_and_remember(
+    session: Session, rules: Rules, found: PayerFound, remember: bool, now: datetime
+) -> tuple[MatchedLine, int | None]:
+    """The same; with `remember` people confirm that this payer's payments are the account's: the rule's id. Commits."""
     line_id, account = found.line_id, found.account
     line = _received(session, line_id, now)
     if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
@@ -80,8 +89,15 @@ def match(session: Session, rules: Rules, found: PayerFound, now: datetime) -> M
         session.rollback()
         raise
     act_id = note_act(session, line_id, "matched", now, found.by, found.ground, account, applied.source_id)
+    rule = None
+    if remember:
+        try:
+            rule = keep_rule(session, line.payer, "member", account, found.by, found.ground, now)
+        except Refused:
+            session.rollback()
+            raise
     session.commit()
-    return MatchedLine(line_id, act_id, applied)
+    return MatchedLine(line_id, act_id, applied), rule
 
 
 def _received(session: Session, line_id: int, now: datetime) -> sa.Row[Any]:

@@ -14,65 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from typing import NamedTuple
 
+from keizoku.billing.rules.books.chart import CHART, Account
 from keizoku.terms.money import tax_included_yen
-
-
-class AccountType(StrEnum):
-    """Where an account stands in the statements."""
-
-    ASSET = "asset"  # balance sheet, debit balance
-    CONTRA_ASSET = "contra-asset"  # reduces an asset
-    LIABILITY = "liability"  # balance sheet, credit balance
-    REVENUE = "revenue"  # income statement, credit balance
-    CONTRA_REVENUE = "contra-revenue"  # reduces revenue
-    EXPENSE = "expense"  # income statement, debit balance
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account of the chart."""
-
-    code: str
-    ja: str
-    en: str
-    type: AccountType
-
-    @property
-    def on_balance_sheet(self) -> bool:
-        """Whether its balance goes on into the next year."""
-        return self.type in (AccountType.ASSET, AccountType.CONTRA_ASSET, AccountType.LIABILITY)
-
-
-CHART: tuple[Account, ...] = (
-    Account("1110", "普通預金", "Bank", AccountType.ASSET),
-    Account("1131", "決済代行未収金", "Processor clearing", AccountType.ASSET),
-    Account("1132", "係争中債権", "Disputed receivable", AccountType.ASSET),
-    Account("1133", "ストア未収金", "App-store receivable", AccountType.ASSET),
-    Account("1140", "売掛金", "Accounts receivable", AccountType.ASSET),
-    Account("1150", "未収遅延損害金", "Late interest receivable", AccountType.ASSET),
-    Account("1180", "仮払消費税等", "Input tax", AccountType.ASSET),
-    Account("1190", "貸倒引当金", "Allowance for doubtful accounts", AccountType.CONTRA_ASSET),
-    Account("2120", "契約負債", "Contract liability (fees received or billed in advance)", AccountType.LIABILITY),
-    Account("2125", "契約負債-プロダクトキー", "Product-key liability", AccountType.LIABILITY),
-    Account("2130", "返金負債", "SLA credit liability", AccountType.LIABILITY),
-    Account("2140", "預り金", "Customer deposits (overpayments)", AccountType.LIABILITY),
-    Account("2145", "仮受金", "Unidentified receipts", AccountType.LIABILITY),
-    Account("2170", "仮受消費税等", "Output tax", AccountType.LIABILITY),
-    Account("4110", "利用料売上", "Subscription revenue", AccountType.REVENUE),
-    Account("4190", "売上値引", "SLA reductions", AccountType.CONTRA_REVENUE),
-    Account("6110", "支払手数料(非課税)", "Processor fees (exempt)", AccountType.EXPENSE),
-    Account("6111", "支払手数料(課税)", "Processor fees (taxable)", AccountType.EXPENSE),
-    Account("6112", "不審請求手数料", "Dispute fees", AccountType.EXPENSE),
-    Account("6190", "貸倒損失", "Bad debt", AccountType.EXPENSE),
-    Account("6191", "貸倒引当金繰入", "Provision for doubtful accounts", AccountType.EXPENSE),
-    Account("7110", "受取遅延損害金", "Late interest income", AccountType.REVENUE),
-    Account("7120", "雑収入", "Other income (expired keys, recovered costs)", AccountType.REVENUE),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +72,7 @@ RULES: tuple[Rule, ...] = (
     Rule("costs_paid", "premium/5.2", "the payer bears the costs of paying", "1110 yen", "7120 yen"),
     Rule("overpaid", "", "the payer sends more than is owed", "1110 yen", "2140 yen"),
     Rule("deposit_refunded", "", "a deposit is sent back", "2140 yen", "1110 yen"),
+    Rule("deposit_refund_failed", "", "the bank cannot pay it and gives it back", "1110 yen", "2140 yen"),
     Rule("overcharge_refunded", "", "what a card paid too much goes back to it", "2140 yen", "1131 yen"),
     Rule(
         "overcharge_refund_failed", "", "that refund fails: the money is the payer's again", "1131 yen", "2140 yen",
@@ -204,6 +152,7 @@ RULES: tuple[Rule, ...] = (
         "6112 yen", "1131 yen", signed=True,
     ),
     Rule("dispute_won", "premium/5.2", "the money of a dispute comes back", "1131 yen", "1132 yen"),
+    Rule("dispute_won_on_appeal", "premium/5.2", "a lost dispute is won: the fee is paid", "1131 yen", "1140 yen"),
     Rule(
         "dispute_lost_claim_stays", "premium/5.2", "a dispute is lost, the fee stays owed",
         "1140 yen", "1132 yen",

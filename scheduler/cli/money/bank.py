@@ -154,15 +154,70 @@ def match(
             help=both("What shows that the costs were really paid.", "実際に支払った費用の証憑(請求書など)。"),
         ),
     ] = None,
+    remember: Annotated[
+        bool,
+        typer.Option(
+            "--remember",
+            help=both(
+                "Confirm that payments under this payer's name are the account's, from now on.",
+                "今後、この名義の入金をこのアカウントのものとすることを確認します。",
+            ),
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """This payment is the account's: it counts from the day on which the bank had it."""
+    """This payment is the account's: it counts from the day on which the bank had it. Tells what it paid."""
     named = day(term) if term else None
     with services_now() as (services, now):
-        services.billing.match_payment(
-            payment, account, costs=costs, costs_proof=costs_proof, term=named, by=author, ground=ground, now=now
+        done = services.billing.match_payment(
+            payment,
+            account,
+            costs=costs,
+            costs_proof=costs_proof,
+            term=named,
+            by=author,
+            ground=ground,
+            now=now,
+            remember=remember,
         )
-    emit({"payment": payment, "account": account} if as_json else f"payment {payment} is {account}'s", as_json)
+    emit(done if as_json else done.sentence(), as_json)
+
+
+@app.command(help=japanese("支払人が未定の入金について、考えられるアカウントと理由。決めるのは人です。"))
+def suggest(limit: Limit = SHOWN, everything: All = False, after: After = "", as_json: AsJson = False) -> None:
+    """Whose the payments that wait may be, with reasons; people decide."""
+    from keizoku.billing.receivables.bank.suggestions import suggestions
+
+    with open_services() as services:
+        found = suggestions(services.session)
+    emit_rows(found, Page.wanted(limit, after, everything), "nothing to suggest", as_json)
+
+
+@app.command("rules", help=japanese("人が確認した、名義ごとの規則。次の入金から自動で照合します。"))
+def payer_rules(limit: Limit = SHOWN, everything: All = False, after: After = "", as_json: AsJson = False) -> None:
+    """What people confirmed of payers: their next payments are matched by it."""
+    from keizoku.billing.ledger.payer_rules import every_rule
+
+    with open_services() as services:
+        found = every_rule(services.session)
+    rows = [
+        {"id": each.id, "payer": each.folded, "is": each.says, "account": each.account, "author": each.author}
+        for each in found
+    ]
+    emit_rows(rows, Page.wanted(limit, after, everything), "no rules", as_json)
+
+
+@app.command(help=japanese("名義の規則をやめます。過去の照合はそのままです。"))
+def forget(
+    rule: Annotated[int, typer.Argument(help=both("The number of a rule.", "規則の番号。"))],
+    author: Author,
+    ground: Ground,
+    as_json: AsJson = False,
+) -> None:
+    """A rule about a payer holds no more; what it matched stays matched."""
+    with services_now() as (services, now):
+        services.billing.forget_payer(rule, by=author, ground=ground, now=now)
+    emit({"rule": rule, "state": "withdrawn"} if as_json else f"rule {rule} holds no more", as_json)
 
 
 @app.command(help=japanese("別の人の入金でした。消し込んだものは未払いに戻り、入金は支払人を待ちます。"))

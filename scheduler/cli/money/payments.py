@@ -158,7 +158,7 @@ def disputes(
     as_json: AsJson = False,
 ) -> None:
     """Disputes of cardholders, each with its newest state; the open ones first."""
-    from keizoku.billing.cards.disputes import disputes as list_disputes
+    from keizoku.billing.cards.dispute_choices import disputes as list_disputes
 
     with open_services() as services:
         rows = list_disputes(services.session)

@@ -128,7 +128,11 @@ def night(
                 whole_audit=whole_audit,
                 most_missed=None if simulate_clock or catch_up else settings.most_missed_nights,
             )
-            waiting = waiting_count(services.session, night_at(dates[-1]) if simulate_clock else real_now)
+            waiting = waiting_count(
+                services.session,
+                night_at(dates[-1]) if simulate_clock else real_now,
+                settings.most_missed_nights,
+            )
         except NightBusyError as busy:
             fail(str(busy), 1)
         if restored.is_waiting(services.session):

@@ -27,6 +27,16 @@ def _scenario() -> None:
 
 
 @app.command(
+    "schema", help=japanese("シナリオのファイルの形式をJSON Schemaで出力します。エディターの補完と検査に使えます。")
+)
+def print_schema() -> None:
+    """Print the format of a scenario file as JSON Schema: editors complete and check by it."""
+    from keizoku.scheduler.scenario.json_schema import schema_text
+
+    typer.echo(schema_text(), nl=False)
+
+
+@app.command(
     help=japanese(
         "ファイルごとに空の表で動かします。結果はファイルの順です。\n\n"
         "期待と違えば終了コード 1、シナリオでないファイルがあれば 2、そうでなければ 0。"

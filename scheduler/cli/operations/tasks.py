@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_services, services_now
+from keizoku.scheduler.cli.shared.context import open_services, services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.headings import headed
 from keizoku.scheduler.cli.shared.ids import TaskId, task_id
 from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Author, Ground, Language, OnlyAccount, day
@@ -64,6 +64,7 @@ def list_tasks(
         "account": account,
         "min_age_days": min_age,
         "snoozed": snoozed,
+        "most_missed": settings_of_this_process().most_missed_nights,
     }
     now = datetime.now(UTC)
     with open_services() as services:
@@ -88,7 +89,7 @@ def show(number: TaskId, lang: Lang = SPOKEN, as_json: AsJson = False) -> None:
     from keizoku.scheduler.reports.work_list import work_item
 
     with services_now() as (services, now):
-        item = work_item(services.session, number, now)
+        item = work_item(services.session, number, now, settings_of_this_process().most_missed_nights)
     if as_json:
         emit(item.to_json(), as_json=True)
         return

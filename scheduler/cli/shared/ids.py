@@ -26,6 +26,7 @@ __all__ = [
     "PaymentId",
     "RefundId",
     "TaskId",
+    "TransferId",
     "document_id",
     "numbered",
     "worded",
@@ -167,6 +168,16 @@ PaymentId = Annotated[
         metavar="PAYMENT",
         parser=numbered("payment", "bank line", "入金"),
         help=both("The payment: 5, as `keizoku bank list` shows it.", "入金: `keizoku bank list` の番号、5 など。"),
+    ),
+]
+TransferId = Annotated[
+    int,
+    typer.Argument(
+        metavar="TRANSFER",
+        parser=numbered("transfer", "振込"),
+        help=both(
+            "The transfer: 5, as `keizoku transfer list` shows it.", "振込: `keizoku transfer list` の番号、5 など。"
+        ),
     ),
 ]
 AttemptId = Annotated[

@@ -13,6 +13,8 @@ from keizoku.db.tables.money import interest_booking, interest_checkpoint, settl
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import jst_day, parse_instant
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
 from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-05-02 09:00")
@@ -85,7 +87,8 @@ def test_5_2__money_that_counts_from_an_earlier_day_gives_interest_back(engine: 
 
 
 def test_5_2__a_deposit_goes_the_same_way_and_what_meets_nothing_writes_nothing(engine: sa.Engine) -> None:
-    with services_on(engine) as services:
+    kept = Rules(Terms.load("premium").with_readings({"deposit_use": "kept_until_asked"}))
+    with services_on(engine, kept) as services:
         open_world(services)
         services.billing.approve("taro", "monthly", "other", now=parse_instant("2026-03-16 10:00"))
         receive(services.session, services.rules, Payment("taro", 2_000), parse_instant("2026-03-16 10:00"))

@@ -17,7 +17,8 @@ from keizoku.billing.closing.exports.mapping import FORMATS, mapping_for
 from keizoku.billing.closing.exports.packages import FREEE_HEADER, MONEYFORWARD_HEADER
 from keizoku.billing.closing.exports.summary import SUMMARIES
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.rules.books.journal_rules import CHART, RULES
+from keizoku.billing.rules.books.chart import CHART
+from keizoku.billing.rules.books.journal_rules import RULES
 from keizoku.db.session import Session
 from keizoku.terms.calendar import Month, parse_instant
 from tests.conftest import OwnDatabase

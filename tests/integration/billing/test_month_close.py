@@ -12,9 +12,10 @@ from keizoku.billing.closing.reconciliation_run import reconcile_month, resolve
 from keizoku.billing.closing.subledgers import sub_ledgers
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.ledger.queries import account_book, explain_entry
+from keizoku.db.review_tasks import open_task
 from keizoku.db.tables import metadata
 from keizoku.db.tables.bank import bank_line
-from keizoku.db.tables.money import simulated_charge
+from keizoku.db.tables.simulated import simulated_charge
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.simulator import Simulator
@@ -47,8 +48,9 @@ def test_a_month_is_closed_once_and_what_comes_later_is_posted_on_the_first_open
         done = close_month(session, gateway, APRIL, "kato", MAY_2)
         assert [(each.name, each.ok) for each in done.checks] == [
             ("nights", True), ("certificate", True), ("reconciliation", True),
-            ("unexplained", True), ("trial balance", True), ("sub-ledgers", True),
+            ("unexplained", True), ("trial balance", True), ("sub-ledgers", True), ("set aside", True),
         ]  # fmt: skip
+        assert (done.checks[-1].found, done.checks[-1].remedy) == ("0 wait", "")
         # the fee, the charge, thirty days of revenue
         assert (done.new, done.entries) == (True, 32)
         again = close_month(session, gateway, APRIL, "sato", JUNE_2)
@@ -278,3 +280,13 @@ def test_a_close_looks_at_the_months_end_not_at_what_came_since(engine: sa.Engin
         assert close_month(session, services.gateway, APRIL, "kato", MAY_2).ok
         wrong = [each.sentence(MAY) for each in sub_ledgers(session, MAY, MAY_2.date()) if each.code == "1140"]
         assert wrong == ["account 1140 stands at 40 yen on 2026-05-31, its rows say 0"]
+
+
+def test_what_nights_set_aside_is_told_by_the_close_and_does_not_keep_it(engine: sa.Engine) -> None:
+    with services_on(engine) as services:
+        april(services)
+        open_task(services.session, "set_aside", "terms: contract 9", {"why": "a mistyped method"}, MAY_2)
+        services.session.commit()
+        done = close_month(services.session, services.gateway, APRIL, "kato", MAY_2)
+        told = done.checks[-1]
+        assert (done.new, told.ok, told.found, told.remedy) == (True, True, "1 wait", "see `keizoku tasks list`")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import invoices_view, owed_view, trial_balance
 from keizoku.billing.accounts.liability_explanation import explain_liability
-from keizoku.billing.cards.disputes import disputes
+from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
 from keizoku.scheduler.app import Services

@@ -42,7 +42,9 @@ ACCOUNTS = ("hanako", "jiro", "taro")
 STARTS = ("2024-12-30", "2025-01-29", "2026-03-31", "2027-12-30", "2028-02-27")  # around what is odd in a calendar
 
 WORKS_BACK = {"deposit_use": "when_due", "set_off_effect": "works_back"}
-"""The readings by which money that we hold meets debts as early as it can."""
+"""The readings by which money that we hold meets debts as early as it can: the defaults."""
+WAITS = {"deposit_use": "kept_until_asked", "set_off_effect": "on_notice"}
+"""The others: until somebody says so."""
 
 accounts = st.sampled_from(ACCOUNTS)
 minutes = st.integers(1, 600)
@@ -101,7 +103,7 @@ class Lives(RuleBasedStateMachine):
 
     def open(self, start: str, *, works_back: bool = False) -> None:
         """A shop without accounts, by the readings as they are or by the others."""
-        terms = Terms.load("premium").with_readings(WORKS_BACK if works_back else {})
+        terms = Terms.load("premium").with_readings(WORKS_BACK if works_back else WAITS)
         self.services = self.stack.enter_context(services_on(self.make_engine(), Rules(terms)))
         self.night_on = self.first_on = date.fromisoformat(start)  # the business date of the next night
         self.now = night_at(self.night_on) - timedelta(hours=18)

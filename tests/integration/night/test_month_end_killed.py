@@ -30,7 +30,7 @@ from keizoku.billing.documents.month_folder import MANIFEST, Printing, write_doc
 from keizoku.billing.dunning.interest_demand_stage import demand_month
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.session import make_engine
-from keizoku.db.tables.money import simulated_charge
+from keizoku.db.tables.simulated import simulated_charge
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.reports.finance import finance_report

@@ -63,6 +63,12 @@ class QuietBooks:
     def payouts(self, since: datetime) -> Iterator[Payout]:
         return iter(())
 
+    def payout(self, payout: str) -> Payout | None:
+        return None
+
+    def disputes(self, since: datetime) -> Iterator[Dispute]:
+        return iter(())
+
     def movements_of(self, payout: str) -> Sequence[str]:
         return ()
 
@@ -261,6 +267,15 @@ def test_13__a_clock_that_is_behind_ends_no_contract_on_a_day_that_a_night_has_c
     services.billing.leave_service("u1", now=parse_instant("2026-05-31 23:00"))
     for on in (date(2026, 6, 1), date(2026, 6, 2)):
         assert run_night(services, on, night_at(on), whole_audit=True).certificate == "ok"
+
+
+def test_a_clock_that_is_behind_lifts_no_suspension_before_it_began(services: Services) -> None:
+    services.billing.approve("u1", "monthly", "card", now=parse_instant("2026-03-26 10:00"))
+    services.billing.suspend("u1", "an abuse", now=parse_instant("2026-04-02 10:00"))
+    with pytest.raises(Refused) as refused:
+        services.billing.resume("u1", "a mistake", now=parse_instant("2026-04-01 10:00"))
+    assert refused.value.code == "clock.behind"
+    services.billing.resume("u1", "a mistake", now=parse_instant("2026-04-02 10:00"))
 
 
 def test_an_application_in_which_a_text_is_no_text_is_refused_in_words(services: Services) -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import trial_balance
-from keizoku.billing.cards.disputes import disputes
+from keizoku.billing.cards.dispute_choices import disputes
 from keizoku.billing.closing.contract_liability import contract_liability
 from keizoku.billing.closing.month_close import close_month, verify
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.rules.books.journal_rules import CHART, RULES
+from keizoku.billing.rules.books.chart import CHART
+from keizoku.billing.rules.books.journal_rules import RULES
 from keizoku.db.tables.bank import bank_line
 from keizoku.db.tables.books import entry
 from keizoku.scheduler.app import Services
@@ -35,7 +36,9 @@ ELSEWHERE = {
     "booked_at_bank", "unidentified_payment", "bank_fee", "bank_line_undone",  # test_bank_book.py
     "deposit_applied", "interest_reduced", "fee_reduced", "set_off",  # test_lives.py, scenarios of 5.2, 7.2, 9.2
     "dispute_fee", "sale_voided", "key_revoked",  # test_disputes.py, test_codes.py
+    "dispute_won_on_appeal",  # test_objects_that_change.py
     "refund_failed", "overcharge_refund_failed",  # test_late_refunds.py
+    "remedy_performed",  # test_journal_rules.py
     "provision",  # people post it by hand
 }  # fmt: skip
 """Events of the journal that these lives do not have, and where they are lived."""

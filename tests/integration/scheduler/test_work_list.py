@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from keizoku.billing.closing.reconciliation_run import keep_for_people, reconcile_month, resolve
 from keizoku.db.migrate import upgrade
 from keizoku.db.review_tasks import open_task
+from keizoku.db.session import Session
 from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
@@ -29,6 +30,7 @@ from keizoku.scheduler.reports.work_list import (
 )
 from keizoku.scheduler.reports.work_sources import KINDS
 from keizoku.scheduler.simulator import Simulator
+from keizoku.scheduler.worker import state_numbers
 from keizoku.scheduler.worker.state_numbers import read_state
 from keizoku.terms.calendar import Month, epoch, parse_instant
 from keizoku.terms.refusal import Refused
@@ -114,6 +116,31 @@ def test_the_list_the_count_and_what_monitoring_watches_agree(services: Services
         told = read_state(services.session, now, ())["keizoku_people_tasks_open"]
         assert told == listed
     assert listed["nights_missed"] == 1
+    later = LATER + timedelta(days=30)
+    assert "nights_missed" not in waiting_counts(services.session, later, most_missed=60)  # the setting says how many
+    assert waiting_count(services.session, later, 60) == waiting_count(services.session, later) - 1
+
+
+def test_what_it_takes_long_to_count_is_told_again_for_a_while(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counting a million contracts at every scrape would cost more than all else that a worker does by day."""
+    clock, asked = [100.0], list[int]()
+
+    def slow(session: Session, now: datetime, *, most_missed: int) -> dict[str, int]:
+        asked.append(most_missed)
+        clock[0] += 2.5
+        return {"set_aside": len(asked)}
+
+    monkeypatch.setattr(state_numbers, "waiting_counts", slow)
+    monkeypatch.setattr(state_numbers, "monotonic", lambda: clock[0])
+    numbers = state_numbers.StateNumbers()
+    numbers.most_missed = 3
+    told = []
+    for seconds in (0, 15, 34, 1, 15):
+        clock[0] += seconds
+        told.append(numbers._waiting(services.session, LATER)["set_aside"])
+    assert (told, asked) == ([1, 1, 1, 2, 2], [3, 3])
 
 
 def test_an_unanswered_charge_is_one_item_also_when_people_have_its_task(services: Services) -> None:

@@ -59,6 +59,7 @@ def test_the_leader_runs_what_is_due_once_and_catches_up_and_tells_it(
     now[0] = night_at(date(2026, 4, 4)) + timedelta(hours=3)
     first.night_if_due()
     jobs = [line for line in _lines(capsys.readouterr().err) if line["event"] == "job"]
+    assert {each["set_aside"] for each in jobs} == {0}
     assert [(each["outcome"], each["business_date"], each["caught_up"], each["certificate"]) for each in jobs] == [
         ("done", "2026-04-01", 0, "ok"),
         ("done", "2026-04-04", 2, "ok"),

@@ -116,9 +116,15 @@ WITH month AS (
     SELECT id, range_agg(one) AS seconds FROM (SELECT id, unnest(every) AS one FROM cause) AS alone
     WHERE upper(one) - lower(one) < 10 * 60 GROUP BY id
 ), announced AS (
-    SELECT id, range_agg(int8range(starts, ends)) AS seconds FROM a_notice
-    WHERE to_timestamp(published) <= (
-        date_trunc('day', to_timestamp(starts) AT TIME ZONE 'Asia/Tokyo') - interval '5 days') AT TIME ZONE 'Asia/Tokyo'
+    SELECT id, range_agg(int8multirange(int8range(starts, ends)) - began_too_soon) AS seconds FROM (
+        SELECT id, starts, ends, coalesce((
+            SELECT range_agg(own) FROM cause, unnest(updates) AS own
+            WHERE cause.id = a_notice.id AND lower(own) < starts AND starts < upper(own)
+            AND to_timestamp(published) > (date_trunc('day', to_timestamp(lower(own)) AT TIME ZONE 'Asia/Tokyo')
+                                           - interval '5 days') AT TIME ZONE 'Asia/Tokyo'), '{}') AS began_too_soon
+        FROM a_notice WHERE to_timestamp(published) <= (
+            date_trunc('day', to_timestamp(starts) AT TIME ZONE 'Asia/Tokyo') - interval '5 days')
+            AT TIME ZONE 'Asia/Tokyo') AS in_time
     GROUP BY id
 ), paused AS (
     SELECT id, range_agg(int8range(starts, ends)) AS seconds FROM an_interruption

@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.stripe_double.conftest import Client, Clients, charge, refused, saved
 from tests.stripe_double.running import Controls
+from tests.stripe_double.sdk.called import check_call
 from tests.stripe_double.sdk.parameters import Refusal, nested, refusals, typed
 from tests.stripe_double.sdk.routes import find, routes
 from tests.stripe_double.served import HANDLERS
@@ -65,6 +66,19 @@ def test_every_call_of_the_client_has_a_schema() -> None:
         (route.service, route.name) for route in found
     }]  # fmt: skip
     assert served == []
+
+
+def test_a_call_is_checked_without_a_server_too() -> None:
+    asked = {"amount": 500, "currency": "jpy", "confirm": True, "metadata": {"a": "b"}}
+    check_call("payment_intents", "create", (asked, {"idempotency_key": "k"}))
+    check_call("payment_intents", "retrieve", ("pi_1",))
+    for method, given, said in (
+        ("create", ({**asked, "amount": "x"},), "Invalid integer: x"),
+        ("retrieve", ("pi_1", {"expend": ["x"]}), "Received unknown parameter: expend"),
+        ("charge", (asked,), "the client has no payment_intents.charge"),
+    ):
+        with pytest.raises(AssertionError, match=said):
+            check_call("payment_intents", method, given)
 
 
 def test_over_http_a_refusal_is_stripes_and_is_recorded(client: Client, double: Controls) -> None:

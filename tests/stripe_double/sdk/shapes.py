@@ -10,6 +10,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Literal, Union, cast, get_args, get_origin
 
+from stripe._error_object import ErrorObject
 from stripe._object_classes import OBJECT_CLASSES
 from stripe._stripe_object import StripeObject, UntypedStripeObject
 
@@ -69,6 +70,14 @@ def differences(value: Any, kind: str | None = None) -> Iterator[str]:
         yield f"{value['object']}: not a resource of the SDK"
     else:
         yield from _of_class(value, class_of(value["object"]), value["object"])
+
+
+def of_error(body: Mapping[str, Any]) -> Iterator[str]:
+    """Where an error is not what the pinned class of errors allows; the objects in it included."""
+    yield from _of_class(body, ErrorObject, "error")
+    for each in body.values():
+        if isinstance(each, dict):
+            yield from differences(each)
 
 
 def _of_class(value: Mapping[str, Any], made: type, path: str) -> Iterator[str]:

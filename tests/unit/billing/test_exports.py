@@ -18,7 +18,8 @@ from keizoku.billing.closing.exports.packages import (
     yayoi_rows,
 )
 from keizoku.billing.closing.exports.plain import beancount_entry, beancount_name
-from keizoku.billing.rules.books.journal_rules import CHART, RULES, JournalLine, journal, reversal
+from keizoku.billing.rules.books.chart import CHART
+from keizoku.billing.rules.books.journal_rules import RULES, JournalLine, journal, reversal
 
 MAPPING = mapping_for("moneyforward")
 ON = date(2026, 4, 10)

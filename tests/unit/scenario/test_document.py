@@ -60,7 +60,10 @@ timeline:
   - {at: 2025-02-01 10:00, recognise: {claim: c1, windows: [], by: b, ground: g}}
   - {at: 2025-02-01 10:00, environment: {stop: s1, windows: [[2025-01-08 07:00, 2025-01-08 07:30]], by: b, ground: g}}
   - {at: 2025-02-01 10:00, claim_form_down: {from: 2025-02-28 07:00, to: 2025-02-28 08:00}}
-  - {at: 2025-02-01 10:00, consent_alternative: {claim: c1, what: a month free}}
+  - {at: 2025-02-01 10:00, consent_alternative: {claim: c1, what: a month free, by_on: 2025-03-01}}
+  - {at: 2025-02-01 10:00, perform_alternative: {claim: c1}}
+  - {at: 2025-02-01 10:00, withdraw_alternative: {claim: c1}}
+  - {at: 2025-02-01 10:00, grant_late: {claim: c1, ground: g, approved_by: b}}
   - {at: 2025-02-01 10:00, dispute: {account: hanako, term: 2025-01-01, outcome: lost, on: 2025-02-20}}
   - {at: 2025-02-01 10:00, refund_fails: {account: hanako}}
   - {at: 2025-02-01 10:00, store_report: {account: hanako, term: 2025-01-01, gross: 500, fee: 75}}

@@ -167,6 +167,7 @@ OTHERS = [
     "late_interest_demand",
     "late_interest_fault_days",
     "due_date",
+    "due_on_holiday",
     "allocation_order",
     "deposit_use",
     "set_off_effect",

@@ -3,6 +3,7 @@
 The days follow the readings delinquency_schedule, what_is_overdue and acceleration in docs/reference/readings.md.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -119,3 +120,13 @@ def test_7_1_2__every_day_follows_from_what_is_unpaid_and_a_payment_never_brings
     if before is not None and after is not None:
         assert after.suspends_on >= before.suspends_on
         assert after.terminates_on >= before.terminates_on
+
+
+def test_7_1_2__what_is_too_little_for_a_card_puts_nobody_into_default() -> None:
+    rest = replace(fee(), open_yen=30, waits=True)
+    late = DUE + timedelta(days=100)
+    assert overdue_days(rest, late) == 0
+    assert default_state([rest], late, 10, 40) == (DefaultState.GOOD, 0)
+    assert outlook([rest], 10, 40) is None
+    assert accelerated([rest, fee(late + timedelta(days=5), 2)], late) == ()
+    assert outlook([rest, fee()], 10, 40) == outlook([fee()], 10, 40)

@@ -6,16 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from keizoku.billing.rules.books.journal_rules import (
-    CHART,
-    RULES,
-    AccountType,
-    Entry,
-    chart,
-    journal,
-    reversal,
-    rules_table,
-)
+from keizoku.billing.rules.books.chart import CHART, AccountType
+from keizoku.billing.rules.books.journal_rules import RULES, Entry, chart, journal, reversal, rules_table
 
 TAX = Fraction(10, 100)
 CASH_AND_TAX = {"1110", "1180", "2170"}

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keizoku.billing.rules.books.journal_rules import CHART, RULES, Entry, journal
+from keizoku.billing.rules.books.chart import CHART
+from keizoku.billing.rules.books.journal_rules import RULES, Entry, journal
 from keizoku.billing.rules.books.revenue_recognition import divide_claim
 
 TAX = Fraction(10, 100)
@@ -122,6 +123,16 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("dispute_fee", {"yen": -1500}),
         ("payout", {"yen": 500}),
     ],
+    "disputed, lost, and won on appeal": [
+        ("term_invoiced", {"yen": 500}),
+        ("card_charge_succeeded", {"yen": 500}),
+        ("revenue_recognised", {"yen": 500}),
+        ("dispute_opened", {"yen": 500, "fee_yen": 1500}),
+        ("dispute_lost_claim_stays", {"yen": 500}),
+        ("dispute_won_on_appeal", {"yen": 500}),
+        ("dispute_fee", {"yen": -1500}),
+        ("payout", {"yen": 500}),
+    ],
     "disputed and lost, the sale void at last": [
         ("term_invoiced", {"yen": 500}),
         ("card_charge_succeeded", {"yen": 500}),
@@ -166,6 +177,12 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("overcharge_refund_failed", {"yen": 500}),
         ("overcharge_refunded", {"yen": 500}),
         ("revenue_recognised", {"yen": 500}),
+    ],
+    "a deposit that the bank could not pay at first": [
+        ("overpaid", {"yen": 500}),
+        ("deposit_refunded", {"yen": 500}),
+        ("deposit_refund_failed", {"yen": 500}),
+        ("deposit_refunded", {"yen": 500}),
     ],
     "by coupon": [("coupon_term_started", {})],
     "through an app store": [

@@ -1,0 +1,289 @@
+"""Money out by bank (総合振込): proposed by one person, approved by another, written into a file that the bank takes.
+
+    proposed ── approved by somebody else ──> approved ── file ──> sent (2140 / 1110) ── the bank's line ──> done
+        └── rejected                                             └── the bank sends it back ──> failed (1110 / 2140)
+
+Always holds (by the database): whoever approves is not whoever proposed; a transfer is sent once. What is proposed is
+kept back from the deposit that it is of. A file is made of rows that stay, so it can be written again, byte for byte.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+
+import sqlalchemy as sa
+
+from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.customer_deposits import (
+    BANK,
+    CARD,
+    SENT,
+    DepositUse,
+    deposit_of,
+    end_tasks_when_all_went_back,
+    use_deposit,
+)
+from keizoku.billing.receivables.open_items import lock_accounts
+from keizoku.billing.statements.transfer_file import (
+    KINDS,
+    MOST_YEN,
+    BankAccount,
+    Payer,
+    Transfer,
+    bank_and_branch,
+    in_kana,
+    payer_of,
+    write_transfers,
+)
+from keizoku.billing.statements.values import BadValueError
+from keizoku.db.session import Session
+from keizoku.db.tables.bank import bank_act, transfer_act, transfer_file, transfer_order
+from keizoku.terms.calendar import jst_day
+from keizoku.terms.read_model import ReadModel
+from keizoku.terms.refusal import Refused
+
+__all__ = ["TransferOut", "WrittenFile", "decide", "file_again", "propose", "send", "sent_back", "transfers"]
+
+APPROVED, REJECTED, SENT_OFF, FAILED = "approved", "rejected", "sent", "failed"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TransferOut(ReadModel):
+    """A transfer out: whose, to whom, how far it is; the number of the account is shown by its last three digits."""
+
+    id: int
+    account: str
+    yen: int
+    to: str
+    state: str
+    proposed_by: str
+    approved_by: str | None
+    file: int | None
+    deposit_use: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A file of transfers: its number, the day on which the bank is to pay, what it holds."""
+
+    number: int
+    on: date
+    transfers: int
+    yen: int
+    sha256: str
+    content: bytes
+
+
+def propose(session: Session, account: str, yen: int, to: BankAccount, by: str, ground: str, now: datetime) -> int:
+    """Propose to send a deposit, or a part, to its payer's bank account; commits; the transfer's id. Raises Refused."""
+    try:
+        bank_and_branch(to.bank, to.branch)
+        holder = in_kana(to.holder, 30)
+        if to.kind not in KINDS or not (to.number.isascii() and to.number.isdigit() and len(to.number) <= 7):
+            raise BadValueError(
+                f"{to.kind}-{to.number}", "a kind is 1, 2, 4 or 9, a number up to 7 digits", "correct it"
+            )
+        if not 0 < yen <= MOST_YEN:
+            raise BadValueError(str(yen), f"a transfer is of 1 to {MOST_YEN:,} yen", "divide it")
+    except BadValueError as bad:
+        raise Refused("transfer_out.unfit", f"{bad.args[0]}: {bad.args[1]}", bad.args[2]) from None
+    lock_accounts(session, [account])
+    held = deposit_of(session, account)
+    kept = _kept_back(session, account)
+    origin = SENT if yen <= held.sent_yen - kept[SENT] else CARD
+    free = held.card_free_yen - kept[CARD] if origin == CARD else held.sent_yen - kept[SENT]
+    if yen > free:
+        session.rollback()
+        parts = f"{held.sent_yen - kept[SENT]} sent, {held.card_free_yen - kept[CARD]} charged too much"
+        raise Refused(
+            "transfer_out.amount", f"account {account}: {yen} yen are more than can go in one transfer ({parts})"
+        )
+    order_id = session.execute(
+        sa.insert(transfer_order)
+        .values(
+            account=account, yen=yen, origin=origin, bank=to.bank, branch=to.branch, kind=to.kind,
+            number=to.number.rjust(7, "0"), holder=holder, proposed_by=by.strip(), ground=ground, recorded_at=now,
+        )
+        .returning(transfer_order.c.id)
+    ).scalar_one()  # fmt: skip
+    session.commit()
+    return int(order_id)
+
+
+def decide(session: Session, order_id: int, approve: bool, by: str, ground: str, now: datetime) -> None:
+    """Another person approves a transfer, or anybody rejects it; commits. Raises Refused."""
+    row = _order(session, order_id)
+    if (state := _state(session, order_id)) != "proposed":
+        session.rollback()
+        raise Refused("transfer_out.state", f"transfer {order_id} is {state} already")
+    if approve and by.strip().casefold() == row.proposed_by.casefold():
+        session.rollback()
+        raise Refused("transfer_out.same_person", f"transfer {order_id} was proposed by {row.proposed_by}")
+    _note(session, row, APPROVED if approve else REJECTED, by, ground, now)
+    session.commit()
+
+
+def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> WrittenFile:
+    """Everything approved, as a file for the bank to pay on a day; booked (2140 / 1110). The caller commits.
+
+    So that the file is there when the rows are: what is written first appears when the commit is done.
+    """
+    if on < jst_day(now):
+        raise Refused("transfer_out.day", f"{on} is over: a bank pays today or later")
+    rows = [row for row in _orders(session) if _state(session, row.id) == APPROVED]
+    if not rows:
+        session.rollback()
+        raise Refused("transfer_out.none", "no approved transfer waits to be sent")
+    lock_accounts(session, sorted({row.account for row in rows}))
+    content = _content(payer, on, rows)
+    digest = sha256(content).hexdigest()
+    values = {
+        "paid_on": on, "payer": f"{payer.code}/{_key(payer.account)}/{payer.account.holder}", "author": by,
+        "sha256": digest, "recorded_at": now,
+    }  # fmt: skip
+    number = session.execute(sa.insert(transfer_file).values(values).returning(transfer_file.c.id)).scalar_one()
+    for row in rows:
+        use = DepositUse(row.account, "refunded", row.origin, row.yen, by, f"transfer {row.id}: {row.ground}", BANK)
+        use_id = use_deposit(session, use, now)
+        posting = Posting("deposit_refunded", f"deposit:{use_id}", jst_day(now), {"yen": row.yen}, row.account)
+        post(session, [posting], now)
+        if row.origin == CARD:
+            end_tasks_when_all_went_back(session, row.account, by, row.ground, now)
+        _note(session, row, SENT_OFF, by, f"file {number}", now, file_id=number, use_id=use_id)
+    return WrittenFile(number, on, len(rows), sum(row.yen for row in rows), digest, content)
+
+
+def file_again(session: Session, number: int) -> WrittenFile:
+    """A file that was made before, byte for byte. Refused where there is none."""
+    file = session.execute(sa.select(transfer_file).where(transfer_file.c.id == number)).one_or_none()
+    if file is None:
+        session.rollback()
+        raise Refused("transfer_out.file_unknown", f"there is no file {number} of transfers")
+    rows = session.execute(
+        sa.select(transfer_order)
+        .join(transfer_act, transfer_act.c.order_id == transfer_order.c.id)
+        .where(transfer_act.c.file_id == number, transfer_act.c.kind == SENT_OFF)
+        .order_by(transfer_order.c.id)
+    ).all()
+    content = _content(payer_of(file.payer), file.paid_on, rows)
+    total = sum(row.yen for row in rows)
+    return WrittenFile(number, file.paid_on, len(rows), total, sha256(content).hexdigest(), content)
+
+
+def sent_back(session: Session, order_id: int, by: str, ground: str, now: datetime) -> None:
+    """The bank could not pay a transfer and gave the money back: it is the payer's again (1110 / 2140). Commits."""
+    row = _order(session, order_id)
+    if (state := _state(session, order_id)) != SENT_OFF:
+        session.rollback()
+        raise Refused("transfer_out.state", f"transfer {order_id} is {state}: only what was sent comes back")
+    lock_accounts(session, [row.account])
+    use = DepositUse(row.account, "refunded", row.origin, -row.yen, by, ground, BANK)
+    use_id = use_deposit(session, use, now)
+    amounts = {"yen": row.yen}
+    post(session, [Posting("deposit_refund_failed", f"deposit:{use_id}", jst_day(now), amounts, row.account)], now)
+    _note(session, row, FAILED, by, ground, now, use_id=use_id)
+    session.commit()
+
+
+def transfers(session: Session, *, open_only: bool = False) -> list[TransferOut]:
+    """Every transfer out, oldest first; what the bank's line shows as paid is done."""
+    found = []
+    for row in _orders(session):
+        acts = session.execute(
+            sa.select(transfer_act).where(transfer_act.c.order_id == row.id).order_by(transfer_act.c.id)
+        ).all()
+        state = acts[-1].kind if acts else "proposed"
+        sent = next((act for act in acts if act.kind == SENT_OFF), None)
+        if state == SENT_OFF and sent is not None and _shown(session, sent.deposit_use_id):
+            state = "done"
+        if open_only and state in ("done", REJECTED, FAILED):
+            continue
+        found.append(
+            TransferOut(
+                id=row.id,
+                account=row.account,
+                yen=row.yen,
+                to=f"{row.bank}-{row.branch}-{row.kind}-****{row.number[-3:]}",
+                state=state,
+                proposed_by=row.proposed_by,
+                approved_by=next((act.author for act in acts if act.kind == APPROVED), None),
+                file=sent.file_id if sent is not None else None,
+                deposit_use=sent.deposit_use_id if sent is not None else None,
+            )
+        )
+    return found
+
+
+def _shown(session: Session, use_id: int) -> bool:
+    """Whether a line of the bank is joined to what was booked."""
+    newest = sa.select(bank_act.c.line_id).where(bank_act.c.about == f"deposit:{use_id}").limit(1)
+    return session.execute(newest).first() is not None
+
+
+def _content(payer: Payer, on: date, rows: Sequence[sa.Row[tuple[object, ...]]]) -> bytes:
+    listed = [
+        Transfer(BankAccount(row.bank, row.branch, row.kind, row.number, row.holder), row.yen, str(row.id))
+        for row in rows
+    ]
+    try:
+        return write_transfers(payer, on, listed)
+    except BadValueError as bad:
+        raise Refused("transfer_out.unfit", f"{bad.args[0]}: {bad.args[1]}", bad.args[2]) from None
+
+
+def _key(account: BankAccount) -> str:
+    return f"{account.bank}-{account.branch}-{account.kind}-{account.number}"
+
+
+def _orders(session: Session) -> list[sa.Row[tuple[object, ...]]]:
+    return list(session.execute(sa.select(transfer_order).order_by(transfer_order.c.id)).all())
+
+
+def _order(session: Session, order_id: int) -> sa.Row[tuple[object, ...]]:
+    row = session.execute(
+        sa.select(transfer_order).where(transfer_order.c.id == order_id).with_for_update()
+    ).one_or_none()
+    if row is None:
+        session.rollback()
+        raise Refused("transfer_out.unknown", f"there is no transfer {order_id}", "(see `keizoku transfer list`)")
+    return row
+
+
+def _state(session: Session, order_id: int) -> str:
+    newest = sa.select(transfer_act.c.kind).where(transfer_act.c.order_id == order_id)
+    return session.scalar(newest.order_by(transfer_act.c.id.desc()).limit(1)) or "proposed"
+
+
+def _kept_back(session: Session, account: str) -> dict[str, int]:
+    """What open transfers of the account wait to take, by where the money came from."""
+    kept = {SENT: 0, CARD: 0}
+    for row in session.execute(sa.select(transfer_order).where(transfer_order.c.account == account)):
+        if _state(session, row.id) in ("proposed", APPROVED):
+            kept[row.origin] += row.yen
+    return kept
+
+
+def _note(
+    session: Session,
+    row: sa.Row[tuple[object, ...]],
+    kind: str,
+    by: str,
+    ground: str,
+    now: datetime,
+    *,
+    file_id: int | None = None,
+    use_id: int | None = None,
+) -> None:
+    session.execute(
+        sa.insert(transfer_act).values(
+            order_id=row.id,
+            proposed_by=row.proposed_by,
+            kind=kind,
+            author=by.strip(),
+            ground=ground,
+            file_id=file_id,
+            deposit_use_id=use_id,
+            recorded_at=now,
+        )
+    )

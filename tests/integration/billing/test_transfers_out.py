@@ -1,0 +1,138 @@
+"""Money out by bank: two persons, one file, booked once, joined to the bank's line, or come back."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from keizoku.billing.accounts.account_views import journal_view
+from keizoku.billing.receivables.transfers_out import transfers
+from keizoku.billing.statements.transfer_file import BankAccount, Transfer, payer_of, read_transfers
+from keizoku.scheduler.app import Services
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.terms.calendar import parse_instant
+from keizoku.terms.refusal import Refused
+from tests.unit.billing.statements.shapes import MUFG
+from tests.worlds.world import open_world, services_on
+
+NOW = parse_instant("2026-04-20 10:00")
+PAYER = payer_of("1234567890/0005-001-1-7654321/カ）ケイゾク")
+TO = BankAccount("0009", "001", "1", "1234567", "ヤマダ タロウ")
+GROUND = "the payer asked"
+
+
+def with_deposit(services: Services) -> None:
+    open_world(services)
+    services.billing.approve("taro", "monthly", "other", now=parse_instant("2026-04-01 10:00"))
+    services.billing.pay("taro", 1300, now=parse_instant("2026-04-01 11:00"))
+
+
+def balances(services: Services, *codes: str) -> list[object]:
+    found = journal_view(services.session, codes)["balances"]
+    assert isinstance(found, dict)
+    return [found[code] for code in codes]
+
+
+def propose(services: Services, yen: int = 800, to: BankAccount = TO, account: str = "taro") -> int:
+    return services.billing.propose_transfer(account, yen, to, by="kato", ground=GROUND, now=NOW)
+
+
+def test_a_deposit_goes_out_by_two_persons_word_in_one_file_and_meets_the_bank_s_line(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    with services_on(engine) as services:
+        with_deposit(services)
+        assert balances(services, "1110", "2140") == [1300, -800]
+        number = propose(services)
+        with pytest.raises(Refused) as same:
+            services.billing.decide_transfer(number, approve=True, by="Kato ", ground=GROUND, now=NOW)
+        with pytest.raises(Refused) as early:
+            services.billing.send_transfers(PAYER, date(2026, 4, 21), by="kato", now=NOW)
+        with pytest.raises(Refused) as too_much:
+            propose(services, 1)
+        services.billing.decide_transfer(number, approve=True, by="sato", ground=GROUND, now=NOW)
+        made = services.billing.send_transfers(PAYER, date(2026, 4, 21), by="kato", now=NOW)
+        services.session.commit()
+        assert [each.value.code for each in (same, early, too_much)] == [
+            "transfer_out.same_person",
+            "transfer_out.none",
+            "transfer_out.amount",
+        ]
+        held = BankAccount("0009", "001", "1", "1234567", "ﾔﾏﾀﾞ ﾀﾛｳ")
+        assert read_transfers(made.content) == (Transfer(held, 800, str(number)),)
+        assert services.billing.transfer_file_again(made.number) == made
+        assert balances(services, "1110", "2140") == [500, 0]
+        (sent,) = transfers(services.session)
+        assert (sent.state, sent.to, sent.approved_by) == ("sent", "0009-001-1-****567", "sato")
+        bank = tmp_path / "bank.csv"
+        row = '"2026/4/20","振込","ﾔﾏﾀﾞ ﾀﾛｳ","800","","500","","","振込"'
+        bank.write_text(f"{MUFG.splitlines()[0]}\n{row}\n", encoding="cp932")
+        services.billing.import_bank(bank, author="kato", now=NOW)
+        assert balances(services, "1110", "2140", "2145") == [500, 0, 0]
+        assert [each.state for each in transfers(services.session)] == ["done"]
+        assert transfers(services.session, open_only=True) == []
+        services.session.rollback()
+        night = run_night(services, date(2026, 4, 21), parse_instant("2026-04-21 02:30"), whole_audit=True)
+        assert (night.certificate, night.differences) == ("ok", ())
+
+
+def test_what_the_bank_sends_back_is_the_payer_s_deposit_again(engine: sa.Engine, tmp_path: Path) -> None:
+    with services_on(engine) as services:
+        with_deposit(services)
+        number = propose(services)
+        services.billing.decide_transfer(number, approve=True, by="sato", ground=GROUND, now=NOW)
+        services.billing.send_transfers(PAYER, date(2026, 4, 21), by="kato", now=NOW)
+        services.session.commit()
+        services.billing.transfer_sent_back(number, by="kato", ground=GROUND, now=NOW)
+        assert balances(services, "1110", "2140") == [1300, -800]
+        assert [each.state for each in transfers(services.session)] == ["failed"]
+        with pytest.raises(Refused) as twice:
+            services.billing.transfer_sent_back(number, by="kato", ground=GROUND, now=NOW)
+        assert twice.value.code == "transfer_out.state"
+        assert propose(services) == number + 1
+        services.session.rollback()
+        night = run_night(services, date(2026, 4, 21), parse_instant("2026-04-21 02:30"), whole_audit=True)
+        assert (night.certificate, night.differences) == ("ok", ())
+
+
+def test_the_database_itself_wants_two_persons(engine: sa.Engine) -> None:
+    with services_on(engine) as services:
+        with_deposit(services)
+        number = propose(services)
+        act = "INSERT INTO transfer_act (order_id, proposed_by, kind, author, ground, recorded_at) VALUES "
+        for who, proposed in (("kato", "kato"), ("KATO", "kato"), ("kato", "sato")):
+            with pytest.raises(sa.exc.IntegrityError):
+                services.session.execute(
+                    sa.text(f"{act} (:id, :proposed, 'approved', :who, 'x', now())"),
+                    {"id": number, "proposed": proposed, "who": who},
+                )
+            services.session.rollback()
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        BankAccount("9999", "001", "1", "1", "ｱ"),
+        BankAccount("0009", "999", "1", "1", "ｱ"),
+        BankAccount("0009", "001", "3", "1", "ｱ"),
+        BankAccount("0009", "001", "1", "12345678", "ｱ"),
+        BankAccount("0009", "001", "1", "1", "山田"),
+    ],
+)
+def test_an_account_that_no_bank_has_is_refused_when_it_is_proposed(engine: sa.Engine, to: BankAccount) -> None:
+    with services_on(engine) as services:
+        with_deposit(services)
+        with pytest.raises(Refused) as refused:
+            propose(services, 100, to)
+        assert refused.value.code == "transfer_out.unfit"
+        rejected = propose(services)
+        services.billing.decide_transfer(rejected, approve=False, by="kato", ground=GROUND, now=NOW)
+        assert propose(services) == rejected + 1  # what was rejected keeps nothing back
+
+
+def test_the_payer_is_written_in_one_line() -> None:
+    assert (PAYER.code, PAYER.account.bank, PAYER.account.number) == ("1234567890", "0005", "7654321")
+    for wrong in ("", "1/2", "1/0005-001-1/ｱ", "x/0005-001-1-1/ｱ", "1/0005-001-3-1/ｱ", "1/0005-001-1-1/山田"):
+        with pytest.raises(ValueError, match=r"code/bank|names are kana|letters in half width"):
+            payer_of(wrong)

@@ -1,0 +1,279 @@
+"""Disputes, payouts and movements in every state that Stripe knows: what is booked follows the money, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+import sqlalchemy as sa
+import stripe
+
+from keizoku.billing.accounts.account_views import owed_view, trial_balance
+from keizoku.billing.cards.dispute_choices import disputes
+from keizoku.billing.gateway.books import Movement
+from keizoku.billing.gateway.events import (
+    BOOKED_ELSEWHERE,
+    FEES,
+    HELD_BACK,
+    PAYOUTS,
+    is_for_people,
+    movement_postings,
+)
+from keizoku.billing.gateway.stripe_books import dispute_now
+from keizoku.billing.gateway.stripe_calls import StripeCalls
+from keizoku.billing.gateway.stripe_gateway import StripeGateway
+from keizoku.scheduler.app import Services
+from keizoku.scheduler.night.nightly_run import run_night
+from keizoku.scheduler.night.schedule import night_at
+from keizoku.terms.calendar import parse_instant
+from keizoku.terms.policy import Terms
+from keizoku.terms.rules import Rules
+from tests.integration.gateway.test_stripe_gateway import save_card
+from tests.stripe_double.sdk.parameters import hints
+from tests.worlds.stripe_proxy import KEY, Proxy
+from tests.worlds.stripe_running import running_proxy
+from tests.worlds.world import open_world
+
+START = datetime(2026, 4, 2, 1, 0, tzinfo=UTC)
+MOVED = {"id": "txn_1", "currency": "jpy", "created": 1_775_000_000, "fee": 0}
+
+
+@dataclass
+class World:
+    """Accounts whose first term was charged on 2 April, and the nights after it."""
+
+    services: Services
+    proxy: Proxy
+    day: int = 2
+    intents: dict[str, str] = field(default_factory=dict)
+
+    def night(self) -> int:
+        """The next night; the certificate is clean and the clearing account is Stripe's balance."""
+        self.day += 1
+        at = night_at(date(2026, 4, self.day))
+        self.proxy.clock = lambda: at
+        done = run_night(self.services, date(2026, 4, self.day), at)
+        aside = self.services.session.execute(sa.text("SELECT detail FROM review_task WHERE kind = 'set_aside'")).all()
+        assert (done.certificate, done.differences, done.set_aside) == ("ok", (), ()), aside
+        return done.changes
+
+    def again(self) -> int:
+        """The last night once more."""
+        on = date(2026, 4, self.day)
+        return run_night(self.services, on, night_at(on)).changes
+
+    def at_noon(self) -> None:
+        """What happens now happens on the day after the last night."""
+        noon = night_at(date(2026, 4, self.day)) + timedelta(hours=9)
+        self.proxy.clock = lambda: noon
+
+    @property
+    def balance(self) -> int:
+        """What Stripe has of ours."""
+        return sum(each["net"] for each in self.proxy.all_of("balance_transactions"))
+
+    def books(self, *codes: str) -> dict[str, int]:
+        """Balances of accounts."""
+        found = trial_balance(self.services.session)
+        self.services.session.rollback()
+        return {code: found.get(code, 0) for code in codes}
+
+    def tasks(self) -> list[tuple[str, str]]:
+        """Open tasks."""
+        rows = self.services.session.execute(
+            sa.text("SELECT kind, subject FROM review_task WHERE closed_at IS NULL ORDER BY id")
+        ).all()
+        self.services.session.rollback()
+        return [(row.kind, row.subject) for row in rows]
+
+
+@pytest.fixture
+def world(engine: sa.Engine) -> Iterator[World]:
+    with running_proxy() as proxy, engine.connect() as session:
+        proxy.clock = lambda: START
+        calls = StripeCalls.to(KEY, api_base=proxy.url, per_second=1_000, timeout_seconds=5, retries=0)
+        gateway = StripeGateway(engine, calls)
+        services = Services(session, Rules(Terms.load("premium")), gateway)
+        open_world(services)
+        yield World(services, proxy)
+        gateway.close()
+
+
+def members(world: World, *accounts: str) -> None:
+    session = world.services.session
+    for account in accounts:
+        save_card(session, world.services.gateway.calls, world.proxy, account)  # type: ignore[attr-defined]
+        world.services.billing.approve(account, "monthly", "card", now=START)
+        query = sa.text("SELECT gateway_id FROM payment_attempt WHERE account = :account")
+        world.intents[account] = session.execute(query, {"account": account}).scalar_one()
+    session.rollback()
+
+
+def test_5_2__inquiries_book_nothing_and_what_is_booked_follows_the_money_to_the_appeal(world: World) -> None:
+    members(world, "asks", "grows", "prevented", "paid_since")
+    proxy = world.proxy
+    ids = {
+        "asks": proxy.dispute(world.intents["asks"], inquiry=True),
+        "grows": proxy.dispute(world.intents["grows"], inquiry=True),
+        "prevented": proxy.dispute(world.intents["prevented"], inquiry=True),
+        "paid_since": proxy.dispute(world.intents["paid_since"]),
+    }
+    proxy.act("events", lose=["charge.dispute.created"] * 2)
+
+    def states() -> dict[str, str]:
+        found = {each["account"]: each["state"] for each in disputes(world.services.session)}
+        world.services.session.rollback()
+        return found
+
+    world.night()
+    assert states() == {"asks": "inquiry", "grows": "inquiry", "prevented": "inquiry", "paid_since": "open"}
+    assert world.books("1131", "1132", "6112") == {"1131": world.balance, "1132": 500, "6112": 1_500}
+    # an inquiry ends, one becomes a dispute, one is prevented, a dispute is lost: events of all of them are lost
+    world.at_noon()
+    proxy.act("events", lose=["charge.dispute.*", "charge.dispute.closed", "charge.dispute.updated"] * 9)
+    proxy.act("dispute", id=ids["asks"], status="warning_closed")
+    proxy.act("dispute", id=ids["grows"], status="needs_response")
+    proxy.act("dispute", id=ids["prevented"], status="prevented")
+    proxy.act("dispute", id=ids["paid_since"], status="lost")
+    world.night()
+    assert states() == {"asks": "closed", "grows": "open", "prevented": "prevented", "paid_since": "lost"}
+    assert world.books("1131", "1132", "1140", "6112") == {
+        "1131": world.balance, "1132": 500, "1140": 500, "6112": 3_000,
+    }  # fmt: skip
+    world.at_noon()
+    proxy.act("dispute", id=ids["grows"], status="lost")
+    world.night()
+    assert states()["grows"] == "lost"
+    assert world.books("1132", "1140") == {"1132": 0, "1140": 1_000}
+    noon = night_at(date(2026, 4, world.day)) + timedelta(hours=9)
+    world.services.billing.pay("paid_since", 500, now=noon)
+    # both are won on appeal, their fees come back: one is paid by its card after all, one was paid since
+    world.at_noon()
+    for account in ("grows", "paid_since"):
+        proxy.act("dispute", id=ids[account], status="appeal_under_review")
+    world.night()
+    assert states()["grows"] == "lost"
+    world.at_noon()
+    proxy.act("dispute", id=ids["grows"], status="won", fee=-1_500)
+    world.night()
+    assert states() == {"asks": "closed", "grows": "won", "prevented": "prevented", "paid_since": "lost"}
+    assert world.books("1131", "1132", "1140", "6112") == {"1131": world.balance, "1132": 0, "1140": 0, "6112": 1_500}
+    now = night_at(date(2026, 4, 20))
+    assert owed_view(world.services.session, world.services.rules, "grows", now)["total"] == 0
+    world.services.session.rollback()
+    assert world.tasks() == []
+    world.at_noon()
+    proxy.act("dispute", id=ids["paid_since"], status="won")
+    world.night()
+    assert world.tasks() == [("dispute_won_late", f"dispute {ids['paid_since']}")]
+    assert world.again() == 0
+    assert world.books("1131")["1131"] == world.balance - 500  # until people say whose it is
+
+
+def test_payouts_become_paid_fail_afterwards_and_name_their_movements_when_they_can(world: World) -> None:
+    members(world, "one", "two")
+    proxy, session = world.proxy, world.services.session
+
+    def state_of(payout: str) -> tuple[list[str], int]:
+        rows = session.execute(sa.text("SELECT state FROM gateway_payout WHERE payout = :p ORDER BY id"), {"p": payout})
+        known = session.execute(sa.text("SELECT count(*) FROM payout_movement WHERE payout = :p"), {"p": payout})
+        found = list(rows.scalars()), int(known.scalar_one())
+        session.rollback()
+        return found
+
+    world.night()
+    world.at_noon()
+    proxy.act("events", lose=["payout.paid", "payout.failed", "payout.updated", "payout.reconciliation_completed"] * 3)
+    paid = proxy.act("payout", status="pending")["id"]
+    world.night()
+    assert (state_of(paid), world.books("1110", "1131")) == ((["pending"], 0), {"1110": 964, "1131": 0})
+    world.at_noon()
+    proxy.act("payout", id=paid, status="in_transit")
+    world.night()
+    assert state_of(paid) == (["pending", "in_transit"], 0)
+    world.at_noon()
+    proxy.act("payout", id=paid, status="paid", reconciled=False)
+    world.night()
+    assert state_of(paid) == (["pending", "in_transit", "paid"], 0)
+    world.at_noon()
+    proxy.act("payout", id=paid, reconciled=True)
+    world.night()
+    assert state_of(paid) == (["pending", "in_transit", "paid"], 2)
+    world.at_noon()
+    proxy.act("payout", id=paid, status="failed")  # the bank sends it back, days after it was paid
+    world.night()
+    assert state_of(paid) == (["pending", "in_transit", "paid", "failed"], 2)
+    assert world.books("1110", "1131") == {"1110": 0, "1131": world.balance} == {"1110": 0, "1131": 964}
+    entries = session.execute(
+        sa.text(
+            "SELECT count(*) FROM entry JOIN line ON line.entry_id = entry.id WHERE event = 'payout' AND code = '1110'"
+        )
+    ).scalar_one()
+    assert entries == 2  # its own entry takes it back
+    session.rollback()
+    assert world.again() == 0
+
+
+def _words(made: type, name: str) -> tuple[str, ...]:
+    """The words of a field, as the pinned library declares them."""
+    return next(get_args(each) for each in get_args(hints(made)[name]) if get_origin(each) is Literal)
+
+
+def _movement(kind: str, amount: int, **more: Any) -> Movement:
+    at = datetime(2026, 4, 30, 15, 30, tzinfo=UTC)
+    values: dict[str, Any] = {"fee": 0, "fee_tax": 0, "currency": "jpy", "source": "ch_1", **more}
+    return Movement(
+        "txn_1", kind, amount, values["fee"], values["fee_tax"], amount - values["fee"], values["currency"],
+        values["source"], "pi_1", None, at, at,
+    )  # fmt: skip
+
+
+def test_every_kind_of_movement_that_stripe_declares_is_booked_held_back_or_for_people() -> None:
+    kinds = _words(stripe.BalanceTransaction, "type")
+    assert len(kinds) == 52
+    ruled = {*BOOKED_ELSEWHERE, *FEES, *PAYOUTS, *HELD_BACK}
+    assert ruled <= set(kinds)
+    assert [each for each in kinds if not is_for_people(_movement(each, 100, source="dp_1"))] == [
+        each for each in kinds if each in ruled
+    ]
+    assert all(is_for_people(_movement(each, 100, source="dp_1", currency="usd")) for each in kinds)
+    assert is_for_people(_movement("a_kind_of_tomorrow", -7))
+    assert [movement_postings(_movement(each, -100)) for each in HELD_BACK] == [[]] * len(HELD_BACK)
+
+
+@pytest.mark.parametrize("status", _words(stripe.Dispute, "status"))
+def test_every_state_of_a_dispute_is_read_by_its_money(status: str) -> None:
+    def state(*moved: dict[str, int]) -> str:
+        found = {"id": "dp_1", "payment_intent": "pi_1", "amount": 500, "created": 1, "status": status}
+        return dispute_now(found | {"balance_transactions": [MOVED | each for each in moved]}).state
+
+    over = {"won": "closed", "lost": "closed", "warning_closed": "closed", "prevented": "prevented"}
+    assert state() == over.get(status, "inquiry")
+    assert state({"amount": -500}) == ("lost" if status in ("lost", "prevented") else "open")
+    assert state({"amount": -500}, {"amount": 500}) == "won"
+
+
+def test_5_2__a_state_of_the_gateway_that_may_still_change_is_asked_for_by_age_after_months_without_events(
+    world: World,
+) -> None:
+    members(world, "late")
+    proxy = world.proxy
+    world.night()
+    world.at_noon()
+    dispute = proxy.dispute(world.intents["late"])
+    payout = proxy.act("payout", status="in_transit")["id"]
+    world.night()
+    later = parse_instant("2026-06-20 02:30")  # more than Stripe keeps events
+    proxy.clock = lambda: later - timedelta(days=40)
+    proxy.act("dispute", id=dispute, status="won")
+    proxy.act("payout", id=payout, status="paid")
+    proxy.clock = lambda: later
+    run_night(world.services, later.date(), later)
+    session = world.services.session
+    assert [each["state"] for each in disputes(session)] == ["won"]
+    states = session.execute(sa.text("SELECT state FROM gateway_payout ORDER BY id")).scalars().all()
+    assert states == ["in_transit", "paid"]
+    assert world.books("1132")["1132"] == 0
