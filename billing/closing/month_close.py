@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keizoku.billing.closing.bank_control import bank_control
+from keizoku.billing.closing.close_notes import close_notes
 from keizoku.billing.closing.reconciliation_run import (
     Progress,
     Reconciled,
@@ -58,6 +59,7 @@ class Closed:
     checks: tuple[Check, ...]
     entries: int
     hash: str
+    notes: tuple[str, ...] = ()  # what is open or looks strange, and does not stand in the way
 
     @property
     def ok(self) -> bool:
@@ -128,8 +130,9 @@ def close_month(
     from_on = before[-1].to_on if before else None
     with one_snapshot(session):  # what is checked is what is closed
         checks = checks_of(session, month, reconcile_known(session, gateway, month, now, progress), now)
+        notes = close_notes(session, month)
         if not all(each.ok for each in checks):
-            return Closed(month, False, checks, 0, "")
+            return Closed(month, False, checks, 0, "", notes)
         entries, content = _digest(session, from_on, month.end_on)
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(CLOSE_LOCK)))  # nobody is posting, and nobody will
     again = standing(session)
@@ -150,7 +153,7 @@ def close_month(
     step = _Step(month, "closed", from_on, month.end_on, month.end_on, by, "")
     made = _act(session, step, (entries, content), now)
     session.commit()
-    return Closed(month, True, checks, made.entries, made.hash)
+    return Closed(month, True, checks, made.entries, made.hash, notes)
 
 
 def reopen_month(session: Session, month: Month, by: str, ground: str, now: datetime) -> str:

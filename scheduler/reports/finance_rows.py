@@ -42,6 +42,8 @@ AGES: tuple[tuple[int, str, str], ...] = (
     (10**9, "91日以上", "over 90 days"),
 )
 """Age classes of receivables: days overdue at the month's end, up to and including."""
+BESIDES = "in the journal alone"
+"""What 1140 has beside open invoices: entries by hand, and what was settled on a closed month's day since."""
 DUNNING: tuple[tuple[str, str, str], ...] = (
     ("overdue", "支払遅滞の通知", "told that they are overdue"),
     ("demand", "遅延損害金の請求", "late interest demanded"),
@@ -100,7 +102,11 @@ def trial(session: Session, month: Month) -> Iterator[Row]:
 
 
 def receivables(session: Session, month: Month) -> Iterator[Row]:
-    """What was open at the month's end, with its age class; what was given up later was open then."""
+    """What was open at the month's end, with its age class; what was given up later was open then.
+
+    The rows sum to 1140 of the trial balance: what the journal has besides, by hand or on another day, is a row of its
+    own.
+    """
     last_on = month.end_on - timedelta(days=1)
     settled = (
         sa.select(settlement.c.invoice_id, sa.func.sum(settlement.c.yen).label("yen"))
@@ -116,10 +122,15 @@ def receivables(session: Session, month: Month) -> Iterator[Row]:
         .where(invoice.c.issued_on <= last_on, open_yen > 0)
         .order_by(invoice.c.due_on, invoice.c.id),
     )
+    shown_yen = 0
     for row in rows:
         days = max(0, (last_on - row.due_on).days)
         age = next(en for until, _, en in AGES if days <= until)
+        shown_yen += int(row.open_yen)
         yield age, row.id, row.account, row.due_on, days, int(row.open_yen)
+    besides_yen = balances_before(session, month.next()).get("1140", 0) - shown_yen
+    if besides_yen:
+        yield BESIDES, 0, "", last_on, 0, besides_yen
 
 
 def invoices(session: Session, month: Month) -> Iterator[Row]:

@@ -128,6 +128,8 @@ def _print(console: Console, done: Any) -> None:
     if done.checks:
         rows = [("ok" if each.ok else "fails", each.name, each.found, each.remedy) for each in done.checks]
         console.print(table(("", "check", "found", "what to do"), rows))
+    for each in done.notes:
+        console.print(f"note: {each}", soft_wrap=True)
     if not done.ok:
         console.print(f"{done.month} is not closed")
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from keizoku.scheduler.cli.books.hand_entries import elsewhere, hand_lines, where_of
 from keizoku.scheduler.cli.shared.act_key import Key, key_of
 from keizoku.scheduler.cli.shared.context import services_now
 from keizoku.scheduler.cli.shared.headings import heading, headings
@@ -24,7 +25,7 @@ from keizoku.scheduler.cli.shared.inputs import (
 )
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Cut, Limit, Page, Row, of_rows
-from keizoku.scheduler.cli.shared.output import emit, fail, note, table
+from keizoku.scheduler.cli.shared.output import emit, note, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -255,14 +256,24 @@ def reverse(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take an entry back by a new one; the old one stays, and names the new one."""
+    """Take an entry back by a new one; the old one stays, and names the new one.
+
+    An entry that a document stands behind is reversed with a warning, which names the act that takes back both.
+    """
     from keizoku.billing.ledger.manual_entries import reverse as take_back
+    from keizoku.billing.ledger.reversal_advice import landed, warning
     from keizoku.terms.calendar import jst_day
 
     with services_now() as (services, _):
         now = datetime.now(UTC)
-        made = take_back(services.session, number, day(on) if on else jst_day(now), author, ground, now)
-    emit({"entry": made, "reverses": number} if as_json else f"entry {made} takes entry {number} back", as_json)
+        warned = warning(services.session, number)
+        asked_on = day(on) if on else jst_day(now)
+        made = take_back(services.session, number, asked_on, author, ground, now)
+        where = landed(services.session, made)
+    if warned:
+        note(f"warning: {warned}")
+    told = {"entry": made, "reverses": number, **where_of(where)} | ({"warning": warned} if warned else {})
+    emit(told if as_json else f"entry {made} takes entry {number} back{elsewhere(where, asked_on)}", as_json)
 
 
 @app.command("post", help=japanese("規則にないものを手で記帳します。"))
@@ -282,6 +293,7 @@ def post(
     as_json: AsJson = False,
 ) -> None:
     """Post an entry by hand: what no rule knows."""
+    from keizoku.billing.ledger.reversal_advice import landed
     from keizoku.terms.calendar import jst_day
 
     used = key_of(key)
@@ -289,19 +301,9 @@ def post(
         now = datetime.now(UTC)
         posted_on = day(on) if on else jst_day(now)
         made = services.billing.post_by_hand(hand_lines(lines), posted_on, by=author, ground=ground, key=used, now=now)
-    emit({"entry": made} if as_json else f"entry {made} is posted", as_json)
-
-
-def hand_lines(texts: list[str]) -> dict[str, int]:
-    """CODE=YEN, several; ends the command for anything else."""
-    found: dict[str, int] = {}
-    for text in texts:
-        code, _, yen = text.partition("=")
-        try:
-            found[code.strip()] = found.get(code.strip(), 0) + int(yen)
-        except ValueError:
-            fail(f"not a line: {text!r}; write CODE=YEN, debit positive: 6110=18 1131=-18")
-    return found
+        where = landed(services.session, made)
+    told = {"entry": made, **where_of(where)}
+    emit(told if as_json else f"entry {made} is posted{elsewhere(where, posted_on)}", as_json)
 
 
 def _times(as_of: str, known_at: str) -> tuple[date | None, datetime | None]:

@@ -1,0 +1,69 @@
+"""What a close says beside its checks: what is open, and what looks strange, at the time. Read only."""
+
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from keizoku.db.session import Session
+from keizoku.terms.calendar import Month
+
+SHOWN = 5
+
+
+def close_notes(session: Session, month: Month) -> tuple[str, ...]:
+    """Sentences about a month that do not stand in the way of its close."""
+    last_on = month.end_on - timedelta(days=1)
+    asked = {"first": month.first_on, "last": last_on}
+    found = session.execute(_COUNTS, asked).one()
+    notes = []
+    if found.unidentified_yen or found.waiting:
+        since = f", the oldest of {found.oldest}" if found.oldest else ""
+        notes.append(
+            f"2145 stands at {found.unidentified_yen:,} yen on {last_on}; {found.waiting:,} lines of the bank wait"
+            f"{since} (`keizoku bank list --open`, `keizoku bank statement`)"
+        )
+    if found.left_out:
+        notes.append(f"{found.left_out:,} lines of the month are in no books of ours (`keizoku bank statement`)")
+    if found.tasks:
+        notes.append(f"{found.tasks:,} tasks of people are open (`keizoku tasks list`)")
+    if found.of_others:
+        notes.append(f"{found.of_others:,} entries of the month belong to months that were closed before")
+    notes += [
+        f"entry {row.entry_id} takes back entry {row.reverses} ({row.event}) by hand: "
+        f"the document behind it, {row.event_key}, stands as it was (`keizoku ledger entry {row.entry_id}`)"
+        for row in session.execute(_REVERSED, asked | {"most": SHOWN})
+    ]
+    return tuple(notes)
+
+
+_COUNTS = sa.text(
+    """
+    WITH standing AS (
+        SELECT DISTINCT ON (line_id) line_id, kind FROM bank_act ORDER BY line_id, id DESC
+    ), lines AS (
+        SELECT bank_line.*, standing.kind FROM bank_line LEFT JOIN standing ON standing.line_id = bank_line.id
+        WHERE paid_on <= :last
+    ), waiting AS (
+        SELECT paid_on FROM lines
+        WHERE CASE WHEN kind IS NULL THEN posts ELSE kind IN ('unmatched', 'posted', 'reopened') END
+    )
+    SELECT
+      (SELECT coalesce(sum(yen), 0) FROM line JOIN entry ON entry.id = entry_id
+       WHERE code = '2145' AND posted_on <= :last) AS unidentified_yen,
+      (SELECT count(*) FROM waiting) AS waiting,
+      (SELECT min(paid_on) FROM waiting) AS oldest,
+      (SELECT count(*) FROM lines WHERE paid_on >= :first AND NOT posts AND kind IS NULL) AS left_out,
+      (SELECT count(*) FROM review_task WHERE closed_at IS NULL) AS tasks,
+      (SELECT count(*) FROM entry WHERE posted_on >= :first AND posted_on <= :last
+       AND belongs_to IS NOT NULL) AS of_others
+    """
+)
+
+_REVERSED = sa.text(
+    """
+    SELECT manual_entry.entry_id, manual_entry.reverses, first.event, first.event_key FROM manual_entry
+    JOIN entry ON entry.id = manual_entry.entry_id JOIN entry AS first ON first.id = manual_entry.reverses
+    WHERE entry.posted_on >= :first AND entry.posted_on <= :last AND first.event NOT IN ('by_people', 'reversal')
+    ORDER BY manual_entry.entry_id LIMIT :most
+    """
+)
