@@ -32,6 +32,8 @@ SUPPORT_ADDS = frozenset(
         "incident",
         "maintenance_notice",
         "notice_issue",
+        "notice_publication",
+        "notice_sighting",
         "interruption",
         "environment_ruling",
         "observation",

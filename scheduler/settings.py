@@ -159,6 +159,10 @@ class Settings(Discretion, BaseSettings):
         default="people",
         description="who screens applications: people, a rule as module:function, or an entry point's name",
     )
+    notices_url: str = Field(
+        default="",
+        description="where our calendar of maintenance stands; the worker fetches it back every hour, as a proof",
+    )
     backup_stores: tuple[str, ...] = Field(
         default=(),
         description="where backups go, three places or more, one far away: folders, s3://bucket/folder, …",

@@ -10,7 +10,7 @@ transaction that records it. A movement that no rule of the journal knows goes t
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on, insert
@@ -79,6 +79,14 @@ def poll(session: Session, books: GatewayBooks, now: datetime) -> int:
     return changes
 
 
+class MembersOf(Protocol):
+    """What says of which movements an automatic payout is made."""
+
+    def movements_of(self, payout: str) -> Sequence[str]:
+        """Their ids."""
+        ...
+
+
 def _poll_events(session: Session, books: GatewayBooks, now: datetime) -> int:
     changes = 0
     for chunk in _chunks(books.events(since(session, "events", now))):
@@ -90,7 +98,7 @@ def _poll_events(session: Session, books: GatewayBooks, now: datetime) -> int:
 def _poll_movements(session: Session, books: GatewayBooks, now: datetime) -> int:
     changes = 0
     for chunk in _chunks(books.movements(since(session, "movements", now))):
-        changes += _record_movements(session, chunk, now)
+        changes += record_movements(session, chunk, now)
     move_cursor(session, "movements", seen_to(books, now))
     return changes
 
@@ -100,14 +108,14 @@ def _poll_payouts(session: Session, books: GatewayBooks, now: datetime) -> int:
     begun = since(session, "payouts", now)
     seen: set[str] = set()
     for chunk in _chunks(books.payouts(begun)):
-        changes += _record_payouts(session, books, chunk, now)
+        changes += record_payouts(session, books, chunk, now)
         seen.update(each.id for each in chunk)
     move_cursor(session, "payouts", seen_to(books, now))
     # what is not final is asked for again by its age, whatever events came
     for payout in _unsettled_payouts(session, now):
         found = books.payout(payout) if payout not in seen else None
         if found is not None:
-            changes += _record_payouts(session, books, [found], now)
+            changes += record_payouts(session, books, [found], now)
     return changes
 
 
@@ -152,7 +160,8 @@ def _record_events(session: Session, events: Sequence[GatewayEvent], now: dateti
     return len(added)
 
 
-def _record_movements(session: Session, movements: Sequence[Movement], now: datetime) -> int:
+def record_movements(session: Session, movements: Sequence[Movement], now: datetime) -> int:
+    """Record movements that are not known yet, and book their fees and payouts; commits; how many."""
     once = {each.id: each for each in movements}
     added = _insert_new(
         session,
@@ -213,7 +222,8 @@ def is_for_people(movement: Movement) -> bool:
     return movement.currency != "jpy" or movement.kind not in (*BOOKED_ELSEWHERE, *FEES, *PAYOUTS, *HELD_BACK)
 
 
-def _record_payouts(session: Session, books: GatewayBooks, payouts: Sequence[Payout], now: datetime) -> int:
+def record_payouts(session: Session, books: MembersOf, payouts: Sequence[Payout], now: datetime) -> int:
+    """Record states of payouts that are not known yet, and what automatic ones are made of; commits; rows written."""
     once = {(each.id, each.state): each for each in payouts}
     added = session.execute(
         insert(gateway_payout)

@@ -12,7 +12,7 @@ from pathlib import Path
 from keizoku.billing.cards import charge_answers, charge_stage, dispute_choices, disputes, failed_refunds
 from keizoku.billing.contracts import store_files, store_refunds
 from keizoku.billing.dunning.write_off import Act, set_off, write_off
-from keizoku.billing.gateway import refunds
+from keizoku.billing.gateway import balance_files, refunds
 from keizoku.billing.ledger.manual_entries import post_by_hand
 from keizoku.billing.ledger.payer_rules import withdraw_rule
 from keizoku.billing.receivables import customer_deposits, transfers_out
@@ -181,6 +181,10 @@ class MoneyService(Service):
             key, "manual entry", content, lambda: post_by_hand(self.session, lines, on, by, ground, now), now
         )
         return made
+
+    def import_balance(self, file: Path, *, now: datetime) -> tuple[balance_files.BalanceFile, int]:
+        """The gateway's balance by a file of its own, where its API cannot be read; the file, and the rows written."""
+        return balance_files.take_balance_file(self.session, file, now)
 
     def sync_refund_events(self, *, now: datetime) -> int:
         """Fetch every refund of which the gateway tells, and book what failed after it had succeeded; rows written."""

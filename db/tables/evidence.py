@@ -196,6 +196,32 @@ maintenance_notice = Table(  # a window that people stated, as it was published;
     CheckConstraint("from_at < to_at", name="period_not_empty"),
 )
 
+notice_publication = Table(  # a calendar of ours, as it was written to be put where users read it
+    "notice_publication",
+    metadata,
+    identity(),
+    text("sha256"),
+    Column("windows", JSONB, nullable=False),  # [name, from, to] in seconds
+    text("author"),
+    instant("recorded_at"),
+    UniqueConstraint("sha256"),
+    CheckConstraint(r"sha256 ~ '^[0-9a-f]{64}$'", name="sha256_is_hex"),
+    CheckConstraint("jsonb_typeof(windows) = 'array'", name="windows_are_listed"),
+    CheckConstraint("author <> ''", name="has_author"),
+)
+
+notice_sighting = Table(  # such a calendar, fetched back from its public address
+    "notice_sighting",
+    metadata,
+    identity(),
+    Column("sha256", Text, ForeignKey("notice_publication.sha256"), nullable=False),
+    text("url"),
+    instant("seen_at"),
+    text("author"),
+    CheckConstraint("url <> '' AND author <> ''", name="has_url_and_author"),
+    Index("ix_notice_sighting_sha256", "sha256"),
+)
+
 interruption = Table(
     "interruption",
     metadata,

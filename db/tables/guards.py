@@ -59,6 +59,8 @@ APPEND_ONLY = (
     "unknown_ruling",
     "maintenance_notice",
     "notice_issue",
+    "notice_publication",
+    "notice_sighting",
     "interruption",
     "environment_ruling",
     "observation",

@@ -40,6 +40,7 @@ _BY_COLUMN: Final = {
     "notice_issue.calendar": LONGEST_NAME,
     "notice_issue.published_from": LONGEST_ID,
     "notice_issue.uid": LONGEST_ID,
+    "notice_sighting.url": LONGEST_TEXT,
     "month_to_review.account": LONGEST_ID,
     "observation.user_id": LONGEST_ID,
     "plan.code": LONGEST_ID,

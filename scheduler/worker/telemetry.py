@@ -45,6 +45,10 @@ class Numbers:
         )
         self.running = self._gauge("keizoku_job_running_seconds", "How long the job under way has run, else 0", "job")
         self.rows = Counter("keizoku_stage_rows", "Rows written by stage", ["stage"], registry=self.registry)
+        self.unusable = self._gauge("keizoku_sla_unusable_seconds", "Unusable time of the running month so far")
+        self.budget = self._gauge(
+            "keizoku_sla_budget_used_ratio", "Unusable time so far, of what a tier begins after", "over_seconds"
+        )
         self.state = StateNumbers()
         self.registry.register(self.state)
 

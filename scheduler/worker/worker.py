@@ -33,13 +33,17 @@ from keizoku.billing.gateway.port import GatewayRefusesUsError, MissingRightErro
 from keizoku.db.failures import failure_of
 from keizoku.db.standing import check_untouched
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.fetching import see_published
 from keizoku.scheduler.night import run_log
 from keizoku.scheduler.night.nightly_run import NightBusyError, run_night
 from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.schedule import NIGHT_AT, last_night_due
 from keizoku.scheduler.worker.leadership import Leadership, NotLeadingError
 from keizoku.scheduler.worker.telemetry import Health, Numbers, what_failed
-from keizoku.terms.calendar import JST
+from keizoku.sla.months.budget import budget_of
+from keizoku.sla.months.month_facts import NoPopulationError
+from keizoku.terms.calendar import JST, Month
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 
 HEARTBEAT_SECONDS: Final = 5.0
@@ -50,7 +54,9 @@ Backup = Callable[[Services, datetime], Mapping[str, object] | None]
 ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
 BREAK_SECONDS: Final = 1.0
-JOBS: Final = ("night", "news", "backup")
+NOTICES_SEEN_SECONDS: Final = 3_600.0
+BUDGET_SECONDS: Final = 600.0
+JOBS: Final = ("night", "news", "backup", "notices", "budget")
 
 
 class StoppedError(Exception):
@@ -72,6 +78,7 @@ class Worker:
     retry_seconds: float = RETRY_SECONDS
     backup: Backup | None = None
     pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
+    notices_url: str = ""  # where our calendar of maintenance stands
     most_missed: int | None = None  # nights that are caught up without a person's word; None: as many as there are
     stopping: Event = field(default_factory=Event)
     _done_to: date | None = None  # the last night known to be done
@@ -106,6 +113,11 @@ class Worker:
             scheduler.add_job(
                 self.back_up, IntervalTrigger(seconds=BACKUP_CHECK_SECONDS, timezone=JST), executor="backup"
             )
+        often = IntervalTrigger(seconds=BUDGET_SECONDS, timezone=JST)
+        scheduler.add_job(self.measure_budget, often, executor="budget")
+        if self.notices_url:
+            hourly = IntervalTrigger(seconds=NOTICES_SEEN_SECONDS, timezone=JST)
+            scheduler.add_job(self.see_notices, hourly, executor="notices", next_run_time=datetime.now(JST))
         self.log.info("started")
         scheduler.start()
         try:
@@ -199,6 +211,34 @@ class Worker:
             else:
                 job.about |= made
                 job.outcome = "incomplete" if made.get("failed") else "done"
+
+    def measure_budget(self) -> None:
+        """How much of the running month is unusable so far, and how far the tiers are."""
+        if not self._may_work():
+            return
+        with self._job("budget") as job, self._services() as services:
+            now = self.clock()
+            try:
+                found = budget_of(services.session, services.rules, Month.of(now), now)
+            except (NoPopulationError, UncoveredDateError):
+                job.outcome = "nothing_due"
+            else:
+                self.numbers.unusable.set(found.unusable)
+                for each in found.tiers:
+                    ratio = each.used / each.tier.over_seconds
+                    self.numbers.budget.labels(str(each.tier.over_seconds)).set(ratio)
+            services.session.rollback()
+
+    def see_notices(self) -> None:
+        """Fetch our calendar of maintenance back from where users read it: a proof of when it stood there."""
+        if not self.notices_url or not self._may_work():
+            return
+        with self._job("notices") as job, self._services() as services:
+            try:
+                job.about["sha256"] = see_published(services.session, self.notices_url, self.clock(), by="worker")
+            except Refused as refused:
+                services.session.rollback()
+                job.outcome, job.about["why"] = "not_seen", str(refused)
 
     def _run_night(self, services: Services, due: date, job: _Job) -> None:
         def progress(on: date, stage: str, rows: int) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from keizoku.db.session import Session
 from keizoku.db.tables.evidence import incident, interruption, population
 from keizoku.sla.evidence.notice_store import recorded_notices
+from keizoku.sla.months.notice_publishing import proofs_of
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time
@@ -49,6 +50,9 @@ class NoticeRow(Shown):
     author: str
     recorded_at: JapanInstant
     published_from: str = ""
+    proof_seen: JapanInstant | None = None  # when our calendar with this window was first fetched back
+    proof_url: str | None = None
+    proof_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,9 @@ def incident_list(session: Session, month: Month | None = None, *, every_revisio
 def notice_list(session: Session, rules: Rules, month: Month | None = None) -> list[NoticeRow]:
     """Notices by their start, and whether each was published in time to cover."""
     reach = (month.start_at, month.end_at) if month is not None else None
+    recorded = recorded_notices(session, reach)
+    proofs = proofs_of(session, [each.notice for each in recorded])
+    found = [(each, proofs.get((each.notice.uid, each.notice.start, each.notice.end))) for each in recorded]
     return [
         NoticeRow(
             id=each.notice.uid,
@@ -114,8 +121,11 @@ def notice_list(session: Session, rules: Rules, month: Month | None = None) -> l
             author=each.author,
             recorded_at=each.recorded_at,
             published_from=each.notice.published_from,
+            proof_seen=proof.seen_at if proof is not None else None,
+            proof_url=proof.url if proof is not None else None,
+            proof_sha256=proof.sha256 if proof is not None else None,
         )
-        for each in recorded_notices(session, reach)
+        for each, proof in found
     ]
 
 

@@ -24,6 +24,7 @@ WATCHED = {
     "keizoku_backup_age_seconds",
     "keizoku_restore_waits",
     "keizoku_job_runs_total",
+    "keizoku_sla_budget_used_ratio",
 }
 
 

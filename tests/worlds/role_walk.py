@@ -64,6 +64,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("sla observations import", "{dir}/observations{new}.csv", 0),
     ("sla notice add", "--id n{n} --published 2026-04-01 " + FROM_TO, 0),
     ("sla notice list", "", 0),
+    ("sla notice publish", "--out {dir}/notices-{who}", 0),
     ("sla interruption add", FROM_TO + " --ground flood --approver boss", 0),
     ("sla interruption list", "", 0),
     ("sla population add", "{n}000000 --from 2026-04-2{n}", 0),
@@ -89,6 +90,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("claim list", "", 0),
     ("claim show", "c0", 0),
     ("sla imports", "", 0),
+    ("sla budget", "2026-04", 0),
+    ("sla collect", "--url http://127.0.0.1:1 --affected x --total 1 --keep {dir}/kept-{who}", 1),
     ("sla history", "2026-04", 0),
     ("sla replay", "2026-04", 0),
     ("sla differences", "", 0),
@@ -141,6 +144,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("transfer file", "--again 1 --out {dir}/transfers.txt --author keiri", 1),
     ("transfer sent-back", "1 " + AUTHOR, 1),
     ("transfer list", "", 0),
+    ("payments import-balance", "{dir}/balance.csv", 0),
     ("store order", "a6 GPA.1-2", 0),
     ("store orders", "{dir}/orders.csv", 0),
     ("store refund", "a6 2026-04-01 --yen 1 " + AUTHOR, 1),
@@ -261,6 +265,7 @@ def write_files(folder: Path) -> None:
     files = {
         "applications.csv": "account,plan,method\nfiled1,monthly,card\n",
         "bank.csv": "date,amount,payer,reference\n2026-04-01,77,A,\n2026-04-01,78,B,\n",
+        "balance.csv": "id,Type,Source,Amount,Fee,Net,Currency,Created (UTC),Available On (UTC)\n",
         "orders.csv": "order,account\nGPA.1-3,a6\n",
         "store.csv": "store,account,term,gross,fee,fee_tax,currency,paid_out_on,payout_id\n",
     }

@@ -7,6 +7,7 @@ is followed by the next only after 24: run `keizoku payments settle` some time i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -15,10 +16,10 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.ids import AttemptId, RefundId
-from keizoku.scheduler.cli.shared.inputs import AsJson
+from keizoku.scheduler.cli.shared.inputs import AsJson, File
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
-from keizoku.scheduler.cli.shared.output import emit
+from keizoku.scheduler.cli.shared.output import emit, report_findings
 
 if TYPE_CHECKING:
     from keizoku.db.session import Session
@@ -109,6 +110,26 @@ def failed_refunds(
 
     nothing = "every failed refund has been dealt with"
     _print_list(list_failed, Page.wanted(limit, after, everything), nothing, as_json, "refund")
+
+
+@app.command(
+    "import-balance",
+    help=japanese(
+        "Stripe の API が使えないときに、balance.csv または支払い照合の明細(itemised)を取り込みます。"
+        "あとで API から来た分は重複しません。使えない行があれば終了コード 1。"
+    ),
+)
+def import_balance(file: File, as_json: AsJson = False) -> None:
+    """Take Stripe's balance.csv, or its itemised payout reconciliation report, where the API cannot be read.
+
+    What comes by the API later is recorded once. Exit 1 if a row could not be used.
+    """
+    with services_now() as (services, now):
+        read, changes = services.billing.import_balance(file, now=now)
+    told = {"movements": len(read.found), "payouts": len(read.paid), "rows_written": changes}
+    sentence = f"{len(read.found)} movements and {len(read.paid)} payouts read, {changes} rows written"
+    emit({**told, "findings": [asdict(each) for each in read.findings]} if as_json else sentence, as_json)
+    raise typer.Exit(report_findings(read.findings))
 
 
 @app.command(

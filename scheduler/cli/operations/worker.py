@@ -113,6 +113,7 @@ def worker(
             log,
             heartbeat_seconds=heartbeat,
             poll_seconds=poll,
+            notices_url=settings.notices_url,
             most_missed=settings.most_missed_nights,
         )
         made.numbers.state.connect = engine.connect  # a monitor's look starts no server

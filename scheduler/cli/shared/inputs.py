@@ -14,10 +14,11 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from keizoku.limits import LAST_YEAR
 from keizoku.scheduler.cli.shared.ids import worded
 from keizoku.scheduler.cli.shared.language import both, language
 from keizoku.scheduler.cli.shared.output import errors, fail
-from keizoku.terms.calendar import Month, parse_day, parse_instant
+from keizoku.terms.calendar import Month, jst_day, parse_day, parse_instant
 
 
 class Language(StrEnum):
@@ -85,7 +86,8 @@ def instant(text: str) -> datetime:
         at = parse_instant(text)
     except ValueError as error:
         fail(str(error))
-    return at if at.year in YEARS else fail(f"{text}: years go from {YEARS[0]} to {YEARS[-1]}")
+    year = jst_day(at).year if at.year < LAST_YEAR else at.year  # 1970 begins in Japan
+    return at if year in YEARS else fail(f"{text}: years go from {YEARS[0]} to {YEARS[-1]}")
 
 
 def day(text: str) -> date:

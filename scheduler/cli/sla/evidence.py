@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_services
+from keizoku.scheduler.cli.shared.context import open_services, services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.evidence_files import columns_named, files_named, symptom_named
 from keizoku.scheduler.cli.shared.inputs import (
     AsJson,
@@ -26,7 +26,7 @@ from keizoku.scheduler.cli.shared.inputs import (
 )
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
-from keizoku.scheduler.cli.shared.output import fail
+from keizoku.scheduler.cli.shared.output import emit, fail, note
 from keizoku.scheduler.cli.sla.incidents import incident
 from keizoku.scheduler.cli.sla.recording import print_list, record_act, take_files
 
@@ -152,6 +152,64 @@ def add_notice(
         )
 
     record_act(work, as_json)
+
+
+@notice.command(
+    "publish",
+    help=japanese(
+        "予告したメンテナンスを maintenance.ics と maintenance.html に書き出し、そのハッシュを記録します。\n\n"
+        "--url(または KEIZOKU_NOTICES_URL)では、公開した場所から取得し直し、いつ、どこに、何があったかを証拠として"
+        "記録します。ワーカーは1時間ごとに同じことをします。"
+    ),
+)
+def publish_notices(
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help=both("The folder to write to.", "書き出し先のフォルダー。"))
+    ],
+    url: Annotated[
+        str,
+        typer.Option(
+            help=both(
+                "Where users read the calendar: fetched back as a proof.", "公開した場所。証拠として取得し直します。"
+            )
+        ),
+    ] = "",
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write announced maintenance to maintenance.ics and maintenance.html, and record the digest of what was written.
+
+    With --url (or KEIZOKU_NOTICES_URL) the calendar is fetched back from where users read it: what stood there, and
+    when, is recorded as a proof (9.4.4). The worker does the same every hour.
+    """
+    from keizoku.scheduler.fetching import see_published
+    from keizoku.scheduler.files import write_whole
+    from keizoku.sla.months.notice_publishing import CALENDAR, PAGE, publication, record_publication
+
+    with services_now() as (services, now):
+        made = publication(services.session, now)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            write_whole(out / CALENDAR, made.calendar)
+            write_whole(out / PAGE, made.page)
+        except OSError as error:
+            fail(f"--out {out}: {error.strerror}")
+        is_new = record_publication(services.session, made, now=now, by=recorder(author))
+        services.session.commit()
+        address = url or settings_of_this_process().notices_url
+        seen = see_published(services.session, address, now, by=recorder(author)) if address else None
+    done = {
+        "calendar": str(out / CALENDAR),
+        "page": str(out / PAGE),
+        "sha256": made.sha256,
+        "new": is_new,
+        "seen": seen,
+    }
+    if seen is not None and seen != made.sha256:
+        note(f"{address}: an older calendar of ours stands there ({seen[:12]}); put the new one there")
+    emit(done, as_json, lambda shown: shown.print(f"{out / CALENDAR}: SHA-256 {made.sha256}", soft_wrap=True))
+    if seen is not None and seen != made.sha256:
+        raise typer.Exit(1)
 
 
 @notice.command("list", help=japanese("予告を開始の順に。間に合ったかどうかも。"))

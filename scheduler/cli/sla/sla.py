@@ -19,6 +19,8 @@ from keizoku.scheduler.cli.shared.evidence_files import (
 from keizoku.scheduler.cli.shared.inputs import SPOKEN, Language, instant
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
+from keizoku.scheduler.cli.sla import budget as sla_budget
+from keizoku.scheduler.cli.sla import collect as sla_collect
 from keizoku.scheduler.cli.sla import counts as sla_counts
 from keizoku.scheduler.cli.sla import evidence as sla_evidence
 from keizoku.scheduler.cli.sla import months
@@ -27,6 +29,8 @@ app = typer.Typer(pretty_exceptions_enable=False, no_args_is_help=True)
 sla_evidence.add_to(app)
 sla_counts.add_to(app)
 months.add_to(app)
+sla_budget.add_to(app)
+sla_collect.add_to(app)
 
 
 class Engine(StrEnum):

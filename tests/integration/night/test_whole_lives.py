@@ -58,8 +58,9 @@ def begin(services: Services, now: datetime) -> None:
     service.approve("two keys", "monthly", "product_key", months=2, now=now)
     service.approve("coupon", "monthly", "coupon", months=1, now=now)
     service.approve("store", "monthly", "app_store", now=now)
-    for account in ("key", "coupon", "store", "won"):
+    for account in ("key", "coupon", "won"):
         service.end_of_use(account, now=now)
+    service.store_stop("store", now=now)
 
 
 def april(services: Services, now: datetime) -> None:

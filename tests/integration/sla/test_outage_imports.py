@@ -7,10 +7,12 @@ import pytest
 
 from keizoku.db.session import Session
 from keizoku.scheduler.cli import main
+from keizoku.scheduler.cli.shared.inputs import instant
+from keizoku.scheduler.cli.shared.output import UserError
 from keizoku.sla.evidence.outage_formats.formats import AskedOutages, format_named
 from keizoku.sla.months.evidence_lists import incident_list
 from keizoku.sla.services.imports import ImportService
-from keizoku.terms.calendar import parse_instant
+from keizoku.terms.calendar import iso_jst, parse_instant
 from tests.worlds.evidence_files import NOW, service_of_thousand, unusable
 from tests.worlds.sla_world import APRIL
 
@@ -81,3 +83,10 @@ def test_9_3__the_forms_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         main(["sla", "formats", "--json"])
     names = [row["name"] for row in json.loads(capsys.readouterr().out)]
     assert (ended.value.code, names[:2], len(names)) == (0, ["better-stack", "datadog-corrections"], 14)
+
+
+def test_9_3__users_that_there_always_were_are_recorded_without_a_day() -> None:
+    """The documented default of `sla population add 1000`: since 1970 in Japan, which is 1969 in UTC."""
+    assert iso_jst(instant("1970-01-01")) == "1970-01-01T00:00:00+09:00"
+    with pytest.raises(UserError, match="years go from 1970"):
+        instant("1969-12-31")

@@ -1,0 +1,57 @@
+"""What stands at a public address, fetched once: bounded, over http or https alone."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from keizoku.db.session import Session
+from keizoku.limits import LARGEST_PAGE
+from keizoku.sla.months.notice_publishing import record_sighting
+from keizoku.terms.refusal import Refused
+
+__all__ = ["fetched", "see_published"]
+
+SECONDS: Final = 20
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    """A login goes to the address that was named, and to no other."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_STAYS: Final = urllib.request.build_opener(_Stays)
+
+
+def fetched(url: str, headers: dict[str, str] | None = None) -> bytes:
+    """Its bytes. Raises Refused for an address that is none, that does not answer, or answers too much."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Refused.fact("address.form", "address", url[:200], "an address begins with https://", "write it whole")
+    shown = f"{parts.scheme}://{parts.hostname}{parts.path}"
+    opened = _STAYS if headers else urllib.request.build_opener()
+    request = urllib.request.Request(url, headers={"User-Agent": "keizoku", **(headers or {})})  # noqa: S310  checked
+    try:
+        with opened.open(request, timeout=SECONDS) as answer:
+            body: bytes = answer.read(LARGEST_PAGE + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "reason", None) or error
+        raise Refused.fact(
+            "address.silent", "address", shown, f"it does not answer: {why}", "try again later"
+        ) from None
+    if len(body) > LARGEST_PAGE:
+        rule = f"an answer has at most {LARGEST_PAGE:,} bytes"
+        raise Refused.fact("address.silent", "address", shown, rule, "ask for less")
+    return body
+
+
+def see_published(session: Session, url: str, now: datetime, *, by: str) -> str:
+    """Fetch our calendar of maintenance back and record that it stands there; its digest. Raises Refused."""
+    digest = record_sighting(session, url, fetched(url), now=now, by=by)
+    session.commit()
+    return digest

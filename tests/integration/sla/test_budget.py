@@ -1,0 +1,68 @@
+"""The month while it runs: seconds so far, what is left, which exclusions carry it."""
+
+from keizoku.db.session import Session
+from keizoku.sla.months.budget import budget_of
+from keizoku.sla.services.sla_service import SlaService
+from keizoku.terms.calendar import parse_instant
+from tests.worlds.evidence_files import LATER, service_of_thousand
+from tests.worlds.sla_world import APRIL, RULES
+
+
+def stop(service: SlaService, start: str, end: str, **more: str) -> None:
+    span = (parse_instant(start), parse_instant(end))
+    service.stop(*span, 1_000, now=span[1], **more)  # type: ignore[arg-type]
+
+
+def test_9_2__the_budget_of_a_month_falls_and_names_what_carries_it(session: Session) -> None:
+    service = service_of_thousand(session)
+    stop(service, "2026-04-10 09:00", "2026-04-10 11:30")
+    stop(service, "2026-04-11 02:00", "2026-04-11 05:00")
+    stop(service, "2026-04-12 12:00", "2026-04-12 12:05")
+    at = parse_instant("2026-04-20 00:00")
+    found = budget_of(session, RULES, APRIL, at)
+    assert found.to_json() == {
+        "month": "2026-04",
+        "as_known_at": "2026-04-20T00:00:00+09:00",
+        "terms": "2024-12-02",
+        "unusable_seconds": 9_000,
+        "unknown_seconds": 0,
+        "unusable_seconds_if_unknown_was_down": 9_000,
+        "tiers": [
+            {
+                "rate": "0.2",
+                "clause": "premium/9.2.1",
+                "over_seconds": 12_960,
+                "left_seconds": 3_960,
+                "percent_used": 69,
+                "reached": False,
+            },
+            {
+                "rate": "0.4",
+                "clause": "premium/9.2.2",
+                "over_seconds": 25_920,
+                "left_seconds": 16_920,
+                "percent_used": 34,
+                "reached": False,
+            },
+        ],
+        "exclusions": [
+            {
+                "bucket": "short_stop",
+                "clause": "premium/9.4.2",
+                "seconds": 300,
+                "unusable_seconds_without": 9_300,
+                "carries": False,
+            },
+            {
+                "bucket": "night",
+                "clause": "premium/9.4.1",
+                "seconds": 10_800,
+                "unusable_seconds_without": 19_800,
+                "carries": True,
+            },
+        ],
+    }
+    stop(service, "2026-04-21 09:00", "2026-04-21 10:06")
+    assert [each.left for each in budget_of(session, RULES, APRIL, LATER).tiers] == [0, 12_960]
+    stop(service, "2026-04-22 09:00", "2026-04-22 10:00")
+    assert [each.left for each in budget_of(session, RULES, APRIL, LATER).tiers] == [None, 9_360]
