@@ -18,6 +18,7 @@ from keizoku.terms.clauses import Clause
 
 Homes = Mapping[str, tuple[str, ...]]  # clause -> qualified names of functions
 Proofs = Mapping[str, tuple[str, ...]]  # clause -> tests, as "path::name" or "path"
+Readings = Mapping[str, tuple[str, ...]]  # clause -> names of its readings
 
 _TEST_NAME = re.compile(r"^\s*(?:async )?def (test_([0-9a-z_]+?)__\w+)", re.MULTILINE)
 _STATUS = {"computed": "computed", "by_people": "by people", "informational": "informational"}
@@ -31,6 +32,8 @@ item (1). The gist is our own summary; the contract's text is not in this reposi
 - **by people** 人の判断: a person decides, and the program records the ruling with its author and ground. A *home*, if
   there is one, is the function that records or applies it.
 - **informational** 参考: there is nothing to decide.
+
+Links under *why* lead to the [readings](readings.md): what the clause leaves open, how it is read, and what that costs.
 
 *tests* begins with the unit test of the home, then the scenarios named after the clause. "(3)" says that three tests
 in that file carry the clause in their name (`test_9_2__…`); a file without a number mentions its id."""
@@ -72,8 +75,11 @@ def unhoused(known: Mapping[str, Clause], homes: Homes, proofs: Proofs) -> list[
     return complaints
 
 
-def clause_map(known: Mapping[str, Clause], homes: Homes, proofs: Proofs) -> str:
-    """The text of docs/reference/clause-map.md. Links lead from docs/reference/ to the deciding files and to tests/."""
+def clause_map(known: Mapping[str, Clause], homes: Homes, proofs: Proofs, readings: Readings | None = None) -> str:
+    """The text of docs/reference/clause-map.md. Links lead from docs/reference/ to the deciding files and to tests/.
+
+    `readings`: those of each clause, which are linked beside why it is computed or not.
+    """
     counts = {status: sum(clause.status == status for clause in known.values()) for status in _STATUS}
     summary = ", ".join(f"{counts[status]} {word}" for status, word in _STATUS.items())
     lines = [
@@ -92,7 +98,9 @@ def clause_map(known: Mapping[str, Clause], homes: Homes, proofs: Proofs) -> str
             clause.gist_ja,
             clause.gist_en,
             _STATUS[clause.status],
-            clause.why,
+            "<br>".join(
+                [clause.why, *(f"[{name}](readings.md#{name})" for name in (readings or {}).get(clause_id, ()))]
+            ),
             "<br>".join(_home_link(home) for home in homes.get(clause_id, ())),
             "<br>".join(_test_links(_nearest_first(clause_id, homes.get(clause_id, ()), proofs.get(clause_id, ())))),
         )

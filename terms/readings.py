@@ -37,6 +37,8 @@ class Reading(BaseModel):
     choices: tuple[Choice, ...]
     reason_ja: str
     reason_en: str
+    example_ja: str = ""  # what the choice is worth, in yen; every reading with an alternative has one
+    example_en: str = ""
 
     @model_validator(mode="after")
     def _default_is_a_choice(self) -> Self:
@@ -45,6 +47,10 @@ class Reading(BaseModel):
             raise ValueError("a choice is listed twice")
         if self.default not in names:
             raise ValueError(f"the default {self.default!r} is none of its choices {names}")
+        if bool(self.example_ja) != bool(self.example_en):
+            raise ValueError("an example is told in both languages")
+        if len(names) > 1 and not self.example_en:
+            raise ValueError("a reading with an alternative says by an example what it is worth")
         return self
 
     @property
@@ -80,4 +86,6 @@ def readings_page(readings: Mapping[str, Reading]) -> str:
             name = f"**{choice.name}**" if choice.name == reading.default else choice.name
             lines.append(f"- {name}: {choice.ja} / {choice.en}")
         lines += ["", f"{reading.reason_ja} / {reading.reason_en}"]
+        if reading.example_en:
+            lines += ["", f"例: {reading.example_ja} / Example: {reading.example_en}"]
     return "\n".join(lines) + "\n"

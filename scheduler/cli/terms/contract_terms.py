@@ -222,7 +222,7 @@ def map_clauses(
         fail(f"no folder {tests}: the clause map is made in a checkout of the project")
     known = _newest(contract).clauses
     homes, proofs = load_homes(), proofs_under(tests, known)
-    text = clause_map(known, homes, proofs)
+    text = clause_map(known, homes, proofs, readings_by_clause(contract))
     if not (write or check):
         typer.echo(text, nl=False)
         return
@@ -248,6 +248,14 @@ def list_refusals(
         output.write_text(reference(), encoding="utf-8")
     else:
         typer.echo(reference(), nl=False)
+
+
+def readings_by_clause(contract: str = "premium") -> dict[str, tuple[str, ...]]:
+    """The names of a contract's readings, newest version, by the clause that they read."""
+    found: dict[str, tuple[str, ...]] = {}
+    for reading in _newest(contract).readings.values():
+        found[reading.clause] = (*found.get(reading.clause, ()), reading.name)
+    return found
 
 
 def load_homes() -> Homes:

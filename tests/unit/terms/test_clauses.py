@@ -188,6 +188,11 @@ OTHERS = [
     "acceleration_lasts",
     "acceleration_by_people",
     "suspension_lifted",
+    "credit_prescription",
+    "late_refund_interest",
+    "terms_change_in_month",
+    "refund_while_owing",
+    "prepaid_instruments",
 ]
 
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from keizoku.scheduler.cli.terms.contract_terms import load_homes
+from keizoku.scheduler.cli.terms.contract_terms import load_homes, readings_by_clause
 from keizoku.terms.clause_map import clause_map, proofs_under, unhoused
 from keizoku.terms.clauses import clauses
 from keizoku.terms.policy import Terms
@@ -32,7 +32,7 @@ def test_no_module_that_decides_is_outside_the_packages_that_are_searched() -> N
 
 def test_the_clause_map_is_up_to_date() -> None:
     known = clauses()
-    text = clause_map(known, load_homes(), proofs_under(ROOT / "tests", known))
+    text = clause_map(known, load_homes(), proofs_under(ROOT / "tests", known), readings_by_clause())
     assert (ROOT / "docs/reference/clause-map.md").read_text(encoding="utf-8") == text
 
 
