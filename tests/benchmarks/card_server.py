@@ -33,9 +33,9 @@ def running_cards(latency_ms: int, members: int) -> Iterator[str]:
 
 
 def seen(url: str) -> dict[str, Any]:
-    """What it was asked since this was last asked for; the charges are all that there are."""
+    """What it was asked about charges since this was last asked for; the charges are all that there are."""
     double = Controls(url)
-    asked = double("requests", forget=True)
+    asked = [each for each in double("requests", forget=True) if each["path"] == PATH]
     charges = [each for each in double("all", kind="payment_intent") if each["status"] == "succeeded"]
     return {
         "calls": len(asked),

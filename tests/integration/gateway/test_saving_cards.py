@@ -74,7 +74,7 @@ def test_5_1_1_a__the_page_runs_and_its_commands_do_the_same(
     assert run("finish", "u1", by_hand["setup"]) == {"account": "u1", "kept": True, "charges": []}
     assert run("finish", "u1", by_hand["setup"])["kept"] is False
     assert [(each["card"], each["charged"]) for each in run("list", "u1")] == [(second, True), (first, False)]
-    assert run("detach", "u1", second) == f"{second} is charged no more\n"
+    assert run("detach", "u1", second) == f"{second} is no longer charged\n"
     assert [(each["card"], each["charged"]) for each in run("list", "u1")] == [(second, False), (first, True)]
     page["forget"]("u1")
     assert [each["ended_at"] is None or each["charged"] for each in run("list", "u1")] == [False, False]
