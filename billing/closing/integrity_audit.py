@@ -182,12 +182,14 @@ _KEYS = """
     WHERE contract.prepaid_method = 'product_key'"""
 
 _BATCHES = """
-    SELECT code_batch.codes, code_batch.yen, used.used, ends.ended, ends.revoked FROM code_batch
+    SELECT code_batch.yen, coalesce(used.used, 0) AS used, coalesce(sales.sold, 0) AS sold,
+           coalesce(sales.refunded, 0) AS refunded, coalesce(sales.expired, 0) AS expired FROM code_batch
     LEFT JOIN (SELECT code.batch_id, count(*) AS used FROM code_redemption JOIN code ON code.id = code_id
                WHERE contract_id IS NOT NULL GROUP BY code.batch_id) AS used ON used.batch_id = code_batch.id
-    LEFT JOIN (SELECT code.batch_id, count(*) AS ended, count(*) FILTER (WHERE kind = 'revoked') AS revoked
-               FROM code_end JOIN code ON code.id = code_id GROUP BY code.batch_id) AS ends
-      ON ends.batch_id = code_batch.id
+    LEFT JOIN (SELECT batch_id, sum(codes) FILTER (WHERE kind = 'sold') AS sold,
+                      sum(codes) FILTER (WHERE kind = 'refunded') AS refunded,
+                      sum(codes) FILTER (WHERE kind = 'expired') AS expired
+               FROM code_sale GROUP BY batch_id) AS sales ON sales.batch_id = code_batch.id
     WHERE code_batch.kind = 'product_key'"""
 
 _OPEN_LINES = """
@@ -233,7 +235,7 @@ _SUMS: Mapping[str, str] = {
         - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL), 0)
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card'), 0)
         + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
-        + coalesce((SELECT sum(codes * yen - coalesce(revoked, 0) * yen) FROM batches), 0)
+        + coalesce((SELECT sum((sold - refunded) * yen) FROM batches), 0)
         + coalesce((SELECT sum(yen) FROM movements), 0)
         - coalesce((SELECT sum(yen + fee) FROM our_disputes), 0)""",
     "1133": """SELECT (SELECT yen FROM begun_at_stores) - (SELECT store_yen FROM fees_aside)
@@ -241,7 +243,7 @@ _SUMS: Mapping[str, str] = {
             UNION ALL SELECT yen - fee_yen FROM store_refund WHERE payout_id IS NULL) AS gone), 0)""",
     "2125": """SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)
         - (SELECT key_yen FROM fees_aside)
-        - coalesce((SELECT sum((codes - coalesce(used, 0) - coalesce(ended, 0)) * yen) FROM batches), 0)""",
+        - coalesce((SELECT sum((sold - refunded - expired - used) * yen) FROM batches), 0)""",
     "2140": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
         - (SELECT yen FROM charged) + (SELECT yen FROM settled_by_card)
         + coalesce((SELECT sum(yen) FROM deposit_use), 0)""",

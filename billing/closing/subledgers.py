@@ -63,11 +63,9 @@ _SUMS: Final[Mapping[str, str]] = MappingProxyType(
             - coalesce((SELECT sum(yen) FROM refunded), 0)
             - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card' AND used_on < :past), 0)
             + coalesce((SELECT sum(paid_terms * price_yen) FROM sold_keys), 0)
-            + coalesce((SELECT sum(codes * yen) FROM code_batch
-                        WHERE kind = 'product_key' AND issued_on < :past), 0)
-            - coalesce((SELECT sum(code_batch.yen) FROM code_end JOIN code ON code.id = code_end.code_id
-                        JOIN code_batch ON code_batch.id = code.batch_id
-                        WHERE code_end.kind = 'revoked' AND code_end.ended_on < :past), 0)
+            + coalesce((SELECT sum(CASE code_sale.kind WHEN 'sold' THEN 1 ELSE -1 END * code_sale.codes * yen)
+                        FROM code_sale JOIN code_batch ON code_batch.id = batch_id
+                        WHERE code_sale.kind IN ('sold', 'refunded') AND on_day < :past), 0)
             + coalesce((SELECT sum(yen) FROM movements WHERE on_day < :past), 0)
             - coalesce((SELECT sum(yen + fee) FROM moved_by_disputes WHERE on_day < :past), 0)""",
         "1140": """

@@ -1,11 +1,12 @@
 """Coupons and product keys by the batch: issued, listed, expired, revoked (premium/5.1.1.b).
 
-    issued ──> redeemed (with an application) ──> used (its contract is formed): 2125 / 2120, term by term
-       ├────> expired unused: 2125 / 7120
-       └────> revoked with a ground, its buyer paid back: 2125 / 1131
+    made ──> sold: 1131 / 2125 ──> redeemed (with an application) ──> used (its contract is formed): 2125 / 2120
+       ├────> expired unused: 2125 / 7120, of what was sold
+       └────> revoked with a ground, its buyer paid back: 2125 / 1131, of what was sold
 
-A key is sold when it is issued (1131 / 2125); what is given away is a coupon, for which nothing is posted. Codes leave
-this file once, to the caller, before anything is committed; only salted digests are kept.
+A key is booked when it is sold (key_sales.py), not when it is made; one that is used and was not sold is booked as sold
+that day. What is given away is a coupon, for which nothing is posted. Codes leave this file once, to the caller, before
+anything is committed; only salted digests are kept.
 """
 
 import secrets
@@ -16,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.contracts.key_sales import keys_used, note_sale, sold_alive
 from keizoku.billing.contracts.price_lookup import load_interval, load_prices
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.codes import MOST_BATCHES, Code, compose, draw_secret
@@ -24,7 +26,7 @@ from keizoku.billing.rules.price_catalog import NoPriceError, price_at
 from keizoku.db.keys import next_ids
 from keizoku.db.probes import TODAY
 from keizoku.db.session import Session, copy_rows
-from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption
+from keizoku.db.tables.codes import code, code_batch, code_end, code_redemption, code_sale
 from keizoku.db.tables.contracts import contract
 from keizoku.limits import id_flaw
 from keizoku.terms.calendar import jst_day
@@ -45,6 +47,7 @@ class BatchOrder:
     codes: int
     expires_on: date
     yen: int | None = None
+    sold: int | None = None  # how many are sold today; None: all
 
 
 def issue(
@@ -82,8 +85,13 @@ def issue(
         )
     )
     copy_rows(session, code, ("batch_id", "digest"), ((batch_id, each.digest(salt)) for each in codes))
-    if yen:
-        post(session, [Posting("key_sold", f"batch:{batch_id}:sold", today, {"yen": yen * order.codes})], now)
+    sold = order.codes if order.sold is None else order.sold
+    if not 0 <= sold <= order.codes:
+        session.rollback()
+        raise Refused("batch.form", f"batch {order.name!r}: of {order.codes} codes {sold} cannot be sold")
+    if yen and sold:
+        note_sale(session, batch_id, "sold", sold, today, now, by)
+        post(session, [Posting("key_sold", f"batch:{batch_id}:sold", today, {"yen": yen * sold})], now)
     try:
         hand_out(codes)
     except BaseException:
@@ -144,6 +152,7 @@ class BatchRow(ReadModel):
     issued_on: date
     expires_on: date
     codes: int
+    sold: int
     used: int
     held: int
     expired: int
@@ -174,8 +183,20 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[BatchR
         .group_by(code.c.batch_id)
         .subquery()
     )
+    signed = sa.case((code_sale.c.kind == "sold", code_sale.c.codes), else_=-code_sale.c.codes)
+    sales = (
+        sa.select(
+            code_sale.c.batch_id,
+            sa.func.sum(code_sale.c.codes).filter(code_sale.c.kind == "sold").label("sold"),
+            sa.func.sum(signed).label("alive"),
+        )
+        .group_by(code_sale.c.batch_id)
+        .subquery()
+    )
     query = (
-        sa.select(*_NO_SECRET, counted.c.used, counted.c.held, ends.c.expired, ends.c.revoked)
+        sa.select(*_NO_SECRET, counted.c.used, counted.c.held, ends.c.expired, ends.c.revoked, sales.c.sold)
+        .add_columns(sales.c.alive)
+        .outerjoin(sales, sales.c.batch_id == code_batch.c.id)
         .outerjoin(counted, counted.c.batch_id == code_batch.c.id)
         .outerjoin(ends, ends.c.batch_id == code_batch.c.id)
         .where(code_batch.c.kind == kind)
@@ -195,12 +216,13 @@ def batches(session: Session, kind: str, name: str | None = None) -> list[BatchR
                 issued_on=row.issued_on,
                 expires_on=row.expires_on,
                 codes=row.codes,
+                sold=row.sold or 0,
                 used=row.used or 0,
                 held=row.held or 0,
                 expired=row.expired or 0,
                 revoked=row.revoked or 0,
                 open=row.codes - gone - (row.held or 0),
-                liability_yen=(row.codes - gone) * row.yen,
+                liability_yen=((row.alive or 0) - (row.used or 0)) * row.yen if row.yen else 0,
                 author=row.author,
             )
         )
@@ -266,9 +288,11 @@ def _end(
         ["code_id", "kind", "ended_on", "author", "ground", "recorded_at"], open_codes
     )
     ended = len(session.scalars(ending.returning(code_end.c.code_id)).all())
-    if ended and batch.yen:
+    sold = min(ended, max(0, sold_alive(session, batch.id) - keys_used(session, batch.id, held=True)))
+    if sold and batch.yen:
         key = f"batch:{batch.id}:{kind}:{today}"
-        post(session, [Posting(event, key, today, {"yen": ended * batch.yen})], now)
+        note_sale(session, batch.id, "refunded" if kind == "revoked" else "expired", sold, today, now, by, ground)
+        post(session, [Posting(event, key, today, {"yen": sold * batch.yen})], now)
     return ended
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from keizoku.billing.contracts import renewal_stage
 from keizoku.billing.contracts.application import Application, check_application, intervals_of_plans
 from keizoku.billing.contracts.code_redemption import prices_of_codes, use_codes
+from keizoku.billing.contracts.key_sales import sell_what_is_used
 from keizoku.billing.contracts.offers import OffersOf, keep, refuse_outlived, shown_to, versions_in_force
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.contracts.screening_records import agreed_versions, note_screening
@@ -255,6 +256,7 @@ def approve(
     )
     if by_code:
         use_codes(session, {each.contract_id: each.starts_on for each in first})
+        sell_what_is_used(session, list(by_code), now)
     note_screening(
         session, [(each.contract_id, each.account, each.starts_at) for each in first], "approved", by, ground, now
     )

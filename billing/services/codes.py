@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from keizoku.billing.contracts import code_batches
+from keizoku.billing.contracts import code_batches, key_sales
 from keizoku.billing.contracts.code_batches import BatchOrder
 from keizoku.billing.contracts.code_redemption import Promise, hold_code, look_up
 from keizoku.billing.rules.codes import Code, draw_secret
@@ -30,6 +30,10 @@ class CodeService(ContractService):
     ) -> int:
         """Issue a batch; `hand_out` takes its codes, which are kept nowhere. Returns the batch's id."""
         return code_batches.issue(self.session, order, by, now, hand_out, draw)
+
+    def sell_keys(self, name: str, codes: int, *, buyer: str = "", by: str, now: datetime) -> int:
+        """Keys of a batch are sold today (1131 / 2125); what they cost in all, in yen."""
+        return key_sales.sell(self.session, name, codes, buyer, by, now)
 
     def revoke_batch(self, name: str, kind: str, *, by: str, ground: str, now: datetime) -> int:
         """Take back what nobody has redeemed of a batch; how many codes."""

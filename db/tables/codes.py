@@ -1,7 +1,8 @@
 """Batches of coupon codes and product keys, their codes, and what became of each.
 
 Always holds (by the constraints below): a code is redeemed once at a time; it ends once, by expiry or with its batch;
-a coupon costs nothing, a key something. Codes themselves are nowhere: a digest under the batch's own salt is.
+a coupon costs nothing, a key something. A key is owed for from its sale on, not from its making. Codes themselves are
+nowhere: a digest under the batch's own salt is.
 
 Columns that may change: code_batch.closed_at (set once: nothing of it is left to redeem),
 code_redemption.{contract_id, used_on} (set once, when the contract is formed), code_redemption.released_at (set once,
@@ -76,3 +77,21 @@ code_end = Table(
     CheckConstraint("kind IN ('expired', 'revoked')", name="kind"),
     CheckConstraint("kind = 'expired' OR (author IS NOT NULL AND ground IS NOT NULL)", name="revoked_by_people"),
 )
+
+code_sale = Table(
+    "code_sale",
+    metadata,
+    identity(),
+    Column("batch_id", BigInteger, ForeignKey("code_batch.id"), nullable=False),
+    text("kind"),
+    Column("codes", Integer, nullable=False),
+    day("on_day"),
+    text("recipient", nullable=True),  # who bought them
+    text("author", nullable=True),
+    text("ground", nullable=True),
+    instant("recorded_at"),
+    CheckConstraint("codes > 0", name="positive"),
+    CheckConstraint("kind IN ('sold', 'refunded', 'expired')", name="kind"),
+    Index("ix_code_sale_batch_id", "batch_id"),
+)
+"""How many keys of a batch were sold on a day, and how many sold ones were paid back or expired unused."""

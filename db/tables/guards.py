@@ -44,6 +44,7 @@ APPEND_ONLY = (
     "transfer_act",
     "code",
     "code_end",
+    "code_sale",
     "settlement",
     "interest_checkpoint",
     "interest_booking",

@@ -27,15 +27,8 @@ def rules(bulk: Bulk) -> dict[int, str]:
         3: f"({start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {_LAST_US})",
         4: f"(({end_us} IS NULL AND {bulk.end_is_written}) OR {end_us} NOT BETWEEN 0 AND {_LAST_US})",
         5: f"{end_us} <= {start_us}",
-        6: _is_float(bulk.texts[0]),
+        6: bulk.decimal_user,
     }
-
-
-def _is_float(text: str) -> str:
-    """SQL: an id that a program wrote as a decimal number: of one user it makes two, or of several one."""
-    digits_left_out = f"translate(trim({text}), '0123456789', '')"
-    decimal = f"({text} LIKE '%.0%' AND {digits_left_out} = '.' AND rtrim(trim({text}), '0') LIKE '%.')"
-    return f"({decimal} OR ({text} LIKE '%e+%' AND {digits_left_out} IN ('.e+', 'e+')))"
 
 
 def wrong_rule(bulk: Bulk, broken: Collection[int] | None = None) -> str:

@@ -54,6 +54,7 @@ class Bulk:
     instants: tuple[str, str]
     end_is_written: str
     in_place: bool  # cheap to read again; text is parsed once
+    decimal_user: str = "false"  # SQL: the user is a decimal number
     typed: bool = False  # instants are: whether any row breaks a rule, the file's own statistics mostly know
 
 
@@ -175,7 +176,7 @@ def _csv(path: Path, names: Mapping[str, str], symptom: str | None) -> Observati
                     value = ",".join(values)[:80].encode("utf-8", "replace").decode()
                     yield Finding(str(path), line, value, *_broken_record(values, width))
 
-    return ObservationFile(_text_bulk(relation, texts), [(str(path), rows)])
+    return ObservationFile(text_bulk(relation, texts), [(str(path), rows)])
 
 
 def _header(path: Path, findings: list[Finding]) -> tuple[list[str] | None, str]:
@@ -218,7 +219,7 @@ def _ndjson(path: Path, names: Mapping[str, str], symptom: str | None) -> Observ
                     )
                     yield line, user, kind, start, end
 
-    return ObservationFile(_text_bulk(relation, texts), [(str(path), rows)])
+    return ObservationFile(text_bulk(relation, texts), [(str(path), rows)])
 
 
 def _parquet(
@@ -243,6 +244,7 @@ def _parquet(
         instants=(start_us, end_us),
         end_is_written=is_written(end) if types[names["ended_at"]] == "VARCHAR" else f"{end} IS NOT NULL",
         in_place=True,
+        decimal_user=_decimal_users(table, relation, types[names["user_id"]], texts[0]),
         typed="VARCHAR" not in (types[names["started_at"]], types[names["ended_at"]]),
     )
     return ObservationFile(bulk, [(str(file), _parquet_rows(table, file, partitioned, texts)) for file in files])
@@ -267,15 +269,42 @@ def _parquet_rows(table: Table, file: Path, partitioned: bool, texts: Sequence[s
     return rows
 
 
-def _text_bulk(relation: str, texts: Sequence[str]) -> Bulk:
+def text_bulk(relation: str, texts: Sequence[str]) -> Bulk:
+    """How to read a relation whose four columns are texts."""
     user, _, start, end = texts
-    instants = (written_us(start), written_us(end))
-    return Bulk(relation, texts, f"trim({user})", is_blank(user), instants, is_written(end), in_place=False)
+    return Bulk(
+        relation=relation,
+        texts=texts,
+        user=f"trim({user})",
+        no_user=is_blank(user),
+        instants=(written_us(start), written_us(end)),
+        end_is_written=is_written(end),
+        in_place=False,
+        decimal_user=is_decimal(user),
+    )
 
 
 def is_blank(text: str) -> str:
     """SQL: whether a text is NULL or nothing but spaces; most are settled by their first character."""
     return f"({text} IS NULL OR ({text} < '!' AND trim({text}) = ''))"
+
+
+def is_decimal(text: str) -> str:
+    """SQL: an id that a program wrote as a decimal number: of one user it makes two, or of several one."""
+    digits_left_out = f"translate(trim({text}), '0123456789', '')"
+    decimal = f"({text} LIKE '%.0%' AND {digits_left_out} = '.' AND rtrim(trim({text}), '0') LIKE '%.')"
+    return f"({decimal} OR ({text} LIKE '%e+%' AND {digits_left_out} IN ('.e+', 'e+')))"
+
+
+def _decimal_users(table: Table, relation: str, type_name: str, text: str) -> str:
+    """SQL: the same of a Parquet column. Texts are looked through only where its first rows have one."""
+    if type_name in WHOLE_NUMBERS:
+        return "false"
+    if type_name == "VARCHAR":
+        first = f"SELECT 1 FROM (SELECT * FROM {relation} LIMIT {BATCH_ROWS}) WHERE {is_decimal(text)} LIMIT 1"  # noqa: S608
+        if not table.execute(first).fetchall():
+            return "false"
+    return is_decimal(text)
 
 
 def _trimmed(text: str) -> str:

@@ -39,12 +39,10 @@ from keizoku.sla.evidence.observation_files import (
     Table,
     file_literal,
     grouped_files,
-    is_blank,
-    is_written,
     literal,
     open_files,
     partition_of,
-    written_us,
+    text_bulk,
 )
 from keizoku.sla.evidence.sql_query import SIDES, edge
 from keizoku.terms.calendar import iso_jst, parse_instant
@@ -338,8 +336,7 @@ def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Find
             "(SELECT unnest($l::BIGINT[]) AS line, unnest($u::VARCHAR[]) AS u, unnest($s::VARCHAR[]) AS s, "
             "unnest($k::VARCHAR[]) AS k, unnest($e::VARCHAR[]) AS e)"
         )
-        instants = (written_us("k"), written_us("e"))
-        bulk = Bulk(relation, ("u", "s", "k", "e"), "trim(u)", is_blank("u"), instants, is_written("e"), in_place=False)
+        bulk = text_bulk(relation, ("u", "s", "k", "e"))
         table.execute(
             f"CREATE TEMP TABLE incoming AS {_checked(bulk, 'line, u, s, k, e,')}",
             {name: list(values) for name, values in zip("luske", columns, strict=True)},

@@ -1,10 +1,11 @@
 """`keizoku key` and `keizoku coupon`: codes by the batch (5.1(1)), one set of commands for both.
 
-A key is sold when it is issued; a coupon is free. Codes are written to a file once and kept nowhere else.
+A key is booked when it is sold; a coupon is free. Codes are written to a file once and kept nowhere else.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,13 @@ Out = Annotated[
             "コードを書き出す新しいファイル。1行に1件、本人だけが読めます。",
         ),
     ),
+]
+SoldAtOnce = Annotated[
+    bool, typer.Option("--sold", help=both("All of them are sold today.", "全部を今日販売したものとします。"))
+]
+Buyer = Annotated[str, typer.Option(help=both("Who bought them.", "購入者。"))]
+BaseDate = Annotated[
+    str, typer.Option("--on", help=both("31 March or 30 September of a year.", "基準日。3月31日か9月30日。"))
 ]
 BatchName = Annotated[str, typer.Argument(metavar="BATCH", help=both("The batch.", "まとまりの名前。"))]
 Typed = Annotated[
@@ -107,16 +115,48 @@ def _commands(kind: str) -> typer.Typer:
         @app.command(
             "issue",
             help=japanese(
-                "プロダクトキーを発行し、今日販売したものとします。コードは新しいファイルに一度だけ書き出します。"
+                "プロダクトキーを作成します。コードは新しいファイルに一度だけ書き出します。記帳は販売したときです"
+                "(--sold か `key sell`)。"
             ),
         )
         def issue_keys(
             batch: Batch, count: Count, months: Months, plan: Plan, expires: Expires, out: Out,
             yen: KeyPrice = None,
+            sold: SoldAtOnce = False,
             author: Recorder = "", as_json: AsJson = False,
         ) -> None:  # fmt: skip
-            """Issue a batch of product keys, sold today. The codes are written to a new file, once."""
-            issue_batch(_order(batch, kind, plan, months, count, expires, yen), out, author, as_json)
+            """Make a batch of product keys. The codes are written to a new file, once.
+
+            They are booked when they are sold: all of them today with --sold, else by `key sell`.
+            """
+            order = _order(batch, kind, plan, months, count, expires, yen)
+            issue_batch(dataclasses.replace(order, sold=None if sold else 0), out, author, as_json)
+
+        @app.command(help=japanese("まとまりのキーを今日販売したことを記録します(1131 / 2125)。"))
+        def sell(batch: BatchName, count: Count, author: Author, buyer: Buyer = "", as_json: AsJson = False) -> None:
+            """Keys of a batch are sold today: they are owed for from now on (1131 / 2125)."""
+            with services_now() as (services, now):
+                yen = services.billing.sell_keys(batch, count, buyer=buyer, by=author, now=now)
+            result = {"batch": batch, "sold": count, "yen": yen}
+            emit(result if as_json else f"{count:,} keys of {batch} are sold for {yen:,} yen", as_json)
+
+        @app.command(help=japanese("資金決済法の基準日(3月31日、9月30日)の未使用残高。2125 の残高と一致します。"))
+        def unused(on: BaseDate, as_json: AsJson = False) -> None:
+            """What is unused on a base date of the Payment Services Act (31 March, 30 September); it ties to 2125."""
+            from keizoku.billing.contracts.prepaid_report import unused_balances
+
+            with open_services() as services:
+                found = unused_balances(services.session, day(on))
+            lines = [
+                f"{each.batch}: {each.unused:,} unused of {each.sold:,} sold, {each.unused_yen:,} yen"
+                + (", exempt" if each.exempt else "")
+                for each in found.batches
+            ]
+            lines.append(
+                f"unused {found.unused_yen:,} yen, counted {found.counted_yen:,}, to deposit {found.deposit_yen:,}"
+            )
+            lines.append(f"2125 on {found.on}: {found.ledger_yen:,}, of it terms to begin {found.terms_yen:,}")
+            emit(found if as_json else lines, as_json)
 
     @app.command("list", help=japanese("すべてのまとまりと、コードのその後。"))
     def list_batches(limit: Limit = SHOWN, everything: All = False, after: After = "", as_json: AsJson = False) -> None:

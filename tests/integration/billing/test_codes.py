@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import contract_view, journal_view
 from keizoku.billing.contracts.code_batches import BatchOrder, batches
+from keizoku.billing.contracts.prepaid_report import unused_balances
 from keizoku.billing.rules.codes import Code
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.cli.contracts.codes import _write
@@ -177,3 +178,46 @@ def test_5_1_1_b__codes_are_handed_out_once_or_not_issued(engine: sa.Engine, tmp
         with pytest.raises(UserError, match="is there already"):
             services.billing.issue_codes(replace(order, name="summer"), write, by="keiri", now=NOW)
         assert [each["batch"] for each in batches(services.session, "product_key")] == ["spring"]
+
+
+def test_5_1_1_b__keys_are_booked_when_they_are_sold_and_what_was_not_sold_is_no_income(engine: sa.Engine) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        first, *_ = issue(services, 10, sold=0, expires_on=date(2026, 10, 30))
+        assert balances(services) == {}
+        for codes, message in ((0, "not 0"), (11, "between 1 and 10 keys can be sold, not 11")):
+            with pytest.raises(Refused, match=message):
+                services.billing.sell_keys("spring", codes, by="keiri", now=NOW)
+        assert services.billing.sell_keys("spring", 3, buyer="a shop", by="keiri", now=NOW) == 2_400
+        assert (balances(services), counts(services)) == (
+            {"1131": 2_400, "2125": -2_400},
+            [(10, 0, 0, 0, 0, 10, 2_400)],
+        )
+        services.billing.redeem("taro", str(first), now=NOW)
+        services.billing.approve("taro", now=NOW)
+        found = unused_balances(services.session, date(2026, 3, 31))
+        assert (found.unused_yen, found.terms_yen, found.ledger_yen, found.above_threshold) == (
+            1_600,
+            400,
+            2_000,
+            False,
+        )
+        [spring] = found.batches
+        assert (spring.sold, spring.sold_in_period, spring.used, spring.unused, spring.exempt) == (3, 3, 1, 2, False)
+        with pytest.raises(Refused, match="2026-03-30 is no base date"):
+            unused_balances(services.session, date(2026, 3, 30))
+        assert services.billing.revoke_batch("spring", "product_key", by="keiri", ground="we stop it", now=NOW) == 9
+        assert balances(services) == {"1131": 800, "2120": -400, "2125": -400}
+        assert run_night(services, date(2026, 3, 27), parse_instant("2026-03-27 02:30")).certificate == "ok"
+
+
+def test_5_1_1_b__a_key_that_is_used_and_was_never_sold_is_sold_that_day(engine: sa.Engine) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        first, *_ = issue(services, 3, sold=0)
+        services.billing.redeem("taro", str(first), now=NOW)
+        services.billing.approve("taro", now=NOW)
+        assert balances(services) == {"1131": 800, "2120": -400, "2125": -400}
+        assert run_night(services, date(2026, 5, 1), parse_instant("2026-05-01 02:30")).certificate == "ok"
+        assert counts(services) == [(3, 1, 0, 2, 0, 0, 0)]
+        assert "7120" not in balances(services)  # type: ignore[operator]

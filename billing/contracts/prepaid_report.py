@@ -1,0 +1,117 @@
+"""Product keys as prepaid means (前払式支払手段): what is unused on a base date, and what 2125 says.
+
+The Payment Services Act counts on 31 March and 30 September what was sold and is not used. More than 10,000,000 yen:
+half of it is deposited (発行保証金) and the authority is notified; what can be used for six months at most is exempt; a
+refund is forbidden but for ending the business, small amounts and hardship (Article 20). Sources, looked up on
+2026-11-30: the questions and answers of the Japan Payment Service Association. A reading for counsel to confirm: a key
+counts as used when its contract is formed. Read only; whole yen.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import sqlalchemy as sa
+from dateutil.relativedelta import relativedelta
+
+from keizoku.db.session import Session
+from keizoku.terms.read_model import ReadModel
+from keizoku.terms.refusal import Refused
+
+BASE_DATES: Final = ((3, 31), (9, 30))
+THRESHOLD_YEN: Final = 10_000_000
+EXEMPT_MONTHS: Final = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnusedKeys(ReadModel):
+    """A batch on a base date: keys sold by then less those used, paid back, expired; `sold_in_period`: in the half."""
+
+    batch: str
+    yen: int
+    sold_in_period: int
+    sold: int
+    used: int
+    refunded: int
+    expired: int
+    unused: int
+    unused_yen: int
+    expires_on: date
+    exempt: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrepaidReport(ReadModel):
+    """All batches on a base date. `terms_yen`: used keys' terms that had not begun; with `unused_yen` it is 2125."""
+
+    on: date
+    batches: tuple[UnusedKeys, ...]
+    unused_yen: int
+    counted_yen: int
+    above_threshold: bool
+    deposit_yen: int
+    terms_yen: int
+    ledger_yen: int
+
+
+def unused_balances(session: Session, on: date) -> PrepaidReport:
+    """What is unused at the end of a base date. Refused for another day."""
+    if (on.month, on.day) not in BASE_DATES:
+        raise Refused("key.base_date", f"{on} is no base date", "name a 31 March or a 30 September")
+    before = date(on.year, 3, 31) if on.month == 9 else date(on.year - 1, 9, 30)
+    rows = session.execute(_BATCHES, {"on": on, "before": before}).all()
+    batches = tuple(
+        UnusedKeys(
+            batch=row.name,
+            yen=int(row.yen),
+            sold_in_period=int(row.sold_in_period),
+            sold=int(row.sold),
+            used=int(row.used),
+            refunded=int(row.refunded),
+            expired=int(row.expired),
+            unused=(unused := int(row.sold - row.used - row.refunded - row.expired)),
+            unused_yen=unused * int(row.yen),
+            expires_on=row.expires_on,
+            exempt=row.expires_on < row.issued_on + relativedelta(months=EXEMPT_MONTHS) + timedelta(days=1),
+        )
+        for row in rows
+    )
+    ledger_yen = -int(session.execute(_LEDGER, {"on": on}).scalar_one())
+    unused_yen = sum(each.unused_yen for each in batches)
+    counted_yen = sum(each.unused_yen for each in batches if not each.exempt)
+    above = counted_yen > THRESHOLD_YEN
+    return PrepaidReport(
+        on=on,
+        batches=batches,
+        unused_yen=unused_yen,
+        counted_yen=counted_yen,
+        above_threshold=above,
+        deposit_yen=-(-counted_yen // 2) if above else 0,
+        terms_yen=ledger_yen - unused_yen,
+        ledger_yen=ledger_yen,
+    )
+
+
+_BATCHES = sa.text(
+    """
+    SELECT code_batch.name, code_batch.yen, code_batch.issued_on, code_batch.expires_on,
+           coalesce(sales.sold_in_period, 0) AS sold_in_period, coalesce(sales.sold, 0) AS sold,
+           coalesce(sales.refunded, 0) AS refunded, coalesce(sales.expired, 0) AS expired,
+           coalesce(used.used, 0) AS used
+    FROM code_batch LEFT JOIN (
+        SELECT batch_id, sum(codes) FILTER (WHERE kind = 'sold') AS sold,
+               sum(codes) FILTER (WHERE kind = 'sold' AND on_day > :before) AS sold_in_period,
+               sum(codes) FILTER (WHERE kind = 'refunded') AS refunded,
+               sum(codes) FILTER (WHERE kind = 'expired') AS expired
+        FROM code_sale WHERE on_day <= :on GROUP BY batch_id
+    ) AS sales ON sales.batch_id = code_batch.id
+    LEFT JOIN (
+        SELECT code.batch_id, count(*) AS used FROM code_redemption JOIN code ON code.id = code_id
+        WHERE used_on <= :on GROUP BY code.batch_id
+    ) AS used ON used.batch_id = code_batch.id
+    WHERE code_batch.kind = 'product_key' AND code_batch.issued_on <= :on ORDER BY code_batch.id
+    """
+)
+_LEDGER = sa.text(
+    "SELECT coalesce(sum(yen), 0) FROM line JOIN entry ON entry.id = entry_id WHERE code = '2125' AND posted_on <= :on"
+)
