@@ -27,6 +27,7 @@ APPEND_ONLY = (
     "consent",
     "screening",
     "operator_act",
+    "terms_announcement",
     "receipt",
     "allocation",
     "deposit_use",

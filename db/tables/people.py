@@ -88,6 +88,28 @@ operator_act = Table(
     Index("ix_operator_act_account", "account"),
 )
 
+terms_announcement = Table(
+    "terms_announcement",
+    metadata,
+    identity(),
+    text("version"),
+    day("published_on"),
+    day("effective_on"),
+    text("place"),
+    Column("beneficial", Boolean, nullable=False),  # wholly to the users' benefit, as people state with a ground
+    text("ground", nullable=True),
+    text("proof", nullable=True),
+    text("author"),
+    instant("recorded_at"),
+    CheckConstraint("version <> '' AND place <> '' AND author <> ''", name="stated"),
+    CheckConstraint("NOT beneficial OR (ground <> '') IS TRUE", name="beneficial_for_a_ground"),
+    CheckConstraint(
+        "published_on >= (recorded_at AT TIME ZONE 'Asia/Tokyo')::date OR (ground <> '' AND proof <> '') IS TRUE",
+        name="announced_or_proved",
+    ),
+)
+"""When and where a version of the terms was made known before it came into force (Civil Code 548-4)."""
+
 task_snooze = Table(
     "task_snooze",
     metadata,

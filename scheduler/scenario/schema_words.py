@@ -137,6 +137,8 @@ ACTIONS: Final[Mapping[str, Words]] = {
         "for_new_from": must(day),
         "for_renewals_from": must(day),
         "cohort": _PRICE_DATES["cohort"],
+        "ground": may(text),
+        "proof": may(text),
     },
     "suspend": _GROUND,
     "resume": _GROUND,

@@ -52,6 +52,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("plan list", "", 0),
     ("price add", "pro 700 --announced 2026-07-01 --new-from 2026-07-02 --renewals-from 2026-09-01", 0),
     ("price list", "", 0),
+    ("terms announce", "2030-04-01 --published 2030-01-15 --effective 2030-04-01 --where page", 0),
+    ("terms announced", "", 0),
     ("price simulate", "monthly 550 --announced 2027-07-01 --new-from 2027-07-02 --renewals-from 2027-09-01", 0),
     ("acts service-change", "--what new --ground better", 0),
     ("acts disclosure", "a0 --to court --what name --ground law", 0),
