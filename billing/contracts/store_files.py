@@ -7,6 +7,7 @@ Reports in our own columns, with refunds as rows below zero, are taken here too.
 other money, or does not fit is a finding; the good ones go on.
 """
 
+import errno
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -103,9 +104,14 @@ def import_store_file(
     """
     if preset and preset not in STORE_FORMATS:
         raise Refused("preset.unknown", f"no preset {preset!r}; there are {', '.join(STORE_FORMATS)}")
-    raw = read_whole(path)
-    name = preset or ("" if layout.columns else store_format_of(raw))
     taking = _Taking(session, rules, str(path), layout, author, now, payout)
+    try:
+        raw = read_whole(path)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        return taking.of_ours(path)  # whose reader says how large a file may be
+    name = preset or ("" if layout.columns else store_format_of(raw))
     if name:
         return taking.of_store(read_store_file(str(path), raw, name), raw)
     return taking.of_ours(path)

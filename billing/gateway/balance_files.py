@@ -5,6 +5,7 @@ the API, is recorded once. A file does not say what tax stands in a fee: none is
 Japan). Columns as Stripe documents its reports (looked up 2026-11). Rows that cannot be used are findings.
 """
 
+import errno
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -62,7 +63,14 @@ def take_balance_file(session: Session, path: Path, now: datetime) -> tuple[Bala
 
     Raises OSError if it cannot be opened.
     """
-    file = read_balance_file(str(path), read_whole(path))
+    try:
+        raw = read_whole(path)
+    except OSError as error:
+        if error.errno != errno.EFBIG:
+            raise
+        finding = Finding(str(path), None, "too large", f"the file {error.strerror}", "import the parts")
+        return BalanceFile("", findings=(finding,)), 0
+    file = read_balance_file(str(path), raw)
     changes = record_movements(session, file.found, now) if file.found else 0
     if file.paid:
         changes += record_payouts(session, file, file.paid, now)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
-from xml.etree.ElementTree import tostring
 from xml.sax.saxutils import unescape
 
 from keizoku.billing.rules.bank_statement import YEN, Balance, Statement, StatementLine
@@ -22,6 +21,7 @@ from keizoku.terms.decision import Finding
 __all__ = ["read_ofx"]
 
 _AGAIN = "have the bank write the file again"
+_BEGINS = re.compile("<OFX>", re.IGNORECASE)
 _DAY = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(\d\d)?(?:\.\d+)?)?(?:\[([+-]?\d{1,2}(?:\.\d+)?)(?::[^\]]*)?\])?")
 
 
@@ -32,9 +32,12 @@ def read_ofx(source: str, text: str) -> tuple[list[Statement], list[Finding]]:
     if "<!DOCTYPE" in text[:4096].upper() or "<!ENTITY" in text.upper():
         rule = "a bank's file declares no entities and no DTD"
         return [], [Finding(source, None, "a DTD or an entity", rule, "do not use this file; ask the bank")]
+    begins = _BEGINS.search(text)
+    if begins is None:
+        return [], [Finding(source, None, "no OFX", "the file has an element <OFX>", _AGAIN)]
     builder = TreeBuilder()
     try:
-        builder.feed(text[text.upper().index("<OFX>") :])
+        builder.feed(text[begins.start() :])
         root = builder.close()
     except (ParseError, ValueError, AssertionError, IndexError, TypeError) as error:
         why = f"{error}".partition("\n")[0][:120] or "an element is not closed"
@@ -95,7 +98,7 @@ def _line(element: Any, number: int, account: str, currency: str) -> StatementLi
         line=number,
         booked_on=_day(_text(element, "DTPOSTED")),
         amount=amount_of(_text(element, "TRNAMT")),
-        raw=tostring(element),
+        raw="\x1f".join(f"{each.tag}={each.text or ''}" for each in element.iter()),
         currency=_text(element, "CURRENCY/CURSYM") or currency,
         value_on=_day(available) if available else None,
         kind=_text(element, "TRNTYPE"),

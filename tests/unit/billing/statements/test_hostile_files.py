@@ -114,3 +114,13 @@ def test_every_format_survives_damage_at_random_places() -> None:
         preset = chance.choice(["", "", *names])
         read = read_statements("file", bytes(raw), preset=preset, today=date(2026, 11, 30))
         assert all(each.rule and each.remedy and "Traceback" not in str(each) for each in read.all_findings)
+
+
+def test_a_file_that_nests_without_end_ends_in_findings_or_nothing() -> None:
+    deep = 20_000
+    entry = b'<Ntry><Amt Ccy="JPY">5</Amt>' + b"<a>" * deep + b"</a>" * deep + b"</Ntry>"
+    camt = CAMT % b"" + entry + b"</Stmt></BkToCstmrStmt></Document>"
+    assert [each.rule for each in read_statements("file", camt).findings] == ["it is CRDT or DBIT"]
+    ofx = writers.ofx(SEVERAL).replace(b"<TRNTYPE>", b"<A>" * deep + b"</A>" * deep + b"<TRNTYPE>")
+    assert not read_statements("file", ofx).findings
+    assert read_statements("file", b"<OFX>" * deep).findings

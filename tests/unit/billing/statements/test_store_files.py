@@ -68,9 +68,9 @@ def test_other_money_other_kinds_and_broken_rows_are_findings() -> None:
     assert [(each.line, each.rule) for each in read.findings] == [
         (2, "reports are in JPY"),
         (3, "no such kind of row is known"),
-        (4, "it is no day"),
+        (4, "it is not a day"),
         (5, "a row names its order"),
-        (6, "it is no amount of whole yen"),
+        (6, "it is not an amount of whole yen"),
     ]
     assert [each.order for each in read.sales] == ["GPA.5"]
 
