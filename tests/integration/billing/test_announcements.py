@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -21,7 +22,11 @@ from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
 NOW = parse_instant("2026-05-01 09:00")
-DAYS = {"announced": date(2026, 4, 1), "for_new_from": date(2026, 5, 2), "for_renewals_from": date(2026, 5, 2)}
+DAYS: dict[str, Any] = {
+    "announced": date(2026, 4, 1),
+    "for_new_from": date(2026, 5, 2),
+    "for_renewals_from": date(2026, 5, 2),
+}
 
 
 @pytest.fixture
@@ -60,7 +65,11 @@ def test_4_3__a_renewal_at_a_higher_price_without_earlier_notice_is_a_task_by_na
     billing.approve("a", "monthly", "card", now=parse_instant("2026-03-05 09:00"))
     billing.approve("told", "monthly", "card", now=parse_instant("2026-03-20 09:00"))
     run_night(services, date(2026, 3, 21), now=parse_instant("2026-03-21 02:30"))
-    days = {"announced": date(2026, 3, 21), "for_new_from": date(2026, 5, 1), "for_renewals_from": date(2026, 5, 1)}
+    days: dict[str, Any] = {
+        "announced": date(2026, 3, 21),
+        "for_new_from": date(2026, 5, 1),
+        "for_renewals_from": date(2026, 5, 1),
+    }
     billing.price("monthly", 600, **days, now=parse_instant("2026-03-21 09:00"))
     for on in ("2026-04-30", "2026-05-04", "2026-05-05", "2026-05-20"):
         run_night(services, date.fromisoformat(on), now=parse_instant(f"{on} 02:30"))
@@ -98,7 +107,7 @@ def test_4_3__a_renewal_at_a_higher_price_without_earlier_notice_is_a_task_by_na
 
 def test_4_3__new_terms_are_announced_with_proof_where_it_is_recorded_late(services: Services) -> None:
     billing = services.billing
-    days = {"published_on": date(2026, 4, 1), "effective_on": date(2026, 6, 1)}
+    days: dict[str, Any] = {"published_on": date(2026, 4, 1), "effective_on": date(2026, 6, 1)}
     with pytest.raises(Refused, match="a day before it is recorded, and nothing shows it"):
         billing.announce_terms("2026-06-01", **days, place="a page", by="sato", now=NOW)
     billing.announce_terms("2026-06-01", **days, place="a page", ground="g", proof="printout", by="sato", now=NOW)
