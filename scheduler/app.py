@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from keizoku.billing.closing.month_close import Closed
+    from keizoku.billing.gateway.stripe_calls import StripeCalls
     from keizoku.scheduler.settings import Settings
     from keizoku.sla.services.sla_service import SlaService
 
@@ -42,7 +43,7 @@ DRILL = (
 
 Made = TypeVar("Made")
 
-__all__ = ["Services", "engine_of", "gateway_of", "services_on"]
+__all__ = ["Services", "engine_of", "gateway_of", "services_on", "stripe_calls_of"]
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,21 @@ def _drill_refuses(session: Session, settings: Settings) -> str | None:
     return DRILL if drill else None
 
 
+def stripe_calls_of(settings: Settings, *, refused: str | None = None) -> StripeCalls:
+    """Calls to Stripe by the settings, bound to no database. Raises SettingsError for a key that cannot be read."""
+    with naming_the_extra():
+        from keizoku.billing.gateway.stripe_calls import StripeCalls
+
+    return StripeCalls.to(
+        settings.stripe_key(),
+        api_base=settings.stripe_api_base,
+        per_second=settings.stripe_calls_per_second,
+        per_endpoint=settings.stripe_calls_per_second_endpoint,
+        timeout_seconds=settings.stripe_timeout_seconds,
+        refused=refused,
+    )
+
+
 @contextmanager
 def gateway_of(settings: Settings, engine: sa.Engine, *, refused: str | None = None) -> Iterator[Gateway]:
     """Who charges cards, by the settings; let go at the end. Raises SettingsError for a key that cannot be read.
@@ -146,16 +162,9 @@ def gateway_of(settings: Settings, engine: sa.Engine, *, refused: str | None = N
             simulated.close()
         return
     with naming_the_extra():
-        from keizoku.billing.gateway.stripe_calls import StripeCalls
         from keizoku.billing.gateway.stripe_gateway import StripeGateway
 
-    calls = StripeCalls.to(
-        settings.stripe_key(),
-        api_base=settings.stripe_api_base,
-        per_second=settings.stripe_calls_per_second,
-        timeout_seconds=settings.stripe_timeout_seconds,
-        refused=refused,
-    )
+    calls = stripe_calls_of(settings, refused=refused)
     stripe = StripeGateway(engine, calls, concurrent=settings.stripe_calls_at_once)
     stripe.bank_names = settings.processor_bank_names
     try:

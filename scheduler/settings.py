@@ -109,6 +109,12 @@ class Settings(Discretion, BaseSettings):
     stripe_calls_per_second: float = Field(
         default=80, gt=0, le=1_000, description="how many calls a second Stripe is asked at most"
     )
+    stripe_calls_per_second_endpoint: float = Field(
+        default=25,
+        gt=0,
+        le=1_000,
+        description="how many of them on one endpoint at most: Stripe's limit, unless it has raised the account's",
+    )
     stripe_calls_at_once: int = Field(default=16, ge=1, le=256, description="how many calls are under way at once")
     stripe_timeout_seconds: float = Field(
         default=30, gt=0, le=600, description="how long a call waits before its outcome counts as unknown"

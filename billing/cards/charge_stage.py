@@ -100,11 +100,13 @@ def charge_due(
             answers = gateway.charge_many([each.request for each in attempts], now)
             if len(attempts) > ANSWERS and writer is None:
                 writer = stack.enter_context(BackgroundWriter(session, WRITERS, ahead=CHUNK // ANSWERS))
+            ours: list[ChargeResult] = []
             for results in _as_answered(answers):
                 unknown = unknown or any(result.answer is Answer.UNKNOWN for result in results)
-                _set_aside(attempts, results, fence)
+                ours += [result for result in results if result.answer is Answer.OURS]
                 save = _saving(rules, attempts, results, now, fence)
                 changes += save(session) if writer is None else writer.submit(save)
+            _set_aside(attempts, ours, fence)
             if unknown:
                 changes += writer.wait() if writer is not None else 0
                 changes += settle_in_flight(session, rules, gateway, now, contract_ids=contract_ids, fence=fence)
@@ -142,10 +144,12 @@ def settle_in_flight(
     if again and not restored.is_waiting(session):
         left = _left_to_people(session) if again else set()
         again = [each for each in again if subjects[each.request.key] not in left]
+        ours: list[ChargeResult] = []
         for results in _as_answered(gateway.charge_many([each.request for each in again], now)):
-            _set_aside(again, results, fence)
+            ours += [result for result in results if result.answer is Answer.OURS]
             changes += _saving(rules, again, results, now, fence)(session)
             replayed |= {each.key for each in results if each.code == REPLAYED}
+        _set_aside(again, ours, fence)
     for each in attempts:
         answered = found.get(each.request.key)
         too_old = each.started_at <= oldest and (answered is None or answered.answer is Answer.UNKNOWN)
@@ -184,7 +188,7 @@ def _as_answered(answers: Iterator[ChargeResult]) -> Iterator[list[ChargeResult]
 
 
 def _set_aside(attempts: Sequence[InFlight], results: Sequence[ChargeResult], fence: Fence | None) -> None:
-    """A task for each account whose charge could not be made by our own fault; the fee stays due."""
+    """A task for each account whose charge alone could not be made by our own fault; the fee stays due."""
     ours = {each.key: each.code for each in results if each.answer is Answer.OURS}
     for each in attempts if fence is not None and ours else ():
         if fence is not None and each.request.key in ours:

@@ -108,8 +108,12 @@ def detach_card(session: Session, calls: StripeCalls, account: str, card: str, n
     if living:
         try:
             calls.call(lambda client: client.v1.payment_methods.detach(card))
-        except stripe.InvalidRequestError:
-            pass  # it is attached to nobody any more
+        except stripe.InvalidRequestError as error:
+            if not _is_free(calls, card):
+                session.rollback()
+                raise Refused(
+                    "card.gateway_silent", f"account {account}: Stripe did not let go of {card} ({error.code})"
+                ) from error
         except UnansweredError as error:
             session.rollback()
             raise Refused(
@@ -120,6 +124,16 @@ def detach_card(session: Session, calls: StripeCalls, account: str, card: str, n
         )
     session.commit()
     return bool(living)
+
+
+def _is_free(calls: StripeCalls, card: str) -> bool:
+    """Whether a payment method is attached to nobody any more, or is not there at all."""
+    try:
+        return calls.call(lambda client: client.v1.payment_methods.retrieve(card)).customer is None
+    except stripe.InvalidRequestError as error:
+        return error.code == "resource_missing"
+    except UnansweredError:
+        return False
 
 
 def _customer(session: Session, calls: StripeCalls, account: str, now: datetime) -> str:

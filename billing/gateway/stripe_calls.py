@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import stripe
 
 from keizoku.billing.gateway.binding import Identity
-from keizoku.billing.gateway.limiter import Pace, awake_or_not
+from keizoku.billing.gateway.limiter import Pace, Paces, awake_or_not
 from keizoku.billing.gateway.port import GatewayRefusesUsError, MissingRightError, ReplayedError, UnansweredError
 
 Result = TypeVar("Result")
@@ -26,6 +27,11 @@ Result = TypeVar("Result")
 LIVE_KEYS, TEST_KEYS = ("sk_live_", "rk_live_"), ("sk_test_", "rk_test_")
 """How Stripe's keys begin: those that move real money, and those that do not."""
 SILENT_SECONDS = 10.0
+TOO_MANY = 429
+REASON = "Stripe-Rate-Limited-Reason"
+"""The header by which a 429 says what was too much: global-rate, endpoint-rate, …-concurrency, resource-specific."""
+LOCKED = "lock_timeout"
+"""The code of a 429 because another call works on the same object."""
 KEY = "keizoku_key"
 """Where our key stands in the metadata of what we make there."""
 INVOICE = "keizoku_invoice"
@@ -37,6 +43,8 @@ API_VERSION = "2026-10-28.endive"
 looked at first (test_stripe_version.py says where); raising it is a line of the changelog."""
 TIMEOUT_SECONDS = 30.0
 PER_SECOND = 80.0
+PER_ENDPOINT = 25.0
+"""Stripe's own limit on an endpoint, unless it has raised it for the account."""
 LIBRARY_RETRIES = 2
 BUSY_RETRIES = 5
 LONGEST_WAIT_SECONDS = 60.0
@@ -57,10 +65,20 @@ class _Dated(stripe.RequestsClient):
     answered: tuple[datetime, float] | None = None  # what it said, and when by our steady clock
     version: str | None = None  # of the API, as the last answer named it
 
+    paces: Paces | None = None
+
     def request(  # type: ignore[override]  # the library's clients differ among themselves
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
+        endpoint = endpoint_of(method, url)
+        if self.paces is not None:
+            self.paces.wait(endpoint)
         answer: tuple[bytes, int, Mapping[str, str]] = super().request(method, url, headers, post_data)
+        if self.paces is not None:
+            if answer[1] == TOO_MANY:
+                self.paces.refused(endpoint, answer[2].get(REASON, ""))
+            else:
+                self.paces.passed(endpoint)
         self.version = answer[2].get("Stripe-Version") or self.version
         with suppress(TypeError, ValueError):  # without a Date, or with none that can be read
             said = parsedate_to_datetime(answer[2].get("Date", ""))
@@ -88,6 +106,7 @@ class StripeCalls:
         *,
         api_base: str | None = None,
         per_second: float = PER_SECOND,
+        per_endpoint: float | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int = LIBRARY_RETRIES,
         refused: str | None = None,
@@ -102,7 +121,9 @@ class StripeCalls:
             stripe_version=API_VERSION,
             max_network_retries=retries,
         )
-        return cls(client, Pace(per_second), http=http, refused=refused, live=_mode_of(secret_key))
+        overall = Pace(per_second)
+        http.paces = Paces(overall, lambda: Pace(per_endpoint or per_second))
+        return cls(client, overall, http=http, refused=refused, live=_mode_of(secret_key))
 
     def behind(self, check: Callable[[Identity], None]) -> "StripeCalls":
         """The same calls; before the first one `check` is told whose the key is, and may raise."""
@@ -135,6 +156,18 @@ class StripeCalls:
             live = bool(self.ask_freely(lambda client: client.v1.balance.retrieve()).livemode)
         return Identity(account, live)
 
+    def _wait_after(self, error: stripe.RateLimitError, busy: int) -> None:
+        """After a 429: by its reason its pace has been slowed; one object that is locked holds this call alone."""
+        headers = error.headers or {}
+        asked = headers.get("retry-after") or headers.get("Retry-After")
+        reason = headers.get(REASON) or headers.get(REASON.lower()) or ""
+        if error.code == LOCKED or reason.startswith("resource"):
+            self.sleep(min(0.5 * 2.0**busy, LONGEST_WAIT_SECONDS))
+        elif asked is not None or not reason:
+            self.pace.hold(_seconds_asked(error, busy))
+        elif busy:
+            self.sleep(0.1 * 2.0**busy)
+
     def server_now(self) -> datetime | None:
         """The clock of who answered last, moved on since; None: nobody has answered yet."""
         answered = None if self.http is None else self.http.answered
@@ -154,7 +187,8 @@ class StripeCalls:
         if self.refused is not None:
             raise GatewayRefusesUsError(self.refused)
         for busy in range(BUSY_RETRIES + 1):
-            self.pace.wait()
+            if self.http is None:  # otherwise each request waits for its own turn
+                self.pace.wait()
             try:
                 answer = ask(self.client)
                 if self.live is not None and not _of_mode(answer, self.live):
@@ -163,7 +197,7 @@ class StripeCalls:
             except stripe.RateLimitError as error:
                 if busy == BUSY_RETRIES:
                     raise UnansweredError("too many requests") from error
-                self.pace.hold(_seconds_asked(error, busy))
+                self._wait_after(error, busy)
             except (stripe.AuthenticationError, stripe.PermissionError) as error:
                 raise _refused(error) from error
             except stripe.IdempotencyError as error:
@@ -181,6 +215,18 @@ class StripeCalls:
                     raise ReplayedError("a failure that is kept under this key") from error
                 raise UnansweredError(type(error).__name__) from error
         raise AssertionError("the last turn returns or raises")
+
+
+def endpoint_of(method: str, url: str) -> str:
+    """The operation that a request asks for, as Stripe counts it: without the object's id.
+
+    >>> endpoint_of("post", "https://api.stripe.com/v1/payment_intents/pi_1/cancel?x=1")
+    'POST /v1/payment_intents/{id}/cancel'
+    """
+    parts = urlsplit(url).path.strip("/").split("/")
+    if len(parts) > 2:
+        parts[2] = "{id}"
+    return f"{method.upper()} /{'/'.join(parts)}"
 
 
 class Gate:

@@ -14,7 +14,7 @@ is never a decline: the charge is due as it was, and where nothing gets through 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,34 +25,25 @@ from keizoku.billing.gateway.books import Dispute, KeyedAct, RefundState
 from keizoku.billing.gateway.limiter import awake_or_not
 from keizoku.billing.gateway.port import (
     BANK_NAMES,
-    REPLAYED,
-    Answer,
     ChargeRequest,
     ChargeResult,
     GatewayRefusesUsError,
     RefundRequest,
     RefundResult,
-    ReplayedError,
     UnansweredError,
 )
-from keizoku.billing.gateway.stripe_answers import Batch, Card, all_ours, declined, failed, refunded
+from keizoku.billing.gateway.stripe_answers import Batch, Card, all_ours
 from keizoku.billing.gateway.stripe_books import StripeBooks
-from keizoku.billing.gateway.stripe_calls import ACCOUNT, INVOICE, KEY, PAGE, StripeCalls, plain
+from keizoku.billing.gateway.stripe_calls import StripeCalls
+from keizoku.billing.gateway.stripe_charges import StripeCharges
 from keizoku.db.session import texts
 from keizoku.db.tables.gateway import card_end, gateway_customer, saved_card
 
-ATTEMPT = "keizoku_attempt"
 CONCURRENT = 16
 """Calls under way at once: at 80 a second enough for answers that take 200 ms."""
 SENDING_SECONDS = 3_600
 """For so long a batch is sent. After a process stood still for longer, others have taken care of these attempts, and
 Stripe may know their keys no more."""
-LOOK_BACK = timedelta(hours=1)
-"""Clocks differ: an intent is looked for from so much before its attempt."""
-
-NO_CARD = "no_saved_card"
-WAITED_FOR_HOLDER = "abandoned"
-"""The reason with which an intent that waits for its card holder is cancelled by us."""
 
 
 class StripeGateway:
@@ -72,6 +63,7 @@ class StripeGateway:
         self._clock = clock
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._calls = calls.behind(lambda found: hold(self._connection, found))
+        self._charges = StripeCharges(self._calls, clock)
         self._pool = ThreadPoolExecutor(max_workers=concurrent, thread_name_prefix="stripe")
 
     @property
@@ -109,7 +101,7 @@ class StripeGateway:
         until = self._clock() + SENDING_SECONDS
         batch = Batch()
         under_way = [
-            self._pool.submit(batch.charge, self._charge, each, cards.get(each.key), until) for each in requests
+            self._pool.submit(batch.charge, self._charges.charge, each, cards.get(each.key), until) for each in requests
         ]
         try:
             for answered in as_completed(under_way):
@@ -126,38 +118,16 @@ class StripeGateway:
         """Look the intents up by our key in the customer's intents since the attempt was first sent."""
         cards = self._cards(requests)
         wanted = [each for each in requests if each.key in cards]
-        found = self._pool.map(lambda each: self._find(each, cards[each.key]), wanted)
+        found = self._pool.map(lambda each: self._charges.find(each, cards[each.key]), wanted)
         return {result.key: result for result in found if result is not None}
 
     def refund(self, request: RefundRequest, at: datetime) -> RefundResult:
         """Refund once per key, to the card that was charged."""
-        params: Any = {
-            "payment_intent": request.charge_gateway_id,
-            "amount": request.yen,
-            "metadata": {KEY: request.key},
-        }
-        key = f"{request.key}:{request.charge_gateway_id}"
-        try:
-            made = self._calls.call(lambda client: client.v1.refunds.create(params, {"idempotency_key": key}))
-        except UnansweredError as error:
-            return RefundResult(request.key, Answer.UNKNOWN, code=str(error))
-        except (stripe.CardError, stripe.InvalidRequestError) as error:
-            return RefundResult(request.key, Answer.DECLINED, code=error.code or "refused")
-        return refunded(request.key, made)
+        return self._charges.refund(request)
 
     def find_refund(self, request: RefundRequest, at: datetime) -> RefundResult | None:
         """The refund of the charge that carries this key, whenever it was asked for."""
-        params: Any = {"payment_intent": request.charge_gateway_id, "limit": PAGE}
-        try:
-            found = self._calls.call(lambda client: client.v1.refunds.list(params))
-        except (UnansweredError, stripe.InvalidRequestError) as error:
-            return RefundResult(request.key, Answer.UNKNOWN, code=str(error) or "not_found")
-        for made in found.data:
-            if plain(made.metadata).get(KEY) == request.key:
-                return refunded(request.key, made)
-        if found.has_more:  # more refunds of one charge than a page holds: nobody can say that it is not among them
-            return RefundResult(request.key, Answer.UNKNOWN, code="too_many_refunds")
-        return None
+        return self._charges.find_refund(request)
 
     def disputes(self, ids: Sequence[str], at: datetime) -> Iterator[Dispute]:
         """Each dispute as it stands now; what does not answer, or is not found, is asked for again."""
@@ -171,7 +141,7 @@ class StripeGateway:
         """Each refund as it stands now; what does not answer, or is not found, is asked for again."""
         for each in ids:
             try:
-                yield self._refund(each)
+                yield self._charges.refund_state(each)
             except (UnansweredError, stripe.InvalidRequestError):
                 continue
 
@@ -183,101 +153,6 @@ class StripeGateway:
         """Our account of each customer."""
         rows = self._connection.execute(sa.select(gateway_customer.c.customer_id, gateway_customer.c.account))
         return {row.customer_id: row.account for row in rows}
-
-    def _refund(self, refund_id: str) -> RefundState:
-        made = self._calls.call(lambda client: client.v1.refunds.retrieve(refund_id))
-        return RefundState(made.id, str(made.status), plain(made).get("failure_reason"))
-
-    def _charge(self, request: ChargeRequest, card: Card | None, until: float) -> ChargeResult:
-        if card is None:
-            return ChargeResult(request.key, Answer.DECLINED, code=NO_CARD)
-        params: Any = {
-            "amount": request.yen,
-            "currency": "jpy",
-            "customer": card.customer_id,
-            "payment_method": card.payment_method_id,
-            "allowed_payment_method_types": ["card"],  # without it Stripe wants an address to send the holder back to
-            "off_session": True,
-            "confirm": True,
-            "metadata": {
-                KEY: request.key,
-                ATTEMPT: str(request.attempt_id),
-                INVOICE: str(request.invoice_id),
-                ACCOUNT: request.account,
-            },
-        }
-        key = f"{request.key}:{card.customer_id}"
-
-        def send(client: stripe.StripeClient) -> stripe.PaymentIntent:
-            if self._clock() > until:
-                raise UnansweredError("not sent: the process stood still")
-            return client.v1.payment_intents.create(params, {"idempotency_key": key})
-
-        try:
-            intent = self._calls.call(send)
-        except ReplayedError:
-            return ChargeResult(request.key, Answer.UNKNOWN, code=REPLAYED)
-        except UnansweredError as error:
-            return ChargeResult(request.key, Answer.UNKNOWN, code=str(error))
-        except stripe.CardError as error:
-            return declined(request.key, error)
-        except stripe.InvalidRequestError as error:
-            return ChargeResult(request.key, Answer.OURS, code=error.code or "invalid_request")
-        return self._result(request.key, intent)
-
-    def _find(self, request: ChargeRequest, card: Card) -> ChargeResult | None:
-        params: Any = {"customer": card.customer_id, "limit": PAGE}
-        if request.first_sent_at is not None:
-            params["created"] = {"gte": int((request.first_sent_at - LOOK_BACK).timestamp())}
-        try:
-            for intent in self._intents(params):
-                if plain(intent.metadata).get(KEY) == request.key:
-                    return self._result(request.key, intent)
-        except (UnansweredError, stripe.InvalidRequestError) as error:
-            return ChargeResult(request.key, Answer.UNKNOWN, code=str(error) or "not_found")
-        return None
-
-    def _intents(self, params: Any) -> Iterator[stripe.PaymentIntent]:
-        """Every intent that fits, page by page."""
-
-        def page_after(last_id: str | None) -> stripe.ListObject[stripe.PaymentIntent]:
-            asked: Any = params if last_id is None else {**params, "starting_after": last_id}
-            return self._calls.call(lambda client: client.v1.payment_intents.list(asked))
-
-        page = page_after(None)
-        yield from page.data
-        while page.has_more:
-            page = page_after(page.data[-1].id)
-            yield from page.data
-
-    def _result(self, key: str, intent: stripe.PaymentIntent) -> ChargeResult:
-        """What an intent's state means; one that waits for the user is cancelled first.
-
-        Definite are: succeeded, canceled, and requires_payment_method with its error. All else is unknown, also a
-        state that nobody knows yet.
-        """
-        happened_at = datetime.fromtimestamp(intent.created, UTC)
-        if intent.status == "succeeded":
-            return ChargeResult(key, Answer.SUCCEEDED, gateway_id=intent.id, happened_at=happened_at)
-        said = plain(intent)
-        failure = plain(said.get("last_payment_error"))
-        if intent.status == "requires_payment_method" and failure:
-            return failed(key, failure, intent.id, happened_at)
-        if intent.status == "canceled":
-            if said.get("cancellation_reason") == WAITED_FOR_HOLDER:
-                return ChargeResult(key, Answer.NEEDS_USER, "authentication_required", intent.id, happened_at)
-            if failure:
-                return failed(key, failure, intent.id, happened_at)
-            return ChargeResult(key, Answer.OURS, intent.status, intent.id, happened_at)
-        if intent.status == "requires_action":
-            intent_id, why = intent.id, WAITED_FOR_HOLDER
-            reason: Any = {"cancellation_reason": why}
-            try:
-                self._calls.call(lambda client: client.v1.payment_intents.cancel(intent_id, reason))
-            except (UnansweredError, stripe.InvalidRequestError, stripe.CardError) as error:
-                return ChargeResult(key, Answer.UNKNOWN, code=str(error), gateway_id=intent.id)
-            return ChargeResult(key, Answer.NEEDS_USER, "authentication_required", intent.id, happened_at)
-        return ChargeResult(key, Answer.UNKNOWN, code=intent.status, gateway_id=intent.id)
 
     def _cards(self, requests: Sequence[ChargeRequest]) -> dict[str, Card]:
         """The card of each request: the last one saved, and not ended, when the request was first sent."""

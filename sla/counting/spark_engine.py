@@ -24,7 +24,15 @@ from typing import IO, Any, Final
 
 from keizoku.sla.counting.claimants import ClaimantRow, UnusableRow
 from keizoku.sla.evidence.observation_checks import findings_of_rules, wrong_rule
-from keizoku.sla.evidence.observation_files import COLUMNS, Bulk, grouped_files, is_blank, is_written, literal
+from keizoku.sla.evidence.observation_files import (
+    COLUMNS,
+    Bulk,
+    grouped_files,
+    is_blank,
+    is_decimal,
+    is_written,
+    literal,
+)
 from keizoku.sla.evidence.observations import ObservationsRead
 from keizoku.sla.evidence.sql_query import Query
 from keizoku.terms.decision import Finding
@@ -237,6 +245,7 @@ def _bulk(types: Mapping[str, str], names: Mapping[str, str], symptom: str | Non
         instants=(f"unix_micros(CAST({start} AS TIMESTAMP))", f"unix_micros(CAST({end} AS TIMESTAMP))"),
         end_is_written=is_written(texts[3]),
         in_place=True,
+        decimal_user="false" if whole_numbers else is_decimal(texts[0]),
     )
 
 

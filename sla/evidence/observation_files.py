@@ -292,7 +292,7 @@ def is_blank(text: str) -> str:
 def is_decimal(text: str) -> str:
     """SQL: an id that a program wrote as a decimal number: of one user it makes two, or of several one."""
     digits_left_out = f"translate(trim({text}), '0123456789', '')"
-    decimal = f"({text} LIKE '%.0%' AND {digits_left_out} = '.' AND rtrim(trim({text}), '0') LIKE '%.')"
+    decimal = f"((trim({text}) LIKE '%.0' OR trim({text}) LIKE '%.00') AND {digits_left_out} = '.')"
     return f"({decimal} OR ({text} LIKE '%e+%' AND {digits_left_out} IN ('.e+', 'e+')))"
 
 

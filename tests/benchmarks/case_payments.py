@@ -1,4 +1,4 @@
-"""The payment stage against a gateway that takes 50 ms for an answer and allows 100 calls a second, over real HTTP.
+"""The payment stage against a gateway that takes 50 ms for an answer and allows 25, 80, 100 calls a second, over HTTP.
 
 Stripe's own client, its real calls; the server is the double of Stripe, a process of its own (card_server.py). What an
 answer costs us has to fit between the calls: attempts are committed before they are sent, answers booked while the next
@@ -26,10 +26,12 @@ from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 from tests.benchmarks.card_server import KEY, capacity, running_cards, seen
 from tests.benchmarks.harness import Case, Contender
+from tests.stripe_double.running import Controls
 
 DUE_ON = date(2026, 4, 10)
 LATENCY_MS = 50
-PER_SECOND = 100
+SHARES = {25: 1, 80: 3, 100: 4}
+"""Calls a second that the gateway allows, over all and on the endpoint, and the eighths of the charges made so."""
 
 _OPEN_FEES = (
     "INSERT INTO plan (code, interval, recorded_at) VALUES ('monthly', 'month', '2026-01-01')",
@@ -70,13 +72,13 @@ def fresh_database(folder: Path, size: Mapping[str, int]) -> None:
         open_fees(session, size["charges"])
 
 
-def charged(engine: sa.Engine, url: str, per_second: float) -> dict[str, Any]:
-    """Charge everything that is due at a server: what stands in the rows then, and the wall seconds of it."""
+def charged(engine: sa.Engine, url: str, per_second: float, contracts: range | None = None) -> dict[str, Any]:
+    """Charge what is due (of these contracts) at a server: what stands in the rows then, and the seconds of it."""
     gateway = StripeGateway(engine, StripeCalls.to(KEY, api_base=url, per_second=per_second))
     try:
         with engine.connect() as session:
             begun = time.perf_counter()
-            charge_due(session, Rules(Terms.load("premium")), gateway, night_at(DUE_ON))
+            charge_due(session, Rules(Terms.load("premium")), gateway, night_at(DUE_ON), contract_ids=contracts)
             seconds = time.perf_counter() - begun
             return {
                 "attempts": _rows(session, "SELECT outcome, count(*), sum(yen) FROM payment_attempt GROUP BY 1"),
@@ -94,31 +96,35 @@ def _rows(session: Session, query: str) -> list[list[Any]]:
 
 
 def keizoku(folder: Path, size: Mapping[str, int]) -> dict[str, Any]:
-    """Charges them all; the rate is that of the whole stage."""
+    """Charges them all, a part at each rate; the rate is that of the whole stage."""
     with EmbeddedServer(folder) as server, running_cards(LATENCY_MS, size["charges"]) as url:
         engine = make_engine(server.url)
-        answer = charged(engine, url, PER_SECOND)
+        double = Controls(url)
+        figures: dict[str, float] = {}
+        begun, answer = 0, {}
+        for allowed, eighths in SHARES.items():
+            contracts = range(begun + 1, begun + size["charges"] * eighths // 8 + 1)
+            begun = contracts.stop - 1
+            double("limits", overall=allowed, endpoint=allowed)
+            answer = charged(engine, url, allowed, contracts)
+            rate = len(contracts) / answer.pop("seconds")
+            figures[f"charges_per_second_where_{allowed}_are_allowed"] = rate
+            figures[f"percent_of_{allowed}"] = 100 * rate / allowed
+        double("limits", overall=None, endpoint=None)
         engine.dispose()
         asked = seen(url)
-        seconds = answer.pop("seconds")
         assert (asked["charges"], asked["most_for_one_invoice"]) == (size["charges"], 1), asked
-        return {
-            **answer,
-            "figures": {
-                "charges_per_second": size["charges"] / seconds,
-                "calls_seen_per_second_by_the_server": (asked["calls"] - 1) / asked["seconds"],
-                "most_calls_in_any_second_seen_by_the_server": asked["most_in_a_second"],
-                "charges_per_second_that_the_server_itself_can_answer": capacity(url, 20 * size["charges"] // 10),
-            },
-        }
+        figures["most_calls_in_any_second_seen_by_the_server"] = asked["most_in_a_second"]
+        figures["charges_per_second_that_the_server_itself_can_answer"] = capacity(url, 20 * size["charges"] // 10)
+        return {**answer, "figures": figures}
 
 
 CASE = Case(
     name="payments",
     title="Charges against a gateway's limit",
     about=(
-        f"Open fees are charged over HTTP at a server that takes {LATENCY_MS} ms (40 to 60) for an answer, at a limit "
-        f"of {PER_SECOND} calls a second: every attempt committed before its call, every answer booked, with the "
+        f"Open fees are charged over HTTP at a server that takes {LATENCY_MS} ms (40 to 60) for an answer and "
+        "allows 25, 80 and 100 calls a second: every attempt committed before its call, every answer booked, with the "
         "embedded PostgreSQL. The rate is that of the whole stage, from the first question to the last commit."
     ),
     size={"charges": 8_000},

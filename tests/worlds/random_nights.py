@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import owed_view, trial_balance, unknown_charges
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway
+from keizoku.db.session import Session
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
@@ -54,6 +55,7 @@ class Weather:
     by_people: int = 0  # of these, what people made sure of
     payouts: Counter[str] = field(default_factory=Counter)  # by their last state
     inquiries: int = 0
+    good: set[str] = field(default_factory=set)  # accounts whose card never refuses: what is late is not their fault
 
 
 def random_nights(
@@ -104,15 +106,21 @@ def random_nights(
             on = FIRST + timedelta(days=number)
             if number % 5 == 4:
                 weather.faults["wrong key"] += 1
+                begun = session.execute(_ATTEMPTS).scalar_one()
                 with _wrong_key(engine, proxy, WRONG_KEYS[number % len(WRONG_KEYS)]) as wrong:
                     run_night(Services(session, services.rules, wrong), on, at(night_at(on)))
+                refused = _of_night(session, begun)
+                assert set(refused) <= {"abandoned"}, refused  # no decline, and nothing left in flight
             run_night(services, on, at(night_at(on)))
             proxy.fault = no_fault
             money.moves_on()
             some_pay_otherwise(night_at(on) + timedelta(hours=1))
             account = f"u{number:03d}"
             now = at(night_at(on) + timedelta(hours=6))
-            save_card(session, patient, proxy, account, DECLINES if dice.random() < 0.2 else GOOD)
+            card = DECLINES if dice.random() < 0.2 else GOOD
+            if card == GOOD:
+                weather.good.add(account)
+            save_card(session, patient, proxy, account, card)
             proxy.fault = fault
             services.billing.approve(account, "monthly", "card", now=at(now + timedelta(hours=1)))
             some_pay_otherwise(now + timedelta(hours=2))
@@ -174,6 +182,20 @@ class _Money:
             self.weather.inquiries += 1
 
 
+_ATTEMPTS = sa.text("SELECT coalesce(max(id), 0) FROM payment_attempt")
+_THEIR_FAULT = {
+    "suspended": "SELECT account FROM suspension",
+    "demanded interest of": "SELECT account FROM demand",
+    "told that it is overdue": "SELECT account FROM user_notice WHERE kind IN ('overdue', 'suspension', 'termination')",
+}
+
+
+def _of_night(session: Session, above: int) -> Counter[str]:
+    """What became of the attempts that began above an id."""
+    rows = session.execute(sa.text("SELECT outcome FROM payment_attempt WHERE id > :above"), {"above": above})
+    return Counter(str(row.outcome) for row in rows)
+
+
 def _people_make_sure(services: Services, now: datetime) -> int:
     """Of what stayed unknown for too long, people look at the gateway's own page: nothing was charged, or refunded."""
     charges = [int(str(each["attempt"])) for each in unknown_charges(services.session)]
@@ -214,6 +236,12 @@ def _reckon(services: Services, proxy: Proxy, weather: Weather) -> None:
         else:
             weather.invoices[end] += 1
     assert wrong == [], wrong
+    for what, query in _THEIR_FAULT.items():
+        blamed = set(services.session.scalars(sa.text(query))) & weather.good
+        assert blamed == set(), f"{what} by our fault: {sorted(blamed)}"
+    for account in sorted(weather.good):
+        owed = owed_view(services.session, services.rules, account, proxy.clock())
+        assert not owed["interest"], (account, owed)
     balance = sum(each["net"] for each in proxy.all_of("balance_transactions"))
     assert trial_balance(services.session).get("1131", 0) == balance
 

@@ -35,6 +35,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("contract queue", "", 0),
     ("offer", "monthly", 0),
     ("contract show-again", "waits1", 0),
+    ("contract show-again", "waits3", 0),
     ("tasks list", "", 1),
     ("tasks show", "T999", 1),
     ("contract approve", "waits1 --author keiri", 0),

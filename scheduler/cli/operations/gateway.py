@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_services, services_now
+from keizoku.scheduler.cli.shared.context import open_services, services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.inputs import AsJson
 from keizoku.scheduler.cli.shared.language import both, japanese, language
-from keizoku.scheduler.cli.shared.output import emit, errors
+from keizoku.scheduler.cli.shared.output import UserError, emit, errors, note
 
 if TYPE_CHECKING:
     from keizoku.billing.gateway.stripe_calls import StripeCalls
@@ -100,12 +100,50 @@ def rebind(
     emit({"bound_to": str(found), "before": None if before is None else str(before)}, as_json)
 
 
-def _calls(services: Services) -> StripeCalls:
+@app.command(
+    help=japanese(
+        "テストモードのアカウントで一通り試します: カード登録(3-Dセキュア)、決済、拒否、返金、異議申立て、入金。\n\n"
+        "Stripeが公開しているテスト用のカードを使い、期待と結果を並べます。本番キーは断ります。"
+        "違いがあれば終了コード 1。"
+    )
+)
+def rehearse(as_json: AsJson = False) -> None:
+    """Walk through a test-mode account: save a card (3-D Secure), charge, decline, refund, dispute, payout.
+
+    With the payment methods that Stripe documents for tests; what was expected stands beside what came. A live key is
+    refused. Exit 1 where something differs. It needs no database.
+    """
+    from dataclasses import asdict
+
+    from keizoku.billing.gateway.stripe_rehearsal import rehearse as walk
+    from keizoku.scheduler.app import stripe_calls_of
+    from keizoku.scheduler.settings import SettingsError
+
+    settings = settings_of_this_process()
+    if settings.gateway != "stripe":
+        raise _not_stripe()
+    try:
+        calls = stripe_calls_of(settings)
+    except SettingsError as error:
+        raise UserError(str(error)) from error
+    steps = []
+    for each in walk(calls, datetime.now(UTC)):
+        steps.append(asdict(each))
+        if not as_json:
+            note(f"{each.name}: {'as expected' if each.ok else each.found}")
+    emit(steps, as_json)
+    if any(each["ok"] is False for each in steps):
+        raise typer.Exit(1)
+
+
+def _not_stripe() -> Exception:
     from keizoku.terms.refusal import Refused
 
+    return Refused("gateway.not_stripe", "the gateway in use is not Stripe", "set KEIZOKU_GATEWAY=stripe and its key")
+
+
+def _calls(services: Services) -> StripeCalls:
     calls: StripeCalls | None = getattr(services.gateway, "calls", None)
     if calls is None:
-        raise Refused(
-            "gateway.not_stripe", "the gateway in use is not Stripe", "set KEIZOKU_GATEWAY=stripe and its key"
-        )
+        raise _not_stripe()
     return calls

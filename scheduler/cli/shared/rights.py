@@ -210,6 +210,7 @@ WITHOUT_DATABASE: Final = (
     "terms map",
     "terms refusals",
     "bank formats",
+    "gateway rehearse",
     "scenario run",
     "scenario schema",
     "sla formats",

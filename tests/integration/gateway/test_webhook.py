@@ -115,6 +115,40 @@ def test_signed_nonsense_is_refused_with_its_reason_and_writes_nothing(
     assert session.scalar(sa.select(sa.func.count()).select_from(gateway_event)) == 0
 
 
+def test_any_of_several_signatures_is_enough_and_two_times_are_one_too_many(tell: Tell) -> None:
+    payload = event("payout.paid", {"id": "po_1"})
+    good, other = signed(payload), signed(payload, secret="another")  # noqa: S106
+    time, fits = good.split(",", 1)
+    rolled = f"{time},{other.split(',', 1)[1]},{fits},v0=ab"  # while a secret is rolled, both sign
+    assert tell(payload, rolled).answer is Answer.TAKEN
+    old = signed(payload, NOW - timedelta(days=2))
+    for header in (f"{time},{old}", f"{old},{time}"):  # a copy of an old call with a fresh time beside its own
+        assert tell(payload, header).answer is Answer.BAD_SIGNATURE
+    for header in (
+        "v1",
+        "t",
+        "=",
+        ",",
+        "t=1,v1",
+        "v1=a",
+        "t=1=2,v1=a",
+        "t=99999999999999999999,v1=a",
+        "t=,v1=",
+        "t= 1",
+    ):
+        assert tell(payload, header).status == 400
+
+
+def test_a_thin_event_says_what_the_endpoint_needs(tell: Tell) -> None:
+    thin = {
+        "id": "evt_1", "object": "v2.core.event", "type": "v1.payout.paid", "created": "2026-04-01T03:00:00Z",
+        "livemode": False, "related_object": {"id": "po_1", "type": "payout", "url": "/v1/payouts/po_1"},
+    }  # fmt: skip
+    answer = tell(json.dumps(thin).encode())
+    assert (answer.answer, answer.status) == (Answer.BAD_PAYLOAD, 400)
+    assert "snapshot events" in answer.reason
+
+
 @given(st.binary(max_size=200), st.text(max_size=200))
 def test_any_unsigned_bytes_are_refused_without_a_database(payload: bytes, signature: str) -> None:
     answer = refusal(payload, signature, SECRET, NOW)

@@ -7,7 +7,9 @@ import pytest
 
 from keizoku.sla.evidence.ics_times import Stated
 from keizoku.sla.evidence.maintenance_notices import read_notices
-from keizoku.terms.calendar import parse_instant
+from keizoku.sla.rules.outages import Cause, Outage
+from keizoku.sla.rules.unusable_time import MonthFacts, service_month
+from keizoku.terms.calendar import Month, epoch, parse_instant
 from tests.worlds.calendars import POLICY, event, ics, read
 
 FRIDAYS = event("weekly", "20260403T100000", "20260403T120000", more="RRULE:FREQ=WEEKLY;COUNT=4")
@@ -326,3 +328,23 @@ def test_9_4_4__one_occurrence_is_cancelled_by_a_mail_without_its_window(tmp_pat
     lines = "UID:weekly\nSEQUENCE:1\nDTSTAMP:20260405T000000Z\nRECURRENCE-ID;TZID=Asia/Tokyo:20260417T100000"
     mail = ics(tmp_path / "2.ics", lines, head="METHOD:CANCEL")
     assert (read(series, mail), read(mail, series)) == ((THREE, []), (THREE, []))
+
+
+@pytest.mark.parametrize(
+    ("head", "stated", "source"),
+    [
+        ("METHOD:REQUEST", Stated(), "notice a (published: DTSTAMP)"),
+        ("", Stated(parse_instant("2026-04-02")), "notice a (published: --published)"),
+        ("", Stated(seen_at=parse_instant("2026-04-03")), "notice a (published: first seen)"),
+    ],
+)
+def test_9_4_4__the_evidence_names_what_a_time_of_publication_rests_on(
+    tmp_path: Path, head: str, stated: Stated, source: str
+) -> None:
+    window = "DTSTART;TZID=Asia/Tokyo:20260415T100000\nDTEND;TZID=Asia/Tokyo:20260415T120000"
+    file = ics(tmp_path / "a.ics", f"UID:a\nDTSTAMP:20260401T000000Z\n{window}", head=head)
+    start = epoch(parse_instant("2026-04-15 10:00"))
+    outage = Outage(start, start + 7_200, Cause.SYSTEM_UPDATE, "incident s")
+    facts = MonthFacts(Month(2026, 4), (outage,), read_notices(file, POLICY, stated).rows)
+    (part,) = service_month(facts, POLICY, 0).parts
+    assert (part.bucket, part.sources) == ("announced_update", ("incident s", source))
