@@ -21,12 +21,8 @@ from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import LOCKED, changing_columns
 
 NAMES = ("worker", "finance", "support")
-SECRETS: Final[Mapping[str, frozenset[str]]] = {
-    "code": frozenset({"digest"}),
-    "code_batch": frozenset({"salt"}),
-    "transfer_order": frozenset({"holder"}),
-}
-"""Columns that would help to guess codes, or name somebody to a bank, by table; the rest of these rows is no secret."""
+SECRETS: Final[Mapping[str, frozenset[str]]] = {"code": frozenset({"digest"}), "code_batch": frozenset({"salt"})}
+"""Columns that would help to guess codes, by table; the rest of these rows is no secret."""
 SUPPORT_ADDS = frozenset(
     {
         "incident",

@@ -30,6 +30,7 @@ from keizoku.billing.statements.store_files import (
     read_store_file,
     store_format_of,
 )
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_order
 from keizoku.db.tables.contracts import account as account_table
@@ -65,6 +66,7 @@ def order_of(written: str) -> str:
 
 def note_orders(session: Session, orders: Mapping[str, str], by: str, now: datetime) -> int:
     """Record whose orders are (order -> account); commits; the new ones. Refused for another account's order."""
+    want_to_add(session, store_order)
     fresh = 0
     for written, account in orders.items():
         order = order_of(written)

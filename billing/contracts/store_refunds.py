@@ -17,6 +17,7 @@ from keizoku.billing.contracts.renewal_stage import save_end
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.rules.books.revenue_recognition import recognised_between
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_refund
 from keizoku.db.tables.books import term_closure
@@ -50,6 +51,7 @@ def refund_term(
     session: Session, rules: Rules, refund: StoreRefund, by: str, ground: str, now: datetime, *, again: bool = False
 ) -> int:
     """Record and book a store's refund; commits; rows written, 0 where it is known (with `again`). Raises Refused."""
+    want_to_add(session, store_refund)
     try:
         changes = _refund(session, rules, refund, by, ground, now, again)
     except Refused:

@@ -17,7 +17,9 @@ from keizoku.billing.gateway.events import record_movements, record_payouts
 from keizoku.billing.statements.presets import folded_name
 from keizoku.billing.statements.recognise import decoded
 from keizoku.billing.statements.values import BadValueError, is_blank, yen_of
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
+from keizoku.db.tables.gateway import balance_transaction
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import BrokenRecord, csv_records, read_whole
 
@@ -63,6 +65,7 @@ def take_balance_file(session: Session, path: Path, now: datetime) -> tuple[Bala
 
     Raises OSError if it cannot be opened.
     """
+    want_to_add(session, balance_transaction)
     try:
         raw = read_whole(path)
     except OSError as error:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.rules.bank_names import without_numbers
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session, texts
 from keizoku.db.tables.bank import payer_rule
 from keizoku.terms.refusal import Refused
@@ -67,6 +68,7 @@ def every_rule(session: Session) -> list[PayerRule]:
 
 def withdraw_rule(session: Session, rule_id: int, by: str, ground: str, now: datetime) -> None:
     """A rule holds no more. Commits. Refused for one that is not in force."""
+    want_to_add(session, payer_rule)
     found = next((each for each in every_rule(session) if each.id == rule_id), None)
     if found is None:
         session.rollback()

@@ -37,6 +37,7 @@ from keizoku.billing.statements.transfer_file import (
     write_transfers,
 )
 from keizoku.billing.statements.values import BadValueError
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act, transfer_act, transfer_file, transfer_order
 from keizoku.terms.calendar import jst_day
@@ -77,6 +78,7 @@ class WrittenFile:
 
 def propose(session: Session, account: str, yen: int, to: BankAccount, by: str, ground: str, now: datetime) -> int:
     """Propose to send a deposit, or a part, to its payer's bank account; commits; the transfer's id. Raises Refused."""
+    want_to_add(session, transfer_order)
     try:
         bank_and_branch(to.bank, to.branch)
         holder = in_kana(to.holder, 30)
@@ -113,6 +115,7 @@ def propose(session: Session, account: str, yen: int, to: BankAccount, by: str, 
 
 def decide(session: Session, order_id: int, approve: bool, by: str, ground: str, now: datetime) -> None:
     """Another person approves a transfer, or anybody rejects it; commits. Raises Refused."""
+    want_to_add(session, transfer_act)
     row = _order(session, order_id)
     if (state := _state(session, order_id)) != "proposed":
         session.rollback()
@@ -129,6 +132,7 @@ def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> Wr
 
     So that the file is there when the rows are: what is written first appears when the commit is done.
     """
+    want_to_add(session, transfer_act)
     if on < jst_day(now):
         raise Refused("transfer_out.day", f"{on} is over: a bank pays today or later")
     rows = [row for row in _orders(session) if _state(session, row.id) == APPROVED]
@@ -156,6 +160,7 @@ def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> Wr
 
 def file_again(session: Session, number: int) -> WrittenFile:
     """A file that was made before, byte for byte. Refused where there is none."""
+    want_to_add(session, transfer_file)  # the file names people and their accounts
     file = session.execute(sa.select(transfer_file).where(transfer_file.c.id == number)).one_or_none()
     if file is None:
         session.rollback()
@@ -173,6 +178,7 @@ def file_again(session: Session, number: int) -> WrittenFile:
 
 def sent_back(session: Session, order_id: int, by: str, ground: str, now: datetime) -> None:
     """The bank could not pay a transfer and gave the money back: it is the payer's again (1110 / 2140). Commits."""
+    want_to_add(session, transfer_act)
     row = _order(session, order_id)
     if (state := _state(session, order_id)) != SENT_OFF:
         session.rollback()

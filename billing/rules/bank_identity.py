@@ -2,7 +2,7 @@
 
     same id                          the same line          another id       another line, however equal
     same row of a file               the same line, counted
-    same balance after it            the same line          another balance  another line
+    same balance after it, a name that the other has in it   the same line       another balance   another line
     neither is told by id or balance the n-th of a file is the n-th that is known
 
 Always holds: a known line answers for one line of a file, and a line of a file for one known line. Pure; accounts are
@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from keizoku.billing.rules.bank_names import without_numbers
 from keizoku.billing.rules.bank_statement import StatementLine
 
 
@@ -51,8 +52,14 @@ class _Pool:
     left: dict[int, KnownLine]
     found: dict[int, KnownLine] = field(default_factory=dict)  # place in the file -> known line
 
-    def meet(self, lines: Sequence[StatementLine], key: Callable[[StatementLine], Hashable | None]) -> None:
-        """Pair what has the same key, in order; a key of None is none."""
+    def meet(
+        self,
+        lines: Sequence[StatementLine],
+        key: Callable[[StatementLine], Hashable | None],
+        differ: Callable[[StatementLine, StatementLine], bool] | None = None,
+    ) -> None:
+        """Pair what has the same key, in order, and does not differ otherwise; a key of None is none."""
+        differ = differ or _differ
         by_key: dict[Hashable, deque[KnownLine]] = defaultdict(deque)
         for each in self.left.values():
             if (of := key(each.line)) is not None:
@@ -66,7 +73,7 @@ class _Pool:
             while waiting and waiting[0].id not in self.left:
                 waiting.popleft()
             for known in waiting:
-                if known.id in self.left and not _differ(line, known.line):
+                if known.id in self.left and not differ(line, known.line):
                     self.found[place] = self.left.pop(known.id)
                     break
 
@@ -85,7 +92,7 @@ def tell_apart(
     pool = _Pool({each.id: each for each in every})
     pool.meet(lines, _by_id)
     pool.meet(lines, _by_row)
-    pool.meet(lines, _by_balance)
+    pool.meet(lines, _by_balance, _of_others)
     pool.meet(lines, facts_of)
     fresh, met, otherwise = [], [], []
     for place, line in enumerate(lines):
@@ -106,6 +113,12 @@ def _differ(one: StatementLine, other: StatementLine) -> bool:
     if one.bank_id and other.bank_id:
         return one.bank_id != other.bank_id
     return one.balance is not None and other.balance is not None and one.balance != other.balance
+
+
+def _of_others(one: StatementLine, other: StatementLine) -> bool:
+    """Whether they are told apart, or are of two payers: neither name has the other in it."""
+    names = without_numbers(one.payer), without_numbers(other.payer)
+    return _differ(one, other) or not (names[0] in names[1] or names[1] in names[0])
 
 
 def _by_id(line: StatementLine) -> Hashable | None:

@@ -42,7 +42,7 @@ SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 }
 """What is written together, once, when it becomes known; the first column of each group says whether it was."""
 
-LOCKED: Final[Mapping[str, str]] = {"account": "id", "bank_line": "id", "code": "id"}
+LOCKED: Final[Mapping[str, str]] = {"account": "id", "bank_line": "id", "code": "id", "transfer_order": "id"}
 """Tables whose rows never change and are locked one by one, so that two do not act on the same.
 
 PostgreSQL lets only those lock a row who may change a column of it; the append-only guard refuses the change itself.

@@ -20,6 +20,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app
 
 from keizoku.db.failures import failure_of
+from keizoku.scheduler.worker.budget_numbers import BudgetNumbers
 from keizoku.scheduler.worker.state_numbers import StateNumbers
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Numbers:
     """The metrics of one worker, in a registry of their own.
 
     What it did itself is counted; whether it leads and how long its jobs have run is asked of it at each scrape, the
-    state of the services of the database (`StateNumbers`). So a standby, and one that led yesterday, tell what is.
+    state of the services of the database (`StateNumbers`). So a standby, and one that led yesterday, tell what is. The
+    month's budget is told by the one that leads (`BudgetNumbers`).
     """
 
     def __init__(self) -> None:
@@ -45,10 +47,8 @@ class Numbers:
         )
         self.running = self._gauge("keizoku_job_running_seconds", "How long the job under way has run, else 0", "job")
         self.rows = Counter("keizoku_stage_rows", "Rows written by stage", ["stage"], registry=self.registry)
-        self.unusable = self._gauge("keizoku_sla_unusable_seconds", "Unusable time of the running month so far")
-        self.budget = self._gauge(
-            "keizoku_sla_budget_used_ratio", "Unusable time so far, of what a tier begins after", "over_seconds"
-        )
+        self.budget = BudgetNumbers()
+        self.registry.register(self.budget)
         self.state = StateNumbers()
         self.registry.register(self.state)
 

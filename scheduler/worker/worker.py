@@ -40,9 +40,8 @@ from keizoku.scheduler.night.processes import WorkerPool
 from keizoku.scheduler.night.schedule import NIGHT_AT, last_night_due
 from keizoku.scheduler.worker.leadership import Leadership, NotLeadingError
 from keizoku.scheduler.worker.telemetry import Health, Numbers, what_failed
-from keizoku.sla.months.budget import budget_of
 from keizoku.sla.months.month_facts import NoPopulationError
-from keizoku.terms.calendar import JST, Month
+from keizoku.terms.calendar import JST
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 
@@ -55,7 +54,7 @@ ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
 BREAK_SECONDS: Final = 1.0
 NOTICES_SEEN_SECONDS: Final = 3_600.0
-BUDGET_SECONDS: Final = 600.0
+BUDGET_SECONDS: Final = 60.0
 JOBS: Final = ("night", "news", "backup", "notices", "budget")
 
 
@@ -90,6 +89,8 @@ class Worker:
     def __post_init__(self) -> None:
         state = self.numbers.state
         state.connect, state.clock, state.most_missed = self.leadership.connect, self.clock, self.most_missed
+        budget = self.numbers.budget
+        budget.leads, budget.clock = lambda: self.leadership.leads, self.clock
         self.numbers.leader.set_function(lambda: self.leadership.leads)
         self.numbers.reachable.set_function(lambda: self.leadership.reachable)
         for name in JOBS:
@@ -217,16 +218,11 @@ class Worker:
         if not self._may_work():
             return
         with self._job("budget") as job, self._services() as services:
-            now = self.clock()
-            try:
-                found = budget_of(services.session, services.rules, Month.of(now), now)
-            except (NoPopulationError, UncoveredDateError):
-                job.outcome = "nothing_due"
-            else:
-                self.numbers.unusable.set(found.unusable)
-                for each in found.tiers:
-                    ratio = each.used / each.tier.over_seconds
-                    self.numbers.budget.labels(str(each.tier.over_seconds)).set(ratio)
+            job.outcome = "nothing_due"
+            with suppress(NoPopulationError, UncoveredDateError):
+                found = self.numbers.budget.measure(services.session, services.rules, self.clock())
+                if found is not None:
+                    job.outcome, job.about["unusable_seconds"] = "done", found.unusable
             services.session.rollback()
 
     def see_notices(self) -> None:

@@ -3,26 +3,30 @@
     keizoku sla budget 2026-04      12,000 s of 12,960 s (20 %)      960 s left      the night carries 14,400 s
 
 An exclusion carries the month where without it a higher tier would be reached by now. A month that is under way counts
-until the present; what nobody knows yet is told beside it, as it may still turn out to have been down.
+until the present, a stop that goes on or whose end is expected too; what nobody knows yet is told beside it, as it
+may still turn out to have been down.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
+
 from keizoku.db.session import Session
+from keizoku.db.tables.evidence import month_to_review
 from keizoku.sla.months.month_facts import load_month_facts
 from keizoku.sla.review_queue import policy_of
-from keizoku.sla.rules.intervals import length
-from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, if_unknown_was_down, service_month
-from keizoku.terms.calendar import Month, iso_jst
+from keizoku.sla.rules.intervals import clip, length
+from keizoku.sla.rules.unusable_time import SERVICE_BUCKETS, MonthFacts, if_unknown_was_down, service_month
+from keizoku.terms.calendar import Month, epoch, iso_jst
 from keizoku.terms.money import fraction_text
 from keizoku.terms.policy import Policy, Tier
 from keizoku.terms.rules import Rules
 
-__all__ = ["CarryingExclusion", "MonthBudget", "TierLeft", "budget_of"]
+__all__ = ["CarryingExclusion", "MonthBudget", "TierLeft", "budget_of", "newest_evidence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class MonthBudget:
     unusable_if_unknown_was_down: int
     tiers: tuple[TierLeft, ...]
     exclusions: tuple[CarryingExclusion, ...]
+    goes_on: bool  # a stop reaches the present: the figures grow without new evidence
 
     def to_json(self) -> dict[str, Any]:
         """As it is printed in JSON; seconds are whole."""
@@ -98,7 +103,8 @@ class MonthBudget:
 def budget_of(session: Session, rules: Rules, month: Month, at: datetime) -> MonthBudget:
     """The month's budget as known at an instant. Raises NoPopulationError, UncoveredDateError."""
     policy, resolution = policy_of(rules, month), rules.discretion.resolution_seconds
-    facts = load_month_facts(session, policy, month, at)
+    known = load_month_facts(session, policy, month, at)
+    facts = _until(known, epoch(at))
     measured = service_month(facts, policy, resolution)
     unusable = length(measured.unusable)
     exclusions = []
@@ -120,7 +126,26 @@ def budget_of(session: Session, rules: Rules, month: Month, at: datetime) -> Mon
             for tier in sorted(policy.sla.tiers, key=lambda tier: tier.over_seconds)
         ),
         tuple(exclusions),
+        goes_on=any(
+            end >= epoch(at) for end in (*(each.end for each in known.outages), *(end for _, end in known.unknown))
+        ),
     )
+
+
+def newest_evidence(session: Session, month: Month, at: datetime) -> int:
+    """The last thing recorded about a month by an instant, as a number; 0 before the first. One look at an index.
+
+    As long as it is the same, and no stop goes on, the month's budget is the same.
+    """
+    row = month_to_review.c
+    query = sa.select(row.id).where(row.month == str(month), row.recorded_at <= at).order_by(row.id.desc()).limit(1)
+    return session.execute(query).scalar_one_or_none() or 0
+
+
+def _until(facts: MonthFacts, at: int) -> MonthFacts:
+    """The facts up to a second: nothing that is only expected counts yet."""
+    so_far = tuple(replace(each, end=min(each.end, at)) for each in facts.outages if each.start < at)
+    return replace(facts, outages=so_far, unknown=clip(facts.unknown, 0, at))
 
 
 def _reached(policy: Policy, seconds: int) -> int:

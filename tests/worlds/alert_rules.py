@@ -46,7 +46,7 @@ def ringing(scrapes: Sequence[str], before: Sequence[str] = ()) -> set[str]:
 
 
 def _holds(expression: str, now: Sequence[Sample], then: Sequence[Sample]) -> bool:
-    found = re.fullmatch(r"(.+) (>|==|!=) ([\d *]+)", expression)
+    found = re.fullmatch(r"(.+) (>|==|!=) ([\d. *]+)", expression)
     assert found is not None, expression
     measured = _RULE.fullmatch(found[1])
     assert measured is not None, expression
@@ -65,9 +65,9 @@ def _holds(expression: str, now: Sequence[Sample], then: Sequence[Sample]) -> bo
         numbers = [value - earlier.get(str(sorted(labels.items())), 0) for _, labels, value in picked(now)]
     if not numbers:
         return False
-    limit = 1
+    limit = 1.0
     for factor in found[3].split("*"):
-        limit *= int(factor)
+        limit *= float(factor)
     if how is not None:
         numbers = [_TOGETHER[how](numbers)]
     return any(_COMPARE[found[2]](number, limit) for number in numbers)

@@ -12,8 +12,9 @@ from keizoku.billing.ledger.bank_acts import NOT_TAKEN_BACK, WAITING, newest_act
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.bank.match_reversal import unmatch
 from keizoku.billing.receivables.import_log import import_of, note_undone
+from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
-from keizoku.db.tables.bank import bank_act, bank_line
+from keizoku.db.tables.bank import bank_act, bank_line, money_import_undone
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.refusal import Refused
@@ -27,6 +28,7 @@ def take_back(
 
     Refused where it was taken back already, or where a person's own entry rests on one of its lines.
     """
+    want_to_add(session, money_import_undone)
     done = import_of(session, "bank", import_id)
     if done.undone:
         session.rollback()

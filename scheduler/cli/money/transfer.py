@@ -98,12 +98,12 @@ def file(
     if not again and not (on and payer):
         fail("a file of transfers needs --on DAY, and the setting KEIZOKU_TRANSFER_PAYER")
     with services_now() as (services, now):
+        if again:
+            made = services.billing.transfer_file_again(again)
+        else:
+            made = services.billing.send_transfers(payer_of(payer), day(on), by=author, now=now)
         try:
-            with whole_file(out) as partial:
-                if again:
-                    made = services.billing.transfer_file_again(again)
-                else:
-                    made = services.billing.send_transfers(payer_of(payer), day(on), by=author, now=now)
+            with whole_file(out) as partial:  # the file appears when the rows are there
                 partial.write_bytes(made.content)
                 services.session.commit()
         except OSError as error:

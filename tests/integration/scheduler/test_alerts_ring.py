@@ -11,19 +11,31 @@ import pytest
 import sqlalchemy as sa
 from prometheus_client import generate_latest
 
+from keizoku.db.session import Session
 from keizoku.db.tables.books import certificate, stage_run
 from keizoku.db.tables.gateway import gateway_cursor
 from keizoku.db.tables.operations import backup_copy
 from keizoku.scheduler.night.nightly_run import STAGES
 from keizoku.scheduler.night.schedule import last_night_due
+from keizoku.scheduler.worker import budget_numbers, state_numbers
 from keizoku.scheduler.worker.leadership import Leadership
 from keizoku.scheduler.worker.telemetry import json_logger
 from keizoku.scheduler.worker.worker import Worker
-from tests.worlds.alert_rules import ringing, rules
+from keizoku.sla.months.budget import MonthBudget, budget_of
+from keizoku.terms.calendar import Month, parse_instant
+from keizoku.terms.rules import Rules
+from tests.worlds.alert_rules import ringing, rules, samples
 from tests.worlds.world import services_on
 
 STORES = ("a", "b", "s3://c")
 Pair = tuple[Worker, Worker]
+
+
+@pytest.fixture(autouse=True)
+def counted_at_each_scrape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is: a scrape right after a change tells it."""
+    monkeypatch.setattr(state_numbers, "COUNTED_HOLDS", 0)
+    monkeypatch.setattr(budget_numbers, "MEASURED_HOLDS", 0)
 
 
 @contextmanager
@@ -184,6 +196,83 @@ def test_what_the_worker_itself_does_rings(engine: sa.Engine) -> None:
         first.leadership.reachable = False
         told = ringing(scrapes(workers), scrapes(workers))
         assert told == {"KeizokuNobodyLeads", "KeizokuDatabaseGone"}
+
+
+def test_9_2__the_months_budget_rings_from_the_leader_as_it_is_used_up(engine: sa.Engine) -> None:
+    now = [parse_instant("2026-11-20 12:00")]
+    with pair(engine, lambda: now[0]) as workers, services_on(engine) as services:
+        leader, standby = workers
+
+        def rings() -> set[str]:
+            for worker in workers:
+                worker.measure_budget()
+            return {each for each in ringing(scrapes(workers)) if each.startswith("KeizokuSla")}
+
+        def told(worker: Worker) -> dict[str, float]:
+            found = samples(generate_latest(worker.numbers.registry).decode())
+            return {f"{name}{labels.get('tier', '')}": value for name, labels, value in found if "_sla_" in name}
+
+        def stopped(start: str, end: str) -> None:
+            span = (parse_instant(f"2026-11-{start}"), parse_instant(f"2026-11-{end}"))
+            services.sla.stop(*span, 1_000, now=now[0])
+
+        assert (rings(), told(leader)["keizoku_sla_unusable_seconds"], told(standby)) == (set(), 0, {})
+        services.sla.population(parse_instant("2025-01-01 00:00"), 1_000, now=now[0])
+        stopped("10 09:00", "10 10:48")
+        assert (rings(), told(leader)["keizoku_sla_budget_used_ratio1"]) == (set(), 0.5)
+        stopped("11 09:00", "11 09:10")
+        assert (rings(), told(standby)) == ({"KeizokuSlaHalfUsed"}, {})
+        stopped("12 09:00", "12 10:00")
+        assert rings() == {"KeizokuSlaHalfUsed", "KeizokuSlaNearlyUsed"}
+        stopped("13 09:00", "13 09:38")
+        assert (rings(), told(leader)) == (
+            {"KeizokuSlaHalfUsed", "KeizokuSlaNearlyUsed"},
+            {
+                "keizoku_sla_unusable_seconds": 12_960,
+                "keizoku_sla_unknown_seconds": 0,
+                "keizoku_sla_seconds_to_tier1": 0,
+                "keizoku_sla_seconds_to_tier2": 12_960,
+                "keizoku_sla_budget_used_ratio1": 1,
+                "keizoku_sla_budget_used_ratio2": 0.5,
+            },
+        )
+        stopped("14 09:00", "14 09:10")
+        assert rings() == {"KeizokuSlaHalfUsed", "KeizokuSlaNearlyUsed", "KeizokuSlaUsedUp"}
+        now[0] = parse_instant("2026-12-01 00:00")
+        assert told(leader) == {}  # the month is over, and its numbers with it
+        assert (rings(), told(leader)["keizoku_sla_unusable_seconds"]) == (set(), 0)
+        leader.leadership.give_up()
+        assert told(leader) == {}
+
+
+def test_the_budget_is_measured_when_something_became_known_and_not_at_a_scrape(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [parse_instant("2026-11-20 12:00")]
+    measured: list[datetime] = []
+
+    def counted(session: Session, rules: Rules, month: Month, at: datetime) -> MonthBudget:
+        measured.append(at)
+        return budget_of(session, rules, month, at)
+
+    monkeypatch.setattr(budget_numbers, "budget_of", counted)
+    with pair(engine, lambda: now[0]) as workers, services_on(engine) as services:
+
+        def after(minutes: int) -> int:
+            now[0] += timedelta(minutes=minutes)
+            workers[0].measure_budget()
+            scrapes(workers)
+            return len(measured)
+
+        services.sla.population(parse_instant("2025-01-01 00:00"), 1_000, now=now[0])
+        assert [after(1), after(1), after(60)] == [1, 1, 1]
+        services.sla.stop(now[0], now[0] + timedelta(hours=1), 1_000, now=now[0])
+        assert [after(1), after(30), after(30), after(1), after(600)] == [2, 3, 4, 4, 4]  # until the stop was over
+        monkeypatch.setattr(budget_numbers, "MEASURED_HOLDS", 1_000_000)
+        services.sla.stop(now[0] - timedelta(hours=2), now[0], 1_000, now=now[0])
+        assert after(1) == 5
+        services.sla.stop(now[0] - timedelta(hours=5), now[0] - timedelta(hours=4), 1_000, now=now[0])
+        assert [after(1), after(600)] == [5, 5]  # measuring took so long that the last one is told for a while
 
 
 def test_all_rules_were_made_to_ring() -> None:

@@ -1,7 +1,7 @@
 """The month while it runs: seconds so far, what is left, which exclusions carry it."""
 
 from keizoku.db.session import Session
-from keizoku.sla.months.budget import budget_of
+from keizoku.sla.months.budget import budget_of, newest_evidence
 from keizoku.sla.services.sla_service import SlaService
 from keizoku.terms.calendar import parse_instant
 from tests.worlds.evidence_files import LATER, service_of_thousand
@@ -66,3 +66,32 @@ def test_9_2__the_budget_of_a_month_falls_and_names_what_carries_it(session: Ses
     assert [each.left for each in budget_of(session, RULES, APRIL, LATER).tiers] == [0, 12_960]
     stop(service, "2026-04-22 09:00", "2026-04-22 10:00")
     assert [each.left for each in budget_of(session, RULES, APRIL, LATER).tiers] == [None, 9_360]
+
+
+def test_9_2__only_what_is_past_counts_of_a_stop_whose_end_is_expected(session: Session) -> None:
+    service = service_of_thousand(session)
+    began = parse_instant("2026-04-10 09:00")
+    service.stop(began, parse_instant("2026-04-10 14:00"), 1_000, now=began)
+    seen = {
+        at: (found.unusable, found.goes_on, {each.bucket: each.seconds for each in found.exclusions})
+        for at in ("2026-04-10 09:05", "2026-04-10 09:10", "2026-04-10 12:36", "2026-04-10 12:37", "2026-04-10 15:00")
+        for found in (budget_of(session, RULES, APRIL, parse_instant(at)),)
+    }
+    assert seen == {
+        "2026-04-10 09:05": (0, True, {"short_stop": 300}),
+        "2026-04-10 09:10": (600, True, {}),
+        "2026-04-10 12:36": (12_960, True, {}),
+        "2026-04-10 12:37": (13_020, True, {}),
+        "2026-04-10 15:00": (18_000, False, {}),
+    }
+
+
+def test_evidence_is_new_once_it_is_known_and_only_for_its_month(session: Session) -> None:
+    service = service_of_thousand(session)
+    before, at = parse_instant("2026-04-09 00:00"), parse_instant("2026-04-20 00:00")
+    first = newest_evidence(session, APRIL, before)
+    stop(service, "2026-03-10 09:00", "2026-03-10 11:30")
+    assert newest_evidence(session, APRIL, at) == first
+    stop(service, "2026-04-10 09:00", "2026-04-10 11:30")
+    assert newest_evidence(session, APRIL, before) == first
+    assert newest_evidence(session, APRIL, at) > first

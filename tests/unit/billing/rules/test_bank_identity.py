@@ -32,7 +32,8 @@ def test_the_bank_s_own_number_and_the_balance_tell_equal_lines_apart() -> None:
     assert counts([line(bank_id="2")], line(bank_id="1")) == (1, 0, 0)
     assert counts([line(bank_id="1", payer="written anew")], line(bank_id="1")) == (0, 1, 0)
     assert counts([line(balance=700_500)], line(balance=1_000_500)) == (1, 0, 0)
-    assert counts([line(balance=1_000_500, payer="other column")], line(balance=1_000_500)) == (0, 1, 0)
+    assert counts([line(balance=1_000_500, payer="振込 123 ｻﾄｳ ﾕｳｺ")], line(balance=1_000_500)) == (0, 1, 0)
+    assert counts([line(balance=1_000_500, payer="ﾔﾏﾀﾞ ﾀﾛｳ")], line(balance=1_000_500)) == (1, 0, 0)
     assert counts([line(balance=1_000_500)], line()) == (0, 1, 0)  # one file says less than the other
 
 
