@@ -57,6 +57,10 @@ Columns = tuple[str, ...]
 """Names of columns; none: the whole table."""
 
 
+OWNER_ADDS: Final = frozenset({RELEASE_TABLE, "restoration"})
+"""Written by upgrades and restores, which the owner runs; a row of `restoration` would hold every charge and refund."""
+
+
 def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
     """role -> privilege (SELECT, INSERT, UPDATE) -> table -> the columns that it is for (none named: all of them)."""
     tables = sorted(metadata.tables)
@@ -69,7 +73,7 @@ def privileges() -> Mapping[str, Mapping[str, Mapping[str, Columns]]]:
     return {
         "worker": {
             "SELECT": whole,
-            "INSERT": dict.fromkeys((table for table in tables if table != RELEASE_TABLE), ()),
+            "INSERT": dict.fromkeys((table for table in tables if table not in OWNER_ADDS), ()),
             "UPDATE": may_change | {table: (column,) for table, column in LOCKED.items()},
         },
         "finance": {"SELECT": readable, "INSERT": {}, "UPDATE": {}},

@@ -101,6 +101,11 @@ class Discretion(BaseModel):
         "premium/5.2",
         "what a lost dispute means unless people choose for it: claim_stays (the fee is owed again), sale_void",
     )
+    transfer_account: str = _setting(
+        "",
+        "premium/5.2",
+        "the bank account that letters about unpaid fees name (bank, branch, kind, number, holder); empty: none",
+    )
     store_refund: Literal["term_ends", "term_stays"] = _setting(
         "term_ends",
         "premium/5.1.2",

@@ -37,7 +37,7 @@ def tables() -> str:
     worker = given["worker"]
     changing = [columns for table, columns in worker["UPDATE"].items() if table not in LOCKED]
     changes = f"{sum(map(len, changing))} columns of {len(changing)} tables"
-    added = f"{len(worker['INSERT'])} of {len(metadata.tables)} tables, not `schema_release`"
+    added = f"{len(worker['INSERT'])} of {len(metadata.tables)} tables, not `restoration` and `schema_release`"
     rows = [
         "| role | reads | adds rows to | changes | removes |",
         "|---|---|---|---|---|",

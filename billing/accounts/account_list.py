@@ -16,7 +16,7 @@ from keizoku.billing.accounts.contract_lists import count_in_state, may_be
 from keizoku.billing.contracts.contract_facts import states_of
 from keizoku.billing.receivables.open_items import OpenItem, load_open_items
 from keizoku.billing.rules.contract_state import ContractState, State
-from keizoku.billing.rules.delinquency import UnpaidFee, default_state, outlook
+from keizoku.billing.rules.delinquency import UnpaidFee, default_state, outlook, prospect
 from keizoku.db.session import Session, texts
 from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.money import invoice
@@ -73,7 +73,16 @@ def _account_row(found: ContractState, fees: Sequence[UnpaidFee], rules: Rules, 
     settings = rules.discretion
     _, days = default_state(fees, today, settings.suspend_after_days, settings.terminate_after_days)
     ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
-    comes = ahead if found.state in ("active", "suspended") else None
+    comes = (
+        prospect(
+            ahead,
+            found.term.ends_on if found.term is not None else None,
+            renews=found.ends_on is None,
+            suspended_term_renews=settings.suspended_term_renews,
+        )
+        if ahead is not None and found.state in ("active", "suspended")
+        else None
+    )
     return AccountRow(
         account=found.account,
         state=found.state,

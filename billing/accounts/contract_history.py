@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.event_rows import Collect, collected, rows_of
 from keizoku.billing.rules.account_event import Event
 from keizoku.db.session import Session
-from keizoku.db.tables.claims import alternative_consent, claim, claim_decision, claim_ruling
+from keizoku.db.tables.claims import alternative_consent, claim, claim_decision, claim_ruling, claim_withdrawal
 from keizoku.db.tables.codes import code, code_batch, code_redemption
 from keizoku.db.tables.contracts import contract, contract_fact, price, suspension, term
 from keizoku.db.tables.money import review_task
@@ -159,6 +159,10 @@ def _claims(session: Session, account: str) -> Iterator[Event]:
     for row in rows_of(session, claim, account):
         facts = {"claim": row.id, "outage_month": row.month}
         yield Event(row.received_at, row.recorded_at, "claim_received", "premium/9.2", facts)
+    taken_back = sa.select(claim_withdrawal, claim.c.month).join(claim, claim.c.id == claim_withdrawal.c.claim_id)
+    for row in session.execute(taken_back.where(claim.c.account == account)):
+        facts = {"claim": row.claim_id, "outage_month": row.month, "author": row.author, "ground": row.ground}
+        yield Event(row.recorded_at, row.recorded_at, "claim_withdrawn", "premium/9.2", facts)
     decisions = (
         sa.select(claim_decision, claim.c.month)
         .join(claim, claim.c.id == claim_decision.c.claim_id)

@@ -19,7 +19,7 @@ from keizoku.billing.accounts.read_models import AccountState, UnpaidInvoice
 from keizoku.billing.contracts.contract_facts import latest_state
 from keizoku.billing.receivables.open_items import interest_owed, open_items_on
 from keizoku.billing.rules.account_event import Event, event_sentence, known, to_json
-from keizoku.billing.rules.delinquency import default_state, outlook
+from keizoku.billing.rules.delinquency import default_state, outlook, prospect
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.money import allocation, credit, credit_application, credit_refund, deposit_use, receipt
@@ -87,6 +87,16 @@ def state_at(session: Session, rules: Rules, account: str, *, until: datetime, k
     _, days = default_state(fees, on, settings.suspend_after_days, settings.terminate_after_days)
     runs = found is not None and found.state in ("active", "suspended")
     ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days) if runs else None
+    comes = (
+        prospect(
+            ahead,
+            term.ends_on if term is not None else None,
+            renews=found.ends_on is None,
+            suspended_term_renews=settings.suspended_term_renews,
+        )
+        if ahead is not None and found is not None
+        else None
+    )
     return AccountState(
         state=found.state if found is not None else None,
         access=found is not None and found.access,
@@ -104,8 +114,8 @@ def state_at(session: Session, rules: Rules, account: str, *, until: datetime, k
             for each in debts
             if each.open_yen
         ),
-        suspends_on=ahead.suspends_on if ahead is not None else None,
-        terminates_on=ahead.terminates_on if ahead is not None else None,
+        suspends_on=comes.suspends_on if comes is not None else None,
+        terminates_on=comes.terminates_on if comes is not None else None,
         credit_yen=_credit_at(session, account, on, known_at),
         deposit_yen=_deposit_at(session, account, on, known_at),
     )

@@ -121,7 +121,7 @@ def load_wishes(
         )
         .order_by(contract_fact.c.id)
     ).all()
-    void = {row.detail["fact"] for row in rows if row.kind == "void_fact"}
+    void = {fact_taken_back(row.detail) for row in rows if row.kind == "void_fact"}
     grouped: dict[int, list[Wish]] = {}
     for row in rows:
         if row.kind == "void_fact" or row.id in void:
@@ -129,6 +129,11 @@ def load_wishes(
         method = _method_asked_for(row.contract_id, row.id, row.detail) if row.kind == "change_method" else None
         grouped.setdefault(row.contract_id, []).append(Wish(row.kind, row.occurred_at, method))
     return grouped
+
+
+def fact_taken_back(detail: object) -> object:
+    """The fact that a row takes back; None for one of before its constraint, which names none."""
+    return detail.get("fact") if isinstance(detail, dict) else None
 
 
 def _method_asked_for(contract_id: int, fact_id: int, detail: object) -> str:

@@ -4,24 +4,29 @@
 
 Writing a document does not send it, and a declaration counts from the day on which it reaches the user: so the time
 of the handover is a fact of its own, recorded once and never changed. Notices have ids like N12, demands for late
-interest like D3.
+interest like D3, letters about decisions like L7.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from pathlib import Path
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
+from keizoku.billing.rules.documents.issuer import Issuer
+from keizoku.billing.rules.documents.letters import Heading, LetterText, Page, letter_text, printed
 from keizoku.billing.rules.documents.notice_text import SUBJECTS
 from keizoku.db.session import Session
+from keizoku.db.tables.letters import letter
 from keizoku.db.tables.money import demand, handover, user_notice
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang
+
+NOBODY = Issuer()
+"""The sender where none is set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +43,32 @@ class OutgoingDocument:
     subject_en: str
     body_ja: str
     body_en: str
+    facts: Mapping[str, Any] | None = None  # of a letter about a decision
 
     def in_language(self, lang: Lang) -> dict[str, Any]:
         """As one row with `subject` and `body` in one language."""
         row = asdict(self)
         subject, body = row[f"subject_{lang}"], row[f"body_{lang}"]
-        shared = {name: value for name, value in row.items() if not name.endswith(("_ja", "_en"))}
+        shared = {name: value for name, value in row.items() if name != "facts" and not name.endswith(("_ja", "_en"))}
         return {**shared, "lang": lang, "subject": subject, "body": body}
 
-    def html(self, lang: Lang) -> str:
-        """As a letter of its own: one page that loads nothing from elsewhere."""
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    def page(self, lang: Lang, sender: Issuer = NOBODY, addressee: str = "") -> Page:
+        """As a letter: Japanese and then English, or English alone; `addressee`: its name instead of the account."""
+        heading = Heading(self.id, date.fromisoformat(self.written_at[:10]), sender, addressee or self.account)
+        both: tuple[Lang, ...] = ("ja", "en") if lang == "ja" else ("en",)
+        return Page(tuple(printed(heading, *self._words(each), each) for each in both))
 
-        templates = Environment(
-            loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
-        )
-        return templates.get_template("letter.html.j2").render(self.in_language(lang))
+    def html(self, lang: Lang, sender: Issuer = NOBODY, addressee: str = "") -> str:
+        """The same as a page of its own that loads nothing from elsewhere."""
+        from keizoku.billing.documents.rendering import letter_html
+
+        return letter_html(self.page(lang, sender, addressee))
+
+    def _words(self, lang: Lang) -> tuple[str, LetterText]:
+        subject, body = (self.subject_ja, self.body_ja) if lang == "ja" else (self.subject_en, self.body_en)
+        if self.facts is not None:
+            return subject, letter_text(self.kind, self.facts, lang)
+        return subject, LetterText(tuple(body.splitlines()))
 
 
 def waiting(
@@ -73,13 +88,13 @@ def waiting(
     columns = query.selected_columns
     if after:
         last = document(session, after)
-        letter, number = _parse(after)
+        series, number = _parse(after)
         same = columns.written_at == datetime.fromisoformat(last.written_at)
         query = query.where(
             sa.or_(
                 columns.written_at > datetime.fromisoformat(last.written_at),
-                sa.and_(same, columns.letter < letter),
-                sa.and_(same, columns.letter == letter, columns.id > number),
+                sa.and_(same, columns.letter < series),
+                sa.and_(same, columns.letter == series, columns.id > number),
             )
         )
     return [
@@ -140,7 +155,7 @@ def hand_over(session: Session, document_id: str, *, by: str, handed_at: datetim
             f"document {document_id}: it was written at {known.written_at} and it is {iso_jst(now)} now; "
             f"it cannot have been handed over at {when}",
         )
-    column = "notice_id" if kind == "N" else "demand_id"
+    column = _COLUMNS[kind]
     done = session.execute(
         insert(handover)
         .values({column: number, "handed_at": handed_at, "author": by, "recorded_at": now})
@@ -158,11 +173,20 @@ def hand_over(session: Session, document_id: str, *, by: str, handed_at: datetim
     return False
 
 
+_COLUMNS = {"N": "notice_id", "L": "letter_id", "D": "demand_id"}
+"""The first letter of an id -> the column of its handover."""
+
+
 def _parse(document_id: str) -> tuple[str, int]:
     kind, number = document_id[:1].upper(), document_id[1:]
-    if kind not in ("N", "D") or not (number.isascii() and number.isdecimal()) or len(number) > 18:
-        raise Refused("document.id_form", f"not the id of a document: {document_id!r}", "notices are N12, demands D3")
+    if kind not in _COLUMNS or not (number.isascii() and number.isdecimal()) or len(number) > 18:
+        raise Refused(
+            "document.id_form", f"not the id of a document: {document_id!r}", "notices are N12, demands D3, letters L7"
+        )
     return kind, int(number)
+
+
+_INVOICE = sa.cast(sa.func.split_part(letter.c.occasion, ":", 2), sa.BigInteger)
 
 
 def _documents() -> sa.Select[Any]:
@@ -175,6 +199,7 @@ def _documents() -> sa.Select[Any]:
         user_notice.c.written_at,
         user_notice.c.body_ja,
         user_notice.c.body_en,
+        sa.cast(None, JSONB).label("facts"),
         *sent,
     ).outerjoin(handover, handover.c.notice_id == user_notice.c.id)
     demands = sa.select(
@@ -185,13 +210,33 @@ def _documents() -> sa.Select[Any]:
         demand.c.written_at,
         demand.c.body_ja,
         demand.c.body_en,
+        sa.cast(None, JSONB),
         *sent,
     ).outerjoin(handover, handover.c.demand_id == demand.c.id)
-    return sa.select(sa.union_all(notices, demands).subquery())
+    nothing = sa.cast(None, sa.Text)
+    letters = sa.select(
+        sa.literal("L"),
+        letter.c.id,
+        letter.c.kind,
+        letter.c.account,
+        letter.c.written_at,
+        nothing,
+        nothing,
+        sa.case(  # the number of its invoice is in its occasion alone
+            (letter.c.kind == "credit", letter.c.facts + sa.func.jsonb_build_object("invoice", _INVOICE)),
+            else_=letter.c.facts,
+        ),
+        *sent,
+    ).outerjoin(handover, handover.c.letter_id == letter.c.id)
+    return sa.select(sa.union_all(notices, demands, letters).subquery())
 
 
 def _document(row: sa.Row[Any]) -> OutgoingDocument:
     subject_ja, subject_en = SUBJECTS[row.kind]
+    if row.facts is None:
+        ja, en = LetterText((row.body_ja,)), LetterText((row.body_en,))
+    else:
+        ja, en = letter_text(row.kind, row.facts, "ja"), letter_text(row.kind, row.facts, "en")
     return OutgoingDocument(
         id=f"{row.letter}{row.id}",
         kind=row.kind,
@@ -201,6 +246,7 @@ def _document(row: sa.Row[Any]) -> OutgoingDocument:
         handed_over_by=row.author,
         subject_ja=subject_ja,
         subject_en=subject_en,
-        body_ja=row.body_ja,
-        body_en=row.body_en,
+        body_ja=ja.plain("ja"),
+        body_en=en.plain("en"),
+        facts=row.facts,
     )

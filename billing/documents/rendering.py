@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
     from keizoku.billing.rules.documents.invoice_document import PrintedDocument
+    from keizoku.billing.rules.documents.letters import Page
 
 _TEMPLATES = Path(__file__).parent
 IPAEX = Path("/usr/share/fonts/opentype/ipaexfont-gothic/ipaexg.ttf")
@@ -29,7 +30,50 @@ class FontError(Exception):
 
 def document_html(document: PrintedDocument) -> str:
     """A document as a page."""
-    return _template().render(document=document)
+    return _template("document.html.j2").render(document=document)
+
+
+def letter_html(page: Page) -> str:
+    """A letter as a page."""
+    return _template("letter.html.j2").render(page=page)
+
+
+def letter_pdf(page: Page, font: Path | None = None) -> bytes:
+    """A letter as a PDF on A4, one language after the other; the same letter gives the same bytes. Raises FontError."""
+    from reportlab.lib import colors
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.lib.units import mm
+    from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table
+
+    story: list[Any] = []
+    for letter in page.letters:
+        cjk = "CJK" if letter.lang == "ja" else None
+        body = ParagraphStyle(
+            "body", fontName=_font(font), fontSize=10.5, leading=18, textColor=_INK, wordWrap=cjk, spaceAfter=6
+        )
+        right = ParagraphStyle("right", body, alignment=2, spaceAfter=0)
+        title = ParagraphStyle("title", body, fontSize=14, leading=22, alignment=1, spaceBefore=22, spaceAfter=16)
+        if story:
+            story.append(PageBreak())
+        story += [Paragraph(escape(words), right) for words in (letter.date, letter.number)]
+        story += [Spacer(1, 6 * mm), Paragraph(escape(letter.addressee), body)]
+        story += [Paragraph(escape(words), right) for words in letter.sender]
+        story.append(Paragraph(escape(letter.subject), title))
+        story += [Paragraph(escape(words), body) for words in letter.paragraphs]
+        if letter.amounts:
+            rows = [
+                [Paragraph(escape(name), body), Paragraph(f"{yen:,}{letter.unit}", right)]
+                for name, yen in letter.amounts
+            ]
+            line = ("LINEBELOW", (0, 0), (-1, -1), 0.5, colors.HexColor(_LINE))
+            story += [Spacer(1, 3 * mm), Table(rows, colWidths=[124 * mm, 46 * mm], style=[line])]
+        story += [Spacer(1, 6 * mm), Paragraph(escape(letter.closing), right)]
+    out = BytesIO()
+    margins: dict[str, Any] = dict.fromkeys(("leftMargin", "rightMargin", "topMargin", "bottomMargin"), 20 * mm)
+    named = page.letters[0]
+    SimpleDocTemplate(out, pagesize=A4, title=named.subject, lang=named.lang, invariant=1, **margins).build(story)
+    return out.getvalue()
 
 
 def document_pdf(document: PrintedDocument, font: Path | None = None) -> bytes:
@@ -95,7 +139,7 @@ def _font(file: Path | None) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -103,4 +147,4 @@ def _template() -> Template:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["yen"] = lambda amount: f"{amount:,}"
-    return environment.get_template("document.html.j2")
+    return environment.get_template(name)

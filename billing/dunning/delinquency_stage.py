@@ -18,13 +18,14 @@ from keizoku.billing.documents.notices import save_notice
 from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.dunning.write_off import Act, give_up
 from keizoku.billing.receivables.open_items import OpenItem, by_account, by_contract, load_open_items, lock_accounts
-from keizoku.billing.rules.delinquency import DefaultState, accelerated, default_state, outlook, overdue_days
+from keizoku.billing.rules.delinquency import DefaultState, accelerated, default_state, outlook, overdue_days, prospect
 from keizoku.billing.rules.documents import notice_text
+from keizoku.billing.rules.payment_reference import ACCOUNT, Reference
 from keizoku.db.fence import Fence, fenced
 from keizoku.db.probes import TODAY
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session, numbers
-from keizoku.db.tables.contracts import contract, suspension
+from keizoku.db.tables.contracts import account, contract, suspension
 from keizoku.db.tables.money import invoice, user_notice
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
@@ -44,6 +45,7 @@ class Case:
     unpaid: tuple[OpenItem, ...]
     elsewhere: tuple[OpenItem, ...]  # unpaid fees of the account's other contracts
     notified: frozenset[str]  # occasions of the overdue notices that were sent
+    renews_on: date | None  # the end of its last term, while it runs
 
     def waits_for_charge(self, today: date) -> bool:
         """Whether a card is to be asked for one of the fees by today, and was not."""
@@ -103,7 +105,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
     if not ids:
         return []
     rows = session.execute(
-        sa.select(contract.c.id, contract.c.account, contract.c.ended_on)
+        sa.select(contract.c.id, contract.c.account, contract.c.ended_on, contract.c.renews_on)
         .where(contract.c.account.in_(sa.select(contract.c.account).where(contract.c.id == _any(ids))))
         .order_by(contract.c.id)
     ).all()
@@ -126,6 +128,7 @@ def due(session: Session, rules: Rules, today: date, *, contract_ids: Collection
             unpaid=tuple(of_contract.get(row.id, ())),
             elsewhere=tuple(each for each in of_account.get(row.account, ()) if each.contract_id != row.id),
             notified=frozenset(notified[row.id]),
+            renews_on=row.renews_on,
         )
         for row in rows
         if row.id in ids
@@ -227,7 +230,7 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
     case, today = ruling.case, jst_day(now)
     changes = 0
     for each in ruling.tell:
-        notice = _overdue(rules, each, today, case.running)
+        notice = _overdue(session, rules, each, today, case.running)
         changes += save_notice(session, case.account, case.contract_id, notice, f"invoice:{each.invoice_id}", now)
     changes += sum(_small_rest(session, rules, each, now) for each in ruling.rests)
     if ruling.accelerate:
@@ -237,7 +240,7 @@ def _carry_out(session: Session, rules: Rules, ruling: DelinquencyRuling, now: d
         notice = notice_text.termination(today, ruling.days, ruling.open_yen)
         changes += terminate(session, rules, case.contract_id, case.account, notice, now)
     elif ruling.suspends:
-        notice = notice_text.suspension(today, ruling.days, ruling.open_yen)
+        notice = notice_text.suspension(today, ruling.days, ruling.open_yen, _ends_on(rules, case))
         suspension_id = session.execute(
             sa.insert(suspension)
             .values(
@@ -291,11 +294,26 @@ def _lift(session: Session, case: Case, now: datetime) -> int:
     return changes
 
 
-def _overdue(rules: Rules, fee: OpenItem, today: date, running: bool) -> notice_text.Notice:
+def _ends_on(rules: Rules, case: Case) -> date | None:
+    """When the contract is over if nothing more is paid: terminated, or with its term, which is not renewed."""
+    settings = rules.discretion
+    fees = [each.fee for each in case.unpaid]
+    ahead = outlook(fees, settings.suspend_after_days, settings.terminate_after_days)
+    if ahead is None:
+        return None
+    comes = prospect(ahead, case.renews_on, renews=True, suspended_term_renews=settings.suspended_term_renews)
+    return comes.ends_on or comes.terminates_on
+
+
+def _overdue(session: Session, rules: Rules, fee: OpenItem, today: date, running: bool) -> notice_text.Notice:
     settings = rules.discretion
     ahead = outlook([fee.fee], settings.suspend_after_days, settings.terminate_after_days)
     suspends_on = max(ahead.suspends_on, today) if running and ahead is not None else None
     chargeable = fee.method == "card" and fee.open_yen >= settings.minimum_card_charge_yen
     wanted_on = max(fee.wanted_on, today) if fee.wanted_on is not None else None
     method = "card" if chargeable else "other"
-    return notice_text.overdue(notice_text.OverdueFee(fee.due_on, fee.open_yen, method, wanted_on, suspends_on))
+    pay_to = settings.transfer_account
+    number = session.scalar(sa.select(account.c.number).where(account.c.id == fee.account)) if pay_to else None
+    reference = str(Reference(ACCOUNT, number)) if number is not None else ""
+    told = notice_text.OverdueFee(fee.due_on, fee.open_yen, method, wanted_on, suspends_on, pay_to, reference)
+    return notice_text.overdue(told)

@@ -83,6 +83,29 @@ def outlook(fees: Sequence[UnpaidFee], suspend_after_days: int, terminate_after_
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What will really come of an outlook: nothing that the end of the contract comes before."""
+
+    suspends_on: date | None
+    terminates_on: date | None
+    ends_on: date | None  # the term's end, where the contract ends with it because it is suspended then
+
+
+def prospect(ahead: Outlook, term_ends_on: date | None, *, renews: bool, suspended_term_renews: bool) -> Prospect:
+    """The outlook of a running contract, up to the end of its term where nothing renews it.
+
+    `renews`: whether the user lets it renew; a term that ends while it is suspended renews by a setting only.
+    """
+    if term_ends_on is None or (renews and (suspended_term_renews or ahead.suspends_on > term_ends_on)):
+        return Prospect(ahead.suspends_on, ahead.terminates_on, None)
+    return Prospect(
+        ahead.suspends_on if ahead.suspends_on < term_ends_on else None,
+        ahead.terminates_on if ahead.terminates_on < term_ends_on else None,
+        term_ends_on if ahead.terminates_on >= term_ends_on else None,
+    )
+
+
 def _reached_on(fee: UnpaidFee, days: int) -> date:
     """The first day on which a fee is overdue, and by at least so many days that count."""
     needed = max(days, 1)

@@ -18,8 +18,9 @@ from keizoku.billing.contracts import offers, registration, renewal_stage, scree
 from keizoku.billing.contracts.application import ANYBODY, Application
 from keizoku.billing.contracts.application_import import TakenFile, import_applications
 from keizoku.billing.contracts.contract_events import record_fact
-from keizoku.billing.contracts.contract_facts import WISHES, load_wishes
+from keizoku.billing.contracts.contract_facts import WISHES, fact_taken_back, load_wishes
 from keizoku.billing.contracts.price_lookup import load_interval
+from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.rules import contract_lifecycle as life
 from keizoku.billing.rules.documents.offer import Offer
 from keizoku.billing.rules.payment_method import APP_STORE, CARD, PREPAID, refuse_change
@@ -263,7 +264,7 @@ class ContractService(Service):
             .where(contract_fact.c.contract_id == row.id, contract_fact.c.kind.in_((kind, "void_fact")))
             .order_by(contract_fact.c.id.desc())
         ).all()
-        void = {each.detail["fact"] for each in facts if each.kind == "void_fact"}
+        void = {fact_taken_back(each.detail) for each in facts if each.kind == "void_fact"}
         standing = next((each.id for each in facts if each.kind == kind and each.id not in void), None)
         if standing is None:
             raise Refused("fact.none", f"account {account}: no {kind} of its contract stands")
@@ -317,7 +318,9 @@ class ContractService(Service):
         self.session.commit()
 
     def _end(self, account: str, kind: str, reason: str, now: datetime) -> None:
-        row = self._running(account, now)
+        self._running(account, now)
+        lock_accounts(self.session, [account])
+        row = self._running(account, now)  # two at once: the second finds it ended
         record_fact(self.session, row.id, account, kind, now)
         renewal_stage.save_end(self.session, life.end_now(row.id, account, now, jst_day(now), reason), now)
         self.session.commit()

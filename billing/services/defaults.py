@@ -53,7 +53,8 @@ class DefaultService(Service):
             .returning(suspension.c.id)
         ).scalar_one()
         occasion = f"suspension:{suspension_id}"
-        notice = notice_text.suspension_by_people(jst_day(now), ground)
+        ends_on = None if self.rules.discretion.suspended_term_renews else row.renews_on
+        notice = notice_text.suspension_by_people(jst_day(now), ground, ends_on)
         save_notice(self.session, account, row.id, notice, occasion, now)
         if accelerates:
             accelerate(self.session, account, row.id, occasion, now, ground=ground)

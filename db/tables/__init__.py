@@ -12,6 +12,7 @@ from keizoku.db.tables import (
     evidence,
     gateway,
     guards,
+    letters,
     money,
     operations,
     people,
@@ -31,6 +32,7 @@ _NIGHTLY = {
     "award",
     "credit",
     "user_notice",
+    "letter",
 }
 """Written by nights alone, by the hundred thousand: their times are worked out, not typed."""
 
@@ -49,6 +51,7 @@ __all__ = [
     "evidence",
     "gateway",
     "guards",
+    "letters",
     "metadata",
     "money",
     "operations",

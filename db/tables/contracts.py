@@ -119,6 +119,7 @@ contract = Table(
     ),
     Index("ix_contract_renews_on", "renews_on", postgresql_where=sql("ended_on IS NULL AND renews_on IS NOT NULL")),
     Index("ix_contract_account", "account"),
+    Index("ix_contract_end_recorded_at", "end_recorded_at", postgresql_where=sql("ended_on IS NOT NULL")),
     Index("ix_contract_waiting", "applied_at", postgresql_where=sql("approved_at IS NULL AND rejected_at IS NULL")),
     Index("ix_contract_key", "id", postgresql_where=sql("prepaid_method = 'product_key'")),
 )
@@ -159,7 +160,7 @@ contract_fact = Table(
     CheckConstraint(
         f"kind <> 'change_method' OR coalesce(detail ->> 'method' IN {CHANGE_TO}, false)", name="method_known"
     ),
-    CheckConstraint("kind <> 'void_fact' OR jsonb_typeof(detail -> 'fact') = 'number'", name="voids_a_fact"),
+    CheckConstraint("kind <> 'void_fact' OR (jsonb_typeof(detail -> 'fact') = 'number') IS TRUE", name="voids_a_fact"),
     CheckConstraint("kind <> 'void_fact' OR (author <> '' AND ground <> '') IS TRUE", name="void_has_ground"),
     Index("ix_contract_fact_contract_id", "contract_id"),
     Index("ix_contract_fact_new_card", "account", postgresql_where=sql("kind = 'new_card'")),

@@ -51,6 +51,7 @@ APPEND_ONLY = (
     "interest_booking",
     "demand",
     "user_notice",
+    "letter",
     "handover",
     "credit_application",
     "credit_extinguishment",

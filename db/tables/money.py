@@ -259,12 +259,14 @@ handover = Table(
     identity(),
     Column("notice_id", BigInteger, ForeignKey("user_notice.id"), nullable=True),
     Column("demand_id", BigInteger, ForeignKey("demand.id"), nullable=True),
+    Column("letter_id", BigInteger, ForeignKey("letter.id"), nullable=True),
     instant("handed_at"),
     text("author"),
     instant("recorded_at"),
     UniqueConstraint("notice_id"),
     UniqueConstraint("demand_id"),
-    CheckConstraint("num_nonnulls(notice_id, demand_id) = 1", name="one_document"),
+    UniqueConstraint("letter_id"),
+    CheckConstraint("num_nonnulls(notice_id, demand_id, letter_id) = 1", name="one_document"),
     CheckConstraint("author <> ''", name="by_somebody"),
 )
 """When a written document was handed to the mailer: writing it does not send it."""

@@ -185,6 +185,7 @@ OUTCOMES = {
     "deadline": ("対象外 申請期限後", "rejected: after the deadline"),
     "not_member": ("対象外 会員期間なし", "rejected: no premium contract"),
     "pending": ("判定前", "not decided yet"),
+    "withdrawn": ("取消し", "withdrawn"),
 }
 TASKS = {
     "attempt_unknown": ("決済結果不明", "a charge whose outcome nobody knows"),

@@ -35,6 +35,7 @@ CLAUSES: Final[Mapping[str, str]] = {
     "delinquency": "premium/7.1",
     "demands": "premium/5.2",
     "renewal_notices": "premium/4.3",
+    "letters": "premium/9.2",
 }
 """The clause that a step carries out."""
 

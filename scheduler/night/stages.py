@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from keizoku.billing.cards import charge_stage, disputes, failed_refunds, overpayment_refund_stage, restored_charges
 from keizoku.billing.closing import revenue_stage
 from keizoku.billing.contracts import key_expiry, renewal_notice_stage, renewal_stage
+from keizoku.billing.documents import letter_stage
 from keizoku.billing.dunning import delinquency_stage, interest_demand_stage
 from keizoku.billing.gateway import events, restored
 from keizoku.billing.gateway.port import UnansweredError
@@ -259,6 +260,10 @@ def _renewal_notices(work: Work) -> Iterator[int]:
         yield renewal_notice_stage.save(work.session, notices, work.now, work.fence)
 
 
+def _letters(work: Work) -> Iterator[int]:
+    yield letter_stage.save(work.session, work.now, work.fence)
+
+
 def _revenue(work: Work) -> Iterator[int]:
     yield revenue_stage.save(
         work.session, revenue_stage.due(work.session, work.rules, work.on, above=work.floor), work.now
@@ -280,7 +285,12 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
     "credits": {"credits": _credits, "performed_remedies": _performed_remedies},
     "invoices": {"invoices": _invoices},
     "payments": {"after_restore": _after_restore, "payments": _payments, "overpayment_refunds": _overpayments},
-    "delinquency": {"delinquency": _delinquency, "demands": _demands, "renewal_notices": _renewal_notices},
+    "delinquency": {
+        "delinquency": _delinquency,
+        "demands": _demands,
+        "renewal_notices": _renewal_notices,
+        "letters": _letters,
+    },
     "revenue": {"closed_terms": _closed_terms, "used_up_keys": _used_up_keys, "revenue": _revenue},
 }
 """The stages except the audit, and the steps of each, in order.
@@ -288,8 +298,8 @@ STEPS: Final[Mapping[str, Mapping[str, Callable[[Work], Iterator[int]]]]] = {
 Beside the step that a stage is named after: `after_restore` compares the gateway with a database that was restored from
 a backup; `overpayment_refunds` sends back what a card was charged twice or too much; `demands` asks for late interest;
 `lapsed_remedies` releases credits whose other remedy did not come by its day, and `performed_remedies` ends those it
-replaced; `renewal_notices` tells users of renewals and prices in time; `closed_terms` and `used_up_keys` book what ends
-early.
+replaced; `renewal_notices` tells users of renewals and prices in time, `letters` of what was decided; `closed_terms`
+and `used_up_keys` book what ends early.
 A step is skipped only if the probe of its name finds nothing due.
 """
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from keizoku.billing.rules.sla_credit import award_yen
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import award, claim
-from keizoku.sla.claims.claim_views import newest_decisions
+from keizoku.sla.claims.claim_views import newest_decisions, withdrawn
 from keizoku.sla.rules.claim_decision import ClaimDecision
 from keizoku.terms.calendar import Month
 from keizoku.terms.money import fraction_text
@@ -56,18 +56,29 @@ class ClaimState:
 
 
 PENDING = ClaimState("pending")
+WITHDRAWN = ClaimState("withdrawn")
+UNDECIDED = (PENDING, WITHDRAWN)
 
 
 def claim_states(session: Session, month: Month, at: datetime) -> dict[str, tuple[str, ClaimState]]:
     """claim -> (account, state) of every claim of the month, in the order of ids."""
     newest = newest_decisions(at)
     rows = session.execute(
-        sa.select(claim.c.id, claim.c.account, newest.c.outcome, newest.c.reason, newest.c.seconds, newest.c.rate)
+        sa.select(
+            claim.c.id,
+            claim.c.account,
+            newest.c.outcome,
+            newest.c.reason,
+            newest.c.seconds,
+            newest.c.rate,
+            withdrawn(at).label("withdrawn"),
+        )
         .outerjoin(newest, newest.c.claim_id == claim.c.id)
         .where(claim.c.month == str(month), claim.c.recorded_at <= at)
         .order_by(claim.c.id)
     )
-    return {row.id: (row.account, ClaimState.of_row(row) if row.outcome else PENDING) for row in rows}
+    undecided = {True: WITHDRAWN, False: PENDING}
+    return {row.id: (row.account, ClaimState.of_row(row) if row.outcome else undecided[row.withdrawn]) for row in rows}
 
 
 def newest_award_yen(session: Session, month: Month, at: datetime, rounding: str) -> dict[str, int]:

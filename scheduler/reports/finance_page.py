@@ -25,7 +25,7 @@ ON_PAGE = 2_000
 """Rows of a table that the page shows."""
 _STATES = (
     ("applied", "充当", "applied"), ("granted", "決定", "granted"), ("refunded", "返金", "refunded"),
-    ("rejected", "却下", "rejected"), ("pending", "判定前", "pending"),
+    ("rejected", "却下", "rejected"), ("pending", "判定前", "pending"), ("withdrawn", "取消し", "withdrawn"),
     ("open", "未了", "open"), ("paid", "支払済み", "paid"), ("void", "無効", "void"),
     ("resolved", "解決済み", "resolved"), ("opening", "月初残高", "opening"),
     ("unexplained", "説明なし", "unexplained"),

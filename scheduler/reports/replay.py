@@ -13,7 +13,7 @@ from typing import Any
 
 from keizoku.billing.rules.sla_credit import credit_yen
 from keizoku.db.session import Session, one_snapshot
-from keizoku.scheduler.reports.claim_states import PENDING, ClaimState, claim_states, newest_award_yen
+from keizoku.scheduler.reports.claim_states import UNDECIDED, ClaimState, claim_states, newest_award_yen
 from keizoku.sla.claims.replay import replayed_claims
 from keizoku.sla.months.month_facts import load_month_facts, load_service_month
 from keizoku.sla.review_queue import policy_of
@@ -173,7 +173,7 @@ def replay(
         claims=len(claims),
         claims_replayed=len(states),
         claims_held=len(as_they_stand),
-        changed_claims=tuple(each for each in changed if each.current is not PENDING or each.replayed is not None),
+        changed_claims=tuple(each for each in changed if each.current not in UNDECIDED or each.replayed is not None),
         current_yen=sum(yen.values()),
         replayed_yen=sum(replayed_yen.values()),
         changed_yen=tuple(YenChange(*pair) for pair in pairs if pair[1] != pair[2]),

@@ -92,6 +92,9 @@ _DOCUMENTS: Final = """
         UNION ALL
         SELECT 'demand', account, written_at FROM demand
         WHERE written_at < :documents_before AND NOT EXISTS (SELECT 1 FROM handover WHERE demand_id = demand.id)
+        UNION ALL
+        SELECT kind, account, written_at FROM letter
+        WHERE written_at < :documents_before AND NOT EXISTS (SELECT 1 FROM handover WHERE letter_id = letter.id)
     ) AS unsent
     WHERE CAST(:account AS text) IS NULL OR account = :account GROUP BY kind
 """

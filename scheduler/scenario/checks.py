@@ -14,8 +14,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from keizoku.billing.accounts import account_views
+from keizoku.billing.documents.written_documents import documents_view
 from keizoku.scheduler.scenario.outcome import Failure, plain
-from keizoku.scheduler.scenario.schema_words import NOTICE_KINDS, SUBJECTS
+from keizoku.scheduler.scenario.schema_words import DOCUMENT_KINDS, NOTICE_KINDS, SUBJECTS
 from keizoku.terms.calendar import from_epoch, parse_instant
 
 if TYPE_CHECKING:
@@ -156,6 +157,11 @@ def _notices(expectation: Expectation, services: Services, nights: Nights) -> Ma
     return {"list": [each for each in shown if each["kind"] in NOTICE_KINDS]}
 
 
+def _documents(expectation: Expectation, services: Services, nights: Nights) -> Mapping[str, Any]:
+    shown = documents_view(services.session, expectation.subject)
+    return {"list": [each for each in shown if each["kind"] in DOCUMENT_KINDS]}
+
+
 def _now(view: Callable[[Session, str], Any]) -> Look:
     """A view of an account at the present."""
 
@@ -184,6 +190,7 @@ _LOOKS: Final[Mapping[str, Look]] = {
     "owed": _then(account_views.owed_view),
     "demands": _now(account_views.demands_view),
     "notices": _notices,
+    "documents": _documents,
     "claim": _claim,
     "month": _month,
     "credit": _now(account_views.credit_view),

@@ -44,6 +44,22 @@ CARD_OUTCOMES: Final = (
 CAUSES: Final = ("fault", "system_update", "partner", "user_environment")
 CONTRACT_STATES: Final = ("applied", "rejected", "active", "suspended", "ended")
 NOTICE_KINDS: Final = ("renewal", "suspension", "termination", "acceleration", "set_off", "price")
+DOCUMENT_KINDS: Final = (
+    *NOTICE_KINDS,
+    "overdue",
+    "demand",
+    "resumption",
+    "write_off",
+    "contract_end",
+    "claim_received",
+    "claim_granted",
+    "claim_rejected",
+    "remedy",
+    "credit",
+    "refund",
+    "invoice",
+    "credit_note",
+)
 CLAIM_REASONS: Final = ("deadline", "not_member", "method", "threshold")
 BUCKETS: Final = (
     "short_stop",
@@ -191,6 +207,7 @@ _INVOICE: Final[Words] = {
 _ATTEMPT: Final[Words] = {"on": stated(day), "yen": stated(natural), "outcome": stated(text)}
 _DEMAND: Final[Words] = {"on": stated(day), "interest": stated(natural)}
 _NOTICE: Final[Words] = {"on": stated(day), "kind": stated(one_of(*NOTICE_KINDS))}
+_DOCUMENT: Final[Words] = {"on": stated(day), "kind": stated(one_of(*DOCUMENT_KINDS))}
 
 #: A check's first key says what it looks at, the others what should be seen there.
 CHECKS: Final[Mapping[str, Words]] = {
@@ -217,9 +234,10 @@ CHECKS: Final[Mapping[str, Words]] = {
     },
     "demands": {"account": _ACCOUNT, "list": listed(_DEMAND, "demand")},
     "notices": {"account": _ACCOUNT, "list": listed(_NOTICE, "notice")},
+    "documents": {"account": _ACCOUNT, "list": listed(_DOCUMENT, "document")},
     "claim": {
         "id": must(text, "claim"),
-        "outcome": stated(one_of("pending", "granted", "rejected")),
+        "outcome": stated(one_of("pending", "granted", "rejected", "withdrawn")),
         "seconds": stated(natural),
         "rate": stated(rate),
         "credit": stated(natural),

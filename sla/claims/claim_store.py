@@ -14,9 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.db.session import Session, texts
-from keizoku.db.tables.claims import award, claim, claim_decision, claim_late_grant, claim_ruling, claim_withdrawal
+from keizoku.db.tables.claims import award, claim, claim_decision, claim_late_grant, claim_ruling
 from keizoku.db.tables.contracts import contract, suspension, term
 from keizoku.db.tables.evidence import environment_ruling, month_to_review
+from keizoku.sla.claims.claim_views import withdrawn
 from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.months.month_facts import read_spans
 from keizoku.sla.review_queue import OpenReview, rows_known
@@ -63,12 +64,12 @@ def due_accounts(session: Session, review: OpenReview, after: str, limit: int) -
     asked = rows_known(review)
     everyone = sa.select(sa.exists().where(*asked, month_to_review.c.account.is_(None)))
     if session.execute(everyone).scalar_one():
-        query = sa.select(claim.c.account).where(claim.c.month == str(review.month), ~_withdrawn(None))
+        query = sa.select(claim.c.account).where(claim.c.month == str(review.month), ~withdrawn(None))
         column: sa.Column[str] = claim.c.account
     else:
         column = month_to_review.c.account
         query = sa.select(column).where(*asked, column.is_not(None))
-        standing = sa.exists().where(claim.c.month == str(review.month), claim.c.account == column, ~_withdrawn(None))
+        standing = sa.exists().where(claim.c.month == str(review.month), claim.c.account == column, ~withdrawn(None))
         query = query.where(standing)
     query = query.where(column > after).distinct().order_by(column).limit(limit)
     return list(session.execute(query).scalars())
@@ -189,7 +190,7 @@ def _claims(
     session: Session, month: Month, accounts: Sequence[str], at: datetime | None = None
 ) -> dict[str, list[Claim]]:
     mine = sa.and_(
-        claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim.c.recorded_at, at), ~_withdrawn(at)
+        claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim.c.recorded_at, at), ~withdrawn(at)
     )
     claims: dict[str, list[Claim]] = defaultdict(list)
     late = _late_grants(session, month, at)
@@ -251,7 +252,7 @@ def _rulings(
         sa.select(claim.c.account, claim_ruling.c.claim_id, claim_ruling.c.windows)
         .join(claim, claim.c.id == claim_ruling.c.claim_id)
         .where(claim.c.month == str(month), _is_of(claim.c.account, accounts), _known(claim_ruling.c.recorded_at, at))
-        .where(~_withdrawn(at))
+        .where(~withdrawn(at))
         .order_by(claim_ruling.c.id)
     )
     found: dict[str, list[ClaimRuling]] = defaultdict(list)
@@ -269,7 +270,7 @@ def _environments(session: Session, month: Month, accounts: Sequence[str], at: d
             claim.c.month == str(month),
             _is_of(claim.c.account, accounts),
             _known(environment_ruling.c.recorded_at, at),
-            ~_withdrawn(at),
+            ~withdrawn(at),
         )
         .order_by(environment_ruling.c.id)
     )
@@ -325,10 +326,6 @@ def _was_known(recorded_at: datetime | None, at: datetime | None) -> bool:
 
 def _is_of(column: sa.ColumnElement[str], accounts: Sequence[str]) -> sa.ColumnElement[bool]:
     return column == sa.any_(texts(accounts))
-
-
-def _withdrawn(at: datetime | None) -> sa.ColumnElement[bool]:
-    return sa.exists().where(claim_withdrawal.c.claim_id == claim.c.id, _known(claim_withdrawal.c.recorded_at, at))
 
 
 def _span(month: Month) -> Span:

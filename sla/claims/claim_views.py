@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.db.session import Session
-from keizoku.db.tables.claims import award, claim, claim_decision, claim_reasoning
+from keizoku.db.tables.claims import award, claim, claim_decision, claim_reasoning, claim_withdrawal
 from keizoku.db.tables.money import credit
 from keizoku.sla.claims.decision_json import whole_decision
 from keizoku.sla.claims.read_models import (
@@ -51,6 +51,8 @@ def _status(session: Session, row: sa.Row[Any], at: datetime) -> ClaimStatus:
         )
     ).scalar_one()
     decided = last_decision(session, row.id, at)
+    if decided is None and session.execute(sa.select(claim.c.id).where(claim.c.id == row.id, withdrawn(at))).first():
+        return ClaimStatus(outcome="withdrawn", credit_yen=int(credit_yen))
     if decided is None:
         return ClaimStatus(
             outcome="pending", credit_yen=int(credit_yen), waits_for=waits_for(session, Month.parse(row.month), at)
@@ -85,6 +87,12 @@ def waits_for(session: Session, month: Month, at: datetime) -> str:
     if is_unknown_within_reach(session, month, at):
         return "people's decision on unknown time: keizoku sla unknown list"
     return "the first night after the end of its month"
+
+
+def withdrawn(at: datetime | None) -> sa.ColumnElement[bool]:
+    """Whether people had taken a claim back by an instant (None: by now), as recorded by mistake."""
+    found = sa.exists().where(claim_withdrawal.c.claim_id == claim.c.id)
+    return found if at is None else found.where(claim_withdrawal.c.recorded_at <= at)
 
 
 def newest_decisions(at: datetime) -> sa.Subquery:
@@ -129,7 +137,7 @@ def claim_list(
             claim.c.account,
             claim.c.month,
             claim.c.received_at,
-            sa.func.coalesce(newest.c.outcome, "pending").label("outcome"),
+            sa.func.coalesce(newest.c.outcome, sa.case((withdrawn(at), "withdrawn"), else_="pending")).label("outcome"),
             newest.c.reason,
             newest.c.seconds,
             newest.c.rate,

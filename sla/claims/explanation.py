@@ -16,7 +16,8 @@ def claim_sentences(explanation: ClaimExplanation, lang: Lang) -> list[tuple[str
     """(clause, sentence) from the first step to the yen; the decision that holds."""
     last = explanation.last
     if last is None:
-        return [("premium/9.2", sentence("claim.pending", lang, {"month": explanation.claim.month}))]
+        state = "withdrawn" if explanation.status.outcome == "withdrawn" else "pending"
+        return [("premium/9.2", sentence(f"claim.{state}", lang, {"month": explanation.claim.month}))]
     steps = zip(last.decision.steps, last.decision.render(lang), strict=True)
     sentences = [(step.clause, text) for step, text in steps]
     if explanation.awards and last.reason in (None, "threshold"):

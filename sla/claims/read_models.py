@@ -24,7 +24,7 @@ Window = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow(Shown):
-    """A claim with its newest decision; a pending one has neither reason, seconds nor rate."""
+    """A claim with its newest decision; a pending or withdrawn one has neither reason, seconds nor rate."""
 
     id: str
     account: str
@@ -40,7 +40,7 @@ class ClaimRow(Shown):
 class ClaimStatus(Shown):
     """Where a claim is. `credit_yen`: what its account was awarded for the month so far.
 
-    A pending one has no seconds yet; `waits_for` says what it waits for.
+    A pending one has no seconds yet; `waits_for` says what it waits for. A withdrawn one is never decided.
     """
 
     outcome: str

@@ -323,6 +323,13 @@ def _count(table: Table, query: str) -> int:
     return int(table.execute(query).fetchall()[0][0])
 
 
+def _carried(value: object) -> object:
+    """Half a letter, which no statement carries, as a control letter, which no rule takes: a finding, not an error."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return "".join("\x01" if "\ud800" <= each <= "\udfff" else each for each in value)
+
+
 def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Finding]) -> ObservationsRead:
     """Add the good rows; every other is a finding with its line."""
     table = observed.table
@@ -339,7 +346,7 @@ def _take_rows(observed: Observations, source: str, rows: Iterator[RawRow | Find
         bulk = text_bulk(relation, ("u", "s", "k", "e"))
         table.execute(
             f"CREATE TEMP TABLE incoming AS {_checked(bulk, 'line, u, s, k, e,')}",
-            {name: list(values) for name, values in zip("luske", columns, strict=True)},
+            {name: [_carried(each) for each in values] for name, values in zip("luske", columns, strict=True)},
         )
         bad = table.execute(
             "SELECT line, u, s, k, e, wrong FROM incoming WHERE wrong IS NOT NULL ORDER BY line"

@@ -212,8 +212,12 @@ class EvidenceService:
         """Findings with the place of their row from 1 on, and how many rows were new; nothing is committed."""
         findings: list[Finding] = []
         good = []
-        for line, (from_at, to_at, affected, total) in enumerate(rows, start=1):
+        for line, row in enumerate(rows, start=1):
             try:
+                if len(row) != 4:
+                    rule = "a count has a beginning, an end, the affected and all"
+                    raise Refused.fact("counts.not_a_part", "counts", f"{len(row)} values", rule, "state the four")
+                from_at, to_at, affected, total = row
                 self._covered_span("counts", from_at, to_at)
                 not_negative("counts", affected)
                 not_negative("counts", total)
@@ -341,6 +345,7 @@ class EvidenceService:
         """The same, with all that became of it; `reading` and `source`: how the file is read, and its name."""
         from keizoku.sla.evidence import observation_store  # with DuckDB, which no other evidence needs
 
+        needed("observations", by=by)
         recorded = observation_store.record(self._session, file, rows, now, by, reading, source)
         self._commit(self._months(recorded.reach), "observations", now)
         return recorded

@@ -29,6 +29,8 @@ class OverdueFee:
     method: str
     next_attempt_on: date | None  # of the card; None: it waits for a new one
     suspends_on: date | None  # None: the contract is over
+    pay_to: str = ""  # the bank account for transfers; empty: none is set
+    reference: str = ""  # what the payer states with a transfer
 
 
 SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -43,6 +45,13 @@ SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
     "write_off": ("債権放棄のお知らせ", "Something you owed is given up"),
     "recalculation": ("ご入金の反映に伴う再計算のお知らせ", "Your payments were worked out again"),
     "demand": ("遅延損害金のご請求", "Late interest"),
+    "claim_received": ("使用不能時間のご申請を受け付けました", "We have received your claim"),
+    "claim_granted": ("使用不能時間のご申請の審査結果(減額のご案内)", "Your claim is granted"),
+    "claim_rejected": ("使用不能時間のご申請の審査結果", "Your claim is not granted"),
+    "remedy": ("減額に代わる対応のご確認", "Another remedy is agreed"),
+    "credit": ("減額の適用のお知らせ", "A reduction is taken off your bill"),
+    "refund": ("ご返金のお知らせ", "A refund to your card"),
+    "contract_end": ("ご契約終了のお知らせ", "Your contract has ended"),
 }
 """What each kind of document is called, in Japanese and English."""
 
@@ -64,16 +73,30 @@ def overdue(fee: OverdueFee) -> Notice:
             "別のカードを登録いただくこともできます。"
         )
         next_en = f"Your card is charged again on {fee.next_attempt_on}; you may register another one before."
+    transfer_ja, transfer_en = _transfer(fee)
     stops_ja = f"、{_ja(fee.suspends_on)}にサービスの提供を停止いたします" if fee.suspends_on else "いたします"
     stops_en = f", and access is suspended on {fee.suspends_on}" if fee.suspends_on else ""
     return Notice(
         "overdue",
         f"{_ja(fee.due_on)}が支払期日の利用料金{fee.open_yen:,}円のお支払いを確認できておりません。{next_ja}"
+        f"{transfer_ja}"
         f"未払いのままですと遅延損害金が発生{'し' if fee.suspends_on else ''}{stops_ja}。"
         "(第5条第2項、第4項、第7条第1項)",
-        f"Your fee of {fee.open_yen:,} yen was due on {fee.due_on} and is not paid. {next_en} Until it is paid it "
-        f"bears late interest{stops_en}. (Articles 5.2, 5.4 and 7.1)",
+        f"Your fee of {fee.open_yen:,} yen was due on {fee.due_on} and is not paid. {next_en} "
+        f"{transfer_en}Until it is paid it bears late interest{stops_en}. (Articles 5.2, 5.4 and 7.1)",
     )
+
+
+def _transfer(fee: OverdueFee) -> tuple[str, str]:
+    """Where a transfer goes, and what to state with it, so that it finds its debt."""
+    if not fee.pay_to:
+        return "", ""
+    also_ja, also_en = (
+        ("", "") if fee.method != "card" else ("お振込みでもお支払いいただけます。", "You may also pay by transfer. ")
+    )
+    named_ja = f"振込依頼人名の前に、お支払い番号{fee.reference}をご入力ください。" if fee.reference else ""
+    named_en = f"Please put the number {fee.reference} before your name. " if fee.reference else ""
+    return f"{also_ja}振込先: {fee.pay_to}。{named_ja}", f"{also_en}Account: {fee.pay_to}. {named_en}"
 
 
 def resumption(on: date) -> Notice:
@@ -120,14 +143,26 @@ def write_off(on: date, term_on: date, yen: int, interest_yen: int) -> Notice:
     )
 
 
-def suspension(on: date, days: int, open_yen: int) -> Notice:
-    """Access is off because a fee is overdue."""
+def suspension(on: date, days: int, open_yen: int, ends_on: date | None = None) -> Notice:
+    """Access is off because a fee is overdue; `ends_on`: when the contract is over unless the fee is paid before."""
+    if ends_on is None:
+        then_ja, then_en = "お支払いを確認しだい再開いたします。", "It resumes when the fee is paid."
+    else:
+        last_on = ends_on - timedelta(days=1)
+        then_ja = (
+            f"{_ja(last_on)}までにお支払いを確認できましたら、ただちに再開いたします。確認できない場合、ご契約は{_ja(ends_on)}に終了し、"
+            "未払いの利用料金は引き続きお支払いいただく必要があります。"
+        )
+        then_en = (
+            f"It resumes when the fee is paid, up to {last_on}. If it is not paid by then, the contract ends on "
+            f"{ends_on}, and what is unpaid stays owed."
+        )
     return Notice(
         "suspension",
         f"利用料金{open_yen:,}円のお支払いが{days}日遅れているため、{_ja(on)}よりサービスの提供を停止いたしました。"
-        "お支払いを確認しだい再開いたします。停止中も契約期間の利用料金は発生いたします。(第7条第1項、第4条第2項)",
-        f"Your fee of {open_yen:,} yen is {days} days overdue, so access is suspended from {on}. It resumes when "
-        "the fee is paid. The fee of the running term stays due meanwhile. (Articles 7.1 and 4.2)",
+        f"{then_ja}停止中も契約期間の利用料金は発生いたします。(第7条第1項、第4条第2項)",
+        f"Your fee of {open_yen:,} yen is {days} days overdue, so access is suspended from {on}. {then_en} "
+        "The fee of the running term stays due meanwhile. (Articles 7.1 and 4.2)",
     )
 
 
@@ -151,12 +186,18 @@ def termination_by_people(on: date, ground: str) -> Notice:
     )
 
 
-def suspension_by_people(on: date, ground: str) -> Notice:
-    """Access is off by a decision of people."""
+def suspension_by_people(on: date, ground: str, ends_on: date | None = None) -> Notice:
+    """Access is off by a decision of people; `ends_on`: the contract is over then if it is still off."""
+    then_ja = (
+        f"{_ja(ends_on)}の時点で停止が続いている場合、ご契約は更新されず、同日に終了いたします。" if ends_on else ""
+    )
+    then_en = f"If it is still off on {ends_on}, the contract is not renewed and ends then. " if ends_on else ""
     return Notice(
         "suspension",
-        f"{_ja(on)}よりサービスの提供を停止いたしました。理由: {ground}(第7条第1項)",
-        f"Access is suspended from {on}. Ground: {ground} (Article 7.1)",
+        f"{_ja(on)}よりサービスの提供を停止いたしました。理由: {ground}。{then_ja}(第7条第1項)"
+        if then_ja
+        else f"{_ja(on)}よりサービスの提供を停止いたしました。理由: {ground}(第7条第1項)",
+        f"Access is suspended from {on}. Ground: {ground}{'. ' if then_en else ' '}{then_en}(Article 7.1)",
     )
 
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_services
+from keizoku.scheduler.cli.shared.context import open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.headings import headed, heading
 from keizoku.scheduler.cli.shared.ids import DocumentId, document_id
 from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, lines_of
 from keizoku.scheduler.cli.shared.output import emit, fail, json_text
+from keizoku.scheduler.files import write_whole
+
+if TYPE_CHECKING:
+    from keizoku.billing.documents.outbox import OutgoingDocument
 
 app = typer.Typer(
     help=both(
@@ -58,7 +63,7 @@ def list_documents(
     """
     from dataclasses import asdict
 
-    from keizoku.billing.documents.outbox import OutgoingDocument, waiting, waiting_count
+    from keizoku.billing.documents.outbox import waiting, waiting_count
     from keizoku.billing.rules.documents.notice_text import SUBJECTS
 
     strange = sorted(set(kind or ()) - set(SUBJECTS))
@@ -101,22 +106,45 @@ def list_documents(
             )
 
 
-@app.command(help=japanese("一つの書類。"))
+@app.command(help=japanese("一つの書類。`--html` と `--pdf` は、利用者にお送りする書面(日本語、続けて英語)です。"))
 def show(
     number: DocumentId,
     lang: Lang = Language.JA,
     html: Annotated[bool, typer.Option("--html", help=both("As a page of HTML.", "HTMLのページにします。"))] = False,
+    pdf: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help=both("Write it as a PDF, A4.", "PDF(A4)に書き出します。")),
+    ] = None,
+    to: Annotated[
+        str, typer.Option(help=both("The addressee's name; else the account.", "宛名。省略するとアカウント。"))
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """One document."""
+    """One document; `--html` and `--pdf` are the letter for the user, Japanese first and then English."""
     from keizoku.billing.documents.outbox import document
 
+    settings = settings_of_this_process()
     with open_services() as services:
         found = document(services.session, number)
+    if pdf is not None:
+        _write_pdf(found, lang, to, pdf)
     if html:
-        typer.echo(found.html(lang.value), nl=False)
-    else:
+        typer.echo(found.html(lang.value, settings.issuer(), to), nl=False)
+    elif pdf is None:
         emit(found if as_json else headed(found.in_language(lang.value), lang.value), as_json)
+
+
+def _write_pdf(found: OutgoingDocument, lang: Language, to: str, file: Path) -> None:
+    from keizoku.billing.documents.rendering import FontError, letter_pdf
+
+    settings = settings_of_this_process()
+    try:
+        write_whole(file, letter_pdf(found.page(lang.value, settings.issuer(), to), settings.document_font))
+    except FontError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    emit(f"{found.id}: written to {file}")
 
 
 @app.command("mark-sent", help=japanese("書類を送信に渡したことを、一度だけ記録します。"))

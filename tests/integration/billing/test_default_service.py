@@ -10,7 +10,9 @@ from keizoku.billing.accounts.account_list import account_list
 from keizoku.billing.accounts.history import account_history
 from keizoku.billing.accounts.liability_explanation import explain_liability
 from keizoku.billing.documents import outbox
+from keizoku.billing.documents.rendering import letter_pdf
 from keizoku.billing.dunning import delinquency_stage
+from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.tables.contracts import contract_fact
 from keizoku.db.tables.gateway import gateway_dispute
 from keizoku.db.tables.money import payment_attempt
@@ -118,6 +120,11 @@ def test_7_1__a_document_waits_until_it_is_handed_over_once(engine: sa.Engine) -
         page = waiting.html("ja")
         assert "&lt;script&gt;" in page
         assert "<script>" not in page
+        assert page.index("サービス提供停止のお知らせ") < page.index("Your access is suspended")
+        assert waiting.html("en", Issuer("継続株式会社", "港区"), "Hanako & Co").count("継続株式会社<br>港区") == 1
+        drawn = letter_pdf(waiting.page("ja", Issuer("継続株式会社"), "山田 花子"))
+        assert drawn == letter_pdf(waiting.page("ja", Issuer("継続株式会社"), "山田 花子"))
+        assert (drawn[:5], drawn.count(b"/Type /Page\n")) == (b"%PDF-", 2)
         now = at("2026-04-12 10:00")
         for wrong in ("N2", "D1", "12", "N", "N9999999999999999999", "N-1"):
             with pytest.raises(Refused):

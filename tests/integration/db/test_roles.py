@@ -99,6 +99,8 @@ def test_what_a_role_is_not_given_the_database_refuses(engine_for_schema: Callab
             (worker, sa.text("UPDATE entry SET event = 'x'")),
             (worker, sa.text("ALTER TABLE line DISABLE TRIGGER ALL")),
             (worker, sa.text("DROP TABLE stage_run")),
+            # one row would hold every charge and refund for good
+            (worker, sa.text("INSERT INTO restoration SELECT * FROM restoration")),
             (finance, insert_account),
             (finance, sa.text("SELECT * FROM code")),
             (support, insert_account),

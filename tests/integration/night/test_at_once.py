@@ -181,3 +181,30 @@ def test_3_3__an_application_is_approved_or_rejected_never_both(engine: sa.Engin
         held = [what for what, at in zip(("approved", "rejected"), row, strict=True) if at is not None]
         assert held == outcomes
         assert len(held) == 1
+
+
+def test_13__of_two_that_end_a_contract_at_once_one_finds_it_ended(engine: sa.Engine) -> None:
+    """Both looked before either had written: the fact stood twice in what is never rewritten."""
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("u1", "monthly", "card", now=parse_instant("2026-04-01 10:00"))
+        found: list[str] = []
+        begin = threading.Barrier(2)
+
+        def leave() -> None:
+            with services_on(engine) as mine:
+                begin.wait(20)
+                try:
+                    mine.billing.leave_service("u1", now=parse_instant("2026-04-02 10:00"))
+                    found.append("left")
+                except Refused as refused:
+                    found.append(refused.code)
+
+        threads = [threading.Thread(target=leave) for _ in range(2)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join(60)
+        assert sorted(found) == ["contract.not_running", "left"]
+        facts = "SELECT count(*) FROM contract_fact WHERE kind = 'leave_service'"
+        assert services.session.scalar(sa.text(facts)) == 1

@@ -149,6 +149,7 @@ POISONS: Mapping[str, Poison] = {
     "a credit": refuses("credit", "credits: award", CLAIMANTS),
     "an answer of the gateway": refuses("payment_attempt", "payments: attempt", MONTHLY[15:], "UPDATE"),
     "a notice": refuses("user_notice", "delinquency: contract", LATE),
+    "a letter": refuses("letter", "letters: document", CLAIMANTS),
     "a demand": refuses("demand", "demands: account", LATE),
 }
 
@@ -327,6 +328,24 @@ def test_an_act_of_an_account_whose_fact_cannot_be_read_says_which_and_how_to_ta
         assert refused.value.code == "fact.unreadable"
         services.billing.void_fact("u1", "change_method", by="finance", ground="a typing error", now=MENDED_AT)
         services.billing.end_of_use("u1", now=MENDED_AT)
+
+
+def test_a_row_that_takes_back_nothing_is_refused_by_the_database_and_read_as_nothing(engine: sa.Engine) -> None:
+    """A missing key made the constraint unknown, not false, and nothing could be taken back any more."""
+    row = (
+        "INSERT INTO contract_fact (contract_id, account, kind, occurred_at, recorded_at, author, ground, detail) "
+        "SELECT id, account, 'void_fact', :at, :at, 'x', 'y', '{}' FROM contract WHERE account = 'u1'"
+    )
+    with services_on(engine) as services:
+        open_world(services)
+        services.billing.approve("u1", "monthly", "card", now=parse_instant("2026-04-01 12:00"))
+        with pytest.raises(sa.exc.IntegrityError, match="voids_a_fact"):
+            sql(services, row, at=POISONED_AT)
+        services.session.rollback()
+        sql(services, "ALTER TABLE contract_fact DROP CONSTRAINT ck_contract_fact_voids_a_fact")
+        sql(services, row, at=POISONED_AT)
+        services.billing.end_of_use("u1", now=MENDED_AT)
+        services.billing.void_fact("u1", "end_of_use", by="finance", ground="a typing error", now=MENDED_AT)
 
 
 _CLAIM = "id, account, month, received_at, recorded_at, windows"

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 from keizoku.billing.rules.delinquency import (
     DefaultState,
     Outlook,
+    Prospect,
     UnpaidFee,
     accelerated,
     default_state,
     outlook,
     overdue_days,
+    prospect,
 )
 
 DUE = date(2025, 4, 30)
@@ -130,3 +132,22 @@ def test_7_1_2__what_is_too_little_for_a_card_puts_nobody_into_default() -> None
     assert outlook([rest], 10, 40) is None
     assert accelerated([rest, fee(late + timedelta(days=5), 2)], late) == ()
     assert outlook([rest, fee()], 10, 40) == outlook([fee()], 10, 40)
+
+
+@pytest.mark.parametrize(
+    ("term_ends_on", "renews", "suspended_term_renews", "comes"),
+    [
+        (date(2026, 5, 20), True, False, Prospect(date(2026, 4, 30), None, date(2026, 5, 20))),
+        (date(2026, 5, 20), True, True, Prospect(date(2026, 4, 30), date(2026, 5, 30), None)),
+        (date(2026, 5, 20), False, True, Prospect(date(2026, 4, 30), None, date(2026, 5, 20))),
+        (date(2026, 4, 25), False, False, Prospect(None, None, date(2026, 4, 25))),
+        (date(2026, 4, 25), True, False, Prospect(date(2026, 4, 30), date(2026, 5, 30), None)),
+        (date(2027, 4, 20), True, False, Prospect(date(2026, 4, 30), date(2026, 5, 30), None)),
+        (None, True, False, Prospect(date(2026, 4, 30), date(2026, 5, 30), None)),
+    ],
+)
+def test_7_1__nothing_is_foretold_that_the_end_of_the_contract_comes_before(
+    term_ends_on: date | None, renews: bool, suspended_term_renews: bool, comes: Prospect
+) -> None:
+    ahead = Outlook(date(2026, 4, 30), date(2026, 5, 30))
+    assert prospect(ahead, term_ends_on, renews=renews, suspended_term_renews=suspended_term_renews) == comes

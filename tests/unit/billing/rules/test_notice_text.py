@@ -59,3 +59,45 @@ def test_7__each_document_says_what_happened_in_both_languages(notice: Notice, j
     assert ja in notice.body_ja
     assert en in notice.body_en
     assert notice.kind in SUBJECTS
+
+
+def test_7_1__a_suspension_says_until_when_payment_helps_and_what_comes_otherwise() -> None:
+    notice = notice_text.suspension(date(2026, 4, 30), 10, 500, date(2026, 5, 20))
+    assert notice.body_ja == (
+        "利用料金500円のお支払いが10日遅れているため、2026年4月30日よりサービスの提供を停止いたしました。2026年5月19日までに"
+        "お支払いを確認できましたら、ただちに再開いたします。確認できない場合、ご契約は2026年5月20日に終了し、未払いの利用料金は"
+        "引き続きお支払いいただく必要があります。停止中も契約期間の利用料金は発生いたします。(第7条第1項、第4条第2項)"
+    )
+    assert notice.body_en == (
+        "Your fee of 500 yen is 10 days overdue, so access is suspended from 2026-04-30. It resumes when the fee is "
+        "paid, up to 2026-05-19. If it is not paid by then, the contract ends on 2026-05-20, and what is unpaid "
+        "stays owed. The fee of the running term stays due meanwhile. (Articles 7.1 and 4.2)"
+    )
+
+
+def test_7_1__a_suspension_by_people_says_what_the_end_of_the_term_brings() -> None:
+    notice = notice_text.suspension_by_people(date(2026, 4, 12), "調査中", date(2026, 5, 10))
+    assert notice.body_ja == (
+        "2026年4月12日よりサービスの提供を停止いたしました。理由: 調査中。2026年5月10日の時点で停止が続いている場合、"
+        "ご契約は更新されず、同日に終了いたします。(第7条第1項)"
+    )
+    assert notice.body_en == (
+        "Access is suspended from 2026-04-12. Ground: 調査中. If it is still off on 2026-05-10, the contract is not "
+        "renewed and ends then. (Article 7.1)"
+    )
+
+
+def test_5_2__an_overdue_letter_names_the_bank_account_and_the_payers_reference() -> None:
+    fee = OverdueFee(
+        date(2026, 4, 1), 5300, "other", None, date(2026, 4, 11), "継続銀行 本店 普通 1234567", "100004220"
+    )
+    assert notice_text.overdue(fee).body_ja == (
+        "2026年4月1日が支払期日の利用料金5,300円のお支払いを確認できておりません。お早めにお振込みください。振込先: "
+        "継続銀行 本店 普通 1234567。振込依頼人名の前に、お支払い番号100004220をご入力ください。"
+        "未払いのままですと遅延損害金が発生し、2026年4月11日にサービスの提供を停止いたします。(第5条第2項、第4項、第7条第1項)"
+    )
+    assert notice_text.overdue(fee).body_en == (
+        "Your fee of 5,300 yen was due on 2026-04-01 and is not paid. Please pay it now. Account: 継続銀行 本店 普通 "
+        "1234567. Please put the number 100004220 before your name. Until it is paid it bears late interest, and "
+        "access is suspended on 2026-04-11. (Articles 5.2, 5.4 and 7.1)"
+    )
