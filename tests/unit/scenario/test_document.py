@@ -35,6 +35,7 @@ timeline:
   - {at: 2025-01-04 10:00, withdraw_end_of_use: {account: jiro}}
   - {at: 2025-01-05 09:00, change_method: {account: jiro, method: card, store_stop_recorded: true}}
   - {at: 2025-01-05 09:00, new_card: {account: jiro}}
+  - {at: 2025-01-05 09:00, store_stop: {account: jiro}}
   - {at: 2025-01-06 09:00, pay: {account: jiro, yen: 300, via: bank, costs: 100, for: 2025-01-01}}
   - {at: 2025-01-06 09:00, write_off: {account: jiro, term: 2025-01-01, by: keiri, ground: lost}}
   - {at: 2025-01-06 09:00, set_off: {account: jiro, by: keiri}}
