@@ -30,7 +30,9 @@ TaskKind = Literal[
     "remedy_and_credit",
     "restored_act",
     "restored_database",
+    "renewed_unnotified",
     "set_aside",
+    "store_charged_after_end",
     "small_rest",
     "store_gross_differs",
 ]

@@ -28,6 +28,11 @@ class Discretion(BaseModel):
         "premium/3.2",
         "versions of the related terms that an application agrees to, each name/day in force from: base/2025-04-01",
     )
+    offer_valid_days: Days = _setting(
+        30,
+        "premium/3.3",
+        "days from the day on which an offer was shown in which an approval may accept it; 0: without limit",
+    )
     screening_grounds: tuple[str, ...] = _setting(
         (),
         "premium/3.5",

@@ -18,6 +18,7 @@ from keizoku.terms.calendar import day_start_at
 _FACT_CLAUSES: Final = {
     "end_of_use": "premium/6.1",
     "withdraw_end_of_use": "premium/6.1",
+    "store_stop": "premium/6.1",
     "leave_service": "premium/6.2",
     "delete_user": "premium/13",
     "change_method": "premium/5.1",

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from keizoku.billing.contracts import registration
-from keizoku.billing.contracts.registration import Application
+from keizoku.billing.contracts.application import Application, check_account
 from keizoku.db.session import Session
 from keizoku.limits import MOST_NAMED
 from keizoku.terms.calendar import iso_jst, parse_instant
@@ -92,7 +92,7 @@ def _finding(path: Path, line: int, application: Application, why: str) -> Findi
 
 
 def _application(record: Mapping[str, str], now: datetime) -> Application:
-    registration.check_account(record["account"])
+    check_account(record["account"])
     written = record.get("applied_at", "")
     at = parse_instant(written) if written else now
     if at > now:

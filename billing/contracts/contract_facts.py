@@ -28,7 +28,7 @@ from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
-WISHES: Final = ("end_of_use", "withdraw_end_of_use", "change_method")
+WISHES: Final = ("end_of_use", "withdraw_end_of_use", "store_stop", "change_method")
 """Kinds of facts that bear on the next renewal alone; people can take a mistaken one back."""
 
 

@@ -13,52 +13,39 @@ from psycopg.errors import UniqueViolation
 from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.billing.contracts import renewal_stage
+from keizoku.billing.contracts.application import Application, check_application, intervals_of_plans
 from keizoku.billing.contracts.code_redemption import prices_of_codes, use_codes
 from keizoku.billing.contracts.key_sales import sell_what_is_used
+from keizoku.billing.contracts.offers import OffersOf, keep, refuse_outlived, shown_to, versions_in_force
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.contracts.screening_records import agreed_versions, note_screening
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables import invoice_stage
-from keizoku.billing.rules.consent import Consent, ConsentError, consents, outdated, related_in_force
+from keizoku.billing.rules.consent import Consent, ConsentError, consents, outdated
 from keizoku.billing.rules.contract_lifecycle import Approval, NewTerm, first_term
-from keizoku.billing.rules.payment_method import CARD, PREPAID, prepaid_terms
-from keizoku.billing.rules.price_catalog import NoPriceError
+from keizoku.billing.rules.documents.offer import Offer
+from keizoku.billing.rules.payment_method import prepaid_terms
+from keizoku.billing.rules.price_catalog import NoPriceError, agreed_yen
 from keizoku.billing.rules.screening import PEOPLE
 from keizoku.db.keys import next_ids
 from keizoku.db.session import Session, copy_rows, numbers, plain_array, texts
-from keizoku.db.tables.contracts import METHODS, contract
 from keizoku.db.tables.contracts import account as account_table
+from keizoku.db.tables.contracts import contract
 from keizoku.db.tables.contracts import plan as plan_table
 from keizoku.db.tables.people import consent
-from keizoku.limits import LONGEST_ID, id_flaw
-from keizoku.terms.calendar import Interval, jst_day
+from keizoku.terms.calendar import jst_day
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
-    """What a user asks for. `months`: how long a coupon or key pays; `fallback`: the method after it (card).
-
-    `consents` are the versions that the applicant agreed to, as terms/version; none: those in force on that day.
-    """
-
-    account: str
-    plan: str
-    method: str
-    at: datetime
-    months: int | None = None
-    fallback: str | None = None
-    consents: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class TakenApplication:
-    """An application that can be taken, with the consents that it carries."""
+    """An application that can be taken, with its consents and the offer that it accepts (None: there was no price)."""
 
     application: Application
     consents: tuple[Consent, ...]
+    offer: Offer | None
 
 
 def register(
@@ -85,16 +72,17 @@ def sift(
     session: Session, rules: Rules, applications: Sequence[Application]
 ) -> tuple[list[TakenApplication], Mapping[int, Refused]]:
     """Those that can be taken, and for the others their place in the list and why not. Writes nothing."""
-    intervals = _intervals(session)
+    intervals = intervals_of_plans(session)
     running = _running(session, [each.account for each in applications])
     in_force: dict[date, Mapping[str, str]] = {}
+    offers = OffersOf(rules, load_prices(session), intervals)
     taken: list[TakenApplication] = []
     refused: dict[int, Refused] = {}
     seen: set[str] = set()
     for place, each in enumerate(applications):
         who = f"account {each.account}"
         try:
-            _check(each, intervals)
+            check_application(each, intervals)
             if each.account in running:
                 raise Refused("application.duplicate", f"{who}: {running[each.account]}; a second one is refused")
             if each.account in seen:
@@ -102,7 +90,8 @@ def sift(
             on = jst_day(each.at)
             if on not in in_force:
                 in_force[on] = versions_in_force(rules, on)
-            taken.append(TakenApplication(each, consents(each.consents, in_force[on])))
+            agreed = consents(each.consents, in_force[on])
+            taken.append(TakenApplication(each, agreed, offers.accepted(each)))
             seen.add(each.account)
         except Refused as why:
             refused[place] = why
@@ -111,14 +100,6 @@ def sift(
         except UncoveredDateError as why:
             refused[place] = Refused("terms.not_in_force", f"{who}: {why}")
     return taken, refused
-
-
-def versions_in_force(rules: Rules, on: date) -> dict[str, str]:
-    """name -> version of all terms that an application of that day agrees to. Raises UncoveredDateError."""
-    return {
-        rules.terms.contract: rules.terms.at(on).version,
-        **related_in_force(rules.discretion.related_terms, on),
-    }
 
 
 def _running(session: Session, accounts: Sequence[str]) -> dict[str, str]:
@@ -173,6 +154,15 @@ def _write(session: Session, ids: Sequence[int], taken: Sequence[TakenApplicatio
             for c in each.consents
         ),
     )
+    keep(
+        session,
+        (
+            (i, each.application.account, each.offer, each.application.shown_at or each.application.at)
+            for i, each in zip(ids, taken, strict=True)
+            if each.offer is not None
+        ),
+        now,
+    )
 
 
 def approve(
@@ -186,8 +176,9 @@ def approve(
 ) -> None:
     """Form the contracts with these ids, each at its own instant; their first terms are invoiced. Charging is next.
 
-    Raises Refused where a plan has no price, no terms are in force on the day, other terms than those agreed to are,
-    or an application is not waiting any more; nothing is formed or kept then.
+    The first term has the price that the applicant was shown, or the one in force where that is lower. Raises Refused
+    where a plan has no price, no terms are in force on the day, other terms than those agreed to are, what was shown
+    holds no more, or an application is not waiting any more; nothing is formed or kept then.
     """
     rows = session.execute(
         sa.select(contract, plan_table.c.interval)
@@ -206,6 +197,7 @@ def approve(
             "application.decided_meanwhile", "an application was approved or rejected by somebody else at this moment"
         )
     agreed = agreed_versions(session, list(approvals))
+    shown = shown_to(session, list(approvals))
     prices = load_prices(session)
     by_code = prices_of_codes(session, rows)
     first: list[NewTerm] = []
@@ -219,6 +211,8 @@ def approve(
                     f"account {row.account}: it has not agreed to {', '.join(missing)}, in force on {on}",
                     "reject the application and let the user apply again",
                 )
+            refuse_outlived(rules, row.account, shown.get(row.id), on)
+            choices = renewal_rules(rules, prices, on)
             term = first_term(
                 Approval(
                     contract_id=row.id,
@@ -228,9 +222,10 @@ def approve(
                     method=row.method,
                     approved_at=approvals[row.id],
                     anchor_on=on,
-                    paid_yen=by_code.get(row.id),
+                    agreed_yen=by_code.get(row.id)
+                    or agreed_yen(shown.get(row.id), choices.price_yen(row.plan, row.account, on, False)),
                 ),
-                renewal_rules(rules, prices, on),
+                choices,
             )
             first.append(term)
             if row.method == "product_key" and row.id not in by_code:
@@ -270,44 +265,3 @@ def approve(
     for chunk in invoice_stage.all_due(session, contract_ids=list(approvals)):
         invoice_stage.save(session, invoice_stage.decide(rules, chunk), now, commit=False)
     session.commit()
-
-
-def check_account(name: str) -> None:
-    """Refused for a text that can be no account's id."""
-    if id_flaw(name):
-        shown = repr(name) if len(name) <= LONGEST_ID else f"of {len(name)} letters"
-        raise Refused(
-            "account.id_form", f"account {shown}: an account has an id of 1 to {LONGEST_ID} printable letters"
-        )
-
-
-def _check(application: Application, intervals: Mapping[str, Interval]) -> None:
-    name = application.account
-    check_account(name)
-    who = f"account {application.account}"
-    if application.plan not in intervals:
-        known = ", ".join(sorted(intervals)) or "none yet"
-        raise Refused("plan.unknown", f"{who}: plan {application.plan!r} is not known", f"there are: {known}")
-    if application.method not in METHODS:
-        raise Refused(
-            "method.unknown",
-            f"{who}: {application.method!r} is no method of payment",
-            f"there are {', '.join(METHODS)}",
-        )
-    if (application.method in PREPAID) != (application.months is not None):
-        raise Refused(
-            "prepaid.months_misplaced",
-            f"{who}: months are stated for a coupon or a key, and only there; the method is {application.method}",
-        )
-    try:
-        prepaid_terms(application.months, intervals[application.plan])
-    except ValueError as error:
-        raise Refused("prepaid.no_whole_terms", f"{who}: {error}") from None
-    if application.fallback not in (None, CARD):
-        raise Refused(
-            "method.fallback", f"{who}: after a coupon or key only a card can follow, not {application.fallback!r}"
-        )
-
-
-def _intervals(session: Session) -> dict[str, Interval]:
-    return {row.code: row.interval for row in session.execute(sa.select(plan_table.c.code, plan_table.c.interval))}

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from keizoku.billing.contracts import late_notices
 from keizoku.billing.contracts.contract_facts import load_wishes
+from keizoku.billing.contracts.late_notices import LateNotices
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.receivables.open_items import OpenItem, by_contract, load_open_items
 from keizoku.billing.rules.contract_lifecycle import (
@@ -196,8 +198,16 @@ def decide(
     return renewals
 
 
-def save(session: Session, renewals: Sequence[Renewal], now: datetime) -> int:
-    """Write new terms and ends, and commit; returns the rows written."""
+def late_notices_of(
+    session: Session, rules: Rules, facts: Sequence[DueContract], renewals: Sequence[Renewal], today: date
+) -> LateNotices:
+    """What users were owed before these renewals and were not told."""
+    return late_notices.decide(session, rules, [each.contract for each in facts], renewals, today)
+
+
+def save(session: Session, renewals: Sequence[Renewal], now: datetime, late: LateNotices | None = None) -> int:
+    """Write what is told late, then new terms and ends, and commit; returns the rows written."""
+    told = late_notices.save(session, late, now) if late is not None else 0
     terms = [each for renewal in renewals for each in renewal.terms]
     ends = [renewal.end for renewal in renewals if renewal.end is not None]
     save_terms(session, terms, now)
@@ -217,7 +227,7 @@ def save(session: Session, renewals: Sequence[Renewal], now: datetime) -> int:
     for end in ends:
         save_end(session, end, now)
     session.commit()
-    return len(terms) + len(ends)
+    return told + len(terms) + len(ends)
 
 
 def save_terms(session: Session, terms: Sequence[NewTerm], now: datetime) -> None:

@@ -50,7 +50,7 @@ def letter_pdf(page: Page, font: Path | None = None) -> bytes:
     for letter in page.letters:
         cjk = "CJK" if letter.lang == "ja" else None
         body = ParagraphStyle(
-            "body", fontName=_font(font), fontSize=10.5, leading=18, textColor=_INK, wordWrap=cjk, spaceAfter=6
+            "body", fontName=document_font(font), fontSize=10.5, leading=18, textColor=_INK, wordWrap=cjk, spaceAfter=6
         )
         right = ParagraphStyle("right", body, alignment=2, spaceAfter=0)
         title = ParagraphStyle("title", body, fontSize=14, leading=22, alignment=1, spaceBefore=22, spaceAfter=16)
@@ -84,7 +84,7 @@ def document_pdf(document: PrintedDocument, font: Path | None = None) -> bytes:
     from reportlab.lib.units import mm
     from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table
 
-    named = _font(font)
+    named = document_font(font)
     cjk = "CJK" if document.lang == "ja" else None
     body = ParagraphStyle("body", fontName=named, fontSize=10, leading=16, textColor=_INK, wordWrap=cjk)
     soft = ParagraphStyle("soft", body, textColor=_SOFT, fontSize=9, leading=14)
@@ -120,7 +120,7 @@ def document_pdf(document: PrintedDocument, font: Path | None = None) -> bytes:
 
 
 @cache
-def _font(file: Path | None) -> str:
+def document_font(file: Path | None) -> str:
     """The name of the font to draw with, registered once."""
     from reportlab.pdfbase import pdfmetrics
     from reportlab.pdfbase.cidfonts import UnicodeCIDFont

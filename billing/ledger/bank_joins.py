@@ -132,7 +132,8 @@ def join_known(
 ) -> frozenset[int]:
     """Join what can be joined: all free lines, or only those just written; the lines joined. Does not commit.
 
-    Lines just written have posted nothing yet, so a join of theirs posts nothing either.
+    Lines just written have posted nothing yet, so a join of theirs posts nothing either. They are joined by name alone:
+    whether a line is the only one of its day and amount shows when the whole file is in the book.
     """
     booked = booked_elsewhere(session)
     if not booked:
@@ -140,14 +141,19 @@ def join_known(
     lines = free_lines(session, just_written)
     rules = rules_of(session, {without_numbers(each.payer) for each in lines})
     done = set()
-    for each, line in pairs(booked, lines, rules, bank_names):
+    for each, line in pairs(booked, lines, rules, bank_names, by_name_only=just_written is not None):
         join(session, each, line, now, BY_BOOKS, None)
         done.add(line.id)
     return frozenset(done)
 
 
 def pairs(
-    booked: Sequence[Booked], lines: Sequence[FreeLine], rules: dict[str, PayerRule], bank_names: Sequence[str]
+    booked: Sequence[Booked],
+    lines: Sequence[FreeLine],
+    rules: dict[str, PayerRule],
+    bank_names: Sequence[str],
+    *,
+    by_name_only: bool = False,
 ) -> Iterator[tuple[Booked, FreeLine]]:
     """Which line is which: first by name, within some days; then those alone with their day and amount. Pure."""
     left = {line.id: line for line in lines}
@@ -161,6 +167,8 @@ def pairs(
             yield each, line
         else:
             open_ones.append(each)
+    if by_name_only:
+        return
     many = Counter((each.direction, each.yen, each.on) for each in open_ones)
     of_lines = Counter((line.direction, line.yen, line.on) for line in left.values())
     for each in open_ones:

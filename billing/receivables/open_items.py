@@ -10,13 +10,14 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from keizoku.billing.rules.delinquency import UnpaidFee
-from keizoku.billing.rules.late_interest import Debt, InterestRate, total_interest
+from keizoku.billing.rules.late_interest import Debt, InterestRate, own_rate, total_interest
 from keizoku.billing.rules.payment_method import PastAttempt, days_not_accruing, next_attempt_wanted_on
 from keizoku.db.session import Session, numbers, texts
 from keizoku.db.tables.contracts import account as account_table
@@ -44,6 +45,7 @@ class OpenItem:
     excluded: tuple[tuple[date, date], ...]
     accrues_after: date
     accrued_unpaid_yen: int
+    yearly: Fraction | None = None  # its own rate of late interest a year, where it is not the contract's
     waits: bool = False  # less is left than a card can be charged
 
     @property
@@ -54,7 +56,9 @@ class OpenItem:
     @property
     def debt(self) -> Debt:
         """What interest and allocation look at."""
-        return Debt(self.invoice_id, self.open_yen, self.accrues_after, self.accrued_unpaid_yen, self.excluded)
+        return Debt(
+            self.invoice_id, self.open_yen, self.accrues_after, self.accrued_unpaid_yen, self.excluded, self.yearly
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +250,7 @@ def _assemble(
     attempts = _attempts(session, [row.id for row in rows], as_of)
     new_cards = _new_cards(session, {row.account for row in rows}, as_of)
     unpaid: list[OpenItem] = []
+    scope = rules.terms.at(on).readings["late_interest_scope"]
     for row in rows:
         due_on = fell_due_on(row.due_on, row.accelerated_on, row.lost_on)
         tried = tuple(attempts.get(row.id, ()))
@@ -279,6 +284,7 @@ def _assemble(
                 excluded=days_not_accruing(due_on, late_until, tried, wanted_on, on),
                 accrues_after=row.accrues_after or due_on,
                 accrued_unpaid_yen=row.accrued_unpaid_yen or 0,
+                yearly=own_rate(scope, row.method, due_on),
                 waits=row.method == "card" and 0 < row.open_yen < rules.discretion.minimum_card_charge_yen,
             )
         )

@@ -28,6 +28,13 @@ def receive(session: Session, rules: Rules, payment: Payment, now: datetime, *, 
             "payment.amount",
             f"account {account}: a payment is at least 1 yen and its costs at least 0, not {yen} and {costs_yen}",
         )
+    if costs_yen and not (payment.costs_proof or "").strip():
+        raise Refused(
+            "payment.costs_unproved",
+            f"account {account}: costs of {costs_yen} yen without proof; what is no actual cost would be damages for "
+            "lateness beside the interest",
+            "state what shows them: a bill of the bank, a statement",
+        )
     today = jst_day(now)
     on = payment.received_on or today
     if on > today:

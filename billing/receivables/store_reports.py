@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -18,8 +19,8 @@ from keizoku.billing.receivables.read_models import StoreTerm
 from keizoku.db.review_tasks import open_task
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_payout
-from keizoku.db.tables.contracts import term
-from keizoku.db.tables.money import store_report
+from keizoku.db.tables.contracts import contract, term
+from keizoku.db.tables.money import review_task, store_report
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.money import floor_yen
 from keizoku.terms.refusal import Refused
@@ -47,9 +48,9 @@ class StoreReport:
 def take_report(session: Session, rules: Rules, report: StoreReport, now: datetime, *, again: bool = False) -> int:
     """Record and book a store's report of one term, and its payout; commits; the rows written.
 
-    A gross amount that differs from the fee goes to people. `again`: the same report may come once more, with its
-    payout; else a second one is refused. Where the store does not name the tax in its fee, the fee without tax is
-    rounded down.
+    A gross amount that differs from the fee goes to people; so does a charge for a term after the contract's end, which
+    is kept as a task with its figures and books nothing. `again`: the same report may come once more, with its payout;
+    else a second one is refused. Where the store does not name the tax in its fee, the fee without tax is rounded down.
     """
     who = f"account {report.account}"
     row = session.execute(
@@ -58,7 +59,8 @@ def take_report(session: Session, rules: Rules, report: StoreReport, now: dateti
         .with_for_update()
     ).first()
     try:
-        if row is None:
+        ended_on = None if row is not None else _ended_before(session, report)
+        if row is None and ended_on is None:
             raise Refused("store.term_unknown", f"{who}: no term of {report.term_on} is paid through an app store")
         if not 0 <= report.fee_yen <= report.gross_yen:
             raise Refused(
@@ -74,8 +76,11 @@ def take_report(session: Session, rules: Rules, report: StoreReport, now: dateti
                 "store.fee_tax",
                 f"{who}: the tax in a store's fee lies between 0 and {report.fee_yen} yen, not {tax_yen}",
             )
-        changes = _take(session, report, row.id, row.price_yen, tax_yen, now, again)
-        changes += _pay_out(session, report, row.id, now)
+        if row is not None:
+            changes = _take(session, report, row.id, row.price_yen, tax_yen, now, again)
+            changes += _pay_out(session, report, row.id, now)
+        else:
+            changes = _take_after_end(session, report, str(ended_on), now, again)
     except Refused:
         session.rollback()
         raise
@@ -159,6 +164,49 @@ def _take(
     amounts = {"yen": report.fee_yen, "tax_yen": tax_yen}
     post(session, [Posting("store_reported", f"term:{term_id}:store", jst_day(now), amounts, report.account)], now)
     return 1
+
+
+def _ended_before(session: Session, report: StoreReport) -> date | None:
+    """The day on which the account's last contract with an app store ended, where the report is of a day after it."""
+    paid_there = sa.exists().where(term.c.contract_id == contract.c.id, term.c.method == "app_store")
+    row = session.execute(
+        sa.select(contract.c.ended_on)
+        .where(contract.c.account == report.account, contract.c.approved_at.is_not(None), paid_there)
+        .order_by(contract.c.id.desc())
+        .limit(1)
+    ).first()
+    if row is None or row.ended_on is None or report.term_on < row.ended_on:
+        return None
+    return cast("date", row.ended_on)
+
+
+def _take_after_end(session: Session, report: StoreReport, ended_on: str, now: datetime, again: bool) -> int:
+    """The store goes on charging a contract that is over (premium/6.1): people stop it there and give it back."""
+    subject = f"account {report.account} term {report.term_on}"
+    detail = {
+        "account": report.account,
+        "ended_on": ended_on,
+        "store": report.store,
+        "term": report.term_on.isoformat(),
+        "yen": report.gross_yen,
+        "fee_yen": report.fee_yen,
+        "payout_id": report.payout_id,
+        "why": f"the store charged {report.gross_yen} yen for {report.term_on}; the contract ended on {ended_on}",
+    }
+    if open_task(session, "store_charged_after_end", subject, detail, now):
+        return 1
+    before = session.execute(
+        sa.select(review_task.c.detail).where(
+            review_task.c.kind == "store_charged_after_end", review_task.c.subject == subject
+        )
+    ).scalar_one()
+    if not again or (before["yen"], before["fee_yen"]) != (report.gross_yen, report.fee_yen):
+        raise Refused(
+            "store.reported_already",
+            f"account {report.account}: the store has reported its charge of {report.term_on} already: "
+            f"{before['yen']} yen, of which it keeps {before['fee_yen']}",
+        )
+    return 0
 
 
 def _pay_out(session: Session, report: StoreReport, term_id: int, now: datetime) -> int:

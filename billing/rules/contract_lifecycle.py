@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from keizoku.billing.rules.payment_method import method_of_term
+from keizoku.billing.rules.payment_method import APP_STORE, method_of_term
 from keizoku.terms.calendar import Interval, TermRule, boundary, day_start_at
 from keizoku.terms.decision import decides
 
 END_OF_USE = "end_of_use"
+STORE_STOP = "store_stop"
 SUSPENSION = "suspension"
 TERMINATION = "termination"
 LEFT_SERVICE = "leave_service"
@@ -28,7 +29,10 @@ SALE_VOID = "sale_void"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the user asked for at an instant: end_of_use, withdraw_end_of_use, or change_method (then `method`)."""
+    """What the user asked for at an instant: end_of_use, withdraw_end_of_use, change_method (then `method`).
+
+    `store_stop`: what the user asked the app store for, as it is known here.
+    """
 
     kind: str
     at: datetime
@@ -104,7 +108,8 @@ class RenewalRules:
 class Approval:
     """An application that is approved at an instant, on its JST day `anchor_on`.
 
-    `paid_yen`: what a key paid for the first term when it was sold, which is then its price.
+    `agreed_yen`: the price of the first term, as it was shown to the applicant or paid with a key; None: the one in
+    force.
     """
 
     contract_id: int
@@ -114,13 +119,13 @@ class Approval:
     method: str
     approved_at: datetime
     anchor_on: date
-    paid_yen: int | None = None
+    agreed_yen: int | None = None
 
 
 @decides("premium/13")
 def first_term(approval: Approval, rules: RenewalRules) -> NewTerm:
     """The term that begins with the approval, on its JST day and to the instant (reading 14)."""
-    plan, anchor_on, paid_yen = approval.plan, approval.anchor_on, approval.paid_yen
+    plan, anchor_on, agreed_yen = approval.plan, approval.anchor_on, approval.agreed_yen
     return NewTerm(
         contract_id=approval.contract_id,
         account=approval.account,
@@ -132,7 +137,7 @@ def first_term(approval: Approval, rules: RenewalRules) -> NewTerm:
         method=approval.method,
         plan=plan,
         interval=approval.interval,
-        price_yen=rules.price_yen(plan, approval.account, anchor_on, False) if paid_yen is None else paid_yen,
+        price_yen=rules.price_yen(plan, approval.account, anchor_on, False) if agreed_yen is None else agreed_yen,
         terms_version=rules.terms_version(anchor_on),
     )
 
@@ -142,19 +147,40 @@ def end_requested(wishes: Sequence[Wish], ends_on: date, days_before: int) -> bo
     """Whether a request not to renew, made in time and not withdrawn before the term's end, stands.
 
     A request counts up to the last day of the term (less `days_before`); one received later counts for the term
-    that has begun. It can be withdrawn until the term ends.
+    that has begun. It can be withdrawn until the term ends. A contract that is paid in an app store is stopped there:
+    the store's own stop ends it, unless the user goes on with another method.
     """
     if not wishes:
         return False
     deadline_at = day_start_at(ends_on - timedelta(days=days_before))
     end_at = day_start_at(ends_on)
-    standing = False
+    standing = stopped = elsewhere = False
     for wish in sorted(wishes, key=lambda wish: wish.at):
         if wish.kind == END_OF_USE and wish.at < deadline_at:
             standing = True
-        elif wish.kind == "withdraw_end_of_use" and wish.at < end_at:
-            standing = False
-    return standing
+        elif wish.at >= end_at:
+            break
+        elif wish.kind == STORE_STOP:
+            stopped = True
+        elif wish.kind == "withdraw_end_of_use":
+            standing = stopped = False
+        elif wish.method is not None:
+            elsewhere = wish.method != APP_STORE
+            stopped = stopped and elsewhere
+    return standing or (stopped and not elsewhere)
+
+
+def refuse_end_of_use(method: str, wishes: Sequence[Wish]) -> str | None:
+    """Why a request to end use cannot be taken here, or None: what is paid in an app store is stopped there.
+
+    Without the store's own stop it would go on charging. Who leaves the store for another method has stopped there.
+    """
+    if method != APP_STORE:
+        return None
+    asked = [wish.method for wish in sorted(wishes, key=lambda wish: wish.at) if wish.method is not None]
+    if asked and asked[-1] != APP_STORE:
+        return None
+    return "it is paid in an app store, so its renewal is stopped there"
 
 
 def use_ends_on(wishes: Sequence[Wish], ends: Iterable[date], days_before: int) -> date | None:

@@ -1,11 +1,15 @@
 """Late interest on overdue fees (遅延損害金).
 
-Decides premium/5.2 (rate, days) and its rounding: simple interest on the unpaid fee only, from the day
+Decides premium/5.2 (rate, days, ceiling) and its rounding: simple interest on the unpaid fee only, from the day
 after the due date to the day of payment, both inclusive; the total of an account's debts is rounded down
 to whole yen, once.
 
     5,300 due 2025-04-30, paid 05-30:  05-01 ───── 30 days ───── 05-30   5,300 × 14.6 % × 30/365 = 63.6 → 63
     5,300 due 2027-02-28, paid 2028-02-29:  2027-03-01 ─ one year, with 02-29   5,300 × 14.6 % = 773.8 → 773
+
+Nothing that acts as damages for lateness passes the ceiling of the Consumer Contract Act (9 (1) (ii)), 14.6 % a year by
+days on that principal, whatever a reading or a version of the terms would make of it; costs are actuals and none of it.
+Whose late fees bear the rate of the contract is a reading (late_interest_scope).
 
 Days are JST dates, amounts whole yen, shares of a year exact `Fraction`s. Errors: ValueError for an unknown
 day count or amounts below zero (programmer errors).
@@ -14,22 +18,27 @@ day count or amounts below zero (programmer errors).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
+from keizoku.billing.rules.payment_method import CARD
 from keizoku.terms.calendar import whole_years_and_rest
 from keizoku.terms.decision import decides
+from keizoku.terms.law.rates import rate_on
 from keizoku.terms.money import floor_yen
 from keizoku.terms.policy import Policy
 
 YEARS_THEN_SPLIT = "years_then_split"  # whole years, then days by the length of the year that they lie in
 FIXED_365 = "fixed_365"  # every day is 1/365: passes 14.6 % a year in leap years; for comparison only
+ALL_METHODS = "all_methods"  # every late fee bears the rate of the contract
+CARD_ONLY = "card_only"  # a card's alone; the others bear the statutory rate
 
 DayRange = tuple[date, date]  # half-open: from the first day up to, but not including, the second
 
 _ONE_DAY = timedelta(days=1)
+_TERMS_BEGIN = date(2024, 12, 2)  # before them nobody owed anything under them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,7 @@ class InterestRate:
 
     yearly: Fraction
     day_count: str
+    ceiling: Fraction = field(default_factory=lambda: rate_on("consumer_contract_act_9", _TERMS_BEGIN))
 
     def __post_init__(self) -> None:
         if self.day_count not in (YEARS_THEN_SPLIT, FIXED_365):
@@ -75,10 +85,22 @@ class Debt:
     accrues_after: date  # the due date, or the day of the last allocation: interest counts from the day after
     accrued_unpaid_yen: int = 0  # whole yen accrued up to that day and still unpaid
     excluded: tuple[DayRange, ...] = ()  # days on which our or the gateway's fault kept the fee from being charged
+    yearly: Fraction | None = None  # its own rate a year, where it is not the contract's
 
     def __post_init__(self) -> None:
         if self.principal_yen < 0 or self.accrued_unpaid_yen < 0:
             raise ValueError(f"nobody owes less than nothing: {self}")
+
+
+def own_rate(scope: str, method: str, due_on: date) -> Fraction | None:
+    """The rate a year of a late fee that does not bear the contract's; None: it does.
+
+    Read narrowly (`card_only`), 5.2 is about cards: other fees bear the statutory rate of the first day of lateness
+    (Civil Code 404, 419 I).
+    """
+    if scope == ALL_METHODS or method == CARD:
+        return None
+    return rate_on("civil_code_404", due_on + _ONE_DAY)
 
 
 class Interest(NamedTuple):
@@ -104,6 +126,27 @@ def accrued(
     return principal_yen * rate.yearly * sum((run.year_share for run in runs), Fraction(0))
 
 
+def ceiling(
+    principal_yen: int, after: date, through: date, rate: InterestRate, excluded: Sequence[DayRange] = ()
+) -> Fraction:
+    """The most that lateness may cost on a principal through a day, exact (Consumer Contract Act 9 (1) (ii)).
+
+    By days, a year never more than its yearly rate: the count of days that the reading `years_then_split` has.
+    """
+    by_days = replace(rate, yearly=rate.ceiling, day_count=YEARS_THEN_SPLIT)
+    return accrued(principal_yen, after, through, by_days, excluded)
+
+
+def accrued_of(debt: Debt, through: date, rate: InterestRate) -> Fraction:
+    """What a debt has accrued since its last allocation, at its own rate, never above the ceiling; exact."""
+    own = rate if debt.yearly is None else replace(rate, yearly=debt.yearly)
+    span = (debt.principal_yen, debt.accrues_after, through)
+    exact = accrued(*span, own, debt.excluded)
+    if own.yearly <= own.ceiling and own.day_count == YEARS_THEN_SPLIT:
+        return exact  # the ceiling is counted in the same way
+    return min(exact, ceiling(*span, own, debt.excluded))
+
+
 def total_interest(debts: Sequence[Debt], through: date, rate: InterestRate) -> Interest:
     """What all debts have accrued through a day, rounded down once for the whole.
 
@@ -115,7 +158,7 @@ def total_interest(debts: Sequence[Debt], through: date, rate: InterestRate) -> 
     for debt in debts:
         before_yen = floor_yen(running)
         running += debt.accrued_unpaid_yen
-        running += accrued(debt.principal_yen, debt.accrues_after, through, rate, debt.excluded)
+        running += accrued_of(debt, through, rate)
         per_debt_yen.append(floor_yen(running) - before_yen)
     return Interest(running, floor_yen(running), tuple(per_debt_yen))
 

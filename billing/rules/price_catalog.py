@@ -1,7 +1,8 @@
 """Dated prices of the plans, and which of them a term has.
 
 Decides premium/4.3: a changed fee binds a running contract at a renewal, once it was announced and the
-migration period is over. A change has three dates: announced, for new contracts, for renewals.
+migration period is over. A change has three dates: announced, for new contracts, for renewals. By premium/3.2 the
+fee that an applicant was shown is the one agreed to, also if it has risen by the approval; if it has fallen, the lower.
 
     v1 from 03-01 │ v2 for renewals from 05-15        contract of 03-05, monthly
     term of 05-05: v1 │ term of 06-05: v2
@@ -15,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from keizoku.terms.calendar import Interval
 from keizoku.terms.decision import Finding, decides
@@ -80,6 +82,48 @@ def price_at(prices: Iterable[Price], plan: str, account: str, first_day: date, 
             price.recorded,
         ),
     )
+
+
+class RenewalPrice(NamedTuple):
+    """What renewals cost from a day on; `from_on` None: as things stand."""
+
+    from_on: date | None
+    yen: int
+
+
+def renewal_prices(prices: Iterable[Price], plan: str, account: str, on: date) -> tuple[RenewalPrice, ...]:
+    """What renewals cost as known on a day: the price in force then, and each other price from its later day."""
+    ours = [each for each in prices if each.plan == plan]
+    found: list[RenewalPrice] = []
+    for from_on in sorted({on, *(each.for_renewals_from for each in ours if each.for_renewals_from > on)}):
+        try:
+            yen = price_at(ours, plan, account, from_on, True).yen
+        except NoPriceError:
+            continue
+        if not found or found[-1].yen != yen:
+            found.append(RenewalPrice(None if from_on == on else from_on, yen))
+    return tuple(found)
+
+
+class ShownOffer(NamedTuple):
+    """The offer that an application accepts: its price, the day on which it was shown, the digest of what it says."""
+
+    price_yen: int
+    shown_on: date
+    digest: str
+
+
+def agreed_yen(shown: ShownOffer | None, in_force_yen: int) -> int:
+    """The price of the first term: the one that was shown, or the one in force at the approval where that is lower.
+
+    Nothing shown (there was no price yet): the one in force.
+    """
+    return in_force_yen if shown is None else min(shown.price_yen, in_force_yen)
+
+
+def accepted_until(shown_on: date, valid_days: int) -> date | None:
+    """The last day on which an approval can accept what was shown on a day; None: without limit (setting)."""
+    return shown_on + timedelta(days=valid_days) if valid_days else None
 
 
 def check_change(

@@ -95,6 +95,8 @@ class Service:
     def _renew(self, contract_id: int, today: date, now: datetime) -> None:
         due = renewal_stage.due(self.session, self.rules, today, contract_id=contract_id)
         if due:
-            renewal_stage.save(self.session, renewal_stage.decide(self.session, self.rules, due, today, now), now)
+            renewals = renewal_stage.decide(self.session, self.rules, due, today, now)
+            late = renewal_stage.late_notices_of(self.session, self.rules, due, renewals, today)
+            renewal_stage.save(self.session, renewals, now, late)
         for opened in invoice_stage.all_due(self.session, contract_ids=[contract_id]):
             invoice_stage.save(self.session, invoice_stage.decide(self.rules, opened), now)

@@ -14,15 +14,17 @@ from typing import cast
 import sqlalchemy as sa
 
 from keizoku.billing.cards import charge_stage
-from keizoku.billing.contracts import registration, renewal_stage, screening_records
+from keizoku.billing.contracts import offers, registration, renewal_stage, screening_records
+from keizoku.billing.contracts.application import ANYBODY, Application
 from keizoku.billing.contracts.application_import import TakenFile, import_applications
 from keizoku.billing.contracts.contract_events import record_fact
 from keizoku.billing.contracts.contract_facts import WISHES, fact_taken_back, load_wishes
 from keizoku.billing.contracts.price_lookup import load_interval
-from keizoku.billing.contracts.registration import Application
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.rules import contract_lifecycle as life
-from keizoku.billing.rules.payment_method import PREPAID, refuse_change
+from keizoku.billing.rules.documents.offer import Offer
+from keizoku.billing.rules.payment_method import APP_STORE, CARD, PREPAID, refuse_change
+from keizoku.billing.rules.price_catalog import ShownOffer
 from keizoku.billing.rules.screening import PEOPLE, Rule, apply_rule
 from keizoku.billing.services.base import Service
 from keizoku.db.tables.contracts import CHANGE_TO, contract, contract_fact, term
@@ -30,6 +32,10 @@ from keizoku.terms.calendar import TermRule, boundary, iso_jst, jst_day
 from keizoku.terms.refusal import Refused
 
 MONTH_AT_LEAST_DAYS = 28
+AT_THE_STORE = (
+    "the user cancels it in the store (App Store: Settings, the name, Subscriptions; Google Play: Payments & "
+    "subscriptions, Subscriptions); then record the stop: `keizoku contract store-stop"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +62,17 @@ class ContractService(Service):
         months: int | None = None,
         fallback: str | None = None,
         consents: Sequence[str] = (),
+        offer: str | None = None,
+        shown_at: datetime | None = None,
         now: datetime,
     ) -> int:
         """Take an application; returns the contract's id. A second one while one runs is refused.
 
         `consents` are the versions that the applicant agreed to, as terms/version (premium/3.2); none: those in force.
+        `offer` is the digest of what was shown at `shown_at` (default: now); none: what is on offer now.
         """
         self._bring_up_to_date(account, now)
-        application = Application(account, plan, method, now, months, fallback, tuple(consents))
+        application = Application(account, plan, method, now, months, fallback, tuple(consents), offer, shown_at)
         return registration.register(self.session, self.rules, [application], now)[0]
 
     def approve(
@@ -98,6 +107,26 @@ class ContractService(Service):
             )
         self._form({contract_id: now}, now, by=by, ground=ground)
         return int(contract_id)
+
+    def offer(
+        self,
+        plan: str,
+        method: str = CARD,
+        *,
+        account: str = "",
+        months: int | None = None,
+        fallback: str | None = None,
+        now: datetime,
+    ) -> Offer:
+        """What is on offer now, to an account or to anybody (premium/3.2). Saves nothing."""
+        asked = Application(account or ANYBODY, plan, method, now, months, fallback)
+        return offers.on_offer(self.session, self.rules, asked)
+
+    def show_again(
+        self, account: str, *, offer: str | None = None, shown_at: datetime | None = None, now: datetime
+    ) -> ShownOffer:
+        """A waiting application accepts what is on offer now, or what was shown at `shown_at` with this digest."""
+        return offers.show_again(self.session, self.rules, account, offer, shown_at, now)
 
     def import_applications(self, path: Path, *, now: datetime) -> TakenFile:
         """Take the applications of a CSV file: the good rows, and a finding for each of the others."""
@@ -148,11 +177,15 @@ class ContractService(Service):
     def end_of_use(self, account: str, *, now: datetime) -> date:
         """The user asks not to renew (premium/6.1); returns the first day without the contract."""
         row = self._running(account, now)
+        wishes = load_wishes(self.session, [row.id]).get(row.id, [])
+        why = life.refuse_end_of_use(row.method, wishes)
         before = self._use_ends_on(row, ())
         if before is not None:
             raise Refused(
                 "contract.end_requested", f"account {account}: use ends on {before} already, by an earlier request"
             )
+        if why is not None:
+            raise Refused("contract.ends_in_store", f"account {account}: {why}", f"{AT_THE_STORE} {account}`")
         ends_on = self._use_ends_on(row, (life.Wish(life.END_OF_USE, now),))
         if ends_on is None:
             raise Refused(
@@ -174,6 +207,27 @@ class ContractService(Service):
         record_fact(self.session, row.id, account, "withdraw_end_of_use", now)
         self.session.commit()
 
+    def store_stop(self, account: str, *, now: datetime) -> date | None:
+        """The app store has stopped the renewal (premium/6.1): the first day without the contract.
+
+        None: the user goes on with another method, asked for before.
+        """
+        row = self._running(account, now)
+        if row.method != APP_STORE:
+            raise Refused(
+                "store.not_paid_there",
+                f"account {account}: its running term is paid by {row.method}, not in an app store",
+                f"end it here: `keizoku contract end-of-use {account}`",
+            )
+        before = self._use_ends_on(row, ())
+        if before is not None:
+            raise Refused(
+                "contract.end_requested", f"account {account}: use ends on {before} already, by an earlier stop"
+            )
+        record_fact(self.session, row.id, account, life.STORE_STOP, now)
+        self.session.commit()
+        return self._use_ends_on(row, ())
+
     def change_method(self, account: str, method: str, *, store_stop_recorded: bool = False, now: datetime) -> None:
         """The user asks for another method from the next renewal on (premium/5.1)."""
         if method not in (*CHANGE_TO, *PREPAID):
@@ -184,7 +238,9 @@ class ContractService(Service):
                 f"there are {', '.join(CHANGE_TO)}" + (f"; the nearest is {meant[0]}" if meant else ""),
             )
         row = self._running(account, now)
-        why = refuse_change(row.method, method, store_stop_recorded=store_stop_recorded)
+        wishes = load_wishes(self.session, [row.id]).get(row.id, [])
+        stopped = store_stop_recorded or any(wish.kind == life.STORE_STOP for wish in wishes)
+        why = refuse_change(row.method, method, store_stop_recorded=stopped)
         if why is not None:
             raise Refused("method.change", f"account {account}: {why}")
         self._record(account, "change_method", now, detail={"method": method})

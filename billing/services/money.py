@@ -44,18 +44,24 @@ class MoneyService(Service):
         via: str = "bank",
         *,
         costs: int = 0,
+        costs_proof: str | None = None,
         term: date | None = None,
         key: str | None = None,
         now: datetime,
     ) -> None:
-        """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489)."""
+        """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489).
+
+        Costs that the payer owes for the payment are what was really paid, with its proof (premium/5.2).
+        """
 
         def take() -> None:
             self._latest(account)
-            receive(self.session, self.rules, Payment(account, yen, via, costs, term), now)
+            receive(self.session, self.rules, Payment(account, yen, via, costs, term, costs_proof=costs_proof), now)
             self._reconsider(account, now)
 
         content = {"account": account, "yen": yen, "via": via, "costs": costs, "term": term}
+        if costs:
+            content["costs_proof"] = costs_proof
         self._once(key, "payment", content, take, now)
 
     def preview_interest(self, account: str, on: date) -> Workings:
@@ -270,6 +276,7 @@ class MoneyService(Service):
         account: str,
         *,
         costs: int = 0,
+        costs_proof: str | None = None,
         term: date | None = None,
         by: str,
         ground: str,
@@ -280,7 +287,7 @@ class MoneyService(Service):
 
         `remember`: they confirm that payments under this payer's name are the account's, from now on.
         """
-        found = bank_transfers.PayerFound(payment, account, by, ground, costs, term)
+        found = bank_transfers.PayerFound(payment, account, by, ground, costs, term, costs_proof)
         matched, rule = bank_transfers.match_and_remember(self.session, self.rules, found, remember, now)
         self._reconsider(account, now)
         return result_of(matched, rule)

@@ -5,16 +5,17 @@ Rows are only ever added; a mistaken one is followed by one that says so.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
 from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
-from keizoku.db.tables.people import operator_act
-from keizoku.terms.calendar import iso_jst
+from keizoku.db.tables.people import operator_act, terms_announcement
+from keizoku.terms.calendar import iso_jst, jst_day
 from keizoku.terms.decision import decides
+from keizoku.terms.law.announcements import TermsAnnouncement
 from keizoku.terms.read_model import JapanInstant, ReadModel
 from keizoku.terms.refusal import Refused
 
@@ -66,6 +67,48 @@ class OperatorActService(Service):
         if not recipient.strip():
             raise Refused("disclosure.no_recipient", "a disclosure names its recipient")
         return self._keyed_act(_Said(DISCLOSURE, what, occurred_at, by, ground, account, recipient), key, now)
+
+    def announce_terms(
+        self,
+        version: str,
+        *,
+        published_on: date,
+        effective_on: date,
+        place: str,
+        beneficial: bool = False,
+        ground: str | None = None,
+        proof: str | None = None,
+        by: str,
+        now: datetime,
+    ) -> None:
+        """Record when and where a version of the terms was made known, and from which day it holds (Civil Code 548-4).
+
+        One of a day before today needs ground and proof; that a change is wholly beneficial, a ground.
+        """
+        if not version.strip() or not place.strip() or not by.strip():
+            raise Refused("act.incomplete", "an announcement names its version, where it was made and who records it")
+        if published_on < jst_day(now) and not ((ground or "").strip() and (proof or "").strip()):
+            raise Refused(
+                "announcement.unproved",
+                f"terms {version}: announced on {published_on}, a day before it is recorded, and nothing shows it",
+                "state ground and proof (a page, a file and its digest)",
+            )
+        if beneficial and not (ground or "").strip():
+            raise Refused("act.incomplete", f"terms {version}: that a change is wholly beneficial needs a ground")
+        self.session.execute(
+            sa.insert(terms_announcement).values(
+                version=version,
+                published_on=published_on,
+                effective_on=effective_on,
+                place=place,
+                beneficial=beneficial,
+                ground=ground,
+                proof=proof,
+                author=by,
+                recorded_at=now,
+            )
+        )
+        self.session.commit()
 
     def _keyed_act(self, said: _Said, key: str | None, now: datetime) -> int:
         """The act, once for its key: whenever it is said again, the instant at which it happened stays the first."""
@@ -142,4 +185,13 @@ def act_list(session: Session, account: str | None = None) -> list[OperatorAct]:
             recorded_at=row.recorded_at,
         )
         for row in session.execute(query)
+    ]
+
+
+def terms_announcements(session: Session) -> list[TermsAnnouncement]:
+    """Every announcement of new terms, in the order of recording."""
+    rows = session.execute(sa.select(terms_announcement).order_by(terms_announcement.c.id)).all()
+    session.rollback()
+    return [
+        TermsAnnouncement(row.version, row.published_on, row.effective_on, row.place, row.beneficial) for row in rows
     ]

@@ -62,11 +62,17 @@ class PriceService(Service):
         for_renewals_from: date,
         cohort: Sequence[str] | None = None,
         initial: bool = False,
+        ground: str | None = None,
+        proof: str | None = None,
         by: str | None = None,
         key: str | None = None,
         now: datetime,
     ) -> None:
-        """Record a price of a plan (premium/4.3); the first price of a plan (`initial`) needs no announcement."""
+        """Record a price of a plan (premium/4.3); a plan's first price (`initial`) needs no announcement.
+
+        An announcement is a fact: one of a day before today needs the ground on which it is recorded only now, and the
+        proof of it (where it can be seen).
+        """
 
         def record() -> None:
             change = self._change(plan, yen, announced, for_new_from, for_renewals_from, cohort)
@@ -74,7 +80,14 @@ class PriceService(Service):
             if findings:
                 line = "; ".join(f"{each.value}: {each.rule}; {each.remedy}" for each in findings)
                 raise Refused("price.too_short_notice", line, findings=findings)
-            self._save(change, by, now)
+            first = initial or not self._has_price(plan)
+            if not first and announced < jst_day(now) and not ((ground or "").strip() and (proof or "").strip()):
+                raise Refused(
+                    "price.announced_unproved",
+                    f"plan {plan}: announced on {announced}, a day before it is recorded, and nothing shows it",
+                    "state ground and proof (a page, a file and its digest), or announce it today",
+                )
+            self._save(change, by, now, initial=first, ground=ground, proof=proof)
 
         content = {
             "plan": plan,
@@ -84,9 +97,16 @@ class PriceService(Service):
             "initial": initial,
             "by": by,
         }
+        if ground is not None or proof is not None:
+            content |= {"ground": ground, "proof": proof}
         self._once(key, "price", content, record, now)
 
-    def _save(self, change: Price, by: str | None, now: datetime) -> None:
+    def _has_price(self, code: str) -> bool:
+        return self.session.execute(sa.select(price.c.id).where(price.c.plan == code).limit(1)).first() is not None
+
+    def _save(
+        self, change: Price, by: str | None, now: datetime, *, initial: bool, ground: str | None, proof: str | None
+    ) -> None:
         self.session.execute(
             sa.insert(price).values(
                 plan=change.plan,
@@ -96,6 +116,9 @@ class PriceService(Service):
                 for_renewals_from=change.for_renewals_from,
                 cohort=sorted(change.cohort) if change.cohort is not None else None,
                 author=by,
+                initial=initial,
+                ground=ground,
+                proof=proof,
                 recorded_at=now,
             )
         )

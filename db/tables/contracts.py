@@ -14,6 +14,7 @@ What is set once carries the instant at which it was recorded, so that any past 
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -69,8 +70,16 @@ price = Table(
     day("for_renewals_from"),
     Column("cohort", ARRAY(TEXT), nullable=True),
     text("author", nullable=True),
+    Column("initial", Boolean, nullable=False, server_default=sql("false")),  # it changes nothing for anybody
+    text("ground", nullable=True),
+    text("proof", nullable=True),  # where it can be seen that it was announced on a day before it was recorded
     instant("recorded_at"),
     CheckConstraint("yen > 0", name="positive"),
+    CheckConstraint(
+        "initial OR announced_on >= (recorded_at AT TIME ZONE 'Asia/Tokyo')::date"
+        " OR (ground <> '' AND proof <> '') IS TRUE",
+        name="announced_or_proved",
+    ),
 )
 
 contract = Table(
@@ -132,6 +141,7 @@ contract_fact = Table(
         (
             "end_of_use",
             "withdraw_end_of_use",
+            "store_stop",
             "leave_service",
             "delete_user",
             "change_method",

@@ -15,12 +15,14 @@ __all__ = ["limit_lengths"]
 _BY_NAME: Final = {
     "approved_by": LONGEST_NAME,
     "author": LONGEST_NAME,
+    "costs_proof": LONGEST_TEXT,
     "closed_by": LONGEST_NAME,
     "closed_ground": LONGEST_TEXT,
     "ground": LONGEST_TEXT,
     "lifted_by": LONGEST_NAME,
     "payer": LONGEST_NAME,
     "payout_id": LONGEST_ID,
+    "proof": LONGEST_TEXT,
     "recipient": LONGEST_NAME,
     "reference": LONGEST_NAME,
     "rejected_ground": LONGEST_TEXT,
@@ -43,6 +45,8 @@ _BY_COLUMN: Final = {
     "month_to_review.account": LONGEST_ID,
     "observation.user_id": LONGEST_ID,
     "plan.code": LONGEST_ID,
+    "terms_announcement.place": LONGEST_TEXT,
+    "terms_announcement.version": LONGEST_NAME,
 }
 
 

@@ -102,6 +102,7 @@ receipt = Table(
     day("received_on"),
     instant("received_at"),
     yen("costs_yen"),
+    text("costs_proof", nullable=True),  # what shows that they were really paid, and how much: a bill, a statement
     day("for_term_on", nullable=True),
     Column("reverses", BigInteger, ForeignKey("receipt.id"), nullable=True),
     instant("recorded_at"),
@@ -109,6 +110,7 @@ receipt = Table(
         "CASE WHEN reverses IS NULL THEN yen > 0 AND costs_yen >= 0 ELSE yen < 0 AND costs_yen <= 0 END",
         name="positive",
     ),
+    CheckConstraint("costs_yen <= 0 OR (costs_proof <> '') IS TRUE", name="costs_proved"),
     UniqueConstraint("reverses"),
     Index("ix_receipt_account", "account"),
 )

@@ -1,14 +1,41 @@
-"""What people agreed to, decided, did and put off: consents, screenings, acts of the operator, work for later.
+"""What people were shown, agreed to, decided, did and put off: offers, consents, screenings, acts, work for later.
 
-Always holds (by the constraints below): an application consents to one version of each terms; a contract is approved
-or rejected once; a disclosure names the account, the recipient and the ground. Rows are only ever added.
+Always holds (by the constraints below): an offer is what its digest says and has one price; an application consents to
+one version of each terms; a contract is approved or rejected once; a disclosure names the account, the recipient and
+the ground. Rows are only ever added.
 """
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import TEXT
+from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
-from keizoku.db.tables.base import day, identity, instant, metadata, text
+from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
+
+offer = Table(
+    "offer",
+    metadata,
+    Column("digest", TEXT, primary_key=True),  # SHA-256 of the content as canonical JSON
+    yen("price_yen"),
+    Column("content", JSONB, nullable=False),  # billing/rules/documents/offer.py says what it holds
+    instant("recorded_at"),
+    CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
+    CheckConstraint("price_yen > 0", name="priced"),
+    CheckConstraint("(content ->> 'price_yen')::bigint IS NOT DISTINCT FROM price_yen", name="price_of_content"),
+)
+"""What applicants were shown (premium/3.2), each offer once, however many saw it."""
+
+offer_shown = Table(
+    "offer_shown",
+    metadata,
+    identity(),
+    Column("contract_id", BigInteger, ForeignKey("contract.id"), nullable=False),
+    text("account"),
+    Column("digest", TEXT, ForeignKey("offer.digest"), nullable=False),
+    instant("shown_at"),
+    instant("recorded_at"),
+    Index("ix_offer_shown_contract_id", "contract_id", "id"),
+)
+"""Which offer an application accepts; one that is shown anew is another row, and the newest holds."""
 
 consent = Table(
     "consent",
@@ -60,6 +87,28 @@ operator_act = Table(
     ),
     Index("ix_operator_act_account", "account"),
 )
+
+terms_announcement = Table(
+    "terms_announcement",
+    metadata,
+    identity(),
+    text("version"),
+    day("published_on"),
+    day("effective_on"),
+    text("place"),
+    Column("beneficial", Boolean, nullable=False),  # wholly to the users' benefit, as people state with a ground
+    text("ground", nullable=True),
+    text("proof", nullable=True),
+    text("author"),
+    instant("recorded_at"),
+    CheckConstraint("version <> '' AND place <> '' AND author <> ''", name="stated"),
+    CheckConstraint("NOT beneficial OR (ground <> '') IS TRUE", name="beneficial_for_a_ground"),
+    CheckConstraint(
+        "published_on >= (recorded_at AT TIME ZONE 'Asia/Tokyo')::date OR (ground <> '' AND proof <> '') IS TRUE",
+        name="announced_or_proved",
+    ),
+)
+"""When and where a version of the terms was made known before it came into force (Civil Code 548-4)."""
 
 task_snooze = Table(
     "task_snooze",

@@ -63,6 +63,11 @@ COMMANDS: dict[str, Target] = {
         "Dated prices of plans: add, list, simulate a change.",
         "プランの日付つき料金: 追加、一覧、改定の試算。",
     ),
+    "offer": Target(
+        "keizoku.scheduler.cli.contracts.offer:app",
+        "What an applicant is shown before registering.",
+        "申込みの前に表示する内容。",
+    ),
     "acts": Target(
         "keizoku.scheduler.cli.contracts.acts:app",
         "Acts of the operator: change of service, disclosure.",

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from keizoku.billing.contracts.registration import Application
+from keizoku.billing.contracts.application import Application
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.simulator import Simulator
 from keizoku.sla.evidence.incident_files import Incident, read_incidents

@@ -117,7 +117,8 @@ def _failed_refunds(work: Work) -> Iterator[int]:
 def _terms(work: Work) -> Iterator[int]:
     def decided(session: Session, facts: Sequence[renewal_stage.DueContract]) -> Write:
         renewals = renewal_stage.decide(session, work.rules, facts, work.on, work.now, work.fence)
-        return partial(renewal_stage.save, renewals=renewals, now=work.now)
+        late = renewal_stage.late_notices_of(session, work.rules, facts, renewals, work.on)
+        return partial(renewal_stage.save, renewals=renewals, now=work.now, late=late)
 
     def again(session: Session, ids: Sequence[int]) -> int:
         return decided(session, renewal_stage.due(session, work.rules, work.on, contract_ids=ids))(session)

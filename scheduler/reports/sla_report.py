@@ -1,7 +1,7 @@
-"""The month's report of the service: HTML that opens offline, CSV and JSON, all of one `MonthReport`.
+"""The month's report of the service: HTML that opens offline, CSV, JSON and PDF, all of one `MonthReport`.
 
     report = month_report(session, rules, month, at, now)
-    write_report(report, folder, ("ja",))    sla-2026-04.html  sla-2026-04.csv  sla-2026-04.json
+    write_report(report, folder, ("ja",))    sla-2026-04.html  sla-2026-04.csv  sla-2026-04.json  sla-2026-04.pdf
 
 Every window with its bucket, clause, cause and evidence, the sums, what was known when, and whether the month is
 final or waits, and for what. Read only; seconds and yen are whole. A cell of the CSV is never a formula.
@@ -24,6 +24,7 @@ from keizoku.db.tables.evidence import month_review, month_to_review
 from keizoku.scheduler.files import write_whole
 from keizoku.scheduler.reports.claim_states import ClaimResult, ClaimState, claim_states, newest_award_yen
 from keizoku.scheduler.reports.sentences import row_text, state_text, windows_text
+from keizoku.scheduler.reports.sla_report_pdf import report_pdf
 from keizoku.scheduler.reports.templates import Langs, both, templates_in
 from keizoku.sla.claims.award_falls import open_falls
 from keizoku.sla.evidence.form_outages import form_outages
@@ -42,6 +43,15 @@ from keizoku.terms.cells import cell
 from keizoku.terms.policy import Policy
 from keizoku.terms.rendering import Lang, sentence
 from keizoku.terms.rules import Rules
+
+METHOD = frozenset(
+    (
+        *("quorum_base", "quorum_of_overlapping_incidents", "unknown_time", "symptoms", "sub_second", "partner_data"),
+        *("night_hours", "short_stop", "flapping", "update_window", "announcement_days", "announcement_edits"),
+        *("user_environment", "interruption", "month_length"),
+    )
+)
+"""Readings of the contract that the seconds of a month depend on; those on claims and money are not said here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +79,32 @@ class MonthReport:
     claims: Mapping[ClaimResult, int]  # result -> how many
     awarded_yen: int
     accounts: int
+    resolution_seconds: int
 
     @property
     def final(self) -> bool:
         """Whether nothing is waited for."""
         return not self.waits
+
+    def method(self, lang: Lang) -> list[str]:
+        """How the month was counted, in sentences: the numbers are those of the terms it was counted by."""
+        sla, ja = self.policy.sla, lang == "ja"
+        names = [LOOKS[bucket].ja if ja else LOOKS[bucket].en for bucket in self.service.buckets]
+        readings = [f"{name} = {choice}" for name, choice in sorted(self.policy.readings.items()) if name in METHOD]
+        gap = "method.gap" if self.resolution_seconds else "method.apart"
+        return [
+            sentence("method.stop", lang, {"quorum_share": sla.quorum_share}),
+            sentence("method.seconds", lang, {}),
+            sentence("method.short", lang, {"minimum_seconds": sla.minimum_stop_seconds}),
+            sentence(gap, lang, {"resolution_seconds": self.resolution_seconds}),
+            sentence("method.order", lang, {"buckets": ("、" if ja else ", ").join(names)}),
+            sentence("method.unknown", lang, {}),
+            *(
+                sentence("method.tiers", lang, {"over_seconds": tier.over_seconds, "tier_rate": tier.rate})
+                for tier in sla.tiers
+            ),
+            sentence("method.readings", lang, {"readings": ("、" if ja else ", ").join(readings)}),
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """For programs."""
@@ -82,6 +113,7 @@ class MonthReport:
             "made_at": iso_jst(self.made_at),
             "terms": self.policy.version,
             "readings": dict(self.policy.readings),
+            "method": [{"ja": ja, "en": en} for ja, en in zip(self.method("ja"), self.method("en"), strict=True)],
             "final": self.final,
             "waits_for": [{"what": each.key, **each.facts, "en": each.text("en")} for each in self.waits],
             "gross_seconds": length(self.service.gross),
@@ -143,16 +175,18 @@ def month_report(session: Session, rules: Rules, month: Month, at: datetime, now
         claims=dict(sorted(results.items(), key=lambda each: tuple(str(word) for word in each[0]))),
         awarded_yen=sum(yen.values()),
         accounts=len(yen),
+        resolution_seconds=rules.discretion.resolution_seconds,
     )
 
 
 def write_report(report: MonthReport, folder: Path, langs: Langs) -> list[Path]:
-    """Write the three files into a folder, which is made; their paths. OSError where that cannot be."""
+    """Write the four files into a folder, which is made; their paths. OSError where that cannot be."""
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
         "html": report_page(report, langs).encode(),
         "csv": report_csv(report, _lang(langs[-1])).encode("utf-8-sig"),  # Excel needs the mark to read Japanese
         "json": (json.dumps(report.to_json(), ensure_ascii=False, indent=2) + "\n").encode(),
+        "pdf": report_pdf(report, [_lang(each) for each in langs]),
     }
     paths = []
     for ending, content in contents.items():
@@ -228,6 +262,7 @@ def report_page(report: MonthReport, langs: Langs) -> str:
         claims=[(say(_result_text(result, "ja"), _result_text(result, "en")), count)
                 for result, count in report.claims.items()],
         awarded=words.yen(report.awarded_yen, ja),
+        method=[say(*lines) for lines in zip(report.method("ja"), report.method("en"), strict=True)],
     )  # fmt: skip
 
 

@@ -152,6 +152,8 @@ KINDS: Final = {
     "dispute_won_late": Kind("premium/5.2", DONE, by_word=True),
     "dispute_of_unknown_payment": Kind("premium/5.2", DONE, by_word=True),
     "gateway_movement": Kind(None, DONE, by_word=True),
+    "store_charged_after_end": Kind("premium/6.1", DONE, by_word=True),
+    "renewed_unnotified": Kind("premium/4.3", DONE, by_word=True),
     "small_rest": Kind("premium/5.2", DONE, by_word=True),
     "store_gross_differs": Kind("premium/5.3", DONE, by_word=True),
     "restored_act": Kind(None, "keizoku backup held"),

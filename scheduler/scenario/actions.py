@@ -37,13 +37,17 @@ SLA_ACTIONS: Final = frozenset(
 #: The service takes these and says what speaks against them; the scenario expects what follows.
 TAKEN_WITH_DOUBTS: Final = frozenset({"notice", "claim"})
 #: Requests of users that may be refused: this changes nothing, is shown beside the title, and expectations decide.
-MAY_BE_REFUSED: Final = frozenset({"register", "approve", "change_method", "end_of_use", "withdraw_end_of_use"})
+MAY_BE_REFUSED: Final = frozenset(
+    {"register", "approve", "change_method", "end_of_use", "withdraw_end_of_use", "store_stop"}
+)
 #: Keys whose keyword differs. `from` and `for` are Python's; `_on` and `_at` are ours for days and instants.
 RENAMED: Final[Mapping[str, str]] = {"from": "from_at", "to": "to_at", "for": "term", "on": "decided_on"}
 _UNLESS_STATED: Final[Mapping[str, Mapping[str, str]]] = {
     "stop": {"ground": "as the scenario states"},
     "correct_stop": {"ground": "as the scenario states"},
     "close_month": {"by": "the scenario"},
+    "store_refund": {"by": "the scenario", "ground": "as the scenario states"},
+    "pay": {"costs_proof": "as the scenario states"},
 }
 
 

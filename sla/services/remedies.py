@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.db.roles import want_to_add
 from keizoku.db.tables.claims import alternative_consent, alternative_outcome, claim_late_grant
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.money import credit, credit_application, credit_refund
@@ -51,6 +52,7 @@ class RemedyService(EvidenceService):
         """
         source = "consent_alternative"
         needed(source, what=what)
+        want_to_add(self._session, alternative_consent)
         row = self._known_claim(source, claim)
         if by_on is not None and by_on < jst_day(now):
             remedy = "name a day from today on, or none"
@@ -108,6 +110,7 @@ class RemedyService(EvidenceService):
         """
         source = "grant_late"
         needed(source, by=by, ground=ground, approved_by=approved_by)
+        want_to_add(self._session, claim_late_grant)
         row = self._known_claim(source, claim)
         month = Month.parse(row.month)
         policy = policy_of(self._rules, month)
@@ -131,6 +134,8 @@ class RemedyService(EvidenceService):
         return []
 
     def _agreed(self, source: str, claim: str) -> sa.Row[Any]:
+        """The open agreement that an act is about to end."""
+        want_to_add(self._session, alternative_outcome)
         consent = self._open_consent(self._known_claim(source, claim))
         if consent is None:
             rule = "no other remedy is agreed and open for its month"

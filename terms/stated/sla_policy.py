@@ -381,7 +381,7 @@ def public_policy(name: str) -> SlaPolicy:
     """The example of this name. Raises UnknownPolicyError, naming the nearest; BadTermsError."""
     known = {policy.name: policy for policy in public_policies()}
     if name not in known:
-        near = get_close_matches(name, known, n=3, cutoff=0.4)
+        near = get_close_matches(name, known, n=3)
         remedy = "`keizoku terms policies` lists them"
         raise UnknownPolicyError(f"no policy {name!r}; nearest: {', '.join(near) or 'none'} ({remedy})")
     return known[name]

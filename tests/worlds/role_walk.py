@@ -33,6 +33,9 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("contract apply", "new1 --plan monthly --method app_store", 0),
     ("contract list", "", 0),
     ("contract queue", "", 0),
+    ("offer", "monthly", 0),
+    ("contract show-again", "waits1", 0),
+    ("contract show-again", "waits3", 0),
     ("tasks list", "", 1),
     ("tasks show", "T999", 1),
     ("contract approve", "waits1 --author keiri", 0),
@@ -41,6 +44,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("contract import", "{dir}/applications.csv", 0),
     ("contract end-of-use", "a0", 0),
     ("contract withdraw-end-of-use", "a0", 0),
+    ("contract store-stop", "store1", 0),
     ("contract change-method", "a0 other", 0),
     ("contract void-fact", "a0 change_method " + AUTHOR, 0),
     ("contract leave", "a1", 0),
@@ -49,6 +53,8 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("plan list", "", 0),
     ("price add", "pro 700 --announced 2026-07-01 --new-from 2026-07-02 --renewals-from 2026-09-01", 0),
     ("price list", "", 0),
+    ("terms announce", "2030-04-01 --published 2030-01-15 --effective 2030-04-01 --where page", 0),
+    ("terms announced", "", 0),
     ("price simulate", "monthly 550 --announced 2027-07-01 --new-from 2027-07-02 --renewals-from 2027-09-01", 0),
     ("acts service-change", "--what new --ground better", 0),
     ("acts disclosure", "a0 --to court --what name --ground law", 0),
@@ -78,10 +84,9 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("claim recognise", "k{n} --window 2026-04-11T10:00:00+09:00/2026-04-11T10:30:00+09:00 " + AUTHOR, 0),
     ("claim environment", "k{n} " + AUTHOR, 0),
     ("claim consent", "k{n} --what voucher " + AUTHOR, 0),
-    ("claim withdraw-remedy", "k{n} " + AUTHOR, 0),
-    ("claim consent", "k{n} --what voucher " + AUTHOR, 0),
     ("claim perform-remedy", "k{n} " + AUTHOR, 0),
-    ("claim grant-late", "k{n} --approved-by b " + AUTHOR, 1),
+    ("claim withdraw-remedy", "c0 " + AUTHOR, 1),
+    ("claim grant-late", "c0 --approved-by b " + AUTHOR, 1),
     ("claim withdraw", "k{n} " + AUTHOR, 0),
     ("claim form-down", FROM_TO + " " + AUTHOR, 0),
     ("claim list", "", 0),
@@ -237,6 +242,7 @@ def live_for_the_walk(services: Services) -> None:
         billing.approve(f"a{number}", "monthly", "card", now=NOW)
     for account in ("waits1", "waits2", "waits3"):
         billing.register(account, "monthly", "app_store", now=NOW)
+    billing.approve("store1", "monthly", "app_store", now=NOW)
     billing.approve("payer", "monthly", "other", now=NOW)
     billing.pay("payer", 5_000, now=NOW)
 

@@ -57,6 +57,7 @@ class PayerFound:
     ground: str
     costs_yen: int = 0
     for_term_on: date | None = None
+    costs_proof: str | None = None
 
 
 def match(session: Session, rules: Rules, found: PayerFound, now: datetime) -> MatchedLine:
@@ -77,6 +78,7 @@ def match_and_remember(
         account,
         line.yen,
         costs_yen=found.costs_yen,
+        costs_proof=found.costs_proof,
         for_term_on=found.for_term_on,
         received_on=line.paid_on,
         was_unidentified=True,

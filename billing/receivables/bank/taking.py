@@ -15,7 +15,7 @@ from typing import Final
 
 from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.billing.ledger.bank_acts import note_act
-from keizoku.billing.ledger.bank_joins import join_known
+from keizoku.billing.ledger.bank_joins import booked_elsewhere, join_known
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.bank.line_store import (
     known_lines,
@@ -42,7 +42,7 @@ from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 
-_CHUNK: Final = 500
+_CHUNK: Final = 5_000
 BY_WORDS: Final = "the bank's words"  # who said that a line is a fee
 
 
@@ -149,8 +149,13 @@ def _take(
         for line, nth in told.fresh
     ]
     others = [each for each in fresh if not each.is_member_s]
+    anything_booked = bool(booked_elsewhere(session))
     for start in range(0, len(others), _CHUNK):
-        _take_others(session, rules, file, source, others[start : start + _CHUNK], now, bank_names)
+        names = bank_names if anything_booked else None
+        _take_others(session, rules, file, source, others[start : start + _CHUNK], now, names)
+    if anything_booked:  # those without a name: all lines are there now, so that equals are seen
+        join_known(session, now, bank_names)
+        session.commit()
     of_members = sorted((each for each in fresh if each.is_member_s), key=lambda each: each.line.booked_on)
     matched = tuple(_take_matched(session, rules, file, source, each, now) for each in of_members)
     if fresh or told.known:
@@ -200,11 +205,14 @@ def _take_others(
     source: str,
     chunk: Sequence[_Fresh],
     now: datetime,
-    bank_names: Sequence[str],
+    bank_names: Sequence[str] | None,
 ) -> None:
-    """Lines that are no known member's: joined to what is booked, or posted on their day; commits."""
+    """Lines that are no known member's: joined to what is booked, or posted on their day; commits.
+
+    `bank_names` None: nothing is booked elsewhere that a line could be.
+    """
     ids = write_lines(session, file, (each.row for each in chunk), source, now)
-    joined = join_known(session, now, bank_names, just_written=ids)
+    joined = frozenset() if bank_names is None else join_known(session, now, bank_names, just_written=ids)
     postings: list[Posting] = []
     fees: list[tuple[int, Posting]] = []
     for line_id, each in zip(ids, chunk, strict=True):

@@ -113,6 +113,7 @@ def _again(session: Session, rules: Rules, later: _Later, now: datetime) -> None
         row.yen,
         via=row.via,
         costs_yen=row.costs_yen,
+        costs_proof=row.costs_proof,
         for_term_on=row.for_term_on,
         received_on=row.received_on,
         was_unidentified=True,

@@ -34,6 +34,7 @@ class Payment:
     for_term_on: date | None = None  # the debt that the payer names
     received_on: date | None = None
     was_unidentified: bool = False  # the money stands in 2145 already
+    costs_proof: str | None = None  # what shows that the costs were really paid, and how much
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class ReceivedMoney:
                 received_on=on,
                 received_at=now if on == jst_day(now) else day_start_at(on),
                 costs_yen=payment.costs_yen,
+                costs_proof=payment.costs_proof if payment.costs_yen else None,
                 for_term_on=payment.for_term_on,
                 recorded_at=now,
             )

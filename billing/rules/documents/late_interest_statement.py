@@ -15,7 +15,15 @@ from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from keizoku.billing.rules.late_interest import Debt, InterestRate, Run, accrued, interest_runs, total_interest
+from keizoku.billing.rules.late_interest import (
+    Debt,
+    InterestRate,
+    Run,
+    accrued_of,
+    ceiling,
+    interest_runs,
+    total_interest,
+)
 from keizoku.terms.money import fraction_text, mixed_text
 from keizoku.terms.rendering import Lang, sentence
 
@@ -39,6 +47,8 @@ class Working:
     runs: tuple[tuple[Run, Fraction], ...]
     exact: Fraction
     yen: int
+    yearly: Fraction  # the rate a year that this debt bears
+    ceiling: Fraction  # the most that the law lets the days since the last allocation cost
 
     @property
     def days(self) -> int:
@@ -70,6 +80,7 @@ class Workings:
             "on": self.on.isoformat(),
             "rate": fraction_text(self.rate.yearly),
             "day_count": self.rate.day_count,
+            "ceiling_rate": fraction_text(self.rate.ceiling),
             "debts": [_debt_json(each) for each in self.debts],
             "exact": mixed_text(self.exact),
             "total_yen": self.total_yen,
@@ -84,13 +95,15 @@ def work_out(account: str, debts: Sequence[OpenDebt], on: date, rate: InterestRa
     workings = []
     for each, yen in zip(debts, total.per_debt_yen, strict=True):
         debt = each.debt
+        yearly = rate.yearly if debt.yearly is None else debt.yearly
         runs = tuple(
-            (run, debt.principal_yen * rate.yearly * run.year_share)
+            (run, debt.principal_yen * yearly * run.year_share)
             for run in interest_runs(debt.accrues_after, on, rate.day_count, debt.excluded)
             if debt.principal_yen
         )
-        exact = debt.accrued_unpaid_yen + accrued(debt.principal_yen, debt.accrues_after, on, rate, debt.excluded)
-        workings.append(Working(each, runs, exact, yen))
+        exact = debt.accrued_unpaid_yen + accrued_of(debt, on, rate)
+        most = ceiling(debt.principal_yen, debt.accrues_after, on, rate, debt.excluded)
+        workings.append(Working(each, runs, exact, yen, yearly, most))
     return Workings(account, on, rate, tuple(workings), total.exact, total.total_yen, demanded_yen)
 
 
@@ -101,7 +114,7 @@ def interest_sentences(workings: Mapping[str, Any], lang: Lang) -> list[str]:
         lines.append(sentence("interest.debt", lang, debt))
         if debt["accrued_unpaid_yen"]:
             lines.append(sentence("interest.carried", lang, debt))
-        lines += [sentence("interest.run", lang, {**debt, **run, "rate": workings["rate"]}) for run in debt["runs"]]
+        lines += [sentence("interest.run", lang, {"rate": workings["rate"], **debt, **run}) for run in debt["runs"]]
         lines += [
             sentence("interest.free_days", lang, {"first_on": first_on, "last_on": last_on})
             for first_on, last_on in debt["free"]
@@ -111,6 +124,19 @@ def interest_sentences(workings: Mapping[str, Any], lang: Lang) -> list[str]:
     lines.append(sentence("interest.total", lang, workings))
     lines.append(sentence("interest.new", lang, workings))
     return lines
+
+
+def ceiling_sentences(workings: Mapping[str, Any], lang: Lang) -> list[str]:
+    """For every debt with days that bear interest: the most that the law lets them cost, and whether it was reached."""
+    return [
+        sentence(
+            "interest.ceiling_reached" if debt["capped"] else "interest.ceiling",
+            lang,
+            {**debt, "ceiling_rate": workings["ceiling_rate"]},
+        )
+        for debt in workings["debts"]
+        if debt["days"]
+    ]
 
 
 def _debt_json(working: Working) -> dict[str, Any]:
@@ -143,6 +169,9 @@ def _debt_json(working: Working) -> dict[str, Any]:
         ],
         "exact": mixed_text(working.exact),
         "yen": working.yen,
+        "rate": fraction_text(working.yearly),
+        "ceiling": mixed_text(working.ceiling),
+        "capped": sum((exact for _, exact in working.runs), Fraction(0)) > working.ceiling,
     }
 
 

@@ -15,7 +15,7 @@ import typer
 from keizoku.billing.rules.contract_state import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
-from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Ground, Recorder, recorder
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Ground, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import (
     SHOWN,
@@ -37,6 +37,25 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+OfferDigest = Annotated[
+    str | None,
+    typer.Option(
+        "--offer",
+        metavar="DIGEST",
+        help=both(
+            "What was shown, by the digest of `keizoku offer`. Default: what is on offer now.",
+            "表示した内容(`keizoku offer` のダイジェスト)。省略すると現在の内容。",
+        ),
+    ),
+]
+ShownAt = Annotated[
+    str | None,
+    typer.Option(
+        "--shown",
+        metavar="TIME",
+        help=both("When it was shown, JST unless it has an offset. Default: now.", "表示した時刻。省略すると現在。"),
+    ),
+]
 Accounts = Annotated[
     list[str], typer.Argument(metavar="ACCOUNT…", help=both("One account or several.", "一つ以上のアカウント。"))
 ]
@@ -86,13 +105,23 @@ def apply(
             ),
         ),
     ] = None,
+    offer: OfferDigest = None,
+    shown: ShownAt = None,
     as_json: AsJson = False,
 ) -> None:
     """Take an application (3.2). With a rule (setting `screening`) it is screened at once, else people decide."""
     rule = _rule()
     with services_now() as (services, now):
         contract_id = services.billing.register(
-            account, plan, method, months=months, fallback=fallback, consents=consent or (), now=now
+            account,
+            plan,
+            method,
+            months=months,
+            fallback=fallback,
+            consents=consent or (),
+            offer=offer,
+            shown_at=instant(shown) if shown else None,
+            now=now,
         )
         screened = services.billing.screen(rule, accounts=[account], now=now) if rule is not None else []
     outcome = screened[0].outcome if screened else "applied"
@@ -224,6 +253,29 @@ def withdraw_end_of_use(account: Account) -> None:
     emit(f"account {account}: renews")
 
 
+@app.command(
+    "store-stop", help=japanese("アプリストアで更新が止められたことを記録します(6.1)。契約が終わる日を表示します。")
+)
+def store_stop(account: Account, as_json: AsJson = False) -> None:
+    """The app store has stopped the renewal (6.1); says on which day the contract is over."""
+    with services_now() as (services, now):
+        ends_on = services.billing.store_stop(account, now=now)
+    sentence = f"account {account}: {f'ends on {ends_on}' if ends_on else 'goes on with another method'}"
+    emit({"account": account, "ends_on": ends_on} if as_json else sentence, as_json)
+
+
+@app.command(
+    "show-again",
+    help=japanese("審査待ちの申込みに内容を改めて表示し、申込者が承諾したことを記録します(3.2, 3.3)。"),
+)
+def show_again(account: Account, offer: OfferDigest = None, shown: ShownAt = None, as_json: AsJson = False) -> None:
+    """Record that a waiting application was shown the offer anew and accepts it (3.2, 3.3)."""
+    with services_now() as (services, now):
+        found = services.billing.show_again(account, offer=offer, shown_at=instant(shown) if shown else None, now=now)
+    sentence = f"account {account}: accepts {found.price_yen:,} yen, shown on {found.shown_on}"
+    emit({"account": account, **found._asdict()} if as_json else sentence, as_json)
+
+
 @app.command("change-method", help=japanese("次の更新から支払方法を変更する申し出です(5.1)。"))
 def change_method(
     account: Account,
@@ -249,8 +301,8 @@ def void_fact(
         str,
         typer.Argument(
             help=both(
-                "change_method, end_of_use, withdraw_end_of_use.",
-                "change_method, end_of_use, withdraw_end_of_use のいずれか。",
+                "change_method, end_of_use, withdraw_end_of_use, store_stop.",
+                "change_method, end_of_use, withdraw_end_of_use, store_stop のいずれか。",
             )
         ),
     ],

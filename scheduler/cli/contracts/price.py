@@ -109,6 +109,19 @@ def add_price(
     renewals_from: RenewalsFrom,
     account: Cohort = None,
     accounts: CohortFile = None,
+    ground: Annotated[
+        str | None,
+        typer.Option(help=both("Why it is recorded only now, if announced before.", "過去の告知を今記録する理由。")),
+    ] = None,
+    proof: Annotated[
+        str | None,
+        typer.Option(
+            help=both(
+                "What shows that announcement: a page, a file and its SHA-256.",
+                "その告知を示すもの(ページ、ファイルとSHA-256など)。",
+            )
+        ),
+    ] = None,
     author: Recorder = "",
     key: Key = "",
 ) -> None:
@@ -123,6 +136,8 @@ def add_price(
             for_new_from=days[1],
             for_renewals_from=days[2],
             cohort=_cohort(account, accounts),
+            ground=ground,
+            proof=proof,
             by=recorder(author),
             key=used,
             now=now,

@@ -147,6 +147,13 @@ def match(
             min=0, help=both("Costs of the payment that the payer owes, yen.", "支払人が負担する支払の費用(円)。")
         ),
     ] = 0,
+    costs_proof: Annotated[
+        str | None,
+        typer.Option(
+            "--costs-proof",
+            help=both("What shows that the costs were really paid.", "実際に支払った費用の証憑(請求書など)。"),
+        ),
+    ] = None,
     remember: Annotated[
         bool,
         typer.Option(
@@ -163,7 +170,15 @@ def match(
     named = day(term) if term else None
     with services_now() as (services, now):
         done = services.billing.match_payment(
-            payment, account, costs=costs, term=named, by=author, ground=ground, now=now, remember=remember
+            payment,
+            account,
+            costs=costs,
+            costs_proof=costs_proof,
+            term=named,
+            by=author,
+            ground=ground,
+            now=now,
+            remember=remember,
         )
     emit(done if as_json else done.sentence(), as_json)
 

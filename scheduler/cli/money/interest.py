@@ -55,14 +55,14 @@ def preview(
 
     A past day shows the debts as they stood then; a day to come, as they stand if nothing more is paid.
     """
-    from keizoku.billing.rules.documents.late_interest_statement import interest_sentences
+    from keizoku.billing.rules.documents.late_interest_statement import ceiling_sentences, interest_sentences
 
     asked = day(on) if on else jst_day(datetime.now(UTC))
     with open_services() as services:
         workings = services.billing.preview_interest(account, asked).to_json()
 
     def draw(console: Console) -> None:
-        for line in interest_sentences(workings, lang.value):
+        for line in [*interest_sentences(workings, lang.value), *ceiling_sentences(workings, lang.value)]:
             console.print(escape(line), soft_wrap=True)
 
     emit(workings, as_json, draw)

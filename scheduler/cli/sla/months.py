@@ -56,7 +56,8 @@ def add_to(app: typer.Typer) -> None:
         "differences", help=japanese("いま知っていることでは低くなる認容額。認容額はそのままで、差を経理に示します。")
     )(differences)
     app.command(
-        "report", help=japanese("月次報告を書き出します: HTML、CSV、JSON。すべての時間帯の証拠と条項、待っているもの。")
+        "report",
+        help=japanese("月次報告を書き出します: HTML、CSV、JSON、PDF。すべての時間帯の証拠と条項、待っているもの。"),
     )(report)
 
 
@@ -160,20 +161,20 @@ def report(
         typer.Option(
             metavar="DIR",
             help=both(
-                "The folder for the three files; it is created if need be.",
-                "三つのファイルを置くフォルダー。なければ作ります。",
+                "The folder for the four files; it is created if need be.",
+                "四つのファイルを置くフォルダー。なければ作ります。",
             ),
         ),
     ],
     lang: Annotated[
         PageLanguage,
         typer.Option(
-            help=both("The language of page and CSV; both: on one page.", "ページとCSVの言語。both なら一枚に両方。")
+            help=both("The language of page, PDF, CSV; both: in one.", "ページ、PDF、CSVの言語。both なら一つに両方。")
         ),
     ] = PageLanguage.BOTH,
     as_json: AsJson = False,
 ) -> None:
-    """Write the month's report: HTML, CSV, JSON with every window, its evidence and clause, and what it waits for."""
+    """Write the month's report: HTML, CSV, JSON, PDF; each window with evidence and clause, and what it waits for."""
     from keizoku.scheduler.reports.sla_report import month_report, write_report
 
     about = month_of(month)

@@ -18,7 +18,7 @@ from rich.markup import escape
 
 from keizoku.scheduler.cli.shared.language import both, japanese, language
 from keizoku.scheduler.cli.shared.output import emit, fail, report_findings, table
-from keizoku.scheduler.cli.terms import policies
+from keizoku.scheduler.cli.terms import announcements, policies
 from keizoku.scheduler.cli.terms.terms_diff import print_diff
 from keizoku.terms import decision
 from keizoku.terms.clause_map import Homes, clause_map, proofs_under, unhoused
@@ -36,6 +36,12 @@ app = typer.Typer(
 )
 app.command("lint", help=japanese("TOMLで書かれたSLAの抜け、重なり、行き止まり。あれば終了コード 1。"))(
     policies.lint_policy
+)
+app.command(
+    "announce", help=japanese("規約の変更をいつ、どこで周知し、いつから効力を生じるかを記録します(民法548条の4)。")
+)(announcements.announce)
+app.command("announced", help=japanese("周知の記録と、効力発生日の前の周知がない版。あれば終了コード 1。"))(
+    announcements.announced
 )
 app.command("policies", help=japanese("例として付属するSLAと、その主な数値。"))(policies.list_policies)
 app.command("policy", help=japanese("例の一つを、項目ごとに。"))(policies.show_policy)

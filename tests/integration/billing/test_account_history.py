@@ -76,7 +76,7 @@ def life(services: Services) -> dict[tuple[str, datetime], dict[str, object]]:
         ("2026-04-10 09:00", lambda now: service.approve("gone", "monthly", "other", now=now)),
         ("2026-04-12 12:00", lambda now: service.leave_service("gone", now=now)),
         ("2026-04-17 12:00", lambda now: service.pay("gone", 600, now=now)),
-        ("2026-04-19 12:00", lambda now: service.pay("jiro", 1_000, costs=10, now=now)),
+        ("2026-04-19 12:00", lambda now: service.pay("jiro", 1_000, costs=10, costs_proof="a bill", now=now)),
         ("2026-04-24 12:00", lambda now: Simulator(services).cards.set_card("jiro", "ok")),
         ("2026-04-24 12:00", lambda now: service.new_card("jiro", now=now)),
     ]  # fmt: skip

@@ -239,7 +239,7 @@ class Lives(RuleBasedStateMachine):
             sa.text("SELECT max(starts_on) FROM term JOIN invoice ON term_id = term.id WHERE state = 'open' "
                     "AND term.account = :account"), {"account": account},
         ).one() if named else None  # fmt: skip
-        self.ask(passed, "pay", account, yen, costs=costs, term=term)
+        self.ask(passed, "pay", account, yen, costs=costs, costs_proof="a bill of the bank", term=term)
 
     @act(account=accounts, back=st.sampled_from((None, 1, 100)), passed=minutes)
     def asks_for_the_deposit(self, account: str, back: int | None, passed: int) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 import pytest
 import sqlalchemy as sa
 
-from keizoku.billing.contracts.registration import Application
+from keizoku.billing.contracts.application import Application
 from keizoku.billing.gateway import events
 from keizoku.billing.gateway.books import Dispute, GatewayEvent, Movement, Payout, RefundState
 from keizoku.db.tables.claims import claim_decision

@@ -58,8 +58,9 @@ def begin(services: Services, now: datetime) -> None:
     service.approve("two keys", "monthly", "product_key", months=2, now=now)
     service.approve("coupon", "monthly", "coupon", months=1, now=now)
     service.approve("store", "monthly", "app_store", now=now)
-    for account in ("key", "coupon", "store", "won"):
+    for account in ("key", "coupon", "won"):
         service.end_of_use(account, now=now)
+    service.store_stop("store", now=now)
 
 
 def april(services: Services, now: datetime) -> None:
@@ -98,7 +99,7 @@ def may(services: Services, now: datetime, folder: Path) -> None:
 def autumn(services: Services, now: datetime) -> None:
     """What is still open is paid with costs, given up, sent back; the year's user leaves; the processor pays out."""
     service, session = services.billing, services.session
-    service.pay("owes", 2_000, costs=110, now=now)
+    service.pay("owes", 2_000, costs=110, costs_proof="a bill of the bank", now=now)
     for account in ("owes", "stays"):
         service.refund_deposit(account, by=BY, ground="a test", now=now)
     open_terms = session.execute(

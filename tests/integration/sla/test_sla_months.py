@@ -4,9 +4,11 @@ import csv
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from io import BytesIO
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pypdf
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -21,6 +23,7 @@ from keizoku.scheduler.reports.replay import ALL_THAT_IS_KNOWN, replay
 from keizoku.scheduler.reports.review_log import Review, reviews_of
 from keizoku.scheduler.reports.sentences import not_lowered_text, review_text, row_text, windows_text
 from keizoku.scheduler.reports.sla_report import month_report, report_csv, write_report
+from keizoku.scheduler.reports.sla_report_pdf import report_pdf
 from keizoku.sla.months.history import history_of
 from keizoku.sla.months.month_facts import NoPopulationError
 from keizoku.sla.services.sla_service import SlaService
@@ -95,8 +98,9 @@ def test_9_5__of_a_late_claim_the_deadline_decided_and_a_pending_one_waits(sessi
 
 def test_9_4__the_months_report_names_every_window_its_clause_and_evidence(lived: Session, tmp_path: Path) -> None:
     report = month_report(lived, RULES, APRIL, ALL_THAT_IS_KNOWN, at("2026-08-03"))
-    html, sheet, values = write_report(report, tmp_path / "new", ("ja", "en"))
-    assert [html.name, sheet.name, values.name] == ["sla-2026-04.html", "sla-2026-04.csv", "sla-2026-04.json"]
+    html, sheet, values, printed = paths = write_report(report, tmp_path / "new", ("ja", "en"))
+    assert [each.name for each in paths] == [f"sla-2026-04.{ending}" for ending in ("html", "csv", "json", "pdf")]
+    assert printed.read_bytes() == report_pdf(report, ("ja", "en"))
     rows_of = list(csv.DictReader(sheet.read_text(encoding="utf-8-sig").splitlines()))
     assert [
         (row["from"][5:16], row["to"][5:16], row["seconds"], row["bucket"], row["clause"], row["evidence"])
@@ -126,6 +130,27 @@ def test_9_4__the_months_report_names_every_window_its_clause_and_evidence(lived
     assert "<b>audit</b>" not in page
     assert "&lt;b&gt;audit&lt;/b&gt;" in page
     assert [each["author"] for each in read["evidence"] if each["kind"] == "incident"][-1] == "<b>audit</b>"
+
+
+def test_9_3__the_report_says_how_it_was_counted_on_paper_too(lived: Session) -> None:
+    report = month_report(lived, RULES, APRIL, ALL_THAT_IS_KNOWN, at("2026-08-03"))
+    method = report.method("en")
+    order = "short stop, night, announced update, interruption under the terms, users' environment, unusable time"
+    assert method[2:-1] == [
+        "A stop of less than 10 min does not count (9.4.2).",
+        "Stops with a gap between them are separate.",
+        f"Every second of a stop is in one bucket only, the first that takes it, in this order: {order}.",
+        "Time without a sample counts as neither down nor up; it is shown apart until people decide.",
+        "Unusable time of more than 3 h 36 min brings 20% (9.2), whatever the length of the month.",
+        "Unusable time of more than 7 h 12 min brings 40% (9.2), whatever the length of the month.",
+    ]
+    assert method[0].startswith("A second is a stop where more than 5% of all registered users are unable in it (9.3).")
+    assert "short_stop = whole_stop" in method[-1]
+    assert report.to_json()["method"][6]["en"] == method[6]
+    pages = [page.extract_text() for page in pypdf.PdfReader(BytesIO(report_pdf(report, ("en",)))).pages]
+    text = " ".join(" ".join(pages).split())
+    for said in (*method, "13,020", "14,400", "incident s2", "Awarded: 377 yen (2 accounts)", "29,220"):
+        assert " ".join(said.split()) in text
 
 
 def test_9_2__a_running_month_waits_and_an_empty_one_is_final(lived: Session) -> None:

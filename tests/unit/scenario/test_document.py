@@ -35,6 +35,7 @@ timeline:
   - {at: 2025-01-04 10:00, withdraw_end_of_use: {account: jiro}}
   - {at: 2025-01-05 09:00, change_method: {account: jiro, method: card, store_stop_recorded: true}}
   - {at: 2025-01-05 09:00, new_card: {account: jiro}}
+  - {at: 2025-01-05 09:00, store_stop: {account: jiro}}
   - {at: 2025-01-06 09:00, pay: {account: jiro, yen: 300, via: bank, costs: 100, for: 2025-01-01}}
   - {at: 2025-01-06 09:00, write_off: {account: jiro, term: 2025-01-01, by: keiri, ground: lost}}
   - {at: 2025-01-06 09:00, set_off: {account: jiro, by: keiri}}
@@ -66,6 +67,7 @@ timeline:
   - {at: 2025-02-01 10:00, dispute: {account: hanako, term: 2025-01-01, outcome: lost, on: 2025-02-20}}
   - {at: 2025-02-01 10:00, refund_fails: {account: hanako}}
   - {at: 2025-02-01 10:00, store_report: {account: hanako, term: 2025-01-01, gross: 500, fee: 75}}
+  - {at: 2025-02-01 10:00, store_refund: {account: hanako, term: 2025-01-01, yen: 500}}
   - {at: 2025-02-01 10:00, close_month: {month: 2025-01}}
   - {at: 2025-02-01 10:00, skip_nights: {from: 2025-02-02, to: 2025-02-04}}
   - {at: 2025-02-06 10:00, run_night: {date: 2025-02-06}}

@@ -5,28 +5,14 @@ from fractions import Fraction
 
 import pytest
 
-from keizoku.sla.policies.engine import Credit, PolicyOutcome, evaluate
+from keizoku.sla.policies.engine import Credit, evaluate
 from keizoku.sla.policies.seconds import PolicyFacts, StatedOutage
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.terms.calendar import epoch
 from keizoku.terms.money import fraction_text
-from keizoku.terms.stated.sla_periods import SlaPeriod, period_of
-from keizoku.terms.stated.sla_policy import ByCause, Duration, SlaPolicy, StopCause, public_policies
+from keizoku.terms.stated.sla_policy import ByCause, StopCause
+from tests.unit.sla.stated_policies import NONE, POLICIES, days, down_for, period, rate
 
-POLICIES = {policy.name: policy for policy in public_policies()}
-JUNE = date(2027, 6, 10)  # 30 days
-CYCLE_FROM = date(2027, 1, 31)
-
-
-def rate(percent: int) -> Credit:
-    return Credit(rate=Fraction(percent, 100))
-
-
-def days(number: int) -> Credit:
-    return Credit(days=number)
-
-
-NONE = Credit()
 # policy -> (percent available, credit), from the bounds outward: a thousandth to either side is "just"
 TIERS: dict[str, list[tuple[str, Credit]]] = {
     "google-workspace": [
@@ -113,27 +99,6 @@ NTT = [
     (172_800, 100),
     (172_801, 100),
 ]
-
-
-def period(policy: SlaPolicy, day: date = JUNE) -> SlaPeriod:
-    return period_of(policy.period, day, CYCLE_FROM if policy.period.kind == "billing_cycle" else None)
-
-
-def down_for(policy: SlaPolicy, percent: str) -> PolicyOutcome:
-    """The outcome of exactly so many percent: all the time, as many hit by it as that takes.
-
-    Whole minutes of a month cannot make every percentage (0.1 % of 30 days is 43.2 minutes), so the tiers are
-    asked under a weight that can; the policy's own weight is in the next test.
-    """
-    predicate = policy.predicate.model_copy(update={"comparator": ">", "threshold": Fraction(0)})
-    fine = policy.model_copy(update={"weight": "affected_ratio", "predicate": predicate, "duration": Duration()})
-    of = period(policy)
-    start = epoch(of.start_at)
-    whole = policy.denominator.hours * 3600 if policy.denominator.hours else epoch(of.end_at) - start
-    affected = (100 - Fraction(percent)) * 1_000
-    assert affected.denominator == 1
-    outage = StatedOutage(start, start + whole, int(affected))
-    return evaluate(fine, PolicyFacts(of, (outage,), ((0, 100_000),), plan="enterprise"))
 
 
 @pytest.mark.parametrize(("name", "percent", "credit"), [(name, *row) for name, rows in TIERS.items() for row in rows])
@@ -332,14 +297,29 @@ def test_a_claim_has_to_arrive_before(name: str, stop_at: datetime, before_at: d
 
 def test_each_example_says_what_it_is_and_where_it_is_from() -> None:
     assert list(POLICIES) == [
+        "alibaba-datahub",
+        "arcustech",
         "article-9",
         "aws-compute",
+        "aws-rds",
+        "aws-s3",
+        "backblaze",
+        "cloudkarafka",
+        "cloudtables",
+        "digitalocean-app-platform",
         "github",
+        "google-cloud-functions",
         "google-workspace",
         "microsoft-365",
+        "mongodb-atlas",
         "nifcloud",
         "ntt-recovery",
+        "redbox",
+        "slack",
+        "speedex",
         "supabase",
+        "twilio",
+        "upcloud",
     ]
     for policy in POLICIES.values():
         assert policy.example, policy.name

@@ -159,6 +159,8 @@ ROWS = {
 """Row of the table of Article 9 -> our readings."""
 OTHERS = [
     "late_interest_day_count",
+    "late_interest_scope",
+    "late_interest_ceiling",
     "late_interest_days",
     "late_interest_base",
     "late_interest_rounding",

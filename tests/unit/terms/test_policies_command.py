@@ -68,7 +68,7 @@ def test_lint_of_what_is_no_sla_is_one_line_and_exit_code_2(tmp_path: Path, text
 def test_policies_lists_the_examples_with_their_main_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("policies", "--json") == 0
     listed = {policy["name"]: policy for policy in json.loads(capsys.readouterr().out)}
-    assert len(listed) == 8
+    assert len(listed) == 23
     assert listed["google-workspace"]["tiers"][2]["credit"] == {"kind": "days", "days": 15}
     assert run("policies") == 0
     told = capsys.readouterr().out

@@ -135,6 +135,7 @@ def test_the_readings_that_have_an_alternative(terms: Terms) -> None:
         "due_on_holiday": ["next_business_day", "as_stated"],
         "eligible_payment": ["term_covering_the_second", "any_term_of_month"],
         "late_interest_day_count": ["years_then_split", "fixed_365"],
+        "late_interest_scope": ["all_methods", "card_only"],
         "month_length": ["fixed", "share_of_month"],
         "set_off_effect": ["works_back", "on_notice"],
         "short_stop": ["whole_stop", "what_is_left"],

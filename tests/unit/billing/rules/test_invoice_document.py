@@ -147,10 +147,10 @@ def test_the_page_escapes_what_comes_from_outside() -> None:
 @pytest.fixture
 def no_font_installed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As where Debian's font is not installed."""
-    rendering._font.cache_clear()
+    rendering.document_font.cache_clear()
     monkeypatch.setattr(rendering, "IPAEX", Path("/none"))
     yield
-    rendering._font.cache_clear()
+    rendering.document_font.cache_clear()
 
 
 @pytest.mark.usefixtures("no_font_installed")

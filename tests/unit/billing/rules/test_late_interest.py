@@ -7,6 +7,7 @@ late_interest_days and late_interest_rounding in docs/reference/readings.md, eac
 from __future__ import annotations
 
 from calendar import isleap
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -22,7 +23,10 @@ from keizoku.billing.rules.late_interest import (
     InterestRate,
     Run,
     accrued,
+    accrued_of,
+    ceiling,
     interest_runs,
+    own_rate,
     total_interest,
 )
 
@@ -207,15 +211,44 @@ def test_5_2__whole_yen_per_debt_sum_to_the_total_and_stay_within_a_yen_of_the_e
     several: list[Debt], through: date, day_count: str
 ) -> None:
     found = total_interest(several, through, InterestRate(RATE, day_count))
-    shares = [
-        debt.accrued_unpaid_yen
-        + accrued(debt.principal_yen, debt.accrues_after, through, InterestRate(RATE, day_count), debt.excluded)
-        for debt in several
-    ]
+    shares = [debt.accrued_unpaid_yen + accrued_of(debt, through, InterestRate(RATE, day_count)) for debt in several]
     assert found.exact == sum(shares, Fraction(0))
     assert found.total_yen == sum(found.per_debt_yen) == found.exact.numerator // found.exact.denominator
     assert all(abs(whole - share) < 1 for whole, share in zip(found.per_debt_yen, shares, strict=True))
     assert all(whole >= 0 for whole in found.per_debt_yen)
+
+
+@given(debts, days, day_counts, st.sampled_from([RATE, Fraction(3, 100), Fraction(1, 5)]))
+def test_5_2__no_reading_and_no_rate_passes_the_ceiling_of_the_law(
+    debt: Debt, through: date, day_count: str, yearly: Fraction
+) -> None:
+    rate = InterestRate(yearly, day_count)
+    most = ceiling(debt.principal_yen, debt.accrues_after, through, rate, debt.excluded)
+    plain = accrued(debt.principal_yen, debt.accrues_after, through, rate, debt.excluded)
+    assert most == accrued(
+        debt.principal_yen, debt.accrues_after, through, InterestRate(RATE, YEARS_THEN_SPLIT), debt.excluded
+    )
+    assert accrued_of(debt, through, rate) == min(plain, most)
+    assert accrued_of(replace(debt, yearly=Fraction(1)), through, rate) == min(most, plain / yearly)
+
+
+def test_5_2__a_day_counted_as_a_365th_or_a_higher_rate_is_cut_to_the_ceiling() -> None:
+    debt = Debt(1, 5300, date(2027, 2, 28))
+    leap_day = date(2028, 2, 29)
+    assert total_interest([debt], leap_day, InterestRate(RATE, FIXED_365)).exact == Fraction(7738, 10)
+    twenty = InterestRate(Fraction(1, 5), YEARS_THEN_SPLIT)
+    assert total_interest([debt], leap_day, twenty).exact == Fraction(7738, 10)
+
+
+def test_5_2__read_narrowly_other_methods_bear_the_statutory_rate_of_the_first_day_of_lateness() -> None:
+    assert own_rate("all_methods", "other", date(2026, 4, 15)) is None
+    assert own_rate("card_only", "card", date(2026, 4, 15)) is None
+    assert own_rate("card_only", "other", date(2026, 4, 15)) == Fraction(3, 100)
+    debt = Debt(1, 53_000, date(2026, 4, 15), yearly=Fraction(3, 100))
+    # 76 days, 53,000 x 3 % x 76/365
+    assert total_interest([debt], date(2026, 6, 30), InterestRate(RATE, YEARS_THEN_SPLIT)).exact == Fraction(
+        53_000 * 3 * 76, 100 * 365
+    )
 
 
 def _each_day(first_on: date, last_on: date) -> list[date]:

@@ -1,0 +1,1 @@
+"""Numbers of the law that bound the contract, dated: `rates.toml`."""
