@@ -46,6 +46,7 @@ _UNLESS_STATED: Final[Mapping[str, Mapping[str, str]]] = {
     "stop": {"ground": "as the scenario states"},
     "correct_stop": {"ground": "as the scenario states"},
     "close_month": {"by": "the scenario"},
+    "store_refund": {"by": "the scenario", "ground": "as the scenario states"},
     "pay": {"costs_proof": "as the scenario states"},
 }
 

@@ -187,6 +187,7 @@ ACTIONS: Final[Mapping[str, Words]] = {
     "grant_late": {"claim": must(text, "claim"), "ground": must(text), "approved_by": must(text)},
     "dispute": {"account": _ACCOUNT, "term": must(day), "outcome": must(one_of("won", "lost")), "on": must(day)},
     "refund_fails": _ONLY_ACCOUNT,
+    "store_refund": {"account": _ACCOUNT, "term": must(day), "yen": must(natural)},
     "store_report": {"account": _ACCOUNT, "term": must(day), "gross": must(natural), "fee": must(natural)},
     "close_month": {"month": must(month)},
     "skip_nights": {"from": must(day), "to": must(day)},

@@ -67,6 +67,7 @@ timeline:
   - {at: 2025-02-01 10:00, dispute: {account: hanako, term: 2025-01-01, outcome: lost, on: 2025-02-20}}
   - {at: 2025-02-01 10:00, refund_fails: {account: hanako}}
   - {at: 2025-02-01 10:00, store_report: {account: hanako, term: 2025-01-01, gross: 500, fee: 75}}
+  - {at: 2025-02-01 10:00, store_refund: {account: hanako, term: 2025-01-01, yen: 500}}
   - {at: 2025-02-01 10:00, close_month: {month: 2025-01}}
   - {at: 2025-02-01 10:00, skip_nights: {from: 2025-02-02, to: 2025-02-04}}
   - {at: 2025-02-06 10:00, run_night: {date: 2025-02-06}}
