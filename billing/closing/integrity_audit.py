@@ -18,8 +18,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.closing.derived_balances import BATCHES, BY_PEOPLE, DISPUTES, KEYS, MOVEMENTS, OPEN_LINES, SUMS
 from keizoku.billing.closing.set_aside_sql import SET_ASIDE
-from keizoku.billing.rules.books.revenue_recognition import recognised_through_sql
 from keizoku.db.session import PreparedQuery, Session
 
 _MARGIN = timedelta(days=1)
@@ -147,112 +147,6 @@ _COUNTS: Mapping[str, str] = {
     "tasks_of_people": "SELECT count(*) FROM review_task WHERE closed_at IS NULL",
 }
 
-_RECEIVABLE = "SELECT coalesce(sum(open_yen), 0) FROM invoice WHERE state = 'open'"
-_CREDITS = "SELECT coalesce(sum(available_yen), 0) FROM credit WHERE available_yen > 0"
-_INTEREST = """
-    SELECT coalesce((SELECT sum(yen) FROM interest_booking), 0)
-         - coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'interest'), 0)"""
-_RECOGNISED = recognised_through_sql("price_yen", "starts_on", "ends_on", "least(:day_after, closed_on)")
-_CONTRACT_LIABILITY = f"""
-    SELECT coalesce(sum(price_yen - {_RECOGNISED} - coalesce(reduced.yen, 0)), 0)
-    FROM (
-        SELECT * FROM term WHERE ends_on > :day_after
-        UNION ALL SELECT * FROM term WHERE ends_on <= :day_after AND closed_on IS NOT NULL
-    ) AS term LEFT JOIN (
-        SELECT ended.id, sum(settlement.yen) AS yen
-        FROM term AS ended JOIN invoice ON invoice.contract_id = ended.contract_id AND invoice.term_id = ended.id
-        JOIN settlement ON settlement.invoice_id = invoice.id AND settlement.kind = 'reduction'
-        WHERE ended.closed_on IS NOT NULL GROUP BY ended.id
-    ) AS reduced USING (id)
-    WHERE method <> 'coupon'
-      AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_closure.term_id = term.id)
-      AND (id <= :term OR method IN ('app_store', 'product_key') OR EXISTS (
-           SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id)
-           OR id IN (SELECT id FROM terms_aside))"""  # noqa: S608
-
-
-_KEYS = """
-    SELECT contract.paid_months / CASE plan.interval WHEN 'year' THEN 12 ELSE 1 END AS paid_terms,
-           begun.terms AS begun, begun.price_yen, contract.ended_on IS NOT NULL AS over,
-           EXISTS (SELECT 1 FROM code_redemption WHERE code_redemption.contract_id = contract.id) AS by_code
-    FROM contract JOIN plan ON plan.code = contract.plan JOIN LATERAL (
-        SELECT count(*) AS terms, min(price_yen) AS price_yen FROM term
-        WHERE term.contract_id = contract.id AND term.method = 'product_key'
-    ) AS begun ON begun.terms > 0
-    WHERE contract.prepaid_method = 'product_key'"""
-
-_BATCHES = """
-    SELECT code_batch.yen, coalesce(used.used, 0) AS used, coalesce(sales.sold, 0) AS sold,
-           coalesce(sales.refunded, 0) AS refunded, coalesce(sales.expired, 0) AS expired FROM code_batch
-    LEFT JOIN (SELECT code.batch_id, count(*) AS used FROM code_redemption JOIN code ON code.id = code_id
-               WHERE contract_id IS NOT NULL GROUP BY code.batch_id) AS used ON used.batch_id = code_batch.id
-    LEFT JOIN (SELECT batch_id, sum(codes) FILTER (WHERE kind = 'sold') AS sold,
-                      sum(codes) FILTER (WHERE kind = 'refunded') AS refunded,
-                      sum(codes) FILTER (WHERE kind = 'expired') AS expired
-               FROM code_sale GROUP BY batch_id) AS sales ON sales.batch_id = code_batch.id
-    WHERE code_batch.kind = 'product_key'"""
-
-_OPEN_LINES = """
-    SELECT CASE direction WHEN 'in' THEN bank_line.yen ELSE -bank_line.yen END
-           * (CASE WHEN posts THEN 1 ELSE 0 END + coalesce(acts.change, 0)) AS yen,
-           acts.fee
-    FROM bank_line
-    LEFT JOIN (SELECT line_id, sum(change) AS change,
-                      (array_agg(kind ORDER BY id DESC))[1] = 'fee' AS fee FROM bank_act GROUP BY line_id) AS acts
-      ON acts.line_id = bank_line.id"""
-"""Lines whose money is in 1110 by themselves, with its sign; all but fees are in 2145."""
-
-MOVEMENTS = """
-    SELECT kind IN ('payout', 'payout_cancel', 'payout_failure') AS is_payout,
-           CASE WHEN kind IN ('charge', 'payment', 'refund', 'payment_refund') THEN -fee ELSE amount END AS yen,
-           CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
-    FROM balance_transaction
-    WHERE currency = 'jpy' AND kind IN ('charge', 'payment', 'refund', 'payment_refund', 'stripe_fee', 'tax_fee',
-                                        'payout', 'payout_cancel', 'payout_failure')"""
-"""What only the gateway's balance reports: fees and payouts, with their JST days."""
-
-DISPUTES = """
-    SELECT CASE state WHEN 'open' THEN amount WHEN 'won' THEN -amount ELSE 0 END AS yen,
-           fee - coalesce(lag(fee) OVER (PARTITION BY dispute ORDER BY id), 0) AS fee,
-           CAST(happened_at AT TIME ZONE 'Asia/Tokyo' AS date) AS on_day
-    FROM gateway_dispute WHERE attempt_id IS NOT NULL"""
-"""What each state of a dispute moved, and what its fee was more or less than before, on its JST day."""
-
-_BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM manual_entry JOIN line USING (entry_id) GROUP BY line.code"
-
-_SUMS: Mapping[str, str] = {
-    "1140": _RECEIVABLE,
-    "1150": _INTEREST,
-    "1110": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
-        - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'bank'), 0)
-        + coalesce((SELECT sum(yen) FROM (SELECT yen FROM store_payout UNION ALL SELECT fee_yen - yen FROM store_refund
-            WHERE payout_id IS NOT NULL) AS paid), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
-        - coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)""",
-    "1132": """SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)
-        + (SELECT yen FROM taken_by_disputes)""",
-    "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines WHERE fee IS NOT true), 0)",
-    "1131": """SELECT (SELECT yen FROM charged)
-        - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL), 0)
-        - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card'), 0)
-        + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
-        + coalesce((SELECT sum((sold - refunded) * yen) FROM batches), 0)
-        + coalesce((SELECT sum(yen) FROM movements), 0)
-        - coalesce((SELECT sum(yen + fee) FROM our_disputes), 0)""",
-    "1133": """SELECT (SELECT yen FROM begun_at_stores) - (SELECT store_yen FROM fees_aside)
-        - coalesce((SELECT sum(yen) FROM (SELECT fee_yen AS yen FROM store_report UNION ALL SELECT yen FROM store_payout
-            UNION ALL SELECT yen - fee_yen FROM store_refund WHERE payout_id IS NULL) AS gone), 0)""",
-    "2125": """SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)
-        - (SELECT key_yen FROM fees_aside)
-        - coalesce((SELECT sum((sold - refunded - expired - used) * yen) FROM batches), 0)""",
-    "2140": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
-        - (SELECT yen FROM charged) + (SELECT yen FROM settled_by_card)
-        + coalesce((SELECT sum(yen) FROM deposit_use), 0)""",
-    "2120": f"SELECT -(({_CONTRACT_LIABILITY.strip()}) - (SELECT yen FROM fees_aside))",  # noqa: S608 - all of it is ours
-    "2130": f"SELECT -({_CREDITS})",
-}
-"""The balance that an account must have, computed from the rows that it was posted from, plus manual entries."""
-
-
 _FLOORS = (
     *("award", "allocation", "contract", "contract_fact", "credit", "credit_application", "credit_extinguishment"),
     *("entry", "invoice", "receipt", "settlement", "term"),
@@ -281,7 +175,7 @@ def _of_people(code: str) -> str:
 def _all_at_once() -> str:
     """Every check, sum, count and floor as one statement, so that a night makes one query."""
     columns = [f'({query.strip()}) AS "check {place}"' for place, query in enumerate(_CHECKS.values())]
-    columns += [f'({query.strip()}) + {_of_people(code)} AS "sum {code}"' for code, query in _SUMS.items()]
+    columns += [f'({query.strip()}) + {_of_people(code)} AS "sum {code}"' for code, query in SUMS.items()]
     columns += [f'({query.strip()}) AS "{name}"' for name, query in _COUNTS.items()]
     columns += [f'(SELECT yen FROM {name}) AS "now {name}"' for name in _CARRIED]  # noqa: S608 - names of this file
     columns += [f'(SELECT sealed_yen FROM {name}) AS "carried {name}"' for name in _CARRIED]  # noqa: S608
@@ -289,12 +183,12 @@ def _all_at_once() -> str:
     columns += ['(SELECT id FROM sealed) AS "floor payment_attempt"', "(SELECT moved FROM journal) AS journal"]
     named = {
         **SET_ASIDE,
-        "keys": _KEYS,
-        "batches": _BATCHES,
-        "open_lines": _OPEN_LINES,
+        "keys": KEYS,
+        "batches": BATCHES,
+        "open_lines": OPEN_LINES,
         "movements": MOVEMENTS,
         "our_disputes": DISPUTES,
-        "by_people": _BY_PEOPLE,
+        "by_people": BY_PEOPLE,
         "touched_contracts": _TOUCHED_CONTRACTS,
         "ended_contracts": _ENDED_CONTRACTS,
         "touched_invoices": _TOUCHED_INVOICES,
@@ -375,7 +269,7 @@ def audit(session: Session, business_date: date, *, recognised_to: date, base: A
     codes = sorted({*base.sums, *moved})
     balances = {code: base.sums.get(code, 0) + int(moved.get(code, 0)) for code in codes}
     differences = [f"{found[f'check {place}']} {what}" for place, what in enumerate(_CHECKS) if found[f"check {place}"]]
-    for code in _SUMS:
+    for code in SUMS:
         stands_at, rows_say = balances.get(code, 0), found[f"sum {code}"]
         if stands_at != rows_say:
             differences.append(f"account {code} stands at {stands_at} yen, its rows say {rows_say}")

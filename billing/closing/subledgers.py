@@ -18,8 +18,8 @@ from typing import Final
 import sqlalchemy as sa
 
 from keizoku.billing.closing.contract_liability import ACCOUNT, roll_forward
+from keizoku.billing.closing.derived_balances import DISPUTES, MOVEMENTS
 from keizoku.billing.closing.export_files import balances_before
-from keizoku.billing.closing.integrity_audit import DISPUTES, MOVEMENTS
 from keizoku.billing.rules.books.deferred_revenue import LATE
 from keizoku.db.session import Session
 from keizoku.terms.calendar import Month

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from keizoku.limits import YEARS
-from keizoku.sla.evidence.ics_events import (
+from keizoku.sla.evidence.calendars.ics_events import (
     Written,
     occurrence,
     occurrences_of,
@@ -23,8 +23,8 @@ from keizoku.sla.evidence.ics_events import (
     window_of,
     written_event,
 )
-from keizoku.sla.evidence.ics_text import EventText, events_in
-from keizoku.sla.evidence.ics_times import Published, Stated, order_of, published, withdrawn
+from keizoku.sla.evidence.calendars.ics_text import EventText, events_in
+from keizoku.sla.evidence.calendars.ics_times import Published, Stated, order_of, published, withdrawn
 from keizoku.sla.evidence.incident_files import RefusedRowError
 from keizoku.sla.rules.announcements import Announced, Announcements, EventIssue, Occurrence, announcements_of
 from keizoku.sla.rules.outages import UpdateNotice

@@ -9,7 +9,6 @@ taken, and a bad one is a finding. Nothing is decided here: that is the night's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -26,6 +25,7 @@ from keizoku.sla.review_queue import ask_for_review, months_touched, policy_of, 
 from keizoku.sla.rules.intervals import Span
 from keizoku.sla.rules.outages import UpdateNotice
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
+from keizoku.sla.services.announced import Announcement
 from keizoku.sla.services.fact_checks import (
     at_line,
     finding,
@@ -49,19 +49,6 @@ if TYPE_CHECKING:
 
 CountRow = Sequence[Any]  # from, to, affected, total
 PEOPLE = "people"  # author of a stop whose reporter gave no name
-
-
-@dataclass(frozen=True, slots=True)
-class Announcement:
-    """A publication of an update; `cancelled`: it withdraws the earlier ones of its id. `ground`: where it was."""
-
-    id: str
-    published_at: datetime
-    from_at: datetime
-    to_at: datetime
-    cancelled: bool = False
-    calendar: str = ""
-    ground: str | None = None
 
 
 @guard_acts(sa.exc.DataError)

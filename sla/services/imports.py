@@ -17,9 +17,9 @@ from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.contracts import account as account_table
 from keizoku.db.tables.evidence import population as population_table
 from keizoku.sla.counting.outage_threshold import stop_of
+from keizoku.sla.evidence.calendars.ics_times import Stated
 from keizoku.sla.evidence.claim_files import ClaimRow, read_claims
 from keizoku.sla.evidence.count_files import CountSeries, read_counts, unknown_time
-from keizoku.sla.evidence.ics_times import Stated
 from keizoku.sla.evidence.import_log import Imported, known_import, note_import, sha256_of
 from keizoku.sla.evidence.incident_files import (
     FIRST_SECOND,

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from keizoku.sla.evidence.ics_events import OUR_PUBLISHED
-from keizoku.sla.evidence.ics_times import Stated
+from keizoku.sla.evidence.calendars.ics_events import OUR_PUBLISHED
+from keizoku.sla.evidence.calendars.ics_times import Stated
 from keizoku.sla.evidence.maintenance_notices import findings_of, read_issues
 from keizoku.sla.evidence.notice_store import recorded_publications
 from keizoku.sla.review_queue import policy_of

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 
-from keizoku.sla.evidence.ics_times import Stated
+from keizoku.sla.evidence.calendars.ics_times import Stated
 from keizoku.sla.evidence.maintenance_notices import NoticesRead, read_notices
 from keizoku.sla.rules.exclusions import announced_windows
 from keizoku.sla.rules.intervals import NOTHING, Spans, as_iso, union

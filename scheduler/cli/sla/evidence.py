@@ -27,6 +27,7 @@ from keizoku.scheduler.cli.shared.inputs import (
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit, fail, note
+from keizoku.scheduler.cli.sla.formats import list_formats
 from keizoku.scheduler.cli.sla.incidents import incident
 from keizoku.scheduler.cli.sla.recording import print_list, record_act, take_files
 
@@ -388,16 +389,6 @@ def list_imports(
         rows = [{name: value for name, value in row.items() if name not in HIDDEN} for row in rows]
         rows = [{**row, "sha256": str(row["sha256"])[:12]} for row in rows]
     emit_rows(rows, Page.wanted(limit, after, everything), "nothing was imported", as_json, "source")
-
-
-def list_formats(as_json: AsJson = False) -> None:
-    """The forms in which outages of monitors and status pages are read: name, what is read, what says so."""
-    from keizoku.sla.evidence.outage_formats.formats import FORMATS
-
-    rows: list[dict[str, object]] = [
-        {"name": each.name, "tool": each.tool, "reads": each.reads, "source": each.source} for each in FORMATS
-    ]
-    emit_rows(rows, Page(0), "there is none", as_json, "name")
 
 
 HIDDEN = ("imported_before", "findings")

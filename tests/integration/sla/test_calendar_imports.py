@@ -7,7 +7,7 @@ import pytest
 
 from keizoku.db.session import Session
 from keizoku.sla.claims.claim_views import month_view
-from keizoku.sla.evidence.ics_times import Stated
+from keizoku.sla.evidence.calendars.ics_times import Stated
 from keizoku.sla.evidence.maintenance_notices import read_notices
 from keizoku.sla.evidence.notice_store import load_notices
 from keizoku.sla.months.evidence_lists import notice_list

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from keizoku.sla.evidence.ics_times import Stated
+from keizoku.sla.evidence.calendars.ics_times import Stated
 from keizoku.sla.evidence.maintenance_notices import read_notices
 from keizoku.sla.rules.outages import Cause, Outage
 from keizoku.sla.rules.unusable_time import MonthFacts, service_month

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from keizoku.sla.evidence.ics_events import OUR_PUBLISHED, Written
+from keizoku.sla.evidence.calendars.ics_events import OUR_PUBLISHED, Written
 from keizoku.sla.evidence.incident_files import RefusedRowError
 from keizoku.terms.calendar import epoch, epoch_up, iso_jst, parse_instant
 

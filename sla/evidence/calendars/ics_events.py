@@ -18,7 +18,7 @@ from icalendar import Component, vDDDTypes
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
 from keizoku.limits import LONGEST_NAME, YEARS, id_flaw
-from keizoku.sla.evidence.ics_rules import recurring, starts_of
+from keizoku.sla.evidence.calendars.ics_rules import recurring, starts_of
 from keizoku.sla.evidence.incident_files import (
     FIRST_SECOND,
     LAST_SECOND,

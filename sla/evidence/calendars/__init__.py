@@ -1,0 +1,1 @@
+"""Calendars as people write them (iCalendar, iTIP): text, times, rules of repetition, events. Pure."""
