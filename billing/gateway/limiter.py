@@ -25,6 +25,7 @@ A_LITTLE, MOST_FASTER = 0.01, 0.08
 SLOWER = 0.6
 NEARLY = 0.96
 REFUSALS_ARE_ONE_SECONDS = 0.2
+REMEMBERED_SECONDS = 3.0
 SLACK_SECONDS = 0.01
 """By so much calls are late unevenly on their way: kept between two windows once the limit has been met."""
 
@@ -49,6 +50,7 @@ class Pace:
         self._went: deque[_Turn] = deque()
         self._set(per_second)
         self._passed: deque[float] = deque()
+        self._best: deque[tuple[float, int]] = deque()
         self._changed_at = clock()
         self._refused_at = float("-inf")
         self._step = A_LITTLE
@@ -92,6 +94,9 @@ class Pace:
             self._passed.append(now)
             while self._passed[0] <= now - 1:
                 self._passed.popleft()
+            self._best.append((now, len(self._passed)))
+            while self._best[0][0] <= now - REMEMBERED_SECONDS:
+                self._best.popleft()
             quiet_since = max(self._changed_at, self._refused_at)
             if self.per_second < self._most and now - quiet_since >= self._try_after:
                 self._before = self.per_second
@@ -106,7 +111,8 @@ class Pace:
             if now - self._refused_at < REFUSALS_ARE_ONE_SECONDS:
                 return  # the same excess, told to several calls that were under way
             self._refused_at, self._step = now, A_LITTLE
-            through = sum(1 for at in self._passed if at > now - 1)
+            # the best second of the last few: a second in which this machine stood still says nothing of the limit
+            through = max((count for at, count in self._best if at > now - REMEMBERED_SECONDS), default=0)
             if through >= NEARLY * self.per_second:
                 # the pace is right, and a call came a little early; or it was tried a little faster, in vain
                 self._slack = SLACK_SECONDS
