@@ -39,7 +39,10 @@ def test_9_2__what_is_told_is_what_measuring_anew_finds(
             for family in numbers.collect()
             for sample in family.samples
         }
-        expected = {("keizoku_sla_unusable_seconds",): anew.unusable, ("keizoku_sla_unknown_seconds",): anew.unknown}
+        expected: dict[tuple[str, ...], float] = {
+            ("keizoku_sla_unusable_seconds",): anew.unusable,
+            ("keizoku_sla_unknown_seconds",): anew.unknown,
+        }
         for place, each in enumerate(anew.tiers, 1):
             expected["keizoku_sla_seconds_to_tier", str(place)] = each.tier.over_seconds - each.used
             expected["keizoku_sla_budget_used_ratio", str(place)] = each.used / each.tier.over_seconds
