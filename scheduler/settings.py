@@ -27,6 +27,7 @@ from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.billing.rules.documents.issuer import Issuer, registrations
 from keizoku.db.schema_name import SCHEMA_NAME
 from keizoku.scheduler.addresses import masked
+from keizoku.scheduler.mail_settings import MailSettings
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms, UnknownReadingError
@@ -78,7 +79,7 @@ class _Variables(EnvSettingsSource):
         return {name.strip(): choice.strip() for name, _, choice in pairs}
 
 
-class Settings(Discretion, BaseSettings):
+class Settings(Discretion, MailSettings, BaseSettings):
     """All settings; those of the contract's discretion are inherited."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
