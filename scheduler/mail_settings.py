@@ -1,4 +1,4 @@
-"""The settings of letters: the mail server, and where addresses come from."""
+"""The settings of letters: the mail server, where addresses come from, and the operator's own sentences."""
 
 from __future__ import annotations
 
@@ -50,6 +50,10 @@ class MailSettings(BaseModel):
         default="",
         description="who knows addresses: module:function, an account in, its mail address or None out; asked as each "
         "letter goes out, and kept nowhere",
+    )
+
+    letters_dir: Path | None = Field(
+        default=None, description="folder of TOML with own words for single sentences of letters; checked at the start"
     )
 
     def mail_server(self) -> MailServer | None:

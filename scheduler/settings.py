@@ -278,6 +278,18 @@ class Settings(Discretion, MailSettings, BaseSettings):
             raise SettingsError(f"{_variable('readings')}: {error}") from error
         return Rules(terms, self.discretion())
 
+    def own_letters(self) -> Mapping[str, Mapping[str, str]]:
+        """The operator's own words for sentences of letters. Raises SettingsError."""
+        if self.letters_dir is None:
+            return {}
+        from keizoku.terms.own_sentences import own_sentences
+
+        own, findings = own_sentences(self.letters_dir)
+        if findings:
+            more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+            raise SettingsError(f"{_variable('letters_dir')}={self.letters_dir}: {findings[0]}{more}")
+        return own
+
     def lines(self) -> list[SettingLine]:
         """Every setting in order, secrets masked."""
         in_file = _file_values()

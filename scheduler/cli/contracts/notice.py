@@ -128,11 +128,11 @@ def show(
     settings = settings_of_this_process()
     with open_services() as services:
         found = document(services.session, number)
-    if pdf is not None:
-        _write_pdf(found, lang, to, pdf)
-    if html:
-        typer.echo(found.html(lang.value, settings.issuer(), to), nl=False)
-    elif pdf is None:
+        if pdf is not None:
+            _write_pdf(found, lang, to, pdf)
+        if html:
+            typer.echo(found.html(lang.value, settings.issuer(), to), nl=False)
+    if not html and pdf is None:
         emit(found if as_json else headed(found.in_language(lang.value), lang.value), as_json)
 
 
