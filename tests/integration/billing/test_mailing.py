@@ -20,7 +20,6 @@ import pytest
 import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword
-from click.testing import Result
 from prometheus_client import generate_latest
 from typer.testing import CliRunner
 
@@ -255,9 +254,7 @@ def test_it_is_encrypted_and_logged_in(services: Services, tmp_path: Path, monke
 
 
 @pytest.fixture
-def of_the_commands(
-    engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., Result]:
+def of_the_commands(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """A world like that of `services`, in the database that commands find."""
     engine = engine_for_schema()
     with engine.connect() as session:
@@ -273,7 +270,7 @@ def of_the_commands(
 
 
 def test_the_command_gives_letters_to_the_server_that_is_set(
-    of_the_commands: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    of_the_commands: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "no mail server is set" in str(of_the_commands("send").exception)
     box = Box()
@@ -291,7 +288,7 @@ def test_the_command_gives_letters_to_the_server_that_is_set(
 
 
 def test_as_files_they_are_for_their_owner_alone_and_handed_over(
-    of_the_commands: Callable[..., Result], tmp_path: Path
+    of_the_commands: Callable[..., Any], tmp_path: Path
 ) -> None:
     folder = tmp_path / "letters"
     for count in (1, 0):
