@@ -146,7 +146,10 @@ class _Parts:
             if code in self.balances:
                 amount, on = self.balances[code]
                 if on is not None:
-                    return Balance(on, minor_units(amount, currency))
+                    try:
+                        return Balance(on, minor_units(amount, currency))
+                    except BadValueError as bad:
+                        self.findings.append(Finding(self.source, None, f"balance {code} {bad.args[0]}", *bad.args[1:]))
         return None
 
     def _totals(self, element: Any, currency: str) -> None:
@@ -156,7 +159,12 @@ class _Parts:
             if not stated:
                 continue
             found = sum(each.amount for each in self.lines if (each.signed < 0) == below)
-            if minor_units(amount_of(stated), currency) != found:
+            try:
+                units = minor_units(amount_of(stated), currency)
+            except BadValueError as bad:
+                self.findings.append(Finding(self.source, None, f"{side} {bad.args[0]}", bad.args[1], _AGAIN))
+                continue
+            if units != found:
                 value, rule = f"{side} sum to {found}", f"the file's own sum of them is {stated}"
                 self.findings.append(Finding(self.source, None, value, rule, "the file is not whole: get it again"))
 
