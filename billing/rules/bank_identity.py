@@ -66,16 +66,19 @@ class _Pool:
                 by_key[of].append(each)
         if not by_key:
             return
-        for place, line in enumerate(lines):
-            if place in self.found or (of := key(line)) is None:
-                continue
-            waiting = by_key.get(of, deque())
-            while waiting and waiting[0].id not in self.left:
-                waiting.popleft()
-            for known in waiting:
-                if known.id in self.left and not differ(line, known.line):
-                    self.found[place] = self.left.pop(known.id)
-                    break
+        for same_state in (True, False):  # each line first meets one that stands as it does
+            for place, line in enumerate(lines):
+                if place in self.found or (of := key(line)) is None:
+                    continue
+                waiting = by_key.get(of, deque())
+                while waiting and waiting[0].id not in self.left:
+                    waiting.popleft()
+                for known in waiting:
+                    if same_state and known.line.state is not line.state:
+                        continue
+                    if known.id in self.left and not differ(line, known.line):
+                        self.found[place] = self.left.pop(known.id)
+                        break
 
 
 def tell_apart(
@@ -116,8 +119,12 @@ def _differ(one: StatementLine, other: StatementLine) -> bool:
 
 
 def _differ_or_came(one: StatementLine, other: StatementLine) -> bool:
-    """The same; and what was announced has arrived: only the line that says so is money."""
-    return _differ(one, other) or (one.state is LineState.BOOKED and other.state is LineState.PENDING)
+    """The same; and what was announced has arrived, or what was booked is taken back: a line of its own says so."""
+    states = (other.state, one.state)
+    return _differ(one, other) or states in (
+        (LineState.PENDING, LineState.BOOKED),
+        (LineState.BOOKED, LineState.CANCELLED),
+    )
 
 
 def _of_others(one: StatementLine, other: StatementLine) -> bool:

@@ -191,7 +191,8 @@ def _entry(element: Any, number: int, raw: bytes) -> list[StatementLine | None]:
     shares = [_share(each, currency) for each in parties]
     split = len(parties) > 1 and None not in shares and sum(each for each in shares if each is not None) == value
     made = []
-    for at, details in enumerate(parties if split else parties[:1] or [element]):
+    # a sum that is not divided is no one's of several: the first one's name and reference would take it all
+    for at, details in enumerate(parties if split or len(parties) == 1 else [element]):
         share = shares[at] if split else value
         own_id = _text(details, "Refs", "AcctSvcrRef") or _text(details, "Refs", "TxId")
         made.append(

@@ -185,7 +185,7 @@ def test_5_2__what_was_sent_before_and_is_not_sent_this_time_keeps_its_attempt(
 ) -> None:
     # sent, no answer, nothing found: the money may yet have moved, so no new attempt with a new key may begin
     open_fees(session, 40)
-    said: list[Any] = [stripe.APIConnectionError("lost")]
+    said: list[Any] = [stripe.APIError("500", http_status=500)]
 
     def answered(name: str, given: tuple[Any, ...]) -> Any:
         return {"object": "list", "data": [], "has_more": False} if name.endswith("list") else said[0]
