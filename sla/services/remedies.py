@@ -129,7 +129,11 @@ class RemedyService(EvidenceService):
         self, consent: sa.Row[Any], outcome: str, on: date, now: datetime, by: str, ground: str | None
     ) -> list[Finding]:
         values = {"consent_id": consent.id, "outcome": outcome, "on_day": on, "author": by, "ground": ground}
-        self._session.execute(sa.insert(alternative_outcome).values({**values, "recorded_at": now}))
+        if not self._add(alternative_outcome, {**values, "recorded_at": now}):  # somebody was quicker, or the night
+            rule = "what became of the remedy was recorded this moment"
+            raise Refused.fact(
+                "remedy.none_open", outcome, consent.claim_id, rule, "look at the month: `keizoku sla history`"
+            )
         self._session.commit()
         return []
 
