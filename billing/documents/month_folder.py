@@ -24,6 +24,7 @@ import sqlalchemy as sa
 from keizoku.billing.documents.atomic_files import SUMS, alone, digest
 from keizoku.billing.documents.interest_demands import demand_html, demand_of
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
+from keizoku.billing.documents.issued_documents import Kind, as_issued
 from keizoku.billing.documents.rendering import document_html, document_pdf
 from keizoku.billing.rules.documents.invoice_document import (
     RETURN_INVOICE_FROM_YEN,
@@ -122,7 +123,9 @@ def write_documents(
 def _documents(session: Session, rules: Rules, month: Month, printing: Printing) -> Iterator[_Made]:
     issuer, lang, form, font = printing.issuer, printing.lang, printing.form, printing.font
 
-    def drawn(name: str, document: PrintedDocument, yen: int = 0) -> _Made:
+    def drawn(kind: Kind, number: int, drafted: PrintedDocument, yen: int = 0) -> _Made:
+        document = as_issued(session, kind, number, lang) or drafted
+        name = f"{'statement' if kind == 'invoice' else 'return'}-{number}"
         facts = hashlib.sha256(f"{form} {font or ''} {document!r}".encode()).hexdigest()
         if form == "html":
             return _Made(f"{name}.html", facts, lambda: document_html(document).encode(), yen)
@@ -131,9 +134,10 @@ def _documents(session: Session, rules: Rules, month: Month, printing: Printing)
     invoices, credits, demands = _wanted(month)
     for number in _numbers(session, invoices):
         statement = statement_of(session, rules, number, issuer)
-        yield drawn(f"statement-{number}", invoice_document(statement, lang), statement.charged_yen)
+        yield drawn("invoice", number, invoice_document(statement, lang), statement.charged_yen)
     for number in _numbers(session, credits):
-        yield drawn(f"return-{number}", credit_note_document(credit_note_of(session, rules, number, issuer), lang))
+        note = credit_note_of(session, rules, number, issuer)
+        yield drawn("credit_note", number, credit_note_document(note, lang))
     for number in _numbers(session, demands):
         page = demand_html(demand_of(session, number)).encode()
         yield _Made(f"demand-{number}.html", hashlib.sha256(page).hexdigest(), partial(bytes, page), 0)

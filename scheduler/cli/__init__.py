@@ -148,6 +148,11 @@ COMMANDS: dict[str, Target] = {
         "Billing statements and credit notes, as documents.",
         "請求明細と返還請求書を書類にします。",
     ),
+    "documents": Target(
+        "keizoku.scheduler.cli.money.documents:app",
+        "Documents as they were issued: issue, list, show, export.",
+        "発行した書類: 発行、検索、表示、引渡し。",
+    ),
     "demand": Target(
         "keizoku.scheduler.cli.money.demand:app",
         "Demands for late interest, as documents.",

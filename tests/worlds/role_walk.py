@@ -172,6 +172,10 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("invoice show", "1", 0),
     ("invoice credit-note", "1", 1),
     ("invoice month", "2026-04 --out {dir}/invoices-{who}", 0),
+    ("documents issue", "2026-04", 1),  # nobody is set as the issuer
+    ("documents list", "", 0),
+    ("documents show", "1", 1),
+    ("documents export", "--out {dir}/issued-{who}.zip", 0),
     ("demand list", "", 0),
     ("demand show", "D1", 0),
     ("deposit list", "", 0),

@@ -94,9 +94,11 @@ def invoice_document(facts: Statement, lang: Lang) -> PrintedDocument:
         notes.append(_say("credits", lang))
     if facts.void:
         notes.insert(0, _say("void", lang))
+    if not facts.issuer.name:
+        notes.insert(0, _say("draft", lang))
     return PrintedDocument(
         lang,
-        _say(f"title.{kind}", lang),
+        _title(kind, facts.issuer, lang),
         (
             *_heading(facts.issuer, number, lang),
             (_say("field.to", lang), _say("to", lang, account=facts.account)),
@@ -139,7 +141,7 @@ def credit_note_document(facts: CreditNote, lang: Lang) -> PrintedDocument:
     percent = words.percent(facts.tax_rate, ja)
     return PrintedDocument(
         lang,
-        _say(f"title.{'qualified_return' if number else 'return'}", lang),
+        _title("qualified_return" if number else "return", facts.issuer, lang),
         (
             *_heading(facts.issuer, number, lang),
             (_say("field.to", lang), _say("to", lang, account=facts.account)),
@@ -152,8 +154,14 @@ def credit_note_document(facts: CreditNote, lang: Lang) -> PrintedDocument:
             (_say("total.rate", lang, percent=percent), -facts.yen),
             (_say("total.tax", lang, percent=percent), -tax_included_yen(facts.yen, facts.tax_rate)),
         ),
-        (_say("returned", lang),),
+        (*(() if facts.issuer.name else (_say("draft", lang),)), _say("returned", lang)),
     )
+
+
+def _title(kind: str, issuer: Issuer, lang: Lang) -> str:
+    """What it is called; of nobody it is a draft."""
+    called = _say(f"title.{kind}", lang)
+    return called if issuer.name else _say("title.draft", lang, called=called)
 
 
 def _heading(issuer: Issuer, number: str | None, lang: Lang) -> list[tuple[str, str]]:

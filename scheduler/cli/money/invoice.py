@@ -65,12 +65,14 @@ def show(
 ) -> None:
     """The billing statement of an invoice: the tax once, after credits; each credit with the month of the stops."""
     from keizoku.billing.documents.invoice_documents import statement_of
+    from keizoku.billing.documents.issued_documents import as_issued
     from keizoku.billing.rules.documents.invoice_document import invoice_document
 
     issuer = settings_of_this_process().issuer()
     with services_now() as (services, _):
         found = statement_of(services.session, services.rules, invoice_id, issuer)
-    _give(invoice_document(found, lang.value), html, pdf, as_json)
+        issued = as_issued(services.session, "invoice", invoice_id, lang.value)
+    give(issued or invoice_document(found, lang.value), html, pdf, as_json)
 
 
 @app.command("credit-note", help=japanese("1万円以上の減額の返還請求書。それ未満には要りません。"))
@@ -83,12 +85,14 @@ def credit_note(
 ) -> None:
     """The return invoice of a credit of 10,000 yen or more; below it none is due."""
     from keizoku.billing.documents.invoice_documents import credit_note_of
+    from keizoku.billing.documents.issued_documents import as_issued
     from keizoku.billing.rules.documents.invoice_document import credit_note_document
 
     issuer = settings_of_this_process().issuer()
     with services_now() as (services, _):
         found = credit_note_of(services.session, services.rules, credit_id, issuer)
-    _give(credit_note_document(found, lang.value), html, pdf, as_json)
+        issued = as_issued(services.session, "credit_note", credit_id, lang.value)
+    give(issued or credit_note_document(found, lang.value), html, pdf, as_json)
 
 
 @app.command(
@@ -141,7 +145,8 @@ def month_documents(
         emit(f"{done.documents:,} documents of {about} in {out}, {done.new:,} of them new: {done.yen:,} yen asked for")
 
 
-def _give(document: PrintedDocument, html: Path | None, pdf: Path | None, as_json: bool) -> None:
+def give(document: PrintedDocument, html: Path | None, pdf: Path | None, as_json: bool) -> None:
+    """Write a document as a page, as a PDF or both, or print it."""
     from keizoku.billing.documents.rendering import FontError, document_html, document_pdf
 
     written = []

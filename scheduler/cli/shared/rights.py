@@ -69,6 +69,9 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "invoice show",
         "invoice credit-note",
         "invoice month",
+        "documents list",
+        "documents show",
+        "documents export",
         "demand list",
         "demand show",
         "deposit list",
@@ -115,6 +118,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "claim form-down",
     ),
     WORKER: (
+        "documents issue",
         "tasks done",
         "tasks snooze",
         "contract apply",

@@ -123,10 +123,10 @@ def test_without_a_number_in_force_nothing_is_called_a_qualified_invoice(on: dat
 
 def test_a_statement_in_english_that_is_void_says_so() -> None:
     told = invoice_document(replace(FACTS, credits=(), tax_yen=89, void=True, issuer=Issuer()), "en")
-    assert told.title == "Billing statement"
+    assert told.title == "DRAFT: Billing statement"
     assert told.fields[0] == ("To", "hanako<b>")
     assert told.totals == (("Total at 10%, tax included", 980), ("of which consumption tax (10%)", 89), ("To pay", 980))
-    assert told.notes[0] == "This invoice is void."
+    assert told.notes[:2] == ("No issuer is set: this is a draft, not an invoice.", "This invoice is void.")
 
 
 def test_a_return_invoice_has_its_month_and_its_own_tax() -> None:
