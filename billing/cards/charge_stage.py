@@ -22,6 +22,7 @@ from keizoku.billing.cards.charge_answers import save_results
 from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import (
+    NOT_SENT,
     REPLAYED,
     Answer,
     ChargeRequest,
@@ -145,7 +146,9 @@ def settle_in_flight(
         left = _left_to_people(session) if again else set()
         again = [each for each in again if subjects[each.request.key] not in left]
         ours: list[ChargeResult] = []
-        for results in _as_answered(gateway.charge_many([each.request for each in again], now)):
+        for answered_now in _as_answered(gateway.charge_many([each.request for each in again], now)):
+            # not sent this time says nothing of the first time: it stays in flight, and no new attempt begins
+            results = [each for each in answered_now if each.code != NOT_SENT]
             ours += [result for result in results if result.answer is Answer.OURS]
             changes += _saving(rules, again, results, now, fence)(session)
             replayed |= {each.key for each in results if each.code == REPLAYED}

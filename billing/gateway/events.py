@@ -8,7 +8,7 @@ transaction that records it. A movement that no rule of the journal knows goes t
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, Protocol, TypeVar
 
@@ -201,14 +201,18 @@ def movement_postings(movement: Movement) -> list[Posting]:
         return []
     on, key = jst_day(movement.happened_at), f"movement:{movement.id}"
     if movement.kind in PAYOUTS:
-        return [Posting("payout", key, on, {"yen": -movement.amount})]
+        paid = Posting("payout", key, on, {"yen": -movement.amount})
+        return [paid, *_fee(f"{key}:fee", on, movement.fee, movement.fee_tax)]
     fee = -movement.amount if movement.kind in FEES else movement.fee
     # the dispute's own fee is booked with the dispute; a reserve is still ours
-    if not fee or movement.kind == "adjustment":
+    return [] if movement.kind == "adjustment" else _fee(key, on, fee, movement.fee_tax)
+
+
+def _fee(key: str, on: date, fee: int, fee_tax: int) -> list[Posting]:
+    if not fee:
         return []
-    if movement.fee_tax:
-        taxed = {"taxable_yen": fee, "tax_yen": movement.fee_tax, "exempt_yen": 0}
-        return [Posting("processor_fee", key, on, taxed)]
+    if fee_tax:
+        return [Posting("processor_fee", key, on, {"taxable_yen": fee, "tax_yen": fee_tax, "exempt_yen": 0})]
     return [Posting("processor_fee", key, on, {"exempt_yen": fee, "taxable_yen": 0, "tax_yen": 0})]
 
 

@@ -52,6 +52,8 @@ class Answer(StrEnum):
 
 REPLAYED = "replayed"
 """The code of an unknown charge whose key the gateway answers with a failure it has kept: never sent again."""
+NOT_SENT = "not_sent"
+"""The code of a charge of ours that was not sent this time: an earlier try of the same key may yet have been made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 import stripe
 
 from keizoku.billing.gateway.port import (
+    NOT_SENT,
     Answer,
     ChargeRequest,
     ChargeResult,
@@ -20,7 +21,6 @@ from keizoku.billing.gateway.port import (
 )
 from keizoku.billing.gateway.stripe_calls import plain
 
-NOT_SENT = "not_sent"
 MOST_OURS = 20
 """After so many charges that failed by our own fault, and none that reached a card, no more are sent."""
 

@@ -8,14 +8,15 @@
 Always holds: a line that does not wait has one act that ended its wait. Nothing here commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from keizoku.db.session import Session
+from keizoku.db.keys import next_ids
+from keizoku.db.session import Session, copy_rows
 from keizoku.db.tables.bank import bank_act, bank_line
 from keizoku.terms.refusal import Refused
 
@@ -67,6 +68,22 @@ def note_act(
         recorded_at=now,
     )
     return int(session.execute(query.returning(bank_act.c.id)).scalar_one())
+
+
+def note_matches(
+    session: Session,
+    matches: Sequence[tuple[int, str, int, str, str | None]],
+    now: datetime,
+) -> Sequence[int]:
+    """Note many payments as matched: (line, account, receipt, by whom, ground) of each; the ids of the rows."""
+    ids = next_ids(session, bank_act, len(matches))
+    columns = ("id", "line_id", "kind", "change", "account", "receipt_id", "author", "ground", "recorded_at")
+    rows = [
+        (act_id, line_id, "matched", CHANGES["matched"], account, receipt_id, by, ground, now)
+        for act_id, (line_id, account, receipt_id, by, ground) in zip(ids, matches, strict=True)
+    ]
+    copy_rows(session, bank_act, columns, rows)
+    return ids
 
 
 def newest_act(session: Session, line_id: int) -> sa.Row[Any] | None:

@@ -221,13 +221,24 @@ def _settle(
     session: Session, application: Application, kind: str, source_id: int, occasion: str
 ) -> tuple[Settled, ...]:
     """Settle the fees on the day on which the money counts, and keep from when interest counts anew."""
-    account, on = application.account, application.on
-    settled = tuple(
-        Settled(share.invoice_id, account, kind, share.principal_yen, on, source_id)
+    settled = settled_by(application, kind, source_id)
+    settle(session, settled, application.now)
+    write_marks(session, marks_of(application, occasion))
+    return settled
+
+
+def settled_by(application: Application, kind: str, source_id: int) -> tuple[Settled, ...]:
+    """The fees that the money settles on its day, whole or in part. Pure."""
+    return tuple(
+        Settled(share.invoice_id, application.account, kind, share.principal_yen, application.on, source_id)
         for share in application.parts.shares
         if share.principal_yen
     )
-    settle(session, settled, application.now)
+
+
+def marks_of(application: Application, occasion: str) -> list[tuple[object, ...]]:
+    """From when interest counts anew, for `write_marks`. Pure."""
+    account, on = application.account, application.on
     before = {each.invoice_id: each.debt for each in application.owed.items}
     charged_on = {i: later.charged_on for i, later in application.owed.charged_later.items()}
     marks = [(debt, on) for debt in application.parts.on_the_day]
@@ -236,30 +247,37 @@ def _settle(
         for debt in application.parts.debts
         if debt != before[debt.invoice_id] or debt.invoice_id in charged_on
     ]
+    return [
+        (debt.invoice_id, account, debt.accrues_after, debt.accrued_unpaid_yen, made_on, occasion, application.now)
+        for debt, made_on in marks
+    ]
+
+
+def write_marks(session: Session, rows: Sequence[tuple[object, ...]]) -> None:
+    """Write what `marks_of` says, of one source of money or of many; does not commit."""
     copy_rows(
         session,
         interest_checkpoint,
         ("invoice_id", "account", "accrues_after", "accrued_unpaid_yen", "checkpoint_on", "occasion", "recorded_at"),
-        [
-            (debt.invoice_id, account, debt.accrues_after, debt.accrued_unpaid_yen, made_on, occasion, application.now)
-            for debt, made_on in marks
-        ],
+        rows,
     )
-    return settled
 
 
 def _correct_interest(session: Session, rules: Rules, application: Application, occasion: str) -> int:
     """What was demanded for days on which, as it turns out, nothing was owed leaves the books; its whole yen."""
     account, now = application.account, application.now
     today = jst_day(now)
-    policy = rules.terms.at(today)
-    owed_yen = total_interest(_left(application), today, InterestRate.of(policy)).total_yen
-    yen = interest_booked(session, account) - owed_yen
+    yen = interest_booked(session, account) - interest_left(rules, application, today)
     if yen <= 0:
         return 0
     book_interest(session, account, "correction", -yen, f"{occasion}:corrected", now)
     post(session, [Posting("interest_reduced", f"{occasion}:corrected", today, {"yen": yen}, account)], now)
     return yen
+
+
+def interest_left(rules: Rules, application: Application, today: date) -> int:
+    """Whole yen of interest that the account owes on `today` after the money. Pure."""
+    return total_interest(_left(application), today, InterestRate.of(rules.terms.at(today))).total_yen
 
 
 def _left(application: Application) -> list[Debt]:

@@ -84,23 +84,25 @@ def load_open_items(
     *,
     contract_ids: Collection[int] | None = None,
     account: str | None = None,
+    accounts: Collection[str] | None = None,
     invoice_ids: Collection[int] | None = None,
     with_accrued: bool = False,
 ) -> list[OpenItem]:
-    """Open invoices (of some contracts, of one account, or all) as they stand, in the order in which they fall due.
+    """Open invoices (of some contracts, of one account or some, or all) as they stand, in the order of their due days.
 
     `with_accrued` adds paid invoices on which whole yen of interest are still owed.
     """
     bill = _bills(invoice_ids)
-    latest = _latest_checkpoints(bill, account, contract_ids, of_each=not with_accrued)
+    accounts = [account] if account is not None else accounts
+    latest = _latest_checkpoints(bill, accounts, contract_ids, of_each=not with_accrued)
     owing: sa.ColumnElement[bool] = bill.c.state == "open"
     if with_accrued:
         owing = sa.or_(owing, latest.c.accrued_unpaid_yen > 0)
     query = _query(bill, latest, None).where(owing)
     if contract_ids is not None:
         query = query.where(bill.c.contract_id == sa.any_(numbers(contract_ids)))
-    if account is not None:
-        query = query.where(bill.c.account == account)
+    if accounts is not None:
+        query = query.where(bill.c.account == sa.any_(texts(accounts)))
     return _assemble(session, rules, session.execute(query).all(), today, None)
 
 
@@ -198,17 +200,21 @@ def interest_owed(unpaid: Sequence[OpenItem], rules: Rules, today: date) -> tupl
 
 def costs_open(session: Session, account: str) -> int:
     """Whole yen of payment costs that the account owes and has not paid."""
-    stated = (
-        sa.select(sa.func.coalesce(sa.func.sum(receipt.c.costs_yen), 0))
-        .where(receipt.c.account == account)
-        .scalar_subquery()
+    return costs_open_by(session, [account]).get(account, 0)
+
+
+def costs_open_by(session: Session, accounts: Collection[str]) -> dict[str, int]:
+    """The same for many accounts; those that owe none are left out."""
+    wanted = sa.any_(texts(accounts))
+    stated = sa.select(receipt.c.account, receipt.c.costs_yen.label("yen")).where(
+        receipt.c.account == wanted, receipt.c.costs_yen != 0
     )
-    paid = (
-        sa.select(sa.func.coalesce(sa.func.sum(allocation.c.yen), 0))
-        .where(allocation.c.account == account, allocation.c.kind == "costs")
-        .scalar_subquery()
+    paid = sa.select(allocation.c.account, -allocation.c.yen).where(
+        allocation.c.account == wanted, allocation.c.kind == "costs"
     )
-    return int(session.execute(sa.select(stated - paid)).scalar_one())
+    both = stated.union_all(paid).subquery()
+    rows = session.execute(sa.select(both.c.account, sa.func.sum(both.c.yen)).group_by(both.c.account))
+    return {account: int(yen) for account, yen in rows if yen}
 
 
 _TOLD = ("id", "contract_id", "account", "method", "issued_on", "issued_at", "due_on", "total_yen")
@@ -303,15 +309,15 @@ def _bills(invoice_ids: Collection[int] | None) -> sa.FromClause:
 
 
 def _latest_checkpoints(
-    bill: sa.FromClause, account: str | None, contract_ids: Collection[int] | None, *, of_each: bool
+    bill: sa.FromClause, accounts: Collection[str] | None, contract_ids: Collection[int] | None, *, of_each: bool
 ) -> sa.FromClause:
     """The newest interest checkpoint by invoice: looked up for each bill, or read for all at once."""
     if of_each:
         return _checkpoint_of_each(bill, None)
     marks = sa.select(*_CHECKPOINT).ext(distinct_on(interest_checkpoint.c.invoice_id))
     marks = marks.order_by(interest_checkpoint.c.invoice_id, interest_checkpoint.c.id.desc())
-    if account is not None:
-        marks = marks.where(interest_checkpoint.c.account == account)
+    if accounts is not None:
+        marks = marks.where(interest_checkpoint.c.account == sa.any_(texts(accounts)))
     if contract_ids is not None:
         among = sa.select(invoice.c.id).where(invoice.c.contract_id == sa.any_(numbers(contract_ids)))
         marks = marks.where(interest_checkpoint.c.invoice_id.in_(among))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from keizoku.billing.rules.bank_names import without_numbers
-from keizoku.billing.rules.bank_statement import StatementLine
+from keizoku.billing.rules.bank_statement import LineState, StatementLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +59,26 @@ class _Pool:
         differ: Callable[[StatementLine, StatementLine], bool] | None = None,
     ) -> None:
         """Pair what has the same key, in order, and does not differ otherwise; a key of None is none."""
-        differ = differ or _differ
+        differ = differ or _differ_or_came
         by_key: dict[Hashable, deque[KnownLine]] = defaultdict(deque)
         for each in self.left.values():
             if (of := key(each.line)) is not None:
                 by_key[of].append(each)
         if not by_key:
             return
-        for place, line in enumerate(lines):
-            if place in self.found or (of := key(line)) is None:
-                continue
-            waiting = by_key.get(of, deque())
-            while waiting and waiting[0].id not in self.left:
-                waiting.popleft()
-            for known in waiting:
-                if known.id in self.left and not differ(line, known.line):
-                    self.found[place] = self.left.pop(known.id)
-                    break
+        for same_state in (True, False):  # each line first meets one that stands as it does
+            for place, line in enumerate(lines):
+                if place in self.found or (of := key(line)) is None:
+                    continue
+                waiting = by_key.get(of, deque())
+                while waiting and waiting[0].id not in self.left:
+                    waiting.popleft()
+                for known in waiting:
+                    if same_state and known.line.state is not line.state:
+                        continue
+                    if known.id in self.left and not differ(line, known.line):
+                        self.found[place] = self.left.pop(known.id)
+                        break
 
 
 def tell_apart(
@@ -91,7 +94,7 @@ def tell_apart(
         numbers[facts] = max(numbers[facts], each.nth)
     pool = _Pool({each.id: each for each in every})
     pool.meet(lines, _by_id)
-    pool.meet(lines, _by_row)
+    pool.meet(lines, _by_row, _differ)
     pool.meet(lines, _by_balance, _of_others)
     pool.meet(lines, facts_of)
     fresh, met, otherwise = [], [], []
@@ -115,10 +118,19 @@ def _differ(one: StatementLine, other: StatementLine) -> bool:
     return one.balance is not None and other.balance is not None and one.balance != other.balance
 
 
+def _differ_or_came(one: StatementLine, other: StatementLine) -> bool:
+    """The same; and what was announced has arrived, or what was booked is taken back: a line of its own says so."""
+    states = (other.state, one.state)
+    return _differ(one, other) or states in (
+        (LineState.PENDING, LineState.BOOKED),
+        (LineState.BOOKED, LineState.CANCELLED),
+    )
+
+
 def _of_others(one: StatementLine, other: StatementLine) -> bool:
     """Whether they are told apart, or are of two payers: neither name has the other in it."""
     names = without_numbers(one.payer), without_numbers(other.payer)
-    return _differ(one, other) or not (names[0] in names[1] or names[1] in names[0])
+    return _differ_or_came(one, other) or not (names[0] in names[1] or names[1] in names[0])
 
 
 def _by_id(line: StatementLine) -> Hashable | None:

@@ -1,6 +1,6 @@
 """What every service of billing has: a session, the rules, a gateway, and an account's contract as it is now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,8 +13,8 @@ from keizoku.billing.gateway.port import Gateway
 from keizoku.billing.receivables import invoice_stage
 from keizoku.db.act_keys import KeyFormError, KeyTakenError, once
 from keizoku.db.fence import is_of_item, one_line
-from keizoku.db.session import Session
-from keizoku.db.tables.contracts import contract
+from keizoku.db.session import Session, texts
+from keizoku.db.tables.contracts import contract, suspension
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.inputs.arguments import guard_acts
 from keizoku.terms.refusal import Refused
@@ -52,6 +52,17 @@ class Service:
             sa.select(contract.c.id).where(contract.c.account == account, contract.c.ended_on.is_(None))
         ).all():
             delinquency_stage.reconsider(self.session, self.rules, contract_id, now)
+
+    def _reconsider_all(self, accounts: Sequence[str], now: datetime) -> None:
+        """The same for many accounts: only contracts that are suspended are looked at."""
+        suspended = sa.exists().where(suspension.c.contract_id == contract.c.id, suspension.c.lifted_at.is_(None))
+        for start in range(0, len(accounts), 5_000):
+            some = texts(accounts[start : start + 5_000])
+            found = sa.select(contract.c.id).where(
+                contract.c.account == sa.any_(some), contract.c.ended_on.is_(None), suspended
+            )
+            for contract_id in self.session.scalars(found.order_by(contract.c.id)).all():
+                delinquency_stage.reconsider(self.session, self.rules, contract_id, now)
 
     def _latest(self, account: str) -> sa.Row[tuple[object, ...]]:
         row = self.session.execute(

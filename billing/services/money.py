@@ -272,8 +272,7 @@ class MoneyService(Service):
             self.session, self.rules, file, layout or Layout(), author, now,
             account=account, bank_names=self.gateway.bank_names, preset=preset,
         )  # fmt: skip
-        for account in sorted({each.account for each in done.matched}):
-            self._reconsider(account, now)
+        self._reconsider_all(sorted({each.account for each in done.matched}), now)
         return done.logged
 
     def match_payment(

@@ -146,7 +146,10 @@ class _Parts:
             if code in self.balances:
                 amount, on = self.balances[code]
                 if on is not None:
-                    return Balance(on, minor_units(amount, currency))
+                    try:
+                        return Balance(on, minor_units(amount, currency))
+                    except BadValueError as bad:
+                        self.findings.append(Finding(self.source, None, f"balance {code} {bad.args[0]}", *bad.args[1:]))
         return None
 
     def _totals(self, element: Any, currency: str) -> None:
@@ -156,7 +159,12 @@ class _Parts:
             if not stated:
                 continue
             found = sum(each.amount for each in self.lines if (each.signed < 0) == below)
-            if minor_units(amount_of(stated), currency) != found:
+            try:
+                units = minor_units(amount_of(stated), currency)
+            except BadValueError as bad:
+                self.findings.append(Finding(self.source, None, f"{side} {bad.args[0]}", bad.args[1], _AGAIN))
+                continue
+            if units != found:
                 value, rule = f"{side} sum to {found}", f"the file's own sum of them is {stated}"
                 self.findings.append(Finding(self.source, None, value, rule, "the file is not whole: get it again"))
 
@@ -183,7 +191,8 @@ def _entry(element: Any, number: int, raw: bytes) -> list[StatementLine | None]:
     shares = [_share(each, currency) for each in parties]
     split = len(parties) > 1 and None not in shares and sum(each for each in shares if each is not None) == value
     made = []
-    for at, details in enumerate(parties if split else parties[:1] or [element]):
+    # a sum that is not divided is no one's of several: the first one's name and reference would take it all
+    for at, details in enumerate(parties if split or len(parties) == 1 else [element]):
         share = shares[at] if split else value
         own_id = _text(details, "Refs", "AcctSvcrRef") or _text(details, "Refs", "TxId")
         made.append(

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import alternative_consent, alternative_outcome
@@ -21,7 +22,9 @@ def lapse(session: Session, on: date, now: datetime) -> int:
     over = sa.select(alternative_consent.c.id).where(_MAY_LAPSE, alternative_consent.c.by_on < on)
     ids = session.scalars(over.order_by(alternative_consent.c.id)).all()
     ended = {"outcome": "lapsed", "on_day": on, "author": "the night", "recorded_at": now}
-    for consent_id in ids:
-        session.execute(sa.insert(alternative_outcome).values(consent_id=consent_id, **ended))
+    rows = [{"consent_id": consent_id, **ended} for consent_id in ids]
+    # what people have said of one meanwhile stands
+    insert_new = insert(alternative_outcome).on_conflict_do_nothing().returning(alternative_outcome.c.id)
+    lapsed = len(session.scalars(insert_new, rows).all()) if rows else 0
     session.commit()
-    return len(ids)
+    return lapsed

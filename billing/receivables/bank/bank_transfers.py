@@ -20,7 +20,8 @@ from keizoku.billing.ledger.bank_joins import booked_elsewhere, join, one_free_l
 from keizoku.billing.ledger.payer_rules import keep_rule
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.bank.csv_statement import COLUMNS
-from keizoku.billing.receivables.bank.taking import BankImport, MatchedLine, import_bank
+from keizoku.billing.receivables.bank.matching import MatchedLine
+from keizoku.billing.receivables.bank.taking import BankImport, import_bank
 from keizoku.billing.receivables.read_models import PayerReference
 from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.rules.payment_reference import ACCOUNT, Reference

@@ -16,6 +16,8 @@ from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.receivables.rework.reversal import take_back_receipt
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act, bank_line
+from keizoku.db.tables.books import entry
+from keizoku.db.tables.closing import manual_entry
 from keizoku.db.tables.money import allocation, interest_checkpoint, receipt, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
@@ -23,12 +25,16 @@ from keizoku.terms.refusal import Refused
 
 def reopen(session: Session, line_id: int, by: str, ground: str, now: datetime) -> str:
     """What was said of a line is taken back: it waits again; whose, or what, it was thought to be. Commits."""
+    # locked before its newest act is read: of two people at once one finds it reopened
+    line = session.execute(sa.select(bank_line).where(bank_line.c.id == line_id).with_for_update()).one_or_none()
     act = newest_act(session, line_id)
-    if act is None or act.kind not in ("payout", "store_payout", "refund", "transfer", "other"):
+    if line is None or act is None or act.kind not in ("payout", "store_payout", "refund", "transfer", "other"):
         return unmatch(session, line_id, by, ground, now)
-    line = session.execute(sa.select(bank_line).where(bank_line.c.id == line_id).with_for_update()).one()
+    if act.kind == "other":
+        _refuse_if_entry_stands(session, line_id, act.id)
     if act.kind in ("transfer", "other"):
         note_act(session, line_id, "reopened", now, by, ground, change=0)
+        reopen_other_half(session, act, by, ground, now)
     else:
         sign = 1 if line.direction == "in" else -1
         act_id = note_act(session, line_id, "reopened", now, by, ground)
@@ -38,6 +44,33 @@ def reopen(session: Session, line_id: int, by: str, ground: str, now: datetime) 
         post(session, [posting], now)
     session.commit()
     return act.about or str(act.kind)
+
+
+def reopen_other_half(session: Session, act: sa.Row[Any], by: str, ground: str, now: datetime) -> None:
+    """The other line of a transfer waits again too: alone it is no transfer. Does not commit."""
+    if act.kind != "transfer":
+        return
+    other_id = int(act.about.removeprefix("line:"))
+    session.execute(sa.select(bank_line.c.id).where(bank_line.c.id == other_id).with_for_update())
+    other = newest_act(session, other_id)
+    if other is not None and other.kind == "transfer" and other.about == f"line:{act.line_id}":
+        note_act(session, other_id, "reopened", now, by, ground, change=0)
+
+
+def _refuse_if_entry_stands(session: Session, line_id: int, act_id: int) -> None:
+    """Refuse while the entry by which people booked the line stands: said anew, its money would be booked twice."""
+    booked = sa.select(entry.c.id).where(
+        entry.c.event_key == f"bank:{line_id}:other:{act_id}",
+        ~sa.exists().where(manual_entry.c.reverses == entry.c.id),
+    )
+    entry_id = session.execute(booked).scalar_one_or_none()
+    if entry_id is not None:
+        session.rollback()
+        raise Refused(
+            "transfer.rests_on_it",
+            f"payment {line_id}: entry {entry_id} books it by hand",
+            f"reverse that entry first (`keizoku ledger reverse {entry_id}`)",
+        )
 
 
 def unmatch(session: Session, line_id: int, by: str, ground: str, now: datetime) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import WAITING
-from keizoku.billing.receivables.bank.taking import MatchedLine
+from keizoku.billing.receivables.bank.matching import MatchedLine
 from keizoku.billing.rules.bank_names import likeness, without_numbers
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act, bank_line

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import NOT_TAKEN_BACK, WAITING, newest_act, note_act
 from keizoku.billing.ledger.posting import Posting, post
-from keizoku.billing.receivables.bank.match_reversal import unmatch
+from keizoku.billing.receivables.bank.match_reversal import reopen_other_half, unmatch
 from keizoku.billing.receivables.import_log import import_of, note_undone
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
@@ -63,6 +63,8 @@ def take_back(
             key = f"bank:{row.id}:undone:{done.id}"
             post(session, [Posting("bank_line_undone", key, row.paid_on, {"yen": sign * row.yen})], now)
         note_act(session, row.id, "taken_back", now, by, ground, change=-1 if counted else 0)
+        if act is not None:
+            reopen_other_half(session, act, by, ground, now)
     note_undone(session, done.digest, by, ground, now)
     session.commit()
     return len(lines), tuple(sorted(accounts))

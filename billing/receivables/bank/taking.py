@@ -25,12 +25,11 @@ from keizoku.billing.receivables.bank.line_store import (
     write_lines,
     write_statements,
 )
+from keizoku.billing.receivables.bank.matching import FreshLine, MatchedLine, take_fenced, take_matched
 from keizoku.billing.receivables.bank.payers import Whose, whose
 from keizoku.billing.receivables.bank.reading import read_bank_file
-from keizoku.billing.receivables.cash_application import AppliedMoney
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
-from keizoku.billing.receivables.receipts import Payment, receive
 from keizoku.billing.rules.bank_identity import tell_apart
 from keizoku.billing.rules.bank_names import is_fee
 from keizoku.billing.rules.bank_statement import Direction, StatementFile, StatementLine
@@ -47,44 +46,11 @@ BY_WORDS: Final = "the bank's words"  # who said that a line is a fee
 
 
 @dataclass(frozen=True, slots=True)
-class MatchedLine:
-    """A payment that found its account: the rows that say so."""
-
-    line_id: int
-    act_id: int
-    applied: AppliedMoney
-
-    @property
-    def account(self) -> str:
-        """Whose it is."""
-        return self.applied.application.account
-
-
-@dataclass(frozen=True, slots=True)
 class BankImport:
     """What became of a bank's file, and which of its payments found their account just now."""
 
     logged: MoneyImport
     matched: tuple[MatchedLine, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Fresh:
-    """A new line: its number among equals, whose it is."""
-
-    line: StatementLine
-    nth: int
-    whose: Whose
-    posts: bool
-
-    @property
-    def row(self) -> tuple[StatementLine, int, str | None]:
-        doubt = self.whose.doubt if self.line.direction is Direction.IN and self.whose.account is None else None
-        return self.line, self.nth, doubt
-
-    @property
-    def is_member_s(self) -> bool:
-        return self.line.direction is Direction.IN and self.posts and self.whose.account is not None
 
 
 def import_bank(
@@ -145,19 +111,30 @@ def _take(
     found = iter(whose(session, incoming))
     nobody, whole = Whose(None), whole_accounts(file)
     fresh = [
-        _Fresh(line, nth, next(found) if line.direction is Direction.IN else nobody, posts(line, line.account in whole))
+        FreshLine(
+            line, nth, next(found) if line.direction is Direction.IN else nobody, posts(line, line.account in whole)
+        )
         for line, nth in told.fresh
     ]
     others = [each for each in fresh if not each.is_member_s]
     anything_booked = bool(booked_elsewhere(session))
-    for start in range(0, len(others), _CHUNK):
-        names = bank_names if anything_booked else None
-        _take_others(session, rules, file, source, others[start : start + _CHUNK], now, names)
+    names = bank_names if anything_booked else None
+    refused = take_fenced(
+        session,
+        file.source,
+        others,
+        (range(start, min(start + _CHUNK, len(others))) for start in range(0, len(others), _CHUNK)),
+        lambda places: _take_others(session, rules, file, source, [others[at] for at in places], now, names),
+    )
     if anything_booked:  # those without a name: all lines are there now, so that equals are seen
         join_known(session, now, bank_names)
         session.commit()
     of_members = sorted((each for each in fresh if each.is_member_s), key=lambda each: each.line.booked_on)
-    matched = tuple(_take_matched(session, rules, file, source, each, now) for each in of_members)
+    matched, of_those = take_matched(session, rules, file, source, of_members, now)
+    refused += of_those
+    findings += (finding for _, finding in refused)
+    left = {id(each) for each, _ in refused}
+    fresh = [each for each in fresh if id(each) not in left]
     if fresh or told.known:
         write_statements(session, file, file.statements, now)
     skipped = sum(each.skipped for each in file.statements)
@@ -169,10 +146,10 @@ def _take(
             kind="bank",
             source=source,
             sha256=file.sha256,
-            rows_read=len(usable) + skipped + len(findings) - len(told.otherwise),
+            rows_read=len(usable) + skipped + len(findings) - len(told.otherwise) - len(refused),
             rows_new=len(received),
             rows_known=len(met),
-            rows_passed_over=skipped + len(usable) - len(received) - len(met) - len(told.otherwise),
+            rows_passed_over=skipped + len(usable) - len(received) - len(met) - len(told.otherwise) - len(refused),
             rows_refused=len(findings),
             author=author,
             recorded_at=now,
@@ -203,7 +180,7 @@ def _take_others(
     rules: Rules,
     file: StatementFile,
     source: str,
-    chunk: Sequence[_Fresh],
+    chunk: Sequence[FreshLine],
     now: datetime,
     bank_names: Sequence[str] | None,
 ) -> None:
@@ -229,20 +206,3 @@ def _take_others(
     for line_id, _ in fees:
         note_act(session, line_id, "fee", now, BY_WORDS, None)
     session.commit()
-
-
-def _take_matched(
-    session: Session, rules: Rules, file: StatementFile, source: str, fresh: _Fresh, now: datetime
-) -> MatchedLine:
-    """A line, its receipt and what that settles, in one transaction."""
-    (line_id,) = write_lines(session, file, [fresh.row], source, now)
-    found, line = fresh.whose, fresh.line
-    account = found.account or ""
-    try:
-        payment = Payment(account, line.amount, for_term_on=found.for_term_on, received_on=line.booked_on)
-        applied = receive(session, rules, payment, now, commit=False)
-    except Refused:  # the debt that it names is paid by an earlier line of this file: the oldest open one, then
-        applied = receive(session, rules, Payment(account, line.amount, received_on=line.booked_on), now, commit=False)
-    act_id = note_act(session, line_id, "matched", now, found.by, found.ground, account, applied.source_id)
-    session.commit()
-    return MatchedLine(line_id, act_id, applied)

@@ -5,11 +5,9 @@ reaches: interest stops on the money's day, and what would have paid the fee is 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import ClassVar
-
-import sqlalchemy as sa
+from typing import ClassVar, Final
 
 from keizoku.billing.ledger.posting import Posting
 from keizoku.billing.receivables.cash_application import Application, Owed, amounts_of
@@ -21,6 +19,12 @@ from keizoku.db.tables.money import allocation, receipt
 from keizoku.terms.calendar import day_start_at, jst_day
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
+
+RECEIPT: Final = (
+    "id", "account", "yen", "via", "received_on", "received_at", "costs_yen", "costs_proof", "for_term_on",
+    "recorded_at",
+)  # fmt: skip
+ALLOCATION: Final = ("receipt_id", "account", "kind", "invoice_id", "yen", "allocated_on")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,11 @@ class Payment:
     received_on: date | None = None
     was_unidentified: bool = False  # the money stands in 2145 already
     costs_proof: str | None = None  # what shows that the costs were really paid, and how much
+
+    @property
+    def unnamed(self) -> "Payment":
+        """The same money, which names no debt."""
+        return replace(self, for_term_on=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,38 +84,31 @@ class ReceivedMoney:
 
     def record(self, session: Session, application: Application) -> int:
         """The receipt."""
-        payment, on, now = self.payment, application.on, application.now
         (receipt_id,) = next_ids(session, receipt, 1)
-        session.execute(
-            sa.insert(receipt).values(
-                id=receipt_id,
-                account=payment.account,
-                yen=payment.yen,
-                via=payment.via,
-                received_on=on,
-                received_at=now if on == jst_day(now) else day_start_at(on),
-                costs_yen=payment.costs_yen,
-                costs_proof=payment.costs_proof if payment.costs_yen else None,
-                for_term_on=payment.for_term_on,
-                recorded_at=now,
-            )
-        )
+        copy_rows(session, receipt, RECEIPT, [self.receipt_row(application, receipt_id)])
         return receipt_id
+
+    def receipt_row(self, application: Application, receipt_id: int) -> tuple[object, ...]:
+        """Its values of the columns RECEIPT. Pure."""
+        payment, on, now = self.payment, application.on, application.now
+        return (
+            receipt_id, payment.account, payment.yen, payment.via, on, now if on == jst_day(now) else day_start_at(on),
+            payment.costs_yen, payment.costs_proof if payment.costs_yen else None, payment.for_term_on, now,
+        )  # fmt: skip
 
     def write_parts(self, session: Session, application: Application, source_id: int) -> None:
         """Its allocations, which say what interest it paid, too."""
+        copy_rows(session, allocation, ALLOCATION, self.part_rows(application, source_id))
+
+    def part_rows(self, application: Application, source_id: int) -> list[tuple[object, ...]]:
+        """Its allocations' values of the columns ALLOCATION. Pure."""
         parts = application.parts
         kinds: list[tuple[str, int | None, int]] = [("costs", None, parts.costs_yen)]
         kinds += [("interest", share.invoice_id, share.interest_yen) for share in parts.shares]
         kinds += [("principal", share.invoice_id, share.principal_yen) for share in parts.shares]
         kinds += [("deposit", each.invoice_id, each.principal_yen) for each in parts.freed]
         kinds += [("deposit", None, parts.deposit_yen - sum(each.principal_yen for each in parts.freed))]
-        copy_rows(
-            session,
-            allocation,
-            ("receipt_id", "account", "kind", "invoice_id", "yen", "allocated_on"),
-            [(source_id, application.account, kind, i, yen, application.on) for kind, i, yen in kinds if yen],
-        )
+        return [(source_id, application.account, kind, i, yen, application.on) for kind, i, yen in kinds if yen]
 
     def postings(self, application: Application, occasion: str, undemanded_yen: int) -> Sequence[Posting]:
         """On the day of the money, also where it waited for its payer until now."""

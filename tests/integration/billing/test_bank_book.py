@@ -10,6 +10,7 @@ from keizoku.billing.accounts.account_views import journal_view
 from keizoku.billing.closing.bank_control import bank_control
 from keizoku.billing.closing.month_close import checks_of
 from keizoku.billing.closing.reconciliation_run import reconcile_month
+from keizoku.billing.ledger.manual_entries import reverse
 from keizoku.billing.receivables.bank import bank_transfers
 from keizoku.billing.receivables.bank.bank_list import lines, statement_lines
 from keizoku.billing.receivables.bank.suggestions import suggestions
@@ -258,6 +259,64 @@ def test_people_say_what_nobody_knew(engine: sa.Engine, tmp_path: Path) -> None:
         ]
         assert (control.rest_yen, control.faults(Month(2026, 4))) == (0, [])
         assert run_night(services, date(2026, 4, 21), parse_instant("2026-04-21 02:30")).certificate == "ok"
+
+
+def test_what_people_booked_by_hand_is_said_anew_only_after_its_entry_is_reversed(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        service = services.billing
+        rows = '"2026/4/6","利息","ﾘｿｸ","","12","97,012","","","入金"\n'
+        assert take(services, tmp_path, MUFG + rows, BY_MUFG) == (1, 0, 0, 0)
+        entry = service.payment_is_other(1, "7120", by="keiri", ground="seen", now=NOW)
+        with pytest.raises(Refused, match=f"payment 1: entry {entry} books it by hand; reverse that entry first"):
+            service.unmatch_payment(1, by="keiri", ground="a member's", now=NOW)
+        assert (balances(services, "1110", "2145", "7120"), states(services)[0][3]) == ([12, 0, -12], "other")
+        reverse(services.session, entry, date(2026, 4, 20), "keiri", "a member's", NOW)
+        service.unmatch_payment(1, by="keiri", ground="a member's", now=NOW)
+        assert (balances(services, "1110", "2145", "7120"), states(services)[0][3]) == ([12, -12, 0], "open")
+        service.payment_is_other(1, "7110", by="keiri", ground="seen", now=NOW)
+        assert balances(services, "1110", "2145", "7110", "7120") == [12, 0, -12, 0]
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_one_half_of_a_transfer_never_stands_alone(engine: sa.Engine, tmp_path: Path, by_file: bool) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        service = services.billing
+        one = MUFG + '"2026/4/5","振替","ｶ)ｹｲｿﾞｸ","3,000","","97,000","","","振込"\n'
+        two = MUFG + '"2026/4/5","振替","ｶ)ｹｲｿﾞｸ","","3,000","3,000","","","入金"\n'
+        take(services, tmp_path, one, BY_MUFG, account="one")
+        take(services, tmp_path, two, BY_MUFG, account="two")
+        service.payments_are_transfer(1, 2, by="keiri", ground="seen", now=NOW)
+        if by_file:
+            service.take_import_back(1, by="keiri", ground="the other account", now=NOW)
+        else:
+            service.unmatch_payment(1, by="keiri", ground="another's", now=NOW)
+        # the other half waits for people again, instead of standing in 2145 unseen
+        assert [state for *_, state in states(services)] == ["taken_back" if by_file else "open", "open"]
+        assert balances(services, "1110", "2145") == ([3_000, -3_000] if by_file else [0, 0])
+        take(services, tmp_path, one, BY_MUFG, account="one")
+        service.payments_are_transfer(3 if by_file else 1, 2, by="keiri", ground="seen", now=NOW)
+        assert balances(services, "1110", "2145") == [0, 0]
+
+
+def test_what_was_announced_and_then_arrives_is_money(engine: sa.Engine, tmp_path: Path) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        for name, state in (("Rpt", "PDNG"), ("Stmt", "BOOK"), ("Stmt", "BOOK"), ("Rpt", "PDNG")):
+            file = tmp_path / f"{state}.xml"
+            root = {"Rpt": "BkToCstmrAcctRpt", "Stmt": "BkToCstmrStmt"}[name]
+            file.write_text(
+                f"<Document><{root}><{name}><Acct><Id><Othr><Id>1234567</Id></Othr></Id><Ccy>JPY</Ccy></Acct>"
+                f'<Ntry><Amt Ccy="JPY">500</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>{state}</Cd></Sts>'
+                "<BookgDt><Dt>2026-04-15</Dt></BookgDt><AcctSvcrRef>A1</AcctSvcrRef><NtryDtls><TxDtls><RltdPties>"
+                f"<Dbtr><Nm>SATO</Nm></Dbtr></RltdPties></TxDtls></NtryDtls></Ntry></{name}></{root}></Document>"
+            )
+            services.billing.import_bank(file, layout=Layout(), author="keiri", now=NOW)
+        assert states(services) == [("in", 500, "JPY", "pending"), ("in", 500, "JPY", "open")]
+        assert balances(services, "1110", "2145") == [500, -500]
 
 
 def test_money_sent_back_by_us_is_joined_to_its_line(engine: sa.Engine, tmp_path: Path) -> None:

@@ -71,6 +71,12 @@ def test_a_fee_and_a_payout_are_booked_on_their_own_day_in_japan() -> None:
     paid = [(p.event, p.posted_on, dict(p.amounts)) for p in movement_postings(_movement("payout", -964))]
     assert paid == [("payout", may_1, {"yen": 964})]
     assert movement_postings(_movement("refund", -100)) == []
+    # a payout may cost a fee of its own (an instant one): it leaves the balance too
+    instant = [(p.event, p.key, dict(p.amounts)) for p in movement_postings(_movement("payout", -964, 9))]
+    assert instant == [
+        ("payout", "movement:txn_1", {"yen": 964}),
+        ("processor_fee", "movement:txn_1:fee", {"exempt_yen": 9, "taxable_yen": 0, "tax_yen": 0}),
+    ]
 
 
 @pytest.mark.parametrize("movement", [_movement("charge", 500, 18, currency="usd"), _movement("reserve_hold", -5)])

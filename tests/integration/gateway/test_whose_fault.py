@@ -174,6 +174,35 @@ def test_5_2__a_failure_that_stripe_keeps_under_the_key_is_looked_up_and_never_s
 
 
 @pytest.mark.parametrize(
+    ("answer", "made"),
+    [
+        (missing_right("rak_payment_intent_write"), [(None, None, 40)]),
+        (invalid(None, "Received unknown parameter"), [("abandoned", "invalid_request", 20), (None, None, 20)]),
+    ],
+)
+def test_5_2__what_was_sent_before_and_is_not_sent_this_time_keeps_its_attempt(
+    answer: Exception, made: list[tuple[object, ...]], engine: sa.Engine, session: Session
+) -> None:
+    # sent, no answer, nothing found: the money may yet have moved, so no new attempt with a new key may begin
+    open_fees(session, 40)
+    said: list[Any] = [stripe.APIError("500", http_status=500)]
+
+    def answered(name: str, given: tuple[Any, ...]) -> Any:
+        return {"object": "list", "data": [], "has_more": False} if name.endswith("list") else said[0]
+
+    calls, _ = stub_calls(answered)
+    gateway = StripeGateway(engine, calls, concurrent=1)
+    charge_due(session, RULES, gateway, night_at(DUE_ON))
+    said[0] = answer
+    with pytest.raises(GatewayRefusesUsError):
+        settle_in_flight(session, RULES, gateway, night_at(DUE_ON) + timedelta(hours=2))
+    session.rollback()
+    gateway.close()
+    outcomes = session.execute(sa.text("SELECT outcome, code, count(*) FROM payment_attempt GROUP BY 1, 2 ORDER BY 1"))
+    assert [tuple(row) for row in outcomes] == made
+
+
+@pytest.mark.parametrize(
     ("code", "advice", "outcome"),
     [
         ("insufficient_funds", None, "declined_soft"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from keizoku.billing.rules.bank_identity import KnownLine, tell_apart
 from keizoku.billing.rules.bank_names import folded, has_one_of, is_fee, likeness, without_numbers
-from keizoku.billing.rules.bank_statement import Direction, StatementLine
+from keizoku.billing.rules.bank_statement import Direction, LineState, StatementLine
 
 DAY = date(2026, 11, 5)
 
@@ -51,9 +51,33 @@ def test_two_accounts_are_two_and_a_row_read_the_other_way_is_neither_new_nor_kn
     assert counts([out], line(digest="d")) == (0, 0, 1)
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), st.sampled_from(["", "1", "2"]), st.sampled_from([None, 1, 2]))))
-def test_a_file_read_again_brings_nothing_new(rows: list[tuple[int, str, int | None]]) -> None:
-    lines = [line(at, amount=yen, bank_id=own, balance=left) for at, (yen, own, left) in enumerate(rows)]
+def test_what_arrives_and_what_is_taken_back_are_lines_of_their_own() -> None:
+    announced, booked, cancelled = (
+        line(bank_id="1", state=each) for each in (LineState.PENDING, LineState.BOOKED, LineState.CANCELLED)
+    )
+    assert counts([booked], announced) == (1, 0, 0)
+    assert counts([cancelled], booked) == (1, 0, 0)
+    assert counts([announced], booked) == (0, 1, 0)  # an older list, imported later
+    assert counts([announced, booked], booked, announced) == (0, 2, 0)
+    assert counts([announced, booked], booked) == (1, 1, 0)
+    wrong = line(digest="d", state=LineState.PENDING)
+    assert counts([line(digest="d")], wrong) == (0, 1, 0)  # the same row by another mapping
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(1, 3),
+            st.sampled_from(["", "1", "2"]),
+            st.sampled_from([None, 1, 2]),
+            st.sampled_from(LineState),
+        )
+    )
+)
+def test_a_file_read_again_brings_nothing_new(rows: list[tuple[int, str, int | None, LineState]]) -> None:
+    lines = [
+        line(at, amount=yen, bank_id=own, balance=left, state=state) for at, (yen, own, left, state) in enumerate(rows)
+    ]
     told = tell_apart(lines, known(*lines))
     assert (len(told.fresh), len(told.known)) == (0, len(lines))
     assert len({known_id for _, known_id in told.known}) == len(lines)

@@ -67,6 +67,34 @@ def test_a_camt_file_that_stops_or_does_not_sum_is_a_finding() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("stated", "value"),
+    [
+        ("<TxsSummry><TtlCdtNtries><Sum>many</Sum></TtlCdtNtries></TxsSummry>", "TtlCdtNtries many"),
+        (
+            "<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt>1.5</Amt><Dt><Dt>2026-04-15</Dt></Dt></Bal>",
+            "balance CLBD 1.5",
+        ),
+    ],
+)
+def test_a_sum_or_balance_of_camt_that_is_no_amount_is_a_finding(stated: str, value: str) -> None:
+    raw = CAMT % b"" + f"<Acct><Ccy>JPY</Ccy></Acct>{stated}</Stmt></BkToCstmrStmt></Document>".encode()
+    file = read_statements("file", raw)
+    assert ([each.value for each in file.findings], [each.currency for each in file.statements]) == ([value], ["JPY"])
+
+
+def test_a_batch_that_is_not_divided_is_nobody_s_of_those_in_it() -> None:
+    one = "<TxDtls><RltdPties><Dbtr><Nm>%s</Nm></Dbtr></RltdPties><RmtInf><Ustrd>%s</Ustrd></RmtInf></TxDtls>"
+    entry = '<Ntry><Amt Ccy="JPY">1000</Amt><CdtDbtInd>CRDT</CdtDbtInd><BookgDt><Dt>2026-04-15</Dt></BookgDt><NtryDtls>'
+
+    def lines(*parts: str) -> list[tuple[int, str, str]]:
+        raw = CAMT % b"" + f"{entry}{''.join(parts)}</NtryDtls></Ntry></Stmt></BkToCstmrStmt></Document>".encode()
+        return [(each.amount, each.payer, each.reference) for each in read_statements("file", raw).statements[0].lines]
+
+    assert lines(one % ("SATO", "KZ1")) == [(1_000, "SATO", "KZ1")]
+    assert lines(one % ("SATO", "KZ1"), one % ("KATO", "KZ2")) == [(1_000, "", "")]
+
+
 def test_fields_of_mt940_that_do_not_fit_are_findings_with_their_lines() -> None:
     whole = writers.mt940(SEVERAL)
     assert _rules(whole.replace(b":61:261106", b":61:26XX06")) == [
