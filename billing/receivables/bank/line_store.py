@@ -96,13 +96,12 @@ def line_of(row: sa.Row[Any]) -> StatementLine:
 def write_lines(
     session: Session,
     file: StatementFile,
-    lines: Iterable[tuple[StatementLine, int, str | None]],
+    lines: Iterable[tuple[StatementLine, int, str | None, bool]],
     source: str,
     now: datetime,
 ) -> list[int]:
-    """Write lines, each with its number among equals and why its payer is not known; their ids, in order."""
+    """Write lines, each with its number among equals, why its payer is not known, whether it posts; their ids."""
     every = list(lines)
-    whole = whole_accounts(file)
     ids = next_ids(session, bank_line, len(every))
     copy_rows(
         session,
@@ -113,9 +112,9 @@ def write_lines(
                 line_id, source, line.line, line.booked_on, line.amount if line.currency == YEN else 0, line.payer,
                 line.reference, nth, doubt, now, line.account, line.direction.value, line.currency,
                 0 if line.currency == YEN else line.amount, line.value_on, line.kind_text, line.bank_id, line.balance,
-                line.state.value, line.digest, file.digest, posts(line, line.account in whole),
+                line.state.value, line.digest, file.digest, is_posted,
             )
-            for line_id, (line, nth, doubt) in zip(ids, every, strict=True)
+            for line_id, (line, nth, doubt, is_posted) in zip(ids, every, strict=True)
         ),
     )  # fmt: skip
     return list(ids)

@@ -53,10 +53,10 @@ class FreshLine:
     posts: bool
 
     @property
-    def row(self) -> tuple[StatementLine, int, str | None]:
-        """What `write_lines` takes: the line, its number, why its payer is not known."""
+    def row(self) -> tuple[StatementLine, int, str | None, bool]:
+        """What `write_lines` takes: the line, its number, why its payer is not known, whether it posts."""
         doubt = self.whose.doubt if self.line.direction is Direction.IN and self.whose.account is None else None
-        return self.line, self.nth, doubt
+        return self.line, self.nth, doubt, self.posts
 
     @property
     def is_member_s(self) -> bool:

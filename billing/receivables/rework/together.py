@@ -112,7 +112,8 @@ def _written(
         if on < today:
             paid_yen = sum(share.interest_yen for share in parts.shares)
             in_books = booked.get(account, 0) + undemanded_yen - paid_yen
-            corrected_yen = max(0, in_books - interest_left(rules, application, today))
+            if in_books > 0:  # else there is nothing to correct, whatever is owed
+                corrected_yen = max(0, in_books - interest_left(rules, application, today))
         if corrected_yen:
             key = f"{occasion}:corrected"
             bookings.append((account, "correction", -corrected_yen, today, now, key))
