@@ -24,6 +24,7 @@ from keizoku.extras import naming_the_extra
 from keizoku.scheduler.clock import ClockName, HeldActs, HeldClock, database_now
 from keizoku.terms.calendar import Month
 from keizoku.terms.refusal import Refused
+from keizoku.terms.rendering import saying
 from keizoku.terms.rules import Rules
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def services_on(engine: sa.Engine, settings: Settings, *, clock: ClockName = "re
         spoken = f"{engine.dialect.name}+{engine.dialect.driver}"
         raise DatabaseError(f"the engine speaks {spoken}; Keizoku needs postgresql+psycopg (psycopg 3)")
     rules = settings.rules()
-    with engine.connect() as session:
+    with saying(settings.own_letters()), engine.connect() as session:
         check_server(session)
         check_current(session, settings.database_schema if "database_schema" in settings.model_fields_set else None)
         held = None

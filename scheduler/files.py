@@ -8,7 +8,7 @@ from pathlib import Path
 from keizoku.billing.documents import atomic_files
 from keizoku.terms.refusal import Refused
 
-__all__ = ["whole_file", "write_whole"]
+__all__ = ["whole_file", "write_private", "write_whole"]
 
 
 @contextmanager
@@ -30,4 +30,12 @@ def whole_file(path: Path) -> Iterator[Path]:
 def write_whole(path: Path, content: str | bytes) -> None:
     """Write a text (UTF-8) or bytes. Raises OSError."""
     with whole_file(path) as partial:
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_private(path: Path, content: str | bytes) -> None:
+    """The same, readable and writable by its owner alone (0600) from its first byte. Raises OSError."""
+    with whole_file(path) as partial:
+        partial.unlink(missing_ok=True)
+        partial.touch(mode=0o600, exist_ok=False)
         partial.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -27,6 +27,7 @@ from keizoku.billing.gateway.port import BANK_NAMES
 from keizoku.billing.rules.documents.issuer import Issuer, registrations
 from keizoku.db.schema_name import SCHEMA_NAME
 from keizoku.scheduler.addresses import masked
+from keizoku.scheduler.mail_settings import MailSettings
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.own_versions import with_own_versions
 from keizoku.terms.policy import Terms, UnknownReadingError
@@ -78,7 +79,7 @@ class _Variables(EnvSettingsSource):
         return {name.strip(): choice.strip() for name, _, choice in pairs}
 
 
-class Settings(Discretion, BaseSettings):
+class Settings(Discretion, MailSettings, BaseSettings):
     """All settings; those of the contract's discretion are inherited."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
@@ -276,6 +277,18 @@ class Settings(Discretion, BaseSettings):
         except UnknownReadingError as error:
             raise SettingsError(f"{_variable('readings')}: {error}") from error
         return Rules(terms, self.discretion())
+
+    def own_letters(self) -> Mapping[str, Mapping[str, str]]:
+        """The operator's own words for sentences of letters. Raises SettingsError."""
+        if self.letters_dir is None:
+            return {}
+        from keizoku.terms.own_sentences import own_sentences
+
+        own, findings = own_sentences(self.letters_dir)
+        if findings:
+            more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+            raise SettingsError(f"{_variable('letters_dir')}={self.letters_dir}: {findings[0]}{more}")
+        return own
 
     def lines(self) -> list[SettingLine]:
         """Every setting in order, secrets masked."""

@@ -15,14 +15,18 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from keizoku.terms.words import spoken
 
 Lang = Literal["ja", "en"]
 
+_OWN: ContextVar[Mapping[str, Mapping[str, str]]] = ContextVar("own_sentences", default=MappingProxyType({}))
 _FOLDER = Path(__file__).parent / "sentences"
 
 
@@ -36,7 +40,7 @@ class MissingFactError(LookupError):
 
 def sentence(key: str, lang: Lang, facts: Mapping[str, Any]) -> str:
     """The sentence of `key`, filled with `facts`. Raises UnknownSentenceError, MissingFactError."""
-    template = templates().get(key, {}).get(lang)
+    template = _OWN.get().get(key, {}).get(lang) or templates().get(key, {}).get(lang)
     if template is None:
         raise UnknownSentenceError(
             f"no sentence {key!r} in {lang!r}; add the table [{key}] to a file in terms/sentences"
@@ -49,6 +53,17 @@ def sentence(key: str, lang: Lang, facts: Mapping[str, Any]) -> str:
         ) from None
 
 
+@contextmanager
+def saying(own: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
+    """Within the block, in this thread, these sentences stand in place of ours; checked before (own_sentences.py)."""
+    token = _OWN.set(own)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # ended in another context than it began: there it was never set
+            _OWN.reset(token)
+
+
 @cache
 def templates() -> Mapping[str, Mapping[str, str]]:
     """key -> {"ja": template, "en": template}, of all files together."""
@@ -59,7 +74,7 @@ def read_templates(folder: Path) -> dict[str, dict[str, str]]:
     """Read every *.toml of a folder. ValueError: a key given twice, a language left out, a stray value."""
     found: dict[str, dict[str, str]] = {}
     for path in sorted(folder.glob("*.toml")):
-        for key, table in _tables(tomllib.loads(path.read_text(encoding="utf-8")), path.name):
+        for key, table in sentence_tables(tomllib.loads(path.read_text(encoding="utf-8")), path.name):
             if key in found:
                 raise ValueError(f"{path.name}: the sentence {key!r} is already in another file")
             if set(table) != {"ja", "en"}:
@@ -68,12 +83,13 @@ def read_templates(folder: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def _tables(node: Mapping[str, Any], source: str, prefix: str = "") -> Iterator[tuple[str, dict[str, str]]]:
+def sentence_tables(node: Mapping[str, Any], source: str, prefix: str = "") -> Iterator[tuple[str, dict[str, str]]]:
+    """Key and words of every sentence in a TOML document. ValueError: a stray value."""
     words = {name: value for name, value in node.items() if isinstance(value, str)}
     if words:
         yield prefix, words
     for name, inner in node.items():
         if isinstance(inner, Mapping):
-            yield from _tables(inner, source, f"{prefix}.{name}" if prefix else name)
+            yield from sentence_tables(inner, source, f"{prefix}.{name}" if prefix else name)
         elif not isinstance(inner, str):
             raise ValueError(f"{source}: {prefix}.{name} is neither a sentence nor a table")

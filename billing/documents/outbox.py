@@ -18,9 +18,10 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.billing.rules.documents.letters import Heading, LetterText, Page, letter_text, printed
 from keizoku.billing.rules.documents.notice_text import SUBJECTS
+from keizoku.db.review_tasks import close_tasks
 from keizoku.db.session import Session
 from keizoku.db.tables.letters import letter
-from keizoku.db.tables.money import demand, handover, user_notice
+from keizoku.db.tables.money import demand, handover, review_task, user_notice
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang
@@ -162,6 +163,14 @@ def hand_over(session: Session, document_id: str, *, by: str, handed_at: datetim
         .on_conflict_do_nothing()
         .returning(handover.c.id)
     ).first()
+    close_tasks(
+        session,
+        by,
+        "handed over",
+        now,
+        review_task.c.kind.in_(("mail_no_address", "mail_refused", "mail_unknown")),
+        review_task.c.subject == known.id,
+    )
     session.commit()
     if done is not None:
         return True

@@ -52,6 +52,7 @@ APPEND_ONLY = (
     "demand",
     "user_notice",
     "letter",
+    "mailing",
     "issued_document",
     "handover",
     "credit_application",

@@ -50,12 +50,14 @@ POLL_SECONDS: Final = 300.0
 RETRY_SECONDS: Final = 60.0
 Backup = Callable[[Services, datetime], Mapping[str, object] | None]
 """Makes the day's backup if one is due; returns what it did, or None. Set by the caller, which knows the stores."""
+Mail = Callable[[Services, Callable[[], bool]], Mapping[str, object]]
+"""Gives letters to the mail server while the worker leads; returns what it did. Set by the caller."""
 ServicesOpener = Callable[[], AbstractContextManager[Services]]
 BACKUP_CHECK_SECONDS: Final = 600.0
 BREAK_SECONDS: Final = 1.0
 NOTICES_SEEN_SECONDS: Final = 3_600.0
 BUDGET_SECONDS: Final = 60.0
-JOBS: Final = ("night", "news", "backup", "notices", "budget")
+JOBS: Final = ("night", "news", "backup", "notices", "budget", "mail")
 
 
 class StoppedError(Exception):
@@ -76,6 +78,7 @@ class Worker:
     poll_seconds: float = POLL_SECONDS
     retry_seconds: float = RETRY_SECONDS
     backup: Backup | None = None
+    mail: Mail | None = None
     pool: Callable[[], AbstractContextManager[WorkerPool | None]] = nullcontext  # for one night
     notices_url: str = ""  # where our calendar of maintenance stands
     most_missed: int | None = None  # nights that are caught up without a person's word; None: as many as there are
@@ -114,6 +117,9 @@ class Worker:
             scheduler.add_job(
                 self.back_up, IntervalTrigger(seconds=BACKUP_CHECK_SECONDS, timezone=JST), executor="backup"
             )
+        if self.mail is not None:
+            now_and_then = IntervalTrigger(seconds=self.poll_seconds, timezone=JST)
+            scheduler.add_job(self.send_letters, now_and_then, executor="mail")
         often = IntervalTrigger(seconds=BUDGET_SECONDS, timezone=JST)
         scheduler.add_job(self.measure_budget, often, executor="budget")
         if self.notices_url:
@@ -212,6 +218,18 @@ class Worker:
             else:
                 job.about |= made
                 job.outcome = "incomplete" if made.get("failed") else "done"
+
+    def send_letters(self) -> None:
+        """Give the letters that wait to the mail server, while we lead."""
+        if self.mail is None or not self._may_work():
+            return
+        with self._job("mail") as job, self._services() as services:
+            made = self.mail(services, self._may_work)
+            job.about |= made
+            if made.get("why"):
+                job.outcome = "not_sent"
+            elif not any(made.values()):
+                job.outcome = "nothing_due"
 
     def measure_budget(self) -> None:
         """How much of the running month is unusable so far, and how far the tiers are."""

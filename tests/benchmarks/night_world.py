@@ -31,7 +31,7 @@ from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.scheduler.night.schedule import night_at
 from keizoku.sla.claims import claim_stage
 from keizoku.sla.services.sla_service import SlaService
-from keizoku.terms.calendar import parse_instant
+from keizoku.terms.calendar import jst_day, parse_instant
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
 
@@ -255,7 +255,7 @@ def _fill(session: Session, size: Mapping[str, int]) -> None:
         session,
         price,
         ("plan", "yen", "announced_on", "for_new_from", "for_renewals_from", "recorded_at"),
-        [(code, yen, since.date(), since.date(), since.date(), since) for code, (_, yen) in PLANS.items()],
+        [(code, yen, *[jst_day(since)] * 3, since) for code, (_, yen) in PLANS.items()],
     )
     asked = {"contracts": size["contracts"], "due": size["due"], "overdue": size["overdue"]}
     asked |= {"seed": SEED, "eve": EVE, "due_on": DUE_ON}  # type: ignore[dict-item]

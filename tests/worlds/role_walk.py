@@ -184,6 +184,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("notice list", "", 0),
     ("notice show", "N1", 0),
     ("notice mark-sent", "N1", 0),
+    ("notice send", "--out {dir}/letters-{who}", 0),
     ("ledger trial", "", 0),
     ("ledger account", "1110", 0),
     ("ledger entry", "1", 0),

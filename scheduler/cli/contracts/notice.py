@@ -14,11 +14,13 @@ from keizoku.scheduler.cli.shared.ids import DocumentId, document_id
 from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, lines_of
-from keizoku.scheduler.cli.shared.output import emit, fail, json_text
-from keizoku.scheduler.files import write_whole
+from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, json_text
+from keizoku.scheduler.files import write_private, write_whole
 
 if TYPE_CHECKING:
     from keizoku.billing.documents.outbox import OutgoingDocument
+    from keizoku.scheduler.app import Services
+    from keizoku.scheduler.settings import Settings
 
 app = typer.Typer(
     help=both(
@@ -126,11 +128,11 @@ def show(
     settings = settings_of_this_process()
     with open_services() as services:
         found = document(services.session, number)
-    if pdf is not None:
-        _write_pdf(found, lang, to, pdf)
-    if html:
-        typer.echo(found.html(lang.value, settings.issuer(), to), nl=False)
-    elif pdf is None:
+        if pdf is not None:
+            _write_pdf(found, lang, to, pdf)
+        if html:
+            typer.echo(found.html(lang.value, settings.issuer(), to), nl=False)
+    if not html and pdf is None:
         emit(found if as_json else headed(found.in_language(lang.value), lang.value), as_json)
 
 
@@ -169,3 +171,94 @@ def mark_sent(
         fresh = services.billing.hand_over(number, by=recorder(author), handed_at=handed_at, now=now)
     said = "recorded" if fresh else "was recorded already"
     emit({"id": number, "recorded": fresh} if as_json else f"document {number}: {said}", as_json)
+
+
+@app.command(
+    help=japanese(
+        "送付を待つ書類を、メールサーバー(設定 `mail_host`)または --out のフォルダに渡し、送付済みと記録します。\n\n"
+        "宛先は設定 `mail_address` の関数がその都度答えます。担当者に残るものがあれば終了コード 1。"
+    )
+)
+def send(
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help=both("As files instead: HTML and PDF of each.", "メールの代わりに、HTMLとPDFのファイルにします。"),
+        ),
+    ] = None,
+    again: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=both(
+                "Only this document, although it was refused or its outcome is unknown; may be repeated.",
+                "断られた、または結果の分からないこの書類だけを、もう一度。繰り返し可。",
+            )
+        ),
+    ] = None,
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give what waits to the mail server (setting `mail_host`) or to a folder, and record that it was sent.
+
+    Addresses come from the function of the setting `mail_address`. Exit 1 if something is left to people.
+    """
+    from dataclasses import asdict
+
+    from keizoku.scheduler.mail_settings import MailSettingsError
+
+    settings = settings_of_this_process()
+    if out is not None:
+        if again:
+            fail("--again is for mail; --out writes every document that waits")
+        with open_services() as services:
+            written = _to_folder(services, settings, out, recorder(author))
+        emit({"written": written} if as_json else f"{written} documents written to {out}", as_json)
+        return
+    try:
+        server = settings.mail_server()
+        if server is None:
+            fail("no mail server is set: KEIZOKU_MAIL_HOST names one, or --out DIR writes files")
+        addresses = settings.mail_addresses()
+    except MailSettingsError as error:
+        fail(str(error))
+    from keizoku.scheduler.mail import send_waiting
+
+    with open_services() as services:
+        sent = send_waiting(
+            services.session,
+            server,
+            addresses,
+            settings.issuer(),
+            by=recorder(author),
+            clock=lambda: datetime.now(UTC),
+            again=[document_id(each) for each in again or ()],
+        )
+    emit(asdict(sent), as_json)
+    if sent.wants_people:
+        raise typer.Exit(FOUND)
+
+
+def _to_folder(services: Services, settings: Settings, folder: Path, by: str) -> int:
+    """Write every document that waits as HTML and PDF, readable by its owner alone; each is then handed over."""
+    from keizoku.billing.documents.outbox import waiting
+    from keizoku.billing.documents.rendering import FontError, letter_pdf
+
+    written = 0
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        while page := waiting(services.session, limit=500):
+            for each in page:
+                letter = each.page("ja", settings.issuer())
+                pdf = letter_pdf(letter, settings.document_font)
+                write_private(folder / f"{each.id}.html", each.html("ja", settings.issuer()))
+                write_private(folder / f"{each.id}.pdf", pdf)
+                now = datetime.now(UTC)
+                services.billing.hand_over(each.id, by=by, handed_at=now, now=now)
+                written += 1
+    except FontError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    return written

@@ -16,14 +16,14 @@ from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     import sqlalchemy as sa
 
     from keizoku.scheduler.app import Services
     from keizoku.scheduler.settings import Settings
-    from keizoku.scheduler.worker.worker import Backup, Worker
+    from keizoku.scheduler.worker.worker import Backup, Mail, Worker
 
 AGAIN_AFTER = timedelta(hours=6)
 """A backup that did not go into every place is not made again before: the places that took it would fill."""
@@ -86,6 +86,7 @@ def worker(
     if lease < 2 * heartbeat:
         fail(f"--lease {lease:g}: has to be at least twice the heartbeat of {heartbeat:g} s")
     settings = settings_of_this_process()
+    mail = _mail(settings)
     worker_id = uuid4().hex[:12]
     log = json_logger(worker_id)
     log_as_json(log)
@@ -120,6 +121,7 @@ def worker(
         made.pool = partial(WorkerPool, settings.night_jobs - 1, partial(open_services, quiet=True, waits=False))
         if settings.backup_stores:
             made.backup = _backup(settings, database.url, made)
+        made.mail = mail
 
         def stop(number: int, frame: FrameType | None) -> None:
             made.stop()
@@ -174,6 +176,37 @@ def _backup(settings: Settings, url: sa.URL, worker: Worker) -> Backup:
         }
 
     return wanted
+
+
+def _mail(settings: Settings) -> Mail | None:
+    """What gives letters to the mail server that is set; a setting that cannot be used ends the command."""
+    from dataclasses import asdict
+
+    from keizoku.scheduler.mail_settings import MailSettingsError
+
+    try:
+        server = settings.mail_server()
+        addresses = settings.mail_addresses() if server is not None else None
+    except MailSettingsError as error:
+        fail(str(error))
+    if server is None or addresses is None:
+        return None
+    from keizoku.scheduler.mail import send_waiting
+
+    def send(services: Services, going: Callable[[], bool]) -> dict[str, object]:
+        return asdict(
+            send_waiting(
+                services.session,
+                server,
+                addresses,
+                settings.issuer(),
+                by="worker",
+                clock=lambda: datetime.now(UTC),
+                going=going,
+            )
+        )
+
+    return send
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -163,6 +163,7 @@ def open_services(
     with ExitStack() as stack:
         try:
             settings.rules()  # what is set wrongly is said before a server is started
+            settings.own_letters()
             database = stack.enter_context(
                 open_database(settings, quiet=quiet, waits=None if waits else settings.lock_timeout_seconds)
             )

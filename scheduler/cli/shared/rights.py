@@ -189,6 +189,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "deposit refund",
         "deposit apply",
         "notice mark-sent",
+        "notice send",
         "ledger reverse",
         "ledger post",
         "reconcile resolve",

@@ -33,8 +33,7 @@ MONTHLY = [account for number, account in enumerate(ACCOUNTS[:40]) if number % 4
 """Their contracts renew while the poison is there."""
 NIGHTS = [date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 2), date(2026, 6, 1)]
 LAST = date(2026, 6, 3)
-POISONED_AT = parse_instant("2026-04-20 12:00")
-MENDED_AT = parse_instant("2026-06-02 12:00")
+POISONED_AT, MENDED_AT = parse_instant("2026-04-20 12:00"), parse_instant("2026-06-02 12:00")
 Rows = dict[str, list[tuple[str, ...]]]
 
 

@@ -40,8 +40,11 @@ def _writers(table: str) -> set[str]:
     ("table", "homes"),
     [
         ("settlement", {"billing/receivables/settlement.py"}),
-        ("allocation", {"billing/receivables/receipts.py", "billing/receivables/bank/match_reversal.py"}),
-        ("deposit_use", {"billing/receivables/customer_deposits.py"}),
+        (
+            "allocation",  # one receipt, many at once, what is taken back
+            {f"billing/receivables/rework/{name}.py" for name in ("received_money", "together", "reversal")},
+        ),
+        ("deposit_use", {"billing/receivables/customer_deposits.py", "billing/receivables/rework/reversal.py"}),
         ("bank_act", {"billing/ledger/bank_acts.py"}),
         ("interest_booking", {"billing/receivables/interest_bookings.py"}),
     ],
@@ -74,11 +77,9 @@ def test_money_meets_debts_in_one_function() -> None:
         for node in ast.walk(module)
         if isinstance(node, ast.Call) and _called(node) == "apply_money"
     }
-    sources = {
-        "billing/dunning/write_off.py", "billing/receivables/customer_deposits.py", "billing/receivables/receipts.py",
-    }  # fmt: skip
-    assert applying == sources
-    assert dividing == sources | {"billing/rules/payment_allocation.py"}
+    sources = {"billing/dunning/write_off.py", "billing/receivables/customer_deposits.py"}
+    assert applying == sources | {"billing/receivables/rework/in_order.py"}  # which receipts go through
+    assert dividing == sources | {"billing/receivables/rework/received_money.py", "billing/rules/payment_allocation.py"}
 
 
 def test_a_year_has_twelve_months_in_one_place() -> None:
