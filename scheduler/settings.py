@@ -282,7 +282,7 @@ class Settings(Discretion, MailSettings, BaseSettings):
         """The operator's own words for sentences of letters. Raises SettingsError."""
         if self.letters_dir is None:
             return {}
-        from keizoku.terms.own_sentences import own_sentences
+        from keizoku.scheduler.own_sentences import own_sentences
 
         own, findings = own_sentences(self.letters_dir)
         if findings:

@@ -5,7 +5,7 @@ restart the count. What the payer pays before it was demanded is booked then. It
 that the document can be shown again as it was sent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -30,20 +30,55 @@ def demand_month(session: Session, rules: Rules, business_date: date, now: datet
     """
     if business_date.day != 1 or not rules.discretion.demand_monthly:
         return 0
+    today = jst_day(now)
+
+    def of_all() -> int:
+        return _demand_month(session, rules, load_open_items(session, rules, today, with_accrued=True), today, now)
 
     def of_some(session: Session, accounts: Sequence[str]) -> int:
-        items = [
-            each
-            for account in accounts
-            for each in load_open_items(session, rules, today, account=account, with_accrued=True)
-        ]
-        return _demand_month(session, rules, items, business_date, now)
+        return _demand_month(session, rules, _items_of(session, rules, accounts, today), today, now)
 
+    return _whole_or_in_halves(session, fence, of_all, of_some)
+
+
+def demand_left(
+    session: Session, rules: Rules, first: date, accounts: Sequence[str] | None, now: datetime, fence: Fence
+) -> int:
+    """What the night of a first could not demand, on a later day: from these accounts; commits.
+
+    None: from all who were late on the first. Whoever fell late since then is asked on the next first.
+    """
+    if not rules.discretion.demand_monthly or (accounts is not None and not accounts):
+        return 0
     today = jst_day(now)
+
+    def of_all() -> int:
+        return _demand_month(session, rules, load_open_items(session, rules, today, with_accrued=True), first, now)
+
+    def of_some(session: Session, accounts: Sequence[str]) -> int:
+        return _demand_month(session, rules, _items_of(session, rules, accounts, today), first, now)
+
+    if accounts is not None:
+        return in_halves(session, fence, "account", accounts, of_some)
+    return _whole_or_in_halves(session, fence, of_all, of_some)
+
+
+def _items_of(session: Session, rules: Rules, accounts: Sequence[str], today: date) -> list[OpenItem]:
+    return [
+        each
+        for account in accounts
+        for each in load_open_items(session, rules, today, account=account, with_accrued=True)
+    ]
+
+
+def _whole_or_in_halves(
+    session: Session,
+    fence: Fence | None,
+    of_all: Callable[[], int],
+    of_some: Callable[[Session, Sequence[str]], int],
+) -> int:
     try:
-        return _demand_month(
-            session, rules, load_open_items(session, rules, today, with_accrued=True), business_date, now
-        )
+        return of_all()
     except Exception as error:
         session.rollback()
         if fence is None or not is_of_item(error):
@@ -58,13 +93,12 @@ def demand_month(session: Session, rules: Rules, business_date: date, now: datet
     return in_halves(session, fence, "account", accounts, of_some)
 
 
-def _demand_month(session: Session, rules: Rules, items: Sequence[OpenItem], business_date: date, now: datetime) -> int:
+def _demand_month(session: Session, rules: Rules, items: Sequence[OpenItem], late_on: date, now: datetime) -> int:
     today = jst_day(now)
-    owing = by_account(items)
     late = {
         account: unpaid
-        for account, unpaid in owing.items()
-        if any(each.accrued_unpaid_yen or each.due_on < today for each in unpaid)
+        for account, unpaid in by_account(items).items()
+        if any(each.due_on < late_on or (late_on == today and each.accrued_unpaid_yen) for each in unpaid)
     }
     changes = demand_interest(session, rules, late, f"month:{Month.of(today)}", now)
     session.commit()

@@ -29,6 +29,9 @@ from keizoku.billing.rules.documents.late_interest_statement import Workings
 from keizoku.billing.services.base import Service
 from keizoku.billing.statements.transfer_file import BankAccount, Payer
 from keizoku.db.review_tasks import close_task
+from keizoku.db.roles import want_to_add
+from keizoku.db.tables.gateway import gateway_dispute, refund_look
+from keizoku.db.tables.money import payment_attempt
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
 
@@ -127,6 +130,7 @@ class MoneyService(Service):
 
     def settle_unknown(self, *, now: datetime) -> int:
         """Look up, and send again within the hours of the setting, every charge without an answer; rows written."""
+        want_to_add(self.session, payment_attempt)  # before the gateway is asked, also where nothing waits
         return charge_stage.settle_in_flight(self.session, self.rules, self.gateway, now)
 
     def nothing_charged(self, attempt: int, *, by: str, ground: str, now: datetime) -> None:
@@ -188,10 +192,12 @@ class MoneyService(Service):
 
     def sync_refund_events(self, *, now: datetime) -> int:
         """Fetch every refund of which the gateway tells, and book what failed after it had succeeded; rows written."""
+        want_to_add(self.session, refund_look)
         return failed_refunds.sync_events(self.session, self.gateway, now)
 
     def take_disputes(self, *, now: datetime) -> int:
         """Fetch every dispute that is not over, and book what is new; rows written."""
+        want_to_add(self.session, gateway_dispute)
         return disputes.sync_events(self.session, self.rules, self.gateway, now)
 
     def dispute_lost(self, dispute: str, choice: str, *, by: str, ground: str, now: datetime) -> None:

@@ -26,6 +26,7 @@ from keizoku.billing.receivables import credit_stage, invoice_stage, remedies
 from keizoku.db.fence import Fence, fenced, in_halves, is_of_item
 from keizoku.db.probes import BUSINESS_DATE, FLOOR, MONTH, NOTIFIES_MONTHLY, NOW, TODAY
 from keizoku.db.session import PreparedQuery, Session
+from keizoku.db.tables.books import certificate
 from keizoku.db.tables.money import review_task
 from keizoku.db.writer import AlternatingSessions, Write
 from keizoku.scheduler.app import Services
@@ -239,18 +240,33 @@ def _delinquency(work: Work) -> Iterator[int]:
 
 
 def _demands(work: Work) -> Iterator[int]:
-    again = {work.on.replace(day=1)} if _demands_set_aside(work.session) else set()
-    for each in sorted({*work.dates, *again}):  # what an earlier night set aside is demanded by this one
+    for each in work.dates:
         yield interest_demand_stage.demand_month(work.session, work.rules, each, work.now, work.fence)
+    first = work.on.replace(day=1)
+    if first not in work.dates:  # what the night of the first set aside is demanded by this one
+        left = _demands_left(work.session, first)
+        yield interest_demand_stage.demand_left(work.session, work.rules, first, left, work.now, work.fence)
 
 
-def _demands_set_aside(session: Session) -> bool:
-    waiting = sa.exists().where(
+def _demands_left(session: Session, first: date) -> Sequence[str] | None:
+    """The accounts that demands of the first were set aside for; None: the step failed, so nobody was asked.
+
+    A step that fails after a certified night of the month has left nothing: the first was done before.
+    """
+    opened = sa.select(review_task.c.subject, review_task.c.opened_at).where(
         review_task.c.kind == "set_aside",
         review_task.c.closed_at.is_(None),
         review_task.c.subject.startswith("demands: ", autoescape=True),
     )
-    return bool(session.scalar(sa.select(waiting)))
+    accounts = []
+    for subject, opened_at in session.execute(opened).all():
+        of, _, key = subject.removeprefix("demands: ").partition(" ")
+        done = sa.exists().where(certificate.c.business_date >= first, certificate.c.issued_at < opened_at)
+        if of == "account":
+            accounts.append(key)
+        elif not session.scalar(sa.select(done)):
+            return None
+    return accounts
 
 
 def _renewal_notices(work: Work) -> Iterator[int]:

@@ -123,13 +123,14 @@ def _diary(seed: int) -> list[tuple[datetime, bool, Do]]:
     diary: list[tuple[datetime, bool, Do]] = [(parse_instant("2026-04-16 21:00"), False, _stop)]
     for account in (*_names("h", HEALTHY), *_names("s", SICK)):
         approved, sick = _time(dice, 0, 8), account.startswith("s")
-        diary.append((approved, False, _approve(account, dice.choice(("monthly", "yearly")), dice.choice(METHODS))))
+        plan, method = dice.choice(("monthly", "yearly")), dice.choice(METHODS)
+        diary.append((approved, False, _approve(account, plan, method)))
         if dice.random() < 0.5:
             diary.append((_time(dice, 38, 44), sick, _claim(account)))
         if dice.random() < 0.3:
             diary.append((_time(dice, 10, 40), sick, _pay(account, dice.randrange(100, 900))))
         if dice.random() < 0.3:
-            diary.append((_time(dice, 10, 25), sick, _end(account)))
+            diary.append((_time(dice, 10, 25), sick, _end(account, method)))
     return diary
 
 
@@ -188,9 +189,10 @@ def _pay(account: str, yen: int) -> Do:
     return lambda services, now: services.billing.pay(account, yen, now=now)
 
 
-def _end(account: str) -> Do:
+def _end(account: str, method: str) -> Do:
     def do(services: Services, now: datetime) -> None:
-        services.billing.end_of_use(account, now=now)
+        ends = services.billing.store_stop if method == "app_store" else services.billing.end_of_use
+        ends(account, now=now)  # whoever pays in a store stops it there
 
     return do
 

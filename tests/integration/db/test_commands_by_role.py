@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,11 @@ import typer
 
 from keizoku.billing.closing.reconciliation_run import reconcile_month
 from keizoku.billing.gateway.simulated import SimulatedGateway
-from keizoku.db.migrate import upgrade
-from keizoku.db.roles import NAMES, apply_roles
 from keizoku.scheduler import cli
 from keizoku.scheduler.backup.dump import new_key
 from keizoku.scheduler.cli.shared.rights import ALLOWED, WITHOUT_DATABASE
 from keizoku.terms.calendar import Month, parse_instant
-from tests.worlds.role_walk import FOUND, NOT_WALKED, WALK, leave_unanswered, live_for_the_walk, write_files
-from tests.worlds.world import services_on
+from tests.worlds.role_walk import FOUND, NOT_WALKED, WALK, leave_unanswered, write_files
 
 ROLES = ("support", "finance", "worker")
 """In this order: whoever may not do a thing tries before somebody does it."""
@@ -50,38 +47,6 @@ def _below(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
 
 def test_the_table_of_rights_names_every_command_once() -> None:
     assert sorted([*ALLOWED, *WITHOUT_DATABASE]) == sorted(every_command())
-
-
-@pytest.fixture
-def served(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.MonkeyPatch) -> sa.Engine:
-    """A schema of its own with two months of a small world."""
-    engine = engine_for_schema()
-    with engine.connect() as session:
-        upgrade(session)
-        schema = str(session.exec_driver_sql("SELECT current_schema()").scalar_one())
-    monkeypatch.setenv("KEIZOKU_DATABASE_SCHEMA", schema)
-    with services_on(engine) as services:
-        live_for_the_walk(services)
-    return engine
-
-
-@pytest.fixture
-def logins(served: sa.Engine) -> Iterator[Mapping[str, str]]:
-    """role -> the address of the database for a login that has it; the owner's too."""
-    prefix = f"k{uuid.uuid4().hex[:10]}"
-    with served.connect() as session:
-        roles = dict(zip(NAMES, apply_roles(session, (), prefix), strict=True))
-        found = {"owner": served.url}
-        for role, named in roles.items():
-            session.exec_driver_sql(f"CREATE ROLE {named}_login LOGIN PASSWORD 'x' IN ROLE {named}")
-            found[role] = served.url.set(username=f"{named}_login", password="x")  # noqa: S106
-        session.commit()
-    yield {role: url.render_as_string(hide_password=False) for role, url in found.items()}
-    with served.connect() as session:
-        for named in roles.values():
-            session.exec_driver_sql(f"DROP OWNED BY {named}")
-            session.exec_driver_sql(f"DROP ROLE {named}_login, {named}")
-        session.commit()
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:

@@ -71,6 +71,61 @@ def test_5_2__a_demand_that_was_set_aside_is_made_by_the_next_night(engine: sa.E
         assert services.session.scalar(sa.text("SELECT count(*) FROM demand")) == after
 
 
+def late_in_june(services: Services) -> None:
+    """u1 and u2 owe since before the first of June, u3 since that day or later."""
+    open_world(services)
+    for account, approved in (("u1", "2026-03-26"), ("u2", "2026-03-26"), ("u3", "2026-05-20")):
+        services.billing.approve(account, "yearly", "other", now=parse_instant(f"{approved} 10:00"))
+
+
+def demanded_in_june(services: Services) -> list[tuple[str, date]]:
+    """Whom the month's demands went to, and when."""
+    query = "SELECT account, demanded_on FROM demand WHERE occasion = 'month:2026-06' ORDER BY account"
+    return [(row.account, row.demanded_on) for row in services.session.execute(sa.text(query))]
+
+
+def night_of(services: Services, on: date, *, demands_fail: bool = False) -> tuple[str, ...]:
+    """A night, with demands that throw or not; what it set aside."""
+    if not demands_fail:
+        return run_night(services, on, night_at(on)).set_aside
+    (stage,) = (stage for stage, steps in STEPS.items() if "demands" in steps)
+    with patch.dict(STEPS[stage], {"demands": fail}):
+        return run_night(services, on, night_at(on)).set_aside
+
+
+def test_5_2__demands_that_fail_on_another_night_than_the_firsts_ask_nobody_twice(engine: sa.Engine) -> None:
+    on = date(2026, 6, 20)
+    with services_on(engine) as services:
+        late_in_june(services)
+        for day in (FIRST_OF_MONTH - timedelta(days=1), FIRST_OF_MONTH, on - timedelta(days=1)):
+            assert night_of(services, day) == ()
+        assert night_of(services, on, demands_fail=True) == ("demands: stage demands",)
+        assert night_of(services, on) == ()
+        assert demanded_in_june(services) == [("u1", FIRST_OF_MONTH), ("u2", FIRST_OF_MONTH)]
+
+
+def test_5_2__demands_that_fail_on_the_first_are_made_later_of_who_was_late_then(engine: sa.Engine) -> None:
+    on = date(2026, 6, 20)
+    with services_on(engine) as services:
+        late_in_june(services)
+        assert night_of(services, FIRST_OF_MONTH - timedelta(days=1)) == ()
+        assert night_of(services, FIRST_OF_MONTH, demands_fail=True) == ("demands: stage demands",)
+        assert night_of(services, on) == ()
+        assert demanded_in_june(services) == [("u1", on), ("u2", on)]
+
+
+def test_5_2__an_account_set_aside_on_the_first_is_asked_later_and_nobody_else(engine: sa.Engine) -> None:
+    on = date(2026, 6, 20)
+    with services_on(engine) as services:
+        late_in_june(services)
+        assert night_of(services, FIRST_OF_MONTH - timedelta(days=1)) == ()
+        refuse_rows(services, "demand", "u1")
+        assert night_of(services, FIRST_OF_MONTH) == ("demands: account u1",)
+        accept_rows(services, "demand")
+        assert night_of(services, on) == ()
+        assert demanded_in_june(services) == [("u1", on), ("u2", FIRST_OF_MONTH)]
+
+
 @pytest.mark.parametrize(("module", "step"), [(disputes, "disputes"), (failed_refunds, "refunds")])
 def test_9_2__nothing_is_paid_out_while_disputes_or_returned_refunds_cannot_be_read(
     module: Any, step: str, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from keizoku.billing.rules.documents.letters import letter_text
+from keizoku.scheduler.own_sentences import own_sentences
 from keizoku.scheduler.settings import SettingsError, load_settings
-from keizoku.terms.own_sentences import own_sentences
 from keizoku.terms.rendering import saying, sentence
 
 NO_TEXT = "cannot be read: ours.toml: letter.greeting.ja is neither a sentence nor a table"
