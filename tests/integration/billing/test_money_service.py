@@ -212,14 +212,16 @@ def test_the_commands_for_codes_and_files_say_what_they_did(
     by = ("--author", "keiri", "--ground", "printed twice")
     assert shown("key", "revoke", "s", *by) == "s: 1 codes revoked\n"
     assert "its batch was revoked" in shown("key", "check", other, code=1)
-    assert json.loads(shown("key", "show", "s", "--json"))["liability_yen"] == 1_000
+    # what is made and not sold is owed to nobody
+    assert json.loads(shown("key", "show", "s", "--json"))["liability_yen"] == 0
     assert shown("coupon", "list") == "no coupons\n"
 
     bank.write_text("date,amount,payer,reference\n2026-04-01,500,TARO,\n2026-04-01,x,TARO,\n", encoding="utf-8")
     told = "bank.csv: 2 rows read, 1 new, 0 known, 0 passed over, 1 refused\n"
     assert shown("bank", "import", str(bank), code=1) == told
     assert json.loads(shown("bank", "list", "--open", "--json"))[0]["why"] == "no reference"
-    assert shown("bank", "match", "hanako", "1", *by) == "payment 1 is hanako's\n"
+    told = "payment 1 is hanako's: 500 of 2026-04-01 paid a deposit of 500\n"
+    assert shown("bank", "match", "hanako", "1", *by) == told
     assert shown("bank", "unmatch", "1", *by).startswith("payment 1 is no longer hanako's")
     assert shown("bank", "send-back", "1", *by) == "payment 1 went back\n"
     assert "it already has its payer, or went back" in shown("bank", "match", "hanako", "1", *by, code=1)

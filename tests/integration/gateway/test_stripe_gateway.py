@@ -289,6 +289,6 @@ def test_the_settings_hold_pace_calls_at_once_and_the_wait_for_an_answer(
                 under_way[0] -= 1
             return ChargeResult(request.key, Answer.DECLINED)
 
-        monkeypatch.setattr(stripe, "_charge", charge)
+        monkeypatch.setattr(stripe._charges, "charge", charge)
         answered = list(stripe.charge_many([request("busy", f"key-{number}") for number in range(12)], NOW))
         assert (len(answered), most[0]) == (12, 3)

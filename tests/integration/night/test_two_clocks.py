@@ -155,9 +155,10 @@ def test_a_row_from_the_future_is_a_difference(services: Services) -> None:
     found = rows_ahead(services.session, MINUTES, whole=True)
     assert [each.split(":")[0] for each in found][:1] == ["contract_fact"] or found
     assert all("were recorded ahead of the database's clock, up to 20" in each for each in found)
-    assert found == rows_ahead(services.session, MINUTES, whole=False)
+    numbered = [each for each in found if not each.startswith("offer:")]  # an offer is known by its digest alone
+    assert rows_ahead(services.session, MINUTES, whole=False) == numbered
     night = run_night(held(services), datetime.now(UTC).date(), datetime.now(UTC))
-    assert (night.certificate, set(found) <= set(night.differences)) == ("differences", True)
+    assert (night.certificate, set(numbered) <= set(night.differences)) == ("differences", True)
     assert rows_ahead(services.session, YEAR + timedelta(days=1), whole=True) == []
 
 

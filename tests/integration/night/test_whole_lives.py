@@ -38,7 +38,8 @@ ELSEWHERE = {
     "dispute_fee", "sale_voided", "key_revoked",  # test_disputes.py, test_codes.py
     "dispute_won_on_appeal",  # test_objects_that_change.py
     "refund_failed", "overcharge_refund_failed",  # test_late_refunds.py
-    "remedy_performed",  # test_journal_rules.py
+    "remedy_performed",  # test_ledger_lives.py
+    "deposit_refund_failed", "store_refunded", "store_fee_returned",  # test_ledger_lives.py
     "provision",  # people post it by hand
 }  # fmt: skip
 """Events of the journal that these lives do not have, and where they are lived."""
