@@ -277,6 +277,7 @@ def test_the_settings_hold_pace_calls_at_once_and_the_wait_for_an_answer(
         assert (round(1 / pace._interval), stripe._pool._max_workers) == (80, 16)
     wanted = Settings(gateway="stripe", stripe_secret_key=SecretStr("sk_test_none"), stripe_calls_at_once=3)
     with gateway_of(wanted, engine) as stripe:
+        assert isinstance(stripe, StripeGateway)
         under_way, most, all_three = [0], [0], threading.Barrier(3)
         lock = threading.Lock()
 
