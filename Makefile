@@ -18,8 +18,8 @@ PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3
 demo: $(VENV)/.installed  ## one small month, from outage to credit
 	@$(BIN)/keizoku demo
 
-test: $(VENV)/.installed-test  ## every test but those in a browser and on Spark
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not browser and not spark"
+test: $(VENV)/.installed-test  ## every test but those in a browser, with monitors and on Spark
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not browser and not monitor and not spark"
 
 # the oldest major version that is supported: on Debian 12 apt-get install postgresql-15 puts its programs there
 SERVER ?= /usr/lib/postgresql/15/bin

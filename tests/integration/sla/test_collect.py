@@ -204,6 +204,7 @@ def waits_for(url: str, query: str, wanted: str) -> None:
     raise AssertionError(f"{query} was never {wanted}")
 
 
+@pytest.mark.monitor
 def test_9_3__a_real_monitor_sees_a_target_fail_and_the_budget_falls(
     session: Session, service: SlaService, tmp_path: Path, monitored: tuple[Target, str]
 ) -> None:
