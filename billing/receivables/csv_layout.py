@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import errno
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import sha256
@@ -29,6 +29,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from keizoku.billing.statements.notes import is_note
 from keizoku.billing.statements.presets import folded_name
+from keizoku.billing.statements.table import Records
 from keizoku.billing.statements.values import BadValueError, day_of, folded, text_of, yen_of
 from keizoku.limits import LARGEST_PAGE
 from keizoku.terms.decision import Finding
@@ -189,9 +190,6 @@ def _theirs(layout: Layout, ours: str) -> tuple[str, ...]:
     """How the file calls the columns of one of ours."""
     named = layout.columns.get(ours, ours)
     return (named,) if isinstance(named, str) else named
-
-
-Records = Iterator[tuple[int, Sequence[str] | BrokenRecord]]
 
 
 def _from_header(records: Records, needed: Sequence[str], layout: Layout) -> tuple[int, Records]:

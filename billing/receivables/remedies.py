@@ -45,12 +45,7 @@ def extinguish(session: Session, rules: Rules, credit_ids: Collection[int], now:
     A credit of which something was used before (its consent came while a night was using it) is a task as well.
     Returns how many.
     """
-    consent = (
-        sa.select(sa.func.min(alternative_consent.c.id))
-        .join(claim, claim.c.id == alternative_consent.c.claim_id)
-        .where(claim.c.account == credit.c.account, claim.c.month == credit.c.month, _performed)
-        .scalar_subquery()
-    )
+    consent = sa.select(sa.func.min(alternative_consent.c.id)).where(_of_month, _performed).scalar_subquery()
     rows = session.execute(
         sa.select(credit, award.c.decided_on, consent.label("consent_id"))
         .join(award, award.c.id == credit.c.award_id)

@@ -8,8 +8,9 @@ from sqlalchemy.dialects.postgresql import insert
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import alternative_consent, alternative_outcome
 
-_ENDED = sa.exists().where(alternative_outcome.c.consent_id == alternative_consent.c.id)
-_MAY_LAPSE = sa.and_(alternative_consent.c.by_on.is_not(None), ~_ENDED)
+ENDED = sa.exists().where(alternative_outcome.c.consent_id == alternative_consent.c.id)
+"""Of an agreement to another remedy: it was performed, withdrawn, or lapsed."""
+_MAY_LAPSE = sa.and_(alternative_consent.c.by_on.is_not(None), ~ENDED)
 
 
 def anything_to_lapse() -> sa.ColumnElement[bool]:

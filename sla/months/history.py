@@ -25,6 +25,7 @@ from keizoku.db.tables.evidence import (
     unknown_ruling,
     unknown_time,
 )
+from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.evidence.notice_store import recorded_notices
 from keizoku.sla.months.history_rows import (
     IMPORTED_AS,
@@ -45,11 +46,9 @@ from keizoku.sla.months.history_rows import (
     Window,
 )
 from keizoku.sla.review_queue import policy_of, reach_seconds
-from keizoku.sla.rules.claims import claim_deadline
-from keizoku.sla.rules.intervals import normalise
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.rules.unusable_time import is_announced_in_time, published_by
-from keizoku.terms.calendar import Month, claim_deadline_at, epoch, epoch_up, from_epoch, parse_instant
+from keizoku.terms.calendar import Month, from_epoch, parse_instant
 from keizoku.terms.policy import Policy
 from keizoku.terms.rules import Rules
 
@@ -294,18 +293,15 @@ def _late_grants(session: Session, month: Month) -> Iterator[HistoryRow]:
 
 
 def _form_outages(session: Session, month: Month, policy: Policy) -> Iterator[HistoryRow]:
-    """Those from the hours before the month's ordinary deadline to the moved one."""
-    starts_at = claim_deadline_at(month, policy.sla.claim_months_after) - timedelta(
-        hours=policy.sla.claim_form_grace_hours
-    )
-    outage = claim_form_outage.c
-    rows = session.execute(sa.select(claim_form_outage).where(outage.to_at > starts_at).order_by(outage.id)).all()
-    down = normalise((epoch(row.from_at), epoch_up(row.to_at)) for row in rows)
-    until = claim_deadline(month, down, policy)
-    for row in rows:
-        if row.from_at < until:
-            window = ((row.from_at, row.to_at),)
-            yield HistoryRow(row.recorded_at, "form_down", "", window, Facts(), row.author, row.ground or "")
+    """Those that a deadline of the month's claims could move with."""
+    down = form_outages(session, month, policy)
+    if not down:
+        return
+    near = (from_epoch(down[0][0]), from_epoch(down[-1][1]))
+    query = sa.select(claim_form_outage).where(_overlaps(claim_form_outage, near)).order_by(claim_form_outage.c.id)
+    for row in session.execute(query):
+        window = ((row.from_at, row.to_at),)
+        yield HistoryRow(row.recorded_at, "form_down", "", window, Facts(), row.author, row.ground or "")
 
 
 def _windows(stored: Iterable[Iterable[str]]) -> tuple[Window, ...]:

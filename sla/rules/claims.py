@@ -125,8 +125,7 @@ def deadline_of(among: AccountMonth, policy: Policy) -> Deadline:
     ordinary_at = claim_deadline_at(among.month, policy.sla.claim_months_after)
     if not among.form_outages:
         return Deadline(ordinary_at, ordinary_at)
-    end, grace = epoch(ordinary_at), policy.sla.claim_form_grace_hours * 3600
-    lost_seconds = length(clip(among.form_outages, end - grace, end))
+    lost_seconds = _lost(epoch(ordinary_at), among.form_outages, policy.sla.claim_form_grace_hours * 3600)
     return Deadline(ordinary_at, claim_deadline(among.month, among.form_outages, policy), lost_seconds)
 
 
@@ -203,7 +202,7 @@ def claim_deadline(month: Month, form_outages: Spans, policy: Policy) -> datetim
 
 def given_back(deadline: int, form_outages: Spans, grace_seconds: int) -> int:
     """When as many seconds with the form up have passed after the deadline as were lost in the grace before it."""
-    lost = length(clip(form_outages, deadline - grace_seconds, deadline))
+    lost = _lost(deadline, form_outages, grace_seconds)
     if not lost:
         return deadline
     at = deadline
@@ -215,6 +214,11 @@ def given_back(deadline: int, form_outages: Spans, grace_seconds: int) -> int:
         lost -= max(0, down_from - at)
         at = up_again
     return at + lost
+
+
+def _lost(deadline: int, form_outages: Spans, grace_seconds: int) -> int:
+    """The seconds for which the form was down in the grace before the deadline."""
+    return length(clip(form_outages, deadline - grace_seconds, deadline))
 
 
 @decides("premium/9.2.1", "premium/9.2.2")

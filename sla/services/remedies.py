@@ -17,6 +17,7 @@ from keizoku.db.roles import want_to_add
 from keizoku.db.tables.claims import alternative_consent, alternative_outcome, claim_late_grant
 from keizoku.db.tables.claims import claim as claim_table
 from keizoku.db.tables.money import credit, credit_application, credit_refund
+from keizoku.sla.claims.lapsed_remedies import ENDED
 from keizoku.sla.evidence.form_outages import form_outages
 from keizoku.sla.review_queue import policy_of
 from keizoku.sla.rules.claims import claim_deadline
@@ -148,11 +149,11 @@ class RemedyService(EvidenceService):
 
     def _open_consent(self, row: sa.Row[Any]) -> sa.Row[Any] | None:
         """That of the claim's account and month, whichever of their claims it was said for."""
-        query = self._consents(row).where(~_ENDED)
+        query = self._consents(row).where(~ENDED)
         return self._session.execute(query.order_by(alternative_consent.c.id).limit(1)).one_or_none()
 
     def _performed_consent(self, row: sa.Row[Any]) -> sa.Row[Any] | None:
-        query = self._consents(row).where(_ENDED.where(alternative_outcome.c.outcome == "performed"))
+        query = self._consents(row).where(ENDED.where(alternative_outcome.c.outcome == "performed"))
         return self._session.execute(query.limit(1)).one_or_none()
 
     @staticmethod
@@ -191,6 +192,3 @@ class RemedyService(EvidenceService):
         query = sa.select(claim_table.c.id).order_by(claim_table.c.recorded_at.desc()).limit(NEAREST_OF)
         known = self._session.execute(query).scalars()
         return Refused.fact("claim.unknown", source, claim_id, "no claim has this id", nearest_of(claim_id, known))
-
-
-_ENDED = sa.exists().where(alternative_outcome.c.consent_id == alternative_consent.c.id)

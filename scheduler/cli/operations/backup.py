@@ -14,7 +14,7 @@ from keizoku.scheduler.cli.shared.context import (
     services_now,
     settings_of_this_process,
 )
-from keizoku.scheduler.cli.shared.inputs import Account, Author, Ground
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, Ground
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
 from keizoku.scheduler.cli.shared.output import emit, errors, fail
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 Backup = Annotated[
     str,
     typer.Option(

@@ -7,13 +7,11 @@ from typing import Annotated
 import typer
 
 from keizoku.scheduler.cli.shared.context import open_services, services_now
-from keizoku.scheduler.cli.shared.inputs import Recorder, day, recorder
+from keizoku.scheduler.cli.shared.inputs import AsJson, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import emit, report_findings
 
 __all__ = ["announce", "announced"]
-
-AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
 
 
 def announce(
