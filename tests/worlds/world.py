@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from keizoku.billing.accounts.account_views import journal_view
 from keizoku.billing.gateway.simulated import SimulatedGateway
 from keizoku.db.session import Session
 from keizoku.db.tables import metadata
@@ -170,3 +171,17 @@ def without_ids(found: Rows, engine: sa.Engine) -> Rows:
         places = [names.index(each) for each in kept_names if (name, each) not in BY_THE_WALL]
         same[name] = sorted(tuple(_STRIPE_ID.sub(r"\1", line[at]) for at in places) for line in lines)
     return same
+
+
+def balances(services: Services, *codes: str) -> list[object]:
+    """The balance of each of these accounts, debit positive."""
+    found = journal_view(services.session, codes)["balances"]
+    assert isinstance(found, dict)
+    return [found[code] for code in codes]
+
+
+def rows_found(services: Services, query: str) -> list[tuple[object, ...]]:
+    """What a query finds; no transaction is left open."""
+    found = [tuple(row) for row in services.session.execute(sa.text(query))]
+    services.session.rollback()
+    return found

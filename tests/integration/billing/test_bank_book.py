@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from keizoku.billing.accounts.account_views import journal_view
 from keizoku.billing.closing.bank_control import bank_control
 from keizoku.billing.closing.month_close import checks_of
 from keizoku.billing.closing.reconciliation_run import reconcile_month
@@ -21,7 +20,7 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import balances, open_world, services_on
 
 NOW = parse_instant("2026-04-20 10:00")
 MUFG = '"日付","摘要","摘要内容","支払い金額","預かり金額","差引残高","メモ","未資金化区分","入払区分"\n'
@@ -36,12 +35,6 @@ def take(
     layout = Layout(columns=columns, ignore={"payer": (ignore,)} if ignore else {})
     done = services.billing.import_bank(file, layout=layout, author="keiri", now=NOW, account=account)
     return done.rows_new, done.rows_known, done.rows_passed_over, done.rows_refused
-
-
-def balances(services: Services, *codes: str) -> list[object]:
-    found = journal_view(services.session, codes)["balances"]
-    assert isinstance(found, dict)
-    return [found[code] for code in codes]
 
 
 def states(services: Services) -> list[tuple[str, int, str, str]]:

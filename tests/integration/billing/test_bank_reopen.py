@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from keizoku.billing.ledger.bank_acts import note_act
 from keizoku.billing.receivables.bank.match_reversal import reopen
 from keizoku.terms.refusal import Refused
-from tests.integration.billing.test_bank_book import BY_MUFG, MUFG, NOW, balances, payout, states, take
-from tests.worlds.world import open_world, services_on
+from tests.integration.billing.test_bank_book import BY_MUFG, MUFG, NOW, payout, states, take
+from tests.worlds.world import balances, open_world, services_on
 
 
 def test_of_two_who_reopen_a_line_at_once_one_finds_it_open(engine: sa.Engine, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from keizoku.billing.accounts.account_views import invoices_view, journal_view, owed_view
+from keizoku.billing.accounts.account_views import invoices_view, owed_view
 from keizoku.billing.receivables.bank import bank_transfers
 from keizoku.billing.receivables.bank.bank_list import lines
 from keizoku.billing.receivables.csv_layout import Layout
@@ -17,7 +17,7 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.refusal import Refused
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import balances, open_world, services_on
 
 NOW = parse_instant("2026-04-20 10:00")
 HEAD = "date,amount,payer,reference\n"
@@ -38,12 +38,6 @@ def take(services: Services, folder: Path, rows: str, *, now: datetime = NOW) ->
     file.write_text(HEAD + rows, encoding="utf-8")
     done = services.billing.import_bank(file, author="keiri", now=now)
     return done.rows_new, done.rows_known, done.rows_passed_over, done.rows_refused
-
-
-def balances(services: Services, *codes: str) -> list[object]:
-    found = journal_view(services.session, codes)["balances"]
-    assert isinstance(found, dict)
-    return [found[code] for code in codes]
 
 
 def owed(services: Services, account: str, now: datetime = NOW) -> tuple[object, ...]:

@@ -23,7 +23,7 @@ from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import open_world, rows_found, services_on
 
 NOW = parse_instant("2026-03-26 10:00")
 RULES = Rules(Terms.load("premium"), Discretion(related_terms=("base/2025-04-01", "base/2026-04-01")))
@@ -41,12 +41,6 @@ def services(engine: sa.Engine) -> Iterator[Services]:
         yield opened
 
 
-def rows(services: Services, query: str) -> list[tuple[object, ...]]:
-    found = [tuple(row) for row in services.session.execute(sa.text(query))]
-    services.session.rollback()
-    return found
-
-
 def test_3_2__consents_are_kept_as_stated_and_an_approval_under_newer_terms_is_refused(services: Services) -> None:
     service = services.billing
     service.register("hanako", "monthly", "card", consents=["premium/2024-12-02", "base/2025-04-01"], now=NOW)
@@ -58,13 +52,13 @@ def test_3_2__consents_are_kept_as_stated_and_an_approval_under_newer_terms_is_r
     with pytest.raises(Refused, match="it has not agreed to base/2026-04-01, in force on 2026-04-01"):
         service.approve("hanako", now=april)
     service.reject("hanako", "the terms have changed", by="sato", now=april)
-    assert rows(services, "SELECT account, terms, version, stated FROM consent ORDER BY id") == [
+    assert rows_found(services, "SELECT account, terms, version, stated FROM consent ORDER BY id") == [
         ("hanako", "premium", "2024-12-02", True),
         ("hanako", "base", "2025-04-01", True),
         ("jiro", "premium", "2024-12-02", False),
         ("jiro", "base", "2025-04-01", False),
     ]
-    assert rows(services, "SELECT account, outcome, author, ground, decided_at FROM screening ORDER BY id") == [
+    assert rows_found(services, "SELECT account, outcome, author, ground, decided_at FROM screening ORDER BY id") == [
         ("jiro", "approved", "sato", "known to us", NOW),
         ("hanako", "rejected", "sato", "the terms have changed", april),
     ]
@@ -119,7 +113,7 @@ def test_3_5__a_rule_decides_what_it_can_and_people_see_what_it_left_and_why(ser
     ]
     applied = contract_list(services.session, services.rules, NOW, state="applied", limit=10)
     assert [row["account"] for row in applied] == ["debtor"]
-    assert rows(services, "SELECT count(*) FROM screening WHERE outcome = 'referred'") == [(1,)]
+    assert rows_found(services, "SELECT count(*) FROM screening WHERE outcome = 'referred'") == [(1,)]
 
 
 def test_3_3__of_a_file_of_applications_the_good_rows_are_taken_once(services: Services, tmp_path: Path) -> None:
@@ -160,7 +154,7 @@ def test_3_3__of_a_file_of_applications_the_good_rows_are_taken_once(services: S
     ]
     again = services.billing.import_applications(file, now=NOW)
     assert (again.taken, len(again.findings)) == (0, 10)
-    assert rows(
+    assert rows_found(
         services, "SELECT account, method, paid_months FROM contract WHERE approved_at IS NULL ORDER BY id"
     ) == [
         ("hanako", "card", None),
@@ -196,7 +190,7 @@ def test_4_3__a_simulation_reads_contracts_as_they_are_and_saves_nothing(service
     service.approve("key", "monthly", "product_key", months=3, now=NOW)  # used up on 06-26, and nothing follows
     service.approve("coupon", "monthly", "coupon", months=1, fallback="card", now=NOW)
     assert service.end_of_use("leaving", now=NOW) == date(2026, 4, 26)
-    before = rows(services, "SELECT * FROM price")
+    before = rows_found(services, "SELECT * FROM price")
     days: dict[str, Any] = {
         "announced": date(2026, 4, 1),
         "for_new_from": date(2026, 4, 1),
@@ -215,7 +209,7 @@ def test_4_3__a_simulation_reads_contracts_as_they_are_and_saves_nothing(service
     )
     assert [each.account for each in cohort.touched] == ["taro"]
     assert [each.remedy for each in hasty] == ["let it hold for renewals from 2026-05-01 or later"]
-    assert rows(services, "SELECT * FROM price") == before
+    assert rows_found(services, "SELECT * FROM price") == before
     service.price("monthly", 600, **days, by="sato", now=NOW)
     assert [(each["yen"], each["author"]) for each in price_list(services.session, "monthly")] == [
         (500, None),

@@ -20,7 +20,7 @@ from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.worlds.pages import database_of_the_settings
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import open_world, rows_found, services_on
 
 MAY = parse_instant("2026-05-24 09:00")
 RULES = Rules(Terms.load("premium"), Discretion(offer_valid_days=14))
@@ -41,12 +41,6 @@ def services(engine: sa.Engine) -> Iterator[Services]:
         yield opened
 
 
-def rows(services: Services, query: str) -> list[tuple[object, ...]]:
-    found = [tuple(row) for row in services.session.execute(sa.text(query))]
-    services.session.rollback()
-    return found
-
-
 def test_3_2__what_was_shown_is_kept_once_and_every_application_points_at_it(services: Services) -> None:
     billing = services.billing
     offer = billing.offer("monthly", now=MAY)
@@ -55,13 +49,15 @@ def test_3_2__what_was_shown_is_kept_once_and_every_application_points_at_it(ser
     later = parse_instant("2026-05-25 09:00")
     billing.register("c", "monthly", "card", offer=offer.digest, shown_at=MAY, now=later)
     billing.register("d", "monthly", "card", now=later)
-    kept = rows(services, "SELECT account, digest = '" + offer.digest + "', price_yen FROM offer_shown "
+    kept = rows_found(services, "SELECT account, digest = '" + offer.digest + "', price_yen FROM offer_shown "
                 "JOIN offer USING (digest) ORDER BY account")  # fmt: skip
     assert kept == [("a", True, 500), ("b", True, 500), ("c", True, 500), ("d", False, 600)]
-    assert rows(services, f"SELECT content FROM offer WHERE digest = '{offer.digest}'") == [(offer.content(),)]
+    assert rows_found(services, f"SELECT content FROM offer WHERE digest = '{offer.digest}'") == [(offer.content(),)]
     for account in ("a", "b", "c", "d"):
         billing.approve(account, now=parse_instant("2026-05-26 09:00"))
-    assert rows(services, "SELECT account, price_yen FROM term WHERE account IN ('a', 'b', 'c', 'd') ORDER BY 1") == [
+    assert rows_found(
+        services, "SELECT account, price_yen FROM term WHERE account IN ('a', 'b', 'c', 'd') ORDER BY 1"
+    ) == [
         ("a", 500),
         ("b", 500),
         ("c", 500),
@@ -79,7 +75,7 @@ def test_3_2__an_application_names_what_was_on_offer_or_is_refused(services: Ser
         billing.register("a", "monthly", "card", offer=stale, shown_at=MAY, now=june)
     with pytest.raises(Refused, match="the offer was shown after it was accepted"):
         billing.register("a", "monthly", "card", shown_at=june, now=MAY)
-    assert rows(services, "SELECT count(*) FROM contract WHERE account = 'a'") == [(0,)]
+    assert rows_found(services, "SELECT count(*) FROM contract WHERE account = 'a'") == [(0,)]
 
 
 def test_3_3__an_outlived_offer_is_shown_anew_and_its_price_then_holds(services: Services) -> None:
@@ -94,7 +90,7 @@ def test_3_3__an_outlived_offer_is_shown_anew_and_its_price_then_holds(services:
     offer = billing.offer("monthly", now=june)
     assert billing.show_again("a", now=june) == ShownOffer(600, date(2026, 6, 8), offer.digest)
     billing.approve("a", now=june)
-    assert rows(services, "SELECT price_yen FROM term WHERE account = 'a'") == [(600,)]
+    assert rows_found(services, "SELECT price_yen FROM term WHERE account = 'a'") == [(600,)]
     with pytest.raises(Refused, match="no application is waiting"):
         billing.show_again("a", now=june)
 
@@ -135,7 +131,7 @@ def test_6_1__a_store_that_charges_an_ended_contract_is_a_task_with_its_figures(
             },
         )
     ]
-    assert rows(services, "SELECT count(*) FROM store_report") == [(0,)]
+    assert rows_found(services, "SELECT count(*) FROM store_report") == [(0,)]
 
 
 def test_3_2__the_offer_is_printed_in_both_languages_with_its_digest(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from keizoku.billing.accounts.account_views import journal_view, owed_view
+from keizoku.billing.accounts.account_views import owed_view
 from keizoku.billing.closing.month_close import _digest
 from keizoku.billing.receivables.bank import bank_transfers
 from keizoku.billing.receivables.receipts import Payment, receive
@@ -23,7 +23,7 @@ from keizoku.terms.calendar import parse_instant
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.rules import Rules
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import balances, open_world, services_on
 
 JULY_6 = parse_instant("2026-07-06 10:00")
 
@@ -46,12 +46,6 @@ def take(services: Services, folder: Path, rows: str, now: object) -> None:
     services.billing.import_bank(file, author="keiri", now=now)  # type: ignore[arg-type]
 
 
-def books(services: Services, *codes: str) -> list[object]:
-    found = journal_view(services.session, codes)["balances"]
-    assert isinstance(found, dict)
-    return [found[code] for code in codes]
-
-
 def test_5_2__an_older_payment_matched_later_stops_interest_on_its_own_day(engine: sa.Engine, tmp_path: Path) -> None:
     with services_on(engine) as services:
         reference = owes_36_500(services)
@@ -63,7 +57,7 @@ def test_5_2__an_older_payment_matched_later_stops_interest_on_its_own_day(engin
         # 25 June: ten days, 146; 30 June: five days of 16,646, 33.29
         after = owed_view(services.session, services.rules, "a", JULY_6)
         assert (after["principal"], after["interest"], after["deposit"]) == (0, 0, 3_321)
-        assert books(services, "1110", "1140", "1150", "2140", "2145", "7110") == [40_000, 0, 0, -3_321, 0, -179]
+        assert balances(services, "1110", "1140", "1150", "2140", "2145", "7110") == [40_000, 0, 0, -3_321, 0, -179]
         [told] = services.session.execute(sa.select(user_notice.c.body_en).where(user_notice.c.kind == "recalculation"))
         assert "Your payment of 20,000 yen counts from 2026-06-25" in told.body_en
         assert "we keep 3,321 yen for you" in told.body_en
@@ -85,7 +79,7 @@ def test_5_2__a_transfer_that_was_there_before_the_card_was_charged_bears_intere
         take(services, tmp_path, f"2026-05-11,36646,B,{own}\n", now)
         after = owed_view(services.session, services.rules, "b", now)
         assert (after["principal"], after["interest"], after["deposit"]) == (0, 0, 36_500)  # ten days: 146
-        assert books(services, "1110", "1131", "1150", "2140", "7110") == [36_646, 36_500, 0, -36_500, -146]
+        assert balances(services, "1110", "1131", "1150", "2140", "7110") == [36_646, 36_500, 0, -36_500, -146]
         take(services, tmp_path, f"2026-05-06,10000,B,{own}\n", now)  # five days: 73; five of the rest, 26,573: 53
         after = owed_view(services.session, services.rules, "b", now)
         assert (after["principal"], after["interest"], after["deposit"]) == (0, 0, 46_520)
@@ -109,7 +103,7 @@ def test_5_2__closed_months_stay_as_they_are_and_what_changes_names_its_month(
         assert _digest(services.session, None, date(2026, 7, 1)) == closed
         new = services.session.execute(sa.select(entry).where(entry.c.recorded_at == JULY_6)).all()
         assert {(each.posted_on, each.belongs_to) for each in new} == {(date(2026, 7, 1), "2026-06")}
-        assert books(services, "1110", "1140", "1150", "2140", "2145", "7110") == [40_000, 0, 0, -3_321, 0, -179]
+        assert balances(services, "1110", "1140", "1150", "2140", "2145", "7110") == [40_000, 0, 0, -3_321, 0, -179]
 
 
 PATIENT = Discretion(suspend_after_days=80, terminate_after_days=90)

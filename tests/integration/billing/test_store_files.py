@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from keizoku.billing.accounts.account_views import journal_view
 from keizoku.billing.contracts.store_files import Payout
 from keizoku.billing.receivables.csv_layout import Layout
 from keizoku.billing.receivables.import_log import MoneyImport
@@ -18,7 +17,7 @@ from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.unit.billing.statements.test_store_files import FINANCIAL, GOOGLE, financial, google
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import balances, open_world, services_on
 
 NOW = parse_instant("2026-11-30 10:00")
 AT = {"author": "keiri", "now": NOW}
@@ -34,12 +33,6 @@ def take(services: Services, folder: Path, text: str, **wanted: object) -> Money
     file = folder / "report"
     file.write_text(text, encoding="utf-8")
     return services.billing.import_store_reports(file, author="keiri", now=NOW, **wanted)  # type: ignore[arg-type]
-
-
-def balances(services: Services, *codes: str) -> list[object]:
-    found = journal_view(services.session, codes)["balances"]
-    assert isinstance(found, dict)
-    return [found[code] for code in codes]
 
 
 def night_is_ok(services: Services, on: date) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from keizoku.billing.accounts.account_views import journal_view
 from keizoku.billing.receivables.transfers_out import transfers
 from keizoku.billing.statements.transfer_file import BankAccount, Transfer, payer_of, read_transfers
 from keizoku.scheduler.app import Services
@@ -14,7 +13,7 @@ from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.refusal import Refused
 from tests.unit.billing.statements.shapes import MUFG
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import balances, open_world, services_on
 
 NOW = parse_instant("2026-04-20 10:00")
 PAYER = payer_of("1234567890/0005-001-1-7654321/カ）ケイゾク")
@@ -26,12 +25,6 @@ def with_deposit(services: Services) -> None:
     open_world(services)
     services.billing.approve("taro", "monthly", "other", now=parse_instant("2026-04-01 10:00"))
     services.billing.pay("taro", 1300, now=parse_instant("2026-04-01 11:00"))
-
-
-def balances(services: Services, *codes: str) -> list[object]:
-    found = journal_view(services.session, codes)["balances"]
-    assert isinstance(found, dict)
-    return [found[code] for code in codes]
 
 
 def propose(services: Services, yen: int = 800, to: BankAccount = TO, account: str = "taro") -> int:

@@ -6,12 +6,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from keizoku.billing.accounts.account_views import journal_view
 from keizoku.billing.gateway.balance_files import read_balance_file
 from keizoku.billing.gateway.books import Movement, Payout
-from keizoku.scheduler.app import Services
 from keizoku.terms.calendar import parse_instant
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import balances, open_world, services_on
 
 NOW = parse_instant("2026-11-20 10:00")
 BALANCE = (
@@ -26,12 +24,6 @@ ITEMISED = (
     "gross,fee,net,reporting_category,source_id,description,payment_intent_id,payment_metadata[keizoku_key]\n"
     "po_1,2026-11-10 00:00:00,txn_1,2026-11-05 01:00:00,2026-11-09 00:00:00,jpy,500,18,482,charge,ch_1,fee,pi_1,k-1\n"
 )
-
-
-def balances(services: Services, *codes: str) -> list[object]:
-    found = journal_view(services.session, codes)["balances"]
-    assert isinstance(found, dict)
-    return [found[code] for code in codes]
 
 
 def test_both_files_tell_the_movements_and_payouts_that_the_api_gives() -> None:
