@@ -10,6 +10,7 @@ without a trace and without letters that steer a terminal; the nights in between
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from collections import Counter
@@ -138,7 +139,7 @@ def commands() -> list[tuple[tuple[str, ...], list[Any]]]:
 def arguments_of(draw: st.DrawFn, params: Sequence[Any], files: Sequence[Path]) -> list[str]:
     """Values for a command's parameters, as they are written."""
     hostile = st.one_of(
-        st.sampled_from(WORDS),
+        st.sampled_from(WORDS).map(_own_device),
         st.sampled_from([str(each) for each in files]),
         st.text(st.characters(exclude_characters="\0/"), max_size=20),
     )
@@ -157,6 +158,10 @@ def arguments_of(draw: st.DrawFn, params: Sequence[Any], files: Sequence[Path]) 
     return written
 
 
+def _own_device(word: str) -> str:
+    return word.removeprefix("/dev/") if word in ("/dev/null", "/dev/zero") and os.geteuid() == 0 else word
+
+
 def prepare(engine: sa.Engine, folder: Path) -> Path:
     """Make the engine's tables and let the small world live in them. Returns the folder in which commands are called.
 
@@ -170,6 +175,9 @@ def prepare(engine: sa.Engine, folder: Path) -> Path:
     place = folder.joinpath(*"abcdefg")
     place.mkdir(parents=True)
     write_files(place)
+    if os.geteuid() == 0:  # who may do everything might take the machine's own devices away
+        os.mknod(place / "null", 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+        os.mknod(place / "zero", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
     for name, text in GOOD_FILES.items():
         (place / name).write_text(text, encoding="utf-8", newline="")
     return place
