@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keizoku.scheduler.cli.money.bank_formats import formats
-from keizoku.scheduler.cli.shared.context import open_services, services_now
+from keizoku.scheduler.cli.shared.context import open_services, services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.ids import ImportId, PaymentId
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, File, Ground, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
@@ -96,8 +96,9 @@ def import_file(
     layout = layout_of(mapping, COLUMNS)
     with open_services() as services:
         done = services.billing.import_bank(
-            file, layout=layout, author=recorder(author), now=datetime.now(UTC), account=bank_account, preset=preset
-        )
+            file, layout=layout, author=recorder(author), now=datetime.now(UTC), account=bank_account, preset=preset,
+            ours=settings_of_this_process().bank_accounts,
+        )  # fmt: skip
     end_of_import(done, as_json)
 
 
@@ -238,10 +239,19 @@ def send_back(payment: PaymentId, author: Author, ground: Ground, as_json: AsJso
 
 
 @app.command(help=japanese("決済代行からの入金で、その残高から記帳済みです。支払人を待ちません。"))
-def payout(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
-    """It is the card processor's payout, booked already from its balance: it waits for no payer."""
+def payout(
+    payment: PaymentId,
+    author: Author,
+    ground: Ground,
+    kept: Annotated[
+        int,
+        typer.Option(min=0, help=both("What the bank kept of it as its fee, yen.", "銀行が差し引いた手数料(円)。")),
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """It is the card processor's or a store's payout, booked already from that side: it waits for no payer."""
     with services_now() as (services, now):
-        services.billing.payment_is_payout(payment, by=author, ground=ground, now=now)
+        services.billing.payment_is_payout(payment, by=author, ground=ground, now=now, kept=kept)
     emit({"payment": payment, "state": "payout"} if as_json else f"payment {payment} is a payout", as_json)
 
 
