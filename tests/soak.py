@@ -1,6 +1,7 @@
-"""`make soak`: random nights, kills, restores, poison and hostile calls at full size, with progress and figures.
+"""`make soak`: random nights, kills, restores, poison, hostile calls and quarters at full size, with their figures.
 
-python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--restores 100] [--seed 5] [--write]
+python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--restores 100] [--quarters 5]
+                     [--seed 5] [--write]
 
 `--write` puts the figures where they are kept: docs/reference/soak.json, and between the marks in
 docs/explanation/reliability.md.
@@ -30,6 +31,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import create_all
 from keizoku.db.session import make_engine
+from tests.quarter.company import WHOLE
+from tests.quarter.played import RULES, Quarter
 from tests.worlds.disturbed_nights import FAST
 from tests.worlds.hostile_calls import TODAY, acts, described, hostile_calls, write_files
 from tests.worlds.kills import random_kills
@@ -161,6 +164,28 @@ def calls(count: int, seed: int, told: Callable[[], None]) -> Figures:
     }
 
 
+def quarters(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Quarters of banks, stores and cards with three hundred faults and more each, found, mended, closed."""
+    lived = []
+    for number in range(seed, seed + count):
+        with _folder() as folder, _tables_in(folder) as engine, services_on(engine, RULES) as services:
+            files = folder / "files"
+            files.mkdir()
+            quarter = Quarter(services, files, number, WHOLE)
+            quarter.live()
+        lived.append(quarter)
+        told()
+    return {
+        "quarters": len(lived),
+        "lines of the banks": sum(len(each.truth) for each in lived),
+        "faults planted": sum(each.planted.total() for each in lived),
+        "of each kind": _summed(each.planted for each in lived),
+        "acts of people": sum(each.acts for each in lived),
+        "months closed": sum(len(each.closed) for each in lived),
+        "differences": [f"{each.seed}: {line}" for each in lived for line in each.differences],
+    }
+
+
 @contextmanager
 def _tables_in(folder: Path) -> Iterator[sa.Engine]:
     with EmbeddedServer(folder, FAST) as server:
@@ -179,11 +204,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--poison", type=int, default=20)
     parser.add_argument("--calls", type=int, default=5_000)
     parser.add_argument("--restores", type=int, default=100)
+    parser.add_argument("--quarters", type=int, default=5)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="keep the figures in the documents")
     asked = parser.parse_args(arguments)
     found: Figures = {}
     for part, count in (
+        (quarters, asked.quarters),
         (calls, asked.calls),
         (poison, asked.poison),
         (restores, asked.restores),

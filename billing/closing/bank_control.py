@@ -7,9 +7,11 @@
 What an account held before its first statement is in no books of ours unless people post it. Read only; whole yen.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import zip_longest
 from typing import Final
 
 import sqlalchemy as sa
@@ -54,6 +56,14 @@ class BankAccountBalance(ReadModel):
         """Whether the lines make what the bank states."""
         return self.broken_since is None
 
+    @property
+    def off(self) -> str:
+        """By how many yen the lines are short, and on which later days that changes; empty where they are not."""
+        told = [
+            f"{each.yen:+,} yen" if at == 0 else f"{each.yen:+,} on {each.on}" for at, each in enumerate(self.breaks)
+        ]
+        return f" ({', '.join(told[:SHOWN])}{', …' if len(told) > SHOWN else ''})" if told else ""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Unmet(ReadModel):
@@ -87,7 +97,7 @@ class BankControl(ReadModel):
             return []
         found = [
             f"account {each.account or '(not named)'}: lines do not make the stated balance since {each.broken_since}"
-            + _told(each.breaks)
+            f"{each.off}"
             for each in self.accounts
             if each.broken_since is not None
         ]
@@ -107,12 +117,6 @@ class BankControl(ReadModel):
         return found
 
 
-def _told(breaks: Sequence[Break]) -> str:
-    """By how much, and on which later days that changes."""
-    said = [f"{each.yen:+,} yen" if at == 0 else f"{each.yen:+,} on {each.on}" for at, each in enumerate(breaks)]
-    return f" ({', '.join(said[:SHOWN])}{', …' if len(said) > SHOWN else ''})" if said else ""
-
-
 AT_BANK_ONLY: Final = ("at the bank, booked by nobody",)
 IN_BOOKS_ONLY: Final = ("booked, not at the bank",)
 
@@ -127,7 +131,7 @@ def bank_control(session: Session, on: date) -> BankControl:
             last_on=row.last_on,
             opening_yen=int(row.opening),
             lines_yen=int(row.lines_yen),
-            stated_yen=int(row.stated),
+            stated_yen=int(row.stated) if row.broken_since is None else _end_of(row.each_stated, row.befores),
             broken_since=row.broken_since,
             breaks=() if row.broken_since is None else _breaks(session, row.bank_account, row.broken_since, on),
         )
@@ -146,13 +150,24 @@ def _breaks(session: Session, account: str, since: date, on: date) -> tuple[Brea
     """The days of an account on which what its lines do not explain changes."""
     found: list[Break] = []
     off_yen = 0
-    for row in session.execute(_FROM_THERE, {"account": account, "since": since, "on": on}):
+    days = session.execute(_FROM_THERE, {"account": account, "since": since, "on": on}).all()
+    for row, after in zip_longest(days, days[1:]):
         if int(row.ends_at) + off_yen in row.stated:
             continue
-        changed_yen = row.stated[-1] - int(row.ends_at) - off_yen
+        changed_yen = _end_of(row.stated, row.befores, after.befores if after else ()) - int(row.ends_at) - off_yen
         off_yen += changed_yen
         found.append(Break(row.day, changed_yen))
     return tuple(found)
+
+
+def _end_of(stated: Sequence[int], befores: Sequence[int], next_befores: Sequence[int] = ()) -> int:
+    """The balance at a day's end, whatever the order of its lines: one that no other line of the day goes on from.
+
+    Of several it is the one that the next day goes on from, else the last that was read.
+    """
+    ends = [each for each in stated if each not in set(befores)]  # a row that stands twice goes on from neither
+    ends = ends or list((Counter(stated) - Counter(befores)).elements()) or list(stated)
+    return next((each for each in ends if each in next_befores), ends[-1])
 
 
 _STANDING = """
@@ -169,9 +184,7 @@ _STANDING = """
         WHERE currency = 'JPY' AND state = 'booked' AND standing.kind IS DISTINCT FROM 'taken_back'
     ), at_bank AS (SELECT * FROM kept WHERE paid_on <= :on)"""
 
-_DAYS = (
-    _STANDING
-    + """, told AS (
+_DAYS = f"""{_STANDING}, told AS (
         SELECT bank_statement.* FROM bank_statement
         WHERE currency = 'JPY' AND first_on <= :on AND NOT EXISTS (
             SELECT 1 FROM money_import JOIN money_import_undone ON import_id = money_import.id
@@ -192,15 +205,17 @@ _DAYS = (
         WHERE day <= :on GROUP BY bank_account, day
     ), moved AS (
         SELECT bank_account, paid_on AS day, sum(signed) AS moved,
-               array_agg(balance ORDER BY id) FILTER (WHERE balance IS NOT NULL) AS balances
+               array_agg(balance ORDER BY recorded_at, line, id) FILTER (WHERE balance IS NOT NULL) AS balances,
+               array_agg(balance - signed ORDER BY recorded_at, line, id) FILTER (WHERE balance IS NOT NULL) AS befores
         FROM at_bank JOIN first USING (bank_account) WHERE paid_on >= first_on GROUP BY bank_account, paid_on
     ), ends AS (
-        SELECT bank_account, day, coalesce(balances, ARRAY[]::bigint[]) || coalesce(stated, ARRAY[]::bigint[]) AS stated,
+        SELECT bank_account, day,
+               coalesce(balances, ARRAY[]::bigint[]) || coalesce(stated, ARRAY[]::bigint[]) AS stated,
+               coalesce(befores, ARRAY[]::bigint[]) AS befores,
                opening + sum(coalesce(moved, 0)) OVER (PARTITION BY bank_account ORDER BY day) AS ends_at
         FROM moved FULL JOIN said USING (bank_account, day) JOIN first USING (bank_account)
         WHERE day >= first_on - 1
-    )"""
-)
+    )"""  # noqa: S608 - all of it is ours
 """What each day's end has to be: the balance after one of its lines, or that of a file that ends or begins there.
 
 A table whose lines tell balances begins where it begins, which may be in the middle of a day. Where the oldest file
@@ -208,30 +223,24 @@ tells the balance after it alone (OFX), the one before it is worked out from its
 
 _ACCOUNTS = sa.text(
     f"""
-    WITH {_DAYS}, last_line AS (
-        SELECT DISTINCT ON (bank_account) bank_account, balance, paid_on FROM at_bank
-        WHERE balance IS NOT NULL ORDER BY bank_account, paid_on DESC, id DESC
-    ), closed AS (
-        SELECT DISTINCT ON (bank_account) bank_account, closing, last_on FROM told
-        WHERE closing IS NOT NULL AND last_on <= :on ORDER BY bank_account, last_on DESC, id DESC
+    WITH {_DAYS}, last_told AS (
+        SELECT DISTINCT ON (bank_account) * FROM ends WHERE cardinality(stated) > 0 ORDER BY bank_account, day DESC
     )
     SELECT first.bank_account, first.first_on, first.opening,
            coalesce((SELECT sum(signed) FROM at_bank WHERE at_bank.bank_account = first.bank_account
                      AND paid_on >= first.first_on), 0) AS lines_yen,
            (SELECT max(last_on) FROM told WHERE told.bank_account = first.bank_account) AS last_on,
-           CASE WHEN last_line.paid_on IS NULL OR closed.last_on > last_line.paid_on THEN coalesce(closing, opening)
-                ELSE last_line.balance END AS stated,
-           (SELECT min(day) FROM ends WHERE ends.bank_account = first.bank_account AND cardinality(stated) > 0
-            AND NOT ends_at = ANY (stated)) AS broken_since
-    FROM first LEFT JOIN last_line USING (bank_account) LEFT JOIN closed USING (bank_account)
-    ORDER BY first.bank_account
+           CASE WHEN ends_at = ANY (stated) THEN ends_at ELSE opening END AS stated, stated AS each_stated, befores,
+           (SELECT min(ends.day) FROM ends WHERE ends.bank_account = first.bank_account
+            AND cardinality(ends.stated) > 0 AND NOT ends.ends_at = ANY (ends.stated)) AS broken_since
+    FROM first LEFT JOIN last_told USING (bank_account) ORDER BY first.bank_account
     """  # noqa: S608 - all of it is ours
 )
 
 _FROM_THERE = sa.text(
     f"""
     WITH {_DAYS}
-    SELECT day, ends_at, stated FROM ends
+    SELECT day, ends_at, stated, befores FROM ends
     WHERE bank_account = :account AND day >= :since AND cardinality(stated) > 0 ORDER BY day
     """  # noqa: S608
 )

@@ -330,9 +330,9 @@ class MoneyService(Service):
         """Nobody can be found for an incoming payment: it went back."""
         bank_transfers.send_back(self.session, payment, by, ground, now)
 
-    def payment_is_payout(self, payment: int, *, by: str, ground: str, now: datetime, kept: int = 0) -> None:
-        """An incoming payment is the processor's or a store's payout, booked already from that side.
+    def payment_is_payout(self, payment: int, *, by: str, ground: str, now: datetime, kept: int = 0) -> str:
+        """A line is the processor's or a store's payout, or money we sent back, booked already from that side.
 
-        `kept`: the bank's fee, in yen, that it kept of it.
+        `kept`: the bank's fee, in yen, that it kept of a payout. What it is: payout, store_payout, refund.
         """
-        bank_transfers.is_payout(self.session, self.rules, payment, by, ground, now, kept)
+        return bank_transfers.is_payout(self.session, self.rules, payment, by, ground, now, kept)

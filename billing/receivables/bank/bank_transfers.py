@@ -127,16 +127,18 @@ def send_back(session: Session, line_id: int, by: str, ground: str, now: datetim
 
 def is_payout(
     session: Session, rules: Rules, line_id: int, by: str, ground: str, now: datetime, kept_yen: int = 0
-) -> None:
-    """A line is a payout of the processor or a store, booked already from that side: 2145 is cleared. Commits.
+) -> str:
+    """A line is a payout of the processor or a store, or money that we sent back, booked already from that side.
 
-    `kept_yen`: what the bank kept of it on its way, by which the line is less; its fee, with the tax in it.
+    2145 is cleared; commits; what it is. `kept_yen`: what the bank kept of a payout on its way, by which the line is
+    less; its fee, with the tax in it.
     """
     line = open_line(session, line_id)
     booked = [
         each
         for each in booked_elsewhere(session)
-        if each.kind in ("payout", "store_payout") and each.yen == line.yen + kept_yen and line.direction == "in"
+        if each.direction == line.direction and each.yen == line.yen + kept_yen
+        if each.kind in ("payout", "store_payout") or not kept_yen
     ]
     free = one_free_line(session, line_id)
     if not booked or free is None:
@@ -150,6 +152,7 @@ def is_payout(
     if kept_yen:
         post(session, [kept_on_the_way(rules, line, kept_yen, act_id, max(line.paid_on, found.on))], now)
     session.commit()
+    return found.kind
 
 
 def references_of(session: Session, account: str) -> list[PayerReference]:
