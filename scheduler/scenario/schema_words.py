@@ -182,7 +182,7 @@ ACTIONS: Final[Mapping[str, Words]] = {
     },
     "claim_form_down": _SPAN,
     "consent_alternative": {"claim": must(text, "claim"), "what": must(text), "by_on": may(day)},
-    "perform_alternative": {"claim": must(text, "claim")},
+    "perform_alternative": {"claim": must(text, "claim"), "performed_on": may(day)},
     "withdraw_alternative": {"claim": must(text, "claim")},
     "grant_late": {"claim": must(text, "claim"), "ground": must(text), "approved_by": must(text)},
     "dispute": {"account": _ACCOUNT, "term": must(day), "outcome": must(one_of("won", "lost")), "on": must(day)},
