@@ -2,7 +2,7 @@
 
 Consents and what became of them are rows of the claims (`alternative_consent`, `alternative_outcome`). A month's
 credits are held while its consent is open, and for good once the remedy was performed: also those granted afterwards,
-and those that a lapse had released before the performance in time was recorded. What of them was used by then is a task.
+and those that a lapse had released before performance in time was recorded. What of them was used by then is a task.
 """
 
 from collections.abc import Collection
@@ -33,7 +33,9 @@ _USED: Final = (
     credit.c.granted_yen
     - credit.c.available_yen
     - sa.func.coalesce(
-        sa.select(credit_extinguishment.c.yen).where(credit_extinguishment.c.credit_id == credit.c.id).scalar_subquery(),
+        sa.select(credit_extinguishment.c.yen)
+        .where(credit_extinguishment.c.credit_id == credit.c.id)
+        .scalar_subquery(),
         0,
     )
 )

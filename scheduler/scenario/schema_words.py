@@ -130,7 +130,7 @@ ACTIONS: Final[Mapping[str, Words]] = {
     "reject": _GROUND,
     "end_of_use": _ONLY_ACCOUNT,
     "withdraw_end_of_use": _ONLY_ACCOUNT,
-    "store_stop": _ONLY_ACCOUNT,
+    "store_stop": {"account": _ACCOUNT, "stopped_on": may(day)},
     "leave_service": _ONLY_ACCOUNT,
     "delete_user": _ONLY_ACCOUNT,
     "change_method": {"account": _ACCOUNT, "method": must(one_of(*METHODS)), "store_stop_recorded": may(flag)},

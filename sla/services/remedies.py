@@ -83,9 +83,9 @@ class RemedyService(EvidenceService):
     ) -> list[Finding]:
         """The other remedy was performed (on a day, else today): the next night extinguishes the month's credit.
 
-        The day of performance counts, not the day on which it is recorded: one performed by its last day may be recorded
-        after it lapsed. Raises Refused where none is agreed, or for a day before the agreement, after its last day, or
-        ahead, or of an earlier agreement while a newer one is open.
+        The day of performance counts, not the day on which it is recorded: one performed by its last day may be
+        recorded after it lapsed. Raises Refused where none is agreed, or for a day before the agreement, after its last
+        day, or ahead, or of an earlier agreement while a newer one is open.
         """
         source = "perform_alternative"
         row = self._known_claim(source, claim)

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from threading import Thread
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -41,7 +42,7 @@ def test_9_2__a_remedy_performed_by_its_day_counts_though_it_is_recorded_after_t
     service.claim("h1", "hanako", APRIL, now=at("2026-05-02 09:00"))
     service.consent_alternative("h1", "a month free", date(2026, 5, 9), now=at("2026-05-02 10:00"))
     assert lapse(session, date(2026, 5, 10), at("2026-05-10 02:30")) == 1
-    said = {"now": at("2026-05-12 09:00"), "by": "tanaka"}
+    said: dict[str, Any] = {"now": at("2026-05-12 09:00"), "by": "tanaka"}
     for day, code in (("2026-05-01", "remedy.performed_day"), ("2026-05-10", "remedy.too_late")):
         with pytest.raises(Refused) as refused:
             service.perform_alternative("h1", date.fromisoformat(day), **said)
