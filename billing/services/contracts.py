@@ -232,9 +232,7 @@ class ContractService(Service):
         if stopped_on is not None and (late := self._begun_after_stop(row, stopped_on, now)):
             yen = sum(each.price_yen for each in late)
             first = late[0].starts_on
-            why = (
-                f"stopped in the store on {stopped_on}; terms began here from {first} on, so it does not pay {yen} yen"
-            )
+            why = f"stopped in the store on {stopped_on}; terms began here from {first} on: {yen} yen do not come"
             detail = {"account": account, "stopped_on": str(stopped_on), "term": str(first), "yen": yen, "why": why}
             open_task(self.session, "store_stopped_before_term", f"contract {row.id}", detail, now)
         at = now
@@ -246,7 +244,7 @@ class ContractService(Service):
 
     def _begun_after_stop(
         self, row: sa.Row[tuple[object, ...]], stopped_on: date, now: datetime
-    ) -> Sequence[sa.Row[Any]]:
+    ) -> Sequence[sa.Row[Any, Any, Any]]:
         """Terms in the store that began here after the day of its stop, oldest first."""
         who = f"account {row.account}"
         if not row.anchor_on <= stopped_on <= jst_day(now):
