@@ -11,7 +11,12 @@ from uuid import uuid4
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_database, open_services, settings_of_this_process
+from keizoku.scheduler.cli.shared.context import (
+    naming_of_this_process,
+    open_database,
+    open_services,
+    settings_of_this_process,
+)
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
 
@@ -191,6 +196,7 @@ def _mail(settings: Settings) -> Mail | None:
         fail(str(error))
     if server is None or addresses is None:
         return None
+    naming_of_this_process(settings)  # what is set wrongly is said at the start
     from keizoku.scheduler.mail import send_waiting
 
     def send(services: Services, going: Callable[[], bool]) -> dict[str, object]:
@@ -202,6 +208,7 @@ def _mail(settings: Settings) -> Mail | None:
                 settings.issuer(),
                 by="worker",
                 clock=lambda: datetime.now(UTC),
+                naming=naming_of_this_process(settings),
                 going=going,
             )
         )
