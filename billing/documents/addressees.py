@@ -127,6 +127,11 @@ class Naming:
         self.unfit[account] = why
         return Unfit(why)
 
+    def mail_of(self, account: str) -> str | None:
+        """The mail address that the directory says, if any."""
+        found = self.of(account)
+        return found.mail if isinstance(found, Addressee) else None
+
 
 def silent(why: str) -> Refused:
     """The directory cannot be asked now."""

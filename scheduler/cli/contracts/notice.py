@@ -282,7 +282,8 @@ def send(
         server = settings.mail_server()
         if server is None:
             fail("no mail server is set: KEIZOKU_MAIL_HOST names one, or --out DIR writes files")
-        addresses = settings.mail_addresses()
+        naming = naming_of_this_process(settings)
+        addresses = settings.mail_addresses() if settings.mail_address or naming is None else naming.mail_of
     except MailSettingsError as error:
         fail(str(error))
     from keizoku.scheduler.mail import send_waiting
@@ -295,7 +296,7 @@ def send(
             settings.issuer(),
             by=recorder(author),
             clock=lambda: datetime.now(UTC),
-            naming=naming_of_this_process(settings),
+            naming=naming,
             again=[document_id(each) for each in again or ()],
         )
     emit(asdict(sent), as_json)

@@ -202,11 +202,11 @@ def reseal(as_json: AsJson = False) -> None:
     from keizoku.db.roles import want_to_add
     from keizoku.db.tables.documents import issued_addressee
 
-    keys = settings_of_this_process().sealing_keys()
-    if keys is None:
-        fail("no key file is set: KEIZOKU_DOCUMENT_KEYS_FILE names one")
     with open_services() as services:
         want_to_add(services.session, issued_addressee)
+        keys = settings_of_this_process().sealing_keys()
+        if keys is None:
+            fail("no key file is set: KEIZOKU_DOCUMENT_KEYS_FILE names one")
         count = seal_again(services.session, keys, datetime.now(UTC))
     emit({"key": keys.newest, "sealed": count} if as_json else f"{count:,} sealed again with {keys.newest}", as_json)
 

@@ -191,24 +191,27 @@ def _mail(settings: Settings) -> Mail | None:
 
     try:
         server = settings.mail_server()
-        addresses = settings.mail_addresses() if server is not None else None
+        naming = naming_of_this_process(settings)  # what is set wrongly is said at the start
+        by_function = bool(settings.mail_address) or naming is None
+        addresses = settings.mail_addresses() if server is not None and by_function else None
     except MailSettingsError as error:
         fail(str(error))
-    if server is None or addresses is None:
+    if server is None:
         return None
-    naming_of_this_process(settings)  # what is set wrongly is said at the start
     from keizoku.scheduler.mail import send_waiting
 
     def send(services: Services, going: Callable[[], bool]) -> dict[str, object]:
+        names = naming_of_this_process(settings)
+        address_of = addresses or (names.mail_of if names is not None else lambda _: None)
         return asdict(
             send_waiting(
                 services.session,
                 server,
-                addresses,
+                address_of,
                 settings.issuer(),
                 by="worker",
                 clock=lambda: datetime.now(UTC),
-                naming=naming_of_this_process(settings),
+                naming=names,
                 going=going,
             )
         )
