@@ -60,12 +60,13 @@ class OutgoingDocument:
     written_ja: str = ""  # its paragraphs, a line each
     written_en: str = ""
     content: Mapping[str, Any] | None = None  # the stored letter, where it went out: subject and body are its own
+    dated_on: date | None = None  # the JST day that it bears; None: that of writing
 
     def in_language(self, lang: Lang) -> dict[str, Any]:
         """As one row with `subject` and `body` in one language."""
         row = asdict(self)
         subject, body = row[f"subject_{lang}"], row[f"body_{lang}"]
-        left_out = ("facts", "items", "content")
+        left_out = ("facts", "items", "content", "dated_on")
         shared = {
             name: value for name, value in row.items() if name not in left_out and not name.endswith(("_ja", "_en"))
         }
@@ -97,7 +98,7 @@ class OutgoingDocument:
     @property
     def written_on(self) -> date:
         """The day that it bears."""
-        return date.fromisoformat(self.written_at[:10])
+        return self.dated_on or date.fromisoformat(self.written_at[:10])
 
     def text(self, lang: Lang) -> LetterText:
         """What it says now, without its heading; what it said when it went out is in issued_letters.py."""
@@ -110,7 +111,7 @@ class OutgoingDocument:
         return {name: value for name, value in asdict(self).items() if name not in _RAW}
 
 
-_RAW: Final = ("items", "written_ja", "written_en", "content")
+_RAW: Final = ("items", "written_ja", "written_en", "content", "dated_on")
 """Of what a body is made."""
 
 
@@ -210,6 +211,7 @@ def _documents() -> sa.Select[Any]:
         user_notice.c.body_en,
         user_notice.c.details,
         sa.cast(None, JSONB).label("facts"),
+        sa.cast(None, sa.Date).label("dated_on"),
         *sent,
     ).outerjoin(handover, handover.c.notice_id == user_notice.c.id)
     demands = sa.select(
@@ -222,6 +224,7 @@ def _documents() -> sa.Select[Any]:
         demand.c.body_en,
         demand.c.details,
         sa.cast(None, JSONB),
+        sa.cast(None, sa.Date),
         *sent,
     ).outerjoin(handover, handover.c.demand_id == demand.c.id)
     nothing = sa.cast(None, sa.Text)
@@ -238,6 +241,7 @@ def _documents() -> sa.Select[Any]:
             (letter.c.kind == "credit", letter.c.facts + sa.func.jsonb_build_object("invoice", _INVOICE)),
             else_=letter.c.facts,
         ),
+        letter.c.written_on,
         *sent,
     ).outerjoin(handover, handover.c.letter_id == letter.c.id)
     return sa.select(sa.union_all(notices, demands, letters).subquery())
@@ -268,6 +272,7 @@ def _document(row: sa.Row[Any], stored: Mapping[tuple[str, int], Mapping[str, An
         body_ja="",
         body_en="",
         facts=row.facts,
+        dated_on=row.dated_on,
         items=row.details or (),
         written_ja=row.body_ja or "",
         written_en=row.body_en or "",
