@@ -145,7 +145,7 @@ def test_the_commands_for_money_say_what_they_did(
     assert shown("interest", "preview", "nobody", code=1) == "error: account 'nobody' is not known"
     (listed,) = json.loads(shown("demand", "list", "--json"))
     page = tmp_path / "demand.html"
-    assert "合計56円" in shown("demand", "show", str(listed["id"]))
+    assert "総額は56円" in shown("demand", "show", str(listed["id"]))
     assert (
         shown("demand", "show", str(listed["id"]), "--html", str(page)) == f"demand {listed['id']} written to {page}\n"
     )
