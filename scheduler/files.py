@@ -32,6 +32,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
 def write_private(path: Path, content: str | bytes) -> None:
     """The same, readable and writable by its owner alone (0600) from its first byte. Raises OSError."""
     with whole_file(path) as partial:
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600, exist_ok=False)
+        if partial != path:  # a device is written as it is
+            partial.unlink(missing_ok=True)
+            partial.touch(mode=0o600, exist_ok=False)
         partial.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -1,7 +1,7 @@
-"""`make soak`: random nights, kills, restores, poison, hostile calls and commands at full size, with figures.
+"""`make soak`: random nights, kills, restores, poison, hostile calls and commands, and quarters, with their figures.
 
 python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--commands 5000] [--restores 100]
-    [--seed 5] [--log FILE] [--write]
+                     [--quarters 5] [--seed 5] [--log FILE] [--write]
 
 `--log` keeps the figures of each seed of poison, commands and restores, a line each, as soon as it is done; a run with
 the same log goes on behind what it has.
@@ -34,6 +34,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import create_all
 from keizoku.db.session import make_engine
+from tests.quarter.company import WHOLE
+from tests.quarter.played import RULES, Quarter
 from tests.worlds.disturbed_nights import FAST
 from tests.worlds.hostile_calls import TODAY, acts, described, hostile_calls, write_files
 from tests.worlds.hostile_commands import hostile_commands, prepare
@@ -238,6 +240,28 @@ def calls(count: int, seed: int, told: Callable[[], None]) -> Figures:
     }
 
 
+def quarters(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Quarters of banks, stores and cards with three hundred faults and more each, found, mended, closed."""
+    lived = []
+    for number in range(seed, seed + count):
+        with _folder() as folder, _tables_in(folder) as engine, services_on(engine, RULES) as services:
+            files = folder / "files"
+            files.mkdir()
+            quarter = Quarter(services, files, number, WHOLE)
+            quarter.live()
+        lived.append(quarter)
+        told()
+    return {
+        "quarters": len(lived),
+        "lines of the banks": sum(len(each.truth) for each in lived),
+        "faults planted": sum(each.planted.total() for each in lived),
+        "of each kind": _summed(each.planted for each in lived),
+        "acts of people": sum(each.acts for each in lived),
+        "months closed": sum(len(each.closed) for each in lived),
+        "differences": [f"{each.seed}: {line}" for each in lived for line in each.differences],
+    }
+
+
 @contextmanager
 def _environment(meant: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
@@ -274,6 +298,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--calls", type=int, default=5_000)
     parser.add_argument("--commands", type=int, default=5_000)
     parser.add_argument("--restores", type=int, default=100)
+    parser.add_argument("--quarters", type=int, default=5)
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--log", type=Path, help="where the figures of each seed are kept, and found again")
     parser.add_argument("--write", action="store_true", help="keep the figures in the documents")
@@ -282,6 +307,7 @@ def main(arguments: list[str]) -> int:
     LOG = Log(asked.log)
     found: Figures = {}
     for part, count in (
+        (quarters, asked.quarters),
         (calls, asked.calls),
         (commands, asked.commands),
         (poison, asked.poison),
