@@ -17,6 +17,7 @@ from keizoku.db.tables.money import review_task
 TaskKind = Literal[
     "attempt_unknown",
     "award_above_finding",
+    "balance_file_whose",
     "charged_too_much",
     "credit_over_granted",
     "credit_without_charge",
@@ -24,6 +25,7 @@ TaskKind = Literal[
     "dispute_of_unknown_payment",
     "dispute_won_late",
     "gateway_movement",
+    "gateway_object_unknown",
     "mail_no_address",
     "mail_refused",
     "mail_unknown",
