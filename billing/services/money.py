@@ -277,7 +277,7 @@ class MoneyService(Service):
             self.session, self.rules, file, layout or Layout(), author, now,
             account=account, bank_names=self.gateway.bank_names, preset=preset,
         )  # fmt: skip
-        self._reconsider_all(sorted({each.account for each in done.matched}), now)
+        self._reconsider_all(done.matched.accounts, now)
         return done.logged
 
     def match_payment(
