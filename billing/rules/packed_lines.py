@@ -1,6 +1,6 @@
 """Lines of a statement held small, day by day: a file of a million lines is read within some hundred megabytes.
 
-    append ──> the bucket of the line's day ──> every 512 lines one compressed piece
+    append ──> the bucket of the line's day ──> every 128 lines one compressed piece
     iterate: in the order of the file           of_day(day): the lines of one day, in the order of the file
 
 Always holds: what comes out equals what was put in. Pure; nothing leaves the process.
@@ -18,7 +18,7 @@ from keizoku.billing.rules.bank_statement import Direction, LineState, Statement
 
 __all__ = ["PackedLines", "PackedRows", "fields_of", "first_and_last_day", "line_of_fields", "packed", "shows_balances"]
 
-_PIECE = 512
+_PIECE = 128
 _OUT, _IN = Direction.OUT, Direction.IN
 _STATES = {each.value: each for each in LineState}
 _FIELDS = 15

@@ -13,8 +13,8 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
-from keizoku.billing.rules.bank_statement import YEN, Balance, LineState, Statement, StatementLine
-from keizoku.billing.rules.packed_lines import PackedLines, shows_balances
+from keizoku.billing.rules.bank_statement import YEN, Balance, Direction, LineState, Statement, StatementLine
+from keizoku.billing.rules.packed_lines import PackedLines, packed, shows_balances
 from keizoku.billing.statements.lines import cut, line_of
 from keizoku.billing.statements.notes import is_note
 from keizoku.billing.statements.presets import Places, Preset, folded_name, places_of, preset_of
@@ -32,7 +32,7 @@ from keizoku.billing.statements.values import (
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import BrokenRecord
 
-__all__ = ["Table", "find_table", "in_order", "read_table"]
+__all__ = ["Table", "contradictions", "find_table", "in_order", "read_table"]
 
 HEADER_WITHIN = 60
 """Records among which the header is looked for; banks write up to a dozen lines above it."""
@@ -252,6 +252,11 @@ def _account(above: Sequence[Sequence[str]], bank: str) -> str:
 def _statement(source: str, key: tuple[str, str], read: PackedLines, findings: list[Finding]) -> Statement:
     """Lines oldest first, with the balances before and after them where the bank writes balances."""
     lines = in_order(read)
+    wrong = contradictions(source, lines, "row")
+    if wrong and len(wrong) * 2 <= _follows(lines):  # else it writes a day's lines in another order
+        findings += wrong
+        left_out = {finding.line for finding in wrong}
+        lines = packed(each for each in lines if each.line not in left_out) or lines
     opening = closing = None
     first, last = lines[0], lines[-1]
     if first.balance is not None and last.balance is not None:
@@ -267,6 +272,21 @@ def in_order(read: PackedLines) -> PackedLines:
     if days[0] == days[1] and shows_balances(read):
         turned = _follows(read.backwards()) > _follows(read)
     return read.backwards() if turned else read
+
+
+def contradictions(source: str, lines: PackedLines, said_by: str) -> list[Finding]:
+    """Lines whose balance moved the other way than the `said_by` (the mapping, the row itself) says: out is not in."""
+    found: list[Finding] = []
+    if not shows_balances(lines):
+        return found
+    for before, after in pairwise(lines):
+        if before.balance is None or after.balance is None:
+            continue
+        if before.balance - after.signed == after.balance:
+            way = "falls" if after.direction is Direction.IN else "rises"
+            rule = f"the balance {way} by {after.amount:,} where the {said_by} says money {after.direction}"
+            found.append(Finding(source, after.line, str(after.amount), rule, "name the right column for each way"))
+    return found
 
 
 def _follows(lines: Iterable[StatementLine]) -> int:

@@ -37,7 +37,7 @@ LINES = st.lists(
 def test_what_is_put_in_comes_out(lines: list[StatementLine], repeated: int) -> None:
     every = lines * repeated
     held = packed(every)
-    assert (len(held), list(held), held) == (len(every), every, every)
+    assert (len(held), list(held), held == packed(iter(every))) == (len(every), every, True)
     assert list(held.backwards()) == every[::-1]
     days = sorted({each.booked_on for each in every})
     assert held.days == days
