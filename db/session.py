@@ -18,7 +18,7 @@ from psycopg import sql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import UserDefinedType
 
 from keizoku.db.copy_text import CopyText, copy_text
@@ -78,12 +78,20 @@ class DiskFullError(DatabaseError):
     """The disk under the database is full."""
 
 
-def make_engine(url: str | URL, schema: str | None = None, *, lock_timeout_seconds: int | None = None) -> sa.Engine:
+def make_engine(
+    url: str | URL,
+    schema: str | None = None,
+    *,
+    lock_timeout_seconds: int | None = None,
+    role: str | None = None,
+    pooled: int = 0,
+) -> sa.Engine:
     """An engine whose connections are in UTC, write dates as ISO 8601 and, if a schema is named, see that schema only.
 
-    Connections are not pooled: closing one ends it, and with it its locks. With a lock timeout they give up waiting
-    for another's lock after so long. Raises DatabaseError for an
-    address that is not PostgreSQL's, ValueError for a schema name that would need quotes.
+    Connections are not pooled: closing one ends it, and with it its locks; with `pooled`, so many are kept open for
+    whoever answers many short questions. With a lock timeout they give up waiting for another's lock after so long.
+    With a `role` they are that role from their first statement on, and RESET ROLE leads back to it. Raises
+    DatabaseError for an address that is not PostgreSQL's, ValueError for a name that would need quotes.
     """
     options = ["-c timezone=UTC", "-c datestyle=ISO"]
     if schema is not None:
@@ -92,6 +100,10 @@ def make_engine(url: str | URL, schema: str | None = None, *, lock_timeout_secon
         options.append(f"-c search_path={schema}")
     if lock_timeout_seconds is not None:
         options.append(f"-c lock_timeout={lock_timeout_seconds}s")
+    if role is not None:
+        if not SCHEMA_NAME.fullmatch(role):
+            raise ValueError(f"role name {role!r}: small letters, digits and _ only, at most 63")
+        options.append(f"-c role={role}")
     target = normalised_url(url)
     own_options = target.query.get("options")
     if own_options is not None:
@@ -100,7 +112,11 @@ def make_engine(url: str | URL, schema: str | None = None, *, lock_timeout_secon
     defaults = {"application_name": "keizoku", "connect_timeout": CONNECT_SECONDS}
     arguments: dict[str, object] = {name: value for name, value in defaults.items() if name not in target.query}
     arguments["options"] = " ".join(options)
-    return sa.create_engine(target, poolclass=NullPool, connect_args=arguments)
+    if not pooled:
+        return sa.create_engine(target, poolclass=NullPool, connect_args=arguments)
+    return sa.create_engine(
+        target, poolclass=QueuePool, pool_size=pooled, max_overflow=0, pool_use_lifo=True, connect_args=arguments
+    )
 
 
 def normalised_url(url: str | URL) -> URL:
