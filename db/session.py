@@ -79,31 +79,23 @@ class DiskFullError(DatabaseError):
 
 
 def make_engine(
-    url: str | URL,
-    schema: str | None = None,
-    *,
-    lock_timeout_seconds: int | None = None,
-    role: str | None = None,
-    pooled: int = 0,
-) -> sa.Engine:
+    url: str | URL, schema: str | None = None, *, lock_timeout_seconds: int | None = None,
+    role: str | None = None, pooled: int = 0,
+) -> sa.Engine:  # fmt: skip
     """An engine whose connections are in UTC, write dates as ISO 8601 and, if a schema is named, see that schema only.
 
-    Connections are not pooled: closing one ends it, and with it its locks; with `pooled`, so many are kept open for
-    whoever answers many short questions. With a lock timeout they give up waiting for another's lock after so long.
-    With a `role` they are that role from their first statement on, and RESET ROLE leads back to it. Raises
-    DatabaseError for an address that is not PostgreSQL's, ValueError for a name that would need quotes.
+    Connections are not pooled: closing one ends it, and with it its locks; with `pooled`, so many are kept open. With a
+    lock timeout they give up waiting for another's lock after so long. With a `role` they are that role from their first
+    statement on. Raises DatabaseError for what is not PostgreSQL's address, ValueError for a name that needs quotes.
     """
     options = ["-c timezone=UTC", "-c datestyle=ISO"]
-    if schema is not None:
-        if not SCHEMA_NAME.fullmatch(schema):
-            raise ValueError(f"schema name {schema!r}: small letters, digits and _ only, at most 63")
-        options.append(f"-c search_path={schema}")
+    for kind, setting, name in (("schema", "search_path", schema), ("role", "role", role)):
+        if name is not None:
+            if not SCHEMA_NAME.fullmatch(name):
+                raise ValueError(f"{kind} name {name!r}: small letters, digits and _ only, at most 63")
+            options.append(f"-c {setting}={name}")
     if lock_timeout_seconds is not None:
         options.append(f"-c lock_timeout={lock_timeout_seconds}s")
-    if role is not None:
-        if not SCHEMA_NAME.fullmatch(role):
-            raise ValueError(f"role name {role!r}: small letters, digits and _ only, at most 63")
-        options.append(f"-c role={role}")
     target = normalised_url(url)
     own_options = target.query.get("options")
     if own_options is not None:
@@ -112,11 +104,8 @@ def make_engine(
     defaults = {"application_name": "keizoku", "connect_timeout": CONNECT_SECONDS}
     arguments: dict[str, object] = {name: value for name, value in defaults.items() if name not in target.query}
     arguments["options"] = " ".join(options)
-    if not pooled:
-        return sa.create_engine(target, poolclass=NullPool, connect_args=arguments)
-    return sa.create_engine(
-        target, poolclass=QueuePool, pool_size=pooled, max_overflow=0, pool_use_lifo=True, connect_args=arguments
-    )
+    pool = {"poolclass": NullPool} if not pooled else {"poolclass": QueuePool, "pool_size": pooled, "max_overflow": 0}
+    return sa.create_engine(target, connect_args=arguments, **pool)
 
 
 def normalised_url(url: str | URL) -> URL:

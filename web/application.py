@@ -18,10 +18,10 @@ from keizoku.scheduler.night.nightly_run import NightBusyError
 from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.operation import Operation, ProblemForm
-from keizoku.web.calls.problems import Problem, of_refusal
+from keizoku.web.calls.problems import ProblemError, of_refusal
 from keizoku.web.calls.size_limit import SizeLimit
 from keizoku.web.door import Door
-from keizoku.web.resources.all import RESOURCES, SYSTEM
+from keizoku.web.resources.catalogue import RESOURCES, SYSTEM
 
 __all__ = ["make_application", "openapi_of", "operations"]
 
@@ -55,7 +55,7 @@ def make_application(door: Door | None) -> FastAPI:
     app.include_router(SYSTEM)
     for resource in RESOURCES:
         app.include_router(resource.router)
-    app.add_exception_handler(Problem, _of_problem)
+    app.add_exception_handler(ProblemError, _of_problem)
     app.add_exception_handler(Refused, _of_refused)
     app.add_exception_handler(RequestValidationError, _of_form)
     app.add_exception_handler(HTTPException, _of_http)
@@ -80,7 +80,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
         servers=[{"url": "/", "description": "where `keizoku serve` listens"}],
     )
     parts = made.setdefault("components", {})
-    parts.setdefault("schemas", {})["Problem"] = ProblemForm.model_json_schema()
+    parts.setdefault("schemas", {})["ProblemError"] = ProblemForm.model_json_schema()
     for unused in ("HTTPValidationError", "ValidationError"):
         parts["schemas"].pop(unused, None)
     parts["securitySchemes"] = {
@@ -89,7 +89,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
     return made
 
 
-def _answer(problem: Problem) -> Response:
+def _answer(problem: ProblemError) -> Response:
     import json
 
     text = json.dumps(problem.to_json(), ensure_ascii=False)
@@ -97,7 +97,7 @@ def _answer(problem: Problem) -> Response:
 
 
 async def _of_problem(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Problem)  # noqa: S101 - registered for this kind alone
+    assert isinstance(error, ProblemError)  # noqa: S101 - registered for this kind alone
     return _answer(error)
 
 
@@ -112,7 +112,7 @@ async def _of_form(_: Request, error: Exception) -> Response:
     found = [_finding(each) for each in error.errors()]
     if any(each["source"] == "header.idempotency-key" for each in found):
         return _answer(
-            Problem(
+            ProblemError(
                 400,
                 "idempotency.missing",
                 "An act wants an Idempotency-Key.",
@@ -121,7 +121,9 @@ async def _of_form(_: Request, error: Exception) -> Response:
             )
         )
     sentence = "; ".join(f"{each['source']}: {each['rule']}" for each in found[:5])
-    return _answer(Problem(422, "form", "The call has another form.", sentence, "see the OpenAPI file", None, found))
+    return _answer(
+        ProblemError(422, "form", "The call has another form.", sentence, "see the OpenAPI file", None, found)
+    )
 
 
 def _finding(error: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,7 +139,9 @@ async def _of_http(_: Request, error: Exception) -> Response:
     title = {404: "There is no such path.", 405: "This path has no such method."}.get(
         error.status_code, "The call cannot be read."
     )
-    problem = Problem(error.status_code, f"http.{error.status_code}", title, str(error.detail), headers=error.headers)
+    problem = ProblemError(
+        error.status_code, f"http.{error.status_code}", title, str(error.detail), headers=error.headers
+    )
     return _answer(problem)
 
 
@@ -145,27 +149,29 @@ async def _of_any(request: Request, error: Exception) -> Response:
     """What stands below us: the database, the gateway, a full disk; a fault of ours is logged, and told as one."""
     failure = failure_of(error)
     if isinstance(error, NightBusyError):
-        return _answer(Problem(409, "night.busy", "Another night is running.", str(error), "wait for its end"))
+        return _answer(ProblemError(409, "night.busy", "Another night is running.", str(error), "wait for its end"))
     if isinstance(error, UncoveredDateError):
-        return _answer(Problem(409, "terms.uncovered", "No terms cover this day.", str(error), "add their version"))
+        return _answer(
+            ProblemError(409, "terms.uncovered", "No terms cover this day.", str(error), "add their version")
+        )
     if isinstance(error, RecursionError):
-        return _answer(Problem(422, "form", "The call has another form.", "it is nested too deeply", "flatten it"))
+        return _answer(ProblemError(422, "form", "The call has another form.", "it is nested too deeply", "flatten it"))
     if failure is not None and failure.kind == "database_refuses":
-        return _answer(Problem(403, "database.refuses", "The database refuses it.", failure.what, failure.remedy))
+        return _answer(ProblemError(403, "database.refuses", "The database refuses it.", failure.what, failure.remedy))
     told = explained(error)
     if told is not None and told[1] == BROKEN_OFF:
         unsure = failure is not None and failure.unsure
         remedy = "repeat it with its Idempotency-Key: it is done once" if unsure else "repeat it"
         line = f"{failure.what}{'; it may have been done' if unsure else ''}" if failure is not None else told[0]
         return _answer(
-            Problem(503, "unavailable", "It cannot be done just now.", line, remedy, headers={"Retry-After": "5"})
+            ProblemError(503, "unavailable", "It cannot be done just now.", line, remedy, headers={"Retry-After": "5"})
         )
     if told is not None:
         status = 422 if told[1] == MISTAKEN else 409
-        return _answer(Problem(status, "unfit", "It cannot be done so.", told[0]))
+        return _answer(ProblemError(status, "unfit", "It cannot be done so.", told[0]))
     _log.error("%s %s: %s", request.method, request.url.path.split("?")[0][:100], type(error).__name__, exc_info=error)
     return _answer(
-        Problem(500, "fault", "A fault of ours.", "it is in the log of the server", "tell whoever operates it")
+        ProblemError(500, "fault", "A fault of ours.", "it is in the log of the server", "tell whoever operates it")
     )
 
 

@@ -25,9 +25,10 @@ from keizoku.scheduler.app import Services, services_on
 from keizoku.scheduler.clock import ClockName
 from keizoku.terms.rendering import saying
 from keizoku.web.calls.call import Call
-from keizoku.web.calls.problems import Problem
+from keizoku.web.calls.problems import ProblemError
 from keizoku.web.identity.keys import key_holder
 from keizoku.web.identity.principal import ROLES, Principal, Role
+from keizoku.web.jobs import Jobs
 from keizoku.web.request_log import Entry, RequestLog
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Door:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     clock_name: ClockName = "real"
     log: RequestLog = field(init=False)
+    jobs: Jobs = field(init=False)
     _engines: dict[Role, sa.Engine] = field(init=False)
     _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -74,6 +76,7 @@ class Door:
             for role in ROLES
         }
         self.log = RequestLog(lambda: self._engines["worker"].connect())
+        self.jobs = Jobs(lambda: self.services("worker", acts=True), self.clock)
 
     def check(self) -> None:
         """Raises DatabaseError where the tables are not those of this release, or a role is not ours to take."""
@@ -83,7 +86,8 @@ class Door:
                     check_current(session, self.schema)
 
     def close(self) -> None:
-        """Write the log, and let the connections go."""
+        """End what runs, write the log, and let the connections go."""
+        self.jobs.close()
         self.log.close()
         for engine in self._engines.values():
             engine.dispose()
@@ -96,7 +100,7 @@ class Door:
         """Who asks. Raises Problem 401."""
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
-            raise Problem(
+            raise ProblemError(
                 401,
                 "key.missing",
                 "A key is needed.",
@@ -106,7 +110,7 @@ class Door:
             )
         found = self._holder(key.strip())
         if found is None or found.test != self.sandbox:
-            raise Problem(
+            raise ProblemError(
                 401,
                 "key.not_taken",
                 "This key is not taken here.",
@@ -123,9 +127,9 @@ class Door:
         role = self._role_of(principal, operation)
         try:
             with self.services(role, acts=operation.kind == "act" or operation.real_gateway) as services:
-                yield Call(principal, role, now, services, self.settings)
+                yield Call(principal, role, now, services, self.settings, self.jobs)
         except Exception as error:
-            status = error.status if isinstance(error, Problem) else 409
+            status = error.status if isinstance(error, ProblemError) else 409
             self.log.later(
                 Entry(
                     now, principal.name, role, operation.method, operation.path, account, status,
@@ -148,7 +152,7 @@ class Door:
     def _role_of(self, principal: Principal, operation: Operation) -> Role:
         role = principal.role_for(operation.roles)
         if role is None:
-            raise Problem(
+            raise ProblemError(
                 403,
                 "role",
                 "This is for another role.",
@@ -156,7 +160,7 @@ class Door:
                 f"{principal.name} is {', '.join(principal.roles)}",
             )
         if not principal.may(operation.resource, operation.verb):
-            raise Problem(
+            raise ProblemError(
                 403,
                 "scope",
                 "The key lacks a scope.",

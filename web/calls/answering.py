@@ -25,7 +25,7 @@ from keizoku.db.act_keys import KeyTakenError, once
 from keizoku.db.tables.web import proposal
 from keizoku.terms.read_model import to_json as mapping_to_json
 from keizoku.web.calls.call import Call, Listing
-from keizoku.web.calls.problems import Problem
+from keizoku.web.calls.problems import ProblemError
 from keizoku.web.request_log import Entry, write_entry
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
         answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
         for each in call.after:
             each()
+    if call.reveal and fresh:
+        answer = {**answer, **call.reveal}
     return _json(answer, status, {} if fresh else {"Idempotency-Replayed": "true"})
 
 
@@ -113,7 +115,7 @@ def _done_once(operation: Operation, call: Call, written: str, content: Mapping[
     session = call.session
     held = session.execute(sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(key, 0)))).scalar_one()
     if not held:
-        raise Problem(
+        raise ProblemError(
             409,
             "idempotency.running",
             "The act with this key is under way.",
@@ -130,7 +132,7 @@ def _done_once(operation: Operation, call: Call, written: str, content: Mapping[
             return once(session, key, operation.name, content, lambda: answer, call.now), True
         return once(session, key, operation.name, content, act, call.now), fresh
     except KeyTakenError as error:
-        raise Problem(
+        raise ProblemError(
             422,
             "idempotency.other_content",
             "The key stands for another call.",
@@ -174,7 +176,7 @@ def _read_cursor(cursor: str) -> str:
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (ValueError, UnicodeDecodeError):
-        raise Problem(
+        raise ProblemError(
             422, "cursor", "This is no cursor of the list.", f"cursor {cursor[:40]!r}", "take `next` of the page before"
         ) from None
 

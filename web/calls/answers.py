@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, WithJsonSchema, create_model
 
@@ -27,7 +27,7 @@ _Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})
 def answer_model(answer: Any) -> Any:
     """What FastAPI declares for an answer: a read model's own form; anything else as it is."""
     if isinstance(answer, type) and dataclasses.is_dataclass(answer):
-        return _model_of(answer)
+        return _model_of(cast("Any", answer))
     return answer
 
 
@@ -36,9 +36,13 @@ def rows_of(row: Any) -> Any:
     return create_model(
         f"{getattr(row, '__name__', 'Row')}Page",
         __config__=ConfigDict(extra="forbid"),
-        data=(list[answer_model(row)], ...),  # type: ignore[misc]
+        data=(_list_of(answer_model(row)), ...),
         next=(str | None, ...),
     )
+
+
+def _list_of(row: Any) -> Any:
+    return list[row]
 
 
 def listed(name: str, **fields: Any) -> type[BaseModel]:
@@ -69,7 +73,7 @@ def _shown(hint: Any) -> Any:
     if hint is date:
         return _Day
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and issubclass(hint, ReadModel | Shown):
-        return _model_of(hint)
+        return _model_of(cast("Any", hint))
     if origin is tuple:
         if len(inner) == 2 and inner[1] is ...:
             return list[_shown(inner[0])]  # type: ignore[misc]

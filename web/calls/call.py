@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from keizoku.sla.services.sla_service import SlaService
     from keizoku.terms.rules import Rules
     from keizoku.web.identity.principal import Principal
+    from keizoku.web.jobs import Jobs
 
-__all__ = ["Call", "Listing", "Row", "whole"]
+__all__ = ["Call", "Listing", "Row", "shown_rows", "whole"]
 
 Row = Mapping[str, Any]
 
@@ -33,11 +34,14 @@ class Call:
     now: datetime
     services: Services
     settings: Settings
+    jobs: Jobs
     approver: str | None = None
     """Who approved it, where it wanted a second person: the act is then the proposer's, on their word."""
     on_behalf: str | None = None
     after: list[Callable[[], object]] = field(default_factory=list)
     """What is done once the act is committed, and again at each repeat: level-triggered work."""
+    reveal: dict[str, Any] = field(default_factory=dict)
+    """What is in the first answer and kept nowhere: secrets that are shown once."""
 
     @property
     def author(self) -> str:
@@ -80,7 +84,7 @@ class Listing:
 
 def whole(rows: Sequence[Any], key: str = "id") -> Listing:
     """A list that is short enough to be at hand as a whole."""
-    from keizoku.web.calls.problems import Problem
+    from keizoku.web.calls.problems import ProblemError
 
     names = [str(row[key]) for row in rows]
 
@@ -89,7 +93,14 @@ def whole(rows: Sequence[Any], key: str = "id") -> Listing:
             return rows[:limit]
         start = next((place for place, name in enumerate(names) if name == after), None)
         if start is None:
-            raise Problem(422, "cursor", "This is no cursor of the list.", "the row that it stood for is not there")
+            raise ProblemError(
+                422, "cursor", "This is no cursor of the list.", "the row that it stood for is not there"
+            )
         return rows[start + 1 : start + 1 + limit]
 
     return Listing(read, lambda row: str(row[key]))
+
+
+def shown_rows(rows: Sequence[Any], key: str = "id") -> Listing:
+    """Rows that show themselves in JSON, at hand as a whole."""
+    return whole([each.to_json() for each in rows], key)

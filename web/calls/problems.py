@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from keizoku.terms.refusal import Refused
 
-__all__ = ["NOT_FOUND", "PREFIX", "Problem", "of_refusal"]
+__all__ = ["NOT_FOUND", "PREFIX", "ProblemError", "of_refusal"]
 
 PREFIX: Final = "/v1/problems/"
 
@@ -51,7 +51,7 @@ NOT_FOUND: Final = frozenset(
 
 
 @dataclass(eq=False)
-class Problem(Exception):  # noqa: N818 - the specification's word
+class ProblemError(Exception):  # noqa: N818 - the specification's word
     """A call that is answered with a problem: its status, its kind (the end of its type), and what to do."""
 
     status: int
@@ -76,13 +76,13 @@ class Problem(Exception):  # noqa: N818 - the specification's word
         }
 
 
-def of_refusal(refused: Refused) -> Problem:
+def of_refusal(refused: Refused) -> ProblemError:
     """A refusal by the rules: 409, or 404 where it says that there is no such thing."""
     from keizoku.terms.refusal import code_of
 
     told = refused.to_json()
     status = 404 if refused.code in NOT_FOUND else 409
-    return Problem(
+    return ProblemError(
         status,
         refused.code,
         code_of(refused.code).en,

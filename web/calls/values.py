@@ -69,7 +69,7 @@ def _month(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("a month is written 2026-04")
     month = Month.parse(value)
-    if not is_known_year(month.first_day()):
+    if not is_known_year(month.first_on):
         raise ValueError(f"a month lies in the years {YEARS}")
     return value
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 
 from keizoku.terms.refusal import codes
-from keizoku.web.calls.problems import Problem
+from keizoku.web.calls.problems import ProblemError
 
 __all__ = ["router"]
 
@@ -42,5 +42,5 @@ def problem(code: str) -> dict[str, Any]:
     """What a kind of problem means, in both languages."""
     found = codes().get(code)
     if found is None:
-        raise Problem(404, "problem.unknown", "There is no such kind of problem.", code[:80])
+        raise ProblemError(404, "problem.unknown", "There is no such kind of problem.", code[:80])
     return {"code": found.code, "clause": found.clause, "en": found.en, "ja": found.ja}

@@ -14,9 +14,9 @@ from keizoku.billing.rules.screening import load_rule
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing, whole
 from keizoku.web.calls.operation import Resource
-from keizoku.web.calls.problems import Problem
+from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Ground, Id, Instant, Lang
-from keizoku.web.resources.accounts import StateName
+from keizoku.web.resources.people.accounts import StateName
 
 __all__ = ["contracts"]
 
@@ -55,7 +55,9 @@ def list_contracts(
 
     def read(limit: int, after: str) -> list[ContractRow]:
         if after and not after.isdecimal():
-            raise Problem(422, "cursor", "This is no cursor of the list.", after[:40], "take `next` of the page before")
+            raise ProblemError(
+                422, "cursor", "This is no cursor of the list.", after[:40], "take `next` of the page before"
+            )
         return contract_list(
             call.session,
             call.rules,

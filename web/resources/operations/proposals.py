@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Operation, Resource
-from keizoku.web.calls.problems import Problem
+from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Ground, Id, Number
 
 __all__ = ["proposals"]
@@ -57,12 +58,11 @@ def approve(call: Call, number: Number, *, ground: Ground) -> Any:
             "proposal.same_person", f"proposal {number} is {row.proposed_by}'s own", "another person approves it"
         )
     if not call.principal.may(operation.resource, "write"):
-        raise Problem(403, "scope", "The key lacks a scope.", f"it needs {operation.resource}:write")
-    by = Call(call.principal, call.role, call.now, call.services, call.settings, call.author, row.proposed_by)
+        raise ProblemError(403, "scope", "The key lacks a scope.", f"it needs {operation.resource}:write")
+    by = replace(call, approver=call.author, on_behalf=row.proposed_by)
     arguments = operation.arguments(row.content)
     _decide(call, number, ground, approved=True)
     result = operation.handler(by, **arguments)
-    call.after.extend(by.after)
     return {"proposal": number, "state": "approved", "result": result}
 
 
@@ -125,5 +125,7 @@ def _shown(row: sa.Row[Any]) -> dict[str, Any]:
 
 def _number(cursor: str) -> int:
     if cursor and not cursor.isdecimal():
-        raise Problem(422, "cursor", "This is no cursor of the list.", cursor[:40], "take `next` of the page before")
+        raise ProblemError(
+            422, "cursor", "This is no cursor of the list.", cursor[:40], "take `next` of the page before"
+        )
     return int(cursor or 0)

@@ -20,7 +20,7 @@ from keizoku.terms.rendering import Lang as Language
 from keizoku.web.calls.answers import listed
 from keizoku.web.calls.call import Call, Listing
 from keizoku.web.calls.operation import Resource
-from keizoku.web.calls.problems import Problem
+from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang
 
 __all__ = ["accounts", "known_account"]
@@ -89,7 +89,9 @@ def show(
     """The state, and all that happened: as of an instant, by what was known at another; both are now by default."""
     until = as_of or call.now
     if until > call.now + timedelta(days=1):
-        raise Problem(422, "to_come", "It is still to come.", f"as_of {until.isoformat()}", "ask for what has happened")
+        raise ProblemError(
+            422, "to_come", "It is still to come.", f"as_of {until.isoformat()}", "ask for what has happened"
+        )
     story = account_history(call.session, call.rules, account, until=until, known_at=known_at or call.now)
     return story.to_json(cast("Language", lang))
 
