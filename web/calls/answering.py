@@ -24,7 +24,7 @@ from pydantic_core import to_jsonable_python
 from keizoku.db.act_keys import KeyTakenError, once
 from keizoku.db.tables.web import proposal
 from keizoku.terms.read_model import to_json as mapping_to_json
-from keizoku.web.calls.call import Call, Listing
+from keizoku.web.calls.call import Call, Listing, no_cursor
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.request_log import Entry, write_entry
 
@@ -176,9 +176,7 @@ def _read_cursor(cursor: str) -> str:
     try:
         return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (ValueError, UnicodeDecodeError):
-        raise ProblemError(
-            422, "cursor", "This is no cursor of the list.", f"cursor {cursor[:40]!r}", "take `next` of the page before"
-        ) from None
+        raise no_cursor(cursor) from None
 
 
 def jsonable(answer: Any) -> Any:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from keizoku.terms.calendar import jst_day
+from keizoku.web.calls.problems import ProblemError
 
 if TYPE_CHECKING:
     from keizoku.billing.services.billing_service import BillingService
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from keizoku.web.identity.principal import Principal
     from keizoku.web.jobs import Jobs
 
-__all__ = ["Call", "Listing", "Row", "shown_rows", "whole"]
+__all__ = ["Call", "Listing", "Row", "no_cursor", "number_in", "shown_rows", "whole"]
 
 Row = Mapping[str, Any]
 
@@ -84,8 +85,6 @@ class Listing:
 
 def whole(rows: Sequence[Any], key: str = "id") -> Listing:
     """A list that is short enough to be at hand as a whole."""
-    from keizoku.web.calls.problems import ProblemError
-
     names = [str(row[key]) for row in rows]
 
     def read(limit: int, after: str) -> Sequence[Any]:
@@ -93,9 +92,7 @@ def whole(rows: Sequence[Any], key: str = "id") -> Listing:
             return rows[:limit]
         start = next((place for place, name in enumerate(names) if name == after), None)
         if start is None:
-            raise ProblemError(
-                422, "cursor", "This is no cursor of the list.", "the row that it stood for is not there"
-            )
+            raise no_cursor(after)
         return rows[start + 1 : start + 1 + limit]
 
     return Listing(read, lambda row: str(row[key]))
@@ -104,3 +101,19 @@ def whole(rows: Sequence[Any], key: str = "id") -> Listing:
 def shown_rows(rows: Sequence[Any], key: str = "id") -> Listing:
     """Rows that show themselves in JSON, at hand as a whole."""
     return whole([each.to_json() for each in rows], key)
+
+
+def number_in(cursor: str) -> int | None:
+    """The number that a cursor stands for; None for the first page. Raises ProblemError for what is no number."""
+    if not cursor:
+        return None
+    if not cursor.isdecimal() or len(cursor) > 18:
+        raise no_cursor(cursor)
+    return int(cursor)
+
+
+def no_cursor(cursor: str) -> ProblemError:
+    """The problem of a cursor that no page of the list gave."""
+    return ProblemError(
+        422, "cursor", "This is no cursor of the list.", f"cursor {cursor[:40]!r}", "take `next` of the page before"
+    )

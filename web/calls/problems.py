@@ -51,7 +51,7 @@ NOT_FOUND: Final = frozenset(
 
 
 @dataclass(eq=False)
-class ProblemError(Exception):  # noqa: N818 - the specification's word
+class ProblemError(Exception):
     """A call that is answered with a problem: its status, its kind (the end of its type), and what to do."""
 
     status: int

@@ -17,7 +17,7 @@ from keizoku.billing.receivables.transfers_out import transfers
 from keizoku.billing.statements.transfer_file import BankAccount, payer_of
 from keizoku.terms.calendar import iso_jst
 from keizoku.web.calls.answers import listed
-from keizoku.web.calls.call import Call, Listing, whole
+from keizoku.web.calls.call import Call, Listing, number_in, whole
 from keizoku.web.calls.imports import import_answer
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
@@ -77,13 +77,17 @@ def take_back(call: Call, number: Number, *, ground: Ground) -> Any:
 @bank.list("/bank-payments", command="bank list", row=dict[str, Any])
 def list_payments(call: Call, *, open_only: bool = False) -> Listing:
     """Incoming payments: whose each is and who said so, or why nobody was found."""
-    return Listing(lambda limit, after: lines(call.session, open_only=open_only, limit=limit, after=_number(after)))
+    return Listing(lambda limit, after: lines(call.session, open_only=open_only, limit=limit, after=number_in(after)))
 
 
 @bank.list("/bank-statement", command="bank statement", row=dict[str, Any])
 def statement(call: Call, *, bank_account: Id | None = None) -> Listing:
     """Every line in and out of every account of ours, and what became of it."""
-    return Listing(lambda limit, after: statement_lines(call.session, bank_account, limit=limit, after=_number(after)))
+    def read(limit: int, after: str) -> Any:
+        return statement_lines(call.session, bank_account, limit=limit, after=number_in(after))
+
+    return Listing(read)
+    )
 
 
 @bank.list("/bank-suggestions", command="bank suggest", row=dict[str, Any])
@@ -266,11 +270,3 @@ def _file(made: Any) -> dict[str, Any]:
         "sha256": made.sha256,
         "content": base64.b64encode(made.content).decode(),
     }
-
-
-def _number(after: str) -> int | None:
-    if after and not after.isdecimal():
-        raise ProblemError(
-            422, "cursor", "This is no cursor of the list.", after[:40], "take `next` of the page before"
-        )
-    return int(after) if after else None

@@ -13,9 +13,8 @@ from keizoku.billing.documents.outbox import document, waiting
 from keizoku.billing.rules.documents.invoice_document import credit_note_document, invoice_document
 from keizoku.terms.calendar import Month
 from keizoku.web.calls.answers import listed
-from keizoku.web.calls.call import Call, Listing
+from keizoku.web.calls.call import Call, Listing, number_in
 from keizoku.web.calls.operation import Resource
-from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Day, Id, Instant, Lang, MonthText, Number, Yen
 
 __all__ = ["documents"]
@@ -57,11 +56,7 @@ def search(
     wanted = Wanted(from_on, to_on, from_yen, to_yen, account)
 
     def read(limit: int, after: str) -> Any:
-        if after and not after.isdecimal():
-            raise ProblemError(
-                422, "cursor", "This is no cursor of the list.", after[:40], "take `next` of the page before"
-            )
-        return [each.to_json() for each in found(call.session, wanted, limit=limit, after=int(after or 0))]
+        return [each.to_json() for each in found(call.session, wanted, limit=limit, after=number_in(after) or 0)]
 
     return Listing(read)
 

@@ -16,7 +16,7 @@ from keizoku.billing.documents.interest_demands import demand_of, demands
 from keizoku.billing.gateway.refunds import failed_refunds, unknown_refunds
 from keizoku.billing.receivables.customer_deposits import deposits
 from keizoku.web.calls.answers import listed
-from keizoku.web.calls.call import Call, Listing, whole
+from keizoku.web.calls.call import Call, Listing, number_in, whole
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.uploads import Uploaded
@@ -185,11 +185,7 @@ def list_demands(call: Call, *, account: Id | None = None) -> Listing:
     """Demands for late interest."""
 
     def read(limit: int, after: str) -> Any:
-        if after and not after.isdecimal():
-            raise ProblemError(
-                422, "cursor", "This is no cursor of the list.", after[:40], "take `next` of the page before"
-            )
-        return demands(call.session, account, limit=limit, after=int(after or 0))
+        return demands(call.session, account, limit=limit, after=number_in(after) or 0)
 
     return Listing(read)
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from keizoku.billing.contracts.store_files import Payout
 from keizoku.billing.receivables.store_reports import reports
 from keizoku.web.calls.answers import listed
-from keizoku.web.calls.call import Call, Listing
+from keizoku.web.calls.call import Call, Listing, number_in
 from keizoku.web.calls.imports import import_answer
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
@@ -50,11 +50,7 @@ def list_reports(call: Call, *, account: Id | None = None) -> Listing:
     """Every term begun through a store: what was reported and paid out, and what is still missing."""
 
     def read(limit: int, after: str) -> Any:
-        if after and not after.isdecimal():
-            raise ProblemError(
-                422, "cursor", "This is no cursor of the list.", after[:40], "take `next` of the page before"
-            )
-        return reports(call.session, account, limit=limit, after=int(after) if after else None)
+        return reports(call.session, account, limit=limit, after=number_in(after))
 
     return Listing(read)
 

@@ -12,7 +12,7 @@ from keizoku.scheduler.night.limits import check_not_too_early
 from keizoku.scheduler.night.run_log import last_night
 from keizoku.terms.calendar import iso_jst
 from keizoku.web.calls.answers import listed
-from keizoku.web.calls.call import Call, Listing
+from keizoku.web.calls.call import Call, Listing, number_in
 from keizoku.web.calls.operation import Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Day
@@ -30,13 +30,9 @@ def list_nights(call: Call, *, state: State | None = None) -> Listing:
     """Certificates, the newest first: what each night found, and what it left to people."""
 
     def read(limit: int, after: str) -> list[dict[str, Any]]:
-        if after and not after.isdecimal():
-            raise ProblemError(
-                422, "cursor", "This is no cursor of the list.", after[:40], "take `next` of the page before"
-            )
         query = sa.select(certificate).order_by(certificate.c.id.desc()).limit(limit)
         if after:
-            query = query.where(certificate.c.id < int(after))
+            query = query.where(certificate.c.id < number_in(after))
         if state is not None:
             query = query.where(certificate.c.state == state)
         return [_shown(row) for row in call.session.execute(query)]

@@ -11,7 +11,7 @@ from pydantic import Field
 from keizoku.db.tables.web import proposal, proposal_decision
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused
-from keizoku.web.calls.call import Call, Listing
+from keizoku.web.calls.call import Call, Listing, number_in
 from keizoku.web.calls.operation import Operation, Resource
 from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Ground, Id, Number
@@ -28,7 +28,7 @@ def list_proposals(call: Call, *, state: _State | None = None, account: Id | Non
     """What was proposed, the oldest first: the act, its content, by whom, and what became of it."""
 
     def read(limit: int, after: str) -> list[dict[str, Any]]:
-        query = _proposals().where(proposal.c.id > _number(after)).order_by(proposal.c.id).limit(limit)
+        query = _proposals().where(proposal.c.id > (number_in(after) or 0)).order_by(proposal.c.id).limit(limit)
         if account is not None:
             query = query.where(proposal.c.account == account)
         if state == "waiting":
@@ -121,11 +121,3 @@ def _shown(row: sa.Row[Any]) -> dict[str, Any]:
         "ground": row.ground,
         "decided_at": iso_jst(row.decided_at) if row.decided_at is not None else None,
     }
-
-
-def _number(cursor: str) -> int:
-    if cursor and not cursor.isdecimal():
-        raise ProblemError(
-            422, "cursor", "This is no cursor of the list.", cursor[:40], "take `next` of the page before"
-        )
-    return int(cursor or 0)

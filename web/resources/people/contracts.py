@@ -12,9 +12,8 @@ from keizoku.billing.rules.contract_state import State
 from keizoku.billing.rules.documents.offer import offer_text
 from keizoku.billing.rules.screening import load_rule
 from keizoku.web.calls.answers import listed
-from keizoku.web.calls.call import Call, Listing, whole
+from keizoku.web.calls.call import Call, Listing, number_in, whole
 from keizoku.web.calls.operation import Resource
-from keizoku.web.calls.problems import ProblemError
 from keizoku.web.calls.values import Ground, Id, Instant, Lang
 from keizoku.web.resources.people.accounts import StateName
 
@@ -54,10 +53,6 @@ def list_contracts(
     """Contracts as they are now, the newest first."""
 
     def read(limit: int, after: str) -> list[ContractRow]:
-        if after and not after.isdecimal():
-            raise ProblemError(
-                422, "cursor", "This is no cursor of the list.", after[:40], "take `next` of the page before"
-            )
         return contract_list(
             call.session,
             call.rules,
@@ -66,7 +61,7 @@ def list_contracts(
             plan_code=plan,
             account=account,
             limit=limit,
-            after=int(after) if after else None,
+            after=number_in(after),
         )
 
     return Listing(read)
