@@ -83,11 +83,11 @@ def list_payments(call: Call, *, open_only: bool = False) -> Listing:
 @bank.list("/bank-statement", command="bank statement", row=dict[str, Any])
 def statement(call: Call, *, bank_account: Id | None = None) -> Listing:
     """Every line in and out of every account of ours, and what became of it."""
+
     def read(limit: int, after: str) -> Any:
         return statement_lines(call.session, bank_account, limit=limit, after=number_in(after))
 
     return Listing(read)
-    )
 
 
 @bank.list("/bank-suggestions", command="bank suggest", row=dict[str, Any])
