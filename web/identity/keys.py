@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Annotated, Final, cast
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from keizoku.db.session import Session
 from keizoku.db.tables.web import api_key, api_key_end, http_request
@@ -103,16 +104,14 @@ def new_key(
 
 def end_key(session: Session, key_id: int, *, by: str, ground: str, now: datetime) -> bool:
     """A key is taken no more, from the next few seconds on; False where it had ended before. Refused where unknown."""
-    known = session.execute(sa.select(api_key.c.id).where(api_key.c.id == key_id).with_for_update(read=True)).first()
+    known = session.execute(sa.select(api_key.c.id).where(api_key.c.id == key_id)).first()
     if known is None:
         session.rollback()
         raise Refused("api_key.unknown", f"there is no key {key_id}", "`keizoku api keys` lists them")
-    if session.execute(sa.select(api_key_end.c.key_id).where(api_key_end.c.key_id == key_id)).first():
-        session.rollback()
-        return False
-    session.execute(sa.insert(api_key_end).values(key_id=key_id, ended_at=now, by=by, ground=ground))
+    ended = postgresql.insert(api_key_end).values(key_id=key_id, ended_at=now, by=by, ground=ground)
+    fresh = session.execute(ended.on_conflict_do_nothing().returning(api_key_end.c.key_id)).first() is not None
     session.commit()
-    return True
+    return fresh
 
 
 def key_list(session: Session) -> list[KeyRow]:
