@@ -120,6 +120,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ),
     WORKER: (
         "documents issue",
+        "documents reseal",
         "tasks done",
         "tasks snooze",
         "contract apply",
@@ -219,6 +220,7 @@ WITHOUT_DATABASE: Final = (
     "terms map",
     "terms refusals",
     "bank formats",
+    "documents new-key",
     "gateway rehearse",
     "scenario run",
     "scenario schema",
