@@ -85,7 +85,7 @@ def make_engine(
     """An engine whose connections are in UTC, write dates as ISO 8601 and, if a schema is named, see that schema only.
 
     Connections are not pooled: closing one ends it, and with it its locks; with `pooled`, so many are kept open. With a
-    lock timeout they give up waiting for another's lock after so long. With a `role` they are that role from their first
+    lock timeout they give up waiting for another's lock after so long. With a `role` they are that role from the first
     statement on. Raises DatabaseError for what is not PostgreSQL's address, ValueError for a name that needs quotes.
     """
     options = ["-c timezone=UTC", "-c datestyle=ISO"]
