@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from keizoku.db.fence import Fence, in_halves, is_of_item
-from keizoku.db.session import Session
+from keizoku.db.session import PreparedQuery, Session
 from keizoku.terms.calendar import jst_day
 
 WITHIN: Final = timedelta(days=60)
@@ -123,13 +124,25 @@ _DUE: Final = f"""
     ) AS found (kind, account, occasion, happened_at, facts)
     WHERE NOT EXISTS (SELECT 1 FROM letter WHERE letter.kind = found.kind AND letter.occasion = found.occasion)
 """  # noqa: S608 - our own words
-_WRITE: Final = f"""
-    INSERT INTO letter (account, kind, occasion, written_on, written_at, facts)
-    SELECT account, kind, occasion, :today, :now, facts FROM ({_DUE}) AS due
-    WHERE CAST(:only AS text[]) IS NULL OR concat(kind, ' ', occasion) = ANY(CAST(:only AS text[]))
-    ORDER BY happened_at, array_position(ARRAY['claim_received', 'claim_granted', 'claim_rejected', 'remedy',
-                                               'credit', 'refund', 'contract_end'], kind), occasion
-"""  # noqa: S608 - our own words
+_WRITE: Final = PreparedQuery(
+    sa.text(
+        f"""
+    WITH written AS (
+        INSERT INTO letter (account, kind, occasion, written_on, written_at, facts)
+        SELECT account, kind, occasion, :today, :now, facts FROM ({_DUE}) AS due
+        WHERE :only IS NULL OR concat(kind, ' ', occasion) = ANY(:only)
+        ORDER BY happened_at, array_position(ARRAY['claim_received', 'claim_granted', 'claim_rejected', 'remedy',
+                                                   'credit', 'refund', 'contract_end'], kind), occasion
+        RETURNING 1
+    ) SELECT count(*) AS letters FROM written
+    """  # noqa: S608 - our own words
+    ).bindparams(
+        sa.bindparam("today", type_=sa.Date()),
+        sa.bindparam("now", type_=sa.DateTime(timezone=True)),
+        sa.bindparam("since", type_=sa.DateTime(timezone=True)),
+        sa.bindparam("only", type_=ARRAY(sa.Text())),
+    )
+)
 
 
 def save(session: Session, now: datetime, fence: Fence | None = None) -> int:
@@ -137,9 +150,8 @@ def save(session: Session, now: datetime, fence: Fence | None = None) -> int:
 
     def of_some(session: Session, some: Sequence[str] | None) -> int:
         values = {"now": now, "today": jst_day(now), "since": now - WITHIN, "only": some}
-        written = session.execute(sa.text(_WRITE), values).rowcount
-        session.commit()
-        return int(written)
+        [written] = _WRITE.rows_and_commit(session, values)
+        return int(written["letters"])
 
     try:
         return of_some(session, None)
