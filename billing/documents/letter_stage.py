@@ -19,7 +19,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from keizoku.db.fence import Fence, in_halves, is_of_item
+from keizoku.db.probes import NOW
 from keizoku.db.session import PreparedQuery, Session
+from keizoku.db.tables.claims import alternative_consent, claim, claim_decision
+from keizoku.db.tables.contracts import contract
+from keizoku.db.tables.money import credit_application, credit_refund
 from keizoku.terms.calendar import jst_day
 
 WITHIN: Final = timedelta(days=60)
@@ -147,6 +151,26 @@ _WRITE: Final = PreparedQuery(
         sa.bindparam("only", type_=ARRAY(sa.Text())),
     )
 )
+
+
+_SINCE: Final = NOW - sa.literal(WITHIN)
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether anything that letters tell of was recorded in the last WITHIN days, told of or not."""
+    return sa.or_(
+        *(
+            sa.exists().where(recorded_at > _SINCE)
+            for recorded_at in (
+                claim.c.recorded_at,
+                claim_decision.c.decided_at,
+                alternative_consent.c.recorded_at,
+                credit_application.c.recorded_at,
+                credit_refund.c.answer_recorded_at,
+            )
+        ),
+        sa.exists().where(contract.c.ended_on.is_not(None), contract.c.end_recorded_at > _SINCE),
+    )
 
 
 def save(session: Session, now: datetime, fence: Fence | None = None) -> int:

@@ -334,6 +334,7 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "overpayment_refunds": overpayment_refund_stage.anything_due(),
     "delinquency": delinquency_stage.anything_due(),
     "renewal_notices": renewal_notice_stage.anything_due(),
+    "letters": letter_stage.anything_due(),
     "closed_terms": revenue_stage.anything_to_close(),
     "used_up_keys": key_expiry.anything_to_expire(),
 }
