@@ -302,7 +302,7 @@ _COMMON: Final[Mapping[str, str]] = {
 }
 """Common tables, each of which may read those before it."""
 
-_PARAMETERS: Final[Mapping[str, sa.types.TypeEngine[object]]] = {
+_PARAMETERS: Final[Mapping[str, sa.types.TypeEngine[Any]]] = {
     "business_date": sa.Date(),
     "day_after": sa.Date(),
     "since": sa.DateTime(timezone=True),
@@ -314,7 +314,7 @@ def _statement(columns: Mapping[str, str]) -> PreparedQuery:
     """These columns in one row, with the common tables that they read."""
     selected = ", ".join(f'({query.strip()}) AS "{name}"' for name, query in columns.items())
     text, named = selected, list[str]()
-    for name, query in reversed(_COMMON.items()):
+    for name, query in reversed(list(_COMMON.items())):
         if re.search(rf"(FROM|JOIN) {name}\b", text):
             named.insert(0, f"{name} AS ({query})")
             text += query

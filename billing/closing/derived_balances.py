@@ -85,8 +85,18 @@ DISPUTES = """
 BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM manual_entry JOIN line USING (entry_id) GROUP BY line.code"
 
 Part = Literal[
-    *("first", "overdue", "contracts", "closed", "fees", "entries", "credits", "bank", "gateway", "prepaid"),
-    *("by_people", "aside"),
+    "first",
+    "overdue",
+    "contracts",
+    "closed",
+    "fees",
+    "entries",
+    "credits",
+    "bank",
+    "gateway",
+    "prepaid",
+    "by_people",
+    "aside",
 ]
 """Of the audit: what is asked in one statement."""
 
