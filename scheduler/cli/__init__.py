@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple, NoReturn
 
@@ -221,11 +222,16 @@ class _NotYetLoaded(TyperCommand):
     """Stands for a command in the list of commands, and becomes it when it is called."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        module, attribute = COMMANDS[str(self.name)].place.split(":")
-        group = getattr(import_module(module), attribute)
-        group._add_completion = False  # completion is of the whole program: the root has it
-        command = typer.main.get_command(group)
+        command = _loaded(COMMANDS[str(self.name)].place, language())
         return command.make_context(info_name, args, parent=parent, **extra)
+
+
+@cache  # a program that gives many commands, as tests do, builds each group's commands once in a language
+def _loaded(place: str, _language: str) -> TyperCommand:
+    module, attribute = place.split(":")
+    group = getattr(import_module(module), attribute)
+    group._add_completion = False  # completion is of the whole program: the root has it
+    return typer.main.get_command(group)
 
 
 class _Root(TyperGroup):
