@@ -222,14 +222,13 @@ class _NotYetLoaded(TyperCommand):
     """Stands for a command in the list of commands, and becomes it when it is called."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        command = _loaded(COMMANDS[str(self.name)].place, language())
+        module, attribute = COMMANDS[str(self.name)].place.split(":")
+        command = _command_of(getattr(import_module(module), attribute), language())
         return command.make_context(info_name, args, parent=parent, **extra)
 
 
-@cache  # a program that gives many commands, as tests do, builds each group's commands once in a language
-def _loaded(place: str, _language: str) -> TyperCommand:
-    module, attribute = place.split(":")
-    group = getattr(import_module(module), attribute)
+@cache  # who gives many commands in one program, as tests do, has each group's commands built once in a language
+def _command_of(group: typer.Typer, _language: str) -> Any:
     group._add_completion = False  # completion is of the whole program: the root has it
     return typer.main.get_command(group)
 
