@@ -207,7 +207,7 @@ class Lives(ClaimActs, RuleBasedStateMachine):
     def _waits_since(self, account: str, passed: int) -> datetime | None:
         """When the account's waiting application was last shown its offer."""
         self.after(passed)
-        shown = self.services.session.scalar(
+        shown: datetime | None = self.services.session.scalar(
             sa.text(
                 "SELECT shown_at FROM contract JOIN offer_shown ON contract_id = contract.id "
                 "WHERE contract.account = :account AND approved_at IS NULL AND rejected_at IS NULL "
@@ -344,8 +344,8 @@ class Lives(ClaimActs, RuleBasedStateMachine):
     @rule(before=st.integers(-3, 60), beneficial=st.booleans())
     def new_terms_are_announced(self, before: int, beneficial: bool) -> None:
         """So many days before the day from which they hold, or after it where they are wholly to users' benefit."""
-        at, effective_on = self.after(30), self.new_terms_on
-        published_on = min(jst_day(at), effective_on - before * ONE_DAY)
+        at, effective_on = self.after(30), self.new_terms_on or self.first_on
+        published_on = min([jst_day(at), effective_on - before * ONE_DAY])
         self.services.billing.announce_terms(
             ANOTHER_VERSION, published_on=published_on, effective_on=effective_on, place="the site",
             beneficial=beneficial, ground="recorded late", proof="a printout", by="sato", now=at,

@@ -31,6 +31,7 @@ from tests.worlds.recomputed_terms import (
     check_terms_bind,
     check_wishes,
 )
+from tests.worlds.recorded import Recorded
 
 INVOICED = ("card", "other")
 FROM = date(2024, 12, 2)
@@ -55,44 +56,45 @@ class Lived:
 
     def night_has_run(self, services: Services, on: date, now: datetime) -> None:
         """Decide every claim of the months that are over, once more; a month is never worth less than it was."""
-        self._claims = verdicts(services.session, now, str(Month.of(on)))
-        rows = services.session.execute(sa.text("SELECT id, account, month FROM claim")).all()
-        accounts = {row.id: (row.account, row.month) for row in rows}
+        recorded = Recorded(services.session)
+        self._claims = verdicts(recorded, now, str(Month.of(on)))
+        claims = recorded.by_id("claim")
         for claim, verdict in self._claims.items():
-            account, month = accounts[claim]
-            self._granted[account, month] = max(self._granted.get((account, month), 0), verdict.yen)
-        check_award(services.session, self._granted, self._claims)
+            of = claims[claim].account, claims[claim].month
+            self._granted[of] = max(self._granted.get(of, 0), verdict.yen)
+        check_award(recorded, self._granted, self._claims)
         services.session.rollback()
 
     def check(self, services: Services, now: datetime, last_night: date | None, *, at_night: bool) -> None:
         """Raise AssertionError for the first thing that does not hold."""
-        session = services.session
         ask = Asker(services)
-        terms = services.rules.terms
-        readings = terms.at(jst_day(now)).readings
         _terms_follow_each_other(ask)
         _every_term_is_invoiced_once(ask)
-        check_wishes(session)
-        check_no_end_here_of_what_a_store_collects(session)
-        check_prices(session)
-        check_due_days(session, moves=readings["due_on_holiday"] == "next_business_day")
-        last = terms.versions[-1]
-        if len(terms.versions) > 1:
-            check_terms_bind(session, last.version, last.in_force_from)
         accounts = ask.column("SELECT id FROM account ORDER BY 1")
         deposits_yen = sum(_owed(services, ask, account, now, at_night=at_night) for account in accounts)
-        for account in accounts:
-            credits = Credits(session, account)
-            credits.check_invoices()
-            credits.check_held()
-            if at_night and last_night is not None:
-                credits.check_after_a_night(last_night, now)
-                check_letters(session, account, credits, self._claims, now)
-        if at_night:
-            check_rises_are_told(session)
         _books(ask, last_night, deposits_yen)
         _deferred(services, now)
-        session.rollback()
+        if at_night and last_night is not None:
+            self._recompute(services, accounts, now, last_night)
+        services.session.rollback()
+
+    def _recompute(self, services: Services, accounts: Sequence[str], now: datetime, last_night: date) -> None:
+        """After a night: what follows from the rows of events alone."""
+        recorded = Recorded(services.session)
+        terms = services.rules.terms
+        check_wishes(recorded)
+        check_no_end_here_of_what_a_store_collects(recorded)
+        check_prices(recorded)
+        check_rises_are_told(recorded)
+        check_due_days(recorded, moves=terms.at(jst_day(now)).readings["due_on_holiday"] == "next_business_day")
+        if len(terms.versions) > 1:
+            check_terms_bind(recorded, terms.versions[-1].version, terms.versions[-1].in_force_from)
+        for account in accounts:
+            credits = Credits(recorded, account)
+            credits.check_invoices()
+            credits.check_held()
+            credits.check_after_a_night(last_night, now)
+            check_letters(recorded, account, credits, self._claims, now)
 
 
 class Asker:

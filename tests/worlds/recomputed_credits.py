@@ -6,14 +6,14 @@ granted ──> invoices from the month after the claim on, oldest first ── 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
-from keizoku.db.session import Session
+from keizoku.terms.calendar import jst_day
 from tests.worlds.recomputed_months import Verdict
+from tests.worlds.recorded import Recorded
 
 LEAST_ON_A_CARD = 50
 
@@ -21,37 +21,25 @@ LEAST_ON_A_CARD = 50
 class Credits:
     """An account's credits with all that happened to them."""
 
-    def __init__(self, session: Session, account: str) -> None:
-        def rows(query: str) -> Sequence[Any]:
-            return session.execute(sa.text(query), {"account": account}).all()
-
-        self.credits = rows("SELECT * FROM credit WHERE account = :account ORDER BY usable_from, id")
-        self.used = rows(
-            "SELECT used.*, issued_at FROM credit_application AS used JOIN invoice ON invoice.id = invoice_id "
-            "WHERE account = :account"
-        )
-        self.refunds = rows("SELECT * FROM credit_refund WHERE account = :account")
-        self.ended = rows(
-            "SELECT gone.* FROM credit_extinguishment AS gone JOIN credit ON credit.id = credit_id "
-            "WHERE account = :account"
-        )
-        self.invoices = rows("SELECT * FROM invoice WHERE account = :account ORDER BY issued_at, id")
-        self.consents = rows(
-            "SELECT consent.*, month FROM alternative_consent AS consent JOIN claim ON claim.id = claim_id "
-            "WHERE account = :account"
-        )
-        self.outcomes = rows(
-            "SELECT outcome.*, month FROM alternative_outcome AS outcome JOIN alternative_consent AS consent "
-            "ON consent.id = consent_id JOIN claim ON claim.id = claim_id WHERE account = :account"
-        )
-        self.charges = rows("SELECT * FROM payment_attempt WHERE account = :account AND outcome = 'succeeded'")
-        self.overpaid = rows("SELECT * FROM overpayment_refund WHERE account = :account")
-        self.contracts = rows("SELECT * FROM contract WHERE account = :account AND approved_at IS NOT NULL")
+    def __init__(self, recorded: Recorded, account: str) -> None:
+        self.credits = sorted(recorded.of("credit", account), key=lambda each: (each.usable_from, each.id))
+        mine = {each.id for each in self.credits}
+        self.used = recorded.only("credit_application", lambda each: each.credit_id in mine)
+        self.refunds = recorded.of("credit_refund", account)
+        self.ended = recorded.only("credit_extinguishment", lambda each: each.credit_id in mine)
+        self.invoices = sorted(recorded.of("invoice", account), key=lambda each: (each.issued_at, each.id))
+        self.months = {each.id: each.month for each in recorded.of("claim", account)}
+        self.consents = recorded.only("alternative_consent", lambda each: each.claim_id in self.months)
+        agreed = {each.id for each in self.consents}
+        self.outcomes = recorded.only("alternative_outcome", lambda each: each.consent_id in agreed)
+        self.charges = [each for each in recorded.of("payment_attempt", account) if each.outcome == "succeeded"]
+        self.overpaid = recorded.of("overpayment_refund", account)
+        self.contracts = [each for each in recorded.of("contract", account) if each.approved_at is not None]
 
     def is_held(self, month: str, at: datetime) -> bool:
         """Another remedy is agreed for the month and not off, or was performed, as recorded by an instant."""
         for consent in self.consents:
-            if consent.month != month or consent.recorded_at > at:
+            if self.months[consent.claim_id] != month or consent.recorded_at > at:
                 continue
             became = {
                 each.outcome for each in self.outcomes if each.consent_id == consent.id and each.recorded_at <= at
@@ -73,7 +61,8 @@ class Credits:
                 continue
             by_then = (each.recorded_at, each.invoice_id) < (at, before.id) if before else each.recorded_at <= at
             gone += each.yen if by_then else 0
-        return int(credit.granted_yen) - gone
+        left: int = credit.granted_yen - gone
+        return left
 
     def check_invoices(self) -> None:
         """Each took what it could of the credits that were free for it, oldest first, and left a card enough."""
@@ -114,7 +103,8 @@ class Credits:
         for consent in self.consents:
             if consent.by_on is not None and consent.by_on < on and consent.recorded_at < now:
                 assert any(each.consent_id == consent.id for each in self.outcomes), consent
-        performed = {each.month for each in self.outcomes if each.outcome == "performed" and each.recorded_at < now}
+        done = {each.consent_id for each in self.outcomes if each.outcome == "performed" and each.recorded_at < now}
+        performed = {self.months[each.claim_id] for each in self.consents if each.id in done}
         by_card = any(each.method == "card" and each.ended_on is None for each in self.contracts)
         ended_now = any(each.end_recorded_at == now for each in self.contracts)
         for credit in self.credits:
@@ -154,56 +144,42 @@ class Credits:
 
 
 def check_letters(
-    session: Session, account: str, credits: Credits, claims: Mapping[str, Verdict], now: datetime
+    recorded: Recorded, account: str, credits: Credits, claims: Mapping[str, Verdict], now: datetime
 ) -> None:
     """Every decision was told once, of its kind, and nothing else was."""
-    kept = session.execute(
-        sa.text("SELECT kind, occasion, written_on FROM letter WHERE account = :account"), {"account": account}
-    ).all()
+    kept = recorded.of("letter", account)
     found = {(each.kind, each.occasion) for each in kept}
     assert len(found) == len(kept)
     rest = {each for each in found if each[0] not in ("claim_received", "claim_granted", "claim_rejected")}
     assert rest == set(credits.letters()), account
-    received = session.execute(
-        sa.text(
-            "SELECT id, (received_at AT TIME ZONE 'Asia/Tokyo')::date AS day FROM claim "
-            "WHERE account = :account AND recorded_at < :now"
-        ),
-        {"account": account, "now": now},
-    ).all()
-    told = {each.occasion: each.written_on for each in kept if each.kind == "claim_received"}
-    assert told == {each.id: each.day for each in received}
-    for claim in (each.id for each in received):
-        granted = any(kind == "claim_granted" and name.startswith(f"{claim}/") for kind, name in found)
-        rejected = {
-            name.partition("/")[2] for kind, name in found if kind == "claim_rejected" and name.startswith(f"{claim}/")
-        }
+    received = {each.id: jst_day(each.received_at) for each in recorded.of("claim", account) if each.recorded_at < now}
+    assert {each.occasion: each.written_on for each in kept if each.kind == "claim_received"} == received
+    for claim in received:
+        of_claim = {(kind, name.partition("/")[2]) for kind, name in found if name.startswith(f"{claim}/")}
+        granted = any(kind == "claim_granted" for kind, _ in of_claim)
+        rejected = {name for kind, name in of_claim if kind == "claim_rejected"}
         verdict = claims.get(claim)
         if verdict is None:  # its month is not over
-            assert not granted, claim
-            assert not rejected, claim
+            assert not of_claim, claim
         elif verdict.answer == "granted":
             assert granted, claim
         else:
             assert granted or verdict.answer in rejected, claim
 
 
-def check_award(session: Session, granted: Mapping[tuple[str, str], int], claims: Mapping[str, Verdict]) -> None:
+def check_award(recorded: Recorded, granted: Mapping[tuple[str, str], int], claims: Mapping[str, Verdict]) -> None:
     """The newest decision on each claim, and what every month came to so far, never less than before."""
-    newest = session.execute(
-        sa.text("SELECT DISTINCT ON (claim_id) * FROM claim_decision ORDER BY claim_id, revision DESC")
-    ).all()
-    assert {each.claim_id: (each.reason or each.outcome, each.seconds) for each in newest} == {
-        name: (verdict.answer, verdict.seconds) for name, verdict in claims.items()
+    newest = {each.claim_id: each for each in recorded["claim_decision"]}
+    assert {name: each.reason or each.outcome for name, each in newest.items()} == {
+        name: verdict.answer for name, verdict in claims.items()
     }
-    kept = session.execute(
-        sa.text("SELECT account, month, sum(granted_yen) AS yen FROM credit GROUP BY 1, 2 HAVING sum(granted_yen) > 0")
-    ).all()
-    assert {(each.account, each.month): each.yen for each in kept} == {at: yen for at, yen in granted.items() if yen}
-    for each in session.execute(
-        sa.text(
-            "SELECT credit.*, (date_trunc('month', received_at AT TIME ZONE 'Asia/Tokyo') + interval '1 month')::date "
-            "AS next_month FROM credit JOIN award ON award.id = award_id JOIN claim ON claim.id = claim_id"
-        )
-    ):
-        assert each.usable_from == each.next_month, each
+    for name, verdict in claims.items():
+        if verdict.answer != "deadline":  # one that came too late is told what it would have been worth alone
+            assert newest[name].seconds == verdict.seconds, (name, verdict)
+    kept: dict[tuple[str, str], int] = defaultdict(int)
+    awards, received = recorded.by_id("award"), recorded.by_id("claim")
+    for each in recorded["credit"]:
+        kept[each.account, each.month] += each.granted_yen
+        claimed_on = jst_day(received[awards[each.award_id].claim_id].received_at)
+        assert each.usable_from == (claimed_on.replace(day=1) + timedelta(days=31)).replace(day=1), each
+    assert {at: yen for at, yen in kept.items() if yen} == {at: yen for at, yen in granted.items() if yen}

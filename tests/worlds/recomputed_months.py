@@ -9,16 +9,14 @@ A set of time is a sorted list of [from, to) in seconds since 1970; days and mon
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
-import sqlalchemy as sa
-
-from keizoku.db.session import Session
+from tests.worlds.recorded import Recorded
 
 USERS = 1_000_000
 JST = timedelta(hours=9)
@@ -99,14 +97,10 @@ class Verdict:
     seconds: int
 
 
-def unusable(session: Session, now: datetime) -> list[Span]:
+def unusable(recorded: Recorded, now: datetime) -> list[Span]:
     """When more than 5 % could not use the service, and nothing that holds for everybody takes it out."""
-    newest = _rows(
-        session,
-        "SELECT DISTINCT ON (incident_id) * FROM incident WHERE recorded_at < :now ORDER BY incident_id, revision DESC",
-        now,
-    )
-    down = [each for each in newest if each.affected * 20 > USERS]
+    newest = {each.incident_id: each for each in recorded["incident"] if each.recorded_at < now}
+    down = [each for each in newest.values() if each.affected * 20 > USERS]
     stops = [span for span in union((at(each.from_at), at(each.to_at)) for each in down) if span[1] - span[0] >= 600]
     night = [
         (midnight + HOUR, midnight + 6 * HOUR)
@@ -116,61 +110,49 @@ def unusable(session: Session, now: datetime) -> list[Span]:
     updates = union((at(each.from_at), at(each.to_at)) for each in down if each.cause == "system_update")
     others = union((at(each.from_at), at(each.to_at)) for each in down if each.cause != "system_update")
     announced: list[Span] = []
-    for notice in _rows(session, "SELECT * FROM maintenance_notice WHERE recorded_at < :now", now):
+    for notice in recorded.only("maintenance_notice", lambda each: each.recorded_at < now):
         window = (at(notice.from_at), at(notice.to_at))
         for update in updates:
             begins = min(update[0], window[0])
             if both([update], [window]) and at(notice.published_at) <= jst_midnight(begins) - 5 * DAY:
                 announced += both([update], [window])
-    interrupted = [
-        (at(each.from_at), at(each.to_at))
-        for each in _rows(session, "SELECT * FROM interruption WHERE recorded_at < :now", now)
-    ]
+    interrupted = [(at(each.from_at), at(each.to_at)) for each in recorded["interruption"] if each.recorded_at < now]
     return less(less(less(stops, night), less(announced, others)), union(interrupted))
 
 
-def verdicts(session: Session, now: datetime, before: str) -> dict[str, Verdict]:
+def verdicts(recorded: Recorded, now: datetime, before: str) -> dict[str, Verdict]:
     """claim -> what has to be decided on it, of each month before the month `before`, as recorded before `now`."""
-    down = unusable(session, now)
-    form = [
-        (at(each.from_at), at(each.to_at))
-        for each in _rows(session, "SELECT * FROM claim_form_outage WHERE recorded_at < :now", now)
-    ]
-    granted_late = {
-        each.claim_id for each in _rows(session, "SELECT * FROM claim_late_grant WHERE recorded_at < :now", now)
-    }
+    down = unusable(recorded, now)
+    form = [(at(each.from_at), at(each.to_at)) for each in recorded["claim_form_outage"] if each.recorded_at < now]
+    granted_late = {each.claim_id for each in recorded["claim_late_grant"] if each.recorded_at < now}
     grouped: dict[tuple[str, str], list[Any]] = defaultdict(list)
-    for claim in _rows(session, "SELECT * FROM claim WHERE recorded_at < :now ORDER BY received_at, id", now):
-        if claim.month < before:
+    for claim in recorded["claim"]:
+        if claim.recorded_at < now and claim.month < before:
             grouped[claim.account, claim.month].append(claim)
     found: dict[str, Verdict] = {}
     for (account, month), claims in grouped.items():
         limit = deadline(month, form)
         in_time = [each for each in claims if at(each.received_at) < limit or each.id in granted_late]
-        verdict = _decided(session, account, month, down, in_time)
+        verdict = _decided(recorded, account, month, down, in_time)
         for claim in claims:
             found[claim.id] = verdict if claim in in_time else Verdict("deadline", 0, 0)
     return found
 
 
-def _decided(session: Session, account: str, month: str, down: Sequence[Span], claims: Sequence[Any]) -> Verdict:
+def _decided(recorded: Recorded, account: str, month: str, down: Sequence[Span], claims: Sequence[Any]) -> Verdict:
     whole = month_bounds(month)
-    terms = _rows(
-        session, "SELECT term.*, method AS term_method FROM term WHERE account = :account",
-        account=account,
-    )  # fmt: skip
-    spans = [(term, both([whole], [_used(term)])) for term in terms]
+    spans = [(term, both([whole], [_used(term)])) for term in recorded.of("term", account)]
     spans = [(term, span) for term, span in spans if span]
     claimed = union(
         (_second(start), _second(end)) for claim in claims for start, end in (claim.windows or [(whole[0], whole[1])])
     )
     suspended = [
         (at(each.from_at), at(each.lifted_at) if each.lifted_at else whole[1])
-        for each in _rows(session, "SELECT * FROM suspension WHERE account = :account", account=account)
+        for each in recorded.of("suspension", account)
     ]
     if not spans:
         return Verdict("not_member", 0, 0)
-    by_card = [(term, span) for term, span in spans if term.term_method == "card"]
+    by_card = [(term, span) for term, span in spans if term.method == "card"]
     if not by_card:
         return Verdict("method", 0, 0)
     good = less(both(down, claimed), union(suspended))
@@ -192,8 +174,3 @@ def _used(term: Any) -> Span:
 
 def _second(written: object) -> int:
     return written if isinstance(written, int) else at(datetime.fromisoformat(str(written)))
-
-
-def _rows(session: Session, query: str, now: datetime | None = None, **facts: object) -> Sequence[Any]:
-    named: Mapping[str, object] = {**facts, "now": now} if now is not None else facts
-    return session.execute(sa.text(query), named).all()

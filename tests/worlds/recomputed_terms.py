@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
 from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-import sqlalchemy as sa
-
-from keizoku.db.session import Session
 from keizoku.terms.calendar import day_start_at, jst_day
+from tests.worlds.recorded import Recorded
 
 ONE_DAY = timedelta(days=1)
 FIXED = ((1, 1), (2, 11), (2, 23), (4, 29), (5, 3), (5, 4), (5, 5), (8, 11), (11, 3), (11, 23))
@@ -42,39 +40,41 @@ def bank_day(day: date) -> date:
     return day
 
 
-def check_due_days(session: Session, *, moves: bool) -> None:
+def check_due_days(recorded: Recorded, *, moves: bool) -> None:
     """By card on the first day of the term; by other means 14 days after issue, moved to a bank's day (reading)."""
-    for row in _rows(session, "SELECT invoice.*, starts_on FROM invoice JOIN term ON term.id = term_id"):
+    terms = recorded.by_id("term")
+    for row in recorded["invoice"]:
         stated = row.issued_on + 14 * ONE_DAY
-        due_on = row.starts_on if row.method == "card" else bank_day(stated) if moves else stated
-        assert row.due_on == due_on, row
+        first_on = terms[row.term_id].starts_on
+        assert row.due_on == (first_on if row.method == "card" else bank_day(stated) if moves else stated), row
 
 
-def check_prices(session: Session) -> None:
+def check_prices(recorded: Recorded) -> None:
     """A first term costs what was shown, or less if it fell; a renewal the price in force on its first day."""
-    prices = _rows(session, "SELECT * FROM price ORDER BY id")
-    for term in _rows(
-        session,
-        "SELECT term.*, contract.approved_at, coalesce(contract.prepaid_method, '') AS prepaid, (SELECT shown_at "
-        "FROM offer_shown WHERE contract_id = contract.id ORDER BY offer_shown.id DESC LIMIT 1) AS shown_at "
-        "FROM term JOIN contract ON contract.id = contract_id WHERE term.method IN ('card', 'other', 'app_store')",
-    ):
-        if term.follows_on is not None:
-            asked = [_price(prices, term, term.starts_on, term.recorded_at, renewal=True)]
-        elif term.prepaid:
+    contracts = recorded.by_id("contract")
+    shown = {each.contract_id: each.shown_at for each in recorded["offer_shown"]}
+    for term in recorded["term"]:
+        contract = contracts[term.contract_id]
+        if term.method in ("coupon", "product_key"):
             continue
+        if term.follows_on is not None:
+            asked = [_price(recorded, term, term.starts_on, term.recorded_at, renewal=True)]
         else:
-            first_on = jst_day(term.approved_at)
-            asked = [_price(prices, term, first_on, term.approved_at, renewal=False)]
-            if term.shown_at is not None:
-                asked.append(_price(prices, term, jst_day(term.shown_at), term.shown_at, renewal=False))
-                assert (first_on - jst_day(term.shown_at)).days <= 30, term
+            first_on = jst_day(contract.approved_at)
+            asked = [_price(recorded, term, first_on, contract.approved_at, renewal=False)]
+            if (shown_at := shown.get(contract.id)) is not None:
+                asked.append(_price(recorded, term, jst_day(shown_at), shown_at, renewal=False))
+                assert (first_on - jst_day(shown_at)).days <= 30, term
         assert term.price_yen == min(asked), (term, asked)
 
 
-def _price(prices: Sequence[Any], term: Any, on: date, known_at: datetime, *, renewal: bool) -> int:
+def _price(recorded: Recorded, term: Any, on: date, known_at: datetime, *, renewal: bool) -> int:
     """The one of the latest day; for one day, the one announced last; a cohort's before the general one."""
-    ours = [each for each in prices if each.plan == term.plan and (not each.cohort or term.account in each.cohort)]
+    ours = [
+        each
+        for each in recorded["price"]
+        if each.plan == term.plan and (not each.cohort or term.account in each.cohort)
+    ]
     found = []
     for each in ours:
         from_on = each.for_renewals_from if renewal else each.for_new_from
@@ -83,38 +83,49 @@ def _price(prices: Sequence[Any], term: Any, on: date, known_at: datetime, *, re
     return int(max(found)[4])
 
 
-def check_rises_are_told(session: Session) -> None:
+def before(recorded: Recorded, term: Any) -> Any:
+    """The term that a term follows; None: it is a contract's first."""
+    return next(
+        (each for each in recorded["term"] if (each.contract_id, each.ends_on) == (term.contract_id, term.starts_on)),
+        None,
+    )
+
+
+def check_rises_are_told(recorded: Recorded) -> None:
     """Before a renewal at a higher price there was a notice of it, or it is a task by name and sum."""
-    for term in _rows(
-        session,
-        "SELECT term.*, before.price_yen AS before_yen, EXISTS (SELECT 1 FROM review_task "
-        "WHERE kind = 'renewed_unnotified' AND detail ->> 'account' = term.account "
-        "AND detail ->> 'term' = term.starts_on::text) AS task, EXISTS (SELECT 1 FROM user_notice "
-        "WHERE kind IN ('price', 'renewal') AND user_notice.contract_id = term.contract_id "
-        "AND written_on < term.starts_on AND occasion LIKE concat('%', term.starts_on, '%')) AS told "
-        "FROM term JOIN term AS before ON before.contract_id = term.contract_id AND before.ends_on = term.starts_on "
-        "WHERE term.method <> 'coupon'",
-    ):
-        if term.price_yen > term.before_yen:
-            assert term.told or term.task, term
+    tasks = {
+        (each.detail["account"], each.detail["term"])
+        for each in recorded["review_task"]
+        if each.kind == "renewed_unnotified"
+    }
+    for term in recorded["term"]:
+        last = before(recorded, term)
+        if last is None or last.method == "coupon" or term.price_yen <= last.price_yen:
+            continue
+        told = [
+            each
+            for each in recorded["user_notice"]
+            if each.contract_id == term.contract_id
+            and each.kind in ("price", "renewal")
+            and each.written_on < term.starts_on
+            and str(term.starts_on) in each.occasion
+        ]
+        assert told or (term.account, str(term.starts_on)) in tasks, term
 
 
-def check_wishes(session: Session) -> None:
+def check_wishes(recorded: Recorded) -> None:
     """A contract was not renewed over what stood against it by then, as it was known, and ended so only with that."""
-    for row in _rows(
-        session,
-        "SELECT contract_id, starts_on AS ends_on, recorded_at AS known_at, true AS renewed FROM term "
-        "WHERE follows_on IS NOT NULL UNION ALL SELECT id, ended_on, end_recorded_at, false FROM contract "
-        "WHERE ended_reason = 'end_of_use'",
-    ):
-        facts = _rows(
-            session,
-            "SELECT * FROM contract_fact WHERE contract_id = :id AND occurred_at < :at AND recorded_at <= :known_at "
-            "ORDER BY occurred_at, id",
-            id=row.contract_id, at=day_start_at(row.ends_on), known_at=row.known_at,
-        )  # fmt: skip
+    facts: dict[int, list[Any]] = defaultdict(list)
+    for fact in sorted(recorded["contract_fact"], key=lambda each: (each.occurred_at, each.id)):
+        facts[fact.contract_id].append(fact)
+    ends = [(each.contract_id, each.starts_on, each.recorded_at, True) for each in recorded["term"] if each.follows_on]
+    asked_for = recorded.only("contract", lambda each: each.ended_reason == "end_of_use")
+    ends += [(each.id, each.ended_on, each.end_recorded_at, False) for each in asked_for]
+    for contract_id, ends_on, known_at, renewed in ends:
         asked = stopped = elsewhere = False
-        for fact in facts:
+        for fact in facts[contract_id]:
+            if fact.occurred_at >= day_start_at(ends_on) or fact.recorded_at > known_at:
+                continue
             if fact.kind == "end_of_use":
                 asked = True
             elif fact.kind == "store_stop":
@@ -124,44 +135,33 @@ def check_wishes(session: Session) -> None:
             elif fact.kind == "change_method":
                 elsewhere = fact.detail["method"] != "app_store"
                 stopped = stopped and elsewhere
-        assert row.renewed is not (asked or (stopped and not elsewhere)), row
+        assert renewed is not (asked or (stopped and not elsewhere)), (contract_id, ends_on)
 
 
-def check_no_end_here_of_what_a_store_collects(session: Session) -> None:
+def check_no_end_here_of_what_a_store_collects(recorded: Recorded) -> None:
     """A request made here stands only where the running term was not paid in a store, or its user had left it."""
-    for fact in _rows(session, "SELECT * FROM contract_fact WHERE kind = 'end_of_use'"):
-        method = session.execute(
-            sa.text(
-                "SELECT method FROM term WHERE contract_id = :id AND starts_at <= :at ORDER BY starts_at DESC LIMIT 1"
-            ),
-            {"id": fact.contract_id, "at": fact.occurred_at},
-        ).scalar_one()
-        changes = _rows(
-            session,
-            "SELECT detail ->> 'method' AS method FROM contract_fact WHERE contract_id = :id AND id < :fact "
-            "AND kind = 'change_method' ORDER BY occurred_at, id",
-            id=fact.contract_id, fact=fact.id,
-        )  # fmt: skip
-        assert method != "app_store" or (changes and changes[-1].method != "app_store"), fact
+    for fact in recorded.only("contract_fact", lambda each: each.kind == "end_of_use"):
+        of_contract = lambda each: each.contract_id == fact.contract_id  # noqa: B023, E731
+        begun = [each for each in recorded.only("term", of_contract) if each.starts_at <= fact.occurred_at]
+        changes = [
+            each
+            for each in recorded.only("contract_fact", of_contract)
+            if each.kind == "change_method" and each.id < fact.id
+        ]
+        left = bool(changes) and changes[-1].detail["method"] != "app_store"
+        assert max(begun, key=lambda each: each.starts_at).method != "app_store" or left, fact
 
 
-def check_terms_bind(session: Session, version: str | None, effective_on: date | None) -> None:
+def check_terms_bind(recorded: Recorded, version: str, effective_on: date) -> None:
     """No contract of earlier terms was renewed under a version that nobody announced for its day before it."""
-    if version is None or effective_on is None:
-        return
-    for term in _rows(
-        session,
-        "SELECT term.* FROM term JOIN term AS before ON before.contract_id = term.contract_id "
-        "AND before.ends_on = term.starts_on WHERE term.terms_version = :version AND before.terms_version <> :version",
-        version=version,
-    ):
-        assert _rows(
-            session,
-            "SELECT 1 FROM terms_announcement WHERE version = :version AND effective_on = :on AND recorded_at <= :at "
-            "AND (beneficial OR published_on < :on)",
-            version=version, on=effective_on, at=term.recorded_at,
-        ), term  # fmt: skip
-
-
-def _rows(session: Session, query: str, **facts: object) -> Sequence[Any]:
-    return session.execute(sa.text(query), facts).all()
+    for term in recorded["term"]:
+        last = before(recorded, term)
+        if last is None or term.terms_version != version or last.terms_version == version:
+            continue
+        assert [
+            each
+            for each in recorded["terms_announcement"]
+            if (each.version, each.effective_on) == (version, effective_on)
+            and each.recorded_at <= term.recorded_at
+            and (each.beneficial or each.published_on < effective_on)
+        ], term
