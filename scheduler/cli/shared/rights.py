@@ -119,6 +119,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ),
     WORKER: (
         "documents issue",
+        "documents reseal",
         "tasks done",
         "tasks snooze",
         "contract apply",
@@ -215,6 +216,7 @@ WITHOUT_DATABASE: Final = (
     "terms map",
     "terms refusals",
     "bank formats",
+    "documents new-key",
     "gateway rehearse",
     "scenario run",
     "scenario schema",
