@@ -49,22 +49,28 @@ class MoneyService(Service):
         costs: int = 0,
         costs_proof: str | None = None,
         term: date | None = None,
+        received_on: date | None = None,
         key: str | None = None,
         now: datetime,
     ) -> None:
         """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489).
 
-        Costs that the payer owes for the payment are what was really paid, with its proof (premium/5.2).
+        Costs that the payer owes for the payment are what was really paid, with its proof (premium/5.2). It counts from
+        the JST day on which it reached us, `received_on`, today if none is said: what later days made of the debts is
+        worked out again.
         """
 
         def take() -> None:
             self._latest(account)
-            receive(self.session, self.rules, Payment(account, yen, via, costs, term, costs_proof=costs_proof), now)
+            payment = Payment(account, yen, via, costs, term, received_on, costs_proof=costs_proof)
+            receive(self.session, self.rules, payment, now)
             self._reconsider(account, now)
 
         content = {"account": account, "yen": yen, "via": via, "costs": costs, "term": term}
         if costs:
             content["costs_proof"] = costs_proof
+        if received_on is not None:
+            content["received_on"] = received_on
         self._once(key, "payment", content, take, now)
 
     def preview_interest(self, account: str, on: date) -> Workings:

@@ -305,8 +305,10 @@ credit_application = Table(
     yen("yen"),
     day("applied_on"),
     instant("recorded_at"),
-    CheckConstraint("yen > 0", name="positive"),
+    Column("act_id", BigInteger, ForeignKey("contract_fact.id"), nullable=True),  # set off by people: by this act
+    CheckConstraint("yen > 0 OR (yen < 0 AND act_id IS NOT NULL)", name="positive"),  # below zero: taken back
     Index("ix_credit_application_credit_id", "credit_id"),
+    Index("ix_credit_application_act_id", "act_id", postgresql_where=sql("act_id IS NOT NULL")),
     Index("ix_credit_application_invoice_id", "invoice_id"),
 )
 

@@ -138,7 +138,7 @@ RULES: tuple[Rule, ...] = (
         "set_off", "", "credits are set off against what is owed, by notice",
         "1150 undemanded_yen; 2130 interest_yen + principal_yen",
         "7110 undemanded_yen; 1150 interest_yen; 1140 principal_yen",
-        optional=("undemanded_yen", "interest_yen", "principal_yen"),
+        optional=("undemanded_yen", "interest_yen", "principal_yen"), signed=True,
     ),
     # The payment processor
     Rule(

@@ -2087,12 +2087,16 @@ CREATE TABLE credit_application (
 	yen BIGINT NOT NULL, 
 	applied_on DATE NOT NULL, 
 	recorded_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	act_id BIGINT, 
 	CONSTRAINT pk_credit_application PRIMARY KEY (id), 
-	CONSTRAINT ck_credit_application_positive CHECK (yen > 0), 
+	CONSTRAINT ck_credit_application_positive CHECK (yen > 0 OR (yen < 0 AND act_id IS NOT NULL)), 
 	CONSTRAINT fk_credit_application_credit_id FOREIGN KEY(credit_id) REFERENCES credit (id), 
 	CONSTRAINT fk_credit_application_invoice_id FOREIGN KEY(invoice_id) REFERENCES invoice (id), 
+	CONSTRAINT fk_credit_application_act_id FOREIGN KEY(act_id) REFERENCES contract_fact (id), 
 	CONSTRAINT ck_credit_application_within_reach CHECK (applied_on >= DATE '1900-01-01' AND applied_on < DATE '3000-01-01' AND recorded_at >= DATE '1900-01-01' AND recorded_at < DATE '3000-01-01')
 );
+
+CREATE INDEX ix_credit_application_act_id ON credit_application (act_id) WHERE act_id IS NOT NULL;
 
 CREATE INDEX ix_credit_application_credit_id ON credit_application (credit_id);
 
