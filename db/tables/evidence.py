@@ -181,8 +181,8 @@ notice_issue = Table(  # an event as a file has it; what all of them announce is
     ),
     CheckConstraint(
         "recurrence IS NULL OR jsonb_path_exists(recurrence, "
-        f"'strict $ ? (@.type() == \"array\" && @.size() == 5 && {_WHICH} && @[2].type() == \"boolean\" "
-        "&& @[3].type() == \"boolean\" && @[4].type() == \"boolean\")', '{}', true)",
+        f'\'strict $ ? (@.type() == "array" && @.size() == 5 && {_WHICH} && @[2].type() == "boolean" '
+        '&& @[3].type() == "boolean" && @[4].type() == "boolean")\', \'{}\', true)',
         name="recurrence_is_listed",
     ),
     CheckConstraint("(from_at IS NULL) = (to_at IS NULL) AND from_at < to_at", name="period_not_empty"),
@@ -222,7 +222,7 @@ notice_publication = Table(  # a calendar of ours, as it was written to be put w
     listed(
         "windows",
         f'@.type() == "array" && @.size() == 3 && @[0].type() == "string" && {whole_second("@[1]")} '
-        f'&& {whole_second("@[2]")}',
+        f"&& {whole_second('@[2]')}",
         name="windows_are_listed",
     ),
     CheckConstraint("author <> ''", name="has_author"),
