@@ -7,7 +7,7 @@ from typing import Any
 import stripe
 
 from keizoku.billing.gateway.books import RefundState
-from keizoku.billing.gateway.limiter import awake_or_not
+from keizoku.pacing import awake_or_not
 from keizoku.billing.gateway.port import (
     REPLAYED,
     Answer,

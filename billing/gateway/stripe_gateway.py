@@ -22,7 +22,7 @@ import stripe
 
 from keizoku.billing.gateway.binding import hold
 from keizoku.billing.gateway.books import Dispute, KeyedAct, RefundState
-from keizoku.billing.gateway.limiter import awake_or_not
+from keizoku.pacing import awake_or_not
 from keizoku.billing.gateway.port import (
     BANK_NAMES,
     ChargeRequest,

@@ -109,6 +109,20 @@ APPEND_ONLY = (
     "restored_act",
     "restored_act_end",
     "act_key",
+    "link_fact",
+    "link_ruling",
+    "link_authorization",
+    "link_authorization_end",
+    "link_designation",
+    "link_text",
+    "link_order",
+    "link_order_event",
+    "link_stop",
+    "link_stop_end",
+    "link_announcement",
+    "link_security_event",
+    "link_disclosure",
+    "link_load_ruling",
 )
 """Tables whose rows are only ever added (rule 6 of docs/explanation/rules.md)."""
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import stripe
 
-from keizoku.billing.gateway.limiter import Pace
+from keizoku.pacing import Pace
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from tests.stripe_double.sdk.called import check_call
 

@@ -13,7 +13,7 @@ import stripe
 from keizoku.billing.gateway.binding import Identity
 from keizoku.billing.gateway.books import Movement
 from keizoku.billing.gateway.events import poll
-from keizoku.billing.gateway.limiter import Pace
+from keizoku.pacing import Pace
 from keizoku.billing.gateway.port import GatewayRefusesUsError, MissingRightError
 from keizoku.billing.gateway.simulated_books import SimulatedBooks
 from keizoku.billing.gateway.stripe_calls import API_VERSION, StripeCalls

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from keizoku.billing.cards.saved_cards import begin_card, finish_card
-from keizoku.billing.gateway.limiter import Pace
+from keizoku.pacing import Pace
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, GatewayRefusesUsError, RefundRequest
 from keizoku.billing.gateway.stripe_calls import StripeCalls
 from keizoku.billing.gateway.stripe_gateway import StripeGateway

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import stripe
 
-from keizoku.billing.gateway.limiter import Pace, Paces
+from keizoku.pacing import Pace, Paces
 from keizoku.billing.gateway.stripe_calls import StripeCalls, endpoint_of
 
 WORKERS = 16

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pytest
 import stripe
 
-from keizoku.billing.gateway.limiter import Pace
+from keizoku.pacing import Pace
 from keizoku.billing.gateway.port import GatewayRefusesUsError, UnansweredError
 from keizoku.billing.gateway.stripe_calls import BUSY_RETRIES, StripeCalls
 
