@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 
 from keizoku.db.session import Session, release_leader_lock, try_leader_lock
 from keizoku.link.partner.port import Partner
@@ -24,10 +25,20 @@ class Link:
 
     session: Session
     rules: Rules
-    partner: Partner
-    ring: KeyRing
+    partner_of: Callable[[], Partner]
+    ring_of: Callable[[], KeyRing]
     author: str = "keizoku"
     consent_days: int = 0  # after so many days the partner lets a grant lapse; 0: it names no end
+
+    @cached_property
+    def partner(self) -> Partner:
+        """Whoever holds the customers' accounts. Raises Refused where none is set."""
+        return self.partner_of()
+
+    @cached_property
+    def ring(self) -> KeyRing:
+        """The keys. Raises Refused where none are set, DatabaseError where the login may not read what is sealed."""
+        return self.ring_of()
 
     def policy(self, at: datetime) -> LinkPolicy:
         """The version of the terms in force at `at`."""

@@ -4,9 +4,9 @@
                                                                       ├─> invalid_grant: the grant has ended
                                                                       └─> busy, down, no answer: due as before
 
-The partner's answer is the only truth: it need not tell us of anything else. An answer that was lost may have voided the
-token that we hold; it is tried again all the same, and a refusal then is a refusal. Each answer is committed by itself,
-so that a process that dies loses no more than the calls that were under way.
+The partner's answer is the only truth: it need not tell us of anything else. An answer that was lost may have voided
+the token that we hold; it is tried again all the same, and a refusal then is a refusal. Each answer is committed by
+itself, so that a process that dies loses no more than the calls that were under way.
 """
 
 from __future__ import annotations

@@ -8,7 +8,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from keizoku.db.roles import may_add, want_to_add
 from keizoku.db.session import Session
+from keizoku.db.tables.link.grants import link_secret
 from keizoku.link.grants.context import Link
 from keizoku.link.partner.port import Partner
 from keizoku.link.sealing.seals import KeyRing
@@ -51,9 +53,26 @@ class Desk:
         guard_acts(sa.exc.DataError)(cls)
 
     def _link(self, author: str = "keizoku") -> Link:
-        """Work that needs the partner and the keys. Raises Refused where one is not set."""
+        """Work that may need the partner and the keys; they are asked for when they are first needed."""
         setup = self.setup
-        return Link(self.session, self.rules, setup.partner(), setup.ring(), author, setup.consent_days)
+        return Link(self.session, self.rules, setup.partner, setup.ring, author, setup.consent_days)
+
+    def _with_tokens(self, author: str = "keizoku") -> Link:
+        """Work with tokens. Raises DatabaseError where the login lacks the role, Refused where a setting is missing."""
+        want_to_add(self.session, link_secret)
+        link = self._link(author)
+        _ = link.partner, link.ring
+        return link
+
+    def _may_use_tokens(self) -> bool:
+        """Whether this login and these settings can reach the partner's tokens."""
+        if not may_add(self.session, link_secret):
+            return False
+        try:
+            self._with_tokens()
+        except Refused:
+            return False
+        return True
 
     @staticmethod
     def _want_signed(what: str, by: str, ground: str) -> None:

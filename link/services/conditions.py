@@ -69,10 +69,9 @@ class ConditionDesk(Desk):
         Without a partner or keys here the end holds all the same, and the night destroys the tokens.
         """
         end = end_if_due(self.session, account, now)
-        try:
-            link = self._link()
-        except Refused:
+        if not self._may_use_tokens():
             return end is not None
+        link = self._link()
         for grant_id in undestroyed(self.session, account):
             revoke_left(link, grant_id, Elapsing(now))
         return end is not None

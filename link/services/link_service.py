@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Literal
 
+from keizoku.db.roles import want_to_add
+from keizoku.db.tables.link.grants import link_secret
 from keizoku.link.grants import authorising, ending, renewing
 from keizoku.link.grants.authorising import Begun
 from keizoku.link.grants.renewing import Renewal, RenewalCounts
@@ -48,24 +50,24 @@ class LinkService(ConditionDesk, StopDesk):
             raise Refused("link.scope", f"{wanted!r}: a customer authorises data or orders")
         if not redirect_uri.startswith(("https://", "http://localhost", "http://127.0.0.1")):
             raise Refused("link.redirect", "the customer comes back to an https:// address")
-        return authorising.begin(self._link(by), account, wanted, redirect_uri, now)
+        return authorising.begin(self._with_tokens(by), account, wanted, redirect_uri, now)
 
     def finish(self, state: str, code: str, *, by: str = "keizoku", now: datetime) -> int:
         """The customer is back with the partner's code: the grant's id."""
-        return authorising.finish(self._link(by), state, code, now)
+        return authorising.finish(self._with_tokens(by), state, code, now)
 
     def renew(self, account: str, *, only_if_due: bool = False, by: str = "keizoku", now: datetime) -> Renewal:
         """Renew the account's token now, whether or not it is due."""
-        return renewing.renew(self._link(by), account, now, only_if_due=only_if_due)
+        return renewing.renew(self._with_tokens(by), account, now, only_if_due=only_if_due)
 
     def renew_due(self, *, progress: Callable[[int], None] | None = None, now: datetime) -> RenewalCounts:
         """Renew every token that is due, at the partner's pace."""
-        return renewing.renew_due(self._link(), now, at_once=self.setup.calls_at_once, progress=progress)
+        return renewing.renew_due(self._with_tokens(), now, at_once=self.setup.calls_at_once, progress=progress)
 
     def revoke(self, account: str, *, by: str, ground: str, now: datetime) -> bool:
         """The customer ends the access: recorded, revoked at the partner, destroyed; True: the partner confirmed it."""
         self._want_signed("a revocation", by, ground)
-        link = self._link(by)
+        link = self._with_tokens(by)
         lock_account(self.session, account)
         grant = load_customer(self.session, account).grant
         if grant is None or grant.ended_at is not None:
@@ -88,7 +90,7 @@ class LinkService(ConditionDesk, StopDesk):
 
     def revoke_left(self, *, now: datetime) -> int:
         """Revoke and destroy what ended grants still have; how many grants."""
-        link, clock, done = self._link(), Elapsing(now), 0
+        link, clock, done = self._with_tokens(), Elapsing(now), 0
         while grants := ending.undestroyed(self.session):
             for grant_id in grants:
                 ending.revoke_left(link, grant_id, clock)
@@ -97,7 +99,7 @@ class LinkService(ConditionDesk, StopDesk):
 
     def show(self, account: str, kinds: Sequence[str], *, by: str = "keizoku", now: datetime) -> list[Fetched]:
         """The customer's designated data of these kinds: positions, balance, orders."""
-        return fetching.fetch(self._link(by), account, kinds, now)
+        return fetching.fetch(self._with_tokens(by), account, kinds, now)
 
     def destroy_kept(self, *, now: datetime) -> int:
         """Destroy what may be shown no more; how many."""
@@ -135,15 +137,15 @@ class LinkService(ConditionDesk, StopDesk):
 
     def send_order(self, order_number: int, *, account: str | None = None, by: str = "keizoku", now: datetime) -> Order:
         """Pass a confirmed order on, once; the order with what came of it."""
-        return placing.send(self._link(by), order_number, now, account)
+        return placing.send(self._with_tokens(by), order_number, now, account)
 
     def settle_order(self, order_number: int, *, by: str = "keizoku", now: datetime) -> Order:
         """Look one order up at the partner."""
-        return looking_up.settle(self._link(by), order_number, now)
+        return looking_up.settle(self._with_tokens(by), order_number, now)
 
     def look_up_orders(self, *, now: datetime) -> LookedUp:
         """Look up every order without an answer or without an end."""
-        return looking_up.look_up_all(self._link(), now)
+        return looking_up.look_up_all(self._with_tokens(), now)
 
     def order_never_arrived(self, order_number: int, *, by: str, ground: str, now: datetime) -> None:
         """People say that an order without an answer never reached the partner."""
@@ -163,4 +165,5 @@ class LinkService(ConditionDesk, StopDesk):
 
     def seal_anew(self) -> int:
         """Seal every secret under the first key of the key file; how many."""
+        want_to_add(self.session, link_secret)
         return secrets.seal_anew(self.session, self.setup.ring())
