@@ -43,6 +43,8 @@ TaskKind = Literal[
     "store_charged_after_end",
     "small_rest",
     "store_gross_differs",
+    "store_stopped_before_term",
+    "terms_unannounced",
 ]
 """What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""
 

@@ -20,7 +20,14 @@ import sqlalchemy as sa
 from keizoku.billing.contracts.store_refunds import StoreRefund, refund_term
 from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
-from keizoku.billing.receivables.store_reports import COLUMNS, NEEDED, StoreReport, report_of, take_report
+from keizoku.billing.receivables.store_reports import (
+    COLUMNS,
+    NEEDED,
+    StoreReport,
+    report_of,
+    store_contract_end,
+    take_report,
+)
 from keizoku.billing.rules.bank_statement import file_digest
 from keizoku.billing.statements.store_files import (
     STORE_FORMATS,
@@ -245,7 +252,10 @@ class _Taking:
             self._count(self._refund(refund))
 
     def _term_of(self, account: str, on: date) -> date:
-        """The first day of the term that a charge of this day is for. Refused where there is none."""
+        """The first day of the term that a charge of this day is for, or the day itself after the contract's end.
+
+        Refused where there was none.
+        """
         found: date | None = self.session.scalar(
             sa.select(term.c.starts_on)
             .where(
@@ -257,6 +267,8 @@ class _Taking:
             .order_by(term.c.starts_on.desc())
             .limit(1)
         )
+        if found is None and store_contract_end(self.session, account, on) is not None:
+            found = on
         self.session.rollback()
         if found is None:
             raise Refused("store.term_unknown", f"account {account}: no term of {on} is paid through an app store")

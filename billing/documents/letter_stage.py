@@ -3,6 +3,8 @@
     a claim received ─ granted ─ rejected ─ another remedy agreed ─ a credit used ─ refunded ─ a contract that ended
         └─ what each letter needs to say, as facts; the words come when it is printed (rules/documents/letters.py)
 
+A letter bears the day on which it is written; the one about a claim's receipt, the day of receipt, whose record it is.
+
 What is due is a row without its letter, of the last WITHIN days: a database that was taken over from elsewhere does not
 write to people about things long past. A termination has a notice of its own, so it has no second letter here. One
 statement a night for all kinds; where a row fails, the rest goes on (keizoku.db.fence).
@@ -50,8 +52,8 @@ _GRANTED: Final = f"""
         'goes_to', CASE
             WHEN EXISTS (SELECT 1 FROM alternative_consent AS consent JOIN claim AS other ON other.id = consent.claim_id
                          WHERE other.account = claim.account AND other.month = claim.month
-                         AND NOT EXISTS (SELECT 1 FROM alternative_outcome WHERE consent_id = consent.id
-                                         AND outcome <> 'performed')) THEN 'remedy'
+                         AND coalesce((SELECT bool_or(outcome = 'performed') FROM alternative_outcome
+                                       WHERE consent_id = consent.id), true)) THEN 'remedy'
             WHEN EXISTS (SELECT 1 FROM contract WHERE contract.account = claim.account AND ended_on IS NULL
                          AND approved_at IS NOT NULL AND method = 'card') THEN 'bill'
             ELSE 'card' END)
@@ -125,7 +127,9 @@ _DUE: Final = f"""
 """  # noqa: S608 - our own words
 _WRITE: Final = f"""
     INSERT INTO letter (account, kind, occasion, written_on, written_at, facts)
-    SELECT account, kind, occasion, :today, :now, facts FROM ({_DUE}) AS due
+    SELECT account, kind, occasion,
+           CASE kind WHEN 'claim_received' THEN (happened_at AT TIME ZONE 'Asia/Tokyo')::date ELSE :today END,
+           :now, facts FROM ({_DUE}) AS due
     WHERE CAST(:only AS text[]) IS NULL OR concat(kind, ' ', occasion) = ANY(CAST(:only AS text[]))
     ORDER BY happened_at, array_position(ARRAY['claim_received', 'claim_granted', 'claim_rejected', 'remedy',
                                                'credit', 'refund', 'contract_end'], kind), occasion

@@ -45,17 +45,20 @@ class OutgoingDocument:
     body_ja: str
     body_en: str
     facts: Mapping[str, Any] | None = None  # of a letter about a decision
+    dated_on: date | None = None  # the JST day that it bears; None: that of writing
 
     def in_language(self, lang: Lang) -> dict[str, Any]:
         """As one row with `subject` and `body` in one language."""
         row = asdict(self)
         subject, body = row[f"subject_{lang}"], row[f"body_{lang}"]
-        shared = {name: value for name, value in row.items() if name != "facts" and not name.endswith(("_ja", "_en"))}
+        inner = ("facts", "dated_on")
+        shared = {name: row[name] for name in row if name not in inner and not name.endswith(("_ja", "_en"))}
         return {**shared, "lang": lang, "subject": subject, "body": body}
 
     def page(self, lang: Lang, sender: Issuer = NOBODY, addressee: str = "") -> Page:
         """As a letter: Japanese and then English, or English alone; `addressee`: its name instead of the account."""
-        heading = Heading(self.id, date.fromisoformat(self.written_at[:10]), sender, addressee or self.account)
+        on = self.dated_on or date.fromisoformat(self.written_at[:10])
+        heading = Heading(self.id, on, sender, addressee or self.account)
         both: tuple[Lang, ...] = ("ja", "en") if lang == "ja" else ("en",)
         return Page(tuple(printed(heading, *self._words(each), each) for each in both))
 
@@ -209,6 +212,7 @@ def _documents() -> sa.Select[Any]:
         user_notice.c.body_ja,
         user_notice.c.body_en,
         sa.cast(None, JSONB).label("facts"),
+        sa.cast(None, sa.Date).label("dated_on"),
         *sent,
     ).outerjoin(handover, handover.c.notice_id == user_notice.c.id)
     demands = sa.select(
@@ -220,6 +224,7 @@ def _documents() -> sa.Select[Any]:
         demand.c.body_ja,
         demand.c.body_en,
         sa.cast(None, JSONB),
+        sa.cast(None, sa.Date),
         *sent,
     ).outerjoin(handover, handover.c.demand_id == demand.c.id)
     nothing = sa.cast(None, sa.Text)
@@ -235,6 +240,7 @@ def _documents() -> sa.Select[Any]:
             (letter.c.kind == "credit", letter.c.facts + sa.func.jsonb_build_object("invoice", _INVOICE)),
             else_=letter.c.facts,
         ),
+        letter.c.written_on,
         *sent,
     ).outerjoin(handover, handover.c.letter_id == letter.c.id)
     return sa.select(sa.union_all(notices, demands, letters).subquery())
@@ -258,4 +264,5 @@ def _document(row: sa.Row[Any]) -> OutgoingDocument:
         body_ja=ja.plain("ja"),
         body_en=en.plain("en"),
         facts=row.facts,
+        dated_on=row.dated_on,
     )

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
-RECURRING_TASKS = ("no_price", "set_aside")
+RECURRING_TASKS = ("no_price", "set_aside", "terms_unannounced")
 """Kinds of tasks that a night closes by itself, and may open again."""
 
 invoice = Table(

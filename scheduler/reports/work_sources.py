@@ -164,6 +164,8 @@ KINDS: Final = {
     "renewed_unnotified": Kind("premium/4.3", DONE, by_word=True),
     "small_rest": Kind("premium/5.2", DONE, by_word=True),
     "store_gross_differs": Kind("premium/5.3", DONE, by_word=True),
+    "store_stopped_before_term": Kind("premium/6.1", DONE, by_word=True),
+    "terms_unannounced": Kind("premium/2.3", DONE, by_word=True),
     "restored_act": Kind(None, "keizoku backup held"),
     "restored_database": Kind(None, "keizoku backup held"),
     "bank_unmatched": Kind("premium/4.1", f"keizoku bank match ACCOUNT {{0}} {SIGNED}"),
