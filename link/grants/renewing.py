@@ -33,6 +33,7 @@ from keizoku.link.rules.facts import Customer
 from keizoku.link.rules.stops import stopped
 from keizoku.link.rules.tokens import grant_end, renewal_due_at
 from keizoku.link.sealing.seals import SealingError
+from keizoku.terms.refusal import Refused
 
 __all__ = ["Renewal", "RenewalCounts", "due_grants", "renew", "renew_due", "store_token"]
 
@@ -149,7 +150,9 @@ def renew_due(
             if counts.partner_down:
                 break
     if any(each.code == CLIENT_REFUSED for each in counts.failures):
-        raise PartnerRefusesUsError(CLIENT_REFUSED)
+        raise Refused(
+            "link.client_refused", "the partner refuses our client", "mend its id, its key or its scopes at the partner"
+        )
     return counts
 
 

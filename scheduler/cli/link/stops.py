@@ -62,10 +62,10 @@ def add(
     author: Author,
     ground: Ground,
     clause: Annotated[
-        StopClause, typer.Option("--clause", help=both("5.7, 10.4 or 11.2.", "5.7、10.4、11.2。"))
+        StopClause, typer.Option("--clause", help=both("5.7, 10.4 or 11.2.", "条項。5.7、10.4、11.2 のどれか。"))
     ] = StopClause.FOR_A_TIME,
     scope: Annotated[
-        Covered, typer.Option("--scope", help=both("all, data or orders.", "all、data、orders。"))
+        Covered, typer.Option("--scope", help=both("all, data or orders.", "範囲: `all`、`data`、`orders`。"))
     ] = Covered.ALL,
     kind: Annotated[
         What, typer.Option("--kind", help=both("stop or change.", "停止(stop)か変更(change)か。"))
