@@ -57,10 +57,10 @@ class Services:
     session: Session
     rules: Rules
     gateway: Gateway
-    link_setup: Callable[[], LinkSetup] | None = None
-    """How the partner of the linked service is reached; None: by nobody."""
     clock: HeldClock | None = None
     """The second clock that every `now` is held against; None: the caller plays another time than the wall's."""
+    link_setup: Callable[[], LinkSetup] | None = None
+    """How the partner of the linked service is reached; None: it is not."""
 
     @cached_property
     def billing(self) -> BillingService:

@@ -54,6 +54,7 @@ APPEND_ONLY = (
     "letter",
     "mailing",
     "issued_document",
+    "issued_addressee",
     "handover",
     "credit_application",
     "credit_extinguishment",

@@ -24,7 +24,7 @@ from keizoku.terms.rules import Rules
 NOW: Final = parse_instant("2026-04-01 10:00")
 BACK: Final = "https://app.example/linked"
 RING: Final = KeyRing("k1", {"k1": bytes(range(32))})
-BY: Final = {"by": "desk", "ground": "seen"}
+BY: Final[dict[str, Any]] = {"by": "desk", "ground": "seen"}
 FIELDS: Final = ("positions.Symbol", "positions.LeavesQty", "balance.StockAccountWallet")
 
 

@@ -159,7 +159,7 @@ def test_what_is_set_once_is_never_set_again_by_anybody(session: Session, table:
     session.execute(sa.update(rows).values(**whole))  # the same again changes nothing
     session.commit()
     for name in group:
-        other = OTHER.get(known[name], date(2026, 4, 2))  # type: ignore[call-overload]
+        other = OTHER.get(known[name], date(2026, 4, 2))
         for value in (other, None):
             with pytest.raises(IntegrityError, match=r"set once|violates (check|foreign key)"), session.begin_nested():
                 session.execute(sa.update(rows).values({name: value}))

@@ -57,7 +57,7 @@ def test_api_link_2__the_service_is_open_where_every_condition_is_met() -> None:
     assert (decision.subject, decision.terms) == ("link u1 orders", "2025-02-03")
     assert decision.clauses == ("api_link/1.3", "api_link/4.1", "api_link/4.2")
     for lang in ("ja", "en"):
-        assert len(decision.render(lang)) == 4  # type: ignore[arg-type]
+        assert len(decision.render(lang)) == 4
 
 
 def test_api_link_4_1__the_account_at_the_partner_counts_from_its_instant() -> None:
@@ -255,7 +255,7 @@ def test_api_link_6_6__it_costs_nothing_in_either_version() -> None:
 
 def test_api_link_6_5__what_can_be_done_about_an_order_depends_on_whether_it_was_sent() -> None:
     keys = {state: afterwards(state, POLICY).key.rpartition(".")[2] for state in ("drafted", "confirmed", "sent",
-            "unknown", "accepted", "refused", "lapsed", "finished", "withdrawn", "never_arrived")}  # type: ignore[arg-type]  # fmt: skip
+            "unknown", "accepted", "refused", "lapsed", "finished", "withdrawn", "never_arrived")}  # fmt: skip
     assert keys == {
         **dict.fromkeys(("drafted", "confirmed"), "before"),
         **dict.fromkeys(("sent", "unknown", "accepted"), "at_partner"),
