@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple, NoReturn
 
@@ -227,10 +228,14 @@ class _NotYetLoaded(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         module, attribute = COMMANDS[str(self.name)].place.split(":")
-        group = getattr(import_module(module), attribute)
-        group._add_completion = False  # completion is of the whole program: the root has it
-        command = typer.main.get_command(group)
+        command = _command_of(getattr(import_module(module), attribute), language())
         return command.make_context(info_name, args, parent=parent, **extra)
+
+
+@cache  # who gives many commands in one program, as tests do, has each group's commands built once in a language
+def _command_of(group: typer.Typer, _language: str) -> Any:
+    group._add_completion = False  # completion is of the whole program: the root has it
+    return typer.main.get_command(group)
 
 
 class _Root(TyperGroup):
