@@ -23,8 +23,12 @@ from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import LOCKED, changing_columns
 
 NAMES = ("worker", "finance", "support", "tokens")
-SECRETS: Final[Mapping[str, frozenset[str]]] = {"code": frozenset({"digest"}), "code_batch": frozenset({"salt"})}
-"""Columns that would help to guess codes, by table; the rest of these rows is no secret."""
+SECRETS: Final[Mapping[str, frozenset[str]]] = {
+    "api_key": frozenset({"digest"}),
+    "code": frozenset({"digest"}),
+    "code_batch": frozenset({"salt"}),
+}
+"""Columns that would help to guess codes and keys, by table; the rest of these rows is no secret."""
 TOKENS_ALONE: Final = frozenset({"link_secret"})
 """Tables of the role `tokens`, which no other role reads, adds to or changes."""
 SUPPORT_ADDS = frozenset(
@@ -51,6 +55,9 @@ SUPPORT_ADDS = frozenset(
         "claim_ruling",
         "act_key",
         "claim_withdrawal",
+        "http_request",
+        "proposal",
+        "proposal_decision",
     }
 )
 VERSION_TABLE = "alembic_version"
