@@ -41,8 +41,10 @@ LAST_NIGHT = date(2026, 6, 2)
 LONGEST_SECONDS = 60
 CODES = (0, 1, 2, 3)
 
-OUT_OF_REACH = frozenset({("worker",), ("demo",), ("db", "stop"), ("db", "roles")})
+OUT_OF_REACH = frozenset({("worker",), ("serve",), ("demo",), ("db", "stop"), ("db", "roles")})
 """What runs on, makes or stops a server, or makes roles that all databases of the server share."""
+AS_THEY_ARE = ["keizoku.web.calls", "keizoku.web.resources"]
+"""Modules whose types are read as a schema, which a clock held still has none of."""
 NOT_GIVEN = frozenset({"--write", "--install-completion", "--show-completion"})
 """What writes pages of the checkout itself, or asks the shell."""
 
@@ -91,7 +93,7 @@ MEANT = {
     "since": ("2026-01-01",), "symptom": ("site",), "to": ("2026-04-10 10:00", "2026-04-16 20:00", "2026-05-06"),
     "total": ("1000000",), "uid": ("m1",), "users": ("1000000",), "verdict": ("up", "down"), "what": ("x",),
     "transfer": ("1",), "term": ("1", "2"), "kind": ("claim", "end_of_use", "leave"), "old": ("2024-12-02",),
-    "population": ("population.csv",), "incidents": ("incidents.csv",), "observations": ("observations.csv",),
+    "population": ("1000000",), "incidents": ("incidents.csv",), "observations": ("observations.csv",),
     "counts": ("counts.csv",), "notices": ("notices.ics",), "claims": ("claims.csv",), "at": ("2026-05-06 09:00",),
     "by_on": ("2026-05-20",), "until": ("2026-05-20",), "version": ("2024-12-02",), "into": ("d",),
     "windows": ("2026-04-16 12:00/2026-04-16 13:00",), "yen": ("100", "500"),
@@ -208,14 +210,14 @@ def hostile_commands(
     day = TODAY
     with _in_folder(place):
         while waiting or day < until:
-            with freeze_time(night_at(day) + timedelta(hours=7), tick=True):
+            with freeze_time(night_at(day) + timedelta(hours=7), tick=True, ignore=AS_THEY_ARE):
                 mistype(place, seed * 1_000 + found.nights)
                 for written in waiting[:night_every]:
                     _call(found, written)
                     told()
             del waiting[:night_every]
             day += timedelta(days=1)
-            with freeze_time(night_at(day), tick=True):
+            with freeze_time(night_at(day), tick=True, ignore=AS_THEY_ARE):
                 _night(found, day, whole=day >= until)
     return found
 
