@@ -51,6 +51,7 @@ SUPPORT_ADDS = frozenset(
         "claim_ruling",
         "act_key",
         "claim_withdrawal",
+        "event_batch",
         "http_request",
         "proposal",
         "proposal_decision",
