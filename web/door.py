@@ -166,7 +166,11 @@ class Door:
                 yield services
             return
         with saying(self.settings.own_letters()), engine.connect() as session:
-            yield Services(session, self.rules, SimulatedGateway(engine))
+            gateway = SimulatedGateway(engine)
+            try:
+                yield Services(session, self.rules, gateway)
+            finally:
+                gateway.close()
 
     def _role_of(self, principal: Principal, operation: Operation) -> Role:
         role = principal.role_for(operation.roles)
