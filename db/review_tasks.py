@@ -27,6 +27,11 @@ TaskKind = Literal[
     "dispute_of_unknown_payment",
     "dispute_won_late",
     "gateway_movement",
+    "link_announcement",
+    "link_load",
+    "link_order_unknown",
+    "link_outage",
+    "link_revocation",
     "gateway_object_unknown",
     "mail_no_address",
     "mail_refused",
@@ -59,7 +64,7 @@ class NewTask:
 def open_task(session: Session, kind: TaskKind, subject: str, detail: Mapping[str, object], now: datetime) -> int:
     """Open a task unless the same one was opened before; returns the rows written (0 or 1). Does not commit.
 
-    One of a kind that comes and goes (`db.tables.money.RECURRING_TASKS`) is opened again after it was closed.
+    One of a kind that comes and goes (`db.tables.money.REOPENED_TASKS`) is opened again after it was closed.
     """
     return open_tasks(session, kind, [NewTask(subject, detail)], now)
 
