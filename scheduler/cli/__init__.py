@@ -14,6 +14,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from keizoku.scheduler.cli.shared.asked import watch
 from keizoku.scheduler.cli.shared.language import both, language, settle
 
 __all__ = ["COMMANDS", "app", "main"]
@@ -225,6 +226,7 @@ class _NotYetLoaded(TyperCommand):
         group = getattr(import_module(module), attribute)
         group._add_completion = False  # completion is of the whole program: the root has it
         command = typer.main.get_command(group)
+        watch(str(self.name), command)
         return command.make_context(info_name, args, parent=parent, **extra)
 
 

@@ -103,6 +103,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("explain claim", "c0", 0),
     ("account list", "", 0),
     ("account show", "key", 0),
+    ("account file", "key --out {dir}/member-{who}", 0),
     ("account suspend", "a3 " + BY, 0),
     ("account resume", "a3 " + BY, 0),
     ("account set-off", "u05 " + BY, 1),

@@ -126,6 +126,7 @@ def show(
     from keizoku.billing.documents.addressees import sealed_of
     from keizoku.billing.documents.issued_documents import kept, printed_document
     from keizoku.billing.documents.issued_letters import letters_of
+    from keizoku.db.account_reads import noted
     from keizoku.db.tables.documents import INVOICE_KINDS
     from keizoku.scheduler.cli.money.invoice import give, give_letter
 
@@ -133,6 +134,7 @@ def show(
     keys = settings_of_this_process().sealing_keys() if named else None
     with open_services() as services:
         row = kept(services.session, number)
+        noted(row.account, "documents show")
         addressee = sealed_of(services.session, number, keys) if named else None
     if row.kind in INVOICE_KINDS:
         give(printed_document(row, lang.value, addressee), html, pdf, as_json)

@@ -70,11 +70,13 @@ def show(
     from keizoku.billing.documents.invoice_documents import statement_of
     from keizoku.billing.documents.issued_documents import as_issued
     from keizoku.billing.rules.documents.invoice_document import invoice_document
+    from keizoku.db.account_reads import noted
 
     issuer = settings_of_this_process().issuer()
     named = not by_account and (html is not None or pdf is not None)
     with services_now() as (services, _):
         found = statement_of(services.session, services.rules, invoice_id, issuer)
+        noted(found.account, "invoice show")
         issued = as_issued(services.session, "invoice", invoice_id, lang.value, naming_keys(named))
     give(issued or invoice_document(found, lang.value), html, pdf, as_json)
 
@@ -92,11 +94,13 @@ def credit_note(
     from keizoku.billing.documents.invoice_documents import credit_note_of
     from keizoku.billing.documents.issued_documents import as_issued
     from keizoku.billing.rules.documents.invoice_document import credit_note_document
+    from keizoku.db.account_reads import noted
 
     issuer = settings_of_this_process().issuer()
     named = not by_account and (html is not None or pdf is not None)
     with services_now() as (services, _):
         found = credit_note_of(services.session, services.rules, credit_id, issuer)
+        noted(found.account, "invoice credit-note")
         issued = as_issued(services.session, "credit_note", credit_id, lang.value, naming_keys(named))
     give(issued or credit_note_document(found, lang.value), html, pdf, as_json)
 

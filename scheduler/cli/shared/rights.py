@@ -116,6 +116,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "claim withdraw-remedy",
         "claim grant-late",
         "claim form-down",
+        "account file",
     ),
     WORKER: (
         "documents issue",
