@@ -111,7 +111,7 @@ def sections_pdf(
                 continue
             drawn = [[Paragraph(escape(words), style.cell) for words in row] for row in rows]
             line = ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.HexColor(_LINE))
-            widths = [36 * mm] * (wide - 1)
+            widths = [44 * mm] * (wide - 1)
             story.append(LongTable(drawn, colWidths=[*widths, 170 * mm - sum(widths)], style=[line, _TOP]))
     _, named, _ = parts[0]
     return _built(story, named, parts[0][0])
