@@ -148,6 +148,11 @@ class Settings(Discretion, MailSettings, DocumentSettings, BaseSettings):
         description="names of the card processor in the bank's lines; a payer that has one of them in it, whatever the "
         "width and case of its letters, is the processor",
     )
+    bank_accounts: tuple[str, ...] = Field(
+        default=(),
+        description="our accounts at banks, as `keizoku bank balance` names them (0005-001-1-1234567); a file of "
+        "another one is a finding and is not taken; empty: any account is taken",
+    )
     transfer_payer: str = Field(
         default="",
         description="which account of ours pays transfers out, as code/bank-branch-kind-number/name in kana: "

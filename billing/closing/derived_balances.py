@@ -88,6 +88,7 @@ SUMS: Mapping[str, str] = {
         - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'bank'), 0)
         + coalesce((SELECT sum(yen) FROM (SELECT yen FROM store_payout UNION ALL SELECT fee_yen - yen FROM store_refund
             WHERE payout_id IS NOT NULL) AS paid), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
+        - coalesce((SELECT sum(kept_yen) FROM bank_act), 0)
         - coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)""",
     "1132": """SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)
         + (SELECT yen FROM taken_by_disputes)""",
