@@ -148,7 +148,7 @@ def member_file(
 ) -> None:
     """A member's file: all that is held about an account, as JSON, CSV and PDF; recorded as a disclosure."""
     from keizoku.billing.documents.rendering import FontError
-    from keizoku.scheduler.reports.member_file import Request, write_member_file
+    from keizoku.scheduler.backup.member_file import Request, write_member_file
 
     settings = settings_of_this_process()
     with services_now() as (services, now):

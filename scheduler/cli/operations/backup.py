@@ -310,7 +310,7 @@ def member(
     as_json: AsJson = False,
 ) -> None:
     """A member's own data as CSV files, one for every kind of row (premium/10.4)."""
-    from keizoku.scheduler.reports.member_data import write_member
+    from keizoku.scheduler.backup.member_data import write_member
 
     with open_services() as services:
         try:

@@ -23,9 +23,9 @@ from keizoku.db.tables.claims import claim_decision
 from keizoku.db.tables.restoration import restoration
 from keizoku.scheduler.backup import keeper, proof
 from keizoku.scheduler.backup.dump import BackupError, new_key
+from keizoku.scheduler.backup.member_data import tables_of_members, write_member
 from keizoku.scheduler.backup.stores import Store
 from keizoku.scheduler.night.schedule import night_at
-from keizoku.scheduler.reports.member_data import tables_of_members, write_member
 from keizoku.terms.policy import Terms
 from tests.worlds.world import FIRST_NIGHT, live, open_world, services_on
 

@@ -29,10 +29,10 @@ from keizoku.db.tables import metadata
 from keizoku.db.tables.people import account_read
 from keizoku.scheduler import app as composition
 from keizoku.scheduler.app import Services
+from keizoku.scheduler.backup.member_data import LEFT_OUT, of_member
+from keizoku.scheduler.backup.member_file import Request, write_member_file
 from keizoku.scheduler.cli import app
 from keizoku.scheduler.night.nightly_run import run_night
-from keizoku.scheduler.reports.member_data import LEFT_OUT, of_member
-from keizoku.scheduler.reports.member_file import Request, write_member_file
 from keizoku.scheduler.settings import Settings
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.refusal import Refused

@@ -31,8 +31,8 @@ from keizoku.billing.rules.documents.notice_text import SUBJECTS
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.people import member_file
+from keizoku.scheduler.backup.member_data import LEFT_OUT, member_rows, write_csv
 from keizoku.scheduler.files import write_private
-from keizoku.scheduler.reports.member_data import LEFT_OUT, member_rows, write_csv
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang, sentence
