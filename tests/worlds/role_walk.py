@@ -189,6 +189,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("notice send", "--out {dir}/letters-{who}", 0),
     ("ledger trial", "", 0),
     ("ledger account", "1110", 0),
+    ("ledger find", "--late", 0),
     ("ledger entry", "1", 0),
     ("ledger deferred", "", 0),
     ("ledger post", "6110=18 1131=-18 " + AUTHOR, 0),

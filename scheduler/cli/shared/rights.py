@@ -80,6 +80,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
         "ledger trial",
         "ledger account",
         "ledger entry",
+        "ledger find",
         "ledger deferred",
         "report",
         "reconcile month",
