@@ -177,6 +177,7 @@ WALK: Final[tuple[tuple[str, str, int], ...]] = (
     ("documents list", "", 0),
     ("documents show", "1", 1),
     ("documents export", "--out {dir}/issued-{who}.zip", 0),
+    ("documents reissue", "invoice 1", 1),  # nobody is set as the issuer
     ("documents reseal", "", 2),  # no key file is set
     ("demand list", "", 0),
     ("demand show", "D1", 0),

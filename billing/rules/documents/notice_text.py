@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, Final
 
-from keizoku.terms.rendering import Lang, sentence
+from keizoku.terms.rendering import Lang, sentence, voice
 from keizoku.terms.words import day
 
 Item = Mapping[str, str | int]
@@ -146,6 +147,11 @@ def acceleration(on: date, yen: int, ground: str | None = None) -> Notice:
 
 def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: date) -> Notice:
     """The contract is about to renew by itself: from when to when, at which price, and how not to."""
+    return _renewal(voice(), starts_on, ends_on, yen, method, ask_by_on)
+
+
+@lru_cache(maxsize=512)  # those of a night are alike
+def _renewal(_: int, starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: date) -> Notice:
     period = {"starts_on": starts_on, "last_on": _before(ends_on)}
     ja, en = (sentence("letter.item.period", lang, period) for lang in _BOTH)
     items = [
@@ -159,6 +165,11 @@ def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: da
 
 def price_change(starts_on: date, from_yen: int, to_yen: int, ask_by_on: date) -> Notice:
     """The next term has another price; `to_yen` like `from_yen`: a change that was announced before is withdrawn."""
+    return _price_change(voice(), starts_on, from_yen, to_yen, ask_by_on)
+
+
+@lru_cache(maxsize=512)
+def _price_change(_: int, starts_on: date, from_yen: int, to_yen: int, ask_by_on: date) -> Notice:
     facts = {"starts_on": starts_on, "from_yen": from_yen, "to_yen": to_yen, "ask_by_on": ask_by_on}
     if to_yen == from_yen:
         return _notice("price", ["withdrawn"], facts, [_yen("fee_of_term", to_yen)])

@@ -121,6 +121,7 @@ _COMMANDS: Final[Mapping[tuple[str, ...], tuple[str, ...]]] = {
     ),
     WORKER: (
         "documents issue",
+        "documents reissue",
         "documents reseal",
         "tasks done",
         "tasks snooze",
