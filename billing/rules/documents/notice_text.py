@@ -6,7 +6,7 @@ Pure; the sentences are in terms/sentences/notices.toml. Every notice names its 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from functools import lru_cache
@@ -92,6 +92,11 @@ def transfer_items(pay_to: str, reference: str) -> list[Item]:
     if not pay_to:
         return []
     return [_words("pay_to", pay_to, pay_to), *([_words("reference", reference, reference)] if reference else [])]
+
+
+def with_transfer(notice: Notice, pay_to: str, reference: str) -> Notice:
+    """A notice of what is owed that says where to pay it, if a bank account is set."""
+    return replace(notice, items=(*transfer_items(pay_to, reference), *notice.items))
 
 
 def resumption(on: date) -> Notice:
