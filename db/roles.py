@@ -21,8 +21,12 @@ from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import LOCKED, changing_columns
 
 NAMES = ("worker", "finance", "support")
-SECRETS: Final[Mapping[str, frozenset[str]]] = {"code": frozenset({"digest"}), "code_batch": frozenset({"salt"})}
-"""Columns that would help to guess codes, by table; the rest of these rows is no secret."""
+SECRETS: Final[Mapping[str, frozenset[str]]] = {
+    "api_key": frozenset({"digest"}),
+    "code": frozenset({"digest"}),
+    "code_batch": frozenset({"salt"}),
+}
+"""Columns that would help to guess codes and keys, by table; the rest of these rows is no secret."""
 SUPPORT_ADDS = frozenset(
     {
         "incident",
@@ -49,6 +53,9 @@ SUPPORT_ADDS = frozenset(
         "claim_withdrawal",
         "account_read",
         "member_file",
+        "http_request",
+        "proposal",
+        "proposal_decision",
     }
 )
 FINANCE_ADDS: Final = frozenset({"account_read"})

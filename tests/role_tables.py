@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
-from keizoku.db.roles import SECRETS, SUPPORT_ADDS, privileges
+from keizoku.db.roles import FINANCE_ADDS, SECRETS, SUPPORT_ADDS, privileges
 from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import CACHES, LOCKED, SET_ONCE
 from keizoku.scheduler.cli.shared.rights import ALLOWED, WITHOUT_DATABASE
@@ -38,11 +38,12 @@ def tables() -> str:
     changing = [columns for table, columns in worker["UPDATE"].items() if table not in LOCKED]
     changes = f"{sum(map(len, changing))} columns of {len(changing)} tables"
     added = f"{len(worker['INSERT'])} of {len(metadata.tables)} tables, not `restoration` and `schema_release`"
+    named = ", ".join(f"`{table}`" for table in sorted(FINANCE_ADDS))
     rows = [
         "| role | reads | adds rows to | changes | removes |",
         "|---|---|---|---|---|",
         f"| `keizoku_worker` | everything | {added} | {changes} | nothing |",
-        f"| `keizoku_finance` | everything but {secret} | nothing | nothing | nothing |",
+        f"| `keizoku_finance` | everything but {secret} | {named} | nothing | nothing |",
         f"| `keizoku_support` | everything but {secret} | {len(SUPPORT_ADDS)} of them, below | nothing | nothing |",
         "",
         _wrapped("Support adds rows to " + ", ".join(f"`{table}`" for table in sorted(SUPPORT_ADDS)) + "."),

@@ -104,7 +104,7 @@ def write_member_file(
         "history": {lang: [_line(each) for each in story.sentences(lang)] for lang in _BOTH},
         "documents": [each.to_json() for each in documents],
         "disclosures": _disclosures(held),
-        "reads": held.get("account_read", []),
+        "reads": _reads(held),
         "tables": held,
         "left_out": dict(sorted(LEFT_OUT.items())),
     }
@@ -162,6 +162,24 @@ def _disclosures(held: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[s
     return sorted([*told, *files], key=lambda each: str(each["occurred_at"]))
 
 
+def _reads(held: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Who read the account, in order: by a command or the library, and over HTTP where it was answered."""
+    read = [
+        {"read_at": row["read_at"], "reader": row["reader"] or row["login"], "question": row["question"]}
+        for row in held.get("account_read", [])
+    ]
+    asked = [
+        {
+            "read_at": row["received_at"],
+            "reader": row["principal"],
+            "question": f"{row['method']} {row['route']}",
+        }
+        for row in held.get("http_request", [])
+        if not row["act"] and row["status"] < 400
+    ]
+    return sorted([*read, *asked], key=lambda each: str(each["read_at"]))
+
+
 def _summary(
     lang: Lang, written: Mapping[str, Any], story: AccountHistory, documents: Sequence[tuple[date, str]]
 ) -> list[tuple[str, list[tuple[str, ...]]]]:
@@ -188,8 +206,7 @@ def _summary(
         for each in written["disclosures"]
     ]
     reads = [
-        (str(each["read_at"])[:16].replace("T", " "), each["reader"] or each["login"], each["question"])
-        for each in written["reads"]
+        (str(each["read_at"])[:16].replace("T", " "), each["reader"], each["question"]) for each in written["reads"]
     ]
     sections: list[tuple[str, list[tuple[str, ...]]]] = [
         ("owed", [(say("owed", **owed),)]),
