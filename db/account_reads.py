@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from keizoku.db.session import Session
 from keizoku.db.tables.people import account_read
-from keizoku.limits import LONGEST_ID
+from keizoku.limits import LONGEST_NAME, id_flaw, name_flaw
 
 __all__ = ["asking", "noted", "question_asked", "reads_kept"]
 
@@ -29,7 +29,7 @@ _ASKED: Final[ContextVar[tuple[str, str] | None]] = ContextVar("question_asked",
 def noted(account: str, question: str) -> None:
     """That this question reads this account; under `asking` the question is the command's."""
     kept = _KEPT.get()
-    if kept is not None and account and len(account) <= LONGEST_ID:
+    if kept is not None and id_flaw(account) is None:  # what can be no account is none
         asked = _ASKED.get()
         kept[account, question if asked is None else asked[0]] = None
 
@@ -54,14 +54,16 @@ def reads_kept(session: Session, reader: str | None) -> Iterator[None]:
     """Keep who reads what within the block, as of its end; None: nothing is kept.
 
     What is open in the session is then given up: a piece of work has committed what it did. DBAPIError where the login
-    may not add the rows, unless something else has gone wrong before.
+    may not add the rows, unless something else has gone wrong before. ValueError for a reader that is no name.
     """
     if reader is None:
         yield
         return
+    if reader and (flaw := name_flaw(reader, LONGEST_NAME)):
+        raise ValueError(f"reader: {flaw}")
     kept: dict[tuple[str, str], None] = {}
     asked = _ASKED.get()
-    if asked is not None and asked[1]:
+    if asked is not None and asked[1] and id_flaw(asked[1]) is None:
         kept[asked[1], asked[0]] = None
     token = _KEPT.set(kept)
     try:

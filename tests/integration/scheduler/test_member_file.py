@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,10 @@ def test_a_host_says_who_reads_and_may_leave_it_out(of_the_commands: tuple[sa.En
     for reader in ("console: sato", "", None):
         with composition.services_on(engine, settings, reader=reader) as services:
             owed_view(services.session, services.rules, "hanako", NOW)
+            with suppress(Exception):
+                owed_view(services.session, services.rules, "\0", NOW)  # can be no account
+    with pytest.raises(ValueError, match="reader"), composition.services_on(engine, settings, reader="\0"):
+        pass
     with engine.connect() as session:
         kept = session.execute(sa.select(account_read.c.reader, account_read.c.question)).all()
     assert [tuple(row) for row in kept] == [("console: sato", "owed_view"), ("", "owed_view")]
