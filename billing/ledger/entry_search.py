@@ -69,7 +69,7 @@ _YEN: Final = (
     .scalar_subquery()
 )
 _RECORDED_ON: Final = sa.cast(sa.func.timezone("Asia/Tokyo", entry.c.recorded_at), sa.Date)
-_DAYS: Final[sa.ColumnElement[int]] = _RECORDED_ON - entry.c.posted_on
+_DAYS: Final[sa.ColumnElement[int]] = sa.type_coerce(_RECORDED_ON - entry.c.posted_on, sa.Integer)
 
 
 def entries_found(session: Session, sought: Sought, *, limit: int | None = None, after: int = 0) -> list[EntryFound]:

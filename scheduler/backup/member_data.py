@@ -26,7 +26,7 @@ from keizoku.scheduler.files import whole_file
 from keizoku.terms.cells import cell_text
 from keizoku.terms.decision import decides
 
-_ACCOUNT: Final = sa.bindparam("account")
+_ACCOUNT: Final[sa.BindParameter[str]] = sa.bindparam("account", type_=sa.Text)
 _NOT_A_MEMBERS: Final = "is about the service, no single user"
 _CATALOGUE: Final = "is the catalogue, the same for everybody"
 _EVIDENCE: Final = "is evidence about the service; what it meant for a claim is in claim_reasoning"

@@ -196,7 +196,7 @@ def _summary(
         say("whole"),
     ]
     titles = {**_INVOICES, **SUBJECTS}
-    disclosed = [
+    disclosed: list[tuple[str, ...]] = [
         (
             str(each["occurred_at"])[:16].replace("T", " "),
             each["recipient"],
@@ -205,7 +205,7 @@ def _summary(
         )
         for each in written["disclosures"]
     ]
-    reads = [
+    reads: list[tuple[str, ...]] = [
         (str(each["read_at"])[:16].replace("T", " "), each["reader"], each["question"]) for each in written["reads"]
     ]
     sections: list[tuple[str, list[tuple[str, ...]]]] = [

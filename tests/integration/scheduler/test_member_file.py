@@ -104,7 +104,8 @@ def test_it_holds_the_members_rows_alone_and_records_itself(engine: sa.Engine, t
             write_member_file(session, rules, Request("hanako", " ", "b", "c", NOW), tmp_path / "none")
         assert not (tmp_path / "none").exists()
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
-    sums = dict(reversed(line.split("  ")) for line in (folder / "SHA256SUMS").read_text().splitlines())
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    sums = {name: digest for digest, name in (line.split("  ") for line in lines)}
     assert sums == {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
         for file in folder.iterdir()
@@ -185,7 +186,7 @@ def test_whoever_reads_an_account_is_kept_and_whoever_acts_is_not(
 
 def test_a_host_says_who_reads_and_may_leave_it_out(of_the_commands: tuple[sa.Engine, Callable[..., Any]]) -> None:
     engine, _ = of_the_commands
-    settings = Settings(database_url=engine.url.render_as_string(False))  # type: ignore[arg-type]
+    settings = Settings(database_url=engine.url.render_as_string(False))
     for reader in ("console: sato", "", None):
         with composition.services_on(engine, settings, reader=reader) as services:
             owed_view(services.session, services.rules, "hanako", NOW)
