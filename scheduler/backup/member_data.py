@@ -36,7 +36,8 @@ _OF_CODES: Final = "would help to guess codes; what a member redeemed is in code
 _PRETENDED: Final = "is the memory of the simulated gateway, which stands for a company outside"
 
 LEFT_OUT: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("plan", "price"), _CATALOGUE),
+    **dict.fromkeys(("plan", "price", "link_designation"), _CATALOGUE),
+    "link_secret": "is a sealed token of the linked service, for the role tokens alone",
     **dict.fromkeys(
         (
             "incident", "interruption", "maintenance_notice", "notice_issue", "notice_publication", "notice_sighting",
@@ -94,6 +95,9 @@ def of_member() -> Mapping[str, sa.ColumnElement[bool]]:
         ),
         "offer": tables["offer"].c.digest.in_(
             sa.select(tables["offer_shown"].c.digest).where(tables["offer_shown"].c.account == _ACCOUNT)
+        ),
+        "link_text": tables["link_text"].c.digest.in_(
+            sa.select(tables["link_order_event"].c.text_digest).where(tables["link_order_event"].c.account == _ACCOUNT)
         ),
         "observation": tables["observation"].c.user_id == _ACCOUNT,
         "review_task": tables["review_task"].c.detail["account"].astext == _ACCOUNT,

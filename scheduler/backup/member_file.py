@@ -155,6 +155,10 @@ def _disclosures(held: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[s
         for row in held.get("operator_act", [])
         if row["kind"] == "disclosure"
     ]
+    told += [
+        {name: row[name] for name in ("occurred_at", "recipient", "what", "ground", "author")}
+        for row in held.get("link_disclosure", [])
+    ]
     files = [
         {"occurred_at": row["made_at"], "what": "member_file", **{n: row[n] for n in ("recipient", "ground", "author")}}
         for row in held.get("member_file", [])
