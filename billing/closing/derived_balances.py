@@ -109,7 +109,8 @@ SUMS: Final[Mapping[str, Mapping[Part, str]]] = {
     "1110": {
         "bank": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
             - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'bank'), 0)
-            + coalesce((SELECT sum(yen) FROM open_lines), 0)""",
+            + coalesce((SELECT sum(yen) FROM open_lines), 0)
+            - coalesce((SELECT sum(kept_yen) FROM bank_act), 0)""",
         "prepaid": """SELECT coalesce(sum(yen), 0) FROM (SELECT yen FROM store_payout
             UNION ALL SELECT fee_yen - yen FROM store_refund WHERE payout_id IS NOT NULL) AS paid""",
         "gateway": "SELECT -coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)",

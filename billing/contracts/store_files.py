@@ -274,6 +274,11 @@ class _Taking:
             raise Refused("store.term_unknown", f"account {account}: no term of {on} is paid through an app store")
         return found
 
+    @property
+    def _totals_of(self) -> str:
+        """The store that reports products in sum."""
+        return self.layout.constants.get("store", "apple")
+
     def _product(self, totals: Sequence[ProductTotal], findings: list[Finding]) -> None:
         """All totals of a product: its terms of those days, as many as units; or a finding, and nothing is booked."""
         first = totals[0]
@@ -291,6 +296,8 @@ class _Taking:
             sa.select(term.c.account, term.c.starts_on, term.c.price_yen, store_report.c.term_id)
             .outerjoin(store_report, store_report.c.term_id == term.c.id)
             .where(term.c.method == "app_store", term.c.plan == plan, term.c.starts_on.between(from_on, to_on))
+            .where(sa.or_(store_report.c.store.is_(None), store_report.c.store == self._totals_of))
+            .where(~sa.exists().where(store_order.c.account == term.c.account))  # sold by the store that names orders
             .order_by(term.c.starts_on, term.c.id)
         ).all()
         self.session.rollback()
@@ -310,7 +317,7 @@ class _Taking:
                 term_on=row.starts_on,
                 gross_yen=row.price_yen,
                 fee_yen=row.price_yen - share_yen,
-                store=self.layout.constants.get("store", "apple"),
+                store=self._totals_of,
                 payout_id=self.payout.id if self.payout else None,
                 paid_out_on=self.payout.on if self.payout else None,
             )

@@ -88,11 +88,13 @@ class ContractService(Service):
         consents: Sequence[str] = (),
         by: str = PEOPLE,
         ground: str | None = None,
+        charge: bool = True,
         now: datetime,
     ) -> int:
         """Form the contract at this instant: its first term starts, is invoiced and charged; returns its id.
 
-        With plan and method the account registers and is approved at once.
+        With plan and method the account registers and is approved at once. Without `charge` the card is charged by
+        the next `charge_open`, or by night.
         """
         if plan is not None and method is not None:
             self._bring_up_to_date(account, now)
@@ -107,7 +109,7 @@ class ContractService(Service):
             raise Refused(
                 "application.none_waiting", f"account {account}: no application is waiting", "register it first"
             )
-        self._form({contract_id: now}, now, by=by, ground=ground)
+        self._form({contract_id: now}, now, by=by, ground=ground, charge=charge)
         return int(contract_id)
 
     def offer(
@@ -148,7 +150,13 @@ class ContractService(Service):
         screening_records.reject(self.session, self.rules, account, ground, now, by=by)
 
     def screen(
-        self, rule: Rule, *, accounts: Collection[str] | None = None, by: str = "rule", now: datetime
+        self,
+        rule: Rule,
+        *,
+        accounts: Collection[str] | None = None,
+        by: str = "rule",
+        charge: bool = True,
+        now: datetime,
     ) -> list[Screened]:
         """Let the operator's rule decide on the waiting applications; what it refers stays with people."""
         done = []
@@ -160,7 +168,7 @@ class ContractService(Service):
             try:
                 match ruling.outcome:
                     case "approved":
-                        self._form({contract_id: now}, now, by=by, ground=ruling.ground)
+                        self._form({contract_id: now}, now, by=by, ground=ruling.ground, charge=charge)
                     case "rejected":
                         screening_records.reject(
                             self.session, self.rules, applicant.account, ruling.ground or "", now, by=by
@@ -315,11 +323,19 @@ class ContractService(Service):
         self.session.commit()
         return int(standing)
 
-    def new_card(self, account: str, *, now: datetime) -> None:
-        """The user registered another card (premium/5.4): what is open is charged to it at once."""
+    def new_card(self, account: str, *, charge: bool = True, now: datetime) -> None:
+        """The user registered another card (premium/5.4): what is open is charged to it at once.
+
+        Without `charge` it is charged by the next `charge_open`, or by night.
+        """
         row = self._latest(account)
         record_fact(self.session, row.id, account, "new_card", now)
         self.session.commit()
+        if charge:
+            self.charge_open(account, now=now)
+
+    def charge_open(self, account: str, *, now: datetime) -> None:
+        """Charge what is due of an account to its card; again, it finds nothing to do."""
         contract_ids = self.session.scalars(sa.select(contract.c.id).where(contract.c.account == account)).all()
         charge_stage.charge_due(self.session, self.rules, self.gateway, now, contract_ids=contract_ids)
         self._reconsider(account, now)
@@ -335,10 +351,18 @@ class ContractService(Service):
     # Inside ------------------------------------------------------------------------------------------------------
 
     def _form(
-        self, approvals: Mapping[int, datetime], now: datetime, *, by: str = PEOPLE, ground: str | None = None
+        self,
+        approvals: Mapping[int, datetime],
+        now: datetime,
+        *,
+        by: str = PEOPLE,
+        ground: str | None = None,
+        charge: bool = True,
     ) -> None:
         """Contracts formed and committed, each at its own instant; then their first terms are charged at `now`."""
         registration.approve(self.session, self.rules, approvals, now, by=by, ground=ground)
+        if not charge:
+            return
         charge_stage.charge_due(self.session, self.rules, self.gateway, now, contract_ids=list(approvals))
 
     def _use_ends_on(self, row: sa.Row[tuple[object, ...]], more: Sequence[life.Wish]) -> date | None:

@@ -1,7 +1,7 @@
 """The command `keizoku`: one group of commands per file, imported when it is asked for.
 
 `keizoku --help` imports none of them, so it answers at once. To add a group: write its file in this folder
-with a Typer application in it, and add a row to COMMANDS.
+with a Typer application in it, and add a row to COMMANDS. The room above, `web`, is only named here.
 """
 
 import os
@@ -98,6 +98,16 @@ COMMANDS: dict[str, Target] = {
         "keizoku.scheduler.cli.operations.worker:app",
         "Run unattended: nights, the gateway's events, health and metrics.",
         "無人運転: 夜間処理、決済代行の知らせ、稼働状況と数値。",
+    ),
+    "serve": Target(
+        "keizoku.web.cli:serving",
+        "Answer over HTTP: the API under /v1.",
+        "HTTPで応答します: /v1 のAPI。",
+    ),
+    "api": Target(
+        "keizoku.web.cli:app",
+        "The HTTP door: its keys, its description.",
+        "HTTPの窓口: キーと記述。",
     ),
     "payments": Target(
         "keizoku.scheduler.cli.money.payments:app",

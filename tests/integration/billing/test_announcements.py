@@ -105,7 +105,7 @@ def test_4_3__a_renewal_at_a_higher_price_without_earlier_notice_is_a_task_by_na
     ).one()
     services.session.rollback()
     assert written.written_on == date(2026, 7, 6)
-    assert "please ask to end use by 2026-08-04" in written.body_en  # that renewal can be declined no more
+    assert "please ask to end use by 4 August 2026" in written.body_en  # that renewal can be declined no more
 
 
 def test_4_3__new_terms_are_announced_with_proof_where_it_is_recorded_late(services: Services) -> None:
