@@ -3,11 +3,11 @@
 Read only; seconds and yen are whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -17,7 +17,7 @@ from keizoku.db.session import Session
 from keizoku.db.tables.claims import award, claim
 from keizoku.sla.claims.claim_views import newest_decisions, withdrawn
 from keizoku.sla.rules.claim_decision import ClaimDecision
-from keizoku.terms.calendar import Month
+from keizoku.terms.calendar import Interval, Month
 from keizoku.terms.money import fraction_text
 
 
@@ -92,7 +92,15 @@ def newest_award_yen(session: Session, month: Month, at: datetime, rounding: str
     return {row.account: yen_of(row.rate, row.term_prices, rounding) for row in rows}
 
 
-def yen_of(rate: str | None, term_prices: Iterable[Mapping[str, Any]], rounding: str) -> int:
-    """A rate of the dearest of some terms, as JSON has them, in yen; nothing for no rate."""
+class PricedTerm(TypedDict):
+    """A term whose fee counts, as the column `award.term_prices` has it."""
+
+    term_id: int
+    interval: Interval
+    price_yen: int
+
+
+def yen_of(rate: str | None, term_prices: Iterable[PricedTerm], rounding: str) -> int:
+    """A rate of the dearest of some terms, in yen; nothing for no rate."""
     prices = [(each["price_yen"], each["interval"]) for each in term_prices]
     return award_yen(Fraction(rate), prices, rounding) if rate is not None else 0

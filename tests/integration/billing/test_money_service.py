@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from keizoku.billing.accounts.account_views import journal_view, owed_view
 from keizoku.billing.documents.interest_demands import demand_html, demand_of, demands
 from keizoku.billing.receivables.customer_deposits import CARD, Deposit, DepositUse, SentBack, deposits, use_deposit
-from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.refusal import Refused
+from tests.worlds.command_line import run
 from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
@@ -113,13 +113,6 @@ def server(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.Monke
     engine = engine_for_schema()
     database_of_the_settings(lambda: engine, monkeypatch)
     return engine
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 def test_the_commands_for_money_say_what_they_did(
