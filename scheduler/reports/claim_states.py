@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -16,8 +16,8 @@ from keizoku.billing.rules.sla_credit import award_yen
 from keizoku.db.session import Session
 from keizoku.db.tables.claims import award, claim
 from keizoku.sla.claims.claim_views import newest_decisions, withdrawn
-from keizoku.sla.rules.claim_decision import ClaimDecision
-from keizoku.terms.calendar import Interval, Month
+from keizoku.sla.rules.claim_decision import ClaimDecision, PricedTerm
+from keizoku.terms.calendar import Month
 from keizoku.terms.money import fraction_text
 
 
@@ -90,14 +90,6 @@ def newest_award_yen(session: Session, month: Month, at: datetime, rounding: str
         .order_by(award.c.account, award.c.revision.desc())
     )
     return {row.account: yen_of(row.rate, row.term_prices, rounding) for row in rows}
-
-
-class PricedTerm(TypedDict):
-    """A term whose fee counts, as the column `award.term_prices` has it."""
-
-    term_id: int
-    interval: Interval
-    price_yen: int
 
 
 def yen_of(rate: str | None, term_prices: Iterable[PricedTerm], rounding: str) -> int:
