@@ -93,9 +93,32 @@ WORDS = {
     "payment_attempt.outcome": "succeeded",
     "credit_refund.outcome": "succeeded",
     "overpayment_refund.outcome": "succeeded",
+    "link_grant.scopes": "data",
+    "link_grant.ended_cause": "refused",
+    "link_token.fingerprint": "0" * 64,
+    "link_token.ended_cause": "renewed",
+    "link_secret.kind": "access",
+    "link_use.purpose": "refresh",
+    "link_use.outcome": "answered",
 }
-NUMBERS = {"code_batch.yen": 0, "invoice.credit_yen": 0, "invoice.tax_yen": 0}
-DAYS = {"term.ends_on": date(2026, 4, 2), "invoice.due_on": date(2026, 4, 1)}
+NUMBERS = {"link_token.expires_in": 86_400, "code_batch.yen": 0, "invoice.credit_yen": 0, "invoice.tax_yen": 0}
+DAYS = {
+    "term.ends_on": date(2026, 4, 2),
+    "invoice.due_on": date(2026, 4, 1),
+    "link_token.expires_at": date(2026, 4, 2),
+    "link_kept.keep_until": date(2026, 4, 2),
+}
+ALSO: dict[str, dict[str, object]] = {
+    "link_secret": {"token_id": 1, "key_id": "k1", "sealed": b"x"},
+    "link_kept": {"content": {}},
+}
+"""Columns that may be empty and are not, as long as nothing is destroyed."""
+WITH: dict[str, dict[str, object]] = {
+    "link_secret": {"key_id": None, "sealed": None},
+    "link_kept": {"content": sa.null()},
+}
+"""What changes with what is set once."""
+OTHER = {"x": "y", "succeeded": "abandoned", "refused": "lapsed", "renewed": "lapsed", "answered": "refused", 1: 2}
 
 
 def _value(table: str, column: sa.Column[object], day: date) -> object:
@@ -105,8 +128,8 @@ def _value(table: str, column: sa.Column[object], day: date) -> object:
         return DAYS.get(name, day)
     if isinstance(column.type, sa.BigInteger | sa.Integer):
         return NUMBERS.get(name, 1)
-    if isinstance(column.type, sa.LargeBinary):
-        return b"x"
+    if isinstance(column.type, sa.LargeBinary | sa.Boolean):
+        return b"x" if isinstance(column.type, sa.LargeBinary) else True
     return {} if isinstance(column.type, sa.JSON) else WORDS.get(name, "x")
 
 
@@ -116,11 +139,13 @@ def _value(table: str, column: sa.Column[object], day: date) -> object:
 def test_what_is_set_once_is_never_set_again_by_anybody(session: Session, table: str, group: tuple[str, ...]) -> None:
     rows = metadata.tables[table]
     row = {each.name: _value(table, each, date(2026, 4, 1)) for each in rows.columns if not each.nullable}
+    row |= ALSO.get(table, {})
     known = {name: _value(table, rows.columns[name], date(2026, 4, 1)) for name in group}
     if group[0] == "failure_recorded_at":  # what failed had succeeded
         known |= {name: _value(table, rows.columns[name], date(2026, 4, 1)) for name in SET_ONCE[table][0]}
     session.exec_driver_sql("SET LOCAL session_replication_role = replica")  # what it refers to is not there
     session.execute(sa.insert(rows).values(**{**row, "id": 1}))
+    whole = {**known, **WITH.get(table, {})}
     session.commit()
     for name in group[1:]:
         with (
@@ -129,12 +154,12 @@ def test_what_is_set_once_is_never_set_again_by_anybody(session: Session, table:
         ):  # not by itself
             session.execute(sa.update(rows).values({name: known[name]}))
     session.exec_driver_sql("SET LOCAL session_replication_role = replica")
-    session.execute(sa.update(rows).values(**known))
+    session.execute(sa.update(rows).values(**whole))
     session.commit()
-    session.execute(sa.update(rows).values(**known))  # the same again changes nothing
+    session.execute(sa.update(rows).values(**whole))  # the same again changes nothing
     session.commit()
     for name in group:
-        other = {"x": "y", "succeeded": "abandoned", 1: 2}.get(known[name], date(2026, 4, 2))
+        other = OTHER.get(known[name], date(2026, 4, 2))
         for value in (other, None):
             with pytest.raises(IntegrityError, match=r"set once|violates (check|foreign key)"), session.begin_nested():
                 session.execute(sa.update(rows).values({name: value}))
