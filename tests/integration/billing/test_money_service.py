@@ -223,7 +223,7 @@ def test_the_commands_for_codes_and_files_say_what_they_did(
     told = "bank.csv: 2 rows read, 1 new, 0 known, 0 passed over, 1 refused\n"
     assert shown("bank", "import", str(bank), code=1) == told
     assert json.loads(shown("bank", "list", "--open", "--json"))[0]["why"] == "no reference"
-    told = "payment 1 is hanako's: 500 of 2026-04-01 paid a deposit of 500\n"
+    told = "payment 1 is hanako's: 500 of 2026-04-01 became a deposit of 500\n"
     assert shown("bank", "match", "hanako", "1", *by) == told
     assert shown("bank", "unmatch", "1", *by).startswith("payment 1 is no longer hanako's")
     assert shown("bank", "send-back", "1", *by) == "payment 1 went back\n"
