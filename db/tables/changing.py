@@ -39,6 +39,7 @@ SET_ONCE: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
     "code_batch": (("closed_at",),),
     "code_redemption": (("contract_id", "used_on"), ("released_at",)),
     "simulated_refund": (("failed_at",),),
+    "store_refund": (("payout_id", "paid_out_on"),),
 }
 """What is written together, once, when it becomes known; the first column of each group says whether it was."""
 
