@@ -88,6 +88,7 @@ WORDS = {
     "term.method": "card",
     "term.interval": "month",
     "suspension.set_by": "people",
+    "store_refund.access": "kept",
     "invoice.state": "open",
     "code_batch.kind": "coupon",
     "payment_attempt.outcome": "succeeded",
