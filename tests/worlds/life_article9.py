@@ -30,7 +30,7 @@ class ClaimActs(Acting):
         return found
 
     @act(
-        2,
+        6,
         minutes_long=pick(9, 10, 217, 239, 240, 432, 433, 600, 900),
         affected=pick(50_000, 50_001, 60_000, 60_000),
         cause=pick("fault", "fault", "system_update"),
@@ -44,6 +44,7 @@ class ClaimActs(Acting):
         )
 
     @act(
+        2,
         days=number(3, 7),
         early=pick(0, 30, 24 * 60),
         over=pick(0, 0, 45),
@@ -91,16 +92,21 @@ class ClaimActs(Acting):
             self.services.sla.claim_form_down(from_at, to_at, now=at)
 
     @act(
-        3,
+        8,
         account=accounts,
+        of_stop=pick(None, 0, 0, 0, 1, 2),
         ago=number(0, 2),
         part=pick(None, None, (0, 31), (0, 14), (10, 20)),
         passed=minutes,
     )
-    def claims_time(self, account: str, ago: int, part: tuple[int, int] | None, passed: int) -> None:
+    def claims_time(
+        self, account: str, of_stop: int | None, ago: int, part: tuple[int, int] | None, passed: int
+    ) -> None:
+        """Of the month of one of the last stops, or of one so many months ago; all of it, or days of it."""
         at = self.after(passed)
         self.claims += 1
-        month = Month.of(at).shift(-ago)
+        began = None if of_stop is None else self._one_of("SELECT from_at FROM incident ORDER BY id DESC", of_stop)
+        month = Month.of(at).shift(-ago) if began is None else Month.of(began)
         windows = None
         if part is not None:
             bounds = [min(at, month.start_at + day * ONE_DAY) for day in part]
@@ -112,13 +118,13 @@ class ClaimActs(Acting):
         if claim := self._claim_made(place):
             self.asked(passed, self.services.sla, "grant_late", claim, "nobody could know", "the head")
 
-    @act(2, place=which, days=pick(None, 0, 3, 20), passed=minutes)
+    @act(4, place=which, days=pick(None, 0, 3, 20), passed=minutes)
     def another_remedy_is_agreed(self, place: int, days: int | None, passed: int) -> None:
         if claim := self._claim_made(place):
             by_on = None if days is None else jst_day(self._later(passed)) + days * ONE_DAY
             self.asked(passed, self.services.sla, "consent_alternative", claim, "a book", by_on)
 
-    @act(2, place=which, ago=number(0, 6), passed=minutes)
+    @act(4, place=which, ago=number(0, 6), passed=minutes)
     def the_remedy_is_performed(self, place: int, ago: int, passed: int) -> None:
         """Recorded on the day, or some days later."""
         if claim := self._claim_made(place):

@@ -165,12 +165,13 @@ class Lives(ClaimActs):
     # Users -------------------------------------------------------------------------------------------------------
 
     @act(
+        6,
         account=accounts,
-        plan=pick("monthly", "yearly"),
-        method=pick(*METHODS),
+        plan=pick("monthly", "monthly", "yearly"),
+        method=pick("card", "card", *METHODS),
         terms=number(1, 3),
         fallback=pick(None, "card"),
-        at_once=pick(False, True),
+        at_once=pick(False, True, True),
         passed=minutes,
     )
     def registers(
@@ -239,14 +240,14 @@ class Lives(ClaimActs):
     def card_turns(self, account: str, outcome: str) -> None:
         Simulator(self.services).cards.set_card(account, outcome)
 
-    @act(account=accounts, works=pick(False, True), passed=minutes)
+    @act(4, account=accounts, works=pick(False, True, True), passed=minutes)
     def registers_another_card(self, account: str, works: bool, passed: int) -> None:
         if works:
             Simulator(self.services).cards.set_card(account, "ok")
         self.ask(passed, "new_card", account)
 
     @act(
-        4,
+        8,
         account=accounts,
         of=pick("interest", "total", "total"),
         part=pick((0, 1), (1, 3), (1, 1), (1, 1), (5, 4)),
@@ -286,7 +287,7 @@ class Lives(ClaimActs):
         if terms:
             self.ask(passed, "write_off", account, terms[-1 if latest else 0], by="finance", ground="lost")
 
-    @act(account=accounts, passed=minutes)
+    @act(3, account=accounts, passed=minutes)
     def sets_off(self, account: str, passed: int) -> None:
         self.ask(passed, "set_off", account, by="finance")
 
@@ -359,7 +360,7 @@ class Lives(ClaimActs):
         try:
             do(
                 "begin", start=random.choice(STARTS), plans=three("monthly", "monthly", "yearly"),
-                methods=three("card", "card", "other", "app_store"), cards=three("ok", "ok", *CARD_OUTCOMES),
+                methods=three("card", "card", "other", "app_store"), cards=three(*["ok"] * 6, *CARD_OUTCOMES),
                 readings=tuple(random.random() < 0.5 for _ in range(3)), new_terms_in=random.choice((None, None, 45)),
             )  # fmt: skip
             for _ in range(steps):
