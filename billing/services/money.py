@@ -192,9 +192,14 @@ class MoneyService(Service):
         )
         return made
 
-    def import_balance(self, file: Path, *, now: datetime) -> tuple[balance_files.BalanceFile, int]:
-        """The gateway's balance by a file of its own, where its API cannot be read; the file, and the rows written."""
-        return balance_files.take_balance_file(self.session, file, now)
+    def import_balance(
+        self, file: Path, *, by: str = "", ground: str = "", now: datetime
+    ) -> tuple[balance_files.BalanceFile, int]:
+        """The gateway's balance by a file of its own, where its API cannot be read; the file, and the rows written.
+
+        `by`, `ground`: who says that the file is of our account and mode, where nothing in it shows that.
+        """
+        return balance_files.take_balance_file(self.session, file, now, by=by, ground=ground)
 
     def sync_refund_events(self, *, now: datetime) -> int:
         """Fetch every refund of which the gateway tells, and book what failed after it had succeeded; rows written."""
@@ -280,7 +285,7 @@ class MoneyService(Service):
             self.session, self.rules, file, layout or Layout(), author, now,
             account=account, bank_names=self.gateway.bank_names, preset=preset, ours=ours,
         )  # fmt: skip
-        self._reconsider_all(sorted({each.account for each in done.matched}), now)
+        self._reconsider_all(done.matched.accounts, now)
         return done.logged
 
     def match_payment(
