@@ -111,7 +111,7 @@ class ClaimActs(Acting):
         if part is not None:
             bounds = [min(at, month.start_at + day * ONE_DAY) for day in part]
             windows = [(bounds[0], bounds[1])] if bounds[0] < bounds[1] else None
-        self.services.sla.claim(f"c{self.claims}", account, month, windows=windows, now=at)
+        self.asked(0, self.services.sla, "claim", f"c{self.claims}", account, month, windows=windows)
 
     @act(place=which, passed=minutes)
     def people_grant_a_late_claim(self, place: int, passed: int) -> None:
