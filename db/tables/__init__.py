@@ -14,6 +14,7 @@ from keizoku.db.tables import (
     gateway,
     guards,
     letters,
+    link,
     money,
     operations,
     people,
@@ -35,6 +36,8 @@ _NIGHTLY = {
     "credit",
     "user_notice",
     "letter",
+    "link_use",
+    "link_token",
 }
 """Written by nights alone, by the hundred thousand: their times are worked out, not typed."""
 
@@ -55,6 +58,7 @@ __all__ = [
     "gateway",
     "guards",
     "letters",
+    "link",
     "metadata",
     "money",
     "operations",
