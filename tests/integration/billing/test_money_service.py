@@ -11,12 +11,16 @@ import sqlalchemy as sa
 
 from keizoku.billing.accounts.account_views import journal_view, owed_view
 from keizoku.billing.documents.interest_demands import demand_html, demand_of, demands
+from keizoku.billing.documents.outbox import waiting
 from keizoku.billing.receivables.customer_deposits import CARD, Deposit, DepositUse, SentBack, deposits, use_deposit
-from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
+from keizoku.terms.discretion import Discretion
+from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
+from keizoku.terms.rules import Rules
+from tests.worlds.command_line import run
 from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
@@ -56,7 +60,8 @@ def test_5_2__interest_is_previewed_for_any_day_and_nothing_is_saved(engine: sa.
 
 
 def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine) -> None:
-    with services_on(engine) as services:
+    rules = Rules(Terms.load("premium"), Discretion(transfer_account="継続銀行 本店 普通 1234567"))
+    with services_on(engine, rules) as services:
         late_payer(services)
         run_night(services, date(2026, 6, 1), parse_instant("2026-06-01 02:30"))
         services.billing.pay("taro", 100, now=parse_instant("2026-06-05 10:00"))
@@ -73,6 +78,11 @@ def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine
             "late interest on 1 June 2026: 56.1792 yen, rounded down once to 56 yen; it carries no consumption tax",
             "of which 0 yen demanded before and 56 yen not yet demanded",
         ]
+        reference = services.session.scalar(sa.text("SELECT number FROM account WHERE id = 'taro'"))
+        told = {each.kind: each.body_en.splitlines() for each in waiting(services.session)}
+        for kind in ("demand", "termination"):  # both say where to pay
+            assert "Account: 継続銀行 本店 普通 1234567" in told[kind]
+            assert [line for line in told[kind] if line.startswith("Payment number: 1") and f"{reference}" in line]
         page = demand_html(replace(found, account="<taro>"))
         assert "&lt;taro&gt;" in page
         assert "<taro>" not in page
@@ -113,13 +123,6 @@ def server(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.Monke
     engine = engine_for_schema()
     database_of_the_settings(lambda: engine, monkeypatch)
     return engine
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 def test_the_commands_for_money_say_what_they_did(
@@ -220,7 +223,7 @@ def test_the_commands_for_codes_and_files_say_what_they_did(
     told = "bank.csv: 2 rows read, 1 new, 0 known, 0 passed over, 1 refused\n"
     assert shown("bank", "import", str(bank), code=1) == told
     assert json.loads(shown("bank", "list", "--open", "--json"))[0]["why"] == "no reference"
-    told = "payment 1 is hanako's: 500 of 2026-04-01 paid a deposit of 500\n"
+    told = "payment 1 is hanako's: 500 of 2026-04-01 became a deposit of 500\n"
     assert shown("bank", "match", "hanako", "1", *by) == told
     assert shown("bank", "unmatch", "1", *by).startswith("payment 1 is no longer hanako's")
     assert shown("bank", "send-back", "1", *by) == "payment 1 went back\n"
