@@ -74,7 +74,7 @@ _DISPUTES: Final = """
     FROM gateway_dispute JOIN payment_attempt ON payment_attempt.id = attempt_id
     WHERE state = 'open'
     AND NOT EXISTS (SELECT 1 FROM gateway_dispute AS later
-                    WHERE later.dispute = gateway_dispute.dispute AND later.state NOT IN ('open', 'inquiry'))
+                    WHERE later.dispute = gateway_dispute.dispute AND later.number > gateway_dispute.number)
     AND NOT EXISTS (SELECT 1 FROM dispute_choice WHERE dispute_choice.dispute = gateway_dispute.dispute)
 """
 _APPLICATIONS: Final = """
@@ -151,12 +151,14 @@ KINDS: Final = {
     "dispute_beyond_fee": Kind("premium/5.2", DONE, by_word=True),
     "dispute_won_late": Kind("premium/5.2", DONE, by_word=True),
     "dispute_of_unknown_payment": Kind("premium/5.2", DONE, by_word=True),
+    "balance_file_whose": Kind(None, DONE, by_word=True),
     "gateway_movement": Kind(None, DONE, by_word=True),
     "link_announcement": Kind("api_link/11.2", "keizoku link announce STOP --place PLACE --author NAME"),
     "link_load": Kind("api_link/9.2", DONE, by_word=True),
     "link_order_unknown": Kind("api_link/6.5", f"keizoku link order never-arrived ORDER {SIGNED}"),
     "link_outage": Kind("premium/9.3", DONE, by_word=True),
     "link_revocation": Kind("api_link/12.2", DONE, by_word=True),
+    "gateway_object_unknown": Kind(None, DONE, by_word=True),
     "mail_no_address": Kind(None, DONE, by_word=True),
     "addressee_unfit": Kind(None, DONE, by_word=True),
     "directory_silent": Kind(None, DONE, by_word=True),
