@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from keizoku.db.fence import Item
+from keizoku.db.probes import NOW
 from keizoku.db.roles import may_add
 from keizoku.db.tables.link.grants import link_grant, link_secret
 from keizoku.link.records import probes
@@ -37,6 +38,8 @@ def _notices(work: Work) -> Iterator[int]:
 
 
 def _tokens(work: Work) -> Iterator[int]:
+    if not _is_any(work, probes.anything_linked()):
+        return
     link = _with_tokens(work)
     yield link.destroy_kept(now=work.now)
     yield link.revoke_left(now=work.now)
@@ -51,6 +54,8 @@ def _tokens(work: Work) -> Iterator[int]:
 
 
 def _orders(work: Work) -> Iterator[int]:
+    if not _is_any(work, probes.anything_ordered()):
+        return
     yield _with_tokens(work).look_up_orders(now=work.now).changes
 
 
@@ -58,6 +63,13 @@ def _figures(work: Work) -> Iterator[int]:
     from keizoku.link.services.figures import open_tasks_for_people
 
     yield open_tasks_for_people(work.session, work.rules.discretion.link_fetches_an_hour, work.now)
+
+
+def _is_any(work: Work, probe: sa.ColumnElement[bool]) -> bool:
+    """Asked again where a night runs without its probes: a house without links needs neither partner nor keys."""
+    found = work.session.execute(sa.select(probe), {NOW.key: work.now}).scalar()
+    work.session.rollback()
+    return bool(found)
 
 
 def _with_tokens(work: Work) -> LinkService:
