@@ -190,6 +190,20 @@ def test_no_temporary_table_stands_in_a_guards_way(roles: tuple[sa.Engine, dict[
             session.rollback()
 
 
+GOOD_WINDOW = '[[1775200000, "2026-04-03", 1775200000, 1775203600, false]]'
+
+
+def issue(occurrences: str, recurrence: str | None) -> str:
+    """An INSERT of an event of a calendar with these windows, and which occurrence of its series it is about."""
+    about = "NULL" if recurrence is None else f"'{recurrence}'"
+    return (
+        "INSERT INTO notice_issue (object, place, uid, calendar, recurrence, sequence, published_at, published_from, "
+        "is_series, withdrawn, occurrences, from_at, to_at, author, recorded_at) VALUES "
+        f"(repeat('a', 64), 0, 'u', '', {about}, 0, '2026-04-01', 'CREATED', false, false, '{occurrences}', "
+        "'2026-04-03', '2026-04-04', 'sato', '2026-05-01')"
+    )
+
+
 NO_ROWS = {
     "windows that are none": "INSERT INTO claim (id, account, month, windows, received_at, recorded_at) "
     """VALUES ('c1', 'a', '2026-04', '[["x","y"]]', '2026-05-01', '2026-05-01')""",
@@ -211,6 +225,20 @@ NO_ROWS = {
     "recorded_at) VALUES ('2026-04-01', '9999-12-31', 'x', 'y', 'z', '2026-05-01')",
     "a year before Christ": "INSERT INTO observation (user_id, symptom, started_at, recorded_at) "
     "VALUES ('x', 'site', '0044-03-15 BC', '2026-05-01')",
+    **{
+        f"an event whose {what}": issue(occurrences, recurrence)
+        for what, occurrences, recurrence in (
+            ("windows are words", '["x"]', None),
+            ("window ends before it begins", '[[1775200000, "2026-04-03", 1775200009, 1775200000, false]]', None),
+            ("window is in the year 5138", '[[1775200000, "2026-04-03", 1775200000, 99999999999, false]]', None),
+            ("window has no end", '[[1775200000, "2026-04-03", 1775200000]]', None),
+            ("window begins within a second", '[[1775200000, "2026-04-03", 1775200000.5, 1775200009, false]]', None),
+            ("occurrence is none", GOOD_WINDOW, "[1]"),
+            ("occurrence has words for days", GOOD_WINDOW, '[1775200000, "a day", false, false, false]'),
+        )
+    },
+    "a calendar of ours whose windows are words": "INSERT INTO notice_publication (sha256, windows, author, "
+    """recorded_at) VALUES (repeat('a', 64), '[["x", "y"]]', 'sato', '2026-05-01')""",
 }
 
 
@@ -221,4 +249,12 @@ def test_what_no_night_could_read_is_never_written(roles: tuple[sa.Engine, dict[
         session.exec_driver_sql(f"SET ROLE {made['support']}")
         with pytest.raises(IntegrityError):
             session.exec_driver_sql(NO_ROWS[what].replace("%", "%%"))
+        session.rollback()
+
+
+def test_an_event_of_a_calendar_is_written(roles: tuple[sa.Engine, dict[str, str]]) -> None:
+    engine, made = roles
+    with engine.connect() as session:
+        session.exec_driver_sql(f"SET ROLE {made['support']}")
+        session.exec_driver_sql(issue(GOOD_WINDOW, '[1775200000, "2026-04-03", false, true, false]'))
         session.rollback()
