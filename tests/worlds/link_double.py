@@ -142,7 +142,7 @@ class Memory:
             token.ends = 0.0
 
 
-class _CodeGrant(grants.AuthorizationCodeGrant):
+class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
     TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic"]  # noqa: RUF012 - as the library has it
 
     def save_authorization_code(self, code: str, asked: Any) -> None:
@@ -167,7 +167,7 @@ class _CodeGrant(grants.AuthorizationCodeGrant):
         return authorization_code.user
 
 
-class _RefreshGrant(grants.RefreshTokenGrant):
+class _RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
     TOKEN_ENDPOINT_AUTH_METHODS = ["client_secret_basic"]  # noqa: RUF012
     INCLUDE_NEW_REFRESH_TOKEN = True
 
@@ -183,7 +183,7 @@ class _RefreshGrant(grants.RefreshTokenGrant):
         credential.refresh_taken = self.server.memory.refresh_once
 
 
-class _Revocation(RevocationEndpoint):
+class _Revocation(RevocationEndpoint):  # type: ignore[misc]
     CLIENT_AUTH_METHODS = ["client_secret_basic"]  # noqa: RUF012
 
     def query_token(self, token_string: str, token_type_hint: str | None) -> Issued | None:
