@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from keizoku.scheduler.scenario.page import Key
-from keizoku.scheduler.scenario.values import Words, day, flag, instant, list_of, natural, one_of, record_of, text
+from keizoku.scheduler.scenario.page import Key, Words
+from keizoku.scheduler.scenario.values import day, flag, instant, list_of, natural, one_of, record_of, text
 
 __all__ = ["LINK_ACTIONS", "LINK_CHECKS"]
 
