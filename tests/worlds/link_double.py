@@ -299,7 +299,7 @@ def make_app(memory: Memory) -> Flask:
             {
                 "ID": number,
                 "State": 5 if void else 3,
-                "OrdType": 2 if asked["FrontOrderType"] == 20 else 1,
+                "OrdType": 1,  # during trading hours
                 "Symbol": asked["Symbol"],
                 "Price": asked["Price"],
                 "OrderQty": asked["Qty"],
