@@ -33,8 +33,8 @@ def published() -> Mapping[str, Any]:
 
 @pytest.fixture(scope="module")
 def partner() -> HttpPartner:
-    pages = ["https://partner.invalid"] * 3
-    return HttpPartner(ResourcePlace("https://partner.invalid"), OAuthPlace(*pages, "x"))
+    nowhere = "https://partner.invalid"
+    return HttpPartner(ResourcePlace(nowhere), OAuthPlace(nowhere, nowhere, None, "x"))
 
 
 @pytest.mark.parametrize("wanted", WANTED)
