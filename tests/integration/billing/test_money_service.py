@@ -13,7 +13,6 @@ from keizoku.billing.accounts.account_views import journal_view, owed_view
 from keizoku.billing.documents.interest_demands import demand_html, demand_of, demands
 from keizoku.billing.documents.outbox import waiting
 from keizoku.billing.receivables.customer_deposits import CARD, Deposit, DepositUse, SentBack, deposits, use_deposit
-from keizoku.scheduler import cli
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
@@ -21,6 +20,7 @@ from keizoku.terms.discretion import Discretion
 from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
+from tests.worlds.command_line import run
 from tests.worlds.pages import database_of_the_settings
 from tests.worlds.world import open_world, services_on
 
@@ -123,13 +123,6 @@ def server(engine_for_schema: Callable[[], sa.Engine], monkeypatch: pytest.Monke
     engine = engine_for_schema()
     database_of_the_settings(lambda: engine, monkeypatch)
     return engine
-
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
 
 
 def test_the_commands_for_money_say_what_they_did(
