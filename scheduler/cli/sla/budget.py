@@ -39,7 +39,7 @@ def budget(
     A month under way counts until now. An exclusion carries it where without it a higher tier would be reached.
     """
     from keizoku.sla.months.budget import budget_of
-    from keizoku.sla.months.month_facts import NoPopulationError
+    from keizoku.sla.months.month_facts import NoPopulationError, keep_days
     from keizoku.terms.calendar import Month
     from keizoku.terms.policy import UncoveredDateError
 
@@ -47,6 +47,7 @@ def budget(
     about = month_of(month) if month else Month.of(now)
     with open_services() as services:
         try:
+            keep_days(services.session, services.rules, about, now)
             found = budget_of(services.session, services.rules, about, now)
         except (NoPopulationError, UncoveredDateError) as error:
             fail(str(error))
