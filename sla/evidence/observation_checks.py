@@ -25,7 +25,7 @@ def rules(bulk: Bulk) -> dict[int, str]:
         1: bulk.no_user,
         2: f"({symptom} IS NULL OR ({symptom} NOT IN ({kinds}) AND trim({symptom}) NOT IN ({kinds})))",
         3: f"({start_us} IS NULL OR {start_us} NOT BETWEEN 0 AND {_LAST_US})",
-        4: f"(({end_us} IS NULL AND {bulk.end_is_written}) OR {end_us} NOT BETWEEN 0 AND {_LAST_US})",
+        4: f"CASE WHEN {end_us} IS NULL THEN {bulk.end_is_written} ELSE {end_us} NOT BETWEEN 0 AND {_LAST_US} END",
         5: f"{end_us} <= {start_us}",
         6: bulk.decimal_user,
     }

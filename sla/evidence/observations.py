@@ -369,7 +369,8 @@ def _checked(bulk: Bulk, also: str = "", broken: Collection[int] | None = None) 
     start_us, end_us = bulk.instants
     return f"""
         SELECT {also} {bulk.user} AS user_id, {start_us} // 1000000 AS started,
-            ({end_us} + 999999) // 1000000 AS ended, try_cast(trim({symptom}) AS symptom) AS symptom,
+            ({end_us} + 999999) // 1000000 AS ended,
+            coalesce(try_cast({symptom} AS symptom), try_cast(trim({symptom}) AS symptom)) AS symptom,
             ({wrong_rule(bulk, broken)})::UTINYINT AS wrong
         FROM {bulk.relation}"""  # noqa: S608
 
