@@ -46,6 +46,7 @@ Subject = Literal[
     "attempt",
     "dispute",
     "document",
+    "version",
     "stage",
 ]
 """What can be set aside."""

@@ -15,11 +15,13 @@ from keizoku.db.session import Session
 from keizoku.db.tables.money import review_task
 
 TaskKind = Literal[
+    "addressee_unfit",
     "attempt_unknown",
     "award_above_finding",
     "charged_too_much",
     "credit_over_granted",
     "credit_without_charge",
+    "directory_silent",
     "dispute_beyond_fee",
     "dispute_of_unknown_payment",
     "dispute_won_late",
@@ -38,6 +40,8 @@ TaskKind = Literal[
     "store_charged_after_end",
     "small_rest",
     "store_gross_differs",
+    "store_stopped_before_term",
+    "terms_unannounced",
 ]
 """What people can be asked to deal with; each has a name in both languages (terms/sentences/books.toml)."""
 

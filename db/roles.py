@@ -21,8 +21,12 @@ from keizoku.db.tables import metadata
 from keizoku.db.tables.changing import LOCKED, changing_columns
 
 NAMES = ("worker", "finance", "support")
-SECRETS: Final[Mapping[str, frozenset[str]]] = {"code": frozenset({"digest"}), "code_batch": frozenset({"salt"})}
-"""Columns that would help to guess codes, by table; the rest of these rows is no secret."""
+SECRETS: Final[Mapping[str, frozenset[str]]] = {
+    "api_key": frozenset({"digest"}),
+    "code": frozenset({"digest"}),
+    "code_batch": frozenset({"salt"}),
+}
+"""Columns that would help to guess codes and keys, by table; the rest of these rows is no secret."""
 SUPPORT_ADDS = frozenset(
     {
         "incident",
@@ -48,6 +52,9 @@ SUPPORT_ADDS = frozenset(
         "claim_ruling",
         "act_key",
         "claim_withdrawal",
+        "http_request",
+        "proposal",
+        "proposal_decision",
     }
 )
 VERSION_TABLE = "alembic_version"

@@ -18,7 +18,7 @@ from psycopg import sql
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 from sqlalchemy.types import UserDefinedType
 
 from keizoku.db.copy_text import CopyText, copy_text
@@ -78,18 +78,22 @@ class DiskFullError(DatabaseError):
     """The disk under the database is full."""
 
 
-def make_engine(url: str | URL, schema: str | None = None, *, lock_timeout_seconds: int | None = None) -> sa.Engine:
+def make_engine(
+    url: str | URL, schema: str | None = None, *, lock_timeout_seconds: int | None = None,
+    role: str | None = None, pooled: int = 0,
+) -> sa.Engine:  # fmt: skip
     """An engine whose connections are in UTC, write dates as ISO 8601 and, if a schema is named, see that schema only.
 
-    Connections are not pooled: closing one ends it, and with it its locks. With a lock timeout they give up waiting
-    for another's lock after so long. Raises DatabaseError for an
-    address that is not PostgreSQL's, ValueError for a schema name that would need quotes.
+    Connections are not pooled: closing one ends it, and with it its locks; with `pooled`, so many are kept open. With a
+    lock timeout they give up waiting for another's lock after so long. With a `role` they are that role from the first
+    statement on. Raises DatabaseError for what is not PostgreSQL's address, ValueError for a name that needs quotes.
     """
     options = ["-c timezone=UTC", "-c datestyle=ISO"]
-    if schema is not None:
-        if not SCHEMA_NAME.fullmatch(schema):
-            raise ValueError(f"schema name {schema!r}: small letters, digits and _ only, at most 63")
-        options.append(f"-c search_path={schema}")
+    for kind, setting, name in (("schema", "search_path", schema), ("role", "role", role)):
+        if name is not None:
+            if not SCHEMA_NAME.fullmatch(name):
+                raise ValueError(f"{kind} name {name!r}: small letters, digits and _ only, at most 63")
+            options.append(f"-c {setting}={name}")
     if lock_timeout_seconds is not None:
         options.append(f"-c lock_timeout={lock_timeout_seconds}s")
     target = normalised_url(url)
@@ -100,7 +104,8 @@ def make_engine(url: str | URL, schema: str | None = None, *, lock_timeout_secon
     defaults = {"application_name": "keizoku", "connect_timeout": CONNECT_SECONDS}
     arguments: dict[str, object] = {name: value for name, value in defaults.items() if name not in target.query}
     arguments["options"] = " ".join(options)
-    return sa.create_engine(target, poolclass=NullPool, connect_args=arguments)
+    pool = {"poolclass": NullPool} if not pooled else {"poolclass": QueuePool, "pool_size": pooled, "max_overflow": 0}
+    return sa.create_engine(target, connect_args=arguments, **pool)
 
 
 def normalised_url(url: str | URL) -> URL:

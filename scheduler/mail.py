@@ -13,7 +13,7 @@ import re
 import smtplib
 import ssl
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,9 +23,14 @@ from email.utils import format_datetime
 from typing import Final
 
 from keizoku.billing.documents import mailings
-from keizoku.billing.documents.outbox import OutgoingDocument, document, hand_over, waiting
+from keizoku.billing.documents.addressees import Naming, sealed_of
+from keizoku.billing.documents.issued_documents import Issuing
+from keizoku.billing.documents.issued_letters import hand_over, issue_letter, letters_of
+from keizoku.billing.documents.outbox import OutgoingDocument, document, waiting
+from keizoku.billing.documents.rendering import letter_html
 from keizoku.billing.rules.documents.issuer import Issuer
-from keizoku.billing.rules.documents.letters import PrintedLetter
+from keizoku.billing.rules.documents.letters import Page, PrintedLetter, listed
+from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.session import Session, release_leader_lock, try_leader_lock
 from keizoku.scheduler.mail_settings import AddressOf, MailServer, is_address
 from keizoku.terms.calendar import JST
@@ -54,11 +59,12 @@ class Sent:
     unknown: int
     no_address: int
     why: str
+    unfit: int = 0
 
     @property
     def wants_people(self) -> bool:
         """Whether a task was opened, or it could not go on."""
-        return bool(self.refused or self.unknown or self.no_address or self.why)
+        return bool(self.refused or self.unknown or self.no_address or self.unfit or self.why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +75,29 @@ class _Run:
     issuer: Issuer
     by: str
     clock: Callable[[], datetime]
+    naming: Naming | None
     counts: Counter[str]
 
     def one(self, smtp: smtplib.SMTP, each: OutgoingDocument, attempt: int) -> None:
         """Give one document to the server; every way it can end is recorded. Raises SendingEndedError."""
         to = self._address(each)
-        if to is None:
+        page = self._issued(each) if to is not None else None
+        if to is None or page is None:
             return
-        text = message_of(each, self.issuer, self.server.sender, to, attempt, self.clock()).as_bytes()
+        text = message_of(each, page, self.server.sender, to, attempt, self.clock()).as_bytes()
         try:
             code, said = smtp.mail(self.server.sender)
             if code != 250:
                 raise SendingEndedError(f"the mail server does not take mail from us: {_codes(code, said)}")
             code, said = smtp.rcpt(to)
             if code not in (250, 251):
+                self.session.rollback()  # it has not gone out, so it is not stored
                 self._not_taken(each, attempt, code, said)
                 smtp.rset()
                 return
         except (smtplib.SMTPException, OSError) as error:
             raise SendingEndedError(f"the mail server broke off: {type(error).__name__}") from None
-        mailings.begin(self.session, each.id, attempt, self.clock())
+        mailings.begin(self.session, each.id, attempt, self.clock())  # and the letter is stored
         try:
             code, said = smtp.data(text)
         except smtplib.SMTPDataError as error:  # it did not want the text: nothing went out
@@ -101,8 +110,38 @@ class _Run:
             return
         now = self.clock()
         with suppress(Refused):  # somebody has marked it meanwhile: that stays
-            hand_over(self.session, each.id, by=self.by, handed_at=now, now=now)
+            hand_over(self.session, each.id, Issuing(self.issuer, self.by, now), now)
         self.counts["taken"] += 1
+
+    def look_up(self, page: Sequence[OutgoingDocument]) -> None:
+        """Ask the directory for the users of these letters. Raises SendingEndedError where silent; people are told."""
+        if self.naming is None:
+            return
+        try:
+            self.naming.look_up([each.account for each in page])
+        except Refused as refused:
+            open_task(self.session, "directory_silent", "directory", {"why": str(refused)}, self.clock())
+            self.session.commit()
+            raise SendingEndedError(str(refused)) from None
+        close_task(self.session, "directory_silent", "directory", self.by, "it answers again", self.clock())
+        self.session.commit()
+
+    def _issued(self, each: OutgoingDocument) -> Page | None:
+        """The letter as it is stored, now at the latest; None: its user cannot be named, and people are told."""
+        why = ""
+        row = issue_letter(self.session, each, Issuing(self.issuer, self.by, self.clock(), self.naming))
+        try:
+            if row is not None:
+                addressee = sealed_of(self.session, row.id, self.naming.keys if self.naming is not None else None)
+                return letters_of(row, "ja", addressee)
+        except Refused as refused:  # the key of its addressee is missing
+            why = str(refused)
+        if self.naming is not None and not why:
+            why = self.naming.unfit.get(each.account, "it is being stored by somebody else")
+        mailings.tell(self.session, "addressee_unfit", each, why, self.clock())
+        self.session.commit()
+        self.counts["unfit"] += 1
+        return None
 
     def unknown(self, each: OutgoingDocument, attempt: int) -> None:
         """Tell people of a document whose outcome nobody knows, with the name of its message in the server's log."""
@@ -144,16 +183,17 @@ def send_waiting(
     *,
     by: str,
     clock: Callable[[], datetime],
+    naming: Naming | None = None,
     again: Collection[str] = (),
     going: Callable[[], bool] = lambda: True,
 ) -> Sent:
     """Give what waits to the mail server, in the order in which it was written. Commits after each document.
 
     `again`: documents that people want sent once more although they were refused or their outcome is unknown; with
-    any, only these are sent. Between two documents `going` is asked whether to go on. Raises Refused for an id that
-    does not exist.
+    any, only these are sent. `naming`: letters bear the names that the directory says. Between two documents `going`
+    is asked whether to go on. Raises Refused for an id that does not exist.
     """
-    run = _Run(session, server, address_of, issuer, by, clock, Counter())
+    run = _Run(session, server, address_of, issuer, by, clock, naming, Counter())
     why = ""
     wanted = [document(session, each) for each in again]
     if not try_leader_lock(session, LOCK):
@@ -161,7 +201,7 @@ def send_waiting(
     try:
         if not wanted:
             _tell_unanswered(run)
-        due = iter([(each, _next_attempt(session, each)) for each in wanted] if wanted else _due(session, clock()))
+        due = _again(run, wanted) if wanted else _due(run, clock())
         first = next(due, None)
         if first is not None:
             with _connected(server) as smtp:
@@ -179,7 +219,9 @@ def send_waiting(
 
 
 def _sent(counts: Counter[str], why: str) -> Sent:
-    return Sent(**{name: counts[name] for name in ("taken", "deferred", "refused", "unknown", "no_address")}, why=why)
+    return Sent(
+        **{name: counts[name] for name in ("taken", "deferred", "refused", "unknown", "no_address", "unfit")}, why=why
+    )
 
 
 def _tell_unanswered(run: _Run) -> None:
@@ -195,17 +237,25 @@ def _next_attempt(session: Session, each: OutgoingDocument) -> int:
     return last.attempt + 1 if last is not None else 1
 
 
-def _due(session: Session, now: datetime) -> Iterator[tuple[OutgoingDocument, int]]:
-    after = ""
+def _again(run: _Run, wanted: Sequence[OutgoingDocument]) -> Iterator[tuple[OutgoingDocument, int]]:
+    tried = [(each, _next_attempt(run.session, each)) for each in wanted]
+    run.look_up(wanted)
+    yield from tried
+
+
+def _due(run: _Run, now: datetime) -> Iterator[tuple[OutgoingDocument, int]]:
+    session, after = run.session, ""
     while page := waiting(session, limit=PAGE, after=after):
         marks = mailings.newest(session, [each.id for each in page])
         session.rollback()
-        for each in page:
-            mark = marks.get(each.id)
-            if mark is None:
-                yield each, 1
-            elif mark.may_be_tried(now):
-                yield each, mark.attempt + 1
+        due = [
+            (each, 1 if mark is None else mark.attempt + 1)
+            for each in page
+            if (mark := marks.get(each.id)) is None or mark.may_be_tried(now)
+        ]
+        if due:
+            run.look_up([each for each, _ in due])
+        yield from due
         after = page[-1].id
 
 
@@ -240,25 +290,23 @@ def _connected(server: MailServer) -> Iterator[smtplib.SMTP]:
         smtp.close()
 
 
-def message_of(
-    each: OutgoingDocument, issuer: Issuer, sender: str, to: str, attempt: int, now: datetime
-) -> EmailMessage:
+def message_of(each: OutgoingDocument, page: Page, sender: str, to: str, attempt: int, now: datetime) -> EmailMessage:
     """The letter as a mail: plain text and HTML, Japanese and then English."""
-    page = each.page("ja", issuer)
     mail = EmailMessage(policy=_POLICY)
-    mail["From"], mail["To"], mail["Subject"] = sender, to, each.subject_ja
+    mail["From"], mail["To"], mail["Subject"] = sender, to, page.letters[0].subject
     mail["Date"] = format_datetime(now.astimezone(JST))
     mail["Message-ID"] = _message_id(each, attempt, sender)
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic answer is wanted
     mail.set_content("\n\n\n".join(_plain(letter) for letter in page.letters))
-    mail.add_alternative(each.html("ja", issuer), subtype="html")
+    mail.add_alternative(letter_html(page), subtype="html")
     return mail
 
 
 def _plain(letter: PrintedLetter) -> str:
-    head = (letter.number, letter.date, "", letter.addressee, "", *letter.sender, "", letter.subject, "")
-    amounts = tuple(f"{name}: {yen:,}{letter.unit}" for name, yen in letter.amounts)
-    return "\n".join((*head, *letter.paragraphs, *(("", *amounts) if amounts else ()), "", letter.closing))
+    to = (letter.addressee, *([letter.customer] if letter.customer else []))
+    head = (letter.number, letter.date, "", *to, "", *letter.sender, "", letter.subject, "")
+    rows = listed(letter.details, letter.amounts, letter.lang)
+    return "\n".join((*head, *letter.paragraphs, *(("", *rows) if rows else ()), "", letter.closing))
 
 
 def _message_id(each: OutgoingDocument, attempt: int, sender: str) -> str:

@@ -49,7 +49,7 @@ class MailSettings(BaseModel):
     mail_address: str = Field(
         default="",
         description="who knows addresses: module:function, an account in, its mail address or None out; asked as each "
-        "letter goes out, and kept nowhere",
+        "letter goes out, and kept nowhere; empty: the directory, if one is set",
     )
 
     letters_dir: Path | None = Field(

@@ -24,9 +24,9 @@ from pydantic_settings import (
 )
 
 from keizoku.billing.gateway.port import BANK_NAMES
-from keizoku.billing.rules.documents.issuer import Issuer, registrations
 from keizoku.db.schema_name import SCHEMA_NAME
 from keizoku.scheduler.addresses import masked
+from keizoku.scheduler.document_settings import DocumentSettings
 from keizoku.scheduler.mail_settings import MailSettings
 from keizoku.terms.discretion import Discretion
 from keizoku.terms.own_versions import with_own_versions
@@ -79,7 +79,7 @@ class _Variables(EnvSettingsSource):
         return {name.strip(): choice.strip() for name, _, choice in pairs}
 
 
-class Settings(Discretion, MailSettings, BaseSettings):
+class Settings(Discretion, MailSettings, DocumentSettings, BaseSettings):
     """All settings; those of the contract's discretion are inherited."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", validate_default=True)
@@ -148,6 +148,11 @@ class Settings(Discretion, MailSettings, BaseSettings):
         description="names of the card processor in the bank's lines; a payer that has one of them in it, whatever the "
         "width and case of its letters, is the processor",
     )
+    bank_accounts: tuple[str, ...] = Field(
+        default=(),
+        description="our accounts at banks, as `keizoku bank balance` names them (0005-001-1-1234567); a file of "
+        "another one is a finding and is not taken; empty: any account is taken",
+    )
     transfer_payer: str = Field(
         default="",
         description="which account of ours pays transfers out, as code/bank-branch-kind-number/name in kana: "
@@ -186,18 +191,6 @@ class Settings(Discretion, MailSettings, BaseSettings):
     backup_keep_days: int = Field(default=30, ge=7, description="days for which every backup is kept")
     backup_keep_months: int = Field(default=12, ge=0, description="months of which the first backup is kept")
     backup_at_hour: int = Field(default=4, ge=0, le=23, description="hour (JST) from which the worker makes the day's")
-    issuer_name: str = Field(default="", description="who issues our documents, as it stands on them")
-    issuer_address: str = Field(default="", description="the issuer's address, as it stands on documents")
-    issuer_registrations: tuple[str, ...] = Field(
-        default=(),
-        description="registration numbers of the invoice system, each number/first day[/day after the last]: "
-        "T8010601046367/2023-10-01; without one in force no document is a qualified invoice",
-    )
-    document_font: Path | None = Field(
-        default=None,
-        description="a TrueType font with Japanese to put into PDF documents; empty: IPAex Gothic where Debian's "
-        "fonts-ipaexfont-gothic is installed, else the reader's own Japanese font",
-    )
     readings: dict[str, str] = Field(
         default_factory=dict,
         description="choices where the text leaves a question open, by name; see `keizoku terms readings`",
@@ -218,12 +211,6 @@ class Settings(Discretion, MailSettings, BaseSettings):
 
             payer_of(written)
         return written
-
-    @field_validator("issuer_registrations")
-    @classmethod
-    def _registered(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
-        registrations(texts)
-        return texts
 
     @classmethod
     def settings_customise_sources(
@@ -255,10 +242,6 @@ class Settings(Discretion, MailSettings, BaseSettings):
                 f"{_variable('stripe_secret_key')}"
             )
         return self.stripe_secret_key.get_secret_value()
-
-    def issuer(self) -> Issuer:
-        """Who issues our documents."""
-        return Issuer(self.issuer_name, self.issuer_address, registrations(self.issuer_registrations))
 
     def discretion(self) -> Discretion:
         """The part that the contract leaves to the operator."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -219,7 +220,7 @@ class Terms:
     @classmethod
     def load(cls, contract: str = "premium", folder: Path | None = None) -> Terms:
         """Read a contract's folder (default: this package's). Raises BadTermsError: gap, overlap, bad file."""
-        return cls(contract, tuple(make_version(files) for files in read_versions(contract, folder)))
+        return _of_package(contract) if folder is None else _read(contract, folder)
 
     def version_at(self, day: date) -> Version:
         """The version in force on a JST day (or at an instant). Raises UncoveredDateError."""
@@ -266,6 +267,15 @@ class Terms:
         first, last = self.versions[0], self.versions[-1]
         until = f"until {last.in_force_until} (exclusive)" if last.in_force_until else "with no end"
         return f"{first.in_force_from} on, {until}"
+
+
+@cache  # the package's own files stay as they are while a program runs
+def _of_package(contract: str) -> Terms:
+    return _read(contract, None)
+
+
+def _read(contract: str, folder: Path | None) -> Terms:
+    return Terms(contract, tuple(make_version(files) for files in read_versions(contract, folder)))
 
 
 def _policy_of(version: Version) -> Policy:

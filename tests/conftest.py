@@ -6,7 +6,6 @@ that KEIZOKU_TEST_DATABASE_URL names.
 
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -20,6 +19,7 @@ from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import create_all
 from keizoku.db.session import Session, make_engine, open_session
 from keizoku.scheduler.pytest_plugin import SERVER
+from tests.worlds.quick_folder import quick_folder
 
 pytest_plugins = ("tests.stripe_double.watched",)
 
@@ -28,8 +28,8 @@ os.environ["KEIZOKU_LANG"] = "en"  # what commands print does not depend on the 
 SERVER_URL = "KEIZOKU_TEST_DATABASE_URL"
 SERVER_MAJOR = "KEIZOKU_TEST_SERVER_MAJOR"
 SERVER_DIR = "KEIZOKU_TEST_DATA_DIR"
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""Nothing of a test has to outlive a power cut."""
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
+"""Nothing of a test has to outlive a power cut, and its log lies in memory (tests/worlds/quick_folder.py)."""
 OwnDatabase = Callable[[], AbstractContextManager[sa.Engine]]
 
 LONG = (
@@ -91,8 +91,7 @@ hypothesis_settings.load_profile("keizoku")
 def pytest_configure(config: pytest.Config) -> None:
     """The run, not a worker, owns the folder: made before the workers start, removed at the end."""
     if SERVER_DIR not in os.environ and SERVER_URL not in os.environ:
-        folder = Path(tempfile.mkdtemp(prefix="keizoku-tests-"))
-        folder.chmod(0o755)  # as root the server's own account passes through it
+        folder = quick_folder("keizoku-tests-")
         os.environ[SERVER_DIR] = str(folder)
         config.add_cleanup(lambda: _remove(folder))
     config.stash[SERVER] = _server  # for scenarios
@@ -222,8 +221,7 @@ def session(engine: sa.Engine) -> Iterator[Session]:
 @pytest.fixture
 def database_folder() -> Iterator[Path]:
     """An empty folder for an embedded server of the test's own, which the server's account may pass through."""
-    folder = Path(tempfile.mkdtemp(prefix="keizoku-database-"))
-    folder.chmod(0o755)
+    folder = quick_folder("keizoku-database-")
     yield folder
     EmbeddedServer(folder).stop(force=True)
     shutil.rmtree(folder)

@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ import sqlalchemy as sa
 
 from keizoku.db.programs import run_program, server_account
 from tests.conftest import FAST, SERVER_MAJOR, SERVER_URL
+from tests.worlds.quick_folder import quick_folder
 
 ROLE = "keizoku"
 SETTINGS = {
@@ -34,7 +34,7 @@ SETTINGS = {
 def other_server(programs: Path) -> Iterator[tuple[sa.URL, int]]:
     """A running server made from the programs in a folder: its address and its major version."""
     account = server_account()
-    home = Path(tempfile.mkdtemp(prefix="keizoku-other-"))
+    home = quick_folder("keizoku-other-")
     if account is not None:
         os.chown(home, account.uid, account.gid)
 

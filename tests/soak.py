@@ -1,7 +1,10 @@
-"""`make soak`: random nights, kills, restores, poison and hostile calls at full size, with progress and figures.
+"""`make soak`: random nights, kills, restores, poison, hostile calls and commands, and quarters, with their figures.
 
-python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--restores 100] [--seed 5] [--write]
+python -m tests.soak [--nights 200] [--kills 100] [--poison 20] [--calls 5000] [--commands 5000] [--restores 100]
+                     [--quarters 5] [--seed 5] [--log FILE] [--write]
 
+`--log` keeps the figures of each seed of poison, commands and restores, a line each, as soon as it is done; a run with
+the same log goes on behind what it has.
 `--write` puts the figures where they are kept: docs/reference/soak.json, and between the marks in
 docs/explanation/reliability.md.
 Exit 1 where anything was not as it has to be.
@@ -11,13 +14,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +34,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keizoku.db.embedded import EmbeddedServer
 from keizoku.db.migrate import create_all
 from keizoku.db.session import make_engine
+from tests.quarter.company import WHOLE
+from tests.quarter.played import RULES, Quarter
 from tests.worlds.disturbed_nights import FAST
 from tests.worlds.hostile_calls import TODAY, acts, described, hostile_calls, write_files
+from tests.worlds.hostile_commands import hostile_commands, prepare
 from tests.worlds.kills import random_kills
 from tests.worlds.poison import poisoned_life
 from tests.worlds.random_nights import Weather, random_nights
@@ -79,6 +86,49 @@ def _world(count: int, seed: int, told: Callable[[], None]) -> Weather:
     return weather
 
 
+class Log:
+    """The figures of each seed that is done, as lines of a file where one is named."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        self._file = file
+        lines = file.read_text(encoding="utf-8").splitlines() if file is not None and file.exists() else []
+        self._done = {(each["part"], each["seed"]): each["figures"] for each in map(json.loads, lines)}
+
+    def each(
+        self, part: str, seeds: Iterable[int], one: Callable[[int], Figures], told: Callable[[], None]
+    ) -> list[Figures]:
+        """The figures of every seed: those that are kept, and those that are made now."""
+        found = []
+        for seed in seeds:
+            if (part, seed) not in self._done:
+                self._note(part, seed, one(seed))
+            found.append(self._done[part, seed])
+            told()
+        return found
+
+    def _note(self, part: str, seed: int, figures: Figures) -> None:
+        self._done[part, seed] = figures
+        if self._file is not None:
+            line = json.dumps({"part": part, "seed": seed, "commit": _commit(), "figures": figures}, ensure_ascii=False)
+            with self._file.open("a", encoding="utf-8") as kept:
+                kept.write(line + "\n")
+
+
+LOG = Log()
+
+
+def _together(figures: Sequence[Figures]) -> Figures:
+    """The sums of numbers and of counts, and the lists one behind the other."""
+    found: Figures = {}
+    for each in figures:
+        for name, value in each.items():
+            if isinstance(value, dict):
+                found[name] = _summed([found.get(name, {}), value])
+            else:
+                found[name] = found[name] + value if name in found else value
+    return found
+
+
 def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     return dict(sorted(sum(map(Counter, counts), Counter[str]()).items()))
 
@@ -97,24 +147,24 @@ def kills(count: int, seed: int, told: Callable[[], None]) -> Figures:
 
 def poison(count: int, seed: int, told: Callable[[], None]) -> Figures:
     """Random lives with and without poison, each pair in databases of its own."""
-    lives = []
-    for number in range(count):
-        with _folder() as one, _folder() as other, _tables_in(one) as clean, _tables_in(other) as poisoned:
-            lives.append(poisoned_life(clean, poisoned, seed + number))
-        told()
-    return {
-        "lives": len(lives),
-        "poisons": _summed(each.poisons for each in lives),
-        "set aside by nights": sum(each.set_aside for each in lives),
-        "refused at once": sum(each.refused for each in lives),
-        "waiting for people at the end": sum(each.waiting for each in lives),
-        "differences": [line for each in lives for line in (*each.wrong, *each.differences)],
-    }
+
+    def one(number: int) -> Figures:
+        with _folder() as here, _folder() as there, _tables_in(here) as clean, _tables_in(there) as poisoned:
+            life = poisoned_life(clean, poisoned, number)
+        return {
+            "lives": 1,
+            "poisons": dict(life.poisons),
+            "set aside by nights": life.set_aside,
+            "refused at once": life.refused,
+            "waiting for people at the end": life.waiting,
+            "differences": [*life.wrong, *life.differences],
+        }
+
+    return _together(LOG.each("poison", range(seed, seed + count), one, told))
 
 
 def restores(count: int, seed: int, told: Callable[[], None]) -> Figures:
     """Databases lost at random moments and restored: as many on the simulated gateway as over HTTP."""
-    simulated, over_http = [], []
     with _folder() as folder, _tables_in(folder) as engine, running_proxy() as proxy:
         url = engine.url.set(database="postgres")
         template = str(engine.url.database)
@@ -123,24 +173,53 @@ def restores(count: int, seed: int, told: Callable[[], None]) -> Figures:
         engine.dispose()  # a template has no other session
         server = make_engine(url).execution_options(isolation_level="AUTOCOMMIT")
         with server.connect() as admin:
-            for number in range(seed, seed + count):
+
+            def one(number: int) -> Figures:
                 databases = Databases(url, admin.exec_driver_sql, template)
-                simulated.append(restored_life(databases, number))
-                over_http.append(restored_over_http(Lost(databases, url, proxy), number))
+                simulated = restored_life(databases, number)
+                over_http = restored_over_http(Lost(databases, url, proxy), number)
                 databases.drop()
-                told()
+                return {
+                    "lives": 1,
+                    "lives over HTTP": 1,
+                    "charges": simulated.restored.total(),
+                    "charges over HTTP": over_http.charges,
+                    "days lost over HTTP": over_http.lost_days,
+                    "differences": [*simulated.differences(), *over_http.differences],
+                }
+
+            found = _together(LOG.each("restores", range(seed, seed + count), one, told))
         server.dispose()
-    return {
-        "lives": len(simulated),
-        "lives over HTTP": len(over_http),
-        "charges": sum(each.restored.total() for each in simulated),
-        "charges over HTTP": sum(each.charges for each in over_http),
-        "days lost over HTTP": sum(each.lost_days for each in over_http),
-        "differences": [
-            *(line for each in simulated for line in each.differences()),
-            *(line for each in over_http for line in each.differences),
-        ],
-    }
+    return found
+
+
+WORLD_OF_COMMANDS = 500
+"""Calls of commands in one world."""
+
+
+def commands(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Hostile calls of every command, with nights in between, in worlds with seeds of their own."""
+    sizes = [min(WORLD_OF_COMMANDS, count - begun) for begun in range(0, count, WORLD_OF_COMMANDS)]
+
+    def one(number: int) -> Figures:
+        with _folder() as folder, _engine_in(folder) as engine:
+            meant = {
+                "KEIZOKU_DATABASE_URL": engine.url.render_as_string(hide_password=False),
+                "KEIZOKU_DATA_DIR": str(folder / "data"),
+                "KEIZOKU_LANG": "en",
+            }
+            with _environment(meant):
+                place = prepare(engine, folder / "called in")
+                found = hostile_commands(place, sizes[number - seed], number, told)
+        return {
+            "commands called": found.calls,
+            "worlds": 1,
+            "exit codes": {str(code): times for code, times in sorted(found.codes.items())},
+            "nights in between": found.nights,
+            "differences": list(found.described()),
+        }
+
+    return _together(LOG.each("commands", range(seed, seed + len(sizes)), one, lambda: None))
 
 
 def calls(count: int, seed: int, told: Callable[[], None]) -> Figures:
@@ -161,12 +240,51 @@ def calls(count: int, seed: int, told: Callable[[], None]) -> Figures:
     }
 
 
+def quarters(count: int, seed: int, told: Callable[[], None]) -> Figures:
+    """Quarters of banks, stores and cards with three hundred faults and more each, found, mended, closed."""
+    lived = []
+    for number in range(seed, seed + count):
+        with _folder() as folder, _tables_in(folder) as engine, services_on(engine, RULES) as services:
+            files = folder / "files"
+            files.mkdir()
+            quarter = Quarter(services, files, number, WHOLE)
+            quarter.live()
+        lived.append(quarter)
+        told()
+    return {
+        "quarters": len(lived),
+        "lines of the banks": sum(len(each.truth) for each in lived),
+        "faults planted": sum(each.planted.total() for each in lived),
+        "of each kind": _summed(each.planted for each in lived),
+        "acts of people": sum(each.acts for each in lived),
+        "months closed": sum(len(each.closed) for each in lived),
+        "differences": [f"{each.seed}: {line}" for each in lived for line in each.differences],
+    }
+
+
+@contextmanager
+def _environment(meant: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(meant)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 @contextmanager
 def _tables_in(folder: Path) -> Iterator[sa.Engine]:
-    with EmbeddedServer(folder, FAST) as server:
-        engine = make_engine(server.url)
+    with _engine_in(folder) as engine:
         with engine.begin() as session:
             create_all(session)
+        yield engine
+
+
+@contextmanager
+def _engine_in(folder: Path) -> Iterator[sa.Engine]:
+    with EmbeddedServer(folder, FAST) as server:
+        engine = make_engine(server.url)
         yield engine
         engine.dispose()
 
@@ -178,13 +296,20 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--poison", type=int, default=20)
     parser.add_argument("--calls", type=int, default=5_000)
+    parser.add_argument("--commands", type=int, default=5_000)
     parser.add_argument("--restores", type=int, default=100)
+    parser.add_argument("--quarters", type=int, default=5)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--log", type=Path, help="where the figures of each seed are kept, and found again")
     parser.add_argument("--write", action="store_true", help="keep the figures in the documents")
     asked = parser.parse_args(arguments)
+    global LOG
+    LOG = Log(asked.log)
     found: Figures = {}
     for part, count in (
+        (quarters, asked.quarters),
         (calls, asked.calls),
+        (commands, asked.commands),
         (poison, asked.poison),
         (restores, asked.restores),
         (kills, asked.kills),

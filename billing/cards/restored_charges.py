@@ -3,6 +3,8 @@
 restored_act (charge) ──> the invoice of its number, account and amount; else the only one of the account and
                           amount that was due ──> attempt and settlement on the charge's own day
                             └─ none, or several: people, and the account is not charged meanwhile
+restored_act (refund) ──> whoever asks for it anew finds it; after a night in which nobody did: people
+transfers out that were approved before the restore: people, as a file may have sent them since
 """
 
 from datetime import datetime
@@ -13,6 +15,7 @@ import sqlalchemy as sa
 from keizoku.billing.cards.charge_answers import save_results
 from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.port import Answer, ChargeRequest, ChargeResult, Gateway
+from keizoku.billing.receivables.transfers_out import leave_to_people_after_restore
 from keizoku.db.fence import is_of_item
 from keizoku.db.keys import next_ids
 from keizoku.db.session import Session
@@ -25,6 +28,8 @@ from keizoku.terms.rules import Rules
 def take_over(session: Session, rules: Rules, gateway: Gateway, now: datetime) -> int:
     """Read the gateway where a restore waits for it, and adopt what it did; commits; returns the rows written."""
     changes = restored.read_gateway(session, gateway, now)
+    changes += leave_to_people_after_restore(session, now)
+    session.commit()
     for act in restored.unexplained(session):
         invoice_id = _invoice_of(session, act) if act.kind == "charge" else None
         if invoice_id is not None:
@@ -36,7 +41,8 @@ def take_over(session: Session, rules: Rules, gateway: Gateway, now: datetime) -
                     raise
                 changes += restored.leave_to_people(session, act, now)
                 session.commit()
-        elif act.kind == "charge" or not _may_be_asked(session, act):
+        elif act.kind == "charge" or act.recorded_at < now or not _may_be_asked(session, act):
+            # the night that read the gateway gives back after this; a refund that none asks for by then, none may ever
             changes += restored.leave_to_people(session, act, now)
             session.commit()
     session.commit()

@@ -1,14 +1,17 @@
 """The bank as a control: 1110 of the ledger, and what the statements say that the accounts hold, on any day.
 
-    statements: the balance before the first line + every line since = the balance that the bank states, account by
-                account; where not, lines are missing, and since which day
+    statements: the balance before the first line + every line since = the balance that the bank states, after a line,
+                before or after a file; where not, lines are missing or wrong, since which day and by how much
     ledger:     1110 = the lines of all accounts + what is booked and not at the bank + what is at the bank, not booked
 
 What an account held before its first statement is in no books of ours unless people post it. Read only; whole yen.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import zip_longest
 from typing import Final
 
 import sqlalchemy as sa
@@ -19,13 +22,24 @@ from keizoku.terms.read_model import ReadModel
 
 IN_TRANSIT: Final = timedelta(days=7)
 """How long money may be on its way before somebody has to look."""
+SHOWN: Final = 6
+"""Days of one account that a sentence names."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Break(ReadModel):
+    """A day from whose end on the bank states `yen` more than the lines make, beside what was off before it."""
+
+    on: date
+    yen: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BankAccountBalance(ReadModel):
     """An account at the bank on a day: what it held before its first line, what its lines make, what the bank states.
 
-    `broken_since`: the first day whose end the lines do not explain; None: they explain every day.
+    `broken_since`: the first day whose end the lines do not explain; None: they explain every day. `breaks`: that day
+    and each later one on which what they do not explain changes: a line that lacks is a day of its own.
     """
 
     account: str
@@ -35,11 +49,20 @@ class BankAccountBalance(ReadModel):
     lines_yen: int
     stated_yen: int
     broken_since: date | None
+    breaks: tuple[Break, ...] = ()
 
     @property
     def ties(self) -> bool:
         """Whether the lines make what the bank states."""
         return self.broken_since is None
+
+    @property
+    def off(self) -> str:
+        """By how many yen the lines are short, and on which later days that changes; empty where they are not."""
+        told = [
+            f"{each.yen:+,} yen" if at == 0 else f"{each.yen:+,} on {each.on}" for at, each in enumerate(self.breaks)
+        ]
+        return f" ({', '.join(told[:SHOWN])}{', …' if len(told) > SHOWN else ''})" if told else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +97,7 @@ class BankControl(ReadModel):
             return []
         found = [
             f"account {each.account or '(not named)'}: lines do not make the stated balance since {each.broken_since}"
+            f"{each.off}"
             for each in self.accounts
             if each.broken_since is not None
         ]
@@ -107,10 +131,11 @@ def bank_control(session: Session, on: date) -> BankControl:
             last_on=row.last_on,
             opening_yen=int(row.opening),
             lines_yen=int(row.lines_yen),
-            stated_yen=int(row.stated),
+            stated_yen=int(row.stated) if row.broken_since is None else _end_of(row.each_stated, row.befores),
             broken_since=row.broken_since,
+            breaks=() if row.broken_since is None else _breaks(session, row.bank_account, row.broken_since, on),
         )
-        for row in session.execute(_ACCOUNTS, asked)
+        for row in session.execute(_ACCOUNTS, asked).all()
     )
     sums = session.execute(_SUMS, asked).one()
     unmet = tuple(
@@ -119,6 +144,30 @@ def bank_control(session: Session, on: date) -> BankControl:
     )
     rest = int(sums.ledger_yen) - int(sums.lines_yen) - sum(each.yen for each in unmet)
     return BankControl(on, int(sums.ledger_yen), int(sums.lines_yen), accounts, unmet, rest)
+
+
+def _breaks(session: Session, account: str, since: date, on: date) -> tuple[Break, ...]:
+    """The days of an account on which what its lines do not explain changes."""
+    found: list[Break] = []
+    off_yen = 0
+    days = session.execute(_FROM_THERE, {"account": account, "since": since, "on": on}).all()
+    for row, after in zip_longest(days, days[1:]):
+        if int(row.ends_at) + off_yen in row.stated:
+            continue
+        changed_yen = _end_of(row.stated, row.befores, after.befores if after else ()) - int(row.ends_at) - off_yen
+        off_yen += changed_yen
+        found.append(Break(row.day, changed_yen))
+    return tuple(found)
+
+
+def _end_of(stated: Sequence[int], befores: Sequence[int], next_befores: Sequence[int] = ()) -> int:
+    """The balance at a day's end, whatever the order of its lines: one that no other line of the day goes on from.
+
+    Of several it is the one that the next day goes on from, else the last that was read.
+    """
+    ends = [each for each in stated if each not in set(befores)]  # a row that stands twice goes on from neither
+    ends = ends or list((Counter(stated) - Counter(befores)).elements()) or list(stated)
+    return next((each for each in ends if each in next_befores), ends[-1])
 
 
 _STANDING = """
@@ -135,43 +184,65 @@ _STANDING = """
         WHERE currency = 'JPY' AND state = 'booked' AND standing.kind IS DISTINCT FROM 'taken_back'
     ), at_bank AS (SELECT * FROM kept WHERE paid_on <= :on)"""
 
-_ACCOUNTS = sa.text(
-    f"""
-    WITH {_STANDING}, told AS (
+_DAYS = f"""{_STANDING}, told AS (
         SELECT bank_statement.* FROM bank_statement
         WHERE currency = 'JPY' AND first_on <= :on AND NOT EXISTS (
             SELECT 1 FROM money_import JOIN money_import_undone ON import_id = money_import.id
             WHERE money_import.digest = bank_statement.digest
               AND money_import.recorded_at >= bank_statement.recorded_at)
     ), first AS (
-        SELECT DISTINCT ON (bank_account) bank_account, first_on, opening FROM told
-        WHERE opening IS NOT NULL ORDER BY bank_account, first_on, id
-    ), days AS (
-        SELECT bank_account, paid_on, sum(signed) AS moved, array_agg(balance) AS balances,
-               bool_or(balance IS NOT NULL) AS tells
-        FROM at_bank GROUP BY bank_account, paid_on
+        SELECT DISTINCT ON (bank_account) bank_account, first_on, coalesce(opening, closing - coalesce((
+            SELECT sum(signed) FROM at_bank WHERE at_bank.bank_account = told.bank_account
+            AND paid_on BETWEEN told.first_on AND told.last_on), 0)) AS opening
+        FROM told WHERE opening IS NOT NULL OR closing IS NOT NULL
+        ORDER BY bank_account, first_on, (opening IS NULL), id
+    ), plain AS (
+        SELECT * FROM told WHERE preset IN ('zengin', 'zengin_records', 'camt', 'mt940', 'ofx')
+    ), said AS (
+        SELECT bank_account, day, array_agg(stated ORDER BY id) AS stated FROM (
+            SELECT bank_account, first_on - 1 AS day, opening AS stated, id FROM plain WHERE opening IS NOT NULL
+            UNION ALL SELECT bank_account, last_on, closing, id FROM plain WHERE closing IS NOT NULL) AS of_files
+        WHERE day <= :on GROUP BY bank_account, day
+    ), moved AS (
+        SELECT bank_account, paid_on AS day, sum(signed) AS moved,
+               array_agg(balance ORDER BY recorded_at, line, id) FILTER (WHERE balance IS NOT NULL) AS balances,
+               array_agg(balance - signed ORDER BY recorded_at, line, id) FILTER (WHERE balance IS NOT NULL) AS befores
+        FROM at_bank JOIN first USING (bank_account) WHERE paid_on >= first_on GROUP BY bank_account, paid_on
     ), ends AS (
-        SELECT days.bank_account, paid_on, balances, tells,
-               opening + sum(moved) OVER (PARTITION BY days.bank_account ORDER BY paid_on) AS ends_at
-        FROM days JOIN first USING (bank_account) WHERE paid_on >= first_on
-    ), last_line AS (
-        SELECT DISTINCT ON (bank_account) bank_account, balance, paid_on FROM at_bank
-        WHERE balance IS NOT NULL ORDER BY bank_account, paid_on DESC, id DESC
-    ), closed AS (
-        SELECT DISTINCT ON (bank_account) bank_account, closing, last_on FROM told
-        WHERE closing IS NOT NULL AND last_on <= :on ORDER BY bank_account, last_on DESC, id DESC
+        SELECT bank_account, day,
+               coalesce(balances, ARRAY[]::bigint[]) || coalesce(stated, ARRAY[]::bigint[]) AS stated,
+               coalesce(befores, ARRAY[]::bigint[]) AS befores,
+               opening + sum(coalesce(moved, 0)) OVER (PARTITION BY bank_account ORDER BY day) AS ends_at
+        FROM moved FULL JOIN said USING (bank_account, day) JOIN first USING (bank_account)
+        WHERE day >= first_on - 1
+    )"""  # noqa: S608 - all of it is ours
+"""What each day's end has to be: the balance after one of its lines, or that of a file that ends or begins there.
+
+A table whose lines tell balances begins where it begins, which may be in the middle of a day. Where the oldest file
+tells the balance after it alone (OFX), the one before it is worked out from its lines."""
+
+_ACCOUNTS = sa.text(
+    f"""
+    WITH {_DAYS}, last_told AS (
+        SELECT DISTINCT ON (bank_account) * FROM ends WHERE cardinality(stated) > 0 ORDER BY bank_account, day DESC
     )
     SELECT first.bank_account, first.first_on, first.opening,
            coalesce((SELECT sum(signed) FROM at_bank WHERE at_bank.bank_account = first.bank_account
                      AND paid_on >= first.first_on), 0) AS lines_yen,
            (SELECT max(last_on) FROM told WHERE told.bank_account = first.bank_account) AS last_on,
-           CASE WHEN last_line.paid_on IS NULL OR closed.last_on > last_line.paid_on THEN coalesce(closing, opening)
-                ELSE last_line.balance END AS stated,
-           (SELECT min(paid_on) FROM ends WHERE ends.bank_account = first.bank_account AND tells
-            AND NOT ends_at = ANY (array_remove(balances, NULL))) AS broken_since
-    FROM first LEFT JOIN last_line USING (bank_account) LEFT JOIN closed USING (bank_account)
-    ORDER BY first.bank_account
+           CASE WHEN ends_at = ANY (stated) THEN ends_at ELSE opening END AS stated, stated AS each_stated, befores,
+           (SELECT min(ends.day) FROM ends WHERE ends.bank_account = first.bank_account
+            AND cardinality(ends.stated) > 0 AND NOT ends.ends_at = ANY (ends.stated)) AS broken_since
+    FROM first LEFT JOIN last_told USING (bank_account) ORDER BY first.bank_account
     """  # noqa: S608 - all of it is ours
+)
+
+_FROM_THERE = sa.text(
+    f"""
+    WITH {_DAYS}
+    SELECT day, ends_at, stated, befores FROM ends
+    WHERE bank_account = :account AND day >= :since AND cardinality(stated) > 0 ORDER BY day
+    """  # noqa: S608
 )
 
 _SUMS = sa.text(

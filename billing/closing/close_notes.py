@@ -8,6 +8,7 @@ from keizoku.db.session import Session
 from keizoku.terms.calendar import Month
 
 SHOWN = 5
+NAMED = 3
 
 
 def close_notes(session: Session, month: Month) -> tuple[str, ...]:
@@ -24,6 +25,9 @@ def close_notes(session: Session, month: Month) -> tuple[str, ...]:
         )
     if found.left_out:
         notes.append(f"{found.left_out:,} lines of the month are in no books of ours (`keizoku bank statement`)")
+    if early := [f"{row.account or '(not named)'} on {row.last_on}" for row in session.execute(_ENDS, asked)]:
+        more = f", {len(early) - NAMED} more" if len(early) > NAMED else ""
+        notes.append(f"statements end before the month does: {', '.join(early[:NAMED])}{more} (`keizoku bank balance`)")
     if found.tasks:
         notes.append(f"{found.tasks:,} tasks of people are open (`keizoku tasks list`)")
     if found.of_others:
@@ -58,6 +62,17 @@ _COUNTS = sa.text(
        AND belongs_to IS NOT NULL) AS of_others
     """
 )
+
+_ENDS = sa.text(
+    """
+    SELECT bank_account AS account, max(last_on) AS last_on FROM bank_statement AS told
+    WHERE currency = 'JPY' AND (opening IS NOT NULL OR closing IS NOT NULL) AND NOT EXISTS (
+        SELECT 1 FROM money_import JOIN money_import_undone ON import_id = money_import.id
+        WHERE money_import.digest = told.digest AND money_import.recorded_at >= told.recorded_at)
+    GROUP BY bank_account HAVING max(last_on) < :last ORDER BY bank_account
+    """
+)
+"""An account without a line in the last days has a statement that ends early, too: only people know."""
 
 _REVERSED = sa.text(
     """

@@ -1,20 +1,25 @@
 """What the balances of the journal's accounts have to be, derived from the rows that were posted from (SQL).
 
-Each entry of `SUMS` is a query of one account's balance; the parts below it are common tables of the audit
-(`keizoku.billing.closing.integrity_audit`), which binds their parameters.
+Each account of `SUMS` is the sum of queries, by the part of the audit that asks them; what they read beside the tables
+are common tables of `keizoku.billing.closing.audit_questions`, which binds their parameters.
 """
 
 from collections.abc import Mapping
+from typing import Final, Literal
 
 from keizoku.billing.rules.books.revenue_recognition import recognised_through_sql
 
 RECEIVABLE = "SELECT coalesce(sum(open_yen), 0) FROM invoice WHERE state = 'open'"
-CREDITS = "SELECT coalesce(sum(available_yen), 0) FROM credit WHERE available_yen > 0"
-INTEREST = """
-    SELECT coalesce((SELECT sum(yen) FROM interest_booking), 0)
-         - coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'interest'), 0)"""
 RECOGNISED = recognised_through_sql("price_yen", "starts_on", "ends_on", "least(:day_after, closed_on)")
-CONTRACT_LIABILITY = f"""
+_OPENED = """(id <= :term OR method IN ('app_store', 'product_key') OR EXISTS (
+           SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id))"""
+
+_ONLY_ASIDE = f"id IN (SELECT id FROM terms_aside) AND NOT {_OPENED}"  # noqa: S608 - of this file
+
+
+def _liability(of_terms: str) -> str:
+    """What is deferred of some terms: their fees, less what is recognised and what was taken off."""
+    return f"""
     SELECT coalesce(sum(price_yen - {RECOGNISED} - coalesce(reduced.yen, 0)), 0)
     FROM (
         SELECT * FROM term WHERE ends_on > :day_after
@@ -27,9 +32,7 @@ CONTRACT_LIABILITY = f"""
     ) AS reduced USING (id)
     WHERE method <> 'coupon'
       AND NOT EXISTS (SELECT 1 FROM term_closure WHERE term_closure.term_id = term.id)
-      AND (id <= :term OR method IN ('app_store', 'product_key') OR EXISTS (
-           SELECT 1 FROM invoice WHERE invoice.contract_id = term.contract_id AND invoice.term_id = term.id)
-           OR id IN (SELECT id FROM terms_aside))"""  # noqa: S608
+      AND {of_terms}"""  # noqa: S608 - all of it is ours
 
 
 KEYS = """
@@ -81,34 +84,75 @@ DISPUTES = """
 
 BY_PEOPLE = "SELECT line.code, sum(line.yen) AS yen FROM manual_entry JOIN line USING (entry_id) GROUP BY line.code"
 
-SUMS: Mapping[str, str] = {
-    "1140": RECEIVABLE,
-    "1150": INTEREST,
-    "1110": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
-        - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'bank'), 0)
-        + coalesce((SELECT sum(yen) FROM (SELECT yen FROM store_payout UNION ALL SELECT fee_yen - yen FROM store_refund
-            WHERE payout_id IS NOT NULL) AS paid), 0) + coalesce((SELECT sum(yen) FROM open_lines), 0)
-        - coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)""",
-    "1132": """SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)
-        + (SELECT yen FROM taken_by_disputes)""",
-    "2145": "SELECT -coalesce((SELECT sum(yen) FROM open_lines WHERE fee IS NOT true), 0)",
-    "1131": """SELECT (SELECT yen FROM charged)
-        - coalesce((SELECT sum(yen) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL), 0)
-        - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'card'), 0)
-        + coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
-        + coalesce((SELECT sum((sold - refunded) * yen) FROM batches), 0)
-        + coalesce((SELECT sum(yen) FROM movements), 0)
-        - coalesce((SELECT sum(yen + fee) FROM our_disputes), 0)""",
-    "1133": """SELECT (SELECT yen FROM begun_at_stores) - (SELECT store_yen FROM fees_aside)
-        - coalesce((SELECT sum(yen) FROM (SELECT fee_yen AS yen FROM store_report UNION ALL SELECT yen FROM store_payout
-            UNION ALL SELECT yen - fee_yen FROM store_refund WHERE payout_id IS NULL) AS gone), 0)""",
-    "2125": """SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)
-        - (SELECT key_yen FROM fees_aside)
-        - coalesce((SELECT sum((sold - refunded - expired - used) * yen) FROM batches), 0)""",
-    "2140": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
-        - (SELECT yen FROM charged) + (SELECT yen FROM settled_by_card)
-        + coalesce((SELECT sum(yen) FROM deposit_use), 0)""",
-    "2120": f"SELECT -(({CONTRACT_LIABILITY.strip()}) - (SELECT yen FROM fees_aside))",  # noqa: S608 - all of it is ours
-    "2130": f"SELECT -({CREDITS})",
+Part = Literal[
+    "first",
+    "overdue",
+    "contracts",
+    "closed",
+    "fees",
+    "entries",
+    "credits",
+    "bank",
+    "gateway",
+    "prepaid",
+    "by_people",
+    "aside",
+]
+"""Of the audit: what is asked in one statement."""
+
+SUMS: Final[Mapping[str, Mapping[Part, str]]] = {
+    "1140": {"first": RECEIVABLE},
+    "1150": {
+        "bank": """SELECT coalesce((SELECT sum(yen) FROM interest_booking), 0)
+            - coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'interest'), 0)"""
+    },
+    "1110": {
+        "bank": """SELECT coalesce((SELECT sum(yen) FROM receipt), 0)
+            - coalesce((SELECT sum(yen) FROM deposit_use WHERE through = 'bank'), 0)
+            + coalesce((SELECT sum(yen) FROM open_lines), 0)
+            - coalesce((SELECT sum(kept_yen) FROM bank_act), 0)""",
+        "prepaid": """SELECT coalesce(sum(yen), 0) FROM (SELECT yen FROM store_payout
+            UNION ALL SELECT fee_yen - yen FROM store_refund WHERE payout_id IS NOT NULL) AS paid""",
+        "gateway": "SELECT -coalesce((SELECT sum(yen) FROM movements WHERE is_payout), 0)",
+    },
+    "1132": {"gateway": "SELECT coalesce((SELECT sum(yen) FROM our_disputes), 0)"},
+    "2145": {"bank": "SELECT -coalesce((SELECT sum(yen) FROM open_lines WHERE fee IS NOT true), 0)"},
+    "1131": {
+        "credits": "SELECT -coalesce(sum(yen), 0) FROM credit_refund WHERE outcome = 'succeeded' AND failed_on IS NULL",
+        "bank": "SELECT -coalesce(sum(yen), 0) FROM deposit_use WHERE through = 'card'",
+        "prepaid": """SELECT coalesce((SELECT sum(paid_terms * price_yen) FROM keys WHERE NOT by_code), 0)
+            + coalesce((SELECT sum((sold - refunded) * yen) FROM batches), 0)""",
+        "gateway": """SELECT coalesce((SELECT sum(yen) FROM movements), 0)
+            - coalesce((SELECT sum(yen + fee) FROM our_disputes), 0)""",
+    },
+    "1133": {
+        "prepaid": """SELECT -coalesce(sum(yen), 0) FROM (SELECT fee_yen AS yen FROM store_report
+            UNION ALL SELECT yen FROM store_payout
+            UNION ALL SELECT yen - fee_yen FROM store_refund WHERE payout_id IS NULL) AS gone""",
+        "aside": "SELECT -store_yen FROM fees_aside",
+    },
+    "2125": {
+        "prepaid": """SELECT -coalesce((SELECT sum((paid_terms - begun) * price_yen) FROM keys WHERE NOT over), 0)
+            - coalesce((SELECT sum((sold - refunded - expired - used) * yen) FROM batches), 0)""",
+        "aside": "SELECT -key_yen FROM fees_aside",
+    },
+    "2140": {
+        "bank": """SELECT -coalesce((SELECT sum(yen) FROM allocation WHERE kind = 'deposit'), 0)
+            + coalesce((SELECT sum(yen) FROM deposit_use), 0)"""
+    },
+    "2120": {
+        "first": f"SELECT -({_liability(_OPENED).strip()})",
+        "aside": f"""SELECT (SELECT yen FROM fees_aside)
+            - ({_liability(_ONLY_ASIDE).strip()})""",  # noqa: S608 - all of it is ours
+    },
+    "2130": {"credits": "SELECT -coalesce(sum(available_yen), 0) FROM credit WHERE available_yen > 0"},
+}  # fmt: skip
+"""The balance that an account must have, as the sum of what these find, what is CARRIED, and manual entries."""
+
+CARRIED_INTO: Final[Mapping[str, Mapping[str, int]]] = {
+    "1131": {"charged": 1},
+    "1132": {"taken_by_disputes": 1},
+    "1133": {"begun_at_stores": 1},
+    "2140": {"charged": -1, "settled_by_card": 1},
 }
-"""The balance that an account must have, computed from the rows that it was posted from, plus manual entries."""
+"""What an audit carries on from the one before it, with its sign in the balance of an account."""

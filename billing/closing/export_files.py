@@ -79,6 +79,7 @@ def export_month(
                 _write_rows(out, entries, mapping)
         if checked.sums != sums:
             raise RuntimeError(f"the export of {month} does not sum to the ledger: {checked.sums} for {sums}")
+        sha256 = digest(partial)
     return Exported(
         file=file,
         format=mapping.format,
@@ -87,7 +88,7 @@ def export_month(
         lines=checked.lines,
         debit_yen=checked.debit_yen,
         credit_yen=checked.debit_yen - sum(sums.values()),
-        sha256=digest(file),
+        sha256=sha256,
     )
 
 

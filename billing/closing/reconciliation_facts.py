@@ -124,7 +124,7 @@ _PAYOUTS = """
 """The movements of all payouts are summed at once; one by one, each would need a look-up by its key."""
 
 _BANK = """
-    SELECT 'bank:' || bank_line.id, yen, paid_on,
+    SELECT 'bank:' || bank_line.id, yen + CASE newest.kind WHEN 'payout' THEN newest.kept_yen ELSE 0 END, paid_on,
            coalesce(newest.kind, '') NOT IN ('store_payout', 'taken_back', 'transfer', 'other', 'matched') AND (
                coalesce(newest.kind, '') = 'payout' OR NOT posts
                OR EXISTS (SELECT 1 FROM unnest(ARRAY[{processor}]::text[]) AS name
@@ -132,7 +132,7 @@ _BANK = """
            newest.kind IS NULL OR newest.kind IN ('unmatched', 'posted', 'reopened'),
            CASE newest.kind WHEN 'matched' THEN 'receipt:' || newest.receipt_id END
     FROM bank_line LEFT JOIN LATERAL (
-        SELECT kind, receipt_id FROM bank_act WHERE line_id = bank_line.id ORDER BY id DESC LIMIT 1
+        SELECT kind, receipt_id, kept_yen FROM bank_act WHERE line_id = bank_line.id ORDER BY id DESC LIMIT 1
     ) AS newest ON true
     WHERE paid_on >= '{first}' AND paid_on < '{past}' AND direction = 'in' AND currency = 'JPY' AND state = 'booked'"""
 """A line is the card processor's where the payer has one of its names in it, whatever the width and case of letters,

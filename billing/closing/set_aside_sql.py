@@ -7,12 +7,19 @@ from collections.abc import Mapping
 from typing import Final
 
 SET_ASIDE: Final[Mapping[str, str]] = {
-    "aside": "SELECT subject, detail FROM review_task WHERE kind IN ('no_price', 'set_aside') AND closed_at IS NULL",
+    "aside": """
+        SELECT subject, detail FROM review_task
+        WHERE kind IN ('no_price', 'set_aside', 'terms_unannounced') AND closed_at IS NULL""",
     "contracts_aside": """
         SELECT CAST(detail ->> 'contract' AS bigint) AS id FROM aside
         WHERE detail ->> 'step' = 'terms' AND detail ->> 'contract' IS NOT NULL
         UNION SELECT id FROM contract WHERE ended_on IS NULL AND renews_on <= :business_date
-        AND EXISTS (SELECT 1 FROM aside WHERE subject = 'terms: stage terms')""",
+        AND EXISTS (SELECT 1 FROM aside WHERE subject = 'terms: stage terms')
+        -- of terms that were not announced: whoever agreed to others
+        UNION SELECT contract.id FROM contract
+        JOIN term ON term.contract_id = contract.id AND term.ends_on = contract.renews_on
+        JOIN aside ON subject = concat('version ', detail ->> 'version') AND detail ->> 'version' <> terms_version
+        WHERE ended_on IS NULL AND renews_on <= :business_date""",
     # nothing was opened for them: no fee is owed yet, though their days are recognised
     "terms_aside": """
         SELECT id, method, price_yen FROM term WHERE (

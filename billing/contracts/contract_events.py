@@ -22,15 +22,16 @@ def record_fact(
     author: str | None = None,
     ground: str | None = None,
     detail: Mapping[str, object] | None = None,
+    occurred_at: datetime | None = None,
 ) -> int:
-    """Record what happens to a contract now; its id. Does not commit."""
+    """Record what happens to a contract now, or happened earlier; its id. Does not commit."""
     inserted = session.execute(
         sa.insert(contract_fact)
         .values(
             contract_id=contract_id,
             account=account,
             kind=kind,
-            occurred_at=now,
+            occurred_at=occurred_at or now,
             recorded_at=now,
             author=author,
             ground=ground,

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
 from keizoku.billing.contracts.renewal_stage import CHUNK, DueContract, load_facts, running, suspended_at
+from keizoku.billing.documents.notices import details_text
 from keizoku.billing.rules.contract_lifecycle import NewTerm, RenewalRules, decide_renewal
 from keizoku.billing.rules.documents.notice_text import Notice
 from keizoku.billing.rules.documents.renewal_notice import RenewalNotified, Windows, renewal_notices
@@ -139,13 +140,25 @@ def save(
 
 
 def _write(session: Session, notices: Sequence[tuple[NewTerm, str, Notice]], now: datetime) -> int:
-    columns = ("account", "contract_id", "kind", "occasion", "written_on", "written_at", "body_ja", "body_en")
+    columns = (
+        "account", "contract_id", "kind", "occasion", "written_on", "written_at", "body_ja", "body_en", "details",
+    )  # fmt: skip
     written = copy_rows(
         session,
         user_notice,
         columns,
         (
-            (each.account, each.contract_id, text.kind, occasion, jst_day(now), now, text.body_ja, text.body_en)
+            (
+                each.account,
+                each.contract_id,
+                text.kind,
+                occasion,
+                jst_day(now),
+                now,
+                text.body_ja,
+                text.body_en,
+                details_text(text),
+            )
             for each, occasion, text in notices
         ),
     )

@@ -7,11 +7,13 @@ derived as in the delinquency stage, so that a night does not renew what it susp
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from keizoku.billing.contracts import late_notices
+from keizoku.billing.contracts.announced_terms import UnannouncedTermsError, unannounced_versions
 from keizoku.billing.contracts.contract_facts import load_wishes
 from keizoku.billing.contracts.late_notices import LateNotices
 from keizoku.billing.contracts.price_lookup import load_prices, renewal_rules
@@ -46,6 +48,7 @@ class DueContract(NamedTuple):
     contract: RunningContract
     unpaid: tuple[OpenItem, ...]
     suspensions: tuple[tuple[datetime, datetime | None], ...]
+    terms_version: str  # of its last term: the terms that the user agreed to, or that were announced
 
 
 def anything_due() -> sa.ColumnElement[bool]:
@@ -117,6 +120,7 @@ def running() -> sa.Select[*tuple[Any, ...]]:
             contract.c.fallback,
             term.c.seq,
             term.c.price_yen,
+            term.c.terms_version,
         )
         .join(plan, plan.c.code == contract.c.plan)
         .join(term, sa.and_(term.c.contract_id == contract.c.id, term.c.ends_on == contract.c.renews_on))
@@ -149,6 +153,7 @@ def load_facts(session: Session, rules: Rules, rows: Sequence[Sequence[Any]], on
             ),
             tuple(unpaid.get(contract_id, ())),
             tuple(suspensions.get(contract_id, ())),
+            terms_version,
         )
         for (
             contract_id,
@@ -163,6 +168,7 @@ def load_facts(session: Session, rules: Rules, rows: Sequence[Sequence[Any]], on
             fallback,
             seq,
             price_yen,
+            terms_version,
         ) in rows
     ]
 
@@ -177,14 +183,20 @@ def decide(
 ) -> list[Renewal]:
     """What follows each contract's last term. One whose plan has no price for renewals is left to people.
 
-    With a fence, so is one whose facts cannot be decided on; without one, that is raised.
+    So is a renewal under terms that were not announced as the law asks, of a contract that was made under others. With
+    a fence, so is one whose facts cannot be decided on; without one, that is raised.
     """
+    held = unannounced_versions(session, rules.terms)
     choices = renewal_rules(rules, load_prices(session), business_date)
     renewals = []
     for each in facts:
         try:
             suspended_on = partial(suspended_at, each, rules)
-            renewals.append(decide_renewal(each.contract, business_date, suspended_on, choices))
+            renewal = decide_renewal(each.contract, business_date, suspended_on, choices)
+            if held and (version := _first_held(each, renewal, held)) is not None:
+                _hold(session, version, held[version], now, fence)
+                renewal = Renewal(tuple(takewhile(lambda new: new.terms_version != version, renewal.terms)), None)
+            renewals.append(renewal)
         except NoPriceError as error:
             if fence is not None:
                 fence.aside("contract", each.contract.contract_id, error, "no_price")
@@ -196,6 +208,22 @@ def decide(
                 raise
             fence.aside("contract", each.contract.contract_id, error)
     return renewals
+
+
+def _first_held(facts: DueContract, renewal: Renewal, held: Collection[str]) -> str | None:
+    """The version that keeps these terms from being made, or that of a term that is; None: nothing does."""
+    versions = (new.terms_version for new in renewal.terms)
+    return next((each for each in versions if each in held and each != facts.terms_version), None)
+
+
+def _hold(session: Session, version: str, why: str, now: datetime, fence: Fence | None) -> None:
+    """One task for all that wait for the announcement of a version."""
+    told = f"terms {version}: {why}, so they do not bind those who agreed to others (Civil Code 548-4)"
+    if fence is not None:
+        fence.aside("version", version, UnannouncedTermsError(told), "terms_unannounced")
+    else:
+        detail = {"version": version, "step": "terms", "why": told, "clause": "premium/2.3"}
+        open_task(session, "terms_unannounced", f"version {version}", detail, now)
 
 
 def late_notices_of(

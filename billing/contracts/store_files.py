@@ -20,7 +20,14 @@ import sqlalchemy as sa
 from keizoku.billing.contracts.store_refunds import StoreRefund, refund_term
 from keizoku.billing.receivables.csv_layout import BadValueError, Layout, day_of, read_money_file, yen_of
 from keizoku.billing.receivables.import_log import MoneyImport, known_import, note_import
-from keizoku.billing.receivables.store_reports import COLUMNS, NEEDED, StoreReport, report_of, take_report
+from keizoku.billing.receivables.store_reports import (
+    COLUMNS,
+    NEEDED,
+    StoreReport,
+    report_of,
+    store_contract_end,
+    take_report,
+)
 from keizoku.billing.rules.bank_statement import file_digest
 from keizoku.billing.statements.store_files import (
     STORE_FORMATS,
@@ -245,7 +252,10 @@ class _Taking:
             self._count(self._refund(refund))
 
     def _term_of(self, account: str, on: date) -> date:
-        """The first day of the term that a charge of this day is for. Refused where there is none."""
+        """The first day of the term that a charge of this day is for, or the day itself after the contract's end.
+
+        Refused where there was none.
+        """
         found: date | None = self.session.scalar(
             sa.select(term.c.starts_on)
             .where(
@@ -257,10 +267,17 @@ class _Taking:
             .order_by(term.c.starts_on.desc())
             .limit(1)
         )
+        if found is None and store_contract_end(self.session, account, on) is not None:
+            found = on
         self.session.rollback()
         if found is None:
             raise Refused("store.term_unknown", f"account {account}: no term of {on} is paid through an app store")
         return found
+
+    @property
+    def _totals_of(self) -> str:
+        """The store that reports products in sum."""
+        return self.layout.constants.get("store", "apple")
 
     def _product(self, totals: Sequence[ProductTotal], findings: list[Finding]) -> None:
         """All totals of a product: its terms of those days, as many as units; or a finding, and nothing is booked."""
@@ -279,6 +296,8 @@ class _Taking:
             sa.select(term.c.account, term.c.starts_on, term.c.price_yen, store_report.c.term_id)
             .outerjoin(store_report, store_report.c.term_id == term.c.id)
             .where(term.c.method == "app_store", term.c.plan == plan, term.c.starts_on.between(from_on, to_on))
+            .where(sa.or_(store_report.c.store.is_(None), store_report.c.store == self._totals_of))
+            .where(~sa.exists().where(store_order.c.account == term.c.account))  # sold by the store that names orders
             .order_by(term.c.starts_on, term.c.id)
         ).all()
         self.session.rollback()
@@ -298,7 +317,7 @@ class _Taking:
                 term_on=row.starts_on,
                 gross_yen=row.price_yen,
                 fee_yen=row.price_yen - share_yen,
-                store=self.layout.constants.get("store", "apple"),
+                store=self._totals_of,
                 payout_id=self.payout.id if self.payout else None,
                 paid_out_on=self.payout.on if self.payout else None,
             )

@@ -10,13 +10,16 @@ payout was reduced by says so: 1133 / 1110. Each term has one refund; it is reco
 from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
+from typing import cast
 
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.renewal_stage import save_end
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.store_reports import charge_after_end
 from keizoku.billing.rules.books.revenue_recognition import recognised_between
 from keizoku.billing.rules.contract_lifecycle import SALE_VOID, ContractEnd
+from keizoku.db.review_tasks import close_task
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import store_refund
@@ -71,6 +74,8 @@ def _refund(
         .where(term.c.account == refund.account, term.c.starts_on == refund.term_on, term.c.method == "app_store")
         .with_for_update(of=term)
     ).first()
+    if row is None and (task := charge_after_end(session, refund.account, refund.term_on)) is not None:
+        return _of_ended(session, refund, task, by, ground, now)
     if row is None:
         raise Refused("store.not_reported", f"{who}: the store has reported no term of {refund.term_on}")
     before = session.execute(sa.select(store_refund).where(store_refund.c.term_id == row.id)).one_or_none()
@@ -124,6 +129,21 @@ def _refund(
         postings.append(Posting("store_paid_out", f"{key}:payout", refund.paid_out_on, less, refund.account))
     post(session, postings, now)
     return len(postings)
+
+
+def _of_ended(
+    session: Session, refund: StoreRefund, task: sa.Row[tuple[object, ...]], by: str, ground: str, now: datetime
+) -> int:
+    """The store gave back what it had charged after the contract's end: that task is done, and nothing was booked."""
+    detail = cast("dict[str, int]", task.detail)
+    if refund.yen != detail["yen"]:
+        raise Refused(
+            "store.refund_amount",
+            f"account {refund.account}: of {detail['yen']} yen that the store charged for {refund.term_on}, after the "
+            f"contract's end, it gave back {refund.yen}",
+            "settle the difference with the store",
+        )
+    return close_task(session, "store_charged_after_end", str(task.subject), by, f"given back: {ground}", now)
 
 
 def _end(session: Session, row: sa.Row[tuple[object, ...]], rate: Fraction, now: datetime) -> tuple[int, int]:

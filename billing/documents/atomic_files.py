@@ -10,6 +10,7 @@ next. The lock is the kernel's and ends with the process. OSError where a place 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -58,12 +59,25 @@ def alone(lock: Path, what: Path) -> Iterator[None]:
 
 @contextmanager
 def whole_file(file: Path) -> Iterator[Path]:
-    """Where to write what becomes `file` when the block ends well; nothing is left of it otherwise."""
-    partial = file.with_name(f".{file.name}.partial")
-    with alone(file.with_name(f".{file.name}.lock"), file):
+    """Where to write what becomes `file` when the block ends well; nothing is left of it otherwise.
+
+    A link stays one. A device or a pipe is never replaced: it is given the content at the end.
+    """
+    target = Path(os.path.realpath(file))
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    if (file.exists() and not file.is_file()) or target.is_relative_to("/dev") or target.is_relative_to("/proc"):
+        with tempfile.TemporaryDirectory(prefix="keizoku-file-") as folder:
+            partial = Path(folder) / "content"
+            yield partial
+            with partial.open("rb") as written, file.open("wb") as out:
+                shutil.copyfileobj(written, out)
+        return
+    partial = target.with_name(f".{target.name}.partial")
+    with alone(target.with_name(f".{target.name}.lock"), file):
         try:
             yield partial
-            partial.replace(file)
+            partial.replace(target)
         finally:
             partial.unlink(missing_ok=True)
 

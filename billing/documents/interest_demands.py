@@ -4,7 +4,7 @@ Read only: text and workings were fixed when the demand was made. The page is Ja
 workings in a table; what comes from outside is escaped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -77,6 +77,7 @@ class Demand(ReadModel):
     written_at: datetime
     body_ja: str
     body_en: str
+    details: Sequence[Mapping[str, Any]]
     calculation: Mapping[str, Any]
 
 

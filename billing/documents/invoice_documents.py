@@ -56,7 +56,7 @@ def statement_of(session: Session, rules: Rules, invoice_id: int, issuer: Issuer
         tax_yen=row.tax_yen,
         tax_rate=rules.terms.at(row.starts_on).tax.rate,
         credits=tuple(CreditNoteLine(each.id, each.month, each.yen) for each in credits),
-        issuer=issuer,
+        issuer=issuer.on(row.issued_on),
         void=row.state == "void",
     )
     if found.total_yen - found.charged_yen != row.credit_yen:
@@ -92,7 +92,7 @@ def credit_note_of(session: Session, rules: Rules, credit_id: int, issuer: Issue
         granted_on=row.granted_on,
         yen=row.granted_yen,
         tax_rate=rules.terms.at(Month.parse(row.month).first_on).tax.rate,
-        issuer=issuer,
+        issuer=issuer.on(row.granted_on),
     )
 
 

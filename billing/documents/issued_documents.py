@@ -1,41 +1,41 @@
-"""Invoices and credit notes as they were issued: stored once, printed from the store, found, handed over.
+"""Documents as they were issued: stored once, printed from the store, found, handed over.
 
     issue(…, "invoice", 12) ──> version 1: content ja and en, sums, issuer, SHA-256 ──> the same bytes of facts for good
                                  the facts are others by now (voided) and people ask for it ──> version 2 replaces it
 
-Refused: a document of nobody (no issuer is set). What is not issued can be looked at; of nobody it says that it is a
-draft.
+Refused: an invoice of nobody (no issuer is set). What is not issued can be looked at; of nobody it says that it is a
+draft. Letters are issued by issued_letters.py; where a directory is set, documents bear names (addressees.py).
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import partial
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
+from keizoku.billing.documents.addressees import Naming, SealingKeys, keep_sealed, sealed_of
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
-from keizoku.billing.documents.rendering import document_html
+from keizoku.billing.rules.documents.addressee import Addressee, Unfit
 from keizoku.billing.rules.documents.invoice_document import (
     RETURN_INVOICE_FROM_YEN,
     PrintedDocument,
     credit_note_document,
     invoice_document,
+    to_addressee,
 )
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
-from keizoku.db.tables.documents import issued_document
+from keizoku.db.tables.documents import INVOICE_KINDS, issued_document
 from keizoku.db.tables.money import credit, invoice
-from keizoku.terms.calendar import Month, iso_jst
+from keizoku.terms.calendar import Month
 from keizoku.terms.money import tax_included_yen
 from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
@@ -43,7 +43,8 @@ from keizoku.terms.rendering import Lang
 from keizoku.terms.rules import Rules
 
 Kind = Literal["invoice", "credit_note"]
-_COLUMNS: Final = (
+AT_ONCE: Final = 200
+COLUMNS: Final = (
     "id", "kind", "number", "version", "supersedes", "account", "issued_on", "yen", "tax_yen", "issuer", "registration",
     "sha256", "author", "stored_at",
 )  # fmt: skip
@@ -78,6 +79,7 @@ class Wanted:
     from_yen: int | None = None
     to_yen: int | None = None
     account: str | None = None
+    kinds: tuple[str, ...] = ()
 
     def conditions(self) -> Iterator[sa.ColumnElement[bool]]:
         """As conditions of a query."""
@@ -92,6 +94,8 @@ class Wanted:
             yield columns.yen <= self.to_yen
         if self.account is not None:
             yield columns.account == self.account
+        if self.kinds:
+            yield columns.kind.in_(self.kinds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class Issuing:
     issuer: Issuer
     author: str
     now: datetime
+    naming: Naming | None = None
 
 
 def issue(session: Session, rules: Rules, kind: Kind, number: int, issuing: Issuing, *, anew: bool = False) -> bool:
@@ -108,48 +113,71 @@ def issue(session: Session, rules: Rules, kind: Kind, number: int, issuing: Issu
 
     `anew`: where what it says is not what its last version says, a further version replaces that.
     """
-    if not issuing.issuer.name.strip():
-        raise Refused("document.no_issuer", f"{kind} {number}: nobody issues it", "set KEIZOKU_ISSUER_NAME")
-    if not issuing.author.strip():
-        raise Refused("act.unsigned", f"{kind} {number}: say who issues it")
-    last = _last(session, kind, number)
+    last = last_version(session, kind, number)
     if last is not None and not anew:
         return False
-    facts = _facts(session, rules, kind, number, issuing.issuer)
+    return store(session, _facts(session, rules, kind, number, issuing.issuer), issuing, last) is not None
+
+
+def store(session: Session, facts: Mapping[str, Any], issuing: Issuing, last: sa.Row[Any] | None) -> int | None:
+    """Store a version with its addressee, sealed, behind the last one; its number, or None where it says the same.
+
+    Refused without an author or, for an invoice, an issuer. A user whose name cannot stand on a document gets none;
+    `issuing.naming` says why. Does not commit.
+    """
+    named = f"{facts['kind']} {facts['number']}"
+    if facts["kind"] in INVOICE_KINDS and not facts["issuer"].strip():
+        raise Refused("document.no_issuer", f"{named}: nobody issues it", "set KEIZOKU_ISSUER_NAME")
+    if not issuing.author.strip():
+        raise Refused("act.unsigned", f"{named}: say who issues it")
     sha256 = digest_of(facts["content"])
     if last is not None and last.sha256 == sha256:
-        return False
-    version, supersedes = (1, None) if last is None else (last.version + 1, last.id)
-    session.execute(
-        sa.insert(issued_document).values(
-            kind=kind,
-            number=number,
-            version=version,
-            supersedes=supersedes,
-            issuer=issuing.issuer.name,
-            sha256=sha256,
-            author=issuing.author,
-            stored_at=issuing.now,
-            **facts,
-        )
+        return None
+    addressee = issuing.naming.of(facts["account"]) if issuing.naming is not None else None
+    if isinstance(addressee, Unfit):
+        return None
+    stored_id = int(
+        session.execute(
+            insert(issued_document)
+            .values(
+                version=1 if last is None else last.version + 1,
+                supersedes=None if last is None else last.id,
+                sha256=sha256,
+                author=issuing.author,
+                stored_at=issuing.now,
+                **facts,
+            )
+            .on_conflict_do_nothing(index_elements=["kind", "number", "version"])  # somebody stored it this moment
+            .returning(issued_document.c.id)
+        ).scalar()
+        or 0
     )
-    return True
+    if not stored_id:
+        return None
+    if addressee is not None and issuing.naming is not None:
+        keep_sealed(session, stored_id, issuing.naming.keys, addressee, issuing.now)
+    return stored_id
 
 
 def issue_month(session: Session, rules: Rules, month: Month, issuing: Issuing) -> int:
-    """Store every invoice of a month, and every credit note that is due, that is not stored; how many. Commits."""
+    """Store every invoice of a month, and every credit note that is due, that is not stored; how many. Commits.
+
+    Commits as it goes: where the directory is silent meanwhile, what is stored stays, and the next run goes on.
+    """
     want_to_add(session, issued_document)
     stored: sa.ColumnElement[bool] = sa.exists().where(issued_document.c.number == invoice.c.id, _is("invoice"))
     noted: sa.ColumnElement[bool] = sa.exists().where(issued_document.c.number == credit.c.id, _is("credit_note"))
     days = month.first_on, month.end_on
-    wanted: list[tuple[Kind, sa.Select[int]]] = [
+    wanted: list[tuple[Kind, sa.Select[int, str]]] = [
         (
             "invoice",
-            sa.select(invoice.c.id).where(invoice.c.issued_on >= days[0], invoice.c.issued_on < days[1], ~stored),
+            sa.select(invoice.c.id, invoice.c.account).where(
+                invoice.c.issued_on >= days[0], invoice.c.issued_on < days[1], ~stored
+            ),
         ),
         (
             "credit_note",
-            sa.select(credit.c.id).where(
+            sa.select(credit.c.id, credit.c.account).where(
                 credit.c.granted_on >= days[0],
                 credit.c.granted_on < days[1],
                 credit.c.granted_yen >= RETURN_INVOICE_FROM_YEN,
@@ -159,15 +187,19 @@ def issue_month(session: Session, rules: Rules, month: Month, issuing: Issuing) 
     ]
     added = 0
     for kind, query in wanted:
-        for number in session.scalars(query.order_by(query.selected_columns[0])).all():
-            added += issue(session, rules, kind, number, issuing)
-    session.commit()
+        rows = session.execute(query.order_by(query.selected_columns[0])).all()
+        for start in range(0, len(rows), AT_ONCE):
+            some = rows[start : start + AT_ONCE]
+            if issuing.naming is not None:
+                issuing.naming.look_up([account for _, account in some])
+            added += sum(issue(session, rules, kind, number, issuing) for number, _ in some)
+            session.commit()
     return added
 
 
 def found(session: Session, wanted: Wanted, *, limit: int | None = None, after: int = 0) -> list[IssuedDocument]:
     """The documents that meet every condition, in the order of storing; at most `limit`, behind `after`."""
-    query = sa.select(*(issued_document.c[name] for name in _COLUMNS)).where(
+    query = sa.select(*(issued_document.c[name] for name in COLUMNS)).where(
         issued_document.c.id > after, *wanted.conditions()
     )
     return [
@@ -181,40 +213,63 @@ def found_count(session: Session, wanted: Wanted) -> int:
     return session.scalar(query) or 0
 
 
-def as_issued(session: Session, kind: Kind, number: int, lang: Lang) -> PrintedDocument | None:
+@dataclass(frozen=True, slots=True)
+class NamingKeys:
+    """Whether documents are printed with the names of their users, and the keys that these are sealed with."""
+
+    keys: SealingKeys | None = None
+    named: bool = False
+
+    def of(self, session: Session, document_id: int) -> Addressee | None:
+        """To whom a document went by name, if that is to be printed. Refused where its key is missing."""
+        return sealed_of(session, document_id, self.keys) if self.named else None
+
+
+BY_ACCOUNT: Final = NamingKeys()
+
+
+def as_issued(
+    session: Session, kind: Kind, number: int, lang: Lang, naming: NamingKeys = BY_ACCOUNT
+) -> PrintedDocument | None:
     """What the newest version says; None: it was not issued. Refused where it is not what was stored."""
-    last = _last(session, kind, number)
-    return None if last is None else stored(session, last.id, lang)
+    last = last_version(session, kind, number)
+    if last is None:
+        return None
+    return printed_document(kept(session, last.id), lang, naming.of(session, last.id))
 
 
 def stored(session: Session, document_id: int, lang: Lang) -> PrintedDocument:
-    """What a version says in a language. Refused for one that does not exist, or whose content has another hash."""
+    """What a version of an invoice or credit note says in a language. Refused as by `kept`."""
+    return printed_document(kept(session, document_id), lang)
+
+
+def kept(session: Session, document_id: int) -> sa.Row[Any]:
+    """The row of a version. Refused for one that does not exist, or whose content has another hash."""
     row = session.execute(sa.select(issued_document).where(issued_document.c.id == document_id)).one_or_none()
     if row is None:
         raise Refused("document.not_issued", f"no document {document_id} was issued", "see `keizoku documents list`")
+    checked(row)
+    return row
+
+
+def checked(row: sa.Row[Any]) -> None:
+    """Refused where the content of a version is not what was stored."""
     if digest_of(row.content) != row.sha256:
-        raise Refused("document.altered", f"document {document_id} is not what was stored: its hash is another")
-    return _printed(row.content[lang])
+        raise Refused("document.altered", f"document {row.id} is not what was stored: its hash is another")
 
 
-def archive(session: Session, wanted: Wanted) -> bytes:
-    """The documents that are found as a ZIP: index.csv, and a page of each version in each language."""
-    out, index = io.BytesIO(), io.StringIO(newline="")
-    rows = csv.writer(index, lineterminator="\r\n")
-    rows.writerow((*_COLUMNS, "file_ja", "file_en"))
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
-
-        def put(name: str, text: str) -> None:
-            packed.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), text.encode(), zipfile.ZIP_DEFLATED)
-
-        for each in found(session, wanted):
-            names = [f"{each.kind}-{each.number}-v{each.version}.{lang}.html" for lang in ("ja", "en")]
-            values = {**each.to_json(), "stored_at": iso_jst(each.stored_at)}
-            rows.writerow((*(values[name] for name in _COLUMNS), *names))
-            for name, lang in zip(names, cast("Sequence[Lang]", ("ja", "en")), strict=True):
-                put(name, document_html(stored(session, each.id, lang)))
-        put("index.csv", "\ufeff" + index.getvalue())
-    return out.getvalue()
+def printed_document(row: sa.Row[Any], lang: Lang, addressee: Addressee | None = None) -> PrintedDocument:
+    """What the row of an invoice or credit note says in a language, to its account or to a name."""
+    said = row.content[lang]
+    document = PrintedDocument(
+        said["lang"],
+        said["title"],
+        tuple((name, words) for name, words in said["fields"]),
+        tuple((name, yen) for name, yen in said["rows"]),
+        tuple((name, yen) for name, yen in said["totals"]),
+        tuple(said["notes"]),
+    )
+    return to_addressee(document, row.account, addressee)
 
 
 def digest_of(content: object) -> str:
@@ -223,11 +278,12 @@ def digest_of(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _is(kind: Kind) -> sa.ColumnElement[bool]:
+def _is(kind: str) -> sa.ColumnElement[bool]:
     return issued_document.c.kind == kind
 
 
-def _last(session: Session, kind: Kind, number: int) -> sa.Row[Any] | None:
+def last_version(session: Session, kind: str, number: int) -> sa.Row[Any] | None:
+    """The newest version of a document, or None."""
     query = sa.select(issued_document).where(_is(kind), issued_document.c.number == number)
     return session.execute(query.order_by(issued_document.c.version.desc()).limit(1)).first()
 
@@ -244,24 +300,17 @@ def _facts(session: Session, rules: Rules, kind: Kind, number: int, issuer: Issu
         amounts = (-note.yen, -tax_included_yen(note.yen, note.tax_rate))
         draw = partial(credit_note_document, note)
     registration = issuer.number_on(on)
+    by = issuer.on(on)
     content = json.loads(json.dumps({"ja": asdict(draw("ja")), "en": asdict(draw("en"))}))
     return {
+        "kind": kind,
+        "number": number,
         "account": account,
         "issued_on": on,
+        "issuer": by.name,
         "yen": amounts[0],
         "tax_yen": amounts[1],
         "registration": registration,
         "qualified": registration is not None,
         "content": content,
     }
-
-
-def _printed(said: dict[str, Any]) -> PrintedDocument:
-    return PrintedDocument(
-        said["lang"],
-        said["title"],
-        tuple((name, words) for name, words in said["fields"]),
-        tuple((name, yen) for name, yen in said["rows"]),
-        tuple((name, yen) for name, yen in said["totals"]),
-        tuple(said["notes"]),
-    )

@@ -3,6 +3,8 @@
     a claim received ─ granted ─ rejected ─ another remedy agreed ─ a credit used ─ refunded ─ a contract that ended
         └─ what each letter needs to say, as facts; the words come when it is printed (rules/documents/letters.py)
 
+A letter bears the day on which it is written; the one about a claim's receipt, the day of receipt, whose record it is.
+
 What is due is a row without its letter, of the last WITHIN days: a database that was taken over from elsewhere does not
 write to people about things long past. A termination has a notice of its own, so it has no second letter here. One
 statement a night for all kinds; where a row fails, the rest goes on (keizoku.db.fence).
@@ -14,9 +16,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from keizoku.db.fence import Fence, in_halves, is_of_item
-from keizoku.db.session import Session
+from keizoku.db.probes import NOW
+from keizoku.db.session import PreparedQuery, Session
+from keizoku.db.tables.claims import alternative_consent, claim, claim_decision
+from keizoku.db.tables.contracts import contract
+from keizoku.db.tables.money import credit_application, credit_refund
 from keizoku.terms.calendar import jst_day
 
 WITHIN: Final = timedelta(days=60)
@@ -50,8 +57,8 @@ _GRANTED: Final = f"""
         'goes_to', CASE
             WHEN EXISTS (SELECT 1 FROM alternative_consent AS consent JOIN claim AS other ON other.id = consent.claim_id
                          WHERE other.account = claim.account AND other.month = claim.month
-                         AND NOT EXISTS (SELECT 1 FROM alternative_outcome WHERE consent_id = consent.id
-                                         AND outcome <> 'performed')) THEN 'remedy'
+                         AND coalesce((SELECT bool_or(outcome = 'performed') FROM alternative_outcome
+                                       WHERE consent_id = consent.id), true)) THEN 'remedy'
             WHEN EXISTS (SELECT 1 FROM contract WHERE contract.account = claim.account AND ended_on IS NULL
                          AND approved_at IS NOT NULL AND method = 'card') THEN 'bill'
             ELSE 'card' END)
@@ -123,13 +130,47 @@ _DUE: Final = f"""
     ) AS found (kind, account, occasion, happened_at, facts)
     WHERE NOT EXISTS (SELECT 1 FROM letter WHERE letter.kind = found.kind AND letter.occasion = found.occasion)
 """  # noqa: S608 - our own words
-_WRITE: Final = f"""
-    INSERT INTO letter (account, kind, occasion, written_on, written_at, facts)
-    SELECT account, kind, occasion, :today, :now, facts FROM ({_DUE}) AS due
-    WHERE CAST(:only AS text[]) IS NULL OR concat(kind, ' ', occasion) = ANY(CAST(:only AS text[]))
-    ORDER BY happened_at, array_position(ARRAY['claim_received', 'claim_granted', 'claim_rejected', 'remedy',
-                                               'credit', 'refund', 'contract_end'], kind), occasion
-"""  # noqa: S608 - our own words
+_WRITE: Final = PreparedQuery(
+    sa.text(
+        f"""
+    WITH written AS (
+        INSERT INTO letter (account, kind, occasion, written_on, written_at, facts)
+        SELECT account, kind, occasion,
+               CASE kind WHEN 'claim_received' THEN (happened_at AT TIME ZONE 'Asia/Tokyo')::date ELSE :today END,
+               :now, facts FROM ({_DUE}) AS due
+        WHERE :only IS NULL OR concat(kind, ' ', occasion) = ANY(:only)
+        ORDER BY happened_at, array_position(ARRAY['claim_received', 'claim_granted', 'claim_rejected', 'remedy',
+                                                   'credit', 'refund', 'contract_end'], kind), occasion
+        RETURNING 1
+    ) SELECT count(*) AS letters FROM written
+    """  # noqa: S608 - our own words
+    ).bindparams(
+        sa.bindparam("today", type_=sa.Date()),
+        sa.bindparam("now", type_=sa.DateTime(timezone=True)),
+        sa.bindparam("since", type_=sa.DateTime(timezone=True)),
+        sa.bindparam("only", type_=ARRAY(sa.Text())),
+    )
+)
+
+
+_SINCE: Final = NOW - sa.literal(WITHIN)
+
+
+def anything_due() -> sa.ColumnElement[bool]:
+    """Whether anything that letters tell of was recorded in the last WITHIN days, told of or not."""
+    return sa.or_(
+        *(
+            sa.exists().where(recorded_at > _SINCE)
+            for recorded_at in (
+                claim.c.recorded_at,
+                claim_decision.c.decided_at,
+                alternative_consent.c.recorded_at,
+                credit_application.c.recorded_at,
+                credit_refund.c.answer_recorded_at,
+            )
+        ),
+        sa.exists().where(contract.c.ended_on.is_not(None), contract.c.end_recorded_at > _SINCE),
+    )
 
 
 def save(session: Session, now: datetime, fence: Fence | None = None) -> int:
@@ -137,9 +178,8 @@ def save(session: Session, now: datetime, fence: Fence | None = None) -> int:
 
     def of_some(session: Session, some: Sequence[str] | None) -> int:
         values = {"now": now, "today": jst_day(now), "since": now - WITHIN, "only": some}
-        written = session.execute(sa.text(_WRITE), values).rowcount
-        session.commit()
-        return int(written)
+        [written] = _WRITE.rows_and_commit(session, values)
+        return int(written["letters"])
 
     try:
         return of_some(session, None)

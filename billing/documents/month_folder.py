@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from keizoku.billing.documents.atomic_files import SUMS, alone, digest
 from keizoku.billing.documents.interest_demands import demand_html, demand_of
 from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
-from keizoku.billing.documents.issued_documents import Kind, as_issued
+from keizoku.billing.documents.issued_documents import BY_ACCOUNT, Kind, NamingKeys, as_issued
 from keizoku.billing.documents.rendering import document_html, document_pdf
 from keizoku.billing.rules.documents.invoice_document import (
     RETURN_INVOICE_FROM_YEN,
@@ -54,6 +54,7 @@ class Printing:
     lang: Lang
     form: Form = "pdf"
     font: Path | None = None
+    naming: NamingKeys = BY_ACCOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _documents(session: Session, rules: Rules, month: Month, printing: Printing)
     issuer, lang, form, font = printing.issuer, printing.lang, printing.form, printing.font
 
     def drawn(kind: Kind, number: int, drafted: PrintedDocument, yen: int = 0) -> _Made:
-        document = as_issued(session, kind, number, lang) or drafted
+        document = as_issued(session, kind, number, lang, printing.naming) or drafted
         name = f"{'statement' if kind == 'invoice' else 'return'}-{number}"
         facts = hashlib.sha256(f"{form} {font or ''} {document!r}".encode()).hexdigest()
         if form == "html":

@@ -1,27 +1,38 @@
 """Documents for users, to be sent by a mailer: what was written, and when each was handed over.
 
-    the night writes it ──> `waiting` lists it ──> the mailer sends it ──> `hand_over` records when
+    the night writes it ──> `waiting` lists it ──> the mailer sends it ──> `issued_letters.hand_over` records when
 
 Writing a document does not send it, and a declaration counts from the day on which it reaches the user: so the time
 of the handover is a fact of its own, recorded once and never changed. Notices have ids like N12, demands for late
 interest like D3, letters about decisions like L7.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB
 
+from keizoku.billing.rules.documents.addressee import Addressee
 from keizoku.billing.rules.documents.issuer import Issuer
-from keizoku.billing.rules.documents.letters import Heading, LetterText, Page, letter_text, printed
-from keizoku.billing.rules.documents.notice_text import SUBJECTS
-from keizoku.db.review_tasks import close_tasks
+from keizoku.billing.rules.documents.letters import (
+    Heading,
+    LetterText,
+    Page,
+    PrintedLetter,
+    addressed,
+    letter_text,
+    notice_letter,
+    printed,
+    printed_of_json,
+)
+from keizoku.billing.rules.documents.notice_text import SUBJECTS, Item
 from keizoku.db.session import Session
+from keizoku.db.tables.documents import issued_document
 from keizoku.db.tables.letters import letter
-from keizoku.db.tables.money import demand, handover, review_task, user_notice
+from keizoku.db.tables.money import demand, handover, user_notice
 from keizoku.terms.calendar import iso_jst
 from keizoku.terms.refusal import Refused
 from keizoku.terms.rendering import Lang
@@ -45,19 +56,30 @@ class OutgoingDocument:
     body_ja: str
     body_en: str
     facts: Mapping[str, Any] | None = None  # of a letter about a decision
+    items: Sequence[Item] = ()  # the list of a notice or a demand
+    written_ja: str = ""  # its paragraphs, a line each
+    written_en: str = ""
+    content: Mapping[str, Any] | None = None  # the stored letter, where it went out: subject and body are its own
+    dated_on: date | None = None  # the JST day that it bears; None: that of writing
 
     def in_language(self, lang: Lang) -> dict[str, Any]:
         """As one row with `subject` and `body` in one language."""
         row = asdict(self)
         subject, body = row[f"subject_{lang}"], row[f"body_{lang}"]
-        shared = {name: value for name, value in row.items() if name != "facts" and not name.endswith(("_ja", "_en"))}
+        left_out = ("facts", "items", "content", "dated_on")
+        shared = {
+            name: value for name, value in row.items() if name not in left_out and not name.endswith(("_ja", "_en"))
+        }
         return {**shared, "lang": lang, "subject": subject, "body": body}
 
     def page(self, lang: Lang, sender: Issuer = NOBODY, addressee: str = "") -> Page:
-        """As a letter: Japanese and then English, or English alone; `addressee`: its name instead of the account."""
-        heading = Heading(self.id, date.fromisoformat(self.written_at[:10]), sender, addressee or self.account)
-        both: tuple[Lang, ...] = ("ja", "en") if lang == "ja" else ("en",)
-        return Page(tuple(printed(heading, *self._words(each), each) for each in both))
+        """As a letter: Japanese and then English, or English alone; `addressee`: its name instead of the account.
+
+        As it went out, if it did; else as it would go out now, from this sender.
+        """
+        langs: tuple[Lang, ...] = ("ja", "en") if lang == "ja" else ("en",)
+        to = Addressee(addressee) if addressee else None
+        return Page(tuple(addressed(self._letter(each, sender), self.account, to) for each in langs))
 
     def html(self, lang: Lang, sender: Issuer = NOBODY, addressee: str = "") -> str:
         """The same as a page of its own that loads nothing from elsewhere."""
@@ -65,11 +87,32 @@ class OutgoingDocument:
 
         return letter_html(self.page(lang, sender, addressee))
 
-    def _words(self, lang: Lang) -> tuple[str, LetterText]:
-        subject, body = (self.subject_ja, self.body_ja) if lang == "ja" else (self.subject_en, self.body_en)
+    def _letter(self, lang: Lang, sender: Issuer) -> PrintedLetter:
+        return self.printed(lang, sender) if self.content is None else printed_of_json(self.content[lang])
+
+    def printed(self, lang: Lang, sender: Issuer) -> PrintedLetter:
+        """The letter that would go out now, to the account."""
+        heading = Heading(self.id, self.written_on, sender, self.account)
+        return printed(heading, self.subject_ja if lang == "ja" else self.subject_en, self.text(lang), lang)
+
+    @property
+    def written_on(self) -> date:
+        """The day that it bears."""
+        return self.dated_on or date.fromisoformat(self.written_at[:10])
+
+    def text(self, lang: Lang) -> LetterText:
+        """What it says now, without its heading; what it said when it went out is in issued_letters.py."""
         if self.facts is not None:
-            return subject, letter_text(self.kind, self.facts, lang)
-        return subject, LetterText(tuple(body.splitlines()))
+            return letter_text(self.kind, self.facts, lang)
+        return notice_letter(self.kind, self.written_ja if lang == "ja" else self.written_en, self.items, lang)
+
+    def told(self) -> dict[str, Any]:
+        """Both languages, as one row."""
+        return {name: value for name, value in asdict(self).items() if name not in _RAW}
+
+
+_RAW: Final = ("items", "written_ja", "written_en", "content", "dated_on")
+"""Of what a body is made."""
 
 
 def waiting(
@@ -89,7 +132,7 @@ def waiting(
     columns = query.selected_columns
     if after:
         last = document(session, after)
-        series, number = _parse(after)
+        series, number = parse_id(after)
         same = columns.written_at == datetime.fromisoformat(last.written_at)
         query = query.where(
             sa.or_(
@@ -98,10 +141,9 @@ def waiting(
                 sa.and_(same, columns.letter == series, columns.id > number),
             )
         )
-    return [
-        _document(row)
-        for row in session.execute(query.order_by(columns.written_at, columns.letter.desc(), columns.id).limit(limit))
-    ]
+    rows = session.execute(query.order_by(columns.written_at, columns.letter.desc(), columns.id).limit(limit)).all()
+    stored = _stored(session, rows)
+    return [_document(row, stored) for row in rows]
 
 
 def waiting_count(
@@ -129,7 +171,7 @@ def _waiting(account: str | None, kinds: Collection[str], *, also_handed_over: b
 
 def document(session: Session, document_id: str) -> OutgoingDocument:
     """One document. Raises Refused for an id that does not exist."""
-    kind, number = _parse(document_id)
+    kind, number = parse_id(document_id)
     query = _documents()
     columns = query.selected_columns
     row = session.execute(query.where(columns.letter == kind, columns.id == number)).first()
@@ -137,58 +179,17 @@ def document(session: Session, document_id: str) -> OutgoingDocument:
         raise Refused(
             "document.unknown", f"there is no document {document_id}", "`keizoku notice list --also-sent` lists them"
         )
-    return _document(row)
+    return _document(row, _stored(session, [row]))
 
 
-def hand_over(session: Session, document_id: str, *, by: str, handed_at: datetime, now: datetime) -> bool:
-    """Record when a document was given to the mailer, once; False where the same time is recorded already. Commits.
-
-    Raises Refused for a time before it was written or still to come, and for another time than the recorded one.
-    """
-    kind, number = _parse(document_id)
-    known = document(session, document_id)
-    when = iso_jst(handed_at)
-    if not by.strip():
-        raise Refused("act.unsigned", f"document {document_id}: say who or what sends it")
-    if when < known.written_at or handed_at > now:
-        raise Refused(
-            "document.handed_over_outside",
-            f"document {document_id}: it was written at {known.written_at} and it is {iso_jst(now)} now; "
-            f"it cannot have been handed over at {when}",
-        )
-    column = _COLUMNS[kind]
-    done = session.execute(
-        insert(handover)
-        .values({column: number, "handed_at": handed_at, "author": by, "recorded_at": now})
-        .on_conflict_do_nothing()
-        .returning(handover.c.id)
-    ).first()
-    close_tasks(
-        session,
-        by,
-        "handed over",
-        now,
-        review_task.c.kind.in_(("mail_no_address", "mail_refused", "mail_unknown")),
-        review_task.c.subject == known.id,
-    )
-    session.commit()
-    if done is not None:
-        return True
-    recorded = document(session, document_id).handed_over_at
-    if recorded != when:
-        raise Refused(
-            "document.handed_over", f"document {document_id}: it was handed over at {recorded} already; that stays"
-        )
-    return False
-
-
-_COLUMNS = {"N": "notice_id", "L": "letter_id", "D": "demand_id"}
+HANDOVER_OF = {"N": "notice_id", "L": "letter_id", "D": "demand_id"}
 """The first letter of an id -> the column of its handover."""
 
 
-def _parse(document_id: str) -> tuple[str, int]:
+def parse_id(document_id: str) -> tuple[str, int]:
+    """Series and number of an id like N12. Raises Refused for what is none."""
     kind, number = document_id[:1].upper(), document_id[1:]
-    if kind not in _COLUMNS or not (number.isascii() and number.isdecimal()) or len(number) > 18:
+    if kind not in HANDOVER_OF or not (number.isascii() and number.isdecimal()) or len(number) > 18:
         raise Refused(
             "document.id_form", f"not the id of a document: {document_id!r}", "notices are N12, demands D3, letters L7"
         )
@@ -208,7 +209,9 @@ def _documents() -> sa.Select[Any]:
         user_notice.c.written_at,
         user_notice.c.body_ja,
         user_notice.c.body_en,
+        user_notice.c.details,
         sa.cast(None, JSONB).label("facts"),
+        sa.cast(None, sa.Date).label("dated_on"),
         *sent,
     ).outerjoin(handover, handover.c.notice_id == user_notice.c.id)
     demands = sa.select(
@@ -219,7 +222,9 @@ def _documents() -> sa.Select[Any]:
         demand.c.written_at,
         demand.c.body_ja,
         demand.c.body_en,
+        demand.c.details,
         sa.cast(None, JSONB),
+        sa.cast(None, sa.Date),
         *sent,
     ).outerjoin(handover, handover.c.demand_id == demand.c.id)
     nothing = sa.cast(None, sa.Text)
@@ -231,22 +236,31 @@ def _documents() -> sa.Select[Any]:
         letter.c.written_at,
         nothing,
         nothing,
+        sa.cast(None, JSONB),
         sa.case(  # the number of its invoice is in its occasion alone
             (letter.c.kind == "credit", letter.c.facts + sa.func.jsonb_build_object("invoice", _INVOICE)),
             else_=letter.c.facts,
         ),
+        letter.c.written_on,
         *sent,
     ).outerjoin(handover, handover.c.letter_id == letter.c.id)
     return sa.select(sa.union_all(notices, demands, letters).subquery())
 
 
-def _document(row: sa.Row[Any]) -> OutgoingDocument:
+def _stored(session: Session, rows: Sequence[sa.Row[Any]]) -> Mapping[tuple[str, int], Mapping[str, Any]]:
+    """(kind, number) -> content of those that went out."""
+    wanted = [(row.kind, row.id) for row in rows]
+    if not wanted:
+        return {}
+    columns = issued_document.c
+    query = sa.select(columns.kind, columns.number, columns.content).order_by(columns.version)
+    found = session.execute(query.where(sa.tuple_(columns.kind, columns.number).in_(wanted)))
+    return {(row.kind, row.number): row.content for row in found}
+
+
+def _document(row: sa.Row[Any], stored: Mapping[tuple[str, int], Mapping[str, Any]]) -> OutgoingDocument:
     subject_ja, subject_en = SUBJECTS[row.kind]
-    if row.facts is None:
-        ja, en = LetterText((row.body_ja,)), LetterText((row.body_en,))
-    else:
-        ja, en = letter_text(row.kind, row.facts, "ja"), letter_text(row.kind, row.facts, "en")
-    return OutgoingDocument(
+    found = OutgoingDocument(
         id=f"{row.letter}{row.id}",
         kind=row.kind,
         account=row.account,
@@ -255,7 +269,18 @@ def _document(row: sa.Row[Any]) -> OutgoingDocument:
         handed_over_by=row.author,
         subject_ja=subject_ja,
         subject_en=subject_en,
-        body_ja=ja.plain("ja"),
-        body_en=en.plain("en"),
+        body_ja="",
+        body_en="",
         facts=row.facts,
+        dated_on=row.dated_on,
+        items=row.details or (),
+        written_ja=row.body_ja or "",
+        written_en=row.body_en or "",
+    )
+    content = stored.get((row.kind, row.id))
+    if content is None:
+        return replace(found, body_ja=found.text("ja").plain("ja"), body_en=found.text("en").plain("en"))
+    ja, en = printed_of_json(content["ja"]), printed_of_json(content["en"])
+    return replace(
+        found, subject_ja=ja.subject, subject_en=en.subject, body_ja=ja.plain(), body_en=en.plain(), content=content
     )

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jinja2 import Template
 
     from keizoku.billing.rules.documents.invoice_document import PrintedDocument
@@ -40,82 +42,115 @@ def letter_html(page: Page) -> str:
 
 def letter_pdf(page: Page, font: Path | None = None) -> bytes:
     """A letter as a PDF on A4, one language after the other; the same letter gives the same bytes. Raises FontError."""
-    from reportlab.lib import colors
-    from reportlab.lib.pagesizes import A4
-    from reportlab.lib.styles import ParagraphStyle
     from reportlab.lib.units import mm
-    from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate, Spacer, Table
+    from reportlab.platypus import PageBreak, Paragraph, Spacer
 
     story: list[Any] = []
     for letter in page.letters:
-        cjk = "CJK" if letter.lang == "ja" else None
-        body = ParagraphStyle(
-            "body", fontName=document_font(font), fontSize=10.5, leading=18, textColor=_INK, wordWrap=cjk, spaceAfter=6
-        )
-        right = ParagraphStyle("right", body, alignment=2, spaceAfter=0)
-        title = ParagraphStyle("title", body, fontSize=14, leading=22, alignment=1, spaceBefore=22, spaceAfter=16)
+        style = _Style(letter.lang, font)
         if story:
             story.append(PageBreak())
-        story += [Paragraph(escape(words), right) for words in (letter.date, letter.number)]
-        story += [Spacer(1, 6 * mm), Paragraph(escape(letter.addressee), body)]
-        story += [Paragraph(escape(words), right) for words in letter.sender]
-        story.append(Paragraph(escape(letter.subject), title))
-        story += [Paragraph(escape(words), body) for words in letter.paragraphs]
+        to = [*letter.address, letter.addressee, *([letter.customer] if letter.customer else [])]
+        story += [Paragraph(escape(words), style.right) for words in (letter.number, letter.date)]
+        story += [Spacer(1, 4 * mm), *_parties(to, letter.sender, style)]
+        story.append(Paragraph(escape(letter.subject), style.subject))
+        story += [Paragraph(escape(words), style.body) for words in letter.paragraphs]
+        if letter.note:
+            story.append(Paragraph(escape(letter.note), style.note))
+        if letter.details:
+            story.append(style.details(letter.details))
         if letter.amounts:
-            rows = [
-                [Paragraph(escape(name), body), Paragraph(f"{yen:,}{letter.unit}", right)]
-                for name, yen in letter.amounts
-            ]
-            line = ("LINEBELOW", (0, 0), (-1, -1), 0.5, colors.HexColor(_LINE))
-            story += [Spacer(1, 3 * mm), Table(rows, colWidths=[124 * mm, 46 * mm], style=[line])]
-        story += [Spacer(1, 6 * mm), Paragraph(escape(letter.closing), right)]
-    out = BytesIO()
-    margins: dict[str, Any] = dict.fromkeys(("leftMargin", "rightMargin", "topMargin", "bottomMargin"), 20 * mm)
+            story += [Spacer(1, 2 * mm), style.amounts(letter.amounts, letter.unit)]
+        story += [Spacer(1, 6 * mm), Paragraph(escape(letter.closing), style.right)]
     named = page.letters[0]
-    SimpleDocTemplate(out, pagesize=A4, title=named.subject, lang=named.lang, invariant=1, **margins).build(story)
-    return out.getvalue()
+    return _built(story, named.subject, named.lang)
 
 
 def document_pdf(document: PrintedDocument, font: Path | None = None) -> bytes:
     """A document as a PDF on A4; the same document gives the same bytes. Raises FontError."""
-    from reportlab.lib import colors
-    from reportlab.lib.pagesizes import A4
-    from reportlab.lib.styles import ParagraphStyle
     from reportlab.lib.units import mm
-    from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table
+    from reportlab.platypus import Paragraph, Spacer
 
-    named = document_font(font)
-    cjk = "CJK" if document.lang == "ja" else None
-    body = ParagraphStyle("body", fontName=named, fontSize=10, leading=16, textColor=_INK, wordWrap=cjk)
-    soft = ParagraphStyle("soft", body, textColor=_SOFT, fontSize=9, leading=14)
-    title = ParagraphStyle("title", body, fontSize=17, leading=26)
-    right = ParagraphStyle("right", body, alignment=2, wordWrap=None)
-    line = ("LINEBELOW", (0, 0), (-1, -1), 0.5, colors.HexColor(_LINE))
-    top = ("VALIGN", (0, 0), (-1, -1), "TOP")
-
-    def text(words: str, style: ParagraphStyle = body) -> Paragraph:
-        return Paragraph(escape(words), style)
-
-    def amounts(rows: tuple[tuple[str, int], ...]) -> Table:
-        unit = "円" if document.lang == "ja" else " yen"
-        drawn = [[text(words), text(f"{yen:,}{unit}", right)] for words, yen in rows]
-        return Table(drawn, colWidths=[124 * mm, 46 * mm], style=[line, top])
-
-    fields = [[text(name, soft), text(words)] for name, words in document.fields]
-    story = [
-        text(document.title, title),
+    style = _Style(document.lang, font)
+    unit = "円" if document.lang == "ja" else " yen"
+    story: list[Any] = [Paragraph(escape(document.title), style.title)]
+    story += [Paragraph(escape(words), style.line) for words in document.addressee]
+    story += [
         Spacer(1, 4 * mm),
-        Table(fields, colWidths=[46 * mm, 124 * mm], style=[top]),
+        style.details(document.fields),
         Spacer(1, 6 * mm),
-        amounts(document.rows),
+        style.amounts(document.rows, unit),
         Spacer(1, 5 * mm),
-        amounts(document.totals),
+        style.amounts(document.totals, unit),
         Spacer(1, 6 * mm),
-        *(text(note, soft) for note in document.notes),
+        *(Paragraph(escape(note), style.soft) for note in document.notes),
     ]
+    return _built(story, document.title, document.lang)
+
+
+class _Style:
+    """How text is set on A4 in a language: 170 mm wide."""
+
+    def __init__(self, lang: str, font: Path | None) -> None:
+        from reportlab.lib.styles import ParagraphStyle
+
+        ja = lang == "ja"
+        cjk = "CJK" if ja else None
+        self.line = ParagraphStyle(
+            "line", fontName=document_font(font), fontSize=10.5, leading=16, textColor=_INK, wordWrap=cjk
+        )
+        self.body = ParagraphStyle("body", self.line, leading=18, spaceAfter=6, firstLineIndent=10.5 if ja else 0)
+        self.right = ParagraphStyle("right", self.line, alignment=2, wordWrap=None)
+        self.soft = ParagraphStyle("soft", self.line, textColor=_SOFT, fontSize=9, leading=14)
+        self.note = ParagraphStyle("note", self.line, alignment=1, spaceBefore=10, spaceAfter=8)
+        self.title = ParagraphStyle("title", self.line, fontSize=17, leading=26, spaceAfter=11)
+        self.subject = ParagraphStyle(
+            "subject", self.line, fontSize=14, leading=22, alignment=1, spaceBefore=22, spaceAfter=16
+        )
+
+    def details(self, rows: Sequence[tuple[str, str]]) -> Any:
+        """Names and words, side by side."""
+        from reportlab.lib.units import mm
+        from reportlab.platypus import Paragraph, Table
+
+        drawn = [[Paragraph(escape(name), self.soft), Paragraph(escape(words), self.line)] for name, words in rows]
+        return Table(drawn, colWidths=[46 * mm, 124 * mm], style=[_TOP])
+
+    def amounts(self, rows: Sequence[tuple[str, int]], unit: str) -> Any:
+        """Names and yen, ruled, the yen to the right."""
+        from reportlab.lib import colors
+        from reportlab.lib.units import mm
+        from reportlab.platypus import Paragraph, Table
+
+        drawn = [[Paragraph(escape(words), self.line), Paragraph(f"{yen:,}{unit}", self.right)] for words, yen in rows]
+        line = ("LINEBELOW", (0, 0), (-1, -1), 0.5, colors.HexColor(_LINE))
+        return Table(drawn, colWidths=[136 * mm, 34 * mm], style=[line, _TOP])
+
+
+_TOP = ("VALIGN", (0, 0), (-1, -1), "TOP")
+
+
+def _parties(to: Sequence[str], sender: Sequence[str], style: _Style) -> list[Any]:
+    """To whom, on the left as in the window of an envelope, and below it, on the right, from whom."""
+    from reportlab.lib.units import mm
+    from reportlab.platypus import Paragraph, Spacer, Table
+
+    half = [Paragraph(escape(words), style.line) for words in to]
+    block = [Paragraph(escape(words), style.line) for words in sender]
+    drawn: list[Any] = [Table([[half, ""]], colWidths=[90 * mm, 80 * mm], style=[_TOP])]
+    if block:
+        drawn += [Spacer(1, 2 * mm), Table([["", block]], colWidths=[90 * mm, 80 * mm], style=[_TOP])]
+    return drawn
+
+
+def _built(story: list[Any], title: str, lang: str) -> bytes:
+    from reportlab.lib.pagesizes import A4
+    from reportlab.lib.units import mm
+    from reportlab.platypus import SimpleDocTemplate
+
     out = BytesIO()
     margins: dict[str, Any] = dict.fromkeys(("leftMargin", "rightMargin", "topMargin", "bottomMargin"), 20 * mm)
-    SimpleDocTemplate(out, pagesize=A4, title=document.title, lang=document.lang, invariant=1, **margins).build(story)
+    SimpleDocTemplate(out, pagesize=A4, title=title, lang=lang, invariant=1, **margins).build(story)
     return out.getvalue()
 
 

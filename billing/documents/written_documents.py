@@ -1,7 +1,7 @@
 """Every document that was written to an account, of every kind, in the order of writing: invoices as letters.
 
     invoice, credit_note       rows of their own; a credit has a note from the amount on from which one is due
-    notices, demands, letters  as they were written
+    notices, demands, letters  as they were written; that a claim was received, in the place of its receipt
 
 Read only. What one night wrote at one instant stands in the order of its stages.
 """
@@ -39,7 +39,9 @@ _ALL: Final = sa.text("""
         UNION ALL
         SELECT demanded_on, 'demand', written_at, 4, id FROM demand WHERE account = :account
         UNION ALL
-        SELECT written_on, kind, written_at, 6, id FROM letter WHERE account = :account
+        SELECT written_on, kind, coalesce(received_at, written_at), 6, letter.id
+        FROM letter LEFT JOIN claim ON kind = 'claim_received' AND claim.id = occasion
+        WHERE letter.account = :account
     ) AS written (day, kind, at, place, id)
     ORDER BY at, place, id
 """)

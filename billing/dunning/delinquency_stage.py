@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 
 import sqlalchemy as sa
@@ -315,5 +315,6 @@ def _overdue(session: Session, rules: Rules, fee: OpenItem, today: date, running
     pay_to = settings.transfer_account
     number = session.scalar(sa.select(account.c.number).where(account.c.id == fee.account)) if pay_to else None
     reference = str(Reference(ACCOUNT, number)) if number is not None else ""
-    told = notice_text.OverdueFee(fee.due_on, fee.open_yen, method, wanted_on, suspends_on, pay_to, reference)
+    by_on = suspends_on - timedelta(days=1) if suspends_on is not None and suspends_on > today else None
+    told = notice_text.OverdueFee(fee.due_on, fee.open_yen, method, wanted_on, suspends_on, pay_to, reference, by_on)
     return notice_text.overdue(told)

@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from keizoku.billing.documents.notices import details_text
 from keizoku.billing.ledger.posting import Posting, post
 from keizoku.billing.receivables.interest_bookings import interest_booked_by, workings_of, write_bookings
 from keizoku.billing.receivables.open_items import OpenItem, by_account, load_open_items
@@ -130,7 +131,7 @@ def demand_interest(
     rows = []
     for each in fresh:
         calculation = each.to_json()
-        body_ja, body_en = notice_text.interest_demand(
+        said = notice_text.interest_demand(
             today,
             each.new_yen,
             each.total_yen,
@@ -138,7 +139,8 @@ def demand_interest(
             interest_sentences(calculation, "ja"),
             interest_sentences(calculation, "en"),
         )
-        rows.append((each.account, today, each.new_yen, each.total_yen, occasion, now, body_ja, body_en, calculation))
+        told = said.body_ja, said.body_en, details_text(said)
+        rows.append((each.account, today, each.new_yen, each.total_yen, occasion, now, *told, calculation))
     copy_rows(
         session,
         demand,
@@ -151,6 +153,7 @@ def demand_interest(
             "written_at",
             "body_ja",
             "body_en",
+            "details",
             "calculation",
         ),
         rows,

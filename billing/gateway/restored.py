@@ -165,6 +165,7 @@ def leave_to_people(session: Session, act: sa.Row[Any], now: datetime) -> int:
         "yen": act.yen,
         "key": act.key,
         "happened_at": iso_jst(act.happened_at),
+        **({"charge": act.charge_gateway_id} if act.charge_gateway_id is not None else {}),
     }
     return open_task(session, "restored_act", act.gateway_id, detail, now)
 

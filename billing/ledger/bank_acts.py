@@ -54,8 +54,12 @@ def note_act(
     receipt_id: int | None = None,
     about: str | None = None,
     change: int | None = None,
+    kept_yen: int = 0,
 ) -> int:
-    """Note what became of a payment; the id of the row. `change`: of what stands in 2145, where the kind is not it."""
+    """Note what became of a payment; the id of the row. `change`: of what stands in 2145, where the kind is not it.
+
+    `kept_yen`: what the bank kept from the payout that it is; below zero where that is taken back.
+    """
     query = sa.insert(bank_act).values(
         line_id=line_id,
         kind=kind,
@@ -65,6 +69,7 @@ def note_act(
         author=by,
         ground=ground,
         about=about,
+        kept_yen=kept_yen,
         recorded_at=now,
     )
     return int(session.execute(query.returning(bank_act.c.id)).scalar_one())

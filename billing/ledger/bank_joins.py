@@ -194,15 +194,18 @@ def _named(each: Booked, line: FreeLine, rules: dict[str, PayerRule], bank_names
     return has_one_of(line.payer, bank_names) or line.ignored
 
 
-def join(session: Session, each: Booked, line: FreeLine, now: datetime, by: str, ground: str | None) -> None:
-    """Note that a line is what was booked already; what it had posted leaves the books. Does not commit."""
+def join(
+    session: Session, each: Booked, line: FreeLine, now: datetime, by: str, ground: str | None, kept_yen: int = 0
+) -> int:
+    """Note that a line is what was booked already; what it had posted leaves the books. The act. Does not commit."""
     change = -1 if line.counted else 0
-    act_id = note_act(session, line.id, each.kind, now, by, ground, about=each.about, change=change)
+    act_id = note_act(session, line.id, each.kind, now, by, ground, about=each.about, change=change, kept_yen=kept_yen)
     if line.posted:
         event = "payout_at_bank" if each.kind == "payout" else "booked_at_bank"
         sign = 1 if line.direction == "in" else -1
         key = f"bank:{line.id}:{each.kind}:{act_id}"
         post(session, [Posting(event, key, max(line.on, each.on), {"yen": sign * line.yen})], now)
+    return act_id
 
 
 def one_free_line(session: Session, line_id: int) -> FreeLine | None:

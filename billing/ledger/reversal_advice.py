@@ -39,6 +39,7 @@ INSTEAD: Final[Mapping[str, str]] = MappingProxyType(
         "unidentified_returned": _LINE,
         "bank_fee": _LINE,
         "payout_at_bank": "take the join back: `keizoku bank unmatch PAYMENT`",
+        "payout_fee": "take the join back: `keizoku bank unmatch PAYMENT`",
         "booked_at_bank": "take the join back: `keizoku bank unmatch PAYMENT`",
         "interest_demanded": "give the interest up: `keizoku account write-off ACCOUNT --term …`",
         "credit_granted": "an award is never lowered: let finance book the difference by hand",

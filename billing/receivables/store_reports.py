@@ -59,7 +59,7 @@ def take_report(session: Session, rules: Rules, report: StoreReport, now: dateti
         .with_for_update()
     ).first()
     try:
-        ended_on = None if row is not None else _ended_before(session, report)
+        ended_on = None if row is not None else store_contract_end(session, report.account, report.term_on)
         if row is None and ended_on is None:
             raise Refused("store.term_unknown", f"{who}: no term of {report.term_on} is paid through an app store")
         if not 0 <= report.fee_yen <= report.gross_yen:
@@ -166,23 +166,23 @@ def _take(
     return 1
 
 
-def _ended_before(session: Session, report: StoreReport) -> date | None:
-    """The day on which the account's last contract with an app store ended, where the report is of a day after it."""
+def store_contract_end(session: Session, account: str, on: date) -> date | None:
+    """The day on which the account's last contract with an app store ended, if it was over on a day; else None."""
     paid_there = sa.exists().where(term.c.contract_id == contract.c.id, term.c.method == "app_store")
     row = session.execute(
         sa.select(contract.c.ended_on)
-        .where(contract.c.account == report.account, contract.c.approved_at.is_not(None), paid_there)
+        .where(contract.c.account == account, contract.c.approved_at.is_not(None), paid_there)
         .order_by(contract.c.id.desc())
         .limit(1)
     ).first()
-    if row is None or row.ended_on is None or report.term_on < row.ended_on:
+    if row is None or row.ended_on is None or on < row.ended_on:
         return None
     return cast("date", row.ended_on)
 
 
 def _take_after_end(session: Session, report: StoreReport, ended_on: str, now: datetime, again: bool) -> int:
     """The store goes on charging a contract that is over (premium/6.1): people stop it there and give it back."""
-    subject = f"account {report.account} term {report.term_on}"
+    subject = _after_end(report.account, report.term_on)
     detail = {
         "account": report.account,
         "ended_on": ended_on,
@@ -195,11 +195,8 @@ def _take_after_end(session: Session, report: StoreReport, ended_on: str, now: d
     }
     if open_task(session, "store_charged_after_end", subject, detail, now):
         return 1
-    before = session.execute(
-        sa.select(review_task.c.detail).where(
-            review_task.c.kind == "store_charged_after_end", review_task.c.subject == subject
-        )
-    ).scalar_one()
+    task = charge_after_end(session, report.account, report.term_on)
+    before = cast("dict[str, int]", task.detail if task is not None else {})
     if not again or (before["yen"], before["fee_yen"]) != (report.gross_yen, report.fee_yen):
         raise Refused(
             "store.reported_already",
@@ -207,6 +204,16 @@ def _take_after_end(session: Session, report: StoreReport, ended_on: str, now: d
             f"{before['yen']} yen, of which it keeps {before['fee_yen']}",
         )
     return 0
+
+
+def charge_after_end(session: Session, account: str, term_on: date) -> sa.Row[tuple[object, ...]] | None:
+    """The task of a store's charge after the contract's end, with its detail, or None."""
+    one = review_task.c.kind == "store_charged_after_end", review_task.c.subject == _after_end(account, term_on)
+    return session.execute(sa.select(review_task).where(*one)).one_or_none()
+
+
+def _after_end(account: str, term_on: date) -> str:
+    return f"account {account} term {term_on}"
 
 
 def _pay_out(session: Session, report: StoreReport, term_id: int, now: datetime) -> int:

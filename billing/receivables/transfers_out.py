@@ -3,6 +3,8 @@
     proposed ── approved by somebody else ──> approved ── file ──> sent (2140 / 1110) ── the bank's line ──> done
         └── rejected                                             └── the bank sends it back ──> failed (1110 / 2140)
 
+    approved before a restore ── rejected by people (a file that the backup does not know may have sent it)
+
 Always holds (by the database): whoever approves is not whoever proposed; a transfer is sent once. What is proposed is
 kept back from the deposit that it is of. A file is made of rows that stay, so it can be written again, byte for byte.
 """
@@ -37,9 +39,11 @@ from keizoku.billing.statements.transfer_file import (
     write_transfers,
 )
 from keizoku.billing.statements.values import BadValueError
+from keizoku.db.review_tasks import close_task, open_task
 from keizoku.db.roles import want_to_add
 from keizoku.db.session import Session
 from keizoku.db.tables.bank import bank_act, transfer_act, transfer_file, transfer_order
+from keizoku.db.tables.restoration import restoration
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.read_model import ReadModel
 from keizoku.terms.refusal import Refused
@@ -114,16 +118,21 @@ def propose(session: Session, account: str, yen: int, to: BankAccount, by: str, 
 
 
 def decide(session: Session, order_id: int, approve: bool, by: str, ground: str, now: datetime) -> None:
-    """Another person approves a transfer, or anybody rejects it; commits. Raises Refused."""
+    """Another person approves a transfer, or anybody rejects it; commits. Raises Refused.
+
+    One that was approved before a restore is rejected in the end, whether it was sent meanwhile or not.
+    """
     want_to_add(session, transfer_act)
     row = _order(session, order_id)
-    if (state := _state(session, order_id)) != "proposed":
+    doubted = not approve and order_id in {each.id for each in in_doubt(session)}
+    if (state := _state(session, order_id)) != "proposed" and not doubted:
         session.rollback()
         raise Refused("transfer_out.state", f"transfer {order_id} is {state} already")
     if approve and by.strip().casefold() == row.proposed_by.casefold():
         session.rollback()
         raise Refused("transfer_out.same_person", f"transfer {order_id} was proposed by {row.proposed_by}")
     _note(session, row, APPROVED if approve else REJECTED, by, ground, now)
+    close_task(session, "restored_act", f"transfer {order_id}", by, ground, now)
     session.commit()
 
 
@@ -135,7 +144,16 @@ def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> Wr
     want_to_add(session, transfer_act)
     if on < jst_day(now):
         raise Refused("transfer_out.day", f"{on} is over: a bank pays today or later")
-    rows = [row for row in _orders(session) if _state(session, row.id) == APPROVED]
+    doubted = {row.id for row in in_doubt(session)}
+    rows = [row for row in _orders(session) if row.id not in doubted and _state(session, row.id) == APPROVED]
+    if doubted and not rows:
+        session.rollback()
+        raise Refused(
+            "transfer_out.before_restore",
+            f"transfer {', '.join(map(str, sorted(doubted)))}: approved before this database was restored, and perhaps "
+            "sent since the backup",
+            "reject it (`keizoku transfer reject`), and propose it anew if the bank did not pay it",
+        )
     if not rows:
         session.rollback()
         raise Refused("transfer_out.none", "no approved transfer waits to be sent")
@@ -156,6 +174,37 @@ def send(session: Session, payer: Payer, on: date, by: str, now: datetime) -> Wr
             end_tasks_when_all_went_back(session, row.account, by, row.ground, now)
         _note(session, row, SENT_OFF, by, f"file {number}", now, file_id=number, use_id=use_id)
     return WrittenFile(number, on, len(rows), sum(row.yen for row in rows), digest, content)
+
+
+def in_doubt(session: Session) -> list[sa.Row[tuple[object, ...]]]:
+    """Transfers that wait as approved since before a restore: a file of after the backup may have sent them."""
+    before = sa.select(transfer_act.c.order_id).where(
+        transfer_act.c.kind == APPROVED,
+        transfer_act.c.recorded_at <= sa.select(sa.func.max(restoration.c.restored_at)).scalar_subquery(),
+    )
+    over = sa.select(transfer_act.c.order_id).where(transfer_act.c.kind != APPROVED)
+    orders = sa.select(transfer_order).where(transfer_order.c.id.in_(before), transfer_order.c.id.not_in(over))
+    return list(session.execute(orders.order_by(transfer_order.c.id)).all())
+
+
+def leave_to_people_after_restore(session: Session, now: datetime) -> int:
+    """A task for each transfer in doubt; returns the rows written. The caller commits."""
+    return sum(
+        open_task(
+            session,
+            "restored_act",
+            f"transfer {row.id}",
+            {
+                "account": row.account,
+                "what": "transfer",
+                "yen": row.yen,
+                "why": "approved before the restore, perhaps sent since the backup",
+                "remedy": f"keizoku transfer reject {row.id} --author NAME --ground WHY",
+            },
+            now,
+        )
+        for row in in_doubt(session)
+    )
 
 
 def file_again(session: Session, number: int) -> WrittenFile:

@@ -6,10 +6,10 @@ committed; what cannot be done is Refused in one line. The night does the rest.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -27,8 +27,10 @@ from keizoku.billing.rules.payment_method import APP_STORE, CARD, PREPAID, refus
 from keizoku.billing.rules.price_catalog import ShownOffer
 from keizoku.billing.rules.screening import PEOPLE, Rule, apply_rule
 from keizoku.billing.services.base import Service
+from keizoku.db.review_tasks import open_task
 from keizoku.db.tables.contracts import CHANGE_TO, contract, contract_fact, term
-from keizoku.terms.calendar import TermRule, boundary, iso_jst, jst_day
+from keizoku.db.tables.money import store_report
+from keizoku.terms.calendar import TermRule, boundary, day_start_at, iso_jst, jst_day
 from keizoku.terms.refusal import Refused
 
 MONTH_AT_LEAST_DAYS = 28
@@ -86,11 +88,13 @@ class ContractService(Service):
         consents: Sequence[str] = (),
         by: str = PEOPLE,
         ground: str | None = None,
+        charge: bool = True,
         now: datetime,
     ) -> int:
         """Form the contract at this instant: its first term starts, is invoiced and charged; returns its id.
 
-        With plan and method the account registers and is approved at once.
+        With plan and method the account registers and is approved at once. Without `charge` the card is charged by
+        the next `charge_open`, or by night.
         """
         if plan is not None and method is not None:
             self._bring_up_to_date(account, now)
@@ -105,7 +109,7 @@ class ContractService(Service):
             raise Refused(
                 "application.none_waiting", f"account {account}: no application is waiting", "register it first"
             )
-        self._form({contract_id: now}, now, by=by, ground=ground)
+        self._form({contract_id: now}, now, by=by, ground=ground, charge=charge)
         return int(contract_id)
 
     def offer(
@@ -146,7 +150,13 @@ class ContractService(Service):
         screening_records.reject(self.session, self.rules, account, ground, now, by=by)
 
     def screen(
-        self, rule: Rule, *, accounts: Collection[str] | None = None, by: str = "rule", now: datetime
+        self,
+        rule: Rule,
+        *,
+        accounts: Collection[str] | None = None,
+        by: str = "rule",
+        charge: bool = True,
+        now: datetime,
     ) -> list[Screened]:
         """Let the operator's rule decide on the waiting applications; what it refers stays with people."""
         done = []
@@ -158,7 +168,7 @@ class ContractService(Service):
             try:
                 match ruling.outcome:
                     case "approved":
-                        self._form({contract_id: now}, now, by=by, ground=ruling.ground)
+                        self._form({contract_id: now}, now, by=by, ground=ruling.ground, charge=charge)
                     case "rejected":
                         screening_records.reject(
                             self.session, self.rules, applicant.account, ruling.ground or "", now, by=by
@@ -207,10 +217,13 @@ class ContractService(Service):
         record_fact(self.session, row.id, account, "withdraw_end_of_use", now)
         self.session.commit()
 
-    def store_stop(self, account: str, *, now: datetime) -> date | None:
+    def store_stop(self, account: str, *, stopped_on: date | None = None, now: datetime) -> date | None:
         """The app store has stopped the renewal (premium/6.1): the first day without the contract.
 
-        None: the user goes on with another method, asked for before.
+        None: the user goes on with another method, asked for before. `stopped_on`: the JST day on which it was stopped
+        in the store; None: now. Of a day before the running term began here, the contract ends with that term, and its
+        fee, which the store does not collect, is a task. Raises Refused for a day ahead or before the contract, and for
+        one before a term that the store has reported.
         """
         row = self._running(account, now)
         if row.method != APP_STORE:
@@ -224,9 +237,45 @@ class ContractService(Service):
             raise Refused(
                 "contract.end_requested", f"account {account}: use ends on {before} already, by an earlier stop"
             )
-        record_fact(self.session, row.id, account, life.STORE_STOP, now)
+        if stopped_on is not None and (late := self._begun_after_stop(row, stopped_on, now)):
+            yen = sum(each.price_yen for each in late)
+            first = late[0].starts_on
+            why = f"stopped in the store on {stopped_on}; terms began here from {first} on: {yen} yen do not come"
+            detail = {"account": account, "stopped_on": str(stopped_on), "term": str(first), "yen": yen, "why": why}
+            open_task(self.session, "store_stopped_before_term", f"contract {row.id}", detail, now)
+        at = now
+        if stopped_on is not None and stopped_on < jst_day(now):  # some time on that day, so at its very end
+            at = day_start_at(stopped_on + timedelta(days=1)) - timedelta(seconds=1)
+        record_fact(self.session, row.id, account, life.STORE_STOP, now, occurred_at=at)
         self.session.commit()
         return self._use_ends_on(row, ())
+
+    def _begun_after_stop(
+        self, row: sa.Row[tuple[object, ...]], stopped_on: date, now: datetime
+    ) -> Sequence[sa.Row[Any, Any, Any]]:
+        """Terms in the store that began here after the day of its stop, oldest first."""
+        who = f"account {row.account}"
+        if not row.anchor_on <= stopped_on <= jst_day(now):
+            raise Refused(
+                "store.stop_day",
+                f"{who}: its contract began on {row.anchor_on} and today is {jst_day(now)}: "
+                f"the store cannot have stopped it on {stopped_on}",
+            )
+        late = self.session.execute(
+            sa.select(term.c.starts_on, term.c.price_yen, store_report.c.term_id)
+            .outerjoin(store_report, store_report.c.term_id == term.c.id)
+            .where(term.c.contract_id == row.id, term.c.method == APP_STORE, term.c.starts_on > stopped_on)
+            .order_by(term.c.starts_on)
+        ).all()
+        reported = [each.starts_on for each in late if each.term_id is not None]
+        if reported:
+            raise Refused(
+                "store.stop_day",
+                f"{who}: the store reported its charge for the term of {reported[-1]}, so it was not stopped "
+                f"on {stopped_on}",
+                "ask the store, and correct the day",
+            )
+        return late
 
     def change_method(self, account: str, method: str, *, store_stop_recorded: bool = False, now: datetime) -> None:
         """The user asks for another method from the next renewal on (premium/5.1)."""
@@ -274,11 +323,19 @@ class ContractService(Service):
         self.session.commit()
         return int(standing)
 
-    def new_card(self, account: str, *, now: datetime) -> None:
-        """The user registered another card (premium/5.4): what is open is charged to it at once."""
+    def new_card(self, account: str, *, charge: bool = True, now: datetime) -> None:
+        """The user registered another card (premium/5.4): what is open is charged to it at once.
+
+        Without `charge` it is charged by the next `charge_open`, or by night.
+        """
         row = self._latest(account)
         record_fact(self.session, row.id, account, "new_card", now)
         self.session.commit()
+        if charge:
+            self.charge_open(account, now=now)
+
+    def charge_open(self, account: str, *, now: datetime) -> None:
+        """Charge what is due of an account to its card; again, it finds nothing to do."""
         contract_ids = self.session.scalars(sa.select(contract.c.id).where(contract.c.account == account)).all()
         charge_stage.charge_due(self.session, self.rules, self.gateway, now, contract_ids=contract_ids)
         self._reconsider(account, now)
@@ -294,10 +351,18 @@ class ContractService(Service):
     # Inside ------------------------------------------------------------------------------------------------------
 
     def _form(
-        self, approvals: Mapping[int, datetime], now: datetime, *, by: str = PEOPLE, ground: str | None = None
+        self,
+        approvals: Mapping[int, datetime],
+        now: datetime,
+        *,
+        by: str = PEOPLE,
+        ground: str | None = None,
+        charge: bool = True,
     ) -> None:
         """Contracts formed and committed, each at its own instant; then their first terms are charged at `now`."""
         registration.approve(self.session, self.rules, approvals, now, by=by, ground=ground)
+        if not charge:
+            return
         charge_stage.charge_due(self.session, self.rules, self.gateway, now, contract_ids=list(approvals))
 
     def _use_ends_on(self, row: sa.Row[tuple[object, ...]], more: Sequence[life.Wish]) -> date | None:

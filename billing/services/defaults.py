@@ -10,11 +10,14 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from keizoku.billing.contracts.contract_events import record_fact
-from keizoku.billing.documents import outbox
+from keizoku.billing.documents import issued_letters
+from keizoku.billing.documents.issued_documents import Issuing
 from keizoku.billing.documents.notices import save_notice
+from keizoku.billing.documents.outbox import NOBODY
 from keizoku.billing.dunning.termination import accelerate, terminate
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.rules.documents import notice_text
+from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.billing.services.base import Service
 from keizoku.db.tables.contracts import contract, suspension
 from keizoku.terms.calendar import iso_jst, jst_day
@@ -108,9 +111,14 @@ class DefaultService(Service):
             raise Refused("contract.not_running", f"account {account}: its contract ended on {ended_on}")
         return row
 
-    def hand_over(self, document: str, *, by: str, handed_at: datetime | None = None, now: datetime) -> bool:
-        """A document was given to the mailer at `handed_at` (default: now); False where that was known already."""
-        return outbox.hand_over(self.session, document, by=by, handed_at=handed_at or now, now=now)
+    def hand_over(
+        self, document: str, *, by: str, handed_at: datetime | None = None, issuer: Issuer = NOBODY, now: datetime
+    ) -> bool:
+        """A document was given to the mailer at `handed_at` (default: now); False where that was known already.
+
+        It is stored as it went out, from this issuer, unless it is.
+        """
+        return issued_letters.hand_over(self.session, document, Issuing(issuer, by, now), handed_at or now)
 
 
 def _stated(account: str, by: str, ground: str) -> None:

@@ -4,7 +4,7 @@ One method per act, with `now`, the instant at which it is received. Each act is
 Refused in one line.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -262,15 +262,17 @@ class MoneyService(Service):
         now: datetime,
         account: str = "",
         preset: str = "",
+        ours: Sequence[str] = (),
     ) -> MoneyImport:
         """A bank's file, every line of it; payments with our reference find their account by themselves.
 
         `account`: the key of our account at the bank, where the file does not say. `preset`: the format that it has,
-        where its content is not to say so (`keizoku bank formats`).
+        where its content is not to say so (`keizoku bank formats`). `ours`: our accounts at banks; a file of
+        another one is a finding. Empty: any account is ours.
         """
         done = bank_transfers.import_bank(
             self.session, self.rules, file, layout or Layout(), author, now,
-            account=account, bank_names=self.gateway.bank_names, preset=preset,
+            account=account, bank_names=self.gateway.bank_names, preset=preset, ours=ours,
         )  # fmt: skip
         self._reconsider_all(sorted({each.account for each in done.matched}), now)
         return done.logged
@@ -303,7 +305,7 @@ class MoneyService(Service):
 
     def unmatch_payment(self, payment: int, *, by: str, ground: str, now: datetime) -> str:
         """It was another's, or something else: what it settled stands open again; whose it was thought to be."""
-        return reopen(self.session, payment, by, ground, now)
+        return reopen(self.session, self.rules, payment, by, ground, now)
 
     def take_import_back(self, number: int, *, by: str, ground: str, now: datetime) -> int:
         """A bank's file was read by a wrong mapping: what it posted is reversed, it may be read again; its lines."""
@@ -328,6 +330,9 @@ class MoneyService(Service):
         """Nobody can be found for an incoming payment: it went back."""
         bank_transfers.send_back(self.session, payment, by, ground, now)
 
-    def payment_is_payout(self, payment: int, *, by: str, ground: str, now: datetime) -> None:
-        """An incoming payment is the processor's payout, which its balance has booked already."""
-        bank_transfers.is_payout(self.session, payment, by, ground, now)
+    def payment_is_payout(self, payment: int, *, by: str, ground: str, now: datetime, kept: int = 0) -> str:
+        """A line is the processor's or a store's payout, or money we sent back, booked already from that side.
+
+        `kept`: the bank's fee, in yen, that it kept of a payout. What it is: payout, store_payout, refund.
+        """
+        return bank_transfers.is_payout(self.session, self.rules, payment, by, ground, now, kept)

@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 
+from keizoku.billing.contracts.announced_terms import load_announcements
 from keizoku.billing.services.base import Service
 from keizoku.db.session import Session
 from keizoku.db.tables.contracts import account as account_table
@@ -190,8 +191,6 @@ def act_list(session: Session, account: str | None = None) -> list[OperatorAct]:
 
 def terms_announcements(session: Session) -> list[TermsAnnouncement]:
     """Every announcement of new terms, in the order of recording."""
-    rows = session.execute(sa.select(terms_announcement).order_by(terms_announcement.c.id)).all()
+    found = load_announcements(session)
     session.rollback()
-    return [
-        TermsAnnouncement(row.version, row.published_on, row.effective_on, row.place, row.beneficial) for row in rows
-    ]
+    return found

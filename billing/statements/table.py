@@ -13,7 +13,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 
-from keizoku.billing.rules.bank_statement import YEN, Balance, LineState, Statement, StatementLine
+from keizoku.billing.rules.bank_statement import YEN, Balance, Direction, LineState, Statement, StatementLine
 from keizoku.billing.statements.lines import cut, line_of
 from keizoku.billing.statements.notes import is_note
 from keizoku.billing.statements.presets import Places, Preset, folded_name, places_of, preset_of
@@ -31,7 +31,7 @@ from keizoku.billing.statements.values import (
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.input_files import BrokenRecord
 
-__all__ = ["Table", "find_table", "in_order", "read_table"]
+__all__ = ["Table", "contradictions", "find_table", "in_order", "read_table"]
 
 HEADER_WITHIN = 60
 """Records among which the header is looked for; banks write up to a dozen lines above it."""
@@ -251,6 +251,11 @@ def _account(above: Sequence[Sequence[str]], bank: str) -> str:
 def _statement(source: str, key: tuple[str, str], read: Sequence[StatementLine], findings: list[Finding]) -> Statement:
     """Lines oldest first, with the balances before and after them where the bank writes balances."""
     lines = in_order(read)
+    wrong = contradictions(source, lines, "row")
+    if len(wrong) * 2 <= _follows(lines):  # else it writes a day's lines in another order
+        findings += wrong
+        left_out = {finding.line for finding in wrong}
+        lines = [each for each in lines if each.line not in left_out] or lines
     opening = closing = None
     if lines[0].balance is not None and lines[-1].balance is not None:
         opening = Balance(lines[0].booked_on, lines[0].balance - lines[0].signed)
@@ -265,6 +270,19 @@ def in_order(read: Sequence[StatementLine]) -> list[StatementLine]:
     if days[0] > days[1] or (days[0] == days[1] and _follows(backwards) > _follows(read)):
         return backwards
     return list(read)
+
+
+def contradictions(source: str, lines: Sequence[StatementLine], said_by: str) -> list[Finding]:
+    """Lines whose balance moved the other way than the `said_by` (the mapping, the row itself) says: out is not in."""
+    found = []
+    for before, after in pairwise(lines):
+        if before.balance is None or after.balance is None:
+            continue
+        if before.balance - after.signed == after.balance:
+            way = "falls" if after.direction is Direction.IN else "rises"
+            rule = f"the balance {way} by {after.amount:,} where the {said_by} says money {after.direction}"
+            found.append(Finding(source, after.line, str(after.amount), rule, "name the right column for each way"))
+    return found
 
 
 def _follows(lines: Sequence[StatementLine]) -> int:

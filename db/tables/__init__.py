@@ -20,6 +20,7 @@ from keizoku.db.tables import (
     people,
     restoration,
     simulated,
+    web,
 )
 from keizoku.db.tables.base import metadata, within_reach
 from keizoku.db.tables.lengths import limit_lengths
@@ -62,6 +63,7 @@ __all__ = [
     "people",
     "restoration",
     "simulated",
+    "web",
 ]
 
 limit_lengths(metadata)

@@ -142,6 +142,13 @@ bank_act = Table(
     text("ground", nullable=True),
     instant("recorded_at"),
     text("about", nullable=True),  # what was booked from another side: payout:po_1, store:AP-10, deposit:12, line:33
+    # what the bank kept from a payout on its way; below zero where the join is taken back
+    Column("kept_yen", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint(
+        "kept_yen = 0 OR (kept_yen > 0 AND kind IN ('payout', 'store_payout'))"
+        " OR (kept_yen < 0 AND kind IN ('reopened', 'taken_back'))",
+        name="kept",
+    ),
     CheckConstraint(
         "(kind = 'matched' AND change = -1 AND receipt_id IS NOT NULL)"
         " OR (kind = 'unmatched' AND change = 1 AND receipt_id IS NOT NULL)"

@@ -17,6 +17,9 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
+from sqlalchemy import (
+    text as sql,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from keizoku.db.tables.base import day, identity, instant, metadata, spans, text
@@ -160,17 +163,23 @@ alternative_consent = Table(
 
 #: What became of another remedy that was agreed to. While there is none, it holds the credit of its month; `performed`
 #: extinguishes that credit, `withdrawn` (by people) and `lapsed` (its day passed; written by the night) release it.
+#: One that was performed by its day and is recorded after the night had it lapse is a second row that corrects it.
 alternative_outcome = Table(
     "alternative_outcome",
     metadata,
     identity(),
-    Column("consent_id", BigInteger, ForeignKey("alternative_consent.id"), nullable=False, unique=True),
+    Column("consent_id", BigInteger, ForeignKey("alternative_consent.id"), nullable=False),
     text("outcome"),
     day("on_day"),
     text("author"),
     text("ground", nullable=True),
+    Column("corrects", BigInteger, unique=True),  # the row `lapsed` that was wrong: it had been performed in time
     instant("recorded_at"),
     CheckConstraint("outcome IN ('performed', 'withdrawn', 'lapsed')", name="outcome_is_known"),
+    CheckConstraint("corrects IS NULL OR (outcome = 'performed' AND corrects < id)", name="corrects_a_lapse"),
+    UniqueConstraint("id", "consent_id"),
+    ForeignKeyConstraint(["corrects", "consent_id"], ["alternative_outcome.id", "alternative_outcome.consent_id"]),
+    Index("uq_alternative_outcome_consent_id", "consent_id", unique=True, postgresql_where=sql("corrects IS NULL")),
 )
 
 claim_late_grant = Table(  # people take a claim that came after its deadline as one in time

@@ -54,6 +54,7 @@ APPEND_ONLY = (
     "letter",
     "mailing",
     "issued_document",
+    "issued_addressee",
     "handover",
     "credit_application",
     "credit_extinguishment",
@@ -111,6 +112,11 @@ APPEND_ONLY = (
     "restoration_end",
     "restored_act",
     "restored_act_end",
+    "api_key",
+    "api_key_end",
+    "http_request",
+    "proposal",
+    "proposal_decision",
     "act_key",
 )
 """Tables whose rows are only ever added (rule 6 of docs/explanation/rules.md)."""

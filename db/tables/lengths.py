@@ -30,11 +30,16 @@ _BY_NAME: Final = {
 }
 _BY_COLUMN: Final = {
     "account.id": LONGEST_ID,
+    "api_key.created_by": LONGEST_NAME,
+    "api_key.name": LONGEST_NAME,
+    "api_key_end.by": LONGEST_NAME,
     "claim.account": LONGEST_ID,
     "claim.id": LONGEST_STORED_ID,
     "code_batch.name": LONGEST_ID,
     "environment_ruling.incident_id": LONGEST_ID,
     "evidence_import.read_as": LONGEST_TEXT,
+    "http_request.account": LONGEST_ID,
+    "http_request.principal": LONGEST_NAME,
     "incident.incident_id": LONGEST_ID,
     "maintenance_notice.calendar": LONGEST_NAME,
     "maintenance_notice.uid": LONGEST_STORED_ID,
@@ -45,6 +50,9 @@ _BY_COLUMN: Final = {
     "month_to_review.account": LONGEST_ID,
     "observation.user_id": LONGEST_ID,
     "plan.code": LONGEST_ID,
+    "proposal.account": LONGEST_ID,
+    "proposal.proposed_by": LONGEST_NAME,
+    "proposal_decision.decided_by": LONGEST_NAME,
     "terms_announcement.place": LONGEST_TEXT,
     "terms_announcement.version": LONGEST_NAME,
 }

@@ -26,8 +26,8 @@ from sqlalchemy.dialects.postgresql import JSONB, TEXT
 
 from keizoku.db.tables.base import day, identity, instant, metadata, text, yen
 
-RECURRING_TASKS = ("no_price", "set_aside")
-"""Kinds of tasks that a night closes by itself, and may open again."""
+RECURRING_TASKS = ("no_price", "set_aside", "directory_silent", "terms_unannounced")
+"""Kinds of tasks that a night, or a run of letters, closes by itself, and may open again."""
 
 invoice = Table(
     "invoice",
@@ -227,9 +227,11 @@ demand = Table(
     instant("written_at"),
     text("body_ja"),
     text("body_en"),
+    Column("details", JSONB, nullable=False, server_default=sql("'[]'")),
     Column("calculation", JSONB, nullable=False),
     UniqueConstraint("account", "occasion"),
     CheckConstraint("interest_yen > 0", name="positive"),
+    CheckConstraint("jsonb_typeof(details) = 'array'", name="details_are_listed"),
 )
 
 user_notice = Table(
@@ -244,7 +246,9 @@ user_notice = Table(
     instant("written_at"),
     text("body_ja"),
     text("body_en"),
+    Column("details", JSONB, nullable=False, server_default=sql("'[]'")),  # notice_text.Item, a line each
     UniqueConstraint("contract_id", "kind", "occasion"),
+    CheckConstraint("jsonb_typeof(details) = 'array'", name="details_are_listed"),
     CheckConstraint(
         "kind IN ('renewal', 'price', 'overdue', 'suspension', 'resumption', 'termination', 'acceleration', 'set_off', "
         "'write_off', 'recalculation')",

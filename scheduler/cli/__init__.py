@@ -1,13 +1,14 @@
 """The command `keizoku`: one group of commands per file, imported when it is asked for.
 
 `keizoku --help` imports none of them, so it answers at once. To add a group: write its file in this folder
-with a Typer application in it, and add a row to COMMANDS.
+with a Typer application in it, and add a row to COMMANDS. The room above, `web`, is only named here.
 """
 
 import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple, NoReturn
 
@@ -97,6 +98,16 @@ COMMANDS: dict[str, Target] = {
         "keizoku.scheduler.cli.operations.worker:app",
         "Run unattended: nights, the gateway's events, health and metrics.",
         "無人運転: 夜間処理、決済代行の知らせ、稼働状況と数値。",
+    ),
+    "serve": Target(
+        "keizoku.web.cli:serving",
+        "Answer over HTTP: the API under /v1.",
+        "HTTPで応答します: /v1 のAPI。",
+    ),
+    "api": Target(
+        "keizoku.web.cli:app",
+        "The HTTP door: its keys, its description.",
+        "HTTPの窓口: キーと記述。",
     ),
     "payments": Target(
         "keizoku.scheduler.cli.money.payments:app",
@@ -222,10 +233,14 @@ class _NotYetLoaded(TyperCommand):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         module, attribute = COMMANDS[str(self.name)].place.split(":")
-        group = getattr(import_module(module), attribute)
-        group._add_completion = False  # completion is of the whole program: the root has it
-        command = typer.main.get_command(group)
+        command = _command_of(getattr(import_module(module), attribute), language())
         return command.make_context(info_name, args, parent=parent, **extra)
+
+
+@cache  # who gives many commands in one program, as tests do, has each group's commands built once in a language
+def _command_of(group: typer.Typer, _language: str) -> Any:
+    group._add_completion = False  # completion is of the whole program: the root has it
+    return typer.main.get_command(group)
 
 
 class _Root(TyperGroup):

@@ -199,7 +199,7 @@ TASKS = {
     "gateway_movement": ("決済代行の不明な入出金", "a movement of the gateway that no rule books"),
     "refund_failed": ("返金失敗", "a refund that failed"),
     "refund_unknown": ("返金結果不明", "a refund whose outcome nobody knows"),
-    "restored_act": ("復元前の出来事", "a charge or refund of before a restore that no row knows"),
+    "restored_act": ("復元前の出来事", "a charge, refund or transfer of before a restore that no row knows"),
     "restored_database": ("復元後の確認待ち", "a restored database that waits for the gateway"),
 }
 

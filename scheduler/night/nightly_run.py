@@ -117,10 +117,10 @@ def run_night(
         results: list[StageResult] = []
         floor = before.floor
         for on in missed:
-            missed_night = Work(services, on, now, (), floor)
+            missed_night = Work(services, on, now, (), floor, any_left=before.any_set_aside)
             results += _stages(missed_night, run_log.note, progress, ask_first, pool, NOT_WHEN_MISSED)
             floor = renewal_stage.newest(session)  # this business date checks everything since the certificate again
-        night = Work(services, business_date, now, first_runs, before.floor)
+        night = Work(services, business_date, now, first_runs, before.floor, any_left=before.any_set_aside)
         aside: set_aside.Fences = {}
         results += _stages(night, lambda _, left: unnoted.extend(left), progress, ask_first, pool, fences=aside)
         held = set_aside.save(session, aside, business_date, now, any_open=before.any_set_aside)

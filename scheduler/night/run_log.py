@@ -129,7 +129,7 @@ _STATE = PreparedQuery(
                    AND finished_at IS NOT NULL) AS ran_before,
            EXISTS (SELECT 1 FROM night_range WHERE state = 'open') AS left_open,
            EXISTS (SELECT 1 FROM review_task
-                   WHERE kind IN ('no_price', 'set_aside') AND closed_at IS NULL) AS any_set_aside,
+                   WHERE kind IN ('no_price', 'set_aside', 'terms_unannounced') AND closed_at IS NULL) AS any_set_aside,
            newest.set_aside,
            newest.state, newest.floors, newest.carried, newest.audited_whole_on, newest.sums, newest.issued_at
     FROM (SELECT) AS one

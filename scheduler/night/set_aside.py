@@ -53,6 +53,7 @@ _TABLES: Final[Mapping[Subject, sa.Table]] = {
 _REMEDIES: Final[Mapping[Subject, str]] = {
     "contract": "correct what is recorded of the contract: `keizoku contract void-fact` takes a wrong fact back",
     "account": "correct what is recorded of the account; `keizoku claim withdraw` takes back a claim not yet decided",
+    "version": "record its announcement, `keizoku terms announce`, or let it begin later",
     "month": "record what is missing for the month; `keizoku sla months` shows it",
 }
 _REMEDY: Final = "mend what the reason names"
@@ -70,7 +71,7 @@ def save(session: Session, fences: Fences, business_date: date, now: datetime, *
     accounts = _accounts(session, [item for _, item in found])
     waiting: list[tuple[str, str]] = []
     for step, item in found:
-        subject = item.name if item.kind == "no_price" else f"{step}: {item.name}"
+        subject = f"{step}: {item.name}" if item.kind == "set_aside" else item.name
         waiting.append((item.kind, subject))
         detail = dict(_detail(step, item, business_date, item.account or accounts.get((item.subject, item.key))))
         open_tasks(session, item.kind, [NewTask(subject, detail)], now)
@@ -80,10 +81,10 @@ def save(session: Session, fences: Fences, business_date: date, now: datetime, *
     for step in {step for step, item in found if item.subject == "stage"}:
         done = sa.and_(done, sa.not_(review_task.c.subject.startswith(f"{step}: ", autoescape=True)))  # never reached
         if step == "terms":
-            done = sa.and_(done, review_task.c.kind != "no_price")
+            done = sa.and_(done, review_task.c.kind == "set_aside")
     close_tasks(session, "keizoku", f"the night of {business_date} got it through", now, done)
     session.commit()
-    return tuple(sorted(f"{kind}: {subject}" if kind == "no_price" else subject for kind, subject in waiting))
+    return tuple(sorted(subject if kind == "set_aside" else f"{kind}: {subject}" for kind, subject in waiting))
 
 
 def _detail(step: str, item: Item, business_date: date, account: str | None) -> Iterator[tuple[str, object]]:
@@ -95,7 +96,7 @@ def _detail(step: str, item: Item, business_date: date, account: str | None) -> 
         yield "month", item.month
     yield "why", item.why
     if step in CLAUSES:
-        yield "clause", CLAUSES[step]
+        yield "clause", "premium/2.3" if item.subject == "version" else CLAUSES[step]
     yield "remedy", f"{_REMEDIES.get(item.subject, _REMEDY)}; {_AFTERWARDS}"
     yield "failed_at", item.failed_at
     yield "business_date", business_date.isoformat()

@@ -53,6 +53,7 @@ class Work:
     held: frozenset[str] = frozenset()  # the steps before it that have set something aside
     stopped: frozenset[str] = frozenset()  # the steps before it that were set aside whole
     unpaid: frozenset[str] = frozenset()  # accounts to which nothing goes back, as a step before it has found
+    any_left: bool = True  # something that a night before set aside may wait
 
     @property
     def may_pay_out(self) -> bool:
@@ -251,7 +252,7 @@ def _demands(work: Work) -> Iterator[int]:
     for each in work.dates:
         yield interest_demand_stage.demand_month(work.session, work.rules, each, work.now, work.fence)
     first = work.on.replace(day=1)
-    if first not in work.dates:  # what the night of the first set aside is demanded by this one
+    if work.any_left and first not in work.dates:  # what the night of the first set aside is demanded by this one
         left = _demands_left(work.session, first)
         yield interest_demand_stage.demand_left(work.session, work.rules, first, left, work.now, work.fence)
 
@@ -348,6 +349,7 @@ PROBES: Final[Mapping[str, sa.ColumnElement[bool]]] = {
     "overpayment_refunds": overpayment_refund_stage.anything_due(),
     "delinquency": delinquency_stage.anything_due(),
     "renewal_notices": renewal_notice_stage.anything_due(),
+    "letters": letter_stage.anything_due(),
     "closed_terms": revenue_stage.anything_to_close(),
     "used_up_keys": key_expiry.anything_to_expire(),
 }

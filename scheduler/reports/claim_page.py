@@ -78,12 +78,12 @@ def explain_claim(session: Session, rules: Rules, claim_id: str, at: datetime) -
     resolution_seconds = rules.discretion.resolution_seconds
     facts = load_month_facts(session, policy, month, known_at)
     service = service_month(facts, policy, resolution_seconds)
-    (among,) = load_account_months(session, month, policy, [explanation.claim.account], known_at)
-    own = next(each for each in among.claims if each.claim_id == claim_id)
     windows = explanation.claim.windows
     claimed = service.gross if windows is None else read_spans(windows)
-    if last is None:
+    if last is None:  # pending, or taken back: then it is among nobody's claims any more
         return ClaimExplained(explanation, policy, service, None, claimed, None)
+    (among,) = load_account_months(session, month, policy, [explanation.claim.account], known_at)
+    own = next(each for each in among.claims if each.claim_id == claim_id)
     for each in among.claims:
         if each.claim_id in last.united_claims:
             claimed = union(claimed, service.gross if each.windows is None else each.windows)

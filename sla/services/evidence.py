@@ -353,17 +353,21 @@ class EvidenceService:
             ) from None
 
     def _months(self, spans: Iterable[Span]) -> list[Month]:
-        """The months whose unusable time these spans bear on, as far as the terms reach."""
-        months = []
+        """The months whose unusable time these spans bear on, as far as the terms reach: perhaps none."""
+        months: list[Month] = []
         for span in spans:
-            reach = reach_seconds(self._rules, Month.of(from_epoch(span[0])))
-            for month in months_touched(span, reach):
-                try:
-                    self._month_in_terms("", month)
-                except Refused:
-                    continue
-                months.append(month)
+            measured = next(filter(self._is_in_terms, months_touched(span)), None)
+            if measured is not None:
+                reach = reach_seconds(self._rules, measured)
+                months += filter(self._is_in_terms, months_touched(span, reach))
         return months
+
+    def _is_in_terms(self, month: Month) -> bool:
+        try:
+            self._month_in_terms("", month)
+        except Refused:
+            return False
+        return True
 
     def _last_stop(self, incident_id: str) -> sa.Row[Any] | None:
         query = sa.select(incident).where(incident.c.incident_id == incident_id)

@@ -13,9 +13,10 @@ from keizoku.sla.evidence.incident_files import (
     LONGEST_SECONDS,
     MOST_USERS,
 )
+from keizoku.sla.rules.announcements import EventIssue
 from keizoku.sla.rules.intervals import Span, Spans, normalise
 from keizoku.sla.rules.outages import Cause
-from keizoku.terms.calendar import epoch, epoch_up, iso_jst
+from keizoku.terms.calendar import epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
 from keizoku.terms.inputs.arguments import check_text
 from keizoku.terms.refusal import Refused
@@ -77,6 +78,21 @@ def grounded_cause(source: str, cause: str, ground: str | None) -> None:
     for known, (rule, remedy) in GROUND_NEEDED.items():
         if cause == known and not (ground or "").strip():
             raise Refused.fact("stop.cause_without_ground", source, f"cause {cause} without a ground", rule, remedy)
+
+
+def announcing(source: str, issue: EventIssue) -> None:
+    """Raises Refused for an issue of no event, one that announces nothing, and a window not after its start."""
+    needed(source, uid=issue.uid)
+    if not issue.occurrences and not issue.withdrawn:
+        raise Refused.fact("fact.missing", source, f"no window of {issue.uid}", "an issue has a window", "state it")
+    for window in issue.occurrences:
+        from_at, to_at = from_epoch(window.start), from_epoch(window.end)
+        known_time(source, from_at)
+        known_time(source, to_at)
+        if from_at >= to_at:
+            value = f"{issue.uid}: {iso_jst(from_at)} to {iso_jst(to_at)}"
+            rule = "a period ends after it starts"
+            raise Refused.fact("fact.period", source, value, rule, "correct one of the times")
 
 
 def needed(source: str, **texts: str) -> None:

@@ -6,6 +6,7 @@ Another remedy (premium/9.2) by the user's consent:
        ├─ performed ──> extinguishes it (the night books 4190 and 2170 back)
        ├─ withdrawn ──> releases it
        └─ its day passes ──> lapsed: the next night releases it
+             └─ performed by that day, and recorded only now ──> extinguishes what is left of it
 """
 
 from datetime import date, datetime
@@ -55,6 +56,7 @@ class RemedyService(EvidenceService):
         needed(source, what=what)
         want_to_add(self._session, alternative_consent)
         row = self._known_claim(source, claim)
+        self._hold(row)
         if by_on is not None and by_on < jst_day(now):
             remedy = "name a day from today on, or none"
             raise Refused.fact("remedy.day_over", source, str(by_on), "the day for the remedy is over", remedy)
@@ -81,11 +83,24 @@ class RemedyService(EvidenceService):
     ) -> list[Finding]:
         """The other remedy was performed (on a day, else today): the next night extinguishes the month's credit.
 
-        Raises Refused where none is agreed and open, or for a day before the agreement, after its last day, or ahead.
+        The day of performance counts, not the day on which it is recorded: one performed by its last day may be
+        recorded after it lapsed. Raises Refused where none is agreed, or for a day before the agreement, after its last
+        day, or ahead, or of an earlier agreement while a newer one is open.
         """
         source = "perform_alternative"
-        consent = self._agreed(source, claim)
+        row = self._known_claim(source, claim)
         on = performed_on or jst_day(now)
+        consent = self._open_consent_to_end(row)
+        lapsed = None
+        if consent is None or on < jst_day(consent.recorded_at):
+            lapsed = self._lapsed_consent(row, on)
+            if lapsed is not None and consent is not None:
+                rule = f"that of {jst_day(lapsed.recorded_at)} had lapsed, and a newer one is agreed"
+                remedy = "take the newer one back first: `keizoku claim withdraw-remedy`"
+                raise Refused.fact("remedy.agreed", source, str(on), rule, remedy)
+            consent = lapsed or consent
+        if consent is None:
+            raise self._none_open(source, claim)
         if not jst_day(consent.recorded_at) <= on <= jst_day(now):
             rule = f"it was agreed on {jst_day(consent.recorded_at)} and today is {jst_day(now)}"
             raise Refused.fact("remedy.performed_day", source, str(on), rule, "correct the day")
@@ -93,13 +108,16 @@ class RemedyService(EvidenceService):
             rule = f"it was to be performed by {consent.by_on}, so the credit stands"
             remedy = "let the user agree anew, if they still want it: `keizoku claim consent`"
             raise Refused.fact("remedy.too_late", source, str(on), rule, remedy)
-        return self._ended(consent, "performed", on, now, by, ground)
+        return self._ended(consent, "performed", on, now, by, ground, lapsed.lapse_id if lapsed is not None else None)
 
     def withdraw_alternative(
         self, claim: str, *, now: datetime, by: str = PEOPLE, ground: str | None = None
     ) -> list[Finding]:
         """The agreement is off before the remedy was performed: the credit of the month is free again."""
-        consent = self._agreed("withdraw_alternative", claim)
+        source = "withdraw_alternative"
+        consent = self._open_consent_to_end(self._known_claim(source, claim))
+        if consent is None:
+            raise self._none_open(source, claim)
         return self._ended(consent, "withdrawn", jst_day(now), now, by, ground)
 
     def grant_late(
@@ -127,9 +145,17 @@ class RemedyService(EvidenceService):
         return []
 
     def _ended(
-        self, consent: sa.Row[Any], outcome: str, on: date, now: datetime, by: str, ground: str | None
+        self,
+        consent: sa.Row[Any],
+        outcome: str,
+        on: date,
+        now: datetime,
+        by: str,
+        ground: str | None,
+        corrects: int | None = None,
     ) -> list[Finding]:
         values = {"consent_id": consent.id, "outcome": outcome, "on_day": on, "author": by, "ground": ground}
+        values["corrects"] = corrects
         if not self._add(alternative_outcome, {**values, "recorded_at": now}):  # somebody was quicker, or the night
             rule = "what became of the remedy was recorded this moment"
             raise Refused.fact(
@@ -138,14 +164,39 @@ class RemedyService(EvidenceService):
         self._session.commit()
         return []
 
-    def _agreed(self, source: str, claim: str) -> sa.Row[Any]:
+    def _hold(self, row: sa.Row[Any]) -> None:
+        """Keep others from agreeing on another remedy for the same account and month until this transaction ends.
+
+        No lock of a row: that would want more of the database than the right to add rows.
+        """
+        name = sa.func.concat("keizoku/", sa.func.current_schema(), "/remedy/", row.month, "/", row.account)
+        self._session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(name, 0))))
+
+    def _open_consent_to_end(self, row: sa.Row[Any]) -> sa.Row[Any] | None:
         """The open agreement that an act is about to end."""
         want_to_add(self._session, alternative_outcome)
-        consent = self._open_consent(self._known_claim(source, claim))
-        if consent is None:
-            rule = "no other remedy is agreed and open for its month"
-            raise Refused.fact("remedy.none_open", source, claim, rule, "record the consent: `keizoku claim consent`")
-        return consent
+        self._hold(row)
+        return self._open_consent(row)
+
+    def _none_open(self, source: str, claim: str) -> Refused:
+        rule = "no other remedy is agreed and open for its month"
+        return Refused.fact("remedy.none_open", source, claim, rule, "record the consent: `keizoku claim consent`")
+
+    def _lapsed_consent(self, row: sa.Row[Any], on: date) -> sa.Row[Any] | None:
+        """The agreement that lapsed and was running on a day, else the last that lapsed; None if one was performed."""
+        if self._performed_consent(row) is not None:
+            return None
+        lapse = alternative_outcome.c.id.label("lapse_id")
+        query = (
+            self._consents(row)
+            .add_columns(lapse)
+            .join(alternative_outcome, alternative_outcome.c.consent_id == alternative_consent.c.id)
+            .where(alternative_outcome.c.outcome == "lapsed")
+            .order_by(alternative_consent.c.id.desc())
+        )
+        lapsed = self._session.execute(query).all()
+        running = (each for each in lapsed if jst_day(each.recorded_at) <= on <= each.by_on)
+        return next(running, lapsed[0] if lapsed else None)
 
     def _open_consent(self, row: sa.Row[Any]) -> sa.Row[Any] | None:
         """That of the claim's account and month, whichever of their claims it was said for."""

@@ -26,7 +26,16 @@ from keizoku.sla.rules.announcements import EventIssue
 from keizoku.sla.rules.intervals import Span, Spans, as_iso, clip, intersect, normalise, subtract
 from keizoku.sla.rules.unknown_time import UnknownTimeDecision
 from keizoku.sla.services.evidence import PEOPLE
-from keizoku.sla.services.fact_checks import at_line, finding, nearest_of, needed, not_negative, period, spans_of
+from keizoku.sla.services.fact_checks import (
+    announcing,
+    at_line,
+    finding,
+    nearest_of,
+    needed,
+    not_negative,
+    period,
+    spans_of,
+)
 from keizoku.sla.services.remedies import RemedyService
 from keizoku.terms.calendar import Month, epoch, epoch_up, from_epoch, iso_jst
 from keizoku.terms.decision import Finding
@@ -146,7 +155,13 @@ class SlaService(RemedyService):
         return True
 
     def take_issues(self, issues: Sequence[EventIssue], *, now: datetime, by: str = PEOPLE) -> list[EventIssue]:
-        """Events as a calendar has them; what was known of these events before. Nothing is committed."""
+        """Events as a calendar has them; what was known of these events before. Nothing is committed.
+
+        A window that no terms reach is recorded and excludes nothing; `refused_spans` has the finding for it.
+        """
+        needed("notices", by=by)
+        for issue in issues:
+            announcing("notices", issue)
         uids = {issue.uid for issue in issues}
         before = issues_of(self._session, uids)
         if add_issues(self._session, issues, by, now):

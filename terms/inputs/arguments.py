@@ -6,6 +6,8 @@
         a window that has no two ends; a file that is none;
         a text that no column holds: too long, NUL, half a letter; also in a row that has a type of its own
 
+and a day that an act asks the terms for and no version covers is refused in the same words everywhere.
+
 Who signs is a name, whose it is an id, the rest is prose; `keizoku.limits` says how long each may be. What an act
 checks itself (is there such an account, is the amount above zero, is a text that it needs empty) stays its own.
 """
@@ -32,6 +34,7 @@ from keizoku.limits import (
     text_flaw,
 )
 from keizoku.terms.calendar import jst_day
+from keizoku.terms.policy import UncoveredDateError
 from keizoku.terms.refusal import Refused
 
 __all__ = ["check_text", "guard_acts", "guard_texts"]
@@ -100,6 +103,9 @@ def _guarded(name: str, act: _Act, checks: tuple[_Check, ...], unfit: tuple[type
                 check(name, each, value)
         try:
             return act(self, *given, **named)
+        except UncoveredDateError as error:
+            self.session.rollback()
+            raise Refused("terms.not_in_force", f"{name}: {error}") from error
         except unfit as error:
             self.session.rollback()
             line = str(getattr(error, "orig", error)).splitlines()[0][:200]

@@ -33,20 +33,33 @@ class TermsAnnouncement:
 
 def unannounced(source: str, versions: Sequence[Version], announced: Iterable[TermsAnnouncement]) -> list[Finding]:
     """What keeps each version after the first from binding those who agreed to the one before it."""
+    from_on = {each.version: each.in_force_from for each in versions}
+    return [
+        Finding(
+            source,
+            None,
+            f"{version}, from {from_on[version]}",
+            f"{why}: a change not wholly to the users' benefit is announced before its day (Civil Code 548-4)",
+            f"announce it, and record that: `keizoku terms announce {version}`; or let it begin later",
+        )
+        for version, why in not_binding(versions, announced).items()
+    ]
+
+
+def not_binding(versions: Sequence[Version], announced: Iterable[TermsAnnouncement]) -> dict[str, str]:
+    """version -> why it does not bind those who agreed to an earlier one: a change, not announced as it has to be."""
     by_version: dict[str, list[TermsAnnouncement]] = {}
     for each in announced:
         by_version.setdefault(each.version, []).append(each)
-    findings = []
+    reasons = {}
     for before, version in pairwise(versions):
         found = compare(before, version)
         if not (found.added or found.removed or found.changed or found.numbers or found.readings):
             continue
         why = _why_not(version, by_version.get(version.version, []))
         if why is not None:
-            rule = f"{why}: a change not wholly to the users' benefit is announced before its day (Civil Code 548-4)"
-            remedy = f"announce it, and record that: `keizoku terms announce {version.version}`; or let it begin later"
-            findings.append(Finding(source, None, f"{version.version}, from {version.in_force_from}", rule, remedy))
-    return findings
+            reasons[version.version] = why
+    return reasons
 
 
 def _why_not(version: Version, announced: Sequence[TermsAnnouncement]) -> str | None:

@@ -4,8 +4,10 @@ import datetime as dt
 import errno
 import importlib
 import json
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -16,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 import typer
 
+from keizoku.billing.documents.atomic_files import whole_file
 from keizoku.db.failures import AGAIN, BACK, FREE_SOME, reason_in_log
 from keizoku.db.session import DatabaseError, DiskFullError
 from keizoku.scheduler import cli
@@ -285,3 +288,25 @@ def test_findings_are_lines_and_an_exit_code(capsys: pytest.CaptureFixture[str])
     assert report_findings([finding]) == 1
     assert capsys.readouterr().err.splitlines() == [str(finding)]
     assert report_findings([]) == 0
+
+
+def test_a_pipe_is_given_the_content_and_a_link_stays_one(tmp_path: Path) -> None:
+    """`--out /dev/null` of the owner of the machine used to put a file in the place of the device."""
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
+    os.mkfifo(pipe)
+    link.symlink_to(file)
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_bytes)
+        with whole_file(pipe) as partial:
+            partial.write_bytes(b"to a pipe")
+        assert read.result(10) == b"to a pipe"
+    with whole_file(link) as partial:
+        partial.write_bytes(b"behind a link")
+    assert (pipe.is_fifo(), link.is_symlink(), file.read_bytes()) == (True, True, b"behind a link")
+    with pytest.raises(IsADirectoryError), whole_file(tmp_path):
+        pass
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "link", "pipe"]
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")  # leads nowhere: becomes the file
+    write_whole(tmp_path / "one", "x")
+    assert (tmp_path / "one").read_text(encoding="utf-8") == "x"

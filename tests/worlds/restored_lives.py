@@ -155,5 +155,8 @@ def _booked(services: Services) -> Charges:
 
 def _asked(services: Services) -> int:
     """Charges that people are asked about."""
-    query = sa.text("SELECT count(*) FROM review_task WHERE kind = 'restored_act' AND closed_at IS NULL")
+    query = sa.text(
+        "SELECT count(*) FROM review_task WHERE kind = 'restored_act' AND closed_at IS NULL "
+        "AND detail ->> 'what' = 'charge'"
+    )
     return int(services.session.execute(query).scalar_one())

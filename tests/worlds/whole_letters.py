@@ -155,15 +155,13 @@ WHOLE: list[tuple[str, dict[str, Any], str, str]] = [
         (
             "2026年5月2日に受け付けました2026年4月分のご申請(受付番号: c1)を審査いたしましたが、次の理由により、減"
             "額または返金の対象とはなりませんでした。\n"
-            "ご申請が受付の期限を過ぎていました。2026年4月分のご申請は、2026年6月1日 00:00より前に届く必要がありま"
-            "した。(第9条第5項)\n"
+            "ご申請が受付の期限を過ぎていました。2026年4月分のご申請は、2026年5月31日までに届く必要がありました。(第9条第5項)\n"
             "計算の内訳をご希望の場合、または事実と異なる点がある場合は、受付番号を添えてお問い合わせください。"
         ),
         (
             "We have decided your claim for April 2026 (number: c1), which we received on 2 May 2026. For the fol"
             "lowing reason nothing is given back.\n"
-            "The claim came after its deadline. A claim for April 2026 had to arrive before 1 June 2026 00:00 JST"
-            ". (Article 9.5)\n"
+            "The claim came after its deadline. A claim for April 2026 had to arrive by 31 May 2026. (Article 9.5)\n"
             "If you would like to see the workings, or if something is not as it was, please write to us with the"
             " number of your claim."
         ),

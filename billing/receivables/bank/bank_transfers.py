@@ -19,6 +19,7 @@ from keizoku.billing.ledger.bank_acts import note_act, open_line
 from keizoku.billing.ledger.bank_joins import booked_elsewhere, join, one_free_line
 from keizoku.billing.ledger.payer_rules import keep_rule
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.bank.by_people import kept_on_the_way
 from keizoku.billing.receivables.bank.csv_statement import COLUMNS
 from keizoku.billing.receivables.bank.matching import MatchedLine
 from keizoku.billing.receivables.bank.taking import BankImport, import_bank
@@ -124,23 +125,34 @@ def send_back(session: Session, line_id: int, by: str, ground: str, now: datetim
     session.commit()
 
 
-def is_payout(session: Session, line_id: int, by: str, ground: str, now: datetime) -> None:
-    """A line is a payout of the processor or a store, booked already from that side: 2145 is cleared. Commits."""
+def is_payout(
+    session: Session, rules: Rules, line_id: int, by: str, ground: str, now: datetime, kept_yen: int = 0
+) -> str:
+    """A line is a payout of the processor or a store, or money that we sent back, booked already from that side.
+
+    2145 is cleared; commits; what it is. `kept_yen`: what the bank kept of a payout on its way, by which the line is
+    less; its fee, with the tax in it.
+    """
     line = open_line(session, line_id)
     booked = [
         each
         for each in booked_elsewhere(session)
-        if each.kind in ("payout", "store_payout") and each.yen == line.yen and line.direction == "in"
+        if each.direction == line.direction and each.yen == line.yen + kept_yen
+        if each.kind in ("payout", "store_payout") or not kept_yen
     ]
     free = one_free_line(session, line_id)
     if not booked or free is None:
         session.rollback()
         raise Refused(
             "transfer.no_payout",
-            f"payment {line_id}: no payout of the processor of {line.yen} yen is left that it could be",
+            f"payment {line_id}: no payout of the processor of {line.yen + kept_yen} yen is left that it could be",
         )
-    join(session, min(booked, key=lambda each: (abs(each.on - line.paid_on), each.about)), free, now, by, ground)
+    found = min(booked, key=lambda each: (abs(each.on - line.paid_on), each.about))
+    act_id = join(session, found, free, now, by, ground, kept_yen)
+    if kept_yen:
+        post(session, [kept_on_the_way(rules, line, kept_yen, act_id, max(line.paid_on, found.on))], now)
     session.commit()
+    return found.kind
 
 
 def references_of(session: Session, account: str) -> list[PayerReference]:

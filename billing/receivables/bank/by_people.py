@@ -6,7 +6,7 @@
 A line that a mapping left out, or of a list without balances, comes into the books by what is said of it.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -47,6 +47,13 @@ def is_fee_line(session: Session, rules: Rules, line_id: int, by: str, ground: s
     amounts = {"yen": line.yen, "tax_yen": tax_yen}
     post(session, [Posting("bank_fee", f"bank:{line_id}:fee:{act_id}", line.paid_on, amounts)], now)
     session.commit()
+
+
+def kept_on_the_way(rules: Rules, line: sa.Row[Any], kept_yen: int, act_id: int, on: date) -> Posting:
+    """The bank's fee that it kept of a payout; below zero where the join is taken back."""
+    sign = 1 if kept_yen > 0 else -1
+    tax_yen = sign * tax_included_yen(abs(kept_yen), rules.terms.at(line.paid_on).tax.rate)
+    return Posting("payout_fee", f"bank:{line.id}:kept:{act_id}", on, {"yen": kept_yen, "tax_yen": tax_yen})
 
 
 def are_transfer(session: Session, line_id: int, other_id: int, by: str, ground: str, now: datetime) -> None:

@@ -15,7 +15,6 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +40,7 @@ from keizoku.billing.rules.bank_statement import (
 )
 from keizoku.billing.statements.lines import minor_units
 from keizoku.billing.statements.presets import folded_name
-from keizoku.billing.statements.table import in_order
+from keizoku.billing.statements.table import contradictions, in_order
 from keizoku.billing.statements.values import amount_of, direction_of, is_blank
 from keizoku.limits import LONGEST_ID
 from keizoku.terms.decision import Finding
@@ -207,26 +206,13 @@ def _state(written: str) -> LineState:
 def _statement(source: str, account: str, currency: str, read: Sequence[StatementLine], preset: str) -> Statement:
     """The lines in the order in which they happened, and the balances before and after them."""
     lines = in_order(read) if read else []
-    findings = tuple(_contradictions(source, lines))
+    findings = tuple(contradictions(source, lines, "mapping"))
     opening = closing = None
     if lines and lines[0].balance is not None:
         opening = Balance(lines[0].booked_on, lines[0].balance - lines[0].signed)
     if lines and lines[-1].balance is not None:
         closing = Balance(lines[-1].booked_on, lines[-1].balance)
     return Statement(account, tuple(lines), currency, opening, closing, findings, preset)
-
-
-def _contradictions(source: str, lines: Sequence[StatementLine]) -> list[Finding]:
-    """Lines whose balance moved the other way: the mapping takes money out for money in."""
-    found = []
-    for before, after in pairwise(lines):
-        if before.balance is None or after.balance is None:
-            continue
-        if before.balance - after.signed == after.balance:
-            way = "falls" if after.direction is Direction.IN else "rises"
-            rule = f"the balance {way} by {after.amount:,} where the mapping says money {after.direction}"
-            found.append(Finding(source, after.line, str(after.amount), rule, "name the right column for each way"))
-    return found
 
 
 def _without_contradicted(statement: Statement) -> Statement:

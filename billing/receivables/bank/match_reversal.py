@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import newest_act, note_act
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.bank.by_people import kept_on_the_way
 from keizoku.billing.receivables.customer_deposits import deposit_of
 from keizoku.billing.receivables.open_items import lock_accounts
 from keizoku.billing.receivables.rework.reversal import take_back_receipt
@@ -21,9 +22,10 @@ from keizoku.db.tables.closing import manual_entry
 from keizoku.db.tables.money import allocation, interest_checkpoint, receipt, settlement
 from keizoku.terms.calendar import jst_day
 from keizoku.terms.refusal import Refused
+from keizoku.terms.rules import Rules
 
 
-def reopen(session: Session, line_id: int, by: str, ground: str, now: datetime) -> str:
+def reopen(session: Session, rules: Rules, line_id: int, by: str, ground: str, now: datetime) -> str:
     """What was said of a line is taken back: it waits again; whose, or what, it was thought to be. Commits."""
     # locked before its newest act is read: of two people at once one finds it reopened
     line = session.execute(sa.select(bank_line).where(bank_line.c.id == line_id).with_for_update()).one_or_none()
@@ -37,11 +39,12 @@ def reopen(session: Session, line_id: int, by: str, ground: str, now: datetime) 
         reopen_other_half(session, act, by, ground, now)
     else:
         sign = 1 if line.direction == "in" else -1
-        act_id = note_act(session, line_id, "reopened", now, by, ground)
-        posting = Posting(
-            "booked_at_bank", f"bank:{line_id}:reopened:{act_id}", jst_day(now), {"yen": -sign * line.yen}
-        )
-        post(session, [posting], now)
+        act_id = note_act(session, line_id, "reopened", now, by, ground, kept_yen=-act.kept_yen)
+        today, key = jst_day(now), f"bank:{line_id}:reopened:{act_id}"
+        postings = [Posting("booked_at_bank", key, today, {"yen": -sign * line.yen})]
+        if act.kept_yen:
+            postings.append(kept_on_the_way(rules, line, -act.kept_yen, act_id, today))
+        post(session, postings, now)
     session.commit()
     return act.about or str(act.kind)
 

@@ -10,6 +10,7 @@ account, it is that of the bank whose columns these are, by whichever way the fi
 from __future__ import annotations
 
 import errno
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 from hashlib import sha256
@@ -31,9 +32,11 @@ OURS = "ours"
 
 
 def read_bank_file(
-    path: Path, layout: Layout, today: date, account: str = "", preset: str = ""
+    path: Path, layout: Layout, today: date, account: str = "", preset: str = "", ours: Collection[str] = ()
 ) -> tuple[StatementFile, str]:
     """The statements in a bank's file, and the name of the format as which it was read.
+
+    `ours`: our accounts; a statement of another one is a finding, and none of its lines is taken. Empty: any is ours.
 
     Refused for a preset that there is not, or one beside a mapping of columns. Raises OSError if the file cannot be
     opened.
@@ -43,6 +46,24 @@ def read_bank_file(
         raise Refused("preset.unknown", f"no preset {preset!r}; there are {', '.join(sorted(known))}")
     if preset and layout.columns:
         raise Refused("preset.and_mapping", "the mapping names the columns already: a preset cannot name them too")
+    file, read_as = _read(path, layout, today, account, preset)
+    return (_of_ours(file, ours) if ours else file), read_as
+
+
+def _of_ours(file: StatementFile, ours: Collection[str]) -> StatementFile:
+    """The file without the statements of accounts that are none of ours."""
+    findings = list(file.findings)
+    for each in file.statements:
+        if each.account not in ours and each.lines:
+            rule = "it is none of our accounts at the bank (KEIZOKU_BANK_ACCOUNTS)"
+            remedy = "name the account (--account) if it is ours, else give the file to whose it is"
+            findings.append(Finding(file.source, each.lines[0].line, each.account or "(not named)", rule, remedy))
+    return replace(
+        file, statements=tuple(each for each in file.statements if each.account in ours), findings=tuple(findings)
+    )
+
+
+def _read(path: Path, layout: Layout, today: date, account: str, preset: str) -> tuple[StatementFile, str]:
     try:
         raw = read_whole(path)
     except OSError as error:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import NOT_TAKEN_BACK, WAITING, newest_act, note_act
 from keizoku.billing.ledger.posting import Posting, post
+from keizoku.billing.receivables.bank.by_people import kept_on_the_way
 from keizoku.billing.receivables.bank.match_reversal import reopen_other_half, unmatch
 from keizoku.billing.receivables.import_log import import_of, note_undone
 from keizoku.db.roles import want_to_add
@@ -62,7 +63,12 @@ def take_back(
         if counted and (act is None or act.kind in (*WAITING, "fee", "transfer")):
             key = f"bank:{row.id}:undone:{done.id}"
             post(session, [Posting("bank_line_undone", key, row.paid_on, {"yen": sign * row.yen})], now)
-        note_act(session, row.id, "taken_back", now, by, ground, change=-1 if counted else 0)
+        kept_yen = 0 if act is None or act.kind not in ("payout", "store_payout") else act.kept_yen
+        act_id = note_act(
+            session, row.id, "taken_back", now, by, ground, change=-1 if counted else 0, kept_yen=-kept_yen
+        )
+        if kept_yen:
+            post(session, [kept_on_the_way(rules, row, -kept_yen, act_id, today)], now)
         if act is not None:
             reopen_other_half(session, act, by, ground, now)
     note_undone(session, done.digest, by, ground, now)

@@ -7,7 +7,7 @@ anything else in yen                                   ──> 1110 / 2145, or 2
 not booked yet, cancelled, another currency, left out  ──> in the book, in no account of ours
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -64,12 +64,15 @@ def import_bank(
     account: str = "",
     bank_names: Sequence[str] = BANK_NAMES,
     preset: str = "",
+    ours: Collection[str] = (),
 ) -> BankImport:
     """Take a bank's file, in any format that is known, or under a mapping; what our reference names is matched at once.
 
+    `ours`: our accounts at banks, where only files of these are to be taken.
+
     Killed in the middle, the same call takes what is missing. Raises OSError if the file cannot be opened.
     """
-    file, read_as = read_bank_file(path, layout, jst_day(now), account, preset)
+    file, read_as = read_bank_file(path, layout, jst_day(now), account, preset, ours)
     done = take_statement(session, rules, file, author, now, bank_names)
     return replace(done, logged=replace(done.logged, preset=read_as))
 

@@ -110,6 +110,10 @@ RULES: tuple[Rule, ...] = (
         tax_of="yen", signed=True,
     ),
     Rule(
+        "payout_fee", "", "the bank kept its fee from a payout that came in", "6111 yen - tax_yen; 1180 tax_yen",
+        "1110 yen", tax_of="yen", signed=True,
+    ),
+    Rule(
         "bank_line_undone", "", "a line that a wrong mapping read is taken back", "2145 yen", "1110 yen", signed=True,
     ),
     Rule("unidentified_returned", "", "nobody is found: it goes back to where it came from", "2145 yen", "1110 yen"),

@@ -10,10 +10,11 @@ and no document says that something was paid. Amounts are whole yen, tax include
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 
+from keizoku.billing.rules.documents.addressee import Addressee
 from keizoku.billing.rules.documents.issuer import Issuer
 from keizoku.terms import words
 from keizoku.terms.money import tax_included_yen
@@ -80,6 +81,7 @@ class PrintedDocument:
     rows: tuple[tuple[str, int], ...]
     totals: tuple[tuple[str, int], ...]
     notes: tuple[str, ...]
+    addressee: tuple[str, ...] = ()  # the user's name and address, a line each, where the document bears them
 
 
 def invoice_document(facts: Statement, lang: Lang) -> PrintedDocument:
@@ -156,6 +158,16 @@ def credit_note_document(facts: CreditNote, lang: Lang) -> PrintedDocument:
         ),
         (*(() if facts.issuer.name else (_say("draft", lang),)), _say("returned", lang)),
     )
+
+
+def to_addressee(document: PrintedDocument, account: str, addressee: Addressee | None) -> PrintedDocument:
+    """A document that names its addressee; the account stays on it as the number of a customer."""
+    if addressee is None:
+        return document
+    to, number = _say("field.to", document.lang), _say("field.customer", document.lang)
+    name = _say("to", document.lang, account=addressee.name)
+    fields = tuple(line for field in document.fields for line in ([(number, account)] if field[0] == to else [field]))
+    return replace(document, fields=fields, addressee=(*addressee.lines, name))
 
 
 def _title(kind: str, issuer: Issuer, lang: Lang) -> str:

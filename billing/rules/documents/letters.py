@@ -8,13 +8,16 @@ Pure; the sentences are in terms/sentences/letters.toml. Amounts are whole yen. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
 from typing import Any, Final
 
+from keizoku.billing.rules.documents.addressee import Addressee
 from keizoku.billing.rules.documents.issuer import Issuer
+from keizoku.billing.rules.documents.notice_text import Item
 from keizoku.terms import words
+from keizoku.terms.calendar import JST, parse_instant
 from keizoku.terms.rendering import Lang, sentence, templates
 
 Facts = Mapping[str, Any]
@@ -22,15 +25,15 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LetterText:
-    """What a letter says, without its heading."""
+    """What a letter says, without its heading: paragraphs, then the list of details and the table of amounts."""
 
     paragraphs: tuple[str, ...]
     amounts: tuple[tuple[str, int], ...] = ()
+    details: tuple[tuple[str, str], ...] = ()
 
     def plain(self, lang: Lang) -> str:
-        """As plain text, a paragraph a line, its amounts below."""
-        unit = "円" if lang == "ja" else " yen"
-        return "\n".join((*self.paragraphs, *(f"{name}: {yen:,}{unit}" for name, yen in self.amounts)))
+        """As plain text, a paragraph a line, its details and amounts below."""
+        return "\n".join((*self.paragraphs, *listed(self.details, self.amounts, lang)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,14 @@ class PrintedLetter:
     amounts: tuple[tuple[str, int], ...]
     closing: str
     unit: str
+    details: tuple[tuple[str, str], ...] = ()
+    customer: str = ""  # the account, where the addressee stands by name
+    address: tuple[str, ...] = ()  # the addressee's, a line each
+    note: str = ""  # the heading of details and amounts
+
+    def plain(self) -> str:
+        """Its text without heading and close, a paragraph a line."""
+        return "\n".join((*self.paragraphs, *listed(self.details, self.amounts, self.lang)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,33 +69,78 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What stands above a letter in every language: its number, its JST day, who writes, and to whom by name."""
+    """What stands above a letter in every language: its number, its JST day, who writes, and to which account."""
 
     number: str
     on: date
     sender: Issuer
-    addressee: str
+    account: str
 
 
 def printed(heading: Heading, subject: str, text: LetterText, lang: Lang) -> PrintedLetter:
-    """A letter with its heading and its close."""
+    """A letter with its heading and its close, to the account; `addressed` puts a name in its place."""
+    sender = heading.sender.on(heading.on)
+    contact = sentence("letter.contact", lang, {"contact": sender.contact}) if sender.contact else ""
     return PrintedLetter(
         lang,
         sentence("letter.number", lang, {"number": heading.number}),
         words.day(heading.on, lang == "ja"),
-        sentence("document.to", lang, {"account": heading.addressee}),
-        tuple(line for line in (heading.sender.name, heading.sender.address) if line),
+        sentence("document.to", lang, {"account": heading.account}),
+        tuple(line for line in (sender.name, sender.address, contact) if line),
         subject,
         text.paragraphs,
         text.amounts,
         sentence("letter.closing", lang, {}),
         "円" if lang == "ja" else " yen",
+        text.details,
+        note=sentence("letter.note", lang, {}) if text.details or text.amounts else "",
+    )
+
+
+def addressed(letter: PrintedLetter, account: str, addressee: Addressee | None) -> PrintedLetter:
+    """A letter with its addressee's name and address, and the account as the number of a customer."""
+    if addressee is None:
+        return letter
+    return replace(
+        letter,
+        addressee=sentence("document.to", letter.lang, {"account": addressee.name}),
+        customer=sentence("letter.customer", letter.lang, {"account": account}),
+        address=addressee.lines,
+    )
+
+
+def printed_of_json(said: Facts) -> PrintedLetter:
+    """A letter as it was stored (`dataclasses.asdict` as JSON)."""
+    pairs = {name: tuple((one, two) for one, two in said[name]) for name in ("amounts", "details")}
+    lines = {name: tuple(said[name]) for name in ("sender", "paragraphs", "address")}
+    return PrintedLetter(**{**said, **pairs, **lines})
+
+
+def listed(details: Sequence[tuple[str, str]], amounts: Sequence[tuple[str, int]], lang: Lang) -> tuple[str, ...]:
+    """Details and amounts as lines of plain text."""
+    unit = "円" if lang == "ja" else " yen"
+    return (*(f"{name}: {said}" for name, said in details), *(f"{name}: {yen:,}{unit}" for name, yen in amounts))
+
+
+FORMAL: Final = frozenset({"suspension", "termination", "acceleration"})
+"""What begins without thanks."""
+
+
+def notice_letter(kind: str, body: str, items: Sequence[Item], lang: Lang) -> LetterText:
+    """A notice or a demand as it was written: a paragraph a line, and its list."""
+    greeting = () if kind in FORMAL else (sentence("letter.greeting", lang, {}),)
+    return LetterText(
+        (*greeting, *body.splitlines()),
+        tuple((str(each[lang]), int(each["yen"])) for each in items if "yen" in each),
+        tuple((str(each[lang]), str(each[f"{lang}_text"])) for each in items if "yen" not in each),
     )
 
 
 def letter_text(kind: str, facts: Facts, lang: Lang) -> LetterText:
     """The letter of a kind (`letter.kind` of the tables) with these facts."""
     parts, rows = _PARTS[kind](facts)
+    if facts.get("deadline_at"):
+        facts = {**facts, "deadline_on": deadline_on(facts)}
     return LetterText(
         (
             sentence("letter.greeting", lang, {}),
@@ -112,7 +168,16 @@ def _granted(facts: Facts) -> Parts:
 
 
 def _rejected(facts: Facts) -> Parts:
-    return ["main", facts["reason"], "next"], []
+    reason = facts["reason"]
+    if reason == "deadline" and deadline_on(facts) is not None:
+        reason = "deadline_day"
+    return ["main", reason, "next"], []
+
+
+def deadline_on(facts: Facts) -> date | None:
+    """The last day before a deadline at midnight; None for one within a day."""
+    at = parse_instant(facts["deadline_at"]).astimezone(JST)
+    return None if at.time() != time() else at.date() - timedelta(days=1)
 
 
 def _remedy(facts: Facts) -> Parts:

@@ -1,23 +1,31 @@
-"""The texts of notices and demands, in Japanese and English.
+"""The texts of notices and demands: facts in, paragraphs and the list below them out, in Japanese and English.
 
-Pure: facts in, texts out. Every notice names its clause, its amounts and what to do next.
+    Notice(kind, body_ja, body_en, items)      a paragraph a line; items: due date, account, amounts, …
+
+Pure; the sentences are in terms/sentences/notices.toml. Every notice names its clause, its amounts and what to do next.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Any, Final
+
+from keizoku.terms.rendering import Lang, sentence
+from keizoku.terms.words import day
+
+Item = Mapping[str, str | int]
+"""A line of a letter's list, as JSON: its name `ja`, `en`, and either `yen` or its words `ja_text`, `en_text`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A document for a user; `kind` is one of user_notice's."""
+    """A document for a user; `kind` is one of user_notice's, a body has a paragraph a line."""
 
     kind: str
     body_ja: str
     body_en: str
+    items: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,7 @@ class OverdueFee:
     suspends_on: date | None  # None: the contract is over
     pay_to: str = ""  # the bank account for transfers; empty: none is set
     reference: str = ""  # what the payer states with a transfer
+    by_on: date | None = None  # the last day on which payment prevents the suspension; None: there is none any more
 
 
 SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
@@ -58,67 +67,41 @@ SUBJECTS: Final[Mapping[str, tuple[str, str]]] = {
 
 def overdue(fee: OverdueFee) -> Notice:
     """A fee was not paid by its due date: what happens next, and how to prevent it."""
-    if fee.method != "card":
-        next_ja = "お早めにお振込みください。"
-        next_en = "Please pay it now."
-    elif fee.next_attempt_on is None:
-        next_ja = (
-            "登録されたカードではお支払いいただけませんでした。新しいカードをご登録ください。"
-            "ただちにお支払いの手続きをいたします。"
-        )
-        next_en = "Your card was refused. Please register another one; it is charged at once."
+    transfer = fee.method != "card"
+    if transfer:
+        parts = ["main", "pay_now" if fee.by_on is None else "pay_by"]
     else:
-        next_ja = (
-            f"登録されたカードに{_ja(fee.next_attempt_on)}に改めてご請求いたします。"
-            "別のカードを登録いただくこともできます。"
-        )
-        next_en = f"Your card is charged again on {fee.next_attempt_on}; you may register another one before."
-    transfer_ja, transfer_en = _transfer(fee)
-    stops_ja = f"、{_ja(fee.suspends_on)}にサービスの提供を停止いたします" if fee.suspends_on else "いたします"
-    stops_en = f", and access is suspended on {fee.suspends_on}" if fee.suspends_on else ""
-    return Notice(
-        "overdue",
-        f"{_ja(fee.due_on)}が支払期日の利用料金{fee.open_yen:,}円のお支払いを確認できておりません。{next_ja}"
-        f"{transfer_ja}"
-        f"未払いのままですと遅延損害金が発生{'し' if fee.suspends_on else ''}{stops_ja}。"
-        "(第5条第2項、第4項、第7条第1項)",
-        f"Your fee of {fee.open_yen:,} yen was due on {fee.due_on} and is not paid. {next_en} "
-        f"{transfer_en}Until it is paid it bears late interest{stops_en}. (Articles 5.2, 5.4 and 7.1)",
-    )
+        parts = ["main", "card_refused" if fee.next_attempt_on is None else "card_again"]
+    if fee.pay_to:
+        parts += ["transfer" if transfer else "transfer_too", *(["reference"] if fee.reference else [])]
+    parts += ["suspends" if fee.suspends_on else "bears", "crossed"]
+    facts = {
+        "due_on": fee.due_on,
+        "open_yen": fee.open_yen,
+        "by_on": fee.by_on,
+        "next_attempt_on": fee.next_attempt_on,
+        "suspends_on": fee.suspends_on,
+    }
+    items = [_day("due", fee.due_on), *transfer_items(fee.pay_to, fee.reference), _yen("unpaid", fee.open_yen)]
+    return _notice("overdue", parts, facts, items)
 
 
-def _transfer(fee: OverdueFee) -> tuple[str, str]:
-    """Where a transfer goes, and what to state with it, so that it finds its debt."""
-    if not fee.pay_to:
-        return "", ""
-    also_ja, also_en = (
-        ("", "") if fee.method != "card" else ("お振込みでもお支払いいただけます。", "You may also pay by transfer. ")
-    )
-    named_ja = f"振込依頼人名の前に、お支払い番号{fee.reference}をご入力ください。" if fee.reference else ""
-    named_en = f"Please put the number {fee.reference} before your name. " if fee.reference else ""
-    return f"{also_ja}振込先: {fee.pay_to}。{named_ja}", f"{also_en}Account: {fee.pay_to}. {named_en}"
+def transfer_items(pay_to: str, reference: str) -> list[Item]:
+    """Where a transfer goes, and what to state with it, so that it finds its debt; nothing where no account is set."""
+    if not pay_to:
+        return []
+    return [_words("pay_to", pay_to, pay_to), *([_words("reference", reference, reference)] if reference else [])]
 
 
 def resumption(on: date) -> Notice:
     """Access is on again."""
-    return Notice(
-        "resumption",
-        f"{_ja(on)}よりサービスの提供を再開いたしました。(第7条第1項)",
-        f"Your access is back from {on}. (Article 7.1)",
-    )
+    return _notice("resumption", ["main"], {"from_on": on})
 
 
 def recalculation(on: date, yen: int, principal_yen: int, interest_yen: int, deposit_yen: int) -> Notice:
     """An earlier payment came to be known, and everything after its day was worked out again."""
-    return Notice(
-        "recalculation",
-        f"{_ja(on)}にいただいた{yen:,}円のご入金を、その日に遡って反映いたしました。以後の遅延損害金とご入金の充当を"
-        f"計算し直した結果、現在の未払いの利用料金は{principal_yen:,}円、遅延損害金は{interest_yen:,}円、お預かりしている"
-        f"金額は{deposit_yen:,}円です。(第5条第2項)",
-        f"Your payment of {yen:,} yen counts from {on}, the day on which it reached us. Late interest and what later "
-        f"payments paid were worked out again: now {principal_yen:,} yen of fees and {interest_yen:,} yen of late "
-        f"interest are unpaid, and we keep {deposit_yen:,} yen for you. (Article 5.2)",
-    )
+    items = [_yen("unpaid", principal_yen), _yen("interest", interest_yen), _yen("deposit", deposit_yen)]
+    return _notice("recalculation", ["main", "now"], {"paid_on": on, "yen": yen}, items)
 
 
 def write_off(on: date, term_on: date, yen: int, interest_yen: int) -> Notice:
@@ -126,164 +109,103 @@ def write_off(on: date, term_on: date, yen: int, interest_yen: int) -> Notice:
 
     A release takes effect when the debtor is notified (Civil Code 519).
     """
-    if not yen:
-        return Notice(
-            "write_off",
-            f"{_ja(term_on)}から始まる契約期間の利用料金に生じた遅延損害金{interest_yen:,}円は、{_ja(on)}付で請求しない"
-            "ことといたしました。ほかの未払いがある場合、その分は引き続きお支払いが必要です。(民法第519条)",
-            f"The late interest of {interest_yen:,} yen on the fee for the term that began on {term_on} is no longer "
-            f"asked of you as of {on}. Whatever else is unpaid stays owed. (Civil Code 519)",
-        )
-    return Notice(
-        "write_off",
-        f"{_ja(term_on)}から始まる契約期間の未払いの利用料金{yen:,}円とその遅延損害金は、{_ja(on)}付で請求しないことと"
-        "いたしました。ほかの未払いがある場合、その分は引き続きお支払いが必要です。(民法第519条)",
-        f"The unpaid fee of {yen:,} yen for the term that began on {term_on}, and the late interest on it, are no "
-        f"longer asked of you as of {on}. Whatever else is unpaid stays owed. (Civil Code 519)",
-    )
+    facts = {"from_on": on, "term_on": term_on, "yen": yen, "interest_yen": interest_yen}
+    given_up = _yen("given_up", yen or interest_yen)
+    return _notice("write_off", ["fee" if yen else "interest", "others"], facts, [given_up])
 
 
 def suspension(on: date, days: int, open_yen: int, ends_on: date | None = None) -> Notice:
     """Access is off because a fee is overdue; `ends_on`: when the contract is over unless the fee is paid before."""
-    if ends_on is None:
-        then_ja, then_en = "お支払いを確認しだい再開いたします。", "It resumes when the fee is paid."
-    else:
-        last_on = ends_on - timedelta(days=1)
-        then_ja = (
-            f"{_ja(last_on)}までにお支払いを確認できましたら、ただちに再開いたします。確認できない場合、ご契約は{_ja(ends_on)}に終了し、"
-            "未払いの利用料金は引き続きお支払いいただく必要があります。"
-        )
-        then_en = (
-            f"It resumes when the fee is paid, up to {last_on}. If it is not paid by then, the contract ends on "
-            f"{ends_on}, and what is unpaid stays owed."
-        )
-    return Notice(
-        "suspension",
-        f"利用料金{open_yen:,}円のお支払いが{days}日遅れているため、{_ja(on)}よりサービスの提供を停止いたしました。"
-        f"{then_ja}停止中も契約期間の利用料金は発生いたします。(第7条第1項、第4条第2項)",
-        f"Your fee of {open_yen:,} yen is {days} days overdue, so access is suspended from {on}. {then_en} "
-        "The fee of the running term stays due meanwhile. (Articles 7.1 and 4.2)",
-    )
+    facts = {"from_on": on, "days": days, "open_yen": open_yen, "ends_on": ends_on, "last_on": _before(ends_on)}
+    parts = ["main", "resumes" if ends_on is None else "until", "fee_runs"]
+    return _notice("suspension", parts, facts, [_yen("unpaid", open_yen)])
 
 
 def termination(on: date, days: int, open_yen: int) -> Notice:
     """The contract is over because a fee stayed unpaid."""
-    return Notice(
-        "termination",
-        f"利用料金{open_yen:,}円のお支払いが{days}日遅れているため、{_ja(on)}をもってご契約を解除いたしました。"
-        "未払いの利用料金は全額お支払いいただく必要があります。(第7条第1項、第2項)",
-        f"Your fee of {open_yen:,} yen is {days} days overdue, so the contract is terminated as of {on}. "
-        "What is unpaid stays owed in full. (Articles 7.1 and 7.2)",
-    )
+    facts = {"from_on": on, "days": days, "open_yen": open_yen}
+    return _notice("termination", ["main", "owed"], facts, [_yen("unpaid", open_yen)])
 
 
 def termination_by_people(on: date, ground: str) -> Notice:
     """The contract is over by a decision of people, for a ground other than unpaid fees."""
-    return Notice(
-        "termination",
-        f"{_ja(on)}をもってご契約を解除いたしました。理由: {ground}(第7条第1項)",
-        f"Your contract is terminated as of {on}. Ground: {ground} (Article 7.1)",
-    )
+    return _notice("termination", ["by_people"], {"from_on": on, "ground": ground})
 
 
 def suspension_by_people(on: date, ground: str, ends_on: date | None = None) -> Notice:
     """Access is off by a decision of people; `ends_on`: the contract is over then if it is still off."""
-    then_ja = (
-        f"{_ja(ends_on)}の時点で停止が続いている場合、ご契約は更新されず、同日に終了いたします。" if ends_on else ""
-    )
-    then_en = f"If it is still off on {ends_on}, the contract is not renewed and ends then. " if ends_on else ""
-    return Notice(
-        "suspension",
-        f"{_ja(on)}よりサービスの提供を停止いたしました。理由: {ground}。{then_ja}(第7条第1項)"
-        if then_ja
-        else f"{_ja(on)}よりサービスの提供を停止いたしました。理由: {ground}(第7条第1項)",
-        f"Access is suspended from {on}. Ground: {ground}{'. ' if then_en else ' '}{then_en}(Article 7.1)",
-    )
+    parts = ["by_people", *(["not_renewed"] if ends_on else []), "fee_runs"]
+    return _notice("suspension", parts, {"from_on": on, "ground": ground, "ends_on": ends_on})
 
 
 def acceleration(on: date, yen: int, ground: str | None = None) -> Notice:
     """What is invoiced and not yet due is due at once: because a fee is overdue, or on a ground that people state."""
-    why_ja = "お支払いの遅れにより" if ground is None else f"次の理由により({ground})"
-    why_en = "Because a fee is overdue," if ground is None else f"On this ground: {ground},"
-    return Notice(
-        "acceleration",
-        f"{why_ja}、期限の利益を失われましたので、支払期日前の請求分{yen:,}円を"
-        f"{_ja(on)}付で一括してお支払いいただく必要があります。(第7条第2項)",
-        f"{why_en} {yen:,} yen that was invoiced for a later date is due at once, on {on}. (Article 7.2)",
-    )
+    facts = {"from_on": on, "yen": yen, "ground": ground}
+    return _notice("acceleration", ["late" if ground is None else "ground"], facts, [_yen("due_at_once", yen)])
 
 
 def renewal(starts_on: date, ends_on: date, yen: int, method: str, ask_by_on: date) -> Notice:
     """The contract is about to renew by itself: from when to when, at which price, and how not to."""
-    last_on = ends_on - timedelta(days=1)
-    method_ja, method_en = METHOD_NAMES[method]
-    return Notice(
-        "renewal",
-        f"ご契約は{_ja(starts_on)}に自動更新されます。更新後の期間は{_ja(last_on)}まで、利用料金は{yen:,}円(税込)、"
-        f"決済手段は{method_ja}です。更新を希望されない場合は、{_ja(ask_by_on)}までに利用終了のお手続きをお願いいたします。"
-        "(第3条第3項、第6条第1項)",
-        f"Your contract renews by itself on {starts_on}. The new term lasts until {last_on} and costs {yen:,} yen, tax "
-        f"included, paid by {method_en}. If you do not wish to go on, please ask to end use by {ask_by_on}. "
-        "(Articles 3.3 and 6.1)",
-    )
+    period = {"starts_on": starts_on, "last_on": _before(ends_on)}
+    ja, en = (sentence("letter.item.period", lang, period) for lang in _BOTH)
+    items = [
+        _words("term", ja, en),
+        _words("method", *(sentence(f"word.method.{method}", lang, {}) for lang in _BOTH)),
+        _day("ask_by", ask_by_on),
+        _yen("fee_of_term", yen),
+    ]
+    return _notice("renewal", ["main", "decline"], {"starts_on": starts_on, "ask_by_on": ask_by_on}, items)
 
 
 def price_change(starts_on: date, from_yen: int, to_yen: int, ask_by_on: date) -> Notice:
     """The next term has another price; `to_yen` like `from_yen`: a change that was announced before is withdrawn."""
+    facts = {"starts_on": starts_on, "from_yen": from_yen, "to_yen": to_yen, "ask_by_on": ask_by_on}
     if to_yen == from_yen:
-        return Notice(
-            "price",
-            f"先にお知らせした利用料金の改定は取りやめとなり、{_ja(starts_on)}からの期間も{to_yen:,}円(税込)のままです。"
-            "(第4条第3項)",
-            f"The change of price that we told you of is withdrawn: the term from {starts_on} costs {to_yen:,} yen as "
-            "before, tax included. (Article 4.3)",
-        )
-    return Notice(
-        "price",
-        f"{_ja(starts_on)}に更新される期間から、利用料金が{from_yen:,}円から{to_yen:,}円(税込)に変わります。"
-        f"改定後の料金でのご利用を希望されない場合は、{_ja(ask_by_on)}までに利用終了のお手続きをお願いいたします。"
-        "お手続きがない場合は、改定後の料金にご同意いただいたものとして扱います。(第4条第3項)",
-        f"From the term that begins on {starts_on} your fee changes from {from_yen:,} yen to {to_yen:,} yen, tax "
-        f"included. If you do not wish to go on at that price, please ask to end use by {ask_by_on}; going on counts "
-        "as consent. (Article 4.3)",
-    )
-
-
-METHOD_NAMES = {
-    "card": ("クレジットカード", "card"),
-    "coupon": ("クーポン", "coupon"),
-    "product_key": ("プロダクトキー", "product key"),
-    "app_store": ("アプリストア", "app store"),
-    "other": ("その他の方法", "other means"),
-}
+        return _notice("price", ["withdrawn"], facts, [_yen("fee_of_term", to_yen)])
+    items = [_day("ask_by", ask_by_on), _yen("fee_before", from_yen), _yen("fee_after", to_yen)]
+    return _notice("price", ["main", "decline"], facts, items)
 
 
 def set_off(on: date, yen: int) -> Notice:
     """Credits were set off against what is owed."""
-    return Notice(
-        "set_off",
-        f"減額分{yen:,}円を、{_ja(on)}付で未払いの利用料金等と相殺いたしました。(民法第505条、第506条)",
-        f"Credits of {yen:,} yen were set off against what you owe, on {on}. (Civil Code 505 and 506)",
-    )
+    return _notice("set_off", ["main"], {"from_on": on, "yen": yen}, [_yen("set_off", yen)])
 
 
 def interest_demand(
     on: date, new_yen: int, total_yen: int, rate: Fraction, workings_ja: Sequence[str], workings_en: Sequence[str]
-) -> tuple[str, str]:
+) -> Notice:
     """The demand for late interest: the whole owed, what is new in it, and how each debt came to its part."""
-    percent = f"{Decimal(rate.numerator * 100) / Decimal(rate.denominator):f}"
-    body_ja = (
-        f"遅延損害金のご請求({_ja(on)}現在): 合計{total_yen:,}円(うち今回新たに請求する額{new_yen:,}円)。"
-        f"年{percent}%の割合により、支払期日の翌日からお支払日まで発生します。"
-        "元本のみに対して計算し、消費税はかかりません。(第5条第2項)"
+    facts = {"from_on": on, "new_yen": new_yen, "total_yen": total_yen, "rate": rate}
+    items = [_yen("demanded_now", new_yen), _yen("interest_in_all", total_yen)]
+    said = _notice("demand", ["main", "rate", "pay"], facts, items)
+    return Notice(
+        "demand", "\n".join((said.body_ja, *workings_ja)), "\n".join((said.body_en, *workings_en)), said.items
     )
-    body_en = (
-        f"Late interest as of {on}: {total_yen:,} yen in all, of which {new_yen:,} yen is demanded now. It accrues at "
-        f"{percent}% a year from the day after the due date to the day of payment, on unpaid fees only, without tax. "
-        "(Article 5.2)"
-    )
-    return "\n".join((body_ja, *workings_ja)), "\n".join((body_en, *workings_en))
 
 
-def _ja(on: date) -> str:
-    return f"{on.year}年{on.month}月{on.day}日"
+_BOTH: Final[tuple[Lang, Lang]] = ("ja", "en")
+
+
+def _notice(kind: str, parts: Sequence[str], facts: Mapping[str, Any], items: Sequence[Item] = ()) -> Notice:
+    ja, en = ("\n".join(sentence(f"letter.{kind}.{part}", lang, facts) for part in parts) for lang in _BOTH)
+    return Notice(kind, ja, en, tuple(items))
+
+
+def _words(name: str, ja: str, en: str) -> Item:
+    return {**_named(f"item.{name}"), "ja_text": ja, "en_text": en}
+
+
+def _day(name: str, on: date) -> Item:
+    return _words(name, day(on, True), day(on, False))
+
+
+def _yen(name: str, yen: int) -> Item:
+    return {**_named(f"row.{name}"), "yen": yen}
+
+
+def _named(key: str) -> dict[str, str]:
+    return {lang: sentence(f"letter.{key}", lang, {}) for lang in _BOTH}
+
+
+def _before(day_after: date | None) -> date | None:
+    return None if day_after is None else day_after - timedelta(days=1)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keizoku.scheduler.cli.books.hand_entries import hand_lines
-from keizoku.scheduler.cli.shared.context import services_now
+from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.headings import headings
 from keizoku.scheduler.cli.shared.inputs import (
     SPOKEN,
@@ -171,8 +171,11 @@ def _take_files(services: Services, bank: Path | None, mapping: Path | None, sto
     from keizoku.billing.receivables.bank.bank_transfers import COLUMNS
 
     now = datetime.now(UTC)
+    ours = settings_of_this_process().bank_accounts
     taken = (
-        [services.billing.import_bank(bank, layout=layout_of(mapping, COLUMNS), author=author, now=now)] if bank else []
+        [services.billing.import_bank(bank, layout=layout_of(mapping, COLUMNS), author=author, now=now, ours=ours)]
+        if bank
+        else []
     )
     taken += [services.billing.import_store_reports(each, author=author, now=now) for each in stores]
     for done in taken:

@@ -15,7 +15,7 @@ import typer
 from keizoku.billing.rules.contract_state import STATES
 from keizoku.billing.rules.screening import NoRuleError, Rule, load_rule
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
-from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Ground, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.inputs import Account, AsJson, File, Ground, Recorder, day, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import (
     SHOWN,
@@ -256,10 +256,22 @@ def withdraw_end_of_use(account: Account) -> None:
 @app.command(
     "store-stop", help=japanese("アプリストアで更新が止められたことを記録します(6.1)。契約が終わる日を表示します。")
 )
-def store_stop(account: Account, as_json: AsJson = False) -> None:
+def store_stop(
+    account: Account,
+    stopped_on: Annotated[
+        str | None,
+        typer.Option(
+            "--stopped-on",
+            metavar="DATE",
+            help=both("On which day it was stopped in the store; default: now.", "ストアで停止された日。既定は現在。"),
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """The app store has stopped the renewal (6.1); says on which day the contract is over."""
+    on = day(stopped_on) if stopped_on is not None else None
     with services_now() as (services, now):
-        ends_on = services.billing.store_stop(account, now=now)
+        ends_on = services.billing.store_stop(account, stopped_on=on, now=now)
     sentence = f"account {account}: {f'ends on {ends_on}' if ends_on else 'goes on with another method'}"
     emit({"account": account, "ends_on": ends_on} if as_json else sentence, as_json)
 

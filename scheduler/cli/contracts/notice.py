@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_services, settings_of_this_process
+from keizoku.scheduler.cli.shared.context import naming_of_this_process, open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.headings import headed, heading
 from keizoku.scheduler.cli.shared.ids import DocumentId, document_id
-from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, ByAccount, Language, Recorder, instant, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages, lines_of
-from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, json_text
-from keizoku.scheduler.files import write_private, write_whole
+from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, json_text, note
+from keizoku.scheduler.files import write_private
 
 if TYPE_CHECKING:
     from keizoku.billing.documents.outbox import OutgoingDocument
+    from keizoku.billing.rules.documents.letters import Page as LetterPage
     from keizoku.scheduler.app import Services
     from keizoku.scheduler.settings import Settings
 
@@ -37,7 +39,7 @@ Lang = Annotated[Language, typer.Option(help=both("The language of subject and b
     help=japanese(
         "送信を待つ書類。書かれた順。\n\n"
         "`--jsonl` はメール送信プログラム向けです: 1行を受け取り、送信し、`keizok"
-        "u notice mark-sent ID` を呼びます。"
+        "u notice mark-sent ID` を呼びます。権限があれば、一覧の内容のまま発行済みとして保存します。"
     ),
 )
 def list_documents(
@@ -61,10 +63,9 @@ def list_documents(
 ) -> None:
     """What waits for the mailer, in the order in which it was written.
 
-    `--jsonl` is for a mailer: it takes a line, sends it, and calls `keizoku notice mark-sent ID`.
+    `--jsonl` is for a mailer: it takes a line, sends it, and calls `keizoku notice mark-sent ID`. What it lists is
+    stored as it stands, if the login may do that.
     """
-    from dataclasses import asdict
-
     from keizoku.billing.documents.outbox import waiting, waiting_count
     from keizoku.billing.rules.documents.notice_text import SUBJECTS
 
@@ -77,7 +78,7 @@ def list_documents(
 
     def row(each: OutgoingDocument) -> dict[str, object]:
         shown = each.in_language(lang.value)
-        return asdict(each) if lines or as_json else headed(((name, shown[name]) for name in names), lang.value)
+        return each.told() if lines or as_json else headed(((name, shown[name]) for name in names), lang.value)
 
     with open_services() as services:
 
@@ -90,6 +91,8 @@ def list_documents(
                 limit=limit,
                 after=after,
             )
+            if lines:
+                found = _issued(services, found)
             return [row(each) for each in found]
 
         def count() -> int:
@@ -108,7 +111,12 @@ def list_documents(
             )
 
 
-@app.command(help=japanese("一つの書類。`--html` と `--pdf` は、利用者にお送りする書面(日本語、続けて英語)です。"))
+@app.command(
+    help=japanese(
+        "一つの書類。`--html` と `--pdf` は、利用者にお送りする書面(日本語、続けて英語)です。\n\n"
+        "送付したものは送付したままを、まだのものは控えと記して表示します。"
+    )
+)
 def show(
     number: DocumentId,
     lang: Lang = Language.JA,
@@ -118,30 +126,69 @@ def show(
         typer.Option(metavar="FILE", dir_okay=False, help=both("Write it as a PDF, A4.", "PDF(A4)に書き出します。")),
     ] = None,
     to: Annotated[
-        str, typer.Option(help=both("The addressee's name; else the account.", "宛名。省略するとアカウント。"))
+        str,
+        typer.Option(
+            help=both(
+                "The addressee's name; else what the directory says, or the account.",
+                "宛名。省略すると名簿の答え、またはアカウント。",
+            )
+        ),
     ] = "",
+    by_account: ByAccount = False,
     as_json: AsJson = False,
 ) -> None:
-    """One document; `--html` and `--pdf` are the letter for the user, Japanese first and then English."""
-    from keizoku.billing.documents.outbox import document
+    """One document; `--html` and `--pdf` are the letter for the user, Japanese first and then English.
 
-    settings = settings_of_this_process()
+    What went out is shown as it did; what did not is marked as a copy.
+    """
+    from keizoku.billing.documents.outbox import document
+    from keizoku.billing.documents.rendering import letter_html
+
     with open_services() as services:
         found = document(services.session, number)
-        if pdf is not None:
-            _write_pdf(found, lang, to, pdf)
-        if html:
-            typer.echo(found.html(lang.value, settings.issuer(), to), nl=False)
-    if not html and pdf is None:
-        emit(found if as_json else headed(found.in_language(lang.value), lang.value), as_json)
+        page = _page(services, found, lang, to, by_account) if html or pdf is not None else None
+    if page is None:
+        emit(found.told() if as_json else headed(found.in_language(lang.value), lang.value), as_json)
+        return
+    if pdf is not None:
+        _write_pdf(found, page, pdf)
+    if html:
+        typer.echo(letter_html(page), nl=False)
 
 
-def _write_pdf(found: OutgoingDocument, lang: Language, to: str, file: Path) -> None:
+def _page(services: Services, found: OutgoingDocument, lang: Language, to: str, by_account: bool) -> LetterPage:
+    """The letter as it went out; or, marked as a copy, as it would go out now, to the name that the directory says."""
+    from keizoku.billing.documents.issued_documents import last_version
+    from keizoku.billing.documents.issued_letters import page_of, preview_of
+    from keizoku.billing.documents.outbox import parse_id
+    from keizoku.billing.rules.documents.addressee import Addressee
+
+    settings = settings_of_this_process()
+    row = last_version(services.session, found.kind, parse_id(found.id)[1])
+    if row is not None:
+        if to:
+            fail(f"{found.id} went out as it is stored: its addressee stays")
+        return page_of(services.session, row, lang.value, settings.sealing_keys(), by_account=by_account)
+    if to:
+        try:
+            known: Addressee | None = Addressee(to)
+        except ValueError as error:
+            fail(f"--to: {error}")
+    else:
+        naming = None if by_account else naming_of_this_process(settings)
+        asked = naming.of(found.account) if naming is not None else None
+        known = asked if isinstance(asked, Addressee) else None
+        if asked is not None and known is None:
+            note(f"{found.id}: {naming.unfit[found.account] if naming is not None else ''}")
+    return preview_of(found, settings.issuer(), lang.value, known)
+
+
+def _write_pdf(found: OutgoingDocument, page: LetterPage, file: Path) -> None:
     from keizoku.billing.documents.rendering import FontError, letter_pdf
 
     settings = settings_of_this_process()
     try:
-        write_whole(file, letter_pdf(found.page(lang.value, settings.issuer(), to), settings.document_font))
+        write_private(file, letter_pdf(page, settings.document_font))
     except FontError as error:
         fail(str(error))
     except OSError as error:
@@ -168,7 +215,8 @@ def mark_sent(
     now = datetime.now(UTC)
     handed_at = instant(at) if at else now
     with open_services() as services:
-        fresh = services.billing.hand_over(number, by=recorder(author), handed_at=handed_at, now=now)
+        issuer = settings_of_this_process().issuer()
+        fresh = services.billing.hand_over(number, by=recorder(author), handed_at=handed_at, issuer=issuer, now=now)
     said = "recorded" if fresh else "was recorded already"
     emit({"id": number, "recorded": fresh} if as_json else f"document {number}: {said}", as_json)
 
@@ -186,6 +234,12 @@ def send(
             metavar="DIR",
             file_okay=False,
             help=both("As files instead: HTML and PDF of each.", "メールの代わりに、HTMLとPDFのファイルにします。"),
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=both("With --out: only this document; may be repeated.", "--out とともに: この書類だけ。繰り返し可。")
         ),
     ] = None,
     again: Annotated[
@@ -213,14 +267,23 @@ def send(
         if again:
             fail("--again is for mail; --out writes every document that waits")
         with open_services() as services:
-            written = _to_folder(services, settings, out, recorder(author))
-        emit({"written": written} if as_json else f"{written} documents written to {out}", as_json)
+            chosen = [document_id(each) for each in only or ()]
+            written, unfit = _to_folder(services, settings, out, recorder(author), chosen)
+        emit({"written": written, "unfit": unfit} if as_json else f"{written} documents written to {out}", as_json)
+        if unfit:
+            note(
+                f"{unfit} wait: what the directory says of their users cannot stand on a letter (`keizoku tasks list`)"
+            )
+            raise typer.Exit(FOUND)
         return
+    if only:
+        fail("--only is for --out")
     try:
         server = settings.mail_server()
         if server is None:
             fail("no mail server is set: KEIZOKU_MAIL_HOST names one, or --out DIR writes files")
-        addresses = settings.mail_addresses()
+        naming = naming_of_this_process(settings)
+        addresses = settings.mail_addresses() if settings.mail_address or naming is None else naming.mail_of
     except MailSettingsError as error:
         fail(str(error))
     from keizoku.scheduler.mail import send_waiting
@@ -233,6 +296,7 @@ def send(
             settings.issuer(),
             by=recorder(author),
             clock=lambda: datetime.now(UTC),
+            naming=naming,
             again=[document_id(each) for each in again or ()],
         )
     emit(asdict(sent), as_json)
@@ -240,25 +304,62 @@ def send(
         raise typer.Exit(FOUND)
 
 
-def _to_folder(services: Services, settings: Settings, folder: Path, by: str) -> int:
-    """Write every document that waits as HTML and PDF, readable by its owner alone; each is then handed over."""
-    from keizoku.billing.documents.outbox import waiting
-    from keizoku.billing.documents.rendering import FontError, letter_pdf
+def _to_folder(services: Services, settings: Settings, folder: Path, by: str, only: Sequence[str]) -> tuple[int, int]:
+    """Write what waits as HTML and PDF, readable by its owner alone; each is stored and then handed over.
 
-    written = 0
+    How many were written, and how many wait because their user's name is unfit.
+    """
+    from keizoku.billing.documents.addressees import sealed_of
+    from keizoku.billing.documents.issued_documents import Issuing
+    from keizoku.billing.documents.issued_letters import hand_over, issue_letter, letters_of
+    from keizoku.billing.documents.mailings import tell
+    from keizoku.billing.documents.outbox import document, waiting
+    from keizoku.billing.documents.rendering import FontError, letter_html, letter_pdf
+
+    session, naming = services.session, naming_of_this_process(settings)
+    written = unfit = 0
+    after = ""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        while page := waiting(services.session, limit=500):
+        while page := [document(session, each) for each in only] or waiting(session, limit=500, after=after):
+            if naming is not None:
+                naming.look_up([each.account for each in page])
             for each in page:
-                letter = each.page("ja", settings.issuer())
-                pdf = letter_pdf(letter, settings.document_font)
-                write_private(folder / f"{each.id}.html", each.html("ja", settings.issuer()))
-                write_private(folder / f"{each.id}.pdf", pdf)
-                now = datetime.now(UTC)
-                services.billing.hand_over(each.id, by=by, handed_at=now, now=now)
+                issuing = Issuing(settings.issuer(), by, datetime.now(UTC), naming)
+                row = issue_letter(session, each, issuing)
+                if row is None:
+                    why = naming.unfit.get(each.account, "") if naming is not None else ""
+                    tell(session, "addressee_unfit", each, why, issuing.now)
+                    session.commit()
+                    unfit += 1
+                    continue
+                letter = letters_of(row, "ja", sealed_of(session, row.id, settings.sealing_keys()))
+                write_private(folder / f"{each.id}.html", letter_html(letter))
+                write_private(folder / f"{each.id}.pdf", letter_pdf(letter, settings.document_font))
+                hand_over(session, each.id, issuing, issuing.now)
                 written += 1
+            if only:
+                break
+            after = page[-1].id
     except FontError as error:
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
-    return written
+    return written, unfit
+
+
+def _issued(services: Services, found: Sequence[OutgoingDocument]) -> list[OutgoingDocument]:
+    """Stored as they stand, where the login may; then what a mailer takes is what was issued."""
+    from keizoku.billing.documents.issued_documents import Issuing
+    from keizoku.billing.documents.issued_letters import issue_letter
+    from keizoku.billing.documents.outbox import document
+    from keizoku.db.roles import may_add
+    from keizoku.db.tables.documents import issued_document
+
+    if not may_add(services.session, issued_document):
+        return list(found)
+    issuing = Issuing(settings_of_this_process().issuer(), recorder(""), datetime.now(UTC))
+    for each in found:
+        issue_letter(services.session, each, issuing)
+    services.session.commit()
+    return [document(services.session, each.id) if each.content is None else each for each in found]

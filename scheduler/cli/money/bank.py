@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keizoku.scheduler.cli.money.bank_formats import formats
-from keizoku.scheduler.cli.shared.context import open_services, services_now
+from keizoku.scheduler.cli.shared.context import open_services, services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.ids import ImportId, PaymentId
 from keizoku.scheduler.cli.shared.inputs import Account, AsJson, Author, File, Ground, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
@@ -96,8 +96,9 @@ def import_file(
     layout = layout_of(mapping, COLUMNS)
     with open_services() as services:
         done = services.billing.import_bank(
-            file, layout=layout, author=recorder(author), now=datetime.now(UTC), account=bank_account, preset=preset
-        )
+            file, layout=layout, author=recorder(author), now=datetime.now(UTC), account=bank_account, preset=preset,
+            ours=settings_of_this_process().bank_accounts,
+        )  # fmt: skip
     end_of_import(done, as_json)
 
 
@@ -237,12 +238,24 @@ def send_back(payment: PaymentId, author: Author, ground: Ground, as_json: AsJso
     emit({"payment": payment, "state": "returned"} if as_json else f"payment {payment} went back", as_json)
 
 
-@app.command(help=japanese("決済代行からの入金で、その残高から記帳済みです。支払人を待ちません。"))
-def payout(payment: PaymentId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
-    """It is the card processor's payout, booked already from its balance: it waits for no payer."""
+@app.command(
+    help=japanese("決済代行・ストアからの入金または当社からの返金で、その側から記帳済みです。支払人を待ちません。")
+)
+def payout(
+    payment: PaymentId,
+    author: Author,
+    ground: Ground,
+    kept: Annotated[
+        int,
+        typer.Option(min=0, help=both("What the bank kept of it as its fee, yen.", "銀行が差し引いた手数料(円)。")),
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """It is the processor's or a store's payout, or money we sent back, booked from that side: it waits for nobody."""
     with services_now() as (services, now):
-        services.billing.payment_is_payout(payment, by=author, ground=ground, now=now)
-    emit({"payment": payment, "state": "payout"} if as_json else f"payment {payment} is a payout", as_json)
+        kind = services.billing.payment_is_payout(payment, by=author, ground=ground, now=now, kept=kept)
+    state, word = ("refund", "money we sent back") if kind == "refund" else ("payout", "a payout")
+    emit({"payment": payment, "state": state} if as_json else f"payment {payment} is {word}", as_json)
 
 
 @app.command(help=japanese("支払人が振込に書ける番号: アカウントのものと、未払いの請求ごとのもの。"))
@@ -371,7 +384,7 @@ def balance(
 def _print_control(console: Console, found: BankControl) -> None:
     console.print(f"{found.on}: 1110 {found.ledger_yen:,}, lines of the bank {found.lines_yen:,}")
     for each in found.accounts:
-        since = "" if each.broken_since is None else f"; the lines do not make it since {each.broken_since}"
+        since = "" if each.ties else f"; the lines do not make it since {each.broken_since}{each.off}"
         name = each.account or "(no name)"
         console.print(
             f"{name}: {each.opening_yen:,} before {each.first_on}, lines {each.lines_yen:,}, "

@@ -1,20 +1,22 @@
-"""`keizoku documents`: invoices and credit notes as they were issued: stored, found, shown, handed over."""
+"""`keizoku documents`: invoices, credit notes and letters as they were issued: stored, found, shown, handed over."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_services, settings_of_this_process
+from keizoku.scheduler.cli.shared.context import naming_of_this_process, open_services, settings_of_this_process
 from keizoku.scheduler.cli.shared.headings import headed, heading
-from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, Language, Recorder, day, month_of, recorder
+from keizoku.scheduler.cli.shared.inputs import SPOKEN, AsJson, ByAccount, Language, Recorder, day, month_of, recorder
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, Pages, emit_pages
-from keizoku.scheduler.cli.shared.output import emit, fail
-from keizoku.scheduler.files import write_whole
+from keizoku.scheduler.cli.shared.output import FOUND, emit, fail, note
+from keizoku.scheduler.files import write_private
+from keizoku.terms.calendar import JST
 
 if TYPE_CHECKING:
     from keizoku.billing.documents.issued_documents import Wanted
@@ -32,6 +34,10 @@ To = Annotated[
 ]
 FromYen = Annotated[int | None, typer.Option(help=both("Of this sum or more.", "この金額以上。"))]
 ToYen = Annotated[int | None, typer.Option(help=both("Of this sum or less.", "この金額以下。"))]
+OfKind = Annotated[
+    list[str] | None,
+    typer.Option("--kind", help=both("Only this kind; may be repeated.", "この種類だけ。繰り返し可。")),
+]
 OfAccount = Annotated[str | None, typer.Option("--account", help=both("Of this account.", "このアカウントのもの。"))]
 
 
@@ -48,10 +54,20 @@ def issue_documents(
     from keizoku.billing.documents.issued_documents import Issuing, issue_month
 
     about = month_of(month)
-    issuing = Issuing(settings_of_this_process().issuer(), recorder(author), datetime.now(UTC))
+    settings = settings_of_this_process()
+    naming = naming_of_this_process(settings)
+    issuing = Issuing(settings.issuer(), recorder(author), datetime.now(UTC), naming)
     with open_services() as services:
         added = issue_month(services.session, services.rules, about, issuing)
-    emit({"month": str(about), "issued": added} if as_json else f"{about}: {added:,} documents issued", as_json)
+    unfit = dict(naming.unfit) if naming is not None else {}
+    emit(
+        {"month": str(about), "issued": added, "unfit": unfit} if as_json else f"{about}: {added:,} documents issued",
+        as_json,
+    )
+    if unfit:
+        for account, why in unfit.items():
+            note(f"{account}: not issued: {why}")
+        raise typer.Exit(FOUND)
 
 
 @app.command("list", help=japanese("発行した書類を、日付、金額、取引先の範囲で探します。条件は組み合わせられます。"))
@@ -61,6 +77,7 @@ def list_issued(
     from_yen: FromYen = None,
     to_yen: ToYen = None,
     account: OfAccount = None,
+    kind: OfKind = None,
     limit: Limit = SHOWN,
     everything: All = False,
     after: After = "",
@@ -70,7 +87,7 @@ def list_issued(
     """Find issued documents by day, sum and account; conditions hold together."""
     from keizoku.billing.documents.issued_documents import found, found_count
 
-    wanted = _wanted(from_on, to_on, from_yen, to_yen, account)
+    wanted = _wanted(from_on, to_on, from_yen, to_yen, account, kind)
     if after and not after.isdecimal():
         fail(f"--after {after}: a number is needed, as the list shows it")
     page = Page.wanted(limit, after, everything)
@@ -102,15 +119,25 @@ def show(
         Path | None,
         typer.Option(metavar="FILE", dir_okay=False, help=both("Write it as a PDF, A4.", "PDF(A4)に書き出します。")),
     ] = None,
+    by_account: ByAccount = False,
     as_json: AsJson = False,
 ) -> None:
-    """One document as it was issued."""
-    from keizoku.billing.documents.issued_documents import stored
-    from keizoku.scheduler.cli.money.invoice import give
+    """One document as it was issued; a page or a PDF bears the user's name, a terminal the account."""
+    from keizoku.billing.documents.addressees import sealed_of
+    from keizoku.billing.documents.issued_documents import kept, printed_document
+    from keizoku.billing.documents.issued_letters import letters_of
+    from keizoku.db.tables.documents import INVOICE_KINDS
+    from keizoku.scheduler.cli.money.invoice import give, give_letter
 
+    named = not by_account and (html is not None or pdf is not None)
+    keys = settings_of_this_process().sealing_keys() if named else None
     with open_services() as services:
-        document = stored(services.session, number, lang.value)
-    give(document, html, pdf, as_json)
+        row = kept(services.session, number)
+        addressee = sealed_of(services.session, number, keys) if named else None
+    if row.kind in INVOICE_KINDS:
+        give(printed_document(row, lang.value, addressee), html, pdf, as_json)
+    else:
+        give_letter(letters_of(row, lang.value, addressee), html, pdf, as_json)
 
 
 @app.command(help=japanese("探した書類をZIPで引き渡します: 一覧(index.csv)と各書類のページ。"))
@@ -123,26 +150,80 @@ def export(
     from_yen: FromYen = None,
     to_yen: ToYen = None,
     account: OfAccount = None,
+    kind: OfKind = None,
+    by_account: ByAccount = False,
     as_json: AsJson = False,
 ) -> None:
     """Hand the documents over that are found: a ZIP of index.csv and a page of each."""
-    from keizoku.billing.documents.issued_documents import archive, found_count
+    from keizoku.billing.documents.archive import archive
+    from keizoku.billing.documents.issued_documents import found_count
 
-    wanted = _wanted(from_on, to_on, from_yen, to_yen, account)
+    wanted = _wanted(from_on, to_on, from_yen, to_yen, account, kind)
+    keys = settings_of_this_process().sealing_keys()
     with open_services() as services:
         count = found_count(services.session, wanted)
-        packed = archive(services.session, wanted)
+        packed = archive(services.session, wanted, keys, by_account=by_account)
     try:
-        write_whole(out, packed)
+        write_private(out, packed)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}")
     emit({"file": str(out), "documents": count} if as_json else f"{count:,} documents in {out}", as_json)
 
 
+@app.command("new-key", help=japanese("書類の氏名を封じる鍵を作り、鍵ファイルの先頭に加えます。古い鍵は残します。"))
+def new_key(
+    file: Annotated[Path, typer.Argument(metavar="FILE", dir_okay=False, help=both("The key file.", "鍵ファイル。"))],
+    name: Annotated[
+        str, typer.Option("--id", help=both("Its id. Default: today's date.", "鍵の識別子。省略すると今日の日付。"))
+    ] = "",
+) -> None:
+    """Make a key that seals names on documents, and put it first into the key file; older keys stay for reading."""
+    from keizoku.billing.documents.addressees import SealingKeys, new_key_line
+
+    key_id = name or datetime.now(JST).date().isoformat()
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,50}", key_id):
+        fail(f"--id {key_id}: letters, digits and . _ - alone, 50 at most")
+    before = ""
+    if file.exists():
+        if key_id in SealingKeys.read(file).keys:
+            fail(f"{file}: holds a key {key_id} already; name the new one with --id")
+        before = file.read_text(encoding="ascii")
+    try:
+        write_private(file, new_key_line(key_id) + before)
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    emit(f"{file}: new names are sealed with the key {key_id}; keep a copy apart from the database and its backups")
+
+
+@app.command(help=japanese("古い鍵で封じた氏名を、いちばん新しい鍵で封じ直します。その後は古い鍵を外せます。"))
+def reseal(as_json: AsJson = False) -> None:
+    """Seal with the newest key what older keys sealed; the older ones can then leave the key file."""
+    from keizoku.billing.documents.addressees import seal_again
+    from keizoku.db.roles import want_to_add
+    from keizoku.db.tables.documents import issued_addressee
+
+    with open_services() as services:
+        want_to_add(services.session, issued_addressee)
+        keys = settings_of_this_process().sealing_keys()
+        if keys is None:
+            fail("no key file is set: KEIZOKU_DOCUMENT_KEYS_FILE names one")
+        count = seal_again(services.session, keys, datetime.now(UTC))
+    emit({"key": keys.newest, "sealed": count} if as_json else f"{count:,} sealed again with {keys.newest}", as_json)
+
+
 def _wanted(
-    from_on: str | None, to_on: str | None, from_yen: int | None, to_yen: int | None, account: str | None
+    from_on: str | None,
+    to_on: str | None,
+    from_yen: int | None,
+    to_yen: int | None,
+    account: str | None,
+    kinds: list[str] | None,
 ) -> Wanted:
     from keizoku.billing.documents.issued_documents import Wanted
+    from keizoku.db.tables.documents import DOCUMENT_KINDS
+
+    if strange := sorted(set(kinds or ()) - set(DOCUMENT_KINDS)):
+        fail(f"no such kind: {', '.join(strange)}; there are {', '.join(DOCUMENT_KINDS)}")
 
     first, last = (day(written) if written else None for written in (from_on, to_on))
-    return Wanted(first, last, from_yen, to_yen, account)
+    return Wanted(first, last, from_yen, to_yen, account, tuple(kinds or ()))

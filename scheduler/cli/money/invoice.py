@@ -11,15 +11,17 @@ import typer
 
 from keizoku.scheduler.cli.shared.context import services_now, settings_of_this_process
 from keizoku.scheduler.cli.shared.ids import CreditId, InvoiceId
-from keizoku.scheduler.cli.shared.inputs import AsJson, Language, month_of, row_bar
+from keizoku.scheduler.cli.shared.inputs import AsJson, ByAccount, Language, month_of, row_bar
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import emit, fail, table
-from keizoku.scheduler.files import write_whole
+from keizoku.scheduler.files import write_private
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from keizoku.billing.documents.issued_documents import NamingKeys
     from keizoku.billing.rules.documents.invoice_document import PrintedDocument
+    from keizoku.billing.rules.documents.letters import Page
 
 
 class Form(StrEnum):
@@ -61,6 +63,7 @@ def show(
     lang: Lang = Language.JA,
     html: Html = None,
     pdf: Pdf = None,
+    by_account: ByAccount = False,
     as_json: AsJson = False,
 ) -> None:
     """The billing statement of an invoice: the tax once, after credits; each credit with the month of the stops."""
@@ -69,9 +72,10 @@ def show(
     from keizoku.billing.rules.documents.invoice_document import invoice_document
 
     issuer = settings_of_this_process().issuer()
+    named = not by_account and (html is not None or pdf is not None)
     with services_now() as (services, _):
         found = statement_of(services.session, services.rules, invoice_id, issuer)
-        issued = as_issued(services.session, "invoice", invoice_id, lang.value)
+        issued = as_issued(services.session, "invoice", invoice_id, lang.value, naming_keys(named))
     give(issued or invoice_document(found, lang.value), html, pdf, as_json)
 
 
@@ -81,6 +85,7 @@ def credit_note(
     lang: Lang = Language.JA,
     html: Html = None,
     pdf: Pdf = None,
+    by_account: ByAccount = False,
     as_json: AsJson = False,
 ) -> None:
     """The return invoice of a credit of 10,000 yen or more; below it none is due."""
@@ -89,9 +94,10 @@ def credit_note(
     from keizoku.billing.rules.documents.invoice_document import credit_note_document
 
     issuer = settings_of_this_process().issuer()
+    named = not by_account and (html is not None or pdf is not None)
     with services_now() as (services, _):
         found = credit_note_of(services.session, services.rules, credit_id, issuer)
-        issued = as_issued(services.session, "credit_note", credit_id, lang.value)
+        issued = as_issued(services.session, "credit_note", credit_id, lang.value, naming_keys(named))
     give(issued or credit_note_document(found, lang.value), html, pdf, as_json)
 
 
@@ -120,6 +126,7 @@ def month_documents(
             "--form", help=both("The format of statements and return invoices.", "請求明細と返還請求書の形式。")
         ),
     ] = Form.PDF,
+    by_account: ByAccount = False,
     as_json: AsJson = False,
 ) -> None:
     """Write every document of a month: statements, return invoices that are due, demands for late interest.
@@ -133,7 +140,9 @@ def month_documents(
     settings = settings_of_this_process()
     with services_now() as (services, _), row_bar(f"documents of {about}") as progress:
         try:
-            printing = Printing(settings.issuer(), lang.value, form.value, settings.document_font)
+            printing = Printing(
+                settings.issuer(), lang.value, form.value, settings.document_font, naming_keys(not by_account)
+            )
             done = write_documents(services.session, services.rules, about, out, printing, progress=progress)
         except FontError as error:
             fail(str(error))
@@ -145,6 +154,39 @@ def month_documents(
         emit(f"{done.documents:,} documents of {about} in {out}, {done.new:,} of them new: {done.yen:,} yen asked for")
 
 
+def naming_keys(named: bool) -> NamingKeys:
+    """With which keys the names on issued documents are read; without names, a document is to the account."""
+    from keizoku.billing.documents.issued_documents import NamingKeys
+
+    return NamingKeys(settings_of_this_process().sealing_keys() if named else None, named)
+
+
+def give_letter(page: Page, html: Path | None, pdf: Path | None, as_json: bool) -> None:
+    """Write a letter as a page, as a PDF or both, or print it."""
+    from keizoku.billing.documents.rendering import FontError, letter_html, letter_pdf
+
+    first = page.letters[0]
+    written = []
+    try:
+        if html is not None:
+            write_private(html, letter_html(page))
+            written.append(str(html))
+        if pdf is not None:
+            write_private(pdf, letter_pdf(page, settings_of_this_process().document_font))
+            written.append(str(pdf))
+    except FontError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}")
+    if as_json:
+        emit([asdict(each) for each in page.letters], as_json=True)
+    elif written:
+        emit(f"{first.subject}: written to {', '.join(written)}")
+    else:
+        lines = (first.number, first.date, first.addressee, *first.sender, first.subject, first.plain(), first.closing)
+        emit("\n".join(lines))
+
+
 def give(document: PrintedDocument, html: Path | None, pdf: Path | None, as_json: bool) -> None:
     """Write a document as a page, as a PDF or both, or print it."""
     from keizoku.billing.documents.rendering import FontError, document_html, document_pdf
@@ -152,10 +194,10 @@ def give(document: PrintedDocument, html: Path | None, pdf: Path | None, as_json
     written = []
     try:
         if html is not None:
-            write_whole(html, document_html(document))
+            write_private(html, document_html(document))
             written.append(str(html))
         if pdf is not None:
-            write_whole(pdf, document_pdf(document, settings_of_this_process().document_font))
+            write_private(pdf, document_pdf(document, settings_of_this_process().document_font))
             written.append(str(pdf))
     except FontError as error:
         fail(str(error))

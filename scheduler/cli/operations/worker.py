@@ -11,7 +11,12 @@ from uuid import uuid4
 
 import typer
 
-from keizoku.scheduler.cli.shared.context import open_database, open_services, settings_of_this_process
+from keizoku.scheduler.cli.shared.context import (
+    naming_of_this_process,
+    open_database,
+    open_services,
+    settings_of_this_process,
+)
 from keizoku.scheduler.cli.shared.language import both, japanese
 from keizoku.scheduler.cli.shared.output import fail
 
@@ -186,22 +191,27 @@ def _mail(settings: Settings) -> Mail | None:
 
     try:
         server = settings.mail_server()
-        addresses = settings.mail_addresses() if server is not None else None
+        naming = naming_of_this_process(settings)  # what is set wrongly is said at the start
+        by_function = bool(settings.mail_address) or naming is None
+        addresses = settings.mail_addresses() if server is not None and by_function else None
     except MailSettingsError as error:
         fail(str(error))
-    if server is None or addresses is None:
+    if server is None:
         return None
     from keizoku.scheduler.mail import send_waiting
 
     def send(services: Services, going: Callable[[], bool]) -> dict[str, object]:
+        names = naming_of_this_process(settings)
+        address_of = addresses or (names.mail_of if names is not None else lambda _: None)
         return asdict(
             send_waiting(
                 services.session,
                 server,
-                addresses,
+                address_of,
                 settings.issuer(),
                 by="worker",
                 clock=lambda: datetime.now(UTC),
+                naming=names,
                 going=going,
             )
         )

@@ -17,6 +17,7 @@ from keizoku.scheduler.cli.shared.output import UserError, note
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from keizoku.billing.documents.addressees import Naming
     from keizoku.db.embedded import EmbeddedServer
     from keizoku.db.session import Session
     from keizoku.scheduler.app import Services
@@ -27,6 +28,7 @@ __all__ = [
     "ALL_THAT_IS_KNOWN",
     "Database",
     "embedded_server",
+    "naming_of_this_process",
     "open_database",
     "open_services",
     "server_address",
@@ -59,6 +61,16 @@ def settings_of_this_process() -> Settings:
     try:
         return load_settings()
     except SettingsError as error:
+        raise UserError(str(error)) from error
+
+
+def naming_of_this_process(settings: Settings) -> Naming | None:
+    """Who is asked for names on documents, or None; a setting that cannot be used ends the command with one line."""
+    from keizoku.scheduler.directories import DirectorySettingsError, naming_of
+
+    try:
+        return naming_of(settings)
+    except DirectorySettingsError as error:
         raise UserError(str(error)) from error
 
 

@@ -43,6 +43,12 @@ OnlyAccount = Annotated[
     typer.Option("--account", metavar="ACCOUNT", help=both("Only this account's.", "このアカウントのものだけ。")),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help=both("As JSON.", "JSONで出力します。"))]
+ByAccount = Annotated[
+    bool,
+    typer.Option(
+        "--by-account", help=both("Without the user's name: to the account.", "氏名を載せず、アカウント宛てにします。")
+    ),
+]
 Author = Annotated[str, typer.Option(help=both("Who decides so.", "決めた人。"))]
 Ground = Annotated[str, typer.Option(help=both("Why.", "理由。"))]
 Recorder = Annotated[

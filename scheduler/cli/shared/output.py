@@ -215,6 +215,7 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     from keizoku.db.failures import FREE_SOME, disk_is_full, failure_of, too_long
     from keizoku.db.session import DatabaseError
     from keizoku.extras import missing_extra
+    from keizoku.terms.policy import UncoveredDateError
     from keizoku.terms.refusal import Refused
 
     if isinstance(error, UserError):
@@ -227,7 +228,7 @@ def explained(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, ModuleNotFoundError):
         line = missing_extra(error.name or "")
         return (line, MISTAKEN) if line else None
-    if isinstance(error, DatabaseError | GatewayRefusesUsError):
+    if isinstance(error, DatabaseError | GatewayRefusesUsError | UncoveredDateError):
         return str(error), MISTAKEN
     if disk_is_full(error):
         return f"the disk is full: {' '.join(str(error).split())}; {FREE_SOME}", BROKEN_OFF

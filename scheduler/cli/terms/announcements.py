@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,8 +11,10 @@ from keizoku.scheduler.cli.shared.context import open_services, services_now
 from keizoku.scheduler.cli.shared.inputs import AsJson, Recorder, day, recorder
 from keizoku.scheduler.cli.shared.language import both
 from keizoku.scheduler.cli.shared.output import emit, report_findings
+from keizoku.terms.decision import Finding
+from keizoku.terms.policy import Version
 
-__all__ = ["announce", "announced"]
+__all__ = ["announce", "announced", "lacking"]
 
 
 def announce(
@@ -64,6 +67,15 @@ def announce(
             now=now,
         )
     emit(f"terms {version}: announced on {published_on} for {effective_on}")
+
+
+def lacking(source: str, versions: Sequence[Version]) -> list[Finding]:
+    """Of each version that changes something: that the database has no announcement of it before its day."""
+    from keizoku.billing.services.operator_acts import terms_announcements
+    from keizoku.terms.law.announcements import unannounced
+
+    with open_services() as services:
+        return unannounced(source, versions, terms_announcements(services.session))
 
 
 def announced(as_json: AsJson = False) -> None:

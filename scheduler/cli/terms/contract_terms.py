@@ -188,10 +188,22 @@ def check_versions(
             help=both("A folder of own versions, or the TOML of one.", "独自の版のフォルダー、または一つの版のTOML。"),
         ),
     ],
+    announced: Annotated[
+        bool,
+        typer.Option(
+            "--announced",
+            help=both(
+                "Also whether the database has the announcement that each change needs before its day.",
+                "各変更に必要な効力発生日前の周知がデータベースに記録されているかも確かめます。",
+            ),
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Whether own versions of the premium terms can be used: days, clauses, numbers, readings (exit 1 if not)."""
     merged, findings = with_own_versions(Terms.load(), path)
+    if announced:
+        findings = [*findings, *announcements.lacking(str(path), merged.versions)]
     code = report_findings(findings, as_json)
     if not code and not as_json:
         emit([f"{each.version}: {each.in_force_from} to {each.in_force_until or 'open'}" for each in merged.versions])

@@ -17,9 +17,12 @@ from keizoku.scheduler.app import Services
 from keizoku.scheduler.night.nightly_run import run_night
 from keizoku.terms.calendar import parse_instant
 from keizoku.terms.law.announcements import TermsAnnouncement
+from keizoku.terms.own_versions import with_own_versions
+from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
+from keizoku.terms.rules import Rules
 from tests.worlds.pages import database_of_the_settings
-from tests.worlds.world import open_world, services_on
+from tests.worlds.world import open_world, rows_found, services_on
 
 NOW = parse_instant("2026-05-01 09:00")
 DAYS: dict[str, Any] = {
@@ -102,7 +105,7 @@ def test_4_3__a_renewal_at_a_higher_price_without_earlier_notice_is_a_task_by_na
     ).one()
     services.session.rollback()
     assert written.written_on == date(2026, 7, 6)
-    assert "please ask to end use by 2026-08-04" in written.body_en  # that renewal can be declined no more
+    assert "please ask to end use by 4 August 2026" in written.body_en  # that renewal can be declined no more
 
 
 def test_4_3__new_terms_are_announced_with_proof_where_it_is_recorded_late(services: Services) -> None:
@@ -130,14 +133,7 @@ def test_4_3__a_version_in_use_without_an_announcement_ends_the_lint_with_1(
     tmp_path: Path,
 ) -> None:
     database_of_the_settings(engine_for_schema, monkeypatch)
-    released = Path(__file__).parents[3] / "terms" / "premium"
-    for part in ("", ".clauses", ".readings"):
-        text = (released / f"2024-12-02{part}.toml").read_text(encoding="utf-8")
-        text = text.replace('version = "2024-12-02"', 'version = "2030-04-01"')
-        text = text.replace("in_force_from = 2024-12-02", "in_force_from = 2030-04-01").replace(
-            "value = 600,", "value = 900,"
-        )
-        (tmp_path / f"2030-04-01{part}.toml").write_text(text, encoding="utf-8")
+    write_version(tmp_path, "2030-04-01")
     monkeypatch.setenv("KEIZOKU_TERMS_DIR", str(tmp_path))
 
     def run(*words: str) -> int:
@@ -145,9 +141,68 @@ def test_4_3__a_version_in_use_without_an_announcement_ends_the_lint_with_1(
             cli.main(words)
         return int(ended.value.code or 0)
 
+    assert run("terms", "check", str(tmp_path)) == 0
+    assert run("terms", "check", str(tmp_path), "--announced") == 1
     assert run("terms", "announced") == 1
     said = capsys.readouterr()
     assert "2030-04-01, from 2030-04-01: no announcement is recorded" in said.out + said.err
     words = ("--published", "2030-01-15", "--effective", "2030-04-01", "--where", "a page", "--author", "sato")
     assert run("terms", "announce", "2030-04-01", *words) == 0
-    assert run("terms", "announced") == 0
+    assert run("terms", "announced") == run("terms", "check", str(tmp_path), "--announced") == 0
+
+
+def write_version(folder: Path, version: str) -> None:
+    """The terms as they are, but for one number, from a day on."""
+    released = Path(__file__).parents[3] / "terms" / "premium"
+    for part in ("", ".clauses", ".readings"):
+        text = (released / f"2024-12-02{part}.toml").read_text(encoding="utf-8")
+        text = text.replace('version = "2024-12-02"', f'version = "{version}"')
+        text = text.replace("in_force_from = 2024-12-02", f"in_force_from = {version}")
+        text = text.replace("value = 600,", "value = 900,")
+        (folder / f"{version}{part}.toml").write_text(text, encoding="utf-8")
+
+
+def test_2_3__a_renewal_under_terms_that_were_not_announced_waits_and_new_contracts_do_not(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    write_version(tmp_path, "2026-06-01")
+    terms, findings = with_own_versions(Terms.load("premium"), tmp_path)
+    assert findings == []
+    with services_on(engine, Rules(terms)) as services:
+        open_world(services)
+        billing = services.billing
+        billing.approve("old", "monthly", "card", now=parse_instant("2026-04-05 09:00"))
+        billing.approve("new", "monthly", "card", now=parse_instant("2026-06-02 09:00"))  # agrees to what is in force
+
+        def night(on: str) -> tuple[str, tuple[str, ...]]:
+            done = run_night(services, date.fromisoformat(on), parse_instant(f"{on} 02:30"), whole_audit=True)
+            return done.certificate, done.set_aside
+
+        def terms_of(account: str) -> list[tuple[object, ...]]:
+            query = f"SELECT starts_on, terms_version FROM term WHERE account = '{account}' ORDER BY 1"
+            return rows_found(services, query)
+
+        # the nights of May were missed: what began before the new version is made all the same
+        assert night("2026-06-06") == ("ok", ("terms_unannounced: version 2026-06-01",))
+        assert [str(row[0]) for row in terms_of("old")] == ["2026-04-05", "2026-05-05"]
+        assert night("2026-07-03") == ("ok", ("terms_unannounced: version 2026-06-01",))
+        assert [row[1] for row in terms_of("new")] == ["2026-06-01"] * 2
+        why = "terms 2026-06-01: no announcement is recorded, so they do not bind those who agreed to others"
+        why += " (Civil Code 548-4)"
+        open_ones = sa.select(review_task.c.kind, review_task.c.subject, review_task.c.detail["why"].astext).where(
+            review_task.c.closed_at.is_(None)
+        )
+        assert [tuple(row) for row in services.session.execute(open_ones)] == [
+            (
+                "terms_unannounced",
+                "version 2026-06-01",
+                why,
+            )
+        ]
+        billing.announce_terms(
+            "2026-06-01", published_on=date(2026, 5, 1), effective_on=date(2026, 6, 1), place="the site",
+            ground="recorded late", proof="printout of 1 May", by="sato", now=parse_instant("2026-07-03 09:00"),
+        )  # fmt: skip
+        assert night("2026-07-04") == ("ok", ())
+        assert terms_of("old")[2:] == [(date(2026, 6, 5), "2026-06-01")]
+        assert services.session.execute(open_ones).all() == []

@@ -336,7 +336,7 @@ def test_a_line_that_is_missing_is_seen_since_its_day_and_keeps_the_month_open(
         assert missing == "account 0005: no statement of 2026-04, the last one ends 2026-03-05"
         take(services, tmp_path, later, BY_MUFG)
         [broken] = bank_control(services.session, date(2026, 4, 30)).faults(Month(2026, 4))
-        assert broken == "account 0005: lines do not make the stated balance since 2026-04-09"
+        assert broken == "account 0005: lines do not make the stated balance since 2026-04-09 (+700 yen)"
         reconciled = reconcile_month(services.session, services.gateway, Month(2026, 4), NOW)
         check = next(
             each for each in checks_of(services.session, Month(2026, 4), reconciled, NOW) if each.name == "bank"

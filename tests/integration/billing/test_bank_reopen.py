@@ -8,7 +8,9 @@ import sqlalchemy as sa
 
 from keizoku.billing.ledger.bank_acts import note_act
 from keizoku.billing.receivables.bank.match_reversal import reopen
+from keizoku.terms.policy import Terms
 from keizoku.terms.refusal import Refused
+from keizoku.terms.rules import Rules
 from tests.integration.billing.test_bank_book import BY_MUFG, MUFG, NOW, payout, states, take
 from tests.worlds.world import balances, open_world, services_on
 
@@ -27,7 +29,7 @@ def test_of_two_who_reopen_a_line_at_once_one_finds_it_open(engine: sa.Engine, t
         def second() -> None:
             with engine.connect() as session:
                 try:
-                    reopen(session, 1, "abe", "wrong", NOW)
+                    reopen(session, Rules(Terms.load("premium")), 1, "abe", "wrong", NOW)
                 except Refused as error:
                     refused.append(error.code)
 
@@ -41,4 +43,4 @@ def test_of_two_who_reopen_a_line_at_once_one_finds_it_open(engine: sa.Engine, t
             meanwhile.join(20)
         assert (refused, balances(services, "1110", "2145")) == (["transfer.not_matched"], before)
         with pytest.raises(Refused, match="not matched to anybody"):
-            reopen(services.session, 1, "abe", "wrong", NOW)
+            reopen(services.session, services.rules, 1, "abe", "wrong", NOW)

@@ -12,10 +12,10 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
+from keizoku.billing.documents.archive import archive
 from keizoku.billing.documents.issued_documents import (
     Issuing,
     Wanted,
-    archive,
     as_issued,
     found,
     found_count,

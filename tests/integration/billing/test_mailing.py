@@ -293,7 +293,7 @@ def test_as_files_they_are_for_their_owner_alone_and_handed_over(
     folder = tmp_path / "letters"
     for count in (1, 0):
         done = of_the_commands("send", "--out", str(folder), "--json")
-        assert (done.exit_code, json.loads(done.stdout)) == (0, {"written": count})
+        assert (done.exit_code, json.loads(done.stdout)) == (0, {"written": count, "unfit": 0})
     found = sorted(folder.iterdir())
     modes = {each.name: oct(each.stat().st_mode & 0o777) for each in found}
     assert modes == {"N1.html": "0o600", "N1.pdf": "0o600"}

@@ -65,7 +65,7 @@ def test_5_2__a_demand_is_a_document_that_stays_as_it_was_sent(engine: sa.Engine
             (56, 56, "termination:1")
         ]
         found = demand_of(services.session, listed[0]["id"])
-        assert found["body_en"].splitlines()[1:] == [
+        assert found["body_en"].splitlines()[3:] == [
             "fee of 3,344 yen for the term from 16 March 2026 (invoice 1, due on 30 March 2026)".replace(
                 "5,300", "3,344"
             ),
@@ -145,7 +145,7 @@ def test_the_commands_for_money_say_what_they_did(
     assert shown("interest", "preview", "nobody", code=1) == "error: account 'nobody' is not known"
     (listed,) = json.loads(shown("demand", "list", "--json"))
     page = tmp_path / "demand.html"
-    assert "合計56円" in shown("demand", "show", str(listed["id"]))
+    assert "総額は56円" in shown("demand", "show", str(listed["id"]))
     assert (
         shown("demand", "show", str(listed["id"]), "--html", str(page)) == f"demand {listed['id']} written to {page}\n"
     )

@@ -58,9 +58,14 @@ def test_5_2__an_older_payment_matched_later_stops_interest_on_its_own_day(engin
         after = owed_view(services.session, services.rules, "a", JULY_6)
         assert (after["principal"], after["interest"], after["deposit"]) == (0, 0, 3_321)
         assert balances(services, "1110", "1140", "1150", "2140", "2145", "7110") == [40_000, 0, 0, -3_321, 0, -179]
-        [told] = services.session.execute(sa.select(user_notice.c.body_en).where(user_notice.c.kind == "recalculation"))
-        assert "Your payment of 20,000 yen counts from 2026-06-25" in told.body_en
-        assert "we keep 3,321 yen for you" in told.body_en
+        query = sa.select(user_notice.c.body_en, user_notice.c.details).where(user_notice.c.kind == "recalculation")
+        [told] = services.session.execute(query)
+        assert "Your payment of 20,000 yen counts from 25 June 2026" in told.body_en
+        assert [(each["en"], each["yen"]) for each in told.details] == [
+            ("Unpaid fees", 0),
+            ("Late interest", 0),
+            ("Kept for you", 3_321),
+        ]
 
 
 def test_5_2__a_transfer_that_was_there_before_the_card_was_charged_bears_interest_to_its_own_day(

@@ -163,3 +163,33 @@ def test_totals_of_apple_are_reconciled_with_the_terms_of_the_plan_or_nothing_is
         assert [each.remedy for each in returned.findings] == [
             "find whose they are, and record each: `keizoku store refund`"
         ]
+
+
+def test_6_1__an_order_of_google_after_the_contract_s_end_is_a_task_and_its_refund_ends_it(
+    engine: sa.Engine, tmp_path: Path
+) -> None:
+    with services_on(engine) as services:
+        open_world(services)
+        begin(services, "g1", on="2026-10-02 10:00")
+        services.billing.store_orders({"GPA.1-1": "g1"}, by="keiri", now=NOW)
+        services.billing.store_stop("g1", now=parse_instant("2026-10-20 10:00"))
+        night_is_ok(services, date(2026, 11, 2))
+        done = take(services, tmp_path, GOOGLE + CHARGE + FEE)
+        assert (done.rows_new, done.findings) == (1, ())
+        again = take(services, tmp_path, GOOGLE + CHARGE + FEE + "\n")
+        assert (again.rows_new, again.rows_known) == (0, 1)
+        tasks = "SELECT subject, detail ->> 'why', closed_ground FROM review_task"
+        subject = "account g1 term 2026-11-02"
+        why = "the store charged 500 yen for 2026-11-02; the contract ended on 2026-11-02"
+        assert [tuple(row) for row in services.session.execute(sa.text(tasks))] == [(subject, why, None)]
+        assert balances(services, "6111", "1180") == [0, 0]  # of a charge that is not ours nothing is booked
+        part = take(
+            services, tmp_path, GOOGLE + CHARGE + FEE + google("GPA.1-1..0", "Nov 9, 2026", "Charge refund", "-1")
+        )
+        assert ["it gave back 1" in each.rule for each in part.findings] == [True]
+        refunded = take(services, tmp_path, GOOGLE + CHARGE + FEE + REFUND + FEE_BACK)
+        assert (refunded.rows_new, refunded.rows_known, refunded.findings) == (1, 1, ())
+        [row] = services.session.execute(sa.text(tasks))
+        assert (row.subject, row.closed_ground) == (subject, "given back: the store's report report")
+        services.session.rollback()
+        night_is_ok(services, date(2026, 12, 1))

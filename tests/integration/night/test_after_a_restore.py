@@ -14,6 +14,8 @@ from keizoku.billing.gateway import restored
 from keizoku.billing.gateway.keys import key_prefix
 from keizoku.billing.gateway.port import Answer, RefundRequest, RefundResult
 from keizoku.billing.gateway.simulated import SimulatedGateway
+from keizoku.billing.receivables.transfers_out import transfers
+from keizoku.billing.statements.transfer_file import BankAccount, payer_of
 from keizoku.db.tables.money import credit_refund
 from keizoku.scheduler.app import Services
 from keizoku.scheduler.backup.restore_mark import RestoreMark
@@ -22,6 +24,7 @@ from keizoku.scheduler.night.schedule import night_at
 from keizoku.scheduler.simulator import Simulator
 from keizoku.terms.calendar import Month, parse_instant
 from keizoku.terms.policy import Terms
+from keizoku.terms.refusal import Refused
 from keizoku.terms.rules import Rules
 from tests.worlds.world import open_world, services_on
 
@@ -175,3 +178,51 @@ def test_5_4__one_charge_that_cannot_be_adopted_leaves_the_others_adopted(engine
         adopted = "SELECT account FROM payment_attempt WHERE gateway_id LIKE 'sim_ch_90%' ORDER BY account"
         assert services.session.scalars(sa.text(adopted)).all() == ["u2", "u3"]
         assert key_prefix(services.session).startswith("keizoku-r")
+
+
+def test_9_2__a_refund_that_nobody_asks_for_again_is_a_task_with_its_sum_and_its_ids(owing: Services) -> None:
+    """It used to wait without a word: people who had asked for it before the loss never heard of it again."""
+    taken_at, charge = night_at(LEFT), last_charge(owing)
+    run_night(owing, LEFT, taken_at)
+    read_since(owing, taken_at, taken_at + timedelta(hours=2))
+    act(owing, "sim_re_950", "jiro", 70, taken_at + timedelta(hours=1), charge)
+    assert run_night(owing, NEXT, night_at(NEXT)).certificate == "ok"
+    task = "SELECT subject, detail FROM review_task WHERE kind = 'restored_act' AND closed_at IS NULL"
+    [(subject, detail)] = owing.session.execute(sa.text(task)).all()
+    assert (subject, detail["account"], detail["what"], detail["yen"]) == ("sim_re_950", "jiro", "refund", 70)
+    assert detail["charge"] == charge
+    restored.release_act(owing.session, "sim_re_950", "sato", "asked for by mail", night_at(NEXT))
+    assert owing.session.execute(sa.text(task)).all() == []
+
+
+def test_a_transfer_that_was_approved_before_the_restore_is_not_sent_again(engine: sa.Engine) -> None:
+    """The file that sent it since the backup is not known: it used to be written once more, and paid twice."""
+    now, ground = parse_instant("2026-04-20 10:00"), "the payer asked"
+    payer = payer_of("1234567890/0005-001-1-7654321/カ）ケイゾク")
+    to = BankAccount("0009", "001", "1", "1234567", "ヤマダ タロウ")
+    with services_on(engine) as services:
+        billing = services.billing
+        open_world(services)
+        for account in ("taro", "hanako"):
+            billing.approve(account, "monthly", "other", now=parse_instant("2026-04-01 10:00"))
+            billing.pay(account, 1300, now=parse_instant("2026-04-01 11:00"))
+        number = billing.propose_transfer("taro", 800, to, by="kato", ground=ground, now=now)
+        billing.decide_transfer(number, approve=True, by="sato", ground=ground, now=now)
+        RestoreMark("keizoku-test", now, now + timedelta(hours=1), drill=False).write(services.session)
+        later = now + timedelta(hours=2)
+        with pytest.raises(Refused) as refused:
+            billing.send_transfers(payer, date(2026, 4, 21), by="kato", now=later)
+        assert refused.value.code == "transfer_out.before_restore"
+        other = billing.propose_transfer("hanako", 500, to, by="kato", ground=ground, now=later)
+        billing.decide_transfer(other, approve=True, by="sato", ground=ground, now=later)
+        sent = billing.send_transfers(payer, date(2026, 4, 21), by="kato", now=later)
+        services.session.commit()
+        assert (sent.transfers, sent.yen) == (1, 500)
+        on = date(2026, 4, 21)
+        run_night(services, on, night_at(on))
+        task = "SELECT subject, detail FROM review_task WHERE kind = 'restored_act' AND closed_at IS NULL"
+        [(subject, detail)] = services.session.execute(sa.text(task)).all()
+        assert (subject, detail["account"], detail["yen"]) == (f"transfer {number}", "taro", 800)
+        billing.decide_transfer(number, approve=False, by="sato", ground="the bank paid it", now=night_at(on))
+        assert services.session.execute(sa.text(task)).all() == []
+        assert [each.state for each in transfers(services.session)] == ["rejected", "sent"]

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +25,7 @@ from keizoku.scheduler.cli.shared.output import explained
 from tests.integration.scheduler.test_worker import running, wait_for
 from tests.worlds.disturbed_nights import FAST, Simulated
 from tests.worlds.forked import until
+from tests.worlds.quick_folder import quick_folder
 
 KEIZOKU = [sys.executable, "-c", "from keizoku.scheduler.cli import main; main()"]
 ENDED = "error: the database ended the connection: terminating connection "
@@ -198,8 +198,7 @@ CREATE TRIGGER full_disk BEFORE INSERT ON payment_attempt EXECUTE FUNCTION full_
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="keizoku-database-"))
-    folder.chmod(0o755)
+    folder = quick_folder("keizoku-database-")
     try:
         yield folder
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 import keizoku
 from tests.worlds.installed import ROOT, Installed, build, environment
 
-ROOMS = ("billing", "db", "scheduler", "sla", "terms")
+ROOMS = ("billing", "db", "scheduler", "sla", "terms", "web")
 DATA = {".toml", ".sql", ".mako", ".j2"}
 """Kinds of files that the rooms have beside their code; another kind wants a line in package-data, too."""
 

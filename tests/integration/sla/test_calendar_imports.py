@@ -1,6 +1,6 @@
 """Calendars in the database: what files come to is what measuring them says, in whichever order they are imported."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,9 +11,12 @@ from keizoku.sla.evidence.calendars.ics_times import Stated
 from keizoku.sla.evidence.maintenance_notices import read_notices
 from keizoku.sla.evidence.notice_store import load_notices
 from keizoku.sla.months.evidence_lists import notice_list
+from keizoku.sla.rules.announcements import EventIssue, Occurrence
 from keizoku.sla.services.imports import ImportService
 from keizoku.sla.services.sla_service import SlaService
-from keizoku.terms.calendar import parse_instant
+from keizoku.terms.calendar import epoch, parse_instant
+from keizoku.terms.inputs.arguments import guard_acts
+from keizoku.terms.refusal import Refused
 from tests.worlds.calendars import POLICY, covered, event, ics, random_calendars, random_of
 from tests.worlds.evidence_files import LATER, NOW, numbers, service_of_thousand, told
 from tests.worlds.sla_world import APRIL, RULES
@@ -123,3 +126,41 @@ def test_9_4_4__files_that_are_measured_and_files_that_are_imported_agree(
             ImportService(service).notices(file, author="sato", now=NOW)
         own = [each for each in load_notices(session, reach, LATER) if each.uid.startswith(f"{seed}-")]
         assert covered(own) == measured, seed
+
+
+def test_9_4_4__an_event_that_no_terms_reach_is_a_finding_and_the_others_are_taken(
+    session: Session, service: SlaService, tmp_path: Path
+) -> None:
+    """A calendar that went back beyond the first terms used to end its import in a trace."""
+    old = event("old", "20200415T100000", "20200415T120000")
+    file = ics(tmp_path / "years.ics", old, event("new", "20260415T100000", "20260415T120000"))
+    done = ImportService(service).notices(file, author="sato", now=NOW)
+    assert (done.rows_used, done.rows_refused) == (1, 1)
+    assert [each.value for each in done.findings if "no version of the premium terms" in each.rule] == ["2020-04"]
+    assert unusable(session) == 0
+
+
+def test_9_4_4__events_given_straight_to_the_act_are_recorded_or_refused(session: Session, service: SlaService) -> None:
+    def issue(start: int, end: int) -> EventIssue:
+        return EventIssue("d", start, "CREATED", (Occurrence(start, "2020-04-15", start, end),))
+
+    begin = epoch(parse_instant("2020-04-15 10:00"))
+    assert service.take_issues([issue(begin, begin + 60)], now=NOW, by="sato") == []
+    [finding] = service.refused_spans([(begin, begin + 60)], "notices")
+    assert finding.value == "2020-04"
+    for wrong in (issue(begin, begin), EventIssue("d", begin, "CREATED")):
+        with pytest.raises(Refused):
+            service.take_issues([wrong], now=NOW, by="sato")
+
+
+def test_a_day_that_no_terms_cover_is_refused_by_every_act_alike(session: Session, service: SlaService) -> None:
+    @guard_acts()
+    class Acts:
+        session = service.session
+
+        def ask(self, on: date) -> None:
+            RULES.terms.at(on)
+
+    with pytest.raises(Refused) as refused:
+        Acts().ask(date(2020, 4, 1))
+    assert refused.value.code == "terms.not_in_force"

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from keizoku.billing.accounts.contract_history import contract_events
+from keizoku.scheduler.reports.claim_page import claim_page, explain_claim
 from keizoku.scheduler.reports.claim_states import claim_states
 from keizoku.sla.claims.claim_views import claim_explanation, claim_list
 from keizoku.sla.claims.explanation import claim_sentences
@@ -28,6 +29,9 @@ def test_9_2__a_withdrawn_claim_is_marked_wherever_claims_are_shown(engine: sa.E
         assert (explained.status.outcome, explained.status.waits_for) == ("withdrawn", None)
         [(clause, told)] = claim_sentences(explained, "en")
         assert (clause, told.partition(",")[0]) == ("premium/9.2", "It was withdrawn as recorded by mistake")
+        page = explain_claim(services.session, services.rules, "c1", WITHDRAWN_AT)  # it raised ValueError: nobody's
+        assert (page.decision, page.decisive, page.explanation.status.outcome) == (None, None, "withdrawn")
+        assert "withdrawn as recorded by mistake" in claim_page(page, ("en",))
         states = claim_states(services.session, Month(2026, 4), WITHDRAWN_AT)
         assert {claim: state.outcome for claim, (_, state) in states.items()} == listed
         told_of = [each.kind for each in contract_events(services.session, "u1") if each.kind.startswith("claim_")]

@@ -13,7 +13,7 @@ from keizoku.terms.decision import Finding
 from keizoku.terms.refusal import Refused, UnknownCodeError, codes
 
 ROOT = Path(__file__).parents[3]
-ROOMS = ("billing", "db", "scheduler", "sla", "terms")
+ROOMS = ("billing", "db", "scheduler", "sla", "terms", "web")
 PERIOD = Finding("stop", None, "9:00 to 9:00", "a period ends after it starts", "correct one of the times")
 USERS = Finding("stop", 2, "-1 users", "a number of users is not negative", "correct it")
 

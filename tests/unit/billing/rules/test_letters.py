@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from keizoku.billing.rules.documents.issuer import Issuer
-from keizoku.billing.rules.documents.letters import Heading, LetterText, PrintedLetter, letter_text, printed
+from keizoku.billing.rules.documents.addressee import Addressee
+from keizoku.billing.rules.documents.issuer import Issuer, issuer_changes
+from keizoku.billing.rules.documents.letters import (
+    Heading,
+    LetterText,
+    PrintedLetter,
+    addressed,
+    letter_text,
+    printed,
+    printed_of_json,
+)
 from keizoku.db.tables.letters import LETTER_KINDS
 from keizoku.terms.rendering import templates
-from tests.worlds.whole_letters import ENDED, WHOLE
+from tests.worlds.whole_letters import ENDED, REJECTED, WHOLE
 
 HELLO_JA = "平素より当社のサービスをご利用いただき、誠にありがとうございます。"
 HELLO_EN = "Thank you for using our service."
@@ -31,7 +42,7 @@ def test_every_kind_of_letter_and_every_sentence_is_in_a_whole_letter_here() -> 
     fixed = [
         words["ja"]
         for key, words in templates().items()
-        if key.startswith("letter.") and "{" not in words["ja"] and key not in ("letter.greeting", "letter.closing")
+        if key.split(".")[0] == "letter" and key.split(".")[1] in LETTER_KINDS and "{" not in words["ja"]
     ]
     assert [words for words in fixed if words not in said] == ["ご契約を更新いたしませんでした。(第3条第3項)"]
 
@@ -41,17 +52,46 @@ def test_an_end_for_a_reason_without_words_of_its_own_is_told_all_the_same() -> 
     assert told.paragraphs[2] == "It was not renewed. (Article 3.3)"
 
 
+def test_9_5__a_deadline_within_a_day_is_told_to_the_minute() -> None:
+    facts = {**REJECTED, "reason": "deadline", "deadline_at": "2026-06-01T08:00:00+09:00"}
+    assert letter_text("claim_rejected", facts, "ja").paragraphs[2] == (
+        "ご申請が受付の期限を過ぎていました。2026年4月分のご申請は、2026年6月1日 08:00より前に届く必要がありました。"
+        "(第9条第5項)"
+    )
+
+
 def test_a_letter_has_sender_addressee_date_subject_and_close() -> None:
-    heading = Heading("L7", date(2026, 5, 3), Issuer("継続株式会社", "東京都港区1-2-3"), "山田 花子")
-    assert printed(heading, "件名", LetterText(("本文",), (("ご返金額", 100),)), "ja") == PrintedLetter(
+    issuer = Issuer("継続株式会社", "東京都港区1-2-3", contact="03-1234-5678")
+    heading = Heading("L7", date(2026, 5, 3), issuer, "hanako")
+    to_account = printed(heading, "件名", LetterText(("本文",), (("ご返金額", 100),), (("支払期日", "本日"),)), "ja")
+    assert to_account == PrintedLetter(
         lang="ja",
         number="文書番号 L7",
         date="2026年5月3日",
-        addressee="山田 花子 様",
-        sender=("継続株式会社", "東京都港区1-2-3"),
+        addressee="hanako 様",
+        sender=("継続株式会社", "東京都港区1-2-3", "お問い合わせ先 03-1234-5678"),
         subject="件名",
         paragraphs=("本文",),
         amounts=(("ご返金額", 100),),
         closing="以上",
         unit="円",
+        details=(("支払期日", "本日"),),
+        note="記",
     )
+    named = addressed(to_account, "hanako", Addressee("山田 花子", ("〒150-0001", "東京都渋谷区1-2-3")))
+    assert named == replace(
+        to_account,
+        addressee="山田 花子 様",
+        customer="お客様番号 hanako",
+        address=("〒150-0001", "東京都渋谷区1-2-3"),
+    )
+    assert printed_of_json(json.loads(json.dumps(asdict(named)))) == named
+
+
+def test_a_letter_is_from_whoever_the_issuer_was_on_its_day() -> None:
+    issuer = Issuer("旧株式会社", "港区", changes=issuer_changes(("2026-05-03/新株式会社/", "2026-06-01//渋谷区")))
+    senders = [
+        printed(Heading("L7", on, issuer, "hanako"), "件名", LetterText(("本文",)), "ja").sender
+        for on in (date(2026, 5, 2), date(2026, 5, 3), date(2026, 6, 1))
+    ]
+    assert senders == [("旧株式会社", "港区"), ("新株式会社", "港区"), ("新株式会社", "渋谷区")]

@@ -62,19 +62,38 @@ def test_3_3__what_is_paid_in_advance_or_by_a_store_is_not_told(method: str) -> 
 def test_3_3__the_documents_name_days_yen_and_the_last_day_to_ask() -> None:
     found = renewal_notices(TERM, 500, NOTHING, WINDOWS, STARTS - timedelta(days=1))
     (_, renewal), (_, price) = found
-    assert renewal.body_ja == (
-        "ご契約は2028年2月29日に自動更新されます。更新後の期間は2028年3月30日まで、利用料金は600円(税込)、"
-        "決済手段はクレジットカードです。更新を希望されない場合は、2028年2月25日までに利用終了のお手続きをお願いいたします。"
-        "(第3条第3項、第6条第1項)"
-    )
-    assert price.body_en == (
-        "From the term that begins on 2028-02-29 your fee changes from 500 yen to 600 yen, tax included. If you do not "
-        "wish to go on at that price, please ask to end use by 2028-02-25; going on counts as consent. (Article 4.3)"
-    )
+    assert renewal.body_ja.splitlines() == [
+        "ご契約は、2028年2月29日に自動更新されます。更新後の期間、利用料金と決済手段は下記のとおりです。(第3条第3項)",
+        (
+            "更新を希望されない場合は、2028年2月25日までに利用終了のお手続きをお願いいたします。更新を希望される場合、お手続きは"
+            "必要ありません。(第6条第1項)"
+        ),
+    ]
+    assert [(each["ja"], each.get("ja_text", each.get("yen"))) for each in renewal.items] == [
+        ("更新後の契約期間", "2028年2月29日〜2028年3月30日"),
+        ("決済手段", "クレジットカード"),
+        ("利用終了のお手続きの期限", "2028年2月25日"),
+        ("更新後の利用料金(税込)", 600),
+    ]
+    assert price.body_en.splitlines() == [
+        (
+            "From the term that begins on 29 February 2028 your fee changes from 500 yen to 600 yen, tax included. "
+            "(Article 4.3)"
+        ),
+        (
+            "If you do not wish to go on at that price, please ask to end use by 25 February 2028; going on counts as "
+            "consent. (Articles 4.3 and 6.1)"
+        ),
+    ]
+    assert [(each["en"], each.get("en_text", each.get("yen"))) for each in price.items] == [
+        ("Ask to end use by", "25 February 2028"),
+        ("Fee now, tax included", 500),
+        ("Fee afterwards, tax included", 600),
+    ]
     ((_, withdrawn),) = renewal_notices(
         TERM._replace(price_yen=500), 500, RenewalNotified(True, (600,)), WINDOWS, date(2028, 2, 27)
     )
     assert withdrawn.body_en == (
-        "The change of price that we told you of is withdrawn: the term from 2028-02-29 costs 500 yen as before, tax "
-        "included. (Article 4.3)"
+        "The change of price that we told you of is withdrawn: the term from 29 February 2028 costs 500 yen as before, "
+        "tax included. There is nothing that you need to do. (Article 4.3)"
     )

@@ -109,6 +109,7 @@ LIVES: dict[str, list[tuple[str, dict[str, int]]]] = {
         ("payout_at_bank", {"yen": 5300}),
         ("unidentified_receipt", {"yen": 425}),
         ("booked_at_bank", {"yen": 425}),
+        ("payout_fee", {"yen": 220}),
         ("unidentified_payment", {"yen": 330}),
         ("bank_fee", {"yen": 330}),
         ("unidentified_payment", {"yen": 12000}),

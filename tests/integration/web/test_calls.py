@@ -1,0 +1,113 @@
+"""Calls over HTTP: what is answered, done once, refused; every refusal is a problem with its kind, rule and remedy."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from keizoku.db.tables.contracts import contract_fact
+from keizoku.db.tables.web import http_request
+from tests.integration.web.conftest import House
+
+
+def test_a_question_is_answered_from_the_read_model(house: House) -> None:
+    assert house.get("/v1/accounts/a0/access", "support") == {"account": "a0", "access": True, "state": "active"}
+    assert house.get("/v1/accounts/nobody/access") == {"account": "nobody", "access": False, "state": None}
+    assert house.ask("GET", "/v1/accounts/nobody/owed") == (
+        404,
+        {
+            "type": "/v1/problems/account.unknown",
+            "title": "There is no account with this id.",
+            "status": 404,
+            "detail": "account 'nobody' is not known",
+            "clause": None,
+            "remedy": "",
+            "findings": [],
+        },
+    )
+
+
+def test_a_list_goes_on_by_its_cursor_to_the_end(house: House) -> None:
+    every, cursor, pages = [], "", 0
+    while True:
+        page = house.get("/v1/accounts", limit=7, cursor=cursor)
+        every += [row["account"] for row in page["data"]]
+        pages, cursor = pages + 1, page["next"]
+        if cursor is None:
+            break
+    assert every == sorted(set(every)) == [row["account"] for row in house.get("/v1/accounts", limit=200)["data"]]
+    assert pages == -(-len(every) // 7)
+
+
+def test_an_act_is_done_once_for_its_key(house: House) -> None:
+    before = house.count(contract_fact)
+    first = house.act("/v1/contracts/a3/end-of-use", key="k1")
+    assert first == (200, {"account": "a3", "ends_on": first[1]["ends_on"]})
+    assert house.act("/v1/contracts/a3/end-of-use", key="k1") == first
+    assert house.count(contract_fact) == before + 1
+    status, other = house.act("/v1/contracts/a4/end-of-use", key="k1")
+    assert (status, other["type"]) == (422, "/v1/problems/idempotency.other_content")
+    status, again = house.act("/v1/contracts/a3/end-of-use", key="k2")
+    assert (status, again["type"]) == (409, "/v1/problems/contract.end_requested")
+    assert house.count(contract_fact) == before + 1
+
+
+def test_an_act_without_a_key_is_not_done(house: House) -> None:
+    status, told = house.ask("POST", "/v1/contracts/a5/end-of-use", json={})
+    assert (status, told["type"]) == (400, "/v1/problems/idempotency.missing")
+
+
+def test_who_may_not_is_refused_before_anything_is_read(house: House) -> None:
+    assert house.act("/v1/contracts/a5/end-of-use", role="support")[0] == 403
+    narrow = house.key("worker", "contracts:read")
+    told = house.client.post(
+        "/v1/contracts/a5/end-of-use", headers={"Authorization": f"Bearer {narrow}", "Idempotency-Key": "x"}
+    )
+    assert (told.status_code, told.json()["type"]) == (403, "/v1/problems/scope")
+    for sent in ({}, {"Authorization": "Bearer kz_live_x"}, {"Authorization": "Basic eA=="}):
+        told = house.client.get("/v1/accounts", headers=sent)
+        assert (told.status_code, told.headers["www-authenticate"][:6]) == (401, "Bearer")
+
+
+def test_a_body_of_another_form_gets_a_finding_for_each_field(house: House) -> None:
+    status, told = house.act("/v1/accounts/a5/write-off", {"term": "tomorrow", "ground": " ", "more": 1})
+    assert status == 422
+    assert [(each["source"], each["rule"]) for each in told["findings"]] == [
+        ("body.term", "a day is written 2026-04-30"),
+        ("body.ground", "it is empty"),
+        ("body.more", "Extra inputs are not permitted"),
+    ]
+
+
+def test_an_act_that_wants_two_is_done_by_the_second(house: House) -> None:
+    house.keys["second"] = house.key("worker", name="second")
+    unpaid = next(each for each in house.get("/v1/accounts/u01/invoices") if each["state"] == "open")
+    body = {"term": unpaid["term"][0], "ground": "small"}
+    status, made = house.act("/v1/accounts/u01/write-off", body)
+    assert (status, made["state"]) == (202, "waiting")
+    number = made["proposal"]
+    status, own = house.act(f"/v1/proposals/{number}/approve", {"ground": "yes"})
+    assert (status, own["type"]) == (409, "/v1/problems/proposal.same_person")
+    owed = house.get("/v1/accounts/u01/owed")
+    status, done = house.act(f"/v1/proposals/{number}/approve", {"ground": "yes"}, "second")
+    found = house.get(f"/v1/proposals/{number}")
+    assert status == 200, done
+    assert (found["state"], found["decided_by"].rpartition(":")[0]) == ("approved", "key:second")
+    assert house.get("/v1/accounts/u01/owed") != owed
+
+
+def test_every_call_is_in_the_log_with_who_and_about_whom(house: House) -> None:
+    house.door.log.flush()
+    before = house.count(http_request)
+    house.get("/v1/accounts/a0/access", "finance")
+    house.act("/v1/accounts/a0/suspend", {"ground": "a test"})
+    house.door.log.flush()
+    with house.engine.connect() as session:
+        rows = session.execute(
+            sa.select(http_request.c.method, http_request.c.route, http_request.c.account, http_request.c.status,
+                      http_request.c.act, http_request.c.role).order_by(http_request.c.id.desc()).limit(2)
+        ).all()  # fmt: skip
+    assert house.count(http_request) == before + 2
+    assert sorted(map(tuple, rows)) == [
+        ("GET", "/accounts/{account}/access", "a0", 200, False, "finance"),
+        ("POST", "/accounts/{account}/suspend", "a0", 200, True, "worker"),
+    ]

@@ -1,0 +1,182 @@
+"""The application: routers, what is said of errors, limits on what comes in, headers of what goes out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+
+from keizoku import __version__
+from keizoku.db.failures import failure_of
+from keizoku.scheduler.cli.shared.output import BROKEN_OFF, MISTAKEN, explained
+from keizoku.scheduler.night.nightly_run import NightBusyError
+from keizoku.terms.policy import UncoveredDateError
+from keizoku.terms.refusal import Refused
+from keizoku.web.calls.operation import Operation, ProblemForm
+from keizoku.web.calls.problems import ProblemError, of_refusal
+from keizoku.web.calls.size_limit import SizeLimit
+from keizoku.web.door import Door
+from keizoku.web.resources.catalogue import RESOURCES, SYSTEM
+
+__all__ = ["make_application", "openapi_of", "operations"]
+
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_log = logging.getLogger("keizoku.web")
+
+
+def operations() -> list[Operation]:
+    """Every operation under /v1, in the order of the resources."""
+    return [each for resource in RESOURCES for each in resource.operations]
+
+
+def make_application(door: Door | None) -> FastAPI:
+    """The application on a door; without one it only knows its own description."""
+    app = FastAPI(
+        title="Keizoku",
+        version=__version__,
+        description="Premium-subscription billing and SLA credits, as the contract says it.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        strict_content_type=True,
+    )
+    app.state.door = door
+    app.include_router(SYSTEM)
+    for resource in RESOURCES:
+        app.include_router(resource.router)
+    app.add_exception_handler(ProblemError, _of_problem)
+    app.add_exception_handler(Refused, _of_refused)
+    app.add_exception_handler(RequestValidationError, _of_form)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(Exception, _of_any)
+    for kind in (NightBusyError, UncoveredDateError, RecursionError):
+        app.add_exception_handler(kind, _of_any)
+    app.middleware("http")(_with_headers)
+    app.add_middleware(SizeLimit)
+    return app
+
+
+def openapi_of(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI 3.1 description, as it is kept in docs/reference/openapi.json."""
+    made = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version="3.1.0",
+        description=app.description,
+        routes=app.routes,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        tags=[{"name": each.name, "description": each.said} for each in RESOURCES],
+        servers=[{"url": "/", "description": "where `keizoku serve` listens"}],
+    )
+    parts = made.setdefault("components", {})
+    parts.setdefault("schemas", {})["ProblemError"] = ProblemForm.model_json_schema()
+    for unused in ("HTTPValidationError", "ValidationError"):
+        parts["schemas"].pop(unused, None)
+    parts["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer", "description": "a key of `keizoku api new-key`"}
+    }
+    return made
+
+
+def _answer(problem: ProblemError) -> Response:
+    import json
+
+    text = json.dumps(problem.to_json(), ensure_ascii=False)
+    return Response(text, problem.status, dict(problem.headers or {}), "application/problem+json")
+
+
+async def _of_problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)  # noqa: S101 - registered for this kind alone
+    return _answer(error)
+
+
+async def _of_refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for this kind alone
+    return _answer(of_refusal(error))
+
+
+async def _of_form(_: Request, error: Exception) -> Response:
+    """422, with a finding for each field; 400 where the header of the key is missing (the draft's word)."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this kind alone
+    found = [_finding(each) for each in error.errors()]
+    if any(each["source"] == "header.idempotency-key" for each in found):
+        return _answer(
+            ProblemError(
+                400,
+                "idempotency.missing",
+                "An act wants an Idempotency-Key.",
+                "the header Idempotency-Key is missing, empty, or longer than 255 letters",
+                "send a new one for each act, and the same one when you repeat it",
+            )
+        )
+    sentence = "; ".join(f"{each['source']}: {each['rule']}" for each in found[:5])
+    return _answer(
+        ProblemError(422, "form", "The call has another form.", sentence, "see the OpenAPI file", None, found)
+    )
+
+
+def _finding(error: Mapping[str, Any]) -> dict[str, Any]:
+    where = [str(part) for part in error["loc"] if part != "fields"]
+    rule = str(error["msg"]).removeprefix("Value error, ")
+    value = error.get("input")
+    shown = "" if isinstance(value, dict | list) or value is None else ascii(value)[:80]
+    return {"source": ".".join(where), "line": None, "value": shown, "rule": rule, "remedy": "correct the field"}
+
+
+async def _of_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this kind alone
+    title = {404: "There is no such path.", 405: "This path has no such method."}.get(
+        error.status_code, "The call cannot be read."
+    )
+    problem = ProblemError(
+        error.status_code, f"http.{error.status_code}", title, str(error.detail), headers=error.headers
+    )
+    return _answer(problem)
+
+
+async def _of_any(request: Request, error: Exception) -> Response:
+    """What stands below us: the database, the gateway, a full disk; a fault of ours is logged, and told as one."""
+    failure = failure_of(error)
+    if isinstance(error, NightBusyError):
+        return _answer(ProblemError(409, "night.busy", "Another night is running.", str(error), "wait for its end"))
+    if isinstance(error, UncoveredDateError):
+        return _answer(
+            ProblemError(409, "terms.uncovered", "No terms cover this day.", str(error), "add their version")
+        )
+    if isinstance(error, RecursionError):
+        return _answer(ProblemError(422, "form", "The call has another form.", "it is nested too deeply", "flatten it"))
+    if failure is not None and failure.kind == "database_refuses":
+        return _answer(ProblemError(403, "database.refuses", "The database refuses it.", failure.what, failure.remedy))
+    told = explained(error)
+    if told is not None and told[1] == BROKEN_OFF:
+        unsure = failure is not None and failure.unsure
+        remedy = "repeat it with its Idempotency-Key: it is done once" if unsure else "repeat it"
+        line = f"{failure.what}{'; it may have been done' if unsure else ''}" if failure is not None else told[0]
+        return _answer(
+            ProblemError(503, "unavailable", "It cannot be done just now.", line, remedy, headers={"Retry-After": "5"})
+        )
+    if told is not None:
+        status = 422 if told[1] == MISTAKEN else 409
+        return _answer(ProblemError(status, "unfit", "It cannot be done so.", told[0]))
+    _log.error("%s %s: %s", request.method, request.url.path.split("?")[0][:100], type(error).__name__, exc_info=error)
+    return _answer(
+        ProblemError(500, "fault", "A fault of ours.", "it is in the log of the server", "tell whoever operates it")
+    )
+
+
+async def _with_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    response = await call_next(request)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,225 @@
+"""A call from its request to its answer.
+
+    request ──> who ──> may it ──> as which role ──> the function ──> JSON
+                                                       │
+              an act: its key, its log row and all that it writes are one transaction (`db/act_keys.once`)
+
+A repeat with the same key and content is given the same answer, with `Idempotency-Replayed: true`; with other content
+it is refused (422); while the first one runs, too (409).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
+
+import sqlalchemy as sa
+from fastapi import Request, Response
+from pydantic_core import to_jsonable_python
+
+from keizoku.db.act_keys import KeyTakenError, once
+from keizoku.db.tables.web import proposal
+from keizoku.terms.read_model import to_json as mapping_to_json
+from keizoku.web.calls.call import Call, Listing, no_cursor
+from keizoku.web.calls.problems import ProblemError
+from keizoku.web.request_log import Entry, write_entry
+
+if TYPE_CHECKING:
+    from keizoku.web.calls.operation import Operation
+    from keizoku.web.door import Door
+
+
+@runtime_checkable
+class HasJson(Protocol):
+    """What shows itself in JSON: read models, items of the work list."""
+
+    def to_json(self) -> Mapping[str, Any]:
+        """As JSON values."""
+
+
+__all__ = ["answer_act", "answer_question", "jsonable", "perform"]
+
+
+def answer_question(operation: Operation, given: Mapping[str, Any]) -> Response:
+    """Answer a question or a list."""
+    request: Request = given["request"]
+    began, door = monotonic(), _door(request)
+    arguments = _arguments(operation, given)
+    with door.admitted(operation, request, _account_of(arguments)) as call:
+        if operation.kind == "list":
+            answer: Any = _page(operation, call, arguments)
+        else:
+            answer = jsonable(operation.handler(call, **arguments))
+    entry = Entry.of(operation, call, _account_of(arguments), 200, began)
+    door.log.later(entry)
+    return _json(answer)
+
+
+def answer_act(operation: Operation, given: Mapping[str, Any]) -> Response:
+    """Do an act, once for its key."""
+    request: Request = given["request"]
+    began, door = monotonic(), _door(request)
+    arguments = _arguments(operation, given)
+    account = _account_of(arguments)
+    content = _content(operation, given)
+    with door.admitted(operation, request, account) as call:
+        status = 202 if operation.four_eyes else 200
+
+        def do() -> Any:
+            done = _propose(operation, call, content, account) if operation.four_eyes else perform(
+                operation, call, arguments
+            )  # fmt: skip
+            write_entry(call.session, Entry.of(operation, call, account, status, began))
+            return done
+
+        answer, fresh = _done_once(operation, call, given["idempotency_key"], content, do)
+        for each in call.after:
+            each()
+    if call.reveal and fresh:
+        answer = {**answer, **call.reveal}
+    return _json(answer, status, {} if fresh else {"Idempotency-Replayed": "true"})
+
+
+def perform(operation: Operation, call: Call, arguments: Mapping[str, Any]) -> Any:
+    """What the act's function returns, as JSON holds it."""
+    return jsonable(operation.handler(call, **arguments))
+
+
+def _propose(operation: Operation, call: Call, content: Mapping[str, Any], account: str | None) -> Any:
+    made = call.session.execute(
+        sa.insert(proposal)
+        .values(
+            operation=operation.name, content=content, account=account, proposed_by=call.author, role=call.role,
+            proposed_at=call.now,
+        )
+        .returning(proposal.c.id)
+    ).scalar_one()  # fmt: skip
+    return {"proposal": int(made), "state": "waiting"}
+
+
+def _done_once(operation: Operation, call: Call, written: str, content: Mapping[str, Any], do: Any) -> tuple[Any, bool]:
+    """(the answer, whether it was done just now)."""
+    holder = hashlib.sha256(f"{call.principal.name}\n{written}".encode()).hexdigest()
+    key, fresh = f"http:{holder}", False
+
+    def act() -> Any:
+        nonlocal fresh
+        answer = do()
+        fresh = True
+        return answer
+
+    session = call.session
+    held = session.execute(sa.select(sa.func.pg_try_advisory_xact_lock(sa.func.hashtextextended(key, 0)))).scalar_one()
+    if not held:
+        raise ProblemError(
+            409,
+            "idempotency.running",
+            "The act with this key is under way.",
+            "a call with the same Idempotency-Key has not ended yet",
+            "ask again in a second",
+            headers={"Retry-After": "1"},
+        )
+    try:
+        if operation.repeat == "again":
+            found = _answer_before(call, key, operation.name, content)
+            if found is not None:
+                return found[0], False
+            answer = act()
+            return once(session, key, operation.name, content, lambda: answer, call.now), True
+        return once(session, key, operation.name, content, act, call.now), fresh
+    except KeyTakenError as error:
+        raise ProblemError(
+            422,
+            "idempotency.other_content",
+            "The key stands for another call.",
+            f"Idempotency-Key: {error}",
+            "use a new key for a new act",
+        ) from None
+
+
+def _answer_before(call: Call, key: str, act: str, content: Mapping[str, Any]) -> tuple[Any] | None:
+    """The answer that was given to this key before."""
+
+    class NotYetError(Exception):
+        """Nothing is recorded under the key."""
+
+    def not_yet() -> Any:
+        raise NotYetError
+
+    try:
+        return (once(call.session, key, act, content, not_yet, call.now),)
+    except NotYetError:
+        return None
+
+
+def _page(operation: Operation, call: Call, arguments: dict[str, Any]) -> Any:
+    limit, cursor = arguments.pop("limit"), arguments.pop("cursor")
+    listing = cast("Listing", operation.handler(call, **arguments))
+    rows = listing.read(limit + 1, _read_cursor(cursor))
+    more = len(rows) > limit
+    shown = rows[:limit]
+    return {
+        "data": [jsonable(row) for row in shown],
+        "next": _cursor(listing.name(shown[-1])) if more else None,
+    }
+
+
+def _cursor(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (ValueError, UnicodeDecodeError):
+        raise no_cursor(cursor) from None
+
+
+def jsonable(answer: Any) -> Any:
+    """An answer as JSON values: read models by their own form, days and instants in ISO form."""
+    if isinstance(answer, HasJson):
+        return jsonable(answer.to_json())
+    if isinstance(answer, Mapping):
+        return {key: jsonable(value) for key, value in mapping_to_json(answer).items()}
+    if isinstance(answer, list | tuple) and not hasattr(answer, "_fields"):
+        return [jsonable(each) for each in answer]
+    return to_jsonable_python(answer)
+
+
+def _arguments(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
+    fields = given.get("fields")
+    own = {name: getattr(fields, name) for name in type(fields).model_fields} if fields is not None else {}
+    named = {name: given[name] for name in operation.in_path}
+    if operation.upload:
+        named[operation.upload] = given["file"]
+    return {**named, **own}
+
+
+def _content(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All that makes a call what it is, as JSON holds it."""
+    fields = given.get("fields")
+    content: dict[str, Any] = {
+        "path": {name: to_jsonable_python(given[name]) for name in operation.in_path},
+        "fields": fields.model_dump(mode="json") if fields is not None else {},
+    }
+    if operation.upload:
+        content["file"] = given["file"].sha256
+    return content
+
+
+def _account_of(arguments: Mapping[str, Any]) -> str | None:
+    found = arguments.get("account")
+    return found if isinstance(found, str) and found else None
+
+
+def _door(request: Request) -> Door:
+    return cast("Door", request.app.state.door)
+
+
+def _json(answer: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return Response(text, status, headers, "application/json")

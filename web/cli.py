@@ -1,0 +1,163 @@
+"""`keizoku serve` and `keizoku api`: the HTTP door, and the keys that open it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keizoku.scheduler.cli.shared.context import open_services, services_now, settings_of_this_process
+from keizoku.scheduler.cli.shared.ids import numbered
+from keizoku.scheduler.cli.shared.inputs import AsJson, Author, Ground, Recorder, instant, recorder
+from keizoku.scheduler.cli.shared.language import both, japanese
+from keizoku.scheduler.cli.shared.listing import SHOWN, After, All, Limit, Page, emit_rows
+from keizoku.scheduler.cli.shared.output import FOUND, emit, fail
+
+serving = typer.Typer(pretty_exceptions_enable=False)
+app = typer.Typer(
+    help=both("The HTTP door: its keys, its description.", "HTTPの窓口: キーと記述。"),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+KeyId = Annotated[
+    int,
+    typer.Argument(
+        metavar="KEY",
+        parser=numbered("key", "キー"),
+        help=both("The key's number, as `keizoku api keys` shows it.", "キーの番号: `keizoku api keys`。"),
+    ),
+]
+
+
+@serving.command(
+    help=japanese(
+        "HTTPで応答します(/v1)。SIGTERM まで続け、途中の要求を終えてから止まります。\n\n"
+        "キーは `keizoku api new-key`、記述は /v1/openapi.json。"
+    )
+)
+def serve(
+    listen: Annotated[
+        str,
+        typer.Option("--listen", help=both("Where it listens: host:port.", "待ち受ける場所: host:port。")),
+    ] = "127.0.0.1:8420",
+    threads: Annotated[
+        int,
+        typer.Option(
+            "--threads", min=1, max=256, help=both("How many calls are answered at once.", "同時に応答する要求の数。")
+        ),
+    ] = 16,
+    behind_proxy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--behind-proxy",
+            metavar="ADDRESS",
+            help=both("Addresses whose X-Forwarded headers are believed.", "X-Forwarded を信じるプロキシのアドレス。"),
+        ),
+    ] = None,
+) -> None:
+    """Answer over HTTP (/v1), until SIGTERM; what is under way is ended first.
+
+    Keys are made by `keizoku api new-key`; the description is at /v1/openapi.json.
+    """
+    from keizoku.extras import naming_the_extra
+
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdecimal() or not 0 <= int(port) <= 65_535:
+        fail(f"--listen {listen}: write host:port")
+    with naming_the_extra():
+        from keizoku.web.serve import Place
+        from keizoku.web.serve import serve as answer
+    answer(settings_of_this_process(), Place(host.strip("[]"), int(port), threads, tuple(behind_proxy or ())))
+
+
+@app.command("new-key", help=japanese("機械のためのキーを作ります。キーが表示されるのは一度だけです。"))
+def new_key(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=both("Whose it is.", "誰のキーか。"))],
+    role: Annotated[
+        str, typer.Option("--role", help=both("worker, finance or support.", "worker、finance、support のいずれか。"))
+    ],
+    scope: Annotated[
+        list[str],
+        typer.Option(
+            "--scope",
+            help=both(
+                "What it may: accounts:read, contracts:write, *:read, *; may be repeated.",
+                "できること: accounts:read、contracts:write、*:read、* など。複数可。",
+            ),
+        ),
+    ],
+    test: Annotated[bool, typer.Option("--test", help=both("For a sandbox.", "サンドボックス用。"))] = False,
+    expires: Annotated[
+        str, typer.Option("--expires", metavar="TIME", help=both("Until when. Default: for good.", "期限。省略可。"))
+    ] = "",
+    author: Recorder = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a key for a machine; it is shown this once. Two of a name may live at once."""
+    from keizoku.web.identity.keys import new_key as make
+
+    until = instant(expires) if expires else None
+    with services_now() as (services, now):
+        made = make(services.session, name, role, scope, test=test, expires_at=until, by=recorder(author), now=now)
+    emit(made if as_json else f"{made.key}\nkey {made.id}; it is kept nowhere else", as_json)
+
+
+@app.command("keys", help=japanese("すべてのキー: 誰の、何ができる、最後に使われた時。"))
+def list_keys(limit: Limit = SHOWN, everything: All = False, after: After = "", as_json: AsJson = False) -> None:
+    """Every key: whose, what it may do, when it was last used."""
+    from keizoku.web.identity.keys import key_list
+
+    with open_services() as services:
+        rows = key_list(services.session)
+    emit_rows(rows, Page.wanted(limit, after, everything), "no keys", as_json)
+
+
+@app.command("end-key", help=japanese("キーを使えなくします。"))
+def end_key(number: KeyId, author: Author, ground: Ground, as_json: AsJson = False) -> None:
+    """A key is taken no more, from the next few seconds on."""
+    from keizoku.web.identity.keys import end_key as end
+
+    with services_now() as (services, now):
+        fresh = end(services.session, number, by=author, ground=ground, now=now)
+    emit({"id": number, "ended": fresh} if as_json else f"key {number} {'is' if fresh else 'was'} ended", as_json)
+
+
+@app.command(help=japanese("APIの記述(OpenAPI 3.1)。"))
+def openapi(
+    check: Annotated[
+        Path | None,
+        typer.Option(
+            "--check",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help=both(
+                "An earlier description: exit 1 if a client of it would break.",
+                "以前の記述: その利用者が動かなくなる変更があれば終了コード 1。",
+            ),
+        ),
+    ] = None,
+) -> None:
+    """The description of the API (OpenAPI 3.1), on stdout."""
+    import json
+
+    from keizoku.extras import naming_the_extra
+
+    with naming_the_extra():
+        from keizoku.web.application import make_application, openapi_of
+    made = openapi_of(make_application(None))
+    if check is None:
+        typer.echo(json.dumps(made, ensure_ascii=False, indent=1))
+        return
+    from keizoku.web.breaking_changes import breaking_changes
+
+    try:
+        before = json.loads(check.read_text(encoding="utf-8"))
+    except ValueError as error:
+        fail(f"{check}: not JSON: {error}")
+    found = breaking_changes(before, made)
+    emit(found or ["no client of it would break"])
+    if found:
+        raise typer.Exit(FOUND)

@@ -1,0 +1,182 @@
+"""The door: settings, rules, a pool of connections for each role, the clock, the log; made once for a process.
+
+    admitted(operation, request) ──> whose key ──> its scope, its role ──> Call on a connection that is that role
+
+A login of the database that has been granted the three roles opens all pools; each connection is its role from its
+first statement on, so PostgreSQL refuses what a handler would forget to.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from fastapi import Request
+
+from keizoku.billing.gateway.simulated import SimulatedGateway
+from keizoku.db.session import Session, make_engine
+from keizoku.db.standing import check_current
+from keizoku.scheduler.app import Services, services_on
+from keizoku.scheduler.clock import ClockName
+from keizoku.terms.rendering import saying
+from keizoku.web.calls.call import Call
+from keizoku.web.calls.problems import ProblemError
+from keizoku.web.identity.keys import key_holder
+from keizoku.web.identity.principal import ROLES, Principal, Role
+from keizoku.web.jobs import Jobs
+from keizoku.web.request_log import Entry, RequestLog
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from keizoku.scheduler.settings import Settings
+    from keizoku.terms.rules import Rules
+    from keizoku.web.calls.operation import Operation
+
+__all__ = ["Door"]
+
+KEY_KEPT_S: Final = 5.0
+"""How long a key is taken without asking the database again: so long a key that was ended may still be used."""
+MOST_KEYS_KEPT: Final = 1_000
+
+
+@dataclass
+class Door:
+    """What every call of this process shares."""
+
+    settings: Settings
+    rules: Rules
+    url: sa.URL
+    schema: str
+    sandbox: bool = False
+    pool: int = 8
+    prefix: str = "keizoku"
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock_name: ClockName = "real"
+    log: RequestLog = field(init=False)
+    jobs: Jobs = field(init=False)
+    _engines: dict[Role, sa.Engine] = field(init=False)
+    _keys: dict[str, tuple[float, Principal | None]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self._engines = {
+            role: make_engine(
+                self.url,
+                self.schema,
+                role=f"{self.prefix}_{role}",
+                pooled=self.pool,
+                lock_timeout_seconds=self.settings.lock_timeout_seconds,
+            )
+            for role in ROLES
+        }
+        self.log = RequestLog(lambda: self._engines["worker"].connect())
+        self.jobs = Jobs(lambda: self.services("worker", acts=True), self.clock)
+
+    def check(self) -> None:
+        """Raises DatabaseError where the tables are not those of this release, or a role is not ours to take."""
+        for role in ROLES:
+            with self._engines[role].connect() as session:
+                if role == "worker":
+                    check_current(session, self.schema)
+
+    def close(self) -> None:
+        """End what runs, write the log, and let the connections go."""
+        self.jobs.close()
+        self.log.close()
+        for engine in self._engines.values():
+            engine.dispose()
+
+    def connect(self, role: Role) -> AbstractContextManager[Session]:
+        """A connection as this role."""
+        return self._engines[role].connect()
+
+    def principal(self, request: Request) -> Principal:
+        """Who asks. Raises Problem 401."""
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            raise ProblemError(
+                401,
+                "key.missing",
+                "A key is needed.",
+                "the header Authorization has no Bearer key",
+                "make one: `keizoku api new-key`",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        found = self._holder(key.strip())
+        if found is None or found.test != self.sandbox:
+            raise ProblemError(
+                401,
+                "key.not_taken",
+                "This key is not taken here.",
+                "it is unknown, has ended, or is for the sandbox" if not self.sandbox else "a sandbox takes test keys",
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            )
+        return found
+
+    @contextmanager
+    def admitted(self, operation: Operation, request: Request, account: str | None) -> Iterator[Call]:
+        """The call, if whoever asks may make it; its connection goes back to the pool at the end."""
+        began, now = monotonic(), self.clock()
+        principal = self.principal(request)
+        role = self._role_of(principal, operation)
+        try:
+            with self.services(role, acts=operation.kind == "act" or operation.real_gateway) as services:
+                yield Call(principal, role, now, services, self.settings, self.jobs)
+        except Exception as error:
+            status = error.status if isinstance(error, ProblemError) else 409
+            self.log.later(
+                Entry(
+                    now, principal.name, role, operation.method, operation.path, account, status,
+                    operation.kind == "act", int((monotonic() - began) * 1000),
+                )
+            )  # fmt: skip
+            raise
+
+    @contextmanager
+    def services(self, role: Role, *, acts: bool) -> Iterator[Services]:
+        """The services as a role: with all that an act is checked by, or just enough to read."""
+        engine = self._engines[role]
+        if acts:
+            with services_on(engine, self.settings, clock=self.clock_name) as services:
+                yield services
+            return
+        with saying(self.settings.own_letters()), engine.connect() as session:
+            yield Services(session, self.rules, SimulatedGateway(engine))
+
+    def _role_of(self, principal: Principal, operation: Operation) -> Role:
+        role = principal.role_for(operation.roles)
+        if role is None:
+            raise ProblemError(
+                403,
+                "role",
+                "This is for another role.",
+                f"{operation.name} is for {' or '.join(operation.roles) or 'the owner of the tables'}",
+                f"{principal.name} is {', '.join(principal.roles)}",
+            )
+        if not principal.may(operation.resource, operation.verb):
+            raise ProblemError(
+                403,
+                "scope",
+                "The key lacks a scope.",
+                f"{operation.name} needs {operation.resource}:{operation.verb}",
+                "make a key with that scope: `keizoku api new-key`",
+            )
+        return role
+
+    def _holder(self, key: str) -> Principal | None:
+        kept = self._keys.get(key)
+        if kept is not None and kept[0] > monotonic():
+            return kept[1]
+        with self._engines["worker"].connect() as session:
+            found = key_holder(session, key, self.clock())
+        with self._lock:
+            if len(self._keys) >= MOST_KEYS_KEPT:
+                self._keys.clear()
+            self._keys[key] = (monotonic() + KEY_KEPT_S, found)
+        return found

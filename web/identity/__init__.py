@@ -1,0 +1,1 @@
+"""Who comes in: keys of machines, staff, members; each as a role of the database."""

@@ -1,0 +1,53 @@
+"""Who asks: a machine with a key, a person of the staff, or whoever sits at this machine; and what each may.
+
+An operation names the command of the command line that does the same; who may give that command
+(`scheduler/cli/shared/rights.py`) may call it. A key has scopes besides: `contracts:write` allows the acts on
+contracts, `contracts:read` the questions, `*:read` all questions, `*` everything that its role may.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from keizoku.scheduler.cli.shared.rights import ALLOWED
+
+__all__ = ["ROLES", "SCOPE", "Kind", "Principal", "Role", "roles_for", "scope_allows"]
+
+Role = Literal["worker", "finance", "support"]
+ROLES: Final[tuple[Role, ...]] = ("worker", "finance", "support")
+Kind = Literal["key", "staff", "local"]
+SCOPE: Final = re.compile(r"\*|(?:\*|[a-z][a-z-]{0,39}):(?:read|write)")
+"""The form of a scope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. `name` is the author of acts; `roles` are the database's, in which one may be chosen for a call."""
+
+    kind: Kind
+    name: str
+    roles: tuple[Role, ...]
+    scopes: frozenset[str] = field(default=frozenset({"*"}))
+    test: bool = False
+    """Whether the key is for a sandbox."""
+
+    def role_for(self, allowed: Collection[str]) -> Role | None:
+        """As which role of the database a call is made that these roles may make; None: as none."""
+        return next((role for role in self.roles if role in allowed), None)
+
+    def may(self, resource: str, verb: Literal["read", "write"]) -> bool:
+        """Whether one of the scopes covers it; who may write may not therefore read."""
+        return scope_allows(self.scopes, resource, verb)
+
+
+def scope_allows(scopes: Collection[str], resource: str, verb: str) -> bool:
+    """Whether scopes cover a verb of a resource."""
+    return not {"*", f"*:{verb}", f"{resource}:{verb}"}.isdisjoint(scopes)
+
+
+def roles_for(command: str) -> tuple[str, ...]:
+    """The roles of the database that may give a command."""
+    return ALLOWED[command]

@@ -1,0 +1,111 @@
+"""The log of requests: who asked for what, about whom, when, and how it was answered.
+
+The row of an act is in the act's own transaction. What was only read, and what was refused, is written a moment
+later by one thread, many at a time: a question is not made to wait for a commit. What is in memory when the process
+is killed is lost, at most the last half second; an orderly end writes it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from keizoku.db.session import Session, copy_rows
+from keizoku.db.tables.web import http_request
+
+if TYPE_CHECKING:
+    from keizoku.web.calls.call import Call
+    from keizoku.web.calls.operation import Operation
+
+__all__ = ["Entry", "RequestLog", "write_entry"]
+
+EVERY_S: Final = 0.5
+_COLUMNS: Final = (
+    "received_at", "principal", "role", "method", "route", "account", "status", "act", "milliseconds",
+)  # fmt: skip
+_log = logging.getLogger("keizoku.web")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the log."""
+
+    received_at: datetime
+    principal: str
+    role: str
+    method: str
+    route: str
+    account: str | None
+    status: int
+    act: bool
+    milliseconds: int
+
+    @classmethod
+    def of(cls, operation: Operation, call: Call, account: str | None, status: int, began: float) -> Entry:
+        """The entry of a call that began at this time of the monotonic clock."""
+        took = int((monotonic() - began) * 1000)
+        return cls(
+            call.now, call.principal.name, call.role, operation.method, operation.path, account, status,
+            operation.kind == "act", took,
+        )  # fmt: skip
+
+    def values(self) -> tuple[object, ...]:
+        """In the order of the columns."""
+        return tuple(getattr(self, name) for name in _COLUMNS)
+
+
+def write_entry(session: Session, entry: Entry) -> None:
+    """In the session's own transaction."""
+    copy_rows(session, http_request, _COLUMNS, [entry.values()])
+
+
+class RequestLog:
+    """Writes entries from a thread of its own."""
+
+    def __init__(self, connect: Callable[[], AbstractContextManager[Session]]) -> None:
+        self._connect = connect
+        self._waiting: SimpleQueue[Entry] = SimpleQueue()
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="request-log", daemon=True)
+        self._thread.start()
+
+    def later(self, entry: Entry) -> None:
+        """Write it within the next second."""
+        self._waiting.put(entry)
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        self._ends.set()
+        self._thread.join(timeout=10)
+
+    def flush(self) -> int:
+        """Write what waits now; how many."""
+        entries = []
+        while True:
+            try:
+                entries.append(self._waiting.get_nowait())
+            except Empty:
+                break
+        if not entries:
+            return 0
+        try:
+            with self._connect() as session:
+                copy_rows(session, http_request, _COLUMNS, (each.values() for each in entries))
+                session.commit()
+        except SQLAlchemyError as error:  # the database is away: what was read is told in the process's own log
+            _log.error("%d requests were not logged: %s", len(entries), type(error).__name__)
+        return len(entries)
+
+    def _run(self) -> None:
+        while not self._ends.wait(EVERY_S):
+            self.flush()
+        self.flush()

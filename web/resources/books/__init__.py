@@ -1,0 +1,1 @@
+"""The ledger, and months from reconciliation to close."""

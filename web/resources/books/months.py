@@ -1,0 +1,124 @@
+"""A month's books: reconciled with the gateway and the bank, closed, verified, reopened by two persons, exported."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from keizoku.billing.closing import reconciliation_run
+from keizoku.billing.closing.export_files import export_month
+from keizoku.billing.closing.exports.mapping import mapping_for
+from keizoku.billing.closing.month_close import MonthAct, acts, close_month, close_view, reopen_month, standing, verify
+from keizoku.billing.closing.reconciliation_run import exception_row, keep_for_people, reconcile_month
+from keizoku.terms.calendar import Month
+from keizoku.terms.refusal import Refused
+from keizoku.web.calls.call import Call, Listing, whole
+from keizoku.web.calls.operation import Resource
+from keizoku.web.calls.values import Ground, Id, MonthText
+from keizoku.web.resources.books.ledger import Legs
+
+__all__ = ["months"]
+
+months = Resource("months", "Reconciling, closing, exporting a month.")
+
+Form = Annotated[str, Field(pattern="^[a-z_]{1,30}$", description="csv, yayoi, freee, moneyforward, beancount, …")]
+Summary = Annotated[str, Field(pattern="^(day|month|document)$")]
+KeptHash = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="a hash that was kept elsewhere")]
+
+
+@months.list("/months", command="close list", row=MonthAct)
+def list_acts(call: Call) -> Listing:
+    """Every close and reopening, with its hash."""
+    return whole(acts(call.session))
+
+
+@months.question("/months/{month}", command="close list", answer=dict[str, Any], gateway=True)
+def show(call: Call, month: MonthText) -> Any:
+    """How a month stands: closed or open, the checks that a close would make, what they find."""
+    return close_view(call.session, call.services.gateway, Month.parse(month), call.now)
+
+
+@months.act("/months/{month}/reconcile", command="reconcile resolve", answer=dict[str, Any], repeat="again")
+def reconcile(call: Call, month: MonthText) -> Any:
+    """Hold a month's books against the gateway's and the bank's; what differs becomes tasks."""
+    found = reconcile_month(call.session, call.services.gateway, Month.parse(month), call.now)
+    keep_for_people(call.session, found, call.now)
+    return {
+        "month": month,
+        "bank_given": found.bank_given,
+        "rows": found.outcome.rows,
+        "sums": found.outcome.sums,
+        "matched": found.outcome.matched,
+        "controls": found.controls,
+        "counts": found.outcome.counts,
+        "exceptions": [
+            {**exception_row(each), "resolution": found.resolved.get(each.key)} for each in found.outcome.exceptions
+        ],
+        "open": len(found.open),
+        "unexplained": [str(each) for each in found.unexplained],
+    }
+
+
+@months.act("/months/{month}/exceptions/resolve", command="reconcile resolve", answer=dict[str, Any])
+def resolve(call: Call, month: MonthText, *, exception: Id, ground: Ground, lines: Legs | None = None) -> Any:
+    """People explain a difference, with the entry that it needs."""
+    found = reconcile_month(call.session, call.services.gateway, Month.parse(month), call.now)
+    posted = reconciliation_run.resolve(
+        call.session, found, exception, call.author, ground, call.now, lines=lines or None
+    )
+    return {"exception": exception, "entry": posted}
+
+
+@months.act("/months/{month}/close", command="close month", answer=dict[str, Any], repeat="again")
+def close(call: Call, month: MonthText) -> Any:
+    """Close a month's books; what a check finds is in the answer, and the month then stays open."""
+    done = close_month(call.session, call.services.gateway, Month.parse(month), call.author, call.now)
+    if not done.ok:
+        failed = [each for each in done.checks if not each.ok]
+        raise Refused(
+            "close.check_failed",
+            f"{month} is not closed: " + "; ".join(f"{each.name}: {each.found}" for each in failed),
+            "mend what the checks name, then close it again",
+        )
+    return asdict(done)
+
+
+@months.act("/months/{month}/reopen", command="close reopen", answer=dict[str, Any], four_eyes=True)
+def reopen(call: Call, month: MonthText, *, ground: Ground) -> Any:
+    """Open a closed month again. Another person approves it."""
+    return {"month": month, "hash": reopen_month(call.session, Month.parse(month), call.author, ground, call.now)}
+
+
+@months.question("/month-verification", command="close verify", answer=dict[str, Any])
+def verify_closed(call: Call, *, kept: KeptHash | None = None) -> Any:
+    """Whether what is closed is unchanged since it was closed."""
+    wrong = verify(call.session, None, kept or "")
+    return {"closed": len(standing(call.session)), "wrong": wrong}
+
+
+@months.question("/months/{month}/export", command="export", answer=dict[str, Any])
+def export(call: Call, month: MonthText, *, form: Form = "csv", summary: Summary | None = None) -> Any:
+    """A month's journal as an accounting package imports it; the file is in the answer, in base64."""
+    mapped = mapping_for(form, None)
+    with TemporaryDirectory(prefix="keizoku-") as folder:
+        file = Path(folder) / "export"
+        written = export_month(
+            call.session,
+            Month.parse(month),
+            mapped,
+            file,
+            lambda _done, _whole: None,
+            summary=summary or call.settings.export_summary,
+        )
+        content = b"".join(each.read_bytes() for each in sorted(Path(folder).iterdir()) if each.is_file())
+    return {
+        **{name: value for name, value in asdict(written).items() if not isinstance(value, Path)},
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "content": base64.b64encode(content).decode(),
+    }

@@ -1,0 +1,1 @@
+"""Payments, the bank, transfers out, stores, documents."""

@@ -1,0 +1,106 @@
+"""Documents: invoices and credit notes as they were issued, letters for users, search over all of them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, cast
+
+from pydantic import Field
+
+from keizoku.billing.documents.invoice_documents import credit_note_of, statement_of
+from keizoku.billing.documents.issued_documents import Issuing, Wanted, as_issued, found, issue_month, stored
+from keizoku.billing.documents.outbox import document, waiting
+from keizoku.billing.rules.documents.invoice_document import credit_note_document, invoice_document
+from keizoku.terms.calendar import Month
+from keizoku.web.calls.answers import listed
+from keizoku.web.calls.call import Call, Listing, number_in
+from keizoku.web.calls.operation import Resource
+from keizoku.web.calls.values import Day, Id, Instant, Lang, MonthText, Number, Yen
+
+__all__ = ["documents"]
+
+documents = Resource("documents", "Invoices, credit notes and letters.")
+
+DocumentId = Annotated[str, Field(pattern="^[ND][0-9]{1,18}$", description="N12 a notice, D3 a demand")]
+Handed = listed("HandedOver", id=str, recorded=bool)
+Issued = listed("DocumentsIssued", month=str, issued=int)
+
+
+@documents.question("/invoices/{number}/document", command="invoice show", answer=dict[str, Any])
+def invoice(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
+    """An invoice as its document: as it was issued, or as it would be."""
+    now = statement_of(call.session, call.rules, number, call.settings.issuer())
+    issued = as_issued(call.session, "invoice", number, cast("Any", lang))
+    return asdict(issued or invoice_document(now, cast("Any", lang)))
+
+
+@documents.question("/credits/{number}/document", command="invoice credit-note", answer=dict[str, Any])
+def credit_note(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
+    """A credit's note as its document."""
+    now = credit_note_of(call.session, call.rules, number, call.settings.issuer())
+    issued = as_issued(call.session, "credit_note", number, cast("Any", lang))
+    return asdict(issued or credit_note_document(now, cast("Any", lang)))
+
+
+@documents.list("/documents", command="documents list", row=dict[str, Any])
+def search(
+    call: Call,
+    *,
+    from_on: Day | None = None,
+    to_on: Day | None = None,
+    from_yen: Yen | None = None,
+    to_yen: Yen | None = None,
+    account: Id | None = None,
+) -> Listing:
+    """Documents as they were issued, by day, sum and counterparty, any of them together (電子帳簿保存法)."""
+    wanted = Wanted(from_on, to_on, from_yen, to_yen, account)
+
+    def read(limit: int, after: str) -> Any:
+        return [each.to_json() for each in found(call.session, wanted, limit=limit, after=number_in(after) or 0)]
+
+    return Listing(read)
+
+
+@documents.question("/documents/{number}", command="documents show", answer=dict[str, Any])
+def show(call: Call, number: Number, *, lang: Lang = "ja") -> Any:
+    """One document as it was issued."""
+    return asdict(stored(call.session, number, cast("Any", lang)))
+
+
+@documents.act("/months/{month}/issue-documents", command="documents issue", answer=Issued)
+def issue(call: Call, month: MonthText) -> Any:
+    """Issue the documents of a month: each is stored once, for good."""
+    about = Month.parse(month)
+    issuing = Issuing(call.settings.issuer(), call.author, call.now)
+    return {"month": month, "issued": issue_month(call.session, call.rules, about, issuing)}
+
+
+@documents.list("/letters", command="notice list", row=dict[str, Any])
+def letters(call: Call, *, account: Id | None = None, kind: Id | None = None, also_sent: bool = False) -> Listing:
+    """Letters that wait for the mailer, in the order in which they were written; or all of them."""
+
+    def read(limit: int, after: str) -> Any:
+        rows = waiting(
+            call.session,
+            account=account,
+            kinds=(kind,) if kind else (),
+            also_handed_over=also_sent,
+            limit=limit,
+            after=after,
+        )
+        return [asdict(each) for each in rows]
+
+    return Listing(read)
+
+
+@documents.question("/letters/{number}", command="notice show", answer=dict[str, Any])
+def letter(call: Call, number: DocumentId) -> Any:
+    """One letter."""
+    return asdict(document(call.session, number))
+
+
+@documents.act("/letters/{number}/mark-sent", command="notice mark-sent", answer=Handed)
+def mark_sent(call: Call, number: DocumentId, *, at: Instant | None = None) -> Any:
+    """A letter was handed to the mailer: recorded once, for good."""
+    fresh = call.billing.hand_over(number, by=call.author, handed_at=at or call.now, now=call.now)
+    return {"id": number, "recorded": fresh}

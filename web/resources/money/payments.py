@@ -1,0 +1,201 @@
+"""Payments and what became of charges: received, unknown, refunded, disputed; deposits, demands, interest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any, cast
+
+from pydantic import Field
+
+from keizoku.billing.accounts.account_views import unknown_charges
+from keizoku.billing.accounts.invoice_explanation import explain_invoice
+from keizoku.billing.accounts.liability_explanation import explain_liability
+from keizoku.billing.accounts.read_models import UnknownCharge
+from keizoku.billing.cards.dispute_choices import disputes
+from keizoku.billing.documents.interest_demands import demand_of, demands
+from keizoku.billing.gateway.refunds import failed_refunds, unknown_refunds
+from keizoku.billing.receivables.customer_deposits import deposits
+from keizoku.web.calls.answers import listed
+from keizoku.web.calls.call import Call, Listing, number_in, whole
+from keizoku.web.calls.operation import Resource
+from keizoku.web.calls.problems import ProblemError
+from keizoku.web.calls.uploads import Uploaded
+from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang, Number, Yen
+from keizoku.web.resources.people.accounts import known_account
+
+__all__ = ["payments"]
+
+payments = Resource("payments", "Payments, charges, refunds, disputes, deposits, interest.")
+
+Via = Annotated[Id, Field(description="how it came: bank, cash, …")]
+Paid = listed("Paid", account=str, yen=int, done=bool)
+DepositRow = listed("Deposit", account=str, yen=int, sent=int, by_card=int)
+Applied = listed("DepositApplied", account=str, applied=int)
+Settled = listed("Settled", rows_written=int, still_unknown=int)
+Closed = listed("PaymentAct", id=str, done=bool)
+Through = Annotated[str, Field(pattern="^(card|bank)$")]
+Choice = Annotated[str, Field(pattern="^(void|claim_stays)$")]
+
+
+@payments.act("/accounts/{account}/payments", command="bank import", answer=Paid)
+def pay(
+    call: Call,
+    account: Id,
+    *,
+    yen: Annotated[Yen, Field(ge=1)],
+    via: Via = "bank",
+    costs: Yen = 0,
+    costs_proof: Ground | None = None,
+    term: Day | None = None,
+) -> Any:
+    """The payer sent money: costs, then interest, then fees; the rest is kept as a deposit (Civil Code 489)."""
+    call.billing.pay(account, yen, via, costs=costs, costs_proof=costs_proof, term=term, now=call.now)
+    return {"account": account, "yen": yen, "done": True}
+
+
+@payments.question("/accounts/{account}/interest", command="interest preview", answer=dict[str, Any])
+def interest(call: Call, account: Id, *, on: Day | None = None) -> Any:
+    """Late interest when it is paid on a day, past or to come (5.2): principal, days, exact and rounded."""
+    known_account(call.session, account)
+    return call.billing.preview_interest(account, on or call.today).to_json()
+
+
+@payments.question("/invoices/{number}", command="explain invoice", answer=dict[str, Any])
+def invoice(call: Call, number: Number, *, lang: Lang = "en") -> Any:
+    """An invoice explained: the term, its price and why that one, credits, tax, attempts, what settled it."""
+    return explain_invoice(call.session, call.rules, number).to_json(cast("Any", lang))
+
+
+@payments.question("/accounts/{account}/damages-cap", command="explain cap", answer=dict[str, Any])
+def damages_cap(call: Call, account: Id, *, at: Instant, damage: Yen | None = None, lang: Lang = "en") -> Any:
+    """The limit of damages (12.2): fees actually received in the year before the event."""
+    if at > call.now:
+        raise ProblemError(
+            422, "to_come", "It is still to come.", f"at {at.isoformat()}", "name an event that has happened"
+        )
+    story = explain_liability(call.session, call.rules, account, at, damage_yen=damage)
+    return story.to_json(cast("Any", lang))
+
+
+@payments.list("/charges/unknown", command="payments unknown", row=UnknownCharge)
+def list_unknown(call: Call) -> Listing:
+    """Charges without an answer."""
+    return whole(unknown_charges(call.session), "attempt")
+
+
+@payments.act("/charges/settle", command="payments settle", answer=Settled, repeat="again")
+def settle(call: Call) -> Any:
+    """Look each one up, and send it again under its own key where that is still safe."""
+    written = call.billing.settle_unknown(now=call.now)
+    return {"rows_written": written, "still_unknown": len(unknown_charges(call.session))}
+
+
+@payments.act("/charges/{attempt}/nothing-charged", command="payments nothing-charged", answer=Closed)
+def nothing_charged(call: Call, attempt: Number, *, ground: Ground) -> Any:
+    """People have made sure that a charge never reached the card: the next night may try again."""
+    call.billing.nothing_charged(attempt, by=call.author, ground=ground, now=call.now)
+    return {"id": str(attempt), "done": True}
+
+
+@payments.list("/refunds/unknown", command="payments refunds", row=dict[str, Any])
+def list_refunds(call: Call) -> Listing:
+    """Refunds without an answer."""
+    return whole(unknown_refunds(call.session), "key")
+
+
+@payments.list("/refunds/failed", command="payments failed-refunds", row=dict[str, Any])
+def list_failed_refunds(call: Call) -> Listing:
+    """Refunds that the card's bank gave back and nobody has dealt with."""
+    return whole(failed_refunds(call.session), "refund")
+
+
+@payments.act("/refunds/{refund}/dealt-with", command="payments refund-dealt-with", answer=Closed)
+def refund_dealt_with(call: Call, refund: Id, *, ground: Ground) -> Any:
+    """People have dealt with a refund that failed."""
+    call.billing.refund_dealt_with(refund, by=call.author, ground=ground, now=call.now)
+    return {"id": refund, "done": True}
+
+
+@payments.act("/refunds/{key}/nothing-refunded", command="payments nothing-refunded", answer=Closed)
+def nothing_refunded(call: Call, key: Id, *, ground: Ground) -> Any:
+    """People have made sure that a refund without an answer was never made: the next night asks again."""
+    call.billing.nothing_refunded(key, by=call.author, ground=ground, now=call.now)
+    return {"id": key, "done": True}
+
+
+@payments.list("/disputes", command="payments disputes", row=dict[str, Any])
+def list_disputes(call: Call) -> Listing:
+    """Charges that were disputed, with their days and what was chosen."""
+    return whole(disputes(call.session), "dispute")
+
+
+@payments.act("/disputes/{dispute}/if-lost", command="payments dispute-lost", answer=Closed)
+def dispute_lost(call: Call, dispute: Id, *, choice: Choice, ground: Ground) -> Any:
+    """What becomes of the fee if the dispute is lost: the sale is void, or the claim stays."""
+    call.billing.dispute_lost(dispute, choice, by=call.author, ground=ground, now=call.now)
+    return {"id": dispute, "done": True}
+
+
+@payments.act("/gateway-balances", command="payments import-balance", answer=dict[str, Any], upload="file")
+def import_balance(call: Call, file: Uploaded, *, name: Id = "balance.csv") -> Any:
+    """Take the gateway's own balance file, when its API cannot be asked."""
+    with file.as_file(name) as path:
+        read, changes = call.billing.import_balance(path, now=call.now)
+        return {
+            "movements": len(read.found),
+            "payouts": len(read.paid),
+            "rows_written": changes,
+            "findings": _without_folder(read.findings, name),
+        }
+
+
+@payments.list("/deposits", command="deposit list", row=DepositRow)
+def list_deposits(call: Call) -> Listing:
+    """What payers sent beyond what they owed."""
+    rows = [
+        {"account": each.account, "yen": each.yen, "sent": each.sent_yen, "by_card": each.card_yen}
+        for each in deposits(call.session)
+    ]
+    return whole(rows, "account")
+
+
+@payments.act("/accounts/{account}/deposit/refund", command="deposit refund", answer=dict[str, Any], four_eyes=True)
+def refund_deposit(
+    call: Call,
+    account: Id,
+    *,
+    ground: Ground,
+    yen: Annotated[Yen, Field(ge=1)] | None = None,
+    through: Through = "card",
+) -> Any:
+    """A deposit was sent back, all of it or `yen`. Another person approves it."""
+    sent = call.billing.refund_deposit(account, yen, by=call.author, ground=ground, now=call.now, through=through)
+    return {"account": account, "refunded": sent.yen, "by_bank": sent.by_bank_yen, "to_card": sent.to_card_yen}
+
+
+@payments.act("/accounts/{account}/deposit/apply", command="deposit apply", answer=Applied)
+def apply_deposit(call: Call, account: Id, *, ground: Ground) -> Any:
+    """The payer asked that what is due be paid from the deposit now."""
+    used = call.billing.apply_deposit(account, by=call.author, ground=ground, now=call.now)
+    return {"account": account, "applied": used}
+
+
+@payments.list("/demands", command="demand list", row=dict[str, Any])
+def list_demands(call: Call, *, account: Id | None = None) -> Listing:
+    """Demands for late interest."""
+
+    def read(limit: int, after: str) -> Any:
+        return demands(call.session, account, limit=limit, after=number_in(after) or 0)
+
+    return Listing(read)
+
+
+@payments.question("/demands/{number}", command="demand show", answer=dict[str, Any])
+def show_demand(call: Call, number: Number) -> Any:
+    """One demand, with its letter in both languages."""
+    return demand_of(call.session, number)
+
+
+def _without_folder(findings: Any, name: str) -> list[dict[str, Any]]:
+    """Findings about an uploaded file, under the name that it was given."""
+    return [asdict(each) | {"source": name} for each in findings]

@@ -1,0 +1,1 @@
+"""Nights, tasks, proposals, terms, keys; and what needs no key."""

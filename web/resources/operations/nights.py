@@ -1,0 +1,82 @@
+"""Nights: their certificates, and running one as a job that reports its progress."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from keizoku.db.tables.books import certificate
+from keizoku.scheduler.night.limits import check_not_too_early
+from keizoku.scheduler.night.run_log import last_night
+from keizoku.terms.calendar import iso_jst
+from keizoku.web.calls.answers import listed
+from keizoku.web.calls.call import Call, Listing, number_in
+from keizoku.web.calls.operation import Resource
+from keizoku.web.calls.problems import ProblemError
+from keizoku.web.calls.values import Day
+
+__all__ = ["nights"]
+
+nights = Resource("nights", "Nights and their certificates.")
+
+Job = listed("NightJob", business_date=str, state=str)
+State = Annotated[str, Field(pattern="^(ok|differences)$")]
+
+
+@nights.list("/nights", command="db status", row=dict[str, Any])
+def list_nights(call: Call, *, state: State | None = None) -> Listing:
+    """Certificates, the newest first: what each night found, and what it left to people."""
+
+    def read(limit: int, after: str) -> list[dict[str, Any]]:
+        query = sa.select(certificate).order_by(certificate.c.id.desc()).limit(limit)
+        if after:
+            query = query.where(certificate.c.id < number_in(after))
+        if state is not None:
+            query = query.where(certificate.c.state == state)
+        return [_shown(row) for row in call.session.execute(query)]
+
+    return Listing(read)
+
+
+@nights.question("/nights/{on}", command="db status", answer=dict[str, Any])
+def show(call: Call, on: Day) -> Any:
+    """The newest certificate of a business date, and how far a run of it has come."""
+    row = call.session.execute(
+        sa.select(certificate).where(certificate.c.business_date == on).order_by(certificate.c.id.desc()).limit(1)
+    ).one_or_none()
+    running = call.jobs.state_of(f"night {on}")
+    if row is None and running is None:
+        raise ProblemError(404, "night.unknown", "There is no certificate of this day.", str(on), "run the night")
+    return {"business_date": on, "certificate": None if row is None else _shown(row), "run": running}
+
+
+@nights.act("/nights", command="night", answer=Job)
+def run(call: Call, *, on: Day) -> Any:
+    """Run the night of a business date, after those that were missed, as a job; ask for it under /nights/{on}."""
+    if on > call.today:
+        raise ProblemError(422, "to_come", "It has not come yet.", f"today is {call.today} in Japan", "wait for it")
+    check_not_too_early(call.session, call.rules, on)
+    call.after.append(lambda: call.jobs.run_night(on))
+    return {"business_date": on, "state": "queued"}
+
+
+@nights.question("/last-night", command="db status", answer=dict[str, Any])
+def newest(call: Call) -> Any:
+    """The latest business date whose night was completed with its certificate."""
+    return {"business_date": last_night(call.session)}
+
+
+def _shown(row: sa.Row[Any]) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "business_date": row.business_date,
+        "issued_at": iso_jst(row.issued_at),
+        "state": row.state,
+        "counts": row.counts,
+        "sums": row.sums,
+        "differences": row.differences,
+        "set_aside": row.set_aside,
+        "hash": row.hash,
+    }

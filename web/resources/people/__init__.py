@@ -1,0 +1,1 @@
+"""Accounts, contracts, cards, prices, codes."""

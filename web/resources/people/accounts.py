@@ -1,0 +1,131 @@
+"""Accounts: may they come in, what is owed, their story; what people decide about them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any, cast
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from keizoku.billing.accounts.account_list import AccountRow, account_list
+from keizoku.billing.accounts.account_views import contract_view, invoices_view, owed_view
+from keizoku.billing.accounts.history import account_history
+from keizoku.billing.accounts.read_models import ContractView, InvoiceView, Owed
+from keizoku.billing.rules.contract_state import STATES, State
+from keizoku.db.session import Session
+from keizoku.db.tables.contracts import account as account_table
+from keizoku.terms.refusal import Refused
+from keizoku.terms.rendering import Lang as Language
+from keizoku.web.calls.answers import listed
+from keizoku.web.calls.call import Call, Listing
+from keizoku.web.calls.operation import Resource
+from keizoku.web.calls.problems import ProblemError
+from keizoku.web.calls.values import Day, Ground, Id, Instant, Lang
+
+__all__ = ["accounts", "known_account"]
+
+accounts = Resource("accounts", "Where an account stands, and what people decide about it.")
+
+Access = listed("Access", account=str, access=bool, state=State | None)
+Done = listed("AccountAct", account=str, done=bool)
+StateName = Annotated[str, Field(pattern=f"^({'|'.join(STATES)})$")]
+
+
+def known_account(session: Session, account: str) -> None:
+    """Raises Refused (account.unknown) for an account that never applied for anything."""
+    if session.execute(sa.select(account_table.c.id).where(account_table.c.id == account)).first() is None:
+        raise Refused("account.unknown", f"account {account!r} is not known")
+
+
+@accounts.list("/accounts", command="account list", row=AccountRow)
+def list_accounts(call: Call, *, state: StateName | None = None, overdue: bool = False) -> Listing:
+    """Accounts in the order of their ids: state, days overdue, unpaid fees, what comes if nothing more is paid."""
+    wanted = cast("State | None", state)
+
+    def read(limit: int, after: str) -> list[AccountRow]:
+        return account_list(call.session, call.rules, call.now, state=wanted, overdue=overdue, limit=limit, after=after)
+
+    return Listing(read, lambda row: str(row["account"]))
+
+
+@accounts.question("/accounts/{account}/access", command="account show", answer=Access)
+def access(call: Call, account: Id) -> Any:
+    """Whether this user may come in now; an account that is not known may not."""
+    found = contract_view(call.session, call.rules, account, call.now)
+    return {"account": account, "access": found.access, "state": found.state}
+
+
+@accounts.question("/accounts/{account}/contract", command="account show", answer=ContractView)
+def contract(call: Call, account: Id) -> Any:
+    """The newest contract: access, term, whether it renews, method, when and why it ended."""
+    known_account(call.session, account)
+    return contract_view(call.session, call.rules, account, call.now)
+
+
+@accounts.question("/accounts/{account}/owed", command="account show", answer=Owed)
+def owed(call: Call, account: Id) -> Any:
+    """What the account owes now, and what we hold of it as a deposit."""
+    known_account(call.session, account)
+    return owed_view(call.session, call.rules, account, call.now)
+
+
+@accounts.question("/accounts/{account}/invoices", command="account show", answer=list[dict[str, Any]])
+def invoices(call: Call, account: Id) -> list[InvoiceView]:
+    """Every invoice of the account, the oldest first."""
+    known_account(call.session, account)
+    return invoices_view(call.session, account)
+
+
+@accounts.question("/accounts/{account}", command="account show", answer=dict[str, Any])
+def show(
+    call: Call,
+    account: Id,
+    *,
+    as_of: Instant | None = None,
+    known_at: Instant | None = None,
+    lang: Lang = "en",
+) -> Any:
+    """The state, and all that happened: as of an instant, by what was known at another; both are now by default."""
+    until = as_of or call.now
+    if until > call.now + timedelta(days=1):
+        raise ProblemError(
+            422, "to_come", "It is still to come.", f"as_of {until.isoformat()}", "ask for what has happened"
+        )
+    story = account_history(call.session, call.rules, account, until=until, known_at=known_at or call.now)
+    return story.to_json(cast("Language", lang))
+
+
+@accounts.act("/accounts/{account}/suspend", command="account suspend", answer=Done)
+def suspend(call: Call, account: Id, *, ground: Ground, accelerates: bool = False) -> Any:
+    """Switch access off for a ground other than unpaid fees (7.1). The fee of the running term stays due (4.2)."""
+    call.billing.suspend(account, ground, by=call.author, accelerates=accelerates, now=call.now)
+    return {"account": account, "done": True}
+
+
+@accounts.act("/accounts/{account}/resume", command="account resume", answer=Done)
+def resume(call: Call, account: Id, *, ground: Ground) -> Any:
+    """Lift every suspension; one for fees that stay unpaid comes back by night."""
+    call.billing.resume(account, ground, by=call.author, now=call.now)
+    return {"account": account, "done": True}
+
+
+@accounts.act("/accounts/{account}/terminate", command="account terminate", answer=Done)
+def terminate(call: Call, account: Id, *, ground: Ground) -> Any:
+    """End the contract at once (7.1). What is unpaid stays owed, and all of it becomes due (7.2)."""
+    call.billing.terminate(account, ground, by=call.author, now=call.now)
+    return {"account": account, "done": True}
+
+
+@accounts.act("/accounts/{account}/write-off", command="account write-off", answer=dict[str, Any], four_eyes=True)
+def write_off(call: Call, account: Id, *, term: Day, ground: Ground) -> Any:
+    """Give up the unpaid fee of a term that is over, and the interest on it. Another person approves it."""
+    call.billing.write_off(account, term, by=call.author, ground=ground, now=call.now)
+    return {"account": account, "done": True}
+
+
+@accounts.act("/accounts/{account}/set-off", command="account set-off", answer=Done)
+def set_off(call: Call, account: Id, *, ground: Ground) -> Any:
+    """Set open credits off against what is due: interest, then the fee due first; the user is notified."""
+    call.billing.set_off(account, by=call.author, ground=ground, now=call.now)
+    return {"account": account, "done": True}
