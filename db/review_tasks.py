@@ -19,6 +19,7 @@ TaskKind = Literal[
     "attempt_unknown",
     "award_above_finding",
     "charged_too_much",
+    "collect_silent",
     "credit_over_granted",
     "credit_without_charge",
     "directory_silent",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +33,14 @@ def add_to(app: typer.Typer) -> None:
 def budget(
     month: Annotated[str, typer.Argument(help=both("The month; default: this one.", "月。省略すると今月。"))] = "",
     lang: Annotated[Language, typer.Option(help=both("The language.", "言語。"))] = SPOKEN,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help=both("Write it as a page, too (HTML).", "ページ(HTML)にも書き出します。"),
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Unusable seconds of a month so far, what is left to each tier, and which exclusions carry it.
@@ -51,7 +60,19 @@ def budget(
             found = budget_of(services.session, services.rules, about, now)
         except (NoPopulationError, UncoveredDateError) as error:
             fail(str(error))
+    if page is not None:
+        _write(page, found, (lang.value,))
     emit(found.to_json(), as_json, lambda console: _print(console, found, lang.value == "ja"))
+
+
+def _write(path: Path, found: MonthBudget, langs: tuple[str, ...]) -> None:
+    from keizoku.scheduler.files import write_whole
+    from keizoku.scheduler.reports.budget_page import budget_page
+
+    try:
+        write_whole(path, budget_page(found, langs))
+    except OSError as error:
+        fail(f"--page {path}: {error.strerror}")
 
 
 def _print(console: Console, found: MonthBudget, ja: bool) -> None:
