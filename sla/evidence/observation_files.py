@@ -55,6 +55,7 @@ class Bulk:
     end_is_written: str
     in_place: bool  # cheap to read again; text is parsed once
     decimal_user: str = "false"  # SQL: the user is a decimal number
+    now_us: int | None = None  # the present: what ends later is not over; None: nobody asks
     typed: bool = False  # instants are: whether any row breaks a rule, the file's own statistics mostly know
 
 
@@ -342,6 +343,13 @@ def _typed_us(column: str, type_name: str) -> str:
     if type_name.startswith("TIMESTAMP") or type_name == "DATE":
         return f"(epoch_us({column}::TIMESTAMP) - {JST_OFFSET_US})"
     return "NULL::BIGINT"
+
+
+def carried(value: object) -> object:
+    """Half a letter, which no statement carries, as a control letter, which no rule takes: a finding, not an error."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return "".join("\x01" if "\ud800" <= each <= "\udfff" else each for each in value)
 
 
 def _broken_record(values: Sequence[str], width: int) -> tuple[str, str]:

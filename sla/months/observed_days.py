@@ -80,9 +80,10 @@ class ObservedDays:
         if not rows:
             return days
         table = measured_day.c
-        query = sa.select(measured_day).where(table.day >= first, table.day < beyond)
+        wanted = sa.and_(table.day >= first, table.day < beyond)
         if before is not None:
-            query = sa.union_all(query, sa.select(measured_day).where(table.sha256 == _before(first, before)))
+            wanted = sa.or_(wanted, table.sha256 == _before(first, before))
+        query = sa.select(measured_day).where(wanted)
         days.kept = {row.sha256: _measured(row) for row in session.execute(query)}
         if before is not None:
             days.begins = days._carried_in(first, before)
@@ -219,7 +220,7 @@ def keep(session: Session, days: ObservedDays, now: datetime) -> int:
     """Keep the days that had to be read; the rows that are new. The caller commits."""
     if not days.found:
         return 0
-    needed = {each.unable for each in days.found}
+    needed = {each.unable for each in days.found if each.unable is not None}
     carried = [{"sha256": digest, "lines": days.lines[digest]} for digest in sorted(needed & days.lines.keys())]
     if carried:
         session.execute(insert(unable_at_midnight).on_conflict_do_nothing(), carried)

@@ -56,13 +56,14 @@ def whole(session: Session, at: datetime) -> Spans:
 
 
 def _enough(edges: Iterable[tuple[int, int]], users: Population) -> Spans:
-    spans, unable, since = [], 0, None
+    spans: list[tuple[int, int]] = []
+    unable, since = 0, 0
     for moment, change in edges:
-        if since is not None and since < moment:
+        if since and since < moment:
             spans.append((since, moment))
         unable += change
         registered = next(count for start, end, count in users.periods() if start <= moment < end)
-        since = moment if unable * 20 > registered else None
+        since = moment if unable * 20 > registered else 0
     return normalise(spans)
 
 
@@ -107,7 +108,7 @@ def test_9_3__day_by_day_is_the_whole_month(session: Session, seed: int, monkeyp
         for at in {now, chance.choice(instants)}:
             found = day_by_day(session, at)
             assert found.windows(load_population(session, at), POLICY) == whole(session, at)
-    assert session.scalar(sa.select(sa.func.count()).select_from(measured_day)) > 5
+    assert (session.scalar(sa.select(sa.func.count()).select_from(measured_day)) or 0) > 5
     kept = load_month_facts(session, POLICY, APRIL, now), budget_of(session, RULES, APRIL, now).to_json()
     monkeypatch.setattr(ObservedDays, "known", classmethod(_without_kept(ObservedDays.known)))
     assert (load_month_facts(session, POLICY, APRIL, now), budget_of(session, RULES, APRIL, now).to_json()) == kept
